@@ -1,0 +1,71 @@
+# Bullion. `make help` lists what can be done; it is made from the comments below.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV_VERSION := 0.13.8
+
+.PHONY: help install lock format check test test-integration coverage torture bench verify sql clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## Make .venv from the lock, if it is missing or stale
+
+# The lock's checksum names the environment: a changed lock makes a new one. Installing needs
+# nothing but Python 3.11; uv comes from the package registry and is much faster than pip.
+$(READY): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Bullion needs Python 3.11: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) --version), Bullion needs Python 3.11" >&2; exit 1; }
+	@echo "installing $$(grep -c '^[a-z0-9]' requirements.txt) packages into $(VENV) ..."
+	@rm -f $(READY)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.txt
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $(READY)
+
+lock: ## Solve requirements.in anew into requirements.txt
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV); $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --upgrade \
+		requirements.in --output-file requirements.txt
+
+format: $(READY) ## Put the code into shape
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+check: $(READY) ## Lint, types, import rules, and the lock in step with requirements.in
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m tests.lock_in_step
+
+test: $(READY) ## Run the tests that need no servers
+	@$(BIN)/pytest -n 2 -m "not integration and not torture"
+
+test-integration: $(READY) ## Run the tests that need servers, a browser or Airflow
+	@$(BIN)/pytest -m integration
+
+coverage: $(READY) ## Tests with the lines they do not reach
+	@$(BIN)/pytest -n 2 -m "not integration and not torture" --cov=pipelines --cov=serving --cov-report=term-missing:skip-covered
+
+torture: $(READY) ## The long form of the laws: hundreds of kill -9 rounds
+	@$(BIN)/pytest -m torture -s
+
+bench: $(READY) ## Our figures beside a floor measured in the same run
+	@$(BIN)/python -m tests.bench
+
+verify: $(READY) ## Check every file of the lake against its recorded checksum
+	@$(BIN)/bullion verify
+
+sql: $(READY) ## A DuckDB prompt with the lake attached read-only
+	@init=$$(mktemp); trap 'rm -f "$$init"' EXIT; $(BIN)/bullion sql-init > "$$init"; \
+		$(BIN)/duckdb -init "$$init"
+
+clean: ## Remove the environment and what tests leave behind; the lake stays
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage

@@ -1,0 +1,262 @@
+"""Exchange sessions and the bars inside them. The calendar decides what a bar is.
+
+A bar is named by its open (`ts`) and ends at `closes_at`, both UTC. Two grids cut a session
+into intraday bars: `session` counts from the open (09:30, 10:30, ... on XNYS), `clock` from
+the full clock hour in the exchange's own time zone (09:00, 10:00, ...). The last bar of a
+session ends with the session. A daily bar is a session; a weekly or monthly one is all its
+sessions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.errors import InvalidRequest, unknown
+
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
+
+Grid = Literal["session", "clock"]
+GRIDS: tuple[Grid, ...] = ("session", "clock")
+FIRST_SESSION = "1970-01-01"  # the library's own default starts twenty years back
+UTC_TYPE = pa.timestamp("us", tz="UTC")
+MINUTE_NS = 60_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The length of a bar. `minutes` is None from one day up."""
+
+    name: str
+    minutes: int | None
+    yahoo: str
+
+    @property
+    def intraday(self) -> bool:
+        return self.minutes is not None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+INTERVALS: tuple[Interval, ...] = (
+    Interval("1m", 1, "1m"),
+    Interval("5m", 5, "5m"),
+    Interval("15m", 15, "15m"),
+    Interval("30m", 30, "30m"),
+    Interval("1h", 60, "1h"),
+    Interval("1d", None, "1d"),
+    Interval("1w", None, "1wk"),
+    Interval("1mo", None, "1mo"),
+)
+
+
+def interval_of(name: str) -> Interval:
+    for interval in INTERVALS:
+        if name == interval.name:
+            return interval
+    raise unknown("interval", name, (i.name for i in INTERVALS))
+
+
+def utc(value: datetime | str) -> datetime:
+    """An instant in UTC. A date means its midnight; a time without a zone is refused."""
+    if isinstance(value, str):
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            raise InvalidRequest(
+                f"{value!r} is not a time", "write 2026-09-01 or 2026-09-01T14:30+00:00"
+            ) from None
+        if instant.tzinfo is None and len(value) <= 10:
+            instant = instant.replace(tzinfo=UTC)
+    else:
+        instant = value
+    if instant.tzinfo is None:
+        raise InvalidRequest(
+            f"{value} has no time zone",
+            f"write {str(value).replace(' ', 'T')}+00:00 if UTC is meant",
+        )
+    return instant.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars of a grid in ascending order: opens, closes and session dates, as NumPy UTC instants."""
+
+    ts: np.ndarray  # datetime64[us]
+    closes_at: np.ndarray  # datetime64[us]
+    session: np.ndarray  # datetime64[D]
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def take(self, mask: np.ndarray) -> Bars:
+        return Bars(self.ts[mask], self.closes_at[mask], self.session[mask])
+
+    def table(self) -> pa.Table:
+        return pa.table(
+            {
+                "ts": pa.array(self.ts).cast(UTC_TYPE),
+                "closes_at": pa.array(self.closes_at).cast(UTC_TYPE),
+                "session": pa.array(self.session),
+            }
+        )
+
+
+class Calendar:
+    """Sessions of one exchange and the bars they hold."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._exchange = _exchange(name)
+        schedule = self._exchange.schedule
+        self._sessions = schedule.index.to_numpy().astype("datetime64[D]")
+        self._opens = schedule["open"].dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+        self._closes = schedule["close"].dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+        self.tz = self._exchange.tz
+
+    def sessions(self, start: datetime, end: datetime) -> np.ndarray:
+        """Session dates with an open in [start, end)."""
+        low, high = self._span(start, end)
+        return self._sessions[low:high]
+
+    def _span(self, start: datetime, end: datetime) -> tuple[int, int]:
+        low = int(np.searchsorted(self._opens, _us(start), side="left"))
+        high = int(np.searchsorted(self._opens, _us(end), side="left"))
+        return low, max(low, high)
+
+    def bars(
+        self, interval: Interval, start: datetime, end: datetime, grid: Grid = "session"
+    ) -> Bars:
+        """The bars whose open lies in [start, end)."""
+        # A bar can open before its session does (the 09:00 clock bar of a 09:30 open), and a
+        # month opens up to a month before the sessions that close it.
+        reach = timedelta(days=1) if interval.intraday else timedelta(days=32)
+        low, high = self._span(utc(start) - reach, utc(end) + reach)
+        made = self._cut(interval, grid, low, high)
+        return made.take((made.ts >= _us(start)) & (made.ts < _us(end)))
+
+    def closed_bars(
+        self, interval: Interval, start: datetime, end: datetime, grid: Grid = "session"
+    ) -> Bars:
+        """The bars that open at or after `start` and are closed at `end`."""
+        made = self.bars(interval, start, end, grid)
+        return made.take(made.closes_at <= _us(end))
+
+    def newest_closed(self, interval: Interval, at: datetime, grid: Grid = "session") -> Bars:
+        """The one bar that closed last at `at`."""
+        reach = timedelta(days=15 if interval.intraday else 70)
+        return _last(self.closed_bars(interval, utc(at) - reach, at, grid))
+
+    def _cut(self, interval: Interval, grid: Grid, low: int, high: int) -> Bars:
+        sessions, opens, closes = (
+            self._sessions[low:high],
+            self._opens[low:high],
+            self._closes[low:high],
+        )
+        if interval.name == "1d":
+            return Bars(opens, closes, sessions)
+        if not interval.intraday:
+            return self._long(interval, sessions, opens, closes)
+        assert interval.minutes is not None
+        step = np.timedelta64(interval.minutes, "m").astype("timedelta64[us]")
+        first = self._clock_floor(opens, interval.minutes) if grid == "clock" else opens
+        counts = -((first - closes) // step)  # ceiling division
+        which = np.repeat(np.arange(len(opens)), counts)
+        place = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+        ts = first[which] + place * step
+        return Bars(ts, np.minimum(ts + step, closes[which]), sessions[which])
+
+    def _long(
+        self, interval: Interval, sessions: np.ndarray, opens: np.ndarray, closes: np.ndarray
+    ) -> Bars:
+        if interval.name == "1w":  # weeks start on Monday; 1969-12-29 was one
+            period = (sessions - np.datetime64("1969-12-29")).astype(int) // 7
+        else:
+            period = sessions.astype("datetime64[M]").astype(int)
+        # the span may begin or end inside a period: those two are dropped by the caller's reach
+        starts = np.flatnonzero(np.r_[True, period[1:] != period[:-1]]) if len(period) else []
+        starts = np.asarray(starts, dtype=int)
+        ends = np.r_[starts[1:], len(period)] - 1 if len(starts) else starts
+        return Bars(opens[starts], closes[ends], sessions[starts])
+
+    def _clock_floor(self, opens: np.ndarray, minutes: int) -> np.ndarray:
+        local = pd.DatetimeIndex(opens, tz="UTC").tz_convert(self.tz)
+        past = (local.hour * 60 + local.minute) % minutes
+        return opens - past.to_numpy().astype("timedelta64[m]")
+
+    def opens_of(self, interval: Interval, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The bars that date labels (datetime64[D]) name, from one day up: (ts, found).
+
+        A day is named by its session; a week or a month by any day in it.
+        """
+        if len(labels) == 0:
+            return labels.astype("datetime64[us]"), np.zeros(0, bool)
+        low = np.searchsorted(self._sessions, labels.min() - np.timedelta64(40, "D"))
+        high = np.searchsorted(self._sessions, labels.max() + np.timedelta64(40, "D"))
+        made = self._cut(interval, "session", int(low), int(high))
+        if interval.name == "1d":
+            keys, wanted = made.session, labels
+        elif interval.name == "1w":
+            monday = np.datetime64("1969-12-29")
+            keys = (made.session - monday).astype(int) // 7
+            wanted = (labels - monday).astype(int) // 7
+        else:
+            keys, wanted = made.session.astype("datetime64[M]"), labels.astype("datetime64[M]")
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return made.ts[place], keys[place] == wanted
+
+    def is_open(self, at: datetime) -> bool:
+        place = int(np.searchsorted(self._opens, _us(at), side="right")) - 1
+        return place >= 0 and bool(_us(at) < self._closes[place])
+
+    def first_open(self, day: date) -> datetime:
+        """The open of the first session on or after a day."""
+        place = int(np.searchsorted(self._sessions, np.datetime64(day)))
+        if place == len(self._sessions):
+            raise InvalidRequest(f"the calendar {self.name} ends before {day}")
+        return _instant(self._opens[place])
+
+    def session_bounds(self, session: date) -> tuple[datetime, datetime]:
+        place = int(np.searchsorted(self._sessions, np.datetime64(session)))
+        if place == len(self._sessions) or self._sessions[place] != np.datetime64(session):
+            raise InvalidRequest(f"{session} is no session of {self.name}")
+        return _instant(self._opens[place]), _instant(self._closes[place])
+
+
+def _last(bars: Bars) -> Bars:
+    return Bars(bars.ts[-1:], bars.closes_at[-1:], bars.session[-1:])
+
+
+def _us(at: datetime) -> np.datetime64:
+    return np.datetime64(utc(at).replace(tzinfo=None), "us")
+
+
+def _instant(value: np.datetime64) -> datetime:
+    instant: datetime = value.astype("datetime64[us]").item()
+    return instant.replace(tzinfo=UTC)
+
+
+def _exchange(name: str) -> ExchangeCalendar:
+    import exchange_calendars as xc
+    from exchange_calendars.errors import InvalidCalendarName
+
+    try:
+        earliest = type(xc.get_calendar(name)).bound_min()
+    except InvalidCalendarName:
+        raise unknown("calendar", name, xc.get_calendar_names()) from None
+    first = pd.Timestamp(FIRST_SESSION)
+    return xc.get_calendar(name, start=first if earliest is None else max(first, earliest))
+
+
+@lru_cache(maxsize=32)
+def calendar(name: str = "XNYS") -> Calendar:
+    """The calendar of an exchange by its name in exchange-calendars: XNYS, XLON, 24/5, ..."""
+    return Calendar(name)

@@ -1,0 +1,232 @@
+"""Checks made from the table contracts, as SQL that DuckDB runs on every row.
+
+A blocking check that fails stops the run: nothing downstream uses the rows. A warning is
+recorded and goes on. An empty frame passes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.errors import CheckFailed
+from pipelines.tables import Column, Rule, Table, quoted
+
+Kind = Literal["blocking", "warning"]
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found."""
+
+    table_name: str
+    check: str
+    kind: Kind
+    passed: bool
+    rows_checked: int
+    offenders: int
+    examples: str
+    detail: str
+
+    @property
+    def blocks(self) -> bool:
+        return self.kind == "blocking" and not self.passed
+
+
+def violations(columns: Iterable[Column], rules: Iterable[Rule] = ()) -> list[Rule]:
+    """The contract of a row, turned round: each SQL is true for a row that breaks it.
+
+    A violated rule's `meaning` is itself SQL: an expression that says what is wrong.
+    """
+    found: list[Rule] = []
+    for c in columns:
+        name, text = quoted(c.name), c.name
+        number = c.type == "DOUBLE"
+        if number:
+            bad = (
+                f"NOT isfinite({name})" if c.nullable else f"{name} IS NULL OR NOT isfinite({name})"
+            )
+            found.append(
+                Rule("not_a_number", bad, f"'{text} is ' || coalesce({name}::VARCHAR, 'missing')")
+            )
+        elif not c.nullable:
+            found.append(Rule("missing", f"{name} IS NULL", f"'{text} is missing'"))
+        bounds = [("<=", c.above, "not_positive", "above"), ("<", c.low, "negative", "at least")]
+        bounds.append((">", c.high, "too_large", "at most"))
+        for sign, bound, reason, words in bounds:
+            if bound is not None:
+                found.append(
+                    Rule(
+                        f"{reason}" if bound == 0 else f"{text}_out_of_bounds",
+                        f"{name} {sign} {bound}",
+                        f"'{text} is ' || {name} || ', must be {words} {bound:g}'",
+                    )
+                )
+        if c.among:
+            listed = ", ".join(f"'{value}'" for value in c.among)
+            found.append(
+                Rule("unknown_value", f"{name} NOT IN ({listed})", f"'{text} is ' || {name}")
+            )
+    for rule in rules:
+        found.append(
+            Rule(rule.name, f"NOT coalesce({rule.sql}, true)", f"'not so: {rule.meaning}'")
+        )
+    return found
+
+
+def contract_checks(
+    connection: duckdb.DuckDBPyConnection, declared: Table, relation: str
+) -> list[Verdict]:
+    """Every check of a table's contract over the rows of a relation, in one pass each kind."""
+    rules = violations(declared.columns, declared.rules)
+    counts = ", ".join(f"count(*) FILTER (WHERE {rule.sql})" for rule in rules)
+    row = connection.execute(f"SELECT count(*), {counts} FROM {relation}").fetchone()
+    assert row is not None
+    total, *broken = (int(value) for value in row)
+    verdicts = [not_empty(declared.full_name, total)]
+    seen: dict[str, int] = {}
+    for rule, count in zip(rules, broken, strict=True):
+        # A check has one name: not_a_number of open, of high, ... are told apart by the column.
+        seen[rule.name] = seen.get(rule.name, 0) + 1
+        name = rule.name if seen[rule.name] == 1 else f"{rule.name}_{seen[rule.name]}"
+        verdicts.append(
+            _verdict(
+                connection,
+                declared,
+                name,
+                total,
+                count,
+                f"SELECT * FROM {relation} WHERE {rule.sql}",
+            )
+        )
+    verdicts.append(unique_key(connection, declared, relation, total))
+    return verdicts
+
+
+def not_empty(table_name: str, total: int) -> Verdict:
+    detail = f"{total} rows" if total else "there are no rows at all"
+    return Verdict(table_name, "not_empty", "blocking", total > 0, total, 0, "[]", detail)
+
+
+def unique_key(
+    connection: duckdb.DuckDBPyConnection, declared: Table, relation: str, total: int
+) -> Verdict:
+    key = ", ".join(quoted(c) for c in declared.key)
+    doubled = f"SELECT {key}, count(*) AS times FROM {relation} GROUP BY ALL HAVING times > 1"
+    row = connection.execute(f"SELECT count(*) FROM ({doubled})").fetchone()
+    assert row is not None
+    return _verdict(connection, declared, "unique_key", total, int(row[0]), doubled)
+
+
+def _verdict(
+    connection: duckdb.DuckDBPyConnection,
+    declared: Table,
+    name: str,
+    total: int,
+    offenders: int,
+    query: str,
+    kind: Kind = "blocking",
+) -> Verdict:
+    examples = examples_of(connection, query) if offenders else "[]"
+    detail = f"{offenders} of {total} rows break it" if offenders else f"all {total} rows pass"
+    return Verdict(
+        declared.full_name,
+        name,
+        kind,
+        total > 0 and not offenders,
+        total,
+        offenders,
+        examples,
+        detail,
+    )
+
+
+def examples_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """The first few rows of a query, as JSON."""
+    rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {EXAMPLES}").to_arrow_table()
+    return json.dumps(rows.to_pylist(), default=str)
+
+
+def completeness(
+    table_name: str,
+    expected: int,
+    missing: int,
+    worst: Sequence[tuple[str, int]],
+    limit: float = 0.1,
+) -> Verdict:
+    """Rows against the calendar: fewer than `limit` of the expected bars may be missing."""
+    share = missing / expected if expected else 1.0
+    detail = f"{missing} of {expected} bars of the calendar are missing ({share:.1%})"
+    if worst:
+        detail += ", most of " + ", ".join(f"{symbol} ({count})" for symbol, count in worst)
+    return Verdict(
+        table_name,
+        "missing_below_10_percent",
+        "blocking",
+        expected > 0 and share < limit,
+        expected,
+        missing,
+        json.dumps([{"symbol": s, "missing": n} for s, n in worst]),
+        detail,
+    )
+
+
+def outliers(connection: duckdb.DuckDBPyConnection, relation: str, table_name: str) -> Verdict:
+    """Returns beyond five deviations: worth a look, no reason to stop.
+
+    `relation` has symbol, ts, close and `fresh`; rows that are not fresh only lend deviation.
+    """
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE outlying AS
+        WITH steps AS MATERIALIZED (
+            SELECT symbol, ts, close, fresh,
+                   ln(close / lag(close) OVER (PARTITION BY symbol ORDER BY ts)) AS log_return
+            FROM {relation}
+        ), spread AS (
+            SELECT symbol, nullif(stddev(log_return), 0) AS deviation FROM steps GROUP BY symbol
+        )
+        SELECT symbol, ts, close, log_return, log_return / deviation AS deviations
+        FROM steps JOIN spread USING (symbol)
+        WHERE fresh AND abs(log_return / deviation) > 5""")
+    row = connection.execute(
+        f"SELECT (SELECT count(*) FROM {relation} WHERE fresh), (SELECT count(*) FROM outlying)"
+    ).fetchone()
+    assert row is not None
+    total, count = int(row[0]), int(row[1])
+    worst = "SELECT * FROM outlying ORDER BY abs(deviations) DESC"
+    return Verdict(
+        table_name,
+        "returns_within_5_deviations",
+        "warning",
+        total > 0 and not count,
+        total,
+        count,
+        examples_of(connection, worst) if count else "[]",
+        f"{count} of {total} returns lie beyond five deviations of the bars around them",
+    )
+
+
+def as_table(verdicts: Sequence[Verdict], at: datetime) -> pa.Table:
+    """The verdicts as rows of gold.checks."""
+    columns = list(Verdict.__dataclass_fields__)
+    made = {name: [getattr(v, name) for v in verdicts] for name in columns}
+    made["checked_at"] = [at] * len(verdicts)
+    return pa.table(made)
+
+
+def enforce(verdicts: Sequence[Verdict]) -> None:
+    """Raise CheckFailed for the blocking ones, with the rows that offend."""
+    failed = [v for v in verdicts if v.blocks]
+    if failed:
+        lines = [f"{v.table_name} {v.check}: {v.detail} {v.examples}" for v in failed]
+        raise CheckFailed(
+            "blocking checks failed:\n  " + "\n  ".join(lines),
+            "SELECT * FROM gold.checks WHERE NOT passed ORDER BY checked_at DESC",
+        )

@@ -1,0 +1,44 @@
+"""A schema of the lake as plain files, for tools that cannot read DuckLake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from pipelines.errors import InvalidRequest, unknown
+from pipelines.lake import Lake, translated
+from pipelines.tables import TABLES, quoted
+
+
+def export(
+    lake: Lake, folder: Path, *, schema: str = "gold", snapshot: int | None = None
+) -> Iterator[tuple[str, int]]:
+    """Write every table of a schema, all of one snapshot: (name, rows) as each is done."""
+    schemas = sorted({table.schema for table in TABLES})
+    if schema not in schemas:
+        raise unknown("schema", schema, schemas)
+    if folder.exists() and any(folder.iterdir()):
+        raise InvalidRequest(f"{folder} is not empty", "name a folder that is not there yet")
+    parquet = folder / schema
+    try:
+        parquet.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequest(f"cannot make {parquet}: {error}", "name another folder") from error
+    with lake.view(snapshot) as view, duckdb.connect(str(folder / f"{schema}.duckdb")) as single:
+        names = view.rows(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = ? "
+            "AND table_catalog = 'lake' ORDER BY table_name",
+            [schema],
+        )
+        for (name,) in names:
+            file = parquet / f"{name}.parquet"
+            with translated():
+                view.connection.execute(
+                    f"COPY (SELECT * FROM {schema}.{quoted(name)}) TO '{file}' "
+                    "(FORMAT parquet, COMPRESSION zstd)"
+                )
+                single.execute(f"CREATE TABLE {quoted(name)} AS FROM read_parquet('{file}')")
+            rows = single.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
+            yield f"{schema}.{name}", int(rows[0]) if rows else 0

@@ -1,0 +1,140 @@
+"""The data files of a lake: listed and hashed in a folder, or in an S3 bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlparse
+
+import pyarrow as pa
+
+from pipelines.errors import LakeError
+
+
+class Store(Protocol):
+    root: str  # as DuckLake is told, with a slash at the end
+    remote: bool
+
+    def listing(self, folder: str) -> set[str]:
+        """Paths of all files below a folder, relative to the root."""
+        ...
+
+    def checksum(self, path: str) -> tuple[int, str]:
+        """Size and SHA-256 of a file. FileNotFoundError when it is gone."""
+        ...
+
+    def checksums(self, paths: Iterable[str]) -> pa.Table: ...
+
+    def secrets(self) -> list[str]:
+        """SQL that lets DuckDB reach the files."""
+        ...
+
+
+def _table(store: Store, paths: Iterable[str]) -> pa.Table:
+    paths = list(paths)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        sums = list(pool.map(store.checksum, paths))
+    return pa.table(
+        {
+            "path": pa.array(paths, pa.string()),
+            "bytes": pa.array([size for size, _ in sums], pa.int64()),
+            "sha256": pa.array([digest for _, digest in sums], pa.string()),
+        }
+    )
+
+
+class Folder:
+    """Files in a local folder."""
+
+    remote = False
+
+    def __init__(self, root: str) -> None:
+        self._path = Path(root).resolve()
+        self.root = f"{self._path}/"
+
+    def listing(self, folder: str) -> set[str]:
+        found = set()
+        for base, _, names in os.walk(self._path / folder):
+            inside = os.path.relpath(base, self._path)
+            found.update(f"{inside}/{name}" for name in names)
+        return found
+
+    def checksum(self, path: str) -> tuple[int, str]:
+        with (self._path / path).open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            return handle.tell(), digest
+
+    def checksums(self, paths: Iterable[str]) -> pa.Table:
+        return _table(self, paths)
+
+    def secrets(self) -> list[str]:
+        return []
+
+
+class Bucket:
+    """Objects below an s3:// prefix. Credentials come from the usual AWS_ variables."""
+
+    remote = True
+
+    def __init__(self, root: str) -> None:
+        self.root = root if root.endswith("/") else root + "/"
+        url = urlparse(self.root)
+        self._bucket, self._prefix = url.netloc, url.path.lstrip("/")
+        self._client: Any = None
+
+    def _s3(self) -> Any:
+        if self._client is None:
+            import boto3
+
+            self._client = boto3.client("s3", endpoint_url=os.environ.get("AWS_ENDPOINT_URL"))
+        return self._client
+
+    def listing(self, folder: str) -> set[str]:
+        pages = (
+            self._s3()
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/")
+        )
+        return {
+            item["Key"][len(self._prefix) :] for page in pages for item in page.get("Contents", ())
+        }
+
+    def checksum(self, path: str) -> tuple[int, str]:
+        from botocore.exceptions import ClientError
+
+        try:
+            body = self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                raise FileNotFoundError(path) from error
+            raise LakeError(f"cannot read {self.root}{path}: {error}") from error
+        digest, size = hashlib.sha256(), 0
+        for chunk in body.iter_chunks(1 << 20):
+            digest.update(chunk)
+            size += len(chunk)
+        return size, digest.hexdigest()
+
+    def checksums(self, paths: Iterable[str]) -> pa.Table:
+        return _table(self, paths)
+
+    def secrets(self) -> list[str]:
+        values = {
+            "KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID"),
+            "SECRET": os.environ.get("AWS_SECRET_ACCESS_KEY"),
+            "SESSION_TOKEN": os.environ.get("AWS_SESSION_TOKEN"),
+            "REGION": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+        }
+        parts = [f"{k} '{v}'" for k, v in values.items() if v]
+        if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+            url = urlparse(endpoint)
+            parts += [f"ENDPOINT '{url.netloc}'", "URL_STYLE 'path'"]
+            parts.append(f"USE_SSL {str(url.scheme == 'https').lower()}")
+        return [f"CREATE OR REPLACE SECRET lake_files (TYPE s3, {', '.join(parts)})"]
+
+
+def store(setting: str) -> Store:
+    return Bucket(setting) if setting.startswith("s3://") else Folder(setting)

@@ -1,0 +1,376 @@
+"""The only door to the lake: DuckLake, DuckDB and Parquet.
+
+A lake is a SQL catalog (SQLite or PostgreSQL) and Parquet files (a folder or S3). Readers
+never wait for a writer and see one snapshot. Writers take turns. Each commit is whole or
+absent, over as many tables as it touches, and carries the SHA-256 of the files it made.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipelines import files, layout
+from pipelines.errors import InvalidRequest, LakeError
+from pipelines.locks import lock_for
+from pipelines.settings import Settings, settings
+from pipelines.tables import LAYOUTS, TABLES, quoted, table
+
+INLINE_ROWS = 1000  # smaller writes go to the catalog, and to Parquet at the next compaction
+NAME = "lake"
+
+
+class View:
+    """One snapshot of the lake, to be asked as often as needed."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, snapshot: int) -> None:
+        self.connection = connection
+        self.snapshot = snapshot
+
+    def sql(self, query: str, parameters: object = None) -> pa.Table:
+        """The answer to a query as Arrow. Tables are named schema.table."""
+        with translated():
+            return self.connection.execute(query, parameters).to_arrow_table()
+
+    def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        with translated():
+            return self.connection.execute(query, parameters).fetchall()
+
+    def one(self, query: str, parameters: object = None) -> Any:
+        """The first value of the first row."""
+        row = self.rows(query, parameters)
+        return row[0][0] if row else None
+
+
+class Writer(View):
+    """A transaction that holds the writers' turn. It also reads, its own writes included."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, snapshot: int, store: files.Store
+    ) -> None:
+        super().__init__(connection, snapshot)
+        self._store = store
+        self._before: dict[str, set[str]] = {}
+
+    @property
+    def batch(self) -> int:
+        """The snapshot this transaction will become: every row it writes carries it."""
+        return self.snapshot + 1
+
+    def touch(self, full_name: str) -> None:
+        """Note the files of a table before it is written by SQL of one's own."""
+        folder = full_name.replace(".", "/")
+        if folder not in self._before:
+            self._before[folder] = self._store.listing(folder)
+
+    def run(self, query: str, parameters: object = None) -> int:
+        """A statement on touched tables; the number of rows it changed, where it tells."""
+        with translated():
+            result = self.connection.execute(query, parameters)
+            row = result.fetchone() if result.description else None
+            return int(row[0]) if row and isinstance(row[0], int) else 0
+
+    def append(self, full_name: str, rows: pa.Table | duckdb.DuckDBPyRelation) -> int:
+        """Insert rows by column name; `batch` is filled in where the table has one."""
+        self.touch(full_name)
+        declared = table(full_name)
+        if isinstance(rows, pa.Table) and rows.num_rows == 0:
+            return 0
+        have = rows.schema.names if isinstance(rows, pa.Table) else rows.columns
+        columns = [c for c in declared.column_names if c in have]
+        names = ", ".join(quoted(c) for c in columns)
+        values = names
+        if "batch" in declared.column_names and "batch" not in have:
+            names, values = f"{names}, batch", f"{values}, {self.batch}"
+        order = f" ORDER BY {', '.join(quoted(c) for c in declared.sort)}" if declared.sort else ""
+        self.connection.register("_rows", rows)
+        try:
+            return self.run(f"INSERT INTO {full_name} ({names}) SELECT {values} FROM _rows{order}")
+        finally:
+            self.connection.unregister("_rows")
+
+    def delete(self, full_name: str, where: str, parameters: object = None) -> int:
+        self.touch(full_name)
+        return self.run(f"DELETE FROM {full_name} WHERE {where}", parameters)
+
+    def replace(self, full_name: str, rows: pa.Table, where: str, parameters: object = None) -> int:
+        """Replace exactly what `where` names by the rows given."""
+        self.delete(full_name, where, parameters)
+        return self.append(full_name, rows)
+
+    def seal(self) -> None:
+        """Record the checksum of every file that this transaction made."""
+        made = [
+            path
+            for folder, before in self._before.items()
+            for path in sorted(self._store.listing(folder) - before)
+        ]
+        if made:
+            sums = self._store.checksums(made)
+            self.connection.register("_sums", sums)
+            self.run("INSERT INTO meta.checksums SELECT path, bytes, sha256 FROM _sums")
+            self.connection.unregister("_sums")
+
+
+class Lake:
+    """A lake opened for reading and writing, or for reading only."""
+
+    def __init__(self, config: Settings | None = None, *, read_only: bool = False) -> None:
+        self.config = config or settings()
+        self.read_only = read_only
+        self.kind, self.target = _catalog(self.config.lake_catalog)
+        self.store = files.store(self.config.lake_data)
+        self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
+        if self.kind == "sqlite" and not Path(self.target).exists():
+            if read_only:
+                raise LakeError(
+                    f"there is no lake at {self.target}",
+                    "make one with `bullion ingest`, or set BULLION_LAKE_CATALOG",
+                )
+            self._make_sqlite()
+        self._root = self.connect(read_only=read_only)
+        self._check_layout()
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._root.close()
+
+    # -- reading
+
+    @contextmanager
+    def view(self, snapshot: int | None = None) -> Iterator[View]:
+        """One snapshot: the newest, or the one of that number."""
+        if snapshot is not None:
+            connection = self.connect(read_only=True, snapshot=snapshot)
+            try:
+                yield View(connection, snapshot)
+            finally:
+                connection.close()
+            return
+        with self._transaction() as (cursor, current):
+            yield View(cursor, current)
+
+    def sql(self, query: str, parameters: object = None) -> pa.Table:
+        """One query on the newest snapshot."""
+        with self.view() as view:
+            return view.sql(query, parameters)
+
+    def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        with self.view() as view:
+            return view.rows(query, parameters)
+
+    @property
+    def snapshot(self) -> int:
+        """The number of the newest snapshot."""
+        with translated():
+            row = self._root.cursor().execute(f"FROM {NAME}.current_snapshot()").fetchone()
+        return int(row[0]) if row else 0
+
+    # -- writing
+
+    @contextmanager
+    def write(self, what: str = "write") -> Iterator[Writer]:
+        """One commit, over any tables: all of it or nothing."""
+        if self.read_only:
+            raise LakeError("this lake was opened for reading only")
+        with self._lock.turn(what), self._transaction() as (cursor, current):
+            writer = Writer(cursor, current, self.store)
+            yield writer
+            writer.seal()
+
+    @contextmanager
+    def _transaction(
+        self, root: duckdb.DuckDBPyConnection | None = None
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+        cursor = (root or self._root).cursor()
+        try:
+            with translated():
+                cursor.execute(f"USE {NAME}")
+                cursor.execute("BEGIN")
+                row = cursor.execute(f"FROM {NAME}.current_snapshot()").fetchone()
+            try:
+                yield cursor, int(row[0]) if row else 0
+            except BaseException:
+                with _quietly():
+                    cursor.execute("ROLLBACK")
+                raise
+            with translated():
+                cursor.execute("COMMIT")
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def compaction(self, what: str) -> Iterator[Writer]:
+        """A writer whose rows all go to files, none to the catalog."""
+        root = self.connect(inline_rows=0)
+        try:
+            with self._lock.turn(what), self._transaction(root) as (cursor, current):
+                writer = Writer(cursor, current, self.store)
+                yield writer
+                writer.seal()
+        finally:
+            root.close()
+
+    # -- opening
+
+    def connect(
+        self,
+        *,
+        read_only: bool = False,
+        snapshot: int | None = None,
+        inline_rows: int = INLINE_ROWS,
+    ) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection with the lake attached and in use."""
+        connection = duckdb.connect()
+        try:
+            with translated():
+                for statement in attach_statements(
+                    self.config,
+                    read_only=read_only,
+                    snapshot=snapshot,
+                    inline_rows=inline_rows,
+                ):
+                    connection.execute(statement)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _make_sqlite(self) -> None:
+        """An empty SQLite file in WAL mode, so that readers and the writer pass each other."""
+        path = Path(self.target)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._lock.turn("create"), sqlite3.connect(path) as catalog:
+                catalog.execute("PRAGMA journal_mode=wal")
+        except (OSError, sqlite3.Error) as error:
+            raise LakeError(
+                f"cannot make a lake at {path}: {error}",
+                "check the folder's permissions and free space, or set BULLION_LAKE_CATALOG",
+            ) from error
+
+    def _check_layout(self) -> None:
+        try:
+            with self.view() as view:
+                state = layout.state(view)
+            if state.current:
+                return
+            if self.read_only:
+                raise LakeError(
+                    f"the lake at {self.target} has an older layout",
+                    "open it once for writing: `bullion status`",
+                )
+            for step in layout.STEPS:
+                with self.write("layout") as writer:
+                    # Another process may have done it while this one waited for its turn.
+                    state = layout.state(writer)
+                    if not state.current:
+                        step(writer, state)
+        except BaseException:
+            self._root.close()
+            raise
+
+
+def attach_statements(
+    config: Settings,
+    *,
+    read_only: bool = False,
+    snapshot: int | None = None,
+    inline_rows: int = INLINE_ROWS,
+) -> list[str]:
+    """The SQL that attaches the lake to any DuckDB, as `make sql` and analysts do."""
+    kind, target = _catalog(config.lake_catalog)
+    store = files.store(config.lake_data)
+    needed = ["ducklake", "sqlite_scanner" if kind == "sqlite" else "postgres_scanner"]
+    options = [f"DATA_PATH {_text(store.root)}", "OVERRIDE_DATA_PATH true"]
+    if store.remote:
+        needed.append("httpfs")
+    if kind == "sqlite":
+        options.append("META_BUSY_TIMEOUT 30000")
+    if read_only:
+        options.append("READ_ONLY")
+    else:
+        options.append(f"DATA_INLINING_ROW_LIMIT {inline_rows}")
+    if snapshot is not None:
+        options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
+    scheme = "ducklake:sqlite:" if kind == "sqlite" else "ducklake:postgres:"
+    return [
+        *(f"LOAD {_text(extension(name))}" for name in needed),
+        "SET TimeZone = 'UTC'",
+        *store.secrets(),
+        f"ATTACH {_text(scheme + target)} AS {NAME} ({', '.join(options)})",
+        f"USE {NAME}",
+    ]
+
+
+def extension(name: str) -> str:
+    """The extension file that its package carries; the bare name when it carries none."""
+    packages = Path(duckdb.__file__).parent.parent
+    for found in packages.glob(f"duckdb_extension_{name}/extensions/v*/{name}.duckdb_extension"):
+        return str(found)
+    return name
+
+
+def _catalog(setting: str) -> tuple[str, str]:
+    kind, _, target = setting.partition(":")
+    if kind == "sqlite" and target:
+        return kind, target
+    if kind in ("postgres", "postgresql") and target:
+        return "postgres", setting if target.startswith("//") else target
+    raise InvalidRequest(
+        f"BULLION_LAKE_CATALOG={setting!r} is no catalog",
+        "write sqlite:PATH or postgres:dbname=bullion host=127.0.0.1",
+    )
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """The first error matters, not that its transaction was already gone."""
+    try:
+        yield
+    except duckdb.Error:
+        return
+
+
+HINTS: Sequence[tuple[str, str, str]] = (
+    ("No space left", "the disk is full", "free some space; nothing was committed"),
+    ("File too large", "a file could not grow", "raise the file size limit; nothing was committed"),
+    ("Permission denied", "no permission", "check who owns the lake's folder"),
+    ("readonly database", "the catalog is read-only", "check who owns the lake's folder"),
+    ("Read-only file system", "the disk is read-only", "check how it is mounted"),
+    ("No snapshot found", "that snapshot is gone", "see `bullion status` for those that are kept"),
+    ("database is locked", "the catalog is locked", "another program holds it open: close it"),
+    ("not a database", "the catalog is no SQLite file", "set BULLION_LAKE_CATALOG to a lake"),
+    ("DuckLake version", "the lake's format is another", "use the DuckDB of requirements.txt"),
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """DuckDB's errors in our words, where they say something the user can act on."""
+    try:
+        yield
+    except duckdb.Error as error:
+        said = str(error)
+        for needle, what, hint in HINTS:
+            if needle in said:
+                raise LakeError(f"{what}: {said}", hint) from error
+        raise
+
+
+__all__ = ["LAYOUTS", "NAME", "TABLES", "Lake", "View", "Writer", "attach_statements", "extension"]

@@ -1,0 +1,97 @@
+"""Bars the calendar has and silver has not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipelines.calendar import Bars, Calendar
+from pipelines.lake import Writer
+from pipelines.landing.bronze import KEYED
+from pipelines.landing.grid import aware, naive
+
+if TYPE_CHECKING:
+    from pipelines.landing.land import Group
+
+
+def replace(
+    writer: Writer,
+    group: Group,
+    market: Calendar,
+    symbols: Sequence[str],
+    span: tuple[datetime, datetime],
+    as_of: datetime,
+) -> tuple[int, Counter[str]]:
+    """Replace silver.gaps in the sessions of a span. How many bars the span has, and by symbol
+    how many of these are missing."""
+    asked = market.bars(group.interval, *span, group.grid)
+    if len(asked) == 0:
+        return 0, Counter()
+    made = _whole_sessions(writer, group, market, asked, as_of)
+    if len(made) == 0:
+        return 0, Counter()
+    writer.connection.register("expected", made.table())
+    writer.connection.register("members", pa.table({"symbol": list(symbols)}))
+    held = f"""FROM silver.bars WHERE {KEYED} AND ts BETWEEN ? AND ?
+               AND symbol IN (FROM members)"""
+    key = [*group.key, aware(made.ts[0]), aware(made.ts[-1])]
+    # Sessions are counted first: only the short ones are looked at bar by bar.
+    writer.run(
+        f"""CREATE OR REPLACE TEMP TABLE holes AS
+            WITH days AS (SELECT session, count(*) AS n FROM expected GROUP BY ALL),
+            present AS (SELECT symbol, session, count(*) AS n {held} GROUP BY ALL),
+            short AS (
+                SELECT m.symbol, d.session, d.n AS expected
+                FROM members m CROSS JOIN days d LEFT JOIN present p
+                  ON p.symbol = m.symbol AND p.session = d.session
+                WHERE coalesce(p.n, 0) < d.n
+            )
+            SELECT s.symbol, s.session, s.expected, e.ts
+            FROM short s JOIN expected e USING (session)
+            ANTI JOIN (SELECT symbol, ts {held}) b ON b.symbol = s.symbol AND b.ts = e.ts""",
+        [*key, *key],
+    )
+    where = f"{KEYED} AND session BETWEEN ? AND ? AND symbol IN (FROM members)"
+    here = [*group.key, made.session[0].item(), made.session[-1].item()]
+    if writer.one(f"SELECT count(*) FROM silver.gaps WHERE {where}", here):
+        writer.delete("silver.gaps", where, here)
+    holes = writer.sql(
+        """SELECT ? AS source, symbol, ? AS "interval", session,
+                  expected::INTEGER AS expected, count(*)::INTEGER AS missing,
+                  list(ts ORDER BY ts) AS missing_ts
+           FROM holes GROUP BY ALL ORDER BY symbol, session""",
+        group.key,
+    )
+    writer.append("silver.gaps", holes)
+    due = asked.take(asked.closes_at <= naive(as_of))
+    if len(due) == 0:
+        return 0, Counter()
+    missing = writer.rows(
+        "SELECT symbol, count(*) FROM holes WHERE ts BETWEEN ? AND ? GROUP BY symbol",
+        [aware(due.ts[0]), aware(due.ts[-1])],
+    )
+    return len(due) * len(symbols), Counter(dict(missing))
+
+
+def _whole_sessions(
+    writer: Writer, group: Group, market: Calendar, asked: Bars, as_of: datetime
+) -> Bars:
+    """Every bar of the sessions asked about that should be there by now.
+
+    A run over part of a session, or one that looks back, must not hide what its rest lacks.
+    """
+    first, last = asked.session[0], asked.session[-1]
+    low, _ = market.session_bounds(first.item())
+    _, high = market.session_bounds(last.item())
+    whole = market.bars(group.interval, low.replace(hour=0, minute=0), high, group.grid)
+    whole = whole.take((whole.session >= first) & (whole.session <= last))
+    newest = writer.one(
+        f"SELECT max(closes_at) FROM silver.bars WHERE {KEYED} AND session BETWEEN ? AND ?",
+        [*group.key, first.item(), last.item()],
+    )
+    horizon = max(as_of, newest) if newest else as_of
+    return whole.take(whole.closes_at <= naive(horizon))

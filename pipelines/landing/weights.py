@@ -1,0 +1,71 @@
+"""Index weights into bronze and silver. None is invented: what cannot be had stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from pipelines.lake import Writer
+from pipelines.sources.base import WEIGHTS, Answer
+from pipelines.tables import SILVER_WEIGHTS
+
+VALUES = ("name", "weight", "known_at", "partial")
+
+
+def land_weights(
+    writer: Writer, source: str, index: str, pieces: Sequence[tuple[Answer, pa.Table]]
+) -> dict[str, int]:
+    """Keep every version; silver has the newest of each member and effective date."""
+    told = pa.concat_tables(
+        [
+            rows.cast(WEIGHTS).append_column(
+                "received_at",
+                pa.repeat(pa.scalar(answer.received_at, pa.timestamp("us", "UTC")), rows.num_rows),
+            )
+            for answer, rows in pieces
+        ]
+    )
+    writer.connection.register("told", told)
+    writer.run(
+        """CREATE OR REPLACE TEMP TABLE weighed AS
+           SELECT DISTINCT ON (symbol, effective) ? AS source, ? AS "index", t.*,
+                  weight IS NULL OR NOT isfinite(weight) OR weight <= 0 OR weight > 1 AS broken
+           FROM told t ORDER BY received_at DESC, weight DESC""",
+        [source, index],
+    )
+    same = " AND ".join(f"w.{name} IS NOT DISTINCT FROM s.{name}" for name in VALUES)
+    fresh = writer.sql(
+        f"""SELECT w.* FROM weighed w ANTI JOIN (
+                SELECT * FROM silver.weights WHERE source = ? AND "index" = ?
+            ) s ON w.symbol = s.symbol AND w.effective = s.effective AND {same}
+            ORDER BY effective, symbol""",
+        [source, index],
+    )
+    writer.append("bronze.weights", fresh.drop_columns(["broken"]))
+    writer.connection.register("fresh_weights", fresh)
+    good = writer.sql("SELECT * EXCLUDE (broken) FROM fresh_weights WHERE NOT broken")
+    if good.num_rows:
+        writer.delete(
+            SILVER_WEIGHTS.full_name,
+            """source = ? AND "index" = ? AND (symbol, effective) IN (
+                   SELECT (symbol, effective) FROM fresh_weights WHERE NOT broken)""",
+            [source, index],
+        )
+        writer.append(SILVER_WEIGHTS.full_name, good)
+    broken = fresh.num_rows - good.num_rows
+    if broken:
+        rejected = writer.sql(
+            """SELECT source, symbol, '1d' AS "interval", effective::TIMESTAMPTZ AS ts,
+                      'bad_weight' AS reason,
+                      'a weight is a fraction above 0, at most 1' AS detail,
+                      to_json(w)::VARCHAR AS original, 0::BIGINT AS row, received_at
+               FROM fresh_weights w WHERE broken"""
+        )
+        writer.append("silver.quarantine", rejected)
+    return {
+        "received": told.num_rows,
+        "accepted": good.num_rows,
+        "unchanged": told.num_rows - fresh.num_rows,
+        "quarantined": broken,
+    }

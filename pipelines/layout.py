@@ -1,0 +1,117 @@
+"""Bringing a lake to the tables as they are declared today.
+
+What was added since is added here. What was renamed or re-typed needs a step in MIGRATIONS,
+and a raised LAYOUT in pipelines/tables.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.errors import LakeError
+from pipelines.tables import LAYOUT, TABLES, Table, fingerprint, quoted
+
+if TYPE_CHECKING:
+    from pipelines.lake import View, Writer
+
+# From layout number -> the step that makes it the next one.
+MIGRATIONS: Mapping[int, Callable[[Writer], None]] = {}
+
+
+@dataclass(frozen=True)
+class State:
+    """What a lake says of itself. Layout 0 is an empty one."""
+
+    layout: int
+    fingerprint: str
+
+    @property
+    def current(self) -> bool:
+        return self.layout == LAYOUT and self.fingerprint == fingerprint()
+
+
+def state(view: View) -> State:
+    """The layout of a lake; LakeError when it is newer than this code."""
+    if not view.one(
+        "SELECT count(*) FROM information_schema.tables "
+        "WHERE table_schema = 'meta' AND table_name = 'layouts'"
+    ):
+        return State(0, "")
+    newest = view.rows(
+        "SELECT layout, fingerprint FROM meta.layouts ORDER BY applied_at DESC LIMIT 1"
+    )
+    if not newest:
+        return State(0, "")  # its making was stopped half-way, and is done again
+    layout, seen = newest[0]
+    if layout > LAYOUT:
+        raise LakeError(
+            f"the lake has layout {layout}, this Bullion knows up to {LAYOUT}",
+            "update Bullion; the lake was not touched",
+        )
+    return State(layout, seen)
+
+
+def _all_tables(writer: Writer, found: State) -> None:
+    if found.layout:
+        for number in range(found.layout, LAYOUT):
+            if number not in MIGRATIONS:
+                raise LakeError(
+                    f"there is no way from layout {number} to {number + 1}",
+                    "export with the Bullion that wrote it: `bullion export`",
+                )
+            MIGRATIONS[number](writer)
+    have = _columns(writer)
+    for schema in sorted({table.schema for table in TABLES}):
+        writer.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    for table in TABLES:
+        if table.full_name not in have:
+            for statement in table.ddl():
+                writer.run(statement)
+        else:
+            _extend(writer, table, have[table.full_name])
+
+
+def _options(writer: Writer, found: State) -> None:
+    """DuckLake takes options of committed tables only, hence a step of its own."""
+    for table in TABLES:
+        if table.inline_rows is not None:
+            writer.run(
+                f"CALL lake.set_option('data_inlining_row_limit', {table.inline_rows}, "
+                f"schema => '{table.schema}', table_name => '{table.name}')"
+            )
+    writer.run("INSERT INTO meta.layouts VALUES (?, ?, now())", [LAYOUT, fingerprint()])
+
+
+# Each a commit of its own, each safe to repeat; the last one says that all is done.
+STEPS: tuple[Callable[[Writer, State], None], ...] = (_all_tables, _options)
+
+
+def _columns(writer: Writer) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for schema, name, column, kind in writer.rows(
+        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name = 'lake'"
+    ):
+        found.setdefault(f"{schema}.{name}", {})[column] = kind
+    return found
+
+
+def _extend(writer: Writer, table: Table, have: Mapping[str, str]) -> None:
+    for column in table.columns:
+        if column.name not in have:
+            # Rows written before the column was declared have no value for it.
+            writer.run(
+                f"ALTER TABLE {table.full_name} ADD COLUMN {quoted(column.name)} {column.type}"
+            )
+        elif _plain(have[column.name]) != _plain(column.type):
+            raise LakeError(
+                f"{table.full_name}.{column.name} is {have[column.name]} in this lake "
+                f"and {column.type} in this Bullion",
+                "a migration is missing: add it to pipelines/layout.py",
+            )
+
+
+def _plain(kind: str) -> str:
+    return kind.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ").upper()

@@ -1,0 +1,210 @@
+"""Keeping a lake small and sound: compact, and verify every file against its checksum."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from pipelines.files import Store
+from pipelines.lake import NAME, Lake, View
+from pipelines.tables import CHECKSUMS, TABLES, Table, quoted
+
+SMALL_BYTES = 8 << 20  # files below this are rewritten together
+FEW_FILES = 4  # ... once a partition has more of them than this
+KEEP = timedelta(days=7)  # snapshots younger than this are kept
+READERS = timedelta(hours=1)  # files no snapshot names are kept for readers still at them
+
+CATALOG = f"__ducklake_metadata_{NAME}"
+FILES = f"""
+    SELECT s.path || t.path || f.path AS path, f.table_id, f.live, f.size, f.kind
+    FROM (
+        SELECT table_id, path, end_snapshot IS NULL AS live, file_size_bytes AS size, 'data' AS kind
+        FROM {CATALOG}.ducklake_data_file WHERE path_is_relative
+        UNION ALL
+        SELECT table_id, path, end_snapshot IS NULL, file_size_bytes, 'delete'
+        FROM {CATALOG}.ducklake_delete_file WHERE path_is_relative
+    ) f
+    JOIN {CATALOG}.ducklake_table t ON t.table_id = f.table_id
+    JOIN {CATALOG}.ducklake_schema s ON s.schema_id = t.schema_id"""
+
+
+@dataclass
+class Compacted:
+    """What a compaction did."""
+
+    flushed: int = 0  # rows moved from the catalog to files
+    rewritten: int = 0  # small or holed files written anew
+    expired: int = 0  # snapshots
+    removed: int = 0  # files
+    kept: list[int] = field(default_factory=list)  # old snapshots that something names
+
+    def summary(self) -> str:
+        kept = f", kept {len(self.kept)} old snapshots that are named" if self.kept else ""
+        return (
+            f"flushed {self.flushed} rows, rewrote {self.rewritten} files, "
+            f"expired {self.expired} snapshots, removed {self.removed} files{kept}"
+        )
+
+
+def compact(lake: Lake, *, keep: timedelta = KEEP, readers: timedelta = READERS) -> Compacted:
+    """Flush inlined rows, rewrite small files, expire snapshots, remove what nothing names."""
+    done = Compacted()
+    for table in TABLES:
+        if table.full_name != CHECKSUMS.full_name:
+            done.flushed += _flush(lake, table)
+            done.rewritten += _rewrite(lake, table)
+    _expire(lake, keep, done)
+    _remove(lake, readers, done)
+    return done
+
+
+def _flush(lake: Lake, table: Table) -> int:
+    with lake.compaction(f"flush {table.full_name}") as writer:
+        writer.touch(table.full_name)
+        flushed = writer.rows(
+            f"CALL ducklake_flush_inlined_data('{NAME}', schema_name => '{table.schema}', "
+            f"table_name => '{table.name}')"
+        )
+        return sum(int(row[-1]) for row in flushed)
+
+
+def _rewrite(lake: Lake, table: Table) -> int:
+    """Write small files, and files with holes, together anew.
+
+    DuckLake's own merge cannot share a transaction with the checksums, a rewrite can.
+    """
+    with lake.compaction(f"rewrite {table.full_name}") as writer:
+        files = writer.rows(
+            f"""SELECT data_file, data_file_size_bytes, delete_file IS NOT NULL
+                FROM ducklake_list_files('{NAME}', '{table.name}', schema => '{table.schema}')"""
+        )
+        groups: dict[str, list[tuple[str, bool]]] = {}
+        for path, size, holed in files:
+            if size < SMALL_BYTES or holed:
+                groups.setdefault(path.rpartition("/")[0], []).append((path, holed))
+        chosen = [
+            path
+            for group in groups.values()
+            if len(group) > FEW_FILES or any(holed for _, holed in group)
+            for path, _ in group
+        ]
+        if chosen:
+            here = "filename IN (SELECT unnest(?))"
+            columns = ", ".join(quoted(name) for name in table.column_names)
+            order = ", ".join(quoted(name) for name in table.sort) or "ALL"
+            writer.touch(table.full_name)
+            writer.run(
+                f"""INSERT INTO {table.full_name} ({columns})
+                    SELECT {columns} FROM {table.full_name} WHERE {here} ORDER BY {order}""",
+                [chosen],
+            )
+            writer.run(f"DELETE FROM {table.full_name} WHERE {here}", [chosen])
+        return len(chosen)
+
+
+def _expire(lake: Lake, keep: timedelta, done: Compacted) -> None:
+    with lake.compaction("expire snapshots") as writer:
+        before = datetime.now(UTC) - keep
+        old = writer.rows(
+            f"""SELECT snapshot_id, snapshot_id IN (SELECT snapshot FROM meta.kept_snapshots)
+                FROM ducklake_snapshots('{NAME}')
+                WHERE snapshot_time < ? AND snapshot_id < ? ORDER BY snapshot_id""",
+            [before, writer.snapshot],
+        )
+        done.kept = [int(number) for number, named in old if named]
+        gone = [int(number) for number, named in old if not named]
+        if gone:
+            writer.run(f"CALL ducklake_expire_snapshots('{NAME}', versions => {gone})")
+        done.expired = len(gone)
+
+
+def _remove(lake: Lake, readers: timedelta, done: Compacted) -> None:
+    """Remove expired files and orphans, then the checksums of what is gone."""
+    until = (datetime.now(UTC) - readers).isoformat()
+    for call in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
+        with lake.compaction("remove files") as writer:
+            gone = writer.rows(f"CALL {call}('{NAME}', older_than => TIMESTAMPTZ '{until}')")
+            done.removed += len(gone)
+    with lake.compaction("forget checksums") as writer:
+        named = f"SELECT path FROM ({FILES})"
+        forgotten = writer.rows(
+            f"SELECT path FROM {CHECKSUMS.full_name} ANTI JOIN ({named}) n USING (path)"
+        )
+        stale = [path for (path,) in forgotten if not _exists(lake.store, path)]
+        if stale:
+            writer.delete(CHECKSUMS.full_name, "path IN (SELECT unnest(?))", [stale])
+
+
+def _exists(store: Store, path: str) -> bool:
+    try:
+        store.checksum(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def keep_snapshot(lake: Lake, snapshot: int, reason: str) -> None:
+    """Never expire this snapshot while `reason` stands."""
+    with lake.write("keep snapshot") as writer:
+        writer.run(
+            "INSERT INTO meta.kept_snapshots VALUES (?, ?, now())",
+            [snapshot, reason],
+        )
+
+
+def release_snapshots(lake: Lake, reasons: Iterable[str]) -> None:
+    with lake.write("release snapshots") as writer:
+        writer.delete("meta.kept_snapshots", "reason IN (SELECT unnest(?))", [list(reasons)])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that is not what it should be."""
+
+    path: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    files: int
+    bytes: int
+    problems: list[Problem]
+
+
+def verify(lake: Lake) -> Verified:
+    """Check every file of every snapshot against the checksum recorded with its commit."""
+    with lake.view() as view:
+        recorded = {
+            path: (size, digest)
+            for path, size, digest in view.rows("SELECT path, bytes, sha256 FROM meta.checksums")
+        }
+        named = sorted(path for (path,) in view.rows(f"SELECT DISTINCT path FROM ({FILES})"))
+        problems = _catalog_problems(lake, view)
+    total = 0
+    for path in named:
+        try:
+            size, digest = lake.store.checksum(path)
+        except FileNotFoundError:
+            problems.append(Problem(path, "is missing"))
+            continue
+        except OSError as error:
+            problems.append(Problem(path, f"cannot be read: {error}"))
+            continue
+        total += size
+        if path not in recorded:
+            problems.append(Problem(path, "has no recorded checksum"))
+        elif recorded[path] != (size, digest):
+            problems.append(Problem(path, "is damaged: it is not what was committed"))
+    return Verified(len(named), total, problems)
+
+
+def _catalog_problems(lake: Lake, view: View) -> list[Problem]:
+    """SQLite's own check of the catalog, where rows not yet in files live."""
+    if lake.kind != "sqlite":
+        return []
+    with sqlite3.connect(f"file:{lake.target}?mode=ro", uri=True) as catalog:
+        found = [line for (line,) in catalog.execute("PRAGMA integrity_check")]
+    return [Problem(lake.target, line) for line in found if line != "ok"]

@@ -1,0 +1,32 @@
+"""Settings from the environment. Every name begins with BULLION_."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where things are. The defaults need no server and no account."""
+
+    model_config = SettingsConfigDict(env_prefix="BULLION_", extra="forbid", frozen=True)
+
+    lake_catalog: str = f"sqlite:{ROOT / 'data_lake' / 'catalog.sqlite'}"
+    """The catalog: sqlite:PATH, or postgres:dbname=... host=... (a libpq connection string)."""
+
+    lake_data: str = str(ROOT / "data_lake" / "files")
+    """Where the Parquet files lie: a folder, or s3://bucket/prefix."""
+
+    lake_lock_timeout: float = 120.0
+    """Seconds a writer waits for its turn."""
+
+    source: str = "sample"
+    """The source that DAGs and commands use when none is named."""
+
+
+def settings() -> Settings:
+    """Read anew at each call: a test or a task may have set another lake."""
+    return Settings()

@@ -1,0 +1,129 @@
+"""What a source is: it fetches raw answers, and reads bars out of an answer.
+
+The two halves are apart so that an answer can be kept as it came and read again later:
+`fetch` talks to the outside and returns bytes, `parse` is pure and turns bytes into bars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+import pyarrow as pa
+
+from pipelines.calendar import UTC_TYPE, Grid, Interval
+
+BARS = pa.schema(
+    [
+        ("symbol", pa.string()),
+        ("ts", UTC_TYPE),  # the bar's open; from one day up, midnight UTC of the date that names it
+        ("open", pa.float64()),
+        ("high", pa.float64()),
+        ("low", pa.float64()),
+        ("close", pa.float64()),
+        ("volume", pa.float64()),
+        ("bid", pa.float64()),  # closing quote, null where the source has none
+        ("ask", pa.float64()),
+        ("row", pa.int64()),  # place in the answer, from 1 (the line of a file)
+    ]
+)
+ACTIONS = pa.schema(
+    [
+        ("symbol", pa.string()),
+        ("date", pa.date32()),  # first session that trades at the new terms
+        ("kind", pa.string()),  # split (new shares for one old) or dividend (per share)
+        ("value", pa.float64()),
+    ]
+)
+REJECTS = pa.schema(
+    [
+        ("symbol", pa.string()),
+        ("ts", UTC_TYPE),  # null when the time itself could not be read
+        ("row", pa.int64()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("original", pa.string()),  # the row as it came, as JSON
+    ]
+)
+WEIGHTS = pa.schema(
+    [
+        ("symbol", pa.string()),
+        ("name", pa.string()),
+        ("weight", pa.float64()),  # fraction of the whole index
+        ("effective", pa.date32()),
+        ("known_at", UTC_TYPE),
+        ("partial", pa.bool_()),  # the source names only some of the members
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Bars of symbols that open in [start, end), as they were known at `as_of`. All UTC."""
+
+    symbols: tuple[str, ...]
+    interval: Interval
+    start: datetime
+    end: datetime
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a source said, byte for byte, and what it was asked."""
+
+    source: str
+    kind: str  # bars or weights
+    asked: Mapping[str, Any]  # JSON-able; with the body enough to parse again
+    body: bytes
+    media_type: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The bars of one answer, with what could not be read as bars."""
+
+    interval: Interval
+    bars: pa.Table  # BARS
+    actions: pa.Table = field(default_factory=lambda: ACTIONS.empty_table())
+    rejects: pa.Table = field(default_factory=lambda: REJECTS.empty_table())
+    calendar: str = "XNYS"
+    grid: Grid = "session"
+    # True: prices are already adjusted for every split known when they were received.
+    split_adjusted: bool = True
+
+
+class Source(Protocol):
+    """One provider of bars. Its module's docstring is its page in the docs."""
+
+    name: ClassVar[str]
+    is_sample: ClassVar[bool]  # True: made up, and every table and answer says so
+    resumes: ClassVar[bool]  # True: asking costs; pieces brought lately are not asked for again
+
+    def symbols(self) -> tuple[str, ...] | None:
+        """The symbols this source has, or None when only the provider can tell."""
+        ...
+
+    def pieces(self, request: Request) -> Iterator[Request]:
+        """Cut a request where the provider's limits do. The cuts stay put from day to day, so
+        that a run can resume where an earlier one stopped."""
+        ...
+
+    def fetch(self, request: Request) -> Iterator[Answer]:
+        """Ask for bars, in pieces small enough to lose. Raises SourceError."""
+        ...
+
+    def parse(self, answer: Answer) -> Parsed:
+        """Read the bars of an answer. Pure: the same answer gives the same bars."""
+        ...
+
+    def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:
+        """Ask for the weights of a universe's members. Empty when this source has none."""
+        ...
+
+    def parse_weights(self, answer: Answer) -> pa.Table:
+        """Read the weights (WEIGHTS) of an answer. Pure."""
+        ...

@@ -1,0 +1,314 @@
+"""The mapping of a folder: which files hold which bars, and how to read them (bars.yaml)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+
+from pipelines.calendar import GRIDS, INTERVALS, Grid, Interval
+from pipelines.errors import InvalidRequest, unknown
+
+NAME = "bars.yaml"
+COLUMNS = ("ts", "open", "high", "low", "close", "volume", "bid", "ask", "split", "dividend")
+WEIGHT_COLUMNS = ("symbol", "name", "weight", "effective", "known_at")
+NULLS = ("", "-", "--", "n/a", "#n/a", "na", "nan", "null", "none")
+SPELLINGS = {i.yahoo: i.name for i in INTERVALS} | {
+    "1min": "1m", "5min": "5m", "15min": "15m", "30min": "30m", "60min": "1h", "60m": "1h",
+    "minute": "1m", "hourly": "1h", "hour": "1h", "daily": "1d", "day": "1d",
+    "weekly": "1w", "monthly": "1mo",
+}  # fmt: skip
+Declared = TypeVar("Declared")
+
+
+@dataclass(frozen=True)
+class Csv:
+    """How the text of a file is cut into cells."""
+
+    delimiter: str = ""  # found from the first line when empty
+    names: tuple[str, ...] = ()  # the columns of a file that has no header line
+    skip: int = 0  # lines before the header
+    decimal: str = "."
+    null_values: tuple[str, ...] = NULLS  # cells that mean "no value", in any case
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """Where the symbol of a bar stands: in a column, in the file's name, or here."""
+
+    column: str = ""
+    file: str = ""  # regex with (?P<symbol>..), and if wanted (?P<exchange>..), (?P<interval>..)
+    constant: str = ""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split the files do not tell: `ratio` shares for one, from `date` on."""
+
+    symbol: str
+    date: str
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """Files that are read alike."""
+
+    files: tuple[str, ...]  # globs; one that begins with ! takes files away
+    symbol: Symbol
+    interval: str = ""  # may come from the file's name instead
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ours -> theirs
+    timezone: str = ""  # of times that carry no offset
+    time_format: str = ""  # strptime; found from the times when empty
+    calendar: Mapping[str, str] = field(default_factory=lambda: {"default": "XNYS"})
+    grid: Grid = "session"
+    label: str = "open"  # the end of the bar that its time names
+    csv: Csv = field(default_factory=Csv)
+    split_adjusted: bool = True
+    splits: tuple[Split, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """This entry as JSON-able values, from which `series_of` makes it again."""
+        return {**asdict(self), "files": list(self.files)}
+
+    @cached_property
+    def _name(self) -> re.Pattern[str]:
+        return re.compile(self.symbol.file)
+
+    def of_file(self, path: str) -> tuple[str, Interval]:
+        """The symbol ("" when a column has it) and the interval of a file, by its name."""
+        symbol, interval = self.symbol.constant, self.interval
+        if self.symbol.file:
+            found = self._name.search(path.rsplit("/", 1)[-1])
+            if found is None:
+                raise InvalidRequest(
+                    f"{path}: its name does not fit symbol.file {self.symbol.file!r}",
+                    f"change that pattern, or take the file away with a glob '!{path}' in files",
+                )
+            groups = found.groupdict()
+            # A suffix such as .L names the exchange, as it does in the symbols of Yahoo.
+            symbol = ".".join(g.upper() for g in (groups["symbol"], groups.get("exchange")) if g)
+            interval = groups.get("interval") or interval
+        spelled = SPELLINGS.get(interval.lower(), interval)
+        for known in INTERVALS:
+            if spelled == known.name:
+                return symbol, known
+        raise unknown(f"interval of {path}:", interval, (i.name for i in INTERVALS))
+
+    def calendar_of(self, symbol: str, path: str) -> str:
+        suffix = symbol.rsplit(".", 1)[1] if "." in symbol else "default"
+        name = self.calendar.get(suffix, self.calendar.get("default"))
+        if name is None:
+            raise InvalidRequest(
+                f"{path}: no calendar for {symbol}",
+                f"add '{suffix}: <calendar>' to calendar in {NAME}",
+            )
+        return name
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """Files with the weights of a universe's members."""
+
+    files: tuple[str, ...]
+    universe: str
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    effective: str = ""  # the date they hold from, when no column has it
+    unit: str = "fraction"  # or percent
+    csv: Csv = field(default_factory=Csv)
+
+    def plain(self) -> dict[str, Any]:
+        return {**asdict(self), "files": list(self.files)}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """All that a mapping says about one folder."""
+
+    series: tuple[Series, ...] = ()
+    weights: tuple[WeightFiles, ...] = ()
+
+
+def load(folder: Path) -> Folder:
+    """Read the mapping of a folder. Raises InvalidRequest naming the offending key."""
+    setting = "set BULLION_FILES to a folder that holds your files and their bars.yaml"
+    if not folder.is_dir():
+        raise InvalidRequest(f"there is no folder {folder}", setting)
+    path = folder / NAME
+    if not path.is_file():
+        raise InvalidRequest(
+            f"{folder} has no {NAME}",
+            f"copy include/sample/{NAME} there and change it, or {setting}",
+        )
+    try:
+        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{path} is not YAML: {error}", "mend that line") from None
+    where = str(path)
+    _keys(told, ("series", "weights"), where)
+    made = Folder(
+        tuple(series_of(e, f"series {n} of {where}") for n, e in _entries(told, "series", where)),
+        tuple(
+            weights_of(e, f"weights {n} of {where}") for n, e in _entries(told, "weights", where)
+        ),
+    )
+    if not made.series and not made.weights:
+        raise InvalidRequest(f"{where} lists no series", "start from include/sample/bars.yaml")
+    return made
+
+
+def series_of(told: Any, where: str) -> Series:
+    """One series entry, checked."""
+    values = _values(Series, told, where)
+    values["files"] = _texts(values["files"], f"files of {where}")
+    values["symbol"] = _symbol(values["symbol"], where)
+    values["columns"] = _columns(values.get("columns"), COLUMNS, where)
+    values["csv"] = _csv(values.get("csv"), where)
+    splits = values.get("splits") or ()
+    values["splits"] = tuple(_split(e, f"split {n} of {where}") for n, e in enumerate(splits, 1))
+    calendar = values.get("calendar", "XNYS")
+    calendar = {"default": calendar} if isinstance(calendar, str) else calendar
+    _keys(calendar, None, f"calendar of {where}")
+    values["calendar"] = dict(calendar)
+    _one_of("grid", values.get("grid", "session"), GRIDS, where)
+    _one_of("label", values.get("label", "open"), ("open", "close"), where)
+    if not isinstance(values.get("split_adjusted", True), bool):
+        raise InvalidRequest(f"split_adjusted of {where} is not true or false", "write one of them")
+    for key in ("interval", "timezone", "time_format"):
+        values[key] = _text(values.get(key, ""), f"{key} of {where}")
+    if values["timezone"]:
+        _zone(values["timezone"], where)
+    made = Series(**values)
+    if not made.interval and "(?P<interval>" not in made.symbol.file:
+        raise InvalidRequest(f"{where} names no interval", "add for example 'interval: 1h'")
+    return made
+
+
+def weights_of(told: Any, where: str) -> WeightFiles:
+    """One weights entry, checked."""
+    values = _values(WeightFiles, told, where)
+    values["files"] = _texts(values["files"], f"files of {where}")
+    values["columns"] = _columns(values.get("columns"), WEIGHT_COLUMNS, where)
+    values["csv"] = _csv(values.get("csv"), where)
+    values["effective"] = str(values.get("effective", ""))
+    _one_of("unit", values.get("unit", "fraction"), ("fraction", "percent"), where)
+    return WeightFiles(**values)
+
+
+def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
+    """The files of a folder that the globs name, in order, each once."""
+    found = {p for g in globs if not g.startswith("!") for p in folder.glob(g) if not p.is_dir()}
+    away = {p for g in globs if g.startswith("!") for p in folder.glob(g[1:])}
+    return sorted(found - away - {folder / NAME})
+
+
+def _entries(told: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[int, Any]]:
+    entries = told.get(key) or []
+    if not isinstance(entries, list):
+        raise InvalidRequest(f"{key} of {where} is not a list", "begin each entry with '- files:'")
+    return enumerate(entries, 1)
+
+
+def _keys(told: Any, known: tuple[str, ...] | None, where: str) -> None:
+    if not isinstance(told, Mapping):
+        raise InvalidRequest(f"{where} is not 'key: value' lines but {told!r}")
+    for key in told:
+        if not isinstance(key, str):
+            raise InvalidRequest(f"key {key!r} in {where} is not text", "put it in quotes")
+        if known is not None and key not in known:
+            raise unknown(f"key in {where}:", key, known)
+
+
+def _values(kind: type[Any], told: Any, where: str) -> dict[str, Any]:
+    known = {f.name: f for f in fields(kind)}
+    _keys(told, tuple(known), where)
+    for name, about in known.items():
+        if name not in told and about.default is MISSING and about.default_factory is MISSING:
+            raise InvalidRequest(f"{where} has no {name}", f"add '{name}:' to it")
+    return {k: v for k, v in told.items() if v is not None}
+
+
+def _csv(told: Any, where: str) -> Csv:
+    values = _values(Csv, told or {}, f"csv of {where}")
+    for key in ("names", "null_values"):
+        if key in values:
+            values[key] = _texts(values[key], f"{key} of {where}")
+    if "null_values" in values:
+        values["null_values"] = tuple(v.lower() for v in values["null_values"])
+    _one_of("decimal", values.get("decimal", "."), (".", ","), where)
+    if len(_text(values.get("delimiter", ""), f"delimiter of {where}")) > 1:
+        raise InvalidRequest(f"delimiter of {where} is longer than one sign", 'tabs are "\\t"')
+    if not isinstance(values.get("skip", 0), int):
+        raise InvalidRequest(f"skip of {where} is not a number of lines")
+    return Csv(**values)
+
+
+def _symbol(told: Any, where: str) -> Symbol:
+    if isinstance(told, str):
+        return Symbol(constant=told)
+    made = Symbol(**_values(Symbol, told, f"symbol of {where}"))
+    if sum(map(bool, (made.column, made.file, made.constant))) != 1:
+        raise InvalidRequest(
+            f"symbol of {where} is not one of a text, {{column: X}} or {{file: regex}}",
+            "write exactly one",
+        )
+    if made.file:
+        try:
+            groups = re.compile(made.file).groupindex
+        except re.error as error:
+            raise InvalidRequest(f"symbol.file of {where} is no regex: {error}") from None
+        if "symbol" not in groups:
+            raise InvalidRequest(
+                f"symbol.file of {where} has no group (?P<symbol>...)",
+                r"for example '(?P<symbol>[a-z]+)\.csv'",
+            )
+    return made
+
+
+def _split(told: Any, where: str) -> Split:
+    values = _values(Split, told, where)
+    try:
+        return Split(
+            str(values["symbol"]),
+            date.fromisoformat(str(values["date"])).isoformat(),
+            float(values["ratio"]),
+        )
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"{where}: {error}", "date is YYYY-MM-DD, ratio a number") from None
+
+
+def _columns(told: Any, known: tuple[str, ...], where: str) -> dict[str, tuple[str, ...]]:
+    _keys(told or {}, known, f"columns of {where}")
+    return {k: _texts(v, f"columns.{k} of {where}") for k, v in (told or {}).items()}
+
+
+def _one_of(key: str, value: Any, known: tuple[str, ...], where: str) -> None:
+    if value not in known:
+        raise unknown(f"{key} of {where}:", str(value), known)
+
+
+def _zone(name: str, where: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InvalidRequest(
+            f"timezone {name!r} of {where} is not known", "for example America/New_York or UTC"
+        ) from None
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{where} is not text but {value!r}", "put it in quotes")
+    return value
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    listed = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(_text(v, where) for v in listed)

@@ -1,0 +1,267 @@
+"""From the bytes of a file to cells: one relation of text columns, and the line of each row.
+
+The fast way is DuckDB's CSV reader. A file that it refuses, or where its rows are not as many
+as the lines, is cut line by line instead: a line is a row, cells never span lines, and a line
+that cannot be cut into cells is kept as broken.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import SourceError
+from pipelines.sources.files_mapping import Csv
+
+DELIMITERS = ",;\t|"
+PAGE = re.compile(rb"<(!doctype|!--|html|head|body|\?xml|svg|error|message)", re.IGNORECASE)
+CHUNK = 100_000  # lines turned into columns at a time
+
+
+class Cells:
+    """The cells of a file, as columns c0, c1, ... of a relation `raw` that SQL can ask."""
+
+    def __init__(self, path: str, names: list[str]) -> None:
+        self.path = path
+        self.names = names  # of the columns, as the file has them
+        self.types: list[pa.DataType] = []  # of a Parquet file; else all is text
+        self.rows = np.zeros(0, np.int64)  # the line of each row; in a Parquet file its number
+        self.broken: list[tuple[int, str, str]] = []  # line, why, the line
+        self._by_line: Callable[[], tuple[pa.Table, np.ndarray]] | None = None
+        self._connection = _connection()
+
+    def query(self, sql: str, per_row: bool = False) -> pa.Table:
+        """Ask `raw`. `per_row` says that the answer must have one row for each of the file."""
+        try:
+            answer = self._connection.execute(sql).to_arrow_table()
+            if not per_row or answer.num_rows == len(self.rows):
+                return answer
+        except duckdb.Error as error:
+            if self._by_line is None:
+                raise SourceError(f"{self.path} cannot be read: {error}") from None
+        assert self._by_line is not None
+        self._connection = _connection()  # some bad bytes break the one that met them
+        table, self.rows = self._by_line()
+        self._by_line = None
+        self.register(table)
+        return self.query(sql, per_row)
+
+    def register(self, table: pa.Table, name: str = "raw") -> None:
+        self._connection.register(name, table)
+
+    def read_csv(self, file: str, lines: Lines) -> None:
+        """Make `raw` of a CSV file through DuckDB, or through `lines` if that fails."""
+        self.rows = np.arange(lines.skip, lines.skip + lines.count) + 1
+
+        def by_line() -> tuple[pa.Table, np.ndarray]:
+            return lines.cut(self.broken)
+
+        if not lines.clean:
+            table, self.rows = by_line()
+            self.register(table)
+            return
+        self._by_line = by_line
+        columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(lines.width))
+        delimiter = lines.delimiter.replace("'", "''")
+        self._connection.execute(
+            f"CREATE VIEW raw AS SELECT * FROM read_csv('{file}', auto_detect = false, "
+            f"header = false, skip = {lines.skip}, delim = '{delimiter}', quote = '\"', "
+            f"escape = '\"', nullstr = '', columns = {{{columns}}})"
+        )
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    made = duckdb.connect()
+    made.execute("SET TimeZone = 'UTC'")
+    return made
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a CSV file, to be cut one by one."""
+
+    body: bytes
+    width: int  # cells a line
+    skip: int  # lines before the data
+    delimiter: str
+
+    @property
+    def count(self) -> int:
+        return self.body.count(b"\n") + 1 - self.skip
+
+    @property
+    def clean(self) -> bool:
+        """False for bytes that DuckDB's reader trips over, and when there is nothing to read."""
+        if self.count == 0 or b"\r" in self.body:
+            return False
+        if self.body.isascii():
+            return True
+        try:
+            self.body.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def cut(self, broken: list[tuple[int, str, str]]) -> tuple[pa.Table, np.ndarray]:
+        """The cells and the number of each line; lines without cells go to `broken`."""
+        schema = pa.schema([(f"c{n}", pa.string()) for n in range(self.width)])
+        parts = [schema.empty_table()]
+        kept: list[list[str | None]] = []
+        rows: list[int] = []
+
+        def flush() -> None:
+            columns = zip(*kept, strict=True)
+            parts.append(pa.table([pa.array(c, pa.string()) for c in columns], schema=schema))
+            kept.clear()
+
+        for row, line in enumerate(io.BytesIO(self.body), 1):
+            if row <= self.skip or not line.strip():
+                continue
+            found, why = _cut(line, self.width, self.delimiter)
+            if why:
+                text = line.decode("utf-8", "backslashreplace")
+                broken.append((row, why, text.rstrip("\r\n")))
+                continue
+            kept.append(found)
+            rows.append(row)
+            if len(kept) == CHUNK:
+                flush()
+        if kept:
+            flush()
+        return pa.concat_tables(parts), np.array(rows, np.int64)
+
+
+def _cut(line: bytes, width: int, delimiter: str) -> tuple[list[str | None], str]:
+    try:
+        text = line.decode("utf-8").rstrip("\r\n")
+        found = next(csv.reader([text], delimiter=delimiter, strict=True), [])
+    except UnicodeDecodeError:
+        return [], "not UTF-8 text"
+    except csv.Error as error:
+        return [], f"not CSV: {error}"
+    if len(found) == width + 1 and not found[-1]:  # a delimiter at the end, as DuckDB takes it
+        found.pop()
+    if len(found) != width:
+        return [], f"{len(found)} cells where {width} are due"
+    return [cell or None for cell in found], ""
+
+
+@contextmanager
+def cells(path: str, body: bytes, shape: Csv) -> Iterator[Cells]:
+    """Open the table in `body`, which came from `path`."""
+    body = _unpacked(path, body)
+    if body.startswith(b"PAR1"):
+        yield _parquet(path, body)
+        return
+    body = _text(path, body)
+    names, delimiter = _columns(path, body, shape)
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        file.write(body)
+        file.flush()
+        made = Cells(path, names)
+        skip = shape.skip + (0 if shape.names else 1)
+        made.read_csv(file.name, Lines(body, len(names), skip, delimiter))
+        yield made
+
+
+def _columns(path: str, body: bytes, shape: Csv) -> tuple[list[str], str]:
+    """The names of the columns and what cuts the cells."""
+    lines = io.BytesIO(body)
+    for _ in range(shape.skip):
+        lines.readline()
+    first = lines.readline().decode("utf-8", "replace").rstrip("\r\n")
+    if not first:
+        raise SourceError(f"{path} has no header in line {shape.skip + 1}", "change csv.skip")
+    delimiter = shape.delimiter or max(DELIMITERS, key=first.count)
+    found = next(csv.reader([first], delimiter=delimiter), [])
+    if len(found) < 2:
+        raise SourceError(
+            f"{path}: its first line {first[:200]!r} has one column when cut at {delimiter!r}",
+            _other(first, delimiter) or "set csv.delimiter to the sign between its cells",
+        )
+    if not shape.names:
+        return [name.strip() for name in found], delimiter
+    if len(found) == len(shape.names) + 1 and not found[-1]:
+        found.pop()
+    if len(found) != len(shape.names):
+        raise SourceError(
+            f"{path}: its first line has {len(found)} cells, csv.names lists "
+            f"{len(shape.names)}: {first[:200]!r}",
+            _other(first, delimiter) or "list one name for each column in csv.names",
+        )
+    return list(shape.names), delimiter
+
+
+def _unpacked(path: str, body: bytes) -> bytes:
+    if body.startswith(b"\x1f\x8b"):
+        try:
+            body = gzip.decompress(body)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(
+                f"{path} is a broken gzip file: {error}", "write or copy that file again"
+            ) from None
+    return body
+
+
+def _text(path: str, body: bytes) -> bytes:
+    """UTF-8 without a mark at its begin, lines that end in a line feed, none empty at the end."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        body = body.decode("utf-16", "replace").encode()
+    body = body.removeprefix(codecs.BOM_UTF8)
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n")
+        if b"\n" not in body:
+            body = body.replace(b"\r", b"\n")
+    body = body.rstrip(b"\r\n\x1a")
+    start = body[:200].lstrip()
+    if not start:
+        raise SourceError(f"{path} is empty", "take it away or write it again")
+    if PAGE.match(start):
+        raise SourceError(
+            f"{path} is a web page or XML, not a table: it begins with "
+            f"{start[:60].decode('utf-8', 'replace')!r}",
+            "download the file again: a login or error page was saved in its place",
+        )
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise SourceError(f"{path} is a zip or Excel file", "save it as CSV or Parquet")
+    if start.startswith((b"{", b"[")):
+        raise SourceError(f"{path} is JSON, not a table", "save it as CSV or Parquet")
+    if b"\0" in start:
+        raise SourceError(f"{path} is not text", "save it as CSV, CSV.gz or Parquet")
+    return body
+
+
+def _other(first: str, delimiter: str) -> str:
+    """The hint at a delimiter that fits the line better."""
+    best = max(DELIMITERS, key=first.count)
+    if best == delimiter or first.count(best) <= first.count(delimiter):
+        return ""
+    shown = '"\\t"' if best == "\t" else f"'{best}'"
+    return f"its cells look cut by {best!r}: set csv.delimiter to {shown}"
+
+
+def _parquet(path: str, body: bytes) -> Cells:
+    try:
+        table = pq.read_table(pa.BufferReader(body))
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(
+            f"{path} is a broken Parquet file: {error}", "write or copy that file again"
+        ) from None
+    made = Cells(path, list(table.column_names))
+    made.types = list(table.schema.types)
+    made.rows = np.arange(1, table.num_rows + 1)
+    made.register(table.rename_columns([f"c{n}" for n in range(table.num_columns)]))
+    return made

@@ -1,0 +1,79 @@
+"""The weights of a universe's members, from a file.
+
+A weight is known from the midnight (UTC) after the date it holds from, unless a column says
+otherwise: a file seldom tells when it was published, and earlier would be a look ahead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.calendar import utc
+from pipelines.errors import InvalidRequest, SourceError
+from pipelines.sources.base import WEIGHTS
+from pipelines.sources.files_columns import columns_of
+from pipelines.sources.files_mapping import WEIGHT_COLUMNS, WeightFiles
+from pipelines.sources.files_read import cells
+
+USUAL = {
+    "symbol": ("symbol", "ticker", "constituentsymbol"),
+    "name": ("name", "company", "description"),
+    "weight": ("weight", "weighting", "weights"),
+    "effective": ("effective", "date", "asof", "effectivedate"),
+    "known_at": ("knownat",),
+}
+WHOLE = 0.97  # below this sum some members are missing
+ABOVE = 1.03  # above it these are no fractions
+
+
+def weights_in(path: str, body: bytes, entry: WeightFiles, as_of: datetime) -> pa.Table:
+    """The weights in a file that were known at `as_of`. One bad line refuses the whole file."""
+    needed = ("symbol", "weight") if entry.effective else ("symbol", "weight", "effective")
+    with cells(path, body, entry.csv) as table:
+        places = columns_of(table, entry.columns, USUAL, WEIGHT_COLUMNS, needed)
+        picked = ", ".join(f"trim(CAST(c{at[0]} AS VARCHAR)) AS {o}" for o, at in places.items())
+        told = table.query(f"SELECT {picked} FROM raw", per_row=True).to_pylist()
+        if table.broken:
+            line, why, _ = table.broken[0]
+            raise SourceError(f"{path}, line {line}: {why}", "mend that line")
+        rows = [
+            _row(path, int(n), values, entry) for n, values in zip(table.rows, told, strict=True)
+        ]
+    sums: dict[date, float] = defaultdict(float)
+    for row in rows:
+        sums[row["effective"]] += row["weight"]
+    for day, whole in sums.items():
+        if whole > ABOVE:
+            raise SourceError(
+                f"{path}: the weights of {day} add up to {whole:.4g}, not 1",
+                "if they are percent, set 'unit: percent'; else look for lines that are doubled",
+            )
+    known = [row | {"partial": sums[row["effective"]] < WHOLE} for row in rows]
+    return pa.Table.from_pylist([r for r in known if r["known_at"] <= utc(as_of)], WEIGHTS)
+
+
+def _row(path: str, line: int, told: dict[str, Any], entry: WeightFiles) -> dict[str, Any]:
+    try:
+        weight = float(told["weight"] or "nan") / (100 if entry.unit == "percent" else 1)
+        effective = date.fromisoformat((told.get("effective") or entry.effective)[:10])
+        midnight = datetime.combine(effective + timedelta(days=1), time(), UTC)
+        known_at = utc(told["known_at"]) if told.get("known_at") else midnight
+    except (ValueError, InvalidRequest) as error:
+        raise SourceError(
+            f"{path}, line {line}: {error}",
+            "weights are numbers, dates 2026-09-01 or 20260901; mend that line",
+        ) from None
+    if not told["symbol"] or not math.isfinite(weight):
+        raise SourceError(f"{path}, line {line} has no symbol or no weight", "mend that line")
+    return {
+        "symbol": told["symbol"],
+        "name": told.get("name"),
+        "weight": weight,
+        "effective": effective,
+        "known_at": known_at,
+    }

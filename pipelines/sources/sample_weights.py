@@ -1,0 +1,59 @@
+"""The sample's own index weights: monthly, drifting with its prices.
+
+At the first session of a year the members weigh 1/(rank + 2) by their place in the list, the
+heaviest about nine per cent; until the next year each weight follows its price. Weights take
+effect at the first session of a month and are known from its open: they use only closes before.
+The list is the shipped one at every date; who was a member earlier is not pretended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from pipelines.calendar import utc
+from pipelines.sources.sample_skeleton import Market, grid, instruments, skeleton
+from pipelines.universes import universe
+
+WHOLE = "nasdaq100"
+FIRST_WEIGHTS = utc("2015-01-02T14:30+00:00")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of the whole index: a row a month, a column a member."""
+
+    symbols: tuple[str, ...]
+    effective: np.ndarray  # datetime64[D]
+    known_at: np.ndarray  # datetime64[us]
+    weight: np.ndarray  # (months, members), rows sum to 1
+
+    def fraction(self, symbols: Iterable[str]) -> np.ndarray:
+        return self.weight[:, [self.symbols.index(symbol) for symbol in symbols]]
+
+
+def weights(market: Market, as_of: datetime) -> Weights:
+    """The weights known at `as_of`, of every month since 2015."""
+    at = grid()
+    month, year = at.session.astype("datetime64[M]"), at.session.astype("datetime64[Y]")
+    begins = np.flatnonzero(np.r_[True, month[1:] != month[:-1]])
+    begins = begins[at.opens[begins] <= np.datetime64(utc(as_of).replace(tzinfo=None))]
+    resets = np.searchsorted(year, year[begins])
+    symbols = universe(WHOLE).symbols
+    growth = np.empty((len(begins), len(symbols)))
+    for place, symbol in enumerate(symbols):
+        before = _before(market, symbol)
+        growth[:, place] = before[begins] - before[resets]
+    value = np.exp(growth) / (np.arange(len(symbols)) + 3)
+    return Weights(
+        symbols, at.session[begins], at.opens[begins], value / value.sum(axis=1, keepdims=True)
+    )
+
+
+def _before(market: Market, symbol: str) -> np.ndarray:
+    """Session -> the log price at the close before it."""
+    level, first = skeleton(market, symbol).level, grid().first
+    return np.concatenate(([np.log(instruments()[symbol].price)], level[first[1:] - 1]))

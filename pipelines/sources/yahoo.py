@@ -1,0 +1,269 @@
+"""Bars of Yahoo Finance, asked for through yfinance.
+
+**What it has.** Stocks, funds, indices, currencies, futures and coins, by Yahoo's own symbols
+(`AAPL`, `BRK-B`, `WSU.DE`, `^GSPC`, `EURUSD=X`, `BTC-USD`). How far back depends on the interval,
+and so does how much one question may span: `INTERVAL_LIMITS`. A request that begins before
+the limit is refused as a whole, with the earliest date that works: half a span is no answer.
+
+**What is kept.** Yahoo's JSON byte for byte. Bars are read out of it later and offline, by
+yfinance's own parsers but not by its history(), which drops rows and turns an unknown volume
+into 0 (see yahoo_bars). Prices are adjusted for every split known when they were received, not
+for dividends. 30-minute bars are made of Yahoo's 15-minute ones, as yfinance does: its own are
+wrong.
+
+**When Yahoo does not answer** (429, 5xx, timeouts, refused connections, pages that are no JSON)
+it is asked again, five times at most, after random and growing waits, or as long as it asks
+us to wait. A run that gives up resumes at the piece where it stopped.
+
+**Weights.** Yahoo names a fund's ten largest holdings only, as of now; the rows are `partial`.
+A CSV named in `BULLION_HOLDINGS_CSV` is read instead (see yahoo_weights). `BULLION_YAHOO_URL`
+sends everything to another address than Yahoo's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from pipelines.calendar import Interval, utc
+from pipelines.errors import InvalidRequest, SourceError, unknown
+from pipelines.sources.base import Answer, Parsed, Request
+from pipelines.sources.yahoo_answer import NotAnAnswer
+from pipelines.sources.yahoo_bars import read_chart
+from pipelines.sources.yahoo_http import Busy, Client, Patience, Reply, address, insist
+from pipelines.sources.yahoo_weights import read_holdings_file, read_top_holdings
+from pipelines.universes import universe
+
+HOLDINGS_FILE = "BULLION_HOLDINGS_CSV"
+SYMBOL = re.compile(r"[A-Za-z0-9.^=&_-]{1,24}")
+CUT_FROM = datetime(1969, 12, 29, tzinfo=UTC)  # a Monday; pieces are cut at multiples from it
+BEGIN = datetime(1970, 2, 1, tzinfo=UTC)  # the calendars begin in 1970
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How far back Yahoo has an interval, and how much is asked for at once. Days."""
+
+    back: int | None
+    piece: int | None
+
+
+# Yahoo's own messages: 1m "within the last 30 days" and 8 days a request, 2m to 30m "within the
+# last 60 days", 1h "within the last 730 days", 1d "100 years". Pieces stay below.
+INTERVAL_LIMITS = {
+    "1m": Limit(30, 7),
+    "5m": Limit(60, 28),
+    "15m": Limit(60, 28),
+    "30m": Limit(60, 28),
+    "1h": Limit(730, 182),
+    "1d": Limit(None, 3640),
+    "1w": Limit(None, None),
+    "1mo": Limit(None, None),
+}
+
+
+class Yahoo:
+    """Yahoo Finance through yfinance."""
+
+    name: ClassVar[str] = "yahoo"
+    is_sample: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._patience = patience
+        self._sleep = sleep
+        self._now = now
+        self._local = threading.local()  # a session is one thread's own
+
+    def symbols(self) -> tuple[str, ...] | None:
+        """None: only Yahoo can tell."""
+        return None
+
+    def pieces(self, request: Request) -> Iterator[Request]:
+        """One symbol and one span that Yahoo answers at once, each; symbol by symbol."""
+        limit = self._check(request)
+        end = min(utc(request.end), utc(request.as_of))
+        for symbol in request.symbols:
+            start = utc(request.start)
+            while start < end:
+                stop = min(end, _cut_after(start, limit))
+                yield replace(request, symbols=(symbol,), start=start, end=stop)
+                start = stop
+
+    def fetch(self, request: Request) -> Iterator[Answer]:
+        """Ask for bars piece by piece. An answer that cannot be read is never handed on."""
+        for piece in self.pieces(request):
+            (symbol,) = piece.symbols
+            span = f"[{piece.start:%Y-%m-%d %H:%M}, {piece.end:%Y-%m-%d %H:%M})"
+            yield self._ask(
+                partial(self._chart, piece),
+                self.parse,
+                f"{request.interval} bars of {symbol} in {span}",
+            )
+
+    def parse(self, answer: Answer) -> Parsed:
+        """Read the bars of an answer. Pure: the same answer gives the same bars."""
+        return read_chart(answer)
+
+    def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:
+        """Ask for the weights as they are now. None for a past `as_of`: Yahoo keeps no history."""
+        fund = _fund(universe)
+        now = self._now()
+        if utc(as_of) < now - DAY:
+            return
+        if os.environ.get(HOLDINGS_FILE):
+            answer = _file_answer(Path(os.environ[HOLDINGS_FILE]), universe, fund, now)
+            self.parse_weights(answer)
+            yield answer
+            return
+        yield self._ask(
+            partial(self._holdings, universe, fund),
+            self.parse_weights,
+            f"the holdings of {fund}",
+        )
+
+    def parse_weights(self, answer: Answer) -> pa.Table:
+        """Read the weights of an answer. Pure."""
+        if "file" in answer.asked:
+            return read_holdings_file(answer)
+        return read_top_holdings(answer)
+
+    def _ask(self, ask: Callable[[], Answer], read: Callable[[Answer], Any], what: str) -> Answer:
+        """An answer that can be read, asked for with patience."""
+
+        def once() -> Answer:
+            try:
+                answer = ask()
+                read(answer)
+            except NotAnAnswer as wrong:
+                raise Busy(wrong.message) from wrong
+            except Busy:
+                self._local.client = None  # the next try comes with a fresh cookie and crumb
+                raise
+            return answer
+
+        return insist(once, what, self._patience, self._sleep)
+
+    def _client(self) -> Client:
+        base = address()
+        client: Client | None = getattr(self._local, "client", None)
+        if client is None or client.base != base:
+            client = self._local.client = Client(base, self._patience.timeout)
+        return client
+
+    def _chart(self, piece: Request) -> Answer:
+        (symbol,) = piece.symbols
+        asked = {
+            "symbol": symbol,
+            "interval": piece.interval.name,
+            "start": piece.start.isoformat(),
+            "end": piece.end.isoformat(),
+            "as_of": utc(piece.as_of).isoformat(),
+        }
+        start, end = _widened(piece)
+        reply = self._client().chart(symbol, piece.interval.yahoo, start, end)
+        return self._answer("bars", asked, reply)
+
+    def _holdings(self, universe: str, fund: str) -> Answer:
+        asked = {"universe": universe, "fund": fund, "origin": "Yahoo's top holdings"}
+        return self._answer("weights", asked, self._client().holdings(fund))
+
+    def _answer(self, kind: str, asked: dict[str, Any], reply: Reply) -> Answer:
+        asked |= {"path": reply.path, "params": reply.params, "status": reply.status}
+        return Answer(self.name, kind, asked, reply.body, "application/json", self._now())
+
+    def _check(self, request: Request) -> Limit:
+        name = request.interval.name
+        if name not in INTERVAL_LIMITS:
+            raise unknown("interval of yahoo", name, INTERVAL_LIMITS)
+        for symbol in request.symbols:
+            if not SYMBOL.fullmatch(symbol):
+                raise InvalidRequest(
+                    f"{symbol!r} cannot be a symbol of yahoo",
+                    "write it as Yahoo does: BRK-B, ^GSPC",
+                )
+        start, end = utc(request.start), utc(request.end)
+        who = ", ".join(request.symbols[:5]) + (", ..." if len(request.symbols) > 5 else "")
+        if start >= end:
+            raise InvalidRequest(
+                f"{name} bars of {who}: the span [{start}, {end}) is empty",
+                "give a start before the end",
+            )
+        limit = INTERVAL_LIMITS[name]
+        earliest = BEGIN
+        if limit.back is not None:
+            reach = self._now() - timedelta(days=limit.back)
+            earliest = reach.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
+        if start < earliest:
+            have = f"for the last {limit.back} days" if limit.back else "from 1970 on"
+            raise InvalidRequest(
+                f"{name} bars of {who} from {start:%Y-%m-%d %H:%M}: yahoo has them {have} only",
+                f"start at {earliest:%Y-%m-%d} or later, take a longer interval, or load older "
+                "bars with the files source",
+            )
+        return limit
+
+
+def _cut_after(start: datetime, limit: Limit) -> datetime:
+    """Where the piece that holds `start` ends: the same for every request of that interval."""
+    if limit.piece is None:
+        return datetime.max.replace(tzinfo=UTC)
+    size = timedelta(days=limit.piece)
+    return CUT_FROM + ((start - CUT_FROM) // size + 1) * size
+
+
+def _widened(piece: Request) -> tuple[datetime, datetime]:
+    """What to ask for so that no bar is cut at the edges; never beyond `as_of`.
+
+    Days begin at midnight of the exchange, which can be the day before in UTC, and Yahoo sums
+    up a week or a month from the days it was asked for. Neighbours are left out when reading.
+    """
+    interval: Interval = piece.interval
+    start, end = piece.start, piece.end
+    if interval.intraday:
+        return start, end
+    if interval.name == "1w":
+        start -= (start - CUT_FROM) % (7 * DAY)
+        end += (CUT_FROM - end) % (7 * DAY)
+    if interval.name == "1mo":
+        start = start.replace(day=1)
+        end = (end.replace(day=1) + 32 * DAY).replace(day=1)
+    return start - DAY, min(end + DAY, utc(piece.as_of))
+
+
+def _fund(name: str) -> str:
+    return universe(name).index
+
+
+def _file_answer(path: Path, universe: str, fund: str, now: datetime) -> Answer:
+    try:
+        body = path.read_bytes()
+        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+    except OSError as error:
+        raise SourceError(
+            f"the holdings file {path} cannot be read: {error.strerror}",
+            f"put a holdings CSV there, or unset {HOLDINGS_FILE} to ask Yahoo for its top ten",
+        ) from error
+    asked = {
+        "universe": universe,
+        "fund": fund,
+        "origin": "holdings file",
+        "file": str(path),
+        "modified": modified.isoformat(),
+    }
+    return Answer("yahoo", "weights", asked, body, "text/csv", now)

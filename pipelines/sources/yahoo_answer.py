@@ -1,0 +1,113 @@
+"""Is it an answer, and to what was asked? Yahoo's JSON is checked before it is read. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.errors import SourceError
+
+KINDS = {"CRYPTOCURRENCY": "24/7", "CURRENCY": "24/5", "FUTURE": "CMES"}
+ZONES = {
+    "America/New_York": "XNYS",
+    "America/Chicago": "XNYS",  # indices of Cboe, which follow the stocks
+    "America/Toronto": "XTSE",
+    "America/Sao_Paulo": "BVMF",
+    "Asia/Hong_Kong": "XHKG",
+    "Asia/Kolkata": "XBOM",
+    "Asia/Seoul": "XKRX",
+    "Asia/Shanghai": "XSHG",
+    "Asia/Singapore": "XSES",
+    "Asia/Tokyo": "XTKS",
+    "Australia/Sydney": "XASX",
+    "Europe/Amsterdam": "XAMS",
+    "Europe/Berlin": "XETR",
+    "Europe/London": "XLON",
+    "Europe/Madrid": "XMAD",
+    "Europe/Milan": "XMIL",
+    "Europe/Paris": "XPAR",
+    "Europe/Rome": "XMIL",
+    "Europe/Stockholm": "XSTO",
+    "Europe/Zurich": "XSWX",
+}
+
+
+class NotAnAnswer(SourceError):
+    """The body is no chart at all: cut off, or a web page. The next one may be whole."""
+
+
+def changed(symbol: str, what: str) -> SourceError:
+    return SourceError(
+        f"yahoo's answer for {symbol} has another form than yfinance knows: {what}",
+        "nothing of it was stored; see whether a newer yfinance reads it, and report it if not",
+    )
+
+
+def decoded(body: bytes, symbol: str) -> Any:
+    """The JSON of a body."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        start = body[:60].decode("utf-8", "replace").strip()
+        what = "an empty body" if not start else f"no whole JSON: {len(body)} bytes, {start!r}..."
+        raise NotAnAnswer(
+            f"yahoo's answer for {symbol} is {what}",
+            "nothing of it was stored; run this again later",
+        ) from None
+
+
+def chart_of(body: bytes, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The one chart in the answer; None when Yahoo says that nothing was traded then."""
+    symbol = str(asked["symbol"])
+    data = decoded(body, symbol)
+    chart = data.get("chart") if isinstance(data, dict) else None
+    if not isinstance(chart, dict):
+        raise changed(symbol, f"no `chart` (HTTP {asked['status']})")
+    error = chart.get("error")
+    if error:
+        words = str(error.get("description") if isinstance(error, dict) else error)
+        if words.startswith("Data doesn't exist"):
+            return None
+        if asked["status"] == 404 or "No data found" in words:
+            raise SourceError(
+                f"yahoo knows no symbol {symbol!r}: {words}",
+                "look up how Yahoo spells it at https://finance.yahoo.com/lookup "
+                "(BRK-B, WSU.DE, ^GSPC), or take it out of the list",
+            )
+        raise SourceError(
+            f"yahoo refused {asked['interval']} bars of {symbol} in "
+            f"[{asked['start']}, {asked['end']}): {words}",
+            "ask for a span and interval that Yahoo has; python -c 'import pipelines.sources."
+            "yahoo as y; print(y.INTERVAL_LIMITS)' shows the limits that are kept to",
+        )
+    results = chart.get("result")
+    if not isinstance(results, list) or not results or not isinstance(results[0], dict):
+        raise SourceError(
+            f"yahoo's answer for {symbol} is empty: neither a chart nor an error",
+            "nothing of it was stored; run this again later",
+        )
+    return results[0]
+
+
+def market_of(symbol: str, result: dict[str, Any], asked: Mapping[str, Any]) -> tuple[str, str]:
+    """The zone and the calendar of the exchange; and is it the chart that was asked for?"""
+    meta = result.get("meta")
+    if not isinstance(meta, dict):
+        raise changed(symbol, "no `meta`")
+    for name in ("symbol", "exchangeTimezoneName", "instrumentType"):
+        if not isinstance(meta.get(name), str):
+            raise changed(symbol, f"no `meta.{name}`")
+    if meta["symbol"].upper() != symbol.upper():
+        raise changed(symbol, f"it is about {meta['symbol']}")
+    wanted = str(asked["params"]["interval"])
+    if meta.get("dataGranularity", wanted) != wanted:
+        raise changed(symbol, f"{meta['dataGranularity']} bars instead of {wanted}")
+    zone = meta["exchangeTimezoneName"]
+    market = KINDS.get(meta["instrumentType"]) or ZONES.get(zone)
+    if market is None:
+        raise SourceError(
+            f"no calendar is set for {symbol}, of {meta.get('exchangeName')} in {zone}",
+            "add a line to ZONES in pipelines/sources/yahoo_answer.py",
+        )
+    return zone, market

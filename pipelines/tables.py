@@ -1,0 +1,419 @@
+"""Every table, declared once: columns, types, units, key and meaning.
+
+DDL, the blocking checks, the Great Expectations suites and the analysts' pages follow from
+these declarations. One quantity has one column name and one unit everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from pipelines.errors import unknown
+
+LAYOUT = 1  # raised with each step added to MIGRATIONS in pipelines/layout.py
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type, what it means, in which unit, and which values are possible."""
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+    nullable: bool = False
+    low: float | None = None  # smallest value allowed
+    above: float | None = None  # every value is greater than this
+    high: float | None = None
+    among: tuple[str, ...] = ()
+
+    def but(self, **changes: object) -> Column:
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition every row must meet, as SQL over the columns. `name` is the reason given."""
+
+    name: str
+    sql: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the lake."""
+
+    schema: str
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    inline_rows: int | None = None  # writes of fewer rows stay in the catalog; None: the default
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        for wanted in (*self.key, *self.sort):
+            if wanted not in names:
+                raise unknown(f"column of {self.full_name}", wanted, names)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise unknown(f"column of {self.full_name}", name, self.column_names)
+
+    def ddl(self) -> list[str]:
+        """The statements that make the table."""
+        body = ", ".join(
+            f"{quoted(c.name)} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns
+        )
+        made = [f"CREATE TABLE {self.full_name} ({body})"]
+        if self.partition:
+            made.append(
+                f"ALTER TABLE {self.full_name} SET PARTITIONED BY ({', '.join(self.partition)})"
+            )
+        meaning = self.meaning.replace("'", "''")
+        made.append(f"COMMENT ON TABLE {self.full_name} IS '{meaning}'")
+        for c in self.columns:
+            text = (c.meaning + (f" [{c.unit}]" if c.unit else "")).replace("'", "''")
+            made.append(f"COMMENT ON COLUMN {self.full_name}.{quoted(c.name)} IS '{text}'")
+        return made
+
+
+def quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+# The words every table shares.
+SOURCE = Column("source", "VARCHAR", "who said it: sample, sample_noise, yahoo, files, ...")
+SYMBOL = Column("symbol", "VARCHAR", "ticker as the source spells it")
+INTERVAL = Column(
+    "interval",
+    "VARCHAR",
+    "length of the bar",
+    among=("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo"),
+)
+TS = Column("ts", "TIMESTAMPTZ", "the bar's open", "UTC")
+CLOSES_AT = Column("closes_at", "TIMESTAMPTZ", "the bar's close", "UTC")
+SESSION = Column("session", "DATE", "the exchange's trading day the bar belongs to")
+RECEIVED_AT = Column("received_at", "TIMESTAMPTZ", "when the source's answer arrived", "UTC")
+BATCH = Column("batch", "BIGINT", "number of the commit that wrote the row; ascends", low=1)
+UNIVERSE = Column("universe", "VARCHAR", "named list of symbols: qqq, nasdaq100")
+WEIGHT = Column("weight", "DOUBLE", "share of the whole index", "fraction", above=0, high=1)
+EFFECTIVE = Column("effective", "DATE", "first session the weight applies to")
+KNOWN_AT = Column("known_at", "TIMESTAMPTZ", "from when on it was known; joins use this", "UTC")
+PARTIAL = Column("partial", "BOOLEAN", "true: the source names only some of the members")
+
+
+def _price(name: str, meaning: str) -> Column:
+    return Column(name, "DOUBLE", meaning, "currency of the symbol", above=0)
+
+
+OPEN, HIGH = _price("open", "first price"), _price("high", "highest price")
+LOW, CLOSE = _price("low", "lowest price"), _price("close", "last price")
+VOLUME = Column("volume", "DOUBLE", "traded volume", "shares or contracts", nullable=True, low=0)
+BID = _price("bid", "closing bid").but(nullable=True)
+ASK = _price("ask", "closing ask").but(nullable=True)
+PRICES = (OPEN, HIGH, LOW, CLOSE, VOLUME, BID, ASK)
+
+BARS_KEY = ("source", "symbol", "interval", "ts")
+BARS_PARTITION = ("source", '"interval"')
+
+# High and low may miss open and close by the last digit of a float.
+HIGH_LOW = Rule(
+    "high_low",
+    "high * (1 + 1e-6) >= greatest(open, close, low) AND low <= least(open, close) * (1 + 1e-6)",
+    "high and low bound open and close",
+)
+QUOTE = Rule("crossed_quote", "bid IS NULL OR ask IS NULL OR bid <= ask", "bid is not above ask")
+CLOSES_AFTER = Rule("closes_after", "closes_at > ts", "a bar closes after it opens")
+
+BRONZE_BARS = Table(
+    "bronze",
+    "bars",
+    "Bars as the source said them, every version; never changed",
+    (
+        SOURCE,
+        SYMBOL,
+        INTERVAL,
+        TS.but(meaning="the bar's time as the source named it", nullable=True),
+        *(c.but(nullable=True, above=None, low=None) for c in PRICES),
+        Column("row", "BIGINT", "place in the answer; the line of a file"),
+        RECEIVED_AT,
+        BATCH,
+    ),
+    key=(*BARS_KEY, "batch", "row"),
+    partition=BARS_PARTITION,
+    sort=("symbol", "ts"),
+)
+
+ANSWERS = Table(
+    "bronze",
+    "answers",
+    "The raw answers, compressed, so that bronze can be rebuilt from them",
+    (
+        SOURCE,
+        Column("kind", "VARCHAR", "bars or weights", among=("bars", "weights")),
+        Column("piece", "VARCHAR", "the part of a request it answers"),
+        Column("asked", "VARCHAR", "what was asked, as JSON"),
+        Column("media_type", "VARCHAR", "form of the body before compression"),
+        Column("bytes", "BIGINT", "size of the whole body before compression", "bytes", low=0),
+        Column("sha256", "VARCHAR", "of the whole body before compression"),
+        Column("part", "INTEGER", "place of this piece of the body, from 0", low=0),
+        Column("body", "BLOB", "this piece of the body, zstd-compressed"),
+        RECEIVED_AT,
+        BATCH,
+    ),
+    key=("batch", "sha256", "asked", "part"),
+    partition=("source",),
+    inline_rows=0,  # bodies are large: as text in the catalog they would slow every commit
+)
+
+BRONZE_ACTIONS = Table(
+    "bronze",
+    "actions",
+    "Splits and dividends as the source said them, every version",
+    (
+        SOURCE,
+        SYMBOL,
+        Column("date", "DATE", "first session that trades at the new terms"),
+        Column("kind", "VARCHAR", "split or dividend", among=("split", "dividend")),
+        Column("value", "DOUBLE", "split: new shares for one old; dividend: paid per share"),
+        RECEIVED_AT,
+        BATCH,
+    ),
+    key=("source", "symbol", "date", "kind", "batch"),
+)
+
+BRONZE_WEIGHTS = Table(
+    "bronze",
+    "weights",
+    "Index weights as the source said them, every version",
+    (
+        SOURCE,
+        Column("index", "VARCHAR", "index or fund whose members these are: QQQ"),
+        SYMBOL,
+        Column("name", "VARCHAR", "name of the member", nullable=True),
+        WEIGHT.but(nullable=True, above=None, high=None),
+        EFFECTIVE,
+        KNOWN_AT,
+        PARTIAL,
+        RECEIVED_AT,
+        BATCH,
+    ),
+    key=("source", "index", "symbol", "effective", "batch"),
+)
+
+SILVER_BARS = Table(
+    "silver",
+    "bars",
+    "One row per bar: closed bars of real sessions, the newest version, adjusted for splits",
+    (
+        SOURCE,
+        SYMBOL,
+        INTERVAL,
+        TS,
+        CLOSES_AT,
+        SESSION,
+        *PRICES,
+        Column("split_factor", "DOUBLE", "what the source's prices were divided by", above=0),
+        RECEIVED_AT.but(meaning="when this version arrived"),
+        BATCH,
+    ),
+    key=BARS_KEY,
+    partition=BARS_PARTITION,
+    sort=("symbol", "ts"),
+    rules=(HIGH_LOW, QUOTE, CLOSES_AFTER),
+)
+
+QUARANTINE = Table(
+    "silver",
+    "quarantine",
+    "Rows that were rejected, with the reason and the original values",
+    (
+        SOURCE,
+        SYMBOL.but(nullable=True),
+        INTERVAL,
+        TS.but(meaning="the bar's time as the source named it", nullable=True),
+        Column("reason", "VARCHAR", "why it was rejected, in one word"),
+        Column("detail", "VARCHAR", "why it was rejected, in a sentence"),
+        Column("original", "VARCHAR", "the row as it came, as JSON"),
+        Column("row", "BIGINT", "place in the answer; the line of a file"),
+        RECEIVED_AT,
+        BATCH,
+    ),
+    key=("source", "interval", "symbol", "ts", "reason", "original", "row"),
+    partition=("source",),
+)
+
+GAPS = Table(
+    "silver",
+    "gaps",
+    "Sessions in which bars are missing: the calendar has them, silver does not",
+    (
+        SOURCE,
+        SYMBOL,
+        INTERVAL,
+        SESSION,
+        Column("expected", "INTEGER", "closed bars the calendar has", "bars", low=1),
+        Column("missing", "INTEGER", "of these, not in silver", "bars", low=1),
+        Column("missing_ts", "TIMESTAMPTZ[]", "opens of the missing bars", "UTC"),
+        BATCH,
+    ),
+    key=("source", "symbol", "interval", "session"),
+    partition=("source", '"interval"'),
+    rules=(Rule("gap_counts", "missing <= expected", "no more are missing than expected"),),
+)
+
+SERIES = Table(
+    "silver",
+    "series",
+    "What is known of each series: the calendar and grid that decide its bars",
+    (
+        SOURCE,
+        SYMBOL,
+        INTERVAL,
+        Column("calendar", "VARCHAR", "exchange calendar, as exchange-calendars names it"),
+        Column("grid", "VARCHAR", "where bars are cut", among=("session", "clock")),
+        Column("split_adjusted", "BOOLEAN", "true: prices arrive adjusted for known splits"),
+        BATCH,
+    ),
+    key=("source", "symbol", "interval"),
+)
+
+SILVER_WEIGHTS = Table(
+    "silver",
+    "weights",
+    "Index weights, one row per member and effective date: the newest version",
+    (
+        SOURCE,
+        Column("index", "VARCHAR", "index or fund whose members these are: QQQ"),
+        SYMBOL,
+        Column("name", "VARCHAR", "name of the member", nullable=True),
+        WEIGHT,
+        EFFECTIVE,
+        KNOWN_AT,
+        PARTIAL,
+        RECEIVED_AT,
+        BATCH,
+    ),
+    key=("source", "index", "symbol", "effective"),
+)
+
+RUNS = Table(
+    "gold",
+    "runs",
+    "What each step did: what came in, went out and was rejected",
+    (
+        Column("run", "VARCHAR", "name of the run that asked: an Airflow run id, or cli:..."),
+        Column("step", "VARCHAR", "ingest, train, score, ..."),
+        SOURCE,
+        Column("about", "VARCHAR", "universe, forecast or symbols it was about"),
+        Column("interval_start", "TIMESTAMPTZ", "start of the interval asked for", "UTC"),
+        Column("interval_end", "TIMESTAMPTZ", "end of the interval asked for", "UTC"),
+        Column("status", "VARCHAR", "how it ended", among=("ok", "warned", "failed")),
+        Column("counts", "VARCHAR", "what came in, went out and was rejected, as JSON"),
+        Column("message", "VARCHAR", "in words", nullable=True),
+        Column("finished_at", "TIMESTAMPTZ", "when it was committed", "UTC"),
+        BATCH,
+    ),
+    key=("run", "step", "batch"),
+)
+
+CHECKS = Table(
+    "gold",
+    "checks",
+    "The verdict of every check, with the rows that offended",
+    (
+        Column("table_name", "VARCHAR", "the table that was checked"),
+        Column("check", "VARCHAR", "name of the check"),
+        Column("kind", "VARCHAR", "blocking stops the run", among=("blocking", "warning")),
+        Column("passed", "BOOLEAN", "the verdict"),
+        Column("rows_checked", "BIGINT", "how many rows were looked at", "rows", low=0),
+        Column("offenders", "BIGINT", "how many rows offended", "rows", low=0),
+        Column("examples", "VARCHAR", "up to five of them, as JSON"),
+        Column("detail", "VARCHAR", "the verdict in words"),
+        Column("checked_at", "TIMESTAMPTZ", "when", "UTC"),
+        BATCH,
+    ),
+    key=("table_name", "check", "batch"),
+)
+
+CHECKSUMS = Table(
+    "meta",
+    "checksums",
+    "SHA-256 of every file of the lake; kept in the catalog itself",
+    (
+        Column("path", "VARCHAR", "file, relative to the data path"),
+        Column("bytes", "BIGINT", "its size", "bytes", low=0),
+        Column("sha256", "VARCHAR", "its SHA-256"),
+    ),
+    key=("path",),
+    inline_rows=100_000_000,
+)
+
+LAYOUTS = Table(
+    "meta",
+    "layouts",
+    "The layouts this lake has had; the newest says which code can read it",
+    (
+        Column("layout", "INTEGER", "number of the layout", low=1),
+        Column("fingerprint", "VARCHAR", "of all declarations at that time"),
+        Column("applied_at", "TIMESTAMPTZ", "when", "UTC"),
+    ),
+    key=("layout", "fingerprint"),
+)
+
+KEPT_SNAPSHOTS = Table(
+    "meta",
+    "kept_snapshots",
+    "Snapshots that are never expired, because a model was trained on them",
+    (
+        Column("snapshot", "BIGINT", "number of the snapshot", low=0),
+        Column("reason", "VARCHAR", "what names it"),
+        Column("kept_at", "TIMESTAMPTZ", "since when", "UTC"),
+    ),
+    key=("snapshot", "reason"),
+)
+
+TABLES: tuple[Table, ...] = (
+    BRONZE_BARS,
+    ANSWERS,
+    BRONZE_ACTIONS,
+    BRONZE_WEIGHTS,
+    SILVER_BARS,
+    QUARANTINE,
+    GAPS,
+    SERIES,
+    SILVER_WEIGHTS,
+    RUNS,
+    CHECKS,
+    CHECKSUMS,
+    KEPT_SNAPSHOTS,
+    LAYOUTS,
+)
+
+
+def table(full_name: str) -> Table:
+    for known in TABLES:
+        if known.full_name == full_name:
+            return known
+    raise unknown("table", full_name, (t.full_name for t in TABLES))
+
+
+def fingerprint() -> str:
+    """Changes with any declaration."""
+    return sha256(repr(TABLES).encode()).hexdigest()[:16]

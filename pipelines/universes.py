@@ -1,0 +1,63 @@
+"""Universes: named, dated lists of symbols, read from include/universes/*.csv."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from pipelines.errors import InvalidRequest, unknown
+
+FOLDER = Path(__file__).resolve().parent.parent / "include" / "universes"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One constituent: what it is called and the rank it was listed at."""
+
+    symbol: str
+    name: str
+    sector: str
+
+
+@dataclass(frozen=True)
+class Universe:
+    """A list of members as it stood from a date on, heaviest first."""
+
+    name: str
+    index: str  # the index or fund whose weights combine the members
+    instrument: str  # what the combined signal is about
+    since: date
+    members: tuple[Member, ...]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(member.symbol for member in self.members)
+
+
+@cache
+def _members(file: str) -> tuple[date, tuple[Member, ...]]:
+    with (FOLDER / file).open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    if not rows:
+        raise InvalidRequest(f"{FOLDER / file} lists no members")
+    since = date.fromisoformat(rows[0]["since"])
+    return since, tuple(Member(r["symbol"], r["name"], r["sector"]) for r in rows)
+
+
+def _universes() -> dict[str, Universe]:
+    since, members = _members("nasdaq100.csv")
+    return {
+        "nasdaq100": Universe("nasdaq100", "QQQ", "/NQ", since, members),
+        "qqq": Universe("qqq", "QQQ", "/NQ", since, members[:10]),
+    }
+
+
+def universe(name: str) -> Universe:
+    """The universe of that name."""
+    known = _universes()
+    if name not in known:
+        raise unknown("universe", name, known)
+    return known[name]

@@ -1,0 +1,111 @@
+"""A source that says exactly what a test tells it to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import ClassVar
+
+import pyarrow as pa
+
+from pipelines.calendar import Grid, Interval, calendar, interval_of
+from pipelines.errors import SourceError
+from pipelines.sources.base import ACTIONS, BARS, REJECTS, Answer, Parsed, Request
+
+VALUES = ("open", "high", "low", "close", "volume", "bid", "ask")
+
+
+def bars(rows: list[dict[str, object]]) -> pa.Table:
+    """Rows as a source's bars: what is not named is null, `row` counts from 1."""
+    filled = [{name: None for name in BARS.names} | {"row": i} | r for i, r in enumerate(rows, 1)]
+    return pa.Table.from_pylist(filled, schema=BARS)
+
+
+def bar(symbol: str, ts: datetime, close: float, volume: float = 1000.0) -> dict[str, object]:
+    """A plausible bar around a close."""
+    return {
+        "symbol": symbol,
+        "ts": ts,
+        "open": close * 0.999,
+        "high": close * 1.002,
+        "low": close * 0.998,
+        "close": close,
+        "volume": volume,
+    }
+
+
+def hours(start: str, end: str, interval: str = "1h", market: str = "XNYS") -> list[datetime]:
+    made = calendar(market).bars(
+        interval_of(interval),
+        datetime.fromisoformat(start).replace(tzinfo=UTC),
+        datetime.fromisoformat(end).replace(tzinfo=UTC),
+    )
+    return [t.replace(tzinfo=UTC) for t in made.ts.tolist()]
+
+
+class Scripted:
+    """Answers with the tables given, one an answer, in the order given."""
+
+    name: ClassVar[str] = "scripted"
+    is_sample: ClassVar[bool] = True
+    resumes: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *tables: pa.Table,
+        interval: str = "1h",
+        actions: list[dict[str, object]] | None = None,
+        rejects: list[dict[str, object]] | None = None,
+        received_at: datetime | None = None,
+        split_adjusted: bool = True,
+        market: str = "XNYS",
+        grid: Grid = "session",
+        fail: str = "",
+    ) -> None:
+        self.tables = tables
+        self.interval: Interval = interval_of(interval)
+        self.actions = pa.Table.from_pylist(actions or [], schema=ACTIONS)
+        self.rejects = pa.Table.from_pylist(rejects or [], schema=REJECTS)
+        self.received_at = received_at
+        self.split_adjusted = split_adjusted
+        self.market, self.grid, self.fail = market, grid, fail
+
+    def symbols(self) -> tuple[str, ...] | None:
+        return None
+
+    def pieces(self, request: Request) -> Iterator[Request]:
+        yield request
+
+    def fetch(self, request: Request) -> Iterator[Answer]:
+        for number in range(len(self.tables)):
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, self.tables[number].schema) as stream:
+                stream.write_table(self.tables[number])
+            yield Answer(
+                self.name,
+                "bars",
+                {"number": number},
+                sink.getvalue().to_pybytes(),
+                "application/vnd.apache.arrow.stream",
+                self.received_at or datetime.now(UTC),
+            )
+        if self.fail:
+            raise SourceError(self.fail)
+
+    def parse(self, answer: Answer) -> Parsed:
+        first = answer.asked["number"] == 0
+        return Parsed(
+            self.interval,
+            pa.ipc.open_stream(answer.body).read_all(),
+            actions=self.actions if first else ACTIONS.empty_table(),
+            rejects=self.rejects if first else REJECTS.empty_table(),
+            calendar=self.market,
+            grid=self.grid,
+            split_adjusted=self.split_adjusted,
+        )
+
+    def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:
+        return iter(())
+
+    def parse_weights(self, answer: Answer) -> pa.Table:
+        raise AssertionError("this source has no weights")

@@ -1,0 +1,42 @@
+"""Small folders of files for the tests of the files source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines.calendar import interval_of, utc
+from pipelines.sources.base import Parsed, Request
+from pipelines.sources.files import Files
+
+
+def request(interval: str = "1h", symbols: tuple[str, ...] = (), **span: str) -> Request:
+    start, end = span.get("start", "1970-01-01"), span.get("end", "2100-01-01")
+    return Request(symbols, interval_of(interval), utc(start), utc(end), utc(end))
+
+
+def folder(tmp_path: Path, files: dict[str, str | bytes], *series: dict[str, Any]) -> Files:
+    """A folder with these files and a mapping with these series."""
+    for name, body in files.items():
+        (tmp_path / name).write_bytes(body.encode() if isinstance(body, str) else body)
+    (tmp_path / "bars.yaml").write_text(yaml.safe_dump({"series": list(series)}))
+    return Files(tmp_path)
+
+
+def read(files: Files, asked: Request) -> list[Parsed]:
+    return [files.parse(answer) for answer in files.fetch(asked)]
+
+
+def one(tmp_path: Path, body: str | bytes, asked: Request | None = None, **series: Any) -> Parsed:
+    """The only file of a folder, read by a mapping with these keys."""
+    told = {"files": "a.*", "symbol": "AAPL", "interval": "1h", "timezone": "UTC", **series}
+    name = "a.parquet" if isinstance(body, bytes) and body.startswith(b"PAR1") else "a.csv"
+    asked = asked or request(told["interval"])
+    (parsed,) = read(folder(tmp_path, {name: body}, told), asked)
+    return parsed
+
+
+def opens(parsed: Parsed) -> list[str]:
+    return [ts.strftime("%Y-%m-%d %H:%M") for ts in parsed.bars["ts"].to_pylist()]

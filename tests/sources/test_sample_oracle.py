@@ -1,0 +1,62 @@
+"""The planted predictability has the size that is told, and bars show it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipelines.calendar import interval_of, utc
+from pipelines.errors import InvalidRequest
+from pipelines.sources.sample_market import span_of, ticks
+from pipelines.sources.sample_oracle import oracle_rank_ic, oracle_score, rank_ic
+from pipelines.sources.sample_skeleton import Market, instruments
+
+MEMBERS = tuple(instruments())[:100]
+START, END = utc("2024-11-01"), utc("2026-11-01")
+
+
+@pytest.mark.parametrize("planted", [0.05, 0.2, 0.4])
+def test_the_oracle_reaches_the_planted_rank_ic(planted: float) -> None:
+    reached = oracle_rank_ic(Market(rank_ic=planted), MEMBERS, START, END)
+    assert reached == pytest.approx(planted, abs=0.02)
+
+
+def test_the_oracle_finds_nothing_in_pure_noise() -> None:
+    assert oracle_rank_ic(Market(rank_ic=0.0), MEMBERS, START, END) == 0
+    noise = [oracle_score(Market(rank_ic=0.0), symbol, START, END) for symbol in MEMBERS]
+    informed = [oracle_score(Market(), symbol, START, END) for symbol in MEMBERS]
+    score = np.concatenate([one.score for one in informed])
+    assert abs(rank_ic(score, np.concatenate([one.outcome for one in noise]))) < 0.02
+
+
+def test_outcomes_are_the_returns_of_the_bars_after() -> None:
+    made = oracle_score(Market(), "NVDA", START, END)
+    span = span_of(interval_of("1h"), START, END, END)
+    assert (made.ts == span.bars.ts).all()
+    move = np.diff(np.log(ticks(Market(), "NVDA", span).close))
+    expected = (made.outcome * made.volatility)[:-1]
+    assert np.abs(move - expected).max() < 0.0002  # the cents
+
+
+def test_most_of_it_can_be_had_from_closed_bars_alone() -> None:
+    span = span_of(interval_of("1h"), START, END, END)
+    guesses, outcomes, best = [], [], []
+    for symbol in MEMBERS[:40]:
+        move = np.diff(np.log(ticks(Market(), symbol, span).close))
+        square = np.cumsum(np.r_[0.0, move**2])
+        rolling = np.sqrt((square[20:] - square[:-20]) / 20)  # ends with the bar itself
+        guesses.append((move[19:-1] / rolling[:-1]))
+        outcomes.append(move[20:] / rolling[:-1])
+        best.append(oracle_score(Market(), symbol, START, END).score[20:-1])
+    outcome = np.concatenate(outcomes)
+    reached, reachable = (rank_ic(np.concatenate(s), outcome) for s in (guesses, best))
+    assert reached > 0.9 * reachable
+
+
+def test_an_empty_span_has_an_empty_oracle() -> None:
+    assert len(oracle_score(Market(), "NVDA", utc("2026-10-31"), utc("2026-11-01")).score) == 0
+
+
+def test_an_unknown_symbol_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="unknown symbol 'NVDX'"):
+        oracle_score(Market(), "NVDX", START, END)
