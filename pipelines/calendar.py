@@ -210,6 +210,8 @@ class Calendar:
             wanted = (labels - monday).astype(int) // 7
         else:
             keys, wanted = made.session.astype("datetime64[M]"), labels.astype("datetime64[M]")
+        if len(keys) == 0:  # before the calendar's first session, or after its last
+            return np.full(len(labels), np.datetime64("NaT", "us")), np.zeros(len(labels), bool)
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return made.ts[place], keys[place] == wanted
 

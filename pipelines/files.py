@@ -29,6 +29,10 @@ class Store(Protocol):
 
     def checksums(self, paths: Iterable[str]) -> pa.Table: ...
 
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files; one that is gone already is no error."""
+        ...
+
     def secrets(self) -> list[str]:
         """SQL that lets DuckDB reach the files."""
         ...
@@ -70,6 +74,10 @@ class Folder:
 
     def checksums(self, paths: Iterable[str]) -> pa.Table:
         return _table(self, paths)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            (self._path / path).unlink(missing_ok=True)
 
     def secrets(self) -> list[str]:
         return []
@@ -120,6 +128,10 @@ class Bucket:
 
     def checksums(self, paths: Iterable[str]) -> pa.Table:
         return _table(self, paths)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._s3().delete_object(Bucket=self._bucket, Key=self._prefix + path)
 
     def secrets(self) -> list[str]:
         values = {

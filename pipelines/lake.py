@@ -8,8 +8,8 @@ absent, over as many tables as it touches, and carries the SHA-256 of the files 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,7 @@ class Lake:
             finally:
                 connection.close()
             return
-        with self._transaction() as (cursor, current):
+        with self._transaction(self._root) as (cursor, current):
             yield View(cursor, current)
 
     def sql(self, query: str, parameters: object = None) -> pa.Table:
@@ -182,18 +182,32 @@ class Lake:
     @contextmanager
     def write(self, what: str = "write") -> Iterator[Writer]:
         """One commit, over any tables: all of it or nothing."""
+        with self._writing(what, self._root) as writer:
+            yield writer
+
+    @contextmanager
+    def compacting(self) -> Iterator[Callable[[str], AbstractContextManager[Writer]]]:
+        """Gives commits, each like `write`, whose rows all go to files and none to the catalog."""
+        root = self.connect(inline_rows=0)
+        try:
+            yield lambda what: self._writing(what, root)
+        finally:
+            root.close()
+
+    @contextmanager
+    def _writing(self, what: str, root: duckdb.DuckDBPyConnection) -> Iterator[Writer]:
         if self.read_only:
             raise LakeError("this lake was opened for reading only")
-        with self._lock.turn(what), self._transaction() as (cursor, current):
+        with self._lock.turn(what), self._transaction(root) as (cursor, current):
             writer = Writer(cursor, current, self.store)
             yield writer
             writer.seal()
 
     @contextmanager
     def _transaction(
-        self, root: duckdb.DuckDBPyConnection | None = None
+        self, root: duckdb.DuckDBPyConnection
     ) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
-        cursor = (root or self._root).cursor()
+        cursor = root.cursor()
         try:
             with translated():
                 cursor.execute(f"USE {NAME}")
@@ -209,18 +223,6 @@ class Lake:
                 cursor.execute("COMMIT")
         finally:
             cursor.close()
-
-    @contextmanager
-    def compaction(self, what: str) -> Iterator[Writer]:
-        """A writer whose rows all go to files, none to the catalog."""
-        root = self.connect(inline_rows=0)
-        try:
-            with self._lock.turn(what), self._transaction(root) as (cursor, current):
-                writer = Writer(cursor, current, self.store)
-                yield writer
-                writer.seal()
-        finally:
-            root.close()
 
     # -- opening
 
@@ -252,7 +254,7 @@ class Lake:
         path = Path(self.target)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with self._lock.turn("create"), sqlite3.connect(path) as catalog:
+            with self._lock.turn("create"), closing(sqlite3.connect(path)) as catalog:
                 catalog.execute("PRAGMA journal_mode=wal")
         except (OSError, sqlite3.Error) as error:
             raise LakeError(

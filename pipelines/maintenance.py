@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from pipelines.errors import LakeError
 from pipelines.files import Store
-from pipelines.lake import NAME, Lake, View
+from pipelines.lake import NAME, Lake, View, Writer
 from pipelines.tables import CHECKSUMS, TABLES, Table, quoted
 
 SMALL_BYTES = 8 << 20  # files below this are rewritten together
 FEW_FILES = 4  # ... once a partition has more of them than this
 KEEP = timedelta(days=7)  # snapshots younger than this are kept
 READERS = timedelta(hours=1)  # files no snapshot names are kept for readers still at them
+
+Commit = Callable[[str], AbstractContextManager[Writer]]
 
 CATALOG = f"__ducklake_metadata_{NAME}"
 FILES = f"""
@@ -51,17 +54,18 @@ class Compacted:
 def compact(lake: Lake, *, keep: timedelta = KEEP, readers: timedelta = READERS) -> Compacted:
     """Flush inlined rows, rewrite small files, expire snapshots, remove what nothing names."""
     done = Compacted()
-    for table in TABLES:
-        if table.full_name != CHECKSUMS.full_name:
-            done.flushed += _flush(lake, table)
-            done.rewritten += _rewrite(lake, table)
-    _expire(lake, keep, done)
-    _remove(lake, readers, done)
+    with lake.compacting() as commit:
+        for table in TABLES:
+            if table.full_name != CHECKSUMS.full_name:
+                done.flushed += _flush(commit, table)
+                done.rewritten += _rewrite(commit, table)
+        _expire(commit, keep, done)
+        _remove(commit, lake.store, readers, done)
     return done
 
 
-def _flush(lake: Lake, table: Table) -> int:
-    with lake.compaction(f"flush {table.full_name}") as writer:
+def _flush(commit: Commit, table: Table) -> int:
+    with commit(f"flush {table.full_name}") as writer:
         writer.touch(table.full_name)
         flushed = writer.rows(
             f"CALL ducklake_flush_inlined_data('{NAME}', schema_name => '{table.schema}', "
@@ -70,12 +74,12 @@ def _flush(lake: Lake, table: Table) -> int:
         return sum(int(row[-1]) for row in flushed)
 
 
-def _rewrite(lake: Lake, table: Table) -> int:
+def _rewrite(commit: Commit, table: Table) -> int:
     """Write small files, and files with holes, together anew.
 
     DuckLake's own merge cannot share a transaction with the checksums, a rewrite can.
     """
-    with lake.compaction(f"rewrite {table.full_name}") as writer:
+    with commit(f"rewrite {table.full_name}") as writer:
         files = writer.rows(
             f"""SELECT data_file, data_file_size_bytes, delete_file IS NOT NULL
                 FROM ducklake_list_files('{NAME}', '{table.name}', schema => '{table.schema}')"""
@@ -104,8 +108,8 @@ def _rewrite(lake: Lake, table: Table) -> int:
         return len(chosen)
 
 
-def _expire(lake: Lake, keep: timedelta, done: Compacted) -> None:
-    with lake.compaction("expire snapshots") as writer:
+def _expire(commit: Commit, keep: timedelta, done: Compacted) -> None:
+    with commit("expire snapshots") as writer:
         before = datetime.now(UTC) - keep
         old = writer.rows(
             f"""SELECT snapshot_id, snapshot_id IN (SELECT snapshot FROM meta.kept_snapshots)
@@ -120,34 +124,41 @@ def _expire(lake: Lake, keep: timedelta, done: Compacted) -> None:
         done.expired = len(gone)
 
 
-def _remove(lake: Lake, readers: timedelta, done: Compacted) -> None:
+def _remove(commit: Commit, store: Store, readers: timedelta, done: Compacted) -> None:
     """Remove expired files and orphans, then the checksums of what is gone."""
-    until = (datetime.now(UTC) - readers).isoformat()
-    for call in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files"):
-        with lake.compaction("remove files") as writer:
-            gone = writer.rows(f"CALL {call}('{NAME}', older_than => TIMESTAMPTZ '{until}')")
-            done.removed += len(gone)
-    with lake.compaction("forget checksums") as writer:
-        named = f"SELECT path FROM ({FILES})"
-        forgotten = writer.rows(
-            f"SELECT path FROM {CHECKSUMS.full_name} ANTI JOIN ({named}) n USING (path)"
+    older = f"older_than => TIMESTAMPTZ '{(datetime.now(UTC) - readers).isoformat()}'"
+    with commit("remove expired files") as writer:
+        done.removed += len(writer.rows(f"CALL ducklake_cleanup_old_files('{NAME}', {older})"))
+    with commit("remove orphans") as writer:
+        orphans = writer.rows(
+            f"CALL ducklake_delete_orphaned_files('{NAME}', {older}, dry_run => true)"
         )
-        stale = [path for (path,) in forgotten if not _exists(lake.store, path)]
+        # Other files may lie below the data path, and DuckLake would take them for its own.
+        folders = tuple(f"{store.root}{table.schema}/{table.name}/" for table in TABLES)
+        ours = [path[len(store.root) :] for (path,) in orphans if path.startswith(folders)]
+        store.remove(ours)
+        done.removed += len(ours)
+    with commit("forget checksums") as writer:
+        unnamed = writer.rows(
+            f"SELECT path FROM {CHECKSUMS.full_name} ANTI JOIN ({FILES}) named USING (path)"
+        )
+        there = set[str]().union(*(store.listing(f"{t.schema}/{t.name}") for t in TABLES))
+        stale = [path for (path,) in unnamed if path not in there]
         if stale:
             writer.delete(CHECKSUMS.full_name, "path IN (SELECT unnest(?))", [stale])
-
-
-def _exists(store: Store, path: str) -> bool:
-    try:
-        store.checksum(path)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def keep_snapshot(lake: Lake, snapshot: int, reason: str) -> None:
     """Never expire this snapshot while `reason` stands."""
     with lake.write("keep snapshot") as writer:
+        if not writer.rows(
+            f"SELECT 1 FROM ducklake_snapshots('{NAME}') WHERE snapshot_id = ?", [snapshot]
+        ):
+            raise LakeError(
+                f"snapshot {snapshot} is gone, so {reason!r} cannot keep it",
+                "name one that is there: read the rows again at the newest snapshot",
+            )
+        writer.touch("meta.kept_snapshots")
         writer.run(
             "INSERT INTO meta.kept_snapshots VALUES (?, ?, now())",
             [snapshot, reason],
@@ -205,6 +216,7 @@ def _catalog_problems(lake: Lake, view: View) -> list[Problem]:
     """SQLite's own check of the catalog, where rows not yet in files live."""
     if lake.kind != "sqlite":
         return []
-    with sqlite3.connect(f"file:{lake.target}?mode=ro", uri=True) as catalog:
-        found = [line for (line,) in catalog.execute("PRAGMA integrity_check")]
-    return [Problem(lake.target, line) for line in found if line != "ok"]
+    # Not by Python's sqlite3: a second SQLite in this process would, on closing, drop the locks
+    # that DuckDB's holds on the file.
+    found = view.rows(f"FROM sqlite_query('{CATALOG}', 'PRAGMA integrity_check')")
+    return [Problem(lake.target, line) for (line,) in found if line != "ok"]

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipelines import checks, universes
 from pipelines.calendar import Interval
-from pipelines.errors import InvalidRequest, SourceError
+from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.lake import Lake, Writer
 from pipelines.landing import Group, Landed, land, land_weights
 from pipelines.landing.bronze import keep_answers
@@ -22,6 +22,7 @@ from pipelines.tables import SILVER_BARS
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 COMMIT_ROWS = 500_000  # rows gathered before they are committed
 COMMIT_BYTES = 256 << 20
+GIVE_UP_AFTER = 3  # pieces in a row for which the source was down
 RESUME_WITHIN = timedelta(hours=6)  # later, corrections may have come: everything is asked again
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many
@@ -39,6 +40,7 @@ class IngestReport:
     landed: Landed = field(default_factory=Landed)
     resumed: int = 0  # pieces that an earlier run had brought already
     failures: list[str] = field(default_factory=list)
+    unavailable: int = 0  # pieces in a row for which the source was down
     snapshot: int = 0
 
     @property
@@ -105,6 +107,9 @@ def ingest(
     for number, piece in enumerate(pieces, 1):
         if _name(piece) in done:
             report.resumed += 1
+        elif report.unavailable >= GIVE_UP_AFTER:
+            report.failures.append(f"{len(pieces) - number + 1} more pieces were not asked for")
+            break
         else:
             basket.take(piece, _answers(source, piece, report))
         progress(f"{','.join(piece.symbols[:3])} {piece.start:%Y-%m-%d}", number, len(pieces))
@@ -122,8 +127,10 @@ def _answers(
                 yield answer, source.parse(answer)
             except SourceError as error:
                 report.failures.append(str(error))
+        report.unavailable = 0
     except SourceError as error:
         report.failures.append(str(error))
+        report.unavailable += isinstance(error, SourceUnavailable)
 
 
 class _Basket:

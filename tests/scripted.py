@@ -17,7 +17,7 @@ VALUES = ("open", "high", "low", "close", "volume", "bid", "ask")
 
 def bars(rows: list[dict[str, object]]) -> pa.Table:
     """Rows as a source's bars: what is not named is null, `row` counts from 1."""
-    filled = [{name: None for name in BARS.names} | {"row": i} | r for i, r in enumerate(rows, 1)]
+    filled = [dict.fromkeys(BARS.names) | {"row": i} | r for i, r in enumerate(rows, 1)]
     return pa.Table.from_pylist(filled, schema=BARS)
 
 
@@ -46,7 +46,7 @@ def hours(start: str, end: str, interval: str = "1h", market: str = "XNYS") -> l
 class Scripted:
     """Answers with the tables given, one an answer, in the order given."""
 
-    name: ClassVar[str] = "scripted"
+    name: str = "scripted"
     is_sample: ClassVar[bool] = True
     resumes: ClassVar[bool] = False
 
@@ -61,7 +61,9 @@ class Scripted:
         market: str = "XNYS",
         grid: Grid = "session",
         fail: str = "",
+        name: str = "scripted",
     ) -> None:
+        self.name = name
         self.tables = tables
         self.interval: Interval = interval_of(interval)
         self.actions = pa.Table.from_pylist(actions or [], schema=ACTIONS)

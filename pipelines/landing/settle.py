@@ -113,20 +113,25 @@ def quarantine(writer: Writer, group: Group) -> None:
                        AND v.row IS NOT DISTINCT FROM f.row
                   WHERE f.ts >= (SELECT min(ts) FROM grid WHERE near))"""
     )
+    # What context condemned, a neighbour that came later may acquit, or condemn otherwise.
     reasons = ", ".join(f"'{reason}'" for reason in silver.CONTEXT_REASONS)
-    # A neighbour that came later may acquit a bar that its context had condemned.
     condemned = f"{KEYED} AND reason IN ({reasons})"
     if writer.one(f"SELECT count(*) FROM silver.quarantine WHERE {condemned}", group.key):
-        writer.delete(
-            "silver.quarantine",
-            f"""{condemned} AND (symbol, ts, original) IN (
-                    SELECT (v.symbol, v.label, to_json(struct_pack({values}))::VARCHAR)
-                    FROM versions v ANTI JOIN flagged f
-                      ON v.symbol = f.symbol AND v.label = f.label AND v.version = f.version
-                         AND v.row IS NOT DISTINCT FROM f.row
-                    WHERE v.ts >= (SELECT min(ts) FROM grid WHERE near))""",
+        row = "symbol, ts, reason, original"
+        writer.run(
+            f"""CREATE OR REPLACE TEMP TABLE acquitted AS
+                SELECT {row} FROM silver.quarantine q
+                SEMI JOIN (SELECT symbol, label FROM versions
+                           WHERE ts >= (SELECT min(ts) FROM grid WHERE near)) v
+                  ON q.symbol = v.symbol AND q.ts = v.label
+                ANTI JOIN rejected r USING ({row})
+                WHERE {condemned}""",
             group.key,
         )
+        if writer.one("SELECT count(*) FROM acquitted"):
+            writer.delete(
+                "silver.quarantine", f"{condemned} AND ({row}) IN (FROM acquitted)", group.key
+            )
     _insert_rejected(writer, group)
 
 

@@ -6,26 +6,19 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from pipelines.calendar import UTC_TYPE
 from pipelines.lake import Writer
 from pipelines.sources.base import WEIGHTS, Answer
 from pipelines.tables import SILVER_WEIGHTS
 
-VALUES = ("name", "weight", "known_at", "partial")
+VALUES = ("name", "weight", "known_at", "partial", "origin")
 
 
 def land_weights(
     writer: Writer, source: str, index: str, pieces: Sequence[tuple[Answer, pa.Table]]
 ) -> dict[str, int]:
     """Keep every version; silver has the newest of each member and effective date."""
-    told = pa.concat_tables(
-        [
-            rows.cast(WEIGHTS).append_column(
-                "received_at",
-                pa.repeat(pa.scalar(answer.received_at, pa.timestamp("us", "UTC")), rows.num_rows),
-            )
-            for answer, rows in pieces
-        ]
-    )
+    told = pa.concat_tables([_stamped(answer, rows) for answer, rows in pieces])
     writer.connection.register("told", told)
     writer.run(
         """CREATE OR REPLACE TEMP TABLE weighed AS
@@ -69,3 +62,13 @@ def land_weights(
         "unchanged": told.num_rows - fresh.num_rows,
         "quarantined": broken,
     }
+
+
+def _stamped(answer: Answer, rows: pa.Table) -> pa.Table:
+    origin = str(answer.asked.get("origin", answer.source))
+    received = pa.scalar(answer.received_at, UTC_TYPE)
+    return (
+        rows.cast(WEIGHTS)
+        .append_column("received_at", pa.repeat(received, rows.num_rows))
+        .append_column("origin", pa.repeat(pa.scalar(origin), rows.num_rows))
+    )

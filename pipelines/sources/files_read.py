@@ -17,10 +17,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipelines.errors import SourceError
@@ -98,7 +101,7 @@ class Lines:
     skip: int  # lines before the data
     delimiter: str
 
-    @property
+    @cached_property
     def count(self) -> int:
         return self.body.count(b"\n") + 1 - self.skip
 
@@ -118,45 +121,70 @@ class Lines:
     def cut(self, broken: list[tuple[int, str, str]]) -> tuple[pa.Table, np.ndarray]:
         """The cells and the number of each line; lines without cells go to `broken`."""
         schema = pa.schema([(f"c{n}", pa.string()) for n in range(self.width)])
-        parts = [schema.empty_table()]
-        kept: list[list[str | None]] = []
-        rows: list[int] = []
+        parts, rows = [schema.empty_table()], [np.zeros(0, np.int64)]
+        lines = enumerate(io.BytesIO(self.body), 1)
+        for _ in range(self.skip):
+            next(lines, None)
+        while chunk := list(islice(lines, CHUNK)):
+            filled = [(row, line) for row, line in chunk if line.strip()]
+            good, table = self._plain(filled, schema)
+            kept: list[list[str]] = []
+            numbers: list[int] = []
+            for (row, line), read in zip(filled, good, strict=True):
+                found, why = ([], "") if read else self._cells(line)
+                if why:
+                    text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                    broken.append((row, why, text))
+                    continue
+                kept.append(found)
+                numbers.append(row)
+            if table is None and kept:
+                columns = [pa.array(c, pa.string()) for c in zip(*kept, strict=True)]
+                table = pa.table(columns, schema=schema)
+            if table is not None:
+                parts.append(table)
+                rows.append(np.array(numbers, np.int64))
+        return pa.concat_tables(parts), np.concatenate(rows)
 
-        def flush() -> None:
-            columns = zip(*kept, strict=True)
-            parts.append(pa.table([pa.array(c, pa.string()) for c in columns], schema=schema))
-            kept.clear()
+    def _plain(
+        self, lines: list[tuple[int, bytes]], schema: pa.Schema
+    ) -> tuple[list[bool], pa.Table | None]:
+        """Which lines have their cells, and these, if nothing in them needs a closer look."""
+        text = b"".join(line for _, line in lines)
+        sign, due = self.delimiter.encode(), self.width - 1
+        good = [line.count(sign) == due for _, line in lines]
+        close = not text.isascii() or any(s in text for s in (b'"', b"\r", b"\0"))
+        ends = text.endswith(sign) or sign + b"\n" in text  # a delimiter too many may be right
+        if close or ends or not any(good):
+            return [False] * len(lines), None
+        table = pa_csv.read_csv(
+            io.BytesIO(b"".join(line for (_, line), fits in zip(lines, good, strict=True) if fits)),
+            pa_csv.ReadOptions(column_names=schema.names),
+            pa_csv.ParseOptions(delimiter=self.delimiter, quote_char=False),
+            pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
+        )
+        if table.num_rows != sum(good):
+            return [False] * len(lines), None
+        return good, table
 
-        for row, line in enumerate(io.BytesIO(self.body), 1):
-            if row <= self.skip or not line.strip():
-                continue
-            found, why = _cut(line, self.width, self.delimiter)
-            if why:
-                text = line.decode("utf-8", "backslashreplace")
-                broken.append((row, why, text.rstrip("\r\n")))
-                continue
-            kept.append(found)
-            rows.append(row)
-            if len(kept) == CHUNK:
-                flush()
-        if kept:
-            flush()
-        return pa.concat_tables(parts), np.array(rows, np.int64)
-
-
-def _cut(line: bytes, width: int, delimiter: str) -> tuple[list[str | None], str]:
-    try:
-        text = line.decode("utf-8").rstrip("\r\n")
-        found = next(csv.reader([text], delimiter=delimiter, strict=True), [])
-    except UnicodeDecodeError:
-        return [], "not UTF-8 text"
-    except csv.Error as error:
-        return [], f"not CSV: {error}"
-    if len(found) == width + 1 and not found[-1]:  # a delimiter at the end, as DuckDB takes it
-        found.pop()
-    if len(found) != width:
-        return [], f"{len(found)} cells where {width} are due"
-    return [cell or None for cell in found], ""
+    def _cells(self, line: bytes) -> tuple[list[str], str]:
+        """The cells of one line, or why it has none."""
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            return [], "not UTF-8 text"
+        if '"' in text or "\r" in text:
+            try:
+                found = next(csv.reader([text], delimiter=self.delimiter, strict=True), [])
+            except csv.Error as error:
+                return [], f"not CSV: {error}"
+        else:
+            found = text.split(self.delimiter)
+        if len(found) == self.width + 1 and not found[-1]:  # DuckDB lets a line end so too
+            found.pop()
+        if len(found) != self.width:
+            return [], f"{len(found)} cells where {self.width} are due"
+        return found, ""
 
 
 @contextmanager
@@ -239,7 +267,7 @@ def _text(path: str, body: bytes) -> bytes:
         raise SourceError(f"{path} is a zip or Excel file", "save it as CSV or Parquet")
     if start.startswith((b"{", b"[")):
         raise SourceError(f"{path} is JSON, not a table", "save it as CSV or Parquet")
-    if b"\0" in start:
+    if b"\0" in start.split(b"\n")[0]:
         raise SourceError(f"{path} is not text", "save it as CSV, CSV.gz or Parquet")
     return body
 

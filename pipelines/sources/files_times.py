@@ -72,7 +72,7 @@ def times_of(
         )
         # A cast knows words too, such as epoch; only what begins with a digit is a time here.
         return Times(
-            wall=f"CASE WHEN {x} >= '0' AND {x} < ':' THEN TRY_CAST({x} AS TIMESTAMP) END",
+            wall=f"CASE WHEN {x} < ':' THEN TRY_CAST({x} AS TIMESTAMP) END",
             instant=f"CASE WHEN {offset} THEN CAST(coalesce(TRY_CAST({x} AS TIMESTAMPTZ), "
             f"try_strptime(trim({x}), {SHORT})) AS TIMESTAMP) END",
         )

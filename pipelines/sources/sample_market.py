@@ -23,6 +23,8 @@ from scipy.special import ndtri
 
 from pipelines.calendar import Bars, Interval, calendar, interval_of, utc
 from pipelines.sources.sample_skeleton import (
+    DAYS_A_YEAR,
+    FULL_DAY,
     SLOT,
     Instrument,
     Market,
@@ -179,7 +181,7 @@ def _shape(minutes: int) -> _Shape:
         counts=counts,
         deviation=np.sqrt(share),
         done=behind / np.repeat(whole, counts),
-        volume=share / minute_share(390).mean(),
+        volume=share / minute_share(FULL_DAY).mean(),
     )
 
 
@@ -229,7 +231,7 @@ def _minutes(market: Market, it: Instrument, low: int, high: int, minutes: int) 
     low_ = np.maximum(np.minimum(begin, close) - np.rint(0.5 * below), 1.0)
 
     if it.volume:
-        norm = it.volatility / np.sqrt(252)
+        norm = it.volatility / np.sqrt(DAYS_A_YEAR)
         usual = it.volume * shape.volume * (volatility / norm)
         volume = np.rint(usual * table.bustle[number[..., 3]] * (0.5 + 0.6 * far / unit)) + 1.0
     else:

@@ -36,7 +36,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from pipelines.calendar import Interval, utc
-from pipelines.errors import InvalidRequest, SourceError, unknown
+from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable, unknown
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.yahoo_answer import NotAnAnswer
 from pipelines.sources.yahoo_bars import read_chart
@@ -47,7 +47,7 @@ from pipelines.universes import universe
 HOLDINGS_FILE = "BULLION_HOLDINGS_CSV"
 SYMBOL = re.compile(r"[A-Za-z0-9.^=&_-]{1,24}")
 CUT_FROM = datetime(1969, 12, 29, tzinfo=UTC)  # a Monday; pieces are cut at multiples from it
-BEGIN = datetime(1970, 2, 1, tzinfo=UTC)  # the calendars begin in 1970
+BEGIN = datetime(1970, 1, 1, tzinfo=UTC)  # where the calendars do
 DAY = timedelta(days=1)
 
 
@@ -78,6 +78,7 @@ class Yahoo:
 
     name: ClassVar[str] = "yahoo"
     is_sample: ClassVar[bool] = False
+    resumes: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -157,7 +158,15 @@ class Yahoo:
                 raise
             return answer
 
-        return insist(once, what, self._patience, self._sleep)
+        # Whoever is down for one symbol is down for the next hundred: they get one try each.
+        down = getattr(self._local, "down", False)
+        patience = replace(self._patience, tries=1) if down else self._patience
+        self._local.down = False
+        try:
+            return insist(once, what, patience, self._sleep)
+        except SourceUnavailable:
+            self._local.down = True
+            raise
 
     def _client(self) -> Client:
         base = address()
@@ -243,7 +252,8 @@ def _widened(piece: Request) -> tuple[datetime, datetime]:
     if interval.name == "1mo":
         start = start.replace(day=1)
         end = (end.replace(day=1) + 32 * DAY).replace(day=1)
-    return start - DAY, min(end + DAY, utc(piece.as_of))
+    # Not 1970 itself: yfinance takes a time of 0 for none.
+    return max(start - DAY, BEGIN + DAY), min(end + DAY, utc(piece.as_of))
 
 
 def _fund(name: str) -> str:

@@ -78,8 +78,7 @@ def chart_of(body: bytes, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         raise SourceError(
             f"yahoo refused {asked['interval']} bars of {symbol} in "
             f"[{asked['start']}, {asked['end']}): {words}",
-            "ask for a span and interval that Yahoo has; python -c 'import pipelines.sources."
-            "yahoo as y; print(y.INTERVAL_LIMITS)' shows the limits that are kept to",
+            "ask for a later or shorter span, or a longer interval",
         )
     results = chart.get("result")
     if not isinstance(results, list) or not results or not isinstance(results[0], dict):

@@ -80,9 +80,10 @@ def insist(
             if tried < patience.tries and spent + wait <= patience.deadline:
                 sleep(wait)
                 continue
+            times = f"{tried} times" if tried > 1 else "once"
             asked = f"Yahoo asked to wait {busy.wait:.0f} s; " if busy.wait else ""
             raise SourceUnavailable(
-                f"yahoo gave no answer for {what}: tried {tried} times in {spent:.0f} s, "
+                f"yahoo gave no answer for {what}: tried {times} in {spent:.0f} s, "
                 f"at last: {busy.reason}",
                 f"{asked}run this again later, what was stored is not asked for again; or ask "
                 f"for fewer symbols, or set {ADDRESS} to a proxy that Yahoo does answer",
@@ -126,11 +127,14 @@ class Client:
                 return response
 
         class Data(YfData):  # type: ignore[misc]
+            """Remembers its cookie here and not in yfinance's file."""
+
             def _load_cookie_curlCffi(self) -> bool:
                 return False
 
             def _save_cookie_curlCffi(self) -> bool:
-                return False
+                self._cookie = True
+                return True
 
         self.base = base
         self.session = Directed(impersonate="chrome")

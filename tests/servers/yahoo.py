@@ -127,7 +127,7 @@ class YahooServer:
         elif path == "/v1/test/getcrumb":
             return 200, "crumb", Fault()
         else:
-            return 404, "", Fault()
+            return 404, "<html></html>", Fault()
         with self._lock:
             fault = self._faults.pop(0) if self._faults else self._always or Fault()
         if fault.edit:
@@ -242,6 +242,7 @@ def _refusal(status: int, code: str, words: str) -> tuple[int, Any]:
 def _handler(server: YahooServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # one packet an answer: two would wait 40 ms for each other
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)

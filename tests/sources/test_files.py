@@ -43,7 +43,8 @@ def test_clock_hours_in_new_york_stay_clock_hours(tmp_path):
 
 
 def test_columns_in_another_order_and_american_dates(tmp_path):
-    body = "Date,Open,Close,High,Low,Volume\r\n11/5/2019 9:30,4,3,5,2,0\r\n11/5/2019 9:31,4,3,5,2,0\r\n"
+    head = "Date,Open,Close,High,Low,Volume\r\n"
+    body = head + "11/5/2019 9:30,4,3,5,2,0\r\n11/5/2019 9:31,4,3,5,2,0\r\n"
     parsed = one(
         tmp_path, body, interval="1m", timezone="America/New_York", time_format="%m/%d/%Y %H:%M"
     )
@@ -141,7 +142,7 @@ def test_closes_alone_serve_as_all_prices(tmp_path):
         tmp_path,
         "Date,Close\r\n1990-01-31,25.36\r\n",
         interval="1mo",
-        columns={c: "Close" for c in ("open", "high", "low", "close")},
+        columns=dict.fromkeys(("open", "high", "low", "close"), "Close"),
     )
     assert parsed.bars.select(["open", "high", "low", "close"]).to_pylist() == [
         dict.fromkeys(("open", "high", "low", "close"), 25.36)
@@ -200,10 +201,7 @@ def test_splits_and_dividends_of_columns_and_of_the_mapping(tmp_path):
 def test_suffix_interval_and_calendar_from_the_name(tmp_path):
     files = folder(
         tmp_path,
-        {
-            name: HEAD + "2020-01-06,1,2,1,1,0\n"
-            for name in ("AV-L-1wk-x.csv", "AV-L-1wk-fixed.csv")
-        },
+        dict.fromkeys(("AV-L-1wk-x.csv", "AV-L-1wk-fixed.csv"), HEAD + "2020-01-06,1,2,1,1,0\n"),
         {
             "files": ["*.csv", "!*-fixed.csv"],
             "symbol": {"file": r"^(?P<symbol>[A-Z]+)(-(?P<exchange>[A-Z]+))?-(?P<interval>\w+)-"},

@@ -45,7 +45,7 @@ def test_most_of_it_can_be_had_from_closed_bars_alone() -> None:
         move = np.diff(np.log(ticks(Market(), symbol, span).close))
         square = np.cumsum(np.r_[0.0, move**2])
         rolling = np.sqrt((square[20:] - square[:-20]) / 20)  # ends with the bar itself
-        guesses.append((move[19:-1] / rolling[:-1]))
+        guesses.append(move[19:-1] / rolling[:-1])
         outcomes.append(move[20:] / rolling[:-1])
         best.append(oracle_score(Market(), symbol, START, END).score[20:-1])
     outcome = np.concatenate(outcomes)

@@ -268,13 +268,21 @@ def test_no_bars_are_an_answer_for_a_weekend_and_before_the_listing(server: Yaho
         assert parsed.bars.num_rows == 0
 
 
-def test_nothing_is_written_to_disk(server: YahooServer, tmp_path: Any) -> None:
-    import yfinance
+def test_cookie_and_crumb_are_asked_for_once_and_kept_off_the_disk(
+    server: YahooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> None:
+        raise AssertionError("yfinance opened its cache")
 
-    yfinance.set_tz_cache_location(str(tmp_path / "cache"))
+    monkeypatch.setattr("yfinance.cache.get_cookie_cache", refused)
+    monkeypatch.setattr("yfinance.cache.get_tz_cache", refused)
     server.add("AAPL", "1d", walk(days("2026-11-02", "2026-11-14")))
-    only(yahoo(), request("AAPL", "1d", "2026-11-02", "2026-11-14"))
-    assert not (tmp_path / "cache").exists()
+    source = yahoo()
+    for _ in range(2):
+        only(source, request("AAPL", "1d", "2026-11-02", "2026-11-14"))
+    assert [path for path, _ in server.asked] == [
+        "/", "/v1/test/getcrumb", "/v8/finance/chart/AAPL", "/v8/finance/chart/AAPL"
+    ]  # fmt: skip
 
 
 moments = st.datetimes(datetime(2026, 10, 22), datetime(2026, 11, 20, 22), timezones=st.just(UTC))

@@ -94,6 +94,18 @@ def test_a_lasting_fault_ends_with_what_was_tried_and_what_to_do(
     assert 4 <= len(server.charts()) <= 8  # yfinance itself asks twice, with another cookie
 
 
+def test_while_yahoo_is_down_the_next_piece_gets_one_try(server: YahooServer) -> None:
+    server.fail(Fault(status=503), times=6)  # two tries and one, at two requests each
+    source = patient(tries=2)
+    for tried in ("tried 2 times", "tried once"):
+        with pytest.raises(SourceUnavailable, match=tried):
+            count(source)
+    with pytest.raises(SourceError, match="AAPLE"):  # an answer, if a bad one: no longer down
+        list(source.fetch(replace(ASKED, symbols=("AAPLE",))))
+    server.fail(Fault(status=503), times=2)
+    assert count(source) == 4
+
+
 def test_retry_after_is_honoured_and_a_long_one_ends_the_run_at_once(server: YahooServer) -> None:
     server.fail(Fault(status=429, headers={"Retry-After": "7"}), times=2)
     slept: list[float] = []

@@ -1,0 +1,1 @@
+"""The read API: what the lake holds, over HTTP."""

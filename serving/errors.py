@@ -1,0 +1,109 @@
+"""Every failure leaves the API in one shape, with the status that this map gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from pydantic_core import PydanticCustomError
+from starlette.exceptions import HTTPException
+
+from pipelines.errors import BullionError, CheckFailed, InvalidRequest, LakeError, SourceError
+
+
+class NotFound(BullionError):
+    """What was asked for is not there."""
+
+
+STATUS: Mapping[type[BullionError], tuple[int, str]] = {
+    NotFound: (404, "not_found"),
+    InvalidRequest: (422, "invalid_request"),
+    LakeError: (503, "lake_unavailable"),
+    SourceError: (503, "source_unavailable"),
+    CheckFailed: (503, "check_failed"),
+    BullionError: (500, "internal"),
+}
+
+
+class Problem(BaseModel):
+    """What was wrong, and what to do next."""
+
+    type: str = Field(description="kind of failure, one word", examples=["not_found"])
+    message: str = Field(description="what was wrong")
+    hint: str = Field(description="what to do next; may be empty")
+    field: str | None = Field(description="parameter at fault, where there is one")
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: Problem
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
+    for status in (404, 422, 500, 503)
+}
+
+
+def refuse(error: InvalidRequest) -> PydanticCustomError:
+    """The same error as a parameter's validator raises it, which adds the parameter's name."""
+    return PydanticCustomError(
+        "invalid_request", "{message}", {"message": error.message, "hint": error.hint}
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of the app in the one shape."""
+    app.add_exception_handler(BullionError, _ours)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def _ours(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BullionError)
+    # The nearest ancestor in the map; BullionError itself is always there.
+    status, kind = next(STATUS[k] for k in type(error).__mro__ if k in STATUS)
+    return _answer(status, kind, error.message, error.hint)
+
+
+def _validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first, *others = error.errors()
+    hint = str(first.get("ctx", {}).get("hint", ""))
+    if others:
+        hint = f"{hint}; also wrong: {', '.join(_place(e) for e in others)}".removeprefix("; ")
+    return _answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    return _answer(error.status_code, kind, str(error.detail), "see /docs", headers=error.headers)
+
+
+def _unforeseen(_: Request, error: Exception) -> JSONResponse:
+    # What went wrong is in the server's log; it may name files and is not for callers.
+    return _answer(500, "internal", "the request failed", "ask the operator to see the API's log")
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    return str(error["loc"][-1])
+
+
+def _answer(
+    status: int,
+    kind: str,
+    message: str,
+    hint: str,
+    field: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    body = ErrorBody(error=Problem(type=kind, message=message, hint=hint, field=field))
+    return JSONResponse(body.model_dump(), status, headers)

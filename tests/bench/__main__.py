@@ -1,0 +1,31 @@
+"""Run every benchmark, or those named: python -m tests.bench [load] [append]."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.errors import unknown
+from tests.bench import append, load
+from tests.bench.measure import Figure
+
+BENCHES = {"load": load.figures, "append": append.figures}
+
+
+def main(names: list[str]) -> None:
+    for name in names:
+        if name not in BENCHES:
+            raise SystemExit(str(unknown("benchmark", name, BENCHES)))
+    table = Table("what", "ours", "floor or peer", "ratio", "of which", title="make bench")
+    found: list[Figure] = []
+    for name in names or BENCHES:
+        for figure in BENCHES[name]():
+            found.append(figure)
+            table.add_row(*figure.cells())
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Tests that need a server of their own; `make test-integration` runs them."""

@@ -1,0 +1,211 @@
+"""A real Airflow with a home of its own: scheduler, DAG processor and API server on loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+
+from tests.servers.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+# Port 8793 on all addresses would be opened for the logs otherwise.
+COMPONENTS = (("scheduler", "--skip-serve-logs"), ("dag-processor",), ("api-server",))
+START_WITHIN = 150.0  # seconds
+STOP_WITHIN = 15.0
+
+T = TypeVar("T")
+
+
+class Airflow:
+    """Start it, ask it over REST, stop it. `environment` is what the tasks see besides."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+        self.home = home
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._password = secrets.token_urlsafe()
+        self._environment = self._configured() | dict(environment)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._client = httpx.Client(base_url=self.url, timeout=30)
+
+    def __enter__(self) -> Airflow:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _configured(self) -> dict[str, str]:
+        port = self.url.rpartition(":")[2]
+        options = {
+            "CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+            "CORE__LOAD_EXAMPLES": "False",
+            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__PARALLELISM": "2",
+            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+            "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
+            "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            "API__HOST": "127.0.0.1",
+            "API__PORT": port,
+            "API__BASE_URL": self.url,
+            "API__WORKERS": "1",
+            "API__ENABLE_SWAGGER_UI": "False",
+            "API__SECRET_KEY": secrets.token_urlsafe(),
+            "API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+            "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+            "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+        }
+        foreign = ("AIRFLOW", "BULLION_")  # what the developer has set must not be met here
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        return {
+            **kept,
+            "AIRFLOW_HOME": str(self.home),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]),
+            **{f"AIRFLOW__{name}": value for name, value in options.items()},
+        }
+
+    def _start(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        passwords = self.home / "passwords.json"
+        passwords.touch(0o600)
+        passwords.write_text(f'{{"admin": "{self._password}"}}')
+        migrated = self._run("migrate", "db", "migrate").wait(START_WITHIN)
+        assert migrated == 0, f"airflow db migrate failed\n{self.output()}"
+        for command in COMPONENTS:
+            self._run(command[0], *command)
+        wait_for(self._healthy, START_WITHIN, "a healthy Airflow", self.output)
+        body = {"username": "admin", "password": self._password}
+        answer = self._client.post("/auth/token", json=body).raise_for_status()
+        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _run(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{name}.out").open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *command],
+                cwd=self.home,
+                env=self._environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                umask=0o077,
+            )
+        self._processes[name] = process
+        return process
+
+    def _healthy(self) -> bool:
+        dead = [n for n, p in self._processes.items() if n != "migrate" and p.poll() is not None]
+        assert not dead, f"ended by themselves: {dead}\n{self.output()}"
+        with suppress(httpx.TransportError):
+            said = self._client.get("/api/v2/monitor/health").json()
+            parts = ("metadatabase", "scheduler", "dag_processor")
+            return all(said[part]["status"] == "healthy" for part in parts)
+        return False
+
+    def output(self) -> str:
+        """The last lines that each process printed."""
+        shown = []
+        for name in self._processes:
+            lines = (self.home / f"{name}.out").read_text(errors="replace").splitlines()
+            shown.append("\n".join([f"--- {name}", *lines[-30:]]))
+        return "\n".join(shown)
+
+    def stop(self) -> None:
+        """End every process of every component, tasks that moved to a group of their own too."""
+        self._client.close()
+        self._signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            wait_for(lambda: not self.left(), STOP_WITHIN, "the end of Airflow")
+        self._signal(signal.SIGKILL)
+        for process in self._processes.values():
+            process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self.left():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def left(self) -> list[int]:
+        """Processes of ours that still run. Each component was started in its own session."""
+        sessions = {process.pid for process in self._processes.values()}
+        for process in self._processes.values():
+            process.poll()  # a zombie would count as running
+        return [pid for pid in psutil.pids() if _session(pid) in sessions]
+
+    # -- REST
+
+    def get(self, path: str) -> Any:
+        return self._client.get(f"/api/v2{path}").raise_for_status().json()
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> httpx.Response:
+        """Ask for a run; waits first until the DAG has been parsed."""
+        dag = f"/api/v2/dags/{dag_id}"
+        wait_for(lambda: self._client.get(dag).is_success, 60, f"the DAG {dag_id}", self.imports)
+        body = {"logical_date": None, "conf": dict(conf)}
+        return self._client.post(f"{dag}/dagRuns", json=body)
+
+    def run(self, dag_id: str, conf: Mapping[str, Any], within: float = 90.0) -> dict[str, Any]:
+        """Trigger a run and wait until it is over."""
+        answer = self.trigger(dag_id, conf)
+        assert answer.is_success, answer.text
+        where = f"/dags/{dag_id}/dagRuns/{answer.json()['dag_run_id']}"
+
+        def over() -> dict[str, Any] | None:
+            run = self.get(where)
+            return run if run["state"] in ("success", "failed") else None
+
+        return wait_for(over, within, f"the end of {where}", self.output)
+
+    def imports(self) -> str:
+        """Why DAGs could not be parsed."""
+        return "\n".join(e["stack_trace"] for e in self.get("/importErrors")["import_errors"])
+
+    def log(self, run: Mapping[str, Any]) -> str:
+        """What the tasks of a run logged, in their last try."""
+        where = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances"
+        return "\n".join(
+            line
+            for task in self.get(where)["task_instances"]
+            for line in self._lines(f"{where}/{task['task_id']}/logs/{task['try_number']}", task)
+        )
+
+    def _lines(self, where: str, task: Mapping[str, Any]) -> Iterator[str]:
+        yield f"--- {task['task_id']}, try {task['try_number']}: {task['state']}"
+        for entry in self.get(f"{where}?full_content=true")["content"]:
+            told = (entry.get("event"), *(str(e) for e in entry.get("error_detail") or ()))
+            yield " ".join(filter(None, told))
+
+
+def wait_for(
+    ready: Callable[[], T], seconds: float, what: str, explain: Callable[[], str] = str
+) -> T:
+    """What `ready` answers once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ready()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s for {what}\n{explain()}")
+        time.sleep(0.25)
+    return answer
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None

@@ -1,0 +1,70 @@
+"""Servers that the integration tests share, and the lake that they work on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pipelines.settings import Settings
+from tests.integration.airflow_home import ROOT, Airflow, wait_for
+from tests.servers.ports import free_port, stop
+
+
+@pytest.fixture(scope="session")
+def lake_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A lake that does not exist yet: the first run makes it."""
+    folder = tmp_path_factory.mktemp("lake")
+    return Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
+
+
+@pytest.fixture(scope="session")
+def lake_environment(lake_settings: Settings) -> dict[str, str]:
+    return {
+        "BULLION_LAKE_CATALOG": lake_settings.lake_catalog,
+        "BULLION_LAKE_DATA": lake_settings.lake_data,
+    }
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, lake_environment: dict[str, str]
+) -> Iterator[Airflow]:
+    with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment) as started:
+        yield started
+    assert started.left() == []
+
+
+@pytest.fixture
+def api(tmp_path: Path, lake_environment: dict[str, str]) -> Iterator[httpx.Client]:
+    """A client of the API as `python -m serving` runs it."""
+    port = free_port()
+    environment = os.environ | lake_environment | {"BULLION_API_PORT": str(port)}
+    log = tmp_path / "api.out"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serving"],
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        with suppress(httpx.TransportError):
+            return client.get("/openapi.json").is_success
+        return False
+
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            wait_for(answers, 60, "the API", log.read_text)
+            yield client
+    finally:
+        stop(process)
