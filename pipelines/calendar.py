@@ -125,7 +125,8 @@ class Calendar:
     def sessions(self, start: datetime, end: datetime) -> np.ndarray:
         """Session dates with an open in [start, end)."""
         low, high = self._span(start, end)
-        return self._sessions[low:high]
+        found: np.ndarray = self._sessions[low:high]
+        return found
 
     def _span(self, start: datetime, end: datetime) -> tuple[int, int]:
         low = int(np.searchsorted(self._opens, _us(start), side="left"))
@@ -182,15 +183,15 @@ class Calendar:
         else:
             period = sessions.astype("datetime64[M]").astype(int)
         # the span may begin or end inside a period: those two are dropped by the caller's reach
-        starts = np.flatnonzero(np.r_[True, period[1:] != period[:-1]]) if len(period) else []
-        starts = np.asarray(starts, dtype=int)
-        ends = np.r_[starts[1:], len(period)] - 1 if len(starts) else starts
+        starts = np.flatnonzero(np.diff(period, prepend=period[:1] - 1))
+        ends = np.append(starts[1:], len(period)) - 1 if len(starts) else starts
         return Bars(opens[starts], closes[ends], sessions[starts])
 
     def _clock_floor(self, opens: np.ndarray, minutes: int) -> np.ndarray:
         local = pd.DatetimeIndex(opens, tz="UTC").tz_convert(self.tz)
         past = (local.hour * 60 + local.minute) % minutes
-        return opens - past.to_numpy().astype("timedelta64[m]")
+        floored: np.ndarray = opens - past.to_numpy().astype("timedelta64[m]")
+        return floored
 
     def opens_of(self, interval: Interval, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The bars that date labels (datetime64[D]) name, from one day up: (ts, found).

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -211,6 +211,27 @@ def outliers(connection: duckdb.DuckDBPyConnection, relation: str, table_name: s
         examples_of(connection, worst) if count else "[]",
         f"{count} of {total} returns lie beyond five deviations of the bars around them",
     )
+
+
+def merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts of one check on several groups of rows as one."""
+    found: dict[tuple[str, str], Verdict] = {}
+    for v in verdicts:
+        key = (v.table_name, v.check)
+        if (other := found.get(key)) is None:
+            found[key] = v
+            continue
+        rows, offenders = other.rows_checked + v.rows_checked, other.offenders + v.offenders
+        examples = [*json.loads(other.examples), *json.loads(v.examples)][:EXAMPLES]
+        found[key] = replace(
+            v,
+            passed=other.passed and v.passed,
+            rows_checked=rows,
+            offenders=offenders,
+            examples=json.dumps(examples),
+            detail=f"{offenders} of {rows} rows break it" if offenders else f"all {rows} rows pass",
+        )
+    return list(found.values())
 
 
 def as_table(verdicts: Sequence[Verdict], at: datetime) -> pa.Table:

@@ -17,6 +17,7 @@ from rich.table import Table as RichTable
 from pipelines import maintenance, steps, universes
 from pipelines.calendar import interval_of, utc
 from pipelines.errors import BullionError, CheckFailed, InvalidRequest
+from pipelines.expectations import build_docs
 from pipelines.export import export as export_gold
 from pipelines.lake import Lake, attach_statements
 from pipelines.settings import settings
@@ -158,7 +159,8 @@ def status() -> None:
         _show(
             "silver bars",
             view.rows(
-                """SELECT source, "interval", count(DISTINCT symbol), count(*), min(ts), max(closes_at)
+                """SELECT source, "interval", count(DISTINCT symbol), count(*), min(ts),
+                          max(closes_at)
                    FROM silver.bars GROUP BY ALL ORDER BY ALL"""
             ),
             ("source", "interval", "symbols", "bars", "first", "newest close"),
@@ -191,6 +193,15 @@ def export(
         for name, rows in export_gold(lake, folder, schema=schema, snapshot=snapshot):
             out.print(f"{name}: {rows:,} rows", highlight=False)
     out.print(f"in {folder}: {schema}.duckdb and {schema}/*.parquet", highlight=False)
+
+
+@app.command()
+def docs(
+    folder: Annotated[Path | None, typer.Argument(help="default: docs beside the catalog")] = None,
+) -> None:
+    """Hold the table contracts with Great Expectations, and write its Data Docs."""
+    with Lake() as lake:
+        out.print(str(build_docs(lake, folder)), highlight=False, soft_wrap=True)
 
 
 def _show(title: str, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> None:

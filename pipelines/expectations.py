@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import re
 import shutil
 import sys
@@ -38,18 +37,14 @@ DOCUMENTED = tuple(t for t in TABLES if t.schema in ("silver", "gold"))
 REQUIRED = (SILVER_BARS,)  # being empty is a failure here, and only worth a word elsewhere
 SUFFIX = "_gx"  # tells these verdicts from those of the SQL in gold.checks
 SITE = "site"
+INFINITE = (float("inf"), float("-inf"))
 MARKER = ".bullion-docs"  # a folder without it was not made here, and is never replaced
 
-# What pandas makes of DuckDB's types; lists have no type of their own there.
-PANDAS_TYPES = {
-    "VARCHAR": ["str"],
-    "DOUBLE": ["float64"],
-    "BIGINT": ["int64", "int"],
-    "INTEGER": ["int32", "int"],
-    "BOOLEAN": ["bool"],
-    "TIMESTAMPTZ": ["Timestamp"],
-    "DATE": ["datetime64"],
-    "BLOB": ["bytes"],
+# What pandas makes of DuckDB's types, where that is one thing.
+PANDAS_TYPES = {"VARCHAR": "str", "DOUBLE": "float64", "BIGINT": "int", "BOOLEAN": "bool"} | {
+    "TIMESTAMPTZ": "Timestamp",
+    "DATE": "datetime64",
+    "BLOB": "bytes",
 }
 
 
@@ -61,92 +56,76 @@ def suite_for(declared: Table) -> ExpectationSuite:
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
-    rules = [f"rule_{rule.name}" for rule in declared.rules]
-    columns = [*declared.column_names, *rules]
-    listed = ", ".join(declared.key)
-    if len(declared.key) == 1:
-        unique = gxe.ExpectColumnValuesToBeUnique(column=declared.key[0])
-    else:
-        unique = gxe.ExpectCompoundColumnsToBeUnique(
-            column_list=list(declared.key), ignore_row_if="never"
-        )
-    # pairs of a check's name and one expectation; a check may have two
-    pairs: list[tuple[str, Any]] = [
-        ("not_empty", _said(gxe.ExpectTableRowCountToBeBetween(min_value=1), "there are rows")),
-        (
-            "columns",
-            _said(
-                gxe.ExpectTableColumnsToMatchSet(column_set=columns, exact_match=True),
-                "the columns are those of the contract, and one for each rule: "
-                + ", ".join(columns),
-            ),
-        ),
-    ]
-    for column in declared.columns:
-        if types := PANDAS_TYPES.get(column.type):
-            typed = gxe.ExpectColumnValuesToBeInTypeList(column=column.name, type_list=types)
-            pairs.append(("types", _said(typed, f"{column.name} is of type {column.type}")))
+    made: list[Any] = []
     seen: dict[str, int] = {}
+
+    def hold(check: str, expectation: Any, words: str) -> None:
+        # The pages take a description for a template in HTML.
+        expectation.description = html.escape(words).replace("$", "$$")
+        expectation.meta = {"check": check, "number": len(made)}
+        made.append(expectation)
+
+    def numbered(name: str) -> str:
+        """The n-th check of a name gets its number, as in checks.contract_checks."""
+        seen[name] = seen.get(name, 0) + 1
+        return name if seen[name] == 1 else f"{name}_{seen[name]}"
+
+    hold("not_empty", gxe.ExpectTableRowCountToBeBetween(min_value=1), "there are rows")
+    columns = [*declared.column_names, *(f"rule_{rule.name}" for rule in declared.rules)]
+    same = gxe.ExpectTableColumnsToMatchSet(column_set=columns, exact_match=True)
+    hold("columns", same, f"the columns, and one for each rule, are {', '.join(columns)}")
+    for column in declared.columns:
+        if kind := PANDAS_TYPES.get(column.type):
+            typed = gxe.ExpectColumnValuesToBeOfType(column=column.name, type_=kind)
+            hold("types", typed, f"{column.name} is of type {column.type}")
     for column in declared.columns:
         # strict: a kind of violation that is not known here must not pass unheld.
-        for violation, held in zip(violations([column]), _held(column), strict=True):
-            name = _numbered(violation.name, seen)
-            pairs += [(name, expectation) for expectation in held]
-    for rule, column_name in zip(declared.rules, rules, strict=True):
-        met = gxe.ExpectColumnValuesToBeInSet(column=column_name, value_set=[True])
-        said = _said(met, f"{rule.meaning}: {rule.sql}")
-        pairs.append((_numbered(rule.name, seen), said))
-    pairs.append(("unique_key", _said(unique, f"no two rows share {listed}")))
-    suite = gx.ExpectationSuite(
-        name=declared.full_name,
-        meta={"notes": {"format": "string", "content": [html.escape(declared.meaning)]}},
+        for violation, several in zip(violations([column]), _expected(column), strict=True):
+            check = numbered(violation.name)
+            for expectation, words in several:
+                hold(check, expectation, words)
+    for rule in declared.rules:
+        met = gxe.ExpectColumnValuesToBeInSet(column=f"rule_{rule.name}", value_set=[True])
+        hold(numbered(rule.name), met, f"{rule.meaning}: {rule.sql}")
+    unique = (
+        gxe.ExpectColumnValuesToBeUnique(column=declared.key[0])
+        if len(declared.key) == 1
+        else gxe.ExpectCompoundColumnsToBeUnique(
+            column_list=list(declared.key), ignore_row_if="never"
+        )
     )
-    for number, (name, expectation) in enumerate(pairs):
-        expectation.meta = {"check": name, "number": number}
-        suite.add_expectation(expectation)
-    return suite
+    hold("unique_key", unique, f"no two rows share {', '.join(declared.key)}")
+    notes = {"format": "string", "content": [html.escape(declared.meaning)]}
+    return gx.ExpectationSuite(name=declared.full_name, meta={"notes": notes}, expectations=made)
 
 
-def _held(column: Column) -> list[list[Any]]:
-    """The expectations of one column, a list for each of its violations and in their order."""
+def _expected(column: Column) -> list[list[tuple[Any, str]]]:
+    """What is expected of a column, in words too: a list for each violation, in their order."""
     import great_expectations.expectations as gxe
 
     name = column.name
     meaning = f"{column.meaning} [{column.unit}]" if column.unit else column.meaning
-    held: list[list[Any]] = []
-    there = _said(gxe.ExpectColumnValuesToNotBeNull(column=name), f"{name} is there: {meaning}")
+    made: list[list[tuple[Any, str]]] = []
+    there = (gxe.ExpectColumnValuesToNotBeNull(column=name), f"{name} is there: {meaning}")
     if column.type == "DOUBLE":
         most = sys.float_info.max
         finite = gxe.ExpectColumnValuesToBeBetween(column=name, min_value=-most, max_value=most)
-        told = f"{name} is a finite number (NaN is shown as inf): {meaning}"
-        held.append([_said(finite, told), *([] if column.nullable else [there])])
+        words = f"{name} is a finite number (NaN is shown as inf): {meaning}"
+        made.append([(finite, words), *([] if column.nullable else [there])])
     elif not column.nullable:
-        held.append([there])
-    bounds: list[tuple[float | None, str, dict[str, Any]]] = [
+        made.append([there])
+    for bound, words, limits in (
         (column.above, "above", {"min_value": column.above, "strict_min": True}),
         (column.low, "at least", {"min_value": column.low}),
         (column.high, "at most", {"max_value": column.high}),
-    ]
-    for bound, words, limits in bounds:
+    ):
         if bound is not None:
             within = gxe.ExpectColumnValuesToBeBetween(column=name, **limits)
-            held.append([_said(within, f"{name} is {words} {bound:g}: {meaning}")])
+            made.append([(within, f"{name} is {words} {bound:g}: {meaning}")])
     if column.among:
         known = gxe.ExpectColumnValuesToBeInSet(column=name, value_set=list(column.among))
-        held.append([_said(known, f"{name} is one of {', '.join(column.among)}: {meaning}")])
-    return held
-
-
-def _said(expectation: Any, words: str) -> Any:
-    """The expectation with words that the pages show; they take them for a template in HTML."""
-    expectation.description = html.escape(words).replace("$", "$$")
-    return expectation
-
-
-def _numbered(name: str, seen: dict[str, int]) -> str:
-    """The n-th check of a name gets its number, as in checks.contract_checks."""
-    seen[name] = seen.get(name, 0) + 1
-    return name if seen[name] == 1 else f"{name}_{seen[name]}"
+        made.append([(known, f"{name} is one of {', '.join(column.among)}: {meaning}")])
+    return made
 
 
 # -- the verdicts
@@ -173,15 +152,18 @@ def frame(connection: duckdb.DuckDBPyConnection, declared: Table, relation: str)
     Pandas cannot tell NULL from NaN. A NaN therefore goes in as infinity: that is no number
     either, and DuckDB orders NaN there too, so that bounds judge it alike.
     """
-    numbers = [quoted(c.name) for c in declared.columns if c.type == "DOUBLE"]
-    finite = ", ".join(
-        f"CASE WHEN isnan({n}) THEN 'infinity'::DOUBLE ELSE {n} END AS {n}" for n in numbers
-    )
-    replaced = f"REPLACE ({finite})" if finite else ""
+    held = {
+        "DOUBLE": "CASE WHEN isnan({0}) THEN 'infinity'::DOUBLE ELSE {0} END AS {0}",
+        # The pages show values as they come: a source must not be able to write HTML there.
+        "VARCHAR": "replace(replace(replace({0}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS {0}",
+    }
+    changed = [held[c.type].format(quoted(c.name)) for c in declared.columns if c.type in held]
+    replaced = f"REPLACE ({', '.join(changed)})" if changed else ""
     rules = "".join(f", coalesce({r.sql}, true) AS rule_{r.name}" for r in declared.rules)
-    rows = connection.execute(f"SELECT * {replaced}{rules} FROM {relation}").to_arrow_table()
+    arrow = connection.execute(f"SELECT * {replaced}{rules} FROM {relation}").to_arrow_table()
     # As objects, integers stay exact beside a NULL.
-    return rows.to_pandas(date_as_object=False, integer_object_nulls=True)
+    rows: pd.DataFrame = arrow.to_pandas(date_as_object=False, integer_object_nulls=True)
+    return rows
 
 
 def _window(declared: Table, where: str, newest: int) -> str:
@@ -198,12 +180,13 @@ def _context(site: Path | None) -> EphemeralDataContext:
         ProgressBarsConfig,
     )
 
-    store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)}
     builder = {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
-        "store_backend": store,
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(site),
+        },
     }
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(),
@@ -237,14 +220,13 @@ def _run(context: EphemeralDataContext, declared: Table, rows: pd.DataFrame) -> 
 
 def _verdict(declared: Table, check: str, results: list[Any], rows: pd.DataFrame) -> Verdict:
     total = len(rows)
-    if check == "not_empty":
-        return not_empty(declared.full_name, total)
     failed = [one for one in results if not one.success]
     offenders = sum(int(one.result.get("unexpected_count", 0)) for one in failed)
+    columns = [c for c in rows.columns if c in declared.column_names]
     places = [p for one in failed for p in one.result.get("partial_unexpected_index_list") or []]
     if not total:
         detail = "there are no rows at all"
-    elif offenders:
+    elif offenders and check != "types":
         detail = f"{offenders} of {total} rows break it"
     elif failed:
         detail = "not so: " + "; ".join(html.unescape(_words(one)) for one in failed)
@@ -257,25 +239,24 @@ def _verdict(declared: Table, check: str, results: list[Any], rows: pd.DataFrame
         total > 0 and not failed,
         total,
         offenders,
-        _as_json(rows.iloc[places[:EXAMPLES]]) if places else "[]",
+        _as_json(rows[columns].iloc[places[:EXAMPLES]]) if places else "[]",
         detail,
     )
 
 
 def _words(result: Any) -> str:
     """What was expected, and why it could not be judged if that is what happened."""
-    told = str(result.expectation_config.description)
     # One error, or one for each figure that could not be computed.
     errors = [result.exception_info, *result.exception_info.values()]
-    said = [
-        e["exception_message"] for e in errors if isinstance(e, dict) and e.get("exception_message")
-    ]
-    return f"{told} ({said[0]})" if said else told
+    said = [e.get("exception_message") for e in errors if isinstance(e, dict)]
+    return ": ".join(filter(None, [result.expectation_config.description, *said]))
 
 
 def _as_json(rows: pd.DataFrame) -> str:
     def plain(value: Any) -> Any:
-        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        if isinstance(value, float | datetime):  # NaN and NaT are NULL, and JSON has no infinity
+            return None if value != value else str(value) if value in INFINITE else value
+        return html.unescape(value) if isinstance(value, str) else value
 
     shown = [{k: plain(v) for k, v in row.items()} for row in rows.to_dict("records")]
     return json.dumps(shown, default=str)
@@ -291,10 +272,6 @@ class Examined:
     table: Table
     verdicts: list[Verdict]
     page: str
-
-    @property
-    def failed(self) -> list[Verdict]:
-        return [v for v in self.verdicts if not v.passed]
 
 
 def docs_folder(lake: Lake) -> Path:
@@ -372,17 +349,13 @@ HEAD = """<meta charset="UTF-8"><meta name="viewport" content="width=device-widt
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem;
        color: #222; background: #fff; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
-table table { width: auto; }
 th, td { border-bottom: 1px solid #ddd; padding: .35rem .6rem; text-align: left;
          vertical-align: top; overflow-wrap: anywhere; }
 ul.nav { columns: 4; list-style: none; padding: 0; }
 ol.breadcrumb { list-style: none; padding: 0; display: flex; gap: 1rem; }
-a { color: #06c; }
 .badge { background: #eee; border-radius: 4px; padding: 0 .3em; }
-.failed, .text-danger { color: #b00020; }
-.passed, .text-success { color: #1b6e3c; }
-i.text-success::before { content: "passed"; }
-i.text-danger::before { content: "failed"; }
+.failed, .text-danger { color: #b00020; } i.text-danger::before { content: "failed"; }
+.passed, .text-success { color: #1b6e3c; } i.text-success::before { content: "passed"; }
 .sticky > .card.mb-3, footer { display: none; }
 code { font-size: 13px; white-space: pre-wrap; overflow-wrap: anywhere; }
 </style>"""
@@ -416,7 +389,8 @@ def _index_row(one: Examined) -> str:
     failed = "".join(
         f"<p><b>{html.escape(v.check)}</b>: {html.escape(v.detail)}<br>"
         f"<code>{html.escape(v.examples)}</code></p>"
-        for v in one.failed
+        for v in one.verdicts
+        if not v.passed
     )
     return (
         f'<tr><td><a href="{html.escape(one.page)}">{html.escape(one.table.full_name)}</a><br>'

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlparse
@@ -101,29 +102,41 @@ class Bucket:
             self._client = boto3.client("s3", endpoint_url=os.environ.get("AWS_ENDPOINT_URL"))
         return self._client
 
-    def listing(self, folder: str) -> set[str]:
-        pages = (
-            self._s3()
-            .get_paginator("list_objects_v2")
-            .paginate(Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/")
-        )
-        return {
-            item["Key"][len(self._prefix) :] for page in pages for item in page.get("Contents", ())
-        }
-
-    def checksum(self, path: str) -> tuple[int, str]:
-        from botocore.exceptions import ClientError
+    @contextmanager
+    def _reached(self, path: str) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            body = self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            yield
+        except (BotoCoreError, ClientError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+            if code in ("NoSuchKey", "404"):
                 raise FileNotFoundError(path) from error
-            raise LakeError(f"cannot read {self.root}{path}: {error}") from error
+            raise LakeError(
+                f"cannot reach {self.root}{path}: {error}",
+                "check BULLION_LAKE_DATA, the AWS_ variables and that the server runs",
+            ) from error
+
+    def listing(self, folder: str) -> set[str]:
+        with self._reached(folder):
+            pages = (
+                self._s3()
+                .get_paginator("list_objects_v2")
+                .paginate(Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/")
+            )
+            return {
+                item["Key"][len(self._prefix) :]
+                for page in pages
+                for item in page.get("Contents", ())
+            }
+
+    def checksum(self, path: str) -> tuple[int, str]:
         digest, size = hashlib.sha256(), 0
-        for chunk in body.iter_chunks(1 << 20):
-            digest.update(chunk)
-            size += len(chunk)
+        with self._reached(path):
+            body = self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"]
+            for chunk in body.iter_chunks(1 << 20):
+                digest.update(chunk)
+                size += len(chunk)
         return size, digest.hexdigest()
 
     def checksums(self, paths: Iterable[str]) -> pa.Table:
@@ -131,7 +144,8 @@ class Bucket:
 
     def remove(self, paths: Iterable[str]) -> None:
         for path in paths:
-            self._s3().delete_object(Bucket=self._bucket, Key=self._prefix + path)
+            with self._reached(path):
+                self._s3().delete_object(Bucket=self._bucket, Key=self._prefix + path)
 
     def secrets(self) -> list[str]:
         values = {

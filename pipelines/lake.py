@@ -7,9 +7,8 @@ absent, over as many tables as it touches, and carries the SHA-256 of the files 
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +17,35 @@ import pyarrow as pa
 
 from pipelines import files, layout
 from pipelines.errors import InvalidRequest, LakeError
+from pipelines.lake_errors import NoLake, quietly, translated
 from pipelines.locks import lock_for
 from pipelines.settings import Settings, settings
 from pipelines.tables import LAYOUTS, TABLES, quoted, table
 
 INLINE_ROWS = 1000  # smaller writes go to the catalog, and to Parquet at the next compaction
 NAME = "lake"
+SQLITE_PAGE = 4096
 
 
 class View:
     """One snapshot of the lake, to be asked as often as needed."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, snapshot: int) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, snapshot: int, catalog: str = ""
+    ) -> None:
         self.connection = connection
         self.snapshot = snapshot
+        self._catalog = catalog  # for error messages
 
     def sql(self, query: str, parameters: object = None) -> pa.Table:
         """The answer to a query as Arrow. Tables are named schema.table."""
-        with translated():
+        with translated(self._catalog):
             return self.connection.execute(query, parameters).to_arrow_table()
 
     def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
-        with translated():
-            return self.connection.execute(query, parameters).fetchall()
+        with translated(self._catalog):
+            found: list[tuple[Any, ...]] = self.connection.execute(query, parameters).fetchall()
+            return found
 
     def one(self, query: str, parameters: object = None) -> Any:
         """The first value of the first row."""
@@ -52,9 +57,13 @@ class Writer(View):
     """A transaction that holds the writers' turn. It also reads, its own writes included."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, snapshot: int, store: files.Store
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        snapshot: int,
+        store: files.Store,
+        catalog: str = "",
     ) -> None:
-        super().__init__(connection, snapshot)
+        super().__init__(connection, snapshot, catalog)
         self._store = store
         self._before: dict[str, set[str]] = {}
 
@@ -71,7 +80,7 @@ class Writer(View):
 
     def run(self, query: str, parameters: object = None) -> int:
         """A statement on touched tables; the number of rows it changed, where it tells."""
-        with translated():
+        with translated(self._catalog):
             result = self.connection.execute(query, parameters)
             row = result.fetchone() if result.description else None
             return int(row[0]) if row and isinstance(row[0], int) else 0
@@ -127,14 +136,7 @@ class Lake:
         self.kind, self.target = _catalog(self.config.lake_catalog)
         self.store = files.store(self.config.lake_data)
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
-        if self.kind == "sqlite" and not Path(self.target).exists():
-            if read_only:
-                raise LakeError(
-                    f"there is no lake at {self.target}",
-                    "make one with `bullion ingest`, or set BULLION_LAKE_CATALOG",
-                )
-            self._make_sqlite()
-        self._root = self.connect(read_only=read_only)
+        self._root = self._open()
         self._check_layout()
 
     def __enter__(self) -> Lake:
@@ -154,12 +156,12 @@ class Lake:
         if snapshot is not None:
             connection = self.connect(read_only=True, snapshot=snapshot)
             try:
-                yield View(connection, snapshot)
+                yield View(connection, snapshot, self.config.lake_catalog)
             finally:
                 connection.close()
             return
         with self._transaction(self._root) as (cursor, current):
-            yield View(cursor, current)
+            yield View(cursor, current, self.config.lake_catalog)
 
     def sql(self, query: str, parameters: object = None) -> pa.Table:
         """One query on the newest snapshot."""
@@ -173,7 +175,7 @@ class Lake:
     @property
     def snapshot(self) -> int:
         """The number of the newest snapshot."""
-        with translated():
+        with translated(self.config.lake_catalog):
             row = self._root.cursor().execute(f"FROM {NAME}.current_snapshot()").fetchone()
         return int(row[0]) if row else 0
 
@@ -199,7 +201,7 @@ class Lake:
         if self.read_only:
             raise LakeError("this lake was opened for reading only")
         with self._lock.turn(what), self._transaction(root) as (cursor, current):
-            writer = Writer(cursor, current, self.store)
+            writer = Writer(cursor, current, self.store, self.config.lake_catalog)
             yield writer
             writer.seal()
 
@@ -209,17 +211,17 @@ class Lake:
     ) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
         cursor = root.cursor()
         try:
-            with translated():
+            with translated(self.config.lake_catalog):
                 cursor.execute(f"USE {NAME}")
                 cursor.execute("BEGIN")
                 row = cursor.execute(f"FROM {NAME}.current_snapshot()").fetchone()
             try:
                 yield cursor, int(row[0]) if row else 0
             except BaseException:
-                with _quietly():
+                with quietly():
                     cursor.execute("ROLLBACK")
                 raise
-            with translated():
+            with translated(self.config.lake_catalog):
                 cursor.execute("COMMIT")
         finally:
             cursor.close()
@@ -232,16 +234,18 @@ class Lake:
         read_only: bool = False,
         snapshot: int | None = None,
         inline_rows: int = INLINE_ROWS,
+        create: bool = False,
     ) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection with the lake attached and in use."""
         connection = duckdb.connect()
         try:
-            with translated():
+            with translated(self.config.lake_catalog):
                 for statement in attach_statements(
                     self.config,
                     read_only=read_only,
                     snapshot=snapshot,
                     inline_rows=inline_rows,
+                    create=create,
                 ):
                     connection.execute(statement)
         except BaseException:
@@ -249,18 +253,31 @@ class Lake:
             raise
         return connection
 
-    def _make_sqlite(self) -> None:
-        """An empty SQLite file in WAL mode, so that readers and the writer pass each other."""
-        path = Path(self.target)
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """The first connection. A catalog that is not there is made, one process at a time."""
+        path = Path(self.target) if self.kind == "sqlite" else None
+        if self.read_only:
+            if path and not path.exists():
+                raise LakeError(
+                    f"there is no lake at {path}",
+                    "make one with `bullion ingest`, or set BULLION_LAKE_CATALOG",
+                )
+            return self.connect(read_only=True)
+        if path:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LakeError(
+                    f"cannot make a lake at {path}: {error}",
+                    "check the folder's permissions, or set BULLION_LAKE_CATALOG",
+                ) from error
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with self._lock.turn("create"), closing(sqlite3.connect(path)) as catalog:
-                catalog.execute("PRAGMA journal_mode=wal")
-        except (OSError, sqlite3.Error) as error:
-            raise LakeError(
-                f"cannot make a lake at {path}: {error}",
-                "check the folder's permissions and free space, or set BULLION_LAKE_CATALOG",
-            ) from error
+            return self.connect()
+        except NoLake:
+            with self._lock.turn("create"):
+                # An SQLite file of more than its first page holds the tables of someone else.
+                taken = path and path.exists() and path.stat().st_size > SQLITE_PAGE
+                return self.connect(create=not taken)
 
     def _check_layout(self) -> None:
         try:
@@ -290,6 +307,7 @@ def attach_statements(
     read_only: bool = False,
     snapshot: int | None = None,
     inline_rows: int = INLINE_ROWS,
+    create: bool = False,
 ) -> list[str]:
     """The SQL that attaches the lake to any DuckDB, as `make sql` and analysts do."""
     kind, target = _catalog(config.lake_catalog)
@@ -300,6 +318,11 @@ def attach_statements(
         needed.append("httpfs")
     if kind == "sqlite":
         options.append("META_BUSY_TIMEOUT 30000")
+    if not create:
+        options.append("CREATE_IF_NOT_EXISTS false")
+    elif kind == "sqlite":
+        # In WAL mode readers and the writer pass each other; the file remembers it.
+        options.append("META_JOURNAL_MODE 'WAL'")
     if read_only:
         options.append("READ_ONLY")
     else:
@@ -340,39 +363,14 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """The first error matters, not that its transaction was already gone."""
-    try:
-        yield
-    except duckdb.Error:
-        return
-
-
-HINTS: Sequence[tuple[str, str, str]] = (
-    ("No space left", "the disk is full", "free some space; nothing was committed"),
-    ("File too large", "a file could not grow", "raise the file size limit; nothing was committed"),
-    ("Permission denied", "no permission", "check who owns the lake's folder"),
-    ("readonly database", "the catalog is read-only", "check who owns the lake's folder"),
-    ("Read-only file system", "the disk is read-only", "check how it is mounted"),
-    ("No snapshot found", "that snapshot is gone", "see `bullion status` for those that are kept"),
-    ("database is locked", "the catalog is locked", "another program holds it open: close it"),
-    ("not a database", "the catalog is no SQLite file", "set BULLION_LAKE_CATALOG to a lake"),
-    ("DuckLake version", "the lake's format is another", "use the DuckDB of requirements.txt"),
-)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """DuckDB's errors in our words, where they say something the user can act on."""
-    try:
-        yield
-    except duckdb.Error as error:
-        said = str(error)
-        for needle, what, hint in HINTS:
-            if needle in said:
-                raise LakeError(f"{what}: {said}", hint) from error
-        raise
-
-
-__all__ = ["LAYOUTS", "NAME", "TABLES", "Lake", "View", "Writer", "attach_statements", "extension"]
+__all__ = [
+    "LAYOUTS",
+    "NAME",
+    "TABLES",
+    "Lake",
+    "View",
+    "Writer",
+    "attach_statements",
+    "extension",
+    "translated",
+]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipelines.errors import LakeError
 
@@ -69,37 +69,41 @@ class PostgresTurn:
     def turn(self, what: str) -> Iterator[None]:
         import psycopg2
 
+        connection = None
         try:
-            connection = psycopg2.connect(self._target, application_name=f"bullion {what}"[:60])
-        except psycopg2.OperationalError as error:
-            raise LakeError(
-                f"the catalog's PostgreSQL cannot be reached: {error}".strip(),
-                "check BULLION_LAKE_CATALOG and that the server runs",
-            ) from error
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                deadline = time.monotonic() + self._timeout
-                while True:
-                    cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_KEY,))
-                    row = cursor.fetchone()
-                    if row and row[0]:
-                        break
-                    if time.monotonic() > deadline:
-                        raise _waited(self._timeout, self._holder(cursor))
-                    time.sleep(0.01)
+            try:
+                connection = psycopg2.connect(self._target, application_name=f"bullion {what}"[:60])
+                self._acquire(connection)
+            except psycopg2.Error as error:
+                raise LakeError(
+                    f"the catalog's PostgreSQL cannot be reached: {error}".strip(),
+                    "check BULLION_LAKE_CATALOG and that the server runs",
+                ) from error
             yield
         finally:
-            connection.close()  # ends the session, and with it the lock
+            if connection is not None:
+                connection.close()  # ends the session, and with it the lock
+
+    def _acquire(self, connection: Any) -> None:
+        connection.autocommit = True
+        deadline = time.monotonic() + self._timeout
+        with connection.cursor() as cursor:
+            while True:
+                cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_KEY,))
+                if cursor.fetchone()[0]:
+                    return
+                if time.monotonic() > deadline:
+                    raise _waited(self._timeout, self._holder(cursor))
+                time.sleep(0.01)
 
     @staticmethod
-    def _holder(cursor: object) -> str:
-        cursor.execute(  # type: ignore[attr-defined]
+    def _holder(cursor: Any) -> str:
+        cursor.execute(
             "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
             "WHERE l.locktype = 'advisory' AND l.granted AND l.objid = %s",
             (ADVISORY_KEY,),
         )
-        row = cursor.fetchone()  # type: ignore[attr-defined]
+        row = cursor.fetchone()
         return f"{row[0]} (backend {row[1]})" if row else "an unknown writer"
 
 

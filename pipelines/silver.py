@@ -67,6 +67,16 @@ class Rules:
     any_split: bool  # False spares the joins that most judgements do not need
 
 
+def clear(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what an earlier judgement left in this connection."""
+    for kind, names in (("VIEW", "duckdb_views"), ("TABLE", "duckdb_tables")):
+        left = connection.execute(
+            f"SELECT {kind.lower()}_name FROM {names}() WHERE temporary AND NOT internal"
+        ).fetchall()
+        for (name,) in left:
+            connection.execute(f"DROP {kind} {quoted(name)}")
+
+
 def place(connection: duckdb.DuckDBPyConnection) -> None:
     """incoming -> placed, row_rejects, sane: the rows that can stand, and those that cannot."""
     broken = " OR ".join(f"coalesce({rule.sql}, false)" for rule in ROW_RULES)

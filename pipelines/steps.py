@@ -14,7 +14,7 @@ from pipelines import checks, universes
 from pipelines.calendar import Interval
 from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.lake import Lake, Writer
-from pipelines.landing import Group, Landed, land, land_weights
+from pipelines.landing import Due, Group, Landed, land, land_weights
 from pipelines.landing.bronze import keep_answers
 from pipelines.sources import Answer, Parsed, Request, Source
 from pipelines.tables import SILVER_BARS
@@ -94,11 +94,14 @@ def ingest(
     """
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
+    if not interval.intraday:
+        start, end = _whole_days(start, end)
     if end <= (start or FIRST):
         raise InvalidRequest(f"the range ends at {end}, before it starts at {start}")
     if start is not None and start > as_of:
         raise InvalidRequest(f"the range starts at {start}, after {as_of:%Y-%m-%d %H:%M} UTC")
-    request = Request(tuple(symbols), interval, start or FIRST, min(end, as_of), as_of)
+    until = min(end, as_of) if interval.intraday else end
+    request = Request(tuple(symbols), interval, start or FIRST, until, as_of)
     report = IngestReport(source.name, about or ",".join(symbols) or "everything found")
     pieces = list(source.pieces(request))
     done = _finished(lake, source, pieces) if source.resumes and not force else set()
@@ -115,6 +118,13 @@ def ingest(
         progress(f"{','.join(piece.symbols[:3])} {piece.start:%Y-%m-%d}", number, len(pieces))
     basket.commit(last=True)
     return report
+
+
+def _whole_days(start: datetime | None, end: datetime) -> tuple[datetime | None, datetime]:
+    """From one day up bars are named by dates: any instant of a day asks for that day."""
+    first = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
+    last = end.replace(hour=0, minute=0, second=0, microsecond=0)
+    return first, last if last == end else last + timedelta(days=1)
 
 
 def _answers(
@@ -158,17 +168,19 @@ class _Basket:
             return
         report, landed = self._report, Landed()
         groups: dict[Group, list[tuple[Answer, Parsed]]] = {}
-        for _, answer, parsed in self._held:
-            groups.setdefault(Group.of(answer, parsed), []).append((answer, parsed))
+        wanted: dict[Group, set[str]] = {}
+        for piece, answer, parsed in self._held:
+            group = Group.of(answer, parsed)
+            groups.setdefault(group, []).append((answer, parsed))
+            wanted.setdefault(group, set()).update(piece.symbols)
         with self._lake.write(f"ingest {report.source}") as writer:
             keep_answers(writer, [(_name(piece), answer) for piece, answer, _ in self._held])
             for group, pieces in groups.items():
-                landed.add(
-                    land(writer, group, pieces, as_of=self._request.as_of, asked=self._asked)
-                )
+                due = Due(tuple(wanted[group]), self._asked)
+                landed.add(land(writer, group, pieces, due, self._request.as_of))
             report.landed.add(landed)
             if last:
-                report.landed.verdicts += _overall(report)
+                report.landed.verdicts = checks.merged([*report.landed.verdicts, *_overall(report)])
             _record(writer, report, landed, self._request, self._run, last)
             report.snapshot = writer.batch
         self._held, self._rows, self._bytes = [], 0, 0
@@ -212,7 +224,8 @@ def _record(
 
 
 def _name(piece: Request) -> str:
-    return f"{','.join(piece.symbols)} {piece.interval} {piece.start.isoformat()} {piece.end.isoformat()}"
+    span = f"{piece.start.isoformat()} {piece.end.isoformat()}"
+    return f"{','.join(piece.symbols)} {piece.interval} {span}"
 
 
 def _finished(lake: Lake, source: Source, pieces: Sequence[Request]) -> set[str]:
@@ -242,11 +255,13 @@ def ingest_weights(
     known = universes.universe(universe)
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
-    pieces = [(a, source.parse_weights(a)) for a in source.fetch_weights(universe, as_of)]
+    # A part of an index is weighed as the whole is, so that one member has one weight.
+    answers = source.fetch_weights(known.whole, as_of)
+    pieces = [(answer, source.parse_weights(answer)) for answer in answers]
     if not pieces:
         return _newest_known(lake, source, known.index)
     with lake.write(f"weights {source.name}") as writer:
-        keep_answers(writer, [(f"{universe} weights", answer) for answer, _ in pieces])
+        keep_answers(writer, [(f"{known.whole} weights", answer) for answer, _ in pieces])
         return land_weights(writer, source.name, known.index, pieces)
 
 

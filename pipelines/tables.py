@@ -150,7 +150,9 @@ SILVER_BARS = Table(
         CLOSES_AT,
         SESSION,
         *PRICES,
-        Column("split_factor", "DOUBLE", "what the source's prices were divided by", above=0),
+        Column(
+            "split_factor", "DOUBLE", "what the source's prices were divided by", "ratio", above=0
+        ),
         RECEIVED_AT.but(meaning="when this version arrived"),
         BATCH,
     ),

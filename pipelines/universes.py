@@ -31,6 +31,7 @@ class Universe:
     instrument: str  # what the combined signal is about
     since: date
     members: tuple[Member, ...]
+    whole: str  # the universe that lists every member of the index
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -50,8 +51,8 @@ def _members(file: str) -> tuple[date, tuple[Member, ...]]:
 def _universes() -> dict[str, Universe]:
     since, members = _members("nasdaq100.csv")
     return {
-        "nasdaq100": Universe("nasdaq100", "QQQ", "/NQ", since, members),
-        "qqq": Universe("qqq", "QQQ", "/NQ", since, members[:10]),
+        "nasdaq100": Universe("nasdaq100", "QQQ", "/NQ", since, members, "nasdaq100"),
+        "qqq": Universe("qqq", "QQQ", "/NQ", since, members[:10], "nasdaq100"),
     }
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, Field
 
+from pipelines.contracts import quoted
 from pipelines.errors import unknown
 from pipelines.lake import View
-from pipelines.tables import INTERVAL, SILVER_BARS, SOURCE, SYMBOL, quoted
+from pipelines.tables import INTERVAL, SILVER_BARS, SOURCE, SYMBOL
 from serving.errors import NotFound, refuse
 from serving.lake import Newest
 
@@ -49,7 +50,8 @@ def _known(interval: str) -> str:
     return interval
 
 
-Name = Annotated[str, Query(min_length=1, max_length=64)]
+# DuckLake puts values into the SQL that prunes files, and a NUL would cut that short.
+Name = Annotated[str, Query(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 IntervalName = Annotated[
     str,
     AfterValidator(_known),

@@ -87,7 +87,8 @@ def test_clean_bars_arrive_as_they_were_said(lake: Lake) -> None:
 def test_the_same_rows_again_make_no_new_version(lake: Lake) -> None:
     name = next(fresh_name)
     ingest(lake, Scripted(bars(clean()), name=name))
-    count = "SELECT (SELECT count(*) FROM bronze.bars WHERE source = ?), max(batch) FROM silver.bars WHERE source = ?"
+    count = """SELECT (SELECT count(*) FROM bronze.bars WHERE source = ?), max(batch)
+               FROM silver.bars WHERE source = ?"""
     before = lake.rows(count, [name, name])
     report = ingest(lake, Scripted(bars(clean()), name=name))
     assert report.counts["unchanged"] == 2 * len(HOURS)

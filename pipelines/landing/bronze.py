@@ -97,7 +97,7 @@ def note_splits(writer: Writer, group: Group, market: Calendar, symbols: Sequenc
     effective = [market.first_open(date) for date in known["date"].to_pylist()]
     splits = known.append_column("effective", pa.array(effective, UTC_TYPE))
     writer.connection.register("splits", splits)
-    return splits.num_rows > 0
+    return bool(splits.num_rows)
 
 
 def recall(writer: Writer, group: Group, symbols: Sequence[str]) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-
-import pyarrow as pa
 
 from pipelines.calendar import Bars, Calendar
 from pipelines.lake import Writer
@@ -23,21 +21,25 @@ def replace(
     group: Group,
     market: Calendar,
     symbols: Sequence[str],
-    span: tuple[datetime, datetime],
+    span: tuple[datetime, datetime] | None,
     as_of: datetime,
 ) -> tuple[int, Counter[str]]:
     """Replace silver.gaps in the sessions of a span. How many bars the span has, and by symbol
-    how many of these are missing."""
-    asked = market.bars(group.interval, *span, group.grid)
+    how many of these are missing. Without a span each symbol's own rows say where it begins
+    and ends."""
+    members = _members(writer, symbols, span)
+    if members is None:
+        return 0, Counter()
+    first, last = members
+    asked = market.bars(group.interval, first, last + timedelta(microseconds=1), group.grid)
     if len(asked) == 0:
         return 0, Counter()
     made = _whole_sessions(writer, group, market, asked, as_of)
     if len(made) == 0:
         return 0, Counter()
     writer.connection.register("expected", made.table())
-    writer.connection.register("members", pa.table({"symbol": list(symbols)}))
     held = f"""FROM silver.bars WHERE {KEYED} AND ts BETWEEN ? AND ?
-               AND symbol IN (FROM members)"""
+               AND symbol IN (SELECT symbol FROM members)"""
     key = [*group.key, aware(made.ts[0]), aware(made.ts[-1])]
     # Sessions are counted first: only the short ones are looked at bar by bar.
     writer.run(
@@ -48,14 +50,14 @@ def replace(
                 SELECT m.symbol, d.session, d.n AS expected
                 FROM members m CROSS JOIN days d LEFT JOIN present p
                   ON p.symbol = m.symbol AND p.session = d.session
-                WHERE coalesce(p.n, 0) < d.n
+                WHERE coalesce(p.n, 0) < d.n AND d.session BETWEEN m.first AND m.last
             )
             SELECT s.symbol, s.session, s.expected, e.ts
             FROM short s JOIN expected e USING (session)
             ANTI JOIN (SELECT symbol, ts {held}) b ON b.symbol = s.symbol AND b.ts = e.ts""",
         [*key, *key],
     )
-    where = f"{KEYED} AND session BETWEEN ? AND ? AND symbol IN (FROM members)"
+    where = f"{KEYED} AND session BETWEEN ? AND ? AND symbol IN (SELECT symbol FROM members)"
     here = [*group.key, made.session[0].item(), made.session[-1].item()]
     if writer.one(f"SELECT count(*) FROM silver.gaps WHERE {where}", here):
         writer.delete("silver.gaps", where, here)
@@ -70,11 +72,35 @@ def replace(
     due = asked.take(asked.closes_at <= naive(as_of))
     if len(due) == 0:
         return 0, Counter()
+    writer.connection.register("due", due.table())
+    expected = writer.one("SELECT count(*) FROM due JOIN members m ON ts BETWEEN m.low AND m.high")
     missing = writer.rows(
-        "SELECT symbol, count(*) FROM holes WHERE ts BETWEEN ? AND ? GROUP BY symbol",
-        [aware(due.ts[0]), aware(due.ts[-1])],
+        """SELECT h.symbol, count(*) FROM holes h SEMI JOIN due USING (ts)
+           JOIN members m ON m.symbol = h.symbol AND h.ts BETWEEN m.low AND m.high
+           GROUP BY h.symbol"""
     )
-    return len(due) * len(symbols), Counter(dict(missing))
+    return int(expected), Counter(dict(missing))
+
+
+def _members(
+    writer: Writer, symbols: Sequence[str], span: tuple[datetime, datetime] | None
+) -> tuple[datetime, datetime] | None:
+    """members: each symbol with the span in which its bars are due. The span of them all."""
+    # A session may bear the date of the day after its open: one day more does no harm here.
+    if span is not None:
+        rows = """SELECT unnest(?) AS symbol, ?::TIMESTAMPTZ AS low, ?::TIMESTAMPTZ AS high,
+                         low::DATE AS first, high::DATE + 1 AS last"""
+        told: list[object] = [list(symbols), span[0], span[1] - timedelta(microseconds=1)]
+    else:
+        rows, told = (
+            """SELECT symbol, min(ts) AS low, max(ts) AS high, min(session) AS first,
+                               max(session) AS last
+                        FROM placed WHERE ts IS NOT NULL GROUP BY symbol""",
+            [],
+        )
+    writer.run(f"CREATE OR REPLACE TEMP TABLE members AS {rows}", told)
+    whole = writer.rows("SELECT min(low), max(high) FROM members")[0]
+    return None if whole[0] is None else whole
 
 
 def _whole_sessions(

@@ -64,7 +64,7 @@ class Landed:
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)
-        self.verdicts.extend(other.verdicts)
+        self.verdicts = checks.merged([*self.verdicts, *other.verdicts])
         self.expected += other.expected
         self.missing.update(other.missing)
 
@@ -73,25 +73,36 @@ class Landed:
         return {name: getattr(self, name) for name in COUNTS}
 
 
+@dataclass(frozen=True)
+class Due:
+    """What should be there afterwards: these symbols, over this span.
+
+    Without a span each symbol's own rows say where it begins and ends.
+    """
+
+    symbols: tuple[str, ...]
+    span: tuple[datetime, datetime] | None
+
+
 def land(
     writer: Writer,
     group: Group,
     pieces: Sequence[tuple[Answer, Parsed]],
-    *,
+    due: Due,
     as_of: datetime,
-    asked: tuple[datetime, datetime] | None,
 ) -> Landed:
-    """Take one group's bars into bronze and silver. `asked` is the span that should be whole."""
+    """Take one group's bars into bronze and silver."""
     market = calendar(group.calendar)
+    silver.clear(writer.connection)
     bars = pa.concat_tables([_stamped(answer, parsed, as_of) for answer, parsed in pieces])
     rejects = pa.concat_tables([_at(parsed.rejects, answer) for answer, parsed in pieces])
     actions = pa.concat_tables([_at(parsed.actions, answer) for answer, parsed in pieces])
     landed = Landed(received=bars.num_rows + rejects.num_rows)
+    symbols = pc.unique(bars["symbol"]).to_pylist()
 
     split = bronze.note_actions(writer, group, actions)
     span = bronze.span_to_judge(writer, group, bars, split)
     if span is not None:
-        symbols = sorted(pc.unique(bars["symbol"]).to_pylist())
         touched = sorted({*symbols, *split})
         grid = wide_grid(market, group.interval, group.grid, *span)
         incoming, repeats = on_grid(bars, grid)
@@ -103,17 +114,20 @@ def land(
         bronze.recall(writer, group, touched)
         silver.judge(writer.connection, silver.Rules(group.split_adjusted, any_split))
         bronze.append(writer, group, repeats)
-        settle.replace_bars(writer, group, span[0], touched)
+        settle.replace_bars(writer, group, touched)
         settle.quarantine(writer, group)
-        settle.note_series(writer, group, symbols)
+        settle.note_series(writer, group, sorted(symbols))
         settle.count(writer, landed, repeated)
         landed.verdicts = checks.contract_checks(writer.connection, SILVER_BARS, "checked")
         landed.verdicts.append(
             checks.outliers(writer.connection, settle.SURROUNDED, SILVER_BARS.full_name)
         )
-        whole = asked or (span[0], span[1].replace(microsecond=1))
-        landed.expected, landed.missing = gaps.replace(writer, group, market, symbols, whole, as_of)
     settle.quarantine_unreadable(writer, group, rejects)
+    if due.span or span:
+        wanted = sorted({*symbols, *due.symbols}) if due.span else sorted(symbols)
+        landed.expected, landed.missing = gaps.replace(
+            writer, group, market, wanted, due.span, as_of
+        )
     landed.reasons.update(rejects["reason"].to_pylist())
     landed.quarantined = landed.reasons.total()
     return landed

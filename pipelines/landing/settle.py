@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -24,7 +23,7 @@ SURROUNDED = """(SELECT symbol, ts, close, ts >= (SELECT min(ts) FROM grid WHERE
 COMPARED = ("closes_at", *PRICE_NAMES, "split_factor")
 
 
-def replace_bars(writer: Writer, group: Group, low: datetime, symbols: Sequence[str]) -> None:
+def replace_bars(writer: Writer, group: Group, symbols: Sequence[str]) -> None:
     """chosen -> judged, standing, fresh: bring silver.bars to what was judged.
 
     What lies before the first row received is context: it is read, and stays as it is.

@@ -18,17 +18,17 @@ from tests.servers.ports import free_port, stop
 
 
 @pytest.fixture(scope="session")
-def lake_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A lake that does not exist yet: the first run makes it."""
+def shared_lake(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The lake of all integration tests. It does not exist yet: the first run makes it."""
     folder = tmp_path_factory.mktemp("lake")
     return Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
 
 
 @pytest.fixture(scope="session")
-def lake_environment(lake_settings: Settings) -> dict[str, str]:
+def lake_environment(shared_lake: Settings) -> dict[str, str]:
     return {
-        "BULLION_LAKE_CATALOG": lake_settings.lake_catalog,
-        "BULLION_LAKE_DATA": lake_settings.lake_data,
+        "BULLION_LAKE_CATALOG": shared_lake.lake_catalog,
+        "BULLION_LAKE_DATA": shared_lake.lake_data,
     }
 
 

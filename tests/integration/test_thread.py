@@ -22,7 +22,7 @@ ASKED = {
 
 
 def test_a_bar_that_a_dag_run_wrote_is_served(
-    airflow: Airflow, lake_settings: Settings, api: httpx.Client
+    airflow: Airflow, shared_lake: Settings, api: httpx.Client
 ) -> None:
     before = api.get("/health")
     run = airflow.run("ingest_qqq", ASKED)
@@ -32,7 +32,7 @@ def test_a_bar_that_a_dag_run_wrote_is_served(
     assert answer.status_code == 200, answer.text
     bar = Bar.model_validate_json(answer.text)
 
-    with Lake(lake_settings, read_only=True) as lake:
+    with Lake(shared_lake, read_only=True) as lake:
         [written] = lake.sql(
             "SELECT * FROM silver.bars WHERE source = 'sample' AND symbol = 'NVDA' "
             "AND \"interval\" = '1h' ORDER BY ts DESC LIMIT 1"

@@ -1,0 +1,74 @@
+"""What every test gets: a lake of its own, and no way to the outside."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from pipelines.lake import Lake
+from pipelines.settings import Settings, settings
+from tests.jobs import Jobs
+
+hypothesis_settings.register_profile(
+    "bullion", deadline=None, derandomize=bool(os.environ.get("CI")), database=None
+)
+hypothesis_settings.load_profile("bullion")
+
+
+class OutsideReached(RuntimeError):
+    """A test tried to leave the machine."""
+
+
+def _refuse_outside(name: str) -> None:
+    original = getattr(socket.socket, name)
+
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _loopback(address[0]):
+            raise OutsideReached(f"no test may connect to {address[0]}: serve it on 127.0.0.1")
+        return original(self, address)
+
+    setattr(socket.socket, name, guarded)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+for _name in ("connect", "connect_ex"):
+    _refuse_outside(_name)
+
+
+@pytest.fixture(autouse=True)
+def lake_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that name a lake of this test alone, in tmp_path; nothing is made yet."""
+    for name in list(os.environ):
+        if name.startswith(("BULLION_", "AWS_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{tmp_path / 'lake' / 'catalog.sqlite'}")
+    monkeypatch.setenv("BULLION_LAKE_DATA", str(tmp_path / "lake" / "files"))
+    monkeypatch.setenv("BULLION_LAKE_LOCK_TIMEOUT", "60")
+    return settings()
+
+
+@pytest.fixture
+def lake(lake_settings: Settings) -> Iterator[Lake]:
+    """A fresh lake, on SQLite and in a folder."""
+    with Lake(lake_settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def jobs() -> Iterator[Jobs]:
+    """Processes of their own, started warm: see tests/jobs.py."""
+    with Jobs() as running:
+        yield running

@@ -1,0 +1,161 @@
+"""The jobs that tests of the lake run in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import signal
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import filelock  # noqa: F401  imported here so that a forked job need not
+import psycopg2  # noqa: F401
+
+from pipelines import steps
+from pipelines.calendar import interval_of
+from pipelines.errors import LakeError
+from pipelines.lake import Lake, attach_statements
+from pipelines.settings import settings
+from tests.jobs import tell
+from tests.lake_rows import kept, many, place, series
+from tests.scripted import Scripted, bar, bars, hours
+
+DAYS = ("2025-06-02", "2025-06-03", "2025-06-04", "2025-06-05")
+VERSIONS = 2
+
+
+def make() -> int:
+    """Open the lake, which makes it."""
+    with Lake() as lake:
+        return lake.snapshot
+
+
+def append(name: str, commits: int) -> list[int]:
+    """Small commits over two tables; the snapshots they became."""
+    made = []
+    with Lake() as lake:
+        for number in range(commits):
+            with lake.write(name) as writer:
+                writer.append("silver.series", series([f"{name}-{number}"]))
+                writer.append("meta.kept_snapshots", kept(writer.batch, f"{name}-{number}"))
+                made.append(writer.batch)
+    return made
+
+
+def rewrite(name: str, seconds: float) -> int:
+    """Replace one source's rows in two tables for a while; the number of commits."""
+    end, commits = time.monotonic() + seconds, 0
+    with Lake() as lake:
+        while time.monotonic() < end:
+            commits += 1
+            with lake.write(name) as writer:
+                rows = many(count=1500) if commits % 4 == 0 else many(count=20)
+                place(writer, rows, str(commits), source=name)
+                writer.delete("meta.kept_snapshots", "reason = ?", [name])
+                writer.append("meta.kept_snapshots", kept(commits, name))
+    return commits
+
+
+def read(seconds: float) -> dict[str, Any]:
+    """Poll as an analyst would, by a DuckDB connection of one's own."""
+    connection = duckdb.connect()
+    for statement in attach_statements(settings(), read_only=True):
+        connection.execute(statement)
+    end, waits, torn, back = time.monotonic() + seconds, [], [], []
+    newest: dict[str, int] = {}
+    while time.monotonic() < end:
+        start = time.monotonic()
+        rows = connection.execute(
+            """SELECT k.reason, k.snapshot, s.low, s.high
+               FROM (SELECT reason, max(snapshot) AS snapshot FROM meta.kept_snapshots
+                     GROUP BY 1) k
+               FULL JOIN (SELECT source, min(calendar::BIGINT) AS low, max(calendar::BIGINT) AS high
+                          FROM silver.series GROUP BY 1) s ON k.reason = s.source"""
+        ).fetchall()
+        waits.append(time.monotonic() - start)
+        for name, kept_at, low, high in rows:
+            if not kept_at == low == high:
+                torn.append([name, kept_at, low, high])
+            elif kept_at < newest.get(name, 0):
+                back.append([name, kept_at, newest[name]])
+            else:
+                newest[name] = kept_at
+        time.sleep(0.005)
+    return {"reads": len(waits), "longest": max(waits), "torn": torn, "back": back}
+
+
+def hold() -> None:
+    """Take the writers' turn, and keep it."""
+    with Lake() as lake, lake.write("hold") as writer:
+        writer.append("silver.series", series(["held"]))
+        tell("held")
+        time.sleep(600)
+
+
+def answers(day: str, version: int) -> Scripted:
+    """What the scripted source says of a day: the second time some closes differ."""
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    end = start + timedelta(days=1)
+    opens = hours(day, end.date().isoformat())
+    rows = [
+        bar(symbol, ts, 100 + n + (0.25 if version and n % 2 else 0))
+        for symbol in ("AAA", "BBB")
+        for n, ts in enumerate(opens)
+        if (symbol, n) != ("BBB", 3)  # a gap
+    ]
+    rows[1]["high"] = 1.0  # broken: goes to quarantine
+    return Scripted(bars(rows), received_at=end + timedelta(hours=version))
+
+
+def ingest() -> int:
+    """Every day, then its correction; the newest snapshot."""
+    with Lake() as lake:
+        for day in DAYS:
+            for version in range(VERSIONS):
+                ingest_day(lake, day, version)
+        return lake.snapshot
+
+
+def ingest_day(lake: Lake, day: str, version: int) -> None:
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    steps.ingest(
+        lake,
+        answers(day, version),
+        ("AAA", "BBB"),
+        interval_of("1h"),
+        start,
+        start + timedelta(days=1),
+        run=f"{day} {version}",
+    )
+
+
+def failing_write(rows: int, file_bytes: int = 0, user: str = "", read_only: bool = False) -> Any:
+    """A write that should fail, in a file size limit or as another user: the error, in words."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    unlimited = resource.RLIM_INFINITY
+    if user:
+        account = pwd.getpwnam(user)
+        os.setgroups([])
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+    try:
+        with Lake(read_only=read_only) as lake:
+            if file_bytes:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, unlimited))
+            try:
+                with lake.write("failing") as writer:
+                    place(writer, many(count=rows), "failed")
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
+    except LakeError as error:
+        return {"message": error.message, "hint": error.hint}
+    return None
+
+
+JOBS: Mapping[str, Callable[..., object]] = {
+    job.__name__: job for job in (make, append, rewrite, read, hold, ingest, failing_write)
+}

@@ -1,0 +1,54 @@
+"""Rows for tests of the lake itself: a name and a version, in two tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from pipelines.lake import Lake, Writer
+
+MANY = 3000  # rows that go to a file; fewer than a thousand stay in the catalog
+
+
+def series(symbols: Sequence[str], version: str = "1", source: str = "s") -> pa.Table:
+    """Rows of silver.series: `calendar` holds the version."""
+    count = len(symbols)
+    return pa.table(
+        {
+            "source": [source] * count,
+            "symbol": list(symbols),
+            "interval": ["1h"] * count,
+            "calendar": [version] * count,
+            "grid": ["clock"] * count,
+            "split_adjusted": [True] * count,
+        }
+    )
+
+
+def kept(snapshot: int, reason: str) -> pa.Table:
+    """A row of meta.kept_snapshots."""
+    at = pa.array([datetime(2026, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
+    return pa.table({"snapshot": [snapshot], "reason": [reason], "kept_at": at})
+
+
+def many(prefix: str = "S", count: int = MANY) -> list[str]:
+    return [f"{prefix}{number:05d}" for number in range(count)]
+
+
+def put(lake: Lake, symbols: Sequence[str], version: str = "1", source: str = "s") -> int:
+    """Replace a source's series; the snapshot it became."""
+    with lake.write("test") as writer:
+        place(writer, symbols, version, source)
+        return writer.batch
+
+
+def place(writer: Writer, symbols: Sequence[str], version: str = "1", source: str = "s") -> None:
+    writer.replace("silver.series", series(symbols, version, source), "source = ?", [source])
+
+
+def versions(lake: Lake, snapshot: int | None = None) -> dict[str, int]:
+    """How many rows of each version silver.series has."""
+    with lake.view(snapshot) as view:
+        return dict(view.rows("SELECT calendar, count(*) FROM silver.series GROUP BY 1 ORDER BY 1"))

@@ -1,0 +1,309 @@
+"""The lake: whole commits, one snapshot a view, writers in turn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.errors import InvalidRequest, LakeError
+from pipelines.lake import Lake
+from pipelines.lake_errors import redacted, translated
+from pipelines.maintenance import CATALOG, verify
+from pipelines.settings import Settings
+from tests.conftest import OutsideReached
+from tests.jobs import ROOT, Jobs
+from tests.lake_rows import kept, many, place, put, series, versions
+
+
+def test_no_test_reaches_beyond_the_machine() -> None:
+    with socket.socket() as outside, pytest.raises(OutsideReached, match=r"192\.0\.2\.1"):
+        outside.connect(("192.0.2.1", 80))
+
+
+def test_the_sqlite_catalog_is_in_wal_mode(lake: Lake) -> None:
+    assert lake.rows(f"FROM sqlite_query('{CATALOG}', 'PRAGMA journal_mode')") == [("wal",)]
+
+
+def test_a_commit_over_several_tables_is_all_or_nothing(lake: Lake) -> None:
+    put(lake, many(), "1")
+    before = lake.snapshot
+
+    def half() -> None:
+        with lake.write() as writer:
+            place(writer, many(), "2")
+            writer.append("meta.kept_snapshots", kept(1, "half"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    assert lake.snapshot == before
+    assert versions(lake) == {"1": len(many())}
+    assert lake.rows("FROM meta.kept_snapshots") == []
+    assert verify(lake).problems == []
+
+
+@pytest.mark.parametrize("count", [5, 3000])
+def test_replacing_twice_leaves_what_replacing_once_does(lake: Lake, count: int) -> None:
+    put(lake, many(count=count), "other", source="t")
+    for _ in range(2):
+        put(lake, many(count=count))
+        assert versions(lake) == {"1": count, "other": count}
+
+
+def test_small_writes_stay_in_the_catalog_and_large_ones_become_files(lake: Lake) -> None:
+    put(lake, many(count=10))
+    assert lake.store.listing("silver/series") == set()
+    put(lake, many(), source="t")
+    assert len(lake.store.listing("silver/series")) == 1
+
+
+def test_a_row_carries_the_number_of_the_snapshot_that_first_holds_it(lake: Lake) -> None:
+    for version in ("1", "2"):
+        batch = put(lake, ["A"], version)
+        assert lake.snapshot == batch
+        assert lake.rows("SELECT batch FROM silver.series") == [(batch,)]
+    with lake.view(batch - 1) as view:
+        assert view.one("SELECT batch FROM silver.series") == batch - 1
+
+
+@pytest.mark.parametrize("count", [5, 3000])
+def test_an_older_snapshot_shows_its_own_rows(lake: Lake, count: int) -> None:
+    first = put(lake, many(count=count), "1")
+    put(lake, many(count=count), "2")
+    assert versions(lake, first) == {"1": count}
+    assert versions(lake) == {"2": count}
+
+
+def test_a_snapshot_that_never_was_says_so(lake: Lake) -> None:
+    with pytest.raises(LakeError, match="snapshot is gone"), lake.view(999):
+        pass
+
+
+def test_a_view_stays_on_its_snapshot_while_a_writer_commits(lake: Lake) -> None:
+    put(lake, ["A"], "1")
+    with lake.view() as view:
+        assert view.one("SELECT calendar FROM silver.series") == "1"
+        put(lake, ["A"], "2")
+        put(lake, many(), "9", source="t")
+        assert view.rows("SELECT calendar FROM silver.series") == [("1",)]
+    assert versions(lake)["2"] == 1
+
+
+def test_a_writer_reads_its_own_rows_before_they_are_committed(lake: Lake) -> None:
+    with lake.write() as writer:
+        place(writer, ["A"])
+        assert writer.one("SELECT count(*) FROM silver.series") == 1
+        assert versions(lake) == {}
+
+
+def test_threads_take_turns_and_lose_nothing(lake: Lake) -> None:
+    def write(name: str) -> None:
+        for number in range(5):
+            with lake.write(name) as writer:
+                writer.append("silver.series", series([f"{name}{number}"]))
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = lake.rows(
+        "SELECT count(DISTINCT symbol), count(*), count(DISTINCT batch) FROM silver.series"
+    )
+    assert rows == [(20, 20, 20)]
+
+
+def test_processes_take_turns_and_lose_nothing(lake: Lake, jobs: Jobs) -> None:
+    running = [jobs.start("append", name, 6) for name in "abcd"]
+    made = [number for job in running for number in job.result()]
+    assert len(set(made)) == 24
+    rows = lake.rows(
+        """SELECT count(*), count(DISTINCT symbol), bool_and(s.batch = k.snapshot)
+           FROM silver.series s FULL JOIN meta.kept_snapshots k ON s.symbol = k.reason"""
+    )
+    assert rows == [(24, 24, True)]
+
+
+def test_processes_that_make_the_lake_at_once_make_one(lake_settings: Settings, jobs: Jobs) -> None:
+    running = [jobs.start("make") for _ in range(4)]
+    assert len({job.result() for job in running}) == 1
+    with Lake() as lake:
+        assert lake.rows("SELECT count(*) FROM meta.layouts") == [(1,)]
+
+
+def test_who_waits_too_long_is_told_who_holds_the_turn(
+    lake: Lake, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = jobs.start("hold")
+    holder.said("held")
+    monkeypatch.setenv("BULLION_LAKE_LOCK_TIMEOUT", "0.1")
+    with Lake() as late, pytest.raises(LakeError) as caught, late.write("late"):
+        pass
+    assert f"held by hold (process {holder.pid}" in caught.value.message
+    assert "BULLION_LAKE_LOCK_TIMEOUT" in caught.value.hint
+    assert versions(lake) == {}  # a reader need not wait
+
+    holder.kill()
+    put(lake, ["A"])  # the turn died with its holder
+    assert versions(lake) == {"1": 1}
+
+
+def test_a_lake_for_reading_refuses_to_write(lake: Lake) -> None:
+    with Lake(read_only=True) as reader:
+        with pytest.raises(LakeError, match="reading only"), reader.write():
+            pass
+        with reader.compacting() as commit, pytest.raises(LakeError), commit("x"):
+            pass
+
+
+def test_reading_a_lake_that_is_not_there_makes_none(lake_settings: Settings) -> None:
+    with pytest.raises(LakeError, match="there is no lake") as caught:
+        Lake(read_only=True)
+    assert "bullion ingest" in caught.value.hint
+    assert not Path(lake_settings.lake_catalog.removeprefix("sqlite:")).exists()
+
+
+def test_a_catalog_that_is_none_says_how_to_write_one() -> None:
+    with pytest.raises(InvalidRequest, match="no catalog") as caught:
+        Lake(Settings(lake_catalog="mysql:x"))
+    assert "sqlite:PATH" in caught.value.hint
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone"])
+def test_reading_a_damaged_file_leads_to_verify(
+    lake: Lake, lake_settings: Settings, damage: str
+) -> None:
+    put(lake, many())
+    file = Path(lake_settings.lake_data) / lake.store.listing("silver/series").pop()
+    if damage == "torn":
+        file.write_bytes(file.read_bytes()[:500])
+    else:
+        file.unlink()
+    with Lake() as anew, pytest.raises(LakeError, match=file.name) as caught:
+        anew.rows("SELECT max(symbol) FROM silver.series")
+    assert "bullion verify" in caught.value.hint
+
+
+def test_an_unreachable_postgresql_is_named_without_its_password() -> None:
+    target = "postgres:host=127.0.0.1 port=1 dbname=x password=geheim"
+    with pytest.raises(LakeError, match="cannot be reached") as caught:
+        Lake(Settings(lake_catalog=target))
+    assert "port 1" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+    assert "BULLION_LAKE_CATALOG" in caught.value.hint
+    assert redacted("postgresql://me:geheim@h/x password='ge heim'") == (
+        "postgresql://me:***@h/x password=***"
+    )
+
+
+def test_an_error_of_the_query_stays_duckdbs_own(lake: Lake) -> None:
+    with pytest.raises(duckdb.BinderException), translated(), lake.view() as view:
+        view.connection.execute("SELECT nothing FROM silver.series")
+
+
+# -- disks
+
+
+def test_a_file_that_cannot_grow_commits_nothing(lake: Lake, jobs: Jobs) -> None:
+    put(lake, many(), "kept")
+    before = lake.snapshot
+    for rows, limit in ((60_000, 20_000), (50, 4_096)):  # a data file; the catalog
+        error = jobs.run("failing_write", rows, limit)
+        assert error is not None
+        assert "nothing was committed" in error["hint"]
+        assert lake.snapshot == before
+        assert versions(lake) == {"kept": len(many())}
+    put(lake, ["A"], "next", source="t")
+    assert versions(lake)["next"] == 1
+    assert verify(lake).problems == []
+
+
+FULL = """
+import os
+from pathlib import Path
+from pipelines.errors import LakeError
+from pipelines.lake import Lake
+from pipelines.maintenance import verify
+from tests.lake_rows import many, place, put, versions
+
+disk = Path(os.environ["DISK"])
+with Lake() as lake:
+    put(lake, many(), "kept")
+    before = lake.snapshot
+    ballast = disk / "ballast"
+    for rows, left in ((200_000, 200_000), (900, 0)):
+        room = os.statvfs(disk)
+        ballast.write_bytes(bytes(room.f_bavail * room.f_bsize - left))
+        try:
+            put(lake, many(count=rows), "failed")
+        except LakeError as error:
+            assert error.hint.endswith("nothing was committed"), error
+            assert "full" in error.message, error
+            assert str(disk) in error.message, error
+        else:
+            raise AssertionError("it fitted")
+        ballast.unlink()
+        assert lake.snapshot == before
+        assert versions(lake) == {"kept": len(many())}
+    put(lake, ["A"], "next", source="t")
+    assert versions(lake)["next"] == 1
+    assert verify(lake).problems == []
+print("kept")
+"""
+
+
+def test_a_full_disk_commits_nothing(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=8m none {disk}"
+    if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here: this needs root")
+    here = os.environ | {
+        "DISK": str(disk),
+        "BULLION_LAKE_CATALOG": f"sqlite:{disk}/lake/catalog.sqlite",
+        "BULLION_LAKE_DATA": f"{disk}/lake/files",
+    }
+    ran = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f'{mount} && exec "$0" -c "$1"', sys.executable, FULL],
+        cwd=ROOT,
+        env=here,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stdout == "kept\n", ran.stderr
+
+
+def test_a_read_only_folder_is_a_clear_error(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may write anywhere, so the write is made as someone else, outside pytest's own folder.
+    folder = Path(tempfile.mkdtemp(prefix="bullion-lake-"))
+    try:
+        monkeypatch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/lake/catalog.sqlite")
+        monkeypatch.setenv("BULLION_LAKE_DATA", f"{folder}/lake/files")
+        user = "nobody" if os.geteuid() == 0 else ""
+        folder.chmod(0o555)
+        error = jobs.run("failing_write", 10, 0, user)
+        assert "ermission denied" in error["message"]
+        assert str(folder) in error["message"]
+        folder.chmod(0o755)
+        with Lake() as lake:
+            put(lake, many(), "kept")
+            for path in (folder / "lake", *(folder / "lake").rglob("*")):
+                path.chmod(0o555 if path.is_dir() else 0o444)
+            for rows in (10, 5000):
+                error = jobs.run("failing_write", rows, 0, user)
+                assert str(folder) in error["message"]
+                assert "permissions" in error["hint"]
+            assert versions(lake) == {"kept": len(many())}
+    finally:
+        for path in folder.rglob("*"):
+            path.chmod(0o755)
+        shutil.rmtree(folder)

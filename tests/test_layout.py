@@ -1,0 +1,223 @@
+"""Opening a lake of another layout brings it up to date, or says what to do."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines import layout
+from pipelines.errors import LakeError
+from pipelines.lake import Lake, Writer
+from pipelines.maintenance import verify
+from pipelines.settings import Settings
+from pipelines.tables import LAYOUT, SERIES, SILVER_BARS, TABLES, Table, fingerprint
+from tests.jobs import Jobs
+from tests.lake_rows import put, versions
+
+Declare = Callable[[tuple[Table, ...]], None]
+
+
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Declare:
+    """Make this Bullion one with other tables."""
+
+    def declare(tables: tuple[Table, ...]) -> None:
+        monkeypatch.setattr("pipelines.layout.TABLES", tables)
+        monkeypatch.setattr("pipelines.tables.TABLES", tables)
+
+    return declare
+
+
+def without(name: str, column: str = "") -> tuple[Table, ...]:
+    """The declared tables without one, or without one of its columns."""
+    return tuple(
+        replace(table, columns=tuple(c for c in table.columns if c.name != column))
+        if table.full_name == name and column
+        else table
+        for table in TABLES
+        if table.full_name != name or column
+    )
+
+
+def catalog(config: Settings) -> Path:
+    return Path(config.lake_catalog.removeprefix("sqlite:"))
+
+
+def layouts(lake: Lake) -> list[tuple[object, ...]]:
+    return lake.rows("SELECT layout, fingerprint FROM meta.layouts ORDER BY applied_at")
+
+
+def test_a_fresh_lake_has_every_table_and_column(lake: Lake) -> None:
+    have = lake.rows(
+        "SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns() "
+        "WHERE database_name = 'lake'"
+    )
+    assert set(have) >= {(t.full_name, c) for t in TABLES for c in t.column_names}
+    assert layouts(lake) == [(LAYOUT, fingerprint())]
+
+
+def test_opening_an_up_to_date_lake_changes_nothing(lake: Lake) -> None:
+    before = lake.snapshot
+    with Lake() as again:
+        assert again.snapshot == before
+
+
+@pytest.mark.parametrize("missing", [("silver.gaps", ""), ("silver.bars", "split_factor")])
+def test_what_was_declared_since_is_added(
+    declare: Declare, lake_settings: Settings, missing: tuple[str, str]
+) -> None:
+    declare(without(*missing))
+    with Lake() as lake:
+        put(lake, ["A"])
+    declare(TABLES)
+    with pytest.raises(LakeError, match="older layout") as caught:
+        Lake(read_only=True)
+    assert "bullion status" in caught.value.hint
+    assert str(catalog(lake_settings)) in caught.value.message
+    with Lake() as lake:
+        assert lake.rows("SELECT count(split_factor) FROM silver.bars") == [(0,)]
+        assert lake.rows("SELECT count(*) FROM silver.gaps") == [(0,)]
+        assert versions(lake) == {"1": 1}
+        assert layouts(lake)[-1] == (LAYOUT, fingerprint())
+        assert len(layouts(lake)) == 2
+    Lake(read_only=True).close()
+
+
+def test_a_newer_lake_is_refused_and_not_touched(lake: Lake, lake_settings: Settings) -> None:
+    put(lake, ["A"])
+    with lake.write() as writer:
+        writer.run(f"INSERT INTO meta.layouts VALUES ({LAYOUT + 1}, 'later', now())")
+    before = lake.snapshot
+    for read_only in (False, True):
+        with pytest.raises(LakeError, match=f"layout {LAYOUT + 1}") as caught:
+            Lake(read_only=read_only)
+        assert "update Bullion" in caught.value.hint
+    assert lake.snapshot == before
+
+
+def test_a_lake_whose_making_was_stopped_is_finished(
+    monkeypatch: pytest.MonkeyPatch, lake_settings: Settings
+) -> None:
+    def stop(writer: Writer, found: layout.State) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(layout, "STEPS", (layout.STEPS[0], stop))
+        with pytest.raises(KeyboardInterrupt):
+            Lake()
+    with pytest.raises(LakeError):
+        Lake(read_only=True)
+    with Lake() as lake:
+        assert layouts(lake) == [(LAYOUT, fingerprint())]
+        put(lake, ["A"])
+
+
+def test_a_lake_killed_while_it_is_made_is_finished(jobs: Jobs, lake_settings: Settings) -> None:
+    import random
+    import time
+
+    draw = random.Random(5)
+    for _ in range(6):
+        job = jobs.start("make")
+        time.sleep(draw.uniform(0.02, 0.6))
+        job.kill()
+        with Lake() as lake:
+            put(lake, ["A"])
+            assert versions(lake) == {"1": 1}
+            assert verify(lake).problems == []
+        shutil.rmtree(catalog(lake_settings).parent)
+
+
+def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None:
+    other = tuple(
+        replace(
+            SERIES,
+            columns=tuple(c.but(type="INTEGER") if c.name == "calendar" else c for c in t.columns),
+        )
+        if t is SERIES
+        else t
+        for t in TABLES
+    )
+    declare(other)
+    Lake().close()
+    declare(TABLES)
+    with pytest.raises(LakeError, match=r"silver.series.calendar is INTEGER.*VARCHAR") as caught:
+        Lake()
+    assert "migration" in caught.value.hint
+
+
+def test_a_migration_runs_once_and_in_the_commit_of_its_layout(
+    monkeypatch: pytest.MonkeyPatch, lake: Lake
+) -> None:
+    put(lake, ["A"])
+    ran = []
+
+    def migrate(writer: Writer) -> None:
+        ran.append(writer.batch)
+        writer.touch("silver.series")
+        writer.run("UPDATE silver.series SET calendar = 'moved'")
+
+    for name in ("pipelines.layout.LAYOUT", "pipelines.tables.LAYOUT"):
+        monkeypatch.setattr(name, LAYOUT + 1)
+    with pytest.raises(LakeError, match="no way from layout") as caught:
+        Lake()
+    assert "bullion export" in caught.value.hint
+    assert versions(lake) == {"1": 1}
+    monkeypatch.setattr(layout, "MIGRATIONS", {LAYOUT: migrate})
+    for _ in range(2):
+        with Lake() as moved:
+            assert versions(moved) == {"moved": 1}
+            assert layouts(moved)[-1][0] == LAYOUT + 1
+    assert len(ran) == 1
+
+
+def test_the_partition_of_silver_bars_is_by_source_and_interval() -> None:
+    assert SILVER_BARS.ddl()[1].endswith('SET PARTITIONED BY (source, "interval")')
+
+
+# -- catalogs that are something else
+
+
+def test_a_catalog_of_another_ducklake_format_is_refused(lake_settings: Settings) -> None:
+    Lake().close()
+    with closing(sqlite3.connect(catalog(lake_settings))) as file, file:
+        file.execute("UPDATE ducklake_metadata SET value = '99' WHERE key = 'version'")
+    for read_only in (False, True):
+        with pytest.raises(LakeError, match="format") as caught:
+            Lake(read_only=read_only)
+        assert str(catalog(lake_settings)) in caught.value.message
+        assert "requirements.txt" in caught.value.hint
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("kind", ["text", "sqlite", "folder"])
+def test_a_file_that_is_no_lake_is_refused_and_not_touched(
+    lake_settings: Settings, kind: str, read_only: bool
+) -> None:
+    path = catalog(lake_settings)
+    path.parent.mkdir(parents=True)
+    if kind == "text":
+        path.write_text("these are my notes " * 500)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute("CREATE TABLE notes (note)")
+    before = None if kind == "folder" else path.read_bytes()
+    with pytest.raises(LakeError, match=str(path)) as caught:
+        Lake(read_only=read_only)
+    assert caught.value.hint
+    assert kind == "folder" or path.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_lake(lake_settings: Settings) -> None:
+    catalog(lake_settings).parent.mkdir(parents=True)
+    catalog(lake_settings).touch()
+    with Lake() as lake:
+        assert layouts(lake)
