@@ -62,6 +62,10 @@ def _all_tables(writer: Writer, found: State) -> None:
                     "export with the Bullion that wrote it: `bullion export`",
                 )
             MIGRATIONS[number](writer)
+        if found.layout < LAYOUT:
+            # In the same commit, so that no migration runs twice if the next step is stopped.
+            writer.touch("meta.layouts")
+            writer.run("INSERT INTO meta.layouts VALUES (?, 'migrated', now())", [LAYOUT])
     have = _columns(writer)
     for schema in sorted({table.schema for table in TABLES}):
         writer.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")

@@ -1,4 +1,4 @@
-"""The sources, one adapter a file. To add one: a file here, a line in SOURCES, a test."""
+"""The sources, one module or package each. To add one: a file here, a line in SOURCES, a test."""
 
 from __future__ import annotations
 

@@ -188,8 +188,9 @@ class Airflow:
     def _lines(self, where: str, task: Mapping[str, Any]) -> Iterator[str]:
         yield f"--- {task['task_id']}, try {task['try_number']}: {task['state']}"
         for entry in self.get(f"{where}?full_content=true")["content"]:
-            told = (entry.get("event"), *(str(e) for e in entry.get("error_detail") or ()))
-            yield " ".join(filter(None, told))
+            yield entry["event"]
+            for error in entry.get("error_detail") or ():
+                yield f"{error['exc_type']}: {error['exc_value']}"
 
 
 def wait_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,8 +37,11 @@ def lake_environment(shared_lake: Settings) -> dict[str, str]:
 def airflow(
     tmp_path_factory: pytest.TempPathFactory, lake_environment: dict[str, str]
 ) -> Iterator[Airflow]:
+    # Whoever ends the tests by SIGTERM must not leave a scheduler behind: it counts as Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment) as started:
         yield started
+    signal.signal(signal.SIGTERM, before)
     assert started.left() == []
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,9 +11,10 @@ import pytest
 
 from pipelines.errors import InvalidRequest, SourceError
 from pipelines.sources.base import ACTIONS, BARS, REJECTS
-from pipelines.sources.files import DEFAULT, Files
+from pipelines.sources.files import Files
 from tests.sources.files_folder import folder, one, opens, read, request
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "include" / "sample"
 HEAD = "ts,open,high,low,close,volume\n"
 
 
@@ -260,12 +262,18 @@ def test_tables_have_their_schemas_and_answers_can_be_kept_as_json(tmp_path):
     assert again.rejects.equals(parsed.rejects)
 
 
-def test_the_shipped_example_reads_without_a_reject(monkeypatch):
+def test_without_a_folder_it_says_which_setting_names_one(monkeypatch):
     monkeypatch.delenv("BULLION_FILES", raising=False)
+    with pytest.raises(InvalidRequest, match="BULLION_FILES is not set"):
+        Files().symbols()
+
+
+def test_the_shipped_example_reads_without_a_reject(monkeypatch):
+    monkeypatch.setenv("BULLION_FILES", str(EXAMPLE))
     for interval, symbol in (("5m", "AAPL"), ("1h", "QQQ")):
         (parsed,) = read(Files(), request(interval))
         assert parsed.rejects.num_rows == 0
         assert parsed.bars.num_rows > 1000
         assert set(parsed.bars["symbol"].to_pylist()) == {symbol}
     assert Files().symbols() == ("AAPL", "QQQ")
-    assert all(path.stat().st_size < 300_000 for path in DEFAULT.glob("*.csv"))
+    assert all(path.stat().st_size < 300_000 for path in EXAMPLE.glob("*.csv"))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pipelines.errors import InvalidRequest, SourceError
 from pipelines.sources.files import Files
-from pipelines.sources.files_bars import Asked, bars_of
-from pipelines.sources.files_mapping import series_of
-from pipelines.sources.files_read import Cells
+from pipelines.sources.files.bars import Asked, bars_of
+from pipelines.sources.files.mapping import series_of
+from pipelines.sources.files.read import Cells
 from tests.sources.files_folder import folder, one, read, request
 
 HEAD = "ts,open,high,low,close,volume\n"

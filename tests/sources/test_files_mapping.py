@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipelines.errors import InvalidRequest
-from pipelines.sources.files_mapping import load, series_of
+from pipelines.sources.files.mapping import load, series_of
 
 LEAST = {"files": "*.csv", "symbol": "SPY", "interval": "1h"}
 

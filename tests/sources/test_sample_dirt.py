@@ -15,7 +15,7 @@ from pipelines.calendar import interval_of, utc
 from pipelines.errors import InvalidRequest
 from pipelines.sources.base import Request
 from pipelines.sources.sample import Sample
-from pipelines.sources.sample_dirt import Dirt
+from pipelines.sources.sample.dirt import Dirt
 
 CLEAN = Sample()
 NONE = Dirt(0, 0, 0, 0, 0, unclosed=False, split=None)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pipelines.calendar import INTERVALS, calendar, interval_of, utc
 from pipelines.errors import InvalidRequest
-from pipelines.sources.sample_market import Span, Ticks, span_of, ticks
-from pipelines.sources.sample_skeleton import (
+from pipelines.sources.sample.market import Span, Ticks, span_of, ticks
+from pipelines.sources.sample.skeleton import (
     Market,
     generator,
     grid,
@@ -236,7 +236,7 @@ def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch) ->
         cached.cache_clear()
     monkeypatch.setattr("pipelines.calendar.Calendar.bars", lambda *_: short)
     try:
-        from pipelines.sources import sample_skeleton
+        from pipelines.sources.sample import skeleton as sample_skeleton
 
         sample_skeleton._factor.cache_clear()
         sample_skeleton._climate.cache_clear()

@@ -7,9 +7,9 @@ import pytest
 
 from pipelines.calendar import interval_of, utc
 from pipelines.errors import InvalidRequest
-from pipelines.sources.sample_market import span_of, ticks
-from pipelines.sources.sample_oracle import oracle_rank_ic, oracle_score, rank_ic
-from pipelines.sources.sample_skeleton import Market, instruments
+from pipelines.sources.sample.market import span_of, ticks
+from pipelines.sources.sample.oracle import oracle_rank_ic, oracle_score, rank_ic
+from pipelines.sources.sample.skeleton import Market, instruments
 
 MEMBERS = tuple(instruments())[:100]
 START, END = utc("2024-11-01"), utc("2026-11-01")

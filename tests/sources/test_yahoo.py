@@ -19,7 +19,7 @@ from pipelines.calendar import INTERVALS, calendar, interval_of
 from pipelines.errors import InvalidRequest
 from pipelines.sources.base import ACTIONS, BARS, Answer, Request
 from pipelines.sources.yahoo import INTERVAL_LIMITS, Yahoo
-from pipelines.sources.yahoo_http import Patience
+from pipelines.sources.yahoo.http import Patience
 from tests.servers.yahoo import YahooServer
 
 NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)  # a Friday after the close

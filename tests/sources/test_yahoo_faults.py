@@ -14,7 +14,7 @@ from pipelines.calendar import interval_of
 from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.sources.base import Request
 from pipelines.sources.yahoo import Yahoo
-from pipelines.sources.yahoo_http import Busy, Patience, insist
+from pipelines.sources.yahoo.http import Busy, Patience, insist
 from tests.servers.yahoo import Fault, YahooServer
 
 NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)

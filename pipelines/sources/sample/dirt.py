@@ -18,8 +18,8 @@ import numpy as np
 
 from pipelines.calendar import Bars, calendar, utc
 from pipelines.errors import InvalidRequest
-from pipelines.sources.sample_market import Ticks
-from pipelines.sources.sample_skeleton import stream
+from pipelines.sources.sample.market import Ticks
+from pipelines.sources.sample.skeleton import stream
 
 KINDS = ("missing", "duplicates", "nan", "spikes", "corrections")
 PRICES = ("open", "high", "low", "close")

@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 
 from pipelines.calendar import UTC_TYPE, Interval, utc
 from pipelines.errors import SourceError
-from pipelines.sources import files_times as times
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Parsed
-from pipelines.sources.files_columns import columns_of, place_of
-from pipelines.sources.files_mapping import COLUMNS, NULLS, Series
-from pipelines.sources.files_read import Cells, cells
+from pipelines.sources.files import times
+from pipelines.sources.files.columns import columns_of, place_of
+from pipelines.sources.files.mapping import COLUMNS, NULLS, Series
+from pipelines.sources.files.read import Cells, cells
 
 SEEN = 2000  # times looked at to find how they are written
 PRICES = ("open", "high", "low", "close")

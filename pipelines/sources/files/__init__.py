@@ -2,7 +2,7 @@
 
 Set BULLION_FILES to the folder. Its mapping, bars.yaml, says which files hold which bars: their
 columns, symbol, interval, time zone, calendar and grid. The folder include/sample is a small
-example to start from, and is used when BULLION_FILES is not set.
+example to start from; its bars are made up.
 
 A row is named by the line of the file that it stands on, the header being line 1 (in Parquet by
 its number from 1). A line that cannot be read as a bar becomes a reject with its reason; a cell
@@ -24,8 +24,8 @@ import pyarrow as pa
 
 from pipelines.errors import InvalidRequest, SourceError
 from pipelines.sources.base import Answer, Parsed, Request
-from pipelines.sources.files_bars import Asked, bars_of
-from pipelines.sources.files_mapping import (
+from pipelines.sources.files.bars import Asked, bars_of
+from pipelines.sources.files.mapping import (
     NAME,
     Folder,
     Series,
@@ -34,10 +34,9 @@ from pipelines.sources.files_mapping import (
     series_of,
     weights_of,
 )
-from pipelines.sources.files_weights import weights_in
+from pipelines.sources.files.weights import weights_in
 
 SETTING = "BULLION_FILES"
-DEFAULT = Path(__file__).resolve().parent.parent.parent / "include" / "sample"
 MEDIA_TYPES = {
     ".gz": "application/gzip",
     ".parquet": "application/vnd.apache.parquet",
@@ -56,7 +55,13 @@ class Files:
 
     @property
     def _folder(self) -> Path:
-        return Path(self.folder or os.environ.get(SETTING) or DEFAULT)
+        told = self.folder or os.environ.get(SETTING)
+        if not told:
+            raise InvalidRequest(
+                f"{SETTING} is not set, so there is no folder to read",
+                f"set it to a folder with a {NAME}; {SETTING}=include/sample has an example",
+            )
+        return Path(told)
 
     def symbols(self) -> tuple[str, ...] | None:
         """The symbols that the files' names tell; None when some stand in a column."""

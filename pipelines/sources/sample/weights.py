@@ -15,7 +15,7 @@ from datetime import datetime
 import numpy as np
 
 from pipelines.calendar import utc
-from pipelines.sources.sample_skeleton import Market, grid, instruments, skeleton
+from pipelines.sources.sample.skeleton import Market, grid, instruments, skeleton
 from pipelines.universes import universe
 
 WHOLE = "nasdaq100"

@@ -27,7 +27,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipelines.errors import SourceError
-from pipelines.sources.files_mapping import Csv
+from pipelines.sources.files.mapping import Csv
 
 DELIMITERS = ",;\t|"
 PAGE = re.compile(rb"<(!doctype|!--|html|head|body|\?xml|svg|error|message)", re.IGNORECASE)

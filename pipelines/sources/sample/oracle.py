@@ -15,8 +15,8 @@ import numpy as np
 
 from pipelines.calendar import interval_of
 from pipelines.errors import unknown
-from pipelines.sources.sample_market import span_of
-from pipelines.sources.sample_skeleton import NIGHT, Market, grid, instruments, skeleton
+from pipelines.sources.sample.market import span_of
+from pipelines.sources.sample.skeleton import NIGHT, Market, grid, instruments, skeleton
 
 
 @dataclass(frozen=True)

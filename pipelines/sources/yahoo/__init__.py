@@ -38,10 +38,10 @@ import pyarrow as pa
 from pipelines.calendar import Interval, utc
 from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable, unknown
 from pipelines.sources.base import Answer, Parsed, Request
-from pipelines.sources.yahoo_answer import NotAnAnswer
-from pipelines.sources.yahoo_bars import read_chart
-from pipelines.sources.yahoo_http import Busy, Client, Patience, Reply, address, insist
-from pipelines.sources.yahoo_weights import read_holdings_file, read_top_holdings
+from pipelines.sources.yahoo.answer import NotAnAnswer
+from pipelines.sources.yahoo.bars import read_chart
+from pipelines.sources.yahoo.http import Busy, Client, Patience, Reply, address, insist
+from pipelines.sources.yahoo.weights import read_holdings_file, read_top_holdings
 from pipelines.universes import universe
 
 HOLDINGS_FILE = "BULLION_HOLDINGS_CSV"

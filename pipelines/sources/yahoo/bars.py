@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipelines.calendar import UTC_TYPE, Calendar, Interval, calendar, interval_of, utc
 from pipelines.errors import SourceError
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Answer, Parsed
-from pipelines.sources.yahoo_answer import changed, chart_of, market_of
+from pipelines.sources.yahoo.answer import changed, chart_of, market_of
 
 FIELDS = ("open", "high", "low", "close", "volume")
 # Quotes of some exchanges are this late. Until then the last bar may still be growing.

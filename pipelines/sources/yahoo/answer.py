@@ -107,6 +107,6 @@ def market_of(symbol: str, result: dict[str, Any], asked: Mapping[str, Any]) -> 
     if market is None:
         raise SourceError(
             f"no calendar is set for {symbol}, of {meta.get('exchangeName')} in {zone}",
-            "add a line to ZONES in pipelines/sources/yahoo_answer.py",
+            "add a line to ZONES in pipelines/sources/yahoo/answer.py",
         )
     return zone, market

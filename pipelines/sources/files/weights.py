@@ -16,9 +16,9 @@ import pyarrow as pa
 from pipelines.calendar import utc
 from pipelines.errors import InvalidRequest, SourceError
 from pipelines.sources.base import WEIGHTS
-from pipelines.sources.files_columns import columns_of
-from pipelines.sources.files_mapping import WEIGHT_COLUMNS, WeightFiles
-from pipelines.sources.files_read import cells
+from pipelines.sources.files.columns import columns_of
+from pipelines.sources.files.mapping import WEIGHT_COLUMNS, WeightFiles
+from pipelines.sources.files.read import cells
 
 USUAL = {
     "symbol": ("symbol", "ticker", "constituentsymbol"),

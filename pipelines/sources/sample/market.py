@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from pipelines.calendar import Bars, Interval, calendar, interval_of, utc
-from pipelines.sources.sample_skeleton import (
+from pipelines.sources.sample.skeleton import (
     DAYS_A_YEAR,
     FULL_DAY,
     SLOT,

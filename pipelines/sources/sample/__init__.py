@@ -25,10 +25,10 @@ import pyarrow as pa
 from pipelines.calendar import INTERVALS, UTC_TYPE, Bars, Interval, calendar, interval_of, utc
 from pipelines.errors import InvalidRequest, SourceError, unknown
 from pipelines.sources.base import ACTIONS, BARS, WEIGHTS, Answer, Parsed, Request
-from pipelines.sources.sample_dirt import KINDS, Dirt, asked_dirt, faults, soil, unadjusted
-from pipelines.sources.sample_market import Span, Ticks, join, partial, span_of, ticks
-from pipelines.sources.sample_skeleton import Market, instruments
-from pipelines.sources.sample_weights import FIRST_WEIGHTS, WHOLE, weights
+from pipelines.sources.sample.dirt import KINDS, Dirt, asked_dirt, faults, soil, unadjusted
+from pipelines.sources.sample.market import Span, Ticks, join, partial, span_of, ticks
+from pipelines.sources.sample.skeleton import Market, instruments
+from pipelines.sources.sample.weights import FIRST_WEIGHTS, WHOLE, weights
 from pipelines.universes import Member, universe
 
 GENERATOR = 1  # raised when the same request would give other bars

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from pipelines.errors import SourceError
-from pipelines.sources.files_read import Cells
+from pipelines.sources.files.read import Cells
 
 
 def columns_of(

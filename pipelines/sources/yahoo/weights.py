@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipelines.errors import SourceError
 from pipelines.sources.base import WEIGHTS, Answer
-from pipelines.sources.yahoo_answer import changed, decoded
+from pipelines.sources.yahoo.answer import changed, decoded
 
 TICKER = ("holding ticker", "ticker", "symbol", "holding symbol", "ticker symbol")
 WEIGHT = ("weight", "weight (%)", "weighting", "% weight", "portfolio weight", "% of net assets")
