@@ -7,6 +7,7 @@ recorded and goes on. An empty frame passes nothing.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -47,36 +48,39 @@ def violations(columns: Iterable[Column], rules: Iterable[Rule] = ()) -> list[Ru
     """
     found: list[Rule] = []
     for c in columns:
-        name, text = quoted(c.name), c.name
-        number = c.type == "DOUBLE"
-        if number:
-            bad = (
-                f"NOT isfinite({name})" if c.nullable else f"{name} IS NULL OR NOT isfinite({name})"
-            )
-            found.append(
-                Rule("not_a_number", bad, f"'{text} is ' || coalesce({name}::VARCHAR, 'missing')")
+        name = quoted(c.name)
+
+        def add(reason: str, broken: str, words: str, column: str = c.name) -> None:
+            found.append(Rule(reason, broken, f"'{column} ' || {words}", column))
+
+        value = f"coalesce({name}::VARCHAR, 'missing')"
+        if c.type == "DOUBLE":
+            endless = f"NOT isfinite({name})"
+            add(
+                "not_a_number",
+                endless if c.nullable else f"{name} IS NULL OR {endless}",
+                f"'is ' || {value}",
             )
         elif not c.nullable:
-            found.append(Rule("missing", f"{name} IS NULL", f"'{text} is missing'"))
-        bounds = [("<=", c.above, "not_positive", "above"), ("<", c.low, "negative", "at least")]
-        bounds.append((">", c.high, "too_large", "at most"))
-        for sign, bound, reason, words in bounds:
+            add("missing", f"{name} IS NULL", "'is missing'")
+        for sign, bound, reason, words in (
+            ("<=", c.above, "not_positive" if c.above == 0 else "too_small", "above"),
+            ("<", c.low, "negative" if c.low == 0 else "too_small", "at least"),
+            (">", c.high, "too_large", "at most"),
+        ):
             if bound is not None:
-                found.append(
-                    Rule(
-                        f"{reason}" if bound == 0 else f"{text}_out_of_bounds",
-                        f"{name} {sign} {bound}",
-                        f"'{text} is ' || {name} || ', must be {words} {bound:g}'",
-                    )
+                add(
+                    reason,
+                    f"{name} {sign} {bound}",
+                    f"'is ' || {value} || ', not {words} {bound:g}'",
                 )
         if c.among:
-            listed = ", ".join(f"'{value}'" for value in c.among)
-            found.append(
-                Rule("unknown_value", f"{name} NOT IN ({listed})", f"'{text} is ' || {name}")
-            )
+            listed = ", ".join(f"'{known}'" for known in c.among)
+            add("unknown_value", f"{name} NOT IN ({listed})", f"'is ' || {value}")
     for rule in rules:
+        meaning = rule.meaning.replace("'", "''")
         found.append(
-            Rule(rule.name, f"NOT coalesce({rule.sql}, true)", f"'not so: {rule.meaning}'")
+            Rule(rule.name, f"NOT coalesce({rule.sql}, true)", f"'it is not so that {meaning}'")
         )
     return found
 
@@ -91,21 +95,9 @@ def contract_checks(
     assert row is not None
     total, *broken = (int(value) for value in row)
     verdicts = [not_empty(declared.full_name, total)]
-    seen: dict[str, int] = {}
     for rule, count in zip(rules, broken, strict=True):
-        # A check has one name: not_a_number of open, of high, ... are told apart by the column.
-        seen[rule.name] = seen.get(rule.name, 0) + 1
-        name = rule.name if seen[rule.name] == 1 else f"{rule.name}_{seen[rule.name]}"
-        verdicts.append(
-            _verdict(
-                connection,
-                declared,
-                name,
-                total,
-                count,
-                f"SELECT * FROM {relation} WHERE {rule.sql}",
-            )
-        )
+        offending = f"SELECT * FROM {relation} WHERE {rule.sql}"
+        verdicts.append(_verdict(connection, declared, rule.check, total, count, offending))
     verdicts.append(unique_key(connection, declared, relation, total))
     return verdicts
 
@@ -151,7 +143,14 @@ def _verdict(
 def examples_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """The first few rows of a query, as JSON."""
     rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {EXAMPLES}").to_arrow_table()
-    return json.dumps(rows.to_pylist(), default=str)
+    return json.dumps([{k: _plain(v) for k, v in row.items()} for row in rows.to_pylist()])
+
+
+def _plain(value: object) -> object:
+    """JSON has no NaN, no infinity and no time: these become text."""
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return value if isinstance(value, int | str | bool | None) else str(value)
 
 
 def completeness(

@@ -16,8 +16,8 @@ from rich.table import Table as RichTable
 
 from pipelines import maintenance, steps, universes
 from pipelines.calendar import interval_of, utc
+from pipelines.data_docs import build_docs
 from pipelines.errors import BullionError, CheckFailed, InvalidRequest
-from pipelines.expectations import build_docs
 from pipelines.export import export as export_gold
 from pipelines.lake import Lake, attach_statements
 from pipelines.settings import settings

@@ -32,6 +32,12 @@ class Rule:
     name: str
     sql: str
     meaning: str
+    column: str = ""  # where the rule speaks of one column
+
+    @property
+    def check(self) -> str:
+        """The name of the check that holds it."""
+        return f"{self.column}_{self.name}" if self.column else self.name
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,25 @@
-"""The table contracts held by Great Expectations, and its Data Docs.
+"""The table contracts held by Great Expectations.
 
 The checks that stop a run are SQL (pipelines/checks.py). The same contracts are held here in
-a second way, over a stated window of rows, and written as pages for analysts. Its import
-takes seconds, so it happens inside functions, and never between a bar's close and the signal.
+a second way, over a stated window of rows; pipelines/data_docs.py writes them as pages. Its
+import takes seconds, so it happens inside functions, and never between a bar's close and the
+signal.
 """
 
 from __future__ import annotations
 
 import html
 import json
-import re
-import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipelines.checks import EXAMPLES, Verdict, as_table, enforce, not_empty, violations
-from pipelines.errors import InvalidRequest
-from pipelines.lake import Lake, View
-from pipelines.settings import ROOT
-from pipelines.tables import SILVER_BARS, TABLES, Column, Table, quoted
+from pipelines.checks import EXAMPLES, Verdict, violations
+from pipelines.lake import Lake
+from pipelines.tables import Column, Table, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +27,8 @@ if TYPE_CHECKING:
     from great_expectations.data_context import EphemeralDataContext
 
 NEWEST = 200_000  # rows of a table that are looked at, the newest first
-DOCUMENTED = tuple(t for t in TABLES if t.schema in ("silver", "gold"))
-REQUIRED = (SILVER_BARS,)  # being empty is a failure here, and only worth a word elsewhere
-SUFFIX = "_gx"  # tells these verdicts from those of the SQL in gold.checks
 SITE = "site"
 INFINITE = (float("inf"), float("-inf"))
-MARKER = ".bullion-docs"  # a folder without it was not made here, and is never replaced
 
 # What pandas makes of DuckDB's types, where that is one thing.
 PANDAS_TYPES = {"VARCHAR": "str", "DOUBLE": "float64", "BIGINT": "int", "BOOLEAN": "bool"} | {
@@ -57,18 +47,12 @@ def suite_for(declared: Table) -> ExpectationSuite:
     import great_expectations.expectations as gxe
 
     made: list[Any] = []
-    seen: dict[str, int] = {}
 
     def hold(check: str, expectation: Any, words: str) -> None:
         # The pages take a description for a template in HTML.
         expectation.description = html.escape(words).replace("$", "$$")
         expectation.meta = {"check": check, "number": len(made)}
         made.append(expectation)
-
-    def numbered(name: str) -> str:
-        """The n-th check of a name gets its number, as in checks.contract_checks."""
-        seen[name] = seen.get(name, 0) + 1
-        return name if seen[name] == 1 else f"{name}_{seen[name]}"
 
     hold("not_empty", gxe.ExpectTableRowCountToBeBetween(min_value=1), "there are rows")
     columns = [*declared.column_names, *(f"rule_{rule.name}" for rule in declared.rules)]
@@ -81,12 +65,11 @@ def suite_for(declared: Table) -> ExpectationSuite:
     for column in declared.columns:
         # strict: a kind of violation that is not known here must not pass unheld.
         for violation, several in zip(violations([column]), _expected(column), strict=True):
-            check = numbered(violation.name)
             for expectation, words in several:
-                hold(check, expectation, words)
+                hold(violation.check, expectation, words)
     for rule in declared.rules:
         met = gxe.ExpectColumnValuesToBeInSet(column=f"rule_{rule.name}", value_set=[True])
-        hold(numbered(rule.name), met, f"{rule.meaning}: {rule.sql}")
+        hold(rule.check, met, f"{rule.meaning}: {rule.sql}")
     unique = (
         gxe.ExpectColumnValuesToBeUnique(column=declared.key[0])
         if len(declared.key) == 1
@@ -136,14 +119,14 @@ def validate(
 ) -> list[Verdict]:
     """Hold a table's contract over its newest rows, or the newest of those `where` names."""
     with lake.view() as view:
-        return validate_relation(view.connection, declared, _window(declared, where, newest))
+        return validate_relation(view.connection, declared, window(declared, where, newest))
 
 
 def validate_relation(
     connection: duckdb.DuckDBPyConnection, declared: Table, relation: str
 ) -> list[Verdict]:
     """Hold a table's contract over every row of a relation."""
-    return _run(_context(None), declared, frame(connection, declared, relation))
+    return run(context(None), declared, frame(connection, declared, relation))
 
 
 def frame(connection: duckdb.DuckDBPyConnection, declared: Table, relation: str) -> pd.DataFrame:
@@ -166,12 +149,12 @@ def frame(connection: duckdb.DuckDBPyConnection, declared: Table, relation: str)
     return rows
 
 
-def _window(declared: Table, where: str, newest: int) -> str:
+def window(declared: Table, where: str, newest: int) -> str:
     order = "ORDER BY batch DESC" if "batch" in declared.column_names else ""
     return f"(SELECT * FROM {declared.full_name} WHERE {where} {order} LIMIT {int(newest)})"
 
 
-def _context(site: Path | None) -> EphemeralDataContext:
+def context(site: Path | None) -> EphemeralDataContext:
     """A context that lives in memory and talks to nobody; its pages go to `site`."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
@@ -197,7 +180,7 @@ def _context(site: Path | None) -> EphemeralDataContext:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def _run(context: EphemeralDataContext, declared: Table, rows: pd.DataFrame) -> list[Verdict]:
+def run(context: EphemeralDataContext, declared: Table, rows: pd.DataFrame) -> list[Verdict]:
     import great_expectations as gx
 
     name = declared.full_name
@@ -260,140 +243,3 @@ def _as_json(rows: pd.DataFrame) -> str:
 
     shown = [{k: plain(v) for k, v in row.items()} for row in rows.to_dict("records")]
     return json.dumps(shown, default=str)
-
-
-# -- the pages
-
-
-@dataclass(frozen=True)
-class Examined:
-    """A table's verdicts, and the page that shows them."""
-
-    table: Table
-    verdicts: list[Verdict]
-    page: str
-
-
-def docs_folder(lake: Lake) -> Path:
-    """Beside the catalog; for a catalog on a server, in data_lake."""
-    beside = Path(lake.target).parent if lake.kind == "sqlite" else ROOT / "data_lake"
-    return beside / "docs"
-
-
-def build_docs(
-    lake: Lake,
-    folder: Path | None = None,
-    tables: Sequence[Table] = DOCUMENTED,
-    newest: int = NEWEST,
-) -> Path:
-    """Hold the contracts, write Data Docs, record the verdicts, and return index.html.
-
-    The pages stand and the verdicts are in gold.checks before a failed one raises CheckFailed.
-    """
-    folder = (folder or docs_folder(lake)).absolute()
-    if folder.exists() and not (folder / MARKER).exists() and any(folder.iterdir()):
-        raise InvalidRequest(
-            f"{folder} holds something else than Data Docs", "name an empty or missing folder"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=".docs-") as made:
-        site = Path(made) / SITE
-        with lake.view() as view:
-            examined = _examine(view, site, tables, newest)
-            (site / "index.html").write_text(_index(examined, view.snapshot, newest), "utf-8")
-        verdicts = [v for one in examined for v in one.verdicts]
-        # In the writers' turn, so that two runs do not replace the folder at once.
-        with lake.write("docs") as writer:
-            named = [replace(v, check=v.check + SUFFIX) for v in verdicts]
-            writer.append("gold.checks", as_table(named, datetime.now(UTC)))
-            shutil.rmtree(folder, ignore_errors=True)
-            site.rename(folder)
-    enforce(verdicts)
-    return folder / "index.html"
-
-
-def _examine(view: View, site: Path, tables: Sequence[Table], newest: int) -> list[Examined]:
-    context = _context(site)
-    examined: list[tuple[Table, list[Verdict]]] = []
-    for declared in tables:
-        rows = frame(view.connection, declared, _window(declared, "true", newest))
-        if len(rows) or declared in REQUIRED:
-            verdicts = _run(context, declared, rows)
-        else:
-            context.suites.add(suite_for(declared))
-            verdicts = [replace(not_empty(declared.full_name, 0), kind="warning")]
-        examined.append((declared, verdicts))
-    context.build_data_docs(site_names=[SITE])
-    shutil.rmtree(site / "static")  # logos, fonts and a film: none of the pages needs them
-    (site / MARKER).touch()
-    for page in site.rglob("*.html"):
-        page.write_text(_offline(page.read_text("utf-8")), "utf-8")
-    return [Examined(t, verdicts, _page(site, t)) for t, verdicts in examined]
-
-
-def _page(site: Path, declared: Table) -> str:
-    """The page with a table's results; without results, the one with what is expected."""
-    folder = site / "validations" / declared.schema / declared.name
-    pages = [
-        *folder.rglob("*.html"),
-        site / "expectations" / declared.schema / f"{declared.name}.html",
-    ]
-    return pages[0].relative_to(site).as_posix()
-
-
-# The pages as they come load styles, fonts and scripts from six hosts. Here they need none, and
-# their browser is told to load none: values of a source are shown on them.
-HEAD = """<meta charset="UTF-8"><meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem;
-       color: #222; background: #fff; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
-th, td { border-bottom: 1px solid #ddd; padding: .35rem .6rem; text-align: left;
-         vertical-align: top; overflow-wrap: anywhere; }
-ul.nav { columns: 4; list-style: none; padding: 0; }
-ol.breadcrumb { list-style: none; padding: 0; display: flex; gap: 1rem; }
-.badge { background: #eee; border-radius: 4px; padding: 0 .3em; }
-.failed, .text-danger { color: #b00020; } i.text-danger::before { content: "failed"; }
-.passed, .text-success { color: #1b6e3c; } i.text-success::before { content: "passed"; }
-.sticky > .card.mb-3, footer { display: none; }
-code { font-size: 13px; white-space: pre-wrap; overflow-wrap: anywhere; }
-</style>"""
-LOADED = re.compile(
-    r"<(script|style|footer)\b.*?</\1\s*>|<(?:link|img)\b[^>]*>", re.DOTALL | re.IGNORECASE
-)
-
-
-def _offline(page: str) -> str:
-    return LOADED.sub("", page).replace("<head>", "<head>" + HEAD, 1)
-
-
-def _index(examined: Sequence[Examined], snapshot: int, newest: int) -> str:
-    """Our own first page: the one that comes with the site is empty without its scripts."""
-    rows = "".join(_index_row(one) for one in examined)
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><title>Bullion: Data Docs</title>{HEAD}</head><body>
-<h1>Data Docs</h1>
-<p>The contract of each table, held by Great Expectations over its newest {newest:,} rows at most,
-in snapshot {snapshot} of the lake, at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.
-Every verdict is also a row of <code>gold.checks</code>, its name ending in {SUFFIX}.</p>
-<table><tr><th>table</th><th>rows</th><th>verdict</th><th>what failed</th></tr>{rows}</table>
-</body></html>
-"""
-
-
-def _index_row(one: Examined) -> str:
-    total = one.verdicts[0].rows_checked
-    blocks = any(v.blocks for v in one.verdicts)
-    verdict = "failed" if blocks else "passed" if total else "no rows"
-    failed = "".join(
-        f"<p><b>{html.escape(v.check)}</b>: {html.escape(v.detail)}<br>"
-        f"<code>{html.escape(v.examples)}</code></p>"
-        for v in one.verdicts
-        if not v.passed
-    )
-    return (
-        f'<tr><td><a href="{html.escape(one.page)}">{html.escape(one.table.full_name)}</a><br>'
-        f"{html.escape(one.table.meaning)}</td><td>{total:,}</td>"
-        f'<td class="{verdict}">{verdict}</td><td>{failed}</td></tr>'
-    )

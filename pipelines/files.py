@@ -62,7 +62,7 @@ class Folder:
         self.root = f"{self._path}/"
 
     def listing(self, folder: str) -> set[str]:
-        found = set()
+        found: set[str] = set()
         for base, _, names in os.walk(self._path / folder):
             inside = os.path.relpath(base, self._path)
             found.update(f"{inside}/{name}" for name in names)

@@ -21,12 +21,14 @@ Commit = Callable[[str], AbstractContextManager[Writer]]
 
 CATALOG = f"__ducklake_metadata_{NAME}"
 FILES = f"""
-    SELECT s.path || t.path || f.path AS path, f.table_id, f.live, f.size, f.kind
+    SELECT s.path || t.path || f.path AS path, s.schema_name || '.' || t.table_name AS full_name,
+           f.live, f.size, f.rows, f.kind
     FROM (
-        SELECT table_id, path, end_snapshot IS NULL AS live, file_size_bytes AS size, 'data' AS kind
+        SELECT table_id, path, end_snapshot IS NULL AS live, file_size_bytes AS size,
+               record_count AS rows, 'data' AS kind
         FROM {CATALOG}.ducklake_data_file WHERE path_is_relative
         UNION ALL
-        SELECT table_id, path, end_snapshot IS NULL, file_size_bytes, 'delete'
+        SELECT table_id, path, end_snapshot IS NULL, file_size_bytes, delete_count, 'delete'
         FROM {CATALOG}.ducklake_delete_file WHERE path_is_relative
     ) f
     JOIN {CATALOG}.ducklake_table t ON t.table_id = f.table_id
@@ -52,41 +54,39 @@ class Compacted:
 
 
 def compact(lake: Lake, *, keep: timedelta = KEEP, readers: timedelta = READERS) -> Compacted:
-    """Flush inlined rows, rewrite small files, expire snapshots, remove what nothing names."""
+    """Move inlined rows to files, rewrite small files, expire snapshots, remove what is left."""
     done = Compacted()
     with lake.compacting() as commit:
         for table in TABLES:
             if table.full_name != CHECKSUMS.full_name:
-                done.flushed += _flush(commit, table)
-                done.rewritten += _rewrite(commit, table)
+                _rewrite(commit, lake.store, table, done)
         _expire(commit, keep, done)
+        _forget_rows(commit)
         _remove(commit, lake.store, readers, done)
     return done
 
 
-def _flush(commit: Commit, table: Table) -> int:
-    with commit(f"flush {table.full_name}") as writer:
-        writer.touch(table.full_name)
-        flushed = writer.rows(
-            f"CALL ducklake_flush_inlined_data('{NAME}', schema_name => '{table.schema}', "
-            f"table_name => '{table.name}')"
-        )
-        return sum(int(row[-1]) for row in flushed)
+def _rewrite(commit: Commit, store: Store, table: Table, done: Compacted) -> None:
+    """Write inlined rows, small files, and files with holes, together anew.
 
-
-def _rewrite(commit: Commit, table: Table) -> int:
-    """Write small files, and files with holes, together anew.
-
-    DuckLake's own merge cannot share a transaction with the checksums, a rewrite can.
+    DuckLake's own merge cannot share a transaction with the checksums, and its own flush takes
+    the inlined rows away from under readers; a rewrite can, and does not.
     """
     with commit(f"rewrite {table.full_name}") as writer:
-        files = writer.rows(
-            f"""SELECT data_file, data_file_size_bytes, delete_file IS NOT NULL
-                FROM ducklake_list_files('{NAME}', '{table.name}', schema => '{table.schema}')"""
-        )
+        seen = dict(writer.rows(f"SELECT filename, count(*) FROM {table.full_name} GROUP BY 1"))
+        files = {
+            f"{store.root}{path}": (size, rows)
+            for path, size, rows in writer.rows(
+                f"SELECT path, size, rows FROM ({FILES}) "
+                "WHERE live AND kind = 'data' AND full_name = ?",
+                [table.full_name],
+            )
+        }
+        inlined = [name for name in seen if name not in files]
         groups: dict[str, list[tuple[str, bool]]] = {}
-        for path, size, holed in files:
-            if size < SMALL_BYTES or holed:
+        for path, (size, rows) in files.items():
+            holed = seen.get(path, 0) < rows
+            if path in seen and (size < SMALL_BYTES or holed):
                 groups.setdefault(path.rpartition("/")[0], []).append((path, holed))
         chosen = [
             path
@@ -94,7 +94,7 @@ def _rewrite(commit: Commit, table: Table) -> int:
             if len(group) > FEW_FILES or any(holed for _, holed in group)
             for path, _ in group
         ]
-        if chosen:
+        if chosen or inlined:
             here = "filename IN (SELECT unnest(?))"
             columns = ", ".join(quoted(name) for name in table.column_names)
             order = ", ".join(quoted(name) for name in table.sort) or "ALL"
@@ -102,10 +102,26 @@ def _rewrite(commit: Commit, table: Table) -> int:
             writer.run(
                 f"""INSERT INTO {table.full_name} ({columns})
                     SELECT {columns} FROM {table.full_name} WHERE {here} ORDER BY {order}""",
-                [chosen],
+                [chosen + inlined],
             )
-            writer.run(f"DELETE FROM {table.full_name} WHERE {here}", [chosen])
-        return len(chosen)
+            writer.run(f"DELETE FROM {table.full_name} WHERE {here}", [chosen + inlined])
+    done.flushed += sum(seen[name] for name in inlined)
+    done.rewritten += len(chosen)
+
+
+def _forget_rows(commit: Commit) -> None:
+    """Remove inlined rows that no snapshot sees any more: DuckLake would keep them for ever."""
+    with commit("forget inlined rows") as writer:
+        for (name,) in writer.rows(
+            f"SELECT table_name FROM {CATALOG}.ducklake_inlined_data_tables"
+        ):
+            writer.run(
+                f"""DELETE FROM {CATALOG}.{name} d
+                    WHERE d.end_snapshot IS NOT NULL AND NOT EXISTS (
+                        FROM {CATALOG}.ducklake_snapshot s
+                        WHERE s.snapshot_id >= d.begin_snapshot
+                          AND s.snapshot_id < d.end_snapshot)"""
+            )
 
 
 def _expire(commit: Commit, keep: timedelta, done: Compacted) -> None:
