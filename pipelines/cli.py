@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import duckdb
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -113,11 +114,18 @@ def sql(
 ) -> None:
     """Ask the lake, read-only."""
     with Lake(read_only=True) as lake, lake.view(snapshot) as view:
-        answer = view.connection.sql(query) if not csv else None
+        try:
+            answer = view.connection.sql(query)
+        except duckdb.Error as error:
+            raise InvalidRequest(
+                str(error), "tables and columns are listed in data_lake/README.md"
+            ) from None
+        if answer is None:
+            return
         if csv:
-            view.sql(query).to_pandas().to_csv(sys.stdout, index=False)
-        elif answer is not None:
-            answer.show(max_rows=60, max_width=sys.maxsize if not out.is_terminal else out.width)
+            answer.df().to_csv(sys.stdout, index=False)
+        else:
+            answer.show(max_rows=60, max_width=out.width if out.is_terminal else 10_000)
 
 
 @app.command(name="sql-init", hidden=True)

@@ -60,6 +60,9 @@ def compact(lake: Lake, *, keep: timedelta = KEEP, readers: timedelta = READERS)
         for table in TABLES:
             if table.full_name != CHECKSUMS.full_name:
                 _rewrite(commit, lake.store, table, done)
+        with commit("drop empty files") as writer:
+            # DuckLake leaves a file in the table when the last of its rows went in pieces.
+            writer.rows(f"CALL ducklake_rewrite_data_files('{NAME}', delete_threshold => 1)")
         _expire(commit, keep, done)
         _forget_rows(commit)
         _remove(commit, lake.store, readers, done)

@@ -67,6 +67,14 @@ class Rules:
     any_split: bool  # False spares the joins that most judgements do not need
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a judgement found out about its rows; it spares the writing later work."""
+
+    alone: bool  # no bar has another version, and none around it is known
+    leaps: bool  # some close leaps
+
+
 def clear(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop what an earlier judgement left in this connection."""
     for kind, names in (("VIEW", "duckdb_views"), ("TABLE", "duckdb_tables")):
@@ -82,12 +90,21 @@ def place(connection: duckdb.DuckDBPyConnection) -> None:
     broken = " OR ".join(f"coalesce({rule.sql}, false)" for rule in ROW_RULES)
     reasons = " ".join(f"WHEN {rule.sql} THEN '{rule.name}'" for rule in ROW_RULES)
     details = " ".join(f"WHEN {rule.sql} THEN {rule.meaning}" for rule in ROW_RULES)
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE placed AS
-        SELECT * EXCLUDE (as_of), coalesce(closes_at > as_of, false) AS unclosed,
-               CASE WHEN ts IS NULL THEN 'not_in_session'
-                    WHEN {broken} THEN CASE {reasons} END END AS reason
-        FROM incoming""")
+    odd, _ = pair(
+        connection,
+        f"SELECT count(*), 0 FROM incoming WHERE ts IS NULL OR closes_at > as_of OR {broken}",
+    )
+    # Where every row can stand nothing is copied: a first load of millions is read as it came.
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE placed AS
+            SELECT * EXCLUDE (as_of), coalesce(closes_at > as_of, false) AS unclosed,
+                   CASE WHEN ts IS NULL THEN 'not_in_session'
+                        WHEN {broken} THEN CASE {reasons} END END AS reason
+            FROM incoming"""
+        if odd
+        else """CREATE OR REPLACE TEMP VIEW placed AS
+            SELECT * EXCLUDE (as_of), false AS unclosed, NULL::VARCHAR AS reason FROM incoming"""
+    )
     connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW row_rejects AS
         SELECT symbol, label, {VALUES}, row, received_at, reason,
@@ -127,7 +144,7 @@ def settle_duplicates(connection: duckdb.DuckDBPyConnection, repeats: bool) -> i
     return pair(connection, "SELECT count(*), 0 FROM ranked WHERE rank > 1 AND same")[0]
 
 
-def judge(connection: duckdb.DuckDBPyConnection, rules: Rules) -> None:
+def judge(connection: duckdb.DuckDBPyConnection, rules: Rules) -> Judged:
     """winners, older, splits -> adjusted, flagged, chosen.
 
     `older` holds the sane versions that bronze has of the same bars and of those around them,
@@ -196,6 +213,7 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Rules) -> None:
                {", ".join(f"a.{quoted(n)}" for n in PRICE_NAMES)},
                a.split_factor, a.received_at, a.version
         FROM adjusted a {trusted} {newest}""")
+    return Judged(bool(alone), bool(leapers))
 
 
 def _adjusted(rules: Rules) -> str:

@@ -50,7 +50,7 @@ PRICES = (OPEN, HIGH, LOW, CLOSE, VOLUME, BID, ASK)
 __all__ = ["LAYOUT", "TABLES", "Column", "Rule", "Table", "fingerprint", "quoted", "table"]
 
 BARS_KEY = ("source", "symbol", "interval", "ts")
-BARS_PARTITION = ("source", '"interval"')
+BARS_SORT = ("source", "interval", "symbol", "ts")
 
 # High and low may miss open and close by the last digit of a float.
 HIGH_LOW = Rule(
@@ -76,8 +76,7 @@ BRONZE_BARS = Table(
         BATCH,
     ),
     key=(*BARS_KEY, "batch", "row"),
-    partition=BARS_PARTITION,
-    sort=("symbol", "ts"),
+    sort=BARS_SORT,
 )
 
 ANSWERS = Table(
@@ -157,8 +156,7 @@ SILVER_BARS = Table(
         BATCH,
     ),
     key=BARS_KEY,
-    partition=BARS_PARTITION,
-    sort=("symbol", "ts"),
+    sort=BARS_SORT,
     rules=(HIGH_LOW, QUOTE, CLOSES_AFTER),
 )
 

@@ -21,6 +21,7 @@ from pipelines.maintenance import CATALOG, verify
 from pipelines.settings import Settings
 from tests.conftest import OutsideReached
 from tests.jobs import ROOT, Jobs
+from tests.kill_rounds import content, torture, undisturbed
 from tests.lake_rows import kept, many, place, put, series, versions
 
 
@@ -307,3 +308,42 @@ def test_a_read_only_folder_is_a_clear_error(jobs: Jobs, monkeypatch: pytest.Mon
         for path in folder.rglob("*"):
             path.chmod(0o755)
         shutil.rmtree(folder)
+
+
+# -- readers beside writers, and writers that die
+
+
+def read_beside_writers(jobs: Jobs, seconds: float) -> float:
+    """The longest wait of a reader beside two writers; what it reads is whole and ascends."""
+    writers = [jobs.start("rewrite", name, seconds + 1) for name in ("a", "b")]
+    seen = jobs.start("read", seconds).result()
+    commits = sum(writer.result() for writer in writers)
+    print(f"\n{seen['reads']} reads beside {commits} commits, longest {seen['longest']:.3f} s")
+    assert seen["torn"] == []
+    assert seen["back"] == []
+    assert seen["reads"] > 5
+    return float(seen["longest"])
+
+
+def test_a_reader_never_fails_beside_two_writers(lake: Lake, jobs: Jobs) -> None:
+    read_beside_writers(jobs, 4)
+
+
+@pytest.mark.torture
+def test_a_reader_never_waits_long_beside_two_writers(lake: Lake, jobs: Jobs) -> None:
+    assert read_beside_writers(jobs, 30) < 3
+
+
+@pytest.mark.parametrize(
+    "rounds", [20, pytest.param(500, marks=[pytest.mark.torture, pytest.mark.timeout(3600)])]
+)
+def test_a_killed_ingest_is_never_torn_and_repeats_to_the_same_rows(
+    jobs: Jobs, tmp_path: Path, rounds: int
+) -> None:
+    taken = torture(jobs, rounds, seed=rounds, compact_every=rounds // 2)
+    print(f"\n{taken:.2f} s a round")
+    clean = Settings(
+        lake_catalog=f"sqlite:{tmp_path}/clean/catalog.sqlite", lake_data=f"{tmp_path}/clean/files"
+    )
+    with Lake() as lake:
+        assert content(lake) == undisturbed(clean)

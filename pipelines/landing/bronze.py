@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pipelines import silver
 from pipelines.calendar import UTC_TYPE, Calendar
 from pipelines.lake import Writer
+from pipelines.landing.grid import Order
 from pipelines.silver import PRICE_NAMES, VALUES
 from pipelines.sources.base import Answer
 from pipelines.tables import quoted
@@ -120,10 +121,10 @@ def recall(writer: Writer, group: Group, symbols: Sequence[str]) -> None:
     )
 
 
-def append(writer: Writer, group: Group, repeats: bool) -> None:
+def append(writer: Writer, group: Group, order: Order) -> None:
     """Append what bronze has not heard yet; a row it heard last makes no new version."""
     rows = "SELECT * FROM placed WHERE NOT unclosed"
-    if repeats:
+    if order.repeats:
         rows += (
             f" QUALIFY row_number() OVER (PARTITION BY symbol, label, {VALUES} ORDER BY row) = 1"
         )
@@ -137,12 +138,12 @@ def append(writer: Writer, group: Group, repeats: bool) -> None:
                 QUALIFY batch = max(batch) OVER (PARTITION BY symbol, label)
             ) l ON p.symbol = l.symbol AND p.label = l.label AND {same}"""
     # A write of no rows would still make an empty file.
-    if writer.one(f"SELECT count(*) FROM ({rows})"):
+    if writer.one(f"SELECT true FROM ({rows}) LIMIT 1"):
         writer.touch("bronze.bars")
         writer.run(
             f"""INSERT INTO bronze.bars
                 (source, symbol, "interval", ts, {VALUES}, row, received_at, batch)
                 SELECT ?, symbol, ?, label, {VALUES}, row, received_at, ?
-                FROM ({rows}) ORDER BY symbol, label""",
+                FROM ({rows}) {"" if order.ascending else "ORDER BY symbol, label"}""",
             [*group.key, writer.batch],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -68,8 +69,16 @@ def _labels(
     return days[found].astype("datetime64[us]"), place[found]
 
 
-def on_grid(rows: pa.Table, grid: pa.Table) -> tuple[pa.Table, bool]:
-    """Each row with the bar its time names, or none; and whether any bar is named twice."""
+@dataclass(frozen=True)
+class Order:
+    """How the rows came: in ascending order of symbol and bar, and whether a bar came twice."""
+
+    ascending: bool
+    repeats: bool
+
+
+def on_grid(rows: pa.Table, grid: pa.Table) -> tuple[pa.Table, Order]:
+    """Each row with the bar its time names, or none; and the order they came in."""
     labels = grid["label"].to_numpy()
     wanted = rows["ts"].to_numpy()
     place = np.minimum(np.searchsorted(labels, wanted), max(len(labels) - 1, 0))
@@ -82,9 +91,11 @@ def on_grid(rows: pa.Table, grid: pa.Table) -> tuple[pa.Table, bool]:
     keys = (
         codes[found].astype(np.int64) * (len(labels) + 1) + grid["place"].to_numpy()[place[found]]
     )
-    ascending = bool((np.diff(keys) > 0).all())
-    repeats = not ascending and len(np.unique(keys)) < len(keys)
+    climbs = bool((np.diff(keys) > 0).all())
+    repeats = not climbs and len(np.unique(keys)) < len(keys)
+    names = symbols.dictionary.to_pylist()
+    order = Order(climbs and bool(found.all()) and names == sorted(names), repeats)
     labelled = rows.rename_columns(["label" if n == "ts" else n for n in rows.schema.names])
     for name in placed.schema.names:
         labelled = labelled.append_column(name, placed[name])
-    return labelled, repeats
+    return labelled, order

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines import silver
 from pipelines.lake import Writer
 from pipelines.landing.bronze import KEYED
+from pipelines.landing.grid import Order
 from pipelines.silver import INCOMING, PRICE_NAMES, VALUES
 from pipelines.tables import quoted
 
@@ -23,49 +24,61 @@ SURROUNDED = """(SELECT symbol, ts, close, ts >= (SELECT min(ts) FROM grid WHERE
 COMPARED = ("closes_at", *PRICE_NAMES, "split_factor")
 
 
-def replace_bars(writer: Writer, group: Group, symbols: Sequence[str]) -> None:
+def replace_bars(
+    writer: Writer, group: Group, symbols: Sequence[str], judged: silver.Judged, order: Order
+) -> None:
     """chosen -> judged, standing, fresh: bring silver.bars to what was judged.
 
     What lies before the first row received is context: it is read, and stays as it is.
     """
     first, last = writer.rows("SELECT min(ts), max(ts) FROM grid WHERE near")[0]
-    same = " AND ".join(f"c.{quoted(n)} IS NOT DISTINCT FROM s.{quoted(n)}" for n in COMPARED)
-    writer.run("CREATE OR REPLACE TEMP TABLE judged AS SELECT * FROM chosen WHERE ts >= ?", [first])
+    # Rows that nothing is compared with are read where they lie, others are copied once.
+    kind = "VIEW" if judged.alone and not judged.leaps else "TABLE"
+    writer.run(
+        f"""CREATE OR REPLACE TEMP {kind} judged AS
+            SELECT * FROM chosen WHERE ts >= '{first.isoformat()}'"""
+    )
     writer.run(
         f"""CREATE OR REPLACE TEMP TABLE standing AS
             SELECT symbol, ts, closes_at, {VALUES}, split_factor FROM silver.bars
             WHERE {KEYED} AND ts BETWEEN ? AND ? AND symbol IN (SELECT unnest(?))""",
         [*group.key, first, last, list(symbols)],
     )
-    known = writer.one("SELECT count(*) FROM standing")
+    writer.run(
+        f"""CREATE OR REPLACE TEMP VIEW checked AS
+            SELECT '{group.source}' AS source, '{group.interval.name}' AS "interval", {WRITTEN},
+                   {writer.batch} AS batch FROM judged"""
+    )
+    known = bool(writer.one("SELECT count(*) FROM standing"))
     same = " AND ".join(f"c.{quoted(n)} IS NOT DISTINCT FROM s.{quoted(n)}" for n in COMPARED)
     differs = f"c.symbol = s.symbol AND c.ts = s.ts AND {same}"
     fresh = (
         f"SELECT c.* FROM judged c ANTI JOIN standing s ON {differs}" if known else "FROM judged"
     )
     writer.run(f"CREATE OR REPLACE TEMP VIEW fresh AS {fresh}")
+    if known:
+        _remove_stale(writer, group, differs)
+    if writer.one("SELECT true FROM fresh LIMIT 1"):
+        in_order = order.ascending and judged.alone and not known
+        writer.touch("silver.bars")
+        writer.run(
+            f"""INSERT INTO silver.bars (source, "interval", {WRITTEN}, batch)
+                SELECT ?, ?, {WRITTEN}, ? FROM fresh {"" if in_order else "ORDER BY symbol, ts"}""",
+            [*group.key, writer.batch],
+        )
+
+
+def _remove_stale(writer: Writer, group: Group, differs: str) -> None:
     writer.run(
         f"""CREATE OR REPLACE TEMP VIEW stale AS
             SELECT s.symbol, s.ts FROM standing s ANTI JOIN judged c ON {differs}"""
     )
-    writer.run(
-        f"""CREATE OR REPLACE TEMP VIEW checked AS
-            SELECT '{group.source}' AS source, '{group.interval.name}' AS "interval", {WRITTEN},
-                   {writer.batch} AS batch FROM judged"""
-    )
-    count, low_ts, high_ts = writer.rows("SELECT count(*), min(ts), max(ts) FROM stale")[0]
-    if count:
+    stale, first, last = writer.rows("SELECT count(*), min(ts), max(ts) FROM stale")[0]
+    if stale:
         writer.delete(
             "silver.bars",
             f"{KEYED} AND ts BETWEEN ? AND ? AND (symbol, ts) IN (SELECT (symbol, ts) FROM stale)",
-            [*group.key, low_ts, high_ts],
-        )
-    if writer.one("SELECT count(*) FROM fresh"):
-        writer.touch("silver.bars")
-        writer.run(
-            f"""INSERT INTO silver.bars (source, "interval", {WRITTEN}, batch)
-                SELECT ?, ?, {WRITTEN}, ? FROM fresh ORDER BY symbol, ts""",
-            [*group.key, writer.batch],
+            [*group.key, first, last],
         )
 
 

@@ -132,9 +132,13 @@ class Airflow:
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
             wait_for(lambda: not self.left(), STOP_WITHIN, "the end of Airflow")
-        self._signal(signal.SIGKILL)
+        wait_for(self._killed, STOP_WITHIN, "the end of Airflow by force")
         for process in self._processes.values():
             process.wait()
+
+    def _killed(self) -> bool:
+        self._signal(signal.SIGKILL)  # again each time: a dying scheduler may just have forked
+        return not self.left()
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in self.left():
@@ -144,9 +148,7 @@ class Airflow:
     def left(self) -> list[int]:
         """Processes of ours that still run. Each component was started in its own session."""
         sessions = {process.pid for process in self._processes.values()}
-        for process in self._processes.values():
-            process.poll()  # a zombie would count as running
-        return [pid for pid in psutil.pids() if _session(pid) in sessions]
+        return [pid for pid in psutil.pids() if _session(pid) in sessions and _runs(pid)]
 
     # -- REST
 
@@ -164,13 +166,14 @@ class Airflow:
         """Trigger a run and wait until it is over."""
         answer = self.trigger(dag_id, conf)
         assert answer.is_success, answer.text
-        where = f"/dags/{dag_id}/dagRuns/{answer.json()['dag_run_id']}"
+        asked = answer.json()
+        where = f"/dags/{dag_id}/dagRuns/{asked['dag_run_id']}"
 
         def over() -> dict[str, Any] | None:
             run = self.get(where)
             return run if run["state"] in ("success", "failed") else None
 
-        return wait_for(over, within, f"the end of {where}", self.output)
+        return wait_for(over, within, f"the end of {where}", lambda: self.log(asked))
 
     def imports(self) -> str:
         """Why DAGs could not be parsed."""
@@ -194,7 +197,7 @@ class Airflow:
 
 
 def wait_for(
-    ready: Callable[[], T], seconds: float, what: str, explain: Callable[[], str] = str
+    ready: Callable[[], T | None], seconds: float, what: str, explain: Callable[[], str] = str
 ) -> T:
     """What `ready` answers once it is true."""
     deadline = time.monotonic() + seconds
@@ -210,3 +213,11 @@ def _session(pid: int) -> int | None:
         return os.getsid(pid)
     except (ProcessLookupError, PermissionError):
         return None
+
+
+def _runs(pid: int) -> bool:
+    """False also for the dead that nobody has waited for, such as orphans in a container."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

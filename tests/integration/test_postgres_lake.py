@@ -1,0 +1,147 @@
+"""The lake with its catalog in a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from pipelines.errors import LakeError
+from pipelines.lake import Lake
+from pipelines.maintenance import compact, keep_snapshot, verify
+from pipelines.settings import Settings, settings
+from pipelines.tables import LAYOUT, fingerprint
+from tests.jobs import Jobs
+from tests.kill_rounds import content, torn, torture, undisturbed
+from tests.lake_rows import many, put, versions
+from tests.servers import postgres
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()),
+]
+NOW = timedelta(0)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres.postgres() as target:
+        yield target
+
+
+@pytest.fixture
+def lake_settings(
+    lake_settings: Settings, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """A database of its own for each test."""
+    name = f"d{abs(hash(tmp_path))}"
+    admin = psycopg2.connect(server)
+    admin.autocommit = True
+    admin.cursor().execute(f"CREATE DATABASE {name}")
+    admin.close()
+    monkeypatch.setenv(
+        "BULLION_LAKE_CATALOG", "postgres:" + server.replace("dbname=postgres", f"dbname={name}")
+    )
+    return settings()
+
+
+def test_a_fresh_database_becomes_a_lake_however_many_open_it(
+    lake_settings: Settings, jobs: Jobs
+) -> None:
+    with pytest.raises(LakeError, match="there is no lake"):
+        Lake(read_only=True)
+    running = [jobs.start("make") for _ in range(4)]
+    assert len({job.result() for job in running}) == 1
+    with Lake(read_only=True) as lake:
+        assert lake.rows("SELECT layout, fingerprint FROM meta.layouts") == [
+            (LAYOUT, fingerprint())
+        ]
+
+
+def test_what_is_ingested_equals_what_an_sqlite_lake_has(
+    lake_settings: Settings, jobs: Jobs, tmp_path: Path
+) -> None:
+    jobs.run("ingest")
+    other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
+    with Lake() as lake:
+        assert content(lake) == undisturbed(other)
+        assert torn(lake) == []
+        assert verify(lake).problems == []
+        before = content(lake)
+        compact(lake, keep=NOW, readers=NOW)
+        assert content(lake) == before
+        assert verify(lake).problems == []
+        assert verify(lake).files > 0
+        assert compact(lake, keep=NOW, readers=NOW).rewritten == 0
+
+
+def test_six_writers_at_once_lose_and_double_nothing(lake: Lake, jobs: Jobs) -> None:
+    running = [jobs.start("append", name, 10) for name in "abcdef"]
+    made = [number for job in running for number in job.result()]
+    assert len(set(made)) == 60
+    rows = lake.rows(
+        """SELECT count(*), count(DISTINCT symbol), bool_and(s.batch = k.snapshot)
+           FROM silver.series s FULL JOIN meta.kept_snapshots k ON s.symbol = k.reason"""
+    )
+    assert rows == [(60, 60, True)]
+
+
+@pytest.mark.parametrize("count", [5, 3000])
+def test_an_older_snapshot_stays_readable_through_a_compaction(lake: Lake, count: int) -> None:
+    first = put(lake, many(count=count), "1")
+    second = put(lake, many(count=count), "2")
+    keep_snapshot(lake, first, "model 1")
+    with lake.view() as view:
+        compact(lake, keep=NOW)
+        compact(lake, keep=NOW)
+        assert view.one("SELECT min(calendar) FROM silver.series") == "2"
+    assert versions(lake, first) == {"1": count}
+    assert versions(lake) == {"2": count}
+    with pytest.raises(LakeError, match="snapshot is gone"):
+        versions(lake, second)
+
+
+def test_a_killed_writer_gives_its_turn_back(
+    lake: Lake, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = jobs.start("hold")
+    holder.said("held")
+    monkeypatch.setenv("BULLION_LAKE_LOCK_TIMEOUT", "0.2")
+    with Lake() as late, pytest.raises(LakeError, match="held by bullion hold"), late.write("late"):
+        pass
+    holder.kill()
+    put(lake, ["A"])
+    assert versions(lake) == {"1": 1}
+
+
+def test_a_killed_ingest_is_never_torn_and_repeats_to_the_same_rows(
+    lake_settings: Settings, jobs: Jobs, tmp_path: Path
+) -> None:
+    taken = torture(jobs, 20, seed=1, compact_every=10)
+    print(f"\n{taken:.2f} s a round")
+    other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
+    with Lake() as lake:
+        assert content(lake) == undisturbed(other)
+
+
+def test_a_reader_never_fails_beside_two_writers(lake: Lake, jobs: Jobs) -> None:
+    writers = [jobs.start("rewrite", name, 5) for name in ("a", "b")]
+    seen = jobs.start("read", 4).result()
+    commits = sum(writer.result() for writer in writers)
+    print(f"\n{seen['reads']} reads beside {commits} commits, longest {seen['longest']:.3f} s")
+    assert (seen["torn"], seen["back"]) == ([], [])
+
+
+def test_a_server_that_dies_is_a_clear_error(tmp_path: Path) -> None:
+    with postgres.postgres() as target:
+        config = Settings(lake_catalog=f"postgres:{target}", lake_data=str(tmp_path / "files"))
+        lake = Lake(config)
+        put(lake, ["A"])
+    with pytest.raises(LakeError, match="cannot be reached"):
+        put(lake, ["B"])
+    with pytest.raises(LakeError):
+        lake.rows("FROM silver.series")
+    lake.close()

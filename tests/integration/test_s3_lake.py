@@ -1,0 +1,125 @@
+"""The lake with its files in an S3-speaking server, under either catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import LakeError
+from pipelines.lake import Lake
+from pipelines.maintenance import FILES, compact, keep_snapshot, verify
+from pipelines.settings import Settings, settings
+from tests.jobs import Jobs
+from tests.kill_rounds import content, torn, undisturbed
+from tests.lake_rows import many, put, versions
+from tests.servers import postgres
+from tests.servers.s3 import BUCKET, S3, s3
+
+pytestmark = pytest.mark.integration
+NOW = timedelta(0)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3]:
+    with s3() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def lake_settings(
+    lake_settings: Settings,
+    request: pytest.FixtureRequest,
+    server: S3,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Settings]:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("BULLION_LAKE_DATA", f"s3://{BUCKET}/{tmp_path.name}/lake")
+    with ExitStack() as stack:
+        if request.param == "postgres":
+            if postgres.missing():
+                pytest.skip(postgres.missing())
+            target = stack.enter_context(postgres.postgres())
+            monkeypatch.setenv("BULLION_LAKE_CATALOG", f"postgres:{target}")
+        yield settings()
+
+
+def key(lake: Lake, path: str) -> str:
+    return (lake.store.root + path).removeprefix(f"s3://{BUCKET}/")
+
+
+def test_ingest_compact_and_verify(
+    lake_settings: Settings, jobs: Jobs, tmp_path: Path, server: S3
+) -> None:
+    jobs.run("ingest")
+    other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
+    foreign = "mine/a.parquet"
+    with Lake() as lake:
+        expected = undisturbed(other)
+        assert content(lake) == expected
+        assert torn(lake) == []
+        assert verify(lake).problems == []
+        orphan = "silver/bars/ducklake-x.parquet"
+        for path in (foreign, orphan):
+            server.client().put_object(Bucket=BUCKET, Key=key(lake, path), Body=b"PAR1")
+        done = compact(lake, keep=NOW, readers=timedelta(seconds=-5))
+        assert min(done.flushed, done.rewritten, done.removed) > 0
+        assert content(lake) == expected
+        assert verify(lake).problems == []
+        named = {path for (path,) in lake.rows(f"SELECT path FROM ({FILES})")}
+        there = set().union(*(lake.store.listing(s) for s in ("bronze", "silver", "gold", "meta")))
+        assert there == named
+        assert lake.store.listing("mine") == {foreign}
+
+
+def test_a_named_snapshot_survives(lake: Lake) -> None:
+    first = put(lake, many(), "1")
+    put(lake, many(), "2")
+    keep_snapshot(lake, first, "model 1")
+    compact(lake, keep=NOW, readers=NOW)
+    assert versions(lake, first) == {"1": len(many())}
+    assert versions(lake) == {"2": len(many())}
+
+
+def test_a_flipped_and_a_missing_object_are_found(lake: Lake, server: S3) -> None:
+    put(lake, many("A"), source="a")
+    put(lake, many("B"), source="b")
+    flipped, gone = sorted(lake.store.listing("silver/series"))
+    client = server.client()
+    whole = client.get_object(Bucket=BUCKET, Key=key(lake, flipped))["Body"].read()
+    damaged = whole[:100] + bytes([whole[100] ^ 4]) + whole[101:]
+    client.put_object(Bucket=BUCKET, Key=key(lake, flipped), Body=damaged)
+    client.delete_object(Bucket=BUCKET, Key=key(lake, gone))
+    found = {problem.path: problem.what for problem in verify(lake).problems}
+    assert found == {flipped: "is damaged: it is not what was committed", gone: "is missing"}
+    with Lake() as anew, pytest.raises(LakeError, match="missing"):
+        anew.rows("SELECT max(symbol) FROM silver.series WHERE source = 'b'")
+
+
+def test_a_server_that_is_gone_is_a_clear_error(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, many(), "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with Lake() as lost:
+        with pytest.raises(LakeError, match=BUCKET) as caught:
+            put(lost, many(), "2")
+        assert "BULLION_LAKE_DATA" in caught.value.hint
+        with pytest.raises(LakeError):
+            lost.rows("SELECT max(symbol) FROM silver.series")
+        with pytest.raises(LakeError):
+            verify(lost)
+    assert versions(lake) == {"1": len(many())}
+
+
+def test_a_bucket_that_is_not_there_is_a_clear_error(
+    lake_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULLION_LAKE_DATA", "s3://no-such-bucket/lake")
+    with pytest.raises(LakeError, match="no-such-bucket"), Lake() as lake:
+        put(lake, many(), "1")
