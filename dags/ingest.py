@@ -22,7 +22,7 @@ PARAMS = {
     "source": Param(settings().source, "Who is asked for bars.", type="string", enum=SOURCES),
     "symbols": Param([], "Only these symbols; empty: all of the universe.", **NAMES),
     "interval": Param("1h", "Length of a bar.", type="string", enum=INTERVALS),
-    "start": Param(None, "First open, UTC; empty: 30 days before the end.", **TIME),
+    "start": Param(None, "First open, UTC; empty: 30 days before the end, files: all.", **TIME),
     "end": Param(None, "Bars open before this, UTC; empty: when the run was due.", **TIME),
 }
 RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0}
@@ -37,7 +37,7 @@ def ingest(params=None, dag_run=None):
     as_of = dag_run.data_interval_end or dag_run.run_after
     try:
         end = calendar.utc(params["end"] or as_of)
-        start = calendar.utc(params["start"] or end - timedelta(days=30))
+        start = calendar.utc(params["start"]) if params["start"] else None
         symbols = params["symbols"] or universes.universe(UNIVERSE).symbols
         interval = calendar.interval_of(params["interval"])
         source = sources.source(params["source"])

@@ -56,7 +56,7 @@ def ingest(
     symbols: Annotated[str | None, typer.Option(help="or symbols: AAPL,MSFT")] = None,
     interval: Annotated[str, typer.Option(help="1m 5m 15m 30m 1h 1d 1w 1mo")] = "1h",
     start: Annotated[
-        str | None, typer.Option(help="first bar, UTC; files: all if left out")
+        str | None, typer.Option(help="first bar, UTC; default 30 days ago, files: all")
     ] = None,
     end: Annotated[str | None, typer.Option(help="bars open before this, UTC; default now")] = None,
     force: Annotated[bool, typer.Option(help="ask again for what came lately")] = False,
@@ -69,13 +69,10 @@ def ingest(
         names = tuple(name.strip() for name in symbols.split(",") if name.strip())
     else:
         names = universes.universe(universe).symbols if universe else ()
-    if not names and chosen.name != "files":
+    if not names and not chosen.whole:
         raise InvalidRequest("no symbols were named", "add --universe qqq or --symbols AAPL,MSFT")
     until = utc(end) if end else datetime.now(UTC)
-    if start is None and chosen.name != "files":
-        since: datetime | None = until - timedelta(days=30)
-    else:
-        since = utc(start) if start else None
+    since = utc(start) if start else None
     with Lake() as lake, _progress() as progress:
         report = steps.ingest(
             lake,

@@ -20,6 +20,7 @@ from pipelines.sources import Answer, Parsed, Request, Source
 from pipelines.tables import SILVER_BARS
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+UNTOLD = timedelta(days=30)  # before the end, where no start is told
 COMMIT_ROWS = 500_000  # rows gathered before they are committed
 COMMIT_BYTES = 256 << 20
 GIVE_UP_AFTER = 3  # pieces in a row for which the source was down
@@ -89,11 +90,14 @@ def ingest(
 ) -> IngestReport:
     """Bring the bars that open in [start, end) from a source to silver.
 
-    Nothing later than `as_of` (now, if not told) is used. Every commit is whole; a run that
+    Without symbols a source gives all it has; without a start, what it says is `whole`, or 30
+    days. Nothing later than `as_of` (now, if not told) is used. Every commit is whole; a run that
     was stopped goes on where it stood, and a run repeated changes nothing.
     """
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
+    if start is None and not source.whole:
+        start = end - UNTOLD
     if not interval.intraday:
         start, end = _whole_days(start, end)
     if end <= (start or FIRST):

@@ -48,6 +48,7 @@ class Scripted:
 
     name: str = "scripted"
     is_sample: ClassVar[bool] = True
+    whole: ClassVar[bool] = True
     resumes: ClassVar[bool] = False
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The bullion command as its user meets it: what it prints, how it exits, what it says of errors."""
+"""The bullion command as its user meets it: what it prints, how it exits, how it complains."""
 
 from __future__ import annotations
 

@@ -101,6 +101,7 @@ class Source(Protocol):
 
     name: ClassVar[str]
     is_sample: ClassVar[bool]  # True: made up, and every table and answer says so
+    whole: ClassVar[bool]  # True: asked without a start it gives all it has, else 30 days
     resumes: ClassVar[bool]  # True: asking costs; pieces brought lately are not asked for again
 
     def symbols(self) -> tuple[str, ...] | None:

@@ -50,6 +50,7 @@ class Files:
 
     name: ClassVar[str] = "files"
     is_sample: ClassVar[bool] = False
+    whole: ClassVar[bool] = True
     resumes: ClassVar[bool] = False  # reading a file again costs little, and it may have changed
     folder: Path | None = None  # None: the one that BULLION_FILES names
 

@@ -41,6 +41,7 @@ class Sample:
 
     name: ClassVar[str] = "sample"
     is_sample: ClassVar[bool] = True
+    whole: ClassVar[bool] = False
     resumes: ClassVar[bool] = False
 
     def __init__(self, rank_ic: float = 0.2, seed: int = 7, dirt: Dirt | None = None) -> None:

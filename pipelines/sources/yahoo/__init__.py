@@ -78,6 +78,7 @@ class Yahoo:
 
     name: ClassVar[str] = "yahoo"
     is_sample: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
     resumes: ClassVar[bool] = True
 
     def __init__(
