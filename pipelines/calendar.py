@@ -252,11 +252,11 @@ def _exchange(name: str) -> ExchangeCalendar:
     from exchange_calendars.errors import InvalidCalendarName
 
     try:
-        earliest = type(xc.get_calendar(name)).bound_min()
+        return xc.get_calendar(name, start=FIRST_SESSION)
     except InvalidCalendarName:
         raise unknown("calendar", name, xc.get_calendar_names()) from None
-    first = pd.Timestamp(FIRST_SESSION)
-    return xc.get_calendar(name, start=first if earliest is None else max(first, earliest))
+    except ValueError:  # this exchange's own history starts later
+        return xc.get_calendar(name, start=type(xc.get_calendar(name)).bound_min())
 
 
 @lru_cache(maxsize=32)

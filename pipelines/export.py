@@ -34,11 +34,12 @@ def export(
         )
         for (name,) in names:
             file = parquet / f"{name}.parquet"
+            written = str(file).replace("'", "''")
             with translated():
                 view.connection.execute(
-                    f"COPY (SELECT * FROM {schema}.{quoted(name)}) TO '{file}' "
+                    f"COPY (SELECT * FROM {schema}.{quoted(name)}) TO '{written}' "
                     "(FORMAT parquet, COMPRESSION zstd)"
                 )
-                single.execute(f"CREATE TABLE {quoted(name)} AS FROM read_parquet('{file}')")
+                single.execute(f"CREATE TABLE {quoted(name)} AS FROM read_parquet('{written}')")
             rows = single.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
             yield f"{schema}.{name}", int(rows[0]) if rows else 0

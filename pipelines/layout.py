@@ -65,7 +65,7 @@ def _all_tables(writer: Writer, found: State) -> None:
         if found.layout < LAYOUT:
             # In the same commit, so that no migration runs twice if the next step is stopped.
             writer.touch("meta.layouts")
-            pass
+            writer.run("INSERT INTO meta.layouts VALUES (?, 'migrated', now())", [LAYOUT])
     have = _columns(writer)
     for schema in sorted({table.schema for table in TABLES}):
         writer.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")

@@ -73,6 +73,7 @@ class Judged:
 
     alone: bool  # no bar has another version, and none around it is known
     leaps: bool  # some close leaps
+    any: bool  # there is a row that can stand
 
 
 def clear(connection: duckdb.DuckDBPyConnection) -> None:
@@ -213,7 +214,11 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Rules) -> Judged:
                {", ".join(f"a.{quoted(n)}" for n in PRICE_NAMES)},
                a.split_factor, a.received_at, a.version
         FROM adjusted a {trusted} {newest}""")
-    return Judged(bool(alone), bool(leapers))
+    return Judged(
+        bool(alone),
+        bool(leapers),
+        bool(pair(connection, "SELECT count(*), 0 FROM (FROM winners LIMIT 1)")[0]),
+    )
 
 
 def _adjusted(rules: Rules) -> str:

@@ -99,6 +99,17 @@ def test_compaction_changes_no_row_and_leaves_no_hole(full: Lake) -> None:
     assert rows(full) == before
 
 
+@pytest.mark.parametrize("holes", ["symbol < 'S00010'", "symbol < 'S02000'"])
+def test_a_single_file_with_holes_is_written_anew(lake: Lake, holes: str) -> None:
+    put(lake, many())
+    with lake.write() as writer:
+        writer.delete("silver.series", holes)
+    before = rows(lake)
+    assert compact(lake).rewritten == 1
+    assert rows(lake) == before
+    assert compact(lake).rewritten == 0
+
+
 @pytest.mark.parametrize("first", ["SELECT 1", "FROM silver.gaps", "FROM silver.series"])
 def test_a_reader_keeps_its_snapshot_through_compactions(lake: Lake, first: str) -> None:
     busy(lake)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipelines.calendar import Bars, Calendar
 from pipelines.lake import Writer
 from pipelines.landing.bronze import KEYED
@@ -30,11 +32,7 @@ def replace(
     members = _members(writer, symbols, span)
     if members is None:
         return 0, Counter()
-    first, last = members
-    asked = market.bars(group.interval, first, last + timedelta(microseconds=1), group.grid)
-    if len(asked) == 0:
-        return 0, Counter()
-    made = _whole_sessions(writer, group, market, asked, as_of)
+    made = _whole_sessions(writer, group, market, *members, as_of)
     if len(made) == 0:
         return 0, Counter()
     writer.connection.register("expected", made.table())
@@ -52,12 +50,13 @@ def replace(
                   ON p.symbol = m.symbol AND p.session = d.session
                 WHERE coalesce(p.n, 0) < d.n AND d.session BETWEEN m.first AND m.last
             )
-            SELECT s.symbol, s.session, s.expected, e.ts
+            SELECT s.symbol, s.session, s.expected, e.ts, e.closes_at
             FROM short s JOIN expected e USING (session)
             ANTI JOIN (SELECT symbol, ts {held}) b ON b.symbol = s.symbol AND b.ts = e.ts""",
         [*key, *key],
     )
-    where = f"{KEYED} AND session BETWEEN ? AND ? AND symbol IN (SELECT symbol FROM members)"
+    where = f"""{KEYED} AND session BETWEEN ? AND ?
+                AND symbol IN (SELECT symbol FROM members)"""
     here = [*group.key, made.session[0].item(), made.session[-1].item()]
     if writer.one(f"SELECT count(*) FROM silver.gaps WHERE {where}", here):
         writer.delete("silver.gaps", where, here)
@@ -69,17 +68,23 @@ def replace(
         group.key,
     )
     writer.append("silver.gaps", holes)
-    due = asked.take(asked.closes_at <= naive(as_of))
-    if len(due) == 0:
-        return 0, Counter()
-    writer.connection.register("due", due.table())
-    expected = writer.one("SELECT count(*) FROM due JOIN members m ON ts BETWEEN m.low AND m.high")
+    return _due(writer, made, as_of)
+
+
+def _due(writer: Writer, made: Bars, as_of: datetime) -> tuple[int, Counter[str]]:
+    """How many bars were due in the span asked for, and by symbol how many of them are missing."""
+    due = made.take(made.closes_at <= naive(as_of))
+    expected = 0
+    for low, high in writer.rows("SELECT low, high FROM members"):
+        first = np.searchsorted(due.ts, naive(low), side="left")
+        expected += int(np.searchsorted(due.ts, naive(high), side="right") - first)
     missing = writer.rows(
-        """SELECT h.symbol, count(*) FROM holes h SEMI JOIN due USING (ts)
-           JOIN members m ON m.symbol = h.symbol AND h.ts BETWEEN m.low AND m.high
-           GROUP BY h.symbol"""
+        """SELECT h.symbol, count(*) FROM holes h JOIN members m
+             ON m.symbol = h.symbol AND h.ts BETWEEN m.low AND m.high
+           WHERE h.closes_at <= ? GROUP BY h.symbol""",
+        [as_of],
     )
-    return int(expected), Counter(dict(missing))
+    return expected, Counter(dict(missing))
 
 
 def _members(
@@ -104,20 +109,22 @@ def _members(
 
 
 def _whole_sessions(
-    writer: Writer, group: Group, market: Calendar, asked: Bars, as_of: datetime
+    writer: Writer, group: Group, market: Calendar, low: datetime, high: datetime, as_of: datetime
 ) -> Bars:
-    """Every bar of the sessions asked about that should be there by now.
+    """Every bar of the sessions from `low` to `high` that should be there by now.
 
     A run over part of a session, or one that looks back, must not hide what its rest lacks.
     """
-    first, last = asked.session[0], asked.session[-1]
-    low, _ = market.session_bounds(first.item())
-    _, high = market.session_bounds(last.item())
-    whole = market.bars(group.interval, low.replace(hour=0, minute=0), high, group.grid)
-    whole = whole.take((whole.session >= first) & (whole.session <= last))
+    day = timedelta(days=1)
+    whole = market.bars(group.interval, low - day, high + day, group.grid)
+    inside = (whole.ts >= naive(low)) & (whole.ts <= naive(high))
+    if not inside.any():
+        return whole.take(inside)
+    first, last = whole.session[inside][[0, -1]]
     newest = writer.one(
         f"SELECT max(closes_at) FROM silver.bars WHERE {KEYED} AND session BETWEEN ? AND ?",
         [*group.key, first.item(), last.item()],
     )
-    horizon = max(as_of, newest) if newest else as_of
-    return whole.take(whole.closes_at <= naive(horizon))
+    horizon = naive(max(as_of, newest) if newest else as_of)
+    same = (whole.session >= first) & (whole.session <= last)
+    return whole.take(same & (whole.closes_at <= horizon))

@@ -33,7 +33,7 @@ def replace_bars(
     """
     first, last = writer.rows("SELECT min(ts), max(ts) FROM grid WHERE near")[0]
     # Rows that nothing is compared with are read where they lie, others are copied once.
-    kind = "VIEW" if judged.alone and not judged.leaps else "TABLE"
+    kind = "VIEW" if judged.alone and not judged.leaps and judged.any else "TABLE"
     writer.run(
         f"""CREATE OR REPLACE TEMP {kind} judged AS
             SELECT * FROM chosen WHERE ts >= '{first.isoformat()}'"""
@@ -58,7 +58,8 @@ def replace_bars(
     writer.run(f"CREATE OR REPLACE TEMP VIEW fresh AS {fresh}")
     if known:
         _remove_stale(writer, group, differs)
-    if writer.one("SELECT true FROM fresh LIMIT 1"):
+    # Counting what is read where it lies costs as much as reading it.
+    if (kind == "VIEW" and not known) or writer.one("SELECT count(*) FROM fresh"):
         in_order = order.ascending and judged.alone and not known
         writer.touch("silver.bars")
         writer.run(
