@@ -16,11 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as RichTable
 
 from pipelines import maintenance, steps, universes
+from pipelines.attach import attach_statements
 from pipelines.calendar import interval_of, utc
 from pipelines.data_docs import build_docs
 from pipelines.errors import BullionError, CheckFailed, InvalidRequest
 from pipelines.export import export as export_gold
-from pipelines.lake import Lake, attach_statements
+from pipelines.lake import Lake
+from pipelines.lake_errors import redacted
 from pipelines.settings import settings
 from pipelines.sources import source as source_named
 
@@ -160,7 +162,9 @@ def compact(
 def status() -> None:
     """What the lake holds, and how the last runs ended."""
     with Lake() as lake, lake.view() as view:
-        out.print(f"lake {lake.config.lake_catalog}, snapshot {view.snapshot}", highlight=False)
+        out.print(
+            f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False
+        )
         _show(
             "silver bars",
             view.rows(

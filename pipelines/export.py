@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import InvalidRequest, unknown
-from pipelines.lake import Lake, translated
+from pipelines.lake import Lake
+from pipelines.lake_errors import translated
 from pipelines.tables import TABLES, quoted
 
 

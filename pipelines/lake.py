@@ -16,15 +16,21 @@ import duckdb
 import pyarrow as pa
 
 from pipelines import files, layout
+from pipelines.attach import INLINE_ROWS, NAME, attach_statements, catalog
 from pipelines.errors import InvalidRequest, LakeError
 from pipelines.lake_errors import NoLake, quietly, translated
 from pipelines.locks import lock_for
 from pipelines.settings import Settings, settings
-from pipelines.tables import LAYOUTS, TABLES, quoted, table
+from pipelines.tables import quoted, table
 
-INLINE_ROWS = 1000  # smaller writes go to the catalog, and to Parquet at the next compaction
-NAME = "lake"
 SQLITE_PAGE = 4096
+
+
+def _plain(parameters: object) -> None:
+    """DuckLake writes values into SQL of its own, which a NUL would cut short."""
+    for value in parameters if isinstance(parameters, list | tuple) else ():
+        if isinstance(value, str) and "\0" in value:
+            raise InvalidRequest(f"{value!r} holds a NUL character", "take it out")
 
 
 class View:
@@ -39,10 +45,12 @@ class View:
 
     def sql(self, query: str, parameters: object = None) -> pa.Table:
         """The answer to a query as Arrow. Tables are named schema.table."""
+        _plain(parameters)
         with translated(self._catalog):
             return self.connection.execute(query, parameters).to_arrow_table()
 
     def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        _plain(parameters)
         with translated(self._catalog):
             found: list[tuple[Any, ...]] = self.connection.execute(query, parameters).fetchall()
             return found
@@ -133,7 +141,7 @@ class Lake:
     def __init__(self, config: Settings | None = None, *, read_only: bool = False) -> None:
         self.config = config or settings()
         self.read_only = read_only
-        self.kind, self.target = _catalog(self.config.lake_catalog)
+        self.kind, self.target = catalog(self.config.lake_catalog)
         self.store = files.store(self.config.lake_data)
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
         self._root = self._open()
@@ -287,8 +295,9 @@ class Lake:
                 return
             if self.read_only:
                 raise LakeError(
-                    f"the lake at {self.target} has an older layout",
-                    "open it once for writing: `bullion status`",
+                    f"the tables of the lake at {self.target} are not those of this code",
+                    "older: `bullion status` brings them up to date; newer: restart this process "
+                    "with the code that wrote them",
                 )
             for step in layout.STEPS:
                 with self.write("layout") as writer:
@@ -299,78 +308,3 @@ class Lake:
         except BaseException:
             self._root.close()
             raise
-
-
-def attach_statements(
-    config: Settings,
-    *,
-    read_only: bool = False,
-    snapshot: int | None = None,
-    inline_rows: int = INLINE_ROWS,
-    create: bool = False,
-) -> list[str]:
-    """The SQL that attaches the lake to any DuckDB, as `make sql` and analysts do."""
-    kind, target = _catalog(config.lake_catalog)
-    store = files.store(config.lake_data)
-    needed = ["ducklake", "sqlite_scanner" if kind == "sqlite" else "postgres_scanner"]
-    options = [f"DATA_PATH {_text(store.root)}", "OVERRIDE_DATA_PATH true"]
-    if store.remote:
-        needed.append("httpfs")
-    if kind == "sqlite":
-        options.append("META_BUSY_TIMEOUT 30000")
-    if not create:
-        options.append("CREATE_IF_NOT_EXISTS false")
-    elif kind == "sqlite":
-        # In WAL mode readers and the writer pass each other; the file remembers it.
-        options.append("META_JOURNAL_MODE 'WAL'")
-    if read_only:
-        options.append("READ_ONLY")
-    else:
-        options.append(f"DATA_INLINING_ROW_LIMIT {inline_rows}")
-    if snapshot is not None:
-        options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
-    scheme = "ducklake:sqlite:" if kind == "sqlite" else "ducklake:postgres:"
-    return [
-        *(f"LOAD {_text(extension(name))}" for name in needed),
-        "SET TimeZone = 'UTC'",
-        *store.secrets(),
-        f"ATTACH {_text(scheme + target)} AS {NAME} ({', '.join(options)})",
-        f"USE {NAME}",
-    ]
-
-
-def extension(name: str) -> str:
-    """The extension file that its package carries; the bare name when it carries none."""
-    packages = Path(duckdb.__file__).parent.parent
-    for found in packages.glob(f"duckdb_extension_{name}/extensions/v*/{name}.duckdb_extension"):
-        return str(found)
-    return name
-
-
-def _catalog(setting: str) -> tuple[str, str]:
-    kind, _, target = setting.partition(":")
-    if kind == "sqlite" and target:
-        return kind, target
-    if kind in ("postgres", "postgresql") and target:
-        return "postgres", setting if target.startswith("//") else target
-    raise InvalidRequest(
-        f"BULLION_LAKE_CATALOG={setting!r} is no catalog",
-        "write sqlite:PATH or postgres:dbname=bullion host=127.0.0.1",
-    )
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-__all__ = [
-    "LAYOUTS",
-    "NAME",
-    "TABLES",
-    "Lake",
-    "View",
-    "Writer",
-    "attach_statements",
-    "extension",
-    "translated",
-]

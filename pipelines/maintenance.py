@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from pipelines.attach import NAME
 from pipelines.errors import LakeError
 from pipelines.files import Store
-from pipelines.lake import NAME, Lake, View, Writer
+from pipelines.lake import Lake, View, Writer
 from pipelines.tables import CHECKSUMS, TABLES, Table, quoted
 
 SMALL_BYTES = 8 << 20  # files below this are rewritten together

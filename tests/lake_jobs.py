@@ -16,9 +16,10 @@ import filelock  # noqa: F401  imported here so that a forked job need not
 import psycopg2  # noqa: F401
 
 from pipelines import steps
+from pipelines.attach import attach_statements
 from pipelines.calendar import interval_of
 from pipelines.errors import LakeError
-from pipelines.lake import Lake, attach_statements
+from pipelines.lake import Lake
 from pipelines.settings import settings
 from tests.jobs import tell
 from tests.lake_rows import kept, many, place, series

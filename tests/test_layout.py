@@ -78,7 +78,7 @@ def test_what_was_declared_since_is_added(
     with Lake() as lake:
         put(lake, ["A"])
     declare(TABLES)
-    with pytest.raises(LakeError, match="older layout") as caught:
+    with pytest.raises(LakeError, match="not those of this code") as caught:
         Lake(read_only=True)
     assert "bullion status" in caught.value.hint
     assert str(catalog(lake_settings)) in caught.value.message

@@ -1,0 +1,77 @@
+"""The SQL that attaches a lake to DuckDB, and the extensions it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from pipelines import files
+from pipelines.errors import InvalidRequest
+from pipelines.settings import Settings
+
+INLINE_ROWS = 1000  # smaller writes go to the catalog, and to Parquet at the next compaction
+NAME = "lake"
+
+
+def attach_statements(
+    config: Settings,
+    *,
+    read_only: bool = False,
+    snapshot: int | None = None,
+    inline_rows: int = INLINE_ROWS,
+    create: bool = False,
+) -> list[str]:
+    """The SQL that attaches the lake to any DuckDB, as `make sql` and analysts do."""
+    kind, target = catalog(config.lake_catalog)
+    store = files.store(config.lake_data)
+    needed = ["ducklake", "sqlite_scanner" if kind == "sqlite" else "postgres_scanner"]
+    options = [f"DATA_PATH {_text(store.root)}", "OVERRIDE_DATA_PATH true"]
+    if store.remote:
+        needed.append("httpfs")
+    if kind == "sqlite":
+        options.append("META_BUSY_TIMEOUT 30000")
+    if not create:
+        options.append("CREATE_IF_NOT_EXISTS false")
+    elif kind == "sqlite":
+        # In WAL mode readers and the writer pass each other; the file remembers it.
+        options.append("META_JOURNAL_MODE 'WAL'")
+    if read_only:
+        options.append("READ_ONLY")
+    else:
+        options.append(f"DATA_INLINING_ROW_LIMIT {inline_rows}")
+    if snapshot is not None:
+        options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
+    scheme = "ducklake:sqlite:" if kind == "sqlite" else "ducklake:postgres:"
+    return [
+        *(f"LOAD {_text(extension(name))}" for name in needed),
+        "SET TimeZone = 'UTC'",
+        *store.secrets(),
+        f"ATTACH {_text(scheme + target)} AS {NAME} ({', '.join(options)})",
+        f"USE {NAME}",
+    ]
+
+
+def extension(name: str) -> str:
+    """The extension file that its package carries; the bare name when it carries none."""
+    packages = Path(duckdb.__file__).parent.parent
+    for found in packages.glob(f"duckdb_extension_{name}/extensions/v*/{name}.duckdb_extension"):
+        return str(found)
+    return name
+
+
+def catalog(setting: str) -> tuple[str, str]:
+    """The kind of a catalog, and what its extension is told."""
+    kind, _, target = setting.partition(":")
+    if kind == "sqlite" and target:
+        return kind, target
+    if kind in ("postgres", "postgresql") and target:
+        return "postgres", setting if target.startswith("//") else target
+    raise InvalidRequest(
+        f"BULLION_LAKE_CATALOG={setting!r} is no catalog",
+        "write sqlite:PATH or postgres:dbname=bullion host=127.0.0.1",
+    )
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
