@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.errors import InvalidRequest, unknown
+from pipelines.intervals import INTERVALS, Interval, interval_of, utc
 
 if TYPE_CHECKING:
     from exchange_calendars import ExchangeCalendar
@@ -27,63 +28,11 @@ Grid = Literal["session", "clock"]
 GRIDS: tuple[Grid, ...] = ("session", "clock")
 FIRST_SESSION = "1970-01-01"  # the library's own default starts twenty years back
 UTC_TYPE = pa.timestamp("us", tz="UTC")
-MINUTE_NS = 60_000_000_000
 
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """The length of a bar. `minutes` is None from one day up."""
-
-    name: str
-    minutes: int | None
-    yahoo: str
-
-    @property
-    def intraday(self) -> bool:
-        return self.minutes is not None
-
-    def __str__(self) -> str:
-        return self.name
-
-
-INTERVALS: tuple[Interval, ...] = (
-    Interval("1m", 1, "1m"),
-    Interval("5m", 5, "5m"),
-    Interval("15m", 15, "15m"),
-    Interval("30m", 30, "30m"),
-    Interval("1h", 60, "1h"),
-    Interval("1d", None, "1d"),
-    Interval("1w", None, "1wk"),
-    Interval("1mo", None, "1mo"),
-)
-
-
-def interval_of(name: str) -> Interval:
-    for interval in INTERVALS:
-        if name == interval.name:
-            return interval
-    raise unknown("interval", name, (i.name for i in INTERVALS))
-
-
-def utc(value: datetime | str) -> datetime:
-    """An instant in UTC. A date means its midnight; a time without a zone is refused."""
-    if isinstance(value, str):
-        try:
-            instant = datetime.fromisoformat(value)
-        except ValueError:
-            raise InvalidRequest(
-                f"{value!r} is not a time", "write 2026-09-01 or 2026-09-01T14:30+00:00"
-            ) from None
-        if instant.tzinfo is None and len(value) <= 10:
-            instant = instant.replace(tzinfo=UTC)
-    else:
-        instant = value
-    if instant.tzinfo is None:
-        raise InvalidRequest(
-            f"{value} has no time zone",
-            f"write {str(value).replace(' ', 'T')}+00:00 if UTC is meant",
-        )
-    return instant.astimezone(UTC)
+__all__ = [
+    "GRIDS", "INTERVALS", "UTC_TYPE", "Bars", "Calendar", "Grid", "Interval",
+    "calendar", "interval_of", "utc",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -143,6 +92,17 @@ class Calendar:
         low, high = self._span(utc(start) - reach, utc(end) + reach)
         made = self._cut(interval, grid, low, high)
         return made.take((made.ts >= _us(start)) & (made.ts < _us(end)))
+
+    def whole_sessions(
+        self, interval: Interval, first: np.datetime64, last: np.datetime64, grid: Grid = "session"
+    ) -> Bars:
+        """Every bar of the sessions that the bars opening at `first` and `last` belong to."""
+        day = np.timedelta64(40, "D")
+        low, high = np.searchsorted(self._opens, [first - day, last + day])
+        made = self._cut(interval, grid, int(low), int(high))
+        ends = np.searchsorted(made.ts, [first, last], side="right") - 1
+        sessions = made.session[np.maximum(ends, 0)]
+        return made.take((made.session >= sessions[0]) & (made.session <= sessions[1]))
 
     def closed_bars(
         self, interval: Interval, start: datetime, end: datetime, grid: Grid = "session"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -102,6 +103,17 @@ def contract_checks(
     return verdicts
 
 
+def some_stand(table_name: str, received: int, reasons: Counter[str]) -> Verdict:
+    """Fails when every row that came was rejected: the wrong time zone, a changed unit, ..."""
+    rejected = reasons.total()
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+    lost = received > 0 and rejected == received
+    detail = f"all {received} rows received were rejected: {told}" if lost else f"{received} rows"
+    return Verdict(
+        table_name, "some_stand", "blocking", not lost, received, rejected * lost, "[]", detail
+    )
+
+
 def not_empty(table_name: str, total: int) -> Verdict:
     detail = f"{total} rows" if total else "there are no rows at all"
     return Verdict(table_name, "not_empty", "blocking", total > 0, total, 0, "[]", detail)
@@ -186,7 +198,7 @@ def outliers(connection: duckdb.DuckDBPyConnection, relation: str, table_name: s
         CREATE OR REPLACE TEMP TABLE outlying AS
         WITH steps AS MATERIALIZED (
             SELECT symbol, ts, close, fresh,
-                   ln(close / lag(close) OVER (PARTITION BY symbol ORDER BY ts)) AS log_return
+                   ln(close) - ln(lag(close) OVER (PARTITION BY symbol ORDER BY ts)) AS log_return
             FROM {relation}
         ), spread AS (
             SELECT symbol, nullif(stddev(log_return), 0) AS deviation FROM steps GROUP BY symbol

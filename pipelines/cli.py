@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import duckdb
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from pipelines import maintenance, steps, universes
 from pipelines.attach import attach_statements
@@ -24,6 +25,7 @@ from pipelines.export import export as export_gold
 from pipelines.lake import Lake
 from pipelines.lake_errors import redacted
 from pipelines.settings import settings
+from pipelines.sources import Source
 from pipelines.sources import source as source_named
 
 app = typer.Typer(
@@ -31,10 +33,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Bars in, signals out. Every command works on the lake that BULLION_LAKE_CATALOG names.",
 )
-out = Console()
-err = Console(stderr=True)
+# What is printed holds names and answers of others: none of it is markup.
+out = Console(markup=False)
+err = Console(stderr=True, markup=False)
 
 SourceOption = Annotated[str | None, typer.Option(help="sample, sample_noise, yahoo or files")]
+SnapshotOption = Annotated[
+    int | None, typer.Option(min=0, max=10**15, show_default=False, help="of an older snapshot")
+]
+LONGEST_KEPT = 36_500  # days
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -42,13 +50,35 @@ def main() -> None:
     try:
         app()
     except BullionError as error:
-        err.print(f"[red]error:[/red] {error.message}", highlight=False, soft_wrap=True)
-        if error.hint:
-            err.print(f"  next: {error.hint}", highlight=False, soft_wrap=True, markup=False)
+        _complain(error.message, error.hint)
         sys.exit(2 if isinstance(error, InvalidRequest) else 1)
+    except UnicodeEncodeError as error:
+        _complain(f"{error.object[:80]!r} is not UTF-8 text", "write it in UTF-8")
+        sys.exit(2)
+    except OSError as error:
+        _complain(str(error), "check that file or folder, its permissions and the space left")
+        sys.exit(1)
     except KeyboardInterrupt:
-        err.print("stopped; what was committed stays, and the same command goes on from there")
-        sys.exit(130)
+        _stopped()
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":  # how DuckDB tells of a Ctrl-C that met it
+            raise
+        _stopped()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # how typer tells of a Ctrl-C
+            _stopped()
+        raise
+
+
+def _complain(message: str, hint: str) -> None:
+    err.print(Text.assemble(("error:", "red"), f" {message}"), soft_wrap=True)
+    if hint:
+        err.print(f"  next: {hint}", highlight=False, soft_wrap=True)
+
+
+def _stopped() -> NoReturn:
+    err.print("stopped; what was committed stays, and the same command goes on from there")
+    sys.exit(INTERRUPTED)
 
 
 @app.command()
@@ -64,17 +94,18 @@ def ingest(
     force: Annotated[bool, typer.Option(help="ask again for what came lately")] = False,
 ) -> None:
     """Bring bars from a source through bronze to silver."""
-    chosen = source_named(source or settings().source)
-    if universe and symbols:
+    chosen = _source(source)
+    if universe is not None and symbols is not None:
         raise InvalidRequest("--universe and --symbols exclude each other", "keep one of them")
-    if symbols:
+    if symbols is not None:
         names = tuple(name.strip() for name in symbols.split(",") if name.strip())
     else:
-        names = universes.universe(universe).symbols if universe else ()
-    if not names and not chosen.whole:
+        names = universes.universe(universe).symbols if universe is not None else ()
+    # An empty --symbols is a slip, such as an unset variable: it never means all there is.
+    if not names and (symbols is not None or not chosen.whole):
         raise InvalidRequest("no symbols were named", "add --universe qqq or --symbols AAPL,MSFT")
-    until = utc(end) if end else datetime.now(UTC)
-    since = utc(start) if start else None
+    until = utc(end) if end is not None else datetime.now(UTC)
+    since = utc(start) if start is not None else None
     with Lake() as lake, _progress() as progress:
         report = steps.ingest(
             lake,
@@ -99,32 +130,51 @@ def weights(
     as_of: Annotated[str | None, typer.Option(help="as known then, UTC; default now")] = None,
 ) -> None:
     """Bring the index weights of a universe to silver."""
-    chosen = source_named(source or settings().source)
+    chosen = _source(source)
+    at = utc(as_of) if as_of is not None else None
     with Lake() as lake:
-        counts = steps.ingest_weights(lake, chosen, universe, as_of=utc(as_of) if as_of else None)
-    out.print(f"{chosen.name} weights of {universe}: {_words(counts)}", highlight=False)
+        counts = steps.ingest_weights(lake, chosen, universe, as_of=at)
+    told = f"{chosen.name} weights of {universe}: {_words(counts)}"
+    out.print(told, highlight=False, soft_wrap=True)
 
 
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="SQL; tables are named schema.table")],
-    snapshot: Annotated[int | None, typer.Option(help="ask an older snapshot")] = None,
+    snapshot: SnapshotOption = None,
     csv: Annotated[bool, typer.Option(help="print CSV")] = False,
 ) -> None:
     """Ask the lake, read-only."""
     with Lake(read_only=True) as lake, lake.view(snapshot) as view:
         try:
-            answer = view.connection.sql(query)
+            _ask(view.connection, query, csv)
+        except (KeyboardInterrupt, RuntimeError):
+            view.connection.interrupt()  # else the end of the transaction waits for the query
+            raise
         except duckdb.Error as error:
             raise InvalidRequest(
                 str(error), "tables and columns are listed in data_lake/README.md"
             ) from None
-        if answer is None:
-            return
-        if csv:
-            answer.df().to_csv(sys.stdout, index=False)
-        else:
-            answer.show(max_rows=60, max_width=out.width if out.is_terminal else 10_000)
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) -> None:
+    query.encode()  # DuckDB has no words for what is not UTF-8
+    kinds = [statement.type for statement in connection.extract_statements(query)]
+    if not kinds:
+        raise InvalidRequest("the query is empty", "for example: SELECT * FROM gold.runs")
+    if duckdb.StatementType.TRANSACTION in kinds:
+        raise InvalidRequest(
+            "a query cannot begin or end a transaction",
+            "leave BEGIN, COMMIT and ROLLBACK out: all of it sees one snapshot anyway",
+        )
+    answer = connection.sql(query)
+    if answer is None:
+        return
+    # Only now are the rows asked for: a query may still fail here.
+    if csv:
+        answer.df().to_csv(sys.stdout, index=False)
+    else:
+        answer.show(max_rows=60, max_width=out.width if out.is_terminal else 10_000)
 
 
 @app.command(name="sql-init", hidden=True)
@@ -140,7 +190,7 @@ def verify() -> None:
     with Lake(read_only=True) as lake:
         found = maintenance.verify(lake)
     for problem in found.problems:
-        err.print(f"[red]{problem.path}[/red] {problem.what}", highlight=False, soft_wrap=True)
+        err.print(Text.assemble((problem.path, "red"), f" {problem.what}"), soft_wrap=True)
     out.print(f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems")
     if found.problems:
         raise CheckFailed(
@@ -154,8 +204,14 @@ def compact(
     keep_days: Annotated[float, typer.Option(help="snapshots younger than this stay")] = 7.0,
 ) -> None:
     """Move inlined rows to files, rewrite small files, expire snapshots, remove orphans."""
+    if not 0 <= keep_days <= LONGEST_KEPT:
+        raise InvalidRequest(
+            f"snapshots cannot be kept for {keep_days:g} days",
+            f"name a number of days from 0 to {LONGEST_KEPT}",
+        )
     with Lake() as lake:
-        out.print(maintenance.compact(lake, keep=timedelta(days=keep_days)).summary())
+        done = maintenance.compact(lake, keep=timedelta(days=keep_days))
+    out.print(done.summary(), soft_wrap=True)
 
 
 @app.command()
@@ -195,7 +251,7 @@ def status() -> None:
 def export(
     folder: Annotated[Path, typer.Argument(help="an empty or missing folder")],
     schema: Annotated[str, typer.Option(help="gold, silver or bronze")] = "gold",
-    snapshot: Annotated[int | None, typer.Option(help="export an older snapshot")] = None,
+    snapshot: SnapshotOption = None,
 ) -> None:
     """Write a schema as plain Parquet and as one .duckdb file, for tools without DuckLake."""
     with Lake(read_only=True) as lake:
@@ -213,6 +269,10 @@ def docs(
         out.print(str(build_docs(lake, folder)), highlight=False, soft_wrap=True)
 
 
+def _source(name: str | None) -> Source:
+    return source_named(settings().source if name is None else name)
+
+
 def _show(title: str, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> None:
     table = RichTable(*columns, title=title, title_justify="left")
     for row in rows:
@@ -228,7 +288,7 @@ def _words(counts: dict[str, int]) -> str:
 def _progress() -> Iterator[steps.Progress]:
     """A bar on a terminal, nothing in a pipe."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -20,6 +20,8 @@ def export(
     schemas = sorted({table.schema for table in TABLES})
     if schema not in schemas:
         raise unknown("schema", schema, schemas)
+    if folder.exists() and not folder.is_dir():
+        raise InvalidRequest(f"{folder} is a file", "name a folder that is not there yet")
     if folder.exists() and any(folder.iterdir()):
         raise InvalidRequest(f"{folder} is not empty", "name a folder that is not there yet")
     parquet = folder / schema

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.errors import InvalidRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,10 +20,10 @@ class Settings(BaseSettings):
     lake_catalog: str = f"sqlite:{ROOT / 'data_lake' / 'catalog.sqlite'}"
     """The catalog: sqlite:PATH, or postgres:dbname=... host=... (a libpq connection string)."""
 
-    lake_data: str = str(ROOT / "data_lake" / "files")
+    lake_data: str = Field(default=str(ROOT / "data_lake" / "files"), min_length=1)
     """Where the Parquet files lie: a folder, or s3://bucket/prefix."""
 
-    lake_lock_timeout: float = 120.0
+    lake_lock_timeout: float = Field(default=120.0, ge=0)
     """Seconds a writer waits for its turn."""
 
     source: str = "sample"
@@ -29,4 +32,11 @@ class Settings(BaseSettings):
 
 def settings() -> Settings:
     """Read anew at each call: a test or a task may have set another lake."""
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = f"BULLION_{'_'.join(str(part) for part in wrong['loc'])}".upper()
+        raise InvalidRequest(
+            f"{name}={wrong['input']!r}: {wrong['msg']}", f"change {name}, or unset it"
+        ) from None

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import duckdb
 
 from pipelines.checks import violations
-from pipelines.tables import PRICES, SILVER_BARS, Rule, quoted
+from pipelines.tables import SILVER_BARS, Rule, quoted
+from pipelines.words import PRICES
 
 MEMORY = 10  # bars after which a new price level is believed
 HOLE = 60  # bars; a step over a longer hole says nothing
@@ -246,7 +247,8 @@ def _adjusted(rules: Rules) -> str:
 
 def _leap(rules: Rules) -> str:
     """SQL: the log step from the bar before, if it is a leap, else 0."""
-    step, gap = "ln(close / close_before)", "abs(ln(open / close_before))"
+    # Not the logarithm of a quotient: that of two extreme prices is no number.
+    step, gap = "(ln(close) - ln(close_before))", "abs(ln(open) - ln(close_before))"
     whole = f"round(exp({gap}))"
     # Splits trade from a session's first bar on, in whole ratios, or in the one declared.
     split = (

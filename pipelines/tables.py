@@ -10,44 +10,29 @@ from hashlib import sha256
 
 from pipelines.contracts import Column, Rule, Table, quoted
 from pipelines.errors import unknown
+from pipelines.forecasts import FORECASTS
+from pipelines.words import (
+    BATCH,
+    CLOSES_AT,
+    EFFECTIVE,
+    INTERVAL,
+    KNOWN_AT,
+    ORIGIN,
+    PARTIAL,
+    PRICES,
+    RECEIVED_AT,
+    SESSION,
+    SOURCE,
+    SYMBOL,
+    TS,
+    WEIGHT,
+)  # fmt: skip
 
 LAYOUT = 1  # raised with each step added to MIGRATIONS in pipelines/layout.py
 
-
-# The words every table shares.
-SOURCE = Column("source", "VARCHAR", "who said it: sample, sample_noise, yahoo, files, ...")
-SYMBOL = Column("symbol", "VARCHAR", "ticker as the source spells it")
-INTERVAL = Column(
-    "interval",
-    "VARCHAR",
-    "length of the bar",
-    among=("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo"),
-)
-TS = Column("ts", "TIMESTAMPTZ", "the bar's open", "UTC")
-CLOSES_AT = Column("closes_at", "TIMESTAMPTZ", "the bar's close", "UTC")
-SESSION = Column("session", "DATE", "the exchange's trading day the bar belongs to")
-RECEIVED_AT = Column("received_at", "TIMESTAMPTZ", "when the source's answer arrived", "UTC")
-BATCH = Column("batch", "BIGINT", "number of the commit that wrote the row; ascends", low=1)
-UNIVERSE = Column("universe", "VARCHAR", "named list of symbols: qqq, nasdaq100")
-WEIGHT = Column("weight", "DOUBLE", "share of the whole index", "fraction", above=0, high=1)
-EFFECTIVE = Column("effective", "DATE", "first session the weight applies to")
-KNOWN_AT = Column("known_at", "TIMESTAMPTZ", "from when on it was known; joins use this", "UTC")
-PARTIAL = Column("partial", "BOOLEAN", "true: the source names only some of the members")
-ORIGIN = Column("origin", "VARCHAR", "where the weight was read: provider, holdings_csv, ...")
-
-
-def _price(name: str, meaning: str) -> Column:
-    return Column(name, "DOUBLE", meaning, "currency of the symbol", above=0)
-
-
-OPEN, HIGH = _price("open", "first price"), _price("high", "highest price")
-LOW, CLOSE = _price("low", "lowest price"), _price("close", "last price")
-VOLUME = Column("volume", "DOUBLE", "traded volume", "shares or contracts", nullable=True, low=0)
-BID = _price("bid", "closing bid").but(nullable=True)
-ASK = _price("ask", "closing ask").but(nullable=True)
-PRICES = (OPEN, HIGH, LOW, CLOSE, VOLUME, BID, ASK)
-
-__all__ = ["LAYOUT", "TABLES", "Column", "Rule", "Table", "fingerprint", "quoted", "table"]
+__all__ = [
+    "LAYOUT", "TABLES", "Column", "Rule", "Table", "fingerprint", "quoted", "table",
+]  # fmt: skip
 
 BARS_KEY = ("source", "symbol", "interval", "ts")
 BARS_SORT = ("source", "interval", "symbol", "ts")
@@ -311,6 +296,74 @@ KEPT_SNAPSHOTS = Table(
     key=("snapshot", "reason"),
 )
 
+FORECAST = Column("forecast", "VARCHAR", "name of the forecast")
+TARGET = Column("target", "VARCHAR", "what the model predicts: action")
+AS_OF = Column("as_of", "TIMESTAMPTZ", "nothing known later was used", "UTC")
+MODEL_VERSION = Column("model_version", "BIGINT", "version in the model registry", low=1)
+
+MODEL_DECISIONS = Table(
+    "gold",
+    "model_decisions",
+    "Why each model was promoted, kept back or refused",
+    (
+        FORECAST,
+        TARGET,
+        SOURCE,
+        AS_OF,
+        MODEL_VERSION,
+        Column(
+            "verdict",
+            "VARCHAR",
+            "promoted; kept: sound, but a newer model serves; refused by a gate",
+            among=("promoted", "kept", "refused"),
+        ),
+        Column("proven", "BOOLEAN", "true: every blocking gate was passed"),
+        Column("reason", "VARCHAR", "the decision in words"),
+        Column("gates", "VARCHAR", "each gate's value, interval, limit and reason, as JSON"),
+        Column("snapshot", "BIGINT", "of the lake, that the model was trained on", low=0),
+        Column("definition", "VARCHAR", "of features and label, that the model was trained on"),
+        Column("decided_at", "TIMESTAMPTZ", "when", "UTC"),
+        BATCH,
+    ),
+    key=("forecast", "target", "model_version", "decided_at"),
+)
+
+MODEL_RANKINGS = Table(
+    "gold",
+    "model_rankings",
+    "How the candidates of each training compared, on the same rows",
+    (
+        FORECAST,
+        TARGET,
+        SOURCE,
+        AS_OF,
+        MODEL_VERSION,
+        Column("rank", "INTEGER", "1 is the best", low=1),
+        Column("candidate", "VARCHAR", "kind of model"),
+        Column("macro_f1", "DOUBLE", "mean F1 of the classes", "0 to 1", nullable=True, low=0),
+        Column("accuracy", "DOUBLE", "share told right", "0 to 1", nullable=True, low=0),
+        Column("log_loss", "DOUBLE", "mean surprise", "nats", nullable=True, low=0),
+        Column("rank_ic", "DOUBLE", "of expected score and outcome", "-1 to 1", nullable=True),
+        Column("seconds", "DOUBLE", "that fitting took", "seconds", low=0),
+        Column("failure", "VARCHAR", "why it could not be fitted", nullable=True),
+        BATCH,
+    ),
+    key=("forecast", "target", "model_version", "candidate"),
+)
+
+FEATURE_STATE = Table(
+    "meta",
+    "feature_state",
+    "How far the features of a forecast have followed silver",
+    (
+        FORECAST,
+        SOURCE,
+        Column("definition", "VARCHAR", "of features and label when they were computed"),
+        Column("followed", "BIGINT", "the silver commits up to this batch are in", low=0),
+    ),
+    key=("forecast", "source"),
+)
+
 TABLES: tuple[Table, ...] = (
     BRONZE_BARS,
     ANSWERS,
@@ -323,9 +376,13 @@ TABLES: tuple[Table, ...] = (
     SILVER_WEIGHTS,
     RUNS,
     CHECKS,
+    MODEL_DECISIONS,
+    MODEL_RANKINGS,
     CHECKSUMS,
+    FEATURE_STATE,
     KEPT_SNAPSHOTS,
     LAYOUTS,
+    *(forecast.table for forecast in FORECASTS),
 )
 
 

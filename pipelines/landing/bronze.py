@@ -16,7 +16,7 @@ from pipelines.calendar import UTC_TYPE, Calendar
 from pipelines.lake import Writer
 from pipelines.landing.grid import Order
 from pipelines.silver import PRICE_NAMES, VALUES
-from pipelines.sources.base import Answer
+from pipelines.sources.base import MOST_SHARES, Answer
 from pipelines.tables import quoted
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ def note_actions(writer: Writer, group: Group, actions: pa.Table) -> list[str]:
                SELECT symbol, date, kind, last(value ORDER BY batch) AS value
                FROM bronze.actions WHERE source = ? GROUP BY ALL
            ) known USING (symbol, date, kind, value)
-           WHERE value > 0 AND isfinite(value) ORDER BY received_at DESC""",
-        [group.source, group.source],
+           WHERE value > 0 AND isfinite(value)
+             AND (kind <> 'split' OR value BETWEEN 1 / ? AND ?)
+           ORDER BY received_at DESC""",
+        [group.source, group.source, MOST_SHARES, MOST_SHARES],
     )
     writer.append("bronze.actions", fresh)
     split = fresh.filter(pc.equal(fresh["kind"], "split"))

@@ -118,10 +118,12 @@ def land(
         settle.quarantine(writer, group)
         settle.note_series(writer, group, sorted(symbols))
         settle.count(writer, landed, repeated)
-        landed.verdicts = checks.contract_checks(writer.connection, SILVER_BARS, "checked")
-        landed.verdicts.append(
+        verdicts = checks.contract_checks(writer.connection, SILVER_BARS, "checked")
+        verdicts.append(
             checks.outliers(writer.connection, settle.SURROUNDED, SILVER_BARS.full_name)
         )
+        # Where no row could stand there is nothing to check: that is told of the whole run.
+        landed.verdicts = [v for v in verdicts if v.rows_checked]
     settle.quarantine_unreadable(writer, group, rejects)
     if due.span or span:
         wanted = sorted({*symbols, *due.symbols}) if due.span else sorted(symbols)

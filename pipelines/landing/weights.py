@@ -30,7 +30,8 @@ def land_weights(
     same = " AND ".join(f"w.{name} IS NOT DISTINCT FROM s.{name}" for name in VALUES)
     fresh = writer.sql(
         f"""SELECT w.* FROM weighed w ANTI JOIN (
-                SELECT * FROM silver.weights WHERE source = ? AND "index" = ?
+                SELECT DISTINCT ON (symbol, effective) * FROM bronze.weights
+                WHERE source = ? AND "index" = ? ORDER BY batch DESC
             ) s ON w.symbol = s.symbol AND w.effective = s.effective AND {same}
             ORDER BY effective, symbol""",
         [source, index],

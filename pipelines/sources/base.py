@@ -37,6 +37,8 @@ ACTIONS = pa.schema(
         ("value", pa.float64()),
     ]
 )
+# More new shares for an old one, or fewer than its inverse, is no split: it is kept nowhere.
+MOST_SHARES = 1e6
 REJECTS = pa.schema(
     [
         ("symbol", pa.string()),

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import unknown
-from tests.bench import append, load
+from tests.bench import append, features, load
 from tests.bench.measure import Figure
 
-BENCHES = {"load": load.figures, "append": append.figures}
+BENCHES = {"load": load.figures, "append": append.figures, "features": features.figures}
 
 
 def main(names: list[str]) -> None:

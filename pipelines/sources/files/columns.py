@@ -25,7 +25,7 @@ def columns_of(
             continue
         for name in usual.get(ours, (ours,)):
             if name in plain:
-                found[ours] = [plain.index(name)]
+                found[ours] = [place_of(table, table.names[plain.index(name)], f"columns.{ours}")]
                 break
     # A column of dates with one of times beside it: together they are the time.
     if "ts" in found and "ts" not in told and "time" in plain and plain[found["ts"][0]] == "date":

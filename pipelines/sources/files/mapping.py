@@ -15,6 +15,7 @@ import yaml
 
 from pipelines.calendar import GRIDS, INTERVALS, Grid, Interval
 from pipelines.errors import InvalidRequest, unknown
+from pipelines.sources.base import MOST_SHARES
 
 NAME = "bars.yaml"
 COLUMNS = ("ts", "open", "high", "low", "close", "volume", "bid", "ask", "split", "dividend")
@@ -87,7 +88,7 @@ class Series:
         symbol, interval = self.symbol.constant, self.interval
         if self.symbol.file:
             found = self._name.search(path.rsplit("/", 1)[-1])
-            if found is None:
+            if found is None or not found["symbol"]:
                 raise InvalidRequest(
                     f"{path}: its name does not fit symbol.file {self.symbol.file!r}",
                     f"change that pattern, or take the file away with a glob '!{path}' in files",
@@ -171,12 +172,12 @@ def series_of(told: Any, where: str) -> Series:
     values["symbol"] = _symbol(values["symbol"], where)
     values["columns"] = _columns(values.get("columns"), COLUMNS, where)
     values["csv"] = _csv(values.get("csv"), where)
-    splits = values.get("splits") or ()
-    values["splits"] = tuple(_split(e, f"split {n} of {where}") for n, e in enumerate(splits, 1))
+    splits = _entries(values, "splits", where)
+    values["splits"] = tuple(_split(e, f"split {n} of {where}") for n, e in splits)
     calendar = values.get("calendar", "XNYS")
     calendar = {"default": calendar} if isinstance(calendar, str) else calendar
     _keys(calendar, None, f"calendar of {where}")
-    values["calendar"] = dict(calendar)
+    values["calendar"] = {k: _text(v, f"calendar of {where}") for k, v in calendar.items()}
     _one_of("grid", values.get("grid", "session"), GRIDS, where)
     _one_of("label", values.get("label", "open"), ("open", "close"), where)
     if not isinstance(values.get("split_adjusted", True), bool):
@@ -204,15 +205,21 @@ def weights_of(told: Any, where: str) -> WeightFiles:
 
 def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
     """The files of a folder that the globs name, in order, each once."""
-    found = {p for g in globs if not g.startswith("!") for p in folder.glob(g) if not p.is_dir()}
-    away = {p for g in globs if g.startswith("!") for p in folder.glob(g[1:])}
+    try:
+        found = {p for g in globs if g[:1] != "!" for p in folder.glob(g) if not p.is_dir()}
+        away = {p for g in globs if g[:1] == "!" for p in folder.glob(g[1:])}
+    except (ValueError, NotImplementedError) as error:
+        raise InvalidRequest(
+            f"files of {folder / NAME} cannot be looked for: {error}",
+            "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
+        ) from None
     return sorted(found - away - {folder / NAME})
 
 
 def _entries(told: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[int, Any]]:
     entries = told.get(key) or []
-    if not isinstance(entries, list):
-        raise InvalidRequest(f"{key} of {where} is not a list", "begin each entry with '- files:'")
+    if not isinstance(entries, (list, tuple)):
+        raise InvalidRequest(f"{key} of {where} is not a list", "begin each entry with '- '")
     return enumerate(entries, 1)
 
 
@@ -230,7 +237,8 @@ def _values(kind: type[Any], told: Any, where: str) -> dict[str, Any]:
     known = {f.name: f for f in fields(kind)}
     _keys(told, tuple(known), where)
     for name, about in known.items():
-        if name not in told and about.default is MISSING and about.default_factory is MISSING:
+        needed = about.default is MISSING and about.default_factory is MISSING
+        if needed and told.get(name) is None:
             raise InvalidRequest(f"{where} has no {name}", f"add '{name}:' to it")
     return {k: v for k, v in told.items() if v is not None}
 
@@ -245,15 +253,17 @@ def _csv(told: Any, where: str) -> Csv:
     _one_of("decimal", values.get("decimal", "."), (".", ","), where)
     if len(_text(values.get("delimiter", ""), f"delimiter of {where}")) > 1:
         raise InvalidRequest(f"delimiter of {where} is longer than one sign", 'tabs are "\\t"')
-    if not isinstance(values.get("skip", 0), int):
-        raise InvalidRequest(f"skip of {where} is not a number of lines")
+    skip = values.get("skip", 0)
+    if not isinstance(skip, int) or skip < 0:
+        raise InvalidRequest(f"skip of {where} is not a number of lines but {skip!r}")
     return Csv(**values)
 
 
 def _symbol(told: Any, where: str) -> Symbol:
-    if isinstance(told, str):
+    if isinstance(told, str) and told:
         return Symbol(constant=told)
-    made = Symbol(**_values(Symbol, told, f"symbol of {where}"))
+    values = _values(Symbol, told, f"symbol of {where}")
+    made = Symbol(**{k: _text(v, f"symbol.{k} of {where}") for k, v in values.items()})
     if sum(map(bool, (made.column, made.file, made.constant))) != 1:
         raise InvalidRequest(
             f"symbol of {where} is not one of a text, {{column: X}} or {{file: regex}}",
@@ -275,18 +285,28 @@ def _symbol(told: Any, where: str) -> Symbol:
 def _split(told: Any, where: str) -> Split:
     values = _values(Split, told, where)
     try:
-        return Split(
+        made = Split(
             str(values["symbol"]),
             date.fromisoformat(str(values["date"])).isoformat(),
             float(values["ratio"]),
         )
     except (TypeError, ValueError) as error:
         raise InvalidRequest(f"{where}: {error}", "date is YYYY-MM-DD, ratio a number") from None
+    if not 1 / MOST_SHARES <= made.ratio <= MOST_SHARES:
+        raise InvalidRequest(
+            f"{where}: {made.ratio:g} is no ratio of shares",
+            "write the new shares for one old: 4 for a 4:1 split, 0.1 for a 1:10 reverse split",
+        )
+    return made
 
 
 def _columns(told: Any, known: tuple[str, ...], where: str) -> dict[str, tuple[str, ...]]:
     _keys(told or {}, known, f"columns of {where}")
-    return {k: _texts(v, f"columns.{k} of {where}") for k, v in (told or {}).items()}
+    named = {k: _texts(v, f"columns.{k} of {where}") for k, v in (told or {}).items()}
+    for ours, theirs in named.items():
+        if not theirs:
+            raise InvalidRequest(f"columns.{ours} of {where} names no column", "name one")
+    return named
 
 
 def _one_of(key: str, value: Any, known: tuple[str, ...], where: str) -> None:

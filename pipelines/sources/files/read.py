@@ -157,12 +157,16 @@ class Lines:
         ends = text.endswith(sign) or sign + b"\n" in text  # a delimiter too many may be right
         if close or ends or not any(good):
             return [False] * len(lines), None
-        table = pa_csv.read_csv(
-            io.BytesIO(b"".join(line for (_, line), fits in zip(lines, good, strict=True) if fits)),
-            pa_csv.ReadOptions(column_names=schema.names),
-            pa_csv.ParseOptions(delimiter=self.delimiter, quote_char=False),
-            pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
-        )
+        fitting = b"".join(line for (_, line), fits in zip(lines, good, strict=True) if fits)
+        try:
+            table = pa_csv.read_csv(
+                io.BytesIO(fitting),
+                pa_csv.ReadOptions(column_names=schema.names),
+                pa_csv.ParseOptions(delimiter=self.delimiter, quote_char=False),
+                pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
+            )
+        except pa.ArrowInvalid:  # a line of a megabyte and more
+            return [False] * len(lines), None
         if table.num_rows != sum(good):
             return [False] * len(lines), None
         return good, table
@@ -291,5 +295,11 @@ def _parquet(path: str, body: bytes) -> Cells:
     made = Cells(path, list(table.column_names))
     made.types = list(table.schema.types)
     made.rows = np.arange(1, table.num_rows + 1)
-    made.register(table.rename_columns([f"c{n}" for n in range(table.num_columns)]))
+    try:
+        made.register(table.rename_columns([f"c{n}" for n in range(table.num_columns)]))
+    except duckdb.Error as error:  # no columns, or of a type such as half floats
+        raise SourceError(
+            f"{path} has columns that cannot be read: {error}",
+            "write its columns as numbers, texts and timestamps",
+        ) from None
     return made

@@ -24,7 +24,8 @@ DOTTED = re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}( |$)")
 DAY_OR_MONTH = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{4}( |$)")
 COMPACT = re.compile(r"(19|20)\d{6}([ T]?\d{4}|[ T]?\d{6}| \d\d:\d\d(:\d\d)?)?$")
 EPOCH = re.compile(r"\d{9,19}(\.\d+)?$")
-SHORT = "['%Y-%m-%d %H:%M%z', '%Y-%m-%dT%H:%M%z']"  # which a cast does not know
+# Which a cast does not know; and its offsets know no Z.
+SHORT = "['%Y-%m-%d %H:%M%z', '%Y-%m-%dT%H:%M%z', '%Y-%m-%d %H:%MZ', '%Y-%m-%dT%H:%MZ']"
 OFFSET = r"\d:\d{2}(:\d{2}(\.\d+)?)? ?([zZ]|[+-]\d{2}(:?\d{2})?) *$"
 
 
@@ -44,6 +45,7 @@ def times_of(
     """Find how the times of a file are written, from some of them."""
     if types and len(columns) == 1:
         if pa.types.is_timestamp(types[0]) and types[0].tz:
+            _known_zone(path, types[0].tz)
             return Times(instant=f"CAST({columns[0]} AS TIMESTAMP)", zone=types[0].tz)
         if pa.types.is_timestamp(types[0]) or pa.types.is_date(types[0]):
             return Times(wall=f"CAST({columns[0]} AS TIMESTAMP)")
@@ -90,6 +92,15 @@ def times_of(
         for order in ("%m/%d/%Y", "%d/%m/%Y")
     )
     return Times(wall=_strptime(x, month_first), other_wall=_strptime(x, day_first))
+
+
+def _known_zone(path: str, name: str) -> None:
+    try:
+        pd.DatetimeIndex([], tz=name)
+    except (KeyError, ValueError):
+        raise SourceError(
+            f"{path}: the time zone {name!r} of its times is not known", "write them in UTC"
+        ) from None
 
 
 def _strptime(x: str, formats: list[str]) -> str:

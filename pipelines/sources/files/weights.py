@@ -45,7 +45,15 @@ def weights_in(path: str, body: bytes, entry: WeightFiles, as_of: datetime) -> p
             _row(path, int(n), values, entry) for n, values in zip(table.rows, told, strict=True)
         ]
     sums: dict[date, float] = defaultdict(float)
+    seen = set[tuple[str, date]]()
     for row in rows:
+        member = (row["symbol"], row["effective"])
+        if member in seen:
+            raise SourceError(
+                f"{path} has more than one weight of {member[0]} on {member[1]}",
+                "keep one line for each member and date",
+            )
+        seen.add(member)
         sums[row["effective"]] += row["weight"]
     for day, whole in sums.items():
         if whole > ABOVE:
@@ -63,7 +71,7 @@ def _row(path: str, line: int, told: dict[str, Any], entry: WeightFiles) -> dict
         effective = date.fromisoformat((told.get("effective") or entry.effective)[:10])
         midnight = datetime.combine(effective + timedelta(days=1), time(), UTC)
         known_at = utc(told["known_at"]) if told.get("known_at") else midnight
-    except (ValueError, InvalidRequest) as error:
+    except (ValueError, OverflowError, InvalidRequest) as error:
         raise SourceError(
             f"{path}, line {line}: {error}",
             "weights are numbers, dates 2026-09-01 or 20260901; mend that line",

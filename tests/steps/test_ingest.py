@@ -384,3 +384,24 @@ def test_silver_meets_its_contract_whatever_comes(lake: Lake) -> None:
     key = ", ".join(f'"{c}"' for c in SILVER_BARS.key)
     doubled = lake.rows(f"SELECT {key} FROM silver.bars GROUP BY ALL HAVING count(*) > 1")
     assert (broken, doubled) == ([(0,)], [])
+
+
+def test_a_symbol_that_never_came_is_missing(lake: Lake) -> None:
+    name = next(fresh_name)
+    source = Scripted(bars(clean("A")), name=name)
+    report = steps.ingest(lake, source, ("A", "Z"), source.interval, utc(START), utc(END))
+    assert report.landed.missing == {"Z": len(HOURS)}
+    gaps = lake.rows(
+        "SELECT symbol, sum(missing) FROM silver.gaps WHERE source = ? GROUP BY 1", [name]
+    )
+    assert gaps == [("Z", len(HOURS))]
+
+
+def test_without_a_start_each_symbols_rows_say_where_it_begins(lake: Lake) -> None:
+    name = next(fresh_name)
+    rows = clean("A") + clean("B")[70:]
+    del rows[100]
+    source = Scripted(bars(rows), name=name)
+    report = steps.ingest(lake, source, (), source.interval, None, utc(END))
+    assert report.landed.missing == {"A": 1}
+    assert report.landed.expected == len(HOURS) + len(HOURS) - 70

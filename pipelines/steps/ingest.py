@@ -1,4 +1,4 @@
-"""The steps that DAGs and the command line run: read, judge by pure functions, check, write."""
+"""Bars and weights from a source to silver."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _answers(
         for answer in source.fetch(piece):
             try:
                 yield answer, source.parse(answer)
-            except SourceError as error:
+            except (SourceError, InvalidRequest) as error:  # such as times without a zone
                 report.failures.append(str(error))
         report.unavailable = 0
     except SourceError as error:
@@ -193,7 +193,10 @@ class _Basket:
 def _overall(report: IngestReport) -> list[checks.Verdict]:
     landed, name = report.landed, SILVER_BARS.full_name
     fresh = landed.received + report.resumed
-    verdicts = [checks.not_empty(name, fresh)]
+    verdicts = [
+        checks.not_empty(name, fresh),
+        checks.some_stand(name, landed.received, landed.reasons),
+    ]
     if landed.expected:
         worst = landed.missing.most_common(3)
         verdicts.append(checks.completeness(name, landed.expected, landed.missing.total(), worst))
@@ -262,17 +265,18 @@ def ingest_weights(
     # A part of an index is weighed as the whole is, so that one member has one weight.
     answers = source.fetch_weights(known.whole, as_of)
     pieces = [(answer, source.parse_weights(answer)) for answer in answers]
-    if not pieces:
-        return _newest_known(lake, source, known.index)
+    if not any(rows.num_rows for _, rows in pieces):
+        return _newest_known(lake, source, known.index, as_of)
     with lake.write(f"weights {source.name}") as writer:
         keep_answers(writer, [(f"{known.whole} weights", answer) for answer, _ in pieces])
         return land_weights(writer, source.name, known.index, pieces)
 
 
-def _newest_known(lake: Lake, source: Source, index: str) -> dict[str, int]:
+def _newest_known(lake: Lake, source: Source, index: str, as_of: datetime) -> dict[str, int]:
     found = lake.rows(
-        'SELECT max(effective) FROM silver.weights WHERE source = ? AND "index" = ?',
-        [source.name, index],
+        """SELECT max(effective) FROM silver.weights
+           WHERE source = ? AND "index" = ? AND known_at <= ?""",
+        [source.name, index, as_of],
     )
     if not found or found[0][0] is None:
         raise SourceError(

@@ -1,0 +1,130 @@
+"""What a feature is, and how many of them are computed over many symbols at once.
+
+A feature declares its inputs and its window, and looks at exactly that many bars: the bar
+itself and `window - 1` before it. So 21 bars give what 21,000 give, an incremental run gives
+what a full one gives, and symbols can lie end to end in one array: only the first
+`window - 1` rows of each have no value, and every other row sees its own symbol alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import CodeType, FunctionType
+
+import numpy as np
+
+from pipelines.errors import InvalidRequest, unknown
+
+Arrays = Mapping[str, np.ndarray]
+
+# What a feature may ask for. log_close is taken once for all that want it; the last three come
+# from the calendar, not from the bar's prices.
+INPUTS = (
+    "open", "high", "low", "close", "volume", "bid", "ask", "log_close",
+    "place", "session_start", "session_bars",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column: a pure function of the last `window` bars of one symbol.
+
+    `compute` takes the input arrays of n bars and returns n - window + 1 values, the first for
+    the first bar that has `window - 1` bars before it.
+    """
+
+    name: str
+    meaning: str
+    inputs: tuple[str, ...]
+    window: int
+    compute: Callable[[Arrays], np.ndarray]
+    unit: str = "ratio"
+    low: float | None = None  # smallest value possible, where there is one
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise InvalidRequest(
+                f"feature {self.name}: window is {self.window}",
+                "count the bar itself: a feature of the bar alone has window 1",
+            )
+        for wanted in self.inputs:
+            if wanted not in INPUTS:
+                raise unknown(f"input of feature {self.name}", wanted, INPUTS)
+
+    @property
+    def look_back(self) -> int:
+        """Bars before the bar itself."""
+        return self.window - 1
+
+    @property
+    def definition(self) -> tuple[object, ...]:
+        """What makes two features the same: name, window, inputs, and the code behind them."""
+        return (self.name, self.window, self.inputs, _code(self.compute))
+
+
+def _code(function: Callable[..., object]) -> tuple[object, ...]:
+    """A function's code, the constants it closes over, and our own functions that it calls."""
+    code = function.__code__
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    called = [function.__globals__.get(name) for name in code.co_names]
+    ours = [
+        other
+        for other in (*cells, *called)
+        if isinstance(other, FunctionType) and other.__module__.startswith("pipelines.")
+    ]
+    inner = [c.co_code.hex() if isinstance(c, CodeType) else repr(c) for c in code.co_consts[1:]]
+    plain = [repr(cell) for cell in cells if not isinstance(cell, FunctionType)]
+    return (code.co_code.hex(), code.co_names, *inner, *plain, *map(_code, ours))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bars of many symbols end to end, each in ascending order: arrays, and where each begins."""
+
+    arrays: Arrays
+    starts: np.ndarray  # index of each symbol's first row
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    @cached_property
+    def nth(self) -> np.ndarray:
+        """How many bars of its own symbol lie before each row."""
+        lengths = np.diff(np.append(self.starts, len(self)))
+        before: np.ndarray = np.arange(len(self)) - np.repeat(self.starts, lengths)
+        return before
+
+    def first(self, bars: int) -> np.ndarray:
+        """The rows of the first `bars` bars of every symbol."""
+        ends = np.append(self.starts[1:], len(self))
+        rows = self.starts[:, None] + np.arange(bars)
+        found: np.ndarray = rows[rows < ends[:, None]]
+        return found
+
+
+def look_back(features: Sequence[Feature]) -> int:
+    """Bars needed before a bar to have every feature of it."""
+    return max((f.look_back for f in features), default=0)
+
+
+def matrix(features: Sequence[Feature], block: Block) -> np.ndarray:
+    """A row a bar, a column a feature, float32; NaN where a symbol has too few bars before."""
+    # Column by column in memory, as they are written here and kept in the lake.
+    made = np.full((len(block), len(features)), np.nan, dtype=np.float32, order="F")
+    if not len(block):
+        return made
+    with np.errstate(divide="ignore", invalid="ignore"):
+        arrays = {**block.arrays, "log_close": np.log(block.arrays["close"])}
+        for column, feature in enumerate(features):
+            if len(block) < feature.window:
+                continue
+            values = feature.compute({name: arrays[name] for name in feature.inputs})
+            here = made[:, column]
+            here[feature.look_back :] = values
+            # A ratio over nothing (hours without any volume) is no number: it is missing.
+            np.copyto(here, np.nan, where=np.isinf(here))
+            here[block.first(feature.look_back)] = np.nan
+    return made

@@ -1,0 +1,66 @@
+"""Sums over a moving window, added up in the same order wherever the window lies.
+
+A running sum would carry the rounding of all that went before, and give 21 bars another last
+digit than 21,000. Here a sum of 20 is a sum of 16 and one of 4, each made of two halves: five
+additions instead of nineteen, and the same bits for the same bars everywhere. All functions
+return n - window + 1 values for n bars, and work through long arrays in stretches that stay
+in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+STRETCH = 8192
+
+
+def total(values: np.ndarray, window: int) -> np.ndarray:
+    count = len(values) - window + 1
+    made = np.empty(count)
+    for first in range(0, count, STRETCH):
+        here = values[first : first + min(STRETCH, count - first) + window - 1]
+        made[first : first + STRETCH] = _summed(here, window)
+    return made
+
+
+def _summed(values: np.ndarray, window: int) -> np.ndarray:
+    length = len(values) - window + 1
+    done, made, power, sums = 0, None, 1, values
+    while True:
+        if window & power:
+            part = sums[done : done + length]
+            made = part.astype(np.float64) if made is None else np.add(made, part, out=made)
+            done += power
+        if 2 * power > window:
+            assert made is not None
+            return made
+        sums = sums[:-power] + sums[power:]
+        power *= 2
+
+
+def mean(values: np.ndarray, window: int) -> np.ndarray:
+    made = total(values, window)
+    made /= window
+    return made
+
+
+def return_deviation(log_close: np.ndarray, returns: int) -> np.ndarray:
+    """The standard deviation of the last log-returns, whose mean is small beside it."""
+    steps = np.diff(log_close)
+    squares = total(np.multiply(steps, steps, out=steps), returns)
+    whole = log_close[returns:] - log_close[:-returns]
+    squares -= np.multiply(whole, whole, out=whole) / returns
+    squares /= returns - 1
+    made: np.ndarray = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+    return made
+
+
+def deviation(values: np.ndarray, window: int) -> np.ndarray:
+    """The standard deviation of the last values; exact to 1e-8 of their size, which for prices
+    is far less than a tick."""
+    sums = total(values, window)
+    squares = total(values * values, window)
+    squares -= np.multiply(sums, sums, out=sums) / window
+    squares /= window - 1
+    made: np.ndarray = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+    return made

@@ -1,0 +1,91 @@
+"""How widely the price moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.features.base import Arrays, Feature
+from pipelines.features.rolling import deviation, mean, return_deviation
+
+
+def volatility(bars: int) -> Feature:
+    return Feature(
+        f"volatility_{bars}",
+        f"standard deviation of the last {bars} log-returns",
+        ("log_close",),
+        bars + 1,
+        lambda x: return_deviation(x["log_close"], bars),
+        unit="log price per bar",
+        low=0,
+    )
+
+
+def atr(bars: int) -> Feature:
+    """Average true range on exactly its window: a plain mean, as TA-Lib begins it."""
+
+    def compute(x: Arrays) -> np.ndarray:
+        before = x["close"][:-1]
+        high, low = np.maximum(x["high"][1:], before), np.minimum(x["low"][1:], before)
+        made: np.ndarray = mean(high - low, bars) / x["close"][bars:]
+        return made
+
+    return Feature(
+        f"atr_{bars}",
+        f"mean true range of the last {bars} bars over the close",
+        ("high", "low", "close"),
+        bars + 1,
+        compute,
+        low=0,
+    )
+
+
+def bollinger_width(bars: int) -> Feature:
+    return Feature(
+        f"bollinger_width_{bars}",
+        f"four deviations of the last {bars} closes over their mean",
+        ("close",),
+        bars,
+        lambda x: 4 * deviation(x["close"], bars) / mean(x["close"], bars),
+        low=0,
+    )
+
+
+def range_ratio() -> Feature:
+    return Feature(
+        "range_ratio",
+        "high less low, over the close",
+        ("high", "low", "close"),
+        1,
+        lambda x: (x["high"] - x["low"]) / x["close"],
+    )
+
+
+def body_ratio() -> Feature:
+    def compute(x: Arrays) -> np.ndarray:
+        spread = x["high"] - x["low"]
+        made: np.ndarray = np.where(spread > 0, (x["close"] - x["open"]) / spread, 0.0)
+        return made
+
+    return Feature(
+        "body_ratio",
+        "close less open over high less low; 0 where the bar did not move",
+        ("open", "high", "low", "close"),
+        1,
+        compute,
+    )
+
+
+def volatility_ratio(short: int, long: int) -> Feature:
+    def compute(x: Arrays) -> np.ndarray:
+        fast = return_deviation(x["log_close"], short)[long - short :]
+        made: np.ndarray = fast / return_deviation(x["log_close"], long)
+        return made
+
+    return Feature(
+        f"volatility_ratio_{short}_{long}",
+        f"deviation of the last {short} log-returns over that of the last {long}",
+        ("log_close",),
+        long + 1,
+        compute,
+        low=0,
+    )

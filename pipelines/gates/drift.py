@@ -1,0 +1,196 @@
+"""Drift between training and recent rows, by Evidently; and inputs that are broken.
+
+Verdicts rest on distances, not on significance: with enough rows any market differs
+significantly from itself a year ago. A feature's distance is Wasserstein's, in standard
+deviations of its training rows; the labels' is Jensen and Shannon's. Samples have a fixed size,
+as small ones look further apart than they are.
+
+On five US symbols' hourly bars of 1998 to 2021 each year was held against the one before: in 20
+of 23 pairs at most 0.10 of the features moved by more than half a deviation, in 2018 0.24, and
+in the two crises, 2008 and 2020, 0.71 and 0.67. So 0.3 is worth a warning, and 0.8 is another
+kind of data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from pipelines.errors import InvalidRequest
+from pipelines.gates.base import Evidence, GateVerdict, classes_of
+
+LABEL = "label"  # the column of the classes in a report
+
+
+@dataclass(frozen=True)
+class Distances:
+    """How far recent rows lie from training rows."""
+
+    features: dict[str, float]  # in standard deviations of the training rows
+    labels: float  # 0: the same shares, 0.83: no class in common
+    report: bytes  # HTML
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What counts as drifted, and how many rows are looked at."""
+
+    feature_distance: float = 0.5
+    label_distance: float = 0.1
+    rows: int = 4000  # of each side, at the most
+
+    def drifted(self, found: Distances) -> list[str]:
+        """The features that moved, furthest first."""
+        moved = [name for name, by in found.features.items() if by > self.feature_distance]
+        return sorted(moved, key=lambda name: -found.features[name])
+
+
+# Two gates ask about the same rows, and a report takes seconds.
+_measured: WeakKeyDictionary[Evidence, dict[Measure, Distances]] = WeakKeyDictionary()
+
+
+def distances(evidence: Evidence, measure: Measure) -> Distances:
+    """What Evidently says of the evidence."""
+    known = _measured.setdefault(evidence, {})
+    if measure not in known:
+        known[measure] = _distances(evidence, measure)
+    return known[measure]
+
+
+def _distances(evidence: Evidence, measure: Measure) -> Distances:
+    import pandas as pd
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.metrics import ValueDrift
+
+    names, count = list(evidence.feature_names), len(evidence.scores)
+    random = np.random.default_rng(evidence.seed)
+    training, recent = features_of(evidence)
+    older = _sample(len(training), measure.rows, random)
+    newer = _sample(len(recent), measure.rows, random)
+    # Evidently norms by the deviation, but by no less than 0.001, and small returns have less.
+    middle, spread = np.nanmean(training[older], axis=0), np.nanstd(training[older], axis=0)
+    if not (np.isfinite(spread) & (spread > 0)).all():
+        still = [name for name, by in zip(names, spread, strict=True) if not by > 0]
+        raise InvalidRequest(
+            f"no distance for features that are constant or missing in training rows: {still}",
+            "leave them out of the forecast, or train on rows that have them",
+        )
+    definition = DataDefinition(numerical_columns=names, categorical_columns=[LABEL])
+
+    def dataset(values: np.ndarray, classes: np.ndarray, rows: np.ndarray) -> Dataset:
+        frame = pd.DataFrame((values[rows] - middle) / spread, columns=names)
+        frame[LABEL] = classes[rows].astype(str)
+        return Dataset.from_pandas(frame, data_definition=definition)
+
+    report = Report(
+        [
+            *(
+                ValueDrift(column=n, method="wasserstein", threshold=measure.feature_distance)
+                for n in names
+            ),
+            ValueDrift(column=LABEL, method="jensenshannon", threshold=measure.label_distance),
+        ]
+    )
+    made = report.run(
+        dataset(recent, classes_of(evidence.classes, evidence.judging, count), newer),
+        dataset(training, classes_of(evidence.training_classes, evidence.training, count), older),
+    )
+    found = {m["config"]["column"]: float(m["value"]) for m in made.dict()["metrics"]}
+    lost = [name for name in (*names, LABEL) if not np.isfinite(found.get(name, np.nan))]
+    if lost:
+        raise InvalidRequest(f"Evidently gave no distance for {lost}", "look at these columns")
+    labels = found.pop(LABEL)
+    return Distances(found, labels, made.get_html_str(as_iframe=False).encode())
+
+
+def features_of(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Training and recent features, without the symbol's code: a new mix of symbols is no drift."""
+    both = evidence.training.features, evidence.judging.features
+    for rows in both:
+        if rows.ndim != 2 or rows.shape[1] != len(evidence.feature_names) + 1:
+            raise InvalidRequest(
+                f"{len(evidence.feature_names)} feature names for rows of shape {rows.shape}",
+                "name every column but the last, which is the symbol's code",
+            )
+        if len(rows) < 2:
+            raise InvalidRequest(f"{len(rows)} rows are too few to compare", "give more rows")
+    training, recent = (rows[:, :-1].astype(np.float64) for rows in both)
+    return training, recent
+
+
+def _sample(rows: int, wanted: int, random: np.random.Generator) -> np.ndarray:
+    return np.sort(random.permutation(rows)[:wanted])
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Few features have moved since training, and the labels are shared as they were."""
+
+    limit: float = 0.3  # share of the features
+    measure: Measure = Measure()
+    blocking: bool = False
+    name: str = "drift"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        found = distances(evidence, self.measure)
+        moved = self.measure.drifted(found)
+        value = len(moved) / len(found.features)
+        passed = value <= self.limit and found.labels <= self.measure.label_distance
+        told = ", ".join(f"{name} by {found.features[name]:.2f}" for name in moved[:5])
+        reason = (
+            f"{len(moved)} of {len(found.features)} features moved by more than"
+            f" {self.measure.feature_distance:g} deviations{f' ({told})' if told else ''}, a share"
+            f" of {value:.2f} where {self.limit:g} is allowed; labels lie {found.labels:.3f} apart"
+            f" where {self.measure.label_distance:g} is allowed"
+        )
+        return GateVerdict(
+            self.name, passed, value, self.limit, self.blocking, reason, report=found.report
+        )
+
+
+@dataclass(frozen=True)
+class InputsSound:
+    """No feature is broken, and the recent rows are not another kind of data."""
+
+    missing: float = 0.2  # share of a feature's recent values
+    outside: float = 0.5  # share of a feature's recent values beyond what training rows had
+    drifted: float = 0.8  # share of the features
+    measure: Measure = Measure()
+    blocking: bool = True
+    name: str = "inputs_sound"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        broken = self.broken(evidence)
+        if broken:
+            reason = "; ".join(broken[:10])
+            value = len(broken) / len(evidence.feature_names)
+            return GateVerdict(self.name, False, value, 0.0, self.blocking, reason)
+        moved = self.measure.drifted(distances(evidence, self.measure))
+        value = len(moved) / len(evidence.feature_names)
+        passed = value <= self.drifted
+        reason = (
+            f"no feature is constant, missing or out of range; a share of {value:.2f} has drifted"
+            f" where {self.drifted:g} is allowed"
+        )
+        return GateVerdict(self.name, passed, value, self.drifted, self.blocking, reason)
+
+    def broken(self, evidence: Evidence) -> list[str]:
+        """What is wrong with each feature that cannot be used, in words."""
+        training, recent = features_of(evidence)
+        made = []
+        for column, name in enumerate(evidence.feature_names):
+            before = training[np.isfinite(training[:, column]), column]
+            now = recent[np.isfinite(recent[:, column]), column]
+            lost = 1 - len(now) / len(recent)
+            if lost > self.missing or not len(before):
+                made.append(f"{name} is missing in {lost if len(before) else 1:.0%} of the rows")
+            elif now.min() == now.max() or before.min() == before.max():
+                where = "recent" if now.min() == now.max() else "training"
+                made.append(f"{name} is the same in all {where} rows")
+            else:
+                away = float(((now < before.min()) | (now > before.max())).mean())
+                if away > self.outside:
+                    made.append(f"{name} is outside its training range in {away:.0%} of the rows")
+        return made

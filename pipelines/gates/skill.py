@@ -1,0 +1,315 @@
+"""Skill, as a lower bound: does the model know the direction, and more than the time of day?
+
+Volatility has a shape over the session. Five classes cut by the size of a move can be guessed
+from the hour alone, and a plain macro F1 calls that skill. So there are two questions: does the
+expected score rank what came after, and is the macro F1 above what the bar's place in its
+session gives by itself? Each is answered with an interval: whole sessions, all symbols together,
+are drawn again and again, because the bars of one session move together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pipelines.errors import InvalidRequest
+from pipelines.gates.base import Evidence, GateVerdict, checked, classes_of
+
+LEAST_SESSIONS = 10
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The judging rows' sessions, and the draws of them that make an interval.
+
+    The bound is the value less Student's t times the spread over the draws: with few sessions
+    the percentiles of the draws themselves lie too close together.
+    """
+
+    of_row: np.ndarray  # each row's session, from 0
+    resamples: int
+    seed: int
+    confidence: float
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.of_row.max()) + 1
+
+    @cached_property
+    def draws(self) -> np.ndarray:
+        """How often each session is in each draw."""
+        random = np.random.default_rng(self.seed)
+        return random.multinomial(
+            self.count, np.full(self.count, 1 / self.count), size=self.resamples
+        ).astype(np.float64)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """A row a session: the sum of each column over its rows."""
+        return np.stack(
+            [np.bincount(self.of_row, column, self.count) for column in values.T], axis=1
+        )
+
+    def drawn(self, per_session: np.ndarray) -> np.ndarray:
+        """A row a draw: the sums over the sessions in it."""
+        made: np.ndarray = self.draws @ per_session
+        return made
+
+    def bounds(self, value: float, over_draws: np.ndarray) -> tuple[float, float]:
+        """One-sided bounds of a value, below and above."""
+        from scipy.stats import t
+
+        known = over_draws[np.isfinite(over_draws)]
+        if len(known) < 0.9 * len(over_draws):
+            raise InvalidRequest(
+                "the value is not defined on most draws of sessions", "judge on more sessions"
+            )
+        # The spread over draws leaves out one degree of freedom.
+        spread = float(np.std(known)) * np.sqrt(self.count / (self.count - 1))
+        reach = float(t.ppf(self.confidence, self.count - 1) * spread)
+        return value - reach, value + reach
+
+
+def sessions_of(evidence: Evidence, resamples: int, confidence: float) -> Sessions:
+    found, of_row = np.unique(evidence.judging.session, return_inverse=True)
+    if len(found) < LEAST_SESSIONS:
+        raise InvalidRequest(
+            f"{len(found)} sessions are too few to judge skill on",
+            f"train on a longer span: at least {LEAST_SESSIONS} sessions are judged",
+        )
+    return Sessions(of_row, resamples, evidence.seed, confidence)
+
+
+def ranks(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    """Each value's rank in its group, between -0.5 and 0.5; equal values share theirs."""
+    if groups is not None:
+        grouped = np.zeros(len(values))
+        for group in np.unique(groups):
+            grouped[groups == group] = ranks(values[groups == group])
+        return grouped
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    made: np.ndarray = (last - counts / 2)[place] / len(values) - 0.5
+    return made
+
+
+class RankIC:
+    """Spearman's correlation of a score with the outcome, on all rows and on every draw.
+
+    Ranks are given once, over all rows, and not anew in each draw: a draw has the same rows, only
+    more or less often, so its own ranks would be nearly these. Where a score is the same for
+    every row it ranks nothing, and its correlation is 0.
+    """
+
+    def __init__(
+        self,
+        score: np.ndarray,
+        outcome: np.ndarray,
+        sessions: Sessions,
+        groups: np.ndarray | None = None,
+    ) -> None:
+        # Noise in a score's last digits must not become an order.
+        x, y = ranks(np.round(score, 9), groups), ranks(outcome, groups)
+        sums = sessions.sums(np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1))
+        self.value = float(_correlation(sums.sum(axis=0)[None])[0])
+        self.constant = not bool(np.ptp(x) > 0)
+        self.drawn = _correlation(sessions.drawn(sums))
+
+
+def _correlation(sums: np.ndarray) -> np.ndarray:
+    count, x, y, xx, yy, xy = sums.T
+    spread = np.sqrt(np.maximum(xx - x * x / count, 0) * np.maximum(yy - y * y / count, 0))
+    made: np.ndarray = np.divide(
+        xy - x * y / count, spread, out=np.zeros(len(sums)), where=spread > 1e-12
+    )
+    return made
+
+
+def expected_score(evidence: Evidence, probabilities: np.ndarray) -> np.ndarray:
+    made: np.ndarray = probabilities @ np.asarray(evidence.scores)
+    return made
+
+
+def _outcome(evidence: Evidence) -> np.ndarray:
+    outcome = evidence.judging.outcome
+    if not np.isfinite(outcome).all():
+        raise InvalidRequest(
+            f"{int((~np.isfinite(outcome)).sum())} judging rows have no outcome",
+            "judge only rows whose outcome is known",
+        )
+    return outcome
+
+
+@dataclass(frozen=True)
+class DirectionSkill:
+    """The rank IC of the expected score has a lower bound above zero.
+
+    Within places, a row is ranked only among rows of its own place in the session: then what the
+    hour says by itself, such as a market that rises overnight, is no skill.
+    """
+
+    within_place: bool = False
+    confidence: float = 0.99
+    resamples: int = 2000
+    blocking: bool = True
+
+    @property
+    def name(self) -> str:
+        return "skill_direction_by_place" if self.within_place else "skill_direction"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        given = checked(evidence.probabilities, evidence, "the model")
+        sessions = sessions_of(evidence, self.resamples, self.confidence)
+        groups = evidence.judging.place if self.within_place else None
+        ic = RankIC(expected_score(evidence, given), _outcome(evidence), sessions, groups)
+        if ic.constant:
+            reason = "the expected score is the same for all rows that are ranked together"
+            return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
+        low, high = sessions.bounds(ic.value, ic.drawn)
+        passed = bool(low > 0)
+        reason = (
+            f"rank IC {ic.value:.4f}{' among rows of one place' if self.within_place else ''} over"
+            f" {sessions.count} sessions, at least {low:.4f} at"
+            f" {self.confidence:.0%} confidence: {'above' if passed else 'not above'} 0"
+        )
+        return GateVerdict(self.name, passed, ic.value, 0.0, self.blocking, reason, low, high)
+
+
+def macro_f1(confusion: np.ndarray) -> np.ndarray:
+    """Of confusion counts (..., true class, predicted class): the mean F1 over all classes."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    # F1 is twice the hits over all that are of the class and all that were called it.
+    called = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    f1 = np.divide(2 * hits, called, out=np.zeros_like(hits, dtype=float), where=called > 0)
+    made: np.ndarray = f1.mean(axis=-1)
+    return made
+
+
+def shares_by_place(places: np.ndarray, classes: np.ndarray, count: int) -> dict[int, np.ndarray]:
+    """The share of each class at each place, and over all places at -1."""
+    made = {-1: np.bincount(classes, minlength=count) / len(classes)}
+    for place in np.unique(places):
+        at = classes[places == place]
+        made[int(place)] = np.bincount(at, minlength=count) / len(at)
+    return made
+
+
+def place_predictors(evidence: Evidence, strict: bool) -> dict[str, np.ndarray]:
+    """What predictors that know only a bar's place give each judging row, as class probabilities.
+
+    They learned the class shares of each place from training rows; a place that training never
+    saw gets the shares of all. `drawn` draws a class by these shares, `likeliest` gives the most
+    frequent one. The strict one, `typical`, gives the class that is most over its share of all
+    rows, or by the toss of a coin its mirror: about the best that knows no direction.
+    """
+    count = len(evidence.scores)
+    learned = classes_of(evidence.training_classes, evidence.training, count)
+    if not len(learned):
+        raise InvalidRequest("there are no training rows", "give the evidence a sample of them")
+    shares = shares_by_place(evidence.training.place, learned, count)
+    over = shares[-1]
+    drawn = np.stack([shares.get(int(place), over) for place in evidence.judging.place])
+    one = np.eye(count)
+    made = {"drawn": drawn, "likeliest": one[drawn.argmax(axis=1)]}
+    if strict:
+        lift = np.divide(drawn, over, out=np.zeros_like(drawn), where=over > 0)
+        typical = one[lift.argmax(axis=1)]
+        made["typical"] = (typical + typical[:, ::-1]) / 2
+    return made
+
+
+@dataclass(frozen=True)
+class BeyondTheDay:
+    """The macro F1 above that of the label shares by place in the session: a bound above zero.
+
+    The baseline is the strongest, on the judging rows, of the predictors that know only the
+    place. Its confusion is computed, not drawn: a row counts towards each class by the
+    probability with which the predictor would give it.
+
+    A model that knows the place, weighs rare classes up and knows nothing else passes this test
+    (not the strict one) and fails those of direction; the strict one asks for several times the
+    rows to see a planted skill.
+    """
+
+    strict: bool = False
+    confidence: float = 0.99
+    resamples: int = 2000
+    blocking: bool = True
+    name: str = "skill_beyond_the_day"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        count = len(evidence.scores)
+        true = classes_of(evidence.classes, evidence.judging, count)
+        ours = np.eye(count)[classes_of(evidence.published, evidence.judging, count)]
+        sessions = sessions_of(evidence, self.resamples, self.confidence)
+        counted = _confusions(true, ours, sessions)
+        model = float(macro_f1(counted.sum(axis=0)))
+        baselines = {
+            name: _confusions(true, given, sessions)
+            for name, given in place_predictors(evidence, self.strict).items()
+        }
+        strongest = max(baselines, key=lambda name: float(macro_f1(baselines[name].sum(axis=0))))
+        against = baselines[strongest]
+        baseline = float(macro_f1(against.sum(axis=0)))
+        value = model - baseline
+        drawn = _drawn_f1(counted, sessions) - _drawn_f1(against, sessions)
+        low, high = sessions.bounds(value, drawn)
+        passed = bool(low > 0)
+        reason = (
+            f"macro F1 {model:.4f} is {value:+.4f} from the {baseline:.4f} that the place in the"
+            f" session gives alone ({strongest}), at least {low:+.4f} at {self.confidence:.0%}"
+            f" confidence: {'above' if passed else 'not above'} 0"
+        )
+        return GateVerdict(self.name, passed, value, 0.0, self.blocking, reason, low, high)
+
+
+def _confusions(true: np.ndarray, given: np.ndarray, sessions: Sessions) -> np.ndarray:
+    """(session, true class, predicted class): rows, by the probability of the prediction."""
+    count = given.shape[1]
+    made = np.zeros((sessions.count, count, count))
+    np.add.at(made, (sessions.of_row, true), given)
+    return made
+
+
+def _drawn_f1(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
+    count = confusions.shape[-1]
+    flat = sessions.drawn(confusions.reshape(len(confusions), -1))
+    return macro_f1(flat.reshape(-1, count, count))
+
+
+@dataclass(frozen=True)
+class NoWorseThanChampion:
+    """The rank IC is not below the champion's, on the same rows, by more than the tolerance.
+
+    The point estimate decides and the interval is only told: to ask for a bound above the
+    champion would keep an old model for ever, and to refuse only what is clearly worse would let
+    a run of slightly worse models walk down. Skill itself is held by its own gates.
+    """
+
+    tolerance: float = 0.01
+    confidence: float = 0.99
+    resamples: int = 2000
+    blocking: bool = True
+    name: str = "no_worse_than_champion"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        limit = -self.tolerance
+        given = checked(evidence.probabilities, evidence, "the model")
+        if evidence.champion is None:
+            reason = "there is no champion yet"
+            return GateVerdict(self.name, True, 0.0, limit, self.blocking, reason)
+        theirs = checked(evidence.champion, evidence, "the champion")
+        sessions = sessions_of(evidence, self.resamples, self.confidence)
+        outcome = _outcome(evidence)
+        ours = RankIC(expected_score(evidence, given), outcome, sessions)
+        champion = RankIC(expected_score(evidence, theirs), outcome, sessions)
+        value = ours.value - champion.value
+        low, high = sessions.bounds(value, ours.drawn - champion.drawn)
+        passed = value >= limit
+        reason = (
+            f"rank IC {ours.value:.4f} beside the champion's {champion.value:.4f}: {value:+.4f}"
+            f" (from {low:+.4f} to {high:+.4f}), {'not ' if passed else ''}worse"
+            f" by more than {self.tolerance:g}"
+        )
+        return GateVerdict(self.name, passed, value, limit, self.blocking, reason, low, high)

@@ -1,0 +1,130 @@
+"""Limits on what can simply be measured: fit, calibration, time, size, and the ONNX form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.errors import InvalidRequest
+from pipelines.gates.base import Evidence, GateVerdict, checked, classes_of
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The ONNX form gives the original's probabilities."""
+
+    limit: float = 1e-5
+    blocking: bool = True
+    name: str = "onnx_parity"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        value = evidence.parity
+        said = f"the ONNX form differs from the original by up to {value:.1e}"
+        return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:.0e}")
+
+
+@dataclass(frozen=True)
+class Size:
+    """The ONNX form is small enough to serve."""
+
+    limit: int = 10_000_000  # bytes
+    blocking: bool = True
+    name: str = "size"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        value = len(evidence.onnx)
+        if value == 0:
+            raise InvalidRequest("there is no ONNX form", "convert the winner before judging it")
+        said = f"the ONNX form has {value / 1e6:.2f} MB"
+        allowed = f"{self.limit / 1e6:g} MB"
+        return _at_most(self.name, value, self.limit, self.blocking, said, allowed)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """One request is answered soon; generous, so that a loaded machine never decides."""
+
+    limit: float = 0.5  # seconds
+    blocking: bool = True
+    name: str = "latency"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        value = evidence.latency_seconds
+        said = f"one request takes {value * 1000:.2f} ms"
+        allowed = f"{self.limit * 1000:g} ms"
+        return _at_most(self.name, value, self.limit, self.blocking, said, allowed)
+
+
+@dataclass(frozen=True)
+class TrainingTime:
+    """The training fits into its schedule; generous, so that a loaded machine never decides."""
+
+    limit: float = 3600.0  # seconds
+    blocking: bool = True
+    name: str = "training_time"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        value = evidence.training_seconds
+        said = f"the training took {value:.1f} s"
+        return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g} s")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The model does not know its training rows by heart."""
+
+    limit: float = 0.5  # of macro F1; forests know much of their training rows and are sound
+    blocking: bool = True
+    name: str = "gap"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        value = evidence.training_f1 - evidence.selection_f1
+        said = (
+            f"macro F1 is {evidence.training_f1:.4f} on training and {evidence.selection_f1:.4f}"
+            f" on selection rows, a gap of {value:.4f}"
+        )
+        return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g}")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is given a probability happens about that often.
+
+    The expected calibration error of each class by itself, over bins of equally many rows, and
+    then the mean over the classes: a model that is right about its favourite alone does not pass.
+    """
+
+    limit: float = 0.05
+    bins: int = 10
+    blocking: bool = True
+    name: str = "calibration"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        given = checked(evidence.probabilities, evidence, "the model")
+        true = classes_of(evidence.classes, evidence.judging, given.shape[1])
+        value = calibration_error(true, given, self.bins)
+        said = f"probabilities miss what happened by {value:.4f} in the mean"
+        return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g}")
+
+
+def calibration_error(true: np.ndarray, given: np.ndarray, bins: int) -> float:
+    """Mean over the classes of the mean distance between a bin's probability and its share."""
+    # Bins of few rows would measure chance: at least 200 rows each.
+    bins = max(1, min(bins, len(true) // 200))
+    errors = []
+    for column in range(given.shape[1]):
+        order = np.argsort(given[:, column], kind="stable")
+        missed = given[order, column] - (true[order] == column)
+        errors.append(sum(abs(part.sum()) for part in np.array_split(missed, bins)) / len(true))
+    return float(np.mean(errors))
+
+
+def _at_most(
+    name: str, value: float, limit: float, blocking: bool, said: str, allowed: str
+) -> GateVerdict:
+    if not np.isfinite(value):
+        raise InvalidRequest(f"{said}, which is no number")
+    passed = bool(value <= limit)
+    reason = f"{said}: {'at most' if passed else 'more than'} {allowed}"
+    return GateVerdict(name, passed, float(value), float(limit), blocking, reason)

@@ -1,0 +1,1 @@
+"""Candidates, their training and comparison, calibration, and the way to ONNX."""

@@ -1,0 +1,64 @@
+"""Trees that are grown one after the other, each on what those before it left over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+
+@dataclass(frozen=True)
+class GradientBoosting:
+    """Exact cuts; each tree sees a draw of the rows and each cut a draw of the features."""
+
+    rounds: int = 80
+    rate: float = 0.1
+    depth: int = 3
+    leaf_rows: int = 100
+    rows: float = 0.3
+    features: float = 0.35
+    scaled: bool = False
+    most_rows: int | None = None
+    name: str = "gradient_boosting"
+
+    def estimator(self, seed: int) -> BaseEstimator:
+        from sklearn.ensemble import GradientBoostingClassifier
+
+        return GradientBoostingClassifier(
+            n_estimators=self.rounds,
+            learning_rate=self.rate,
+            max_depth=self.depth,
+            min_samples_leaf=self.leaf_rows,
+            subsample=self.rows,
+            max_features=self.features,
+            random_state=seed,
+        )
+
+
+@dataclass(frozen=True)
+class HistogramBoosting:
+    """Cuts between at most 255 bins of a feature, on all rows."""
+
+    rounds: int = 60
+    rate: float = 0.1
+    leaves: int = 8
+    leaf_rows: int = 200
+    damping: float = 10.0
+    scaled: bool = False
+    most_rows: int | None = None
+    name: str = "histogram_gradient_boosting"
+
+    def estimator(self, seed: int) -> BaseEstimator:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        return HistGradientBoostingClassifier(
+            max_iter=self.rounds,
+            learning_rate=self.rate,
+            max_leaf_nodes=self.leaves,
+            min_samples_leaf=self.leaf_rows,
+            l2_regularization=self.damping,
+            early_stopping=False,
+            random_state=seed,
+        )

@@ -1,0 +1,25 @@
+"""Logistic regression: the plain thing that the others have to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Log-odds that are linear in the features."""
+
+    damping: float = 10.0  # 1 / C
+    passes: int = 500  # not to have settled by then counts as not converged
+    scaled: bool = True
+    most_rows: int | None = None
+    name: str = "logistic_regression"
+
+    def estimator(self, seed: int) -> BaseEstimator:
+        from sklearn.linear_model import LogisticRegression
+
+        return LogisticRegression(C=1 / self.damping, max_iter=self.passes, random_state=seed)

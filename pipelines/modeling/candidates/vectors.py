@@ -1,0 +1,50 @@
+"""An exact support vector machine, on a stated subset of the training rows.
+
+Its approximations have no ONNX form, and the exact one needs time with the square of its rows:
+so it is fitted on `most_rows` rows, as many of each class, spread evenly over time.
+
+Its own probabilities come from an iteration that stops at a tolerance, and in single precision
+that stops elsewhere: ONNX would differ in the third decimal. So a logistic regression makes
+them, from the distances to the ten borders between pairs of classes, which it learns on rows
+that the borders were not drawn by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+
+@dataclass(frozen=True)
+class SupportVectors:
+    """Borders between each two classes, by a radial kernel."""
+
+    softness: float = 1.0  # C
+    gamma: float = 0.01
+    damping: float = 10.0  # of the regression, 1 / C
+    folds: int = 3
+    scaled: bool = True
+    most_rows: int | None = 5000
+    name: str = "svc"
+
+    def estimator(self, seed: int) -> BaseEstimator:
+        from sklearn.ensemble import StackingClassifier
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.svm import SVC
+
+        borders = SVC(
+            C=self.softness,
+            gamma=self.gamma,
+            decision_function_shape="ovo",
+            cache_size=300,
+            random_state=seed,
+        )
+        return StackingClassifier(
+            [("borders", borders)],
+            LogisticRegression(C=1 / self.damping, max_iter=500),
+            cv=self.folds,
+            stack_method="decision_function",
+        )

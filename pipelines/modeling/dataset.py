@@ -1,0 +1,67 @@
+"""The rows that models are trained and judged on, and how time divides them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from pipelines.errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Bars with features and an outcome, in ascending order of closes_at, symbols mixed.
+
+    `features` has the symbol's code as its last column.
+    """
+
+    features: np.ndarray  # float32, a row a bar
+    outcome: np.ndarray  # float64: what became of the bar, in deviations
+    symbol: np.ndarray  # int: place in the model's list of symbols
+    closes_at: np.ndarray  # datetime64[us]: when the bar closed
+    known_at: np.ndarray  # datetime64[us]: when its outcome was known
+    session: np.ndarray  # datetime64[D]
+    place: np.ndarray  # int: which bar of its session
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def take(self, which: np.ndarray) -> Rows:
+        return Rows(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Time in three: what is fitted on, what selects and calibrates, what judges.
+
+    The newest `held_out` of the rows is never fitted on; of it the older half selects and
+    calibrates, the newer half alone is seen by the gates. A row belongs to the older side only
+    if its outcome was known before the first bar of the newer side had closed.
+    """
+
+    held_out: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held_out < 0.9:
+            raise InvalidRequest(
+                f"held_out is {self.held_out}", "hold out a share between 0 and 0.9, such as 0.2"
+            )
+
+    def cut(self, rows: Rows) -> tuple[Rows, Rows, Rows]:
+        """Training, selection and judging rows; whole sessions, purged by the horizon."""
+        sessions = np.unique(rows.session)
+        held = max(round(len(sessions) * self.held_out), 2)
+        if len(sessions) < held + 2:
+            raise InvalidRequest(
+                f"{len(sessions)} sessions are too few to split", "train on a longer span"
+            )
+        first_select, first_judge = sessions[-held], sessions[-(held // 2)]
+        training = self._before(rows, rows.session < first_select, rows.session >= first_select)
+        selecting = (rows.session >= first_select) & (rows.session < first_judge)
+        judging = rows.session >= first_judge
+        return training, self._before(rows, selecting, judging), rows.take(judging)
+
+    @staticmethod
+    def _before(rows: Rows, older: np.ndarray, newer: np.ndarray) -> Rows:
+        return rows.take(older & (rows.known_at < rows.closes_at[newer].min()))

@@ -1,0 +1,185 @@
+"""Figures about predictions: small functions of arrays.
+
+`classes` is what became of each row, as its place in the label's classes; `predicted` is the
+class it was given; `probabilities` has a row a row and a column a class, in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SMALLEST = 1e-15  # no probability is taken for less when its logarithm is needed
+POINTS = 200  # of a curve, at the most
+
+
+@dataclass(frozen=True)
+class OfClass:
+    """How well one class is told from the others."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    rows: int  # that truly were of it
+    predicted: int
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """What predictions of some rows are worth."""
+
+    rows: int
+    macro_f1: float
+    accuracy: float
+    log_loss: float
+    rank_ic: float  # of the expected score, against the outcome
+    calibration_error: float
+    classes: tuple[OfClass, ...]
+    confusion: np.ndarray  # a row a true class, a column a predicted one
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Points of a curve from left to right, and the area under it."""
+
+    x: np.ndarray
+    y: np.ndarray
+    area: float
+
+
+def measure(
+    classes: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+    outcome: np.ndarray,
+    names: Sequence[str],
+    scores: Sequence[float],
+) -> Metrics:
+    """All figures of some rows."""
+    table = per_class(classes, predicted, names)
+    return Metrics(
+        rows=len(classes),
+        macro_f1=float(np.mean([one.f1 for one in table])),
+        accuracy=float(np.mean(classes == predicted)),
+        log_loss=log_loss(classes, probabilities),
+        rank_ic=rank_ic(expected_score(probabilities, scores), outcome),
+        calibration_error=calibration_error(classes, probabilities),
+        classes=table,
+        confusion=confusion(classes, predicted, len(names)),
+    )
+
+
+def macro_f1(classes: np.ndarray, predicted: np.ndarray, count: int) -> float:
+    """The mean F1 over all classes; a class that is nowhere counts as 0."""
+    from sklearn.metrics import f1_score
+
+    return float(
+        f1_score(classes, predicted, labels=range(count), average="macro", zero_division=0)
+    )
+
+
+def per_class(
+    classes: np.ndarray, predicted: np.ndarray, names: Sequence[str]
+) -> tuple[OfClass, ...]:
+    """Precision, recall and F1 of each class."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    found = precision_recall_fscore_support(
+        classes, predicted, labels=range(len(names)), zero_division=0
+    )
+    called = np.bincount(predicted, minlength=len(names))
+    return tuple(
+        OfClass(name, float(precision), float(recall), float(f1), int(rows), int(given))
+        for name, precision, recall, f1, rows, given in zip(names, *found, called, strict=True)
+    )
+
+
+def confusion(classes: np.ndarray, predicted: np.ndarray, count: int) -> np.ndarray:
+    """How many rows of each true class (a row) were given each class (a column)."""
+    made: np.ndarray = np.zeros((count, count), dtype=np.int64)
+    np.add.at(made, (classes, predicted), 1)
+    return made
+
+
+def log_loss(classes: np.ndarray, probabilities: np.ndarray) -> float:
+    """How surprising what happened is, in the mean."""
+    given = probabilities[np.arange(len(classes)), classes].astype(np.float64)
+    return float(-np.log(np.maximum(given, SMALLEST)).mean())
+
+
+def expected_score(probabilities: np.ndarray, scores: Sequence[float]) -> np.ndarray:
+    """The sum of probability x score."""
+    made: np.ndarray = probabilities @ np.asarray(scores, dtype=np.float64)
+    return made
+
+
+def rank_ic(score: np.ndarray, outcome: np.ndarray) -> float:
+    """Spearman's correlation; 0 where one of the two is the same everywhere and ranks nothing."""
+    from scipy.stats import spearmanr
+
+    # Noise in a score's last digits must not become an order.
+    rounded = np.round(score.astype(np.float64), 9)
+    if len(score) < 2 or np.ptp(rounded) == 0 or np.ptp(outcome) == 0:
+        return 0.0
+    return float(spearmanr(rounded, outcome).statistic)
+
+
+def calibration_error(classes: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
+    """How far probabilities lie from what happens, in the mean over classes, bins and rows.
+
+    Each class by itself, over bins of equally many rows; a bin has at least 200, as bins of few
+    rows would measure chance.
+    """
+    bins = max(1, min(bins, len(classes) // 200))
+    errors = []
+    for column in range(probabilities.shape[1]):
+        order = np.argsort(probabilities[:, column], kind="stable")
+        missed = probabilities[order, column] - (classes[order] == column)
+        errors.append(sum(abs(part.sum()) for part in np.array_split(missed, bins)) / len(classes))
+    return float(np.mean(errors))
+
+
+def reliability(happened: np.ndarray, probability: np.ndarray, bins: int = 10) -> Curve:
+    """The share of rows that happened (y) by the mean probability they were given (x).
+
+    The area is that between the curve and what it should be, in the mean over rows.
+    """
+    order = np.argsort(probability, kind="stable")
+    given = np.array_split(probability[order].astype(np.float64), bins)
+    found = np.array_split(happened[order].astype(np.float64), bins)
+    filled = [(g.mean(), f.mean(), len(g)) for g, f in zip(given, found, strict=True) if len(g)]
+    x, y, rows = (np.array(column) for column in zip(*filled, strict=True))
+    return Curve(x, y, float(np.sum(np.abs(x - y) * rows) / rows.sum()))
+
+
+def roc(happened: np.ndarray, probability: np.ndarray) -> Curve:
+    """True positives (y) by false positives (x) of one class against the others."""
+    from sklearn.metrics import auc, roc_curve
+
+    if not _both(happened):
+        return Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]), float("nan"))
+    false, true, _ = roc_curve(happened, probability)
+    return _thinned(false, true, float(auc(false, true)))
+
+
+def precision_recall(happened: np.ndarray, probability: np.ndarray) -> Curve:
+    """Precision (y) by recall (x) of one class against the others; the area is its average."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    if not _both(happened):
+        return Curve(np.array([0.0, 1.0]), np.array([0.0, 0.0]), float("nan"))
+    precision, recall, _ = precision_recall_curve(happened, probability)
+    area = float(average_precision_score(happened, probability))
+    return _thinned(recall[::-1], precision[::-1], area)
+
+
+def _both(happened: np.ndarray) -> bool:
+    return bool(happened.any()) and not bool(happened.all())
+
+
+def _thinned(x: np.ndarray, y: np.ndarray, area: float) -> Curve:
+    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
+    return Curve(x[kept], y[kept], area)

@@ -1,0 +1,153 @@
+"""The laws of every registered feature, and hand-worked values beside TA-Lib's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import talib
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.errors import InvalidRequest
+from pipelines.features import SETS, Block, Feature, look_back, matrix
+
+FEATURES = {feature.name: feature for chosen in SETS for feature in chosen}
+
+
+def walk(seed: int, bars: int) -> dict[str, np.ndarray]:
+    """Plausible bars of one symbol."""
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
+    open_ = close * np.exp(random.normal(0, 0.005, bars))
+    place = np.arange(bars) % 7
+    return {
+        "open": open_,
+        "high": np.maximum(open_, close) * (1 + random.exponential(0.002, bars)),
+        "low": np.minimum(open_, close) * (1 - random.exponential(0.002, bars)),
+        "close": close,
+        "volume": random.integers(1, 10_000, bars).astype(float),
+        "bid": close - 0.01,
+        "ask": close + 0.01,
+        "place": place.astype(float),
+        "session_start": place == 0,
+        "session_bars": np.full(bars, 7.0),
+    }
+
+
+def block(*symbols: dict[str, np.ndarray]) -> Block:
+    arrays = {name: np.concatenate([s[name] for s in symbols]) for name in symbols[0]}
+    lengths = [len(s["close"]) for s in symbols]
+    return Block(arrays, np.cumsum([0, *lengths])[:-1])
+
+
+def cut(bars: dict[str, np.ndarray], first: int, last: int | None = None) -> dict[str, np.ndarray]:
+    return {name: values[first:last] for name, values in bars.items()}
+
+
+@pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
+def test_its_window_gives_what_all_history_gives(feature: Feature) -> None:
+    """To the last bit: at scoring time a model sees what it saw in training."""
+    history = walk(1, 700)
+    full = matrix([feature], block(history))[:, 0]
+    for last in (feature.window, 300, 700):
+        exact = matrix([feature], block(cut(history, last - feature.window, last)))[-1, 0]
+        np.testing.assert_array_equal(exact, full[last - 1])
+    assert np.isnan(full[: feature.look_back]).all()
+    assert np.isfinite(full[feature.look_back :]).all()
+
+
+@pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
+def test_what_lies_outside_its_window_changes_nothing(feature: Feature) -> None:
+    bars, at = walk(2, 120), 60
+    before = matrix([feature], block(bars))[at, 0]
+    spoiled = {name: values.copy() for name, values in bars.items()}
+    for name in ("open", "high", "low", "close", "volume"):
+        spoiled[name][at + 1 :] *= 3.0
+        spoiled[name][: at - feature.look_back] *= 0.2
+    np.testing.assert_array_equal(matrix([feature], block(spoiled))[at, 0], before)
+
+
+@pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
+def test_it_uses_its_whole_window_and_says_what_it_is(feature: Feature) -> None:
+    """A window typed too long would ask a caller for bars that nobody looks at."""
+    bars = walk(3, 60 + feature.window)
+    before = matrix([feature], block(bars))[:, 0]
+    moved = []
+    for first in range(50):
+        spoiled = {name: values.copy() for name, values in bars.items()}
+        for factor, name in enumerate(("open", "high", "low", "close", "volume", "place"), 11):
+            spoiled[name][first] = spoiled[name][first] * factor / 10 + 1
+        last = first + feature.look_back
+        moved.append(matrix([feature], block(spoiled))[last, 0] != before[last])
+    assert any(moved), "nobody looks at the first bar of its window"
+    assert feature.meaning
+    assert feature.unit
+    values = matrix([feature], block(walk(4, 500)))[feature.look_back :, 0]
+    assert values.min() >= (-np.inf if feature.low is None else feature.low)
+    assert values.max() <= (np.inf if feature.high is None else feature.high)
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=5), st.integers(0, 99))
+def test_symbols_end_to_end_are_as_symbols_alone(lengths: list[int], seed: int) -> None:
+    symbols = [walk(seed + n, bars) for n, bars in enumerate(lengths)]
+    chosen = list(FEATURES.values())
+    together = matrix(chosen, block(*symbols))
+    alone = np.concatenate([matrix(chosen, block(one)) for one in symbols])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_an_hourly_request_needs_twenty_bars_before() -> None:
+    assert look_back(SETS[0]) == 20
+
+
+def test_hours_without_volume_or_movement_give_no_infinity() -> None:
+    flat = walk(5, 40) | {"volume": np.zeros(40)}
+    flat |= {name: np.full(40, 10.0) for name in ("open", "high", "low", "close")}
+    made = matrix(list(FEATURES.values()), block(flat))
+    assert not np.isinf(made).any()
+
+
+def test_indicators_with_memory_begin_as_talib_does() -> None:
+    """TA-Lib's first value of RSI and ATR is the plain mean that ours is everywhere."""
+    bars = walk(6, 300)
+    for at in (15, 100, 300):
+        some = cut(bars, at - 15, at)
+        ours = matrix([FEATURES["rsi_14"], FEATURES["atr_14"]], block(some))[-1]
+        high, low, close = some["high"], some["low"], some["close"]
+        assert ours[0] == pytest.approx(talib.RSI(close, 14)[-1], rel=1e-6)
+        assert ours[1] == pytest.approx(talib.ATR(high, low, close, 14)[-1] / close[-1], rel=1e-6)
+
+
+def test_plain_indicators_are_talibs() -> None:
+    bars = walk(7, 200)
+    close = bars["close"]
+    middle = talib.SMA(close, 20)
+    upper, _, lower = talib.BBANDS(close, 20, 2, 2)
+    expected = {
+        "sma_gap_20": close / middle - 1,
+        "sma_cross_5_20": talib.SMA(close, 5) / middle - 1,
+        "bollinger_width_20": (upper - lower) / middle * np.sqrt(20 / 19),
+        "log_return_10": np.log1p(talib.ROCP(close, 10)),
+        "volume_ratio_20": bars["volume"] / np.r_[np.nan, talib.SMA(bars["volume"], 20)[:-1]],
+    }
+    for name, values in expected.items():
+        ours = matrix([FEATURES[name]], block(bars))[30:, 0]
+        np.testing.assert_allclose(ours, values[30:], rtol=2e-6, atol=1e-9, err_msg=name)
+
+
+def test_a_definition_changes_with_its_code_and_with_nothing_else() -> None:
+    names = [feature.definition for feature in FEATURES.values()]
+    assert len({repr(d) for d in names}) == len(names)
+    one = Feature("x", "x", ("close",), 2, lambda x: x["close"][1:] * 2)
+    same = Feature("x", "told otherwise", ("close",), 2, lambda x: x["close"][1:] * 2)
+    other = Feature("x", "x", ("close",), 2, lambda x: x["close"][1:] * 3)
+    assert one.definition == same.definition
+    assert one.definition != other.definition
+
+
+def test_a_wrong_declaration_is_told() -> None:
+    with pytest.raises(InvalidRequest, match="window is 0"):
+        Feature("x", "x", ("close",), 0, lambda x: x["close"])
+    with pytest.raises(InvalidRequest) as found:
+        Feature("x", "x", ("clsoe",), 1, lambda x: x["clsoe"])
+    assert "close" in found.value.hint

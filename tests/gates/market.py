@@ -1,0 +1,100 @@
+"""Rows of a made market: volatile at the ends of a session, with as much direction as asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pipelines.gates import Evidence
+from pipelines.gates.skill import shares_by_place
+from pipelines.labels import Action
+from pipelines.modeling.dataset import Rows
+
+LABEL = Action()
+SHAPE = np.array([1.6, 1.0, 0.8, 0.7, 0.7, 0.9, 2.2])
+NAMES = ("move", "size", "chance")
+HOUR = np.timedelta64(3_600_000_000, "us")
+
+
+def market(
+    seed: int, sessions: int, ic: float, symbols: int = 10, drift: float = 0.0
+) -> tuple[Rows, np.ndarray]:
+    """Rows, and the direction of each that could be known; symbols share half of each move."""
+    random = np.random.default_rng(seed)
+    bars = sessions * len(SHAPE)
+    place = np.arange(bars) % len(SHAPE)
+    common, own = random.standard_normal((bars, 1)), random.standard_normal((bars, symbols))
+    move = (common + own) / np.sqrt(2)
+    known = random.standard_normal((bars, symbols))
+    outcome = (ic * known + np.sqrt(1 - ic**2) * move + drift) * SHAPE[place][:, None]
+    size = np.abs(random.standard_normal((bars, symbols))) * SHAPE[place][:, None]
+    code = np.tile(np.arange(symbols), (bars, 1))
+    features = np.stack([known, size, random.standard_normal((bars, symbols)), code], axis=-1)
+    session = np.repeat(np.datetime64("2026-01-01") + np.arange(sessions), len(SHAPE) * symbols)
+    closes_at = session.astype("datetime64[us]") + (np.repeat(place, symbols) + 15) * HOUR
+    rows = Rows(
+        features.reshape(-1, 4).astype(np.float32),
+        outcome.ravel(),
+        code.ravel(),
+        closes_at,
+        closes_at + HOUR,
+        session,
+        np.repeat(place, symbols),
+    )
+    return rows, known.ravel()
+
+
+def split(rows: Rows, training: int) -> tuple[np.ndarray, np.ndarray]:
+    older = rows.session < np.unique(rows.session)[training]
+    return older, ~older
+
+
+def evidence(
+    seed: int = 0,
+    ic: float = 0.2,
+    sessions: int = 60,
+    tilt: float = 0.4,
+    blind: bool = False,
+    symbols: int = 10,
+    **changes: Any,
+) -> Evidence:
+    """A model that learned the shape of the day from 30 sessions, judged on `sessions` others.
+
+    It leans its classes towards the direction that could be known; a blind one does not lean,
+    it only knows the shape of the day and how volatile each row is, and hardly prefers a side.
+    """
+    rows, known = market(seed, 30 + sessions, ic, symbols)
+    older, newer = split(rows, 30)
+    training, judging = rows.take(older), rows.take(newer)
+    thresholds = LABEL.learn(training.outcome)
+    learned = LABEL.classify(training.outcome, thresholds)
+    shares = shares_by_place(training.place, learned, 5)
+    given = np.stack([shares[int(place)] for place in judging.place])
+    if blind:
+        given = (given + given[:, ::-1]) / 2
+        given *= np.exp(0.2 * judging.features[:, 1:2] * np.array([1, 0, -1, 0, 1]))
+        given *= np.exp(0.02 * judging.features[:, 2:3] * np.arange(-2, 3))
+    else:
+        given *= np.exp(tilt * known[newer, None] * np.arange(-2, 3))
+    given /= given.sum(axis=1, keepdims=True)
+    # The class published is the one that is most over its usual share.
+    made = Evidence(
+        judging=judging,
+        classes=LABEL.classify(judging.outcome, thresholds),
+        probabilities=given,
+        scores=LABEL.scores,
+        training=training,
+        training_classes=learned,
+        feature_names=NAMES,
+        training_f1=0.4,
+        selection_f1=0.3,
+        onnx=b"x" * 1000,
+        parity=1e-7,
+        training_seconds=10.0,
+        latency_seconds=0.001,
+        predicted=(given / shares[-1]).argmax(axis=1),
+        seed=seed,
+    )
+    return replace(made, **changes)

@@ -1,0 +1,160 @@
+"""Skill is a lower bound: planted direction passes, noise and the shape of the day do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import f1_score
+
+from pipelines.gates import BeyondTheDay, DirectionSkill, NoWorseThanChampion
+from pipelines.gates.base import judge_all
+from pipelines.gates.skill import Sessions, macro_f1, place_predictors, ranks
+from tests.gates.market import evidence
+
+SKILL = (DirectionSkill(), DirectionSkill(within_place=True), BeyondTheDay())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_planted_direction_passes(seed: int) -> None:
+    """Ten symbols, 60 sessions of 7 bars, rank IC 0.2."""
+    decision = judge_all(SKILL, evidence(seed))
+    assert decision.promote, decision.reason
+    for verdict in decision.verdicts:
+        assert verdict.low is not None
+        assert verdict.high is not None
+        assert 0 < verdict.low < verdict.value < verdict.high
+    assert decision.verdicts[0].value == pytest.approx(0.2, abs=0.07)
+
+
+def test_noise_is_hardly_ever_promoted() -> None:
+    """Of 60 models that lean at random, in a market whose symbols move together: at most two."""
+    promoted = [judge_all(SKILL, evidence(seed, ic=0.0, sessions=30)).promote for seed in range(60)]
+    assert sum(promoted) <= 2
+    # each direction test alone is at its level too: one in a hundred, so at most four of 60
+    alone = [SKILL[0].judge(evidence(seed, ic=0.0, sessions=30)).passed for seed in range(60)]
+    assert sum(alone) <= 4
+
+
+def test_the_shape_of_the_day_is_no_direction() -> None:
+    """It beats the label shares in macro F1 by far, as the hour alone does on real bars."""
+    for seed in range(5):
+        blind = evidence(seed, blind=True)
+        plain = f1_score(blind.classes, blind.published, average="macro")
+        shares = np.bincount(blind.training_classes) / len(blind.training_classes)
+        assert plain > macro_f1(np.outer(np.bincount(blind.classes), shares)) + 0.03
+        decision = judge_all(SKILL, blind)
+        assert not decision.promote
+        assert "skill_direction: " in decision.reason
+
+
+def test_an_hour_that_rises_is_no_skill_among_rows_of_its_place() -> None:
+    made = evidence(ic=0.0)
+    rises = made.judging.outcome + 3.0 * (made.judging.place == 6)
+    by_hour = np.full((len(rises), 5), 0.2)
+    by_hour[made.judging.place == 6] = [0.1, 0.1, 0.2, 0.3, 0.3]
+    made = replace(
+        made, judging=replace(made.judging, outcome=rises), probabilities=by_hour, predicted=None
+    )
+    assert DirectionSkill().judge(made).passed
+    assert not DirectionSkill(within_place=True).judge(made).passed
+
+
+def test_a_strict_baseline_refuses_what_the_hour_alone_gives() -> None:
+    """The class that is typical of each place, or its mirror, beats the label shares by place."""
+    made = evidence(ic=0.0)
+    typical = place_predictors(made, strict=True)["typical"]
+    coin = np.random.default_rng(0).random(typical.shape)
+    hour_alone = replace(made, predicted=(typical * coin).argmax(axis=1))
+    assert BeyondTheDay().judge(hour_alone).passed
+    assert not BeyondTheDay(strict=True).judge(hour_alone).passed
+
+
+def test_the_same_evidence_gets_the_same_verdict_whatever_the_order_of_rows() -> None:
+    made = evidence(3)
+    again = [gate.judge(evidence(3)) for gate in SKILL]
+    assert [gate.judge(made) for gate in SKILL] == again
+    order = np.random.default_rng(0).permutation(len(made.judging))
+    assert made.predicted is not None
+    mixed = replace(
+        made,
+        judging=made.judging.take(order),
+        classes=made.classes[order],
+        probabilities=made.probabilities[order],
+        predicted=made.predicted[order],
+    )
+    for gate, before in zip(SKILL, again, strict=True):
+        after = gate.judge(mixed)
+        assert (after.value, after.low) == pytest.approx((before.value, before.low))
+
+
+def test_whole_sessions_are_drawn_so_symbols_that_move_together_count_once() -> None:
+    """A hundred symbols that do as the first does are no more evidence than one."""
+    one = evidence(1, symbols=1, sessions=40)
+    copies = np.repeat(np.arange(len(one.judging)), 100)
+    many = replace(
+        one,
+        judging=one.judging.take(copies),
+        classes=one.classes[copies],
+        probabilities=one.probabilities[copies],
+        predicted=one.published[copies],
+    )
+    for gate in SKILL:
+        ours, theirs = gate.judge(one), gate.judge(many)
+        assert theirs.low == pytest.approx(ours.low, abs=1e-6)
+
+
+def test_ranks_and_macro_f1_are_the_usual_ones() -> None:
+    random = np.random.default_rng(5)
+    x, y = random.integers(0, 9, 500), random.standard_normal(500)
+    ours = np.corrcoef(ranks(x), ranks(y))[0, 1]
+    assert ours == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
+    true, given = random.integers(0, 5, 500), random.integers(0, 4, 500)
+    confusion = np.zeros((5, 5))
+    np.add.at(confusion, (true, given), 1)
+    assert macro_f1(confusion) == pytest.approx(f1_score(true, given, average="macro"))
+
+
+def test_the_bound_holds_the_spread_of_a_mean() -> None:
+    """Of one row a session the interval of the mean is Student's own."""
+    values = np.random.default_rng(0).standard_normal(25)
+    sessions = Sessions(np.arange(25), 20_000, 0, 0.99)
+    sums = sessions.drawn(sessions.sums(np.stack([np.ones(25), values], axis=1)))
+    low, _ = sessions.bounds(values.mean(), sums[:, 1] / sums[:, 0])
+    students = values.mean() - 2.492 * values.std(ddof=1) / 5
+    assert low == pytest.approx(students, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("tilt", "passed"), [(-0.4, True), (0.4, True), (0.39, True)], ids=["worse", "same", "near"]
+)
+def test_a_challenger_is_held_against_the_champion_on_the_same_rows(
+    tilt: float, passed: bool
+) -> None:
+    made = evidence(2)
+    verdict = NoWorseThanChampion().judge(
+        replace(made, champion=evidence(2, tilt=tilt).probabilities)
+    )
+    assert verdict.passed is passed
+    turned = NoWorseThanChampion().judge(
+        replace(evidence(2, tilt=tilt), champion=made.probabilities)
+    )
+    assert turned.passed is (tilt > 0)
+    assert turned.value == pytest.approx(-verdict.value)
+
+
+def test_the_tolerance_is_declared_and_a_first_model_has_no_champion() -> None:
+    first = NoWorseThanChampion().judge(evidence())
+    assert first.passed
+    assert "no champion" in first.reason
+    worse = replace(evidence(2, tilt=-0.4), champion=evidence(2).probabilities)
+    assert NoWorseThanChampion(tolerance=1.0).judge(worse).passed
+
+
+def test_a_champion_that_tells_rows_apart_no_more_can_be_replaced() -> None:
+    made = evidence()
+    flat = np.full_like(made.probabilities, 0.2)
+    assert NoWorseThanChampion().judge(replace(made, champion=flat)).passed
+    assert not DirectionSkill().judge(replace(made, probabilities=flat)).passed

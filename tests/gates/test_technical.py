@@ -1,0 +1,62 @@
+"""Limits: at the limit passes, above it and what is no number do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.gates import Calibration, Gap, Gate, Latency, Parity, Size, TrainingTime, judge_all
+from tests.gates.market import evidence
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("gate", "at", "above"),
+    [
+        (Parity(), {"parity": 1e-5}, {"parity": 1.1e-5}),
+        (Parity(), {"parity": 0.0}, {"parity": NAN}),
+        (Size(), {"onnx": b"x" * 10_000_000}, {"onnx": b"x" * 10_000_001}),
+        (Size(), {"onnx": b"x"}, {"onnx": b""}),
+        (Latency(limit=0.1), {"latency_seconds": 0.1}, {"latency_seconds": 0.2}),
+        (TrainingTime(limit=60), {"training_seconds": 60.0}, {"training_seconds": 61.0}),
+        (Gap(limit=0.5), {"training_f1": 1.0, "selection_f1": 0.5}, {"training_f1": 0.81}),
+        (Gap(), {"training_f1": 0.3}, {"training_f1": NAN}),
+    ],
+)
+def test_a_limit_may_be_reached_and_not_passed(
+    gate: Gate, at: dict[str, Any], above: dict[str, Any]
+) -> None:
+    made = evidence()
+    assert judge_all([gate], replace(made, **at)).promote
+    refused = judge_all([gate], replace(made, **above))
+    assert not refused.promote
+    assert gate.name in refused.reason
+
+
+def test_calibration_holds_probabilities_against_what_happened() -> None:
+    """Classes drawn by the probabilities are calibrated; sharper ones than these are not."""
+    made = evidence(blind=True)
+    random = np.random.default_rng(0)
+    given = random.dirichlet(np.full(5, 2.0), len(made.judging))
+    drawn = (given.cumsum(axis=1) < random.random((len(given), 1))).sum(axis=1)
+    fair = replace(made, probabilities=given, classes=drawn)
+    assert Calibration().judge(fair).value < 0.02
+    sharp = given**4 / (given**4).sum(axis=1, keepdims=True)
+    assert not Calibration().judge(replace(fair, probabilities=sharp)).passed
+    turned = replace(fair, probabilities=given[:, ::-1].copy())
+    assert not Calibration().judge(turned).passed
+
+
+def test_few_rows_are_not_called_uncalibrated_by_chance() -> None:
+    made = evidence()
+    random = np.random.default_rng(1)
+    given = random.dirichlet(np.full(5, 2.0), 350)
+    drawn = (given.cumsum(axis=1) < random.random((350, 1))).sum(axis=1)
+    few = replace(
+        made, judging=made.judging.take(np.arange(350)), classes=drawn, probabilities=given
+    )
+    assert Calibration().judge(few).passed

@@ -1,0 +1,139 @@
+"""Training from silver to a decision: promoted, kept back or refused, and never from the future."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from pipelines.calendar import interval_of, utc
+from pipelines.errors import InvalidRequest
+from pipelines.forecasts import FORECASTS
+from pipelines.lake import Lake
+from pipelines.modeling.candidates import HistogramBoosting, Logistic
+from pipelines.modeling.onnx import OnnxScorer
+from pipelines.registry import PRODUCTION, STAGING, Registry
+from pipelines.sources import Source
+from pipelines.sources.sample import Sample, SampleNoise
+from pipelines.steps import ingest, refresh_features
+from pipelines.steps.train import Trained, model_name, train, training_rows
+from pipelines.universes import universe
+
+HOURLY = next(f for f in FORECASTS if f.interval == "1h")
+QUICK = replace(HOURLY, candidates=(HistogramBoosting(), Logistic()))
+START, END = utc("2026-01-05"), utc("2026-09-01")
+NAME = model_name(QUICK)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Eight months of ten symbols: a market with direction, and its twin without."""
+    folder = tmp_path_factory.mktemp("lake")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
+        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
+        lake = Lake()
+    sources: tuple[Source, ...] = (Sample(rank_ic=0.4), SampleNoise())
+    for source in sources:
+        ingest(lake, source, universe("qqq").symbols, interval_of("1h"), START, END)
+    return lake
+
+
+@pytest.fixture
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return Registry(folder=tmp_path_factory.mktemp("mlflow"))
+
+
+def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) -> Trained:
+    return train(lake, registry, QUICK, source, as_of=as_of)
+
+
+def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
+    lake: Lake, registry: Registry
+) -> None:
+    done = quick(lake, registry, "sample")
+    assert done.verdict == "promoted", done.summary()
+    held = registry.holder(NAME, PRODUCTION)
+    assert held is not None
+    assert held.version == done.version
+
+    scorer = OnnxScorer(registry.load(NAME, held.version).body, held.sha256)
+    assert scorer.description.classes == QUICK.label.classes
+    assert scorer.description.thresholds == done.comparison.thresholds
+    judged = scorer.probabilities(done.comparison.judging.rows.features)
+    np.testing.assert_allclose(judged, done.comparison.probabilities, atol=1e-5)
+
+    rows = lake.rows(
+        """SELECT verdict, proven, snapshot, definition, gates FROM gold.model_decisions
+           WHERE source = 'sample' AND model_version = ?""",
+        [done.version],
+    )
+    verdict, proven, snapshot, definition, gates = rows[0]
+    assert (verdict, proven, definition) == ("promoted", True, QUICK.definition)
+    assert {g["gate"] for g in json.loads(gates)} == {g.name for g in QUICK.gates}
+    assert lake.rows("SELECT count(*) FROM meta.kept_snapshots WHERE snapshot = ?", [snapshot])
+    ranked = lake.rows(
+        """SELECT candidate FROM gold.model_rankings
+           WHERE source = 'sample' AND model_version = ? ORDER BY rank""",
+        [done.version],
+    )
+    assert [name for (name,) in ranked] == [one.name for one in done.comparison.ranking]
+
+    older = quick(lake, registry, "sample", as_of=utc("2026-08-01"))
+    assert older.verdict in ("kept", "refused")
+    held = registry.holder(NAME, PRODUCTION)
+    assert held is not None
+    assert held.version == done.version
+
+
+def test_noise_is_refused_with_its_reason_and_stays_at_staging(
+    lake: Lake, registry: Registry
+) -> None:
+    done = quick(lake, registry, "sample_noise")
+    assert done.verdict == "refused"
+    assert "skill_direction" in done.decision.reason
+    assert registry.holder(NAME, PRODUCTION) is None
+    held = registry.holder(NAME, STAGING)
+    assert held is not None
+    assert held.tags["proven"] == "False"
+    assert "skill_direction" in held.tags["reason"]
+
+
+def test_the_same_snapshot_and_seed_give_the_same_model(lake: Lake, registry: Registry) -> None:
+    one, two = (quick(lake, registry, "sample") for _ in range(2))
+    assert one.comparison.ranking[0].name == two.comparison.ranking[0].name
+    np.testing.assert_array_equal(one.comparison.probabilities, two.comparison.probabilities)
+
+
+def test_nothing_later_than_as_of_is_used(lake: Lake) -> None:
+    refresh_features(lake, QUICK, "sample")
+    at = utc("2026-07-15T15:00+00:00")
+    with lake.view() as view:
+        rows = training_rows(view, QUICK, "sample", at)
+    assert len(rows)
+    limit = np.datetime64(at.replace(tzinfo=None), "us")
+    assert (rows.known_at <= limit).all()
+    assert (rows.closes_at < rows.known_at).all()
+    training, selection, judging = QUICK.split.cut(rows)
+    for old, new in ((training, selection), (selection, judging)):
+        assert old.known_at.max() < new.closes_at.min(), "no label's span is shared"
+
+
+def test_without_bars_it_says_how_to_bring_them(lake: Lake, registry: Registry) -> None:
+    with pytest.raises(InvalidRequest, match="no bars of nasdaq100_hourly") as found:
+        quick(lake, registry, "yahoo")
+    assert "bullion ingest --source yahoo" in found.value.hint
+
+
+def test_what_fails_half_way_leaves_no_version_and_no_decision(
+    lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lake.rows("SELECT count(*) FROM gold.model_decisions")
+    monkeypatch.setattr(Registry, "_fetch", lambda self, source: b"another file")
+    with pytest.raises(Exception, match="not what was just written"):
+        quick(lake, registry, "sample")
+    assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
+    assert registry.holder(NAME, STAGING) is None
