@@ -153,11 +153,11 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Rules) -> Judged:
     each with its batch. `chosen` are the rows silver should have; `flagged` the versions that
     step 5 rejects.
     """
+    alone, _ = pair(connection, "SELECT count(*) = 0, 0 FROM older")
+    others = "" if alone else "UNION ALL BY NAME SELECT * RENAME (batch AS version) FROM older"
     connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW versions AS
-        SELECT *, {INCOMING} AS version FROM winners
-        UNION ALL BY NAME SELECT * RENAME (batch AS version) FROM older""")
-    alone, _ = pair(connection, "SELECT count(*) = 0, 0 FROM older")
+        SELECT *, {INCOMING} AS version FROM winners {others}""")
     # A first load has one version of each bar, and nothing to compare it with.
     made = "VIEW" if alone and not rules.any_split else "TABLE"
     connection.execute(f"CREATE OR REPLACE TEMP {made} adjusted AS {_adjusted(rules)}")

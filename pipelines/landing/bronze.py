@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -28,12 +30,14 @@ KEYED = 'source = ? AND "interval" = ?'
 
 def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
     """The raw answers, compressed and cut, into bronze.answers, by the piece they answer."""
-    codec = pa.Codec("zstd", compression_level=1)
     rows = []
     for piece, answer in answers:
         digest = sha256(answer.body).hexdigest()
         body = memoryview(answer.body)
-        for part, start in enumerate(range(0, max(len(body), 1), PART_BYTES)):
+        cuts = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            parts = list(pool.map(_compressed, cuts or [body]))
+        for part, compressed in enumerate(parts):
             rows.append(
                 {
                     "source": answer.source,
@@ -44,12 +48,17 @@ def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
                     "bytes": len(body),
                     "sha256": digest,
                     "part": part,
-                    "body": codec.compress(body[start : start + PART_BYTES], asbytes=True),
+                    "body": compressed,
                     "received_at": answer.received_at,
                 }
             )
     if rows:
         writer.append("bronze.answers", pa.Table.from_pylist(rows))
+
+
+def _compressed(part: memoryview) -> bytes:
+    squeezed: bytes = pa.Codec("zstd", compression_level=1).compress(part, asbytes=True)
+    return squeezed
 
 
 def note_actions(writer: Writer, group: Group, actions: pa.Table) -> list[str]:

@@ -118,7 +118,9 @@ def land(
         settle.quarantine(writer, group)
         settle.note_series(writer, group, sorted(symbols))
         settle.count(writer, landed, repeated)
-        verdicts = checks.contract_checks(writer.connection, SILVER_BARS, "checked")
+        verdicts = checks.contract_checks(
+            writer.connection, SILVER_BARS, "checked", same=("source", "interval")
+        )
         verdicts.append(
             checks.outliers(writer.connection, settle.SURROUNDED, SILVER_BARS.full_name)
         )

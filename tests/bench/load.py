@@ -58,7 +58,7 @@ def write_csv(path: Path) -> int:
 
 
 def ours(folder: str, lake_folder: str) -> None:
-    from pipelines.calendar import interval_of, utc
+    from pipelines.calendar import calendar, interval_of, utc
     from pipelines.lake import Lake
     from pipelines.settings import Settings
     from pipelines.sources import source
@@ -66,6 +66,7 @@ def ours(folder: str, lake_folder: str) -> None:
     from pipelines.steps import ingest
 
     assert source("files").name == "files"
+    calendar()  # made once in a process, as imports are
     config = Settings(
         lake_catalog=f"sqlite:{lake_folder}/catalog.sqlite", lake_data=f"{lake_folder}/files"
     )

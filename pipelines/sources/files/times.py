@@ -67,9 +67,10 @@ def times_of(
             "set time_format (strptime, for example '%d.%m.%Y %H:%M'), or the column of ts",
         )
     if kind is ISO:
-        # The common length is told first: the pattern costs more than all the rest.
+        # The common lengths are told first: the pattern costs more than all the rest.
         offset = (
             f"CASE WHEN length({x}) = 19 AND {x}[17] = ':' THEN false "
+            f"WHEN length({x}) = 25 AND {x}[17] = ':' AND {x}[23] = ':' THEN true "
             f"ELSE regexp_matches({x}, '{OFFSET}') END"
         )
         # A cast knows words too, such as epoch; only what begins with a digit is a time here.
