@@ -219,7 +219,11 @@ def _exchange(name: str) -> ExchangeCalendar:
         return xc.get_calendar(name, start=type(xc.get_calendar(name)).bound_min())
 
 
-@lru_cache(maxsize=32)
 def calendar(name: str = "XNYS") -> Calendar:
     """The calendar of an exchange by its name in exchange-calendars: XNYS, XLON, 24/5, ..."""
+    return _made(name)  # one for every way of asking: the cache tells arguments from defaults
+
+
+@lru_cache(maxsize=32)
+def _made(name: str) -> Calendar:
     return Calendar(name)

@@ -199,10 +199,13 @@ def completeness(
     )
 
 
-def outliers(connection: duckdb.DuckDBPyConnection, relation: str, table_name: str) -> Verdict:
+def outliers(
+    connection: duckdb.DuckDBPyConnection, relation: str, table_name: str, total: int
+) -> Verdict:
     """Returns beyond five deviations: worth a look, no reason to stop.
 
-    `relation` has symbol, ts, close and `fresh`; rows that are not fresh only lend deviation.
+    `relation` has symbol, ts, close and `fresh`; `total` of its rows are fresh, and the others
+    only lend deviation.
     """
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE outlying AS
@@ -216,11 +219,9 @@ def outliers(connection: duckdb.DuckDBPyConnection, relation: str, table_name: s
         SELECT symbol, ts, close, log_return, log_return / deviation AS deviations
         FROM steps JOIN spread USING (symbol)
         WHERE fresh AND abs(log_return / deviation) > 5""")
-    row = connection.execute(
-        f"SELECT (SELECT count(*) FROM {relation} WHERE fresh), (SELECT count(*) FROM outlying)"
-    ).fetchone()
+    row = connection.execute("SELECT count(*) FROM outlying").fetchone()
     assert row is not None
-    total, count = int(row[0]), int(row[1])
+    count = int(row[0])
     worst = "SELECT * FROM outlying ORDER BY abs(deviations) DESC"
     return Verdict(
         table_name,

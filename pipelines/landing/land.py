@@ -121,8 +121,11 @@ def land(
         verdicts = checks.contract_checks(
             writer.connection, SILVER_BARS, "checked", same=("source", "interval")
         )
+        judged_rows = verdicts[0].rows_checked
         verdicts.append(
-            checks.outliers(writer.connection, settle.SURROUNDED, SILVER_BARS.full_name)
+            checks.outliers(
+                writer.connection, settle.SURROUNDED, SILVER_BARS.full_name, judged_rows
+            )
         )
         # Where no row could stand there is nothing to check: that is told of the whole run.
         landed.verdicts = [v for v in verdicts if v.rows_checked]

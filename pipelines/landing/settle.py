@@ -32,11 +32,13 @@ def replace_bars(
     What lies before the first row received is context: it is read, and stays as it is.
     """
     first, last = writer.rows("SELECT min(ts), max(ts) FROM grid WHERE near")[0]
-    # Rows that nothing is compared with are read where they lie, others are copied once.
-    kind = "VIEW" if judged.alone and not judged.leaps and judged.any else "TABLE"
+    # Rows that nothing is compared with are read where they lie: no context lies before them.
+    plain = judged.alone and not judged.leaps and judged.any
     writer.run(
-        f"""CREATE OR REPLACE TEMP {kind} judged AS
-            SELECT * FROM chosen WHERE ts >= '{first.isoformat()}'"""
+        "CREATE OR REPLACE TEMP VIEW judged AS FROM chosen"
+        if plain
+        else f"""CREATE OR REPLACE TEMP TABLE judged AS
+                 SELECT * FROM chosen WHERE ts >= '{first.isoformat()}'"""
     )
     writer.run(
         f"""CREATE OR REPLACE TEMP TABLE standing AS
@@ -59,7 +61,7 @@ def replace_bars(
     if known:
         _remove_stale(writer, group, differs)
     # Counting what is read where it lies costs as much as reading it.
-    if (kind == "VIEW" and not known) or writer.one("SELECT count(*) FROM fresh"):
+    if (plain and not known) or writer.one("SELECT count(*) FROM fresh"):
         in_order = order.ascending and judged.alone and not known
         writer.touch("silver.bars")
         writer.run(
