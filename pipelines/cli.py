@@ -22,6 +22,7 @@ from pipelines.calendar import interval_of, utc
 from pipelines.data_docs import build_docs
 from pipelines.errors import BullionError, CheckFailed, InvalidRequest
 from pipelines.export import export as export_gold
+from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake
 from pipelines.lake_errors import redacted
 from pipelines.settings import settings
@@ -136,6 +137,33 @@ def weights(
         counts = steps.ingest_weights(lake, chosen, universe, as_of=at)
     told = f"{chosen.name} weights of {universe}: {_words(counts)}"
     out.print(told, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")],
+    source: SourceOption = None,
+    as_of: Annotated[str | None, typer.Option(help="as known then, UTC; default now")] = None,
+    seed: Annotated[int, typer.Option(help="the same seed and bars give the same model")] = 0,
+) -> None:
+    """Compare a forecast's candidates, register the winner, promote it or say why not."""
+    # MLflow, scikit-learn and ONNX take seconds to import, and no other command needs them.
+    from pipelines.registry import Registry
+    from pipelines.steps.train import train as train_forecast
+
+    declared = forecast_named(name)
+    chosen = source_named(source or settings().source)
+    with Lake() as lake, _progress() as progress:
+        done = train_forecast(
+            lake,
+            Registry(),
+            declared,
+            chosen.name,
+            as_of=utc(as_of) if as_of else None,
+            seed=seed,
+            progress=progress,
+        )
+    out.print(done.summary(), highlight=False, soft_wrap=True)
 
 
 @app.command()

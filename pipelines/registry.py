@@ -64,7 +64,6 @@ class Registry:
         self.folder = folder or DEFAULT
         told = uri or os.environ.get("MLFLOW_TRACKING_URI")
         self.uri = told or f"sqlite:///{self.folder / 'mlflow.db'}"
-        self._own_files = told is None
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -83,11 +82,16 @@ class Registry:
         """The turn to make a SQLite store; a server makes its own."""
         from filelock import FileLock
 
-        if urlparse(self.uri).scheme != "sqlite":
+        file = self._sqlite_file()
+        if file is None:
             return nullcontext()
-        file = Path(self.uri.removeprefix("sqlite:///"))
         file.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(file.with_name(file.name + ".lock"), timeout=120)
+
+    def _sqlite_file(self) -> Path | None:
+        if urlparse(self.uri).scheme != "sqlite":
+            return None
+        return Path(self.uri.removeprefix("sqlite:///"))
 
     def experiment(self, name: str) -> str:
         """The id of the experiment of that name, made if it is not there."""
@@ -97,7 +101,9 @@ class Registry:
             found = self.client.get_experiment_by_name(name)
             if found is not None:
                 return str(found.experiment_id)
-            place = (self.folder / "artifacts" / name).as_uri() if self._own_files else None
+            file = self._sqlite_file()
+            # A server knows where its artifacts go; without one they lie beside the database.
+            place = (file.parent / "artifacts" / name).absolute().as_uri() if file else None
             try:
                 return str(self.client.create_experiment(name, artifact_location=place))
             except MlflowException:  # another process was first

@@ -62,6 +62,7 @@ def test_ingest_tells_what_became_of_the_rows(bullion) -> None:  # type: ignore[
         (["ingest", "--symbols", "AAPL", "--start", "soon"], "is not a time", "2026-09-01"),
         (["ingest", "--symbols", "AAPL", "--start", "2126-01-01"], "before it starts", ""),
         (["ingest"], "no symbols were named", "--universe"),
+        (["train", "nasdaq_hourly"], "unknown forecast 'nasdaq_hourly'", "nasdaq100_hourly"),
         (["ingest", "--symbols", "A", "--universe", "qqq"], "exclude each other", "one of them"),
     ],
 )
