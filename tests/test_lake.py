@@ -134,6 +134,22 @@ def test_processes_take_turns_and_lose_nothing(lake: Lake, jobs: Jobs) -> None:
     assert rows == [(24, 24, True)]
 
 
+def test_four_processes_that_ingest_the_same_bars_leave_what_one_leaves(
+    lake: Lake, jobs: Jobs
+) -> None:
+    values = "source, symbol, ts, open, high, low, close, volume"
+    asked = f"SELECT {values} FROM silver.bars ORDER BY ALL"
+    rejected = "SELECT symbol, ts, reason, original FROM silver.quarantine ORDER BY ALL"
+    for job in [jobs.start("ingest_once") for _ in range(4)]:
+        job.result()
+    together = [lake.rows(asked), lake.rows(rejected)]
+    heard = lake.rows("SELECT count(*) FROM bronze.bars")
+    jobs.run("ingest_once")
+    assert [lake.rows(asked), lake.rows(rejected)] == together
+    assert lake.rows("SELECT count(*) FROM bronze.bars") == heard
+    assert len(together[0]) == len({row[:3] for row in together[0]}) == 4 * (7 + 6) - 4
+
+
 def test_processes_that_make_the_lake_at_once_make_one(lake_settings: Settings, jobs: Jobs) -> None:
     running = [jobs.start("make") for _ in range(4)]
     assert len({job.result() for job in running}) == 1
