@@ -32,11 +32,12 @@ def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
     """The raw answers, compressed and cut, into bronze.answers, by the piece they answer."""
     rows = []
     for piece, answer in answers:
-        digest = sha256(answer.body).hexdigest()
         body = memoryview(answer.body)
         cuts = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            hashing = pool.submit(sha256, body)
             parts = list(pool.map(_compressed, cuts or [body]))
+            digest = hashing.result().hexdigest()
         for part, compressed in enumerate(parts):
             rows.append(
                 {

@@ -161,11 +161,12 @@ class _Basket:
 
     def take(self, piece: Request, answers: Iterator[tuple[Answer, Parsed]]) -> None:
         for answer, parsed in answers:
+            # Not before another comes: the last ones share their commit with the run's record.
+            if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES:
+                self.commit()
             self._held.append((piece, answer, parsed))
             self._rows += parsed.bars.num_rows
             self._bytes += len(answer.body)
-            if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES:
-                self.commit()
 
     def commit(self, last: bool = False) -> None:
         if not self._held and not last:

@@ -21,6 +21,7 @@ MAPPING = """series:
   - files: "es_1m.csv"
     symbol: ES
     interval: 1m
+    timezone: UTC
 """
 
 
@@ -45,7 +46,7 @@ def write_csv(path: Path) -> int:
     open_ = np.round(close * (1 + random.normal(0, 1e-4, count)), 2)
     table = pa.table(
         {
-            "ts": np.char.add(made.ts.astype("datetime64[s]").astype(str), "+00:00"),
+            "ts": np.char.replace(made.ts.astype("datetime64[s]").astype(str), "T", " "),
             "open": open_,
             "high": np.round(np.maximum(open_, close) + 0.25, 2),
             "low": np.round(np.minimum(open_, close) - 0.25, 2),
