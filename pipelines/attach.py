@@ -8,7 +8,8 @@ import duckdb
 
 from pipelines import files
 from pipelines.errors import InvalidRequest
-from pipelines.settings import Settings
+from pipelines.files import text
+from pipelines.settings import Settings, redacted
 
 INLINE_ROWS = 1000  # smaller writes go to the catalog, and to Parquet at the next compaction
 NAME = "lake"
@@ -26,7 +27,7 @@ def attach_statements(
     kind, target = catalog(config.lake_catalog)
     store = files.store(config.lake_data)
     needed = ["ducklake", "sqlite_scanner" if kind == "sqlite" else "postgres_scanner"]
-    options = [f"DATA_PATH {_text(store.root)}", "OVERRIDE_DATA_PATH true"]
+    options = [f"DATA_PATH {text(store.root)}", "OVERRIDE_DATA_PATH true"]
     if store.remote:
         needed.append("httpfs")
     if kind == "sqlite":
@@ -44,10 +45,10 @@ def attach_statements(
         options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
     scheme = "ducklake:sqlite:" if kind == "sqlite" else "ducklake:postgres:"
     return [
-        *(f"LOAD {_text(extension(name))}" for name in needed),
+        *(f"LOAD {text(extension(name))}" for name in needed),
         "SET TimeZone = 'UTC'",
         *store.secrets(),
-        f"ATTACH {_text(scheme + target)} AS {NAME} ({', '.join(options)})",
+        f"ATTACH {text(scheme + target)} AS {NAME} ({', '.join(options)})",
         f"USE {NAME}",
     ]
 
@@ -63,15 +64,17 @@ def extension(name: str) -> str:
 def catalog(setting: str) -> tuple[str, str]:
     """The kind of a catalog, and what its extension is told."""
     kind, _, target = setting.partition(":")
-    if kind == "sqlite" and target:
-        return kind, target
+    if kind == "sqlite" and target and target != ":memory:":
+        path = files.local_path(target, f"BULLION_LAKE_CATALOG={setting!r}")
+        if path.is_dir():
+            raise InvalidRequest(
+                f"BULLION_LAKE_CATALOG={setting!r}: {path} is a folder",
+                f"name a file in it, such as sqlite:{path / 'catalog.sqlite'}",
+            )
+        return kind, str(path)
     if kind in ("postgres", "postgresql") and target:
         return "postgres", setting if target.startswith("//") else target
     raise InvalidRequest(
-        f"BULLION_LAKE_CATALOG={setting!r} is no catalog",
+        f"BULLION_LAKE_CATALOG={redacted(setting)!r} is no catalog",
         "write sqlite:PATH or postgres:dbname=bullion host=127.0.0.1",
     )
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -10,9 +10,9 @@ sessions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,11 @@ import pyarrow as pa
 from pipelines.errors import InvalidRequest, unknown
 from pipelines.intervals import INTERVALS, Interval, interval_of, utc
 
-if TYPE_CHECKING:
-    from exchange_calendars import ExchangeCalendar
-
 Grid = Literal["session", "clock"]
 GRIDS: tuple[Grid, ...] = ("session", "clock")
-FIRST_SESSION = "1970-01-01"  # the library's own default starts twenty years back
+FIRST_SESSION = np.datetime64("1970-01-01")  # the library's own default starts twenty years back
+EVER = np.datetime64("0001-01-01")
+MARGIN = np.timedelta64(365, "D")
 UTC_TYPE = pa.timestamp("us", tz="UTC")
 
 __all__ = [
@@ -59,28 +58,56 @@ class Bars:
         )
 
 
+@dataclass(frozen=True)
+class _Sessions:
+    """The sessions of an exchange from some day on."""
+
+    known_from: np.datetime64  # what lies before it was not asked of the library
+    day: np.ndarray  # datetime64[D]
+    opens: np.ndarray  # datetime64[us]
+    closes: np.ndarray  # datetime64[us]
+    tz: tzinfo
+
+    def span(self, low: np.datetime64, high: np.datetime64) -> tuple[int, int]:
+        """The places of the sessions with an open in [low, high)."""
+        first, last = np.searchsorted(self.opens, [low, high], side="left")
+        return int(first), int(max(first, last))
+
+
 class Calendar:
     """Sessions of one exchange and the bars they hold."""
 
     def __init__(self, name: str) -> None:
+        import exchange_calendars as xc
+
         self.name = name
-        self._exchange = _exchange(name)
-        schedule = self._exchange.schedule
-        self._sessions = schedule.index.to_numpy().astype("datetime64[D]")
-        self._opens = schedule["open"].dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-        self._closes = schedule["close"].dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-        self.tz = self._exchange.tz
+        self._held: _Sessions | None = None
+        known = xc.get_calendar_names()
+        if name not in known:
+            raise unknown("calendar", name, known)
+
+    def _since(self, at: np.datetime64) -> _Sessions:
+        """The sessions from a year and more before `at` on.
+
+        Making those of half a century takes half a second, and few ask for more than a part.
+        """
+        held = self._held
+        if held is None or at - MARGIN < held.known_from:
+            year = (at - MARGIN).astype("datetime64[Y]")
+            if held is None:
+                year = min(year, np.datetime64("now", "Y") - 1)
+            else:  # far enough not to come back for every older day
+                year = min(year, held.known_from.astype("datetime64[Y]") - 10)
+            # Set as a whole: other threads ask the same calendar.
+            held = self._held = _sessions(self.name, year.astype("datetime64[D]"))
+        return held
 
     def sessions(self, start: datetime, end: datetime) -> np.ndarray:
         """Session dates with an open in [start, end)."""
-        low, high = self._span(start, end)
-        found: np.ndarray = self._sessions[low:high]
+        held = self._since(_us(start))
+        low, high = held.span(_us(start), _us(end))
+        found: np.ndarray = held.day[low:high]
         return found
-
-    def _span(self, start: datetime, end: datetime) -> tuple[int, int]:
-        low = int(np.searchsorted(self._opens, _us(start), side="left"))
-        high = int(np.searchsorted(self._opens, _us(end), side="left"))
-        return low, max(low, high)
 
     def bars(
         self, interval: Interval, start: datetime, end: datetime, grid: Grid = "session"
@@ -88,9 +115,10 @@ class Calendar:
         """The bars whose open lies in [start, end)."""
         # A bar can open before its session does (the 09:00 clock bar of a 09:30 open), and a
         # month opens up to a month before the sessions that close it.
-        reach = timedelta(days=1) if interval.intraday else timedelta(days=32)
-        low, high = self._span(utc(start) - reach, utc(end) + reach)
-        made = self._cut(interval, grid, low, high)
+        reach = np.timedelta64(1 if interval.intraday else 32, "D")
+        first, last = _us(start) - reach, _us(end) + reach
+        held = self._since(first)
+        made = self._cut(held, interval, grid, *held.span(first, last))
         return made.take((made.ts >= _us(start)) & (made.ts < _us(end)))
 
     def whole_sessions(
@@ -98,8 +126,8 @@ class Calendar:
     ) -> Bars:
         """Every bar of the sessions that the bars opening at `first` and `last` belong to."""
         day = np.timedelta64(40, "D")
-        low, high = np.searchsorted(self._opens, [first - day, last + day])
-        made = self._cut(interval, grid, int(low), int(high))
+        held = self._since(first - day)
+        made = self._cut(held, interval, grid, *held.span(first - day, last + day))
         ends = np.searchsorted(made.ts, [first, last], side="right") - 1
         sessions = made.session[np.maximum(ends, 0)]
         return made.take((made.session >= sessions[0]) & (made.session <= sessions[1]))
@@ -116,19 +144,15 @@ class Calendar:
         reach = timedelta(days=15 if interval.intraday else 70)
         return _last(self.closed_bars(interval, utc(at) - reach, at, grid))
 
-    def _cut(self, interval: Interval, grid: Grid, low: int, high: int) -> Bars:
-        sessions, opens, closes = (
-            self._sessions[low:high],
-            self._opens[low:high],
-            self._closes[low:high],
-        )
+    def _cut(self, held: _Sessions, interval: Interval, grid: Grid, low: int, high: int) -> Bars:
+        sessions, opens, closes = held.day[low:high], held.opens[low:high], held.closes[low:high]
         if interval.name == "1d":
             return Bars(opens, closes, sessions)
         if not interval.intraday:
             return self._long(interval, sessions, opens, closes)
         assert interval.minutes is not None
         step = np.timedelta64(interval.minutes, "m").astype("timedelta64[us]")
-        first = self._clock_floor(opens, interval.minutes) if grid == "clock" else opens
+        first = _clock_floor(opens, held.tz, interval.minutes) if grid == "clock" else opens
         counts = -((first - closes) // step)  # ceiling division
         which = np.repeat(np.arange(len(opens)), counts)
         place = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -147,12 +171,6 @@ class Calendar:
         ends = np.append(starts[1:], len(period)) - 1 if len(starts) else starts
         return Bars(opens[starts], closes[ends], sessions[starts])
 
-    def _clock_floor(self, opens: np.ndarray, minutes: int) -> np.ndarray:
-        local = pd.DatetimeIndex(opens, tz="UTC").tz_convert(self.tz)
-        past = (local.hour * 60 + local.minute) % minutes
-        floored: np.ndarray = opens - past.to_numpy().astype("timedelta64[m]")
-        return floored
-
     def opens_of(self, interval: Interval, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The bars that date labels (datetime64[D]) name, from one day up: (ts, found).
 
@@ -160,9 +178,10 @@ class Calendar:
         """
         if len(labels) == 0:
             return labels.astype("datetime64[us]"), np.zeros(0, bool)
-        low = np.searchsorted(self._sessions, labels.min() - np.timedelta64(40, "D"))
-        high = np.searchsorted(self._sessions, labels.max() + np.timedelta64(40, "D"))
-        made = self._cut(interval, "session", int(low), int(high))
+        first, last = labels.min() - np.timedelta64(40, "D"), labels.max() + np.timedelta64(40, "D")
+        held = self._since(first)
+        low, high = np.searchsorted(held.day, [first, last])
+        made = self._cut(held, interval, "session", int(low), int(high))
         if interval.name == "1d":
             keys, wanted = made.session, labels
         elif interval.name == "1w":
@@ -177,21 +196,24 @@ class Calendar:
         return made.ts[place], keys[place] == wanted
 
     def is_open(self, at: datetime) -> bool:
-        place = int(np.searchsorted(self._opens, _us(at), side="right")) - 1
-        return place >= 0 and bool(_us(at) < self._closes[place])
+        held = self._since(_us(at))
+        place = int(np.searchsorted(held.opens, _us(at), side="right")) - 1
+        return place >= 0 and bool(_us(at) < held.closes[place])
 
     def first_open(self, day: date) -> datetime:
         """The open of the first session on or after a day."""
-        place = int(np.searchsorted(self._sessions, np.datetime64(day)))
-        if place == len(self._sessions):
+        held = self._since(np.datetime64(day))
+        place = int(np.searchsorted(held.day, np.datetime64(day)))
+        if place == len(held.day):
             raise InvalidRequest(f"the calendar {self.name} ends before {day}")
-        return _instant(self._opens[place])
+        return _instant(held.opens[place])
 
     def session_bounds(self, session: date) -> tuple[datetime, datetime]:
-        place = int(np.searchsorted(self._sessions, np.datetime64(session)))
-        if place == len(self._sessions) or self._sessions[place] != np.datetime64(session):
+        held = self._since(np.datetime64(session))
+        place = int(np.searchsorted(held.day, np.datetime64(session)))
+        if place == len(held.day) or held.day[place] != np.datetime64(session):
             raise InvalidRequest(f"{session} is no session of {self.name}")
-        return _instant(self._opens[place]), _instant(self._closes[place])
+        return _instant(held.opens[place]), _instant(held.closes[place])
 
 
 def _last(bars: Bars) -> Bars:
@@ -207,16 +229,35 @@ def _instant(value: np.datetime64) -> datetime:
     return instant.replace(tzinfo=UTC)
 
 
-def _exchange(name: str) -> ExchangeCalendar:
+def _clock_floor(opens: np.ndarray, tz: tzinfo, minutes: int) -> np.ndarray:
+    local = pd.DatetimeIndex(opens, tz="UTC").tz_convert(tz)
+    past = (local.hour * 60 + local.minute) % minutes
+    floored: np.ndarray = opens - past.to_numpy().astype("timedelta64[m]")
+    return floored
+
+
+def _sessions(name: str, first: np.datetime64) -> _Sessions:
+    """The sessions from a day on: from 1970, or the exchange's own beginning, at the earliest."""
     import exchange_calendars as xc
-    from exchange_calendars.errors import InvalidCalendarName
+    from exchange_calendars import ExchangeCalendar as base
 
     try:
-        return xc.get_calendar(name, start=FIRST_SESSION)
-    except InvalidCalendarName:
-        raise unknown("calendar", name, xc.get_calendar_names()) from None
+        exchange = xc.get_calendar(name, start=str(max(first, FIRST_SESSION)))
+        # Where the library shifts single days its answers depend on where a calendar begins.
+        shifts = type(exchange).apply_special_offsets is not base.apply_special_offsets
+        if shifts and first > FIRST_SESSION:
+            return _sessions(name, FIRST_SESSION)
     except ValueError:  # this exchange's own history starts later
-        return xc.get_calendar(name, start=type(xc.get_calendar(name)).bound_min())
+        exchange = xc.get_calendar(name, start=type(xc.get_calendar(name)).bound_min())
+        first = FIRST_SESSION
+    schedule = exchange.schedule
+    opens, closes = (
+        schedule[end].dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+        for end in ("open", "close")
+    )
+    day = schedule.index.to_numpy().astype("datetime64[D]")
+    known_from = first if first > FIRST_SESSION else EVER
+    return _Sessions(known_from, day, opens, closes, exchange.tz)
 
 
 def calendar(name: str = "XNYS") -> Calendar:

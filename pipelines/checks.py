@@ -132,11 +132,40 @@ def unique_key(
     total: int,
     same: Sequence[str] = (),
 ) -> Verdict:
-    key = ", ".join(quoted(c) for c in declared.key if c not in same)
+    names = [c for c in declared.key if c not in same]
+    if total and climbs(connection, relation, names):
+        return _verdict(connection, declared, "unique_key", total, 0, "")
+    key = ", ".join(map(quoted, names))
     doubled = f"SELECT {key}, count(*) AS times FROM {relation} GROUP BY ALL HAVING times > 1"
     row = connection.execute(f"SELECT count(*) FROM ({doubled})").fetchone()
     assert row is not None
     return _verdict(connection, declared, "unique_key", total, int(row[0]), doubled)
+
+
+def climbs(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> bool:
+    """Whether a key rises from each row to the next as they lie, so that none comes twice.
+
+    Most rows lie so, and seeing it costs a tenth of grouping them.
+    """
+    rises = "false"
+    for name in map(quoted, reversed(names)):
+        rises = f"({name} > lag({name}) OVER () OR ({name} = lag({name}) OVER () AND {rises}))"
+    row = connection.execute(
+        f"SELECT count(*) - count(*) FILTER (WHERE rises) FROM (SELECT {rises} AS rises "
+        f"FROM {relation})"
+    ).fetchone()
+    assert row is not None
+    return int(row[0]) <= 1  # the first row has none before it
+
+
+def before(name: str, in_order: bool) -> str:
+    """SQL: what a column holds in the row before of the same symbol.
+
+    `in_order` says that the rows lie by symbol and time; then nothing is sorted.
+    """
+    if not in_order:
+        return f"lag({name}) OVER (PARTITION BY symbol ORDER BY ts)"
+    return f"CASE WHEN lag(symbol) OVER () = symbol THEN lag({name}) OVER () END"
 
 
 def _verdict(
@@ -200,19 +229,23 @@ def completeness(
 
 
 def outliers(
-    connection: duckdb.DuckDBPyConnection, relation: str, table_name: str, total: int
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    table_name: str,
+    total: int,
+    in_order: bool = False,
 ) -> Verdict:
     """Returns beyond five deviations: worth a look, no reason to stop.
 
     `relation` has symbol, ts, close and `fresh`; `total` of its rows are fresh, and the others
-    only lend deviation.
+    only lend deviation. `in_order` says that they lie by symbol and time.
     """
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE outlying AS
-        WITH steps AS MATERIALIZED (
+        WITH steps AS {"" if in_order else "MATERIALIZED"} (
             SELECT symbol, ts, close, fresh,
-                   ln(close) - ln(lag(close) OVER (PARTITION BY symbol ORDER BY ts)) AS log_return
-            FROM {relation}
+                   height - {before("height", in_order)} AS log_return
+            FROM (SELECT *, ln(close) AS height FROM {relation})
         ), spread AS (
             SELECT symbol, nullif(stddev(log_return), 0) AS deviation FROM steps GROUP BY symbol
         )

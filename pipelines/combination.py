@@ -46,6 +46,7 @@ class ComponentWeighted:
     `least_scored` of the weight the signal is HOLD, whatever the score.
     """
 
+    universe: str  # whose members are combined
     actions: tuple[str, ...] = ACTIONS
     scores: tuple[float, ...] = SCORES
     buy_at: float = 0.5

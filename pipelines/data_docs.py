@@ -16,7 +16,8 @@ from pipelines.errors import InvalidRequest
 from pipelines.expectations import NEWEST, SITE, context, frame, run, suite_for, window
 from pipelines.lake import Lake, View
 from pipelines.settings import ROOT
-from pipelines.tables import SILVER_BARS, TABLES, Table
+from pipelines.tables import TABLES, Table
+from pipelines.tables.silver import SILVER_BARS
 
 DOCUMENTED = tuple(t for t in TABLES if t.schema in ("silver", "gold"))
 REQUIRED = (SILVER_BARS,)  # being empty is a failure here, and only worth a word elsewhere

@@ -38,6 +38,10 @@ class CheckFailed(BullionError):
     """A blocking check failed: nothing downstream may use these rows."""
 
 
+class NothingToDo(BullionError):
+    """There is nothing to do yet, and that is no failure: the task is skipped, visibly."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidRequest:
     """The error for a name that is not known, with the nearest ones that are."""
     names = sorted(known)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlparse
 
 import pyarrow as pa
 
-from pipelines.errors import LakeError
+from pipelines.errors import InvalidRequest, LakeError
 
 
 class Store(Protocol):
@@ -58,7 +59,13 @@ class Folder:
     remote = False
 
     def __init__(self, root: str) -> None:
-        self._path = Path(root).resolve()
+        self._path = local_path(root, f"BULLION_LAKE_DATA={root!r}").resolve()
+        for path in (self._path, *self._path.parents):
+            if path.exists() and not path.is_dir():
+                raise InvalidRequest(
+                    f"BULLION_LAKE_DATA={root!r}: {path} is a file",
+                    "name a folder, or one that is not there yet",
+                )
         self.root = f"{self._path}/"
 
     def listing(self, folder: str) -> set[str]:
@@ -93,13 +100,17 @@ class Bucket:
         self.root = root if root.endswith("/") else root + "/"
         url = urlparse(self.root)
         self._bucket, self._prefix = url.netloc, url.path.lstrip("/")
+        if not self._bucket:
+            raise InvalidRequest(
+                f"BULLION_LAKE_DATA={root!r} names no bucket", "write s3://bucket/prefix"
+            )
         self._client: Any = None
 
     def _s3(self) -> Any:
         if self._client is None:
             import boto3
 
-            self._client = boto3.client("s3", endpoint_url=os.environ.get("AWS_ENDPOINT_URL"))
+            self._client = boto3.client("s3", endpoint_url=_endpoint())
         return self._client
 
     @contextmanager
@@ -154,13 +165,51 @@ class Bucket:
             "SESSION_TOKEN": os.environ.get("AWS_SESSION_TOKEN"),
             "REGION": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
         }
-        parts = [f"{k} '{v}'" for k, v in values.items() if v]
-        if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        if endpoint := _endpoint():
             url = urlparse(endpoint)
-            parts += [f"ENDPOINT '{url.netloc}'", "URL_STYLE 'path'"]
-            parts.append(f"USE_SSL {str(url.scheme == 'https').lower()}")
-        return [f"CREATE OR REPLACE SECRET lake_files (TYPE s3, {', '.join(parts)})"]
+            values |= {"ENDPOINT": url.netloc, "URL_STYLE": "path"}
+            values["USE_SSL"] = str(url.scheme == "https").lower()
+        parts = ["TYPE s3", *(f"{k} {text(v)}" for k, v in values.items() if v)]
+        return [f"CREATE OR REPLACE SECRET lake_files ({', '.join(parts)})"]
+
+
+def _endpoint() -> str | None:
+    """Another server than Amazon's, where one is named."""
+    named = os.environ.get("AWS_ENDPOINT_URL")
+    if named and not re.fullmatch(r"https?://[^/\s]+/?", named):
+        raise InvalidRequest(
+            f"AWS_ENDPOINT_URL={named!r} is no address", "write http://host:port, or unset it"
+        )
+    return named or None
+
+
+def text(value: str) -> str:
+    """A value as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def local_path(written: str, setting: str) -> Path:
+    """A path of this machine, ~ written out. The setting that named it is for the error."""
+    try:
+        path = Path(written).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InvalidRequest(
+            f"{setting} cannot be used: {error}",
+            "write another path, or check its permissions",
+        ) from None
+    return path
 
 
 def store(setting: str) -> Store:
-    return Bucket(setting) if setting.startswith("s3://") else Folder(setting)
+    """Where BULLION_LAKE_DATA says that the files lie."""
+    if setting.startswith("s3://"):
+        return Bucket(setting)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", setting):
+        raise InvalidRequest(
+            f"BULLION_LAKE_DATA={setting!r}: the files cannot lie there",
+            "name a folder, or s3://bucket/prefix; other stores often speak S3 too: "
+            "set AWS_ENDPOINT_URL",
+        )
+    return Folder(setting)

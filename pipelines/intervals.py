@@ -61,8 +61,8 @@ def utc(value: datetime | str) -> datetime:
             )
         if instant.tzinfo is None and len(value) <= 10:
             instant = instant.replace(tzinfo=UTC)
-    else:
-        instant = value
+    else:  # of a subclass, such as pendulum's, whose sums may lose the zone, a plain one
+        instant = value if type(value) is datetime else datetime.fromisoformat(value.isoformat())
     if instant.tzinfo is None:
         raise InvalidRequest(
             f"{value} has no time zone",

@@ -18,12 +18,13 @@ import pyarrow as pa
 from pipelines import files, layout
 from pipelines.attach import INLINE_ROWS, NAME, attach_statements, catalog
 from pipelines.errors import InvalidRequest, LakeError
-from pipelines.lake_errors import NoLake, quietly, translated
+from pipelines.lake_errors import SNAPSHOTS, NoLake, quietly, translated
 from pipelines.locks import lock_for
 from pipelines.settings import Settings, settings
 from pipelines.tables import quoted, table
 
 SQLITE_PAGE = 4096
+NEWEST_SNAPSHOT = 2**63 - 1
 
 
 def _plain(parameters: object) -> None:
@@ -136,15 +137,20 @@ class Writer(View):
 
 
 class Lake:
-    """A lake opened for reading and writing, or for reading only."""
+    """A lake opened for reading and writing, or for reading only.
 
-    def __init__(self, config: Settings | None = None, *, read_only: bool = False) -> None:
+    One that is not there is made, unless it is opened for reading or `create` is False.
+    """
+
+    def __init__(
+        self, config: Settings | None = None, *, read_only: bool = False, create: bool = True
+    ) -> None:
         self.config = config or settings()
         self.read_only = read_only
         self.kind, self.target = catalog(self.config.lake_catalog)
         self.store = files.store(self.config.lake_data)
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
-        self._root = self._open()
+        self._root = self._open(create and not read_only)
         self._check_layout()
 
     def __enter__(self) -> Lake:
@@ -162,9 +168,12 @@ class Lake:
     def view(self, snapshot: int | None = None) -> Iterator[View]:
         """One snapshot: the newest, or the one of that number."""
         if snapshot is not None:
-            connection = self.connect(read_only=True, snapshot=snapshot)
+            connection = self._connect_at(snapshot)
             try:
                 yield View(connection, snapshot, self.config.lake_catalog)
+            except BaseException:
+                connection.interrupt()
+                raise
             finally:
                 connection.close()
             return
@@ -226,6 +235,7 @@ class Lake:
             try:
                 yield cursor, int(row[0]) if row else 0
             except BaseException:
+                cursor.interrupt()  # else ROLLBACK waits for a query that still runs
                 with quietly():
                     cursor.execute("ROLLBACK")
                 raise
@@ -261,16 +271,21 @@ class Lake:
             raise
         return connection
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def _connect_at(self, snapshot: int) -> duckdb.DuckDBPyConnection:
+        if not 0 <= snapshot <= NEWEST_SNAPSHOT:
+            raise InvalidRequest(f"there is no snapshot {snapshot}", SNAPSHOTS)
+        return self.connect(read_only=True, snapshot=snapshot)
+
+    def _open(self, create: bool) -> duckdb.DuckDBPyConnection:
         """The first connection. A catalog that is not there is made, one process at a time."""
         path = Path(self.target) if self.kind == "sqlite" else None
-        if self.read_only:
+        if not create:
             if path and not path.exists():
                 raise LakeError(
                     f"there is no lake at {path}",
                     "make one with `bullion ingest`, or set BULLION_LAKE_CATALOG",
                 )
-            return self.connect(read_only=True)
+            return self.connect(read_only=self.read_only)
         if path:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
 
 from pipelines.errors import LakeError
+from pipelines.settings import redacted
 
 OWNER = "check who owns the lake's folder, and its permissions"
+SNAPSHOTS = "name none for the newest; `bullion sql 'FROM lake.snapshots()'` lists those kept"
 DAMAGED = "run `bullion verify`; restore what it names from a copy"
 # What DuckDB says -> what was wrong, what to do next. The first that fits counts.
 HINTS: tuple[tuple[str, str, str], ...] = (
@@ -21,7 +22,7 @@ HINTS: tuple[tuple[str, str, str], ...] = (
     ("Permission denied", "no permission", OWNER),
     ("readonly database", "the catalog is read-only", OWNER),
     ("Read-only file system", "the disk is read-only", "check how it is mounted"),
-    ("No snapshot found", "that snapshot is gone", "name one that is kept, or the newest"),
+    ("No snapshot found", "that snapshot is gone", SNAPSHOTS),
     ("database is locked", "the catalog is locked", "another program holds it open: close it"),
     ("not a database", "the catalog is no SQLite file", "set BULLION_LAKE_CATALOG to a lake"),
     ("unable to open database", "the catalog cannot be opened", OWNER),
@@ -32,6 +33,7 @@ HINTS: tuple[tuple[str, str, str], ...] = (
         "the catalog's PostgreSQL cannot be reached",
         "check BULLION_LAKE_CATALOG and that the server runs",
     ),
+    ("Failed to create directory", "the files cannot lie there", "set BULLION_LAKE_DATA"),
     ("No such file or directory", "a file of the lake is missing", DAMAGED),
     ("HTTP 404", "a file of the lake is missing", DAMAGED),
     ("NoSuchBucket", "there is no such bucket", "make it, or set BULLION_LAKE_DATA"),
@@ -59,7 +61,8 @@ def translated(catalog: str = "") -> Iterator[None]:
         if NO_LAKE in said:
             raise NoLake(
                 f"there is no lake here: {said}",
-                "set BULLION_LAKE_CATALOG to a lake, or to a file that does not exist yet",
+                "make one with `bullion ingest`; if other tables lie there, set "
+                "BULLION_LAKE_CATALOG to a file that does not exist yet",
             ) from None
         for needle, what, hint in HINTS:
             if needle in said:
@@ -68,12 +71,6 @@ def translated(catalog: str = "") -> Iterator[None]:
         if type(error) is duckdb.Error or isinstance(error, duckdb.IOException):
             raise LakeError(f"the lake cannot be used: {said}", DAMAGED) from None
         raise
-
-
-def redacted(text: str) -> str:
-    """A message without the password that a connection string in it may hold."""
-    text = re.sub(r"(password\s*=\s*)('[^']*'|[^\s'\"]+)", r"\1***", text, flags=re.IGNORECASE)
-    return re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Bringing a lake to the tables as they are declared today.
 
 What was added since is added here. What was renamed or re-typed needs a step in MIGRATIONS,
-and a raised LAYOUT in pipelines/tables.py.
+and a raised LAYOUT in pipelines/tables/__init__.py.
 """
 
 from __future__ import annotations

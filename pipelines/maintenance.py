@@ -11,7 +11,8 @@ from pipelines.attach import NAME
 from pipelines.errors import LakeError
 from pipelines.files import Store
 from pipelines.lake import Lake, View, Writer
-from pipelines.tables import CHECKSUMS, TABLES, Table, quoted
+from pipelines.tables import TABLES, Table, quoted
+from pipelines.tables.meta import CHECKSUMS
 
 SMALL_BYTES = 8 << 20  # files below this are rewritten together
 FEW_FILES = 4  # ... once a partition has more of them than this

@@ -9,28 +9,54 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from pipelines.errors import BullionError, InvalidRequest, unknown
+from pipelines.errors import BullionError, unknown
+from pipelines.registry_errors import RegistryError, Unsound, reached
 from pipelines.settings import ROOT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from pipelines.forecasts import Forecast
+
 STAGING, PRODUCTION = "Staging", "Production"
 ALIASES = (STAGING, PRODUCTION)
+OURS = "bullion."  # begins the tag that says where this code last put an alias
 FILE = "model.onnx"
 DEFAULT = ROOT / "data_lake" / "mlflow"
+MOST = 1000  # versions listed of one model, the newest
+UNUSABLE = "do not use it; train again, or roll back: `bullion rollback`"
+CACHED = 50  # verified files kept beside the lake, those used last
 
 
-class RegistryError(BullionError):
-    """The registry cannot be reached, or holds something else than was registered."""
+__all__ = [
+    "ALIASES", "PRODUCTION", "STAGING", "Loaded", "Registry", "RegistryError", "Standing",
+    "Unsound", "Version", "model_name", "reached",
+]  # fmt: skip
+
+
+def model_name(forecast: Forecast) -> str:
+    """What a forecast's models are registered as."""
+    return f"{forecast.name}.{forecast.label.name}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a model's aliases stand, and where this code last put them.
+
+    Where the two differ somebody moved an alias by hand; where only the lake's decisions differ
+    from both, a process ended between a decision and its alias.
+    """
+
+    aliases: Mapping[str, int]
+    ours: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -61,9 +87,10 @@ class Registry:
     """Runs and models at MLFLOW_TRACKING_URI, or in a SQLite file beside the lake."""
 
     def __init__(self, uri: str | None = None, folder: Path | None = None) -> None:
-        self.folder = folder or DEFAULT
-        told = uri or os.environ.get("MLFLOW_TRACKING_URI")
-        self.uri = told or f"sqlite:///{self.folder / 'mlflow.db'}"
+        told = uri or (None if folder else os.environ.get("MLFLOW_TRACKING_URI"))
+        self.uri = told or f"sqlite:///{(folder or DEFAULT) / 'mlflow.db'}"
+        file = self._sqlite_file()
+        self.folder = folder or (file.parent if file else DEFAULT)
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -112,10 +139,19 @@ class Registry:
                     raise
                 return str(made.experiment_id)
 
-    def register(self, name: str, body: bytes, run_id: str, tags: Mapping[str, Any]) -> Version:
+    def register(
+        self,
+        name: str,
+        body: bytes,
+        run_id: str,
+        tags: Mapping[str, Any],
+        *,
+        staging: bool = True,
+    ) -> Version:
         """Keep a model's file with its run, read it back, and only then make it a version.
 
-        It is Staging's from then on. What fails before leaves no version and no alias behind.
+        With `staging` it is Staging's from then on. What fails before leaves no version and no
+        alias behind.
         """
         digest = hashlib.sha256(body).hexdigest()
         with reached(self.uri):
@@ -131,7 +167,8 @@ class Registry:
             self._ensure(name)
             kept = {key: str(value) for key, value in tags.items()} | {"sha256": digest}
             made = self.client.create_model_version(name, source, run_id, tags=kept)
-            self.client.set_registered_model_alias(name, STAGING, made.version)
+            if staging:
+                self.client.set_registered_model_alias(name, STAGING, made.version)
         return self.version(name, int(made.version))
 
     def _ensure(self, name: str) -> None:
@@ -148,21 +185,74 @@ class Registry:
         if alias not in ALIASES:
             raise unknown("alias", alias, ALIASES)
         loaded = self.load(name, version)
-        before = self.holder(name, alias)
+        stood = self.standing(name).aliases
+        before = stood.get(alias)
+        # What leaves Staging is not replaced while it is Production.
+        serves = alias == STAGING and before == stood.get(PRODUCTION)
         with reached(self.uri):
             self.client.set_registered_model_alias(name, alias, str(version))
-            if before is not None and before.version != version:
-                self.client.set_model_version_tag(name, str(before.version), "archived", "true")
-            self.client.set_model_version_tag(name, str(version), "archived", "false")
+            self.client.set_registered_model_tag(name, f"{OURS}{alias}", str(version))
+            if before is not None and before != version and not serves:
+                self._archived(name, before, "true")
+            self._archived(name, version, "false")
         return loaded.version
 
-    def versions(self, name: str) -> list[Version]:
-        """Every version of a model, newest first."""
+    def unpoint(self, name: str, alias: str) -> None:
+        """Take an alias away; nothing happens where there is none."""
+        before = self.standing(name)
+        with reached(self.uri):
+            if alias in before.aliases:
+                self.client.delete_registered_model_alias(name, alias)
+                self._archived(name, before.aliases[alias], "true")
+            if alias in before.ours:
+                self.client.delete_registered_model_tag(name, f"{OURS}{alias}")
+
+    def _archived(self, name: str, version: int, value: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.set_model_version_tag(name, str(version), "archived", value)
+        except MlflowException as error:  # the version may be gone, its alias was not
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+
+    def standing(self, name: str) -> Standing:
+        """Where the aliases of a model stand; nowhere while no version was registered."""
+        from mlflow.exceptions import MlflowException
+
+        with reached(self.uri):
+            try:
+                found = self.client.get_registered_model(name)
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return Standing({}, {})
+                raise
+        ours = {
+            key.removeprefix(OURS): int(value)
+            for key, value in found.tags.items()
+            if key.startswith(OURS)
+        }
+        return Standing({alias: int(number) for alias, number in found.aliases.items()}, ours)
+
+    def versions(self, name: str, most: int = MOST) -> list[Version]:
+        """The versions of a model, newest first."""
+        aliases = self.standing(name).aliases
         quoted = name.replace("'", "")
         with reached(self.uri):
-            found = self.client.search_model_versions(f"name = '{quoted}'", max_results=1000)
-            numbers = sorted((int(one.version) for one in found), reverse=True)
-        return [self.version(name, number) for number in numbers]
+            found = self.client.search_model_versions(
+                f"name = '{quoted}'", max_results=most, order_by=["version_number DESC"]
+            )
+        return [
+            Version(
+                name,
+                int(one.version),
+                str(one.run_id),
+                dict(one.tags),
+                tuple(sorted(a for a, number in aliases.items() if number == int(one.version))),
+                str(one.source),
+            )
+            for one in found
+        ]
 
     def version(self, name: str, number: int) -> Version:
         with reached(self.uri):
@@ -192,45 +282,91 @@ class Registry:
     def load(self, name: str, version: int) -> Loaded:
         """A version's file, refused unless it is what was registered."""
         known = self.version(name, version)
-        with reached(self.uri):
-            body = self._fetch(known.source)
+        body = self._read(known)
         if hashlib.sha256(body).hexdigest() != known.sha256:
-            raise RegistryError(
+            raise Unsound(
                 f"{name} version {version} is not what was registered: its SHA-256 differs",
-                "do not use it; train again, or roll back: `bullion rollback`",
+                UNUSABLE,
             )
         return Loaded(known, body)
 
-    def _fetch(self, source: str) -> bytes:
+    def _read(self, known: Version) -> bytes:
+        """A version's file. One that is missing is told apart from a store that is down."""
+        try:
+            with reached(self.uri):
+                return self._fetch(known.source)
+        except BullionError as error:
+            if self._holds(known.source):
+                raise
+            raise Unsound(
+                f"the file of {known.name} version {known.version} is missing", UNUSABLE
+            ) from error
+
+    def _holds(self, source: str) -> bool:
+        """Is the file listed there? A store that cannot list it raises."""
+        import mlflow
+
+        with reached(self.uri):
+            found = mlflow.artifacts.list_artifacts(artifact_uri=source, tracking_uri=self.uri)
+        return any(Path(one.path).name == FILE for one in found)
+
+    def model(self, name: str, version: int, sha256: str) -> bytes:
+        """The file of a version that the lake knows by its SHA-256.
+
+        What was verified once is kept beside the lake, so that scoring neither waits for MLflow
+        nor stops when it is down.
+        """
+        return self._kept(sha256, lambda: self.load(name, version).body)
+
+    def challenger(self, run_id: str, candidate: str, sha256: str) -> bytes:
+        """The file of a candidate that was kept beside the winner of its training."""
+
+        def fetch() -> bytes:
+            with reached(self.uri):
+                place = self.client.get_run(run_id).info.artifact_uri
+                return self._fetch(f"{place}/challengers", f"{candidate}.onnx")
+
+        return self._kept(sha256, fetch)
+
+    def _kept(self, sha256: str, fetch: Callable[[], bytes]) -> bytes:
+        file = self.folder / "verified" / f"{sha256}.onnx"
+        if file.is_file():
+            body = file.read_bytes()
+            if hashlib.sha256(body).hexdigest() == sha256:
+                file.touch()  # what is used is not pruned
+                return body
+        body = fetch()
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise Unsound(
+                f"the registry's model is not the one decided on: its SHA-256 is not {sha256[:12]}",
+                UNUSABLE,
+            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made = tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False)  # noqa: SIM115
+        try:
+            with made:
+                made.write(body)
+            Path(made.name).replace(file)
+        finally:
+            Path(made.name).unlink(missing_ok=True)
+        self._prune(file.parent)
+        return body
+
+    @staticmethod
+    def _prune(folder: Path) -> None:
+        """Keep the files that were used last; another process may be pruning too."""
+        used: list[tuple[float, Path]] = []
+        for file in folder.glob("*.onnx"):
+            with suppress(FileNotFoundError):
+                used.append((file.stat().st_mtime, file))
+        for _, file in sorted(used, reverse=True)[CACHED:]:
+            file.unlink(missing_ok=True)
+
+    def _fetch(self, source: str, file: str = FILE) -> bytes:
         import mlflow
 
         with tempfile.TemporaryDirectory() as folder:
             got = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{source}/{FILE}", dst_path=folder, tracking_uri=self.uri
+                artifact_uri=f"{source}/{file}", dst_path=folder, tracking_uri=self.uri
             )
             return Path(got).read_bytes()
-
-
-@contextmanager
-def reached(uri: str) -> Iterator[None]:
-    """MLflow's failures in our words."""
-    from mlflow.exceptions import MlflowException, RestException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except RestException as error:
-        raise RegistryError(f"MLflow at {uri} refuses: {error}", "see its own log") from error
-    except MlflowException as error:
-        missing = error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-        if missing:
-            raise InvalidRequest(str(error), "`bullion models` lists what there is") from error
-        raise RegistryError(
-            f"MLflow at {uri} cannot be used: {error}",
-            "check MLFLOW_TRACKING_URI, that its server runs, and the space left on its disk",
-        ) from error
-    except (OSError, SQLAlchemyError) as error:
-        raise RegistryError(
-            f"MLflow at {uri} cannot be used: {error}",
-            "check MLFLOW_TRACKING_URI, that its server runs, and the space left on its disk",
-        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -28,6 +29,18 @@ class Settings(BaseSettings):
 
     source: str = "sample"
     """The source that DAGs and commands use when none is named."""
+
+    universe: str = "qqq"
+    """The constituents whose bars the DAGs bring in when none are named: qqq, nasdaq100."""
+
+    alert_webhook: str = Field(default="", pattern="^(https?://.+)?$")
+    """Where failures and late signals are posted as JSON; empty: nowhere."""
+
+
+def redacted(text: str) -> str:
+    """A message without the password that a connection string in it may hold."""
+    text = re.sub(r"(password\s*=\s*)('[^']*'|[^\s'\"]+)", r"\1***", text, flags=re.IGNORECASE)
+    return re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
 
 
 def settings() -> Settings:

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipelines.checks import violations
-from pipelines.tables import SILVER_BARS, Rule, quoted
+from pipelines.checks import before, violations
+from pipelines.tables import Rule, quoted
+from pipelines.tables.silver import SILVER_BARS
 from pipelines.words import PRICES
 
 MEMORY = 10  # bars after which a new price level is believed
@@ -31,6 +32,8 @@ VALUES = ", ".join(quoted(name) for name in PRICE_NAMES)
 
 # Which of several versions that came at once is the fullest; any total order would do.
 FULLEST = "volume DESC NULLS LAST, close DESC, high DESC, low DESC, open DESC, bid DESC, ask DESC"
+
+REMEMBERED = ("close", "session", "place")  # what is asked of the bar before
 
 INCOMING = 9223372036854775807  # the version of rows that are not in bronze yet
 
@@ -75,6 +78,7 @@ class Judged:
     alone: bool  # no bar has another version, and none around it is known
     leaps: bool  # some close leaps
     any: bool  # there is a row that can stand
+    in_order: bool  # the chosen rows come by symbol and bar
 
 
 def clear(connection: duckdb.DuckDBPyConnection) -> None:
@@ -89,12 +93,14 @@ def clear(connection: duckdb.DuckDBPyConnection) -> None:
 
 def place(connection: duckdb.DuckDBPyConnection) -> None:
     """incoming -> placed, row_rejects, sane: the rows that can stand, and those that cannot."""
-    broken = " OR ".join(f"coalesce({rule.sql}, false)" for rule in ROW_RULES)
+    # A rule that is null for a row is not broken: so FILTER and CASE take it.
+    broken = " OR ".join(f"({rule.sql})" for rule in ROW_RULES)
     reasons = " ".join(f"WHEN {rule.sql} THEN '{rule.name}'" for rule in ROW_RULES)
     details = " ".join(f"WHEN {rule.sql} THEN {rule.meaning}" for rule in ROW_RULES)
     odd, _ = pair(
         connection,
-        f"SELECT count(*), 0 FROM incoming WHERE ts IS NULL OR closes_at > as_of OR {broken}",
+        "SELECT count(*) FILTER (WHERE ts IS NULL OR closes_at > as_of "
+        f"OR {broken}), 0 FROM incoming",
     )
     # Where every row can stand nothing is copied: a first load of millions is read as it came.
     connection.execute(
@@ -146,12 +152,12 @@ def settle_duplicates(connection: duckdb.DuckDBPyConnection, repeats: bool) -> i
     return pair(connection, "SELECT count(*), 0 FROM ranked WHERE rank > 1 AND same")[0]
 
 
-def judge(connection: duckdb.DuckDBPyConnection, rules: Rules) -> Judged:
+def judge(connection: duckdb.DuckDBPyConnection, rules: Rules, in_order: bool) -> Judged:
     """winners, older, splits -> adjusted, flagged, chosen.
 
     `older` holds the sane versions that bronze has of the same bars and of those around them,
     each with its batch. `chosen` are the rows silver should have; `flagged` the versions that
-    step 5 rejects.
+    step 5 rejects. `in_order` says that the winners come by symbol and bar, each bar once.
     """
     alone, _ = pair(connection, "SELECT count(*) = 0, 0 FROM older")
     others = "" if alone else "UNION ALL BY NAME SELECT * RENAME (batch AS version) FROM older"
@@ -167,17 +173,19 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Rules) -> Judged:
         else "QUALIFY row_number() OVER "
         f"(PARTITION BY symbol, ts ORDER BY version DESC, received_at DESC, {FULLEST}) = 1"
     )
-    line = "OVER (PARTITION BY symbol ORDER BY ts)"
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP VIEW base AS
-        WITH newest AS (SELECT * FROM adjusted {newest}), ordered AS (
-            SELECT symbol, ts, session, place, open, close, lag(close) {line} AS close_before,
-                   lag(session) {line} AS session_before, lag(place) {line} AS place_before
-            FROM newest
-        )
-        SELECT *, {_leap(rules)} AS leap FROM ordered b""")
+    in_order = in_order and bool(alone) and not rules.any_split  # a join forgets the order
+    for name, lying in (("base", False), ("screen", in_order)):
+        told = ", ".join(f"{before(n, lying)} AS {n}_before" for n in REMEMBERED)
+        connection.execute(f"""
+            CREATE OR REPLACE TEMP VIEW {name} AS
+            WITH newest AS (SELECT * FROM adjusted {newest}), ordered AS (
+                SELECT symbol, ts, session, place, open, close, {told} FROM newest
+            )
+            SELECT *, {_leap(rules)} AS leap FROM ordered b""")
+    # Hardly a series leaps: where rows lie in order that is seen without sorting them.
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE leapers AS SELECT DISTINCT symbol FROM base WHERE leap <> 0"
+        "CREATE OR REPLACE TEMP TABLE leapers AS SELECT DISTINCT symbol FROM screen "
+        "WHERE leap <> 0 OR place <= place_before"
     )
     leapers, _ = pair(connection, "SELECT count(*), 0 FROM leapers")
     few = "FROM base SEMI JOIN leapers USING (symbol)" if leapers else "FROM base WHERE false"
@@ -219,6 +227,7 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Rules) -> Judged:
         bool(alone),
         bool(leapers),
         bool(pair(connection, "SELECT count(*), 0 FROM (FROM winners LIMIT 1)")[0]),
+        in_order and not leapers,
     )
 
 

@@ -48,7 +48,8 @@ def _members(file: str) -> tuple[date, tuple[Member, ...]]:
     return since, tuple(Member(r["symbol"], r["name"], r["sector"]) for r in rows)
 
 
-def _universes() -> dict[str, Universe]:
+def universes() -> dict[str, Universe]:
+    """Every universe by its name."""
     since, members = _members("nasdaq100.csv")
     return {
         "nasdaq100": Universe("nasdaq100", "QQQ", "/NQ", since, members, "nasdaq100"),
@@ -58,7 +59,7 @@ def _universes() -> dict[str, Universe]:
 
 def universe(name: str) -> Universe:
     """The universe of that name."""
-    known = _universes()
+    known = universes()
     if name not in known:
         raise unknown("universe", name, known)
     return known[name]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from pipelines.contracts import quoted
 from pipelines.errors import unknown
 from pipelines.lake import View
-from pipelines.tables import SILVER_BARS
+from pipelines.tables.silver import SILVER_BARS
 from pipelines.words import INTERVAL, SOURCE, SYMBOL
 from serving.errors import NotFound, refuse
 from serving.lake import Newest

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,18 +16,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
-from pipelines import cli, steps
+from pipelines import steps
 from pipelines.calendar import interval_of
 from pipelines.checks import contract_checks
 from pipelines.errors import BullionError
 from pipelines.lake import Lake
 from pipelines.sources.files import Files
 from pipelines.sources.files.mapping import NAME
-from pipelines.tables import SILVER_BARS
+from pipelines.tables.silver import SILVER_BARS
+from tests.commands import Bullion, in_process
 from tests.scripted import Scripted, bar, bars, hours
 from tests.sources.files_folder import read, request
 
-Bullion = Callable[..., tuple[int, str, str]]
 DAY = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-02"]
 HEAD = "ts,open,high,low,close,volume\n"
 GOOD = HEAD + "2026-09-01T13:30:00Z,100,101,99,100,10\n2026-09-01T14:30:00Z,100,101,99,101,10\n"
@@ -44,20 +40,7 @@ SERIES: dict[str, Any] = {
 
 @pytest.fixture
 def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
-    """Run a command: its exit code, what it printed, what it complained of."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["bullion", *words])
-        capsys.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return in_process(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -94,6 +77,9 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["weights", "--as-of", "9999-12-31T23:59-14:00"], "9999-12-31T23:59-14:00", "2250"),
         (["compact", "--keep-days", "nan"], "for nan days", "from 0"),
         (["compact", "--keep-days", "1e300"], "for 1e+300 days", "from 0"),
+        (["export", ""], "the folder's name is empty", "current folder"),
+        (["docs", ""], "the folder's name is empty", "current folder"),
+        (["train", "nasdaq100_hourly", "--seed", "-1"], "--seed", "0"),
         (["sql", "--snapshot", "-1", "SELECT 1"], "--snapshot", "0"),
         (["sql", "--snapshot", "99999999999999999999", "SELECT 1"], "--snapshot", ""),
     ],
@@ -126,24 +112,6 @@ def test_a_query_that_fails_late_is_told_as_one_that_fails_early(bullion: Bullio
         assert said in err
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("BULLION_LAKE_LOCK_TIMEOUT", "abc"),
-        ("BULLION_LAKE_LOCK_TIMEOUT", "-1"),
-        ("BULLION_LAKE_LOCK_TIMEOUT", "nan"),
-        ("BULLION_LAKE_DATA", ""),
-    ],
-)
-def test_a_wrong_setting_is_named(
-    bullion: Bullion, monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    monkeypatch.setenv(name, value)
-    code, _, err = bullion("status")
-    assert code == 2
-    assert f"{name}={value!r}" in err
-
-
 def test_a_file_where_a_folder_is_due(bullion: Bullion, tmp_path: Path) -> None:
     Lake().close()
     (tmp_path / "file").write_text("mine")
@@ -152,22 +120,6 @@ def test_a_file_where_a_folder_is_due(bullion: Bullion, tmp_path: Path) -> None:
         assert code
         assert str(tmp_path / "file") in err
     assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_ctrl_c_in_a_query_ends_it_in_words() -> None:
-    Lake().close()
-    script = (
-        "import os, signal, sys, threading; from pipelines import cli;"
-        "signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start();"
-        "sys.argv = ['bullion', 'sql',"
-        " 'SELECT count(*) FROM range(100000000000) t WHERE hash(range) = 1']; cli.main()"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
-    )
-    assert ended.returncode == 128 + signal.SIGINT
-    assert ended.stderr.startswith("stopped;")
 
 
 def _parquet(**columns: pa.Array) -> bytes:

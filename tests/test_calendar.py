@@ -6,10 +6,19 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.calendar import GRIDS, INTERVALS, Grid, Interval, calendar, interval_of, utc
+from pipelines.calendar import (
+    GRIDS,
+    INTERVALS,
+    Calendar,
+    Grid,
+    Interval,
+    calendar,
+    interval_of,
+    utc,
+)
 from pipelines.errors import InvalidRequest
 
 HOUR = interval_of("1h")
@@ -146,3 +155,38 @@ def test_coarse_bars_hold_whole_fine_ones(day: datetime, fine: str) -> None:
     ends = coarse.closes_at[place[place >= 0]]
     inside = small.ts < ends
     assert (small.closes_at[inside] <= ends[inside]).all()
+
+
+@settings(deadline=None, max_examples=6)
+@given(
+    st.lists(st.datetimes(datetime(1965, 1, 1), datetime(2032, 1, 1)), min_size=1, max_size=2),
+    st.sampled_from(["XNYS", "24/5"]),
+)
+@example([datetime(2027, 11, 19)], "XKRX")  # a day that the library shifts, or does not
+@example([datetime(1999, 1, 4), datetime(1990, 1, 4)], "XTKS")  # its history starts in 1997
+def test_a_calendar_knows_the_same_days_however_far_back_it_was_asked(
+    asked: list[datetime], name: str
+) -> None:
+    """Only the years asked for are made; they are those of the whole half century."""
+    near, whole = Calendar(name), calendar(name)
+    whole.sessions(utc("1965-01-01"), utc("1965-01-02"))
+    for day in asked:
+        start, end = (t.replace(tzinfo=UTC) for t in (day, day + timedelta(days=400)))
+        for interval in (HOUR, DAY, interval_of("1mo")):
+            one, other = near.bars(interval, start, end), whole.bars(interval, start, end)
+            assert one.ts.tolist() == other.ts.tolist()
+            assert one.closes_at.tolist() == other.closes_at.tolist()
+            assert one.session.tolist() == other.session.tolist()
+        assert near.is_open(start) == whole.is_open(start)
+        labels = np.array([day], "datetime64[D]")
+        assert near.opens_of(DAY, labels)[1].tolist() == whole.opens_of(DAY, labels)[1].tolist()
+
+
+def test_the_whole_of_new_york_is_the_same_from_any_year() -> None:
+    whole = calendar().bars(DAY, utc("1970-01-01"), utc("2030-01-01"))
+    for year in (1971, 2009, 2025):
+        near = Calendar("XNYS").bars(DAY, utc(f"{year}-01-01"), utc("2030-01-01"))
+        same = whole.take(whole.ts >= near.ts[0])
+        assert near.ts.tolist() == same.ts.tolist()
+        assert near.closes_at.tolist() == same.closes_at.tolist()
+        assert str(near.session[0])[:4] == str(year)

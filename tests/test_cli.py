@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,33 +10,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import cli
 from pipelines.lake import Lake
+from pipelines.tables import LAYOUT
+from tests.commands import Bullion, in_a_process, in_process
 
 RANGE = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-09"]
 
 
 @pytest.fixture
-def bullion(
-    lake_settings: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):  # type: ignore[no-untyped-def]
-    """Run a command: its exit code, what it printed, what it complained of."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["bullion", *words])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
+    return in_process(monkeypatch, capsys)
 
 
-def test_ingest_tells_what_became_of_the_rows(bullion) -> None:  # type: ignore[no-untyped-def]
+def test_ingest_tells_what_became_of_the_rows(bullion: Bullion) -> None:
     code, out, _ = bullion("ingest", "--source", "sample", "--universe", "qqq", *RANGE)
     assert code == 0
     assert "350 received, 350 accepted, 0 unchanged" in out
@@ -66,8 +53,8 @@ def test_ingest_tells_what_became_of_the_rows(bullion) -> None:  # type: ignore[
         (["ingest", "--symbols", "A", "--universe", "qqq"], "exclude each other", "one of them"),
     ],
 )
-def test_a_wrong_request_names_the_offender_and_the_way_out(  # type: ignore[no-untyped-def]
-    bullion, words: list[str], said: str, hint: str
+def test_a_wrong_request_names_the_offender_and_the_way_out(
+    bullion: Bullion, words: list[str], said: str, hint: str
 ) -> None:
     code, out, err = bullion(*words)
     assert code == 2
@@ -77,14 +64,49 @@ def test_a_wrong_request_names_the_offender_and_the_way_out(  # type: ignore[no-
     assert "Traceback" not in err
 
 
-def test_reading_a_lake_that_is_not_there_makes_none(bullion, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    code, _, err = bullion("sql", "SELECT 1")
+@pytest.mark.parametrize(
+    "command",
+    ["sql 'SELECT 1'", "status", "compact", "docs", "verify", "export x", "train nasdaq100_hourly"],
+)
+def test_only_taking_data_in_makes_a_lake(bullion: Bullion, tmp_path: Path, command: str) -> None:
+    code, out, err = bullion(*shlex.split(command))
+    assert (code, out) == (1, "")
+    assert f"there is no lake at {tmp_path}" in err
+    assert "bullion ingest" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_holds_no_lake_stays_as_it_is(bullion: Bullion, tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    empty = tmp_path / "lake" / "catalog.sqlite"
+    empty.touch()
+    code, _, err = bullion("status")
     assert code == 1
     assert "there is no lake" in err
-    assert "bullion ingest" in err
+    assert empty.stat().st_size == 0
 
 
-def test_wrong_sql_is_told_without_a_traceback(bullion) -> None:  # type: ignore[no-untyped-def]
+def test_status_brings_an_older_layout_up_to_date(bullion: Bullion) -> None:
+    with Lake() as lake, lake.write() as writer:
+        writer.touch("meta.layouts")
+        writer.run("INSERT INTO meta.layouts VALUES (?, 'older', now())", [LAYOUT])
+    code, _, err = bullion("verify")
+    assert code == 1
+    assert "`bullion status` brings them up to date" in err
+    assert bullion("status")[0] == 0
+    assert bullion("verify")[0] == 0
+
+
+def test_a_terminal_that_knows_ascii_alone_still_gets_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Lake().close()
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ended = in_a_process("sql", "--csv", "SELECT 'é' AS a")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a\n\\xe9\n", "")
+
+
+def test_wrong_sql_is_told_without_a_traceback(bullion: Bullion) -> None:
     Lake().close()
     code, _, err = bullion("sql", "SELECT * FROM silver.barz")
     assert code == 2
@@ -92,7 +114,7 @@ def test_wrong_sql_is_told_without_a_traceback(bullion) -> None:  # type: ignore
     assert "Traceback" not in err
 
 
-def test_weights_arrive_once_and_say_where_they_came_from(bullion) -> None:  # type: ignore[no-untyped-def]
+def test_weights_arrive_once_and_say_where_they_came_from(bullion: Bullion) -> None:
     assert bullion("weights", "--universe", "qqq", "--as-of", "2026-09-15")[0] == 0
     _, out, _ = bullion("weights", "--universe", "qqq", "--as-of", "2026-09-15")
     assert "0 accepted" in out
@@ -104,7 +126,7 @@ def test_weights_arrive_once_and_say_where_they_came_from(bullion) -> None:  # t
     assert [(round(w, 9), *rest) for w, *rest in newest] == [(1.0, "2026-09-01", "sample", False)]
 
 
-def test_export_can_be_read_without_the_lake(bullion, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_export_can_be_read_without_the_lake(bullion: Bullion, tmp_path: Path) -> None:
     bullion("ingest", "--symbols", "AAPL", *RANGE)
     code, out, _ = bullion("export", str(tmp_path / "plain"), "--schema", "silver")
     assert code == 0
@@ -118,7 +140,9 @@ def test_export_can_be_read_without_the_lake(bullion, tmp_path: Path) -> None:  
     assert "not empty" in err
 
 
-def test_the_duckdb_prompt_has_the_lake_attached_read_only(bullion, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_duckdb_prompt_has_the_lake_attached_read_only(
+    bullion: Bullion, tmp_path: Path
+) -> None:
     bullion("ingest", "--symbols", "AAPL", *RANGE)
     _, statements, _ = bullion("sql-init")
     init = tmp_path / "init.sql"

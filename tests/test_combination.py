@@ -13,7 +13,7 @@ from pipelines.combination import ComponentWeighted
 from pipelines.errors import InvalidRequest
 from pipelines.labels.action import ACTIONS, SCORES
 
-RULE = ComponentWeighted()
+RULE = ComponentWeighted("qqq")
 MIRROR = dict(zip(ACTIONS, reversed(ACTIONS), strict=True))
 OTHER = {"BUY": "SELL", "SELL": "BUY", "HOLD": "HOLD"}
 

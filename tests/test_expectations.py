@@ -16,7 +16,8 @@ from pipelines.checks import Verdict, contract_checks
 from pipelines.errors import CheckFailed, InvalidRequest
 from pipelines.lake import Lake
 from pipelines.settings import Settings
-from pipelines.tables import QUARANTINE, SILVER_BARS, SILVER_WEIGHTS, TABLES, Table
+from pipelines.tables import TABLES, Table
+from pipelines.tables.silver import QUARANTINE, SILVER_BARS, SILVER_WEIGHTS
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 NAN, INF = float("nan"), float("inf")

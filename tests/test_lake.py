@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from pipelines.errors import InvalidRequest, LakeError
-from pipelines.lake import Lake
+from pipelines.lake import Lake, View
 from pipelines.lake_errors import redacted, translated
 from pipelines.maintenance import CATALOG, verify
 from pipelines.settings import Settings
@@ -85,8 +87,10 @@ def test_an_older_snapshot_shows_its_own_rows(lake: Lake, count: int) -> None:
 
 
 def test_a_snapshot_that_never_was_says_so(lake: Lake) -> None:
-    with pytest.raises(LakeError, match="snapshot is gone"), lake.view(999):
-        pass
+    for snapshot, kind in ((999, LakeError), (-1, InvalidRequest), (2**63, InvalidRequest)):
+        with pytest.raises(kind, match="snapshot") as caught, lake.view(snapshot):
+            pass
+        assert "lake.snapshots()" in caught.value.hint
 
 
 def test_a_view_stays_on_its_snapshot_while_a_writer_commits(lake: Lake) -> None:
@@ -97,6 +101,22 @@ def test_a_view_stays_on_its_snapshot_while_a_writer_commits(lake: Lake) -> None
         put(lake, many(), "9", source="t")
         assert view.rows("SELECT calendar FROM silver.series") == [("1",)]
     assert versions(lake)["2"] == 1
+
+
+def test_an_end_by_an_error_leaves_other_views_and_the_next_ones_alone(lake: Lake) -> None:
+    def failing(opened: Callable[[], AbstractContextManager[View]]) -> None:
+        with opened() as view:
+            view.connection.execute("FROM range(1000000)")  # its answer is not taken
+            raise ZeroDivisionError
+
+    put(lake, many(), "1")
+    with lake.view() as beside:
+        for opened in (lake.view, lake.write):
+            with pytest.raises(ZeroDivisionError):
+                failing(opened)
+        assert beside.one("SELECT count(*) FROM silver.series") == len(many())
+    put(lake, many(), "2")
+    assert versions(lake) == {"2": len(many())}
 
 
 def test_a_writer_reads_its_own_rows_before_they_are_committed(lake: Lake) -> None:

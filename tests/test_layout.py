@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from pipelines import layout
-from pipelines.errors import LakeError
+from pipelines.errors import BullionError, LakeError
 from pipelines.lake import Lake, Writer
 from pipelines.maintenance import verify
 from pipelines.settings import Settings
-from pipelines.tables import LAYOUT, SERIES, TABLES, Table, fingerprint
+from pipelines.tables import LAYOUT, TABLES, Table, fingerprint
+from pipelines.tables.silver import SERIES
 from tests.jobs import Jobs
 from tests.lake_rows import put, versions
 
@@ -210,7 +211,7 @@ def test_a_file_that_is_no_lake_is_refused_and_not_touched(
         with closing(sqlite3.connect(path)) as file, file:
             file.execute("CREATE TABLE notes (note)")
     before = None if kind == "folder" else path.read_bytes()
-    with pytest.raises(LakeError, match=str(path)) as caught:
+    with pytest.raises(BullionError, match=str(path)) as caught:
         Lake(read_only=read_only)
     assert caught.value.hint
     assert kind == "folder" or path.read_bytes() == before

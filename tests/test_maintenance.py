@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipelines import cli
+from pipelines.cli import app as shown
+from pipelines.cli import lake as _commands  # noqa: F401
 from pipelines.errors import LakeError
 from pipelines.lake import Lake
 from pipelines.maintenance import (
@@ -258,14 +260,14 @@ def test_a_file_without_a_checksum_is_named(full: Lake) -> None:
 def test_the_command_names_the_file_and_fails(
     full: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = CliRunner().invoke(cli.app, ["verify"])
+    run = CliRunner().invoke(shown.app, ["verify"])
     assert run.exit_code == 0, run.output
     assert "0 problems" in run.output
 
     path, file = sorted(files(full).items())[0]
     file.write_bytes(file.read_bytes()[:-1])
     monkeypatch.setattr("sys.argv", ["bullion", "verify"])
-    monkeypatch.setattr(cli.err, "file", sys.stderr)
+    monkeypatch.setattr(shown.err, "file", sys.stderr)
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import InvalidRequest
-from pipelines.registry import PRODUCTION, STAGING, Registry, RegistryError
+from pipelines.registry import CACHED, PRODUCTION, STAGING, Registry, RegistryError, Unsound
 
 NAME = "nasdaq100_hourly.action"
 
@@ -42,6 +44,9 @@ def test_promotion_archives_what_it_replaces_and_can_be_taken_back(registry: Reg
     assert held is not None
     assert held.version == old
     assert [v.version for v in registry.versions("other")] == [new, old]
+    registry.point("other", STAGING, old)
+    registry.point("other", STAGING, new)
+    assert registry.version("other", old).tags["archived"] == "false", "it is Production still"
 
 
 @pytest.mark.parametrize("spoil", ["tampered", "missing"])
@@ -53,7 +58,7 @@ def test_a_spoiled_file_is_refused_and_the_alias_stays(registry: Registry, spoil
         file.write_bytes(b"evil")
     else:
         file.unlink()
-    with pytest.raises((RegistryError, InvalidRequest)):
+    with pytest.raises(Unsound, match="not what was registered" if spoil == "tampered" else spoil):
         registry.point(spoil, PRODUCTION, bad)
     held = registry.holder(spoil, PRODUCTION)
     assert held is not None
@@ -70,6 +75,79 @@ def test_unknown_names_are_told(registry: Registry) -> None:
 def test_a_server_that_is_down_is_told_with_its_address() -> None:
     with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9"):
         Registry("http://127.0.0.1:9").holder("x", STAGING)
+
+
+def test_a_store_that_is_down_is_not_a_missing_file(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = keep(registry, "down", b"body")
+
+    def refused(*_: object, **__: object) -> None:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", refused)
+    monkeypatch.setattr("mlflow.artifacts.list_artifacts", refused)
+    with pytest.raises(RegistryError, match="cannot be used") as found:
+        registry.load("down", version)
+    assert not isinstance(found.value, Unsound)
+
+
+def test_where_an_alias_was_put_is_known_from_where_somebody_moved_it(registry: Registry) -> None:
+    assert registry.standing("moved").aliases == {}
+    old, new = (keep(registry, "moved", body) for body in (b"old", b"new"))
+    registry.point("moved", PRODUCTION, new)
+    registry.client.set_registered_model_alias("moved", PRODUCTION, str(old))
+    standing = registry.standing("moved")
+    assert (standing.aliases[PRODUCTION], standing.ours[PRODUCTION]) == (old, new)
+    registry.unpoint("moved", PRODUCTION)
+    standing = registry.standing("moved")
+    assert PRODUCTION not in {*standing.aliases, *standing.ours}
+    assert registry.version("moved", old).tags["archived"] == "true"
+    registry.unpoint("moved", PRODUCTION)
+
+
+def test_versions_are_listed_in_two_calls_with_their_aliases(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [keep(registry, "many", bytes([n])) for n in range(3)]
+    registry.point("many", PRODUCTION, numbers[0])
+    monkeypatch.setattr(registry.client, "get_model_version", None)
+    found = registry.versions("many")
+    assert [one.version for one in found] == numbers[::-1]
+    assert [one.aliases for one in found] == [(STAGING,), (), (PRODUCTION,)]
+    assert [one.version for one in registry.versions("many", most=2)] == numbers[:0:-1]
+    assert registry.versions("none of them") == []
+
+
+def test_verified_files_are_kept_whole_and_those_used_last(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = keep(registry, "kept", b"kept")
+    digest = hashlib.sha256(b"kept").hexdigest()
+    folder = registry.folder / "verified"
+    folder.mkdir(exist_ok=True)
+    for age in range(CACHED + 5):
+        file = folder / f"{age:064d}.onnx"
+        file.write_bytes(b"old")
+        os.utime(file, (age, age))
+    assert registry.model("kept", version, digest) == b"kept"
+    left = {file.stem for file in folder.iterdir()}
+    assert left == {digest, *(f"{age:064d}" for age in range(6, CACHED + 5))}
+
+    monkeypatch.setattr(Registry, "load", None)
+    assert registry.model("kept", version, digest) == b"kept", "MLflow is not asked again"
+    (folder / f"{digest}.onnx").write_bytes(b"evil")
+    monkeypatch.undo()
+    assert registry.model("kept", version, digest) == b"kept", "a spoiled copy is fetched anew"
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    (folder / f"{digest}.onnx").unlink()
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        registry.model("kept", version, digest)
+    assert {file.stem for file in folder.iterdir()} == left - {digest}
 
 
 def _first_use(folder: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from hashlib import sha256
 
 from pipelines import words
+from pipelines.combination import ComponentWeighted
 from pipelines.contracts import Column, Table
-from pipelines.errors import InvalidRequest
+from pipelines.errors import InvalidRequest, unknown
 from pipelines.features.base import Feature, look_back
 from pipelines.gates.base import Gate
 from pipelines.intervals import Interval, interval_of
@@ -17,6 +19,21 @@ from pipelines.labels.base import Label
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
 from pipelines.universes import universe
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a forecast is scored and trained, by the calendar of an exchange."""
+
+    calendar: str = "XNYS"
+    grace: timedelta = timedelta(minutes=1)  # after a bar's close, for the source to have it
+    history: timedelta = timedelta(days=730)  # that is trained on
+
+    def __post_init__(self) -> None:
+        if not timedelta(0) <= self.grace <= timedelta(hours=6):
+            raise InvalidRequest(f"a grace of {self.grace}", "wait between nothing and 6 hours")
+        if self.history < timedelta(days=30):
+            raise InvalidRequest(f"{self.history} of history", "train on 30 days at the least")
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,9 @@ class Forecast:
     candidates: tuple[Candidate, ...]
     split: Split
     gates: tuple[Gate, ...]
+    combinations: tuple[ComponentWeighted, ...] = ()  # each a signal of its own
+    challengers: tuple[str, ...] = ()  # candidates whose predictions are written beside
+    schedule: Schedule = Schedule()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -55,6 +75,27 @@ class Forecast:
         for name in names:
             if names.count(name) > 1:
                 raise InvalidRequest(f"{self.name} has the feature {name} twice", "take one away")
+        known = [candidate.name for candidate in self.candidates]
+        for challenger in self.challengers:
+            if challenger not in known:
+                raise unknown(f"candidate of {self.name}", challenger, known)
+        self._combines()
+
+    def _combines(self) -> None:
+        for one in self.combinations:
+            strangers = set(universe(one.universe).symbols) - set(self.symbols)
+            if strangers:
+                raise InvalidRequest(
+                    f"{self.name} combines {one.universe}, whose {', '.join(sorted(strangers))} "
+                    f"it does not forecast",
+                    f"combine a part of {self.universe}, or forecast a universe that has them",
+                )
+            if one.actions != self.label.classes or one.scores != self.label.scores:
+                raise InvalidRequest(
+                    f"{self.name} combines the actions {', '.join(one.actions)}, its label has "
+                    f"{', '.join(self.label.classes)}",
+                    "give the combination the label's classes and scores",
+                )
 
     @property
     def bar(self) -> Interval:

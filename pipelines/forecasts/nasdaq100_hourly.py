@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.combination import ComponentWeighted
 from pipelines.features import HOURLY
 from pipelines.forecasts.base import Forecast
 from pipelines.gates import STANDARD
@@ -19,4 +20,6 @@ NASDAQ100_HOURLY = Forecast(
     candidates=CANDIDATES,
     split=Split(held_out=0.2),
     gates=STANDARD,
+    combinations=(ComponentWeighted("qqq"), ComponentWeighted("nasdaq100")),
+    challengers=("logistic_regression",),
 )

@@ -30,6 +30,7 @@ class Evidence:
     training_seconds: float
     latency_seconds: float  # of one request
     predicted: np.ndarray | None = None  # the class published; None: the most probable one
+    recent: np.ndarray | None = None  # features since judging began, of incomplete rows too
     champion: np.ndarray | None = None  # the champion's probabilities on the same judging rows
     seed: int = 0
 

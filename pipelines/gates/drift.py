@@ -179,6 +179,8 @@ class InputsSound:
     def broken(self, evidence: Evidence) -> list[str]:
         """What is wrong with each feature that cannot be used, in words."""
         training, recent = features_of(evidence)
+        if evidence.recent is not None:  # judging rows are those that lack nothing
+            recent = evidence.recent
         made = []
         for column, name in enumerate(evidence.feature_names):
             before = training[np.isfinite(training[:, column]), column]

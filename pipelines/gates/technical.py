@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.errors import InvalidRequest
 from pipelines.gates.base import Evidence, GateVerdict, checked, classes_of
+from pipelines.modeling.metrics import calibration_error
 
 
 @dataclass(frozen=True)
@@ -106,18 +107,6 @@ class Calibration:
         value = calibration_error(true, given, self.bins)
         said = f"probabilities miss what happened by {value:.4f} in the mean"
         return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g}")
-
-
-def calibration_error(true: np.ndarray, given: np.ndarray, bins: int) -> float:
-    """Mean over the classes of the mean distance between a bin's probability and its share."""
-    # Bins of few rows would measure chance: at least 200 rows each.
-    bins = max(1, min(bins, len(true) // 200))
-    errors = []
-    for column in range(given.shape[1]):
-        order = np.argsort(given[:, column], kind="stable")
-        missed = given[order, column] - (true[order] == column)
-        errors.append(sum(abs(part.sum()) for part in np.array_split(missed, bins)) / len(true))
-    return float(np.mean(errors))
 
 
 def _at_most(

@@ -16,7 +16,7 @@ from pipelines.lake import Writer
 from pipelines.landing import bronze, gaps, settle
 from pipelines.landing.grid import on_grid, wide_grid
 from pipelines.sources.base import BARS, Answer, Parsed
-from pipelines.tables import SILVER_BARS
+from pipelines.tables.silver import SILVER_BARS
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ def land(
         silver.place(writer.connection)
         repeated = silver.settle_duplicates(writer.connection, order.repeats)
         bronze.recall(writer, group, touched)
-        judged = silver.judge(writer.connection, silver.Rules(group.split_adjusted, any_split))
+        judged = silver.judge(
+            writer.connection, silver.Rules(group.split_adjusted, any_split), order.ascending
+        )
         bronze.append(writer, group, order)
         settle.replace_bars(writer, group, touched, judged, order)
         settle.quarantine(writer, group)
@@ -124,7 +126,11 @@ def land(
         judged_rows = verdicts[0].rows_checked
         verdicts.append(
             checks.outliers(
-                writer.connection, settle.SURROUNDED, SILVER_BARS.full_name, judged_rows
+                writer.connection,
+                settle.SURROUNDED,
+                SILVER_BARS.full_name,
+                judged_rows,
+                in_order=judged.in_order,
             )
         )
         # Where no row could stand there is nothing to check: that is told of the whole run.

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipelines.calendar import UTC_TYPE
 from pipelines.lake import Writer
 from pipelines.sources.base import WEIGHTS, Answer
-from pipelines.tables import SILVER_WEIGHTS
+from pipelines.tables.silver import SILVER_WEIGHTS
 
 VALUES = ("name", "weight", "known_at", "partial", "origin")
 

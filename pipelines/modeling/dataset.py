@@ -38,11 +38,19 @@ class Split:
     The newest `held_out` of the rows is never fitted on; of it the older half selects and
     calibrates, the newer half alone is seen by the gates. A row belongs to the older side only
     if its outcome was known before the first bar of the newer side had closed.
+
+    With `folds`, candidates are ranked by walking forward through all that is not for judging,
+    instead of on the selection rows, which then calibrate alone.
     """
 
     held_out: float = 0.2
+    folds: int = 0
 
     def __post_init__(self) -> None:
+        if self.folds < 0 or self.folds == 1:
+            raise InvalidRequest(
+                f"folds is {self.folds}", "take 0 for one selection on newer rows, or 2 and more"
+            )
         if not 0 < self.held_out < 0.9:
             raise InvalidRequest(
                 f"held_out is {self.held_out}", "hold out a share between 0 and 0.9, such as 0.2"
@@ -50,17 +58,43 @@ class Split:
 
     def cut(self, rows: Rows) -> tuple[Rows, Rows, Rows]:
         """Training, selection and judging rows; whole sessions, purged by the horizon."""
+        first_select, first_judge = self._edges(rows)
+        training = self._before(rows, rows.session < first_select, rows.session >= first_select)
+        selecting = (rows.session >= first_select) & (rows.session < first_judge)
+        judging = rows.session >= first_judge
+        return training, self._before(rows, selecting, judging), rows.take(judging)
+
+    def walk(self, rows: Rows) -> list[tuple[Rows, Rows]]:
+        """Of each fold the rows to fit on and the newer ones to rank on; the oldest fold first.
+
+        The sessions before the judging rows are cut into one stretch more than there are folds.
+        Each stretch but the first is ranked on once, after a fit on all that came before it.
+        """
+        if not self.folds:
+            return []
+        first_judge = self._edges(rows)[1]
+        rows = self._before(rows, rows.session < first_judge, rows.session >= first_judge)
+        sessions = np.unique(rows.session)
+        if len(sessions) <= self.folds:
+            raise InvalidRequest(
+                f"{len(sessions)} sessions are too few for {self.folds} folds",
+                "take fewer folds, or train on a longer span",
+            )
+        made = []
+        for stretch in np.array_split(sessions, self.folds + 1)[1:]:
+            newer = (rows.session >= stretch[0]) & (rows.session <= stretch[-1])
+            made.append((self._before(rows, rows.session < stretch[0], newer), rows.take(newer)))
+        return made
+
+    def _edges(self, rows: Rows) -> tuple[np.datetime64, np.datetime64]:
+        """The first session to select on, and the first to judge on."""
         sessions = np.unique(rows.session)
         held = max(round(len(sessions) * self.held_out), 2)
         if len(sessions) < held + 2:
             raise InvalidRequest(
                 f"{len(sessions)} sessions are too few to split", "train on a longer span"
             )
-        first_select, first_judge = sessions[-held], sessions[-(held // 2)]
-        training = self._before(rows, rows.session < first_select, rows.session >= first_select)
-        selecting = (rows.session >= first_select) & (rows.session < first_judge)
-        judging = rows.session >= first_judge
-        return training, self._before(rows, selecting, judging), rows.take(judging)
+        return sessions[-held], sessions[-(held // 2)]
 
     @staticmethod
     def _before(rows: Rows, older: np.ndarray, newer: np.ndarray) -> Rows:

@@ -56,6 +56,8 @@ def to_onnx(model: Model, description: Description) -> bytes:
     for key, value in asdict(description).items():
         entry = made.metadata_props.add()
         entry.key, entry.value = PREFIX + key, json.dumps(value)
+    # The converter takes them from a set, whose order changes from process to process.
+    made.opset_import.sort(key=lambda one: one.domain)
     checker.check_model(made)
     content: bytes = made.SerializeToString()
     return content

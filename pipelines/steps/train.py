@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.errors import InvalidRequest
+from pipelines.decisions import ModelDecision, decisions, promoted
+from pipelines.errors import BullionError, InvalidRequest
 from pipelines.forecasts import Forecast
-from pipelines.gates import Decision, Evidence, judge_all
+from pipelines.gates import Decision, Evidence, NoWorseThanChampion, judge_all
 from pipelines.lake import Lake, View
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows
+from pipelines.modeling.forms import challengers, forms
 from pipelines.modeling.onnx import Description, OnnxScorer, parity, to_onnx
-from pipelines.registry import PRODUCTION, Registry, Version
+from pipelines.registry import Registry, Version, model_name
 from pipelines.runs import keep_runs
+from pipelines.steps.aliases import follow, reconcile
 from pipelines.steps.features import refresh_features
+from pipelines.steps.kept import release_snapshots
 
 Progress = Callable[[str, int, int], None]
 LATENCY_ROWS = 50  # single rows that are timed; their median counts
@@ -51,8 +55,7 @@ class Trained:
         ]
         for place, one in enumerate(self.comparison.ranking, 1):
             told = one.failure or (
-                f"macro F1 {one.metrics.macro_f1:.4f}, accuracy {one.metrics.accuracy:.4f}, "
-                f"{one.seconds:.1f} s"
+                f"macro F1 {one.macro_f1:.4f}, accuracy {one.accuracy:.4f}, {one.seconds:.1f} s"
                 if one.metrics
                 else ""
             )
@@ -60,18 +63,25 @@ class Trained:
         return "\n".join(lines)
 
 
-def model_name(forecast: Forecast) -> str:
-    return f"{forecast.name}.{forecast.label.name}"
+def training_rows(
+    view: View,
+    forecast: Forecast,
+    source: str,
+    as_of: datetime,
+    history: timedelta | None = None,
+) -> Rows:
+    """What was known at `as_of`: bars closed by then, and outcomes settled by then.
 
-
-def training_rows(view: View, forecast: Forecast, source: str, as_of: datetime) -> Rows:
-    """What was known at `as_of`: bars closed by then, and outcomes settled by then."""
+    No further back than `history`, which is the schedule's where none is given.
+    """
+    since = as_of - (history or forecast.schedule.history)
     features = ", ".join(f'"{name}"' for name in forecast.feature_names)
     found = view.sql(
         f"""SELECT symbol, closes_at, known_at, session, place, outcome, {features}
             FROM {forecast.table.full_name}
-            WHERE source = ? AND known_at <= ? ORDER BY closes_at, symbol""",
-        [source, as_of],
+            WHERE source = ? AND known_at <= ? AND closes_at > ?
+            ORDER BY closes_at, symbol""",
+        [source, as_of, since],
     )
     if found.num_rows == 0:
         raise InvalidRequest(
@@ -105,14 +115,17 @@ def train(
 ) -> Trained:
     """Compare the candidates as of an instant, register the winner, promote it or say why not.
 
-    Everything is read from one snapshot, whose number is kept with the model. An older `as_of`
-    never replaces a newer model.
+    Everything is read from one snapshot, whose number is kept with the model. The champion it
+    meets is the one of that instant. A training as of an older instant is told as any other, and
+    serves the bars of its own time, but moves no alias back.
     """
     as_of = min(as_of or datetime.now(UTC), datetime.now(UTC))
     progress("features", 0, 1)
+    reconcile(lake, registry, forecast, source)
     refresh_features(lake, forecast, source)
     with lake.view() as view:
         rows, snapshot = training_rows(view, forecast, source, as_of), view.snapshot
+        known = decisions(view, forecast, source)
     found = compare(
         rows,
         forecast.label,
@@ -122,11 +135,17 @@ def train(
         progress,
         names=forecast.feature_names,
     )
-    body = to_onnx(found.winner, _description(forecast, found))
-    scorer = OnnxScorer(body)
-    held = registry.holder(model_name(forecast), PRODUCTION)
-    evidence = _evidence(forecast, found, body, scorer, seed, _champion(registry, held, found))
-    decision = judge_all(forecast.gates, evidence)
+    description = _description(forecast, found)
+    body = to_onnx(found.winner, description)
+    kept = forms(found, description)
+    others = [name for name in forecast.challengers if name != found.ranking[0].name]
+    beside = challengers(found, others, kept)
+    champion, lost = _champion(registry, forecast, promoted(known, as_of), found)
+    evidence = _evidence(forecast, found, body, OnnxScorer(body), seed, champion)
+    judged_since = rows.closes_at >= found.judging.rows.closes_at.min()
+    decision = judge_all(forecast.gates, replace(evidence, recent=rows.features[judged_since]))
+    if lost:
+        decision = replace(decision, reason=f"{decision.reason}; {lost}")
     tags = {
         "forecast": forecast.name,
         "source": source,
@@ -136,36 +155,41 @@ def train(
         "seed": seed,
     }
     progress("register", 0, 1)
-    run_id = keep_runs(registry, forecast.name, found, decision, tags)
+    run_id = keep_runs(
+        registry, forecast.name, found, decision, tags, forms=kept, challengers=beside
+    )
     version = registry.register(
         model_name(forecast),
         body,
         run_id,
         tags | {"proven": decision.promote, "reason": decision.reason[:4000]},
+        staging=not any(row.as_of > as_of for row in known),
     )
-    verdict = _verdict(decision, held, as_of)
-    # The decision is written first: no alias ever stands that no decision explains.
-    _record(lake, forecast, source, as_of, snapshot, found, decision, version, verdict)
-    if verdict == "promoted":
-        registry.point(version.name, PRODUCTION, version.version)
-    return Trained(
+    done = Trained(
         forecast.name,
         source,
         as_of,
         version.name,
         version.version,
-        verdict,
+        _verdict(decision),
         decision,
         found,
         snapshot,
     )
+    # The decision is written first: no alias ever stands that no decision explains.
+    digests = {name: form.sha256 for name, form in beside.items() if form.body}
+    _record(lake, forecast, done, version, digests)
+    follow(lake, registry, forecast, source)
+    release_snapshots(lake)
+    return done
 
 
-def _verdict(decision: Decision, held: Version | None, as_of: datetime) -> str:
-    if not decision.promote:
-        return "refused"
-    newer = held is not None and datetime.fromisoformat(held.tags["as_of"]) > as_of
-    return "kept" if newer else "promoted"
+def _verdict(decision: Decision) -> str:
+    """Kept: the champion is kept, because the winner, though sound, is not as good."""
+    failed = {v.name for v in decision.verdicts if v.blocking and not v.passed}
+    if decision.promote:
+        return "promoted"
+    return "kept" if failed == {NoWorseThanChampion.name} else "refused"
 
 
 def _description(forecast: Forecast, found: Comparison) -> Description:
@@ -181,12 +205,25 @@ def _description(forecast: Forecast, found: Comparison) -> Description:
     )
 
 
-def _champion(registry: Registry, held: Version | None, found: Comparison) -> np.ndarray | None:
-    """The champion's probabilities on the judging rows, or None while there is none."""
+def _champion(
+    registry: Registry, forecast: Forecast, held: ModelDecision | None, found: Comparison
+) -> tuple[np.ndarray | None, str]:
+    """The champion's probabilities on the judging rows; None, and why, where it has none.
+
+    One of another definition reads other features, and one that is lost or damaged serves no one:
+    neither can keep its place.
+    """
     if held is None:
-        return None
-    champion = OnnxScorer(registry.load(held.name, held.version).body, held.sha256)
-    return champion.probabilities(found.judging.rows.features)
+        return None, ""
+    told = f"the champion, version {held.model_version},"
+    if held.definition != forecast.definition:
+        return None, f"{told} reads other features, and was not met"
+    try:
+        body = registry.model(model_name(forecast), held.model_version, held.sha256)
+        scorer = OnnxScorer(body, held.sha256)
+    except BullionError as error:
+        return None, f"{told} cannot be loaded, and was not met: {error.message}"
+    return scorer.probabilities(found.judging.rows.features), ""
 
 
 def _evidence(
@@ -224,23 +261,16 @@ def _evidence(
 
 
 def _record(
-    lake: Lake,
-    forecast: Forecast,
-    source: str,
-    as_of: datetime,
-    snapshot: int,
-    found: Comparison,
-    decision: Decision,
-    version: Version,
-    verdict: str,
+    lake: Lake, forecast: Forecast, done: Trained, version: Version, beside: dict[str, str]
 ) -> None:
     """The decision, the ranking and the kept snapshot, in one commit."""
     now = datetime.now(UTC)
+    decision, ranking = done.decision, done.comparison.ranking
     about = {
         "forecast": forecast.name,
         "target": forecast.label.name,
-        "source": source,
-        "as_of": as_of,
+        "source": done.source,
+        "as_of": done.as_of,
         "model_version": version.version,
     }
     gates = [
@@ -257,32 +287,40 @@ def _record(
         for v in decision.verdicts
     ]
     decided = about | {
-        "verdict": verdict,
+        "verdict": done.verdict,
         "proven": decision.promote,
         "reason": decision.reason,
         "gates": json.dumps(gates),
-        "snapshot": snapshot,
+        "snapshot": done.snapshot,
         "definition": forecast.definition,
+        "candidate": ranking[0].name,
+        "sha256": version.sha256,
+        "challengers": json.dumps(beside),
+        "run_id": version.run_id,
         "decided_at": now,
     }
-    ranking = [
+    ranked = [
         about
         | {
             "rank": place,
             "candidate": one.name,
-            "macro_f1": one.metrics.macro_f1 if one.metrics else None,
-            "accuracy": one.metrics.accuracy if one.metrics else None,
+            "macro_f1": one.macro_f1 if one.metrics else None,
+            "accuracy": one.accuracy if one.metrics else None,
             "log_loss": one.metrics.log_loss if one.metrics else None,
             "rank_ic": one.metrics.rank_ic if one.metrics else None,
             "seconds": one.seconds,
             "failure": one.failure or None,
         }
-        for place, one in enumerate(found.ranking, 1)
+        for place, one in enumerate(ranking, 1)
     ]
-    kept = {"snapshot": snapshot, "reason": f"{version.name} {version.version}", "kept_at": now}
+    kept = {
+        "snapshot": done.snapshot,
+        "reason": f"{version.name} {version.version}",
+        "kept_at": now,
+    }
     with lake.write(f"train {forecast.name}") as writer:
         writer.append("gold.model_decisions", pa.Table.from_pylist([decided]))
-        writer.append("gold.model_rankings", pa.Table.from_pylist(ranking))
+        writer.append("gold.model_rankings", pa.Table.from_pylist(ranked))
         writer.append("meta.kept_snapshots", pa.Table.from_pylist([kept]))
 
 

@@ -1,4 +1,4 @@
-"""Run every benchmark, or those named: python -m tests.bench [load] [append]."""
+"""Run every benchmark, or those named: python -m tests.bench [load] [append] ..."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import unknown
-from tests.bench import append, features, load
+from tests.bench import append, features, load, scoring, training
 from tests.bench.measure import Figure
 
-BENCHES = {"load": load.figures, "append": append.figures, "features": features.figures}
+BENCHES = {
+    "load": load.figures,
+    "append": append.figures,
+    "features": features.figures,
+    "scoring": scoring.figures,
+    "training": training.figures,
+}
 
 
 def main(names: list[str]) -> None:

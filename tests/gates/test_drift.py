@@ -77,6 +77,16 @@ def test_a_broken_feature_blocks_by_name(change: object, told: str) -> None:
     assert told in verdict.reason
 
 
+def test_rows_that_lack_a_feature_count_though_no_model_is_judged_on_them() -> None:
+    made = evidence()
+    features = made.judging.features.copy()
+    assert InputsSound().judge(replace(made, recent=features)).passed
+    features[: len(features) // 2, 0] = np.nan
+    verdict = InputsSound().judge(replace(made, recent=features))
+    assert not verdict.passed
+    assert f"{made.feature_names[0]} is missing in 50% of the rows" in verdict.reason
+
+
 def test_a_feature_that_was_constant_in_training_blocks() -> None:
     made = evidence()
     features = made.training.features.copy()

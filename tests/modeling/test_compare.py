@@ -11,8 +11,9 @@ import pytest
 from pipelines.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES, HistogramBoosting, Logistic
-from pipelines.modeling.compare import Comparison, Fewest, Result, _rank, compare
+from pipelines.modeling.compare import Comparison, Result, _rank, compare
 from pipelines.modeling.dataset import Rows, Split
+from pipelines.modeling.required import Fewest
 from tests.modeling.made import made_rows
 
 LABEL = Action()

@@ -1,7 +1,7 @@
 """From the cells of a file to its bars, its splits and dividends, and the rows that are neither.
 
 1. Find the columns: those of the mapping, else those of the usual names.
-2. One query casts all cells; what cannot be cast marks its row.
+2. One query casts all cells; what cannot be cast marks its row. A plain and clean file needs none.
 3. Local times become UTC, and ends of bars become their opens.
 4. Every row of the asked symbols and range is a bar or a reject.
 5. A second query, only if there are rejects, fetches what stood in their rows.
@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from pipelines.sources.base import ACTIONS, BARS, REJECTS, Parsed
 from pipelines.sources.files import times
 from pipelines.sources.files.columns import columns_of, place_of
 from pipelines.sources.files.mapping import COLUMNS, NULLS, Series
+from pipelines.sources.files.quick import values_in
 from pipelines.sources.files.read import Cells, cells
 
 SEEN = 2000  # times looked at to find how they are written
@@ -59,54 +61,94 @@ def bars_of(path: str, body: bytes, series: Series, asked: Asked) -> Parsed:
         if series.symbol.column:
             places["symbol"] = [place_of(table, series.symbol.column, "symbol.column")]
         read = _Sql(table, series, places)
+        # The clock behind an offset names days alone: those of daily bars, and of actions.
+        clocked = not interval.intraday or not places.keys().isdisjoint(("split", "dividend"))
+        if not clocked and (quick := read.quick()) is not None:
+            parsed = _parsed(read, quick, None, symbol, interval, asked)
+            if parsed is not None:
+                return parsed
         values = read.values()
-        names = values["symbol"] if "symbol" in places else pa.repeat(symbol, len(values))
-        calendar = _calendar(path, series, names)
-        clock, ts, wrong = _times(path, values, read.times, series, interval, calendar)
+        parsed = _parsed(read, values, read.times, symbol, interval, asked)
+        assert parsed is not None
+        return parsed
 
-        wanted = np.isnat(ts) | asked.holds(ts)
-        nameless = _mask(names.is_null())
-        if asked.symbols:
-            wanted &= _mask(pc.is_in(names, pa.array(asked.symbols))) | nameless
-        bad = read.bad(values) | np.isnat(ts) | nameless
-        rejects = read.rejects(np.flatnonzero(wanted & bad), names, ts, wrong)
-        acted = wanted & ~nameless & ~np.isnat(clock)
-        bars = pa.table(
-            [
-                names,
-                pa.array(ts).cast(UTC_TYPE),
-                *(values[v] if v in places else pa.nulls(len(ts), pa.float64()) for v in VALUES),
-                table.rows,
-            ],
-            schema=BARS,
-        )
-        return Parsed(
-            interval=interval,
-            bars=bars.filter(pa.array(wanted & ~bad)) if (bad | ~wanted).any() else bars,
-            actions=_actions(values, names, clock, acted, series, asked),
-            rejects=pa.concat_tables([rejects, _broken(table, symbol)]),
-            calendar=calendar,
-            grid=series.grid,
-            split_adjusted=series.split_adjusted,
-        )
+
+def _parsed(
+    read: _Sql,
+    values: pa.Table,
+    how: times.Times | None,
+    symbol: str,
+    interval: Interval,
+    asked: Asked,
+) -> Parsed | None:
+    """The bars of a file, and its rejects. Values read the quick way come without how their
+    times are written, and give None where a row is rejected: only SQL knows what stood there."""
+    table, series, places, path = read.table, read.series, read.places, read.table.path
+    names = values["symbol"] if "symbol" in places else pa.repeat(symbol, len(values))
+    calendar = _calendar(path, series, names)
+    clock, ts, wrong = _times(path, values, how, series, interval, calendar)
+
+    wanted = np.isnat(ts) | asked.holds(ts)
+    nameless = _mask(names.is_null())
+    if asked.symbols:
+        wanted &= _mask(pc.is_in(names, pa.array(asked.symbols))) | nameless
+    bad = np.isnat(ts) | nameless
+    if how is None and (wanted & bad).any():
+        return None
+    if how is not None:
+        bad |= read.bad(values)
+    rejects = read.rejects(np.flatnonzero(wanted & bad), names, ts, wrong)
+    acted = wanted & ~nameless & ~np.isnat(clock)
+    bars = pa.table(
+        [
+            names,
+            pa.array(ts).cast(UTC_TYPE),
+            *(values[v] if v in places else pa.nulls(len(ts), pa.float64()) for v in VALUES),
+            table.rows,
+        ],
+        schema=BARS,
+    )
+    return Parsed(
+        interval=interval,
+        bars=bars.filter(pa.array(wanted & ~bad)) if (bad | ~wanted).any() else bars,
+        actions=_actions(values, names, clock, acted, series, asked),
+        rejects=pa.concat_tables([rejects, _broken(table, symbol)]),
+        calendar=calendar,
+        grid=series.grid,
+        split_adjusted=series.split_adjusted,
+    )
 
 
 class _Sql:
     """The two queries over the cells of a file."""
 
     def __init__(self, table: Cells, series: Series, places: Mapping[str, list[int]]) -> None:
-        self.table, self.series = table, series
+        self.table, self.series, self.places = table, series, places
         self.columns = {ours: [f"c{n}" for n in at] for ours, at in places.items()}
         self.numbers = [v for v in NUMBERS if v in places]
+
+    @cached_property
+    def times(self) -> times.Times:
+        """How the times of the file are written."""
+        table, types = self.table, self.table.types
         seen = f"SELECT concat_ws(' ', {', '.join(self.columns['ts'])}) AS ts FROM raw"
         found = table.query(f"SELECT ts FROM ({seen}) WHERE ts <> '' LIMIT {SEEN}")
-        self.times = times.times_of(
+        return times.times_of(
             table.path,
-            series.time_format,
+            self.series.time_format,
             self.columns["ts"],
-            [table.types[n] for n in places["ts"]] if table.types else [],
+            [types[n] for n in self.places["ts"]] if types else [],
             found["ts"].to_pylist(),
         )
+
+    def quick(self) -> pa.Table | None:
+        """What `values` gives, where the file is so plain that it needs no query."""
+        lines, shape, at = self.table.lines, self.series.csv, self.places
+        usual = shape.decimal == "." and shape.null_values == NULLS
+        if lines is None or self.series.time_format or not usual or len(at["ts"]) > 1:
+            return None
+        numbers = {v: at[v][0] for v in self.numbers}
+        return values_in(lines, at["ts"][0], numbers, at["symbol"][0] if "symbol" in at else None)
 
     def values(self) -> pa.Table:
         """Every cell that is wanted as its type; null where it cannot be cast."""
@@ -201,15 +243,20 @@ class _Sql:
 
 
 def _times(
-    path: str, values: pa.Table, how: times.Times, series: Series, interval: Interval, calendar: str
+    path: str,
+    values: pa.Table,
+    how: times.Times | None,
+    series: Series,
+    interval: Interval,
+    calendar: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The local clock of each row, the open of its bar in UTC, and why there is none if so."""
-    wall, instant, other = (
-        times.sane(values[c].to_numpy()) for c in ("wall", "instant", "other_wall")
-    )
-    if how.other_wall != times.NONE:
-        wall = times.one_reading(path, wall, other)
-    clock = times.clock_of(wall, instant, how.zone, series.timezone)
+    wall, instant = (times.sane(values[c].to_numpy()) for c in ("wall", "instant"))
+    clock = wall  # read the quick way it is not looked at
+    if how is not None:
+        if how.other_wall != times.NONE:
+            wall = times.one_reading(path, wall, times.sane(values["other_wall"].to_numpy()))
+        clock = times.clock_of(wall, instant, how.zone, series.timezone)
     wrong = np.full(len(clock), "", dtype=object)
     if not interval.intraday:
         return clock, clock.astype("datetime64[D]").astype("datetime64[us]"), wrong

@@ -15,10 +15,11 @@ import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import IO
 
 import duckdb
 import numpy as np
@@ -43,11 +44,15 @@ class Cells:
         self.types: list[pa.DataType] = []  # of a Parquet file; else all is text
         self.rows = np.zeros(0, np.int64)  # the line of each row; in a Parquet file its number
         self.broken: list[tuple[int, str, str]] = []  # line, why, the line
+        self.lines: Lines | None = None  # of a CSV file that DuckDB may read
         self._by_line: Callable[[], tuple[pa.Table, np.ndarray]] | None = None
+        self._file: IO[bytes] | None = None  # what DuckDB reads, written when it is first asked
         self._connection = _connection()
 
     def query(self, sql: str, per_row: bool = False) -> pa.Table:
         """Ask `raw`. `per_row` says that the answer must have one row for each of the file."""
+        if self.lines and not self._file:
+            self._file = self._opened(self.lines)
         try:
             answer = self._connection.execute(sql).to_arrow_table()
             if not per_row or answer.num_rows == len(self.rows):
@@ -65,7 +70,7 @@ class Cells:
     def register(self, table: pa.Table, name: str = "raw") -> None:
         self._connection.register(name, table)
 
-    def read_csv(self, file: str, lines: Lines) -> None:
+    def read_csv(self, lines: Lines) -> None:
         """Make `raw` of a CSV file through DuckDB, or through `lines` if that fails."""
         self.rows = np.arange(lines.skip, lines.skip + lines.count) + 1
 
@@ -76,14 +81,25 @@ class Cells:
             table, self.rows = by_line()
             self.register(table)
             return
-        self._by_line = by_line
+        self._by_line, self.lines = by_line, lines
+
+    def _opened(self, lines: Lines) -> IO[bytes]:
+        file = tempfile.NamedTemporaryFile(suffix=".csv")  # noqa: SIM115 - close() does
+        file.write(lines.body)
+        file.flush()
         columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(lines.width))
         delimiter = lines.delimiter.replace("'", "''")
         self._connection.execute(
-            f"CREATE VIEW raw AS SELECT * FROM read_csv('{file}', auto_detect = false, "
+            f"CREATE VIEW raw AS SELECT * FROM read_csv('{file.name}', auto_detect = false, "
             f"header = false, skip = {lines.skip}, delim = '{delimiter}', quote = '\"', "
             f"escape = '\"', nullstr = '', columns = {{{columns}}})"
         )
+        return file
+
+    def close(self) -> None:
+        self._connection.close()
+        if self._file:
+            self._file.close()
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -105,7 +121,7 @@ class Lines:
     def count(self) -> int:
         return self.body.count(b"\n") + 1 - self.skip
 
-    @property
+    @cached_property
     def clean(self) -> bool:
         """False for bytes that DuckDB's reader trips over, and when there is nothing to read."""
         if self.count == 0 or b"\r" in self.body:
@@ -200,12 +216,10 @@ def cells(path: str, body: bytes, shape: Csv) -> Iterator[Cells]:
         return
     body = _text(path, body)
     names, delimiter = _columns(path, body, shape)
-    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-        file.write(body)
-        file.flush()
-        made = Cells(path, names)
-        skip = shape.skip + (0 if shape.names else 1)
-        made.read_csv(file.name, Lines(body, len(names), skip, delimiter))
+    made = Cells(path, names)
+    skip = shape.skip + (0 if shape.names else 1)
+    made.read_csv(Lines(body, len(names), skip, delimiter))
+    with closing(made):
         yield made
 
 

@@ -1,78 +1,40 @@
-"""The laws of the way from an answer to silver."""
+"""The laws of the way from an answer to silver: what becomes of each bar."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import steps
 from pipelines.calendar import interval_of, utc
-from pipelines.errors import CheckFailed, InvalidRequest, SourceError
 from pipelines.lake import Lake
-from pipelines.steps import IngestReport
-from pipelines.tables import SILVER_BARS
+from pipelines.tables.silver import SILVER_BARS
 from tests.scripted import VALUES, Scripted, bar, bars, hours
+from tests.steps.ingesting import (
+    END,
+    HOURS,
+    START,
+    clean,
+    fresh_name,
+    ingest,
+    lake_of_a_module,
+    quarantine,
+    silver,
+    whole,
+)
 
-START, END = "2026-09-01", "2026-10-01"
-HOURS = hours(START, END)
-EARLY = datetime(2026, 9, 1, 12, tzinfo=UTC)
-fresh_name = (f"source_{n}" for n in itertools.count())
 few = settings(max_examples=12, deadline=None)
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """One lake for the module: each test speaks as a source of its own."""
-    folder = tmp_path_factory.mktemp("lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
-        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
-        return Lake()
-
-
-def ingest(lake: Lake, source: Scripted, **options: object) -> IngestReport:
-    start = utc(str(options.pop("start", START)))
-    end = utc(str(options.pop("end", END)))
-    return steps.ingest(lake, source, (), source.interval, start, end, **options)  # type: ignore[arg-type]
-
-
-def silver(lake: Lake, name: str) -> list[tuple[object, ...]]:
-    values = ", ".join(VALUES)
-    return lake.rows(
-        f"""SELECT symbol, ts, closes_at, session, {values}, split_factor
-            FROM silver.bars WHERE source = ? ORDER BY symbol, ts""",
-        [name],
-    )
-
-
-def quarantine(lake: Lake, name: str) -> list[tuple[object, ...]]:
-    return lake.rows(
-        """SELECT symbol, ts, reason, original FROM silver.quarantine
-           WHERE source = ? ORDER BY ALL""",
-        [name],
-    )
-
-
-def clean(symbols: str = "AB", level: float = 100.0) -> list[dict[str, object]]:
-    return [
-        bar(symbol, ts, level + 5 * math.sin(i / 7) + ord(symbol))
-        for symbol in symbols
-        for i, ts in enumerate(HOURS)
-    ]
-
-
-def whole(report: IngestReport) -> None:
-    """Nothing received may vanish."""
-    c = report.counts
-    parts = ("accepted", "unchanged", "replaced", "quarantined", "unclosed")
-    assert c["received"] == sum(c[part] for part in parts), c
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with lake_of_a_module(tmp_path_factory) as made:
+        yield made
 
 
 def test_clean_bars_arrive_as_they_were_said(lake: Lake) -> None:
@@ -294,73 +256,6 @@ def test_what_comes_later_changes_nothing_before(lake: Lake, rows: list[dict[str
     assert silver(lake, cut) == before
 
 
-def test_every_run_is_recorded_with_its_counts_and_checks(lake: Lake) -> None:
-    name = next(fresh_name)
-    report = ingest(lake, Scripted(bars(clean()), name=name), run="manual__1", about="two")
-    ((run, status, counts, batch),) = lake.rows(
-        "SELECT run, status, counts, batch FROM gold.runs WHERE source = ?", [name]
-    )
-    assert (run, batch) == ("manual__1", report.snapshot)
-    assert status in ("ok", "warned")
-    assert json.loads(counts)["received"] == report.counts["received"]
-    names = {n for (n,) in lake.rows('SELECT "check" FROM gold.checks WHERE batch = ?', [batch])}
-    assert {"not_empty", "unique_key", "high_low", "missing_below_10_percent"} <= names
-
-
-def test_an_empty_answer_never_passes(lake: Lake) -> None:
-    report = ingest(lake, Scripted(bars([]), name=next(fresh_name)))
-    with pytest.raises(CheckFailed, match="no rows"):
-        report.enforce()
-
-
-def test_too_many_missing_bars_stop_the_run_and_are_named(lake: Lake) -> None:
-    name = next(fresh_name)
-    report = ingest(lake, Scripted(bars(clean()[: len(HOURS) + 40]), name=name))
-    with pytest.raises(CheckFailed, match=r"missing .*B \("):
-        report.enforce()
-    assert len(silver(lake, name)) == len(HOURS) + 40, "what is good is kept all the same"
-
-
-def test_one_unusable_answer_does_not_stop_the_good_ones(lake: Lake) -> None:
-    name = next(fresh_name)
-    report = ingest(lake, Scripted(bars(clean()), name=name, fail="b.csv is no CSV"))
-    assert report.counts["accepted"] == 2 * len(HOURS)
-    with pytest.raises(SourceError, match=r"b\.csv is no CSV"):
-        report.enforce()
-
-
-def test_unreadable_rows_are_counted_and_kept(lake: Lake) -> None:
-    name = next(fresh_name)
-    reject = {"symbol": "A", "ts": None, "row": 7, "reason": "unparsable", "detail": "no number"}
-    source = Scripted(bars(clean("A")), name=name, rejects=[reject | {"original": '{"x": 1}'}])
-    for _ in range(2):
-        report = ingest(lake, source)
-        whole(report)
-        assert report.counts["quarantined"] == 1
-    assert [(r[2], r[3]) for r in quarantine(lake, name)] == [("unparsable", '{"x": 1}')]
-
-
-def test_raw_answers_are_kept_whole(lake: Lake) -> None:
-    name = next(fresh_name)
-    source = Scripted(bars(clean()), name=name)
-    ingest(lake, source)
-    parts = lake.rows(
-        "SELECT body, bytes, sha256 FROM bronze.answers WHERE source = ? ORDER BY part", [name]
-    )
-    codec = pa.Codec("zstd")
-    body = b"".join(codec.decompress(part, parts[0][1], asbytes=True) for part, _, _ in parts)
-    assert pa.ipc.open_stream(body).read_all().equals(bars(clean()))
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "words"),
-    [("2026-10-01", "2026-09-01", "before it starts"), ("2126-01-01", "2126-02-01", "after")],
-)
-def test_impossible_ranges_are_refused(lake: Lake, start: str, end: str, words: str) -> None:
-    with pytest.raises(InvalidRequest, match=words):
-        ingest(lake, Scripted(bars(clean())), start=start, end=end)
-
-
 def test_daily_bars_are_named_by_their_session(lake: Lake) -> None:
     name = next(fresh_name)
     days = [datetime(2026, 9, d, tzinfo=UTC) for d in (1, 2, 3, 4, 5, 8)]
@@ -384,24 +279,3 @@ def test_silver_meets_its_contract_whatever_comes(lake: Lake) -> None:
     key = ", ".join(f'"{c}"' for c in SILVER_BARS.key)
     doubled = lake.rows(f"SELECT {key} FROM silver.bars GROUP BY ALL HAVING count(*) > 1")
     assert (broken, doubled) == ([(0,)], [])
-
-
-def test_a_symbol_that_never_came_is_missing(lake: Lake) -> None:
-    name = next(fresh_name)
-    source = Scripted(bars(clean("A")), name=name)
-    report = steps.ingest(lake, source, ("A", "Z"), source.interval, utc(START), utc(END))
-    assert report.landed.missing == {"Z": len(HOURS)}
-    gaps = lake.rows(
-        "SELECT symbol, sum(missing) FROM silver.gaps WHERE source = ? GROUP BY 1", [name]
-    )
-    assert gaps == [("Z", len(HOURS))]
-
-
-def test_without_a_start_each_symbols_rows_say_where_it_begins(lake: Lake) -> None:
-    name = next(fresh_name)
-    rows = clean("A") + clean("B")[70:]
-    del rows[100]
-    source = Scripted(bars(rows), name=name)
-    report = steps.ingest(lake, source, (), source.interval, None, utc(END))
-    assert report.landed.missing == {"A": 1}
-    assert report.landed.expected == len(HOURS) + len(HOURS) - 70

@@ -1,85 +1,38 @@
-"""The bullion command: the same steps that the DAGs run, for someone at a prompt."""
+"""The commands on the lake: fill it, ask it, look after it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import duckdb
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from pipelines import maintenance, steps, universes
 from pipelines.attach import attach_statements
 from pipelines.calendar import interval_of, utc
-from pipelines.data_docs import build_docs
-from pipelines.errors import BullionError, CheckFailed, InvalidRequest
-from pipelines.export import export as export_gold
-from pipelines.forecasts import forecast as forecast_named
-from pipelines.lake import Lake
-from pipelines.lake_errors import redacted
-from pipelines.settings import settings
-from pipelines.sources import Source
-from pipelines.sources import source as source_named
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Bars in, signals out. Every command works on the lake that BULLION_LAKE_CATALOG names.",
+from pipelines.cli.app import (
+    AsOfOption,
+    SnapshotOption,
+    SourceOption,
+    app,
+    chosen_source,
+    err,
+    named_folder,
+    out,
+    progress_bar,
+    show,
+    words,
 )
-# What is printed holds names and answers of others: none of it is markup.
-out = Console(markup=False)
-err = Console(stderr=True, markup=False)
+from pipelines.data_docs import build_docs
+from pipelines.errors import CheckFailed, InvalidRequest
+from pipelines.export import export as export_gold
+from pipelines.lake import Lake
+from pipelines.settings import redacted, settings
 
-SourceOption = Annotated[str | None, typer.Option(help="sample, sample_noise, yahoo or files")]
-SnapshotOption = Annotated[
-    int | None, typer.Option(min=0, max=10**15, show_default=False, help="of an older snapshot")
-]
 LONGEST_KEPT = 36_500  # days
-INTERRUPTED = 130
-
-
-def main() -> None:
-    """Run a command; a failure says what was wrong and what to do, and exits with 1."""
-    try:
-        app()
-    except BullionError as error:
-        _complain(error.message, error.hint)
-        sys.exit(2 if isinstance(error, InvalidRequest) else 1)
-    except UnicodeEncodeError as error:
-        _complain(f"{error.object[:80]!r} is not UTF-8 text", "write it in UTF-8")
-        sys.exit(2)
-    except OSError as error:
-        _complain(str(error), "check that file or folder, its permissions and the space left")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        _stopped()
-    except RuntimeError as error:
-        if str(error) != "Query interrupted":  # how DuckDB tells of a Ctrl-C that met it
-            raise
-        _stopped()
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # how typer tells of a Ctrl-C
-            _stopped()
-        raise
-
-
-def _complain(message: str, hint: str) -> None:
-    err.print(Text.assemble(("error:", "red"), f" {message}"), soft_wrap=True)
-    if hint:
-        err.print(f"  next: {hint}", highlight=False, soft_wrap=True)
-
-
-def _stopped() -> NoReturn:
-    err.print("stopped; what was committed stays, and the same command goes on from there")
-    sys.exit(INTERRUPTED)
 
 
 @app.command()
@@ -95,7 +48,7 @@ def ingest(
     force: Annotated[bool, typer.Option(help="ask again for what came lately")] = False,
 ) -> None:
     """Bring bars from a source through bronze to silver."""
-    chosen = _source(source)
+    chosen = chosen_source(source)
     if universe is not None and symbols is not None:
         raise InvalidRequest("--universe and --symbols exclude each other", "keep one of them")
     if symbols is not None:
@@ -107,7 +60,7 @@ def ingest(
         raise InvalidRequest("no symbols were named", "add --universe qqq or --symbols AAPL,MSFT")
     until = utc(end) if end is not None else datetime.now(UTC)
     since = utc(start) if start is not None else None
-    with Lake() as lake, _progress() as progress:
+    with Lake() as lake, progress_bar() as progress:
         report = steps.ingest(
             lake,
             chosen,
@@ -128,42 +81,15 @@ def ingest(
 def weights(
     source: SourceOption = None,
     universe: Annotated[str, typer.Option(help="qqq or nasdaq100")] = "qqq",
-    as_of: Annotated[str | None, typer.Option(help="as known then, UTC; default now")] = None,
+    as_of: AsOfOption = None,
 ) -> None:
     """Bring the index weights of a universe to silver."""
-    chosen = _source(source)
+    chosen = chosen_source(source)
     at = utc(as_of) if as_of is not None else None
     with Lake() as lake:
         counts = steps.ingest_weights(lake, chosen, universe, as_of=at)
-    told = f"{chosen.name} weights of {universe}: {_words(counts)}"
+    told = f"{chosen.name} weights of {universe}: {words(counts)}"
     out.print(told, highlight=False, soft_wrap=True)
-
-
-@app.command()
-def train(
-    name: Annotated[str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")],
-    source: SourceOption = None,
-    as_of: Annotated[str | None, typer.Option(help="as known then, UTC; default now")] = None,
-    seed: Annotated[int, typer.Option(help="the same seed and bars give the same model")] = 0,
-) -> None:
-    """Compare a forecast's candidates, register the winner, promote it or say why not."""
-    # MLflow, scikit-learn and ONNX take seconds to import, and no other command needs them.
-    from pipelines.registry import Registry
-    from pipelines.steps.train import train as train_forecast
-
-    declared = forecast_named(name)
-    chosen = source_named(source or settings().source)
-    with Lake() as lake, _progress() as progress:
-        done = train_forecast(
-            lake,
-            Registry(),
-            declared,
-            chosen.name,
-            as_of=utc(as_of) if as_of else None,
-            seed=seed,
-            progress=progress,
-        )
-    out.print(done.summary(), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -176,9 +102,6 @@ def sql(
     with Lake(read_only=True) as lake, lake.view(snapshot) as view:
         try:
             _ask(view.connection, query, csv)
-        except (KeyboardInterrupt, RuntimeError):
-            view.connection.interrupt()  # else the end of the transaction waits for the query
-            raise
         except duckdb.Error as error:
             raise InvalidRequest(
                 str(error), "tables and columns are listed in data_lake/README.md"
@@ -237,7 +160,8 @@ def compact(
             f"snapshots cannot be kept for {keep_days:g} days",
             f"name a number of days from 0 to {LONGEST_KEPT}",
         )
-    with Lake() as lake:
+    with Lake(create=False) as lake:
+        steps.release_snapshots(lake)
         done = maintenance.compact(lake, keep=timedelta(days=keep_days))
     out.print(done.summary(), soft_wrap=True)
 
@@ -245,11 +169,11 @@ def compact(
 @app.command()
 def status() -> None:
     """What the lake holds, and how the last runs ended."""
-    with Lake() as lake, lake.view() as view:
+    with Lake(create=False) as lake, lake.view() as view:
         out.print(
             f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False
         )
-        _show(
+        show(
             "silver bars",
             view.rows(
                 """SELECT source, "interval", count(DISTINCT symbol), count(*), min(ts),
@@ -258,14 +182,14 @@ def status() -> None:
             ),
             ("source", "interval", "symbols", "bars", "first", "newest close"),
         )
-        _show(
+        show(
             "quarantine",
             view.rows(
                 "SELECT source, reason, count(*) FROM silver.quarantine GROUP BY ALL ORDER BY ALL"
             ),
             ("source", "reason", "rows"),
         )
-        _show(
+        show(
             "last runs",
             view.rows(
                 """SELECT finished_at, step, source, about, status, coalesce(message, '')
@@ -277,60 +201,23 @@ def status() -> None:
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(help="an empty or missing folder")],
+    folder: Annotated[str, typer.Argument(help="an empty or missing folder")],
     schema: Annotated[str, typer.Option(help="gold, silver or bronze")] = "gold",
     snapshot: SnapshotOption = None,
 ) -> None:
     """Write a schema as plain Parquet and as one .duckdb file, for tools without DuckLake."""
+    target = named_folder(folder)
     with Lake(read_only=True) as lake:
-        for name, rows in export_gold(lake, folder, schema=schema, snapshot=snapshot):
+        for name, rows in export_gold(lake, target, schema=schema, snapshot=snapshot):
             out.print(f"{name}: {rows:,} rows", highlight=False)
-    out.print(f"in {folder}: {schema}.duckdb and {schema}/*.parquet", highlight=False)
+    out.print(f"in {target}: {schema}.duckdb and {schema}/*.parquet", highlight=False)
 
 
 @app.command()
 def docs(
-    folder: Annotated[Path | None, typer.Argument(help="default: docs beside the catalog")] = None,
+    folder: Annotated[str | None, typer.Argument(help="default: docs beside the catalog")] = None,
 ) -> None:
     """Hold the table contracts with Great Expectations, and write its Data Docs."""
-    with Lake() as lake:
-        out.print(str(build_docs(lake, folder)), highlight=False, soft_wrap=True)
-
-
-def _source(name: str | None) -> Source:
-    return source_named(settings().source if name is None else name)
-
-
-def _show(title: str, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> None:
-    table = RichTable(*columns, title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in row))
-    out.print(table if rows else f"{title}: none")
-
-
-def _words(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
-
-
-@contextmanager
-def _progress() -> Iterator[steps.Progress]:
-    """A bar on a terminal, nothing in a pipe."""
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=err,
-        disable=not err.is_terminal,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("asking", total=None)
-
-        def report(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        yield report
-
-
-if __name__ == "__main__":
-    main()
+    target = named_folder(folder) if folder is not None else None
+    with Lake(create=False) as lake:
+        out.print(str(build_docs(lake, target)), highlight=False, soft_wrap=True)

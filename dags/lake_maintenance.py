@@ -1,0 +1,41 @@
+"""Keep the lake small and sound: compact it, then check every file against its checksum.
+
+Inlined rows move to files, small files are rewritten, snapshots older than a week expire (none
+that a model names), and what no snapshot needs is removed. Readers and writers go on meanwhile.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.sdk import dag
+from wiring import step
+
+
+@step(minutes=120)
+def compact():
+    """Flush inlined rows, rewrite small files, expire old snapshots, remove orphans."""
+    from pipelines import jobs
+
+    return jobs.compact()
+
+
+@step(minutes=120)
+def verify():
+    """Check every file against its recorded SHA-256; a damaged one fails the task by name."""
+    from pipelines import jobs
+
+    return jobs.verify()
+
+
+@dag(
+    "lake_maintenance",
+    schedule="30 7 * * *",
+    start_date=datetime(2015, 1, 1, tzinfo=UTC),
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["lake"],
+)
+def lake_maintenance():
+    compact() >> verify()
+
+
+lake_maintenance()

@@ -1,0 +1,139 @@
+"""From directions to positions, and what they earn.
+
+A position is entered at the close of the bar whose signal asked for it, and can be stopped from
+the next bar on. What a bar earned is booked with the bar, in units of the notional, and the
+notional is the same at every bar: nothing is compounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.backtest.path import Path
+from pipelines.errors import InvalidRequest
+
+NONE, STOPPED, TAKEN = "", "stop", "target"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How signals become positions.
+
+    Each BUY adds `size` to a long position up to `limit`, each SELL to a short one; the other
+    side is closed first, and HOLD closes all. Stop and target are shares of the mean entry price.
+    """
+
+    limit: float = 1.0  # the largest position, long or short, in notionals
+    size: float = 1.0  # of one signal
+    stop_loss: float | None = None
+    take_profit: float | None = None
+    flat_by_close: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("limit", "size"):
+            if not 0 < getattr(self, name) <= 100:
+                raise InvalidRequest(
+                    f"a {name} of {getattr(self, name):g}", "name notionals, such as 1"
+                )
+        for name in ("stop_loss", "take_profit"):
+            share = getattr(self, name)
+            if share is not None and not 0 < share < 1:
+                raise InvalidRequest(
+                    f"a {name} of {share:g}", "name a share of the entry price, such as 0.01"
+                )
+
+    def told(self) -> str:
+        said = [f"at most {self.limit:g} notional", f"{self.size:g} a signal"]
+        if self.stop_loss is not None:
+            said.append(f"stop at {self.stop_loss:.2%}")
+        if self.take_profit is not None:
+            said.append(f"target at {self.take_profit:.2%}")
+        said += ["flat by the session's close"] * self.flat_by_close
+        return ", ".join(said)
+
+    def wanted(self, direction: int, held: float) -> float:
+        """The position after a signal."""
+        if direction == 0:
+            return 0.0
+        same = max(held * direction, 0.0)
+        return direction * min(same + self.size, self.limit)
+
+    def exit(
+        self, held: float, entry: float, opened: float, worst: float, best: float
+    ) -> tuple[float, str]:
+        """At which price a bar ends a position, and why; NaN where it does not.
+
+        `worst` is the end of the bar against the position, `best` the end for it. What the open
+        already went beyond is filled at the open. Within a bar the stop is assumed to come first.
+        """
+        side = 1.0 if held > 0 else -1.0
+        stop = entry * (1 - side * self.stop_loss) if self.stop_loss is not None else None
+        target = entry * (1 + side * self.take_profit) if self.take_profit is not None else None
+        if stop is not None and side * opened <= side * stop:
+            return opened, STOPPED
+        if target is not None and side * opened >= side * target:
+            return opened, TAKEN
+        if stop is not None and side * worst <= side * stop:
+            return stop, STOPPED
+        if target is not None and side * best >= side * target:
+            return target, TAKEN
+        return float("nan"), NONE
+
+
+@dataclass(frozen=True, eq=False)
+class Earned:
+    """What each bar held and earned."""
+
+    position: np.ndarray  # after the bar's close
+    gross: np.ndarray  # of what was held over the bar
+    cost: np.ndarray  # of what changed hands during the bar and at its close
+    exits: np.ndarray  # text: stop, target or nothing
+    traded: np.ndarray  # notionals that changed hands
+
+    @property
+    def net(self) -> np.ndarray:
+        made: np.ndarray = self.gross - self.cost
+        return made
+
+
+def simulate(policy: Policy, path: Path, direction: np.ndarray, cost: float) -> Earned:
+    """Bar by bar; what is held after the last one is closed at its close."""
+    count = len(path)
+    position, gross, traded = np.zeros(count), np.zeros(count), np.zeros(count)
+    exits = np.full(count, NONE, dtype=object)
+    names = ("open", "high", "low", "close", "sure_high", "sure_low")
+    opened, high, low, close, sure_high, sure_low = (getattr(path, n).tolist() for n in names)
+    asked, last = direction.tolist(), path.last.tolist()
+    held = entry = 0.0
+    for t in range(count):
+        if held:
+            ends = (low[t], sure_high[t]) if held > 0 else (high[t], sure_low[t])
+            price, why = policy.exit(held, entry, opened[t], *ends)
+            gross[t] = held * ((price if why else close[t]) / close[t - 1] - 1)
+            if why:
+                traded[t], exits[t], held = abs(held), why, 0.0
+        ends_now = t == count - 1 or (policy.flat_by_close and last[t])
+        wanted = 0.0 if ends_now else policy.wanted(asked[t], held)
+        if wanted * held <= 0:
+            entry = close[t]
+        elif abs(wanted) > abs(held):
+            entry += (close[t] - entry) * (1 - held / wanted)
+        traded[t] += abs(wanted - held)
+        position[t] = held = wanted
+    return Earned(position, gross, cost * traded, exits, traded)
+
+
+def plain(path: Path, direction: np.ndarray, cost: float) -> np.ndarray:
+    """What each bar earns net when the direction is the position: `simulate` for many at once.
+
+    Directions may have leading axes; what is held at the end stays open.
+    """
+    moved = (
+        np.concatenate([[0.0], path.close[1:] / path.close[:-1] - 1]) if len(path) else path.close
+    )
+    before = np.zeros(direction.shape)
+    before[..., 1:] = direction[..., :-1]
+    made: np.ndarray = before * moved - cost * np.abs(direction - before)
+    return made

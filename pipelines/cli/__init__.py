@@ -1,0 +1,68 @@
+"""The bullion command: the same steps that the DAGs run, for someone at a prompt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from io import TextIOWrapper
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130
+STOPPED = "stopped; what was committed stays, and the same command goes on from there"
+
+
+def main() -> None:
+    """Run a command; a failure says what was wrong and what to do, and exits with 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII alone
+    try:
+        _run()
+    except KeyboardInterrupt:
+        _stop()
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":  # how DuckDB tells of a Ctrl-C that met it
+            raise
+        _stop()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # how typer tells of a Ctrl-C
+            _stop()
+        raise
+
+
+def _run() -> None:
+    """The command, its errors in words."""
+    before = signal.getsignal(signal.SIGINT)
+    # The imports take a second, and an extension module may lose or change an exception that
+    # meets it. Nothing has been done yet, so a Ctrl-C may simply end the process.
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+    from pipelines.cli import backtest, forecasts, lake  # noqa: F401  (they register their commands)
+    from pipelines.cli.app import app, complain
+    from pipelines.errors import BullionError, InvalidRequest
+
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, before)
+    try:
+        app()
+    except BullionError as error:
+        complain(error.message, error.hint)
+        sys.exit(2 if isinstance(error, InvalidRequest) else 1)
+    except UnicodeEncodeError as error:
+        complain(f"{error.object[:80]!r} is not UTF-8 text", "write it in UTF-8")
+        sys.exit(2)
+    except OSError as error:
+        complain(str(error), "check that file or folder, its permissions and the space left")
+        sys.exit(1)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    os.write(2, f"{STOPPED}\n".encode())
+    os._exit(INTERRUPTED)
+
+
+def _stop() -> NoReturn:
+    print(STOPPED, file=sys.stderr)
+    sys.exit(INTERRUPTED)

@@ -1,0 +1,84 @@
+"""What every command shares: the app, its consoles, options and ways of showing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from pipelines import steps
+from pipelines.errors import InvalidRequest
+from pipelines.settings import settings
+from pipelines.sources import Source
+from pipelines.sources import source as source_named
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Bars in, signals out. Every command works on the lake that BULLION_LAKE_CATALOG names.",
+)
+# What is printed holds names and answers of others: none of it is markup.
+out = Console(markup=False)
+err = Console(stderr=True, markup=False)
+
+SourceOption = Annotated[str | None, typer.Option(help="sample, sample_noise, yahoo or files")]
+SnapshotOption = Annotated[
+    int | None, typer.Option(min=0, max=10**15, show_default=False, help="of an older snapshot")
+]
+AsOfOption = Annotated[str | None, typer.Option(help="as known then, UTC; default now")]
+
+
+def complain(message: str, hint: str) -> None:
+    """Say on stderr what was wrong, and what to do next."""
+    err.print(Text.assemble(("error:", "red"), f" {message}"), soft_wrap=True)
+    if hint:
+        err.print(f"  next: {hint}", highlight=False, soft_wrap=True)
+
+
+def named_folder(name: str) -> Path:
+    """A folder that an argument names. An empty one is a slip, such as an unset variable."""
+    if not name:
+        raise InvalidRequest("the folder's name is empty", "name one; . is the current folder")
+    return Path(name)
+
+
+def chosen_source(name: str | None) -> Source:
+    return source_named(settings().source if name is None else name)
+
+
+def show(title: str, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> None:
+    table = RichTable(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in row))
+    out.print(table if rows else f"{title}: none")
+
+
+def words(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+@contextmanager
+def progress_bar() -> Iterator[steps.Progress]:
+    """A bar on a terminal, nothing in a pipe."""
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("asking", total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield report

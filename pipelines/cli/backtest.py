@@ -1,0 +1,173 @@
+"""The command that tells what a forecast would have said and earned."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.calendar import GRIDS, utc
+from pipelines.cli.app import SourceOption, app, chosen_source, err, out, progress_bar, show
+from pipelines.errors import InvalidRequest, unknown
+from pipelines.forecasts import Forecast
+from pipelines.forecasts import forecast as forecast_named
+from pipelines.lake import Lake
+
+if TYPE_CHECKING:
+    from pipelines.backtest.market import Asked
+    from pipelines.backtest.policy import Policy
+    from pipelines.backtest.run import Backtest
+    from pipelines.steps.backtest_folder import Folder
+
+MOST_DAYS = 36_500
+
+
+@app.command()
+def backtest(
+    name: Annotated[str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")],
+    start: Annotated[
+        str | None, typer.Option("--from", help="first bar, UTC; a folder may go without")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="before this, UTC; default now")] = None,
+    source: SourceOption = None,
+    retrain: Annotated[int, typer.Option(help="sessions from one training to the next")] = 20,
+    history: Annotated[float, typer.Option(help="days that each training looks back")] = 365,
+    universe: Annotated[
+        str | None, typer.Option(help="members to combine: qqq, nasdaq100; default the first")
+    ] = None,
+    candidates: Annotated[
+        str | None, typer.Option(help="only these, such as logistic_regression; default all")
+    ] = None,
+    cost: Annotated[float, typer.Option(help="share of the notional that changes hands")] = 0.0001,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="choose the score's thresholds on earlier windows")
+    ] = False,
+    limit: Annotated[
+        float | None, typer.Option(help="policy: the largest position, in notionals; one a signal")
+    ] = None,
+    stop: Annotated[
+        float | None, typer.Option(help="policy: stop loss, a share of the price: 0.005")
+    ] = None,
+    target: Annotated[
+        float | None, typer.Option(help="policy: take profit, a share of the price: 0.01")
+    ] = None,
+    flat: Annotated[bool, typer.Option("--flat", help="policy: no position over night")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="constituents' files instead of the lake's bars; see above")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="folder: of times without an offset: America/New_York")
+    ] = None,
+    grid: Annotated[
+        str, typer.Option(help="folder: bars from the open (session) or the full hour (clock)")
+    ] = "session",
+    to_folder: Annotated[
+        Path | None, typer.Option("--out", help="folder for report, tables and picture")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="the same seed and bars give the same report")] = 0,
+) -> None:
+    """Walk forward: train on the past, score what came next, trade the signal.
+
+    Nothing is published: no prediction, decision or model is written.
+
+    With --folder DIR the bars come from your own files, one a constituent, and
+    go to a lake that is gone afterwards. A file is named after its symbol
+    (AAPL.csv, msft_1h.csv.gz) and has a header with a time (ts, datetime,
+    timestamp, date or time), open, high, low, close and volume. Times without
+    an offset need --timezone. A bars.yaml beside the files, as in
+    include/sample, can say all else, weights too. Some weeks are too short to
+    train on: they are scored by the models that served then in your lake
+    (--source), or by one that is made of their first two thirds.
+
+    bullion backtest nasdaq100_hourly --folder bars --out report
+    """
+    from pipelines.backtest import picture, report
+    from pipelines.backtest.market import Asked
+    from pipelines.steps.backtest_folder import Folder
+
+    forecast = forecast_named(name)
+    chosen = chosen_source(source)
+    if not forecast.combinations:
+        raise InvalidRequest(f"{name} combines no universe", "backtest one that does")
+    if start is None and folder is None:
+        raise InvalidRequest("no first day was named", "add --from 2026-03-01")
+    if not 1 <= history <= MOST_DAYS:
+        raise InvalidRequest(f"{history:g} days of history", f"name 1 to {MOST_DAYS:,} days")
+    if grid not in GRIDS:
+        raise unknown("grid", grid, GRIDS)
+    asked = Asked(
+        universe or forecast.combinations[0].universe,
+        utc(start) if start else None,
+        utc(end) if end else datetime.now(UTC),
+        retrain,
+        timedelta(days=history),
+        cost,
+        tuple(one.strip() for one in candidates.split(",")) if candidates is not None else (),
+        tune,
+        seed,
+    )
+    policy = _policy(limit, stop, target, flat)
+    if to_folder is not None:
+        to_folder.mkdir(parents=True, exist_ok=True)
+    if folder is None:
+        done = _of_lake(forecast, chosen.name, asked, policy)
+    else:
+        given = Folder(folder, timezone or "", grid)
+        done = _of_folder(given, forecast, chosen.name, asked, policy)
+    _tell(done)
+    if to_folder is not None:
+        made = report.files(done, picture.equity(done))
+        for file, body in made.items():
+            (to_folder / file).write_bytes(body)
+        out.print(f"in {to_folder}: {', '.join(made)}", highlight=False, soft_wrap=True)
+
+
+def _policy(
+    limit: float | None, stop: float | None, target: float | None, flat: bool
+) -> Policy | None:
+    from pipelines.backtest.policy import Policy
+
+    if limit is None and stop is None and target is None and not flat:
+        return None
+    most = 1.0 if limit is None else limit
+    return Policy(most, min(1.0, most), stop, target, flat)
+
+
+def _of_lake(forecast: Forecast, source: str, asked: Asked, policy: Policy | None) -> Backtest:
+    from pipelines.steps.backtest import backtest as of_lake
+
+    with Lake(create=False) as lake, progress_bar() as progress:
+        return of_lake(lake, forecast, source, asked, policy, progress)
+
+
+def _of_folder(
+    given: Folder, forecast: Forecast, trained_on: str, asked: Asked, policy: Policy | None
+) -> Backtest:
+    from pipelines.registry import Registry
+    from pipelines.steps.backtest_folder import backtest_folder
+
+    with progress_bar() as progress:
+        done, taken = backtest_folder(
+            given, forecast, asked, trained_on, Registry(), policy, progress
+        )
+    for line in taken.told:
+        err.print(line, highlight=False, soft_wrap=True)
+    return done
+
+
+def _tell(done: Backtest) -> None:
+    from pipelines.backtest import report
+
+    out.print(report.headline(done), highlight=False, soft_wrap=True)
+    out.print(done.about["how"], highlight=False, soft_wrap=True)
+    show("predictions", report.figure_rows(done), ("", "value", "interval"))
+    show("actions", report.share_rows(done), report.SHARE_COLUMNS)
+    show("symbols", report.symbol_rows(done), report.SYMBOL_COLUMNS)
+    show("windows", report.short_rows(done), report.SHORT_COLUMNS)
+    if report.threshold_rows(done):
+        show("thresholds", report.threshold_rows(done), report.THRESHOLD_COLUMNS)
+    show("returns", report.return_rows(done), report.return_columns(done))
+    for note in done.notes:
+        out.print(f"- {note}", highlight=False, soft_wrap=True)

@@ -1,0 +1,137 @@
+"""The commands on forecasts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from pipelines.calendar import utc
+from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, progress_bar
+from pipelines.cli.models import ForecastArgument
+from pipelines.decisions import TRAINED, decisions
+from pipelines.errors import InvalidRequest
+from pipelines.forecasts import Forecast
+from pipelines.forecasts import forecast as forecast_named
+from pipelines.lake import Lake
+
+
+@app.command()
+def train(
+    name: ForecastArgument,
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="the same seed and bars give the same model")
+    ] = 0,
+) -> None:
+    """Compare a forecast's candidates, register the winner, promote it or say why not."""
+    # MLflow, scikit-learn and ONNX take seconds to import, and no other command needs them.
+    from pipelines.registry import Registry
+    from pipelines.steps.train import train as train_forecast
+
+    declared = forecast_named(name)
+    chosen = chosen_source(source)
+    with Lake(create=False) as lake, progress_bar() as progress:
+        done = train_forecast(
+            lake,
+            Registry(),
+            declared,
+            chosen.name,
+            as_of=utc(as_of) if as_of is not None else None,
+            seed=seed,
+            progress=progress,
+        )
+    out.print(done.summary(), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def score(
+    name: ForecastArgument,
+    source: SourceOption = None,
+    at: Annotated[
+        str | None, typer.Option(help="the bar that closed last by then, UTC; default now")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="or every bar that closed after this")] = None,
+    end: Annotated[str | None, typer.Option(help="... up to this; default now")] = None,
+) -> None:
+    """Score the newest bar, or a range, by the models that served it; combine to signals."""
+    from pipelines.registry import Registry
+    from pipelines.steps.score import score as score_bars
+
+    if at is not None and (start is not None or end is not None):
+        raise InvalidRequest("--at names one bar, --start and --end a range", "keep one of them")
+    if end is not None and start is None:
+        raise InvalidRequest("a range has no start", "add --start, or name one bar with --at")
+    until = at if at is not None else end
+    declared, chosen = forecast_named(name), chosen_source(source).name
+    with Lake(create=False) as lake, progress_bar() as progress:
+        done = score_bars(
+            lake,
+            Registry(),
+            declared,
+            chosen,
+            start=utc(start) if start is not None else None,
+            end=utc(until) if until is not None else None,
+            run=_run_name(),
+            progress=progress,
+        )
+    out.print(done.summary(), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def outcomes(name: ForecastArgument, source: SourceOption = None) -> None:
+    """Say what became of earlier predictions, as far as it is known."""
+    from pipelines.registry import Registry
+    from pipelines.steps.outcomes import refresh_outcomes
+
+    declared, chosen = forecast_named(name), chosen_source(source).name
+    with Lake(create=False) as lake:
+        done = refresh_outcomes(lake, Registry(), declared, chosen)
+    out.print(done.summary(), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def run(name: ForecastArgument, source: SourceOption = None) -> None:
+    """Features, a training if one is due, the newest bar's score and signal, and outcomes."""
+    from pipelines.registry import Registry
+    from pipelines.steps.features import refresh_features
+    from pipelines.steps.outcomes import refresh_outcomes
+    from pipelines.steps.score import score as score_bars
+    from pipelines.steps.train import train as train_forecast
+
+    declared, chosen = forecast_named(name), chosen_source(source).name
+    registry = Registry()
+    with Lake(create=False) as lake, progress_bar() as progress:
+        _say(f"features: {refresh_features(lake, declared, chosen).summary()}")
+        due = _training_due(lake, declared, chosen)
+        if due:
+            _say(f"training, as {due}")
+            _say(train_forecast(lake, registry, declared, chosen, progress=progress).summary())
+        done = score_bars(lake, registry, declared, chosen, run=_run_name(), progress=progress)
+        _say(done.summary())
+        _say(refresh_outcomes(lake, registry, declared, chosen).summary())
+
+
+def _training_due(lake: Lake, forecast: Forecast, source: str) -> str:
+    """Why a training is due; nothing if the newest is not older than a session."""
+    with lake.view() as view:
+        known = [row for row in decisions(view, forecast, source) if row.verdict in TRAINED]
+        if not any(row.definition == forecast.definition for row in known):
+            return "no model of these features and this label was trained yet"
+        newest = max(row.as_of for row in known)
+        sessions = view.one(
+            f"""SELECT count(DISTINCT session) FROM {forecast.table.full_name}
+                WHERE source = ? AND closes_at > ?""",
+            [source, newest],
+        )
+    return f"the newest is {sessions} sessions old" if sessions > 1 else ""
+
+
+def _run_name() -> str:
+    return f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def _say(words: str) -> None:
+    out.print(words, highlight=False, soft_wrap=True)

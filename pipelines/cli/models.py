@@ -1,0 +1,172 @@
+"""The commands on models: who serves, and moving it by hand."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, show
+from pipelines.decisions import decisions, serving
+from pipelines.errors import BullionError
+from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.forecasts import forecast as forecast_named
+from pipelines.intervals import utc
+from pipelines.lake import Lake, View
+
+ForecastArgument = Annotated[
+    str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")
+]
+LISTED = 30  # decisions, the newest
+COLUMNS = (
+    "version", "as of", "verdict", "proven", "alias", "candidate", "rank IC", "macro F1", "reason",
+)  # fmt: skip
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(metavar="[FORECAST]", help="default: all")] = None,
+    source: SourceOption = None,
+) -> None:
+    """The decisions about a forecast's models, newest first, and who serves now.
+
+    The rank IC and its lower bound are of the rows that its gates judged, the macro F1 of those
+    that selected it.
+    """
+    chosen = chosen_source(source).name
+    declared = FORECASTS if name is None else (forecast_named(name),)
+    with Lake(create=False) as lake, lake.view() as view:
+        for one in declared:
+            _list(view, one, chosen)
+
+
+def _list(view: View, forecast: Forecast, source: str) -> None:
+    rows = _rows(view, forecast, source)
+    if not rows:
+        out.print(
+            f"{forecast.name} on {source}: nothing was trained yet\n"
+            f"  next: bullion train {forecast.name} --source {source}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
+    aliases, lost = _aliases(forecast)
+    told = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:]) for row in rows]
+    show(f"{forecast.name} on {source}", told, COLUMNS)
+    if lost:
+        out.print(f"the aliases are unknown: {lost}", highlight=False, soft_wrap=True)
+    who = serving(decisions(view, forecast, source), datetime.now(UTC))
+    if who is not None:
+        proven = "proven" if who.proven else f"unproven: {who.unproven_reason}"
+        out.print(f"version {who.model_version} serves, {proven}", highlight=False, soft_wrap=True)
+
+
+def _rows(view: View, forecast: Forecast, source: str) -> list[tuple[object, ...]]:
+    found = view.rows(
+        """SELECT d.model_version, d.as_of, d.verdict, d.proven, d.candidate, d.gates, d.reason,
+                  (SELECT any_value(macro_f1) FROM gold.model_rankings r
+                   WHERE r.forecast = d.forecast AND r.target = d.target AND r.source = d.source
+                   AND r.model_version = d.model_version AND r.rank = 1)
+           FROM gold.model_decisions d
+           WHERE d.forecast = ? AND d.target = ? AND d.source = ?
+           ORDER BY d.as_of DESC, d.decided_at DESC, d.verdict = 'promoted' DESC LIMIT ?""",
+        [forecast.name, forecast.label.name, source, LISTED],
+    )
+    return [
+        (
+            version,
+            f"{utc(as_of):%Y-%m-%d %H:%M}",
+            verdict,
+            "yes" if proven else "no",
+            candidate,
+            _rank_ic(gates),
+            "" if macro_f1 is None else f"{macro_f1:.4f}",
+            _short(reason),
+        )
+        for version, as_of, verdict, proven, candidate, gates, reason, macro_f1 in found
+    ]
+
+
+def _rank_ic(gates: str) -> str:
+    for gate in json.loads(gates):
+        if gate.get("gate") == "skill_direction" and gate.get("value") is not None:
+            low = gate.get("low")
+            return f"{gate['value']:.4f}" + ("" if low is None else f" (> {low:.4f})")
+    return ""
+
+
+def _short(reason: str, length: int = 90) -> str:
+    return reason if len(reason) <= length else f"{reason[: length - 3]}..."
+
+
+def _aliases(forecast: Forecast) -> tuple[dict[object, str], str]:
+    """The aliases of each version; in words why they are not known, where MLflow is down."""
+    from pipelines.registry import Registry, model_name
+
+    try:
+        standing = Registry().standing(model_name(forecast)).aliases
+    except BullionError as error:
+        return {}, error.message
+    made: dict[object, str] = {}
+    for alias, version in sorted(standing.items()):
+        made[version] = ", ".join(filter(None, [made.get(version, ""), alias]))
+    return made, ""
+
+
+@app.command()
+def promote(
+    name: ForecastArgument,
+    version: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="of `bullion models`")],
+    to: Annotated[str, typer.Option(help="Staging or Production")],
+) -> None:
+    """Make a version Staging, or Production: then it serves from now on, verified first."""
+    from pipelines.registry import Registry
+    from pipelines.steps.moves import promote as move
+
+    declared = forecast_named(name)
+    with Lake(create=False) as lake:
+        done = move(lake, Registry(), declared, version, to)
+    out.print(done.summary(), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def rollback(
+    name: ForecastArgument,
+    source: SourceOption = None,
+    reason: Annotated[str, typer.Option(help="why, kept with the decision")] = "",
+) -> None:
+    """Withdraw the champion: the one before it serves again, if its file is sound."""
+    from pipelines.registry import Registry
+    from pipelines.steps.moves import rollback as move
+
+    declared, chosen = forecast_named(name), chosen_source(source).name
+    with Lake(create=False) as lake:
+        done = move(lake, Registry(), declared, chosen, reason=reason)
+    out.print(done.summary(), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def monitor(
+    name: ForecastArgument,
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    sessions: Annotated[int, typer.Option(min=1, max=2_000, help="to look back over")] = 60,
+) -> None:
+    """Hold the champion to what it showed at its gate; reports, and a rollback if it must be."""
+    from pipelines.registry import Registry
+    from pipelines.steps.monitor import monitor as look
+
+    declared, chosen = forecast_named(name), chosen_source(source).name
+    with Lake(create=False) as lake:
+        done = look(
+            lake,
+            Registry(),
+            declared,
+            chosen,
+            now=utc(as_of) if as_of is not None else None,
+            sessions=sessions,
+            run=f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
+        )
+    out.print(done.summary(), highlight=False, soft_wrap=True)

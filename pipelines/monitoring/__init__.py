@@ -1,0 +1,1 @@
+"""Monitoring: what became of what was said live, and how far the market has moved since."""

@@ -1,0 +1,121 @@
+"""From rows of features to what a model says of them: arrays and tables, no lake."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.calendar import UTC_TYPE, Calendar, Grid, Interval, utc
+from pipelines.errors import InvalidRequest
+from pipelines.labels import Label
+from pipelines.modeling.scorer import OnnxScorer
+
+MISSING, UNTRAINED = "missing_feature", "untrained"
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What a model says of rows: a class each, and how probable every class is."""
+
+    action: np.ndarray  # place in the classes; -1: not scored
+    probabilities: np.ndarray  # float64, a column a class; of a row not scored, zeros
+    not_scored: dict[str, Counter[str]]  # reason -> symbol -> rows
+
+    @property
+    def scored(self) -> np.ndarray:
+        return np.flatnonzero(self.action >= 0)
+
+
+def say(scorer: OnnxScorer, symbols: Sequence[str], features: np.ndarray, bars: np.ndarray) -> Said:
+    """Score rows that are ordered by bar; `bars` says which rows are of one bar.
+
+    The model is asked bar by bar: its last digit depends on how many rows it is given at once,
+    and a bar that is scored alone is to say what it says among thousands.
+    """
+    told = scorer.description
+    codes = {s: place for place, s in enumerate(told.symbols) if s not in told.untrained}
+    code = np.array([codes.get(symbol, -1) for symbol in symbols], np.float32)
+    known, whole = code >= 0, np.isfinite(features).all(axis=1)
+    action = np.full(len(code), -1, np.int8)
+    probabilities = np.zeros((len(code), len(told.classes)))
+    good = np.flatnonzero(known & whole)
+    given = np.column_stack([features, code]).astype(np.float32)
+    edges = np.flatnonzero(bars[good][1:] != bars[good][:-1]) + 1
+    for rows in np.split(good, edges) if len(good) else ():
+        made, chosen = scorer.score(given[rows])
+        probabilities[rows] = np.clip(made, 0.0, 1.0)
+        action[rows] = chosen
+    lost = {UNTRAINED: ~known, MISSING: known & ~whole}
+    counted = {
+        why: Counter(symbols[row] for row in np.flatnonzero(rows).tolist())
+        for why, rows in lost.items()
+        if rows.any()
+    }
+    return Said(action, probabilities, counted)
+
+
+def prediction_rows(
+    keys: pa.Table, said: Said, label: Label, about: Mapping[str, object]
+) -> pa.Table:
+    """Rows of gold.predictions of what was scored, all but when that was, and whether live.
+
+    `keys` has a row for each that was asked; `about` is the same for all of them.
+    """
+    rows = said.scored
+    made = keys.take(pa.array(rows))
+    action, probabilities = said.action[rows].astype(np.int64), said.probabilities[rows]
+    scores, count = np.array(label.scores, float), len(label.classes)
+    offsets = pa.array(np.arange(0, (len(rows) + 1) * count, count, dtype=np.int32))
+    items = pa.array(probabilities.ravel())
+    classes = pa.array(np.tile(np.array(label.classes), len(rows)), pa.string())
+    columns = {
+        "action": pa.array(label.classes).take(pa.array(action)),
+        "score": pa.array(scores[action]),
+        "expected_score": pa.array(probabilities @ scores),
+        "confidence": pa.array(probabilities[np.arange(len(rows)), action]),
+        "probabilities": pa.MapArray.from_arrays(offsets, classes, items),
+    }
+    for name, value in about.items():
+        kind = pa.string() if value is None else None
+        columns[name] = pa.repeat(pa.scalar(value, kind), len(rows))
+    for name, column in columns.items():
+        made = made.append_column(name, column)
+    return made
+
+
+def next_closes(
+    market: Calendar, interval: Interval, grid: Grid, ts: np.ndarray, horizon: int
+) -> np.ndarray:
+    """The close of the bar that comes `horizon` bars after each; NaT for what is no bar.
+
+    After the last bar of a session comes the first of the next.
+    """
+    if not len(ts):
+        return ts.astype("datetime64[us]")
+    if interval.minutes is not None:
+        days = 15 + horizon * interval.minutes // 100
+    else:
+        days = 15 + {"1d": 2, "1w": 8, "1mo": 32}[interval.name] * horizon
+    first, last = (utc(str(at) + "+00:00") for at in (ts.min(), ts.max()))
+    bars = market.bars(interval, first, last + timedelta(days=days), grid)
+    place = np.searchsorted(bars.ts, ts)
+    inside = np.minimum(place, len(bars) - 1)
+    found = bars.ts[inside] == ts if len(bars) else np.zeros(len(ts), bool)
+    if found.any() and place[found].max() + horizon >= len(bars):
+        raise InvalidRequest(
+            f"the calendar {market.name} ends before the bar that follows {last}",
+            "update exchange-calendars",
+        )
+    made = np.full(len(ts), np.datetime64("NaT"), "datetime64[us]")
+    made[found] = bars.closes_at[place[found] + horizon]
+    return made
+
+
+def instants(values: np.ndarray) -> pa.Array:
+    """NumPy's UTC instants as the lake has them."""
+    return pa.array(values).cast(UTC_TYPE)

@@ -1,0 +1,138 @@
+"""gold.outcomes, kept in step with features and predictions: a run costs what has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines import silver
+from pipelines.decisions import ModelDecision, decisions
+from pipelines.forecasts import Forecast
+from pipelines.lake import Lake, View
+from pipelines.registry import Registry
+from pipelines.steps import models
+from pipelines.steps.features import refresh_features
+
+OUTCOMES = "gold.outcomes"
+LOST = ", ".join(f"'{reason}'" for reason in silver.CONTEXT_REASONS)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What a refresh of outcomes did."""
+
+    changed: int  # constituents' bars whose features or predictions had changed
+    removed: int  # outcomes that were replaced, or are known no longer
+    written: int
+
+    def summary(self) -> str:
+        return (
+            f"{self.changed:,} constituents' bars had changed: took {self.removed:,} outcomes "
+            f"away, wrote {self.written:,}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What one snapshot says of the predictions that changed, or whose bars did."""
+
+    changed: pa.Table  # symbol, ts
+    known: pa.Table  # a row a constituent's bar and model version, with what became of it
+    versions: dict[int, ModelDecision]  # those that predict what the label is now
+    followed: int  # the commits up to this are in
+
+
+def refresh_outcomes(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> Followed:
+    """Say of each prediction what became of it, once that is known.
+
+    A corrected bar changes the outcome, and never the prediction; where a bar was lost, its
+    outcome goes. What a model of another definition predicted keeps the outcome it has: features
+    no longer tell of its label.
+    """
+    refresh_features(lake, forecast, source)
+    with lake.view() as view:
+        read = _read(view, forecast, source)
+    if not read.changed.num_rows:
+        return Followed(0, 0, 0)
+    rows = _rows(registry, forecast, source, read)
+    ours = [forecast.name, source]
+    with lake.write(f"outcomes {forecast.name}") as writer:
+        writer.connection.register("_changed", read.changed)
+        removed = writer.delete(
+            OUTCOMES,
+            """forecast = ? AND source = ? AND target = ? AND model_version IN (SELECT unnest(?))
+               AND (symbol, ts) IN (SELECT (symbol, ts) FROM _changed)""",
+            [*ours, forecast.label.name, list(read.versions)],
+        )
+        writer.append(OUTCOMES, rows)
+        state = {"forecast": [ours[0]], "source": [source], "followed": [read.followed]}
+        where = "forecast = ? AND source = ?"
+        writer.replace("meta.outcome_state", pa.table(state), where, ours)
+    return Followed(read.changed.num_rows, removed, rows.num_rows)
+
+
+def _read(view: View, forecast: Forecast, source: str) -> _Read:
+    ours = [forecast.name, source]
+    mine = "forecast = ? AND source = ?"
+    followed = view.one(f"SELECT followed FROM meta.outcome_state WHERE {mine}", ours) or 0
+    features = forecast.table.full_name
+    quarantined = (source, forecast.interval, followed)
+    # A bar that was lost leaves no row of features to be told by: its row in quarantine tells,
+    # and as that came with the loss itself, the bar is not in silver any more.
+    changed = view.sql(
+        f"""SELECT symbol, ts FROM {features} WHERE source = ? AND batch > ?
+            UNION SELECT symbol, ts FROM gold.predictions WHERE {mine} AND target = ? AND batch > ?
+            UNION SELECT symbol, ts FROM silver.quarantine
+            WHERE source = ? AND "interval" = ? AND batch > ? AND reason IN ({LOST})
+            AND ts IS NOT NULL""",
+        [source, followed, *ours, forecast.label.name, followed, *quarantined],
+    )
+    versions = {
+        row.model_version: row
+        for row in decisions(view, forecast, source)
+        if row.definition == forecast.definition
+    }
+    view.connection.register("_changed", changed)
+    known = view.sql(
+        f"""WITH span AS (SELECT min(ts) AS low, max(ts) AS high FROM _changed),
+            said AS (SELECT DISTINCT p.symbol, p.ts, p.model_version FROM gold.predictions p
+                     SEMI JOIN _changed c ON p.symbol = c.symbol AND p.ts = c.ts
+                     WHERE {mine} AND target = ? AND model_version IN (SELECT unnest(?))
+                     AND p.ts BETWEEN (SELECT low FROM span) AND (SELECT high FROM span)),
+            bars AS (SELECT symbol, ts, closes_at, close FROM silver.bars
+                     WHERE source = ? AND "interval" = ?)
+            SELECT s.symbol, s.ts, s.model_version, f.outcome, f.known_at,
+                   ln(later.close / now.close) AS next_return
+            FROM said s
+            JOIN {features} f ON f.source = ? AND f.symbol = s.symbol AND f.ts = s.ts
+            JOIN bars now ON now.symbol = s.symbol AND now.ts = s.ts
+            JOIN bars later ON later.symbol = s.symbol AND later.closes_at = f.known_at
+            WHERE f.outcome IS NOT NULL
+            ORDER BY s.ts, s.symbol, s.model_version""",
+        [*ours, forecast.label.name, list(versions), source, forecast.interval, source],
+    )
+    view.connection.unregister("_changed")
+    return _Read(changed, known, versions, view.snapshot)
+
+
+def _rows(registry: Registry, forecast: Forecast, source: str, read: _Read) -> pa.Table:
+    """Each outcome as a class, by the thresholds of the model that predicted."""
+    known = read.known
+    version, outcome = known["model_version"].to_numpy(), known["outcome"].to_numpy()
+    actual = np.full(len(version), -1, np.int64)
+    for number in np.unique(version).tolist():
+        of_it = version == number
+        scorer = models.champion(registry, forecast, read.versions[number])
+        cuts = scorer.description.thresholds
+        actual[of_it] = forecast.label.classify(outcome[of_it], cuts)
+    known = known.append_column("actual", pa.array(forecast.label.classes).take(pa.array(actual)))
+    for name, value in (
+        ("forecast", forecast.name),
+        ("target", forecast.label.name),
+        ("source", source),
+        ("interval", forecast.interval),
+    ):
+        known = known.append_column(name, pa.repeat(pa.scalar(value), known.num_rows))
+    return known

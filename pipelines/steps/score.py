@@ -1,0 +1,279 @@
+"""Scoring: each bar by the model that served when it closed, combined to signals, in one commit.
+
+One bar just closed and a range of thousands take the same way and give the same rows. A row is
+live when it is written before the bar it is about has closed, and nothing of that bar is known:
+this is found out at the commit. Live rows are what was published, and stay: scoring again adds
+the constituents that came late and changes nothing. The signal stays too, as it was made of
+what was there. Rows that are not live are replaced, over exactly the range that is scored, and
+stand beside the live ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.calendar import Calendar, Grid, calendar, utc
+from pipelines.decisions import ModelDecision, Serving, decisions, serving
+from pipelines.errors import BullionError, InvalidRequest
+from pipelines.forecasts import Forecast
+from pipelines.lake import Lake, View
+from pipelines.landing.grid import naive
+from pipelines.registry import Registry
+from pipelines.scoring import Said, instants, next_closes, prediction_rows, say
+from pipelines.signals import Combined, Weights, combined
+from pipelines.steps import models
+from pipelines.steps.features import refresh_features
+from pipelines.steps.publish import publish
+from pipelines.steps.scored import Scored
+from pipelines.universes import universe
+
+Progress = Callable[[str, int, int], None]
+KEYS = ("symbol", "ts", "closes_at", "session")
+UNGATED = "a challenger: it passed no gates, and decides nothing"
+
+
+def _silent(what: str, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What one snapshot knows of a range: a row a bar and constituent, ordered by bar."""
+
+    start: datetime
+    end: datetime
+    due: int  # bars that the calendar has
+    keys: pa.Table
+    features: np.ndarray
+    decisions: tuple[ModelDecision, ...]
+    weights: dict[str, Weights]  # by index
+
+
+def score(
+    lake: Lake,
+    registry: Registry,
+    forecast: Forecast,
+    source: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    now: datetime | None = None,
+    run: str = "cli",
+    progress: Progress = _silent,
+) -> Scored:
+    """Score every bar that closed after `start`, up to `end`; without a start, the newest bar.
+
+    Nothing that closes after `now` is scored, and each bar only by what closed and was decided
+    before. Where nothing can be scored, `skipped` says why.
+    """
+    at = utc(now) if now else datetime.now(UTC)
+    until = min(utc(end), at) if end else at
+    if start and utc(start) >= (utc(end) if end else at):
+        raise InvalidRequest(
+            f"the range starts at {utc(start)} and ends at {utc(end) if end else at}",
+            "name an end after the start, and a start in the past",
+        )
+    progress("features", 0, 1)
+    refresh_features(lake, forecast, source)
+    with lake.view() as view:
+        read = _read(view, forecast, source, utc(start) if start else None, until)
+    done = Scored(forecast.name, source, read.start, read.end)
+    rows = _scored(registry, forecast, read, done, progress)
+    found = combined(forecast.combinations, _of_champion(rows), read.weights)
+    progress("write", 0, 1)
+    _tell(done, found)
+    publish(lake, forecast, done, rows, found, read.weights, now and at, run)
+    progress("write", 1, 1)
+    return done
+
+
+def _read(
+    view: View, forecast: Forecast, source: str, start: datetime | None, end: datetime
+) -> _Read:
+    market, grid = _grid(view, forecast, source)
+    if start is None:
+        newest = market.newest_closed(forecast.bar, end, grid).closes_at
+        if len(newest):
+            end = newest[0].astype("datetime64[us]").item().replace(tzinfo=UTC)
+        start = end - timedelta(microseconds=1)
+    names = ", ".join(f'"{name}"' for name in forecast.feature_names)
+    found = view.sql(
+        f"""SELECT {", ".join(KEYS)}, {names} FROM {forecast.table.full_name}
+            WHERE source = ? AND closes_at > ? AND closes_at <= ?
+            AND symbol IN (SELECT unnest(?)) ORDER BY ts, symbol""",
+        [source, start, end, list(forecast.symbols)],
+    )
+    values = [found[name].to_numpy() for name in forecast.feature_names]
+    ts = found["ts"].to_numpy().astype("datetime64[us]")
+    after = next_closes(market, forecast.bar, grid, ts, forecast.label.horizon)
+    bars = {universe(one.universe).index for one in forecast.combinations}
+    return _Read(
+        start,
+        end,
+        _due(market, forecast, grid, start, end),
+        found.select(KEYS).append_column("timestamp_next", instants(after)),
+        np.column_stack(values).astype(np.float32),
+        decisions(view, forecast, source),
+        {index: _weights(view, source, index) for index in sorted(bars)},
+    )
+
+
+def _due(market: Calendar, forecast: Forecast, grid: Grid, start: datetime, end: datetime) -> int:
+    """How many bars closed after `start` and up to `end`."""
+    opened = start - timedelta(days=40)  # no bar is longer
+    return int((market.closed_bars(forecast.bar, opened, end, grid).closes_at > naive(start)).sum())
+
+
+def _grid(view: View, forecast: Forecast, source: str) -> tuple[Calendar, Grid]:
+    known = view.rows(
+        """SELECT DISTINCT calendar, grid FROM silver.series
+           WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))""",
+        [source, forecast.interval, list(forecast.symbols)],
+    )
+    name, grid = known[0] if known else (forecast.schedule.calendar, "session")
+    return calendar(name), grid
+
+
+def _weights(view: View, source: str, index: str) -> Weights:
+    found = view.sql(
+        """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
+           WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
+        [source, index],
+    )
+    return Weights(index, found)
+
+
+def _scored(
+    registry: Registry, forecast: Forecast, read: _Read, done: Scored, progress: Progress
+) -> pa.Table:
+    """The predictions of all models, each for the bars it served."""
+    done.constituents = read.keys.num_rows
+    ts = read.keys["ts"].to_numpy().astype("datetime64[us]")
+    done.bars = len(np.unique(ts))
+    _count_absent(forecast, read, done)
+    groups = _groups(read, done)
+    done.versions = tuple(sorted({who.model_version for who, _ in groups}))
+    made: list[pa.Table] = []
+    for number, (who, rows) in enumerate(groups):
+        progress(f"score by version {who.model_version}", number, len(groups))
+        keys, features, bars = read.keys.take(pa.array(rows)), read.features[rows], ts[rows]
+        symbols, decision = keys["symbol"].to_pylist(), who.decision
+        said = say(models.champion(registry, forecast, decision), symbols, features, bars)
+        done.lose(said.not_scored)
+        done.scored += len(said.scored)
+        made.append(_predictions(forecast, keys, said, who, decision.candidate, "champion"))
+        for candidate in decision.challengers:
+            try:
+                model = models.challenger(registry, forecast, decision, candidate)
+            except BullionError as error:
+                done.warnings.append(f"the challenger {candidate} does not score: {error.message}")
+                continue
+            said = say(model, symbols, features, bars)
+            count = done.challengers.get(candidate, 0)
+            done.challengers[candidate] = count + len(said.scored)
+            made.append(_predictions(forecast, keys, said, who, candidate, "challenger"))
+    done.skipped = _skipped(forecast, read, done)
+    if not made:
+        return prediction_rows(
+            read.keys.slice(0, 0),
+            Said(np.zeros(0, np.int8), np.zeros((0, len(forecast.label.classes))), {}),
+            forecast.label,
+            _about(forecast, None, "", "champion"),
+        )
+    return pa.concat_tables(made).combine_chunks()
+
+
+def _groups(read: _Read, done: Scored) -> list[tuple[Serving, np.ndarray]]:
+    """The rows that each model serves, oldest first."""
+    closes = read.keys["closes_at"].to_numpy().astype("datetime64[us]")
+    on_grid = read.keys["timestamp_next"].is_valid().to_numpy()
+    if not on_grid.all():
+        symbols = read.keys["symbol"].to_pylist()
+        done.lose({"off_the_calendar": Counter(symbols[row] for row in np.flatnonzero(~on_grid))})
+    together: dict[tuple[object, ...], tuple[Serving, list[np.datetime64]]] = {}
+    for at in np.unique(closes):
+        who = serving(read.decisions, at.item().replace(tzinfo=UTC))
+        if who is None:
+            done.no_model += 1
+            continue
+        name = (who.model_version, who.proven, who.unproven_reason)
+        together.setdefault(name, (who, []))[1].append(at)
+    return [
+        (who, np.flatnonzero(np.isin(closes, times) & on_grid)) for who, times in together.values()
+    ]
+
+
+def _predictions(
+    forecast: Forecast, keys: pa.Table, said: Said, who: Serving, candidate: str, role: str
+) -> pa.Table:
+    return prediction_rows(keys, said, forecast.label, _about(forecast, who, candidate, role))
+
+
+def _about(forecast: Forecast, who: Serving | None, candidate: str, role: str) -> dict[str, object]:
+    proven, reason = (who.proven, who.unproven_reason) if who else (False, None)
+    if role == "challenger":
+        proven, reason = False, UNGATED
+    return {
+        "forecast": forecast.name,
+        "target": forecast.label.name,
+        "interval": forecast.interval,
+        "role": role,
+        "candidate": candidate,
+        "model_version": who.model_version if who else 0,
+        "proven": proven,
+        "unproven_reason": reason,
+    }
+
+
+def _of_champion(rows: pa.Table) -> pa.Table:
+    """The champion's rows, ordered by bar."""
+    made = rows.filter(pc.equal(rows["role"], "champion"))
+    return made.sort_by([("ts", "ascending"), ("symbol", "ascending")])
+
+
+def _count_absent(forecast: Forecast, read: _Read, done: Scored) -> None:
+    """The constituents that have no bar where others have one."""
+    there = Counter(read.keys["symbol"].to_pylist())
+    absent = Counter({s: done.bars - there[s] for s in forecast.symbols if there[s] < done.bars})
+    if absent:
+        done.lose({"no_bar": absent})
+
+
+def _skipped(forecast: Forecast, read: _Read, done: Scored) -> str:
+    span = f"after {read.start:%Y-%m-%d %H:%M} up to {read.end:%Y-%m-%d %H:%M} UTC"
+    if not read.due:
+        return f"the calendar has no {forecast.interval} bar that closed {span}"
+    if not done.bars:
+        return (
+            f"{done.source} has no {forecast.interval} bar of {forecast.universe} that closed "
+            f"{span}: bullion ingest --source {done.source} --universe {forecast.universe} "
+            f"--interval {forecast.interval}"
+        )
+    if done.scored:
+        return ""
+    if not done.versions:
+        return (
+            f"nothing was trained before {read.end:%Y-%m-%d %H:%M} UTC: "
+            f"bullion train {forecast.name}"
+        )
+    reasons = ", ".join(f"{n.total():,} {why}" for why, n in done.not_scored.items())
+    return f"none of the constituents {span} could be scored: {reasons}"
+
+
+def _tell(done: Scored, found: Combined) -> None:
+    done.no_signal = found.no_signal
+    done.warnings += [
+        f"no signal of {name} at {bars:,} bars: {why}"
+        for name, reasons in found.no_signal.items()
+        for why, bars in reasons.items()
+    ]
+    done.warnings += [
+        f"{name} is combined without {', '.join(sorted(symbols))}: no weight is known"
+        for name, symbols in found.unweighed.items()
+    ]

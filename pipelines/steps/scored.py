@@ -1,0 +1,116 @@
+"""What a scoring did: in counts for the lake, and in words for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+SHOWN = 5  # symbols that a summary names
+
+
+@dataclass(frozen=True)
+class NewestSignal:
+    """What a universe's newest bar says, as published."""
+
+    universe: str
+    closes_at: datetime
+    wss: float
+    signal: str
+    reason: str
+    coverage: float
+    live: bool
+
+
+@dataclass
+class Scored:
+    """What a scoring did."""
+
+    forecast: str
+    source: str
+    start: datetime  # bars that closed after this
+    end: datetime  # and up to this
+    bars: int = 0
+    constituents: int = 0  # rows of features that came in
+    scored: int = 0  # of these, by the champion
+    written: int = 0  # rows of predictions, challengers' included
+    live: int = 0  # of these, written before the bar they are about had closed
+    published: int = 0  # rows left out, as they had been published live before
+    challengers: dict[str, int] = field(default_factory=dict)  # rows scored by each
+    versions: tuple[int, ...] = ()
+    not_scored: dict[str, Counter[str]] = field(default_factory=dict)  # reason -> symbol -> bars
+    no_model: int = 0  # bars before which nothing had been trained
+    signals: int = 0
+    no_signal: dict[str, Counter[str]] = field(default_factory=dict)  # universe -> reason -> bars
+    warnings: list[str] = field(default_factory=list)
+    skipped: str = ""  # why nothing was scored at all
+    newest: tuple[NewestSignal, ...] = ()
+    snapshot: int = 0
+
+    def lose(self, reasons: Mapping[str, Counter[str]]) -> None:
+        for why, symbols in reasons.items():
+            self.not_scored.setdefault(why, Counter()).update(symbols)
+
+    @property
+    def status(self) -> str:
+        return "warned" if self.skipped or self.warnings else "ok"
+
+    @property
+    def message(self) -> str | None:
+        return "; ".join([*filter(None, [self.skipped]), *self.warnings]) or None
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """For the record of the run."""
+        return {
+            "bars": self.bars,
+            "constituents": self.constituents,
+            "scored": self.scored,
+            "written": self.written,
+            "live": self.live,
+            "published": self.published,
+            "challengers": self.challengers,
+            "versions": list(self.versions),
+            "not_scored": {why: dict(symbols) for why, symbols in self.not_scored.items()},
+            "no_model": self.no_model,
+            "signals": self.signals,
+            "no_signal": {name: dict(reasons) for name, reasons in self.no_signal.items()},
+        }
+
+    def summary(self) -> str:
+        lines = [f"{self.forecast} on {self.source}, {self._span()}"]
+        if self.skipped:
+            lines.append(f"skipped: {self.skipped}")
+        else:
+            models = ", ".join(str(version) for version in self.versions)
+            lines.append(
+                f"in: {self.constituents:,} constituents of {self.bars:,} bars; scored "
+                f"{self.scored:,} by version {models}; wrote {self.written:,} rows, "
+                f"{self.live:,} of them live; {self.published:,} had been published before"
+            )
+        lines += [f"challenger {name}: {rows:,} rows" for name, rows in self.challengers.items()]
+        lines += [self._lost(why, symbols) for why, symbols in self.not_scored.items()]
+        if self.no_model:
+            lines.append(f"not scored: {self.no_model:,} bars, nothing had been trained before")
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        lines += [
+            f"{one.universe} {one.closes_at:%Y-%m-%d %H:%M} UTC: WSS {one.wss:+.4f}, {one.signal} "
+            f"({one.reason}); {one.coverage:.1%} scored, {'live' if one.live else 'not live'}"
+            for one in self.newest
+        ]
+        return "\n".join(lines)
+
+    def _span(self) -> str:
+        if self.bars == 1:
+            return f"the bar that closed at {self.end:%Y-%m-%d %H:%M} UTC"
+        return f"bars closed from {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+    @staticmethod
+    def _lost(why: str, symbols: Counter[str]) -> str:
+        names = ", ".join(sorted(symbols)[:SHOWN]) + (", ..." if len(symbols) > SHOWN else "")
+        return (
+            f"not scored, {why.replace('_', ' ')}: {symbols.total():,} rows of "
+            f"{len(symbols)} symbols ({names})"
+        )

@@ -1,0 +1,101 @@
+"""What every DAG shares: owner, retries, time-outs, parameters, and how our errors end a task.
+
+Light to import, as every DAG file is read again and again: what a task does is imported in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, Param, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from include.alerting import tell_failure
+from pipelines.errors import CheckFailed, InvalidRequest, NothingToDo
+from pipelines.forecasts import Forecast
+from pipelines.intervals import utc
+from pipelines.settings import settings
+from pipelines.universes import universes
+
+if TYPE_CHECKING:
+    from pipelines.jobs import Asked
+
+SOURCES = ["sample", "sample_noise", "yahoo", "files"]
+NAMES = {"type": "array", "items": {"type": "string", "minLength": 1}}
+TIME = {"type": ["null", "string"], "format": "date-time"}
+PARAMS = {
+    "source": Param(settings().source, "Whose bars.", type="string", enum=SOURCES),
+    "universe": Param(
+        settings().universe, "Whose bars are brought.", type="string", enum=list(universes())
+    ),
+    "symbols": Param([], "Only these symbols; empty: all of the universe.", **NAMES),
+    "start": Param(None, "Bars that open from here on, UTC; empty: the run's interval.", **TIME),
+    "end": Param(None, "Nothing later is known, UTC; empty: the run's interval.", **TIME),
+    "force": Param(False, "Ask again for what came lately.", type="boolean"),
+}
+RETRIES: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,  # a multiplier: True would count as 1
+    "max_retry_delay": timedelta(minutes=10),
+}
+BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
+    Asset(name)
+    for name in (
+        "bronze.bars", "silver.bars", "gold.features", "gold.model_decisions",
+        "gold.predictions", "gold.index_signals", "gold.outcomes",
+    )
+)  # fmt: skip
+
+
+def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A task of ours: our errors end it the way they should, and a failure is told.
+
+    What is wrong with a request, or with the data, is not tried again; that there is nothing to
+    do is a skip, with its reason in the log; everything else is tried again.
+    """
+
+    def made(function: Callable[..., Any]) -> Any:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except NothingToDo as error:
+                raise AirflowSkipException(str(error)) from error
+            except (InvalidRequest, CheckFailed) as error:
+                raise AirflowFailException(str(error)) from error
+
+        return task(
+            owner="bullion",
+            execution_timeout=timedelta(minutes=minutes),
+            on_failure_callback=tell_failure,
+            **RETRIES,
+            **more,
+        )(run)
+
+    return made
+
+
+def asked(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Asked:
+    """What a run is asked for: its data interval, unless the trigger form says otherwise."""
+    from pipelines.jobs import Asked, symbols_of
+
+    start, end = params["start"], params["end"]
+    interval = (dag_run.data_interval_start, dag_run.data_interval_end)
+    return Asked(
+        source=params["source"],
+        symbols=symbols_of(forecast.name, params["universe"], params["symbols"]),
+        start=utc(start) if start else interval[0] and utc(interval[0]),
+        at=utc(end or interval[1] or dag_run.run_after),
+        run=dag_run.run_id,
+        fill=not start and str(dag_run.run_type) != "backfill",
+        force=params["force"],
+    )
+
+
+def doc(forecast: Forecast, text: str | None) -> str:
+    """The page of a DAG: what is forecast, and what the DAG does."""
+    return f"{text}\n\n**{forecast.name}**: {forecast.meaning}"

@@ -1,0 +1,150 @@
+"""One closed bar of 10 and of 100 constituents: from stored bars to probabilities and actions.
+
+Both begin with the same newest bars, once as an Arrow table and once with the lake's read of it,
+and score with the same forest: ours by ONNX Runtime on our features, the peer by scikit-learn on
+pandas' features. The lake is on SQLite with half a year of 100 symbols; its read is one snapshot
+and one query.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from functools import partial
+from statistics import median
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.calendar import calendar, utc
+from pipelines.features import matrix
+from pipelines.features.blocks import block_of
+from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+from pipelines.lake import Lake
+from pipelines.modeling.calibration import Calibration, Model
+from pipelines.modeling.candidates import RandomForest, fit
+from pipelines.modeling.onnx import Description, OnnxScorer, to_onnx
+from pipelines.settings import Settings
+from pipelines.sources.sample import Sample
+from pipelines.steps import ingest
+from tests.bench.features import by_pandas
+from tests.bench.measure import Figure
+from tests.steps.markets import rows_of
+
+TARGETS = {10: 10.0, 100: 60.0}  # milliseconds
+BARS = FORECAST.look_back + 2  # one to spare
+START, END = utc("2026-03-01"), utc("2026-09-01")
+ROUNDS = 31
+COLUMNS = "symbol, ts, closes_at, session, open, high, low, close, volume"
+
+
+def figures() -> Iterator[Figure]:
+    model = trained()
+    scorer = OnnxScorer(to_onnx(model, described(model)))
+    with tempfile.TemporaryDirectory() as folder:
+        config = Settings(
+            lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files"
+        )
+        with Lake(config) as lake:
+            ingest(lake, Sample(), FORECAST.symbols, FORECAST.bar, START, END).enforce()
+            for count, target in TARGETS.items():
+                yield from compared(lake, scorer, model, count, target)
+
+
+def compared(
+    lake: Lake, scorer: OnnxScorer, model: Model, count: int, target: float
+) -> Iterator[Figure]:
+    symbols = FORECAST.symbols[:count]
+    bars = read(lake, symbols)
+    np.testing.assert_allclose(score(bars, scorer)[1], by_peer(bars, model)[1], atol=1e-3)
+    ours, peer, ours_read, peer_read = in_turn(
+        partial(score, bars, scorer),
+        partial(by_peer, bars, model),
+        lambda: score(read(lake, symbols), scorer),
+        lambda: by_peer(read(lake, symbols), model),
+    )
+    for what, mine, theirs in (
+        ("an Arrow table", ours, peer),
+        ("the lake", ours_read, peer_read),
+    ):
+        ratios = sorted(a / b for a, b in zip(mine, theirs, strict=True))
+        yield Figure(
+            f"{len(symbols)} constituents scored, from {what}",
+            f"{median(mine):.1f} ms (target {target:g})",
+            f"{median(theirs):.1f} ms (pandas, scikit-learn)",
+            f"{median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
+            f"slowest {max(mine):.1f} ms of {ROUNDS}, load {os.getloadavg()[0]:.1f}",
+        )
+
+
+def in_turn(*jobs: Callable[[], object]) -> list[list[float]]:
+    """The milliseconds of each job, round by round."""
+    taken: list[list[float]] = [[] for _ in jobs]
+    for _ in range(ROUNDS):
+        for job, times in zip(jobs, taken, strict=True):
+            start = time.perf_counter()
+            job()
+            times.append(1000 * (time.perf_counter() - start))
+    return taken
+
+
+def read(lake: Lake, symbols: tuple[str, ...]) -> pa.Table:
+    """The newest bars of each symbol: the calendar says from when on."""
+    opened = calendar().closed_bars(FORECAST.bar, START, END).ts[-BARS]
+    with lake.view() as view:
+        return view.sql(
+            f"""SELECT {COLUMNS} FROM silver.bars
+                WHERE source = 'sample' AND "interval" = ? AND symbol IN (SELECT unnest(?))
+                AND ts >= ? ORDER BY symbol, ts""",
+            [FORECAST.interval, list(symbols), opened.item().replace(tzinfo=UTC)],
+        )
+
+
+def score(bars: pa.Table, scorer: OnnxScorer) -> tuple[np.ndarray, np.ndarray]:
+    """The action and the probabilities of each symbol's newest bar."""
+    block = block_of(bars, calendar(), FORECAST.bar)
+    newest = np.append(block.starts[1:], len(block)) - 1
+    features = matrix(FORECAST.features, block)[newest]
+    probabilities, action = scorer.score(np.column_stack([features, codes(bars, newest)]))
+    return action, probabilities
+
+
+def codes(bars: pa.Table, newest: np.ndarray) -> np.ndarray:
+    code = {symbol: place for place, symbol in enumerate(FORECAST.symbols)}
+    return np.array([code[name] for name in bars["symbol"].take(newest).to_pylist()], np.float32)
+
+
+def by_peer(bars: pa.Table, model: Model) -> tuple[np.ndarray, np.ndarray]:
+    frame = bars.to_pandas()
+    # In summer New York opens at 13:30 UTC.
+    frame["place"] = (frame["ts"].dt.hour - 13).astype(float)
+    frame["session_start"] = frame["place"] == 0
+    frame["session_bars"] = 7.0
+    features = by_pandas(frame)[list(FORECAST.feature_names)].to_numpy(np.float32)
+    newest = frame.groupby("symbol").tail(1).index.to_numpy()
+    given = np.column_stack([features[newest], codes(bars, newest)])
+    probabilities, action = model.score(given)
+    return action, probabilities
+
+
+def trained() -> Model:
+    """A forest of the usual size, on every symbol's last half year."""
+    rows = rows_of(Sample(), FORECAST.symbols, FORECAST, START, END)
+    rows = rows.take(np.isfinite(rows.features).all(axis=1))
+    classes = FORECAST.label.classify(rows.outcome, FORECAST.label.learn(rows.outcome))
+    fitted = fit(RandomForest(), rows.features, classes.astype(np.int64), 5, 0)
+    shares = np.bincount(classes, minlength=5) / len(classes)
+    return Model(fitted, Calibration(tuple(shares.tolist())))
+
+
+def described(model: Model) -> Description:
+    return Description(
+        classes=FORECAST.label.classes,
+        features=FORECAST.feature_names,
+        symbols=FORECAST.symbols,
+        thresholds=(-1.0, -0.5, 0.5, 1.0),
+        shares=model.calibration.shares,
+    )

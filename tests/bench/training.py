@@ -1,0 +1,167 @@
+"""The comparison of all candidates on 45,000 pooled hourly bars, beside scikit-learn's defaults.
+
+The peer is the same seven classifiers as scikit-learn gives them, without class weights, on the
+same split. Two of them would take long on all of it: SVC learns from as many rows as ours does,
+GradientBoosting from a quarter, and their times are never scaled up. Ours also calibrates and
+judges its winner. On a busy machine the CPU seconds say more than the others.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tests.bench.measure import Figure, child
+
+if TYPE_CHECKING:
+    from pipelines.modeling.dataset import Rows
+
+ROWS, SYMBOLS = 45_000, 10
+PARTS = {"svc": 5000, "gradient_boosting": 9000}  # rows that the peer's slow ones are fitted on
+NAMES = (
+    "random_forest",
+    "extra_trees",
+    "gradient_boosting",
+    "histogram_gradient_boosting",
+    "mlp",
+    "svc",
+    "logistic_regression",
+)
+
+
+def figures() -> Iterator[Figure]:
+    ours = child("tests.bench.training", "ours")
+    told = json.loads(ours.note)
+    peers = {name: child("tests.bench.training", "peer", name) for name in NAMES}
+    for name in NAMES:
+        peer = peers[name]
+        seconds, quality = told["candidates"][name]
+        yield Figure(
+            f"{name}, {told['training']:,} training rows",
+            f"{seconds:.1f} s",
+            f"{peer.seconds:.1f} s (defaults{_part(name)})",
+            f"{seconds / peer.seconds:.2f}",
+            f"macro F1 and rank IC: ours {quality}, peer {json.loads(peer.note)['quality']}",
+        )
+    total = sum(peer.seconds for peer in peers.values())
+    cpu = sum(json.loads(peer.note)["cpu"] for peer in peers.values())
+    yield Figure(
+        f"all seven compared, {ROWS:,} rows",
+        f"{ours.seconds:.1f} s, {ours.peak_mib:.0f} MiB",
+        f"{total:.1f} s, {max(peer.peak_mib for peer in peers.values()):.0f} MiB (defaults)",
+        f"{ours.seconds / total:.2f}",
+        f"CPU {told['cpu']:.0f} s against {cpu:.0f} s, load {told['load']:.1f} at the start",
+    )
+
+
+def _part(name: str) -> str:
+    return f" on {PARTS[name]:,} rows" if name in PARTS else ""
+
+
+def rows() -> Rows:
+    """The newest rows of the sample that make 45,000."""
+    from pipelines.calendar import utc
+    from pipelines.forecasts import NASDAQ100_HOURLY
+    from pipelines.sources.sample import Sample
+    from tests.steps.markets import rows_of
+
+    forecast = NASDAQ100_HOURLY
+    start, end = utc("2023-12-01"), utc("2026-09-01")
+    made = rows_of(Sample(), forecast.symbols[:SYMBOLS], forecast, start, end)
+    usable = np.flatnonzero(np.isfinite(made.features).all(axis=1))
+    return made.take(usable[-ROWS:])
+
+
+def ours() -> None:
+    import os
+
+    from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+    from pipelines.modeling.compare import compare
+
+    given = rows()
+    load = os.getloadavg()[0]
+    start, busy = time.perf_counter(), time.process_time()
+    found = compare(given, FORECAST.label, FORECAST.candidates, FORECAST.split, 0)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - busy
+    told: dict[str, Any] = {
+        "training": len(found.training),
+        "load": load,
+        "cpu": cpu,
+        "candidates": {},
+    }
+    for one in found.ranking:
+        assert one.metrics is not None, one.failure
+        quality = f"{one.metrics.macro_f1:.3f} {one.metrics.rank_ic:.3f}"
+        told["candidates"][one.name] = (one.seconds, quality)
+    _tell(seconds, json.dumps(told))
+
+
+def peer(name: str) -> None:
+    """Fit one of scikit-learn's and score the selection rows, as a comparison does."""
+    from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+    from pipelines.modeling.metrics import measure
+
+    training, selection, _ = FORECAST.split.cut(rows())
+    cuts = FORECAST.label.learn(training.outcome)
+    x, y = training.features, FORECAST.label.classify(training.outcome, cuts)
+    every = max(1, len(y) // PARTS.get(name, len(y)))
+    x, y = x[::every], y[::every]
+    model = _default(name)
+    start, busy = time.perf_counter(), time.process_time()
+    model.fit(x, y)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - busy
+    label = FORECAST.label
+    classes = label.classify(selection.outcome, cuts).astype(np.int64)
+    predicted = model.predict(selection.features).astype(np.int64)
+    gives = hasattr(model, "predict_proba")  # SVC's defaults give a class and no more
+    given = model.predict_proba(selection.features) if gives else np.eye(5)[predicted]
+    found = measure(
+        classes,
+        predicted,
+        given,
+        selection.outcome,
+        label.classes,
+        label.scores,
+    )
+    quality = f"{found.macro_f1:.3f} {found.rank_ic:.3f}"
+    _tell(seconds, json.dumps({"quality": quality, "cpu": cpu}))
+
+
+def _default(name: str) -> Any:
+    from sklearn.ensemble import (
+        ExtraTreesClassifier,
+        GradientBoostingClassifier,
+        HistGradientBoostingClassifier,
+        RandomForestClassifier,
+    )
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    made: dict[str, Callable[[], Any]] = {
+        "random_forest": RandomForestClassifier,
+        "extra_trees": ExtraTreesClassifier,
+        "gradient_boosting": GradientBoostingClassifier,
+        "histogram_gradient_boosting": HistGradientBoostingClassifier,
+        "mlp": lambda: make_pipeline(StandardScaler(), MLPClassifier()),
+        "svc": lambda: make_pipeline(StandardScaler(), SVC()),
+        "logistic_regression": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
+    }
+    return made[name]()
+
+
+def _tell(seconds: float, note: str) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mib": peak, "note": note}))
+
+
+if __name__ == "__main__":
+    {"ours": ours, "peer": peer}[sys.argv[1]](*sys.argv[2:])

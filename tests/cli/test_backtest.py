@@ -1,0 +1,86 @@
+"""The backtest command as its user meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+from pipelines.calendar import interval_of, utc
+from pipelines.lake import Lake
+from pipelines.sources.sample import Sample
+from pipelines.steps import ingest, ingest_weights
+from pipelines.universes import universe
+
+QUICK = ("--candidates", "logistic_regression")
+
+
+@pytest.fixture
+def bullion(
+    lake_settings: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):  # type: ignore[no-untyped-def]
+    """Run a command: its exit code, what it printed, what it complained of."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["bullion", *words])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_it_prints_tables_and_leaves_a_report(bullion, lake: Lake, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    symbols = universe("qqq").symbols
+    ingest(lake, Sample(), symbols, interval_of("1h"), utc("2026-01-05"), utc("2026-04-01"))
+    ingest_weights(lake, Sample(), "qqq", as_of=utc("2026-04-01"))
+    span = ("--from", "2026-03-01", "--to", "2026-04-01", "--retrain", "15")
+    policy = ("--stop", "0.01", "--flat", "--tune")
+    code, out, err = bullion(
+        "backtest", "nasdaq100_hourly", *span, *QUICK, *policy, "--out", str(tmp_path / "report")
+    )
+    assert code == 0, err
+    for word in ("rank IC", "always long", "tuned", "policy", "NVDA", "2026-03-02", "survivorship"):
+        assert word in out
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert names == {
+        "report.json", "report.md", "predictions.parquet", "signals.parquet", "symbols.csv",
+        "equity.png",
+    }  # fmt: skip
+    told = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert told["about"]["cost"] == 0.0001
+    assert [w["window"] for w in told["windows"]] == [1, 2]
+    assert (tmp_path / "report" / "report.md").read_text().count("\n## ") == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (["nasdaq100_hourli"], "unknown forecast 'nasdaq100_hourli'", "nasdaq100_hourly"),
+        (["nasdaq100_hourly"], "no first day was named", "--from"),
+        (["nasdaq100_hourly", "--from", "2026-03-01", "--cost", "2"], "a cost of 2", "0.0001"),
+        (["nasdaq100_hourly", "--from", "2026-03-01", "--stop", "5"], "a stop_loss of 5", "0.01"),
+        (["nasdaq100_hourly", "--from", "2026-03-01", "--history", "0"], "0 days", "name 1 to"),
+        (["nasdaq100_hourly", "--folder", "x", "--grid", "hours"], "unknown grid", "session"),
+        (["nasdaq100_hourly", "--folder", "x"], "there is no folder x", "constituent"),
+        (
+            ["nasdaq100_hourly", "--from", "2026-03-01", "--to", "2026-02-01"],
+            "before it starts",
+            "",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_what_to_do(  # type: ignore[no-untyped-def]
+    bullion, lake: Lake, words: list[str], said: str, hint: str
+) -> None:
+    code, _, err = bullion("backtest", *words)
+    assert code == 2
+    assert said in err
+    assert hint in err

@@ -1,0 +1,175 @@
+"""The commands on models and scores, as their user meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+from pipelines.calendar import interval_of
+from pipelines.lake import Lake
+from pipelines.registry import PRODUCTION, Registry, model_name
+from pipelines.sources.sample import Sample
+from pipelines.steps import ingest, ingest_weights
+from pipelines.universes import universe
+from tests.steps.live_market import put_live
+from tests.steps.served import HOURLY, START, fresh_registry, spoil, trained
+
+Bullion = Callable[..., tuple[int, str, str]]
+NAME = HOURLY.name
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    made = fresh_registry(tmp_path / "mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
+    return made
+
+
+@pytest.fixture
+def bullion(
+    lake: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Bullion:
+    """Run a command: its exit code, what it printed, what it complained of."""
+    # A table is as wide as the console, which was made when the module was.
+    monkeypatch.setattr("pipelines.cli.app.out._width", 240)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["bullion", *words])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_models_promote_and_rollback_tell_one_story(
+    bullion: Bullion, lake: Lake, registry: Registry
+) -> None:
+    code, out, _ = bullion("models")
+    assert code == 0
+    assert f"next: bullion train {NAME}" in out
+    trained(lake, registry, HOURLY)
+    trained(lake, registry, HOURLY, day=1, verdict="refused", low=None)
+    _, out, _ = bullion("models", NAME)
+    lines = [line for line in out.splitlines() if "logistic_regression" in line]
+    assert ["Staging" in line for line in lines] == [True, False]
+    assert ["Production" in line for line in lines] == [False, True]
+    assert "0.1700 (> 0.1000)" in lines[1]
+    assert "version 1 serves, proven" in out
+
+    code, out, _ = bullion("promote", NAME, "--version", "2", "--to", "Production")
+    assert code == 0
+    assert "version 2 was promoted by cli" in out
+    _, out, _ = bullion("models", NAME)
+    assert "version 2 serves, unproven: version 2 was promoted by cli" in out
+    code, out, _ = bullion("rollback", NAME, "--reason", "a slip")
+    assert code == 0
+    assert "a slip" in out
+    assert "version 1 serves" in out
+    assert registry.standing(model_name(HOURLY)).aliases[PRODUCTION] == 1
+
+
+def test_models_are_told_while_mlflow_is_down(
+    bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(lake, registry, HOURLY)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    code, out, _ = bullion("models", NAME)
+    assert code == 0
+    assert "the aliases are unknown" in out
+    assert "version 1 serves" in out
+    code, _, err = bullion("promote", NAME, "--version", "1", "--to", "Staging")
+    assert code == 1
+    assert "127.0.0.1:9" in err
+    assert "MLFLOW_TRACKING_URI" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (["models", "nasdaq"], "unknown forecast 'nasdaq'", NAME),
+        (["promote", NAME, "--version", "7", "--to", "Staging"], "version=7", "bullion models"),
+        (["promote", NAME, "--version", "1", "--to", "Prod"], "unknown alias 'Prod'", "Production"),
+        (
+            ["promote", NAME, "--version", "1", "--to", "Production"],
+            "cannot serve",
+            "bullion train",
+        ),
+        (["rollback", NAME], "nothing to roll back", "bullion models"),
+        (
+            ["score", NAME, "--at", "2026-03-01", "--end", "2026-03-02"],
+            "--at names one",
+            "keep one",
+        ),
+        (["score", NAME, "--end", "2026-03-02"], "has no start", "--start"),
+        (["monitor", NAME, "--as-of", "soon"], "is not a time", "2026-09-01"),
+    ],
+)
+def test_a_wrong_request_names_the_offender_and_the_way_out(
+    bullion: Bullion, lake: Lake, registry: Registry, words: list[str], said: str, hint: str
+) -> None:
+    spoil(registry, HOURLY, trained(lake, registry, HOURLY, verdict="refused"), "missing")
+    code, out, err = bullion(*words)
+    assert code == 2
+    assert out == ""
+    assert said in err.replace("\n", " ")
+    assert hint in err
+    assert "Traceback" not in err
+
+
+def test_monitor_prints_the_figures_and_records_the_run(
+    bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.monitoring.reports.quality", lambda *_: b"<head></head>")
+    version = trained(lake, registry, HOURLY)
+    put_live(lake, HOURLY, version, ic=0.3, sessions=3)
+    code, out, _ = bullion("monitor", NAME, "--as-of", "2026-03-10")
+    assert code == 0
+    assert "3 sessions: too few to judge" in out
+    assert "2026-03-10-quality.html" in out
+    ((run,),) = lake.rows("SELECT run FROM gold.runs WHERE step = 'monitor'")
+    assert run.startswith("cli:")
+
+
+def test_run_trains_where_it_is_due_scores_and_follows_up(
+    bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    symbols, end = universe("qqq").symbols, START + timedelta(days=1)
+    ingest(lake, Sample(), symbols, interval_of("1h"), START - timedelta(days=15), end)
+    ingest_weights(lake, Sample(), "qqq", as_of=end)
+    asked = []
+
+    class Done:
+        def summary(self) -> str:
+            return "trained"
+
+    def train(lake: Lake, registry: Registry, *_: object, **__: object) -> Done:
+        asked.append(trained(lake, registry, HOURLY, day=-3 + 6 * len(asked)))
+        return Done()
+
+    monkeypatch.setattr("pipelines.steps.train.train", train)
+    code, out, err = bullion("run", NAME)
+    assert code == 0, err
+    assert "training, as no model of these features and this label was trained yet" in out
+    assert "features: all of it" in out
+    _, out, _ = bullion("run", NAME)
+    assert "training, as the newest is 2 sessions old" in out
+    _, out, _ = bullion("run", NAME)
+    assert "training" not in out
+    assert asked == [1, 2]
+
+    at = (START - timedelta(hours=1)).isoformat()
+    code, out, err = bullion("score", NAME, "--at", at)
+    assert code == 0, err
+    assert "scored 10 by version 1" in out
+    code, out, err = bullion("outcomes", NAME)
+    assert code == 0, err

@@ -1,0 +1,66 @@
+"""Time is cut into whole sessions, and nothing older shares a label's span with anything newer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.errors import InvalidRequest
+from pipelines.modeling.dataset import Rows, Split
+from tests.modeling.made import made_rows
+
+
+@st.composite
+def rows_with_any_horizon(draw: st.DrawFn) -> Rows:
+    """Some bars are missing, and outcomes are known up to three days later."""
+    rows = made_rows(draw(st.integers(20, 50)), 2)
+    random = np.random.default_rng(draw(st.integers(0, 99)))
+    rows = rows.take(random.random(len(rows)) > draw(st.sampled_from((0.0, 0.3))))
+    hours = draw(st.sampled_from((1, 7, 30, 70)))
+    return replace(rows, known_at=rows.closes_at + np.timedelta64(hours, "h"))
+
+
+@given(rows_with_any_horizon(), st.integers(2, 6), st.sampled_from((0.1, 0.2, 0.5)))
+def test_no_fold_knows_what_its_newer_rows_become(rows: Rows, count: int, held_out: float) -> None:
+    split = Split(held_out, folds=count)
+    judging, folds = split.cut(rows)[2], split.walk(rows)
+    assert len(folds) == count
+    for training, newer in folds:
+        assert len(newer)
+        assert (training.known_at < newer.closes_at.min()).all()
+        assert training.session.max(initial=rows.session.min()) < newer.session.min()
+        assert newer.known_at.max() < judging.closes_at.min()
+        assert newer.session.max() < judging.session.min()
+
+
+@given(rows_with_any_horizon(), st.integers(2, 6))
+def test_folds_grow_and_each_row_is_ranked_on_once(rows: Rows, count: int) -> None:
+    folds = Split(folds=count).walk(rows)
+    sessions = [np.unique(newer.session) for _, newer in folds]
+    for older, later in pairwise(sessions):
+        assert older.max() < later.min()
+    for (one, _), (two, _) in pairwise(folds):
+        assert len(one) < len(two)
+        assert one.closes_at.min() == two.closes_at.min()
+    lengths = [len(found) for found in sessions]
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_without_folds_there_are_none() -> None:
+    assert Split().walk(made_rows(20)) == []
+
+
+@pytest.mark.parametrize("folds", [-1, 1])
+def test_a_single_fold_is_refused(folds: int) -> None:
+    with pytest.raises(InvalidRequest, match=f"folds is {folds}"):
+        Split(folds=folds)
+
+
+def test_more_folds_than_sessions_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="19 sessions are too few for 19 folds"):
+        Split(0.1, folds=19).walk(made_rows(20))

@@ -1,0 +1,113 @@
+"""The quick way through a clean file reads what the slow way reads, or leaves the file to it."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipelines.errors import BullionError
+from pipelines.sources.base import Parsed
+from pipelines.sources.files import bars
+from pipelines.sources.files.bars import Asked, bars_of
+from pipelines.sources.files.mapping import series_of
+from tests.sources.files_folder import request
+
+HEAD = "ts,open,high,low,close,volume,symbol,note\n"
+ASKED = Asked((), request().start, request().end)
+CLEAN = "2019-03-08 09:30:00+00:00"
+
+
+def parsed(body: str, zone: str = "America/New_York", label: str = "open") -> Parsed | str:
+    told = {
+        "files": "a.csv",
+        "symbol": {"column": "symbol"},
+        "interval": "1m",
+        "timezone": zone,
+        "label": label,
+    }
+    try:
+        return bars_of("a.csv", body.encode(), series_of(told, "a"), ASKED)
+    except BullionError as error:
+        return str(error)
+
+
+def both(body: str, **told: str) -> tuple[str, str]:
+    """What the quick way leads to, and what the slow way alone does, in words."""
+    quick = parsed(body, **told)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bars, "values_in", lambda *_: None)
+        slow = parsed(body, **told)
+    return shown(quick), shown(slow)
+
+
+def shown(found: Parsed | str) -> str:
+    if isinstance(found, str):
+        return found
+    return f"{found.bars.to_pylist()} {found.rejects.to_pylist()} {found.bars.schema}"
+
+
+def row(ts: str = CLEAN, close: str = "4", symbol: str = "ES", note: str = "") -> str:
+    return f"{ts},4,5,3,{close},7,{symbol},{note}\n"
+
+
+digits = st.integers(0, 61).map("{:02}".format)
+dates = st.dates().map(str) | st.sampled_from(
+    ["2019-03-10", "2019-11-03", "2019-02-30", "2019-3-10", "2019/03/10", "0000-01-01"]
+)
+clocks = st.builds("{}:{}:{}".format, digits, digits, digits) | st.sampled_from(
+    ["01:30:00", "02:30:00", "24:00:00", "09:30", "093000.0", "09:30:1.5", "9:30:00  "]
+)
+offsets = st.sampled_from(
+    ["+00:00", "-05:00", "+05:30", "+15:59", "-23:59", "+24:00", "+05:60", "Z", "+00", " +0000"]
+)
+times = st.builds(
+    "{}{}{}{}".format, dates, st.sampled_from(" T"), clocks, offsets | st.just("")
+) | st.sampled_from([CLEAN, CLEAN[:19], f'"{CLEAN}"', "", "epoch", '"', f"'{CLEAN}'"])
+numbers = st.floats().map(repr) | st.sampled_from(
+    ["", " ", " 4", "4 ", "+4", ".4", "4.", "4e2", "4e", "1e400", "1_0", "0x4", "nan", "n/a", "4,5",
+     '"4"', '"4', "4\0", "\t4", "1234567890123456789012345.6", "-", "- 4", "4d", "٤"]
+)  # fmt: skip
+symbols = st.sampled_from(["ES", " ES ", "", " ", '"ES"', 'E"S', "É", "\tES", "NQ", "nan", "E\0S"])
+notes = st.sampled_from(["", "x", '"', '"a,b"', '"a\nb"', 'a"b', '""', "\n", ",", "\r", '"a"b'])
+usual = st.builds(row, st.datetimes().map(lambda t: f"{t:%Y-%m-%d %H:%M:%S}+00:00"))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.builds(row, times, numbers, symbols, notes) | usual, max_size=6).map("".join),
+    st.sampled_from(["America/New_York", "UTC", ""]),
+    st.sampled_from(["open", "close"]),
+)
+@example(row('"' + CLEAN + '"') + row(CLEAN, note='""'), "UTC", "open")
+@example(row(f'"{CLEAN}"', note='"') + row(f'"{CLEAN}"'), "UTC", "open")
+@example(row(f'"{CLEAN[:19]}"{CLEAN[19:]}'), "UTC", "open")
+def test_both_ways_agree_on_any_lines(lines: str, zone: str, label: str) -> None:
+    quick, slow = both(HEAD + lines, zone=zone, label=label)
+    assert quick == slow
+
+
+CLEAN_LINES = st.lists(
+    st.tuples(
+        st.datetimes(datetime(1800, 1, 1)).map("{:%Y-%m-%d %H:%M:%S}".format),
+        st.floats(allow_nan=False).map(repr) | st.just(""),
+    ),
+    min_size=1,
+)
+
+
+@settings(deadline=None)
+@given(CLEAN_LINES, st.sampled_from(["", "+00:00", "-05:00"]), st.booleans())
+def test_a_clean_file_is_read_the_quick_way_alone(
+    rows: list[tuple[str, str]], offset: str, quoted: bool
+) -> None:
+    sign = '"' if quoted else ""
+    body = HEAD + "".join(row(f"{sign}{ts}{offset}{sign}", close) for ts, close in rows)
+    with pytest.MonkeyPatch.context() as patch:
+        found = []
+        made = bars.values_in
+        patch.setattr(bars, "values_in", lambda *told: found.append(made(*told)) or found[-1])
+        parsed(body)
+    assert found[0] is not None
+    quick, slow = both(body)
+    assert quick == slow

@@ -1,0 +1,60 @@
+"""Rows of the sample market as training sees them, without a lake in between.
+
+tests/steps/test_skill_on_markets.py holds that they are the rows of `train`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.calendar import Grid, calendar
+from pipelines.features import matrix
+from pipelines.features.blocks import block_of
+from pipelines.forecasts import Forecast
+from pipelines.modeling.dataset import Rows
+from pipelines.sources.base import Request
+from pipelines.sources.sample import Sample
+
+
+def bars_of(
+    source: Sample, symbols: tuple[str, ...], forecast: Forecast, start: datetime, end: datetime
+) -> pa.Table:
+    """What the source says, ordered by symbol and ts."""
+    request = Request(symbols, forecast.bar, start, end, end)
+    bars = pa.concat_tables([source.parse(one).bars for one in source.fetch(request)])
+    return bars.sort_by([("symbol", "ascending"), ("ts", "ascending")])
+
+
+def rows_of(
+    source: Sample, symbols: tuple[str, ...], forecast: Forecast, start: datetime, end: datetime
+) -> Rows:
+    """A row a bar whose outcome was known at the end, in the order of training."""
+    bars = bars_of(source, symbols, forecast, start, end)
+    return rows_from(bars, forecast)
+
+
+def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Rows:
+    market = calendar("XNYS")
+    block = block_of(bars, market, forecast.bar, grid)
+    made = market.whole_sessions(
+        forecast.bar, bars["ts"].to_numpy().min(), bars["ts"].to_numpy().max(), grid
+    )
+    at = block.arrays["ordinal"]
+    closes_at = made.closes_at[at].astype("datetime64[us]")
+    names = bars["symbol"].to_pylist()
+    codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
+    symbol = np.array([codes[name] for name in names], dtype=np.int64)
+    rows = Rows(
+        features=np.column_stack([matrix(forecast.features, block), symbol]).astype(np.float32),
+        outcome=forecast.label.outcome(block),
+        symbol=symbol,
+        closes_at=closes_at,
+        known_at=np.roll(closes_at, -forecast.label.horizon),
+        session=made.session[at].astype("datetime64[D]"),
+        place=block.arrays["place"].astype(np.int64),
+    )
+    known = np.flatnonzero(np.isfinite(rows.outcome))
+    return rows.take(known[np.argsort(rows.closes_at[known], kind="stable")])

@@ -1,0 +1,121 @@
+"""A market of four members with weights, and what was scored of it, for the tests of scoring."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from pipelines.calendar import calendar, utc
+from pipelines.forecasts import FORECASTS
+from pipelines.lake import Lake
+from tests.scripted import bar, bars, hours
+
+HOURLY = next(f for f in FORECASTS if f.interval == "1h")
+SYMBOLS = HOURLY.symbols[:4]
+START, END = utc("2026-08-10"), utc("2026-09-01")
+HOURS = hours("2026-08-10", "2026-09-01")
+HISTORY = utc("2026-08-20")  # by then every member has all features
+TRAINED = utc("2026-08-11")
+UNTOLD = ("batch", "source", "scored_at")
+_names = (f"source_{n}" for n in itertools.count())
+Row = dict[str, object]
+
+
+def market(symbols: tuple[str, ...] = SYMBOLS) -> list[Row]:
+    return [
+        bar(symbol, ts, 100 + 9 * math.sin(i * (2 + place) / 5) + i / 50, 500 + i % 17)
+        for place, symbol in enumerate(symbols)
+        for i, ts in enumerate(HOURS)
+    ]
+
+
+def say(lake: Lake, name: str, rows: list[Row]) -> str:
+    """Bring bars to silver as if a source had said them: an ingest would take its time."""
+    made = bars(rows).select(["symbol", "ts", "open", "high", "low", "close", "volume"])
+    place = {ts: i for i, ts in enumerate(HOURS)}
+    at = [place[ts] for ts in made["ts"].to_pylist()]
+    grid = calendar("XNYS").bars(HOURLY.bar, START, END).table()
+    for column in ("closes_at", "session"):
+        made = made.append_column(column, grid[column].take(pa.array(at)))
+    for column, value in (
+        ("source", name),
+        ("interval", "1h"),
+        ("split_factor", 1.0),
+        ("received_at", END),
+    ):
+        made = made.append_column(column, pa.repeat(pa.scalar(value), len(at)))
+    with lake.write("say") as writer:
+        writer.connection.register("said", made)
+        here = "source = ? AND (symbol, ts) IN (SELECT (symbol, ts) FROM said)"
+        writer.replace("silver.bars", made, here, [name])
+    return name
+
+
+def lose(lake: Lake, name: str, symbol: str, ts: datetime) -> None:
+    """Take a bar out of silver, as a later look at its neighbours does."""
+    row = {
+        "source": name,
+        "symbol": symbol,
+        "interval": "1h",
+        "ts": ts,
+        "reason": "leap",
+        "detail": "test",
+        "original": "{}",
+        "row": 1,
+        "received_at": END,
+    }
+    with lake.write("lose") as writer:
+        writer.delete("silver.bars", "source = ? AND symbol = ? AND ts = ?", [name, symbol, ts])
+        writer.append("silver.quarantine", pa.Table.from_pylist([row]))
+
+
+def source_of(lake: Lake, rows: list[Row], weights: bool = True) -> str:
+    """A source of its own that says these bars; with weights that were known long before."""
+    name = say(lake, next(_names), rows)
+    if weights:
+        weigh(lake, name, dict.fromkeys(SYMBOLS, 0.1))
+    return name
+
+
+def weigh(
+    lake: Lake,
+    source: str,
+    weights: dict[str, float],
+    effective: date = date(2026, 8, 3),
+    known_at: datetime | None = None,
+) -> None:
+    known = known_at or utc("2026-08-01")
+    rows = [
+        {
+            "source": source,
+            "index": "QQQ",
+            "symbol": symbol,
+            "weight": weight,
+            "effective": effective,
+            "known_at": known,
+            "partial": False,
+            "origin": "test",
+            "received_at": known,
+        }
+        for symbol, weight in weights.items()
+    ]
+    with lake.write("weigh") as writer:
+        writer.append("silver.weights", pa.Table.from_pylist(rows))
+
+
+def rows_of(
+    lake: Lake, source: str, table: str = "predictions", live: bool | None = None
+) -> list[Row]:
+    """A gold table's rows of a source, but for who said them, when, and in which commit."""
+    where = "" if live is None else f" AND live = {live}"
+    found = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?{where}", [source])
+    columns = [name for name in found.schema.names if name not in UNTOLD]
+    return sorted(found.select(columns).to_pylist(), key=repr)
+
+
+def all_rows(lake: Lake, source: str, live: bool | None = None) -> list[list[Row]]:
+    tables = ("predictions", "index_signals", "contributions")
+    return [rows_of(lake, source, table, live) for table in tables]

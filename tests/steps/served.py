@@ -1,0 +1,147 @@
+"""Small models that are registered and decided on as a training would, without training."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.lake import Lake
+from pipelines.modeling.scorer import PREFIX, Description
+from pipelines.registry import PRODUCTION, Registry, model_name
+
+HOURLY = next(f for f in FORECASTS if f.interval == "1h")
+START = datetime(2026, 3, 2, 22, tzinfo=UTC)
+
+
+@cache
+def _empty_store() -> bytes:
+    """MLflow's tables take seconds to make: they are made once."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Registry(folder=Path(folder))
+        made.client.search_experiments(max_results=1)
+        made.client._tracking_client.store._dispose_engine()
+        return (Path(folder) / "mlflow.db").read_bytes()
+
+
+def fresh_registry(folder: Path) -> Registry:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mlflow.db").write_bytes(_empty_store())
+    return Registry(folder=folder)
+
+
+def tiny_model(forecast: Forecast, seed: int = 0, **changes: Any) -> bytes:
+    """An ONNX model of the forecast's form with random weights; `changes` are to what it says."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    label, columns = forecast.label, len(forecast.features) + 1
+    count = len(label.classes)
+    weights = np.random.default_rng(seed).normal(0, 0.01, (columns, count)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["features", "weights"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+            helper.make_node("ArgMax", ["probabilities"], ["action"], axis=1, keepdims=0),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, columns])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, count]),
+            helper.make_tensor_value_info("action", TensorProto.INT64, [None]),
+        ],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    told = Description(
+        classes=label.classes,
+        features=forecast.feature_names,
+        symbols=forecast.symbols,
+        thresholds=(-1.0, -0.3, 0.3, 1.0),
+        shares=(0.1, 0.2, 0.4, 0.2, 0.1),
+        more={"forecast": forecast.name, "definition": forecast.definition},
+    )
+    for key, value in asdict(replace(told, **changes)).items():
+        entry = made.metadata_props.add()
+        entry.key, entry.value = PREFIX + key, json.dumps(value)
+    return bytes(made.SerializeToString())
+
+
+def trained(
+    lake: Lake,
+    registry: Registry,
+    forecast: Forecast,
+    source: str = "sample",
+    *,
+    day: int = 0,
+    verdict: str = "promoted",
+    low: float | None = 0.1,
+    body: bytes | None = None,
+    point: bool = True,
+    **changes: Any,
+) -> int:
+    """A version with its decision, `day` days after the first, as `train` leaves them."""
+    as_of = START + timedelta(days=day)
+    name = model_name(forecast)
+    run = registry.client.create_run(registry.experiment(forecast.name)).info.run_id
+    content = tiny_model(forecast, seed=abs(day)) if body is None else body
+    made = registry.register(name, content, run, {"source": source, "as_of": as_of.isoformat()})
+    gates = [{"gate": "skill_direction", "passed": True, "value": 0.17, "low": low}]
+    row = {
+        "forecast": forecast.name,
+        "target": forecast.label.name,
+        "source": source,
+        "as_of": as_of,
+        "model_version": made.version,
+        "verdict": verdict,
+        "proven": verdict == "promoted",
+        "reason": f"{verdict} by the gates",
+        "gates": json.dumps(gates),
+        "snapshot": lake.snapshot,
+        "definition": forecast.definition,
+        "candidate": "logistic_regression",
+        "sha256": made.sha256,
+        "challengers": "{}",
+        "run_id": run,
+        "decided_at": as_of + timedelta(minutes=5),
+    } | changes
+    kept = {
+        "snapshot": lake.snapshot,
+        "reason": f"{name} {made.version}",
+        "kept_at": row["decided_at"],
+    }
+    with lake.write("train") as writer:
+        writer.append("gold.model_decisions", pa.Table.from_pylist([row]))
+        writer.append("meta.kept_snapshots", pa.Table.from_pylist([kept]))
+    if verdict == "promoted" and point:
+        registry.point(name, PRODUCTION, made.version)
+    return made.version
+
+
+def file_of(registry: Registry, forecast: Forecast, version: int) -> Path:
+    """Where a version's file lies."""
+    source = registry.version(model_name(forecast), version).source
+    return Path(source.removeprefix("file://")) / "model.onnx"
+
+
+def spoil(registry: Registry, forecast: Forecast, version: int, how: str) -> None:
+    file = file_of(registry, forecast, version)
+    if how == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(b"evil")
+
+
+def told(lake: Lake, *columns: str) -> list[tuple[Any, ...]]:
+    """The decisions in the order in which they were made."""
+    return lake.rows(
+        f"SELECT {', '.join(columns)} FROM gold.model_decisions "
+        "ORDER BY decided_at, verdict = 'promoted', model_version"
+    )

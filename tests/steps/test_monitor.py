@@ -1,0 +1,189 @@
+"""Monitoring a lake: figures, pages, a rollback where skill is gone, and words where nothing is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.decisions import decisions, promoted
+from pipelines.lake import Lake
+from pipelines.registry import Registry, RegistryError
+from pipelines.steps.hand import EVER
+from pipelines.steps.monitor import monitor
+from tests.steps.live_market import after, put_features, put_live
+from tests.steps.served import HOURLY, fresh_registry, told, trained
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return fresh_registry(tmp_path / "mlflow")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidently takes seconds; what is asked here does not need its pages."""
+    monkeypatch.setattr("pipelines.monitoring.reports.quality", lambda *_: b"<head></head>")
+    monkeypatch.setattr("pipelines.steps.monitor._Look._drift", lambda *_: b"<head></head>")
+
+
+def champion(lake: Lake) -> int | None:
+    with lake.view() as view:
+        found = promoted(decisions(view, HOURLY, "sample"), EVER)
+    return found.model_version if found else None
+
+
+def recorded(lake: Lake) -> tuple[str, dict[str, Any], str]:
+    rows = lake.rows("SELECT status, counts, message FROM gold.runs WHERE step = 'monitor'")
+    assert len(rows) == 1
+    return rows[0][0], json.loads(rows[0][1]), rows[0][2]
+
+
+def test_a_sound_champion_is_reported_and_stays(lake: Lake, registry: Registry) -> None:
+    put_features(lake, HOURLY)
+    trained(lake, registry, HOURLY)
+    version = trained(lake, registry, HOURLY, day=0, low=0.1)
+    put_live(lake, HOURLY, version, ic=0.3, sessions=22)
+    done = monitor(lake, registry, HOURLY, "sample", now=after(30), run="r")
+    assert not done.rolled_back
+    assert done.failures == ()
+    assert champion(lake) == version
+    status, counts, message = recorded(lake)
+    assert status == done.status == "ok"
+    assert counts["model_version"] == version
+    assert counts["sessions"] == counts["champion_sessions"] == 22
+    assert counts["rows"] == 22 * 7 * 10
+    assert counts["rank_ic_low"] < counts["rank_ic"] < counts["rank_ic_high"]
+    assert counts["rank_ic"] == pytest.approx(0.28, abs=0.05)
+    assert counts["drifted_share"] == 0
+    assert 0.5 < counts["hit_rate"] < 0.8
+    assert "not all below the 0.1000" in message
+
+    assert [page.name for page in done.pages] == [
+        "2026-04-01-drift.html", "2026-04-01-quality.html", "index.html",
+    ]  # fmt: skip
+    assert done.pages[0].parent == Path(lake.target).parent / "reports" / HOURLY.name / "sample"
+    runs = registry.client.search_runs([registry.experiment(HOURLY.name)], "metrics.rank_ic > 0")
+    assert [run.info.run_name for run in runs] == ["monitor 2026-04-01"]
+    logged = registry.client.list_artifacts(runs[0].info.run_id)
+    assert {file.path for file in logged} == {"drift.html", "quality.html"}
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_champion_whose_skill_is_gone_is_rolled_back_with_the_figures(
+    lake: Lake, registry: Registry
+) -> None:
+    old = trained(lake, registry, HOURLY)
+    bad = trained(lake, registry, HOURLY, day=1, low=0.2)
+    put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
+    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    assert done.rolled_back
+    assert champion(lake) == old
+    assert recorded(lake)[0] == "warned"
+    moves = told(lake, "model_version", "verdict", "reason")[-2:]
+    assert [move[:2] for move in moves] == [(bad, "withdrawn"), (old, "promoted")]
+    assert "withdrawn by monitor: live rank IC" in moves[0][2]
+    assert "all below the 0.2000" in moves[0][2]
+    again = monitor(lake, registry, HOURLY, "sample", now=None)
+    assert not again.rolled_back, "the former champion has no live rows to be judged by"
+    assert champion(lake) == old
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("case", ["few", "not live", "of another version", "not known yet"])
+def test_only_enough_live_rows_of_the_champion_itself_count(
+    lake: Lake, registry: Registry, case: str
+) -> None:
+    other = trained(lake, registry, HOURLY)
+    version = trained(lake, registry, HOURLY, day=1, low=0.2)
+    put_live(
+        lake, HOURLY, other if case == "of another version" else version, ic=0.0,
+        sessions=19 if case == "few" else 24, day=2, live=case != "not live",
+    )  # fmt: skip
+    now = after(12 if case == "not known yet" else 30)
+    done = monitor(lake, registry, HOURLY, "sample", now=now)
+    assert not done.rolled_back
+    assert champion(lake) == version
+    assert done.counts["champion_sessions"] == {"few": 19, "not known yet": 11}.get(case, 0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_mlflow_being_down_hides_nothing_and_stops_no_rollback(
+    lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = trained(lake, registry, HOURLY)
+    bad = trained(lake, registry, HOURLY, day=1, low=0.2)
+    put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
+    with lake.view() as view:
+        row = decisions(view, HOURLY, "sample")[0]
+    registry.model(f"{HOURLY.name}.action", old, row.sha256)
+
+    def down(*_: object, **__: object) -> None:
+        raise RegistryError("MLflow at nowhere cannot be used")
+
+    for name in ("standing", "version", "experiment"):
+        monkeypatch.setattr(Registry, name, down)
+    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    assert done.rolled_back
+    assert champion(lake) == old
+    status, counts, message = recorded(lake)
+    assert status == "failed"
+    assert "MLflow at nowhere" in message
+    assert counts["rank_ic"] is not None
+
+
+def test_evidently_failing_hides_nothing_and_stops_no_rollback(
+    lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(lake, registry, HOURLY)
+    bad = trained(lake, registry, HOURLY, day=1, low=0.2)
+    put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("a column of its own")
+
+    monkeypatch.setattr("pipelines.monitoring.reports.quality", broken)
+    monkeypatch.setattr("pipelines.monitoring.reports.distances", broken)
+    put_features(lake, HOURLY)
+    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    assert done.rolled_back
+    status, counts, message = recorded(lake)
+    assert status == "failed"
+    assert "the drift report: KeyError" in message
+    assert "the quality report: KeyError" in message
+    assert counts["macro_f1"] > 0
+
+
+def test_where_there_is_nothing_to_look_at_it_says_so(lake: Lake, registry: Registry) -> None:
+    done = monitor(lake, registry, HOURLY, "sample", now=after(0))
+    assert "nothing was trained yet: bullion train" in done.summary()
+    assert recorded(lake)[0] == "warned"
+    trained(lake, registry, HOURLY, verdict="refused")
+    done = monitor(lake, registry, HOURLY, "sample", now=after(1))
+    assert "serves unproven: there is nothing to roll back" in done.summary()
+    trained(lake, registry, HOURLY, day=1)
+    done = monitor(lake, registry, HOURLY, "sample", now=after(2))
+    assert "no live prediction of it has an outcome yet" in done.summary()
+    assert done.pages == ()
+
+
+def test_one_class_and_missing_features_are_told_in_words(lake: Lake, registry: Registry) -> None:
+    put_features(lake, HOURLY)
+    version = trained(lake, registry, HOURLY)
+    put_live(lake, HOURLY, version, ic=0.2, sessions=21, shift=float("nan"), one_class=True)
+    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    assert done.failures == ()
+    assert "no feature can be compared" in done.summary()
+    assert "only hold happened" in done.summary()
+
+
+def test_features_that_moved_are_a_warning(lake: Lake, registry: Registry) -> None:
+    put_features(lake, HOURLY)
+    version = trained(lake, registry, HOURLY)
+    put_live(lake, HOURLY, version, ic=0.3, sessions=5, shift=3.0)
+    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    assert done.drifted
+    assert done.status == "warned"
+    assert done.counts["drifted_share"] == 1
