@@ -39,7 +39,7 @@ def _run() -> None:
     # meets it. Nothing has been done yet, so a Ctrl-C may simply end the process.
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
-    from pipelines.cli import backtest, forecasts, lake  # noqa: F401  (they register their commands)
+    from pipelines.cli import backtest, forecasts, lake, new  # noqa: F401  (they register their commands)
     from pipelines.cli.app import app, complain
     from pipelines.errors import BullionError, InvalidRequest
 

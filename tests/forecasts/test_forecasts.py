@@ -40,7 +40,7 @@ def test_its_definition_changes_with_what_features_and_labels_mean(declared: For
     for other in (
         replace(declared, features=declared.features[1:]),
         replace(declared, features=declared.features[::-1]),
-        replace(declared, interval="30m"),
+        replace(declared, interval="30m" if declared.interval != "30m" else "15m"),
         replace(declared, label=Action(horizon=3)),
     ):
         assert other.definition != declared.definition
