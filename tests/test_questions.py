@@ -1,0 +1,61 @@
+"""Every question on the analysts' page is asked of a lake that the steps wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines.calendar import interval_of, utc
+from pipelines.forecasts import FORECASTS
+from pipelines.lake import Lake
+from pipelines.modeling.candidates import HistogramBoosting, Logistic
+from pipelines.registry import Registry
+from pipelines.settings import ROOT
+from pipelines.sources.sample import Sample
+from pipelines.steps import ingest, ingest_weights
+from pipelines.steps.outcomes import refresh_outcomes
+from pipelines.steps.score import score
+from pipelines.steps.train import train
+from pipelines.universes import universe
+
+PAGE = (ROOT / "data_lake" / "README.md").read_text()
+QUESTIONS = re.findall(r"```sql\n(?:-- ([^\n]*)\n)?(.*?)```", PAGE, re.DOTALL)
+MAY_BE_EMPTY = ("silver.gaps", "silver.quarantine", "bronze.bars", "gold.checks")
+HOURLY = next(f for f in FORECASTS if f.interval == "1h")
+QUICK = replace(HOURLY, candidates=(HistogramBoosting(), Logistic()))
+START, TRAINED, END = utc("2026-02-02"), utc("2026-08-25"), utc("2026-09-01")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Seven months of the ten heaviest: trained, a week scored, and what became of it."""
+    folder: Path = tmp_path_factory.mktemp("lake")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
+        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
+        with Lake() as made:
+            registry, source = Registry(folder=folder / "mlflow"), Sample()
+            ingest(made, source, universe("qqq").symbols, interval_of("1h"), START, END)
+            ingest_weights(made, source, "qqq", as_of=START)
+            train(made, registry, QUICK, source.name, as_of=TRAINED)
+            score(made, registry, QUICK, source.name, start=TRAINED, end=END)
+            refresh_outcomes(made, registry, QUICK, source.name)
+            yield made
+
+
+def test_the_page_has_questions_enough() -> None:
+    assert len([title for title, _ in QUESTIONS if title]) >= 10
+
+
+@pytest.mark.parametrize(
+    ("title", "query"), QUESTIONS, ids=[t or "time travel" for t, _ in QUESTIONS]
+)
+def test_a_question_is_answered(lake: Lake, title: str, query: str) -> None:
+    with Lake(lake.config, read_only=True) as reader:
+        found = reader.sql(query.strip().rstrip(";"))
+    if "AT (VERSION" not in query and not any(name in query for name in MAY_BE_EMPTY):
+        assert found.num_rows, title
