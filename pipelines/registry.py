@@ -7,6 +7,7 @@ first: a file that is not what was registered is refused, and nothing is ever un
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -100,6 +101,8 @@ class Registry:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         from mlflow import MlflowClient
 
+        for noisy in ("mlflow.store.db.utils", "alembic"):  # each tells how it makes its tables
+            logging.getLogger(noisy).setLevel(logging.WARNING)
         with reached(self.uri), self._alone():
             client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             client.search_experiments(max_results=1)

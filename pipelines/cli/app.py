@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -57,7 +58,12 @@ def show(title: str, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -
     table = RichTable(*columns, title=title, title_justify="left")
     for row in rows:
         table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in row))
-    out.print(table if rows else f"{title}: none")
+    if not rows:
+        out.print(f"{title}: none")
+        return
+    # Whole, also where the terminal is narrow or there is none: a cut column says nothing.
+    whole = Measurement.get(out, out.options.update(max_width=10_000), table).maximum
+    Console(markup=False, file=out.file, width=max(out.width, whole)).print(table)
 
 
 def words(counts: dict[str, int]) -> str:

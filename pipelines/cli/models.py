@@ -20,8 +20,9 @@ ForecastArgument = Annotated[
     str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")
 ]
 LISTED = 30  # decisions, the newest
+EXPLAINED = 5  # of these, with their reason
 COLUMNS = (
-    "version", "as of", "verdict", "proven", "alias", "candidate", "rank IC", "macro F1", "reason",
+    "version", "as of", "verdict", "proven", "alias", "candidate", "rank IC", "macro F1",
 )  # fmt: skip
 
 
@@ -53,8 +54,11 @@ def _list(view: View, forecast: Forecast, source: str) -> None:
         )
         return
     aliases, lost = _aliases(forecast)
-    told = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:]) for row in rows]
+    told = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:-1]) for row in rows]
     show(f"{forecast.name} on {source}", told, COLUMNS)
+    for version, as_of, verdict, *_, reason in rows[:EXPLAINED]:
+        said = f"{as_of}, version {version} {verdict}: {reason}"
+        out.print(said, highlight=False, soft_wrap=True)
     if lost:
         out.print(f"the aliases are unknown: {lost}", highlight=False, soft_wrap=True)
     who = serving(decisions(view, forecast, source), datetime.now(UTC))
