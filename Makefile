@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
-.PHONY: help install lock format check test test-integration coverage torture bench verify sql clean
+.PHONY: help install lock format check test test-integration coverage torture bench verify sql clean \
+	up down status logs airflow mlflow api
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,31 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $(READY)
 
+# DETACH=1 returns and leaves it running; so does a start from a script, where nobody sees Ctrl-C.
+SERVICES = $(if $(SOURCE),BULLION_SOURCE=$(SOURCE)) exec $(BIN)/python -m include.services
+UP = $(SERVICES) up $(if $(DETACH),--detach)
+
+up: $(READY) ## Start everything, bring the first data, print the signal; SOURCE=yahoo, DETACH=1
+	@$(UP)
+
+airflow: $(READY) ## Start Airflow alone
+	@$(UP) airflow
+
+mlflow: $(READY) ## Start MLflow alone
+	@$(UP) mlflow
+
+api: $(READY) ## Start the read API alone
+	@$(UP) api
+
+down: $(READY) ## Stop everything; the data stays
+	@$(SERVICES) down
+
+status: $(READY) ## What runs, and where
+	@$(SERVICES) status
+
+logs: $(READY) ## Follow the logs of all services
+	@$(SERVICES) logs
+
 lock: ## Solve requirements.in anew into requirements.txt
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV); $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --upgrade \
@@ -46,7 +72,7 @@ check: $(READY) ## Lint, types, import rules, and the lock in step with requirem
 	@$(BIN)/python -m tests.lock_in_step
 
 test: $(READY) ## Run the tests that need no servers
-	@$(BIN)/pytest -n 2 -m "not integration and not torture"
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not integration and not torture"
 
 test-integration: $(READY) ## Run the tests that need servers, a browser or Airflow
 	@$(BIN)/pytest -m integration

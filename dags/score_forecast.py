@@ -1,16 +1,15 @@
 """Score every constituent after each bar has closed, combine to a signal, and publish.
 
 Predictions, signal and the record of the run are one commit. A bar is scored by the newest model
-promoted before it closed. What was published live stays: a backfill writes beside it, and the
-same rows however often it is run. Bars missed since the last run are filled first. Where nothing
-can be scored the task is skipped, and its log says why.
+promoted before it closed. What was published live stays: a backfill writes beside it, the same
+rows each time. Bars missed since the last run come first. The log of a skipped task says why.
 """
 
 from datetime import UTC, datetime
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import FEATURES, OUTCOMES, PARAMS, PREDICTIONS, SIGNALS, SILVER_BARS, asked, doc, step
+from wiring import LATE, OUTCOMES, PARAMS, SCORED, SILVER_BARS, asked, doc, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
@@ -21,10 +20,9 @@ def wire(forecast: Forecast) -> None:
         """Bring the run's bar, what is missing before it, and the weights if they are old."""
         from pipelines import jobs
 
-        told = asked(forecast, params, dag_run)
-        return jobs.bring(forecast.name, told) | jobs.bring_weights(forecast.name, told)
+        return jobs.bring(forecast.name, asked(forecast, params, dag_run), weights=True)
 
-    @step(outlets=[FEATURES, PREDICTIONS, SIGNALS])
+    @step(outlets=SCORED)
     def score(params=None, dag_run=None):
         """Score, combine and publish in one commit; returns the counts."""
         from pipelines import jobs
@@ -32,11 +30,11 @@ def wire(forecast: Forecast) -> None:
         return jobs.score(forecast.name, asked(forecast, params, dag_run))
 
     @step(outlets=[OUTCOMES], trigger_rule="none_failed")
-    def outcomes(params=None):
+    def outcomes(params=None, dag_run=None):
         """Say what became of earlier predictions, as far as it is known by now."""
         from pipelines import jobs
 
-        return jobs.outcomes(forecast.name, params["source"])
+        return jobs.outcomes(forecast.name, asked(forecast, params, dag_run))
 
     @dag(
         f"score_{forecast.name}",
@@ -45,6 +43,7 @@ def wire(forecast: Forecast) -> None:
         ),
         start_date=datetime(2015, 1, 1, tzinfo=UTC),
         max_active_runs=4,
+        deadline=LATE,
         params=PARAMS,
         doc_md=doc(forecast, __doc__),
         tags=["score", forecast.name],

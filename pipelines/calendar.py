@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from pipelines.errors import InvalidRequest, unknown
@@ -230,6 +229,8 @@ def _instant(value: np.datetime64) -> datetime:
 
 
 def _clock_floor(opens: np.ndarray, tz: tzinfo, minutes: int) -> np.ndarray:
+    import pandas as pd
+
     local = pd.DatetimeIndex(opens, tz="UTC").tz_convert(tz)
     past = (local.hour * 60 + local.minute) % minutes
     floored: np.ndarray = opens - past.to_numpy().astype("timedelta64[m]")

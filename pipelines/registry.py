@@ -331,6 +331,10 @@ class Registry:
 
         return self._kept(sha256, fetch)
 
+    def keep(self, body: bytes) -> None:
+        """Keep a file that was just made beside the lake, so that nobody need ask MLflow for it."""
+        self._kept(hashlib.sha256(body).hexdigest(), lambda: body)
+
     def _kept(self, sha256: str, fetch: Callable[[], bytes]) -> bytes:
         file = self.folder / "verified" / f"{sha256}.onnx"
         if file.is_file():

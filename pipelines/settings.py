@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     alert_webhook: str = Field(default="", pattern="^(https?://.+)?$")
     """Where failures and late signals are posted as JSON; empty: nowhere."""
 
+    alert_mail: str = Field(default="", pattern=r"^([^@\s]+@[^@\s]+)?$")
+    """Whom failures and late signals are mailed to, by way of BULLION_SMTP; empty: nobody."""
+
+    smtp: str = Field(default="", pattern=r"^(smtps?://[^/\s]+)?$")
+    """The mail server: smtp://host:25, or smtps://user:password@host (TLS from the first byte)."""
+
 
 def redacted(text: str) -> str:
     """A message without the password that a connection string in it may hold."""

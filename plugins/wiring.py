@@ -10,10 +10,11 @@ from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, Param, task
+from airflow.sdk import Asset, DeadlineAlert, Param, SyncCallback, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from live_runs import LiveRunDue
 
-from include.alerting import tell_failure
+from include.alerting import tell_failure, tell_late
 from pipelines.errors import CheckFailed, InvalidRequest, NothingToDo
 from pipelines.forecasts import Forecast
 from pipelines.intervals import utc
@@ -42,6 +43,7 @@ RETRIES: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,  # a multiplier: True would count as 1
     "max_retry_delay": timedelta(minutes=10),
 }
+LATE = DeadlineAlert(LiveRunDue(), timedelta(minutes=5), SyncCallback(tell_late), "signal is late")
 BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
     Asset(name)
     for name in (
@@ -49,6 +51,7 @@ BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
         "gold.predictions", "gold.index_signals", "gold.outcomes",
     )
 )  # fmt: skip
+SCORED = [FEATURES, PREDICTIONS, SIGNALS]
 
 
 def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -1,29 +1,63 @@
-"""The API, assembled: routes, errors and the lake they read."""
+"""The API, assembled: routes, errors, limits and the lake they read."""
 
 from __future__ import annotations
 
+import time
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from serving import bars, errors, health
+from serving import bars, docs, errors, health, history, signals, stream
+from serving.follow import Follower
+from serving.guard import Guard, Measures
+from serving.keys import Keys
 from serving.lake import Reader
+from serving.ready import Hot
+from serving.scoring import router as scoring_router
+from serving.scoring import state as scoring
+from serving.settings import settings
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    follower: Follower = app.state.follower
+    app.state.hub = stream.Hub(app.state.measures, app.state.clock)
+    scoring.start()
+    follower.listeners += [app.state.hub.changed, lambda state: scoring.changed(state.snapshot)]
+    await to_thread(follower.start)
     yield
+    await to_thread(follower.stop)
+    await app.state.hub.stop()
+    scoring.stop()
     app.state.reader.close()
 
 
 def create_app() -> FastAPI:
     """An API of its own over the lake that the settings name."""
-    made = FastAPI(title="Bullion", lifespan=_lifespan, responses=errors.RESPONSES)
+    made = FastAPI(
+        title="Bullion",
+        summary="The newest signal, always right about its own age",
+        lifespan=_lifespan,
+        responses=errors.RESPONSES,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    chosen, measures = settings(), Measures()
+    made.state.settings, made.state.measures = chosen, measures
+    made.state.keys = Keys(chosen)
     made.state.reader = Reader()
+    made.state.follower = Follower(chosen)
+    made.state.scoring = scoring
+    made.state.clock = time.time
+    made.add_middleware(Hot, api=made)
+    made.add_middleware(Guard, settings=chosen, measures=measures)
     errors.install(made)
-    for part in (bars, health):
+    for part in (signals, history, scoring_router, bars, health, stream, docs):
         made.include_router(part.router)
+    docs.complete(made)
     return made
 
 

@@ -14,9 +14,10 @@ from pipelines.lake import View
 from pipelines.tables.silver import SILVER_BARS
 from pipelines.words import INTERVAL, SOURCE, SYMBOL
 from serving.errors import NotFound, refuse
+from serving.keys import reading
 from serving.lake import Newest
 
-router = APIRouter(prefix="/bars", tags=["bars"])
+router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
 
 
 def _of_table(name: str) -> Any:

@@ -20,14 +20,55 @@ class NotFound(BullionError):
     """What was asked for is not there."""
 
 
+class Unauthorized(BullionError):
+    """A key is needed, or is not known."""
+
+
+class Forbidden(BullionError):
+    """Nobody may do this here."""
+
+
+class NotAcceptable(BullionError):
+    """None of the forms that the caller takes can be made."""
+
+
+class TooLarge(BullionError):
+    """More was sent, or asked, than is taken at once."""
+
+
+class Again(BullionError):
+    """It may work later: `seconds` says when to ask."""
+
+    def __init__(self, message: str, hint: str, seconds: int) -> None:
+        super().__init__(message, hint)
+        self.seconds = seconds
+
+
+class TooMany(Again):
+    """A key has asked too often."""
+
+
+class NotYet(Again):
+    """There is nothing to answer with so far."""
+
+
 STATUS: Mapping[type[BullionError], tuple[int, str]] = {
+    Unauthorized: (401, "unauthorized"),
+    Forbidden: (403, "forbidden"),
     NotFound: (404, "not_found"),
+    NotAcceptable: (406, "not_acceptable"),
+    TooLarge: (413, "too_large"),
     InvalidRequest: (422, "invalid_request"),
+    TooMany: (429, "too_many_requests"),
+    NotYet: (503, "not_yet"),
     LakeError: (503, "lake_unavailable"),
     SourceError: (503, "source_unavailable"),
     CheckFailed: (503, "check_failed"),
     BullionError: (500, "internal"),
 }
+
+
+KINDS = {status: kind for status, kind in STATUS.values() if status != 503}
 
 
 class Problem(BaseModel):
@@ -47,8 +88,14 @@ class ErrorBody(BaseModel):
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
-    for status in (404, 422, 500, 503)
+    for status in (400, 401, 404, 405, 406, 413, 422, 429, 500, 503)
 }
+"""What any route may answer."""
+
+CHANGING: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in (403, 413)
+}
+"""What a route that changes what is served may answer besides."""
 
 
 def refuse(error: InvalidRequest) -> PydanticCustomError:
@@ -70,7 +117,10 @@ def _ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BullionError)
     # The nearest ancestor in the map; BullionError itself is always there.
     status, kind = next(STATUS[k] for k in type(error).__mro__ if k in STATUS)
-    return _answer(status, kind, error.message, error.hint)
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, Again) else {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return answer(status, kind, error.message, error.hint, headers=headers)
 
 
 def _validation(_: Request, error: Exception) -> JSONResponse:
@@ -79,25 +129,26 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
     hint = str(first.get("ctx", {}).get("hint", ""))
     if others:
         hint = f"{hint}; also wrong: {', '.join(_place(e) for e in others)}".removeprefix("; ")
-    return _answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
+    return answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
 
 
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    return _answer(error.status_code, kind, str(error.detail), "see /docs", headers=error.headers)
+    kind = KINDS.get(error.status_code, kind)
+    return answer(error.status_code, kind, str(error.detail), "see /docs", headers=error.headers)
 
 
 def _unforeseen(_: Request, error: Exception) -> JSONResponse:
     # What went wrong is in the server's log; it may name files and is not for callers.
-    return _answer(500, "internal", "the request failed", "ask the operator to see the API's log")
+    return answer(500, "internal", "the request failed", "ask the operator to see the API's log")
 
 
 def _place(error: Mapping[str, Any]) -> str:
     return str(error["loc"][-1])
 
 
-def _answer(
+def answer(
     status: int,
     kind: str,
     message: str,
@@ -105,5 +156,6 @@ def _answer(
     field: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
+    """An answer in the one shape."""
     body = ErrorBody(error=Problem(type=kind, message=message, hint=hint, field=field))
     return JSONResponse(body.model_dump(), status, headers)

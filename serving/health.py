@@ -1,25 +1,128 @@
-"""Health: whether the API can answer at all."""
+"""Health and metrics: whether the API can answer, and what makes it less than well."""
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from serving.lake import Newest
+from serving.follow import Follower
+from serving.guard import measures
+from serving.keys import reading
+from serving.newest import Newest
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[reading])
+
+
+class LoadedModel(BaseModel):
+    """A model that scores on demand."""
+
+    forecast: str = Field(description="name of the forecast")
+    model_version: int | None = Field(description="version in the model registry")
+    candidate: str | None = Field(description="kind of model")
+    proven: bool = Field(description="true: it had passed every blocking gate")
+    unproven_reason: str | None = Field(description="why it is unproven")
+    source: str | None = Field(description="whose data it was trained on")
+    origin: str = Field(description="where its file came from")
+    feature_columns: list[str] = Field(description="what it is given, in order")
+
+
+class ForecastHealth(BaseModel):
+    """How fresh a forecast is."""
+
+    forecast: str = Field(description="name of the forecast")
+    newest_bar: datetime | None = Field(description="close of the newest bar of silver [UTC]")
+    newest_signal: datetime | None = Field(description="close of the newest bar scored [UTC]")
+    age_seconds: int | None = Field(description="since newest_signal")
+    stale: bool | None = Field(description="true: a later bar should be scored, and is not")
+    model_version: int | None = Field(description="of the model that the tables say serves")
+    proven: bool | None = Field(description="whether that one had passed every blocking gate")
 
 
 class Health(BaseModel):
-    """The API answers, and this is what it reads."""
+    """Whether the API can answer, and what it reads."""
 
-    status: Literal["ok"] = "ok"
-    snapshot: int = Field(description="number of the lake's newest snapshot")
+    status: Literal["ok", "degraded", "down"] = Field(description="down: it can serve nothing")
+    reasons: list[str] = Field(description="why it is not ok")
+    data_source: str = Field(description="whose data is served")
+    sample: bool | None = Field(description="true: the data are made up, and no market")
+    snapshot: int | None = Field(description="number of the lake's snapshot in memory")
+    model_loaded: bool = Field(description="true: POST /predict can score")
+    models: list[LoadedModel]
+    forecasts: list[ForecastHealth]
+    p99_ms: float | None = Field(description="of the requests of late; null while too few")
 
 
-@router.get("/health")
-def health(view: Newest) -> Health:
-    """Ok when the lake can be read; otherwise an error says why not."""
-    return Health(snapshot=view.snapshot)
+@router.get(
+    "/health",
+    responses={503: {"model": Health, "description": "Down: it can serve nothing"}},
+)
+async def health(request: Request) -> JSONResponse:
+    """Ok, degraded or down, with the reasons."""
+    return JSONResponse(*_health(request))
+
+
+def _health(request: Request) -> tuple[dict[str, Any], int]:
+    follower: Follower = request.app.state.follower
+    scoring, now = request.app.state.scoring, request.app.state.clock()
+    settings, state = request.app.state.settings, follower.state
+    told = [_told(one, now) for one in state.forecasts.values()] if state else []
+    p99 = measures(request).p99()
+    reasons = [follower.trouble.message] if follower.trouble else []
+    if not follower.alive:
+        reasons.append("the lake is followed no longer: restart the API")
+    for one in told:
+        if one.newest_signal is None:
+            reasons.append(f"{one.forecast}: nothing was scored yet")
+        elif one.stale:
+            reasons.append(f"{one.forecast}: stale since the bar after {one.newest_signal}")
+    if p99 is not None and p99 > settings.slow_ms:
+        reasons.append(f"answers take {p99:.0f} ms at the 99th percentile")
+    models = [LoadedModel(**model) for model in scoring.loaded()]
+    reasons += scoring.reasons()
+    made = Health(
+        status="down" if state is None else "degraded" if reasons else "ok",
+        reasons=reasons,
+        data_source=settings.data_source,
+        sample=state.sample if state else None,
+        snapshot=state.snapshot if state else None,
+        model_loaded=bool(models),
+        models=models,
+        forecasts=told,
+        p99_ms=p99,
+    )
+    return made.model_dump(mode="json"), 503 if state is None else 200
+
+
+def _told(newest: Newest, now: float) -> ForecastHealth:
+    rows = [*newest.signals.values(), *newest.predictions.values()]
+    last = max(rows, key=lambda row: row["ts"], default=None)
+    model = newest.model
+    closed: datetime | None = last["closes_at"].astimezone(UTC) if last else None
+    return ForecastHealth(
+        forecast=newest.forecast.name,
+        newest_bar=newest.newest_bar,
+        newest_signal=closed,
+        age_seconds=None if closed is None else max(0, int(now - closed.timestamp())),
+        stale=None if last is None else now >= last["stale_at"].timestamp(),
+        model_version=model.model_version if model else None,
+        proven=model.proven if model else None,
+    )
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(request: Request) -> Response:
+    """For Prometheus."""
+    told, state = measures(request), request.app.state.follower.state
+    now = request.app.state.clock()
+    if state is not None:
+        told.snapshot.set(state.snapshot)
+        for forecast, newest in state.forecasts.items():
+            for universe, made in newest.ready.items():
+                told.age.labels(forecast, universe).set(now - made.closes_at)
+                told.stale.labels(forecast, universe).set(now >= made.stale_at)
+    return Response(generate_latest(told.registry), media_type=CONTENT_TYPE_LATEST)

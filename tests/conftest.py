@@ -14,7 +14,11 @@ from hypothesis import settings as hypothesis_settings
 
 from pipelines.lake import Lake
 from pipelines.settings import Settings, settings
+from tests import empty_lake
 from tests.jobs import Jobs
+from tests.side_by_side import share_the_cores
+
+share_the_cores()
 
 hypothesis_settings.register_profile(
     "bullion", deadline=None, derandomize=bool(os.environ.get("CI")), database=None
@@ -63,7 +67,7 @@ def lake_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 @pytest.fixture
 def lake(lake_settings: Settings) -> Iterator[Lake]:
     """A fresh lake, on SQLite and in a folder."""
-    with Lake(lake_settings) as made:
+    with empty_lake.opened(lake_settings) as made:
         yield made
 
 

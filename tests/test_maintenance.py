@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -267,7 +266,6 @@ def test_the_command_names_the_file_and_fails(
     path, file = sorted(files(full).items())[0]
     file.write_bytes(file.read_bytes()[:-1])
     monkeypatch.setattr("sys.argv", ["bullion", "verify"])
-    monkeypatch.setattr(shown.err, "file", sys.stderr)
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 1

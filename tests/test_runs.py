@@ -26,6 +26,7 @@ from pipelines.modeling.scorer import Description
 from pipelines.registry import Registry, RegistryError
 from pipelines.runs import PARENT, environment, keep_runs
 from tests.modeling.made import made_rows
+from tests.steps.served import fresh_registry
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 TAGS = {"as_of": "2026-09-01T00:00:00+00:00", "snapshot": 17, "definition": "d1", "seed": 7}
@@ -59,7 +60,7 @@ def kept(found: Comparison) -> dict[str, Form]:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(folder=tmp_path_factory.mktemp("mlflow"))
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,8 @@ def train(
         tags | {"proven": decision.promote, "reason": decision.reason[:4000]},
         staging=not any(row.as_of > as_of for row in known),
     )
+    for one in (body, *(form.body for form in beside.values() if form.body)):
+        registry.keep(one)
     done = Trained(
         forecast.name,
         source,

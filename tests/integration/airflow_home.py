@@ -34,8 +34,13 @@ class Airflow:
         self.home = home
         self.url = f"http://127.0.0.1:{free_port()}"
         self._password = secrets.token_urlsafe()
-        self._environment = self._configured() | dict(environment)
+        self._environment = {
+            **self._configured(),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
+            **environment,
+        }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._ended: list[subprocess.Popen[bytes]] = []  # whose children may still run
         self._client = httpx.Client(base_url=self.url, timeout=30)
 
     def __enter__(self) -> Airflow:
@@ -57,7 +62,7 @@ class Airflow:
             "CORE__LOAD_EXAMPLES": "False",
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": "2",
-            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
@@ -70,6 +75,11 @@ class Airflow:
             "API__SECRET_KEY": secrets.token_urlsafe(),
             "API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
             "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+            # A DAG that is not paused would run for its newest bar at once, before any test asks.
+            "SCHEDULER__USE_JOB_SCHEDULE": "False",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
         }
         foreign = ("AIRFLOW", "BULLION_")  # what the developer has set must not be met here
@@ -147,27 +157,62 @@ class Airflow:
 
     def left(self) -> list[int]:
         """Processes of ours that still run. Each component was started in its own session."""
-        sessions = {process.pid for process in self._processes.values()}
+        sessions = {process.pid for process in (*self._processes.values(), *self._ended)}
         return [pid for pid in psutil.pids() if _session(pid) in sessions and _runs(pid)]
+
+    def kill(self, name: str) -> None:
+        """kill -9 of one component alone; what it had started goes on."""
+        self._processes[name].kill()
+        self._processes[name].wait()
+
+    def again(self, name: str) -> None:
+        """Start a component that ended."""
+        ended = self._processes.pop(name)
+        self._ended.append(ended)
+        command = next(one for one in COMPONENTS if one[0] == name)
+        self._run(name, *command)
+
+    def at_work(self) -> dict[str, psutil.Process]:
+        """The processes that run a task: the task itself, and the worker that minds it."""
+        found: dict[str, psutil.Process] = {}
+        for pid in self.left():
+            with suppress(psutil.Error):
+                process = psutil.Process(pid)
+                title = " ".join(process.cmdline())
+                if not title.startswith("airflow worker -- ") or title.endswith("<idle>"):
+                    continue
+                found["worker" if "LocalExecutor" in title else "task"] = process
+        return found
 
     # -- REST
 
     def get(self, path: str) -> Any:
         return self._client.get(f"/api/v2{path}").raise_for_status().json()
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> httpx.Response:
-        """Ask for a run; waits first until the DAG has been parsed."""
+    def ready(self, dag_id: str) -> str:
+        """The address of a DAG, once it has been parsed, and is not paused any more."""
         dag = f"/api/v2/dags/{dag_id}"
         wait_for(lambda: self._client.get(dag).is_success, 60, f"the DAG {dag_id}", self.imports)
-        body = {"logical_date": None, "conf": dict(conf)}
-        return self._client.post(f"{dag}/dagRuns", json=body)
+        # A DAG starts out paused, as it would else run for its newest bar at once.
+        self._client.patch(dag, json={"is_paused": False}).raise_for_status()
+        return dag
 
-    def run(self, dag_id: str, conf: Mapping[str, Any], within: float = 90.0) -> dict[str, Any]:
+    def trigger(
+        self, dag_id: str, conf: Mapping[str, Any], logical_date: str | None = None
+    ) -> httpx.Response:
+        """Ask for a run."""
+        body = {"logical_date": logical_date, "conf": dict(conf)}
+        return self._client.post(f"{self.ready(dag_id)}/dagRuns", json=body)
+
+    def run(self, dag_id: str, conf: Mapping[str, Any], within: float = 240.0) -> dict[str, Any]:
         """Trigger a run and wait until it is over."""
         answer = self.trigger(dag_id, conf)
         assert answer.is_success, answer.text
-        asked = answer.json()
-        where = f"/dags/{dag_id}/dagRuns/{asked['dag_run_id']}"
+        return self.over(answer.json(), within)
+
+    def over(self, asked: Mapping[str, Any], within: float = 240.0) -> dict[str, Any]:
+        """A run, once it is over."""
+        where = _path(asked)
 
         def over() -> dict[str, Any] | None:
             run = self.get(where)
@@ -175,13 +220,50 @@ class Airflow:
 
         return wait_for(over, within, f"the end of {where}", lambda: self.log(asked))
 
+    def end(self, run: Mapping[str, Any]) -> None:
+        """Mark a run as failed, so that nothing of it is tried again."""
+        answer = self._client.patch(f"/api/v2{_path(run)}", json={"state": "failed"})
+        answer.raise_for_status()
+
+    def states(self, run: Mapping[str, Any]) -> dict[str, str]:
+        """How each task of a run stands."""
+        return {name: one["state"] for name, one in self.tasks(run).items()}
+
+    def tasks(self, run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """The tasks of a run by their names."""
+        found = self.get(f"{_path(run)}/taskInstances")["task_instances"]
+        return {one["task_id"]: one for one in found}
+
+    def backfill(self, dag_id: str, first: str, last: str, **more: Any) -> httpx.Response:
+        """Ask for a backfill; with `dry_run` only for what it would run."""
+        self.ready(dag_id)
+        where = "/backfills/dry_run" if more.pop("dry_run", False) else "/backfills"
+        body = {"dag_id": dag_id, "from_date": first, "to_date": last, **more}
+        return self._client.post(f"/api/v2{where}", json=body)
+
+    def backfilled(self, asked: httpx.Response, within: float = 600.0) -> list[dict[str, Any]]:
+        """The runs of a backfill by their intervals, once it is over."""
+        assert asked.is_success, asked.text
+        one = asked.json()
+
+        def runs() -> list[dict[str, Any]]:
+            where = f"/dags/{one['dag_id']}/dagRuns?run_type=backfill&limit=100"
+            return self.get(f"{where}&order_by=logical_date")["dag_runs"]
+
+        def over() -> bool:
+            return bool(self.get(f"/backfills/{one['id']}")["completed_at"])
+
+        wait_for(over, within, f"backfill {one['id']}", self.output)
+        span = (one["from_date"], one["to_date"])
+        return [run for run in runs() if span[0] <= run["logical_date"] <= span[1]]
+
     def imports(self) -> str:
         """Why DAGs could not be parsed."""
         return "\n".join(e["stack_trace"] for e in self.get("/importErrors")["import_errors"])
 
     def log(self, run: Mapping[str, Any]) -> str:
         """What the tasks of a run logged, in their last try."""
-        where = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances"
+        where = f"{_path(run)}/taskInstances"
         return "\n".join(
             line
             for task in self.get(where)["task_instances"]
@@ -194,6 +276,10 @@ class Airflow:
             yield entry["event"]
             for error in entry.get("error_detail") or ():
                 yield f"{error['exc_type']}: {error['exc_value']}"
+
+
+def _path(run: Mapping[str, Any]) -> str:
+    return f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
 
 
 def wait_for(

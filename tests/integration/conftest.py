@@ -39,7 +39,8 @@ def airflow(
 ) -> Iterator[Airflow]:
     # Whoever ends the tests by SIGTERM must not leave a scheduler behind: it counts as Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment) as started:
+    nobody = {"BULLION_YAHOO_URL": "http://127.0.0.1:1"}  # a source that is down
+    with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment | nobody) as started:
         yield started
     signal.signal(signal.SIGTERM, before)
     assert started.left() == []

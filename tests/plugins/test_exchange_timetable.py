@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,17 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.calendar import calendar, interval_of, utc
 
-PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 GRACE = timedelta(seconds=60)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Airflow writes its configuration where AIRFLOW_HOME says."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        patch.setattr(sys, "path", [str(PLUGINS), *sys.path])
-        yield
 
 
 def made(interval: str = "1h", grace: timedelta = GRACE) -> Any:

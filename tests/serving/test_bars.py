@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,36 +15,25 @@ from hypothesis import strategies as st
 from pipelines import steps
 from pipelines.calendar import interval_of
 from pipelines.lake import Lake
-from serving.app import create_app
 from serving.bars import Bar
-from serving.errors import ErrorBody, Problem
 from serving.settings import Settings
 from tests.scripted import Scripted, bar, bars, hours
+from tests.serving.served import problem, served
 
 START, END = "2026-09-01T00:00", "2026-09-03T00:00"
 OPENS = hours(START, END)
 
 
-@contextmanager
-def api(folder: Path) -> Iterator[TestClient]:
-    """The API over the lake of a folder, which nobody may have made yet."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
-        patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
-        with TestClient(create_app(), raise_server_exceptions=False) as client:
-            yield client
-
-
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[TestClient]:
-    with api(tmp_path) as client:
+    with served(tmp_path) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Two sessions of AAPL and NVDA; no test may write to it."""
-    with api(tmp_path_factory.mktemp("lake")) as client:
+    with served(tmp_path_factory.mktemp("lake")) as client:
         ingest(
             [
                 bar(symbol, ts, first + n)
@@ -55,7 +41,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
                 for n, ts in enumerate(OPENS)
             ]
         )
-        assert client.get("/health").is_success  # opens the lake of this folder, for good
         yield client
 
 
@@ -68,12 +53,6 @@ def ingest(rows: list[dict[str, object]], end: str = END) -> int:
 
 def newest(client: TestClient, **params: str) -> Response:
     return client.get("/bars/newest", params={"symbol": "NVDA", "source": "scripted"} | params)
-
-
-def problem(answer: Response) -> Problem:
-    assert set(answer.json()) == {"error"}
-    assert set(answer.json()["error"]) == {"type", "message", "hint", "field"}
-    return ErrorBody.model_validate_json(answer.text).error
 
 
 def test_the_newest_bar_is_answered_as_it_was_written(filled: TestClient) -> None:
@@ -94,7 +73,6 @@ def test_a_later_commit_is_seen_without_a_restart(empty: TestClient) -> None:
     after = newest(empty).json()
     assert (before["close"], after["close"]) == (500.0, 501.0)
     assert after["snapshot"] == after["batch"] == snapshot > before["snapshot"]
-    assert empty.get("/health").json() == {"status": "ok", "snapshot": snapshot}
 
 
 @pytest.mark.parametrize("other", [{"source": "sample"}, {"interval": "1d"}, {"symbol": "MSFT"}])
@@ -149,7 +127,7 @@ def test_no_parameter_breaks_the_api(filled: TestClient, symbol: str, source: st
 
 
 def test_without_a_lake_it_says_so_and_recovers_once_there_is_one(empty: TestClient) -> None:
-    for path in ("/health", "/bars/newest?symbol=NVDA"):
+    for path in ("/signal/index", "/bars/newest?symbol=NVDA"):
         answer = empty.get(path)
         assert answer.status_code == 503
         assert problem(answer).type == "lake_unavailable"
@@ -168,23 +146,6 @@ def test_what_nobody_foresaw_is_told_without_its_insides(
     assert "no_such_column" not in answer.text
 
 
-def test_the_documented_failures_have_the_shape_too(filled: TestClient) -> None:
-    for path, methods in filled.get("/openapi.json").json()["paths"].items():
-        for status, answer in methods["get"]["responses"].items():
-            schema = answer["content"]["application/json"]["schema"]["$ref"]
-            assert (status == "200") != schema.endswith("/ErrorBody"), (path, status)
-
-
 def test_it_listens_on_this_machine_only_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BULLION_API_HOST", raising=False)
     assert Settings().host == "127.0.0.1"
-
-
-def test_serving_imports_neither_airflow_nor_what_trains_models() -> None:
-    code = (
-        "import sys, serving.app; "
-        "print({'airflow', 'sklearn', 'mlflow', 'pandas'} & set(sys.modules))"
-    )
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert done.stdout.strip() == "set()", done.stderr

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import pytest
 
 from pipelines import steps
 from pipelines.calendar import utc
@@ -18,18 +14,6 @@ from tests.scripted import VALUES, Scripted, bar, hours
 START, END = "2026-09-01", "2026-10-01"
 HOURS = hours(START, END)
 fresh_name = (f"source_{n}" for n in itertools.count())
-
-
-@contextmanager
-def lake_of_a_module(factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """One lake for a module: each test speaks as a source of its own."""
-    folder = factory.mktemp("lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
-        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
-        opened = Lake()
-    with opened:
-        yield opened
 
 
 def ingest(lake: Lake, source: Scripted, **options: object) -> IngestReport:

@@ -26,6 +26,7 @@ from pipelines.steps import ingest, ingest_weights
 from pipelines.steps.backtest import backtest, market_of, span
 from pipelines.steps.train import training_rows
 from pipelines.universes import universe
+from tests import empty_lake
 
 QUICK = replace(NASDAQ100_HOURLY, candidates=(Logistic(),))
 ASKED = Asked("qqq", utc("2026-03-01"), utc("2026-05-01"), retrain=15, tune=True)
@@ -35,11 +36,7 @@ UNTOUCHED = ("predictions", "index_signals", "model_decisions", "model_rankings"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    folder = tmp_path_factory.mktemp("lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
-        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
-        lake = Lake()
+    lake = empty_lake.opened(empty_lake.at(tmp_path_factory.mktemp("lake")))
     symbols, interval = universe("qqq").symbols, interval_of("1h")
     for source in (Sample(rank_ic=0.4), SampleNoise()):
         ingest(lake, source, symbols, interval, utc("2025-11-03"), utc("2026-05-05"))

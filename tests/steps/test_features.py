@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
@@ -14,6 +15,7 @@ from pipelines.calendar import utc
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import Lake
 from pipelines.steps import ingest, refresh_features
+from tests.empty_lake import lake_of_a_module
 from tests.scripted import Scripted, bar, bars, hours
 
 START, END = "2026-08-03", "2026-09-15"
@@ -24,12 +26,9 @@ fresh_name = (f"source_{n}" for n in itertools.count())
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    folder = tmp_path_factory.mktemp("lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
-        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
-        return Lake()
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with lake_of_a_module(tmp_path_factory) as made:
+        yield made
 
 
 def market(symbols: tuple[str, ...] = SYMBOLS) -> list[dict[str, object]]:

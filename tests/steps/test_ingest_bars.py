@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipelines.calendar import interval_of, utc
 from pipelines.lake import Lake
 from pipelines.tables.silver import SILVER_BARS
+from tests.empty_lake import lake_of_a_module
 from tests.scripted import VALUES, Scripted, bar, bars, hours
 from tests.steps.ingesting import (
     END,
@@ -22,7 +23,6 @@ from tests.steps.ingesting import (
     clean,
     fresh_name,
     ingest,
-    lake_of_a_module,
     quarantine,
     silver,
     whole,

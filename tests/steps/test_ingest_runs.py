@@ -12,6 +12,7 @@ from pipelines import steps
 from pipelines.calendar import utc
 from pipelines.errors import CheckFailed, InvalidRequest, SourceError
 from pipelines.lake import Lake
+from tests.empty_lake import lake_of_a_module
 from tests.scripted import Scripted, bars
 from tests.steps.ingesting import (
     END,
@@ -20,7 +21,6 @@ from tests.steps.ingesting import (
     clean,
     fresh_name,
     ingest,
-    lake_of_a_module,
     quarantine,
     silver,
     whole,

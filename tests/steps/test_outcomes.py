@@ -17,6 +17,7 @@ from pipelines.registry import Registry
 from pipelines.steps.outcomes import refresh_outcomes
 from pipelines.steps.score import score
 from tests import models
+from tests.empty_lake import lake_of_a_module
 from tests.steps.scored_market import (
     END,
     HOURLY,
@@ -30,6 +31,7 @@ from tests.steps.scored_market import (
     say,
     source_of,
 )
+from tests.steps.served import fresh_registry
 
 NOW = utc("2026-09-02")
 SINCE = utc("2026-08-26")
@@ -38,17 +40,13 @@ LATER = utc("2026-08-28T17:00+00:00")
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    folder = tmp_path_factory.mktemp("lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
-        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
-        with Lake() as made:
-            yield made
+    with lake_of_a_module(tmp_path_factory) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(folder=tmp_path_factory.mktemp("mlflow"))
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
 def predicted(lake: Lake, registry: Registry, rows: list[Row]) -> str:

@@ -25,6 +25,7 @@ from pipelines.steps.score import score
 from pipelines.steps.scored import Scored
 from pipelines.steps.train import model_name
 from tests import models
+from tests.empty_lake import lake_of_a_module
 from tests.steps.scored_market import (
     END,
     HISTORY,
@@ -39,6 +40,7 @@ from tests.steps.scored_market import (
     source_of,
     weigh,
 )
+from tests.steps.served import fresh_registry
 
 LAST = HOURS[-1]  # opens 19:30 and closes 20:00: the next bar is of another session
 CLOSED = utc("2026-08-31T20:00+00:00")
@@ -48,17 +50,13 @@ SOON = CLOSED + timedelta(minutes=1)
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    folder = tmp_path_factory.mktemp("lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
-        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
-        with Lake() as made:
-            yield made
+    with lake_of_a_module(tmp_path_factory) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(folder=tmp_path_factory.mktemp("mlflow"))
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
 def served(lake: Lake, registry: Registry, source: str, seed: int = 0) -> models.Made:

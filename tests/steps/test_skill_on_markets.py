@@ -23,13 +23,14 @@ from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.metrics import rank_ic
 from pipelines.registry import PRODUCTION, Registry
-from pipelines.settings import Settings
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.sources.sample.oracle import oracle_score
 from pipelines.sources.sample.skeleton import Market
 from pipelines.steps import ingest, refresh_features
 from pipelines.steps.train import Trained, model_name, train, training_rows
+from tests import empty_lake
 from tests.steps.markets import rows_of
+from tests.steps.served import fresh_registry
 
 FORECAST = NASDAQ100_HOURLY
 QUICK = replace(FORECAST, candidates=(HistogramBoosting(), Logistic()))
@@ -40,8 +41,7 @@ YEAR, EIGHT_MONTHS, END = utc("2025-09-01"), utc("2026-01-01"), utc("2026-09-01"
 @contextmanager
 def ingested(folder: Path, source: Sample, start: datetime) -> Iterator[Lake]:
     """A lake of its own: two seeds of a source are two markets under one name."""
-    config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
-    with Lake(config) as lake:
+    with empty_lake.opened(empty_lake.at(folder)) as lake:
         ingest(lake, source, SYMBOLS, FORECAST.bar, start, END).enforce()
         yield lake
 
@@ -79,7 +79,7 @@ def test_a_year_of_ten_symbols_gives_most_of_what_can_be_known(
     tmp_path: Path, registry: Registry
 ) -> None:
     source = Sample()
-    done = trained(tmp_path, registry, source, FORECAST, YEAR)
+    done = trained(tmp_path, registry, source, QUICK, YEAR)
     ours, best = reached(done, source.market, YEAR)
     assert best == pytest.approx(0.2, abs=0.05)
     assert ours >= 0.8 * best
@@ -160,7 +160,7 @@ def folders(tmp_path: Path) -> Folders:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(folder=tmp_path_factory.mktemp("mlflow"))
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture

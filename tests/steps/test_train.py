@@ -21,6 +21,8 @@ from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import ingest, refresh_features
 from pipelines.steps.train import Trained, train, training_rows
 from pipelines.universes import universe
+from tests import empty_lake
+from tests.steps.served import fresh_registry
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 QUICK = replace(HOURLY, candidates=(HistogramBoosting(), Logistic()))
@@ -31,11 +33,7 @@ NAME = model_name(QUICK)
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Eight months of ten symbols: a market with direction, and its twin without."""
-    folder = tmp_path_factory.mktemp("lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
-        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
-        lake = Lake()
+    lake = empty_lake.opened(empty_lake.at(tmp_path_factory.mktemp("lake")))
     sources: tuple[Source, ...] = (Sample(rank_ic=0.4), SampleNoise())
     for source in sources:
         ingest(lake, source, universe("qqq").symbols, interval_of("1h"), START, END)
@@ -44,7 +42,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(folder=tmp_path_factory.mktemp("mlflow"))
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture(scope="module")
+def first(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Registry]:
+    """A training that nothing came before, and the registry that knows it alone."""
+    registry = fresh_registry(tmp_path_factory.mktemp("first"))
+    return quick(lake, registry, "sample"), registry
 
 
 def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) -> Trained:
@@ -52,9 +57,9 @@ def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) ->
 
 
 def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
-    lake: Lake, registry: Registry
+    lake: Lake, first: tuple[Trained, Registry]
 ) -> None:
-    done = quick(lake, registry, "sample")
+    done, registry = first
     assert done.verdict == "promoted", done.summary()
     held = registry.holder(NAME, PRODUCTION)
     assert held is not None
@@ -103,8 +108,10 @@ def test_noise_is_refused_with_its_reason_and_stays_at_staging(
     assert "skill_direction" in held.tags["reason"]
 
 
-def test_the_same_snapshot_and_seed_give_the_same_model(lake: Lake, registry: Registry) -> None:
-    one, two = (quick(lake, registry, "sample") for _ in range(2))
+def test_the_same_snapshot_and_seed_give_the_same_model(
+    lake: Lake, registry: Registry, first: tuple[Trained, Registry]
+) -> None:
+    one, two = first[0], quick(lake, registry, "sample")
     assert one.comparison.ranking[0].name == two.comparison.ranking[0].name
     np.testing.assert_array_equal(one.comparison.probabilities, two.comparison.probabilities)
 
@@ -135,6 +142,6 @@ def test_what_fails_half_way_leaves_no_version_and_no_decision(
     before = lake.rows("SELECT count(*) FROM gold.model_decisions")
     monkeypatch.setattr(Registry, "_fetch", lambda self, source, file="": b"another file")
     with pytest.raises(Exception, match="not what was just written"):
-        quick(lake, registry, "sample")
+        train(lake, registry, replace(QUICK, candidates=(Logistic(),)), "sample", as_of=END)
     assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
     assert registry.holder(NAME, STAGING) is None

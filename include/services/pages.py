@@ -1,0 +1,74 @@
+"""Serve Evidently's reports and the Data Docs, and nothing else of the lake's folder."""
+
+from __future__ import annotations
+
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from include.services.parts import lake_folder
+from include.services.settings import HOST, services
+
+SITES = {"reports": "live figures and drift, by Evidently", "docs": "Data Docs: every contract"}
+STYLE = "font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem"
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """Two folders, each with a first page of its own, and a page that names both."""
+
+    server_version = "Bullion"
+    sys_version = ""
+
+    def send_head(self) -> Any:
+        # Another name for this address is a web page that wants to read it.
+        if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
+            return self.send_error(403)
+        if self.path.partition("?")[0] == "/":
+            return self._first()
+        # Told by the file that would be sent: a path may climb out of the folder that it names.
+        root, file = Path(self.directory).resolve(), Path(self.translate_path(self.path)).resolve()
+        name = file.relative_to(root).parts[:1] if file.is_relative_to(root) else ()
+        if not name or name[0] not in SITES:
+            return self.send_error(404)
+        if not (root / name[0] / "index.html").exists():
+            return self.send_error(404, "Not made yet", f"{name[0]}: its DAG has not run so far")
+        return super().send_head()
+
+    def list_directory(self, path: Any) -> None:
+        return self.send_error(404)
+
+    def _first(self) -> None:
+        made = {n for n in SITES if (Path(self.directory) / n / "index.html").exists()}
+        items = "".join(
+            f'<li><a href="/{name}/">{what}</a></li>'
+            if name in made
+            else f"<li>{what}: not yet</li>"
+            for name, what in SITES.items()
+        )
+        body = (
+            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+            "<title>Bullion</title></head>"
+            f'<body style="{STYLE}"><h1>Bullion</h1><ul>{items}</ul></body></html>'
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+
+def server(port: int, folder: Path) -> ThreadingHTTPServer:
+    """A server that is ready to serve."""
+    return ThreadingHTTPServer((HOST, port), partial(Pages, directory=str(folder)))
+
+
+if __name__ == "__main__":
+    with server(services().pages_port, lake_folder()) as serving:
+        serving.serve_forever()

@@ -1,0 +1,51 @@
+"""What Airflow's own settings cannot say. Airflow imports this module by its name, everywhere.
+
+Without it a backfill on SQLite is often refused, as the database is locked, and the runs that it
+takes away again can stop the scheduler; and every task spends a second or two on imports.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+PATIENCE = 60  # seconds
+# What the tasks of an hour import. None of ours is among it: our code may change meanwhile.
+WARM = (
+    "pandas", "pyarrow.compute", "scipy.special", "exchange_calendars", "duckdb", "onnxruntime",
+    "pydantic_settings", "yaml", "filelock", "concurrent.futures",
+)  # fmt: skip
+
+if sys.argv[1:2] == ["scheduler"]:  # whose LocalExecutor forks a process for each task
+    for name in WARM:
+        with suppress(ImportError):
+            import_module(name)
+
+
+def create_metadata_engine(
+    sql_alchemy_conn: str, *, engine_args: dict[str, Any], connect_args: dict[str, Any]
+) -> Engine:
+    """The engine of the metadata database; Airflow calls this in place of its own."""
+    from sqlalchemy import create_engine, event
+
+    sqlite = sql_alchemy_conn.startswith("sqlite")
+    if sqlite:  # a backfill of a year holds the turn to write for longer than the usual 5 s
+        connect_args = {"timeout": PATIENCE, **connect_args}
+    made = create_engine(sql_alchemy_conn, connect_args=connect_args, future=True, **engine_args)
+    if sqlite:
+        event.listen(made, "savepoint", _begin)
+    return made
+
+
+def _begin(connection: Connection, _name: str) -> None:
+    """A savepoint would begin by reading, and SQLite lets nobody write who read something older.
+
+    Who begins by asking for the turn to write waits for it.
+    """
+    if not connection.connection.dbapi_connection.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

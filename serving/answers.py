@@ -1,0 +1,244 @@
+"""What the read side answers, as models: each field says what it means."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.contracts import Table
+from pipelines.tables.gold import CONTRIBUTIONS, INDEX_SIGNALS, MODEL_DECISIONS, OUTCOMES
+from pipelines.tables.gold import PREDICTIONS as PREDICTED
+
+
+def of(table: Table, name: str, **more: Any) -> Any:
+    """A field that means what the table's contract says."""
+    column = table.column(name)
+    return Field(description=column.meaning + (f" [{column.unit}]" if column.unit else ""), **more)
+
+
+class Marked(BaseModel):
+    """What every answer says of its own worth."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data_source: str = Field(description="whose data this is made from")
+    sample: bool = Field(description="true: the data are made up, and no market")
+    notices: list[str] = Field(description="in words: sample data, stale, unproven, not live")
+    snapshot: int = Field(description="number of the lake's snapshot that was read")
+
+
+class Risk(BaseModel):
+    """Hints from the probabilities alone; none of them is a loss in money."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    against: float = Field(description="probability of the actions opposite to the one said")
+    tails: float = Field(description="probability of the two outermost actions")
+    uncertainty: float = Field(description="entropy of the probabilities over the greatest, 0 to 1")
+
+
+class Member(BaseModel):
+    """One constituent's part in the signal."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    symbol: str = of(CONTRIBUTIONS, "symbol")
+    action: str | None = of(CONTRIBUTIONS, "action")
+    said: str | None = Field(description="the model's action, where min_confidence made it hold")
+    score: float | None = of(CONTRIBUTIONS, "score")
+    weight: float = of(CONTRIBUTIONS, "weight")
+    share: float = of(CONTRIBUTIONS, "share")
+    contribution: float = of(CONTRIBUTIONS, "contribution")
+    confidence: float | None = of(PREDICTED, "confidence")
+    probabilities: dict[str, float] | None = of(PREDICTED, "probabilities")
+    risk: Risk | None
+
+
+class Thresholds(BaseModel):
+    """Where the score becomes a signal."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    buy_at: float = Field(description="BUY from this WSS on")
+    sell_at: float = Field(description="SELL from this WSS down")
+    least_scored: float = Field(description="HOLD below this coverage, whatever the WSS")
+
+
+class Aged(Marked):
+    """An answer that says how old it is."""
+
+    forecast: str = of(INDEX_SIGNALS, "forecast")
+    interval: str = of(INDEX_SIGNALS, "interval")
+    ts: datetime = of(INDEX_SIGNALS, "ts")
+    closes_at: datetime = of(INDEX_SIGNALS, "closes_at")
+    timestamp_next: datetime = of(INDEX_SIGNALS, "timestamp_next")
+    model_version: int = of(INDEX_SIGNALS, "model_version")
+    proven: bool = of(INDEX_SIGNALS, "proven")
+    unproven_reason: str | None = of(INDEX_SIGNALS, "unproven_reason")
+    live: bool = of(INDEX_SIGNALS, "live")
+    as_of: datetime = Field(description="when it was scored: nothing known later was used [UTC]")
+    min_confidence: float | None = Field(description="the confidence policy that was asked for")
+    stale: bool = Field(description="true: a bar that closed since has none, and should")
+    stale_at: datetime = Field(description="when it turns stale unless a newer one comes [UTC]")
+    age_seconds: int = Field(
+        description="since closes_at, at the time of the answer; after a 304 count on yourself"
+    )
+
+
+class Signal(Aged):
+    """The newest signal of a universe."""
+
+    universe: str = of(INDEX_SIGNALS, "universe")
+    index: str = of(INDEX_SIGNALS, "index")
+    instrument: str = of(INDEX_SIGNALS, "instrument")
+    wss: float = of(INDEX_SIGNALS, "wss")
+    signal: Literal["SELL", "HOLD", "BUY"] = of(INDEX_SIGNALS, "signal")
+    reason: str = of(INDEX_SIGNALS, "reason")
+    coverage: float = of(INDEX_SIGNALS, "coverage")
+    index_share: float = of(INDEX_SIGNALS, "index_share")
+    weights_effective: date = of(INDEX_SIGNALS, "weights_effective")
+    weights_partial: bool = of(INDEX_SIGNALS, "weights_partial")
+    thresholds: Thresholds
+    per_symbol: list[Member]
+
+
+class Component(Aged):
+    """The newest prediction of one constituent."""
+
+    symbol: str = of(PREDICTED, "symbol")
+    target: str = of(PREDICTED, "target")
+    candidate: str = of(PREDICTED, "candidate")
+    action: str = of(PREDICTED, "action")
+    said: str | None = Field(description="the model's action, where min_confidence made it hold")
+    score: float = of(PREDICTED, "score")
+    expected_score: float = of(PREDICTED, "expected_score")
+    confidence: float = of(PREDICTED, "confidence")
+    probabilities: dict[str, float] = of(PREDICTED, "probabilities")
+    risk: Risk
+
+
+class Latest(Marked):
+    """The newest prediction of every symbol."""
+
+    forecast: str = of(PREDICTED, "forecast")
+    predictions: list[Component]
+
+
+class Page(Marked):
+    """Some rows, and where the next begin."""
+
+    next: str | None = Field(description="cursor of the next page; null: this is the last")
+
+
+class PastSignal(BaseModel):
+    """A row of gold.index_signals."""
+
+    forecast: str = of(INDEX_SIGNALS, "forecast")
+    source: str = of(INDEX_SIGNALS, "source")
+    universe: str = of(INDEX_SIGNALS, "universe")
+    index: str = of(INDEX_SIGNALS, "index")
+    instrument: str = of(INDEX_SIGNALS, "instrument")
+    interval: str = of(INDEX_SIGNALS, "interval")
+    ts: datetime = of(INDEX_SIGNALS, "ts")
+    closes_at: datetime = of(INDEX_SIGNALS, "closes_at")
+    timestamp_next: datetime = of(INDEX_SIGNALS, "timestamp_next")
+    wss: float = of(INDEX_SIGNALS, "wss")
+    signal: str = of(INDEX_SIGNALS, "signal")
+    reason: str = of(INDEX_SIGNALS, "reason")
+    coverage: float = of(INDEX_SIGNALS, "coverage")
+    index_share: float = of(INDEX_SIGNALS, "index_share")
+    weights_effective: date = of(INDEX_SIGNALS, "weights_effective")
+    weights_partial: bool = of(INDEX_SIGNALS, "weights_partial")
+    model_version: int = of(INDEX_SIGNALS, "model_version")
+    proven: bool = of(INDEX_SIGNALS, "proven")
+    unproven_reason: str | None = of(INDEX_SIGNALS, "unproven_reason")
+    live: bool = of(INDEX_SIGNALS, "live")
+    scored_at: datetime = of(INDEX_SIGNALS, "scored_at")
+
+
+class PastPrediction(BaseModel):
+    """A row of gold.predictions, with what became of it where that is known."""
+
+    forecast: str = of(PREDICTED, "forecast")
+    target: str = of(PREDICTED, "target")
+    source: str = of(PREDICTED, "source")
+    symbol: str = of(PREDICTED, "symbol")
+    interval: str = of(PREDICTED, "interval")
+    ts: datetime = of(PREDICTED, "ts")
+    closes_at: datetime = of(PREDICTED, "closes_at")
+    timestamp_next: datetime = of(PREDICTED, "timestamp_next")
+    candidate: str = of(PREDICTED, "candidate")
+    model_version: int = of(PREDICTED, "model_version")
+    action: str = of(PREDICTED, "action")
+    score: float = of(PREDICTED, "score")
+    expected_score: float = of(PREDICTED, "expected_score")
+    confidence: float = of(PREDICTED, "confidence")
+    probabilities: dict[str, float] = of(PREDICTED, "probabilities")
+    proven: bool = of(PREDICTED, "proven")
+    unproven_reason: str | None = of(PREDICTED, "unproven_reason")
+    live: bool = of(PREDICTED, "live")
+    scored_at: datetime = of(PREDICTED, "scored_at")
+    outcome: float | None = of(OUTCOMES, "outcome")
+    next_return: float | None = of(OUTCOMES, "next_return")
+    actual: str | None = of(OUTCOMES, "actual")
+
+
+class Decision(BaseModel):
+    """A row of gold.model_decisions."""
+
+    forecast: str = of(MODEL_DECISIONS, "forecast")
+    target: str = of(MODEL_DECISIONS, "target")
+    source: str = of(MODEL_DECISIONS, "source")
+    as_of: datetime = of(MODEL_DECISIONS, "as_of")
+    model_version: int = of(MODEL_DECISIONS, "model_version")
+    verdict: str = of(MODEL_DECISIONS, "verdict")
+    proven: bool = of(MODEL_DECISIONS, "proven")
+    reason: str = of(MODEL_DECISIONS, "reason")
+    gates: str = of(MODEL_DECISIONS, "gates")
+    snapshot: int = of(MODEL_DECISIONS, "snapshot")
+    definition: str = of(MODEL_DECISIONS, "definition")
+    candidate: str = of(MODEL_DECISIONS, "candidate")
+    sha256: str = of(MODEL_DECISIONS, "sha256")
+    run_id: str = of(MODEL_DECISIONS, "run_id")
+    decided_at: datetime = of(MODEL_DECISIONS, "decided_at")
+
+
+class PastSignals(Page):
+    """Signals, the newest first."""
+
+    rows: list[PastSignal]
+
+
+class PastPredictions(Page):
+    """Predictions, the newest first."""
+
+    rows: list[PastPrediction]
+
+
+class Decisions(Page):
+    """Decisions on models, the newest first."""
+
+    rows: list[Decision]
+
+
+class Told(BaseModel):
+    """What a forecast is, and what there is of it."""
+
+    name: str = Field(description="as it stands in the paths")
+    meaning: str = Field(description="what it forecasts, in words")
+    main: bool = Field(description="true: the routes that name no forecast answer this one")
+    interval: str = Field(description="length of its bars")
+    symbols: list[str] = Field(description="the constituents it forecasts")
+    universes: list[str] = Field(description="whose signals it combines")
+    classes: list[str] = Field(description="the actions, from the lowest to the highest")
+    look_back: int = Field(description="bars before a bar that its features need")
+    newest: datetime | None = Field(description="open of the newest bar it has predicted [UTC]")
+    stale: bool | None = Field(description="of its newest prediction; null: there is none")
+
+
+class Forecasts(Marked):
+    """Every forecast."""
+
+    forecasts: list[Told]

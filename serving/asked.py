@@ -1,0 +1,115 @@
+"""What routes take, and how they give an answer that is ready: validators and conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import orjson
+from fastapi import Depends, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator
+
+from pipelines.errors import unknown
+from pipelines.forecasts import FORECASTS
+from pipelines.universes import universes
+from pipelines.words import SYMBOL, UNIVERSE
+from serving.errors import NotFound, NotYet, refuse
+from serving.follow import Follower
+from serving.newest import OPTIONS, Newest, Ready, Row, State
+from serving.ready import told
+
+MAIN = FORECASTS[0].name
+PATTERN = r"^[^\x00-\x1f\x7f]+$"
+
+
+def known_universe(name: str) -> str:
+    """One of the universes, or an error that names the nearest."""
+    if name not in universes():
+        raise refuse(unknown("universe", name, universes()))
+    return name
+
+
+SymbolName = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=64,
+        pattern=PATTERN,
+        description=SYMBOL.meaning,
+        examples=["NVDA"],
+    ),
+]
+UniverseName = Annotated[
+    str,
+    AfterValidator(known_universe),
+    Query(description=UNIVERSE.meaning, json_schema_extra={"enum": sorted(universes())}),
+]
+ForecastPath = Annotated[
+    str, Path(max_length=64, description="as GET /forecasts lists them", examples=[MAIN])
+]
+Confidence = Annotated[
+    float | None,
+    Query(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="actions less probable than this count as hold, and the WSS follows",
+        examples=[0.6],
+    ),
+]
+
+
+async def _state(request: Request) -> State:
+    return held(request)
+
+
+def held(request: Request) -> State:
+    """What is in memory; while nothing is, the reason why."""
+    follower: Follower = request.app.state.follower
+    if follower.state is None:
+        raise follower.trouble or NotYet("the lake is being read", "ask again", 1)
+    return follower.state
+
+
+Held = Annotated[State, Depends(_state)]
+
+
+def newest_of(state: State, forecast: str) -> Newest:
+    """A forecast's newest; one that is not known is not found."""
+    if forecast not in state.forecasts:
+        error = unknown("forecast", forecast, state.forecasts)
+        raise NotFound(error.message, error.hint)
+    return state.forecasts[forecast]
+
+
+def not_yet(newest: Newest, state: State, what: str) -> NotYet:
+    """Nothing was published so far: what is missing is said."""
+    name = newest.forecast.name
+    lacking = "no bar is there yet" if not newest.bars else "no model was trained yet"
+    if newest.bars and newest.model:
+        lacking = "nothing was scored yet"
+    return NotYet(
+        f"{name} has no {what} from {state.source}: {lacking}",
+        f"unpause the DAGs of {name}, or run `bullion score`; GET /health tells more",
+        30,
+    )
+
+
+def conditional(request: Request, made: Ready) -> Response:
+    """The bytes that are ready, or 304 where the caller has them but for the age."""
+    state = request.app.state
+    given = request.headers.get("if-none-match", "").encode("latin-1")
+    status, headers, body = told(made, state.clock(), state.settings, given)
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
+
+
+def plain(answer: Row, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer that is made anew each time."""
+    return Response(
+        orjson.dumps(answer, option=OPTIONS),
+        media_type="application/json",
+        headers={"cache-control": "no-store", **(headers or {})},
+    )

@@ -1,0 +1,92 @@
+"""One thread follows the lake's snapshot number and holds the newest state in memory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.errors import BullionError, LakeError
+from pipelines.forecasts import FORECASTS, Forecast
+from serving import newest
+from serving.lake import Reader
+from serving.newest import State
+from serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Looks at the snapshot number a few times a second, and loads what is new as one object."""
+
+    def __init__(self, settings: Settings, forecasts: Sequence[Forecast] = FORECASTS) -> None:
+        self.state: State | None = None
+        self.trouble: BullionError | None = LakeError("the lake was not looked at yet", "wait")
+        self.looked_at = 0.0  # monotonic, the last time all went well
+        self.listeners: list[Callable[[State], None]] = []
+        self._settings = settings
+        self.forecasts = tuple(forecasts)
+        self._reader = Reader()  # of its own: what requests ask never makes it wait
+        self.looked, self._stop = Event(), Event()
+        self._thread = Thread(target=self._run, name="follow the lake", daemon=True)
+
+    def start(self, wait: float = 5.0) -> None:
+        """Begin, and give the first look a moment so that the first answer has something."""
+        self._thread.start()
+        self.looked.wait(wait)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.look()
+            self.looked.set()
+            self._stop.wait(self._settings.poll_seconds)
+        self._reader.close()
+
+    def look(self) -> None:
+        """Load the newest snapshot if it is another one than is held."""
+        try:
+            self._renew()
+            self.trouble = None
+            self.looked_at = time.monotonic()
+        except BullionError as error:
+            self._failed(error)
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            log.exception("the newest state could not be loaded")
+            self._failed(
+                LakeError(f"the lake cannot be read: {type(error).__name__}", "see the log")
+            )
+
+    def _renew(self) -> None:
+        lake = self._reader.lake()
+        if self.state is not None and lake.snapshot == self.state.snapshot:
+            return
+        with lake.view() as view:
+            made = newest.load(
+                view,
+                self.forecasts,
+                self._settings.data_source,
+                timedelta(seconds=self._settings.grace),
+                datetime.now(UTC),
+            )
+        self.state = made
+        for tell in self.listeners:
+            tell(made)
+
+    def _failed(self, error: BullionError) -> None:
+        if self.trouble is None or self.trouble.message != error.message:
+            log.warning("%s", error)
+        self.trouble = error
+        self._reader.close()  # the next look opens it anew, with whatever layout it has then

@@ -1,0 +1,71 @@
+"""HTTP/1.1 by uvicorn, with headers that must come soon and stay small."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving.settings import Settings
+
+
+def limited(settings: Settings) -> type[asyncio.Protocol]:
+    """uvicorn's protocol, with the limits of these settings."""
+
+    class Limited(HttpToolsProtocol):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self._waiting: asyncio.TimerHandle | None = None
+            self._came = 0  # bytes of headers so far
+            self._open = False  # headers are under way
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._begin()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._done()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._open:
+                self._came += len(data)
+                if self._came > settings.header_bytes:
+                    self._refuse(b"431 Request Header Fields Too Large")
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._begin()
+
+        def on_headers_complete(self) -> None:
+            self._done()
+            size = len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers)
+            if size > settings.header_bytes:
+                self._refuse(b"431 Request Header Fields Too Large")
+            else:
+                super().on_headers_complete()
+
+        def _begin(self) -> None:
+            self._done()
+            self._open, self._came = True, 0
+            self._waiting = self.loop.call_later(
+                settings.header_seconds, self._refuse, b"408 Request Timeout"
+            )
+
+        def _done(self) -> None:
+            self._open = False
+            if self._waiting is not None:
+                self._waiting.cancel()
+                self._waiting = None
+
+        def _refuse(self, status: bytes) -> None:
+            self._done()
+            if not self.transport.is_closing():
+                self.transport.write(
+                    b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                )
+                self.transport.close()
+
+    return Limited

@@ -1,0 +1,1 @@
+"""Scoring on demand: bars that a caller sends, by the model that serves."""

@@ -1,0 +1,191 @@
+"""A model that serves: its scorer, and all that an answer tells of it.
+
+It is never changed, only swapped as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipelines.calendar import Calendar, Grid, calendar
+from pipelines.decisions import ModelDecision, Serving, decisions
+from pipelines.errors import InvalidRequest
+from pipelines.forecasts import Forecast
+from pipelines.lake import View
+from pipelines.modeling.scorer import OnnxScorer
+from pipelines.registry import model_name
+from serving.lake import made_up
+
+PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What one snapshot says about a forecast's models."""
+
+    source: str
+    sample: bool = False
+    decisions: tuple[ModelDecision, ...] = ()
+    calendar: str = "XNYS"
+    grid: Grid = "session"
+    mark: tuple[object, ...] = ()  # changes with what it was read from
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model that serves a forecast, verified and checked."""
+
+    forecast: Forecast
+    scorer: OnnxScorer
+    source: str  # whose bars it was trained on, and whose stored bars complete a request
+    sample: bool  # these are made up
+    version: int | None  # None: a file that no decision knows
+    candidate: str | None
+    proven: bool
+    unproven_reason: str | None
+    as_of: datetime | None
+    origin: str  # where it was found
+    instead_of: str  # why it serves though another was decided on; mostly empty
+    market: Calendar
+    grid: Grid
+    more: Mapping[str, Any] = field(default_factory=dict)  # gates, rankings, snapshot
+
+    @property
+    def notices(self) -> list[str]:
+        """What every answer of it says in words."""
+        told = ["the model was trained on made-up data: it knows no market"] if self.sample else []
+        if not self.proven:
+            told.append(f"the model is unproven: {self.unproven_reason}")
+        if self.instead_of:
+            told.append(self.instead_of)
+        return told
+
+    @property
+    def sha256(self) -> str:
+        return self.scorer.checksum
+
+    @property
+    def name(self) -> str:
+        return f"{model_name(self.forecast)} version {self.version}"
+
+
+def read(view: View, forecast: Forecast, source: str, before: Told | None) -> Told:
+    """What a snapshot says; the same object while nothing of it has changed."""
+    mark = view.rows(
+        """SELECT (SELECT max(batch) FROM gold.model_decisions WHERE forecast = ? AND source = ?),
+                  (SELECT max(batch) FROM silver.series WHERE source = ? AND "interval" = ?)""",
+        [forecast.name, source, source, forecast.interval],
+    )[0]
+    if before is not None and before.mark == mark:
+        return before
+    known = view.rows(
+        """SELECT DISTINCT calendar, grid FROM silver.series
+           WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))
+           ORDER BY calendar, grid""",
+        [source, forecast.interval, list(forecast.symbols)],
+    )
+    name, grid = known[0] if known else (forecast.schedule.calendar, "session")
+    return Told(source, made_up(source), decisions(view, forecast, source), name, grid, mark)
+
+
+def checked(forecast: Forecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:
+    """The scorer, if it means what the forecast means."""
+    told = scorer.description
+    again = f"bullion train {forecast.name}"
+    if {definition, told.more.get("definition")} != {forecast.definition}:
+        raise InvalidRequest(
+            f"the model was trained on other features or another label than {forecast.name} has",
+            again,
+        )
+    if told.features != forecast.feature_names or told.classes != forecast.label.classes:
+        raise InvalidRequest(
+            f"the model's features or classes are not those of {forecast.name}, or in another "
+            f"order: {', '.join(told.classes)}",
+            again,
+        )
+    return scorer
+
+
+def served(
+    forecast: Forecast, told: Told, who: Serving, scorer: OnnxScorer, instead_of: str = ""
+) -> Model:
+    """The model of a decision."""
+    row = who.decision
+    return Model(
+        forecast,
+        scorer,
+        told.source,
+        told.sample,
+        row.model_version,
+        row.candidate,
+        who.proven,
+        who.unproven_reason,
+        row.as_of,
+        "registry",
+        instead_of,
+        calendar(told.calendar),
+        told.grid,
+    )
+
+
+def pinned(forecast: Forecast, told: Told, scorer: OnnxScorer) -> Model:
+    """The model of MODEL_URI, with what the lake knows of the same file."""
+    known = [row for row in told.decisions if row.sha256 == scorer.checksum]
+    row = known[-1] if known else None
+    reason = PINNED if row is None else row.reason
+    proven = row is not None and row.proven and row.verdict != "withdrawn"
+    return Model(
+        forecast,
+        scorer,
+        told.source,
+        told.sample,
+        row.model_version if row else None,
+        row.candidate if row else None,
+        proven,
+        None if proven else reason,
+        row.as_of if row else None,
+        "MODEL_URI",
+        "",
+        calendar(told.calendar),
+        told.grid,
+    )
+
+
+def candidates(rows: Sequence[ModelDecision], who: Serving) -> list[Serving]:
+    """Who may serve in its place while it cannot be loaded: promoted before, never withdrawn."""
+    gone = {row.model_version for row in rows if row.verdict == "withdrawn"}
+    gone.add(who.model_version)
+    found: list[Serving] = []
+    for row in reversed(rows):
+        if row.verdict == "promoted" and row.model_version not in gone:
+            gone.add(row.model_version)
+            found.append(Serving(row, row.proven, None if row.proven else row.reason))
+    return found
+
+
+def particulars(view: View, model: Model) -> dict[str, Any]:
+    """Gates, rankings and snapshot of a model's training, as the lake keeps them."""
+    key = [model.forecast.name, model.source, model.version]
+    found = view.rows(
+        """SELECT gates, snapshot, verdict, reason, decided_at FROM gold.model_decisions
+           WHERE forecast = ? AND source = ? AND model_version = ? AND sha256 = ?
+           ORDER BY decided_at DESC""",
+        [*key, model.scorer.checksum],
+    )
+    ranked = view.sql(
+        """SELECT rank, candidate, macro_f1, accuracy, log_loss, rank_ic, failure
+           FROM gold.model_rankings WHERE forecast = ? AND source = ? AND model_version = ?
+           ORDER BY rank""",
+        key,
+    ).to_pylist()
+    if not found:
+        return {"rankings": ranked}
+    # A move by hand repeats the decision; the training that made the model says most.
+    gates, snapshot = max(found, key=lambda row: len(row[0]))[:2]
+    _, _, verdict, reason, at = found[0]
+    told: Mapping[str, Any] = {"verdict": verdict, "reason": reason, "decided_at": at}
+    return {"gates": json.loads(gates), "data_snapshot": snapshot, "rankings": ranked, **told}

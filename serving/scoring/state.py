@@ -1,0 +1,328 @@
+"""The models that serve, one for each forecast: followed, verified, and swapped as a whole.
+
+A request takes the model once and answers from that one alone. What is decided in the lake is
+seen within a second; a model that cannot be verified never replaces one that was.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from threading import Event, Lock, Thread
+from typing import Any
+
+from pipelines.decisions import Serving, serving
+from pipelines.errors import BullionError, LakeError
+from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.forecasts import forecast as forecast_named
+from pipelines.lake import View
+from pipelines.modeling.scorer import OnnxScorer
+from serving.errors import NotYet
+from serving.lake import Reader, made_up
+from serving.scoring import model as models
+from serving.scoring.model import Model, Told
+from serving.scoring.store import Files, Pinned
+from serving.settings import settings
+
+POLL = 1.0  # seconds between looks at the lake, when nobody tells of a change
+RETRY = 5.0  # seconds until a model that could not be loaded is tried again
+REMEMBERED, RECENT, ENOUGH = 2000, 300.0, 20  # requests and seconds that the p99 is taken over
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What a reload found."""
+
+    model: Model
+    before: int | None
+    changed: bool
+
+
+class State:
+    """The models of one API, kept in step with its lake by a thread of its own."""
+
+    def __init__(self, reader: Reader | None = None) -> None:
+        api = settings()
+        self.source, self._slow = api.data_source, api.slow_ms
+        self._files, self._pinned = Files(), Pinned()
+        self._own = reader is None
+        self._reader = reader or Reader()
+        self._models: Mapping[str, Model] = {}
+        self._told: dict[str, Told] = {}
+        self._trouble: dict[str, str] = {}
+        self._lake_trouble = self._pin_trouble = ""
+        self._pin: tuple[str, OnnxScorer] | None = None
+        self._pin_read = False
+        self._tried: dict[str, tuple[object, float]] = {}
+        self._taken: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        self._turn = Lock()
+        self._wake, self._stop, self.looked = Event(), Event(), Event()
+        self._thread = Thread(target=self._follow, name="models", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+        if self._own:
+            self._reader.close()
+
+    def changed(self) -> None:
+        self._wake.set()
+
+    # -- what requests ask for
+
+    def model(self, forecast: Forecast) -> Model:
+        """The model that serves now."""
+        found = self._models.get(forecast.name)
+        if found is None:
+            why = self._trouble.get(forecast.name) or self._lake_trouble or "it is being loaded"
+            raise NotYet(
+                f"no model of {forecast.name} serves: {why}",
+                f"`bullion train {forecast.name}` makes one; GET /health tells more",
+                5,
+            )
+        return found
+
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """The newest snapshot of the lake."""
+        try:
+            with self._reader.lake().view() as view:
+                yield view
+        except LakeError:
+            self._reader.close()  # the next look opens it anew
+            raise
+
+    def reload(self, forecast: Forecast) -> Reloaded:
+        """Take what is decided now; on failure the old one stays and the error says why."""
+        before = self._models.get(forecast.name)
+        with self._turn:
+            self._tried.pop(forecast.name, None)
+            self._told.pop(forecast.name, None)
+            self._refresh(forced=forecast.name)
+            trouble = self._trouble.get(forecast.name) or self._lake_trouble or self._pin_trouble
+            now = self._models.get(forecast.name)
+        if trouble or now is None:
+            kept = f"; version {now.version} serves on" if now else ""
+            raise NotYet(f"{trouble or 'there is no model'}{kept}", "GET /health tells more", 5)
+        changed = before is None or (before.version, before.sha256) != (now.version, now.sha256)
+        return Reloaded(now, before.version if before else None, changed)
+
+    def took(self, seconds: float) -> None:
+        """Note how long a request for one prediction took."""
+        self._taken.append((time.monotonic(), seconds))
+
+    def p99(self) -> float | None:
+        """Milliseconds that 99 of 100 requests of late stayed below; None while too few."""
+        since = time.monotonic() - RECENT
+        recent = sorted(taken for at, taken in tuple(self._taken) if at >= since)
+        if len(recent) < ENOUGH:
+            return None
+        return 1000 * recent[math.ceil(0.99 * len(recent)) - 1]
+
+    def reasons(self) -> list[str]:
+        """What makes the scoring side degraded; empty when all is well."""
+        if not self.looked.is_set():
+            return ["models are being loaded"]
+        found = [f"{name}: {why}" for name, why in sorted(self._trouble.items())]
+        found += [
+            f"{f.name}: no model serves" for f in FORECASTS if not self._serves_or_told(f.name)
+        ]
+        if self._pin_trouble:
+            found.append(self._pin_trouble)
+        if self._lake_trouble:
+            found.append(f"models cannot be followed: {self._lake_trouble}")
+        if not self._thread.is_alive() and not self._stop.is_set():
+            found.append("models are followed no longer: restart the API")
+        p99 = self.p99()
+        if p99 is not None and p99 > self._slow:
+            found.append(f"POST /predict takes {p99:.0f} ms at the 99th percentile")
+        return found
+
+    def _serves_or_told(self, name: str) -> bool:
+        return name in self._models or name in self._trouble
+
+    def loaded(self) -> list[dict[str, Any]]:
+        """What serves, for the health's answer."""
+        return [
+            {
+                "forecast": name,
+                "model_version": one.version,
+                "candidate": one.candidate,
+                "proven": one.proven,
+                "unproven_reason": one.unproven_reason,
+                "source": one.source,
+                "origin": one.origin,
+                "feature_columns": list(one.forecast.feature_names),
+            }
+            for name, one in sorted(self._models.items())
+        ]
+
+    # -- following the lake
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            with self._turn:
+                try:
+                    self._refresh()
+                finally:
+                    self.looked.set()
+            self._wake.wait(POLL)
+            self._wake.clear()
+
+    def _refresh(self, forced: str = "") -> None:
+        try:
+            with self.view() as view:
+                told = {
+                    f.name: models.read(view, f, self.source, self._told.get(f.name))
+                    for f in FORECASTS
+                }
+            self._told, self._lake_trouble = told, ""
+        except BullionError as error:
+            self._lake_trouble = error.message
+        if forced or not self._pin_read:
+            self._read_pin()
+        for forecast in FORECASTS:
+            told_now = self._told.get(forecast.name)
+            if told_now is None and not self._pin_of(forecast):
+                continue
+            self._take(
+                forecast,
+                told_now or Told(self.source, made_up(self.source)),
+                forecast.name == forced,
+            )
+
+    def _read_pin(self) -> None:
+        """The file of MODEL_URI; one that is refused changes nothing."""
+        self._pin_read = True
+        if not self._pinned.uri:
+            return
+        try:
+            scorer = OnnxScorer(self._pinned.body())
+            told = scorer.description.more
+            found = forecast_named(told.get("forecast", ""))
+            models.checked(found, scorer, told.get("definition"))
+            self._pin, self._pin_trouble = (found.name, scorer), ""
+        except BullionError as error:
+            self._pin_trouble = f"MODEL_URI is refused: {error.message}"
+            LOG.warning(self._pin_trouble)
+
+    def _pin_of(self, forecast: Forecast) -> OnnxScorer | None:
+        return self._pin[1] if self._pin and self._pin[0] == forecast.name else None
+
+    def _take(self, forecast: Forecast, told: Told, forced: bool) -> None:
+        """Serve what is decided, if it is sound; else keep what serves, or what served before."""
+        pin = self._pin_of(forecast)
+        who = None if pin else serving(told.decisions, datetime.now(UTC))
+        wanted = (told.mark, pin, who and (who.model_version, who.proven, who.decision.sha256))
+        tried, again = self._tried.get(forecast.name, (None, 0.0))
+        if tried == wanted and not forced and time.monotonic() < again:
+            return
+        try:
+            made = self._made(forecast, told, who, forced)
+        except BullionError as error:
+            self._refused(forecast, told, who, error)
+            self._tried[forecast.name] = (wanted, time.monotonic() + RETRY)
+            return
+        self._trouble.pop(forecast.name, None)
+        self._tried[forecast.name] = (wanted, math.inf)
+        self._swap(made)
+
+    def _made(self, forecast: Forecast, told: Told, who: Serving | None, forced: bool) -> Model:
+        held, pin = self._models.get(forecast.name), self._pin_of(forecast)
+        if pin:
+            return models.pinned(forecast, told, pin)
+        if who is None:
+            raise BullionError("nothing was trained yet")
+        if held and not forced and held.sha256 == who.decision.sha256:
+            return models.served(forecast, told, who, held.scorer)
+        return models.served(forecast, told, who, self._loaded(forecast, who))
+
+    def _loaded(self, forecast: Forecast, who: Serving) -> OnnxScorer:
+        row = who.decision
+        scorer = OnnxScorer(self._files.body(forecast, row), row.sha256)
+        return models.checked(forecast, scorer, row.definition)
+
+    def _refused(
+        self, forecast: Forecast, told: Told, who: Serving | None, error: BullionError
+    ) -> None:
+        which = f"version {who.model_version} cannot serve: " if who else ""
+        trouble = which + error.message
+        if self._trouble.get(forecast.name) != trouble:
+            LOG.warning("%s: %s", forecast.name, trouble)
+        self._trouble[forecast.name] = trouble
+        if forecast.name in self._models or who is None:
+            return
+        for other in models.candidates(told.decisions, who):
+            if not self._files.has(other.decision):
+                continue
+            try:
+                scorer = self._loaded(forecast, other)
+            except BullionError as failure:
+                LOG.info("%s: version %s neither: %s", forecast.name, other.model_version, failure)
+                continue
+            self._swap(models.served(forecast, told, other, scorer, trouble))
+            return
+
+    def _swap(self, made: Model) -> None:
+        try:
+            with self.view() as view:
+                made = replace(made, more=models.particulars(view, made))
+        except BullionError:  # the lake is down: it is said elsewhere, and the model serves
+            LOG.info("%s serves without what the lake knows of it", made.name)
+        before = self._models.get(made.forecast.name)
+        self._models = {**self._models, made.forecast.name: made}
+        if before is None or before.version != made.version:
+            LOG.info("%s serves", made.name)
+
+
+_running: list[State] = []
+
+
+def start(reader: Reader | None = None) -> None:
+    """Begin to follow the lake, and serve.
+
+    With a reader that others use too there is one lake less to open, in time and in memory.
+    """
+    _running.append(State(reader))
+    _running[-1].start()
+
+
+def stop() -> None:
+    """Let everything go."""
+    if _running:
+        _running.pop().stop()
+
+
+def current() -> State:
+    """The state of the API that runs."""
+    if not _running:
+        raise NotYet("the API has not started", "ask again", 1)
+    return _running[-1]
+
+
+def changed(snapshot: int) -> None:
+    """The lake has a newer snapshot: look at once."""
+    if _running:
+        _running[-1].changed()
+
+
+def reasons() -> list[str]:
+    """What makes the scoring side degraded; empty when all is well."""
+    return _running[-1].reasons() if _running else ["scoring has not started"]
+
+
+def loaded() -> list[dict[str, Any]]:
+    """What serves, for the health's answer."""
+    return _running[-1].loaded() if _running else []

@@ -1,0 +1,164 @@
+"""WS /ws/market-stream: the newest state, each new signal, and a heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import orjson
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from pipelines.errors import BullionError, unknown
+from serving.asked import MAIN
+from serving.guard import Measures
+from serving.newest import OPTIONS, State
+
+router = APIRouter()
+HEARTBEAT = 5.0
+WAITING = 8  # messages that a client may be behind
+Topic = tuple[str, str]  # forecast and universe
+TRY_AGAIN, POLICY = 1013, 1008
+
+
+class Client:
+    """One listener: what waits for it, in a queue that does not grow."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[str] = asyncio.Queue(WAITING)
+        self.slow = asyncio.Event()
+
+    def give(self, text: str) -> bool:
+        try:
+            self.queue.put_nowait(text)
+        except asyncio.QueueFull:
+            self.slow.set()
+            return False
+        return True
+
+
+class Hub:
+    """Encodes each message once, and hands it to everybody who listens to its topic."""
+
+    def __init__(self, measures: Measures, clock: Callable[[], float]) -> None:
+        self.clients: dict[Topic, set[Client]] = defaultdict(set)
+        self.state: State | None = None
+        self._measures, self._clock = measures, clock
+        self._loop = asyncio.get_running_loop()
+        self._beat = self._loop.create_task(self._beats())
+
+    async def stop(self) -> None:
+        self._beat.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._beat
+
+    def changed(self, state: State) -> None:
+        """Called by the thread that follows the lake."""
+        with suppress(RuntimeError):  # the loop has closed meanwhile
+            self._loop.call_soon_threadsafe(self._publish, state)
+
+    def _publish(self, state: State) -> None:
+        before, self.state = self.state, state
+        for forecast, newest in state.forecasts.items():
+            for universe, row in newest.signals.items():
+                old = before.forecasts[forecast].signals.get(universe) if before else None
+                if old is None or _mark(old) != _mark(row):
+                    self._give((forecast, universe), self.told((forecast, universe), "signal"))
+
+    def _give(self, topic: Topic, text: str) -> None:
+        slow = [client for client in self.clients[topic] if not client.give(text)]
+        for client in slow:
+            self.clients[topic].discard(client)
+            self._measures.dropped.inc()
+
+    def told(self, topic: Topic, kind: str) -> str:
+        """A message: the state, a signal or a heartbeat."""
+        forecast, universe = topic
+        now, state = self._clock(), self.state
+        newest = state.forecasts.get(forecast) if state else None
+        made = newest.ready.get(universe) if newest else None
+        about: dict[str, Any] = {
+            "type": kind,
+            "forecast": forecast,
+            "universe": universe,
+            "snapshot": state.snapshot if state else None,
+            "stale": None if made is None else now >= made.stale_at,
+        }
+        text = orjson.dumps(about, option=OPTIONS).decode()
+        if kind == "heartbeat":
+            return text
+        return f'{text[:-1]},"signal":{made.body(now).decode() if made else "null"}}}'
+
+    async def _beats(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            for topic in list(self.clients):
+                self._give(topic, self.told(topic, "heartbeat"))
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.clients.values()))
+
+
+def _mark(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["ts"], row["live"], row["scored_at"], row["model_version"], row["wss"]
+
+
+@router.websocket("/ws/market-stream")
+async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MAIN) -> None:
+    """The newest state on connect, each new signal as it is published, a heartbeat every 5 s."""
+    state, hub = websocket.app.state, websocket.app.state.hub
+    try:
+        state.keys.read(websocket)
+        _known(state, forecast, universe)
+    except BullionError as error:
+        await websocket.close(POLICY, error.message[:120])
+        return
+    if hub.count >= state.settings.sockets:
+        await websocket.close(TRY_AGAIN, "too many listen already")
+        return
+    await websocket.accept()
+    client, topic = Client(), (forecast, universe)
+    client.give(hub.told(topic, "state"))
+    hub.clients[topic].add(client)
+    state.measures.sockets.inc()
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_gone, websocket, group.cancel_scope)
+            group.start_soon(_slow, client, group.cancel_scope)
+            await _send(websocket, client)
+            group.cancel_scope.cancel()
+    finally:
+        hub.clients[topic].discard(client)
+        state.measures.sockets.dec()
+    if client.slow.is_set():
+        with suppress(TimeoutError, RuntimeError):
+            await asyncio.wait_for(websocket.close(TRY_AGAIN, "too slow"), 1)
+
+
+def _known(state: Any, forecast: str, universe: str) -> None:
+    held = {f.name: [c.universe for c in f.combinations] for f in state.follower.forecasts}
+    if forecast not in held:
+        raise unknown("forecast", forecast, held)
+    if universe not in held[forecast]:
+        raise unknown("universe", universe, held[forecast])
+
+
+async def _send(websocket: WebSocket, client: Client) -> None:
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await client.queue.get())
+
+
+async def _gone(websocket: WebSocket, scope: anyio.CancelScope) -> None:
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        continue
+    scope.cancel()
+
+
+async def _slow(client: Client, scope: anyio.CancelScope) -> None:
+    await client.slow.wait()
+    scope.cancel()

@@ -1,0 +1,45 @@
+"""Empty lakes: made once by the real code, copied from then on, as making one takes a second."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pipelines.lake import Lake
+from pipelines.settings import Settings
+
+
+def at(folder: Path) -> Settings:
+    """Settings of a lake in a folder."""
+    return Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
+
+
+@cache
+def _catalog() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        Lake(at(Path(folder))).close()
+        left = {path.name for path in Path(folder).rglob("*") if path.is_file()}
+        # Nothing else belongs to it: no rows in files, no WAL.
+        assert left == {"catalog.sqlite", "catalog.sqlite.lock", "catalog.sqlite.writer"}
+        return (Path(folder) / "catalog.sqlite").read_bytes()
+
+
+def opened(config: Settings) -> Lake:
+    """A lake of its own that was just made; nothing may lie at its place yet."""
+    file = Path(config.lake_catalog.removeprefix("sqlite:"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("xb") as out:
+        out.write(_catalog())
+    return Lake(config)
+
+
+@contextmanager
+def lake_of_a_module(factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """One lake for a module: each test speaks as a source of its own."""
+    with opened(at(factory.mktemp("lake"))) as lake:
+        yield lake

@@ -1,0 +1,178 @@
+"""The settings of the services, their one environment, and how first data is brought."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from include.services import supervisor as supervising
+from include.services.first_data import FirstData, _sessions_ago
+from include.services.parts import environment, processes
+from include.services.settings import Services, services
+from include.services.stack import Stack
+from include.services.supervisor import ServiceError, Supervisor
+from pipelines.errors import InvalidRequest
+
+
+@pytest.fixture
+def chosen(tmp_path: Path) -> Services:
+    return Services(home=tmp_path / "home")
+
+
+def test_two_services_cannot_have_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULLION_MLFLOW_PORT", "8080")
+    with pytest.raises(InvalidRequest, match="BULLION_MLFLOW_PORT and BULLION_AIRFLOW_PORT"):
+        services()
+
+
+def test_a_port_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULLION_PAGES_PORT", "70000")
+    with pytest.raises(InvalidRequest, match="BULLION_PAGES_PORT='70000'"):
+        services()
+
+
+def test_secrets_are_made_once_and_for_their_owner_alone(chosen: Services) -> None:
+    first = chosen.secrets
+    assert Services(home=chosen.home).secrets == first
+    assert len(set(first.values())) == len(first) == 5
+    assert (chosen.home / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_that_came_later_is_added_and_the_others_stay(chosen: Services) -> None:
+    chosen.home.mkdir()
+    (chosen.home / "secrets.json").write_text('{"admin": "kept"}')
+    assert chosen.secrets["admin"] == "kept"
+    assert chosen.secrets["jwt_secret"]
+
+
+def test_what_is_set_for_another_airflow_is_not_seen(chosen: Services) -> None:
+    outer = {"AIRFLOW_HOME": "/elsewhere", "AIRFLOW__CORE__EXECUTOR": "X", "NO_PROXY": "corp"}
+    seen = environment(chosen, outer | {"MLFLOW_TRACKING_URI": "http://elsewhere"})
+    assert seen["AIRFLOW_HOME"] == str(chosen.home / "airflow")
+    assert seen["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert seen["MLFLOW_TRACKING_URI"] == chosen.url("mlflow")
+    assert seen["NO_PROXY"] == "corp,127.0.0.1,localhost"
+
+
+def test_a_lake_that_was_named_is_used(chosen: Services) -> None:
+    named = {"BULLION_LAKE_CATALOG": "postgres:dbname=x"}
+    assert environment(chosen, named)["BULLION_LAKE_CATALOG"] == "postgres:dbname=x"
+    assert environment(chosen, {})["BULLION_LAKE_CATALOG"].startswith(f"sqlite:{chosen.home}")
+
+
+def test_no_key_is_in_a_command_or_in_the_supervisors_file(chosen: Services) -> None:
+    keys = {v for k, v in chosen.secrets.items() if k != "supervisor"}
+    told = Supervisor(chosen)._configuration() + repr(processes(chosen))
+    assert not any(key in told for key in keys)
+
+
+def test_a_percent_sign_in_the_path_is_told_as_supervisord_takes_it(tmp_path: Path) -> None:
+    from configparser import ConfigParser
+
+    told = Supervisor(Services(home=tmp_path / "100%s"))._configuration()
+    parser = ConfigParser()
+    parser.read_string(told)
+    assert parser["program:api"]["stdout_logfile"].endswith("100%s/logs/api.log")
+
+
+def test_a_deep_folder_has_its_socket_elsewhere(tmp_path: Path) -> None:
+    deep = Services(home=tmp_path / ("x" * 90))
+    socket = Supervisor(deep)._socket
+    assert len(str(socket)) < 100
+    assert socket.parent.stat().st_mode & 0o077 == 0
+    socket.parent.rmdir()
+
+
+def test_what_a_session_left_is_found_and_a_number_used_again_is_not() -> None:
+    leaves = "import subprocess as s; print(s.Popen(['sleep', '60']).pid)"
+    with subprocess.Popen(
+        [sys.executable, "-c", leaves], stdout=subprocess.PIPE, start_new_session=True
+    ) as leader:
+        born = psutil.Process(leader.pid).create_time()
+        assert leader.stdout
+        left = int(leader.stdout.readline())
+    try:
+        assert list(supervising._of_session(leader.pid, born)) == [left]
+        me = os.getpid()
+        assert list(supervising._of_session(me, psutil.Process(me).create_time() - 100)) == []
+    finally:
+        os.kill(left, 9)
+
+
+def test_a_full_disk_is_told_before_anything_starts(
+    chosen: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**30))
+    with pytest.raises(ServiceError, match=r"1\.0 GiB are free") as caught:
+        Stack(chosen).up(detach=True)
+    assert "BULLION_HOME=" in caught.value.hint
+
+
+def test_two_starts_at_once_are_one(chosen: Services) -> None:
+    with (
+        Stack(chosen)._alone(),
+        pytest.raises(ServiceError, match="another `make up` is at work"),
+    ):
+        Stack(chosen).up(detach=True)
+
+
+def test_five_sessions_back_is_the_close_of_a_session() -> None:
+    at = _sessions_ago(5)
+    assert at < _sessions_ago(0)
+    assert at.hour in (17, 18, 20, 21)  # a half-day's or a day's close, in summer and winter
+
+
+class Told:
+    """An Airflow that answers with the states it is given, one after the other."""
+
+    def __init__(self, chosen: Services, *states: str) -> None:
+        self.states, self.cleared, self.said = list(states), 0, list[str]()
+        self.first = FirstData(chosen, self.said.append)
+        self.first._client = httpx.Client(
+            base_url="http://airflow", transport=httpx.MockTransport(self.answer)
+        )
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        body: Any = {"task_instances": []}
+        if request.url.path.endswith("/clear"):
+            self.cleared += 1
+        elif request.url.path.endswith("/dagRuns"):
+            state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            body = {"dag_runs": [{"dag_run_id": "r", "state": state}]}
+        return httpx.Response(200, content=json.dumps(body))
+
+    def wait(self) -> None:
+        self.first._succeeded("training", "train", lambda: self.first._runs("train"))
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.services.first_data.time.sleep", lambda _: None)
+
+
+def test_a_stage_that_is_done_is_passed_over_in_silence(chosen: Services) -> None:
+    told = Told(chosen, "success")
+    told.wait()
+    assert (told.said, told.cleared) == ([], 0)
+
+
+def test_a_run_that_failed_earlier_is_tried_again(chosen: Services) -> None:
+    told = Told(chosen, "failed", "failed", "failed", "running", "success")
+    told.wait()
+    assert told.cleared == 1
+
+
+def test_a_run_that_fails_is_told_with_its_address(chosen: Services) -> None:
+    with pytest.raises(ServiceError, match="train failed") as caught:
+        Told(chosen, "running", "running", "failed").wait()
+    assert f"{chosen.url('airflow')}/dags/train/runs/r" in caught.value.hint

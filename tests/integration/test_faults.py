@@ -1,0 +1,105 @@
+"""What goes wrong while Airflow runs: told in the log, healed, and no row lost or doubled."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from pipelines.lake import Lake
+from pipelines.settings import Settings
+from tests.integration.airflow_home import Airflow, wait_for
+from tests.recent import HOURLY, INGEST, SCORE, SESSIONS, doubled, noted, told
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+HEALED_WITHIN = 90.0  # seconds
+SYMBOLS = list(HOURLY.symbols[:3])
+SPAN = {"start": told(SESSIONS[-9][0]), "end": told(SESSIONS[-7][1])}
+BARS = 3 * 7  # at the most, of each symbol: a half-day has fewer
+
+
+def ingesting(airflow: Airflow, source: str) -> dict[str, Any]:
+    answer = airflow.trigger(INGEST, {"source": source, "symbols": SYMBOLS, **SPAN})
+    assert answer.is_success, answer.text
+    run: dict[str, Any] = answer.json()
+    return run
+
+
+def at_work(airflow: Airflow, run: dict[str, Any]) -> None:
+    """Wait until a task of the run is running, in a process of its own."""
+    wait_for(
+        lambda: "running" in airflow.states(run).values() and "task" in airflow.at_work(),
+        120,
+        "a running task",
+        airflow.output,
+    )
+
+
+def healed(airflow: Airflow, lake: Settings, run: dict[str, Any], since: float) -> None:
+    ended = airflow.over(run, within=240)
+    print(f"\nover {time.monotonic() - since:.0f} s after the kill")
+    assert ended["state"] == "success", airflow.log(run)
+    with Lake(lake, read_only=True) as opened:
+        rows = opened.rows(
+            """SELECT symbol, ts, count(*) FROM silver.bars
+               WHERE source = 'sample_noise' AND ts >= ? AND ts < ? GROUP BY 1, 2""",
+            [SESSIONS[-9][0], SESSIONS[-7][1]],
+        )
+    assert {symbol for symbol, *_ in rows} == set(SYMBOLS)
+    assert {count for *_, count in rows} == {1}
+    assert len({ts for _, ts, _ in rows}) * len(SYMBOLS) == len(rows), "none is lost"
+    assert len({ts for _, ts, _ in rows}) <= BARS
+
+
+@pytest.mark.parametrize("victim", ["task", "worker"])
+def test_a_killed_process_is_tried_again(
+    airflow: Airflow, shared_lake: Settings, victim: str
+) -> None:
+    run = ingesting(airflow, "sample_noise")
+    at_work(airflow, run)
+    killed = time.monotonic()
+    airflow.at_work()[victim].kill()
+    healed(airflow, shared_lake, run, killed)
+
+
+def test_a_killed_scheduler_goes_on_where_it_stood(airflow: Airflow, shared_lake: Settings) -> None:
+    run = ingesting(airflow, "sample_noise")
+    at_work(airflow, run)
+    killed = time.monotonic()
+    airflow.kill("scheduler")
+    airflow.again("scheduler")
+    healed(airflow, shared_lake, run, killed)
+
+
+def test_a_source_that_is_down_halts_before_scoring_and_says_so(
+    airflow: Airflow, shared_lake: Settings
+) -> None:
+    with Lake(shared_lake, read_only=True) as lake:
+        before = lake.rows("SELECT count(*) FROM silver.bars")
+    asked = airflow.trigger(SCORE, {"source": "yahoo", "symbols": SYMBOLS[:1]}).json()
+    wait_for(
+        lambda: airflow.states(asked)["ingest"] == "up_for_retry", 120, "a failed try",
+        airflow.output,
+    )  # fmt: skip
+    assert airflow.states(asked)["score"] is None
+    [(step, status, message)] = noted(shared_lake, asked["dag_run_id"])
+    assert (step, status) == ("ingest", "failed")
+    assert "127.0.0.1" in message
+    assert message.splitlines()[0] in airflow.log(asked)
+    airflow.end(asked)
+    with Lake(shared_lake, read_only=True) as lake:
+        assert lake.rows("SELECT count(*) FROM silver.bars") == before
+
+
+def test_where_nothing_can_be_scored_the_task_is_skipped_with_the_reason(
+    airflow: Airflow, shared_lake: Settings
+) -> None:
+    asked = {"source": "sample_noise", "symbols": SYMBOLS}
+    run = airflow.run(SCORE, asked)
+    assert run["state"] == "success", airflow.log(run)
+    states = airflow.states(run)
+    assert states["score"] == "skipped", "sample_noise has no model"
+    assert "nothing was trained before" in airflow.log(run)
+    assert "nothing was trained before" in noted(shared_lake, run["dag_run_id"])[-1][2]
+    assert not any(doubled(shared_lake).values())

@@ -1,0 +1,184 @@
+"""The services as `make up` runs them: healthy, restarted when they are killed, gone when told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from include.services.settings import Services
+from include.services.supervisor import Supervisor
+from tests.integration.airflow_home import ROOT, wait_for
+from tests.servers.ports import free_port
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
+
+BACK_WITHIN = 90.0  # seconds
+PORTS = ("airflow_port", "mlflow_port", "api_port", "pages_port")
+
+
+class Up:
+    """`python -m include.services` on a folder and ports of its own."""
+
+    def __init__(self, home: Path) -> None:
+        ports = {name: free_port() for name in PORTS}
+        self.chosen = Services(home=home, **ports)
+        foreign = ("AIRFLOW", "BULLION_", "MLFLOW_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        told = {f"BULLION_{name.upper()}": str(port) for name, port in ports.items()}
+        self._environment = kept | told | {"BULLION_HOME": str(home)}
+        self.supervisor = Supervisor(self.chosen)
+
+    def __call__(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "include.services", *arguments],
+            cwd=ROOT,
+            env=self._environment | more,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def processes(self) -> dict[int, str]:
+        """Everything of this stack that runs, told by its session, its folder or its ports."""
+        marks = (str(self.chosen.home), *(f":{port}" for port in self.chosen.ports.values()))
+        ours = set(self.supervisor.left())
+        found = {}
+        for one in psutil.process_iter(["cmdline"]):
+            command = " ".join(one.info["cmdline"] or [])
+            if one.pid in ours or (one.pid != os.getpid() and any(m in command for m in marks)):
+                found[one.pid] = command
+        return found
+
+    def kill(self, name: str) -> int:
+        """kill -9 of one process; its number."""
+        [standing] = [s for s in self.supervisor.status() if s.name == name]
+        pid = int(standing.detail.split()[1].rstrip(","))
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def well(self) -> bool:
+        return self("status").returncode == 0
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    made = Up(tmp_path_factory.mktemp("up"))
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield made
+    finally:
+        made("down")
+        signal.signal(signal.SIGTERM, before)
+        assert made.processes() == {}
+
+
+def test_a_busy_port_is_named_with_a_way_out(up: Up) -> None:
+    with psutil.Popen(
+        [sys.executable, "-m", "http.server", "-b", "127.0.0.1", str(up.chosen.mlflow_port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as other:
+        wait_for(lambda: _open(up.chosen.mlflow_port), 20, "a busy port")
+        refused = up("up", "mlflow")
+        other.kill()
+    assert refused.returncode == 1
+    assert f"port {up.chosen.mlflow_port} (BULLION_MLFLOW_PORT)" in refused.stderr
+    assert f"process {other.pid}" in refused.stderr
+    assert "BULLION_MLFLOW_PORT=" in refused.stderr
+    assert up.supervisor.left() == []
+
+
+def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
+    done = up("up", "--detach")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "/NQ: " in done.stdout
+    assert up.chosen.secrets["admin"] in done.stdout
+    hidden = {v for k, v in up.chosen.secrets.items() if k != "admin"}
+    assert not any(secret in done.stdout + done.stderr for secret in hidden)
+    assert (up.chosen.home / "secrets.json").stat().st_mode & 0o077 == 0
+    signals = httpx.get(f"{up.chosen.url('api')}/signal/index").json()
+    assert signals["instrument"] == "/NQ"
+    assert up.well()
+
+
+def test_a_second_up_changes_nothing(up: Up) -> None:
+    before = up.processes().keys() & set(up.supervisor.left())
+    done = up("up", "--detach")
+    assert done.returncode == 0, done.stderr
+    assert "it runs already" in done.stdout
+    assert "..." not in done.stdout.partition("it runs already")[2]
+    still = {s.detail.split()[1] for s in up.supervisor.status()}
+    assert {int(pid.rstrip(",")) for pid in still} <= before
+
+
+def test_another_source_asks_for_a_stop_first(up: Up) -> None:
+    refused = up("up", "--detach", BULLION_SOURCE="yahoo")
+    assert refused.returncode == 1
+    assert "make down" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["airflow-scheduler", "api"])
+def test_what_is_killed_is_back(up: Up, name: str) -> None:
+    killed = up.kill(name)
+
+    def back() -> bool:
+        [standing] = [s for s in up.supervisor.status() if s.name == name]
+        return standing.state == "RUNNING" and str(killed) not in standing.detail and up.well()
+
+    wait_for(back, BACK_WITHIN, f"{name} again", lambda: up.supervisor.tail(name))
+
+
+def test_the_pages_are_served(up: Up) -> None:
+    url = up.chosen.url("pages")
+    assert "Data Docs" in httpx.get(url).text
+    assert "index_signals" in httpx.get(f"{url}/docs/", follow_redirects=True).text
+
+
+def test_nothing_listens_beyond_loopback(up: Up) -> None:
+    heard = {
+        one.laddr.ip
+        for one in psutil.net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN and one.pid in up.supervisor.left()
+    }
+    assert heard == {"127.0.0.1"}
+
+
+def test_down_leaves_no_process_even_of_a_killed_supervisor(up: Up) -> None:
+    assert up.supervisor.leader
+    os.kill(up.supervisor.leader, signal.SIGKILL)
+    wait_for(lambda: not up.supervisor.running(), 10, "the supervisor's end")
+    assert up.supervisor.left()
+    assert up("down").returncode == 0
+    assert up.processes() == {}
+
+
+def test_what_is_interrupted_leaves_no_process(up: Up) -> None:
+    with psutil.Popen(
+        [sys.executable, "-m", "include.services", "up"],
+        cwd=ROOT,
+        env=up._environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as begun:
+        wait_for(lambda: len(up.supervisor.left()) > 4, 60, "a start")
+        begun.send_signal(signal.SIGINT)
+        said, _ = begun.communicate(timeout=90)
+    assert begun.returncode == 130
+    assert "nothing is left running" in said
+    assert up.processes() == {}
+
+
+def _open(port: int) -> bool:
+    try:
+        httpx.get(f"http://127.0.0.1:{port}")
+    except httpx.TransportError:
+        return False
+    return True

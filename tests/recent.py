@@ -1,0 +1,74 @@
+"""The newest sessions of the sample market, and what gold says of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipelines.calendar import Bars, calendar, interval_of
+from pipelines.forecasts import FORECASTS
+from pipelines.lake import Lake
+from pipelines.settings import Settings
+
+HOURLY = next(f for f in FORECASTS if f.interval == "1h")
+NOW = datetime.now(UTC)
+MONTHS = timedelta(days=150)  # enough to train on
+INGEST, TRAIN, SCORE = (f"{kind}_{HOURLY.name}" for kind in ("ingest", "train", "score"))
+TABLES = ("predictions", "index_signals", "contributions")
+
+
+def told(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def bars(interval: str, start: datetime, end: datetime = NOW) -> Bars:
+    """The bars of the calendar that open from `start` on and had closed by `end`."""
+    return calendar().closed_bars(interval_of(interval), start, end)
+
+
+def spans(found: Bars) -> list[tuple[datetime, datetime]]:
+    opens, closes = (
+        [at.replace(tzinfo=UTC) for at in times.tolist()] for times in (found.ts, found.closes_at)
+    )
+    return list(zip(opens, closes, strict=True))
+
+
+# The newest sessions, each with its open and its close; -1 is the one that closed last.
+SESSIONS = spans(bars("1d", NOW - timedelta(days=40)))
+
+
+def rows_of(lake: Settings, table: str, where: str = "true") -> list[dict[str, Any]]:
+    """A gold table's rows, but for when and in which commit they were written."""
+    with Lake(lake, read_only=True) as opened:
+        found = opened.sql(f"SELECT * FROM gold.{table} WHERE {where}")
+    kept = found.select([n for n in found.schema.names if n not in ("scored_at", "batch")])
+    return sorted(kept.to_pylist(), key=repr)
+
+
+def all_rows(lake: Settings, where: str = "true") -> dict[str, list[dict[str, Any]]]:
+    return {table: rows_of(lake, table, where) for table in TABLES}
+
+
+def doubled(lake: Settings) -> dict[str, int]:
+    """How many keys of a table are there twice."""
+    about = 'forecast, source, "interval", ts, live'
+    keys = {
+        "predictions": f"{about}, target, symbol, role, candidate",
+        "index_signals": f"{about}, universe",
+        "contributions": f"{about}, universe, symbol",
+    }
+    with Lake(lake, read_only=True) as opened:
+        return {
+            table: len(
+                opened.rows(f"SELECT {key} FROM gold.{table} GROUP BY {key} HAVING count(*) > 1")
+            )
+            for table, key in keys.items()
+        }
+
+
+def noted(lake: Settings, run: str) -> list[tuple[str, str, str]]:
+    """What gold.runs says of a run: step, status, message."""
+    with Lake(lake, read_only=True) as opened:
+        return opened.rows(
+            "SELECT step, status, message FROM gold.runs WHERE run = ? ORDER BY finished_at", [run]
+        )

@@ -1,0 +1,171 @@
+"""A file of bars: a row out for every row in, and files that are none."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serving.scoring.shapes import FileAnswer, Prediction
+from serving.scoring.upload import safe
+from tests.serving.scoring.serving_models import (
+    NEEDED,
+    SYMBOLS,
+    UNTRAINED,
+    problem,
+    sent,
+)
+
+HEADER = "symbol,ts,open,high,low,close,volume"
+NAMES = ("ts", "open", "high", "low", "close", "volume")
+
+
+def rows_of(symbol: str, count: int = NEEDED + 3) -> list[str]:
+    bars = sent(symbol, count=count)["bars"]
+    return [",".join([symbol, *(str(bar[name]) for name in NAMES)]) for bar in bars]
+
+
+def file_of(*rows: str, header: str = HEADER) -> str:
+    return "\n".join([header, *rows]) + "\n"
+
+
+def upload(client: TestClient, content: str | bytes, accept: str = "*/*", query: str = "") -> Any:
+    return client.post(f"/predict_batch{query}", content=content, headers={"accept": accept})
+
+
+def test_each_row_has_its_answer_in_the_order_of_the_file(client: TestClient) -> None:
+    mixed = [row for pair in zip(*(rows_of(s) for s in SYMBOLS[:2]), strict=True) for row in pair]
+    said = FileAnswer.model_validate_json(upload(client, file_of(*mixed)).text)
+    assert [row.line for row in said.rows] == list(range(2, len(mixed) + 2))
+    assert [row.symbol for row in said.rows] == [row.split(",")[0] for row in mixed]
+    assert (said.scored, said.warming_up, said.bad) == (8, 2 * (NEEDED - 1), 0)
+    assert said.rows[0].reason is not None
+    assert "warm-up" in said.rows[0].reason
+    for row, symbol in zip(said.rows[-2:], SYMBOLS[:2], strict=True):
+        alone = Prediction.model_validate_json(client.post("/predict", json=sent(symbol)).text)
+        assert row.prediction is not None
+        assert row.prediction.action == alone.action
+        assert row.prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+        assert row.timestamp_next == alone.timestamp_next
+
+
+def test_csv_and_a_form_say_the_same(client: TestClient) -> None:
+    content = file_of(*rows_of(SYMBOLS[0]))
+    plain = upload(client, content).json()
+    answer = upload(client, content, "text/csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(rows) == len(plain["rows"])
+    for row, other in zip(rows, plain["rows"], strict=True):
+        assert row["reason"] == (other["reason"] or "")
+        told = other["prediction"] or {}
+        assert row["action"] == told.get("action", "")
+        if told:
+            assert float(row["p_hold"]) == told["probabilities"]["hold"]
+    form = client.post("/predict_batch", files={"file": ("bars.csv", content)}).json()
+    assert form["rows"] == plain["rows"]
+
+
+def test_bad_rows_are_named_by_line_and_the_others_scored(client: TestClient) -> None:
+    rows = rows_of(SYMBOLS[0], NEEDED + 8)
+    rows[2] = rows[2].replace(rows[2].split(",")[5], "-7", 1)
+    rows[3] = rows[3].replace(rows[3].split(",")[1], "yesterday")
+    rows[4] = rows[4].replace(rows[4].split(",")[1], "2026-08-15T14:30:00Z")
+    rows[5] += ",too,many"
+    rows[6] = rows[6].rsplit(",", 2)[0] + ",abc,1"
+    rows.append(rows[-1])
+    rows.append(rows[0].replace(SYMBOLS[0], "NONE"))
+    rows.append(rows[0].replace(SYMBOLS[0], UNTRAINED))
+    said = FileAnswer.model_validate_json(upload(client, file_of(*rows)).text)
+    wrong = {row.line: row.reason or "" for row in said.rows if "line" in (row.reason or "")}
+    last = len(rows) + 1
+    assert set(wrong) == {4, 5, 6, 7, 8, last - 2, last - 1, last}
+    assert all(reason.startswith(f"line {line}:") for line, reason in wrong.items())
+    assert f"same bar as line {last - 3}" in wrong[last - 2]
+    assert "not a number" in wrong[8]
+    assert (said.bad, said.scored) == (8, len(rows) - 8 - (NEEDED - 1))
+
+
+def test_rows_without_times_or_symbol_count_as_the_newest(client: TestClient) -> None:
+    rows = [row.split(",", 2)[2] for row in rows_of(SYMBOLS[0])]
+    content = file_of(*rows, header="open,high,low,close,volume")
+    answer = upload(client, content)
+    assert answer.status_code == 422
+    assert "?symbol=" in problem(answer).hint
+    said = upload(client, content, query=f"?symbol={SYMBOLS[0]}").json()
+    assert said["scored"] == 4
+    assert "no times" in said["notices"][0]
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "empty"),
+        (b" \n\n", "empty"),
+        (HEADER.encode(), "no row"),
+        (b"<!DOCTYPE html><html><body>no</body></html>", "web page"),
+        (b'{"bars": []}', "JSON"),
+        (file_of(*rows_of("NVDA")).replace(",", ";").encode(), "semicolons"),
+        (file_of(*rows_of("NVDA")).replace(",", "\t").encode(), "tabs"),
+        (file_of(*rows_of("NVDA")).encode("utf-16"), "UTF-16"),
+        (file_of("Nürnberg,1,1,1,1,1,1").encode("latin-1"), "not UTF-8"),
+        (b"PK\x03\x04 workbook", "compressed"),
+        (b"open,high,low\n1,1,1\n", "no column close"),
+        (b"open,open,high,low,close\n1,1,1,1,1\n", "twice"),
+        (file_of('"unclosed,1,1,1,1,1,1').encode(), "not CSV"),
+        (b"open,high,low,close\x00\n", "NUL"),
+    ],
+)
+def test_what_is_no_such_file_is_refused_with_what_to_do(
+    client: TestClient, content: bytes, word: str
+) -> None:
+    answer = upload(client, content)
+    assert answer.status_code == 422
+    assert word in problem(answer).message
+    assert (problem(answer).field, bool(problem(answer).hint)) == ("file", True)
+
+
+def test_too_much_is_refused(client: TestClient) -> None:
+    limit = client.app.state.settings  # type: ignore[attr-defined]
+    rows = "\n".join(["NVDA,,1,1,1,1,1"] * (limit.rows + 1))
+    assert upload(client, file_of(rows)).status_code == 413
+    answer = upload(client, b"x" * (limit.body_bytes + 1))
+    assert answer.status_code == 413
+    assert upload(client, file_of(rows), "image/png").status_code == 406
+
+
+@pytest.mark.parametrize("evil", ["=cmd|'/c calc'!A1", "+1+1", "-2+3", "@SUM(A1)", "\t=1"])
+def test_nothing_that_comes_back_is_a_formula(client: TestClient, evil: str) -> None:
+    content = file_of(*rows_of(SYMBOLS[0]), f'"{evil}",x,1,1,1,1,1', f'NVDA,"{evil}",1,1,1,1,1')
+    answer = upload(client, content, "text/csv")
+    assert answer.status_code == 200
+    for row in csv.DictReader(io.StringIO(answer.text)):
+        for name in ("symbol", "ts", "action", "reason"):
+            assert not row[name].startswith(("=", "+", "-", "@", "\t", "\r")), row
+    assert safe(evil) == f"'{evil}"
+
+
+cells = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
+    ["NVDA", "1", "-1", "nan", "1e999", "1_0", "2026-08-31T19:30:00Z", "9999-12-31", '"']
+)
+
+
+@settings(max_examples=100)
+@given(
+    rows=st.lists(st.lists(cells, min_size=5, max_size=8).map(",".join), max_size=6),
+    accept=st.sampled_from(["text/csv", "application/json"]),
+    good=st.booleans(),
+)
+def test_no_file_breaks_the_api(
+    client: TestClient, rows: list[str], accept: str, good: bool
+) -> None:
+    content = file_of(*(rows_of(SYMBOLS[0]) if good else ()), *rows)
+    answer = upload(client, content.encode(), accept)
+    assert answer.status_code in (200, 422), answer.text
+    if answer.status_code == 422:
+        assert problem(answer).message

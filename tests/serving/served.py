@@ -1,0 +1,99 @@
+"""An API over a lake that the real steps wrote, for the tests of serving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from pipelines.calendar import utc
+from pipelines.lake import Lake
+from pipelines.registry import Registry
+from pipelines.steps.outcomes import refresh_outcomes
+from pipelines.steps.score import score
+from serving.app import create_app
+from serving.errors import ErrorBody, Problem
+from tests import models
+from tests.steps.scored_market import END, HOURLY, HOURS, SYMBOLS, TRAINED, market, say, weigh
+
+SOURCE = "sample"
+STREAM = "ws://localhost/ws/market-stream"
+LAST = HOURS[-1]  # opens 19:30, closes 20:00: the next bar is of the next session
+CLOSED = utc("2026-08-31T20:00+00:00")
+SOON = CLOSED + timedelta(minutes=1)
+BACK = utc("2026-08-27")  # what was not live is scored from here
+NIGHT = utc("2026-09-01T09:00+00:00")
+LATE = utc("2026-09-01T15:00+00:00")  # the bar of 13:30 has closed at 14:30
+
+
+def fill(folder: Path) -> None:
+    """Bars and weights, past predictions with outcomes, and one live signal."""
+    with Lake() as lake:
+        registry = Registry(folder=folder / "mlflow")
+        before = [row for row in market() if row["ts"] < LAST]  # type: ignore[operator]
+        say(lake, SOURCE, before)
+        weigh(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
+        made = models.kept(registry, HOURLY, models.body(HOURLY))
+        models.decide(lake, HOURLY, SOURCE, made, TRAINED, proven=False, reason="no skill")
+        score(lake, registry, HOURLY, SOURCE, start=BACK, end=END, now=LATE)
+        publish(lake, folder)
+        refresh_outcomes(lake, registry, HOURLY, SOURCE)
+
+
+def publish(lake: Lake, folder: Path, now: datetime = SOON) -> None:
+    """The last bar comes in and its signal goes out, live."""
+    say(lake, SOURCE, [row for row in market() if row["ts"] == LAST])
+    registry = Registry(folder=folder / "mlflow")
+    score(lake, registry, HOURLY, SOURCE, start=CLOSED - timedelta(minutes=30), end=SOON, now=now)
+
+
+@contextmanager
+def served(folder: Path, at: datetime = NIGHT, **settings: str) -> Iterator[TestClient]:
+    """The API over the lake of a folder, at an instant of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
+        patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        patch.setenv("BULLION_API_POLL_SECONDS", "0.02")
+        for name, value in settings.items():
+            patch.setenv(f"BULLION_API_{name.upper()}", value)
+        app: FastAPI = create_app()
+        app.state.clock = at.timestamp
+        with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+            assert app.state.follower.looked.wait(60)
+            yield client
+
+
+def filled(folder: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
+        patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        fill(folder)
+    return folder
+
+
+def problem(answer: Response) -> Problem:
+    assert set(answer.json()) == {"error"}
+    assert set(answer.json()["error"]) == {"type", "message", "hint", "field"}
+    return ErrorBody.model_validate_json(answer.text).error
+
+
+@contextmanager
+def at(client: TestClient, seconds: float) -> Iterator[None]:
+    """The same API at another instant."""
+    state = client.app.state  # type: ignore[attr-defined]
+    before, state.clock = state.clock, lambda: seconds
+    yield
+    state.clock = before
+
+
+def lake_of(client: TestClient) -> Lake:
+    """The lake that an API reads, whatever this test's own settings name."""
+    return client.app.state.reader.lake()  # type: ignore[attr-defined, no-any-return]

@@ -1,0 +1,31 @@
+"""What tests that share the cores with each other need not do each for itself.
+
+DuckDB hashes its extensions at each LOAD, 0.2 s a connection, and wakes threads that only wait
+for a core that the other worker has. `make torture`, `make test-integration` and a plain
+`pytest` are without this.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import duckdb
+
+SHARED = "PYTEST_XDIST_WORKER" in os.environ
+CONFIG = {"allow_unsigned_extensions": "true", "threads": "1"}
+_connect = duckdb.connect
+
+
+def _sharing(database: str = ":memory:", *told: Any, **options: Any) -> duckdb.DuckDBPyConnection:
+    if database == ":memory:" and not told and not options:
+        options = {"config": CONFIG}
+    return _connect(database, *told, **options)
+
+
+def share_the_cores() -> None:
+    """Make this process, and those it starts, one of several on the same cores."""
+    if SHARED:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        duckdb.connect = _sharing  # type: ignore[assignment]
