@@ -4,7 +4,7 @@ A run brings the bars of its session and what is missing before it; with a start
 what is asked for. It knows nothing later than the end of its interval. Rejected rows are in
 `silver.quarantine`, what a run did is in `gold.runs`. It fails when an answer cannot be used or a
 blocking check does not pass; what was good is committed all the same. Great Expectations holds
-all tables to their contracts at the end, and writes its Data Docs.
+all tables to their contracts at the end, and writes its Data Docs (`bullion docs` does so by hand).
 """
 
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ def wire(forecast: Forecast) -> None:
 
         return jobs.bring_weights(forecast.name, asked(forecast, params, dag_run))
 
-    @step(trigger_rule="all_done")
+    @step()
     def data_docs():
         """Hold every table to its contract with Great Expectations; write its pages."""
         from pipelines import jobs
