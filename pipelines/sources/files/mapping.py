@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import date
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -205,10 +205,16 @@ def weights_of(told: Any, where: str) -> WeightFiles:
 
 def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
     """The files of a folder that the globs name, in order, each once."""
+    outside = [g for g in globs if PurePath(g.removeprefix("!")).is_absolute()]
+    if outside:
+        raise InvalidRequest(
+            f"files of {folder / NAME}: {outside[0]} is a path of its own",
+            "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
+        )
     try:
         found = {p for g in globs if g[:1] != "!" for p in folder.glob(g) if not p.is_dir()}
         away = {p for g in globs if g[:1] == "!" for p in folder.glob(g[1:])}
-    except (ValueError, NotImplementedError) as error:
+    except ValueError as error:
         raise InvalidRequest(
             f"files of {folder / NAME} cannot be looked for: {error}",
             "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
