@@ -31,10 +31,12 @@ def _catalog() -> bytes:
 
 def opened(config: Settings) -> Lake:
     """A lake of its own that was just made; nothing may lie at its place yet."""
-    file = Path(config.lake_catalog.removeprefix("sqlite:"))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("xb") as out:
-        out.write(_catalog())
+    kind, _, place = config.lake_catalog.partition(":")
+    if kind == "sqlite":
+        file = Path(place)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("xb") as out:
+            out.write(_catalog())
     return Lake(config)
 
 
