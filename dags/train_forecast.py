@@ -8,10 +8,9 @@ ranking in `gold.model_rankings`, every candidate's figures and pictures in MLfl
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import FEATURES, MODELS, PARAMS, SILVER_BARS, asked, doc, step
+from wiring import FEATURES, MODELS, PARAMS, SILVER_BARS, asked, doc, one_after_another, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
@@ -48,9 +47,7 @@ def wire(forecast: Forecast) -> None:
         tags=["train", forecast.name],
     )
     def made():
-        # It does nothing, and never fails: it makes Airflow keep the order of a backfill.
-        forwards = EmptyOperator(task_id="forwards", owner="bullion", depends_on_past=True)
-        forwards >> ingest() >> features() >> train()
+        one_after_another(ingest(), features(), train())
 
     made()
 

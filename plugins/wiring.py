@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, DeadlineAlert, Param, SyncCallback, task
+from airflow.sdk import Asset, DeadlineAlert, Param, SyncCallback, chain, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from live_runs import LiveRunDue
 
@@ -80,6 +80,24 @@ def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:
         )(run)
 
     return made
+
+
+def one_after_another(*steps: Any) -> None:
+    """In turn, and a run begins when the one before has ended, whatever came of it.
+
+    Airflow asks what became of a task's own downstream tasks in the run before; these do nothing,
+    so they never hold up the next run. `ended` is a teardown: it comes after a failure too, and
+    does not turn the run into a success.
+    """
+    from airflow.providers.standard.operators.empty import EmptyOperator
+
+    in_order = EmptyOperator(
+        task_id="in_order", owner="bullion", depends_on_past=True, wait_for_downstream=True
+    )
+    begun = EmptyOperator(task_id="begun", owner="bullion")
+    ended = EmptyOperator(task_id="ended", owner="bullion").as_teardown()
+    chain(in_order, begun, *steps, ended)
+    in_order >> ended
 
 
 def asked(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Asked:

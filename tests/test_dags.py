@@ -50,7 +50,7 @@ dags = {
                 "retry_delay": t.retry_delay.total_seconds(),
                 "backoff": t.retry_exponential_backoff,
                 "empty": type(t).__name__ == "EmptyOperator",
-                "depends_on_past": t.depends_on_past,
+                "waits": t.depends_on_past and t.wait_for_downstream,
                 "failure": bool(t.on_failure_callback),
                 "timeout": t.execution_timeout and t.execution_timeout.total_seconds(),
             }
@@ -156,4 +156,4 @@ def test_trainings_run_one_at_a_time_and_forwards(parsed: dict[str, Any]) -> Non
     for forecast in FORECASTS:
         dag = parsed["dags"][f"train_{forecast.name}"]
         assert dag["runs"] == 1
-        assert any(task["depends_on_past"] for task in dag["tasks"])
+        assert any(task["waits"] for task in dag["tasks"])
