@@ -82,6 +82,7 @@ coverage: $(READY) ## Tests with the lines they do not reach
 
 torture: $(READY) ## The long form of the laws: hundreds of kill -9 rounds
 	@$(BIN)/pytest -m torture -s
+	@BULLION_TEST_TIMES=20 $(BIN)/pytest -n 2 -m law --timeout 3600
 
 bench: $(READY) ## Our figures beside a floor measured in the same run
 	@$(BIN)/python -m tests.bench

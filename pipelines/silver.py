@@ -82,7 +82,12 @@ class Judged:
 
 
 def clear(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what an earlier judgement left in this connection."""
+    """Drop what an earlier judgement left in this connection, if there was one."""
+    # DuckDB looks through every table of the lake to list those of the connection.
+    (judged,) = connection.execute("SELECT getvariable('judged')").fetchone() or (None,)
+    connection.execute("SET VARIABLE judged = true")
+    if not judged:
+        return
     for kind, names in (("VIEW", "duckdb_views"), ("TABLE", "duckdb_tables")):
         left = connection.execute(
             f"SELECT {kind.lower()}_name FROM {names}() WHERE temporary AND NOT internal"

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.calendar import (
@@ -20,6 +20,7 @@ from pipelines.calendar import (
     utc,
 )
 from pipelines.errors import InvalidRequest
+from tests.laws import tried
 
 HOUR = interval_of("1h")
 DAY = interval_of("1d")
@@ -119,7 +120,7 @@ def test_times_without_a_zone_and_unknown_names_are_refused() -> None:
 instants = st.datetimes(datetime(1999, 1, 1), datetime(2026, 6, 1), timezones=st.just(UTC))
 
 
-@settings(deadline=None)
+@tried(50)
 @given(
     instants,
     st.timedeltas(timedelta(0), timedelta(days=40)),
@@ -145,7 +146,7 @@ def test_bars_tile_their_sessions(
     assert np.concatenate([p.closes_at for p in parts]).tolist() == made.closes_at.tolist()
 
 
-@settings(deadline=None)
+@tried(50)
 @given(instants, st.sampled_from(["1m", "5m", "15m", "30m"]))
 def test_coarse_bars_hold_whole_fine_ones(day: datetime, fine: str) -> None:
     coarse = calendar().bars(HOUR, day, day + timedelta(days=3))
@@ -157,7 +158,7 @@ def test_coarse_bars_hold_whole_fine_ones(day: datetime, fine: str) -> None:
     assert (small.closes_at[inside] <= ends[inside]).all()
 
 
-@settings(deadline=None, max_examples=6)
+@tried(3)
 @given(
     st.lists(st.datetimes(datetime(1965, 1, 1), datetime(2032, 1, 1)), min_size=1, max_size=2),
     st.sampled_from(["XNYS", "24/5"]),

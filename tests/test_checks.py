@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import duckdb
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.checks import climbs, outliers, unique_key
 from pipelines.contracts import Column, Table
+from tests.laws import tried
 
 KEYED = Table(
     "made",
@@ -28,7 +29,7 @@ def connected(**columns: list[object]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@settings(deadline=None, max_examples=40)
+@tried(25)
 @given(keys | keys.map(lambda found: sorted(set(found), key=str)))
 def test_a_key_that_climbs_is_unique_and_any_other_is_counted(
     found: list[tuple[str | None, int | None]],
@@ -55,7 +56,7 @@ def test_rows_in_order_climb_over_many_blocks() -> None:
         assert unique_key(connection, KEYED, twice, 270000).offenders == 1
 
 
-@settings(deadline=None, max_examples=40)
+@tried(25)
 @given(
     st.lists(st.floats(1, 1.01), min_size=30, max_size=60),
     st.sets(st.integers(0, 29), max_size=3),

@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import silver
 from pipelines.calendar import UTC_TYPE
+from tests.laws import tried
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 closes = st.lists(st.sampled_from([100.0, 101.0, 50.0, 700.0, 10_000.0]), min_size=2, max_size=40)
@@ -54,7 +55,7 @@ def judged(rows: pa.Table, in_order: bool) -> tuple[silver.Judged, list[object],
     return found, flagged, chosen
 
 
-@settings(deadline=None, max_examples=30)
+@tried(20)
 @given(st.dictionaries(st.sampled_from("ABC"), closes, min_size=1), st.integers(1, 5))
 def test_rows_in_order_are_judged_as_rows_sorted(
     series: dict[str, list[float]], per_day: int

@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import InvalidRequest, SourceError
@@ -14,6 +14,7 @@ from pipelines.sources.files import Files
 from pipelines.sources.files.bars import Asked, bars_of
 from pipelines.sources.files.mapping import series_of
 from pipelines.sources.files.read import Cells
+from tests.laws import tried
 from tests.sources.files_folder import folder, one, read, request
 
 HEAD = "ts,open,high,low,close,volume\n"
@@ -197,7 +198,7 @@ CELL = st.one_of(
 LINE = st.lists(CELL, min_size=6, max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@tried(60)
 @given(lines=st.lists(LINE, max_size=6), raw=st.booleans(), ends=st.sampled_from(["\n", "\r\n"]))
 def test_every_line_is_a_bar_or_a_reject(lines, raw, ends):
     text = io.StringIO()

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.errors import BullionError
@@ -11,6 +11,7 @@ from pipelines.sources.base import Parsed
 from pipelines.sources.files import bars
 from pipelines.sources.files.bars import Asked, bars_of
 from pipelines.sources.files.mapping import series_of
+from tests.laws import tried
 from tests.sources.files_folder import request
 
 HEAD = "ts,open,high,low,close,volume,symbol,note\n"
@@ -73,7 +74,7 @@ notes = st.sampled_from(["", "x", '"', '"a,b"', '"a\nb"', 'a"b', '""', "\n", ","
 usual = st.builds(row, st.datetimes().map(lambda t: f"{t:%Y-%m-%d %H:%M:%S}+00:00"))
 
 
-@settings(deadline=None)
+@tried(40)
 @given(
     st.lists(st.builds(row, times, numbers, symbols, notes) | usual, max_size=6).map("".join),
     st.sampled_from(["America/New_York", "UTC", ""]),
@@ -96,7 +97,7 @@ CLEAN_LINES = st.lists(
 )
 
 
-@settings(deadline=None)
+@tried(40)
 @given(CLEAN_LINES, st.sampled_from(["", "+00:00", "-05:00"]), st.booleans())
 def test_a_clean_file_is_read_the_quick_way_alone(
     rows: list[tuple[str, str]], offset: str, quoted: bool

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.calendar import utc
@@ -16,6 +16,7 @@ from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import Lake
 from pipelines.steps import ingest, refresh_features
 from tests.empty_lake import lake_of_a_module
+from tests.laws import tried
 from tests.scripted import Scripted, bar, bars, hours
 
 START, END = "2026-08-03", "2026-09-15"
@@ -111,7 +112,7 @@ def test_a_split_found_later_is_in_every_feature(lake: Lake) -> None:
 parts = st.lists(st.sampled_from(["day", "bar", "fix", "spike"]), min_size=2, max_size=6)
 
 
-@settings(max_examples=8, deadline=None)
+@tried(4)
 @given(parts, st.data())
 def test_in_parts_is_as_in_whole(lake: Lake, steps: list[str], data: st.DataObject) -> None:
     """Whatever comes, in whatever order, missing bars, corrections and spikes included."""

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.calendar import interval_of, utc
 from pipelines.lake import Lake
 from pipelines.tables.silver import SILVER_BARS
 from tests.empty_lake import lake_of_a_module
+from tests.laws import tried
 from tests.scripted import VALUES, Scripted, bar, bars, hours
 from tests.steps.ingesting import (
     END,
@@ -28,7 +29,7 @@ from tests.steps.ingesting import (
     whole,
 )
 
-few = settings(max_examples=12, deadline=None)
+few = tried(6)
 
 
 @pytest.fixture(scope="module")

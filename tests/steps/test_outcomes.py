@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.calendar import utc
@@ -18,6 +18,7 @@ from pipelines.steps.outcomes import refresh_outcomes
 from pipelines.steps.score import score
 from tests import models
 from tests.empty_lake import lake_of_a_module
+from tests.laws import tried
 from tests.steps.scored_market import (
     END,
     HOURLY,
@@ -174,7 +175,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=4)
+@tried(3)
 @given(steps, st.sets(st.integers(0, 4 * len(HOURS) - 1), max_size=30))
 def test_in_parts_is_as_in_whole(
     lake: Lake,

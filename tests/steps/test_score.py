@@ -13,7 +13,7 @@ from threading import Barrier
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.calendar import utc
@@ -26,6 +26,7 @@ from pipelines.steps.scored import Scored
 from pipelines.steps.train import model_name
 from tests import models
 from tests.empty_lake import lake_of_a_module
+from tests.laws import tried
 from tests.steps.scored_market import (
     END,
     HISTORY,
@@ -144,7 +145,7 @@ def test_a_challenger_that_is_lost_is_told_and_stops_nothing(
 pieces = st.lists(st.integers(1, len(HOURS) - 1), min_size=1, max_size=3, unique=True)
 
 
-@settings(max_examples=3)
+@tried(3)
 @given(pieces, st.randoms(use_true_random=False), st.booleans())
 def test_in_pieces_backwards_twice_and_beside_live_is_as_at_once(
     lake: Lake, registry: Registry, cuts: list[int], random: object, live: bool
@@ -187,7 +188,7 @@ def test_bar_by_bar_gives_exactly_what_the_bulk_gives(lake: Lake, registry: Regi
     assert all_rows(lake, source) == bulk
 
 
-@settings(max_examples=2)
+@tried(2)
 @given(st.integers(60, len(HOURS) - 1), st.floats(0.9, 1.1))
 def test_no_bar_after_changes_what_is_said(
     lake: Lake, registry: Registry, cut: int, factor: float
