@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,12 +22,14 @@ from pipelines.errors import (
 )
 from pipelines.jobs import Asked
 from pipelines.lake import Lake
-from pipelines.registry import Registry, RegistryError
-from pipelines.settings import ROOT, Settings
+from pipelines.registry import RegistryError
+from pipelines.settings import Settings
 from pipelines.sources import Answer, Request
 from pipelines.sources.sample import Sample
-from tests import models
+from tests import empty_lake, models
 from tests.recent import HOURLY, NOW, SESSIONS, all_rows, bars, doubled, noted, rows_of, spans
+from tests.small_disk import run_on
+from tests.steps.served import fresh_registry
 
 NAME = HOURLY.name
 SYMBOLS = HOURLY.symbols[:4]
@@ -67,15 +66,15 @@ def ends(span: tuple[datetime, datetime]) -> dict[str, Any]:
 
 
 def faulty(patch: pytest.MonkeyPatch, **how: Any) -> None:
-    patch.setattr(jobs, "source_named", lambda _: Faulty(**how))
+    patch.setattr("pipelines.jobs.bars.source_named", lambda _: Faulty(**how))
 
 
 @pytest.fixture
 def served(tmp_path: Path, lake_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A lake whose forecast has a model, verified before, from long ago."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    made = models.kept(Registry(), HOURLY, models.body(HOURLY))
-    with Lake() as lake:
+    made = models.kept(fresh_registry(tmp_path), HOURLY, models.body(HOURLY))
+    with empty_lake.opened(lake_settings) as lake:
         models.decide(lake, HOURLY, "sample", made, NOW - timedelta(days=300))
     return lake_settings
 
@@ -254,7 +253,7 @@ def test_with_a_clock_moved_back_nothing_is_published(
         def now(cls, tz: Any = None) -> datetime:
             return now
 
-    monkeypatch.setattr(jobs, "datetime", Clock)
+    monkeypatch.setattr("pipelines.jobs.run.datetime", Clock)
     for told in (asked("ahead"), replace(asked("manual"), start=None, at=now)):
         with pytest.raises(InvalidRequest, match="by the clock of this machine"):
             jobs.score(NAME, told)
@@ -294,21 +293,5 @@ print("kept")
 
 
 def test_on_a_full_disk_a_run_says_so_and_leaves_nothing(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = f"mount -t tmpfs -o size=32m none {disk}"
-    if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here: this needs root")
-    here = os.environ | {
-        "DISK": str(disk),
-        "BULLION_LAKE_CATALOG": f"sqlite:{disk}/lake/catalog.sqlite",
-        "BULLION_LAKE_DATA": f"{disk}/lake/files",
-    }
-    ran = subprocess.run(
-        ["unshare", "-m", "sh", "-c", f'{mount} && exec "$0" -c "$1"', sys.executable, FULL],
-        cwd=ROOT,
-        env=here,
-        capture_output=True,
-        text=True,
-    )
+    ran = run_on(tmp_path / "disk", 32, FULL)
     assert ran.stdout.endswith("kept\n"), ran.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -22,9 +20,10 @@ from pipelines.lake_errors import redacted, translated
 from pipelines.maintenance import CATALOG, verify
 from pipelines.settings import Settings
 from tests.conftest import OutsideReached
-from tests.jobs import ROOT, Jobs
+from tests.jobs import Jobs
 from tests.kill_rounds import content, torture, undisturbed
 from tests.lake_rows import kept, many, place, put, series, versions
+from tests.small_disk import run_on
 
 
 def test_no_test_reaches_beyond_the_machine() -> None:
@@ -299,23 +298,7 @@ print("kept")
 
 
 def test_a_full_disk_commits_nothing(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = f"mount -t tmpfs -o size=8m none {disk}"
-    if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here: this needs root")
-    here = os.environ | {
-        "DISK": str(disk),
-        "BULLION_LAKE_CATALOG": f"sqlite:{disk}/lake/catalog.sqlite",
-        "BULLION_LAKE_DATA": f"{disk}/lake/files",
-    }
-    ran = subprocess.run(
-        ["unshare", "-m", "sh", "-c", f'{mount} && exec "$0" -c "$1"', sys.executable, FULL],
-        cwd=ROOT,
-        env=here,
-        capture_output=True,
-        text=True,
-    )
+    ran = run_on(tmp_path / "disk", 8, FULL)
     assert ran.stdout == "kept\n", ran.stderr
 
 

@@ -13,7 +13,6 @@ from pipelines.calendar import interval_of, utc
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
-from pipelines.registry import Registry
 from pipelines.settings import ROOT
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest, ingest_weights
@@ -21,6 +20,8 @@ from pipelines.steps.outcomes import refresh_outcomes
 from pipelines.steps.score import score
 from pipelines.steps.train import train
 from pipelines.universes import universe
+from tests import empty_lake
+from tests.steps.served import fresh_registry
 
 PAGE = (ROOT / "data_lake" / "README.md").read_text()
 QUESTIONS = re.findall(r"```sql\n(?:-- ([^\n]*)\n)?(.*?)```", PAGE, re.DOTALL)
@@ -34,17 +35,14 @@ START, TRAINED, END = utc("2026-02-02"), utc("2026-08-25"), utc("2026-09-01")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """Seven months of the ten heaviest: trained, a week scored, and what became of it."""
     folder: Path = tmp_path_factory.mktemp("lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder / 'catalog.sqlite'}")
-        patch.setenv("BULLION_LAKE_DATA", str(folder / "files"))
-        with Lake() as made:
-            registry, source = Registry(folder=folder / "mlflow"), Sample()
-            ingest(made, source, universe("qqq").symbols, interval_of("1h"), START, END)
-            ingest_weights(made, source, "qqq", as_of=START)
-            train(made, registry, QUICK, source.name, as_of=TRAINED)
-            score(made, registry, QUICK, source.name, start=TRAINED, end=END)
-            refresh_outcomes(made, registry, QUICK, source.name)
-            yield made
+    with empty_lake.opened(empty_lake.at(folder)) as made:
+        registry, source = fresh_registry(folder / "mlflow"), Sample()
+        ingest(made, source, universe("qqq").symbols, interval_of("1h"), START, END)
+        ingest_weights(made, source, "qqq", as_of=START)
+        train(made, registry, QUICK, source.name, as_of=TRAINED)
+        score(made, registry, QUICK, source.name, start=TRAINED, end=END)
+        refresh_outcomes(made, registry, QUICK, source.name)
+        yield made
 
 
 def test_the_page_has_questions_enough() -> None:

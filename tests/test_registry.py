@@ -155,6 +155,6 @@ def _first_use(folder: str) -> str:
 
 
 def test_first_use_by_several_processes_at_once(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        found = pool.map(_first_use, [str(tmp_path)] * 4, chunksize=1)
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        found = pool.map(_first_use, [str(tmp_path)] * 3, chunksize=1)
     assert len(set(found)) == 1

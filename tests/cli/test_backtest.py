@@ -7,37 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli
 from pipelines.calendar import interval_of, utc
 from pipelines.lake import Lake
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest, ingest_weights
 from pipelines.universes import universe
+from tests.commands import Bullion
 
 QUICK = ("--candidates", "logistic_regression")
 
 
-@pytest.fixture
-def bullion(
-    lake_settings: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):  # type: ignore[no-untyped-def]
-    """Run a command: its exit code, what it printed, what it complained of."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["bullion", *words])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-def test_it_prints_tables_and_leaves_a_report(bullion, lake: Lake, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_it_prints_tables_and_leaves_a_report(bullion: Bullion, lake: Lake, tmp_path: Path) -> None:
     symbols = universe("qqq").symbols
     ingest(lake, Sample(), symbols, interval_of("1h"), utc("2026-01-05"), utc("2026-04-01"))
     ingest_weights(lake, Sample(), "qqq", as_of=utc("2026-04-01"))
@@ -77,7 +57,7 @@ def test_it_prints_tables_and_leaves_a_report(bullion, lake: Lake, tmp_path: Pat
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_what_to_do(  # type: ignore[no-untyped-def]
+def test_what_is_wrong_is_told_with_what_to_do(
     bullion, lake: Lake, words: list[str], said: str, hint: str
 ) -> None:
     code, _, err = bullion("backtest", *words)

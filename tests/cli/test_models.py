@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pipelines import cli
 from pipelines.calendar import interval_of
 from pipelines.lake import Lake
 from pipelines.registry import PRODUCTION, Registry, model_name
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest, ingest_weights
 from pipelines.universes import universe
+from tests.commands import Bullion
 from tests.steps.live_market import put_live
 from tests.steps.served import HOURLY, START, fresh_registry, spoil, trained
 
-Bullion = Callable[..., tuple[int, str, str]]
 NAME = HOURLY.name
 
 
@@ -27,28 +25,6 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     made = fresh_registry(tmp_path / "mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
     return made
-
-
-@pytest.fixture
-def bullion(
-    lake: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Bullion:
-    """Run a command: its exit code, what it printed, what it complained of."""
-    # A table is as wide as the console, which was made when the module was.
-    monkeypatch.setattr("pipelines.cli.app.out._width", 240)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["bullion", *words])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def test_models_promote_and_rollback_tell_one_story(

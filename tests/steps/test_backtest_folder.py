@@ -19,13 +19,14 @@ from pipelines.registry import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest
 from pipelines.steps.backtest_folder import Folder, Taken, backtest_folder
-from pipelines.steps.train import train
 from pipelines.universes import universe
+from tests import models
 from tests.steps.markets import bars_of
+from tests.steps.served import fresh_registry
 
 QUICK = replace(NASDAQ100_HOURLY, candidates=(Logistic(),))
 SYMBOLS = universe("qqq").symbols
-END = utc("2026-09-01")
+START, END = utc("2026-08-01"), utc("2026-09-01")
 ASKED = Asked("qqq", None, END)
 
 
@@ -51,28 +52,28 @@ def run(folder: Folder, registry: Path, asked: Asked = ASKED) -> tuple[Backtest,
 def test_a_short_folder_is_scored_by_who_served_then_and_not_mixed_in(
     tmp_path: Path, lake: Lake
 ) -> None:
-    ingest(lake, Sample(), SYMBOLS, interval_of("1h"), utc("2026-01-05"), utc("2026-08-01"))
+    ingest(lake, Sample(), SYMBOLS, interval_of("1h"), utc("2026-06-01"), START)
     place = tmp_path / "mlflow"
-    registry = Registry(uri=f"sqlite:///{place / 'mlflow.db'}", folder=place)
-    trained = train(lake, registry, QUICK, "sample", as_of=utc("2026-08-01"))
+    registry = fresh_registry(place)
+    models.decide(lake, QUICK, "sample", models.kept(registry, QUICK, models.body(QUICK), 1), START)
     before = lake.snapshot
     done, taken = run(Folder(folder_of(tmp_path / "bars", "2026-08-03")), place)
     assert done.about["how"] == (
         "scored by the model trained on sample, a made-up market, which has not seen these bars"
     )
-    assert [w["model_version"] for w in done.windows] == [trained.version]
-    assert set(done.predictions["model_version"].to_pylist()) == {trained.version}
+    assert [w["model_version"] for w in done.windows] == [1]
+    assert set(done.predictions["model_version"].to_pylist()) == {1}
     assert done.about["source"] == "files"
     assert done.predictions.num_rows == 21 * 70 - 20 * 10  # but for the look-back
     assert "1,470 accepted" in taken.told[0]
     assert lake.snapshot == before
     # a model that was trained after the first bars scores only what came after
-    late = train(lake, registry, QUICK, "sample", as_of=utc("2026-07-30"))
-    assert late.version != trained.version
+    late = models.kept(registry, QUICK, models.body(QUICK, 1), 2)
+    models.decide(lake, QUICK, "sample", late, utc("2026-07-30"))
     done, _ = run(Folder(folder_of(tmp_path / "earlier", "2026-07-27")), place)
     assert min(done.predictions["closes_at"].to_pylist()) > utc("2026-07-30")
     by_time = [w["model_version"] for w in done.windows]
-    assert by_time[0] == late.version
+    assert by_time[0] == 2
 
 
 def test_without_a_model_its_own_first_two_thirds_are_trained_on(tmp_path: Path) -> None:
