@@ -33,12 +33,13 @@ class ExchangeTimetable(Timetable):
     ) -> None:
         self.interval, self.calendar, self.grace = interval, calendar, grace
         what = "session" if interval == "1d" else f"{interval} bar"
+        self._told = f"Each {what} of {calendar}"
         wait = f"{self.grace.total_seconds():g} s after its close" if grace else "at its close"
-        self.description = f"Each {what} of {calendar}, {wait}; no holidays, half-days as they are"
+        self.description = f"{self._told}, {wait}; no holidays, half-days as they are"
 
     @property
     def summary(self) -> str:
-        return f"{self.calendar} {self.interval}"
+        return self._told
 
     def serialize(self) -> dict[str, Any]:
         grace = self.grace.total_seconds()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.jobs import Asked
 
 SOURCES = ["sample", "sample_noise", "yahoo", "files"]
-NAMES = {"type": "array", "items": {"type": "string", "minLength": 1}}
+NAMES = {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
 TIME = {"type": ["null", "string"], "format": "date-time"}
 PARAMS = {
     "source": Param(settings().source, "Whose bars.", type="string", enum=SOURCES),

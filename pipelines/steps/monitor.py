@@ -22,6 +22,7 @@ from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 from pipelines.modeling.dataset import Rows
 from pipelines.monitoring import reports
+from pipelines.monitoring.day import Day, newest_day
 from pipelines.monitoring.live import LiveRows, LiveSkill, credited, figures
 from pipelines.monitoring.pages import keep_pages, reports_folder
 from pipelines.registry import Registry, reached
@@ -94,13 +95,14 @@ def monitor(
         rows = live_rows(view, forecast, source, look.at, max(sessions, skill.window))
         who, champion = serving(known, look.at), promoted(known, look.at)
         own = training_of(view, forecast, source, who) if who else None
+        day = newest_day(view, forecast, source, look.at)
     window = rows.take(np.isin(rows.session, np.unique(rows.session)[-sessions:]))
     look.figures |= figures(window, len(forecast.label.classes))
     rolled_back = look.judge(skill, champion, own, rows)
     if champion is None:
         look.said.append(_unproven(forecast, source, who))
     pages = look.reports(own, window)
-    look.log(who.model_version if who else None, pages)
+    look.log(who.model_version if who else None, pages, day)
     kept = look.keep(pages)
     share = look.figures.get("drifted_share")
     done = Monitored(
@@ -233,8 +235,8 @@ class _Look:
         self.said.append(moved.reason)
         return moved.page
 
-    def log(self, version: int | None, pages: Mapping[str, bytes]) -> None:
-        """A run of the forecast's experiment, with the figures and the pages."""
+    def log(self, version: int | None, pages: Mapping[str, bytes], day: Day) -> None:
+        """A run of the forecast's experiment: the figures, the pages, the day's table and WSS."""
         if self.down:
             return
         registry = self.registry
@@ -249,6 +251,11 @@ class _Look:
                         registry.client.log_metric(run_id, key, float(value))
                 for kind, page in pages.items():
                     registry.client.log_text(run_id, page.decode(), f"{kind}.html")
+                if day.predictions.num_rows:
+                    registry.client.log_text(run_id, day.table, "predictions.csv")
+                for bar, (universe, closes, wss) in enumerate(day.wss):
+                    milliseconds = int(closes.timestamp() * 1000)
+                    registry.client.log_metric(run_id, f"wss_{universe}", wss, milliseconds, bar)
                 registry.client.set_terminated(run_id, "FINISHED")
         except BullionError as error:
             self.failures.append(f"MLflow was not told: {error.message}")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -171,6 +171,16 @@ class Airflow:
         self._ended.append(ended)
         command = next(one for one in COMPONENTS if one[0] == name)
         self._run(name, *command)
+
+    @contextmanager
+    def beside(self, name: str) -> Iterator[None]:
+        """A second one of a component, until the end of the block."""
+        command = next(one for one in COMPONENTS if one[0] == name)
+        second = f"second {name}"
+        self._run(second, *command)
+        yield
+        self.kill(second)
+        self._ended.append(self._processes.pop(second))
 
     def at_work(self) -> dict[str, psutil.Process]:
         """The processes that run a task: the task itself, and the worker that minds it."""

@@ -8,9 +8,25 @@ from typing import Any
 import pytest
 
 from pipelines.lake import Lake
+from pipelines.registry import Registry, model_name
 from pipelines.settings import Settings
+from tests import models
 from tests.integration.airflow_home import Airflow, wait_for
-from tests.recent import HOURLY, INGEST, SCORE, SESSIONS, doubled, noted, told
+from tests.recent import (
+    HOURLY,
+    INGEST,
+    MONTHS,
+    NOW,
+    SCORE,
+    SESSIONS,
+    TRAIN,
+    bars,
+    doubled,
+    noted,
+    rows_of,
+    spans,
+    told,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 HEALED_WITHIN = 90.0  # seconds
@@ -72,6 +88,15 @@ def test_a_killed_scheduler_goes_on_where_it_stood(airflow: Airflow, shared_lake
     healed(airflow, shared_lake, run, killed)
 
 
+def test_a_doubled_run_under_two_schedulers_has_one_result(
+    airflow: Airflow, shared_lake: Settings
+) -> None:
+    with airflow.beside("scheduler"):
+        started = time.monotonic()
+        for run in [ingesting(airflow, "sample_noise") for _ in range(2)]:
+            healed(airflow, shared_lake, run, started)
+
+
 def test_a_source_that_is_down_halts_before_scoring_and_says_so(
     airflow: Airflow, shared_lake: Settings
 ) -> None:
@@ -103,3 +128,49 @@ def test_where_nothing_can_be_scored_the_task_is_skipped_with_the_reason(
     assert "nothing was trained before" in airflow.log(run)
     assert "nothing was trained before" in noted(shared_lake, run["dag_run_id"])[-1][2]
     assert not any(doubled(shared_lake).values())
+
+
+def test_a_killed_score_is_tried_again_and_gives_each_row_once(
+    airflow: Airflow, shared_lake: Settings
+) -> None:
+    registry = Registry(f"sqlite:///{airflow.home}/mlflow.db")
+    made = models.kept(registry, HOURLY, models.body(HOURLY))
+    with Lake(shared_lake) as lake:
+        models.decide(lake, HOURLY, "sample_noise", made, SESSIONS[-20][1])
+    asked = {"source": "sample_noise", "symbols": SYMBOLS, **SPAN}
+    run = airflow.trigger(SCORE, asked).json()
+    killed = killed_in(airflow, run, "score")
+    assert airflow.over(run, within=240)["state"] == "success", airflow.log(run)
+    print(f"\nover {time.monotonic() - killed:.0f} s after the kill")
+    rows = rows_of(shared_lake, "predictions", "source = 'sample_noise'")
+    due = {close for _, close in spans(bars("1h", SESSIONS[-9][0], SESSIONS[-7][1]))}
+    assert {row["closes_at"] for row in rows} >= due
+    assert not any(doubled(shared_lake).values())
+
+
+def test_a_killed_training_is_tried_again_and_decides_once(
+    airflow: Airflow, shared_lake: Settings
+) -> None:
+    asked = {"source": "sample_noise", "symbols": SYMBOLS, "start": told(NOW - MONTHS)}
+    run = airflow.trigger(TRAIN, asked).json()
+    killed = killed_in(airflow, run, "train")
+    assert airflow.over(run, within=400)["state"] == "success", airflow.log(run)
+    print(f"\nover {time.monotonic() - killed:.0f} s after the kill")
+    with Lake(shared_lake, read_only=True) as lake:
+        decided = lake.rows(
+            "SELECT model_version FROM gold.model_decisions WHERE source = ? AND run_id <> ''",
+            ["sample_noise"],
+        )
+    [(version,)] = decided
+    standing = Registry(f"sqlite:///{airflow.home}/mlflow.db").standing(model_name(HOURLY))
+    assert version in standing.aliases.values() or "Production" in standing.aliases
+
+
+def killed_in(airflow: Airflow, run: dict[str, Any], task: str) -> float:
+    """When the process of a task was killed, soon after it had begun."""
+    wait_for(
+        lambda: airflow.states(run).get(task) == "running" and "task" in airflow.at_work(),
+        180, f"{task} at work", airflow.output,
+    )  # fmt: skip
+    airflow.at_work()["task"].kill()
+    return time.monotonic()

@@ -80,7 +80,7 @@ def test_the_list_shows_every_dag_with_its_schedule(page: Page, airflow: Airflow
             page.get_by_role("link", name=f"{kind}_nasdaq100_hourly", exact=True)
         ).to_be_visible()
     expect(page.get_by_role("link", name="lake_maintenance", exact=True)).to_be_visible()
-    expect(page.get_by_text("XNYS 1h").first).to_be_visible()
+    expect(page.get_by_text("Each 1h bar of XNYS").first).to_be_visible()
     picture(page, "dags")
 
 

@@ -106,7 +106,7 @@ def test_a_stored_schedule_is_the_same_one_again() -> None:
     assert again.serialize() == table.serialize()
     assert again.description == table.description
     assert "session of XNYS, 60 s after its close" in table.description
-    assert table.summary == "XNYS 1d"
+    assert table.summary == "Each session of XNYS"
 
 
 def test_an_exchange_that_does_not_exist_is_told() -> None:

@@ -68,7 +68,7 @@ def test_a_sound_champion_is_reported_and_stays(lake: Lake, registry: Registry) 
     runs = registry.client.search_runs([registry.experiment(HOURLY.name)], "metrics.rank_ic > 0")
     assert [run.info.run_name for run in runs] == ["monitor 2026-04-01"]
     logged = registry.client.list_artifacts(runs[0].info.run_id)
-    assert {file.path for file in logged} == {"drift.html", "quality.html"}
+    assert {file.path for file in logged} == {"drift.html", "predictions.csv", "quality.html"}
 
 
 @pytest.mark.usefixtures("quick")
