@@ -260,7 +260,7 @@ def _skipped(forecast: Forecast, read: _Read, done: Scored) -> str:
     if not done.versions:
         return (
             f"nothing was trained before {read.end:%Y-%m-%d %H:%M} UTC: "
-            f"bullion train {forecast.name}"
+            f"trigger train_{forecast.name}, or bullion train {forecast.name}"
         )
     reasons = ", ".join(f"{n.total():,} {why}" for why, n in done.not_scored.items())
     return f"none of the constituents {span} could be scored: {reasons}"
