@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.contracts import Table
 from pipelines.tables.gold import CONTRIBUTIONS, INDEX_SIGNALS, MODEL_DECISIONS, OUTCOMES
 from pipelines.tables.gold import PREDICTIONS as PREDICTED
+from serving.fields import SAID, SPANS_NIGHT, of
 
 
-def of(table: Table, name: str, **more: Any) -> Any:
-    """A field that means what the table's contract says."""
-    column = table.column(name)
-    return Field(description=column.meaning + (f" [{column.unit}]" if column.unit else ""), **more)
-
-
-class Marked(BaseModel):
-    """What every answer says of its own worth."""
+class Answer(BaseModel):
+    """Nothing is answered that is not told here."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Marked(Answer):
+    """What every answer says of its own worth."""
 
     data_source: str = Field(description="whose data this is made from")
     sample: bool = Field(description="true: the data are made up, and no market")
@@ -29,24 +27,20 @@ class Marked(BaseModel):
     snapshot: int = Field(description="number of the lake's snapshot that was read")
 
 
-class Risk(BaseModel):
+class Risk(Answer):
     """Hints from the probabilities alone; none of them is a loss in money."""
-
-    model_config = ConfigDict(extra="forbid")
 
     against: float = Field(description="probability of the actions opposite to the one said")
     tails: float = Field(description="probability of the two outermost actions")
     uncertainty: float = Field(description="entropy of the probabilities over the greatest, 0 to 1")
 
 
-class Member(BaseModel):
+class Member(Answer):
     """One constituent's part in the signal."""
-
-    model_config = ConfigDict(extra="forbid")
 
     symbol: str = of(CONTRIBUTIONS, "symbol")
     action: str | None = of(CONTRIBUTIONS, "action")
-    said: str | None = Field(description="the model's action, where min_confidence made it hold")
+    said: str | None = SAID
     score: float | None = of(CONTRIBUTIONS, "score")
     weight: float = of(CONTRIBUTIONS, "weight")
     share: float = of(CONTRIBUTIONS, "share")
@@ -56,39 +50,31 @@ class Member(BaseModel):
     risk: Risk | None
 
 
-class Thresholds(BaseModel):
+class Thresholds(Answer):
     """Where the score becomes a signal."""
-
-    model_config = ConfigDict(extra="forbid")
 
     buy_at: float = Field(description="BUY from this WSS on")
     sell_at: float = Field(description="SELL from this WSS down")
     least_scored: float = Field(description="HOLD below this coverage, whatever the WSS")
 
 
-class Aged(Marked):
-    """An answer that says how old it is."""
+class Scored(Answer):
+    """What is said of every bar that a model scored."""
 
-    forecast: str = of(INDEX_SIGNALS, "forecast")
-    interval: str = of(INDEX_SIGNALS, "interval")
-    ts: datetime = of(INDEX_SIGNALS, "ts")
-    closes_at: datetime = of(INDEX_SIGNALS, "closes_at")
-    timestamp_next: datetime = of(INDEX_SIGNALS, "timestamp_next")
-    model_version: int = of(INDEX_SIGNALS, "model_version")
-    proven: bool = of(INDEX_SIGNALS, "proven")
-    unproven_reason: str | None = of(INDEX_SIGNALS, "unproven_reason")
-    live: bool = of(INDEX_SIGNALS, "live")
-    as_of: datetime = Field(description="when it was scored: nothing known later was used [UTC]")
-    min_confidence: float | None = Field(description="the confidence policy that was asked for")
-    stale: bool = Field(description="true: a bar that closed since has none, and should")
-    stale_at: datetime = Field(description="when it turns stale unless a newer one comes [UTC]")
-    age_seconds: int = Field(
-        description="since closes_at, at the time of the answer; after a 304 count on yourself"
-    )
+    forecast: str = of(PREDICTED, "forecast")
+    interval: str = of(PREDICTED, "interval")
+    ts: datetime = of(PREDICTED, "ts")
+    closes_at: datetime = of(PREDICTED, "closes_at")
+    timestamp_next: datetime = of(PREDICTED, "timestamp_next")
+    spans_night: bool = SPANS_NIGHT
+    model_version: int = of(PREDICTED, "model_version")
+    proven: bool = of(PREDICTED, "proven")
+    unproven_reason: str | None = of(PREDICTED, "unproven_reason")
+    live: bool = of(PREDICTED, "live")
 
 
-class Signal(Aged):
-    """The newest signal of a universe."""
+class OfSignal(Answer):
+    """What a universe's signal is."""
 
     universe: str = of(INDEX_SIGNALS, "universe")
     index: str = of(INDEX_SIGNALS, "index")
@@ -100,22 +86,44 @@ class Signal(Aged):
     index_share: float = of(INDEX_SIGNALS, "index_share")
     weights_effective: date = of(INDEX_SIGNALS, "weights_effective")
     weights_partial: bool = of(INDEX_SIGNALS, "weights_partial")
-    thresholds: Thresholds
-    per_symbol: list[Member]
 
 
-class Component(Aged):
-    """The newest prediction of one constituent."""
+class OfPrediction(Answer):
+    """What a symbol's prediction is."""
 
     symbol: str = of(PREDICTED, "symbol")
     target: str = of(PREDICTED, "target")
     candidate: str = of(PREDICTED, "candidate")
     action: str = of(PREDICTED, "action")
-    said: str | None = Field(description="the model's action, where min_confidence made it hold")
     score: float = of(PREDICTED, "score")
     expected_score: float = of(PREDICTED, "expected_score")
     confidence: float = of(PREDICTED, "confidence")
     probabilities: dict[str, float] = of(PREDICTED, "probabilities")
+
+
+class Aged(Marked, Scored):
+    """An answer that says how old it is."""
+
+    as_of: datetime = Field(description="when it was scored: nothing known later was used [UTC]")
+    min_confidence: float | None = Field(description="the confidence policy that was asked for")
+    stale: bool = Field(description="true: a bar that closed since has none, and should")
+    stale_at: datetime = Field(description="when it turns stale unless a newer one comes [UTC]")
+    age_seconds: int = Field(
+        description="since closes_at, at the time of the answer; after a 304 count on yourself"
+    )
+
+
+class Signal(OfSignal, Aged):
+    """The newest signal of a universe."""
+
+    thresholds: Thresholds
+    per_symbol: list[Member]
+
+
+class Component(OfPrediction, Aged):
+    """The newest prediction of one constituent."""
+
+    said: str | None = SAID
     risk: Risk
 
 
@@ -132,60 +140,26 @@ class Page(Marked):
     next: str | None = Field(description="cursor of the next page; null: this is the last")
 
 
-class PastSignal(BaseModel):
+class Past(Scored):
+    """What was scored, from whose data and when."""
+
+    source: str = of(PREDICTED, "source")
+    scored_at: datetime = of(PREDICTED, "scored_at")
+
+
+class PastSignal(OfSignal, Past):
     """A row of gold.index_signals."""
 
-    forecast: str = of(INDEX_SIGNALS, "forecast")
-    source: str = of(INDEX_SIGNALS, "source")
-    universe: str = of(INDEX_SIGNALS, "universe")
-    index: str = of(INDEX_SIGNALS, "index")
-    instrument: str = of(INDEX_SIGNALS, "instrument")
-    interval: str = of(INDEX_SIGNALS, "interval")
-    ts: datetime = of(INDEX_SIGNALS, "ts")
-    closes_at: datetime = of(INDEX_SIGNALS, "closes_at")
-    timestamp_next: datetime = of(INDEX_SIGNALS, "timestamp_next")
-    wss: float = of(INDEX_SIGNALS, "wss")
-    signal: str = of(INDEX_SIGNALS, "signal")
-    reason: str = of(INDEX_SIGNALS, "reason")
-    coverage: float = of(INDEX_SIGNALS, "coverage")
-    index_share: float = of(INDEX_SIGNALS, "index_share")
-    weights_effective: date = of(INDEX_SIGNALS, "weights_effective")
-    weights_partial: bool = of(INDEX_SIGNALS, "weights_partial")
-    model_version: int = of(INDEX_SIGNALS, "model_version")
-    proven: bool = of(INDEX_SIGNALS, "proven")
-    unproven_reason: str | None = of(INDEX_SIGNALS, "unproven_reason")
-    live: bool = of(INDEX_SIGNALS, "live")
-    scored_at: datetime = of(INDEX_SIGNALS, "scored_at")
 
-
-class PastPrediction(BaseModel):
+class PastPrediction(OfPrediction, Past):
     """A row of gold.predictions, with what became of it where that is known."""
 
-    forecast: str = of(PREDICTED, "forecast")
-    target: str = of(PREDICTED, "target")
-    source: str = of(PREDICTED, "source")
-    symbol: str = of(PREDICTED, "symbol")
-    interval: str = of(PREDICTED, "interval")
-    ts: datetime = of(PREDICTED, "ts")
-    closes_at: datetime = of(PREDICTED, "closes_at")
-    timestamp_next: datetime = of(PREDICTED, "timestamp_next")
-    candidate: str = of(PREDICTED, "candidate")
-    model_version: int = of(PREDICTED, "model_version")
-    action: str = of(PREDICTED, "action")
-    score: float = of(PREDICTED, "score")
-    expected_score: float = of(PREDICTED, "expected_score")
-    confidence: float = of(PREDICTED, "confidence")
-    probabilities: dict[str, float] = of(PREDICTED, "probabilities")
-    proven: bool = of(PREDICTED, "proven")
-    unproven_reason: str | None = of(PREDICTED, "unproven_reason")
-    live: bool = of(PREDICTED, "live")
-    scored_at: datetime = of(PREDICTED, "scored_at")
     outcome: float | None = of(OUTCOMES, "outcome")
     next_return: float | None = of(OUTCOMES, "next_return")
     actual: str | None = of(OUTCOMES, "actual")
 
 
-class Decision(BaseModel):
+class Decision(Answer):
     """A row of gold.model_decisions."""
 
     forecast: str = of(MODEL_DECISIONS, "forecast")
@@ -223,7 +197,7 @@ class Decisions(Page):
     rows: list[Decision]
 
 
-class Told(BaseModel):
+class Told(Answer):
     """What a forecast is, and what there is of it."""
 
     name: str = Field(description="as it stands in the paths")

@@ -24,9 +24,10 @@ from serving.settings import settings
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     follower: Follower = app.state.follower
     app.state.hub = stream.Hub(app.state.measures, app.state.clock)
-    scoring.start()
-    follower.listeners += [app.state.hub.changed, lambda state: scoring.changed(state.snapshot)]
+    follower.listeners.append(app.state.hub.changed)
     await to_thread(follower.start)
+    scoring.start(app.state.reader)  # after it: most who ask want what stands in the tables
+    follower.listeners.append(lambda state: scoring.changed(state.snapshot))
     yield
     await to_thread(follower.stop)
     await app.state.hub.stop()
@@ -40,7 +41,7 @@ def create_app() -> FastAPI:
         title="Bullion",
         summary="The newest signal, always right about its own age",
         lifespan=_lifespan,
-        responses=errors.RESPONSES,
+        responses=errors.ALWAYS,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -49,7 +50,7 @@ def create_app() -> FastAPI:
     made.state.settings, made.state.measures = chosen, measures
     made.state.keys = Keys(chosen)
     made.state.reader = Reader()
-    made.state.follower = Follower(chosen)
+    made.state.follower = Follower(chosen, made.state.reader)
     made.state.scoring = scoring
     made.state.clock = time.time
     made.add_middleware(Hot, api=made)
@@ -57,8 +58,7 @@ def create_app() -> FastAPI:
     errors.install(made)
     for part in (signals, history, scoring_router, bars, health, stream, docs):
         made.include_router(part.router)
+    for part in (signals, history):
+        made.include_router(part.named)
     docs.complete(made)
     return made
-
-
-app = create_app()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import orjson
-from fastapi import Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator
 
@@ -16,10 +16,12 @@ from pipelines.universes import universes
 from pipelines.words import SYMBOL, UNIVERSE
 from serving.errors import NotFound, NotYet, refuse
 from serving.follow import Follower
+from serving.keys import reading
 from serving.newest import OPTIONS, Newest, Ready, Row, State
 from serving.ready import told
 
 MAIN = FORECASTS[0].name
+# DuckLake puts values into the SQL that prunes files, and a NUL would cut that short.
 PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -45,9 +47,6 @@ UniverseName = Annotated[
     AfterValidator(known_universe),
     Query(description=UNIVERSE.meaning, json_schema_extra={"enum": sorted(universes())}),
 ]
-ForecastPath = Annotated[
-    str, Path(max_length=64, description="as GET /forecasts lists them", examples=[MAIN])
-]
 Confidence = Annotated[
     float | None,
     Query(
@@ -58,6 +57,32 @@ Confidence = Annotated[
         examples=[0.6],
     ),
 ]
+
+
+def routers(tag: str) -> tuple[APIRouter, APIRouter]:
+    """For routes of the main forecast, and for the same ones of any forecast by its name."""
+    named = [reading, Depends(_named)]
+    return (
+        APIRouter(tags=[tag], dependencies=[reading]),
+        APIRouter(prefix="/forecasts/{name}", tags=[tag], dependencies=named),
+    )
+
+
+async def _named(
+    name: Annotated[
+        str, Path(max_length=64, description="as GET /forecasts lists them", examples=[MAIN])
+    ],
+) -> None:
+    """Declares the part of the path that _forecast reads."""
+
+
+async def _forecast(request: Request) -> str:
+    name: str = request.path_params.get("name", MAIN)
+    return name
+
+
+Named = Annotated[str, Depends(_forecast)]
+"""The forecast that a route is asked of: the main one where its path names none."""
 
 
 async def _state(request: Request) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, Field
@@ -13,33 +13,29 @@ from pipelines.errors import unknown
 from pipelines.lake import View
 from pipelines.tables.silver import SILVER_BARS
 from pipelines.words import INTERVAL, SOURCE, SYMBOL
-from serving.errors import NotFound, refuse
+from serving.asked import PATTERN
+from serving.errors import NotFound, may, refuse
+from serving.fields import of
 from serving.keys import reading
 from serving.lake import Newest
 
 router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
 
 
-def _of_table(name: str) -> Any:
-    """A field that means what the table's contract says."""
-    column = SILVER_BARS.column(name)
-    return Field(description=column.meaning + (f" [{column.unit}]" if column.unit else ""))
-
-
 class Bar(BaseModel):
     """One closed bar of silver, and the snapshot it was read from."""
 
-    source: str = _of_table("source")
-    symbol: str = _of_table("symbol")
-    interval: str = _of_table("interval")
-    ts: datetime = _of_table("ts")
-    closes_at: datetime = _of_table("closes_at")
-    open: float = _of_table("open")
-    high: float = _of_table("high")
-    low: float = _of_table("low")
-    close: float = _of_table("close")
-    volume: float | None = _of_table("volume")
-    batch: int = _of_table("batch")
+    source: str = of(SILVER_BARS, "source")
+    symbol: str = of(SILVER_BARS, "symbol")
+    interval: str = of(SILVER_BARS, "interval")
+    ts: datetime = of(SILVER_BARS, "ts")
+    closes_at: datetime = of(SILVER_BARS, "closes_at")
+    open: float = of(SILVER_BARS, "open")
+    high: float = of(SILVER_BARS, "high")
+    low: float = of(SILVER_BARS, "low")
+    close: float = of(SILVER_BARS, "close")
+    volume: float | None = of(SILVER_BARS, "volume")
+    batch: int = of(SILVER_BARS, "batch")
     snapshot: int = Field(description="number of the lake's snapshot that was read")
 
 
@@ -52,8 +48,7 @@ def _known(interval: str) -> str:
     return interval
 
 
-# DuckLake puts values into the SQL that prunes files, and a NUL would cut that short.
-Name = Annotated[str, Query(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, Query(min_length=1, max_length=64, pattern=PATTERN)]
 IntervalName = Annotated[
     str,
     AfterValidator(_known),
@@ -61,7 +56,7 @@ IntervalName = Annotated[
 ]
 
 
-@router.get("/newest")
+@router.get("/newest", responses=may(404, 422))
 def newest(
     view: Newest,
     symbol: Annotated[Name, Query(description=SYMBOL.meaning, examples=["NVDA"])],

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from serving.keys import reading
 
 router = APIRouter(dependencies=[reading], include_in_schema=False)
+EXAMPLES = Path(__file__).with_name("examples.json")
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
 code,pre{background:#f2f2f2;padding:.1em .3em}pre{padding:.7em;overflow:auto}
 td,th{text-align:left;vertical-align:top;padding:.15em 1em .15em 0}summary{cursor:pointer}"""
@@ -29,9 +34,34 @@ def complete(app: FastAPI) -> None:
             "type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY,
         }  # fmt: skip
         schema["security"] = [{}, {"key": []}]
+        for method, path, operation in operations(schema):
+            _exemplify(operation["responses"], f"{method.upper()} {path}")
         return schema
 
     app.openapi = told  # type: ignore[method-assign]
+
+
+def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of each route."""
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def _exemplify(responses: dict[str, Any], operation: str) -> None:
+    """Give every answer the example that was once answered."""
+    known = _examples()
+    for status, response in responses.items():
+        told = known.get(operation, {}).get(status) or known["*"].get(status, {})
+        for form, example in told.items():
+            response.setdefault("content", {}).setdefault(form, {})["example"] = example
+
+
+@cache
+def _examples() -> dict[str, dict[str, dict[str, Any]]]:
+    """Answers by operation (* for all), status and form, as a lake that was scored gave them."""
+    found: dict[str, dict[str, dict[str, Any]]] = orjson.loads(EXAMPLES.read_bytes())
+    return found
 
 
 @router.get("/openapi.json")
@@ -44,11 +74,7 @@ async def openapi(request: Request) -> JSONResponse:
 async def docs(request: Request) -> HTMLResponse:
     """What can be asked, for people."""
     schema = request.app.openapi()
-    parts = [
-        _route(method, path, told, schema)
-        for path, methods in schema["paths"].items()
-        for method, told in methods.items()
-    ]
+    parts = [_route(method, path, told, schema) for method, path, told in operations(schema)]
     page = (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Bullion API</title>"
         f"<style>{STYLE}</style><h1>Bullion API</h1><p>{escape(schema['info']['summary'])}.</p>"

@@ -86,16 +86,19 @@ class ErrorBody(BaseModel):
     error: Problem
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
-    for status in (400, 401, 404, 405, 406, 413, 422, 429, 500, 503)
-}
-"""What any route may answer."""
+Responses = dict[int | str, dict[str, Any]]
 
-CHANGING: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in (403, 413)
-}
-"""What a route that changes what is served may answer besides."""
+
+def may(*statuses: int) -> Responses:
+    """What a route may answer besides, for its documentation."""
+    return {
+        status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
+        for status in statuses
+    }
+
+
+ALWAYS = may(400, 401, 413, 429, 500, 503)
+"""What any route may answer: bad requests, keys, large bodies, and what is wrong here."""
 
 
 def refuse(error: InvalidRequest) -> PydanticCustomError:

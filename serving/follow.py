@@ -8,13 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
-import duckdb
-import pyarrow as pa
-
 from pipelines.errors import BullionError, LakeError
 from pipelines.forecasts import FORECASTS, Forecast
 from serving import newest
-from serving.lake import Reader
+from serving.lake import BROKEN, Reader, broken
 from serving.newest import State
 from serving.settings import Settings
 
@@ -24,14 +21,16 @@ log = logging.getLogger(__name__)
 class Follower:
     """Looks at the snapshot number a few times a second, and loads what is new as one object."""
 
-    def __init__(self, settings: Settings, forecasts: Sequence[Forecast] = FORECASTS) -> None:
+    def __init__(
+        self, settings: Settings, reader: Reader, forecasts: Sequence[Forecast] = FORECASTS
+    ) -> None:
         self.state: State | None = None
         self.trouble: BullionError | None = LakeError("the lake was not looked at yet", "wait")
         self.looked_at = 0.0  # monotonic, the last time all went well
         self.listeners: list[Callable[[State], None]] = []
         self._settings = settings
         self.forecasts = tuple(forecasts)
-        self._reader = Reader()  # of its own: what requests ask never makes it wait
+        self._reader = reader
         self.looked, self._stop = Event(), Event()
         self._thread = Thread(target=self._run, name="follow the lake", daemon=True)
 
@@ -53,7 +52,6 @@ class Follower:
             self.look()
             self.looked.set()
             self._stop.wait(self._settings.poll_seconds)
-        self._reader.close()
 
     def look(self) -> None:
         """Load the newest snapshot if it is another one than is held."""
@@ -63,11 +61,9 @@ class Follower:
             self.looked_at = time.monotonic()
         except BullionError as error:
             self._failed(error)
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
+        except BROKEN as error:
             log.exception("the newest state could not be loaded")
-            self._failed(
-                LakeError(f"the lake cannot be read: {type(error).__name__}", "see the log")
-            )
+            self._failed(broken(error))
 
     def _renew(self) -> None:
         lake = self._reader.lake()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -14,9 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import answer
+from serving.recent import Recent
 from serving.settings import Settings
 
-KEPT, RECENT, ENOUGH = 2000, 300.0, 20  # requests and seconds that the p99 is taken over
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -45,7 +43,7 @@ class Measures:
             "bullion_sockets_dropped", "WebSockets that were too slow", registry=self.registry
         )
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-        self._taken: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self.recent = Recent()
 
     def took(self, route: str, status: int, seconds: float) -> None:
         child = self._children.get((route, status))
@@ -54,15 +52,7 @@ class Measures:
             self._children[route, status] = child
         child[0].inc()
         child[1].observe(seconds)
-        self._taken.append((time.monotonic(), seconds))
-
-    def p99(self) -> float | None:
-        """Milliseconds that 99 of 100 requests of late stayed below; None while too few."""
-        since = time.monotonic() - RECENT
-        recent = sorted(taken for at, taken in tuple(self._taken) if at >= since)
-        if len(recent) < ENOUGH:
-            return None
-        return 1000 * recent[math.ceil(0.99 * len(recent)) - 1]
+        self.recent.took(seconds)
 
 
 class Guard:

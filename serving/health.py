@@ -59,6 +59,7 @@ class Health(BaseModel):
 
 @router.get(
     "/health",
+    response_model=Health,
     responses={503: {"model": Health, "description": "Down: it can serve nothing"}},
 )
 async def health(request: Request) -> JSONResponse:
@@ -71,7 +72,7 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
     scoring, now = request.app.state.scoring, request.app.state.clock()
     settings, state = request.app.state.settings, follower.state
     told = [_told(one, now) for one in state.forecasts.values()] if state else []
-    p99 = measures(request).p99()
+    p99 = measures(request).recent.p99()
     reasons = [follower.trouble.message] if follower.trouble else []
     if not follower.alive:
         reasons.append("the lake is followed no longer: restart the API")

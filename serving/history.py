@@ -10,12 +10,15 @@ from typing import Annotated, Any
 
 import orjson
 import pyarrow as pa
-from fastapi import APIRouter, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from pipelines.contracts import quoted
+from pipelines.calendar import calendar
+from pipelines.contracts import Table, quoted
 from pipelines.errors import InvalidRequest
+from pipelines.forecasts import Forecast
+from pipelines.tables.gold import INDEX_SIGNALS, MODEL_DECISIONS, PREDICTIONS
 from pipelines.universes import universes
 from pipelines.words import UNIVERSE
 from serving.answers import (
@@ -26,15 +29,15 @@ from serving.answers import (
     PastSignal,
     PastSignals,
 )
-from serving.asked import MAIN, PATTERN, ForecastPath, Held, known_universe, newest_of, plain
-from serving.errors import TooLarge
+from serving.asked import PATTERN, Held, Named, known_universe, newest_of, plain, routers
+from serving.errors import TooLarge, may
 from serving.forms import ARROW, CSV, as_arrow, as_csv, form
-from serving.keys import reading
 from serving.lake import Newest
-from serving.newest import Row, State
+from serving.newest import Row
+from serving.times import spans_night
 
-router = APIRouter(tags=["history"], dependencies=[reading])
-FORMS: dict[int | str, dict[str, Any]] = {
+router, named = routers("history")
+FORMS = may(406, 422) | {
     200: {
         "description": "Rows, the newest first: JSON, CSV or Arrow, as Accept says",
         "content": {ARROW: {}, CSV: {"schema": {"type": "string"}}},
@@ -57,23 +60,32 @@ class Past:
     order: tuple[str, ...]  # the time of the range comes first
     where: str = "true"
     outcomes: bool = False
+    scored: bool = True  # each row is about a bar
 
 
 # What DuckDB can hold of what a caller may name.
 FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 KNOWN = ("outcome", "next_return", "actual")
-PAST_SIGNALS = Past("gold.index_signals", tuple(PastSignal.model_fields), ("ts", "live"))
+
+
+def _columns(kind: type[BaseModel], table: Table) -> tuple[str, ...]:
+    """What the table has of a row that is answered."""
+    return tuple(name for name in kind.model_fields if name in table.column_names)
+
+
+PAST_SIGNALS = Past("gold.index_signals", _columns(PastSignal, INDEX_SIGNALS), ("ts", "live"))
 PAST_PREDICTIONS = Past(
     "gold.predictions",
-    tuple(name for name in PastPrediction.model_fields if name not in KNOWN),
+    _columns(PastPrediction, PREDICTIONS),
     ("ts", "symbol", "target", "live"),
     "role = 'champion'",
     outcomes=True,
 )
 DECISIONS = Past(
     "gold.model_decisions",
-    tuple(Decision.model_fields),
+    _columns(Decision, MODEL_DECISIONS),
     ("decided_at", "target", "model_version", "verdict"),
+    scored=False,
 )
 
 
@@ -88,6 +100,10 @@ class Asked(BaseModel):
     end: AwareDatetime | None = Field(None, description="before this instant, with its zone")
     cursor: str | None = Field(None, max_length=400, description="`next` of the page before")
     limit: int = Field(1000, ge=1, le=10_000, description="rows at the most")
+
+    def chosen(self) -> Row:
+        """Which rows: values of columns, None where any will do."""
+        return {}
 
 
 class AskedRows(Asked):
@@ -105,6 +121,9 @@ class AskedSignals(AskedRows):
         "qqq", description=UNIVERSE.meaning, json_schema_extra={"enum": [*sorted(universes())]}
     )
 
+    def chosen(self) -> Row:
+        return {"universe": self.universe, "live": self.live}
+
 
 class AskedPredictions(AskedRows):
     """A symbol's predictions, or all of them."""
@@ -118,95 +137,83 @@ class AskedPredictions(AskedRows):
         description="ticker; all of them where none is named",
     )
 
+    def chosen(self) -> Row:
+        return {"symbol": self.symbol, "live": self.live}
+
+
+@dataclass(frozen=True)
+class Where:
+    """What every history reads: one snapshot, of one forecast."""
+
+    request: Request
+    state: Held
+    view: Newest
+    name: Named
+
+    def page(self, past: Past, asked: Asked) -> Response:
+        """Some rows of a table, in the form that the caller accepts."""
+        wanted = form(self.request.headers.get("accept"))
+        forecast = newest_of(self.state, self.name).forecast
+        settings = self.request.app.state.settings
+        limit = min(asked.limit, settings.rows)
+        start, end = _range(asked, settings.range_days)
+        chosen = {"forecast": self.name, "source": self.state.source} | asked.chosen()
+        found = self.view.sql(*_query(past, chosen, start, end, asked.cursor, limit + 1))
+        more = found.num_rows > limit
+        found = found.slice(0, limit)
+        after = _cursor(past, found) if more else None
+        headers = {"X-Next-Cursor": after} if after else {}
+        if past.scored:
+            found = _with_nights(found, forecast)
+        if wanted == ARROW:
+            return as_arrow(found, self.state.marks, headers)
+        if wanted == CSV:
+            return as_csv(found, headers)
+        return plain(self._told(found, after), headers)
+
+    def _told(self, found: pa.Table, after: str | None) -> Row:
+        rows = found.to_pylist()
+        for row in rows:
+            if "probabilities" in row:
+                row["probabilities"] = dict(row["probabilities"])
+        marks = self.state.marks | {"snapshot": self.view.snapshot}
+        if any(not row["proven"] for row in rows):
+            marks["notices"].append(
+                "some rows are of unproven models: see unproven_reason, or reason"
+            )
+        return marks | {"next": after, "rows": rows}
+
+
+Here = Annotated[Where, Depends(Where)]
+
 
 @router.get("/signals/history", response_model=PastSignals, responses=FORMS)
-def signals(
-    request: Request, state: Held, view: Newest, asked: Annotated[AskedSignals, Query()]
-) -> Response:
+@named.get("/signals", response_model=PastSignals, responses=may(404) | FORMS)
+def signals(here: Here, asked: Annotated[AskedSignals, Query()]) -> Response:
     """Past signals of a universe, the newest first; live ones unless asked otherwise."""
-    return forecast_signals(request, state, view, MAIN, asked)
+    return here.page(PAST_SIGNALS, asked)
 
 
 @router.get("/predictions/history", response_model=PastPredictions, responses=FORMS)
-def predictions(
-    request: Request, state: Held, view: Newest, asked: Annotated[AskedPredictions, Query()]
-) -> Response:
+@named.get("/history", response_model=PastPredictions, responses=may(404) | FORMS)
+def predictions(here: Here, asked: Annotated[AskedPredictions, Query()]) -> Response:
     """Past predictions, each with its outcome where that is known."""
-    return forecast_predictions(request, state, view, MAIN, asked)
+    return here.page(PAST_PREDICTIONS, asked)
 
 
 @router.get("/models/decisions", response_model=Decisions, responses=FORMS)
-def decisions(
-    request: Request, state: Held, view: Newest, asked: Annotated[Asked, Query()]
-) -> Response:
+@named.get("/decisions", response_model=Decisions, responses=may(404) | FORMS)
+def decisions(here: Here, asked: Annotated[Asked, Query()]) -> Response:
     """Why models were promoted, kept, refused or withdrawn."""
-    return forecast_decisions(request, state, view, MAIN, asked)
+    return here.page(DECISIONS, asked)
 
 
-@router.get("/forecasts/{name}/signals", response_model=PastSignals, responses=FORMS)
-def forecast_signals(
-    request: Request,
-    state: Held,
-    view: Newest,
-    name: ForecastPath,
-    asked: Annotated[AskedSignals, Query()],
-) -> Response:
-    """Past signals of a forecast's universe."""
-    chosen = {"universe": asked.universe, "live": asked.live}
-    return _page(request, state, view, PAST_SIGNALS, name, asked, chosen)
-
-
-@router.get("/forecasts/{name}/history", response_model=PastPredictions, responses=FORMS)
-def forecast_predictions(
-    request: Request,
-    state: Held,
-    view: Newest,
-    name: ForecastPath,
-    asked: Annotated[AskedPredictions, Query()],
-) -> Response:
-    """Past predictions of a forecast, each with its outcome where that is known."""
-    chosen = {"symbol": asked.symbol, "live": asked.live}
-    return _page(request, state, view, PAST_PREDICTIONS, name, asked, chosen)
-
-
-@router.get("/forecasts/{name}/decisions", response_model=Decisions, responses=FORMS)
-def forecast_decisions(
-    request: Request,
-    state: Held,
-    view: Newest,
-    name: ForecastPath,
-    asked: Annotated[Asked, Query()],
-) -> Response:
-    """Why a forecast's models were promoted, kept, refused or withdrawn."""
-    return _page(request, state, view, DECISIONS, name, asked, {})
-
-
-def _page(
-    request: Request, state: State, view: Newest, past: Past, name: str, asked: Asked, chosen: Row
-) -> Response:
-    wanted = form(request.headers.get("accept"))
-    newest_of(state, name)
-    settings = request.app.state.settings
-    limit = min(asked.limit, settings.rows)
-    start, end = _range(asked, settings.range_days)
-    chosen = {"forecast": name, "source": state.source} | chosen
-    found = view.sql(*_query(past, chosen, start, end, asked.cursor, limit + 1))
-    more = found.num_rows > limit
-    found = found.slice(0, limit)
-    after = _cursor(past, found) if more else None
-    headers = {"X-Next-Cursor": after} if after else {}
-    if wanted == ARROW:
-        return as_arrow(found, state.marks, headers)
-    if wanted == CSV:
-        return as_csv(found, headers)
-    rows = found.to_pylist()
-    for row in rows:
-        if "probabilities" in row:
-            row["probabilities"] = dict(row["probabilities"])
-    marks = state.marks | {"snapshot": view.snapshot}
-    if any(not row["proven"] for row in rows):
-        marks["notices"].append("some rows are of unproven models: see unproven_reason, or reason")
-    return plain(marks | {"next": after, "rows": rows}, headers)
+def _with_nights(rows: pa.Table, forecast: Forecast) -> pa.Table:
+    """The rows with spans_night after timestamp_next, which the tables do not keep."""
+    span = (rows[name].to_numpy() for name in ("closes_at", "timestamp_next"))
+    nights = spans_night(calendar(forecast.schedule.calendar), *span)
+    place = rows.schema.get_field_index("timestamp_next") + 1
+    return rows.add_column(place, "spans_night", pa.array(nights))
 
 
 def _range(asked: Asked, days: int) -> tuple[datetime, datetime]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Annotated
 
+import duckdb
+import pyarrow as pa
 from fastapi import Depends, Request
 
 from pipelines.errors import LakeError
 from pipelines.lake import Lake, View
-from pipelines.settings import settings
+from pipelines.settings import Settings, settings
 
 
 def made_up(source: str) -> bool:
@@ -22,8 +25,20 @@ def made_up(source: str) -> bool:
     return source.startswith("sample")
 
 
+# What goes wrong when the lake is read, besides what pipelines.lake has words for.
+BROKEN = (duckdb.Error, pa.ArrowException, OSError)
+
+
+def broken(error: Exception) -> LakeError:
+    """The same in the one shape; the log has the rest."""
+    return LakeError(f"the lake cannot be read: {type(error).__name__}", "see the log")
+
+
 class Reader:
-    """Opens the lake when it is first asked; while there is none, every request tries again."""
+    """Opens the lake when it is first asked; while there is none, every request tries again.
+
+    An API has one for all that it asks: each lake that is open takes its time and its memory.
+    """
 
     def __init__(self) -> None:
         self._config = settings()
@@ -34,21 +49,37 @@ class Reader:
     def lake(self) -> Lake:
         with self._turn:
             if self._lake is not None and self._file != _file(self._lake):
-                self._drop()  # the catalog is another file: it was restored, or made again
+                self._lake = None  # the catalog is another file: it was restored, or made again
             if self._lake is None:
-                self._lake = Lake(self._config, read_only=True)
+                self._lake = _opened(self._config)
                 self._file = _file(self._lake)
             return self._lake
 
-    def close(self) -> None:
-        """Let go of it; the next who asks opens it with whatever layout it has then."""
-        with self._turn:
-            self._drop()
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """The newest snapshot; after a failure of the lake the next look opens it anew."""
+        try:
+            with self.lake().view() as view:
+                yield view
+        except LakeError:
+            self.close()
+            raise
 
-    def _drop(self) -> None:
-        if self._lake is not None:
-            self._lake.close()  # views that are open keep it until they are done
-        self._lake = None
+    def close(self) -> None:
+        """Let go of it; the next who asks opens it with whatever layout it has then.
+
+        It closes with the last view of it: to close it here would break what others ask.
+        """
+        with self._turn:
+            self._lake = None
+
+
+def _opened(config: Settings) -> Lake:
+    lake = Lake(config, read_only=True)
+    with lake.view() as view:
+        # The event loop needs a core more than any of these queries does.
+        view.connection.execute("SET threads TO 1")
+    return lake
 
 
 def _file(lake: Lake) -> tuple[int, int] | None:
@@ -64,12 +95,8 @@ def _file(lake: Lake) -> tuple[int, int] | None:
 
 def _newest(request: Request) -> Iterator[View]:
     reader: Reader = request.app.state.reader
-    try:
-        with reader.lake().view() as view:
-            yield view
-    except LakeError:
-        reader.close()
-        raise
+    with reader.view() as view:
+        yield view
 
 
 Newest = Annotated[View, Depends(_newest)]

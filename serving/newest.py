@@ -9,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
+from pipelines.calendar import calendar
 from pipelines.combination import ComponentWeighted
 from pipelines.decisions import Serving, decisions, serving
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
+from serving.answers import OfPrediction, OfSignal, Scored
 from serving.lake import made_up
+from serving.times import instants, spans_night
 
 UNIVERSE = "qqq"  # whose signal is meant where none is named
 WINDOW = timedelta(days=10)  # a symbol whose newest prediction is older has none
@@ -89,8 +93,6 @@ def load(
     view: View, forecasts: Sequence[Forecast], source: str, grace: timedelta, now: datetime
 ) -> State:
     """The newest state of a snapshot."""
-    # The event loop needs a core more than these small queries do.
-    view.connection.execute("SET threads TO 1")
     bare = State(view.snapshot, source, made_up(source))
     made = {f.name: _newest(view, f, bare, grace, now) for f in forecasts}
     return replace(bare, forecasts=made, hot=_hot(made, forecasts[0].name))
@@ -125,7 +127,7 @@ def _newest(
     for row in signals:
         _add_members(view, forecast, row)
     for row in (*signals, *predictions):
-        row["stale_at"] = stale_at(forecast, row["ts"], grace)
+        row |= by_calendar(forecast, row, grace)
     told = {row["universe"]: row for row in signals}
     by_symbol = {row["symbol"]: row for row in predictions if row["symbol"] in forecast.symbols}
     return Newest(
@@ -197,15 +199,17 @@ def _bars(view: View, forecast: Forecast, source: str) -> dict[str, datetime]:
     return {symbol: closes_at.astimezone(UTC) for symbol, closes_at in found}
 
 
-def stale_at(forecast: Forecast, ts: datetime, grace: timedelta) -> datetime:
-    """When a bar that closed later should have been scored, by the calendar."""
-    from pipelines.calendar import calendar
-
+def by_calendar(forecast: Forecast, row: Row, grace: timedelta) -> Row:
+    """When a bar that closed later should have been scored, and whether a night lies before it."""
+    market, ts = calendar(forecast.schedule.calendar), row["ts"]
     after = timedelta(microseconds=1)
-    market = calendar(forecast.schedule.calendar)
     later = market.bars(forecast.bar, ts + after, ts + timedelta(days=70)).closes_at
     closes: datetime = later[0].item().replace(tzinfo=UTC)
-    return closes + forecast.schedule.grace + grace
+    span = (instants([row[name]]) for name in ("closes_at", "timestamp_next"))
+    return {
+        "stale_at": closes + forecast.schedule.grace + grace,
+        "spans_night": bool(spans_night(market, *span)[0]),
+    }
 
 
 def ready(state: State, answer: Row) -> Ready:
@@ -223,18 +227,9 @@ def ready(state: State, answer: Row) -> Ready:
     )
 
 
-SHARED = (
-    "forecast", "interval", "ts", "closes_at", "timestamp_next", "model_version", "proven",
-    "unproven_reason", "live", "stale_at",
-)  # fmt: skip
-OF_SIGNAL = (
-    "universe", "index", "instrument", "wss", "signal", "reason", "coverage", "index_share",
-    "weights_effective", "weights_partial",
-)  # fmt: skip
-OF_COMPONENT = (
-    "symbol", "target", "candidate", "action", "score", "expected_score", "confidence",
-    "probabilities",
-)  # fmt: skip
+def _of(kind: type[BaseModel], row: Row) -> Row:
+    """The part of a row that a model tells."""
+    return {name: row[name] for name in kind.model_fields}
 
 
 def _shared(state: State, row: Row, min_confidence: float | None) -> Row:
@@ -243,8 +238,8 @@ def _shared(state: State, row: Row, min_confidence: float | None) -> Row:
         marks["notices"].append(f"unproven model: {row['unproven_reason']}")
     if not row["live"]:
         marks["notices"].append("not live: written after the bar it is about had closed")
-    told = {name: row[name] for name in SHARED}
-    return marks | told | {"as_of": row["scored_at"], "min_confidence": min_confidence}
+    told = {"as_of": row["scored_at"], "min_confidence": min_confidence}
+    return marks | _of(Scored, row) | {"stale_at": row["stale_at"]} | told
 
 
 def signal_of(
@@ -256,7 +251,7 @@ def signal_of(
         part | {"said": None, "risk": risk(forecast, part["action"], part["probabilities"])}
         for part in row["members"]
     ]
-    told = {name: row[name] for name in OF_SIGNAL}
+    told = _of(OfSignal, row)
     if min_confidence is not None:
         told |= _combined_again(one, members, min_confidence)
     limits = {"buy_at": one.buy_at, "sell_at": one.sell_at, "least_scored": one.least_scored}
@@ -289,7 +284,7 @@ def component_of(
     state: State, forecast: Forecast, row: Row, min_confidence: float | None = None
 ) -> Row:
     """A constituent's newest prediction as it is answered."""
-    told = {name: row[name] for name in OF_COMPONENT} | {"said": None}
+    told = _of(OfPrediction, row) | {"said": None}
     told["risk"] = risk(forecast, row["action"], row["probabilities"])
     if min_confidence is not None:
         _hold_if_weak(told, forecast.label.classes, forecast.label.scores, min_confidence)

@@ -1,13 +1,32 @@
-"""HTTP/1.1 by uvicorn, with headers that must come soon and stay small."""
+"""HTTP/1.1 by uvicorn with headers that must come soon and stay small; WebSockets that end."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from serving.settings import Settings
+
+LINGER = 1.0  # seconds that a client has to read what is left, once it was dropped
+
+
+class Ending(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, but that a client which reads no more keeps no connection.
+
+    It logs only what goes wrong: a line for each client that comes would drown the rest.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.logger = self.conn.logger = logging.getLogger("bullion.sockets")
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self.loop.call_later(LINGER, self.transport.abort)
 
 
 def limited(settings: Settings) -> type[asyncio.Protocol]:
@@ -69,3 +88,20 @@ def limited(settings: Settings) -> type[asyncio.Protocol]:
                 self.transport.close()
 
     return Limited
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """How uvicorn serves the API."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "http": limited(settings),
+        "ws": Ending,
+        "ws_max_size": 1024,  # nothing that a listener says is looked at
+        "ws_per_message_deflate": False,
+        "access_log": False,  # /metrics counts them
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_keep_alive": 15,
+        "timeout_graceful_shutdown": 5,
+    }

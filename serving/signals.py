@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from pipelines.errors import unknown
@@ -12,29 +10,29 @@ from serving.answers import Component, Forecasts, Latest, Signal
 from serving.asked import (
     MAIN,
     Confidence,
-    ForecastPath,
     Held,
+    Named,
     SymbolName,
     UniverseName,
     conditional,
     newest_of,
     not_yet,
     plain,
+    routers,
 )
-from serving.errors import NotFound
-from serving.keys import reading
+from serving.errors import NotFound, may
 from serving.newest import UNIVERSE, Newest, Row, State, component_of, ready, signal_of
 
-router = APIRouter(tags=["newest"], dependencies=[reading])
-UNCHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Unchanged but for its age", "content": {}}
-}
+router, named = routers("newest")
+POLLED = may(422) | {304: {"description": "Unchanged but for its age", "content": {}}}
 
 
-@router.get("/signal/index", response_model=Signal, responses=UNCHANGED)
-async def index_signal(
+@router.get("/signal/index", response_model=Signal, responses=POLLED)
+@named.get("/signal", response_model=Signal, responses=POLLED | may(404))
+async def signal(
     request: Request,
     state: Held,
+    name: Named,
     universe: UniverseName = UNIVERSE,
     min_confidence: Confidence = None,
 ) -> Response:
@@ -43,72 +41,12 @@ async def index_signal(
     Poll it with `If-None-Match`: the tag changes with the snapshot, the model and staleness,
     and not with `age_seconds` alone.
     """
-    return _signal(request, state, MAIN, universe, min_confidence)
-
-
-@router.get("/predict/component", response_model=Component, responses=UNCHANGED)
-async def component(
-    request: Request,
-    state: Held,
-    symbol: SymbolName,
-    min_confidence: Confidence = None,
-) -> Response:
-    """The newest prediction of one constituent."""
-    return _component(request, state, MAIN, symbol, min_confidence)
-
-
-@router.get("/forecasts", response_model=Forecasts)
-async def forecasts(request: Request, state: Held) -> Response:
-    """Every forecast, what it is about, and the newest bar it has predicted."""
-    now = request.app.state.clock()
-    return plain(state.marks | {"forecasts": [_told(one, now) for one in state.forecasts.values()]})
-
-
-@router.get("/forecasts/{name}/signal", response_model=Signal, responses=UNCHANGED)
-async def forecast_signal(
-    request: Request,
-    state: Held,
-    name: ForecastPath,
-    universe: UniverseName = UNIVERSE,
-    min_confidence: Confidence = None,
-) -> Response:
-    """The newest signal of a forecast's universe."""
-    return _signal(request, state, name, universe, min_confidence)
-
-
-@router.get("/forecasts/{name}/component", response_model=Component, responses=UNCHANGED)
-async def forecast_component(
-    request: Request,
-    state: Held,
-    name: ForecastPath,
-    symbol: SymbolName,
-    min_confidence: Confidence = None,
-) -> Response:
-    """The newest prediction of one symbol of a forecast."""
-    return _component(request, state, name, symbol, min_confidence)
-
-
-@router.get("/forecasts/{name}/latest", response_model=Latest)
-async def latest(request: Request, state: Held, name: ForecastPath) -> Response:
-    """The newest prediction of every symbol of a forecast."""
-    newest, now = newest_of(state, name), request.app.state.clock()
-    if not newest.predictions:
-        raise not_yet(newest, state, "prediction")
-    rows = [
-        _aged(component_of(state, newest.forecast, r), now) for r in newest.predictions.values()
-    ]
-    return plain(state.marks | {"forecast": name, "predictions": rows})
-
-
-def _signal(
-    request: Request, state: State, forecast: str, universe: str, min_confidence: float | None
-) -> Response:
-    newest = newest_of(state, forecast)
+    newest = newest_of(state, name)
     known = [one.universe for one in newest.forecast.combinations]
     if universe not in known:
         raise NotFound(
-            f"{forecast} combines no signal of {universe}",
-            f"it combines: {', '.join(known) or 'none'}; GET /forecasts/{forecast}/latest",
+            f"{name} combines no signal of {universe}",
+            f"it combines: {', '.join(known) or 'none'}; GET /forecasts/{name}/latest",
         )
     if universe not in newest.signals:
         raise not_yet(newest, state, f"signal of {universe}")
@@ -118,15 +56,41 @@ def _signal(
     return conditional(request, ready(state, made))
 
 
-def _component(
-    request: Request, state: State, forecast: str, symbol: str, min_confidence: float | None
+@router.get("/predict/component", response_model=Component, responses=POLLED | may(404))
+@named.get("/component", response_model=Component, responses=POLLED | may(404))
+async def component(
+    request: Request,
+    state: Held,
+    name: Named,
+    symbol: SymbolName,
+    min_confidence: Confidence = None,
 ) -> Response:
-    newest = newest_of(state, forecast)
+    """The newest prediction of one constituent."""
+    newest = newest_of(state, name)
     row = _prediction(newest, state, symbol)
     if min_confidence is None:
         return conditional(request, newest.symbols[symbol])
     made = component_of(state, newest.forecast, row, min_confidence)
     return conditional(request, ready(state, made))
+
+
+@router.get("/forecasts", response_model=Forecasts)
+async def forecasts(request: Request, state: Held) -> Response:
+    """Every forecast, what it is about, and the newest bar it has predicted."""
+    now = request.app.state.clock()
+    return plain(state.marks | {"forecasts": [_told(one, now) for one in state.forecasts.values()]})
+
+
+@named.get("/latest", response_model=Latest, responses=may(404, 422))
+async def latest(request: Request, state: Held, name: Named) -> Response:
+    """The newest prediction of every symbol of a forecast."""
+    newest, now = newest_of(state, name), request.app.state.clock()
+    if not newest.predictions:
+        raise not_yet(newest, state, "prediction")
+    rows = [
+        _aged(component_of(state, newest.forecast, r), now) for r in newest.predictions.values()
+    ]
+    return plain(state.marks | {"forecast": name, "predictions": rows})
 
 
 def _prediction(newest: Newest, state: State, symbol: str) -> Row:

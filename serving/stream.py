@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import anyio
 import orjson
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
@@ -25,19 +24,49 @@ TRY_AGAIN, POLICY = 1013, 1008
 
 
 class Client:
-    """One listener: what waits for it, in a queue that does not grow."""
+    """One listener: what waits for it, in a line that does not grow.
 
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[str] = asyncio.Queue(WAITING)
-        self.slow = asyncio.Event()
+    While nothing waits it costs no task of its own: there may be thousands.
+    """
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.slow = False
+        self._websocket = websocket
+        self._waiting: deque[str] = deque()
+        self._sending: asyncio.Task[None] | None = None
+        self._listening = asyncio.current_task()
 
     def give(self, text: str) -> bool:
-        try:
-            self.queue.put_nowait(text)
-        except asyncio.QueueFull:
-            self.slow.set()
+        if len(self._waiting) == WAITING:
             return False
+        self._waiting.append(text)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send())
         return True
+
+    async def _send(self) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while self._waiting:
+                await self._websocket.send_text(self._waiting.popleft())
+        self._sending = None
+
+    async def listen(self) -> None:
+        """Until it goes, or is dropped."""
+        try:
+            while (await self._websocket.receive())["type"] != "websocket.disconnect":
+                continue
+        except asyncio.CancelledError:
+            if not self.slow:
+                raise
+        finally:
+            if self._sending is not None:
+                self._sending.cancel()
+
+    def drop(self) -> None:
+        """End listen, which waits for what the client says."""
+        self.slow = True
+        if self._listening is not None:
+            self._listening.cancel()
 
 
 class Hub:
@@ -66,12 +95,14 @@ class Hub:
             for universe, row in newest.signals.items():
                 old = before.forecasts[forecast].signals.get(universe) if before else None
                 if old is None or _mark(old) != _mark(row):
-                    self._give((forecast, universe), self.told((forecast, universe), "signal"))
+                    self.give((forecast, universe), self.told((forecast, universe), "signal"))
 
-    def _give(self, topic: Topic, text: str) -> None:
+    def give(self, topic: Topic, text: str) -> None:
+        """A message to all who listen to a topic; who is too far behind is dropped."""
         slow = [client for client in self.clients[topic] if not client.give(text)]
         for client in slow:
             self.clients[topic].discard(client)
+            client.drop()
             self._measures.dropped.inc()
 
     def told(self, topic: Topic, kind: str) -> str:
@@ -96,7 +127,7 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT)
             for topic in list(self.clients):
-                self._give(topic, self.told(topic, "heartbeat"))
+                self.give(topic, self.told(topic, "heartbeat"))
 
     @property
     def count(self) -> int:
@@ -121,21 +152,17 @@ async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MA
         await websocket.close(TRY_AGAIN, "too many listen already")
         return
     await websocket.accept()
-    client, topic = Client(), (forecast, universe)
+    client, topic = Client(websocket), (forecast, universe)
     client.give(hub.told(topic, "state"))
     hub.clients[topic].add(client)
     state.measures.sockets.inc()
     try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(_gone, websocket, group.cancel_scope)
-            group.start_soon(_slow, client, group.cancel_scope)
-            await _send(websocket, client)
-            group.cancel_scope.cancel()
+        await client.listen()
     finally:
         hub.clients[topic].discard(client)
         state.measures.sockets.dec()
-    if client.slow.is_set():
-        with suppress(TimeoutError, RuntimeError):
+    if client.slow:
+        with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
             await asyncio.wait_for(websocket.close(TRY_AGAIN, "too slow"), 1)
 
 
@@ -145,20 +172,3 @@ def _known(state: Any, forecast: str, universe: str) -> None:
         raise unknown("forecast", forecast, held)
     if universe not in held[forecast]:
         raise unknown("universe", universe, held[forecast])
-
-
-async def _send(websocket: WebSocket, client: Client) -> None:
-    with suppress(WebSocketDisconnect):
-        while True:
-            await websocket.send_text(await client.queue.get())
-
-
-async def _gone(websocket: WebSocket, scope: anyio.CancelScope) -> None:
-    while (await websocket.receive())["type"] != "websocket.disconnect":
-        continue
-    scope.cancel()
-
-
-async def _slow(client: Client, scope: anyio.CancelScope) -> None:
-    await client.slow.wait()
-    scope.cancel()

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines.calendar import Bars, Calendar, Grid, Interval
 from serving.scoring.errors import Refused
+from serving.times import instants
 
 VALUES = ("open", "high", "low", "close", "volume")
 UNITS, SPIKE, LEAP = 20.0, 3.0, 5.0  # factors between prices of one bar, and of two closes
@@ -141,7 +142,7 @@ def placed(
             f"{market.name}, up to {_time(named.closes_at[-1])}"
         )
         return steady(Placed(named.ts, named.closes_at, values, (note,)))
-    opened = np.array([at.astimezone(UTC).replace(tzinfo=None) for at in ts], "datetime64[us]")
+    opened = instants(ts)
     _ascending(opened)
     known, closes = on_grid(opened, market, interval, grid)
     for row in np.flatnonzero(~known)[:1].tolist():

@@ -13,11 +13,11 @@ from typing import Any
 
 from pipelines.calendar import Calendar, Grid, calendar
 from pipelines.decisions import ModelDecision, Serving, decisions
-from pipelines.errors import InvalidRequest
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry import model_name
+from pipelines.scoring import fitting, same_definition
 from serving.lake import made_up
 
 PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
@@ -93,21 +93,9 @@ def read(view: View, forecast: Forecast, source: str, before: Told | None) -> To
 
 
 def checked(forecast: Forecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:
-    """The scorer, if it means what the forecast means."""
-    told = scorer.description
-    again = f"bullion train {forecast.name}"
-    if {definition, told.more.get("definition")} != {forecast.definition}:
-        raise InvalidRequest(
-            f"the model was trained on other features or another label than {forecast.name} has",
-            again,
-        )
-    if told.features != forecast.feature_names or told.classes != forecast.label.classes:
-        raise InvalidRequest(
-            f"the model's features or classes are not those of {forecast.name}, or in another "
-            f"order: {', '.join(told.classes)}",
-            again,
-        )
-    return scorer
+    """The scorer, if it means what the forecast means, as its decision says too."""
+    same_definition(forecast, definition)
+    return fitting(forecast, scorer)
 
 
 def served(

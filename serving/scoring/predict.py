@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from serving.scoring.bars import VALUES, Placed
 from serving.scoring.errors import Refused
 from serving.scoring.model import Model
 from serving.scoring.shapes import Bars
+from serving.times import instant, spans_night
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,14 @@ class Series:
     bars: Placed
     data_source: str
     notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Next:
+    """The bar that a prediction is about."""
+
+    closes_at: datetime
+    spans_night: bool
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ def _stored(model: Model, view: View, symbol: str, before: np.datetime64, count:
         f"""SELECT ts, closes_at, {", ".join(VALUES)} FROM silver.bars
             WHERE source = ? AND symbol = ? AND "interval" = ? AND ts < ?
             ORDER BY ts DESC LIMIT ?""",
-        [model.source, symbol, model.forecast.interval, _instant(before), count],
+        [model.source, symbol, model.forecast.interval, instant(before), count],
     )
     ts, closes = (found[c].to_numpy().astype("datetime64[us]")[::-1] for c in ("ts", "closes_at"))
     values = np.column_stack([found[name].to_numpy() for name in VALUES])[::-1]
@@ -160,11 +169,13 @@ def scored(model: Model, symbols: Sequence[str], rows: np.ndarray) -> list[Score
     return [Scored(int(a), p) for a, p in zip(said.action, said.probabilities, strict=True)]
 
 
-def newest(model: Model, many: Sequence[Series]) -> Iterator[tuple[np.ndarray, Scored]]:
-    """The features of each series' newest bar, and what the model says of it."""
+def newest(model: Model, many: Sequence[Series]) -> Iterator[tuple[np.ndarray, Scored, Next]]:
+    """The features of each series' newest bar, what the model says of it, and of which bar."""
     ends = np.cumsum([len(one.bars) for one in many]) - 1
     rows = features(model, [one.bars for one in many])[ends]
-    return zip(rows, scored(model, [one.symbol for one in many], rows), strict=True)
+    last = [(one.bars.ts[-1], one.bars.closes_at[-1]) for one in many]
+    after = about_next(model, *np.array(last).T)
+    return zip(rows, scored(model, [one.symbol for one in many], rows), after, strict=True)
 
 
 def unscored(model: Model, row: np.ndarray) -> Refused:
@@ -178,12 +189,12 @@ def unscored(model: Model, row: np.ndarray) -> Refused:
     )
 
 
-def told(model: Model, one: Scored, min_confidence: float) -> dict[str, object]:
+def told(model: Model, one: Scored, min_confidence: float | None) -> dict[str, object]:
     """The fields of a prediction that the model decides, after the policy on confidence."""
     label, place = model.forecast.label, one.action
     confidence = float(one.probabilities[place])
     said = place
-    if confidence < min_confidence:
+    if min_confidence is not None and confidence < min_confidence:
         said = min(range(len(label.classes)), key=lambda n: abs(label.scores[n]))
     return {
         "action": label.classes[said],
@@ -208,15 +219,21 @@ def marks(model: Model, notices: Sequence[str] = ()) -> dict[str, object]:
     }
 
 
-def about_next(model: Model, ts: np.ndarray) -> list[datetime]:
-    """The close of the bar that each prediction is about."""
+def about_next(model: Model, ts: np.ndarray, closes_at: np.ndarray) -> list[Next]:
+    """The bars that predictions of these bars are about."""
     horizon = model.forecast.label.horizon
     found = next_closes(model.market, model.forecast.bar, model.grid, ts, horizon)
-    return [_instant(at) for at in found]
+    nights = spans_night(model.market, closes_at, found)
+    return [Next(instant(at), bool(n)) for at, n in zip(found, nights, strict=True)]
 
 
 def prediction(
-    model: Model, one: Series, row: np.ndarray, said: Scored, min_confidence: float, after: datetime
+    model: Model,
+    one: Series,
+    row: np.ndarray,
+    said: Scored,
+    min_confidence: float | None,
+    after: Next,
 ) -> dict[str, object]:
     """A whole prediction but for how long it took."""
     if said.action < 0:
@@ -226,15 +243,11 @@ def prediction(
         **told(model, said, min_confidence),
         "symbol": one.symbol,
         "interval": model.forecast.interval,
-        "ts": _instant(one.bars.ts[-1]),
-        "closes_at": _instant(one.bars.closes_at[-1]),
-        "timestamp_next": after,
+        "ts": instant(one.bars.ts[-1]),
+        "closes_at": instant(one.bars.closes_at[-1]),
+        "timestamp_next": after.closes_at,
+        "spans_night": after.spans_night,
         "features_used": dict(zip(model.forecast.feature_names, row.tolist(), strict=True)),
         "bars_used": len(one.bars),
         "data_source": one.data_source,
     }
-
-
-def _instant(at: np.datetime64) -> datetime:
-    made: datetime = at.astype("datetime64[us]").item()
-    return made.replace(tzinfo=UTC)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 
 from pipelines import words
 from pipelines.errors import unknown
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.forecasts import forecast as forecast_named
-from serving.asked import plain
-from serving.errors import CHANGING, NotAcceptable, Problem, TooLarge, refuse
+from serving.asked import Confidence, plain
+from serving.errors import NotAcceptable, Problem, TooLarge, may, refuse
 from serving.forms import ARROW, CSV, JSON, form
 from serving.keys import changing, reading
 from serving.scoring import predict, state, upload
@@ -28,6 +27,7 @@ from serving.scoring.errors import Refused
 from serving.scoring.model import Model
 from serving.scoring.predict import Series
 from serving.scoring.shapes import (
+    EXAMPLE_FILE,
     Bars,
     Batch,
     BatchAnswer,
@@ -53,20 +53,18 @@ ForecastName = Annotated[
     AfterValidator(_known),
     Query(description=words.FORECAST.meaning, json_schema_extra={"enum": NAMES}),
 ]
-Confidence = Annotated[
-    float,
-    Query(
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="actions less probable than this become hold",
-        examples=[0.6],
-    ),
-]
-History = Annotated[
-    Literal["sent", "stored"],
-    Query(description="stored: bars of the lake complete those sent, where they are too few"),
-]
+
+
+class How(BaseModel):
+    """How what is sent is to be scored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    forecast: ForecastName = NAMES[0]
+    history: Literal["sent", "stored"] = Field(
+        "sent", description="stored: bars of the lake complete those sent, where they are too few"
+    )
+    min_confidence: Confidence = None
 
 
 async def _ready() -> state.State:
@@ -97,26 +95,22 @@ def _since(start: float) -> float:
     return round(1000 * (time.perf_counter() - start), 3)
 
 
-@router.post("/predict", response_model=Prediction, responses=CHANGING, dependencies=[reading])
+@router.post("/predict", response_model=Prediction, responses=may(422), dependencies=[reading])
 async def predict_newest(
-    request: Request,
-    served: Served,
-    sent: Bars,
-    forecast: ForecastName = NAMES[0],
-    history: History = "sent",
-    min_confidence: Confidence = 0.0,
+    request: Request, served: Served, sent: Bars, how: Annotated[How, Query()]
 ) -> Response:
     """What the model says of the newest of the bars that are sent."""
     start = time.perf_counter()
-    model, most = served.model(forecast_named(forecast)), _settings(request).bars
+    model, most = served.model(forecast_named(how.forecast)), _settings(request).bars
     with _refusing():
-        if history == "stored":
+        if how.history == "stored":
             series = await run_in_threadpool(_completed, served, model, sent, most)
         else:
             series = predict.series_of(model, sent, datetime.now(UTC), None, most)
-        made = _one(model, series, min_confidence)
+        ((row, said, after),) = predict.newest(model, [series])
+        made = predict.prediction(model, series, row, said, how.min_confidence, after)
     taken = time.perf_counter() - start
-    served.took(taken)
+    served.recent.took(taken)
     return plain(made | {"latency_ms": round(1000 * taken, 3)})
 
 
@@ -125,22 +119,11 @@ def _completed(served: state.State, model: Model, sent: Bars, most: int) -> Seri
         return predict.series_of(model, sent, datetime.now(UTC), view, most)
 
 
-def _one(model: Model, series: Series, min_confidence: float) -> dict[str, object]:
-    row, said = next(iter(predict.newest(model, [series])))
-    after = predict.about_next(model, series.bars.ts[-1:])[0]
-    return predict.prediction(model, series, row, said, min_confidence, after)
-
-
 @router.post(
-    "/predict/batch", response_model=BatchAnswer, responses=CHANGING, dependencies=[reading]
+    "/predict/batch", response_model=BatchAnswer, responses=may(422), dependencies=[reading]
 )
 async def predict_many(
-    request: Request,
-    served: Served,
-    sent: Batch,
-    forecast: ForecastName = NAMES[0],
-    history: History = "sent",
-    min_confidence: Confidence = 0.0,
+    request: Request, served: Served, sent: Batch, how: Annotated[How, Query()]
 ) -> Response:
     """The same for many requests at once, each with its own result or error, all by one model."""
     start, limits = time.perf_counter(), _settings(request)
@@ -149,48 +132,34 @@ async def predict_many(
             f"{len(sent.requests):,} requests are more than the {limits.batch:,} taken at once",
             "send them in parts",
         )
-    model = served.model(forecast_named(forecast))
-    made = await run_in_threadpool(
-        _many, served, model, sent.requests, history == "stored", min_confidence, limits.bars
-    )
+    model = served.model(forecast_named(how.forecast))
+    made = await run_in_threadpool(_many, served, model, sent.requests, how, limits.bars)
     return plain(made | {"latency_ms": _since(start)})
 
 
 def _many(
-    served: state.State,
-    model: Model,
-    sent: list[Bars],
-    stored: bool,
-    min_confidence: float,
-    most: int,
+    served: state.State, model: Model, sent: list[Bars], how: How, most: int
 ) -> dict[str, Any]:
     now = datetime.now(UTC)
     results: list[dict[str, Any]] = [
         {"index": place, "prediction": None, "error": None} for place in range(len(sent))
     ]
     good: dict[int, Series] = {}
-
-    def each(view: Any) -> None:
+    # One snapshot for all of them.
+    with served.view() if how.history == "stored" else nullcontext() as view:
         for place, one in enumerate(sent):
             try:
                 good[place] = predict.series_of(model, one, now, view, most)
             except Refused as error:
                 results[place]["error"] = _problem(error)
-
-    if stored:
-        with served.view() as view:  # one snapshot for all of them
-            each(view)
-    else:
-        each(None)
     if good:
         many = list(good.values())
-        after = predict.about_next(model, np.array([one.bars.ts[-1] for one in many]))
-        found = zip(good, many, predict.newest(model, many), after, strict=True)
-        for place, series, (row, said), at in found:
+        found = zip(good, many, predict.newest(model, many), strict=True)
+        for place, series, (row, said, after) in found:
             start = time.perf_counter()
             try:
-                one = predict.prediction(model, series, row, said, min_confidence, at)
-                results[place]["prediction"] = one | {"latency_ms": _since(start)}
+                made = predict.prediction(model, series, row, said, how.min_confidence, after)
+                results[place]["prediction"] = made | {"latency_ms": _since(start)}
             except Refused as error:
                 results[place]["error"] = _problem(error)
     scored = sum(one["prediction"] is not None for one in results)
@@ -203,7 +172,7 @@ def _problem(error: Refused) -> dict[str, object]:
     ).model_dump()
 
 
-CSV_BODY = {"schema": {"type": "string"}, "example": "symbol,ts,open,high,low,close,volume\n"}
+CSV_BODY = {"schema": {"type": "string"}, "example": EXAMPLE_FILE}
 FORM_BODY = {
     "schema": {
         "type": "object",
@@ -216,11 +185,8 @@ FORM_BODY = {
 @router.post(
     "/predict_batch",
     response_model=FileAnswer,
-    responses=CHANGING
-    | {
-        200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "a row a row"},
-        406: CHANGING[413] | {"description": "Not Acceptable"},
-    },
+    responses=may(406, 422)
+    | {200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "a row a row"}},
     dependencies=[reading],
     openapi_extra={
         "requestBody": {
@@ -237,7 +203,7 @@ async def predict_file(
         str | None,
         Query(max_length=32, description="of all rows, where the file has no such column"),
     ] = None,
-    min_confidence: Confidence = 0.0,
+    min_confidence: Confidence = None,
 ) -> Response:
     """A CSV of bars, as the body or as the field `file`: a row out for every row in.
 
@@ -288,7 +254,7 @@ def _file(model: Model, content: bytes, symbol: str | None, most: int) -> upload
     return sheet
 
 
-@router.get("/model-info", response_model=ModelInfo, dependencies=[reading])
+@router.get("/model-info", response_model=ModelInfo, responses=may(422), dependencies=[reading])
 async def model_info(served: Served, forecast: ForecastName = NAMES[0]) -> Response:
     """The model that serves, and what is known of it."""
     model = served.model(forecast_named(forecast))
@@ -325,7 +291,7 @@ async def model_info(served: Served, forecast: ForecastName = NAMES[0]) -> Respo
 @router.post(
     "/reload-model",
     response_model=ReloadAnswer,
-    responses={403: CHANGING[403]},
+    responses=may(403, 422),
     dependencies=[changing],
 )
 def reload_model(served: Served, forecast: ForecastName = NAMES[0]) -> Response:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from pipelines import words
-from pipelines.contracts import Column
 from pipelines.tables.gold import MODEL_DECISIONS, MODEL_RANKINGS, PREDICTIONS
 from serving.errors import Problem
+from serving.fields import SAID, SPANS_NIGHT, meaning, of
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 EXAMPLE_BARS = [
@@ -19,15 +19,10 @@ EXAMPLE_BARS = [
     for n in range(25)
 ]  # fmt: skip
 EXAMPLE: dict[str, Any] = {"symbol": "NVDA", "interval": "1h", "bars": EXAMPLE_BARS}
-
-
-def _said(column: Column, **more: Any) -> Any:
-    unit = f" [{column.unit}]" if column.unit else ""
-    return Field(description=column.meaning + unit, **more)
-
-
-def _of(name: str) -> Any:
-    return _said(PREDICTIONS.column(name))
+EXAMPLE_FILE = "\n".join(
+    ["symbol,open,high,low,close,volume"]
+    + [",".join(["NVDA", *(str(value) for value in bar.values())]) for bar in EXAMPLE_BARS]
+)
 
 
 class SentBar(BaseModel):
@@ -35,11 +30,11 @@ class SentBar(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    open: float = _said(words.OPEN)
-    high: float = _said(words.HIGH)
-    low: float = _said(words.LOW)
-    close: float = _said(words.CLOSE)
-    volume: float | None = _said(words.VOLUME, default=None)
+    open: float = meaning(words.OPEN)
+    high: float = meaning(words.HIGH)
+    low: float = meaning(words.LOW)
+    close: float = meaning(words.CLOSE)
+    volume: float | None = meaning(words.VOLUME, default=None)
     ts: Annotated[AwareDatetime, Field(ge=FIRST, le=LAST)] | None = Field(
         default=None,
         description="the bar's open with its zone; without any, the bars count as the newest "
@@ -52,8 +47,10 @@ class Bars(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
-    symbol: str = _said(words.SYMBOL, min_length=1, max_length=32, pattern=r"^[A-Za-z0-9.^=/_-]+$")
-    interval: str | None = _said(words.INTERVAL, default=None, max_length=8)
+    symbol: str = meaning(
+        words.SYMBOL, min_length=1, max_length=32, pattern=r"^[A-Za-z0-9.^=/_-]+$"
+    )
+    interval: str | None = meaning(words.INTERVAL, default=None, max_length=8)
     bars: list[SentBar] = Field(description="closed bars, oldest first", min_length=1)
 
 
@@ -70,12 +67,12 @@ class Batch(BaseModel):
 class Marks(BaseModel):
     """Which model answers, and how far it is to be trusted."""
 
-    forecast: str = _of("forecast")
+    forecast: str = of(PREDICTIONS, "forecast")
     model_version: int | None = Field(
         description="version in the model registry; null: a file that no decision knows"
     )
-    proven: bool = _of("proven")
-    unproven_reason: str | None = _of("unproven_reason")
+    proven: bool = of(PREDICTIONS, "proven")
+    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
     trained_on: str = Field(description="source of the bars that the model was trained on")
     sample: bool = Field(description="true: it was trained on made-up data, and no market")
     notices: list[str] = Field(
@@ -86,22 +83,23 @@ class Marks(BaseModel):
 class Said(BaseModel):
     """What the model says of one bar."""
 
-    action: str = _of("action")
-    score: float = _of("score")
+    action: str = of(PREDICTIONS, "action")
+    score: float = of(PREDICTIONS, "score")
     confidence: float = Field(description="probability of the model's action [0 to 1]")
-    probabilities: dict[str, float] = _of("probabilities")
-    expected_score: float = _of("expected_score")
-    said: str | None = Field(description="the model's action, where min_confidence made it hold")
+    probabilities: dict[str, float] = of(PREDICTIONS, "probabilities")
+    expected_score: float = of(PREDICTIONS, "expected_score")
+    said: str | None = SAID
 
 
 class Prediction(Marks, Said):
     """What the model says of the newest bar."""
 
-    symbol: str = _of("symbol")
-    interval: str = _of("interval")
-    ts: datetime = _of("ts")
-    closes_at: datetime = _of("closes_at")
-    timestamp_next: datetime = _of("timestamp_next")
+    symbol: str = of(PREDICTIONS, "symbol")
+    interval: str = of(PREDICTIONS, "interval")
+    ts: datetime = of(PREDICTIONS, "ts")
+    closes_at: datetime = of(PREDICTIONS, "closes_at")
+    timestamp_next: datetime = of(PREDICTIONS, "timestamp_next")
+    spans_night: bool = SPANS_NIGHT
     features_used: dict[str, float] = Field(description="the features that were scored")
     bars_used: int = Field(description="bars that decided, of these the stored ones included")
     data_source: str = Field(
@@ -133,6 +131,7 @@ class Row(BaseModel):
     symbol: str | None = None
     ts: datetime | None = None
     timestamp_next: datetime | None = None
+    spans_night: bool | None = None
     prediction: Said | None = None
     reason: str | None = Field(description="why there is no prediction")
 
@@ -151,13 +150,13 @@ class FileAnswer(Marks):
 class Rank(BaseModel):
     """One candidate of the training."""
 
-    rank: int = _said(MODEL_RANKINGS.column("rank"))
-    candidate: str = _said(MODEL_RANKINGS.column("candidate"))
-    macro_f1: float | None = _said(MODEL_RANKINGS.column("macro_f1"))
-    accuracy: float | None = _said(MODEL_RANKINGS.column("accuracy"))
-    log_loss: float | None = _said(MODEL_RANKINGS.column("log_loss"))
-    rank_ic: float | None = _said(MODEL_RANKINGS.column("rank_ic"))
-    failure: str | None = _said(MODEL_RANKINGS.column("failure"))
+    rank: int = of(MODEL_RANKINGS, "rank")
+    candidate: str = of(MODEL_RANKINGS, "candidate")
+    macro_f1: float | None = of(MODEL_RANKINGS, "macro_f1")
+    accuracy: float | None = of(MODEL_RANKINGS, "accuracy")
+    log_loss: float | None = of(MODEL_RANKINGS, "log_loss")
+    rank_ic: float | None = of(MODEL_RANKINGS, "rank_ic")
+    failure: str | None = of(MODEL_RANKINGS, "failure")
 
 
 class ModelInfo(Marks):
@@ -166,13 +165,13 @@ class ModelInfo(Marks):
     candidate: str | None = Field(description="kind of model")
     verdict: str | None = Field(description="the last decision about it")
     reason: str | None = Field(description="that decision in words")
-    as_of: datetime | None = _said(words.AS_OF)
+    as_of: datetime | None = meaning(words.AS_OF)
     decided_at: datetime | None = Field(description="when that was decided [UTC]")
-    gates: list[dict[str, Any]] = _said(MODEL_DECISIONS.column("gates"))
+    gates: list[dict[str, Any]] = of(MODEL_DECISIONS, "gates")
     rankings: list[Rank] = Field(description="how the candidates compared, on the same rows")
-    data_snapshot: int | None = _said(MODEL_DECISIONS.column("snapshot"))
-    definition: str = _said(MODEL_DECISIONS.column("definition"))
-    sha256: str = _said(MODEL_DECISIONS.column("sha256"))
+    data_snapshot: int | None = of(MODEL_DECISIONS, "snapshot")
+    definition: str = of(MODEL_DECISIONS, "definition")
+    sha256: str = of(MODEL_DECISIONS, "sha256")
     classes: list[str] = Field(description="in the order of the model's columns")
     scores: list[float] = Field(description="what each class is worth")
     thresholds: list[float] = Field(description="between the classes, in the label's unit")
@@ -180,7 +179,7 @@ class ModelInfo(Marks):
     features: list[str] = Field(description="in the order of the model's columns")
     symbols: list[str] = Field(description="that can be scored")
     untrained: list[str] = Field(description="symbols it was trained on no bar of")
-    interval: str = _of("interval")
+    interval: str = of(PREDICTIONS, "interval")
     look_back: int = Field(description="bars before a bar that its features need")
     calendar: str = Field(description="exchange calendar that places the bars")
     origin: str = Field(description="registry: decided on in the lake; MODEL_URI: pinned")
@@ -192,10 +191,10 @@ class ModelInfo(Marks):
 class ReloadAnswer(BaseModel):
     """What a reload found."""
 
-    forecast: str = _of("forecast")
+    forecast: str = of(PREDICTIONS, "forecast")
     changed: bool = Field(description="true: another model serves than before")
     before: int | None = Field(description="version that served before")
     model_version: int | None = Field(description="version that serves now")
-    sha256: str = _said(MODEL_DECISIONS.column("sha256"))
-    proven: bool = _of("proven")
-    unproven_reason: str | None = _of("unproven_reason")
+    sha256: str = of(MODEL_DECISIONS, "sha256")
+    proven: bool = of(PREDICTIONS, "proven")
+    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")

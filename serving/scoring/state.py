@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,13 +17,14 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from pipelines.decisions import Serving, serving
-from pipelines.errors import BullionError, LakeError
+from pipelines.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from serving.errors import NotYet
-from serving.lake import Reader, made_up
+from serving.lake import BROKEN, Reader, broken, made_up
+from serving.recent import Recent
 from serving.scoring import model as models
 from serving.scoring.model import Model, Told
 from serving.scoring.store import Files, Pinned
@@ -32,7 +32,6 @@ from serving.settings import settings
 
 POLL = 1.0  # seconds between looks at the lake, when nobody tells of a change
 RETRY = 5.0  # seconds until a model that could not be loaded is tried again
-REMEMBERED, RECENT, ENOUGH = 2000, 300.0, 20  # requests and seconds that the p99 is taken over
 LOG = logging.getLogger(__name__)
 
 
@@ -48,12 +47,11 @@ class Reloaded:
 class State:
     """The models of one API, kept in step with its lake by a thread of its own."""
 
-    def __init__(self, reader: Reader | None = None) -> None:
+    def __init__(self, reader: Reader) -> None:
         api = settings()
         self.source, self._slow = api.data_source, api.slow_ms
         self._files, self._pinned = Files(), Pinned()
-        self._own = reader is None
-        self._reader = reader or Reader()
+        self._reader = reader
         self._models: Mapping[str, Model] = {}
         self._told: dict[str, Told] = {}
         self._trouble: dict[str, str] = {}
@@ -61,7 +59,7 @@ class State:
         self._pin: tuple[str, OnnxScorer] | None = None
         self._pin_read = False
         self._tried: dict[str, tuple[object, float]] = {}
-        self._taken: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        self.recent = Recent()  # requests for one prediction
         self._turn = Lock()
         self._wake, self._stop, self.looked = Event(), Event(), Event()
         self._thread = Thread(target=self._follow, name="models", daemon=True)
@@ -74,8 +72,6 @@ class State:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
-        if self._own:
-            self._reader.close()
 
     def changed(self) -> None:
         self._wake.set()
@@ -97,12 +93,8 @@ class State:
     @contextmanager
     def view(self) -> Iterator[View]:
         """The newest snapshot of the lake."""
-        try:
-            with self._reader.lake().view() as view:
-                yield view
-        except LakeError:
-            self._reader.close()  # the next look opens it anew
-            raise
+        with self._reader.view() as view:
+            yield view
 
     def reload(self, forecast: Forecast) -> Reloaded:
         """Take what is decided now; on failure the old one stays and the error says why."""
@@ -119,18 +111,6 @@ class State:
         changed = before is None or (before.version, before.sha256) != (now.version, now.sha256)
         return Reloaded(now, before.version if before else None, changed)
 
-    def took(self, seconds: float) -> None:
-        """Note how long a request for one prediction took."""
-        self._taken.append((time.monotonic(), seconds))
-
-    def p99(self) -> float | None:
-        """Milliseconds that 99 of 100 requests of late stayed below; None while too few."""
-        since = time.monotonic() - RECENT
-        recent = sorted(taken for at, taken in tuple(self._taken) if at >= since)
-        if len(recent) < ENOUGH:
-            return None
-        return 1000 * recent[math.ceil(0.99 * len(recent)) - 1]
-
     def reasons(self) -> list[str]:
         """What makes the scoring side degraded; empty when all is well."""
         if not self.looked.is_set():
@@ -145,7 +125,7 @@ class State:
             found.append(f"models cannot be followed: {self._lake_trouble}")
         if not self._thread.is_alive() and not self._stop.is_set():
             found.append("models are followed no longer: restart the API")
-        p99 = self.p99()
+        p99 = self.recent.p99()
         if p99 is not None and p99 > self._slow:
             found.append(f"POST /predict takes {p99:.0f} ms at the 99th percentile")
         return found
@@ -191,6 +171,9 @@ class State:
             self._told, self._lake_trouble = told, ""
         except BullionError as error:
             self._lake_trouble = error.message
+        except BROKEN as error:
+            LOG.exception("what the lake says of models could not be read")
+            self._lake_trouble = broken(error).message
         if forced or not self._pin_read:
             self._read_pin()
         for forecast in FORECASTS:
@@ -279,7 +262,7 @@ class State:
         try:
             with self.view() as view:
                 made = replace(made, more=models.particulars(view, made))
-        except BullionError:  # the lake is down: it is said elsewhere, and the model serves
+        except (BullionError, *BROKEN):  # it is said elsewhere, and the model serves
             LOG.info("%s serves without what the lake knows of it", made.name)
         before = self._models.get(made.forecast.name)
         self._models = {**self._models, made.forecast.name: made}
@@ -290,11 +273,8 @@ class State:
 _running: list[State] = []
 
 
-def start(reader: Reader | None = None) -> None:
-    """Begin to follow the lake, and serve.
-
-    With a reader that others use too there is one lake less to open, in time and in memory.
-    """
+def start(reader: Reader) -> None:
+    """Begin to follow the lake, and serve."""
     _running.append(State(reader))
     _running[-1].start()
 

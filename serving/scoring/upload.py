@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from serving.scoring import predict
 from serving.scoring.bars import VALUES, Placed
 from serving.scoring.errors import Refused
 from serving.scoring.model import Model
-from serving.scoring.predict import Scored
+from serving.scoring.predict import Next, Scored
+from serving.times import instant
 
 NAMES = ("symbol", "ts", *VALUES)
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -34,7 +35,7 @@ class Line:
     cells: dict[str, str]
     symbol: str = ""
     ts: np.datetime64 | None = None
-    after: datetime | None = None
+    after: Next | None = None
     reason: str | None = None
     bad: bool = False
     scored: Scored | None = None
@@ -237,7 +238,8 @@ def _score(model: Model, lines: Sequence[Line], parts: list[tuple[list[int], Pla
     places = [place for group, _ in parts for place in group]
     nth = np.concatenate([np.arange(len(group)) for group, _ in parts])
     said = predict.scored(model, [lines[place].symbol for place in places], rows)
-    after = predict.about_next(model, np.concatenate([made.ts for _, made in parts]))
+    times = zip(*((made.ts, made.closes_at) for _, made in parts), strict=True)
+    after = predict.about_next(model, *(np.concatenate(part) for part in times))
     for place, before, one, row, at in zip(places, nth, said, rows, after, strict=True):
         line = lines[place]
         line.after = at
@@ -253,14 +255,14 @@ def _seen(cell: str) -> str:
     return repr(cell[:SEEN]) if cell else "missing"
 
 
-def as_csv(model: Model, lines: Sequence[Line], min_confidence: float) -> str:
+def as_csv(model: Model, lines: Sequence[Line], min_confidence: float | None) -> str:
     """The answer as CSV, a row for each row of the file; nothing in it is run by a spreadsheet."""
     classes = model.forecast.label.classes
     said = ("action", "score", "confidence", "expected_score", "said")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = (*(f"p_{name}" for name in classes), "model_version", "proven", "reason")
-    writer.writerow(("line", "symbol", "ts", "timestamp_next", *said, *names))
+    writer.writerow(("line", "symbol", "ts", "timestamp_next", "spans_night", *said, *names))
     for line in lines:
         told = predict.told(model, line.scored, min_confidence) if line.scored else {}
         shares = told.get("probabilities", {})
@@ -269,8 +271,9 @@ def as_csv(model: Model, lines: Sequence[Line], min_confidence: float) -> str:
             (
                 line.line,
                 safe(line.symbol),
-                time_of(line).isoformat() if line.ts is not None else "",
-                line.after.isoformat() if line.after else "",
+                instant(line.ts).isoformat() if line.ts is not None else "",
+                line.after.closes_at.isoformat() if line.after else "",
+                str(line.after.spans_night).lower() if line.after else "",
                 *(told.get(name) for name in said),
                 *(shares.get(name) for name in classes),
                 model.version,
@@ -286,21 +289,16 @@ def safe(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(DANGEROUS) else text
 
 
-def time_of(line: Line) -> datetime:
-    assert line.ts is not None
-    made: datetime = line.ts.astype("datetime64[us]").item()
-    return made.replace(tzinfo=UTC)
-
-
-def as_json(model: Model, sheet: Sheet, min_confidence: float) -> dict[str, object]:
+def as_json(model: Model, sheet: Sheet, min_confidence: float | None) -> dict[str, object]:
     """The answer with a row for each row of the file."""
     lines = sheet.lines
     rows = [
         {
             "line": line.line,
             "symbol": line.symbol or None,
-            "ts": time_of(line) if line.ts is not None else None,
-            "timestamp_next": line.after,
+            "ts": instant(line.ts) if line.ts is not None else None,
+            "timestamp_next": line.after and line.after.closes_at,
+            "spans_night": line.after and line.after.spans_night,
             "prediction": predict.told(model, line.scored, min_confidence) if line.scored else None,
             "reason": line.reason,
         }

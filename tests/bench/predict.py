@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http.client import HTTPConnection
@@ -31,6 +27,8 @@ from pipelines.settings import Settings
 from tests.bench.measure import Figure
 from tests.bench.scoring import END, START, described, trained
 from tests.models import decide, kept
+from tests.servers.ports import free_port
+from tests.serving.process import answered, resident, running
 
 BARS, ROUNDS, WARM = 25, 1500, 100
 P50, P99 = 5.0, 15.0  # milliseconds
@@ -54,32 +52,31 @@ def figures() -> Iterator[Figure]:
     told = {"forecast": FORECAST.name, "definition": FORECAST.definition}
     content = to_onnx(model, replace(described(model), more=told))
     with tempfile.TemporaryDirectory() as folder:
-        env = _lake(Path(folder), content)
-        port, other = _ports(2)
-        with (
-            _server(["-m", "serving"], env | {"BULLION_API_PORT": str(port)}, port) as (
-                ours,
-                ready,
-            ),
-            _server(["-c", ECHO, str(other)], {}, other),
-        ):
+        port, other = free_port(), free_port()
+        env = _lake(Path(folder), content) | {"BULLION_API_PORT": str(port)}
+        began = time.perf_counter()
+        with running("-m", "serving", env=env) as ours, running("-c", ECHO, str(other), env={}):
+            answered(port, "/health")
+            ready = time.perf_counter() - began
+            answered(port, "/model-info")
+            answered(other, "/health")
             first, echo = HTTPConnection("127.0.0.1", port), HTTPConnection("127.0.0.1", other)
             mine, theirs = _in_turn(first, echo, _body())
-            resident = _resident(ours.pid)
+            memory = resident(ours.pid)
     p50, p99 = np.quantile(mine, [0.5, 0.99])
     floor50, floor99 = np.quantile(theirs, [0.5, 0.99])
     yield Figure(
         f"POST /predict, {BARS} bars, p50 and p99",
         f"{p50:.1f} and {p99:.1f} ms (targets {P50:g} and {P99:g})",
         f"{floor50:.1f} and {floor99:.1f} ms (a bare echo)",
-        f"{p50 / floor50:.1f}",
+        f"{p50 / floor50:.1f} and {p99 / floor99:.1f}",
         f"{ROUNDS} requests, load {os.getloadavg()[0]:.1f}",
     )
     yield Figure(
-        "the serving process",
-        f"{resident:.0f} MiB resident, first answer after {ready:.1f} s",
+        "the serving process, with a model",
+        f"{memory:.0f} MiB resident, first answer after {ready:.1f} s",
         f"at most {MEMORY} MiB, {READY:g} s",
-        f"{resident / MEMORY:.2f}",
+        f"{memory / MEMORY:.2f}, {ready / READY:.2f}",
         f"a forest of {len(content) / 1e6:.1f} MB of ONNX serves",
     )
 
@@ -108,43 +105,6 @@ def _body() -> bytes:
     return json.dumps({"symbol": FORECAST.symbols[0], "interval": "1h", "bars": bars}).encode()
 
 
-def _ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
-@contextmanager
-def _server(
-    command: list[str], env: dict[str, str], port: int
-) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    start = time.perf_counter()
-    running = subprocess.Popen(
-        [sys.executable, *command], env=os.environ | env, stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-            except OSError:
-                if running.poll() is not None or time.perf_counter() - start > 60:
-                    raise SystemExit(f"{command[:2]} does not start") from None
-                time.sleep(0.02)
-        client = HTTPConnection("127.0.0.1", port)
-        client.request("GET", "/health")
-        client.getresponse().read()
-        yield running, time.perf_counter() - start
-    finally:
-        running.terminate()
-        running.wait(20)
-
-
 def _in_turn(
     ours: HTTPConnection, peer: HTTPConnection, body: bytes
 ) -> tuple[list[float], list[float]]:
@@ -160,8 +120,3 @@ def _in_turn(
             if number >= WARM:
                 times.append(1000 * (time.perf_counter() - start))
     return taken
-
-
-def _resident(process: int) -> float:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.serving.served import filled, served
+from tests.serving.served import filled, made_once, served
 
 
 @pytest.fixture(scope="session")
 def scored_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """No test may write to it."""
-    return filled(tmp_path_factory.mktemp("scored"))
+    return made_once(tmp_path_factory, "scored", filled)
 
 
 @pytest.fixture(scope="module")

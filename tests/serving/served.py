@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +23,7 @@ from pipelines.steps.score import score
 from serving.app import create_app
 from serving.errors import ErrorBody, Problem
 from tests import models
+from tests.serving.process import WAIT
 from tests.steps.scored_market import END, HOURLY, HOURS, SYMBOLS, TRAINED, market, say, weigh
 
 SOURCE = "sample"
@@ -59,7 +63,7 @@ def served(folder: Path, at: datetime = NIGHT, **settings: str) -> Iterator[Test
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow/mlflow.db")
         patch.setenv("BULLION_API_POLL_SECONDS", "0.02")
         for name, value in settings.items():
             patch.setenv(f"BULLION_API_{name.upper()}", value)
@@ -74,8 +78,23 @@ def filled(folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow/mlflow.db")
         fill(folder)
+    return folder
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that one of the workers makes for all of them; nobody may write to it after."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, done = root / name, root / f"{name}.made"
+    with (root / f"{name}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not done.exists():
+            folder.mkdir()
+            make(folder)
+            done.touch()
     return folder
 
 
@@ -92,6 +111,14 @@ def at(client: TestClient, seconds: float) -> Iterator[None]:
     before, state.clock = state.clock, lambda: seconds
     yield
     state.clock = before
+
+
+def soon(true: Callable[[], object]) -> None:
+    """Wait until it has come about; never how long."""
+    deadline = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
 
 
 def lake_of(client: TestClient) -> Lake:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.lake import Lake
 from pipelines.registry import Registry
 from serving.answers import Signal
 from tests import models
-from tests.serving.served import LAST, SOURCE, STREAM, TRAINED, publish, served
+from tests.serving.served import LAST, SOURCE, STREAM, TRAINED, publish, served, soon
 from tests.steps.scored_market import HOURLY, SYMBOLS, market, say, weigh
-
-
-def soon(check: Callable[[], bool]) -> None:
-    """Wait until it is so; never how long."""
-    deadline = time.monotonic() + 60
-    while not check():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 def prepared(folder: Path) -> None:

@@ -73,6 +73,16 @@ def test_a_range_and_a_symbol_are_kept_to(api: TestClient) -> None:
     assert [row["ts"][:10] for row in rows] == ["2026-08-28"] * 7
 
 
+def test_only_the_last_bars_of_sessions_span_a_night(api: TestClient) -> None:
+    for path, model in list(MODELS.items())[:2]:
+        rows = model.model_validate_json(api.get(path).text).rows
+        for row in rows:
+            last = row.closes_at.hour == 20
+            assert row.spans_night is last
+            assert (row.timestamp_next.date() > row.closes_at.date()) is last
+        assert {row.spans_night for row in rows} == {True, False}
+
+
 def test_json_csv_and_arrow_hold_the_same_rows(api: TestClient) -> None:
     said = PastPredictions.model_validate_json(api.get(f"{PREDICTIONS}&limit=9").text)
     arrow = api.get(f"{PREDICTIONS}&limit=9", headers={"Accept": ARROW})
@@ -81,7 +91,16 @@ def test_json_csv_and_arrow_hold_the_same_rows(api: TestClient) -> None:
     text = api.get(f"{PREDICTIONS}&limit=9", headers={"Accept": f"text/html, {CSV};q=0.9"})
     table = pyarrow.csv.read_csv(io.BytesIO(text.content))
     assert arrow.headers["x-next-cursor"] == text.headers["x-next-cursor"] == said.next
-    for name in ("symbol", "ts", "action", "confidence", "outcome", "proven", "source"):
+    for name in (
+        "symbol",
+        "ts",
+        "action",
+        "confidence",
+        "outcome",
+        "proven",
+        "source",
+        "spans_night",
+    ):
         wanted = [getattr(row, name) for row in said.rows]
         assert rows[name].to_pylist() == wanted
         assert table[name].to_pylist() == wanted

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.servers.ports import free_port, stop
+from tests.servers.ports import free_port
+from tests.serving.process import answered, of_folder, running
 
-ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("airflow", "sklearn", "mlflow", "torch", "evidently", "great_expectations", "matplotlib")
 WATCHED = f"""
 import runpy, sys, threading, time
@@ -34,41 +30,20 @@ runpy.run_module("serving", run_name="__main__")
 
 
 @pytest.fixture(scope="module")
-def running(scored_folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def served(scored_folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     port = free_port()
-    env = os.environ | {
-        "BULLION_LAKE_CATALOG": f"sqlite:{scored_folder}/catalog.sqlite",
-        "BULLION_LAKE_DATA": f"{scored_folder}/files",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{scored_folder}/mlflow.db",
-        "BULLION_API_PORT": str(port),
+    env = of_folder(scored_folder, port) | {
         "BULLION_API_HEADER_BYTES": "2048",
         "BULLION_API_HEADER_SECONDS": "0.5",
     }
-    server = subprocess.Popen(
-        [sys.executable, "-c", WATCHED], cwd=ROOT, env=env, stdout=subprocess.PIPE
-    )
-    try:
+    with running("-c", WATCHED, env=env, stdout=subprocess.PIPE) as server:
         yield port, server
-    finally:
-        stop(server)
-
-
-def answered(port: int) -> httpx.Response:
-    for _ in range(1200):
-        try:
-            answer = httpx.get(f"http://127.0.0.1:{port}/signal/index")
-            if answer.is_success:
-                return answer
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("it never answered")
 
 
 def test_it_answers_and_carries_nothing_that_trains(
-    running: tuple[int, subprocess.Popen[bytes]],
+    served: tuple[int, subprocess.Popen[bytes]],
 ) -> None:
-    port, server = running
+    port, server = served
     assert answered(port).json()["universe"] == "qqq"
     assert server.stdout is not None
     assert server.stdout.readline().strip() == b"[]"
@@ -86,9 +61,9 @@ def test_it_answers_and_carries_nothing_that_trains(
     ],
 )
 def test_headers_that_are_slow_or_too_large_are_cut_off(
-    running: tuple[int, subprocess.Popen[bytes]], sent: bytes, status: bytes
+    served: tuple[int, subprocess.Popen[bytes]], sent: bytes, status: bytes
 ) -> None:
-    port, _ = running
+    port, _ = served
     answered(port)
     with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
         wire.sendall(sent)

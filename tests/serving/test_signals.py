@@ -45,6 +45,13 @@ def test_the_component_says_the_same_as_the_signal(api: TestClient) -> None:
             assert getattr(said, name) == getattr(part, name)
 
 
+def test_a_signal_of_the_last_bar_says_that_its_return_spans_the_night(api: TestClient) -> None:
+    for path in ("/signal/index", "/predict/component?symbol=NVDA"):
+        said = api.get(path).json()
+        assert said["closes_at"] == "2026-08-31T20:00:00Z"
+        assert (said["timestamp_next"], said["spans_night"]) == ("2026-09-01T14:30:00Z", True)
+
+
 def test_what_it_is_worth_stands_in_the_answer(api: TestClient) -> None:
     for path in ("/signal/index", "/predict/component?symbol=NVDA"):
         said = api.get(path).json()

@@ -1,8 +1,10 @@
-"""One lake with a model that serves, for all tests that do not change it."""
+"""A lake with a model that serves, for all tests that do not change it, and lakes that may."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,17 +12,39 @@ from fastapi.testclient import TestClient
 from pipelines.lake import Lake
 from pipelines.steps import refresh_features
 from tests.serving.scoring.serving_models import HOURLY, SOURCE, api, environment, fill, serve
+from tests.serving.served import made_once
+
+
+def _served(folder: Path) -> None:
+    with environment(folder), Lake() as lake:
+        fill(lake)
+        refresh_features(lake, HOURLY, SOURCE)
+        serve(lake, folder)
+
+
+def _filled(folder: Path) -> None:
+    with environment(folder), Lake() as lake:
+        fill(lake)
 
 
 @pytest.fixture(scope="package")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The API over a lake that no test may write to."""
-    folder = tmp_path_factory.mktemp("lake")
-    with environment(folder):
-        with Lake() as lake:
-            fill(lake)
-            refresh_features(lake, HOURLY, SOURCE)
-            serve(lake, folder)
-        with api() as made:
-            assert made.get("/model-info").is_success  # opens the lake of this folder, for good
-            yield made
+    with environment(made_once(tmp_path_factory, "served", _served)), api() as made:
+        assert made.get("/model-info").is_success  # opens the lake of this folder, for good
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where a test's own lake is to be."""
+    with environment(tmp_path):
+        yield tmp_path
+
+
+@pytest.fixture
+def lake(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake of its own with bars, and no model."""
+    shutil.copytree(made_once(tmp_path_factory, "bars", _filled), folder, dirs_exist_ok=True)
+    with Lake() as made:
+        yield made

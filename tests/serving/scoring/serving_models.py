@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
 
 from pipelines.calendar import utc
 from pipelines.lake import Lake
 from pipelines.registry import Registry
 from serving.app import create_app
-from serving.errors import ErrorBody, Problem
 from tests.models import Made, body, decide, kept
 from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, market, say
 
@@ -78,17 +75,3 @@ def sent(
         for one, row in zip(bars, rows, strict=True):
             one["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
     return {"symbol": symbol, "interval": "1h", "bars": bars}
-
-
-def problem(answer: Response) -> Problem:
-    assert set(answer.json()) == {"error"}
-    return ErrorBody.model_validate_json(answer.text).error
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait until something has come about."""
-    for _ in range(400):
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never came about")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pipelines.calendar import calendar
 from serving.scoring import state
 from serving.scoring.shapes import BatchAnswer, ModelInfo, Prediction
+from tests.scripted import hours
 from tests.serving.scoring.serving_models import (
     HOURLY,
     HOURS,
@@ -25,9 +26,9 @@ from tests.serving.scoring.serving_models import (
     SOURCE,
     SYMBOLS,
     UNTRAINED,
-    problem,
     sent,
 )
+from tests.serving.served import problem
 
 NAMES = HOURLY.feature_names
 JSON = {"content-type": "application/json"}
@@ -73,6 +74,27 @@ def test_the_answer_is_what_the_model_says_of_these_features(client: TestClient)
     assert (said.model_version, said.proven, said.data_source) == (1, True, "caller")
     assert said.sample
     assert said.bars_used == NEEDED
+
+
+@pytest.mark.parametrize(
+    ("last", "after", "night"),
+    [
+        ("2025-11-26T16:30Z", "2025-11-26T18:30Z", False),
+        ("2025-11-26T20:30Z", "2025-11-28T15:30Z", True),  # over a holiday
+        ("2025-11-28T16:30Z", "2025-11-28T18:00Z", False),  # the half-day's last bar is half one
+        ("2025-11-28T17:30Z", "2025-12-01T15:30Z", True),
+    ],
+)
+def test_the_bar_it_is_about_comes_after_the_night_where_one_lies_between(
+    client: TestClient, last: str, after: str, night: bool
+) -> None:
+    opens = [ts for ts in hours("2025-11-17", "2025-11-29") if ts <= datetime.fromisoformat(last)]
+    asked = sent()
+    for one, ts in zip(asked["bars"], opens[-NEEDED:], strict=True):
+        one["ts"] = ts.isoformat()
+    said = Prediction.model_validate_json(client.post("/predict", json=asked).text)
+    assert said.ts == datetime.fromisoformat(last)
+    assert (said.timestamp_next, said.spans_night) == (datetime.fromisoformat(after), night)
 
 
 def test_more_bars_than_needed_change_nothing(client: TestClient) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -28,29 +28,14 @@ from tests.serving.scoring.serving_models import (
     SYMBOLS,
     UNTRAINED,
     api,
-    environment,
     fill,
-    problem,
     sent,
     serve,
-    until,
 )
+from tests.serving.served import problem, soon
 from tests.steps.served import fresh_registry, tiny_model, trained
 
 LATER = utc("2026-08-12")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with environment(tmp_path):
-        yield tmp_path
-
-
-@pytest.fixture
-def lake(folder: Path) -> Iterator[Lake]:
-    with Lake() as made:
-        fill(made)
-        yield made
 
 
 def cached(folder: Path, made: Made) -> Path:
@@ -72,9 +57,9 @@ def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Pat
         assert any("no lake" in reason for reason in state.reasons())
         with Lake() as lake:
             fill(lake)
-            until(lambda: any("nothing was trained" in reason for reason in state.reasons()))
+            soon(lambda: any("nothing was trained" in reason for reason in state.reasons()))
             serve(lake, folder)
-        until(lambda: version(client) == 1)
+        soon(lambda: version(client) == 1)
         assert state.reasons() == []
 
 
@@ -83,7 +68,7 @@ def test_a_promotion_is_picked_up_without_a_restart(lake: Lake, folder: Path) ->
     with api() as client:
         before = client.post("/predict", json=sent()).json()
         made = serve(lake, folder, seed=1, version=2, as_of=LATER)
-        until(lambda: version(client) == 2)
+        soon(lambda: version(client) == 2)
         after = client.post("/predict", json=sent()).json()
         assert before["features_used"] == after["features_used"]
         assert before["probabilities"] != after["probabilities"]
@@ -106,7 +91,7 @@ def test_a_withdrawn_model_gives_way(lake: Lake, folder: Path) -> None:
     with api() as client:
         assert version(client) == 2
         decide(lake, HOURLY, SOURCE, first, utc("2026-08-13"), reason="rolled back")
-        until(lambda: version(client) == 1)
+        soon(lambda: version(client) == 1)
 
 
 @pytest.mark.parametrize("how", ["tampered", "missing", "another forecast's", "classes"])
@@ -126,7 +111,7 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
         if how == "missing":
             cached(folder, made).unlink()
         decide(lake, HOURLY, SOURCE, made, LATER)
-        until(lambda: any("version 2 cannot serve" in reason for reason in state.reasons()))
+        soon(lambda: any("version 2 cannot serve" in reason for reason in state.reasons()))
         assert version(client) == 1
         answer = client.post("/reload-model")
         assert answer.status_code == 503
@@ -241,7 +226,7 @@ def test_slow_predictions_are_a_reason(lake: Lake, folder: Path) -> None:
     with api() as client:
         assert version(client) == 1
         for _ in range(100):
-            state.current().took(0.6)
+            state.current().recent.took(0.6)
         assert any("99th percentile" in reason for reason in state.reasons())
 
 
@@ -268,7 +253,7 @@ def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, fold
         try:
             for number in (2, 3, 4, 5):
                 serve(lake, folder, seeds[number], number, as_of=utc(f"2026-08-1{number}"))
-                until(lambda n=number: answers and answers[-1].get("model_version") == n)
+                soon(lambda n=number: answers and answers[-1].get("model_version") == n)
         finally:
             over.set()
             for thread in threads:
@@ -281,6 +266,23 @@ def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, fold
             row = np.array([[*one["features_used"].values(), code]], np.float32)
             said = wanted[seeds[one["model_version"]]].score(np.repeat(row, 2, axis=0))[0][0]
             np.testing.assert_allclose(list(one["probabilities"].values()), said, atol=1e-5)
+
+
+def test_what_breaks_without_words_is_told_and_the_lake_followed_on(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(lake, folder)
+
+    def broken(*_: object) -> None:
+        raise duckdb.InvalidInputException("No open result set")
+
+    with api() as client:
+        assert version(client) == 1
+        with monkeypatch.context() as patch:
+            patch.setattr("serving.scoring.model.read", broken)
+            soon(lambda: any("the lake cannot be read" in reason for reason in state.reasons()))
+            assert version(client) == 1
+        soon(lambda: state.reasons() == [])
 
 
 def test_made_up_data_are_told_by_the_name_of_their_source() -> None:

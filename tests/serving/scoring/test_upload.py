@@ -17,9 +17,9 @@ from tests.serving.scoring.serving_models import (
     NEEDED,
     SYMBOLS,
     UNTRAINED,
-    problem,
     sent,
 )
+from tests.serving.served import problem
 
 HEADER = "symbol,ts,open,high,low,close,volume"
 NAMES = ("ts", "open", "high", "low", "close", "volume")
@@ -52,6 +52,7 @@ def test_each_row_has_its_answer_in_the_order_of_the_file(client: TestClient) ->
         assert row.prediction.action == alone.action
         assert row.prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
         assert row.timestamp_next == alone.timestamp_next
+        assert row.spans_night is alone.spans_night is True
 
 
 def test_csv_and_a_form_say_the_same(client: TestClient) -> None:

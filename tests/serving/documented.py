@@ -1,0 +1,144 @@
+"""The examples of the API's documentation: asked of the API itself, over a lake that was scored.
+
+python -m tests.serving.documented    # writes serving/examples.json anew
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from serving.docs import EXAMPLES, example, operations
+from serving.forms import CSV, JSON
+from tests.serving.served import filled, served
+
+Examples = dict[str, dict[str, dict[str, Any]]]  # by operation (* for all), status and form
+KEY, POOR = {"X-API-Key": "secret"}, {"X-API-Key": "poor"}
+MAIN, MISSPELT = "nasdaq100_hourly", "nasdaq_hourly"
+FEW = "limit=2"  # rows of a history
+NOT_FOUND = {
+    "/predict/component": "/predict/component?symbol=NVDIA",
+    "/bars/newest": "/bars/newest?symbol=NVDIA",
+}
+NO_UNIVERSE, NO_SYMBOL, NO_ZONE = "universe=qqqq", "symbol=", "start=2026-08-28T00:00:00"
+INVALID = {
+    "/signal/index": NO_UNIVERSE,
+    "/forecasts/{name}/signal": NO_UNIVERSE,
+    "/predict/component": NO_SYMBOL,
+    "/forecasts/{name}/component": NO_SYMBOL,
+    "/bars/newest": NO_SYMBOL,
+    "/model-info": f"forecast={MISSPELT}",
+    "/reload-model": f"forecast={MISSPELT}",
+    "/forecasts/{name}/latest": "",
+}
+
+
+def examples(folder: Path, empty: Path) -> Examples:
+    """An answer of every status that an operation documents."""
+    found: Examples = {"*": {}}
+    limits = {"requests_per_minute": "300", "body_bytes": "20000"}
+    with served(empty) as bare, served(folder, keys="secret,poor", **limits) as client:
+        for status, answer in anywhere(client, bare):
+            found["*"][status] = told_by(answer, status)
+        for method, path, operation in operations(schema_of(client)):
+            mine = found[f"{method.upper()} {path}"] = {}
+            for status, answer in each(client, bare, method, path, operation):
+                mine.setdefault(status, {}).update(told_by(answer, status))
+    return found
+
+
+def schema_of(client: TestClient) -> dict[str, Any]:
+    made: dict[str, Any] = client.get("/openapi.json", headers=KEY).json()
+    return made
+
+
+def told_by(answer: Response, status: str) -> dict[str, Any]:
+    assert answer.status_code == int(status), (answer.url, status, answer.text)
+    form = answer.headers["content-type"].partition(";")[0]
+    return {form: answer.json() if form == JSON else answer.text}
+
+
+def anywhere(client: TestClient, bare: TestClient) -> Iterator[tuple[str, Response]]:
+    """What any operation may answer."""
+    yield "400", client.get("/signal/index", headers=KEY | {"Host": "example.org"})
+    yield "401", client.get("/signal/index")
+    yield "413", client.post("/predict", content=b" " * 30_000, headers=KEY)
+    while (answer := client.get("/signal/index", headers=POOR)).is_success:
+        continue
+    yield "429", answer
+    yield "503", bare.get("/signal/index")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serving.bars.COLUMNS", "no_such_column")
+        yield "500", client.get("/bars/newest?symbol=NVDA", headers=KEY)
+
+
+def each(
+    client: TestClient, bare: TestClient, method: str, path: str, operation: dict[str, Any]
+) -> Iterator[tuple[str, Response]]:
+    """What is an operation's own: its documented example, and what goes wrong with it."""
+    good, statuses = example(path, operation), operation["responses"]
+    bodies = bodies_of(operation, schema_of(client))
+    kind, body = next(iter(bodies.items()), ("", b""))
+    here = path.replace("{name}", MAIN)
+
+    def ask(address: str, sent: bytes = body, accept: str = "*/*") -> Response:
+        named = {"Accept": accept} | ({"Content-Type": kind} if kind else {})
+        return client.request(method, address, content=sent, headers=KEY | named)
+
+    forms = statuses["200"]["content"]
+    for form in (JSON, CSV) if CSV in forms else ("*/*",):
+        joint = "&" if "?" in good else "?"
+        paged = any(one["name"] == "limit" for one in operation.get("parameters", ()))
+        yield "200", ask(f"{good}{joint}{FEW}" if paged else good, accept=form)
+    if "403" in statuses:
+        yield "403", bare.request(method, good)
+    if "404" in statuses:
+        yield "404", ask(NOT_FOUND.get(path) or good.replace(MAIN, MISSPELT))
+    if "406" in statuses:
+        yield "406", ask(good, accept="image/png")
+    if "422" in statuses and body:
+        yield "422", ask(here, sent=b"[]")
+    elif "422" in statuses:
+        long = path.replace("{name}", "a" * 65)
+        told = INVALID.get(path, NO_ZONE)
+        yield "422", ask(f"{here}?{told}" if told else long)
+    if "503" in statuses and path == "/health":
+        yield "503", bare.get("/health")
+
+
+def bodies_of(operation: dict[str, Any], schema: dict[str, Any]) -> dict[str, bytes]:
+    """The documented examples of what is sent, by form."""
+    found = {}
+    for form, told in operation.get("requestBody", {}).get("content", {}).items():
+        name = told["schema"].get("$ref", "").rpartition("/")[2]
+        for one in schema["components"]["schemas"].get(name, {}).get("examples", ()):
+            found[form] = orjson.dumps(one)
+        if "example" in told:
+            found[form] = told["example"].encode()
+    return found
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        made = examples(filled(Path(folder)), Path("/srv/bullion"))
+    # A line an answer: what has changed can be read.
+    parts = []
+    for operation, statuses in made.items():
+        lines = [f"  {one(status)}: {one(told)}" for status, told in sorted(statuses.items())]
+        parts.append(f"{one(operation)}: {{\n" + ",\n".join(lines) + "\n}")
+    EXAMPLES.write_text("{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def one(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Many WebSockets that only listen, and cost their process little."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections.abc import Callable
+
+from tests.serving.process import WAIT
+
+PATH = "/ws/market-stream?universe=qqq"
+UPGRADE = (
+    "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+class Listener(asyncio.Protocol):
+    """One WebSocket that only listens: `told` gets each message as it comes."""
+
+    def __init__(self, path: str, told: Callable[[bytes], None]) -> None:
+        self._path, self._told, self._buffer = path, told, b""
+        self._greeted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(UPGRADE.format(self._path).encode())
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._greeted:
+            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            assert head.startswith(b"HTTP/1.1 101"), head
+            self._greeted, self._buffer = True, rest
+        while (frame := self._frame()) is not None:
+            if frame.startswith(b"{"):  # else a ping, or the end
+                self._told(frame)
+
+    def _frame(self) -> bytes | None:
+        """The next whole frame's payload, if it is there: servers mask nothing."""
+        if len(self._buffer) < 2:
+            return None
+        size, start = self._buffer[1], 2
+        for mark, width in ((126, 2), (127, 8)):
+            if size == mark:
+                start += width
+                size = int.from_bytes(self._buffer[2:start], "big")
+                break
+        if len(self._buffer) < start + size:
+            return None
+        payload = self._buffer[start : start + size]
+        self._buffer = self._buffer[start + size :]
+        return payload
+
+
+def allow_files(sockets: int) -> None:
+    """Let this process, and those it starts, have that many sockets open, and some files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = sockets + 500
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def heard(
+    port: int, sockets: int, publish: Callable[[int], None], rounds: int
+) -> list[list[float]]:
+    """Seconds from each commit until each of the sockets has the signal, in order.
+
+    All of them must have it: it waits for the last, though not for ever.
+    """
+    loop, came = asyncio.get_running_loop(), list[float]()
+    everyone = asyncio.Event()
+
+    def told(message: bytes) -> None:
+        if b'"type":"heartbeat"' not in message[:40]:
+            came.append(time.perf_counter())
+            if len(came) == sockets:
+                everyone.set()
+
+    opened = []
+    for _ in range(sockets):
+        opened.append(await loop.create_connection(lambda: Listener(PATH, told), "127.0.0.1", port))
+    await asyncio.wait_for(everyone.wait(), WAIT)  # the newest state, on connect
+    found = []
+    for count in range(rounds):
+        came.clear()
+        everyone.clear()
+        await asyncio.to_thread(publish, count)
+        committed = time.perf_counter()
+        await asyncio.wait_for(everyone.wait(), WAIT)
+        found.append([at - committed for at in came])
+    for transport, _ in opened:
+        transport.abort()
+    return found

@@ -1,0 +1,68 @@
+"""A serving process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.servers.ports import stop
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT = 60.0  # seconds until something that should come about never will
+
+
+@contextmanager
+def running(
+    *command: str, env: Mapping[str, str], stdout: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python process of this repository."""
+    server = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=os.environ | dict(env), stdout=stdout
+    )
+    try:
+        yield server
+    finally:
+        stop(server)
+
+
+def of_folder(folder: Path, port: int) -> dict[str, str]:
+    """Settings of a process that serves the lake of a folder."""
+    return {
+        "BULLION_LAKE_CATALOG": f"sqlite:{folder}/catalog.sqlite",
+        "BULLION_LAKE_DATA": f"{folder}/files",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow/mlflow.db",
+        "BULLION_API_PORT": str(port),
+    }
+
+
+def answered(port: int, path: str = "/signal/index") -> httpx.Response:
+    """The first answer that is a success, as soon as there is one."""
+    deadline = time.monotonic() + WAIT
+    while time.monotonic() < deadline:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{port}{path}")
+            if answer.is_success:
+                return answer
+        except httpx.TransportError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError(f"no answer from port {port}")
+
+
+def resident(process: int) -> float:
+    """MiB of memory that a process holds."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def spent(process: int) -> float:
+    """Seconds of a core that a process has used."""
+    told = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
