@@ -22,11 +22,11 @@ from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 from pipelines.modeling.dataset import Rows
 from pipelines.monitoring import reports
-from pipelines.monitoring.day import Day, newest_day
 from pipelines.monitoring.live import LiveRows, LiveSkill, credited, figures
 from pipelines.monitoring.pages import keep_pages, reports_folder
 from pipelines.registry import Registry, reached
 from pipelines.steps.aliases import reconcile
+from pipelines.steps.day import Day, newest_day
 from pipelines.steps.hand import EVER
 from pipelines.steps.live import Training, live_rows, trained_on, training_of
 from pipelines.steps.moves import rollback

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.calendar import utc
 from pipelines.lake import Lake
-from pipelines.monitoring.day import newest_day
+from pipelines.steps.day import newest_day
 from pipelines.steps.score import score
 from tests import models
 from tests.steps.scored_market import HOURLY, SYMBOLS, TRAINED, market, source_of
