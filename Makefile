@@ -9,8 +9,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
-.PHONY: help install lock format check test test-integration coverage torture bench verify sql clean \
-	up down status logs airflow mlflow api
+.PHONY: help install install-dev lock format check test test-unit test-integration coverage torture \
+	bench verify sql clean up down status logs airflow mlflow api screenshots smoke promote rollback secrets \
+	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $(READY)
+
+install-dev: $(READY) ## The same, and the checks that git runs before a commit
+	@$(BIN)/pre-commit install
 
 # DETACH=1 returns and leaves it running; so does a start from a script, where nobody sees Ctrl-C.
 SERVICES = $(if $(SOURCE),BULLION_SOURCE=$(SOURCE)) exec $(BIN)/python -m include.services
@@ -55,10 +59,12 @@ status: $(READY) ## What runs, and where
 logs: $(READY) ## Follow the logs of all services
 	@$(SERVICES) logs
 
-lock: ## Solve requirements.in anew into requirements.txt
+lock: ## Solve requirements.in anew into requirements.txt, and the serving image's part of it
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV); $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --upgrade \
 		requirements.in --output-file requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --upgrade \
+		--constraint requirements.txt requirements-serving.in --output-file requirements-serving.txt
 
 format: $(READY) ## Put the code into shape
 	@$(BIN)/ruff check --quiet --fix-only .
@@ -70,6 +76,8 @@ check: $(READY) ## Lint, types, import rules, and the lock in step with requirem
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m tests.lock_in_step
+
+test-unit: test ## The same as test
 
 test: $(READY) ## Run the tests that need no servers
 	@$(BIN)/pytest -n 2 --dist worksteal -m "not integration and not torture"
@@ -90,9 +98,60 @@ bench: $(READY) ## Our figures beside a floor measured in the same run
 verify: $(READY) ## Check every file of the lake against its recorded checksum
 	@$(BIN)/bullion verify
 
+screenshots: $(READY) ## Pictures for the README of what `make up` started
+	@$(BIN)/python -m include.screenshots
+
+smoke: $(READY) ## Bars in, signal out, in about a minute, on a lake that is gone afterwards
+	@$(BIN)/python -m include.deploy.smoke
+
+FORECAST ?= nasdaq100_hourly
+TO ?= Production
+
+promote: $(READY) ## Make a version serve: VERSION=3, FORECAST=nasdaq100_hourly, TO=Production
+	@test -n "$(VERSION)" || { echo "which one? make promote VERSION=3; bullion models lists them" >&2; exit 2; }
+	@$(BIN)/bullion promote $(FORECAST) --version $(VERSION) --to $(TO)
+
+rollback: $(READY) ## Withdraw the champion: FORECAST=nasdaq100_hourly, REASON="..."
+	@$(BIN)/bullion rollback $(FORECAST) $(if $(REASON),--reason "$(REASON)")
+
 sql: $(READY) ## A DuckDB prompt with the lake attached read-only
 	@init=$$(mktemp); trap 'rm -f "$$init"' EXIT; $(BIN)/bullion sql-init > "$$init"; \
 		$(BIN)/duckdb -init "$$init"
 
 clean: ## Remove the environment and what tests leave behind; the lake stays
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage
+
+# The deployment in containers: include/deploy/README.md. What is needed here is Docker with compose.
+COMPOSE := docker compose
+
+secrets: ## Write the secrets of a deployment into .env; what is there stays
+	@$(PYTHON) -m include.deploy.secrets
+
+docker-build: ## Build the images
+	@$(COMPOSE) build
+
+docker-up: ## Start the deployment, and wait until all of it is well
+	@$(COMPOSE) up --detach --wait --wait-timeout 600
+
+docker-down: ## Stop the deployment; the data stays
+	@$(COMPOSE) down
+
+docker-logs: ## Follow the logs of the deployment; ONLY=airflow-scheduler
+	@$(COMPOSE) logs --follow --tail 50 $(ONLY)
+
+docker-restart: ## Restart the deployment; ONLY=api
+	@$(COMPOSE) restart $(ONLY)
+
+docker-health: ## How each container stands; fails unless all are well
+	@$(COMPOSE) ps --all --format 'table {{.Service}}\t{{.State}}\t{{.Health}}\t{{.Status}}'
+	@$(COMPOSE) exec -T airflow-worker python -m include.deploy.health http://airflow-api-server:8080/api/v2/monitor/health metadatabase scheduler dag_processor triggerer
+	@$(COMPOSE) exec -T api python -m include.deploy.health http://nginx:8080/proxy-health
+	@$(COMPOSE) exec -T api python -m include.deploy.health http://127.0.0.1:8000/health
+
+docker-smoke: ## Bars in, signal out through nginx, on the deployment's own lake: the sample's rows stay
+	@$(COMPOSE) exec -T -e BULLION_API_KEYS="$$(sed -n 's/^BULLION_API_KEYS=//p' .env)" airflow-worker \
+		python -m include.deploy.smoke --api http://nginx:8080
+
+docker-clean: ## Remove the deployment, its images and ALL ITS DATA; asks first, unless SURE=yes
+	@test "$(SURE)" = yes || { read -r -p "All data of the deployment will be gone. Write yes: " sure; test "$$sure" = yes; }
+	@$(COMPOSE) down --volumes --rmi local --remove-orphans

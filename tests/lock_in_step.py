@@ -20,11 +20,11 @@ def lines(file: Path) -> list[Requirement]:
     return found
 
 
-def differences() -> list[str]:
-    """What requirements.in asks for and the lock does not give, in words."""
-    locked = {canonicalize_name(r.name): r for r in lines(ROOT / "requirements.txt")}
+def differences(lock: str = "requirements") -> list[str]:
+    """What NAME.in asks for and NAME.txt does not give, in words."""
+    locked = {canonicalize_name(r.name): r for r in lines(ROOT / f"{lock}.txt")}
     told = []
-    for wanted in lines(ROOT / "requirements.in"):
+    for wanted in lines(ROOT / f"{lock}.in"):
         found = locked.get(canonicalize_name(wanted.name))
         if found is None:
             told.append(f"{wanted.name} is not locked")
@@ -35,10 +35,20 @@ def differences() -> list[str]:
     return told
 
 
+def apart(part: str = "requirements-serving", whole: str = "requirements") -> list[str]:
+    """What one lock pins and the other does not pin to the same, in words."""
+    known = {canonicalize_name(r.name): r.specifier for r in lines(ROOT / f"{whole}.txt")}
+    return [
+        f"{one} of {part}.txt is not what {whole}.txt has"
+        for one in lines(ROOT / f"{part}.txt")
+        if known.get(canonicalize_name(one.name)) != one.specifier
+    ]
+
+
 if __name__ == "__main__":
-    problems = differences()
+    problems = [*differences(), *differences("requirements-serving"), *apart()]
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
-        sys.exit("requirements.txt is out of step: run `make lock`")
-    print("requirements.txt is in step with requirements.in")
+        sys.exit("the locks are out of step: run `make lock`")
+    print("requirements.txt and requirements-serving.txt are in step with what they are made of")

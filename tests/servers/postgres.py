@@ -3,7 +3,8 @@
     with postgres(folder) as target:  # "host=127.0.0.1 port=... user=... dbname=..."
         ...
 
-It trusts every local connection, keeps nothing, and is gone with the block.
+It trusts every local connection unless it has a password, keeps nothing, and is gone with the
+block.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,8 +53,11 @@ def _account() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The libpq string of an empty database."""
+def postgres(password: str = "", port: int = 0, options: Sequence[str] = ()) -> Iterator[str]:
+    """The libpq string of an empty database.
+
+    With a password nobody comes in without one, and the superuser is `postgres`.
+    """
     home = binaries()
     assert home is not None, missing()
     # Not in pytest's own folder: that is closed to the user the server runs as.
@@ -63,13 +67,17 @@ def postgres() -> Iterator[str]:
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)
         as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    user, port = f"u{secrets.token_hex(4)}", free_port()
+    user, port = "postgres" if password else f"u{secrets.token_hex(4)}", port or free_port()
     data = folder / "data"
     server = None
     try:
+        secret = folder / "password"
+        secret.write_text(password)
+        secret.chmod(0o644)  # the folder itself is closed
+        proof = ("-A", "scram-sha-256", "--pwfile", secret) if password else ("-A", "trust")
         subprocess.run(
             [
-                *(home / "initdb", "-D", data, "-U", user, "-A", "trust"),
+                *(home / "initdb", "-D", data, "-U", user, *proof),
                 *("-E", "UTF8", "--locale=C", "--no-sync"),
             ],
             check=True,
@@ -81,7 +89,7 @@ def postgres() -> Iterator[str]:
         server = subprocess.Popen(
             [
                 *(home / "postgres", "-D", data, "-p", str(port), "-k", folder),
-                *("-h", "127.0.0.1", "-F", "-c", "max_connections=60"),
+                *("-h", "127.0.0.1", "-F", "-c", "max_connections=60", *options),
             ],
             stdout=log,
             stderr=log,
@@ -89,6 +97,7 @@ def postgres() -> Iterator[str]:
             **as_user,
         )
         target = f"host=127.0.0.1 port={port} user={user} dbname=postgres"
+        target += f" password={password}" if password else ""
         _await(target, server, folder / "log")
         yield target
     finally:

@@ -52,8 +52,8 @@ class S3:
 
 
 @contextmanager
-def s3() -> Iterator[S3]:
-    port = free_port()
+def s3(port: int = 0) -> Iterator[S3]:
+    port = port or free_port()
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],

@@ -1,0 +1,62 @@
+"""Write the secrets of a deployment: python -m include.deploy.secrets [FILE].
+
+Every one is made at random; nothing that is there already is ever changed. The file can be read
+by its owner alone. Whatever is missing in an older file is added to its end. Any Python runs it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Hexadecimal, as a password stands in addresses, in connection strings and in redis' settings.
+HEX = (
+    "POSTGRES_PASSWORD",
+    "AIRFLOW_DB_PASSWORD",
+    "MLFLOW_DB_PASSWORD",
+    "LAKE_DB_PASSWORD",
+    "READER_DB_PASSWORD",
+    "REDIS_PASSWORD",
+    "S3_ACCESS_KEY",
+    "S3_SECRET_KEY",
+    "AIRFLOW_ADMIN_PASSWORD",
+    "AIRFLOW_API_SECRET",
+    "AIRFLOW_JWT_SECRET",
+    "BULLION_API_KEYS",
+)
+FERNET = "AIRFLOW_FERNET_KEY"
+NAMES = (*HEX, FERNET)
+
+
+def made() -> dict[str, str]:
+    """A value for every secret."""
+    fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return {name: secrets.token_hex(32) for name in HEX} | {FERNET: fernet}
+
+
+def write(file: Path) -> list[str]:
+    """Add what is missing; the names of it."""
+    with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+") as opened:
+        os.fchmod(opened.fileno(), 0o600)
+        text = opened.read()
+        there = set(re.findall(r"^\s*(?:export\s+)?(\w+)=", text, re.MULTILINE))
+        added = {name: value for name, value in made().items() if name not in there}
+        if added and text and not text.endswith("\n"):
+            opened.write("\n")
+        opened.write("".join(f"{name}={value}\n" for name, value in added.items()))
+    return list(added)
+
+
+def main(arguments: list[str]) -> None:
+    file = Path(arguments[0]) if arguments else ROOT / ".env"
+    added = write(file)
+    print(f"{file}: {len(added)} secrets made" if added else f"{file} has every secret already")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,235 @@
+"""docker-compose.yaml against the published schema of compose files, and against our own rules."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema.validators import validator_for
+
+from include.deploy.secrets import NAMES, made
+from include.services.settings import Services
+from pipelines.settings import Settings
+from serving.settings import Settings as ApiSettings
+from tests.servers.compose import FILE, ROOT, VARIABLE, filled, read
+
+COMPOSE = read()
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PINNED = re.compile(r"[\w./-]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}")
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|AUTH$|_KEYS?($|_)")
+FROM_ENV = re.compile(r"\$\{\w+:\?[^}]+\}")
+PUBLISHED = {"nginx", "airflow-api-server", "mlflow"}
+ONCE = {"init"}
+# What the images of others carry; everything else is in our environment, or a shell's own word.
+THEIRS = {
+    "postgres": {"postgres", "pg_isready"},
+    "redis": {"sh", "printf", "redis-server", "redis-cli", "grep"},
+    "s3": {"posix", "wget"},  # the image's entry point takes a kind of store first
+    "nginx": {"nginx", "wget"},
+}
+OURS = {"python", "sh", "hostname"}
+every = pytest.mark.parametrize("name", SERVICES)
+
+
+def problems(name: str, told: Any) -> list[str]:
+    """What a schema finds wrong, as its publisher has it; a package carries it."""
+    place = files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
+    schema = json.loads(place.read_text("utf-8"))
+    return [error.message for error in validator_for(schema)(schema).iter_errors(told)]
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one)
+    elif isinstance(value, str):
+        yield value
+
+
+def invocations(service: dict[str, Any]) -> Iterator[list[str]]:
+    """Every command of a service, those inside a shell's line too."""
+    checks = service["healthcheck"].get("test")
+    for words in filter(None, (service.get("command"), checks)):
+        kind, rest = (words[0], words[1:]) if words[0].startswith("CMD") else ("CMD", words)
+        if kind == "CMD-SHELL" or rest[:2] == ["sh", "-c"]:
+            text = rest[-1].replace("$$", "$").replace('"', "")
+            for line in re.split(r"&&|\||;|\$\(|\)", text):
+                if words := line.replace("exec ", "").split():
+                    yield words
+        else:
+            yield rest
+
+
+def test_it_is_a_compose_file() -> None:
+    assert problems("compose-spec", COMPOSE) == []
+
+
+def test_it_is_filled_in_by_what_make_secrets_writes_and_by_nothing_less() -> None:
+    told = filled(SERVICES, made())
+    assert not any("${" in text for text in texts(told))
+    asked = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":?"}
+    assert asked == set(NAMES)
+    for name in NAMES:
+        with pytest.raises(KeyError, match="make secrets"):
+            filled(COMPOSE, made() | {name: ""})
+
+
+def test_every_other_variable_is_a_setting() -> None:
+    known = {
+        f"{kind.model_config['env_prefix']}{field}".upper()
+        for kind in (Settings, ApiSettings, Services)
+        for field in kind.model_fields
+    }
+    asked = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":-"}
+    assert asked <= known
+    assert all(kind for name, kind, _ in VARIABLE.findall(FILE.read_text()) if name)
+
+
+@every
+def test_no_secret_is_in_the_file(name: str) -> None:
+    for key, value in SERVICES[name].get("environment", {}).items():
+        assert not SECRET.search(key) or FROM_ENV.fullmatch(value), f"{key}: {value}"
+    for text in texts(SERVICES[name]):
+        shown = FROM_ENV.sub("@env@", text)
+        assert not re.search(r"password=(?!@env@)|://[^/\s:]*:(?!@env@)[^/\s]*@", shown), text
+        assert not re.search(r"[0-9a-f]{32,}", shown.partition("@sha256:")[0]), text
+
+
+@every
+def test_its_image_is_pinned_or_built_here(name: str) -> None:
+    image = SERVICES[name]["image"]
+    builders = [one for one in SERVICES.values() if one["image"] == image and "build" in one]
+    if not builders:
+        assert PINNED.fullmatch(image)
+        return
+    # Two that build the same image at once get in each other's way.
+    [builder] = builders
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version
+    assert image.endswith(f":{version[1]}")
+    target = builder["build"]["target"]
+    assert re.search(rf"^FROM .+ AS {target}$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_the_api_knows_the_name_that_the_smoke_test_calls_it_by() -> None:
+    [called] = re.findall(r"smoke --api http://(\w+):\d+", (ROOT / "Makefile").read_text())
+    assert called in SERVICES["api"]["environment"]["BULLION_API_HOSTS"].split(",")
+
+
+@every
+def test_its_health_is_checked(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    if name in ONCE:
+        assert check == {"disable": True}
+        return
+    assert check["test"][0] in ("CMD", "CMD-SHELL")
+    assert {"interval", "timeout", "retries"} <= check.keys()
+
+
+@every
+def test_it_comes_back_and_has_limits(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+    assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.get("privileged")
+
+
+@every
+def test_only_the_doors_are_open_and_only_on_loopback(name: str) -> None:
+    ports = SERVICES[name].get("ports", [])
+    assert bool(ports) == (name in PUBLISHED)
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert "inside" in SERVICES[name]["networks"]
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    assert "network_mode" not in SERVICES[name]
+
+
+@every
+def test_its_commands_exist(name: str) -> None:
+    for words in invocations(SERVICES[name]):
+        if words[0] == "python":
+            assert words[1] == "-m"
+            assert find_spec(words[2]), words
+        elif words[0] == "celery":
+            module, _, attribute = words[words.index("--app") + 1].rpartition(".")
+            spec = find_spec(module)
+            assert spec
+            assert spec.origin
+            assert re.search(rf"^{attribute}\b", Path(spec.origin).read_text(), re.MULTILINE)
+        if name in THEIRS:
+            assert words[0] in THEIRS[name], words
+        else:
+            assert words[0] in OURS or shutil.which(
+                words[0], path=str(Path(sys.executable).parent)
+            ), words
+
+
+@every
+def test_it_waits_for_services_that_can_tell(name: str) -> None:
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        wanted = "service_completed_successfully" if other in ONCE else "service_healthy"
+        assert how["condition"] == wanted
+
+
+@every
+def test_its_volumes_exist(name: str) -> None:
+    for volume in SERVICES[name].get("volumes", []):
+        source, place, *how = volume.split(":")
+        assert place.startswith("/")
+        if source.startswith("."):
+            assert (ROOT / source).is_file()
+            assert how == ["ro"]
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_the_addresses_in_it_are_its_services() -> None:
+    text = "\n".join(texts(filled(SERVICES, made())))
+    hosts = set(re.findall(r"(?:://(?:[^/@\s]*@)?|host=)([a-z][\w-]*)(?=[:\s/])", text))
+    assert hosts - {"bullion"} <= SERVICES.keys()  # the bucket
+    assert {"postgres", "redis", "s3", "mlflow", "airflow-api-server"} <= hosts
+
+
+def test_airflow_knows_every_option_that_is_set() -> None:
+    from airflow.configuration import conf
+    from airflow.providers.celery.get_provider_info import get_provider_info
+
+    own = get_provider_info()["config"]
+    for name in SERVICES["airflow-scheduler"]["environment"]:
+        if not name.startswith("AIRFLOW__"):
+            continue
+        _, section, option = name.lower().split("__")
+        known = conf.configuration_description.get(section, {}).get("options", {}) | own.get(
+            section, {}
+        ).get("options", {})
+        assert option in known, name
+
+
+def test_two_workers_share_what_they_run_by() -> None:
+    assert SERVICES["airflow-worker"]["deploy"]["replicas"] == 2
+    common = SERVICES["airflow-scheduler"]["environment"]
+    for name, service in SERVICES.items():
+        if name.startswith("airflow-"):
+            assert service["environment"] == common
+            assert service["image"] == SERVICES["init"]["image"]
+
+
+@pytest.mark.parametrize("name", ["ci"])
+def test_the_workflows_are_workflows(name: str) -> None:
+    told = yaml.safe_load((ROOT / ".github/workflows" / f"{name}.yml").read_text())
+    told["on"] = told.pop(True)  # YAML 1.1 reads the word as a truth
+    assert problems("github-workflows", told) == []

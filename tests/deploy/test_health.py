@@ -1,0 +1,53 @@
+"""The health check of the images: an address answers, and well."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from include.deploy.health import trouble
+
+ANSWER = {"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        known = self.path == "/well" and self.headers.get("X-API-Key") in (None, "one")
+        self.send_response(200 if known else 503)
+        self.end_headers()
+        self.wfile.write(json.dumps(ANSWER).encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # never asked
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_an_answer_is_well_and_a_failure_is_told(url: str) -> None:
+    assert trouble(f"{url}/well", []) == ""
+    assert "503" in trouble(f"{url}/ill", [])
+    assert "refused" in trouble("http://127.0.0.1:1/", [])
+
+
+def test_each_part_that_is_asked_for_must_be_well(url: str) -> None:
+    assert trouble(f"{url}/well", ["scheduler"]) == ""
+    assert trouble(f"{url}/well", ["scheduler", "triggerer", "gone"]) == "triggerer, gone"
+
+
+def test_the_first_key_is_sent(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULLION_API_KEYS", "one,two")
+    assert trouble(f"{url}/well", []) == ""
+    monkeypatch.setenv("BULLION_API_KEYS", "two")
+    assert "503" in trouble(f"{url}/well", [])

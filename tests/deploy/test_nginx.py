@@ -1,0 +1,62 @@
+"""nginx in front of the API: the same limits, WebSockets, and an ETag that stays what it was."""
+
+from __future__ import annotations
+
+import re
+
+from serving.settings import Settings
+from tests.servers.compose import ROOT, read
+
+TEXT = (ROOT / "include/nginx/nginx.conf").read_text()
+SERVING = "".join((ROOT / "serving" / f"{n}.py").read_text() for n in ("__main__", "protocol"))
+
+
+def told(name: str, text: str = TEXT) -> str:
+    """The value of a directive that stands there once."""
+    [found] = re.findall(rf"^\s*{name} (.+?);", text, re.MULTILINE)
+    return str(found)
+
+
+def location(path: str) -> str:
+    return TEXT.partition(f"location {path} {{")[2].partition("}")[0]
+
+
+def test_bodies_and_headers_are_limited_as_the_api_limits_them() -> None:
+    chosen = Settings()
+    assert told("client_max_body_size") == f"{chosen.body_bytes // 1024**2}m"
+    assert told("large_client_header_buffers") == f"4 {chosen.header_bytes // 1024}k"
+    assert told("client_header_timeout") == f"{chosen.header_seconds:g}s"
+
+
+def test_it_lets_go_of_a_connection_before_the_api_does() -> None:
+    upstream = TEXT.partition("upstream api {")[2].partition("}")[0]
+    ours = int(told("keepalive_timeout", upstream).removesuffix("s"))
+    [theirs] = re.findall(r"timeout_keep_alive\W+(\d+)", SERVING)
+    assert ours < int(theirs)
+
+
+def test_sockets_pass_and_stay() -> None:
+    socket = location("/ws/")
+    assert "proxy_set_header Upgrade $http_upgrade;" in socket
+    assert 'proxy_set_header Connection "upgrade";' in socket
+    assert "proxy_set_header Host $http_host;" in socket, "a location with one header inherits none"
+    assert told("proxy_read_timeout", socket).endswith("h")
+
+
+def test_answers_pass_as_they_are() -> None:
+    assert told("gzip") == "off"
+    assert "proxy_cache" not in TEXT
+    assert not re.search(r"proxy_hide_header|proxy_ignore_headers", TEXT)
+
+
+def test_it_listens_and_asks_where_the_compose_file_says() -> None:
+    services = read()["services"]
+    inside = {port.rpartition(":")[2] for port in services["nginx"]["ports"]}
+    assert set(re.findall(r"listen (\d+);", TEXT)) == inside
+    assert f"server api:{services['api']['environment']['BULLION_API_PORT']};" in TEXT
+
+
+def test_only_reports_and_docs_are_pages() -> None:
+    pages = TEXT.partition("listen 8081;")[2]
+    assert re.findall(r"location (?:= )?(\S+) \{", pages) == ["/", "/reports/", "/docs/", "/"]
+    assert pages.partition("location / {")[2].split()[:2] == ["return", "404;"]

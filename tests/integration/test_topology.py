@@ -1,0 +1,198 @@
+"""The deployment, natively: every service by the command that docker-compose.yaml gives it.
+
+PostgreSQL, Redis, two Celery workers, an S3-speaking server, MLflow and the API behind nginx bring
+bars in and a signal out, with the catalog in PostgreSQL and the files on S3; one worker is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import psycopg2
+import pytest
+
+from pipelines.registry import FILE
+from tests.integration.airflow_home import wait_for
+from tests.integration.topology import (
+    WORKERS,
+    Topology,
+    command,
+    missing,
+    objects,
+    topology,
+)
+from tests.recent import HOURLY, INGEST, MONTHS, SCORE, SESSIONS, TRAIN, told
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+]
+FIRST, THEN, NEWEST = SESSIONS[-1][0] - MONTHS, SESSIONS[-2][1], SESSIONS[-1][1]
+SAMPLE = {"source": "sample", "universe": "qqq"}
+RETRIED_WITHIN = 120.0  # seconds: the heartbeat's time-out, its detection, a first wait, a start
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    # Whoever ends the tests by SIGTERM must not leave services behind: it counts as Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with topology(tmp_path_factory.mktemp("topology")) as running:
+        yield running
+    signal.signal(signal.SIGTERM, before)
+    assert running.left() == []
+
+
+@pytest.fixture(scope="module")
+def api(deployed: Topology) -> Iterator[httpx.Client]:
+    headers = {"X-API-Key": deployed.key}
+    with httpx.Client(base_url=deployed.api, headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def trained(deployed: Topology) -> dict[str, Any]:
+    """The training's run: the worker that was at it is killed, with all that it had started."""
+    done = deployed.run(INGEST, SAMPLE | {"start": told(FIRST), "end": told(THEN)})
+    assert done["state"] == "success", deployed.log(done)
+    run = deployed.trigger(TRAIN, SAMPLE | {"start": told(FIRST), "end": told(THEN)}).json()
+
+    def at_work() -> str:
+        task = deployed.tasks(run).get("train", {})
+        return deployed.worker_of(task) if task.get("state") == "running" else ""
+
+    worker = wait_for(at_work, 120, "the training at work", lambda: deployed.log(run))
+    time.sleep(2)  # in the middle of it
+    deployed.vanish(worker)
+    killed = time.monotonic()
+    wait_for(
+        lambda: (
+            deployed.tasks(run)["train"]["try_number"] == 2
+            and deployed.tasks(run)["train"]["state"] == "running"
+        ),
+        RETRIED_WITHIN,
+        "the second try",
+        lambda: deployed.log(run),
+    )
+    print(f"\ntried again {time.monotonic() - killed:.0f} s after {worker} was killed")
+    return deployed.over(run) | {"killed": worker}
+
+
+@pytest.fixture(scope="module")
+def scored(deployed: Topology, trained: dict[str, Any]) -> dict[str, Any]:
+    span = {"start": told(THEN), "end": told(NEWEST)}
+    done = deployed.run(SCORE, SAMPLE | span)
+    assert done["state"] == "success", deployed.log(done)
+    return done
+
+
+def test_the_run_of_a_killed_worker_ends_well(deployed: Topology, trained: dict[str, Any]) -> None:
+    assert trained["state"] == "success", deployed.log(trained)
+    task = deployed.tasks(trained)["train"]
+    assert (task["state"], task["try_number"]) == ("success", 2)
+    [other] = {*WORKERS} - {trained["killed"]}
+    assert deployed.worker_of(task) == other
+
+
+def test_the_newest_signal_comes_through_nginx(
+    deployed: Topology, scored: dict[str, Any], api: httpx.Client
+) -> None:
+    def answered() -> httpx.Response | None:
+        found = api.get("/signal/index", params={"universe": "qqq"})
+        return found if found.is_success else None
+
+    answer = wait_for(answered, 30, "the signal", lambda: api.get("/health").text)
+    assert answer.json()["closes_at"] == told(NEWEST)
+    again = api.get(
+        "/signal/index",
+        params={"universe": "qqq"},
+        headers={"If-None-Match": answer.headers["ETag"]},
+    )
+    assert again.status_code == 304
+    own = httpx.get(
+        f"{deployed.native.url('api', 8000)}/signal/index",
+        params={"universe": "qqq"},
+        headers={"X-API-Key": deployed.key},
+    )
+    assert own.headers["ETag"] == answer.headers["ETag"]
+
+
+def test_the_api_scores_with_the_model_that_mlflow_gives_it(
+    scored: dict[str, Any], api: httpx.Client
+) -> None:
+    def loaded() -> list[dict[str, Any]]:
+        return api.get("/health").json()["models"]
+
+    [model] = wait_for(loaded, 60, "a model", lambda: api.get("/health").text)
+    assert model["forecast"] == HOURLY.name
+    answer = api.get("/predict/component", params={"symbol": HOURLY.symbols[0]})
+    assert answer.is_success, answer.text
+
+
+def test_the_market_stream_passes_nginx(deployed: Topology, scored: dict[str, Any]) -> None:
+    from websockets.asyncio.client import connect
+
+    async def first() -> str | bytes:
+        where = f"{deployed.api.replace('http', 'ws')}/ws/market-stream"
+        async with connect(where, additional_headers={"X-API-Key": deployed.key}) as listening:
+            return await asyncio.wait_for(listening.recv(), 20)
+
+    assert told(NEWEST)[:16] in str(asyncio.run(first()))
+
+
+def test_nobody_comes_in_without_a_key(deployed: Topology) -> None:
+    assert httpx.get(f"{deployed.api}/signal/index").status_code == 401
+    assert httpx.get(f"{deployed.url}/api/v2/dags").status_code == 401
+
+
+def test_a_body_that_is_too_large_ends_at_nginx(api: httpx.Client) -> None:
+    answer = api.post("/predict", content=b"x" * (9 * 1024 * 1024))
+    assert answer.status_code == 413
+    assert "nginx" in answer.text
+
+
+def test_files_and_models_are_on_s3(deployed: Topology, scored: dict[str, Any]) -> None:
+    assert any(key.endswith(".parquet") for key in objects(deployed.store, "lake/"))
+    [model] = [k for k in objects(deployed.store, "artifacts/") if k.endswith(f"/model/{FILE}")][
+        -1:
+    ]
+    body = deployed.store.client().get_object(Bucket="bullion", Key=model)["Body"].read()
+    sql = "SELECT sha256 FROM gold.model_decisions ORDER BY decided_at DESC LIMIT 1"
+    said = command(deployed, "bullion", "sql", sql)
+    assert hashlib.sha256(body).hexdigest() in said.stdout, said.stderr
+    checked = command(deployed, "bullion", "verify")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_who_reads_the_catalog_changes_nothing(deployed: Topology, scored: dict[str, Any]) -> None:
+    catalog = deployed.environment("api")["BULLION_LAKE_CATALOG"].removeprefix("postgres:")
+    reader = psycopg2.connect(catalog)
+    with reader.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        cursor.execute("DELETE FROM ducklake_snapshot")
+    reader.close()
+    with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+        psycopg2.connect(catalog.replace("dbname=lake", "dbname=airflow"))
+
+
+def test_the_pages_are_served_and_nothing_beside_them(
+    deployed: Topology, scored: dict[str, Any]
+) -> None:
+    pages = deployed.native.url("nginx", 8081)
+    assert "index_signals" in httpx.get(f"{pages}/docs/").text
+    assert list((deployed.home / "airflow/data_lake").rglob("*.onnx"))
+    for beside in ("/", "/mlflow/", "/docs/../mlflow/", "/docs/%2e%2e/mlflow/verified/"):
+        assert httpx.get(f"{pages}{beside}").status_code in (302, 404)
+
+
+def test_init_may_run_again(deployed: Topology, scored: dict[str, Any]) -> None:
+    deployed.prepare()
+
+
+def test_nothing_listens_beyond_loopback(deployed: Topology) -> None:
+    assert deployed.listening() == {"127.0.0.1"}
