@@ -28,9 +28,17 @@ SOURCES = ["sample", "sample_noise", "yahoo", "files"]
 NAMES = {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
 TIME = {"type": ["null", "string"], "format": "date-time"}
 PARAMS = {
-    "source": Param(settings().source, "Whose bars are worked on: `sample` is a made-up market.", type="string", enum=SOURCES),
+    "source": Param(
+        settings().source,
+        "Whose bars; `sample` is a made-up market.",
+        type="string",
+        enum=SOURCES,
+    ),
     "universe": Param(
-        settings().universe, "The index whose constituents are brought.", type="string", enum=list(universes())
+        settings().universe,
+        "The index whose constituents are brought.",
+        type="string",
+        enum=list(universes()),
     ),
     "symbols": Param([], "Only these symbols; empty: all of the universe.", **NAMES),
     "start": Param(None, "Bars that open from here on, UTC; empty: the run's interval.", **TIME),

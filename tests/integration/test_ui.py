@@ -106,7 +106,7 @@ def test_a_run_is_asked_for_in_a_form_and_its_skip_is_explained(
     page.get_by_role("button", name="Trigger").first.click()
     form = dialog(page)
     for label, said in (
-        ("source", "Whose bars are worked on"),
+        ("source", "Whose bars; "),
         ("symbols", "Only these symbols"),
         ("start", "Bars that open from here on, UTC"),
         ("force", "Ask again"),
