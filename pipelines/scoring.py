@@ -1,4 +1,4 @@
-"""From rows of features to what a model says of them: arrays and tables, no lake."""
+"""From rows of features to what a model says of them, once it fits: arrays, no lake."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipelines.calendar import UTC_TYPE, Calendar, Grid, Interval, utc
 from pipelines.errors import InvalidRequest
+from pipelines.forecasts import Forecast
 from pipelines.labels import Label
 from pipelines.modeling.scorer import OnnxScorer
 
@@ -29,6 +30,28 @@ class Said:
     @property
     def scored(self) -> np.ndarray:
         return np.flatnonzero(self.action >= 0)
+
+
+def same_definition(forecast: Forecast, definition: str | None, name: str = "the model") -> None:
+    """Refuse a model that was made by another definition than the forecast has."""
+    if definition != forecast.definition:
+        raise InvalidRequest(
+            f"{name} was trained on other features or another label than {forecast.name} has now",
+            f"bullion train {forecast.name}",
+        )
+
+
+def fitting(forecast: Forecast, scorer: OnnxScorer, name: str = "the model") -> OnnxScorer:
+    """The scorer, if what it takes and gives is what the forecast means."""
+    told = scorer.description
+    same_definition(forecast, told.more.get("definition"), name)
+    if told.features != forecast.feature_names or told.classes != forecast.label.classes:
+        raise InvalidRequest(
+            f"{name} takes {len(told.features)} features and gives {', '.join(told.classes)}: "
+            f"not those of {forecast.name}, or in another order",
+            f"bullion train {forecast.name}",
+        )
+    return scorer
 
 
 def say(scorer: OnnxScorer, symbols: Sequence[str], features: np.ndarray, bars: np.ndarray) -> Said:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from pipelines.calendar import calendar, interval_of
+from pipelines.errors import InvalidRequest
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.modeling.scorer import OnnxScorer
-from pipelines.scoring import next_closes, prediction_rows, say
+from pipelines.scoring import fitting, next_closes, prediction_rows, same_definition, say
 from tests import models
 
 
@@ -51,3 +54,23 @@ def test_the_predicted_bar_is_found_over_nights_weekends_and_half_days() -> None
     found = next_closes(calendar(), interval_of("1h"), "session", ts, 1)
     expected = ["2026-11-25T16:30", "2026-11-27T15:30", "2026-11-30T15:30", "NaT"]
     np.testing.assert_array_equal(found, np.array(expected, "datetime64[us]"))
+
+
+def test_a_model_that_means_another_thing_is_refused() -> None:
+    scorer = OnnxScorer(models.body(FORECAST))
+    assert fitting(FORECAST, scorer) is scorer
+    with pytest.raises(InvalidRequest, match="other features or another label") as refused:
+        fitting(FORECAST, OnnxScorer(models.body(FORECAST, definition="older")), "version 3")
+    assert refused.value.message.startswith("version 3 was")
+    with pytest.raises(InvalidRequest, match="other features or another label"):
+        same_definition(FORECAST, None)
+
+
+@pytest.mark.parametrize("what", ["features", "classes"])
+def test_a_model_that_takes_or_gives_them_in_another_order_is_refused(what: str) -> None:
+    scorer = OnnxScorer(models.body(FORECAST))
+    told = scorer.description
+    turned = tuple(reversed(getattr(told, what)))
+    scorer.description = replace(told, **{what: turned})
+    with pytest.raises(InvalidRequest, match="in another order"):
+        fitting(FORECAST, scorer)

@@ -11,12 +11,13 @@ import numpy as np
 from pipelines.backtest.market import Asked, Market, day
 from pipelines.errors import InvalidRequest, unknown
 from pipelines.forecasts import Forecast
-from pipelines.gates import Decision, Evidence, InputsSound, Latency, TrainingTime, judge_all
+from pipelines.gates import Decision, InputsSound, Latency, TrainingTime, judge_all
 from pipelines.modeling import required
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows, Split
-from pipelines.modeling.onnx import Description, OnnxScorer, parity, to_onnx
+from pipelines.modeling.onnx import OnnxScorer, to_onnx
 from pipelines.modeling.required import Fewest
+from pipelines.winner import described, evidence
 
 Progress = Callable[[str, int, int], None]
 # Two ask about this machine, and the third takes seconds of Evidently in each window.
@@ -174,19 +175,7 @@ def _within(progress: Progress, told: str, done: int, total: int) -> Progress:
 def _made(
     forecast: Forecast, found: Comparison, window: Window, champion: Scorer | None, seed: int
 ) -> Scorer:
-    trained = {forecast.symbols[code] for code in found.symbols}
-    body = to_onnx(
-        found.winner,
-        Description(
-            classes=forecast.label.classes,
-            features=forecast.feature_names,
-            symbols=forecast.symbols,
-            thresholds=found.thresholds,
-            shares=found.shares,
-            untrained=tuple(name for name in forecast.symbols if name not in trained),
-            more={"forecast": forecast.name, "definition": forecast.definition},
-        ),
-    )
+    body = to_onnx(found.winner, described(forecast, found))
     scorer = OnnxScorer(body)
     decision = _decided(forecast, found, body, scorer, champion, seed)
     return Scorer(
@@ -212,26 +201,9 @@ def _decided(
     met = champion is not None and not set(np.unique(judging.symbol)) & {
         forecast.symbols.index(name) for name in champion.onnx.description.untrained
     }
-    evidence = Evidence(
-        judging=judging,
-        classes=found.judging.classes,
-        probabilities=found.probabilities,
-        predicted=found.predicted,
-        scores=forecast.label.scores,
-        training=found.training.rows,
-        training_classes=found.training.classes,
-        feature_names=forecast.feature_names,
-        training_f1=found.training_metrics.macro_f1,
-        selection_f1=found.selection_metrics.macro_f1,
-        onnx=body,
-        parity=parity(scorer, found.winner, judging.features),
-        training_seconds=0.0,
-        latency_seconds=0.0,
-        champion=champion.onnx.probabilities(judging.features) if champion and met else None,
-        seed=seed,
-    )
+    met_with = champion.onnx.probabilities(judging.features) if champion and met else None
     gates = [one for one in forecast.gates if one.blocking and not isinstance(one, NOT_ASKED)]
-    return judge_all(gates, evidence)
+    return judge_all(gates, evidence(forecast, found, body, scorer, met_with, seed))
 
 
 def score(forecast: Forecast, market: Market, scorers: Sequence[Scorer]) -> Scored:

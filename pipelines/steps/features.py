@@ -15,6 +15,7 @@ from pipelines.features import Block, matrix
 from pipelines.features.blocks import block_of
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
+from pipelines.landing.grid import aware, naive
 
 FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2200))
 KEYED = 'source = ? AND "interval" = ?'
@@ -54,14 +55,14 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
             writer.delete(forecast.table.full_name, "source = ?", [source])
         changed = _changed(writer, forecast, source, followed)
         read = written = 0
-        for symbols, first, last in _spans(changed):
-            bars, low, high = _read(writer, forecast, source, symbols, first, last)
+        for span in _spans(changed):
+            bars, low, high = _read(writer, forecast, source, span)
             rows = _computed(writer, forecast, source, bars, low, high)
             writer.replace(
                 forecast.table.full_name,
                 rows,
                 "source = ? AND symbol IN (SELECT unnest(?)) AND ts BETWEEN ? AND ?",
-                [source, list(symbols), low, high],
+                [source, list(span.symbols), low, high],
             )
             read, written = read + bars.num_rows, written + rows.num_rows
         if changed or whole:
@@ -97,79 +98,99 @@ def _changed(
     )
 
 
-def _spans(
-    changed: list[tuple[str, datetime, datetime]],
-) -> list[tuple[tuple[str, ...], datetime, datetime]]:
+@dataclass(frozen=True)
+class _Span:
+    """From the first to the last bar that changed of these symbols."""
+
+    symbols: tuple[str, ...]
+    first: datetime
+    last: datetime
+
+
+def _spans(changed: list[tuple[str, datetime, datetime]]) -> list[_Span]:
     """Symbols that changed over the same span together: mostly all of them, over one bar."""
     together: dict[tuple[datetime, datetime], list[str]] = {}
     for symbol, first, last in changed:
         together.setdefault((first, last), []).append(symbol)
-    return [(tuple(symbols), *span) for span, symbols in together.items()]
+    return [_Span(tuple(symbols), *ends) for ends, symbols in together.items()]
 
 
 def _read(
-    writer: Writer,
-    forecast: Forecast,
-    source: str,
-    symbols: tuple[str, ...],
-    first: datetime,
-    last: datetime,
+    writer: Writer, forecast: Forecast, source: str, span: _Span
 ) -> tuple[pa.Table, datetime, datetime]:
     """The bars that decide on the changed rows, and the first and last of these rows.
 
     Bars are counted as silver has them, symbol by symbol; the calendar only says where to look,
-    and where a symbol has many holes all its history is read.
+    and where a symbol has too few there all its history is read.
     """
     horizon, ahead = forecast.label.horizon, max(forecast.look_back, forecast.label.reach)
-    low, high = _far(writer, forecast, source, symbols, first, last, ahead + horizon)
+    needed = ahead + horizon
+    per_day = 1.0 if forecast.bar.minutes is None else max(1.0, 390 / forecast.bar.minutes)
+    days = timedelta(days=10 + int(4 * needed / per_day))
+    low, high = span.first - days, span.last + days
+    found = _around(writer, forecast, source, span, low, high)
+    newest = high > datetime.now(UTC)  # nothing opens later
+    if found.fewest_before < needed or (found.fewest_after < needed and not newest):
+        low = low if found.fewest_before >= needed else FIRST
+        high = high if newest or found.fewest_after >= needed else LAST
+        found = _around(writer, forecast, source, span, low, high)
+    return found.bars, found.back(horizon), found.forth(ahead)
+
+
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """The bars before, in and after a span, ordered by symbol and ts."""
+
+    span: _Span
+    bars: pa.Table
+    ts: np.ndarray
+    starts: np.ndarray  # index of each symbol's first row
+    before: np.ndarray  # how many of each symbol's bars lie before the span
+    after: np.ndarray
+
+    @property
+    def fewest_before(self) -> int:
+        return int(self.before.min()) if self._all else 0
+
+    @property
+    def fewest_after(self) -> int:
+        return int(self.after.min()) if self._all else 0
+
+    @property
+    def _all(self) -> bool:
+        """Whether every symbol has a bar here: the only one of a symbol may be the one lost."""
+        return len(self.starts) == len(self.span.symbols)
+
+    def back(self, bars: int) -> datetime:
+        """Where the last `bars` bars before the span begin, of the symbol where it is earliest."""
+        rows = self.starts + np.maximum(self.before - bars, 0)
+        return min([self.span.first, *map(aware, self.ts[rows])])
+
+    def forth(self, bars: int) -> datetime:
+        """Where the next `bars` bars after the span end, of the symbol where it is latest."""
+        ends = np.append(self.starts[1:], len(self.ts))
+        rows = ends - 1 - np.maximum(self.after - bars, 0)
+        return max([self.span.last, *map(aware, self.ts[rows])])
+
+
+def _around(
+    writer: Writer, forecast: Forecast, source: str, span: _Span, low: datetime, high: datetime
+) -> _Around:
+    """The bars of the span's symbols that open from `low` to `high`."""
     bars = writer.sql(
         f"""SELECT symbol, ts, closes_at, session, open, high, low, close, volume
             FROM silver.bars WHERE {KEYED} AND symbol IN (SELECT unnest(?))
             AND ts BETWEEN ? AND ? ORDER BY symbol, ts""",
-        [source, forecast.interval, list(symbols), low, high],
+        [source, forecast.interval, list(span.symbols), low, high],
     )
-    # Rows before the change whose outcome it decides, and after it those that look back at it.
-    writer.connection.register("_bars", bars)
-    edges = writer.rows(
-        """SELECT coalesce(min(ts) FILTER (WHERE before <= ? AND ts < ?), ?),
-                  coalesce(max(ts) FILTER (WHERE after <= ? AND ts > ?), ?)
-           FROM (SELECT ts,
-                        count(*) FILTER (WHERE ts < ?) OVER (PARTITION BY symbol ORDER BY ts
-                            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS before,
-                        count(*) FILTER (WHERE ts > ?) OVER (PARTITION BY symbol ORDER BY ts
-                            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS after
-                 FROM _bars)""",
-        [horizon, first, first, ahead, last, last, first, last],
-    )[0]
-    return bars, edges[0], edges[1]
-
-
-def _far(
-    writer: Writer,
-    forecast: Forecast,
-    source: str,
-    symbols: tuple[str, ...],
-    first: datetime,
-    last: datetime,
-    bars: int,
-) -> tuple[datetime, datetime]:
-    """From `bars` bars of every symbol before the change to as many after it."""
-    per_day = 1.0 if forecast.bar.minutes is None else max(1.0, 390 / forecast.bar.minutes)
-    days = timedelta(days=10 + int(4 * bars / per_day))
-    low, high = first - days, last + days
-    before, after = writer.rows(
-        f"""SELECT min(before), min(after) FROM (
-                SELECT count(*) FILTER (WHERE ts < ?) AS before,
-                       count(*) FILTER (WHERE ts > ?) AS after
-                FROM silver.bars WHERE {KEYED} AND symbol IN (SELECT unnest(?))
-                AND ts BETWEEN ? AND ? GROUP BY symbol)""",
-        [first, last, source, forecast.interval, list(symbols), low, high],
-    )[0]
-    newest = high > datetime.now(UTC)
-    return (
-        low if before is not None and before >= bars else FIRST,
-        high if newest or (after is not None and after >= bars) else LAST,
+    ts = bars["ts"].to_numpy().astype("datetime64[us]")
+    codes = bars["symbol"].combine_chunks().dictionary_encode().indices.to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    before, after = (
+        np.add.reduceat(there, starts, dtype=np.int64) if len(starts) else np.zeros(0, np.int64)
+        for there in (ts < naive(span.first), ts > naive(span.last))
     )
+    return _Around(span, bars, ts, starts, before, after)
 
 
 def _computed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,20 +13,20 @@ import pyarrow as pa
 from pipelines.decisions import ModelDecision, decisions, promoted
 from pipelines.errors import BullionError, InvalidRequest
 from pipelines.forecasts import Forecast
-from pipelines.gates import Decision, Evidence, NoWorseThanChampion, judge_all
+from pipelines.gates import Decision, NoWorseThanChampion, judge_all
 from pipelines.lake import Lake, View
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.forms import challengers, forms
-from pipelines.modeling.onnx import Description, OnnxScorer, parity, to_onnx
+from pipelines.modeling.onnx import OnnxScorer, to_onnx
 from pipelines.registry import Registry, Version, model_name
 from pipelines.runs import keep_runs
 from pipelines.steps.aliases import follow, reconcile
 from pipelines.steps.features import refresh_features
 from pipelines.steps.kept import release_snapshots
+from pipelines.winner import described, evidence
 
 Progress = Callable[[str, int, int], None]
-LATENCY_ROWS = 50  # single rows that are timed; their median counts
 
 
 def _silent(what: str, done: int, total: int) -> None: ...
@@ -135,15 +134,15 @@ def train(
         progress,
         names=forecast.feature_names,
     )
-    description = _description(forecast, found)
+    description = described(forecast, found)
     body = to_onnx(found.winner, description)
     kept = forms(found, description)
     others = [name for name in forecast.challengers if name != found.ranking[0].name]
     beside = challengers(found, others, kept)
     champion, lost = _champion(registry, forecast, promoted(known, as_of), found)
-    evidence = _evidence(forecast, found, body, OnnxScorer(body), seed, champion)
+    shown = evidence(forecast, found, body, OnnxScorer(body), champion, seed)
     judged_since = rows.closes_at >= found.judging.rows.closes_at.min()
-    decision = judge_all(forecast.gates, replace(evidence, recent=rows.features[judged_since]))
+    decision = judge_all(forecast.gates, replace(shown, recent=rows.features[judged_since]))
     if lost:
         decision = replace(decision, reason=f"{decision.reason}; {lost}")
     tags = {
@@ -194,19 +193,6 @@ def _verdict(decision: Decision) -> str:
     return "kept" if failed == {NoWorseThanChampion.name} else "refused"
 
 
-def _description(forecast: Forecast, found: Comparison) -> Description:
-    trained = {forecast.symbols[code] for code in found.symbols}
-    return Description(
-        classes=forecast.label.classes,
-        features=forecast.feature_names,
-        symbols=forecast.symbols,
-        thresholds=found.thresholds,
-        shares=found.shares,
-        untrained=tuple(symbol for symbol in forecast.symbols if symbol not in trained),
-        more={"forecast": forecast.name, "definition": forecast.definition},
-    )
-
-
 def _champion(
     registry: Registry, forecast: Forecast, held: ModelDecision | None, found: Comparison
 ) -> tuple[np.ndarray | None, str]:
@@ -226,40 +212,6 @@ def _champion(
     except BullionError as error:
         return None, f"{told} cannot be loaded, and was not met: {error.message}"
     return scorer.probabilities(found.judging.rows.features), ""
-
-
-def _evidence(
-    forecast: Forecast,
-    found: Comparison,
-    body: bytes,
-    scorer: OnnxScorer,
-    seed: int,
-    champion: np.ndarray | None,
-) -> Evidence:
-    features = np.concatenate([found.selection.rows.features, found.judging.rows.features])
-    taken = []
-    for row in features[:LATENCY_ROWS]:
-        start = time.perf_counter()
-        scorer.probabilities(row[None, :])
-        taken.append(time.perf_counter() - start)
-    return Evidence(
-        judging=found.judging.rows,
-        classes=found.judging.classes,
-        probabilities=found.probabilities,
-        predicted=found.predicted,
-        scores=forecast.label.scores,
-        training=found.training.rows,
-        training_classes=found.training.classes,
-        feature_names=forecast.feature_names,
-        training_f1=found.training_metrics.macro_f1,
-        selection_f1=found.selection_metrics.macro_f1,
-        onnx=body,
-        parity=parity(scorer, found.winner, features),
-        training_seconds=found.seconds,
-        latency_seconds=float(np.median(taken)),
-        champion=champion,
-        seed=seed,
-    )
 
 
 def _record(

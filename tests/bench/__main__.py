@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import unknown
-from tests.bench import api, append, features, load, predict, scoring, training
+from tests.bench import api, append, features, load, predict, refresh, scoring, training
 from tests.bench.measure import Figure
 
 BENCHES = {
     "load": load.figures,
     "append": append.figures,
     "features": features.figures,
+    "refresh": refresh.figures,
     "predict": predict.figures,
     "scoring": scoring.figures,
     "training": training.figures,

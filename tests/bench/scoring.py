@@ -2,8 +2,10 @@
 
 Both begin with the same newest bars, once as an Arrow table and once with the lake's read of it,
 and score with the same forest: ours by ONNX Runtime on our features, the peer by scikit-learn on
-pandas' features. The lake is on SQLite with half a year of 100 symbols; its read is one snapshot
-and one query.
+pandas' features. The lake is on SQLite with half a year of 100 symbols, and opened as the API opens
+it: for reading, on one thread. Its read is one snapshot and one query. What no way of asking can go
+below is measured beside it: DuckLake's answer about a table of one row, and DuckDB's to the same
+question about the bare Parquet file.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC
 from functools import partial
+from pathlib import Path
 from statistics import median
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -50,8 +54,12 @@ def figures() -> Iterator[Figure]:
         )
         with Lake(config) as lake:
             ingest(lake, Sample(), FORECAST.symbols, FORECAST.bar, START, END).enforce()
+        with Lake(config, read_only=True) as lake:
+            with lake.view() as view:
+                view.connection.execute("SET threads TO 1")
             for count, target in TARGETS.items():
                 yield from compared(lake, scorer, model, count, target)
+            yield floor(lake, Path(folder))
 
 
 def compared(
@@ -80,6 +88,29 @@ def compared(
         )
 
 
+def floor(lake: Lake, folder: Path) -> Figure:
+    """The read alone, beside the least that its two parts take."""
+    symbols, files = FORECAST.symbols[:10], f"{folder}/files/silver/bars/**/*.parquet"
+    bare = duckdb.connect()
+    bare.execute("SET threads TO 1")
+    bare.execute("SET TimeZone = 'UTC'")
+    question, parameters = asked(symbols)
+    plain = question.replace("silver.bars", f"read_parquet('{files}')")
+    whole, smallest, file = in_turn(
+        lambda: read(lake, symbols),
+        lambda: lake.sql("SELECT layout FROM meta.layouts"),
+        lambda: bare.execute(plain, parameters).to_arrow_table(),
+    )
+    bare.close()
+    return Figure(
+        "of which the lake's read of 10 constituents",
+        f"{median(whole):.1f} ms",
+        f"{median(smallest):.1f} ms (DuckLake, one row) + {median(file):.1f} ms (bare Parquet)",
+        f"{median(whole) / (median(smallest) + median(file)):.2f}",
+        f"{ROUNDS} in turn",
+    )
+
+
 def in_turn(*jobs: Callable[[], object]) -> list[list[float]]:
     """The milliseconds of each job, round by round."""
     taken: list[list[float]] = [[] for _ in jobs]
@@ -91,16 +122,17 @@ def in_turn(*jobs: Callable[[], object]) -> list[list[float]]:
     return taken
 
 
-def read(lake: Lake, symbols: tuple[str, ...]) -> pa.Table:
+def asked(symbols: tuple[str, ...]) -> tuple[str, list[object]]:
     """The newest bars of each symbol: the calendar says from when on."""
     opened = calendar().closed_bars(FORECAST.bar, START, END).ts[-BARS]
-    with lake.view() as view:
-        return view.sql(
-            f"""SELECT {COLUMNS} FROM silver.bars
-                WHERE source = 'sample' AND "interval" = ? AND symbol IN (SELECT unnest(?))
-                AND ts >= ? ORDER BY symbol, ts""",
-            [FORECAST.interval, list(symbols), opened.item().replace(tzinfo=UTC)],
-        )
+    question = f"""SELECT {COLUMNS} FROM silver.bars
+                   WHERE source = 'sample' AND "interval" = ? AND list_contains(?, symbol)
+                   AND ts >= ? ORDER BY symbol, ts"""
+    return question, [FORECAST.interval, list(symbols), opened.item().replace(tzinfo=UTC)]
+
+
+def read(lake: Lake, symbols: tuple[str, ...]) -> pa.Table:
+    return lake.sql(*asked(symbols))
 
 
 def score(bars: pa.Table, scorer: OnnxScorer) -> tuple[np.ndarray, np.ndarray]:

@@ -88,6 +88,17 @@ def test_one_more_bar_reads_a_window_and_not_the_history(lake: Lake) -> None:
     assert refresh_features(lake, HOURLY, name).symbols == 0, "and then there is nothing to do"
 
 
+def test_a_corrected_bar_is_in_every_row_that_looks_at_it(lake: Lake) -> None:
+    name = next(fresh_name)
+    rows = market()
+    say(lake, name, rows)
+    refresh_features(lake, HOURLY, name)
+    say(lake, name, [bar("MSFT", HOURS[100], 111.0)])
+    done = refresh_features(lake, HOURLY, name)
+    assert (done.symbols, done.written) == (1, 1 + 1 + 20), "before it, itself, and after it"
+    assert features(lake, HOURLY, name) == anew(lake, HOURLY, name)
+
+
 def test_a_split_found_later_is_in_every_feature(lake: Lake) -> None:
     name = next(fresh_name)
     at = utc("2026-09-01")

@@ -1,0 +1,100 @@
+"""Features and models: train, score, say what became of it, and watch the champion."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pipelines import steps
+from pipelines.errors import NothingToDo
+from pipelines.forecasts import forecast
+from pipelines.jobs.run import Asked, clock_is_right, failures_told, interval, log, logged
+from pipelines.lake import Lake
+from pipelines.registry import Registry, RegistryError
+from pipelines.steps import due
+
+
+def features(name: str, source: str) -> dict[str, Any]:
+    """Bring a forecast's features to what silver says now."""
+    with Lake() as lake:
+        done = steps.refresh_features(lake, forecast(name), source)
+    log.info(done.summary())
+    return {"symbols": done.symbols, "read": done.read, "written": done.written}
+
+
+def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
+    """Compare the candidates on what was known at the end of the run's interval; decide."""
+    from pipelines.steps.train import train as step
+
+    declared = forecast(name)
+    with Lake() as lake, failures_told(lake, "train", name, asked):
+        done = step(
+            lake, Registry(), declared, asked.source, as_of=asked.at, seed=seed, progress=logged
+        )
+    log.info(done.summary())
+    return {
+        "model": done.model,
+        "model_version": done.version,
+        "verdict": done.verdict,
+        "reason": done.decision.reason,
+        "snapshot": done.snapshot,
+    }
+
+
+def score(name: str, asked: Asked) -> dict[str, Any]:
+    """Score every constituent of the run's bar, combine, publish; and the bars missed before."""
+    from pipelines.steps.score import score as step
+
+    declared = forecast(name)
+    with Lake() as lake, failures_told(lake, "score", name, asked):
+        start, at = interval(declared, asked)
+        clock_is_right(lake, declared, asked)
+        missed = due.unscored_since(lake, declared, asked.source, at) if asked.fill else None
+        # A bar is named by its close here: the run's own closes after its interval has begun.
+        done = step(
+            lake,
+            Registry(),
+            declared,
+            asked.source,
+            start=min(missed or start, at - timedelta(microseconds=1)),
+            end=at,
+            run=asked.run,
+            progress=logged,
+        )
+    log.info(done.summary())
+    if done.skipped:
+        raise NothingToDo(done.skipped)
+    if not done.written:
+        raise NothingToDo(f"every bar up to {at:%Y-%m-%d %H:%M} UTC was published before")
+    return done.counts | {"snapshot": done.snapshot}
+
+
+def outcomes(name: str, asked: Asked) -> dict[str, Any]:
+    """Say what became of earlier predictions, as far as it is known."""
+    from pipelines.steps.outcomes import refresh_outcomes
+
+    with Lake() as lake, failures_told(lake, "outcomes", name, asked):
+        done = refresh_outcomes(lake, Registry(), forecast(name), asked.source)
+        _follow_the_alias(lake, name, asked.source)
+    log.info(done.summary())
+    return {"changed": done.changed, "removed": done.removed, "written": done.written}
+
+
+def _follow_the_alias(lake: Lake, name: str, source: str) -> None:
+    """Where somebody moved the alias by hand, it is obeyed from the next bar on, if it is sound."""
+    from pipelines.steps.aliases import reconcile
+
+    try:
+        reconcile(lake, Registry(), forecast(name), source)
+    except RegistryError as error:  # what was decided serves on; the next run asks again
+        log.warning("%s", error)
+
+
+def monitor(name: str, source: str, run: str) -> dict[str, Any]:
+    """Hold the champion to what it had shown; reports, and a rollback where it must be."""
+    from pipelines.steps.monitor import monitor as step
+
+    with Lake() as lake:
+        done = step(lake, Registry(), forecast(name), source, run=run)
+    log.info(done.summary())
+    return done.counts

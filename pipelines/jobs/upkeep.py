@@ -1,0 +1,46 @@
+"""The lake itself: held to its contracts, kept small, and checked file by file."""
+
+from __future__ import annotations
+
+from pipelines import steps
+from pipelines.errors import CheckFailed
+from pipelines.jobs.run import log
+from pipelines.lake import Lake
+
+
+def data_docs() -> str:
+    """Hold every table to its contract with Great Expectations; the address of its pages."""
+    from pipelines.data_docs import build_docs
+
+    with Lake() as lake:
+        place = str(build_docs(lake))
+    log.info("Data Docs: %s", place)
+    return place
+
+
+def compact() -> str:
+    """Flush inlined rows, rewrite small files, expire old snapshots, remove orphans."""
+    from pipelines import maintenance
+
+    with Lake() as lake:
+        steps.release_snapshots(lake)
+        told = maintenance.compact(lake).summary()
+    log.info(told)
+    return told
+
+
+def verify() -> str:
+    """Check every file of the lake against its checksum."""
+    from pipelines import maintenance
+
+    with Lake(read_only=True) as lake:
+        found = maintenance.verify(lake)
+    told = f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems"
+    log.info(told)
+    if found.problems:
+        damaged = "\n  ".join(f"{one.path} {one.what}" for one in found.problems)
+        raise CheckFailed(
+            f"{len(found.problems)} files are not what was committed:\n  {damaged}",
+            "restore them from a copy, or take the data in again; see data_lake/README.md",
+        )
+    return told

@@ -1,0 +1,67 @@
+"""The winner of a comparison as it would serve: what its file tells, and what gates ask of it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from pipelines.forecasts import Forecast
+from pipelines.gates import Evidence
+from pipelines.modeling.compare import Comparison
+from pipelines.modeling.onnx import Description, OnnxScorer, parity
+
+LATENCY_ROWS = 50  # single rows that are timed; their median counts
+
+
+def described(forecast: Forecast, found: Comparison) -> Description:
+    """What a file tells of a model that was compared: how to ask it, and what its answers mean."""
+    trained = {forecast.symbols[code] for code in found.symbols}
+    return Description(
+        classes=forecast.label.classes,
+        features=forecast.feature_names,
+        symbols=forecast.symbols,
+        thresholds=found.thresholds,
+        shares=found.shares,
+        untrained=tuple(symbol for symbol in forecast.symbols if symbol not in trained),
+        more={"forecast": forecast.name, "definition": forecast.definition},
+    )
+
+
+def evidence(
+    forecast: Forecast,
+    found: Comparison,
+    body: bytes,
+    scorer: OnnxScorer,
+    champion: np.ndarray | None,
+    seed: int,
+) -> Evidence:
+    """What is known of the winner, whose ONNX form is met on every row that was held out."""
+    features = np.concatenate([found.selection.rows.features, found.judging.rows.features])
+    return Evidence(
+        judging=found.judging.rows,
+        classes=found.judging.classes,
+        probabilities=found.probabilities,
+        predicted=found.predicted,
+        scores=forecast.label.scores,
+        training=found.training.rows,
+        training_classes=found.training.classes,
+        feature_names=forecast.feature_names,
+        training_f1=found.training_metrics.macro_f1,
+        selection_f1=found.selection_metrics.macro_f1,
+        onnx=body,
+        parity=parity(scorer, found.winner, features),
+        training_seconds=found.seconds,
+        latency_seconds=_latency(scorer, features[:LATENCY_ROWS]),
+        champion=champion,
+        seed=seed,
+    )
+
+
+def _latency(scorer: OnnxScorer, rows: np.ndarray) -> float:
+    taken = []
+    for row in rows:
+        start = time.perf_counter()
+        scorer.probabilities(row[None, :])
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken))

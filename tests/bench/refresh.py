@@ -1,0 +1,116 @@
+"""One more hour of 100 symbols: features over a month of history, and over a hundred times that.
+
+The bars are drawn and written to silver in bulk; the refresh is the product's own. What counts is
+the processor's time, which the work of others beside it hardly changes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.calendar import UTC_TYPE, calendar
+from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+from pipelines.lake import Lake
+from pipelines.settings import Settings
+from pipelines.steps.features import refresh_features
+from tests.bench.measure import Figure
+
+# Lately, as in an hourly run: a refresh knows that no bar opens after the present.
+NOW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
+SPANS = {"a month": timedelta(days=30), "a hundred months": timedelta(days=3000)}
+TIMES = 15
+SOURCE = "sample"
+
+
+def figures() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        lakes = {
+            name: filled(Path(folder) / name.replace(" ", "_"), span)
+            for name, span in SPANS.items()
+        }
+        opens = calendar().bars(FORECAST.bar, NOW, NOW + timedelta(days=7)).ts.tolist()
+        taken: dict[str, list[float]] = {name: [] for name in SPANS}
+        for number, opened in enumerate(opens[: TIMES + 1]):
+            for name, lake in lakes.items():
+                spent = hour(lake, opened.replace(tzinfo=UTC))
+                if number:  # the first warms up
+                    taken[name].append(spent)
+        for lake in lakes.values():
+            lake.close()
+    small, large = (taken[name] for name in SPANS)
+    ratios = sorted(b / a for a, b in zip(small, large, strict=True))
+    yield Figure(
+        f"features of one more hour of {len(FORECAST.symbols)} symbols, 100 times the history",
+        f"{median(large):.3f} s of CPU",
+        f"{median(small):.3f} s of CPU (1 times)",
+        f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
+        f"{TIMES} hours in turn",
+    )
+
+
+def filled(folder: Path, span: timedelta) -> Lake:
+    config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
+    lake = Lake(config)
+    write(lake, NOW - span, NOW, whole=True)
+    refresh_features(lake, FORECAST, SOURCE)
+    return lake
+
+
+def hour(lake: Lake, at: datetime) -> float:
+    write(lake, at, at + timedelta(hours=1))
+    start = time.process_time()
+    done = refresh_features(lake, FORECAST, SOURCE)
+    spent = time.process_time() - start
+    if done.written != 2 * len(FORECAST.symbols):
+        raise SystemExit(f"not one more hour: {done.summary()}")
+    return spent
+
+
+def write(lake: Lake, start: datetime, end: datetime, *, whole: bool = False) -> None:
+    """Bars that open in [start, end), as silver keeps them."""
+    bars = calendar().bars(FORECAST.bar, start, end)
+    symbols, count = FORECAST.symbols, len(bars)
+    rows = len(symbols) * count
+    random = np.random.default_rng(count)
+    close = 100 * np.exp(random.normal(0, 0.01, (len(symbols), count)).cumsum(axis=1)).ravel()
+    opened = close * np.exp(random.normal(0, 0.003, rows))
+    ts, closes_at, session = (
+        pa.array(np.tile(values, len(symbols)))
+        for values in (bars.ts, bars.closes_at, bars.session)
+    )
+    table = pa.table(
+        {
+            "source": pa.repeat(SOURCE, rows),
+            "symbol": pa.array(symbols).take(np.repeat(np.arange(len(symbols)), count)),
+            "interval": pa.repeat(FORECAST.interval, rows),
+            "ts": ts.cast(UTC_TYPE),
+            "closes_at": closes_at.cast(UTC_TYPE),
+            "session": session.cast(pa.date32()),
+            "open": opened,
+            "high": np.maximum(opened, close) * 1.001,
+            "low": np.minimum(opened, close) * 0.999,
+            "close": close,
+            "volume": random.integers(1, 9999, rows).astype(float),
+            "split_factor": np.ones(rows),
+            "received_at": closes_at.cast(UTC_TYPE),
+        }
+    )
+    with lake.write("bars") as writer:
+        writer.append("silver.bars", table)
+        if whole:
+            series = {
+                "source": SOURCE, "interval": FORECAST.interval, "calendar": "XNYS",
+                "grid": "session", "split_adjusted": True,
+            }  # fmt: skip
+            writer.append(
+                "silver.series",
+                pa.Table.from_pylist([{"symbol": symbol, **series} for symbol in symbols]),
+            )

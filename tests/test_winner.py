@@ -1,0 +1,49 @@
+"""A comparison's winner, as training and the backtest both serve and judge it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipelines import winner
+from pipelines.forecasts import NASDAQ100_HOURLY
+from pipelines.modeling.candidates import Logistic
+from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.onnx import OnnxScorer, to_onnx
+from tests.modeling.made import made_rows
+
+FORECAST = replace(
+    NASDAQ100_HOURLY,
+    features=NASDAQ100_HOURLY.features[:6],
+    candidates=(Logistic(),),
+    challengers=(),
+)
+
+
+@pytest.fixture(scope="module")
+def found() -> Comparison:
+    names = FORECAST.feature_names
+    rows, split = made_rows(80), FORECAST.split
+    return compare(rows, FORECAST.label, FORECAST.candidates, split, 7, names=names)
+
+
+def test_its_file_tells_what_it_was_trained_on(found: Comparison) -> None:
+    told = OnnxScorer(to_onnx(found.winner, winner.described(FORECAST, found))).description
+    assert told.untrained == FORECAST.symbols[4:]
+    assert (told.features, told.thresholds) == (FORECAST.feature_names, found.thresholds)
+    assert told.more == {"forecast": FORECAST.name, "definition": FORECAST.definition}
+
+
+def test_its_form_is_met_on_every_row_that_was_held_out(
+    found: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = to_onnx(found.winner, winner.described(FORECAST, found))
+    met: list[np.ndarray] = []
+    monkeypatch.setattr(winner, "parity", lambda _scorer, _model, rows: met.append(rows) or 0.5)
+    made = winner.evidence(FORECAST, found, body, OnnxScorer(body), None, 7)
+    assert len(met[0]) == len(found.selection.rows) + len(found.judging.rows)
+    assert (made.parity, made.onnx, made.champion) == (0.5, body, None)
+    assert made.judging is found.judging.rows
+    assert made.training_seconds == found.seconds
