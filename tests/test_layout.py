@@ -222,3 +222,14 @@ def test_an_empty_file_becomes_a_lake(lake_settings: Settings) -> None:
     catalog(lake_settings).touch()
     with Lake() as lake:
         assert layouts(lake)
+
+
+def test_of_each_empty_table_the_catalog_keeps_statistics(lake: Lake) -> None:
+    """Without them DuckLake asks for them once for each column of each query."""
+    with lake.view() as view:
+        known = view.one('SELECT count(*) FROM "__ducklake_metadata_lake".ducklake_table_stats')
+        empty = [t for t in TABLES if t.full_name != "meta.layouts"]
+        rows = {t.full_name: view.one(f"SELECT count(*) FROM {t.full_name}") for t in empty}
+    assert known == len(TABLES)
+    assert set(rows.values()) == {0}
+    assert list(Path(lake.config.lake_data).rglob("*.parquet")) == []
