@@ -37,6 +37,8 @@ def models(page: Page, chosen: Services) -> None:
     """The candidates of a training in MLflow."""
     page.goto(f"{chosen.url('mlflow')}/#/models")
     page.get_by_text(FORECAST).first.wait_for()
+    page.wait_for_timeout(3000)
+    page.keyboard.press("Escape")  # what MLflow advertises at the first visit
 
 
 def api(page: Page, chosen: Services) -> None:

@@ -72,3 +72,15 @@ def noted(lake: Settings, run: str) -> list[tuple[str, str, str]]:
         return opened.rows(
             "SELECT step, status, message FROM gold.runs WHERE run = ? ORDER BY finished_at", [run]
         )
+
+
+def forget_newest(lake: Settings, source: str = "sample") -> None:
+    """Take the newest bar out of every table, as if it had not closed yet."""
+    with Lake(lake) as opened, opened.write("forget the newest bar") as writer:
+        newest = writer.one(
+            'SELECT max(ts) FROM silver.bars WHERE source = ? AND "interval" = ?',
+            [source, HOURLY.interval],
+        )
+        for name in ("bronze.bars", "silver.bars", *(f"gold.{table}" for table in TABLES)):
+            where = 'source = ? AND "interval" = ? AND ts >= ?'
+            writer.delete(name, where, [source, HOURLY.interval, newest])

@@ -259,7 +259,7 @@ def _signal(seen: dict[str, str]) -> str:
     kind = "" if proven else ", by an unproven model"
     made_up = " (a made-up market)" if source.startswith("sample") else ""
     return (
-        f"{instrument}: {told}, weighted sentiment {wss:+.3f}, for the hour after "
+        f"{instrument}: {told}, weighted sentiment {wss:+.3f}, for the first bar after "
         f"{closes_at:%Y-%m-%d %H:%M} UTC{kind}\n  source {source}{made_up}; {reason}"
     )
 
