@@ -33,7 +33,7 @@ def evidence(
     found: Comparison,
     body: bytes,
     scorer: OnnxScorer,
-    champion: np.ndarray | None,
+    champion: OnnxScorer | None,
     seed: int,
 ) -> Evidence:
     """What is known of the winner, whose ONNX form is met on every row that was held out."""
@@ -53,9 +53,19 @@ def evidence(
         parity=parity(scorer, found.winner, features),
         training_seconds=found.seconds,
         latency_seconds=_latency(scorer, features[:LATENCY_ROWS]),
-        champion=champion,
+        champion=_met(champion, found.judging.rows.features) if champion else None,
         seed=seed,
     )
+
+
+def _met(champion: OnnxScorer, features: np.ndarray) -> np.ndarray:
+    """The champion's probabilities; NaN where it was trained on no bar of the row's symbol."""
+    told = champion.description
+    unknown = [told.symbols.index(name) for name in told.untrained]
+    known = ~np.isin(features[:, -1], unknown)
+    given = np.full((len(features), len(told.classes)), np.nan)
+    given[known] = champion.probabilities(features[known])
+    return given
 
 
 def _latency(scorer: OnnxScorer, rows: np.ndarray) -> float:

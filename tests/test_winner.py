@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import winner
 from pipelines.forecasts import NASDAQ100_HOURLY
+from pipelines.gates import NoWorseThanChampion
 from pipelines.modeling.candidates import Logistic
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.onnx import OnnxScorer, to_onnx
@@ -25,7 +26,7 @@ FORECAST = replace(
 @pytest.fixture(scope="module")
 def found() -> Comparison:
     names = FORECAST.feature_names
-    rows, split = made_rows(80), FORECAST.split
+    rows, split = made_rows(120), FORECAST.split
     return compare(rows, FORECAST.label, FORECAST.candidates, split, 7, names=names)
 
 
@@ -47,3 +48,25 @@ def test_its_form_is_met_on_every_row_that_was_held_out(
     assert (made.parity, made.onnx, made.champion) == (0.5, body, None)
     assert made.judging is found.judging.rows
     assert made.training_seconds == found.seconds
+
+
+def test_the_champion_is_met_on_the_symbols_that_it_knows(found: Comparison) -> None:
+    told = winner.described(FORECAST, found)
+    body = to_onnx(found.winner, told)
+    newcomer = FORECAST.symbols[1]
+    champion = OnnxScorer(to_onnx(found.winner, replace(told, untrained=(newcomer,))))
+    made = winner.evidence(FORECAST, found, body, OnnxScorer(body), champion, 7)
+    assert made.champion is not None
+    of_newcomer = found.judging.rows.symbol == 1
+    assert of_newcomer.any()
+    np.testing.assert_array_equal(np.isnan(made.champion).all(axis=1), of_newcomer)
+    verdict = NoWorseThanChampion().judge(made)
+    assert verdict.passed, "it is the same model"
+    assert verdict.value == pytest.approx(0)
+    assert set(made.met().judging.symbol) == {0, 2, 3}
+
+    stranger = replace(told, untrained=FORECAST.symbols)
+    none = winner.evidence(
+        FORECAST, found, body, OnnxScorer(body), OnnxScorer(to_onnx(found.winner, stranger)), 7
+    )
+    assert "knows none of the symbols" in NoWorseThanChampion().judge(none).reason

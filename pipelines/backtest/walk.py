@@ -197,13 +197,9 @@ def _decided(
     seed: int,
 ) -> Decision:
     """What the gates that block would have said, but for those that are not asked."""
-    judging = found.judging.rows
-    met = champion is not None and not set(np.unique(judging.symbol)) & {
-        forecast.symbols.index(name) for name in champion.onnx.description.untrained
-    }
-    met_with = champion.onnx.probabilities(judging.features) if champion and met else None
     gates = [one for one in forecast.gates if one.blocking and not isinstance(one, NOT_ASKED)]
-    return judge_all(gates, evidence(forecast, found, body, scorer, met_with, seed))
+    held = champion.onnx if champion else None
+    return judge_all(gates, evidence(forecast, found, body, scorer, held, seed))
 
 
 def score(forecast: Forecast, market: Market, scorers: Sequence[Scorer]) -> Scored:

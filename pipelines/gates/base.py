@@ -31,8 +31,23 @@ class Evidence:
     latency_seconds: float  # of one request
     predicted: np.ndarray | None = None  # the class published; None: the most probable one
     recent: np.ndarray | None = None  # features since judging began, of incomplete rows too
-    champion: np.ndarray | None = None  # the champion's probabilities on the same judging rows
+    # The champion's probabilities on the judging rows; NaN in those of symbols it does not know.
+    champion: np.ndarray | None = None
     seed: int = 0
+
+    def met(self) -> Evidence:
+        """The same of the judging rows alone whose symbol the champion knows."""
+        if self.champion is None:
+            return self
+        known = ~np.isnan(self.champion).all(axis=1)
+        return replace(
+            self,
+            judging=self.judging.take(known),
+            classes=self.classes[known],
+            probabilities=self.probabilities[known],
+            predicted=None if self.predicted is None else self.predicted[known],
+            champion=self.champion[known],
+        )
 
     @property
     def published(self) -> np.ndarray:

@@ -295,11 +295,16 @@ class NoWorseThanChampion:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         limit = -self.tolerance
-        given = checked(evidence.probabilities, evidence, "the model")
-        if evidence.champion is None:
+        checked(evidence.probabilities, evidence, "the model")
+        met = evidence.met()
+        if met.champion is None:
             reason = "there is no champion yet"
             return GateVerdict(self.name, True, 0.0, limit, self.blocking, reason)
-        theirs = checked(evidence.champion, evidence, "the champion")
+        if not len(met.judging):
+            reason = "the champion knows none of the symbols"
+            return GateVerdict(self.name, True, 0.0, limit, self.blocking, reason)
+        evidence, given = met, checked(met.probabilities, met, "the model")
+        theirs = checked(met.champion, met, "the champion")
         sessions = sessions_of(evidence, self.resamples, self.confidence)
         outcome = _outcome(evidence)
         ours = RankIC(expected_score(evidence, given), outcome, sessions)

@@ -139,7 +139,7 @@ def train(
     kept = forms(found, description)
     others = [name for name in forecast.challengers if name != found.ranking[0].name]
     beside = challengers(found, others, kept)
-    champion, lost = _champion(registry, forecast, promoted(known, as_of), found)
+    champion, lost = _champion(registry, forecast, promoted(known, as_of))
     shown = evidence(forecast, found, body, OnnxScorer(body), champion, seed)
     judged_since = rows.closes_at >= found.judging.rows.closes_at.min()
     decision = judge_all(forecast.gates, replace(shown, recent=rows.features[judged_since]))
@@ -194,9 +194,9 @@ def _verdict(decision: Decision) -> str:
 
 
 def _champion(
-    registry: Registry, forecast: Forecast, held: ModelDecision | None, found: Comparison
-) -> tuple[np.ndarray | None, str]:
-    """The champion's probabilities on the judging rows; None, and why, where it has none.
+    registry: Registry, forecast: Forecast, held: ModelDecision | None
+) -> tuple[OnnxScorer | None, str]:
+    """The champion, to be met on the judging rows; None, and why, where it cannot be.
 
     One of another definition reads other features, and one that is lost or damaged serves no one:
     neither can keep its place.
@@ -208,10 +208,9 @@ def _champion(
         return None, f"{told} reads other features, and was not met"
     try:
         body = registry.model(model_name(forecast), held.model_version, held.sha256)
-        scorer = OnnxScorer(body, held.sha256)
+        return OnnxScorer(body, held.sha256), ""
     except BullionError as error:
         return None, f"{told} cannot be loaded, and was not met: {error.message}"
-    return scorer.probabilities(found.judging.rows.features), ""
 
 
 def _record(
