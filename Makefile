@@ -83,7 +83,7 @@ test: $(READY) ## Run the tests that need no servers
 	@$(BIN)/pytest -n 2 --dist worksteal -m "not integration and not torture"
 
 test-integration: $(READY) ## Run the tests that need servers, a browser or Airflow
-	@$(BIN)/pytest -m integration
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m integration
 
 coverage: $(READY) ## Tests with the lines they do not reach
 	@$(BIN)/pytest -n 2 -m "not integration and not torture" --cov=pipelines --cov=serving --cov-report=term-missing:skip-covered
@@ -111,8 +111,9 @@ promote: $(READY) ## Make a version serve: VERSION=3, FORECAST=nasdaq100_hourly,
 	@test -n "$(VERSION)" || { echo "which one? make promote VERSION=3; bullion models lists them" >&2; exit 2; }
 	@$(BIN)/bullion promote $(FORECAST) --version $(VERSION) --to $(TO)
 
-rollback: $(READY) ## Withdraw the champion: FORECAST=nasdaq100_hourly, REASON="..."
-	@$(BIN)/bullion rollback $(FORECAST) $(if $(REASON),--reason "$(REASON)")
+rollback: $(READY) ## Withdraw the champion: REASON="...", FORECAST=nasdaq100_hourly
+	@test -n "$(REASON)" || { echo 'why? make rollback REASON="..."; make promote takes it back' >&2; exit 2; }
+	@$(BIN)/bullion rollback $(FORECAST) --reason "$(REASON)"
 
 sql: $(READY) ## A DuckDB prompt with the lake attached read-only
 	@init=$$(mktemp); trap 'rm -f "$$init"' EXIT; $(BIN)/bullion sql-init > "$$init"; \

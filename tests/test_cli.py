@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import subprocess
 import sys
@@ -155,3 +156,15 @@ def test_the_duckdb_prompt_has_the_lake_attached_read_only(
 
     assert ask("SELECT count(*) FROM silver.bars").stdout.split() == ["35"]
     assert "read-only" in ask("DELETE FROM silver.bars").stderr
+
+
+def test_a_query_may_begin_with_a_comment_or_be_piped_in(
+    bullion: Bullion, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "-- how many are there?\nSELECT 7 AS n"
+    assert bullion("sql", "--csv", query)[:2] == (0, "n\n7\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(query))
+    assert bullion("sql", "-", "--csv")[:2] == (0, "n\n7\n")
+    code, _, err = bullion("sql", "--cvs", "SELECT 1")
+    assert code == 2
+    assert "cvs" in err or "SELECT 1" in err

@@ -16,6 +16,7 @@ import httpx
 
 from include.services.settings import Services
 from include.services.supervisor import ServiceError
+from pipelines.settings import settings
 
 FORECAST = "nasdaq100_hourly"
 SESSIONS = 5  # that are scored at the first start, by a model trained before them
@@ -27,7 +28,7 @@ class FirstData:
     """Drives Airflow over REST. `say` tells each stage as it ends."""
 
     def __init__(self, chosen: Services, say: Callable[[str], None]) -> None:
-        self.services, self.say = chosen, say
+        self.services, self.say, self.source = chosen, say, settings().source
         self._client = httpx.Client(base_url=chosen.url("airflow"), timeout=30, trust_env=False)
 
     def bring(self) -> None:
@@ -35,12 +36,34 @@ class FirstData:
         with self._client:
             self._log_in()
             self._parsed(f"score_{FORECAST}")
+            if self._begun_with() != self.source:
+                self._another_source()
+                return
             self._ingest()
             since = self._train_before()
             self._score(since)
             self._train_now()
             for dag in (f"monitor_{FORECAST}", "lake_maintenance"):
                 self._once(dag)
+
+    def _begun_with(self) -> str:
+        """The source of the first start, whose scheduled runs there are; ours at the first."""
+        begun = self._run(f"train_{FORECAST}", "first_before")
+        return str(begun["conf"].get("source", "sample")) if begun else self.source
+
+    def _another_source(self) -> None:
+        """The same stages for a source that came later, all in runs of our own."""
+        at, now = _sessions_ago(SESSIONS).isoformat(), datetime.now(UTC).isoformat()
+        self._own("bringing in bars and weights", "ingest", "first_bars", {})
+        self._own(f"training as of {at[:16]} UTC", "train", "first_before", {"end": at})
+        self._own("scoring every bar since", "score", "first_scores", {"start": at, "end": now})
+        self._own("training as of now", "train", "first_now", {})
+
+    def _own(self, what: str, kind: str, name: str, conf: dict[str, str]) -> None:
+        dag, run = f"{kind}_{FORECAST}", f"{name}_{self.source}"
+        if not self._run(dag, run):
+            self._trigger(dag, run, conf, datetime.now(UTC))
+        self._succeeded(what, dag, lambda: self._named(dag, run))
 
     def _ingest(self) -> None:
         dag = f"ingest_{FORECAST}"
@@ -104,7 +127,7 @@ class FirstData:
             "dag_run_id": run,
             "logical_date": None,
             "run_after": at.isoformat(),
-            "conf": conf,
+            "conf": conf | {"source": self.source},
             "note": "asked for by `make up`",
         }
         made: Run = self._send("POST", f"/api/v2/dags/{dag}/dagRuns", body)

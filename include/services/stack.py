@@ -132,6 +132,9 @@ class Stack:
             lock.release()
 
     def _may_start(self, parts: Sequence[str]) -> None:
+        from pipelines.sources import source
+
+        source(settings().source)  # an unknown one is refused before anything starts
         if self.supervisor.running():
             now, then = os.environ.get("BULLION_SOURCE", ""), self.supervisor.source
             if now != then:

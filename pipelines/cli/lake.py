@@ -92,13 +92,15 @@ def weights(
     out.print(told, highlight=False, soft_wrap=True)
 
 
-@app.command()
+# A query may begin with a comment, which is no option.
+@app.command(context_settings={"ignore_unknown_options": True})
 def sql(
-    query: Annotated[str, typer.Argument(help="SQL; tables are named schema.table")],
+    query: Annotated[str, typer.Argument(help="SQL on schema.table; - reads what is piped in")],
     snapshot: SnapshotOption = None,
     csv: Annotated[bool, typer.Option(help="print CSV")] = False,
 ) -> None:
     """Ask the lake, read-only."""
+    query = sys.stdin.read() if query == "-" else query
     with Lake(read_only=True) as lake, lake.view(snapshot) as view:
         try:
             _ask(view.connection, query, csv)

@@ -118,6 +118,46 @@ def test_a_full_disk_is_told_before_anything_starts(
     assert "BULLION_HOME=" in caught.value.hint
 
 
+def test_an_unknown_source_is_refused_before_anything_starts(
+    chosen: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULLION_SOURCE", "yahooo")
+    with pytest.raises(InvalidRequest, match="yahooo"):
+        Stack(chosen).up(detach=True)
+    assert not (chosen.home / "airflow").exists()
+
+
+def test_a_source_that_comes_later_gets_its_own_data(
+    chosen: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULLION_SOURCE", "sample_noise")
+    runs: dict[str, dict[str, Any]] = {"first_before": {"conf": {"source": "sample"}}}
+    asked: list[tuple[str, str, dict[str, str]]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.url.path.endswith("dagRuns"):
+            body = json.loads(request.content)
+            asked.append((request.url.path.split("/")[4], body["dag_run_id"], body["conf"]))
+            runs[body["dag_run_id"]] = body
+        told = [{"dag_run_id": n, "state": "success", **r} for n, r in runs.items()]
+        return httpx.Response(200, json={"dag_runs": told, "access_token": "t"})
+
+    def bring() -> None:
+        first = FirstData(chosen, said.append)
+        first._client = httpx.Client(
+            base_url="http://airflow", transport=httpx.MockTransport(answer)
+        )
+        first.bring()
+
+    said: list[str] = []
+    bring()
+    assert [dag.partition("_")[0] for dag, *_ in asked] == ["ingest", "train", "score", "train"]
+    assert {conf["source"] for *_, conf in asked} == {"sample_noise"}
+    assert asked[1][2]["end"] == asked[2][2]["start"]
+    bring()
+    assert len(asked) == 4, "a second start finds all of it done"
+
+
 def test_two_starts_at_once_are_one(chosen: Services) -> None:
     with (
         Stack(chosen)._alone(),

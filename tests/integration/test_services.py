@@ -167,6 +167,8 @@ def test_what_is_interrupted_leaves_no_process(up: Up) -> None:
         env=up._environment,
         stdout=subprocess.PIPE,
         text=True,
+        # A worker of pytest-xdist ignores Ctrl-C, and its children would.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as begun:
         wait_for(lambda: len(up.supervisor.left()) > 4, 60, "a start")
         begun.send_signal(signal.SIGINT)
