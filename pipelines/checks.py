@@ -121,7 +121,13 @@ def some_stand(table_name: str, received: int, reasons: Counter[str]) -> Verdict
 
 
 def not_empty(table_name: str, total: int) -> Verdict:
-    detail = f"{total} rows" if total else "there are no rows at all"
+    detail = (
+        f"{total} rows"
+        if total
+        else (
+            "there are no rows at all: the exchange was closed, or the source has none of that span"
+        )
+    )
     return Verdict(table_name, "not_empty", "blocking", total > 0, total, 0, "[]", detail)
 
 
@@ -301,7 +307,8 @@ def enforce(verdicts: Sequence[Verdict]) -> None:
     """Raise CheckFailed for the blocking ones, with the rows that offend."""
     failed = [v for v in verdicts if v.blocks]
     if failed:
-        lines = [f"{v.table_name} {v.check}: {v.detail} {v.examples}" for v in failed]
+        shown = [(v, v.examples if v.offenders else "") for v in failed]
+        lines = [f"{v.table_name} {v.check}: {v.detail} {rows}".rstrip() for v, rows in shown]
         raise CheckFailed(
             "blocking checks failed:\n  " + "\n  ".join(lines),
             "SELECT * FROM gold.checks WHERE NOT passed ORDER BY checked_at DESC",

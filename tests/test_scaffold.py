@@ -17,7 +17,7 @@ from pipelines.scaffold import KINDS, new, registered
 from pipelines.settings import ROOT
 
 PAGE = ROOT / "include" / "scaffolds" / "README.md"
-COMMANDS = re.findall(r"^    ((?:bullion|python) .*)$", PAGE.read_text(), re.MULTILINE)
+COMMANDS = re.findall(r"^    \.venv/bin/((?:bullion|python) .*)$", PAGE.read_text(), re.MULTILINE)
 PARTS = (
     "pipelines",
     "include",
