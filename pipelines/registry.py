@@ -123,6 +123,12 @@ class Registry:
             return None
         return Path(self.uri.removeprefix("sqlite:///"))
 
+    def page(self, name: str, version: int) -> str:
+        """Where a person reads about a version; for a file, what to open it with."""
+        if urlparse(self.uri).scheme in ("http", "https"):
+            return f"{self.uri.rstrip('/')}/#/models/{name}/versions/{version}"
+        return f"mlflow ui --backend-store-uri {self.uri}, then {name} version {version}"
+
     def experiment(self, name: str) -> str:
         """The id of the experiment of that name, made if it is not there."""
         from mlflow.exceptions import MlflowException

@@ -15,6 +15,7 @@ from typer.main import get_command
 from pipelines.cli import backtest, forecasts, lake, models, new  # noqa: F401
 from pipelines.cli.app import app
 from pipelines.settings import ROOT, Settings
+from pipelines.sources import SOURCES
 from serving.app import create_app
 from tests import empty_lake
 
@@ -88,3 +89,12 @@ def test_the_call_that_triggers_a_dag_asks_for_what_its_form_has() -> None:
     wiring = (ROOT / "plugins" / "wiring.py").read_text()
     assert asked
     assert all(f'"{name}": Param(' in wiring for name in asked)
+
+
+def test_the_picture_shows_the_sources_and_the_dags_that_there_are() -> None:
+    picture = blocks()[0]
+    assert "bronze" in picture
+    for kind in SOURCES:
+        assert kind.name.partition("_")[0] in picture, kind.name
+    for file in (ROOT / "dags").glob("*_forecast.py"):
+        assert file.stem.partition("_")[0] in picture, file.name

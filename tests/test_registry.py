@@ -158,3 +158,9 @@ def test_first_use_by_several_processes_at_once(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         found = pool.map(_first_use, [str(tmp_path)] * 3, chunksize=1)
     assert len(set(found)) == 1
+
+
+def test_a_version_has_a_page(tmp_path: Path) -> None:
+    served = Registry("http://127.0.0.1:5000/").page("x.action", 3)
+    assert served == "http://127.0.0.1:5000/#/models/x.action/versions/3"
+    assert f"{tmp_path}/mlflow.db" in Registry(folder=tmp_path).page("x.action", 3)

@@ -27,11 +27,12 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
     from pipelines.steps.train import train as step
 
     declared = forecast(name)
+    registry = Registry()
     with Lake() as lake, failures_told(lake, "train", name, asked):
         done = step(
-            lake, Registry(), declared, asked.source, as_of=asked.at, seed=seed, progress=logged
+            lake, registry, declared, asked.source, as_of=asked.at, seed=seed, progress=logged
         )
-    log.info(done.summary())
+    log.info("%s\nreport: %s", done.summary(), registry.page(done.model, done.version))
     return {
         "model": done.model,
         "model_version": done.version,
