@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.errors import InvalidRequest
 
+Declared = TypeVar("Declared", bound=BaseSettings)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -49,13 +51,20 @@ def redacted(text: str) -> str:
     return re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
 
 
-def settings() -> Settings:
-    """Read anew at each call: a test or a task may have set another lake."""
+def read(declared: type[Declared]) -> Declared:
+    """Settings of a class from the environment; what is wrong is told by the variable's name."""
     try:
-        return Settings()
+        return declared()
     except ValidationError as error:
         wrong = error.errors()[0]
-        name = f"BULLION_{'_'.join(str(part) for part in wrong['loc'])}".upper()
+        place = "_".join(str(part) for part in wrong["loc"])
+        name = f"{declared.model_config.get('env_prefix', '')}{place}".upper()
+        given = redacted(repr(wrong["input"]))
         raise InvalidRequest(
-            f"{name}={wrong['input']!r}: {wrong['msg']}", f"change {name}, or unset it"
+            f"{name}={given}: {wrong['msg']}", f"change {name}, or unset it"
         ) from None
+
+
+def settings() -> Settings:
+    """Read anew at each call: a test or a task may have set another lake."""
+    return read(Settings)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipelines.errors import InvalidRequest
+from pipelines.settings import read
 from pipelines.settings import settings as lake_settings
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -94,9 +94,4 @@ class Settings(BaseSettings):
 
 def settings() -> Settings:
     """Read anew at each call; an app keeps its own in app.state.settings."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        name = f"BULLION_API_{'_'.join(str(part) for part in wrong['loc'])}".upper()
-        raise InvalidRequest(f"{name}: {wrong['msg']}", f"change {name}, or unset it") from None
+    return read(Settings)

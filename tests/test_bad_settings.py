@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipelines import maintenance
+from pipelines.errors import InvalidRequest
 from pipelines.lake import Lake
+from pipelines.settings import settings
 from tests.commands import Bullion, in_a_process, in_process
 from tests.lake_rows import put
 
@@ -180,3 +182,11 @@ def test_ctrl_c_in_a_query_ends_it_in_words(snapshot: list[str]) -> None:
     assert ended.returncode == 128 + signal.SIGINT
     assert ended.stderr.startswith("stopped;")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_wrong_setting_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULLION_SMTP", "smtps://me:hidden@mail.example.com/inbox")
+    with pytest.raises(InvalidRequest) as caught:
+        settings()
+    assert "BULLION_SMTP='smtps://me:***@mail.example.com/inbox'" in caught.value.message
+    assert "hidden" not in caught.value.message

@@ -9,11 +9,11 @@ import secrets
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.errors import InvalidRequest
-from pipelines.settings import ROOT
+from pipelines.settings import ROOT, read
 
 HOST = "127.0.0.1"
 FOLDERS = ("airflow", "logs", "mlflow", "run")
@@ -75,14 +75,7 @@ class Services(BaseSettings):
 
 def services() -> Services:
     """Read from the environment, and refused in our words."""
-    try:
-        found = Services()
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        name = f"BULLION_{'_'.join(str(part) for part in wrong['loc'])}".upper()
-        raise InvalidRequest(
-            f"{name}={wrong['input']!r}: {wrong['msg']}", f"change {name}, or unset it"
-        ) from None
+    found = read(Services)
     taken: dict[int, str] = {}
     for name, port in found.ports.items():
         if port in taken:

@@ -104,7 +104,7 @@ def test_from_the_trigger_to_the_signal(
 ) -> None:
     """A figure, and no bound: what else the machine does counts in it."""
     before, taken = all_rows(shared_lake), []
-    for _ in range(3):
+    for _ in range(5):
         forget_newest(shared_lake)
         run = succeeded(airflow, SCORE, force=True)
         tasks = airflow.tasks(run)
@@ -113,7 +113,7 @@ def test_from_the_trigger_to_the_signal(
         taken.append((datetime.fromisoformat(tasks["score"]["end_date"]) - began).total_seconds())
         parts = {name: f"{one['duration'] or 0:.1f}" for name, one in tasks.items()}
         print(f"\n{taken[-1]:.1f} s from the trigger to the signal; seconds of tasks: {parts}")
-    print(f"median {sorted(taken)[1]:.1f} s for {SYMBOLS} constituents")
+    print(f"median {sorted(taken)[2]:.1f} s for {SYMBOLS} constituents")
     assert all_rows(shared_lake) == before
 
 
