@@ -53,6 +53,7 @@ class Table:
     sort: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     inline_rows: int | None = None  # writes of fewer rows stay in the catalog; None: the default
+    group_rows: int | None = None  # rows of a Parquet row group; None: the default
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -90,11 +90,15 @@ def _options(writer: Writer, found: State) -> None:
     """DuckLake takes options of committed tables only, hence a step of its own."""
     for table in TABLES:
         _known_to_be_empty(writer, table)
-        if table.inline_rows is not None:
-            writer.run(
-                f"CALL lake.set_option('data_inlining_row_limit', {table.inline_rows}, "
-                f"schema => '{table.schema}', table_name => '{table.name}')"
-            )
+        for option, value in (
+            ("data_inlining_row_limit", table.inline_rows),
+            ("parquet_row_group_size", table.group_rows),
+        ):
+            if value is not None:
+                writer.run(
+                    f"CALL lake.set_option('{option}', {value}, "
+                    f"schema => '{table.schema}', table_name => '{table.name}')"
+                )
     writer.run("INSERT INTO meta.layouts VALUES (?, ?, now())", [LAYOUT, fingerprint()])
 
 

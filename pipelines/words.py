@@ -37,6 +37,9 @@ PRICES = (OPEN, HIGH, LOW, CLOSE, VOLUME, BID, ASK)
 
 BARS_KEY = ("source", "symbol", "interval", "ts")
 BARS_SORT = ("source", "interval", "symbol", "ts")
+# Where the newest bars are read again and again they lie together, and in few rows.
+NEWEST_LAST = ("source", "interval", "ts", "symbol")
+SMALL_GROUP = 16_384
 
 FORECAST = Column("forecast", "VARCHAR", "name of the forecast")
 TARGET = Column("target", "VARCHAR", "what the model predicts: action")

@@ -152,5 +152,6 @@ class Forecast:
                 words.BATCH,
             ),
             key=("source", "symbol", "ts"),
-            sort=("source", "symbol", "ts"),
+            sort=("source", "ts", "symbol"),
+            group_rows=words.SMALL_GROUP,
         )  # fmt: skip

@@ -62,11 +62,12 @@ def replace_bars(
         _remove_stale(writer, group, differs)
     # Counting what is read where it lies costs as much as reading it.
     if (plain and not known) or writer.one("SELECT count(*) FROM fresh"):
-        in_order = order.ascending and judged.alone and not known
+        # What comes by symbol and bar comes by bar, if it is one symbol's.
+        in_order = order.ascending and judged.alone and not known and len(symbols) == 1
         writer.touch("silver.bars")
         writer.run(
             f"""INSERT INTO silver.bars (source, "interval", {WRITTEN}, batch)
-                SELECT ?, ?, {WRITTEN}, ? FROM fresh {"" if in_order else "ORDER BY symbol, ts"}""",
+                SELECT ?, ?, {WRITTEN}, ? FROM fresh {"" if in_order else "ORDER BY ts, symbol"}""",
             [*group.key, writer.batch],
         )
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from pipelines.contracts import Column, Rule, Table
 from pipelines.words import (
     BARS_KEY,
-    BARS_SORT,
     BATCH,
     CLOSES_AT,
     EFFECTIVE,
     INTERVAL,
     KNOWN_AT,
+    NEWEST_LAST,
     ORIGIN,
     PARTIAL,
     PRICES,
     RECEIVED_AT,
     SESSION,
+    SMALL_GROUP,
     SOURCE,
     SYMBOL,
     TS,
@@ -50,7 +51,8 @@ SILVER_BARS = Table(
         BATCH,
     ),
     key=BARS_KEY,
-    sort=BARS_SORT,
+    sort=NEWEST_LAST,
+    group_rows=SMALL_GROUP,
     rules=(HIGH_LOW, QUOTE, CLOSES_AFTER),
 )
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines import steps
 from pipelines.calendar import interval_of, utc
+from pipelines.forecasts import NASDAQ100_HOURLY
 from pipelines.lake import Lake
+from pipelines.maintenance import compact
+from pipelines.settings import Settings
+from pipelines.sources.sample import Sample
 from pipelines.tables.silver import SILVER_BARS
 from tests.empty_lake import lake_of_a_module
 from tests.laws import tried
@@ -280,3 +286,32 @@ def test_silver_meets_its_contract_whatever_comes(lake: Lake) -> None:
     key = ", ".join(f'"{c}"' for c in SILVER_BARS.key)
     doubled = lake.rows(f"SELECT {key} FROM silver.bars GROUP BY ALL HAVING count(*) > 1")
     assert (broken, doubled) == ([(0,)], [])
+
+
+def test_the_newest_bars_of_all_symbols_lie_together_in_few_rows(lake_settings: Settings) -> None:
+    """What reads the newest bar of each opens one row group, however long the history is."""
+    with Lake(lake_settings) as lake:
+        start, end = utc("2026-01-01"), utc("2026-09-01")
+        hourly = NASDAQ100_HOURLY.bar
+        steps.ingest(lake, Sample(), NASDAQ100_HOURLY.symbols[:24], hourly, start, end).enforce()
+        assert newest_groups(lake) == 1
+        with lake.write() as writer:  # holes have it written anew
+            writer.delete("silver.bars", "symbol = 'AAPL'")
+        compact(lake, keep=timedelta(0), readers=timedelta(0))
+        assert newest_groups(lake) == 1
+
+
+def newest_groups(lake: Lake) -> int:
+    """How many row groups of silver.bars hold a bar of the last session."""
+    (day,) = lake.rows("SELECT max(ts)::DATE FROM silver.bars")[0]
+    groups = [
+        newest.date() == day
+        for path in lake.store.listing("silver/bars")
+        for (newest,) in duckdb.execute(
+            """SELECT stats_max_value::TIMESTAMPTZ FROM parquet_metadata(?)
+               WHERE path_in_schema = 'ts'""",
+            [f"{lake.config.lake_data}/{path}"],
+        ).fetchall()
+    ]
+    assert len(groups) > 1
+    return sum(groups)
