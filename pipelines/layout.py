@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pipelines.lake import View, Writer
 
 # From layout number -> the step that makes it the next one.
-MIGRATIONS: Mapping[int, Callable[[Writer], None]] = {}
+MIGRATIONS: Mapping[int, Callable[[Writer], None]] = {
+    1: lambda writer: _name_the_target(writer, "gold.features_nasdaq100_hourly", "action")
+}
 # A value of each type that 0 is not one of.
 _SOME = {
     "VARCHAR": "''",
@@ -130,8 +132,21 @@ def _columns(writer: Writer) -> dict[str, dict[str, str]]:
     return found
 
 
+def _name_the_target(writer: Writer, table: str, target: str) -> None:
+    """A forecast had one target, whose outcome needed no name."""
+    have = _columns(writer).get(table, {})
+    for column in ("outcome", "known_at"):
+        if column in have:
+            writer.run(f"ALTER TABLE {table} RENAME COLUMN {column} TO {column}_{target}")
+
+
 def _extend(writer: Writer, table: Table, have: Mapping[str, str]) -> None:
+    strict = _not_null(writer, table)
     for column in table.columns:
+        if column.nullable and column.name in strict:
+            writer.run(
+                f"ALTER TABLE {table.full_name} ALTER COLUMN {quoted(column.name)} DROP NOT NULL"
+            )
         if column.name not in have:
             # Rows written before the column was declared have no value for it.
             writer.run(
@@ -143,6 +158,15 @@ def _extend(writer: Writer, table: Table, have: Mapping[str, str]) -> None:
                 f"and {column.type} in this Bullion",
                 "a migration is missing: add it to pipelines/layout.py",
             )
+
+
+def _not_null(writer: Writer, table: Table) -> set[str]:
+    found = writer.rows(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' "
+        "AND schema_name = ? AND table_name = ? AND NOT is_nullable",
+        [table.schema, table.name],
+    )
+    return {name for (name,) in found}
 
 
 def _plain(kind: str) -> str:

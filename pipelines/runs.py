@@ -22,7 +22,7 @@ from pipelines.gates import Decision
 from pipelines.modeling.artefacts import measured, of_candidate, of_comparison, told_of_data
 from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.forms import Form
-from pipelines.modeling.metrics import Metrics
+from pipelines.modeling.kinds import Metrics
 from pipelines.registry import Registry, reached
 from pipelines.settings import ROOT
 
@@ -137,7 +137,7 @@ def _parameters(found: Comparison, tags: Mapping[str, Any]) -> dict[str, Any]:
     made = {
         **tags,
         "winner": found.ranking[0].name,
-        "calibration": found.calibrated.reason,
+        "settled": found.settled,
         "thresholds": data["thresholds"],
         **{f"label_share.{name}": share for name, share in data["label_shares"].items()},
         **{f"dropped.{reason}": rows for reason, rows in found.dropped.items()},
@@ -164,13 +164,8 @@ def _of_candidate(one: Result) -> list[Metric]:
 def _points(part: str, metrics: Metrics, step: int = 0) -> list[Metric]:
     from mlflow.entities import Metric
 
-    told = {
-        name: getattr(metrics, name)
-        for name in ("macro_f1", "accuracy", "log_loss", "rank_ic", "calibration_error")
-    }
-    for one in metrics.classes:
-        told |= {f"{one.name}.{name}": getattr(one, name) for name in ("precision", "recall", "f1")}
-    return [Metric(f"{part}.{name}", float(value), 0, step) for name, value in told.items()]
+    figures = metrics.figures.items()
+    return [Metric(f"{part}.{name}", float(value), 0, step) for name, value in figures]
 
 
 def environment(lock: Path = ROOT / "requirements.txt") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pipelines.calendar import UTC_TYPE, Calendar, Grid, Interval, utc
 from pipelines.errors import InvalidRequest
 from pipelines.forecasts import Forecast
 from pipelines.labels import Label
+from pipelines.modeling.answers import answer_of
 from pipelines.modeling.scorer import OnnxScorer
 
 MISSING, UNTRAINED = "missing_feature", "untrained"
@@ -21,15 +22,12 @@ MISSING, UNTRAINED = "missing_feature", "untrained"
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What a model says of rows: a class each, and how probable every class is."""
+    """What a model gives and says of rows; see pipelines.modeling.answers."""
 
-    action: np.ndarray  # place in the classes; -1: not scored
-    probabilities: np.ndarray  # float64, a column a class; of a row not scored, zeros
+    given: np.ndarray  # a column a number: the probability of each class, or a value and its ends
+    said: np.ndarray  # the place in the classes, or the value
+    good: np.ndarray  # the rows that are scored
     not_scored: dict[str, Counter[str]]  # reason -> symbol -> rows
-
-    @property
-    def scored(self) -> np.ndarray:
-        return np.flatnonzero(self.action >= 0)
 
 
 def same_definition(forecast: Forecast, definition: str | None, name: str = "the model") -> None:
@@ -45,9 +43,14 @@ def fitting(forecast: Forecast, scorer: OnnxScorer, name: str = "the model") -> 
     """The scorer, if what it takes and gives is what the forecast means."""
     told = scorer.description
     same_definition(forecast, told.more.get("definition"), name)
-    if told.features != forecast.feature_names or told.classes != forecast.label.classes:
+    answers = (told.kind, told.classes)
+    if told.features != forecast.feature_names or answers != (
+        forecast.label.kind,
+        forecast.label.classes,
+    ):
         raise InvalidRequest(
-            f"{name} takes {len(told.features)} features and gives {', '.join(told.classes)}: "
+            f"{name} takes {len(told.features)} features and gives "
+            f"{', '.join(told.classes) or told.kind}: "
             f"not those of {forecast.name}, or in another order",
             f"bullion train {forecast.name}",
         )
@@ -64,22 +67,19 @@ def say(scorer: OnnxScorer, symbols: Sequence[str], features: np.ndarray, bars: 
     codes = {s: place for place, s in enumerate(told.symbols) if s not in told.untrained}
     code = np.array([codes.get(symbol, -1) for symbol in symbols], np.float32)
     known, whole = code >= 0, np.isfinite(features).all(axis=1)
-    action = np.full(len(code), -1, np.int8)
-    probabilities = np.zeros((len(code), len(told.classes)))
+    given, said = answer_of(told.kind).nothing(len(code), told)
     good = np.flatnonzero(known & whole)
-    given = np.column_stack([features, code]).astype(np.float32)
+    asked = np.column_stack([features, code]).astype(np.float32)
     edges = np.flatnonzero(bars[good][1:] != bars[good][:-1]) + 1
     for rows in np.split(good, edges) if len(good) else ():
-        made, chosen = scorer.score(given[rows])
-        probabilities[rows] = np.clip(made, 0.0, 1.0)
-        action[rows] = chosen
+        given[rows], said[rows] = scorer.score(asked[rows])
     lost = {UNTRAINED: ~known, MISSING: known & ~whole}
     counted = {
         why: Counter(symbols[row] for row in np.flatnonzero(rows).tolist())
         for why, rows in lost.items()
         if rows.any()
     }
-    return Said(action, probabilities, counted)
+    return Said(given, said, good, counted)
 
 
 def prediction_rows(
@@ -89,20 +89,9 @@ def prediction_rows(
 
     `keys` has a row for each that was asked; `about` is the same for all of them.
     """
-    rows = said.scored
+    rows = said.good
     made = keys.take(pa.array(rows))
-    action, probabilities = said.action[rows].astype(np.int64), said.probabilities[rows]
-    scores, count = np.array(label.scores, float), len(label.classes)
-    offsets = pa.array(np.arange(0, (len(rows) + 1) * count, count, dtype=np.int32))
-    items = pa.array(probabilities.ravel())
-    classes = pa.array(np.tile(np.array(label.classes), len(rows)), pa.string())
-    columns = {
-        "action": pa.array(label.classes).take(pa.array(action)),
-        "score": pa.array(scores[action]),
-        "expected_score": pa.array(probabilities @ scores),
-        "confidence": pa.array(probabilities[np.arange(len(rows)), action]),
-        "probabilities": pa.MapArray.from_arrays(offsets, classes, items),
-    }
+    columns = answer_of(label.kind).columns(label, said.given[rows], said.said[rows])
     for name, value in about.items():
         kind = pa.string() if value is None else None
         columns[name] = pa.repeat(pa.scalar(value, kind), len(rows))

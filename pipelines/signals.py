@@ -105,6 +105,18 @@ class Combined:
     unweighed: dict[str, set[str]] = field(default_factory=dict)  # universe -> members
 
 
+def joined(parts: Sequence[Combined]) -> Combined:
+    """What several targets' rows were combined to, together."""
+    made = Combined(
+        pa.concat_tables([SIGNALS.empty_table(), *(one.signals for one in parts)]),
+        pa.concat_tables([CONTRIBUTIONS.empty_table(), *(one.contributions for one in parts)]),
+    )
+    for one in parts:
+        made.no_signal |= one.no_signal
+        made.unweighed |= one.unweighed
+    return made
+
+
 def combined(
     combinations: Sequence[ComponentWeighted], rows: pa.Table, weights: Mapping[str, Weights]
 ) -> Combined:

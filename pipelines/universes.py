@@ -58,8 +58,13 @@ def universes() -> dict[str, Universe]:
 
 
 def universe(name: str) -> Universe:
-    """The universe of that name."""
+    """The universe of that name; each listed symbol, in small letters, is one by itself."""
     known = universes()
-    if name not in known:
-        raise unknown("universe", name, known)
-    return known[name]
+    if name in known:
+        return known[name]
+    for listed in known.values():
+        for member in listed.members:
+            if member.symbol.lower() == name:
+                symbol = member.symbol
+                return Universe(name, symbol, symbol, listed.since, (member,), name)
+    raise unknown("universe", name, known)

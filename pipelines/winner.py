@@ -23,8 +23,13 @@ def described(forecast: Forecast, found: Comparison) -> Description:
         symbols=forecast.symbols,
         thresholds=found.thresholds,
         shares=found.shares,
+        kind=forecast.label.kind,
         untrained=tuple(symbol for symbol in forecast.symbols if symbol not in trained),
-        more={"forecast": forecast.name, "definition": forecast.definition},
+        more={
+            "forecast": forecast.name,
+            "target": forecast.target.name,
+            "definition": forecast.definition,
+        },
     )
 
 
@@ -40,15 +45,15 @@ def evidence(
     features = np.concatenate([found.selection.rows.features, found.judging.rows.features])
     return Evidence(
         judging=found.judging.rows,
-        classes=found.judging.classes,
-        probabilities=found.probabilities,
-        predicted=found.predicted,
+        truth=found.judging.truth,
+        given=found.given,
+        said=found.said,
         scores=forecast.label.scores,
         training=found.training.rows,
-        training_classes=found.training.classes,
+        training_truth=found.training.truth,
         feature_names=forecast.feature_names,
-        training_f1=found.training_metrics.macro_f1,
-        selection_f1=found.selection_metrics.macro_f1,
+        training_fit=found.training_metrics.fit,
+        selection_fit=found.selection_metrics.fit,
         onnx=body,
         parity=parity(scorer, found.winner, features),
         training_seconds=found.seconds,
@@ -59,12 +64,13 @@ def evidence(
 
 
 def _met(champion: OnnxScorer, features: np.ndarray) -> np.ndarray:
-    """The champion's probabilities; NaN where it was trained on no bar of the row's symbol."""
+    """What the champion gives; NaN where it was trained on no bar of the row's symbol."""
     told = champion.description
     unknown = [told.symbols.index(name) for name in told.untrained]
     known = ~np.isin(features[:, -1], unknown)
-    given = np.full((len(features), len(told.classes)), np.nan)
-    given[known] = champion.probabilities(features[known])
+    found = champion.score(features[known])[0]
+    given = np.full((len(features), found.shape[1]), np.nan)
+    given[known] = found
     return given
 
 
@@ -72,6 +78,6 @@ def _latency(scorer: OnnxScorer, rows: np.ndarray) -> float:
     taken = []
     for row in rows:
         start = time.perf_counter()
-        scorer.probabilities(row[None, :])
+        scorer.score(row[None, :])
         taken.append(time.perf_counter() - start)
     return float(np.median(taken))

@@ -42,7 +42,7 @@ NEWEST_LAST = ("source", "interval", "ts", "symbol")
 SMALL_GROUP = 16_384
 
 FORECAST = Column("forecast", "VARCHAR", "name of the forecast")
-TARGET = Column("target", "VARCHAR", "what the model predicts: action")
+TARGET = Column("target", "VARCHAR", "what is predicted: action, return, risk")
 AS_OF = Column("as_of", "TIMESTAMPTZ", "nothing known later was used", "UTC")
 MODEL_VERSION = Column("model_version", "BIGINT", "version in the model registry", low=1)
 UNIVERSE = Column("universe", "VARCHAR", "list of constituents: qqq, nasdaq100")

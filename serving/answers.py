@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.tables.gold import CONTRIBUTIONS, INDEX_SIGNALS, MODEL_DECISIONS, OUTCOMES
 from pipelines.tables.gold import PREDICTIONS as PREDICTED
-from serving.fields import SAID, SPANS_NIGHT, of
+from serving.fields import (
+    HINTS,
+    KIND,
+    SAID,
+    SPANS_NIGHT,
+    UNIT,
+    VALUE_COVERAGE,
+    VALUE_WORDS,
+    of,
+)
 
 
 class Answer(BaseModel):
@@ -89,16 +98,83 @@ class OfSignal(Answer):
 
 
 class OfPrediction(Answer):
-    """What a symbol's prediction is."""
+    """What a symbol's prediction is: of a class, or of a value; what is not of its kind is null."""
 
     symbol: str = of(PREDICTED, "symbol")
     target: str = of(PREDICTED, "target")
     candidate: str = of(PREDICTED, "candidate")
+    action: str | None = of(PREDICTED, "action")
+    score: float | None = of(PREDICTED, "score")
+    expected_score: float = of(PREDICTED, "expected_score")
+    confidence: float | None = of(PREDICTED, "confidence")
+    probabilities: dict[str, float] | None = of(PREDICTED, "probabilities")
+    value: float | None = of(PREDICTED, "value")
+    value_low: float | None = of(PREDICTED, "value_low")
+    value_high: float | None = of(PREDICTED, "value_high")
+
+
+class ToldClass(Answer):
+    """What a model of classes says."""
+
+    kind: Literal["classes"]
     action: str = of(PREDICTED, "action")
     score: float = of(PREDICTED, "score")
     expected_score: float = of(PREDICTED, "expected_score")
     confidence: float = of(PREDICTED, "confidence")
     probabilities: dict[str, float] = of(PREDICTED, "probabilities")
+    said: str | None = SAID
+    risk: Risk | None = HINTS
+
+
+class ToldValue(Answer):
+    """What a model of a value says."""
+
+    kind: Literal["value"]
+    value: float = of(PREDICTED, "value")
+    value_low: float = of(PREDICTED, "value_low")
+    value_high: float = of(PREDICTED, "value_high")
+    expected_score: float = of(PREDICTED, "expected_score")
+    unit: str = UNIT
+    value_coverage: float = VALUE_COVERAGE
+    value_words: str = VALUE_WORDS
+
+
+class Main(OfPrediction):
+    """The main target, the first of the forecast's that is predicted, beside all targets."""
+
+    kind: str = KIND
+    said: str | None = SAID
+    risk: Risk | None = HINTS
+    unit: str | None = UNIT
+    value_coverage: float | None = VALUE_COVERAGE
+    value_words: str | None = VALUE_WORDS
+
+
+class OfTarget(Answer):
+    """Whose prediction of which bar it is."""
+
+    candidate: str = of(PREDICTED, "candidate")
+    model_version: int = of(PREDICTED, "model_version")
+    proven: bool = of(PREDICTED, "proven")
+    unproven_reason: str | None = of(PREDICTED, "unproven_reason")
+    live: bool = of(PREDICTED, "live")
+    scored_at: datetime = of(PREDICTED, "scored_at")
+    ts: datetime = of(PREDICTED, "ts")
+    closes_at: datetime = of(PREDICTED, "closes_at")
+    timestamp_next: datetime = of(PREDICTED, "timestamp_next")
+    spans_night: bool = SPANS_NIGHT
+    stale_at: datetime = Field(description="when this one turns stale [UTC]")
+
+
+class TargetOfClass(OfTarget, ToldClass):
+    """The newest prediction of a target of classes."""
+
+
+class TargetOfValue(OfTarget, ToldValue):
+    """The newest prediction of a target that is a value."""
+
+
+Targets = dict[str, Annotated[TargetOfClass | TargetOfValue, Field(discriminator="kind")] | None]
 
 
 class Aged(Marked, Scored):
@@ -120,11 +196,10 @@ class Signal(OfSignal, Aged):
     per_symbol: list[Member]
 
 
-class Component(OfPrediction, Aged):
-    """The newest prediction of one constituent."""
+class Component(Main, Aged):
+    """The newest prediction of one symbol: its main target, and all of them by name."""
 
-    said: str | None = SAID
-    risk: Risk
+    targets: Targets = Field(description="each by its name; null: nothing was predicted of it")
 
 
 class Latest(Marked):
@@ -195,24 +270,3 @@ class Decisions(Page):
     """Decisions on models, the newest first."""
 
     rows: list[Decision]
-
-
-class Told(Answer):
-    """What a forecast is, and what there is of it."""
-
-    name: str = Field(description="as it stands in the paths")
-    meaning: str = Field(description="what it forecasts, in words")
-    main: bool = Field(description="true: the routes that name no forecast answer this one")
-    interval: str = Field(description="length of its bars")
-    symbols: list[str] = Field(description="the constituents it forecasts")
-    universes: list[str] = Field(description="whose signals it combines")
-    classes: list[str] = Field(description="the actions, from the lowest to the highest")
-    look_back: int = Field(description="bars before a bar that its features need")
-    newest: datetime | None = Field(description="open of the newest bar it has predicted [UTC]")
-    stale: bool | None = Field(description="of its newest prediction; null: there is none")
-
-
-class Forecasts(Marked):
-    """Every forecast."""
-
-    forecasts: list[Told]

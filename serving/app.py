@@ -15,6 +15,7 @@ from serving.guard import Guard, Measures
 from serving.keys import Keys
 from serving.lake import Reader
 from serving.ready import Hot
+from serving.scoring import info
 from serving.scoring import router as scoring_router
 from serving.scoring import state as scoring
 from serving.settings import settings
@@ -56,9 +57,9 @@ def create_app() -> FastAPI:
     made.add_middleware(Hot, api=made)
     made.add_middleware(Guard, settings=chosen, measures=measures)
     errors.install(made)
-    for part in (signals, history, scoring_router, bars, health, stream, docs):
+    for part in (signals, history, scoring_router, info, bars, health, stream, docs):
         made.include_router(part.router)
-    for part in (signals, history):
+    for part in (signals, history, scoring_router):
         made.include_router(part.named)
     docs.complete(made)
     return made

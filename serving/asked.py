@@ -11,14 +11,16 @@ from fastapi.responses import Response
 from pydantic import AfterValidator
 
 from pipelines.errors import unknown
-from pipelines.forecasts import FORECASTS
+from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.universes import universes
 from pipelines.words import SYMBOL, UNIVERSE
 from serving.errors import NotFound, NotYet, refuse
 from serving.follow import Follower
 from serving.keys import reading
-from serving.newest import OPTIONS, Newest, Ready, Row, State
+from serving.newest import Newest, State
+from serving.prepared import OPTIONS, Kept, Row
 from serving.ready import told
+from serving.scoring.errors import Refused
 
 MAIN = FORECASTS[0].name
 # DuckLake puts values into the SQL that prunes files, and a NUL would cut that short.
@@ -29,6 +31,14 @@ def known_universe(name: str) -> str:
     """One of the universes, or an error that names the nearest."""
     if name not in universes():
         raise refuse(unknown("universe", name, universes()))
+    return name
+
+
+def known_target(forecast: Forecast, name: str | None) -> str | None:
+    """One of a forecast's targets, or none; an error that names the nearest."""
+    if name is not None and name not in forecast.target_names:
+        error = unknown(f"target of {forecast.name}", name, forecast.target_names)
+        raise Refused(error.message, error.hint, "target").at("query")
     return name
 
 
@@ -46,6 +56,14 @@ UniverseName = Annotated[
     str,
     AfterValidator(known_universe),
     Query(description=UNIVERSE.meaning, json_schema_extra={"enum": sorted(universes())}),
+]
+TargetName = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        pattern=PATTERN,
+        description="one of the forecast's targets, as GET /forecasts lists them",
+    ),
 ]
 Confidence = Annotated[
     float | None,
@@ -108,11 +126,22 @@ def newest_of(state: State, forecast: str) -> Newest:
     return state.forecasts[forecast]
 
 
+def combined(newest: Newest, universe: str) -> str:
+    """A universe that a forecast combines; of any other it has no signals."""
+    name, known = newest.forecast.name, [one.universe for one in newest.forecast.combinations]
+    if universe not in known:
+        raise NotFound(
+            f"{name} combines no signal of {universe}",
+            f"it combines: {', '.join(known) or 'none'}; GET /forecasts/{name}/latest",
+        )
+    return universe
+
+
 def not_yet(newest: Newest, state: State, what: str) -> NotYet:
     """Nothing was published so far: what is missing is said."""
     name = newest.forecast.name
     lacking = "no bar is there yet" if not newest.bars else "no model was trained yet"
-    if newest.bars and newest.model:
+    if newest.bars and newest.models:
         lacking = "nothing was scored yet"
     return NotYet(
         f"{name} has no {what} from {state.source}: {lacking}",
@@ -121,7 +150,7 @@ def not_yet(newest: Newest, state: State, what: str) -> NotYet:
     )
 
 
-def conditional(request: Request, made: Ready) -> Response:
+def conditional(request: Request, made: Kept) -> Response:
     """The bytes that are ready, or 304 where the caller has them but for the age."""
     state = request.app.state
     given = request.headers.get("if-none-match", "").encode("latin-1")

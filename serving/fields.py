@@ -26,3 +26,12 @@ SPANS_NIGHT = Field(
     "a session's last bar: the return that is forecast runs over the night, from this close to "
     "the close of the next session's first bar"
 )
+KIND = Field(description="classes: one of some is said; value: a number with its interval")
+HINTS = Field(
+    description="hints from the probabilities; null where the classes are not two opposite sides"
+)
+UNIT = Field(description="of the value")
+VALUE_COVERAGE = Field(
+    description="share of the outcomes that is to lie from value_low to value_high [0 to 1]"
+)
+VALUE_WORDS = Field(description="the same in words")

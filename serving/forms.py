@@ -48,7 +48,8 @@ def as_csv(rows: pa.Table, headers: Mapping[str, str]) -> Response:
 
     if "probabilities" in rows.schema.names:
         place = rows.schema.get_field_index("probabilities")
-        texts = [orjson.dumps(dict(one)).decode() for one in rows["probabilities"].to_pylist()]
+        shares = rows["probabilities"].to_pylist()
+        texts = [None if one is None else orjson.dumps(dict(one)).decode() for one in shares]
         rows = rows.set_column(place, "probabilities", pa.array(texts, pa.string()))
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(rows, sink)

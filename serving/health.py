@@ -14,6 +14,8 @@ from serving.follow import Follower
 from serving.guard import measures
 from serving.keys import reading
 from serving.newest import Newest
+from serving.prepared import Row
+from serving.scoring.model import Model
 
 router = APIRouter(tags=["health"], dependencies=[reading])
 
@@ -22,6 +24,7 @@ class LoadedModel(BaseModel):
     """A model that scores on demand."""
 
     forecast: str = Field(description="name of the forecast")
+    target: str = Field(description="what of it the model predicts")
     model_version: int | None = Field(description="version in the model registry")
     candidate: str | None = Field(description="kind of model")
     proven: bool = Field(description="true: it had passed every blocking gate")
@@ -31,6 +34,16 @@ class LoadedModel(BaseModel):
     feature_columns: list[str] = Field(description="what it is given, in order")
 
 
+class TargetHealth(BaseModel):
+    """How fresh one target of a forecast is."""
+
+    target: str = Field(description="name of the target")
+    newest: datetime | None = Field(description="close of the newest bar scored [UTC]")
+    stale: bool | None = Field(description="true: a later bar should be scored, and is not")
+    model_version: int | None = Field(description="of the model that the tables say serves")
+    proven: bool | None = Field(description="whether that one had passed every blocking gate")
+
+
 class ForecastHealth(BaseModel):
     """How fresh a forecast is."""
 
@@ -38,9 +51,10 @@ class ForecastHealth(BaseModel):
     newest_bar: datetime | None = Field(description="close of the newest bar of silver [UTC]")
     newest_signal: datetime | None = Field(description="close of the newest bar scored [UTC]")
     age_seconds: int | None = Field(description="since newest_signal")
-    stale: bool | None = Field(description="true: a later bar should be scored, and is not")
-    model_version: int | None = Field(description="of the model that the tables say serves")
+    stale: bool | None = Field(description="true: one of its targets is")
+    model_version: int | None = Field(description="of the model of its first target")
     proven: bool | None = Field(description="whether that one had passed every blocking gate")
+    targets: list[TargetHealth]
 
 
 class Health(BaseModel):
@@ -81,9 +95,12 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
             reasons.append(f"{one.forecast}: nothing was scored yet")
         elif one.stale:
             reasons.append(f"{one.forecast}: stale since the bar after {one.newest_signal}")
+        if one.newest_signal is not None:
+            never = [part.target for part in one.targets if part.newest is None]
+            reasons += [f"{one.forecast}: nothing was scored of {name}" for name in never]
     if p99 is not None and p99 > settings.slow_ms:
         reasons.append(f"answers take {p99:.0f} ms at the 99th percentile")
-    models = [LoadedModel(**model) for model in scoring.loaded()]
+    models = [_loaded(model) for model in scoring.loaded()]
     reasons += scoring.reasons()
     made = Health(
         status="down" if state is None else "degraded" if reasons else "ok",
@@ -99,17 +116,43 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
     return made.model_dump(mode="json"), 503 if state is None else 200
 
 
+def _loaded(model: Model) -> LoadedModel:
+    return LoadedModel(
+        forecast=model.forecast.name,
+        target=model.target,
+        model_version=model.version,
+        candidate=model.candidate,
+        proven=model.proven,
+        unproven_reason=model.unproven_reason,
+        source=model.source,
+        origin=model.origin,
+        feature_columns=list(model.forecast.feature_names),
+    )
+
+
 def _told(newest: Newest, now: float) -> ForecastHealth:
-    rows = [*newest.signals.values(), *newest.predictions.values()]
-    last = max(rows, key=lambda row: row["ts"], default=None)
-    model = newest.model
-    closed: datetime | None = last["closes_at"].astimezone(UTC) if last else None
+    rows = newest.newest_rows
+    closes = [row["closes_at"] for row in (*newest.signals.values(), *rows.values())]
+    closed: datetime | None = max(closes).astimezone(UTC) if closes else None
+    targets = [_target(newest, name, rows.get(name), now) for name in newest.forecast.target_names]
     return ForecastHealth(
         forecast=newest.forecast.name,
         newest_bar=newest.newest_bar,
         newest_signal=closed,
         age_seconds=None if closed is None else max(0, int(now - closed.timestamp())),
-        stale=None if last is None else now >= last["stale_at"].timestamp(),
+        stale=newest.stale(now),
+        model_version=targets[0].model_version,
+        proven=targets[0].proven,
+        targets=targets,
+    )
+
+
+def _target(newest: Newest, name: str, row: Row | None, now: float) -> TargetHealth:
+    model = newest.models.get(name)
+    return TargetHealth(
+        target=name,
+        newest=row["closes_at"].astimezone(UTC) if row else None,
+        stale=now >= row["stale_at"].timestamp() if row else None,
         model_version=model.model_version if model else None,
         proven=model.proven if model else None,
     )

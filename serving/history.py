@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import pyarrow as pa
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from pipelines.calendar import calendar
-from pipelines.contracts import Table, quoted
-from pipelines.errors import InvalidRequest
+from pipelines.contracts import Table
 from pipelines.forecasts import Forecast
 from pipelines.tables.gold import INDEX_SIGNALS, MODEL_DECISIONS, PREDICTIONS
 from pipelines.universes import universes
@@ -29,11 +24,23 @@ from serving.answers import (
     PastSignal,
     PastSignals,
 )
-from serving.asked import PATTERN, Held, Named, known_universe, newest_of, plain, routers
-from serving.errors import TooLarge, may
+from serving.asked import (
+    PATTERN,
+    Held,
+    Named,
+    TargetName,
+    combined,
+    known_target,
+    known_universe,
+    newest_of,
+    plain,
+    routers,
+)
+from serving.errors import may
 from serving.forms import ARROW, CSV, as_arrow, as_csv, form
 from serving.lake import Newest
-from serving.newest import Row
+from serving.paged import Past, cursor_of, query, range_of
+from serving.prepared import Row
 from serving.times import spans_night
 
 router, named = routers("history")
@@ -49,23 +56,6 @@ FORMS = may(406, 422) | {
         },
     },
 }
-
-
-@dataclass(frozen=True)
-class Past:
-    """A table as it is paged: in an order in which no two rows share a place."""
-
-    table: str
-    columns: tuple[str, ...]
-    order: tuple[str, ...]  # the time of the range comes first
-    where: str = "true"
-    outcomes: bool = False
-    scored: bool = True  # each row is about a bar
-
-
-# What DuckDB can hold of what a caller may name.
-FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-KNOWN = ("outcome", "next_return", "actual")
 
 
 def _columns(kind: type[BaseModel], table: Table) -> tuple[str, ...]:
@@ -101,9 +91,18 @@ class Asked(BaseModel):
     cursor: str | None = Field(None, max_length=400, description="`next` of the page before")
     limit: int = Field(1000, ge=1, le=10_000, description="rows at the most")
 
-    def chosen(self) -> Row:
+    def chosen(self, forecast: Forecast) -> Row:
         """Which rows: values of columns, None where any will do."""
         return {}
+
+
+class AskedTarget(Asked):
+    """And of which target."""
+
+    target: TargetName = None
+
+    def chosen(self, forecast: Forecast) -> Row:
+        return {"target": known_target(forecast, self.target)}
 
 
 class AskedRows(Asked):
@@ -121,12 +120,12 @@ class AskedSignals(AskedRows):
         "qqq", description=UNIVERSE.meaning, json_schema_extra={"enum": [*sorted(universes())]}
     )
 
-    def chosen(self) -> Row:
+    def chosen(self, forecast: Forecast) -> Row:
         return {"universe": self.universe, "live": self.live}
 
 
-class AskedPredictions(AskedRows):
-    """A symbol's predictions, or all of them."""
+class AskedPredictions(AskedRows, AskedTarget):
+    """A symbol's predictions, or all of them; of one target, or of all."""
 
     symbol: str | None = Field(
         None,
@@ -137,8 +136,8 @@ class AskedPredictions(AskedRows):
         description="ticker; all of them where none is named",
     )
 
-    def chosen(self) -> Row:
-        return {"symbol": self.symbol, "live": self.live}
+    def chosen(self, forecast: Forecast) -> Row:
+        return super().chosen(forecast) | {"symbol": self.symbol, "live": self.live}
 
 
 @dataclass(frozen=True)
@@ -156,12 +155,12 @@ class Where:
         forecast = newest_of(self.state, self.name).forecast
         settings = self.request.app.state.settings
         limit = min(asked.limit, settings.rows)
-        start, end = _range(asked, settings.range_days)
-        chosen = {"forecast": self.name, "source": self.state.source} | asked.chosen()
-        found = self.view.sql(*_query(past, chosen, start, end, asked.cursor, limit + 1))
+        start, end = range_of(asked.start, asked.end, settings.range_days)
+        chosen = {"forecast": self.name, "source": self.state.source} | asked.chosen(forecast)
+        found = self.view.sql(*query(past, chosen, start, end, asked.cursor, limit + 1))
         more = found.num_rows > limit
         found = found.slice(0, limit)
-        after = _cursor(past, found) if more else None
+        after = cursor_of(past, found) if more else None
         headers = {"X-Next-Cursor": after} if after else {}
         if past.scored:
             found = _with_nights(found, forecast)
@@ -174,7 +173,7 @@ class Where:
     def _told(self, found: pa.Table, after: str | None) -> Row:
         rows = found.to_pylist()
         for row in rows:
-            if "probabilities" in row:
+            if row.get("probabilities") is not None:
                 row["probabilities"] = dict(row["probabilities"])
         marks = self.state.marks | {"snapshot": self.view.snapshot}
         if any(not row["proven"] for row in rows):
@@ -191,19 +190,20 @@ Here = Annotated[Where, Depends(Where)]
 @named.get("/signals", response_model=PastSignals, responses=may(404) | FORMS)
 def signals(here: Here, asked: Annotated[AskedSignals, Query()]) -> Response:
     """Past signals of a universe, the newest first; live ones unless asked otherwise."""
+    combined(newest_of(here.state, here.name), asked.universe)
     return here.page(PAST_SIGNALS, asked)
 
 
 @router.get("/predictions/history", response_model=PastPredictions, responses=FORMS)
 @named.get("/history", response_model=PastPredictions, responses=may(404) | FORMS)
 def predictions(here: Here, asked: Annotated[AskedPredictions, Query()]) -> Response:
-    """Past predictions, each with its outcome where that is known."""
+    """Past predictions, a row a bar and target, each with its outcome where that is known."""
     return here.page(PAST_PREDICTIONS, asked)
 
 
 @router.get("/models/decisions", response_model=Decisions, responses=FORMS)
 @named.get("/decisions", response_model=Decisions, responses=may(404) | FORMS)
-def decisions(here: Here, asked: Annotated[Asked, Query()]) -> Response:
+def decisions(here: Here, asked: Annotated[AskedTarget, Query()]) -> Response:
     """Why models were promoted, kept, refused or withdrawn."""
     return here.page(DECISIONS, asked)
 
@@ -214,77 +214,3 @@ def _with_nights(rows: pa.Table, forecast: Forecast) -> pa.Table:
     nights = spans_night(calendar(forecast.schedule.calendar), *span)
     place = rows.schema.get_field_index("timestamp_next") + 1
     return rows.add_column(place, "spans_night", pa.array(nights))
-
-
-def _range(asked: Asked, days: int) -> tuple[datetime, datetime]:
-    """From when to when: all there is, where nothing is asked."""
-    try:
-        start = (asked.start or FIRST).astimezone(UTC)
-        end = (asked.end or LAST).astimezone(UTC)
-    except OverflowError:
-        raise InvalidRequest(
-            "the range reaches over the end of time", "name years between 2 and 9998"
-        ) from None
-    if start > end:
-        raise InvalidRequest(f"the range ends at {end} and starts at {start}", "turn it round")
-    if asked.start and asked.end and end - start > timedelta(days=days):
-        raise TooLarge(f"a range of {(end - start).days} days", f"ask for {days} at the most")
-    return max(start, FIRST), min(end, LAST)
-
-
-def _query(
-    past: Past, chosen: Row, start: datetime, end: datetime, cursor: str | None, limit: int
-) -> tuple[str, list[Any]]:
-    """The SQL of a page and its values: nothing that a caller sent stands in the SQL itself."""
-    time, *_ = past.order
-    where = [past.where, f"{time} >= ?", f"{time} < ?"]
-    values: list[Any] = [start, end]
-    for column, value in chosen.items():
-        if value is not None:
-            where.append(f"{quoted(column)} = ?")
-            values.append(value)
-    if cursor is not None:
-        place = _place(past, cursor)
-        where += [f"{time} <= ?", f"({', '.join(past.order)}) < ({', '.join('?' * len(place))})"]
-        values += [place[0], *place]
-    names = ", ".join(quoted(column) for column in past.columns)
-    order = ", ".join(f"{column} DESC" for column in past.order)
-    sql = (
-        f"SELECT {names} FROM {past.table} WHERE {' AND '.join(where)} "
-        f"ORDER BY {order} LIMIT {int(limit)}"
-    )
-    if past.outcomes:
-        key = 'forecast, target, source, symbol, "interval", ts, model_version'
-        sql = (
-            f"SELECT t.*, {', '.join('o.' + name for name in KNOWN)} FROM ({sql}) t "
-            f"LEFT JOIN (FROM gold.outcomes WHERE forecast = ? AND source = ? AND ts >= ? "
-            f"AND ts < ?) o USING ({key}) ORDER BY {order}"
-        )
-        values += [chosen["forecast"], chosen["source"], start, end]
-    return sql, values
-
-
-def _cursor(past: Past, rows: pa.Table) -> str:
-    last = rows.slice(rows.num_rows - 1).select(past.order).to_pylist()[0]
-    text = orjson.dumps(list(last.values()))
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
-
-
-def _place(past: Past, cursor: str) -> list[Any]:
-    """The values of a cursor; one that another table made, or nobody, is refused."""
-    try:
-        told = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True))
-        kinds = [_KINDS.get(name, str) for name in past.order]
-        if not isinstance(told, list) or [type(value) for value in told] != [
-            str if kind is datetime else kind for kind in kinds
-        ]:
-            raise ValueError(cursor)
-        told[0] = datetime.fromisoformat(told[0]).astimezone(UTC)
-    except (ValueError, binascii.Error, OverflowError):
-        raise InvalidRequest("this is no cursor of these rows", "send `next` as it came") from None
-    if any(isinstance(v, int) and abs(v) >= 2**63 for v in told):
-        raise InvalidRequest("this is no cursor of these rows", "send `next` as it came")
-    return told
-
-
-_KINDS = {"ts": datetime, "decided_at": datetime, "live": bool, "model_version": int}

@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
-from pydantic import BaseModel
-
 from pipelines.calendar import calendar
-from pipelines.combination import ComponentWeighted
 from pipelines.decisions import Serving, decisions, serving
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
-from serving.answers import OfPrediction, OfSignal, Scored
 from serving.lake import made_up
+from serving.prepared import All, Kept, Ready, Row, all_of, component_of, making, ready, signal_of
 from serving.times import instants, spans_night
 
 UNIVERSE = "qqq"  # whose signal is meant where none is named
 WINDOW = timedelta(days=10)  # a symbol whose newest prediction is older has none
-OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
-AGE = b',"age_seconds":'
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Ready:
-    """An answer as bytes but for its age, fresh and stale."""
-
-    fresh: bytes
-    stale: bytes
-    etag: bytes
-    closes_at: float
-    stale_at: float
-
-    def body(self, now: float) -> bytes:
-        """The answer as it reads at an instant, in seconds since 1970."""
-        text = self.stale if now >= self.stale_at else self.fresh
-        return b"%b%b%d}" % (text, AGE, max(0, now - self.closes_at))
-
-    def tag(self, now: float) -> bytes:
-        """The same until something other than the age changes."""
-        return b'W/"%b-%b"' % (self.etag, b"stale" if now >= self.stale_at else b"fresh")
-
-    def fresh_for(self, now: float) -> int:
-        """Whole seconds until it turns stale."""
-        return max(0, int(self.stale_at - now)) if now < self.stale_at else 86400
 
 
 @dataclass(frozen=True)
@@ -57,15 +25,31 @@ class Newest:
 
     forecast: Forecast
     signals: Mapping[str, Row]  # by universe
-    predictions: Mapping[str, Row]  # by symbol
+    predictions: Mapping[str, Mapping[str, Row]]  # by symbol and target
     bars: Mapping[str, datetime]  # close of the newest bar, by symbol
-    model: Serving | None
+    models: Mapping[str, Serving]  # by target
     ready: Mapping[str, Ready]  # by universe
     symbols: Mapping[str, Ready]
+    latest: All | None  # of all symbols
 
     @property
     def newest_bar(self) -> datetime | None:
         return max(self.bars.values(), default=None)
+
+    def rows(self, target: str) -> list[Row]:
+        """The newest predictions of one target."""
+        return [rows[target] for rows in self.predictions.values() if target in rows]
+
+    @property
+    def newest_rows(self) -> Mapping[str, Row]:
+        """The newest prediction of each target that is predicted."""
+        found = {name: self.rows(name) for name in self.forecast.target_names}
+        return {name: max(rows, key=lambda r: r["ts"]) for name, rows in found.items() if rows}
+
+    def stale(self, now: float) -> bool | None:
+        """Whether any target's newest prediction is; None: there is none."""
+        rows = self.newest_rows.values()
+        return any(now >= row["stale_at"].timestamp() for row in rows) if rows else None
 
 
 @dataclass(frozen=True)
@@ -76,7 +60,7 @@ class State:
     source: str
     sample: bool
     forecasts: Mapping[str, Newest] = field(default_factory=dict)
-    hot: Mapping[tuple[str, bytes], Ready] = field(default_factory=dict)  # by path and query
+    hot: Mapping[tuple[str, bytes], Kept] = field(default_factory=dict)  # by path and query
 
     @property
     def marks(self) -> Row:
@@ -98,10 +82,12 @@ def load(
     return replace(bare, forecasts=made, hot=_hot(made, forecasts[0].name))
 
 
-def _hot(forecasts: Mapping[str, Newest], main: str) -> dict[tuple[str, bytes], Ready]:
+def _hot(forecasts: Mapping[str, Newest], main: str) -> dict[tuple[str, bytes], Kept]:
     """What is polled, by path and query as clients write them; others go by the router."""
-    made: dict[tuple[str, bytes], Ready] = {}
+    made: dict[tuple[str, bytes], Kept] = {}
     for name, one in forecasts.items():
+        if one.latest is not None:
+            made[f"/forecasts/{name}/latest", b""] = one.latest
         paths = [(f"/forecasts/{name}/signal", f"/forecasts/{name}/component")]
         if name == main:
             paths.append(("/signal/index", "/predict/component"))
@@ -118,30 +104,42 @@ def _hot(forecasts: Mapping[str, Newest], main: str) -> dict[tuple[str, bytes], 
 def _newest(
     view: View, forecast: Forecast, state: State, grace: timedelta, now: datetime
 ) -> Newest:
-    mine = [forecast.name, state.source]
-    predictions = _rows(view, "predictions", "symbol", f"{TARGETED} AND role = 'champion'",
-                        [*mine, forecast.label.name])  # fmt: skip
-    signals = _rows(view, "index_signals", "universe", "forecast = ? AND source = ?", mine)
+    mine, about = [forecast.name, state.source], "forecast = ? AND source = ?"
+    predictions = _rows(
+        view, "predictions", "symbol, target", f"{about} AND role = 'champion'", mine
+    )
+    signals = _rows(view, "index_signals", "universe", about, mine)
     known = {one.universe for one in forecast.combinations}
     signals = [row for row in signals if row["universe"] in known]
     for row in signals:
         _add_members(view, forecast, row)
+    by_symbol: dict[str, dict[str, Row]] = {}
+    for row in predictions:
+        if row["symbol"] in forecast.symbols and row["target"] in forecast.target_names:
+            by_symbol.setdefault(row["symbol"], {})[row["target"]] = row
     for row in (*signals, *predictions):
         row |= by_calendar(forecast, row, grace)
     told = {row["universe"]: row for row in signals}
-    by_symbol = {row["symbol"]: row for row in predictions if row["symbol"] in forecast.symbols}
+    symbols = {
+        symbol: ready(component_of(state.marks, forecast, rows))
+        for symbol, rows in by_symbol.items()
+    }
     return Newest(
         forecast,
         told,
         by_symbol,
         _bars(view, forecast, state.source),
-        serving(decisions(view, forecast, state.source), now),
-        {name: ready(state, signal_of(state, forecast, row)) for name, row in told.items()},
-        {name: ready(state, component_of(state, forecast, r)) for name, r in by_symbol.items()},
+        _models(view, forecast, state.source, now),
+        {name: ready(signal_of(state.marks, forecast, row)) for name, row in told.items()},
+        symbols,
+        all_of(state.marks, forecast, list(symbols.values())) if symbols else None,
     )
 
 
-TARGETED = "forecast = ? AND source = ? AND target = ?"
+def _models(view: View, forecast: Forecast, source: str, now: datetime) -> dict[str, Serving]:
+    """Who serves each target, as far as anyone does."""
+    found = {one.focus: serving(decisions(view, one, source), now) for one in forecast.each}
+    return {target: who for target, who in found.items() if who is not None}
 
 
 def _rows(view: View, table: str, by: str, where: str, values: list[Any]) -> list[Row]:
@@ -156,7 +154,7 @@ def _rows(view: View, table: str, by: str, where: str, values: list[Any]) -> lis
         [*values, newest - WINDOW],
     ).to_pylist()
     for row in found:
-        if "probabilities" in row:
+        if row.get("probabilities") is not None:
             row["probabilities"] = dict(row["probabilities"])
     return found
 
@@ -176,7 +174,7 @@ def _add_members(view: View, forecast: Forecast, row: Row) -> None:
                  AND c.ts = ? AND c.live = ?
                ORDER BY c.weight DESC, c.symbol""",
             [
-                forecast.label.name,
+                making(forecast, row["universe"])[1].name,
                 row["ts"],
                 *(row[name] for name in ("forecast", "source", "universe", "interval")),
                 row["ts"],
@@ -209,99 +207,4 @@ def by_calendar(forecast: Forecast, row: Row, grace: timedelta) -> Row:
     return {
         "stale_at": closes + forecast.schedule.grace + grace,
         "spans_night": bool(spans_night(market, *span)[0]),
-    }
-
-
-def ready(state: State, answer: Row) -> Ready:
-    """The bytes of an answer, and how long they hold."""
-    late = (
-        f"stale: a bar that should be scored since {answer['stale_at']:%Y-%m-%d %H:%M} UTC is not"
-    )
-    stale = answer | {"stale": True, "notices": [late, *answer["notices"]]}
-    return Ready(
-        orjson.dumps(answer | {"stale": False}, option=OPTIONS)[:-1],
-        orjson.dumps(stale, option=OPTIONS)[:-1],
-        f"{state.snapshot}-{answer['model_version']}-{answer['min_confidence'] or 0:g}".encode(),
-        answer["closes_at"].timestamp(),
-        answer["stale_at"].timestamp(),
-    )
-
-
-def _of(kind: type[BaseModel], row: Row) -> Row:
-    """The part of a row that a model tells."""
-    return {name: row[name] for name in kind.model_fields}
-
-
-def _shared(state: State, row: Row, min_confidence: float | None) -> Row:
-    marks = state.marks
-    if not row["proven"]:
-        marks["notices"].append(f"unproven model: {row['unproven_reason']}")
-    if not row["live"]:
-        marks["notices"].append("not live: written after the bar it is about had closed")
-    told = {"as_of": row["scored_at"], "min_confidence": min_confidence}
-    return marks | _of(Scored, row) | {"stale_at": row["stale_at"]} | told
-
-
-def signal_of(
-    state: State, forecast: Forecast, row: Row, min_confidence: float | None = None
-) -> Row:
-    """A universe's signal as it is answered; by the confidence policy, if one is asked for."""
-    one = next(c for c in forecast.combinations if c.universe == row["universe"])
-    members = [
-        part | {"said": None, "risk": risk(forecast, part["action"], part["probabilities"])}
-        for part in row["members"]
-    ]
-    told = _of(OfSignal, row)
-    if min_confidence is not None:
-        told |= _combined_again(one, members, min_confidence)
-    limits = {"buy_at": one.buy_at, "sell_at": one.sell_at, "least_scored": one.least_scored}
-    return (
-        _shared(state, row, min_confidence) | told | {"thresholds": limits, "per_symbol": members}
-    )
-
-
-def _combined_again(one: ComponentWeighted, members: list[Row], least: float) -> Row:
-    """The signal once weaker actions count as hold; the members are changed along."""
-    for part in members:
-        _hold_if_weak(part, one.actions, one.scores, least)
-    actions = {p["symbol"]: p["action"] for p in members if p["action"] is not None}
-    weights = {p["symbol"]: p["weight"] for p in members}
-    found = one.combine(list(weights), actions, weights)
-    parts = {p.symbol: p.contribution for p in found.contributions}
-    for part in members:
-        part["contribution"] = parts[part["symbol"]]
-    return {"wss": found.wss, "signal": found.signal, "reason": found.reason}
-
-
-def _hold_if_weak(row: Row, classes: Sequence[str], scores: Sequence[float], least: float) -> None:
-    hold = classes[min(range(len(scores)), key=lambda place: abs(scores[place]))]
-    weak = row["confidence"] is None or row["confidence"] < least
-    if weak and row["action"] not in (None, hold):
-        row |= {"said": row["action"], "action": hold, "score": 0.0}
-
-
-def component_of(
-    state: State, forecast: Forecast, row: Row, min_confidence: float | None = None
-) -> Row:
-    """A constituent's newest prediction as it is answered."""
-    told = _of(OfPrediction, row) | {"said": None}
-    told["risk"] = risk(forecast, row["action"], row["probabilities"])
-    if min_confidence is not None:
-        _hold_if_weak(told, forecast.label.classes, forecast.label.scores, min_confidence)
-    return _shared(state, row, min_confidence) | told
-
-
-def risk(
-    forecast: Forecast, action: str | None, probabilities: Mapping[str, float] | None
-) -> Row | None:
-    """Hints from the probabilities: what speaks against the action, the tails, the doubt."""
-    if action is None or not probabilities:
-        return None
-    worth = dict(zip(forecast.label.classes, forecast.label.scores, strict=True))
-    entropy = -math.fsum(p * math.log(p) for p in probabilities.values() if p > 0)
-    ends = (forecast.label.classes[0], forecast.label.classes[-1])
-    return {
-        "against": math.fsum(p for c, p in probabilities.items() if worth[c] * worth[action] < 0),
-        "tails": math.fsum(probabilities.get(end, 0.0) for end in ends),
-        "uncertainty": min(1.0, max(0.0, entropy / math.log(len(worth)))),
     }

@@ -7,7 +7,7 @@ from fastapi.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipelines.errors import BullionError
-from serving.newest import Ready
+from serving.prepared import Kept
 from serving.settings import Settings
 
 Headers = list[tuple[bytes, bytes]]
@@ -15,7 +15,7 @@ JSON = (b"content-type", b"application/json")
 VARY = (b"vary", b"X-API-Key, Authorization")
 
 
-def told(made: Ready, now: float, settings: Settings, given: bytes) -> tuple[int, Headers, bytes]:
+def told(made: Kept, now: float, settings: Settings, given: bytes) -> tuple[int, Headers, bytes]:
     """Status, headers and body of a ready answer; 304 where the caller has it but for the age."""
     kept, tag = min(settings.cache_seconds, made.fresh_for(now)), made.tag(now)
     who = b"private" if settings.key_list else b"public"
@@ -55,11 +55,11 @@ class Hot:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _ready(self, scope: Scope) -> Ready | None:
+    def _ready(self, scope: Scope) -> Kept | None:
         held = self._state.follower.state
         if held is None or scope["method"] != "GET":
             return None
-        made: Ready | None = held.hot.get((scope["path"], scope["query_string"]))
+        made: Kept | None = held.hot.get((scope["path"], scope["query_string"]))
         if made is not None:
             try:
                 self._state.keys.read(HTTPConnection(scope))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import Request
 from fastapi.responses import Response
 
 from pipelines.errors import unknown
-from serving.answers import Component, Forecasts, Latest, Signal
+from pipelines.labels.base import Label
+from serving.answers import Component, Latest, Signal
 from serving.asked import (
     MAIN,
     Confidence,
@@ -14,6 +17,7 @@ from serving.asked import (
     Named,
     SymbolName,
     UniverseName,
+    combined,
     conditional,
     newest_of,
     not_yet,
@@ -21,7 +25,10 @@ from serving.asked import (
     routers,
 )
 from serving.errors import NotFound, may
-from serving.newest import UNIVERSE, Newest, Row, State, component_of, ready, signal_of
+from serving.kinds import policy
+from serving.listed import Features, Forecasts
+from serving.newest import UNIVERSE, Newest, State
+from serving.prepared import Row, component_of, ready, signal_of
 
 router, named = routers("newest")
 POLLED = may(422) | {304: {"description": "Unchanged but for its age", "content": {}}}
@@ -42,18 +49,13 @@ async def signal(
     and not with `age_seconds` alone.
     """
     newest = newest_of(state, name)
-    known = [one.universe for one in newest.forecast.combinations]
-    if universe not in known:
-        raise NotFound(
-            f"{name} combines no signal of {universe}",
-            f"it combines: {', '.join(known) or 'none'}; GET /forecasts/{name}/latest",
-        )
+    combined(newest, universe)
     if universe not in newest.signals:
         raise not_yet(newest, state, f"signal of {universe}")
     if min_confidence is None:
         return conditional(request, newest.ready[universe])
-    made = signal_of(state, newest.forecast, newest.signals[universe], min_confidence)
-    return conditional(request, ready(state, made))
+    made = signal_of(state.marks, newest.forecast, newest.signals[universe], min_confidence)
+    return conditional(request, ready(made))
 
 
 @router.get("/predict/component", response_model=Component, responses=POLLED | may(404))
@@ -65,13 +67,14 @@ async def component(
     symbol: SymbolName,
     min_confidence: Confidence = None,
 ) -> Response:
-    """The newest prediction of one constituent."""
+    """The newest prediction of one symbol: its main target, and all of them by name."""
     newest = newest_of(state, name)
-    row = _prediction(newest, state, symbol)
+    policy(newest.forecast, min_confidence)
+    rows = _prediction(newest, state, symbol)
     if min_confidence is None:
         return conditional(request, newest.symbols[symbol])
-    made = component_of(state, newest.forecast, row, min_confidence)
-    return conditional(request, ready(state, made))
+    made = component_of(state.marks, newest.forecast, rows, min_confidence)
+    return conditional(request, ready(made))
 
 
 @router.get("/forecasts", response_model=Forecasts)
@@ -81,19 +84,28 @@ async def forecasts(request: Request, state: Held) -> Response:
     return plain(state.marks | {"forecasts": [_told(one, now) for one in state.forecasts.values()]})
 
 
-@named.get("/latest", response_model=Latest, responses=may(404, 422))
+@named.get("/latest", response_model=Latest, responses=POLLED | may(404))
 async def latest(request: Request, state: Held, name: Named) -> Response:
-    """The newest prediction of every symbol of a forecast."""
-    newest, now = newest_of(state, name), request.app.state.clock()
-    if not newest.predictions:
+    """The newest prediction of every symbol of a forecast, each with all targets by name.
+
+    Poll it with `If-None-Match`, as the signal.
+    """
+    newest = newest_of(state, name)
+    if newest.latest is None:
         raise not_yet(newest, state, "prediction")
-    rows = [
-        _aged(component_of(state, newest.forecast, r), now) for r in newest.predictions.values()
-    ]
-    return plain(state.marks | {"forecast": name, "predictions": rows})
+    return conditional(request, newest.latest)
 
 
-def _prediction(newest: Newest, state: State, symbol: str) -> Row:
+@named.get("/features", response_model=Features, responses=may(404, 422))
+async def features(state: Held, name: Named) -> Response:
+    """The features of a forecast: the indicators that POST /forecasts/{name}/predict takes."""
+    one = newest_of(state, name).forecast
+    fields = ("name", "meaning", "unit", "low", "high", "window")
+    told = [{field: getattr(feature, field) for field in fields} for feature in one.features]
+    return plain({"forecast": name, "interval": one.interval, "features": told})
+
+
+def _prediction(newest: Newest, state: State, symbol: str) -> Mapping[str, Row]:
     if symbol in newest.predictions:
         return newest.predictions[symbol]
     if symbol not in newest.forecast.symbols:
@@ -107,15 +119,9 @@ def _prediction(newest: Newest, state: State, symbol: str) -> Row:
     )
 
 
-def _aged(answer: Row, now: float) -> Row:
-    stale = now >= answer["stale_at"].timestamp()
-    age = max(0, int(now - answer["closes_at"].timestamp()))
-    return answer | {"stale": stale, "age_seconds": age}
-
-
 def _told(newest: Newest, now: float) -> Row:
-    one, rows = newest.forecast, newest.predictions.values()
-    last = max(rows, key=lambda row: row["ts"], default=None)
+    one, main = newest.forecast, newest.forecast.targets[0].label
+    last = max((row["ts"] for row in newest.newest_rows.values()), default=None)
     return {
         "name": one.name,
         "meaning": one.meaning.strip(),
@@ -123,8 +129,14 @@ def _told(newest: Newest, now: float) -> Row:
         "interval": one.interval,
         "symbols": one.symbols,
         "universes": [c.universe for c in one.combinations],
-        "classes": one.label.classes,
+        "classes": main.classes,
+        "targets": [_of_what(target.label) for target in one.targets],
         "look_back": one.look_back,
-        "newest": last and last["ts"],
-        "stale": None if last is None else now >= last["stale_at"].timestamp(),
+        "newest": last,
+        "stale": newest.stale(now),
     }
+
+
+def _of_what(label: Label) -> Row:
+    fields = ("kind", "unit", "classes", "scores", "horizon")
+    return {"target": label.name} | {field: getattr(label, field) for field in fields}

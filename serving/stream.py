@@ -14,7 +14,8 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pipelines.errors import BullionError, unknown
 from serving.asked import MAIN
 from serving.guard import Measures
-from serving.newest import OPTIONS, State
+from serving.newest import State
+from serving.prepared import OPTIONS
 
 router = APIRouter()
 HEARTBEAT = 5.0

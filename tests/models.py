@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 
@@ -16,12 +16,12 @@ from pipelines.lake import Lake
 from pipelines.modeling.calibration import Calibration, Model
 from pipelines.modeling.candidates import Logistic, fit
 from pipelines.modeling.onnx import Description, to_onnx
-from pipelines.modeling.scorer import checksum
+from pipelines.modeling.scorer import PREFIX, checksum
 from pipelines.registry import Registry
 from pipelines.steps.train import model_name
 
 THRESHOLDS = (-1.0, -0.4, 0.4, 1.0)
-SHARES = (0.1, 0.2, 0.4, 0.2, 0.1)
+SHARES = {5: (0.1, 0.2, 0.4, 0.2, 0.1), 3: (0.3, 0.4, 0.3)}  # by the number of classes
 CANDIDATE = "logistic_regression"
 
 
@@ -33,24 +33,66 @@ def body(
     untrained: tuple[str, ...] = (),
     definition: str | None = None,
 ) -> bytes:
-    """A model of a forecast's features that has seen noise; another seed, another model."""
-    random = np.random.default_rng(seed)
-    count, columns = 400, len(forecast.features)
-    features = random.normal(0, 0.5, (count, columns)).astype(np.float32)
-    symbol = np.arange(count) % len(forecast.symbols)
-    lean = features @ random.normal(0, 1, columns) + random.normal(0, 0.1, count)
-    classes = np.argsort(np.argsort(lean)) * 5 // count
-    fitted = fit(Logistic(), np.column_stack([features, symbol]), classes, 5, seed)
+    """A model of a forecast's features, of its target in focus; another seed, another model."""
+    label = forecast.label
+    more = {"forecast": forecast.name, "definition": definition or forecast.definition}
     told = Description(
-        classes=forecast.label.classes,
+        classes=label.classes,
         features=forecast.feature_names,
         symbols=forecast.symbols,
-        thresholds=tuple(cut + seed / 10 for cut in THRESHOLDS),
-        shares=SHARES,
+        thresholds=tuple(cut + seed / 10 for cut in THRESHOLDS[: max(0, len(label.classes) - 1)]),
+        shares=SHARES.get(len(label.classes), ()),
         untrained=untrained,
-        more={"forecast": forecast.name, "definition": definition or forecast.definition},
+        kind=label.kind,
+        more=more | ({"target": label.name} if len(forecast.targets) > 1 else {}),
     )
-    return to_onnx(Model(fitted, Calibration(SHARES)), told)
+    return BODIES[label.kind](told, seed)
+
+
+def _classes(told: Description, seed: int) -> bytes:
+    """One that has seen noise."""
+    random = np.random.default_rng(seed)
+    count, columns, classes = 400, len(told.features), len(told.classes)
+    features = random.normal(0, 0.5, (count, columns)).astype(np.float32)
+    symbol = np.arange(count) % len(told.symbols)
+    lean = features @ random.normal(0, 1, columns) + random.normal(0, 0.1, count)
+    truth = np.argsort(np.argsort(lean)) * classes // count
+    fitted = fit(Logistic(), np.column_stack([features, symbol]), truth, classes, seed)
+    return to_onnx(Model(fitted, Calibration(told.shares)), told)
+
+
+def _value(told: Description, seed: int) -> bytes:
+    """One that says small numbers, and as wide an interval of each."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(seed).normal(0, 1e-4, (told.columns, 1)).astype(np.float32)
+    ends = np.array([[0.0, -0.02, 0.03]], np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["features", "weights"], ["column"]),
+            helper.make_node("Add", ["column", "ends"], ["interval"]),
+            helper.make_node("Squeeze", ["column", "axis"], ["value"]),
+        ],
+        "value",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, told.columns])],
+        [
+            helper.make_tensor_value_info("interval", TensorProto.FLOAT, [None, 3]),
+            helper.make_tensor_value_info("value", TensorProto.FLOAT, [None]),
+        ],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(ends, "ends"),
+            numpy_helper.from_array(np.array([1], np.int64), "axis"),
+        ],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    for key, value in asdict(told).items():
+        entry = made.metadata_props.add()
+        entry.key, entry.value = PREFIX + key, json.dumps(value)
+    return bytes(made.SerializeToString())
+
+
+BODIES = {"classes": _classes, "value": _value}
 
 
 @dataclass(frozen=True)
@@ -111,6 +153,7 @@ def decide(
     proven: bool = True,
     reason: str = "all gates were passed",
     definition: str | None = None,
+    candidate: str = CANDIDATE,
 ) -> None:
     """Write the decision that lets a model serve."""
     row = {
@@ -125,7 +168,7 @@ def decide(
         "gates": "[]",
         "snapshot": 0,
         "definition": definition or made.definition,
-        "candidate": CANDIDATE,
+        "candidate": candidate,
         "sha256": made.sha256,
         "challengers": json.dumps(dict(made.challengers)),
         "run_id": made.run_id,

@@ -148,7 +148,8 @@ def test_the_choices_offered_are_those_there_are(parsed: dict[str, Any]) -> None
 def test_every_schedule_is_told_in_words(parsed: dict[str, Any]) -> None:
     for forecast in FORECASTS:
         told = parsed["dags"][f"score_{forecast.name}"]["schedule"]
-        assert f"Each {forecast.interval} bar of {forecast.schedule.calendar}" in told
+        each = f"{forecast.interval} bar" if forecast.bar.intraday else "session"
+        assert f"Each {each} of {forecast.schedule.calendar}" in told
         assert "session of" in parsed["dags"][f"train_{forecast.name}"]["schedule"]
 
 

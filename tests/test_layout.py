@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,40 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
             assert versions(moved) == {"moved": 1}
             assert layouts(moved)[-1][0] == LAYOUT + 1
     assert len(ran) == 1
+
+
+def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
+    lake: Lake, lake_settings: Settings
+) -> None:
+    """The features' outcome had no target in its name, and what a model says was never null."""
+    table = "gold.features_nasdaq100_hourly"
+    values = {"VARCHAR": "''", "DATE": "'2026-01-02'", "TIMESTAMPTZ": "'2026-01-02'"}
+    declared = next(t for t in TABLES if t.full_name == table)
+    row = ", ".join(f"{values.get(c.type, '0')}::{c.type}" for c in declared.columns)
+    said = next(t for t in TABLES if t.full_name == "gold.predictions")
+    kept = tuple(c for c in said.columns if not c.name.startswith("value"))
+    first = replace(said, columns=tuple(c.but(nullable=c.name == "unproven_reason") for c in kept))
+    with lake.write() as writer:
+        writer.touch(table)
+        writer.run(f"INSERT INTO {table} SELECT {row}")
+        for column in ("outcome", "known_at"):
+            writer.run(f"ALTER TABLE {table} RENAME COLUMN {column}_action TO {column}")
+        writer.run("DROP TABLE gold.predictions")
+        for statement in first.ddl():
+            writer.run(statement)
+        writer.run("DELETE FROM meta.layouts")
+        writer.run("INSERT INTO meta.layouts VALUES (1, 'the first', now())")
+    for _ in range(2):
+        with Lake(lake_settings) as moved:
+            assert moved.rows(f"SELECT outcome_action, known_at_action::DATE FROM {table}") == [
+                (0.0, date(2026, 1, 2))
+            ]
+            assert layouts(moved)[-1][0] == LAYOUT
+            strict = moved.rows(
+                """SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake'
+                   AND table_name = 'predictions' AND NOT is_nullable ORDER BY 1"""
+            )
+            assert not {"action", "value", "probabilities"} & {name for (name,) in strict}
 
 
 # -- catalogs that are something else

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ PAGE = (ROOT / "data_lake" / "README.md").read_text()
 QUESTIONS = re.findall(r"```sql\n(?:-- ([^\n]*)\n)?(.*?)```", PAGE, re.DOTALL)
 MAY_BE_EMPTY = ("silver.gaps", "silver.quarantine", "bronze.bars", "gold.checks")
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
-QUICK = replace(HOURLY, candidates=(HistogramBoosting(), Logistic()))
+QUICK = HOURLY.but(candidates=(HistogramBoosting(), Logistic()))
 START, TRAINED, END = utc("2026-02-02"), utc("2026-08-25"), utc("2026-09-01")
 
 
@@ -42,6 +41,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         train(made, registry, QUICK, source.name, as_of=TRAINED)
         score(made, registry, QUICK, source.name, start=TRAINED, end=END)
         refresh_outcomes(made, registry, QUICK, source.name)
+        for other in (f for f in FORECASTS if f is not HOURLY):
+            ingest(made, source, other.symbols, other.bar, END - other.schedule.history, END)
+            for one in other.each:
+                train(made, registry, one, source.name, as_of=TRAINED)
+            score(made, registry, other, source.name, start=TRAINED, end=END)
+            refresh_outcomes(made, registry, other, source.name)
         yield made
 
 

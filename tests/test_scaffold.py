@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipelines import gates, labels
 from pipelines.errors import InvalidRequest
+from pipelines.forecasts import FORECASTS, Target
+from pipelines.modeling import candidates
+from pipelines.modeling.dataset import Split
 from pipelines.scaffold import KINDS, new, registered
 from pipelines.settings import ROOT
 
@@ -75,6 +82,27 @@ def test_every_command_of_the_page_leaves_a_tree_that_passes(copy: Path) -> None
     python(copy, "-m", "pytest", "-q", *map(str, made), *laws, *ignored)
     written = [path.relative_to(copy) for path in copy.rglob("*.py") if _is_new(path, copy)]
     python(copy, "-m", "ruff", "check", *map(str, written))
+
+
+@pytest.mark.parametrize("page", [PAGE, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_the_targets_that_the_pages_show_can_be_forecast(page: Path) -> None:
+    known: dict[str, object] = {"Target": Target, "Split": Split}
+    for module in (gates, labels, candidates):
+        known |= {name: getattr(module, name) for name in module.__all__}
+    blocks = [
+        textwrap.dedent(one) for one in re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    ]
+    shown = [target for one in blocks if "Target(" in one for target in _targets(one, known)]
+    assert [target.label.kind for target in shown] == ["classes", "value"]
+    whole = replace(FORECASTS[0], name="shown", targets=tuple(shown))
+    assert [one.label.kind for one in whole.each] == ["classes", "value"]
+
+
+def _targets(code: str, known: dict[str, object]) -> list[Target]:
+    """Every target that is named, alone or among others."""
+    calls = [one for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Call)]
+    named = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "Target"]
+    return [eval(ast.unparse(one), dict(known)) for one in named]
 
 
 def _is_new(path: Path, copy: Path) -> bool:

@@ -26,7 +26,7 @@ def test_each_bar_is_asked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     symbols = ["AAPL", "MSFT", "NVDA", "AAPL", "MSFT", "XYZ"]
     said = say(scorer, symbols, features, np.array([1, 1, 1, 2, 2, 2]))
     assert asked == [1, 2]
-    assert said.scored.tolist() == [0, 3, 4]
+    assert said.good.tolist() == [0, 3, 4]
     assert said.not_scored == {
         "untrained": {"NVDA": 1, "XYZ": 1},
         "missing_feature": {"MSFT": 1},

@@ -15,11 +15,8 @@ from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.onnx import OnnxScorer, to_onnx
 from tests.modeling.made import made_rows
 
-FORECAST = replace(
-    NASDAQ100_HOURLY,
-    features=NASDAQ100_HOURLY.features[:6],
-    candidates=(Logistic(),),
-    challengers=(),
+FORECAST = replace(NASDAQ100_HOURLY, features=NASDAQ100_HOURLY.features[:6]).but(
+    candidates=(Logistic(),), challengers=()
 )
 
 
@@ -34,7 +31,11 @@ def test_its_file_tells_what_it_was_trained_on(found: Comparison) -> None:
     told = OnnxScorer(to_onnx(found.winner, winner.described(FORECAST, found))).description
     assert told.untrained == FORECAST.symbols[4:]
     assert (told.features, told.thresholds) == (FORECAST.feature_names, found.thresholds)
-    assert told.more == {"forecast": FORECAST.name, "definition": FORECAST.definition}
+    assert told.more == {
+        "forecast": FORECAST.name,
+        "target": FORECAST.target.name,
+        "definition": FORECAST.definition,
+    }
 
 
 def test_its_form_is_met_on_every_row_that_was_held_out(

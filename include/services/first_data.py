@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,99 +16,120 @@ import httpx
 
 from include.services.settings import Services
 from include.services.supervisor import ServiceError
+from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.settings import settings
 
-FORECAST = "nasdaq100_hourly"
 SESSIONS = 5  # that are scored at the first start, by a model trained before them
 OVER = ("success", "failed")
 Run = dict[str, Any]
+Wait = Callable[[], None]
+
+
+def bring(chosen: Services, say: Callable[[str], None]) -> None:
+    """All stages of every forecast, side by side; those that were done are passed over."""
+    parts = [FirstData(chosen, say, one) for one in FORECASTS]
+    with ExitStack() as stack:
+        for one in parts:
+            stack.enter_context(one.client)
+        going = [one.stages() for one in parts]
+        while going:
+            begun = [(stages, next(stages, None)) for stages in going]
+            for _, wait in begun:
+                if wait:
+                    wait()
+            going = [stages for stages, wait in begun if wait]
 
 
 class FirstData:
-    """Drives Airflow over REST. `say` tells each stage as it ends."""
+    """Drives Airflow over REST for one forecast. `say` tells each stage as it begins."""
 
-    def __init__(self, chosen: Services, say: Callable[[str], None]) -> None:
-        self.services, self.say, self.source = chosen, say, settings().source
-        self._client = httpx.Client(base_url=chosen.url("airflow"), timeout=30, trust_env=False)
+    def __init__(self, chosen: Services, say: Callable[[str], None], forecast: Forecast) -> None:
+        self.services, self.source, self.forecast = chosen, settings().source, forecast
+        self.say = lambda what: say(f"{forecast.name}: {what}")
+        self.client = httpx.Client(base_url=chosen.url("airflow"), timeout=30, trust_env=False)
 
-    def bring(self) -> None:
-        """All stages; those that were done are passed over."""
-        with self._client:
-            self._log_in()
-            self._parsed(f"score_{FORECAST}")
-            if self._begun_with() != self.source:
-                self._another_source()
-                return
-            self._ingest()
-            since = self._train_before()
-            self._score(since)
-            self._train_now()
-            for dag in (f"monitor_{FORECAST}", "lake_maintenance"):
-                self._once(dag)
+    def stages(self) -> Iterator[Wait]:
+        """Each begins when it is asked for, and is given as what waits for its end."""
+        self._log_in()
+        self._parsed(self._dag("score"))
+        at = _sessions_ago(SESSIONS, self.forecast)
+        begun = self._begun_with()
+        if begun != self.source:
+            yield from self._another_source(at)
+            return
+        yield self._ingest()
+        since, wait = self._train_before(at)
+        yield wait
+        yield self._score(since)
+        yield self._train_now()
+        self._once(self._dag("monitor"))
+        self._once("lake_maintenance")
+
+    def _dag(self, kind: str) -> str:
+        return f"{kind}_{self.forecast.name}"
 
     def _begun_with(self) -> str:
         """The source of the first start, whose scheduled runs there are; ours at the first."""
-        begun = self._run(f"train_{FORECAST}", "first_before")
+        begun = self._run(self._dag("train"), "first_before")
         return str(begun["conf"].get("source", "sample")) if begun else self.source
 
-    def _another_source(self) -> None:
+    def _another_source(self, since: datetime) -> Iterator[Wait]:
         """The same stages for a source that came later, all in runs of our own."""
-        at, now = _sessions_ago(SESSIONS).isoformat(), datetime.now(UTC).isoformat()
-        self._own("bringing in bars and weights", "ingest", "first_bars", {})
-        self._own(f"training as of {at[:16]} UTC", "train", "first_before", {"end": at})
-        self._own("scoring every bar since", "score", "first_scores", {"start": at, "end": now})
-        self._own("training as of now", "train", "first_now", {})
+        at, now = since.isoformat(), datetime.now(UTC).isoformat()
+        yield self._own("bringing in bars and weights", "ingest", "first_bars", {})
+        yield self._own(f"training as of {at[:16]} UTC", "train", "first_before", {"end": at})
+        scores = {"start": at, "end": now}
+        yield self._own("scoring every bar since", "score", "first_scores", scores)
+        yield self._own("training as of now", "train", "first_now", {})
 
-    def _own(self, what: str, kind: str, name: str, conf: dict[str, str]) -> None:
-        dag, run = f"{kind}_{FORECAST}", f"{name}_{self.source}"
+    def _own(self, what: str, kind: str, name: str, conf: dict[str, str]) -> Wait:
+        dag, run = self._dag(kind), f"{name}_{self.source}"
         if not self._run(dag, run):
             self._trigger(dag, run, conf, datetime.now(UTC))
-        self._succeeded(what, dag, lambda: self._named(dag, run))
+        return self._end_of(what, dag, lambda: self._named(dag, run))
 
-    def _ingest(self) -> None:
-        dag = f"ingest_{FORECAST}"
+    def _ingest(self) -> Wait:
+        dag = self._dag("ingest")
         self._once(dag)
-        self._succeeded("bringing in bars and weights", dag, lambda: self._runs(dag))
+        return self._end_of("bringing in bars and weights", dag, lambda: self._runs(dag))
 
-    def _train_before(self) -> datetime:
+    def _train_before(self, at: datetime) -> tuple[datetime, Wait]:
         """Train as of five sessions ago. The DAG's own run, as of now, is the next one."""
-        dag, run = f"train_{FORECAST}", "first_before"
+        dag, run = self._dag("train"), "first_before"
         if not (found := self._run(dag, run)):
-            at = _sessions_ago(SESSIONS)
             found = self._trigger(dag, run, {"end": at.isoformat()}, at)
         since = datetime.fromisoformat(found["conf"]["end"])
         self._once(dag)
         what = f"training as of {since:%Y-%m-%d %H:%M} UTC"
-        self._succeeded(what, dag, lambda: self._named(dag, run))
-        return since
+        return since, self._end_of(what, dag, lambda: self._named(dag, run))
 
-    def _score(self, since: datetime) -> None:
-        dag, run = f"score_{FORECAST}", "first_scores"
+    def _score(self, since: datetime) -> Wait:
+        dag, run = self._dag("score"), "first_scores"
         if not self._run(dag, run):
             now = datetime.now(UTC)
             conf = {"start": since.isoformat(), "end": now.isoformat()}
             self._trigger(dag, run, conf, now)
         self._once(dag)
-        self._succeeded("scoring every bar since", dag, lambda: self._named(dag, run))
+        return self._end_of("scoring every bar since", dag, lambda: self._named(dag, run))
 
-    def _train_now(self) -> None:
-        dag = f"train_{FORECAST}"
+    def _train_now(self) -> Wait:
+        dag = self._dag("train")
 
         def later() -> list[Run]:
             return [r for r in self._runs(dag) if r["dag_run_id"] != "first_before"]
 
-        self._succeeded("training as of now", dag, later)
+        return self._end_of("training as of now", dag, later)
 
     # -- Airflow
 
     def _log_in(self) -> None:
         body = {"username": "admin", "password": self.services.secrets["admin"]}
         token = self._send("POST", "/auth/token", body)["access_token"]
-        self._client.headers["Authorization"] = f"Bearer {token}"
+        self.client.headers["Authorization"] = f"Bearer {token}"
 
     def _parsed(self, dag: str, within: float = 120.0) -> None:
         deadline = time.monotonic() + within
-        while not self._client.get(f"/api/v2/dags/{dag}").is_success:
+        while not self.client.get(f"/api/v2/dags/{dag}").is_success:
             if time.monotonic() > deadline:
                 errors = self._send("GET", "/api/v2/importErrors")["import_errors"]
                 why = "\n".join(str(e["stack_trace"]) for e in errors) or "it was not parsed"
@@ -143,11 +164,14 @@ class FirstData:
     def _named(self, dag: str, run: str) -> list[Run]:
         return [one for one in self._runs(dag) if one["dag_run_id"] == run]
 
-    def _succeeded(self, what: str, dag: str, runs: Callable[[], list[Run]]) -> None:
-        """Wait for the success of one of these runs; one that had failed before is tried again."""
-        within = 1800.0
+    def _end_of(self, what: str, dag: str, runs: Callable[[], list[Run]]) -> Wait:
         if not any(r["state"] == "success" for r in runs()):
             self.say(f"{what} ...")
+        return lambda: self._succeeded(dag, runs)
+
+    def _succeeded(self, dag: str, runs: Callable[[], list[Run]]) -> None:
+        """Wait for the success of one of these runs; one that had failed before is tried again."""
+        within = 1800.0
         deadline = time.monotonic() + within
         earlier = {r["dag_run_id"] for r in runs() if r["state"] == "failed"}
         while time.monotonic() < deadline:
@@ -184,7 +208,7 @@ class FirstData:
         """An answer; the API server may just be restarting."""
         for patience in (1, 2, 4, 8, 15, 0):
             with suppress(httpx.TransportError):
-                answer = self._client.request(method, path, json=body)
+                answer = self.client.request(method, path, json=body)
                 if answer.is_success:
                     return answer.json()
                 if answer.status_code == 409 and method == "POST":
@@ -199,14 +223,13 @@ class FirstData:
         )
 
 
-def _sessions_ago(count: int) -> datetime:
+def _sessions_ago(count: int, forecast: Forecast) -> datetime:
     """The close of the session that lies so many before the newest one that has closed."""
     from pipelines.calendar import calendar
-    from pipelines.forecasts import forecast
     from pipelines.intervals import interval_of
 
     now = datetime.now(UTC)
-    market = calendar(forecast(FORECAST).schedule.calendar)
+    market = calendar(forecast.schedule.calendar)
     bars = market.bars(interval_of("1d"), now - timedelta(days=21 + 2 * count), now)
     closes = (one.replace(tzinfo=UTC) for one in bars.closes_at.astype("datetime64[us]").tolist())
     found: datetime = [one for one in closes if one <= now][-1 - count]

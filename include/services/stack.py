@@ -17,7 +17,7 @@ import httpx
 import psutil
 from filelock import FileLock, Timeout
 
-from include.services.first_data import FirstData
+from include.services import first_data
 from include.services.parts import PARTS, environment
 from include.services.settings import HOST, Services, write_private
 from include.services.supervisor import UP, ServiceError, Supervisor
@@ -61,7 +61,7 @@ class Stack:
                     self.supervisor.start()
                 begun = self._start(asked)
                 if not parts:
-                    FirstData(self.services, self._say).bring()
+                    first_data.bring(self.services, self._say)
             self._tell(asked, first=not parts)
             if not detach:
                 print("Ctrl-C stops it.", flush=True)

@@ -132,7 +132,7 @@ def chosen(forecast: Forecast, names: Sequence[str]) -> Forecast:
     if not names:
         return forecast
     kept = tuple(one for one in forecast.candidates if one.name in names)
-    return replace(forecast, candidates=kept, challengers=())
+    return forecast.but(candidates=kept, challengers=())
 
 
 def walk(
@@ -217,7 +217,7 @@ def score(forecast: Forecast, market: Market, scorers: Sequence[Scorer]) -> Scor
         numbers.append(np.full(len(at), window.number))
         given.append(probabilities.astype(np.float64))
         actions.append(action.astype(np.int64))
-        actual.append(forecast.label.classify(rows.outcome[at], told.thresholds).astype(np.int64))
+        actual.append(forecast.label.truth(rows.outcome[at], told.thresholds).astype(np.int64))
     at = np.concatenate(taken)
     order = np.argsort(at, kind="stable")
     at = at[order]

@@ -97,6 +97,7 @@ def backtest(
         raise InvalidRequest(f"{history:g} days of history", f"name 1 to {MOST_DAYS:,} days")
     if grid not in GRIDS:
         raise unknown("grid", grid, GRIDS)
+    forecast = next(one for one in forecast.each if one.combinations)  # the target it trades on
     asked = Asked(
         universe or forecast.combinations[0].universe,
         utc(start) if start else None,

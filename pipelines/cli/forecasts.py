@@ -9,7 +9,7 @@ import typer
 
 from pipelines.calendar import utc
 from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, progress_bar
-from pipelines.cli.models import ForecastArgument
+from pipelines.cli.models import ForecastArgument, TargetOption, targets
 from pipelines.decisions import TRAINED, decisions
 from pipelines.errors import InvalidRequest
 from pipelines.forecasts import Forecast
@@ -25,25 +25,27 @@ def train(
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="the same seed and bars give the same model")
     ] = 0,
+    target: TargetOption = None,
 ) -> None:
     """Compare a forecast's candidates, register the winner, promote it or say why not."""
     # MLflow, scikit-learn and ONNX take seconds to import, and no other command needs them.
     from pipelines.registry import Registry
     from pipelines.steps.train import train as train_forecast
 
-    declared = forecast_named(name)
-    chosen = chosen_source(source)
-    with Lake(create=False) as lake, progress_bar() as progress:
-        done = train_forecast(
-            lake,
-            Registry(),
-            declared,
-            chosen.name,
-            as_of=utc(as_of) if as_of is not None else None,
-            seed=seed,
-            progress=progress,
-        )
-    out.print(done.summary(), highlight=False, soft_wrap=True)
+    asked, chosen, registry = targets(name, target), chosen_source(source), Registry()
+    with Lake(create=False) as lake:
+        for one in asked:
+            with progress_bar() as progress:
+                done = train_forecast(
+                    lake,
+                    registry,
+                    one,
+                    chosen.name,
+                    as_of=utc(as_of) if as_of is not None else None,
+                    seed=seed,
+                    progress=progress,
+                )
+            _say(done.summary())
 
 
 @app.command()
@@ -95,7 +97,7 @@ def outcomes(name: ForecastArgument, source: SourceOption = None) -> None:
 @app.command()
 def run(name: ForecastArgument, source: SourceOption = None) -> None:
     """Features, a training if one is due, the newest bar's score and signal, and outcomes."""
-    from pipelines.registry import Registry
+    from pipelines.registry import Registry, model_name
     from pipelines.steps.features import refresh_features
     from pipelines.steps.outcomes import refresh_outcomes
     from pipelines.steps.score import score as score_bars
@@ -105,10 +107,11 @@ def run(name: ForecastArgument, source: SourceOption = None) -> None:
     registry = Registry()
     with Lake(create=False) as lake, progress_bar() as progress:
         _say(f"features: {refresh_features(lake, declared, chosen).summary()}")
-        due = _training_due(lake, declared, chosen)
-        if due:
-            _say(f"training, as {due}")
-            _say(train_forecast(lake, registry, declared, chosen, progress=progress).summary())
+        for one in declared.each:
+            due = _training_due(lake, one, chosen)
+            if due:
+                _say(f"training {model_name(one)}, as {due}")
+                _say(train_forecast(lake, registry, one, chosen, progress=progress).summary())
         done = score_bars(lake, registry, declared, chosen, run=_run_name(), progress=progress)
         _say(done.summary())
         _say(refresh_outcomes(lake, registry, declared, chosen).summary())

@@ -19,6 +19,9 @@ from pipelines.lake import Lake, View
 ForecastArgument = Annotated[
     str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")
 ]
+TargetOption = Annotated[
+    str | None, typer.Option(help="of a forecast that has several; default: each of them")
+]
 LISTED = 30  # decisions, the newest
 EXPLAINED = 5  # of these, with their reason
 COLUMNS = (
@@ -26,10 +29,23 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def targets(name: str, target: str | None) -> tuple[Forecast, ...]:
+    """The forecast with the target in focus that was named, or with each of them."""
+    declared = forecast_named(name)
+    return declared.each if target is None else (declared.on(target),)
+
+
+def the_target(name: str, target: str | None) -> Forecast:
+    """The forecast with one target in focus: where it has several, one must be named."""
+    declared = forecast_named(name)
+    return declared.on(target or declared.target.name)
+
+
 @app.command()
 def models(
     name: Annotated[str | None, typer.Argument(metavar="[FORECAST]", help="default: all")] = None,
     source: SourceOption = None,
+    target: TargetOption = None,
 ) -> None:
     """The decisions about a forecast's models, newest first, and who serves now.
 
@@ -37,9 +53,10 @@ def models(
     that selected it.
     """
     chosen = chosen_source(source).name
-    declared = FORECASTS if name is None else (forecast_named(name),)
+    names = [one.name for one in FORECASTS] if name is None else [name]
+    asked = [one for each in names for one in targets(each, target)]
     with Lake(create=False) as lake, lake.view() as view:
-        for one in declared:
+        for one in asked:
             _list(view, one, chosen)
 
 
@@ -47,7 +64,7 @@ def _list(view: View, forecast: Forecast, source: str) -> None:
     rows = _rows(view, forecast, source)
     if not rows:
         out.print(
-            f"{forecast.name} on {source}: nothing was trained yet\n"
+            f"{_told(forecast)} on {source}: nothing was trained yet\n"
             f"  next: bullion train {forecast.name} --source {source}",
             highlight=False,
             soft_wrap=True,
@@ -55,7 +72,7 @@ def _list(view: View, forecast: Forecast, source: str) -> None:
         return
     aliases, lost = _aliases(forecast)
     told = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:-1]) for row in rows]
-    show(f"{forecast.name} on {source}", told, COLUMNS)
+    show(f"{_told(forecast)} on {source}", told, COLUMNS)
     for version, as_of, verdict, *_, reason in rows[:EXPLAINED]:
         said = f"{as_of}, version {version} {verdict}: {reason}"
         out.print(said, highlight=False, soft_wrap=True)
@@ -65,6 +82,11 @@ def _list(view: View, forecast: Forecast, source: str) -> None:
     if who is not None:
         proven = "proven" if who.proven else f"unproven: {who.unproven_reason}"
         out.print(f"version {who.model_version} serves, {proven}", highlight=False, soft_wrap=True)
+
+
+def _told(forecast: Forecast) -> str:
+    several = len(forecast.targets) > 1
+    return f"{forecast.name}, {forecast.target.name}," if several else forecast.name
 
 
 def _rows(view: View, forecast: Forecast, source: str) -> list[tuple[object, ...]]:
@@ -124,12 +146,13 @@ def promote(
     name: ForecastArgument,
     version: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="of `bullion models`")],
     to: Annotated[str, typer.Option(help="Staging or Production")],
+    target: TargetOption = None,
 ) -> None:
     """Make a version Staging, or Production: then it serves from now on, verified first."""
     from pipelines.registry import Registry
     from pipelines.steps.moves import promote as move
 
-    declared = forecast_named(name)
+    declared = the_target(name, target)
     with Lake(create=False) as lake:
         done = move(lake, Registry(), declared, version, to)
     out.print(done.summary(), highlight=False, soft_wrap=True)
@@ -140,12 +163,13 @@ def rollback(
     name: ForecastArgument,
     source: SourceOption = None,
     reason: Annotated[str, typer.Option(help="why, kept with the decision")] = "",
+    target: TargetOption = None,
 ) -> None:
     """Withdraw the champion: the one before it serves again, if its file is sound."""
     from pipelines.registry import Registry
     from pipelines.steps.moves import rollback as move
 
-    declared, chosen = forecast_named(name), chosen_source(source).name
+    declared, chosen = the_target(name, target), chosen_source(source).name
     with Lake(create=False) as lake:
         done = move(lake, Registry(), declared, chosen, reason=reason)
     out.print(done.summary(), highlight=False, soft_wrap=True)
@@ -157,20 +181,22 @@ def monitor(
     source: SourceOption = None,
     as_of: AsOfOption = None,
     sessions: Annotated[int, typer.Option(min=1, max=2_000, help="to look back over")] = 60,
+    target: TargetOption = None,
 ) -> None:
     """Hold the champion to what it showed at its gate; reports, and a rollback if it must be."""
     from pipelines.registry import Registry
     from pipelines.steps.monitor import monitor as look
 
-    declared, chosen = forecast_named(name), chosen_source(source).name
+    asked, chosen, registry = targets(name, target), chosen_source(source).name, Registry()
     with Lake(create=False) as lake:
-        done = look(
-            lake,
-            Registry(),
-            declared,
-            chosen,
-            now=utc(as_of) if as_of is not None else None,
-            sessions=sessions,
-            run=f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
-        )
-    out.print(done.summary(), highlight=False, soft_wrap=True)
+        for one in asked:
+            done = look(
+                lake,
+                registry,
+                one,
+                chosen,
+                now=utc(as_of) if as_of is not None else None,
+                sessions=sessions,
+                run=f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
+            )
+            out.print(done.summary(), highlight=False, soft_wrap=True)

@@ -23,6 +23,22 @@ def log_return(bars: int) -> Feature:
     )
 
 
+def lagged_return(bars: int) -> Feature:
+    def compute(x: Arrays) -> np.ndarray:
+        logs = x["log_close"][:-bars]
+        made: np.ndarray = logs[1:] - logs[:-1]
+        return made
+
+    return Feature(
+        f"lagged_return_{bars}",
+        f"log-return of the bar {bars} bars ago" if bars > 1 else "log-return of the bar before",
+        ("log_close",),
+        bars + 2,
+        compute,
+        unit="log price",
+    )
+
+
 def mean_return(bars: int) -> Feature:
     return Feature(
         f"mean_return_{bars}",

@@ -44,6 +44,17 @@ def mean(values: np.ndarray, window: int) -> np.ndarray:
     return made
 
 
+def weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The sum of each window's values, oldest first, times the weights."""
+    count = len(values) - len(weights) + 1
+    made = np.zeros(count)
+    for first in range(0, count, STRETCH):
+        here = made[first : first + STRETCH]
+        for after, weight in enumerate(weights, first):
+            here += weight * values[after : after + len(here)]
+    return made
+
+
 def return_deviation(log_close: np.ndarray, returns: int) -> np.ndarray:
     """The standard deviation of the last log-returns, whose mean is small beside it."""
     steps = np.diff(log_close)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.features.base import Arrays, Feature
-from pipelines.features.rolling import mean, total
+from pipelines.features.rolling import deviation, mean, total, weighted
 
 
 def sma_gap(bars: int) -> Feature:
@@ -57,3 +57,83 @@ def rsi(bars: int) -> Feature:
         low=0,
         high=100,
     )
+
+
+def bollinger_place(bars: int) -> Feature:
+    def compute(x: Arrays) -> np.ndarray:
+        away = x["close"][bars - 1 :] - mean(x["close"], bars)
+        band = 4 * deviation(x["close"], bars)
+        made: np.ndarray = np.where(band > 0, 0.5 + away / band, 0.5)
+        return made
+
+    return Feature(
+        f"bollinger_place_{bars}",
+        f"where the close lies in the band of two deviations of the last {bars} closes about "
+        f"their mean: 0 at its foot, 1 at its top; 0.5 where nothing moved",
+        ("close",),
+        bars,
+        compute,
+    )
+
+
+def macd(short: int, long: int, bars: int) -> Feature:
+    """MACD on exactly its window: what TA-Lib makes of these bars and no others.
+
+    Each average begins as the plain mean of its first bars, and is smoothed from there on. So
+    it is a weighted mean of the window's closes, with the same weights wherever that lies.
+    """
+    return Feature(
+        f"macd_{short}_{long}",
+        f"MACD line over the close: mean of about {short} closes less that of about {long}, "
+        f"the newest counting most, from the last {bars} bars",
+        ("close",),
+        bars,
+        lambda x: weighted(x["close"], _lines(short, long, bars)[-1]) / x["close"][bars - 1 :],
+    )
+
+
+def macd_signal(short: int, long: int, signal: int, bars: int) -> Feature:
+    def compute(x: Arrays) -> np.ndarray:
+        weights = _smoothed(_lines(short, long, bars), signal)[-1]
+        made: np.ndarray = weighted(x["close"], weights) / x["close"][bars - 1 :]
+        return made
+
+    return Feature(
+        f"macd_signal_{short}_{long}_{signal}",
+        f"mean of about {signal} MACD lines over the close, the newest counting most, from the "
+        f"last {bars} bars",
+        ("close",),
+        bars,
+        compute,
+    )
+
+
+def macd_histogram(short: int, long: int, signal: int, bars: int) -> Feature:
+    def compute(x: Arrays) -> np.ndarray:
+        lines = _lines(short, long, bars)
+        weights = lines[-1] - _smoothed(lines, signal)[-1]
+        made: np.ndarray = weighted(x["close"], weights) / x["close"][bars - 1 :]
+        return made
+
+    return Feature(
+        f"macd_histogram_{short}_{long}_{signal}",
+        f"MACD line less its signal, over the close, from the last {bars} bars",
+        ("close",),
+        bars,
+        compute,
+    )
+
+
+def _lines(short: int, long: int, bars: int) -> np.ndarray:
+    """The MACD lines of a window, oldest first, each as the weights of the window's closes."""
+    closes = np.eye(bars)
+    made: np.ndarray = _smoothed(closes[long - short :], short) - _smoothed(closes, long)
+    return made
+
+
+def _smoothed(rows: np.ndarray, bars: int) -> np.ndarray:
+    """Exponential averages: the first is the plain mean of `bars` rows, then one for each row."""
+    made = [rows[:bars].mean(axis=0)]
+    for row in rows[bars:]:
+        made.append(made[-1] + 2 / (bars + 1) * (row - made[-1]))
+    return np.array(made)

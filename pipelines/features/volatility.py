@@ -39,6 +39,37 @@ def atr(bars: int) -> Feature:
     )
 
 
+def log_true_range(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> np.ndarray:
+    """Log of each bar's highest price over its lowest, the close before it among them."""
+    before = close[:-1]
+    made: np.ndarray = np.log(np.maximum(high[1:], before) / np.minimum(low[1:], before))
+    return made
+
+
+def true_range() -> Feature:
+    return Feature(
+        "true_range",
+        "log of the bar's highest price over its lowest, the close before it among them",
+        ("high", "low", "close"),
+        2,
+        lambda x: log_true_range(x["high"], x["low"], x["close"]),
+        unit="log price",
+        low=0,
+    )
+
+
+def mean_true_range(bars: int) -> Feature:
+    return Feature(
+        f"mean_true_range_{bars}",
+        f"mean of the last {bars} bars' true ranges, in logs",
+        ("high", "low", "close"),
+        bars + 1,
+        lambda x: mean(log_true_range(x["high"], x["low"], x["close"]), bars),
+        unit="log price per bar",
+        low=0,
+    )
+
+
 def bollinger_width(bars: int) -> Feature:
     return Feature(
         f"bollinger_width_{bars}",
@@ -57,6 +88,7 @@ def range_ratio() -> Feature:
         ("high", "low", "close"),
         1,
         lambda x: (x["high"] - x["low"]) / x["close"],
+        low=0,
     )
 
 
@@ -72,6 +104,8 @@ def body_ratio() -> Feature:
         ("open", "high", "low", "close"),
         1,
         compute,
+        low=-1,
+        high=1,
     )
 
 

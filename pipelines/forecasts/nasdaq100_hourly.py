@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.combination import ComponentWeighted
 from pipelines.features import HOURLY
-from pipelines.forecasts.base import Forecast
+from pipelines.forecasts.base import Forecast, Target
 from pipelines.gates import STANDARD
 from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES
@@ -16,10 +16,14 @@ NASDAQ100_HOURLY = Forecast(
     universe="nasdaq100",
     interval="1h",
     features=HOURLY,
-    label=Action(horizon=1),
-    candidates=CANDIDATES,
-    split=Split(held_out=0.2),
-    gates=STANDARD,
-    combinations=(ComponentWeighted("qqq"), ComponentWeighted("nasdaq100")),
-    challengers=("logistic_regression",),
+    targets=(
+        Target(
+            label=Action(horizon=1),
+            candidates=CANDIDATES,
+            split=Split(held_out=0.2),
+            gates=STANDARD,
+            combinations=(ComponentWeighted("qqq"), ComponentWeighted("nasdaq100")),
+            challengers=("logistic_regression",),
+        ),
+    ),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pipelines.gates.base import Decision, Evidence, Gate, GateVerdict, judge_all
+from pipelines.gates.baselines import BeyondFrequent, BeyondPersistence
 from pipelines.gates.drift import Drift, InputsSound
 from pipelines.gates.skill import BeyondTheDay, DirectionSkill, NoWorseThanChampion
 from pipelines.gates.technical import Calibration, Gap, Latency, Parity, Size, TrainingTime
+from pipelines.gates.values import BeyondMean, Coverage, ValuesNoWorseThanChampion
 
-# Every gate with its usual limits.
+# For classes by the size of a move, of bars within sessions: every gate with its usual limits.
 STANDARD: tuple[Gate, ...] = (
     DirectionSkill(),
     DirectionSkill(within_place=True),
@@ -23,10 +25,48 @@ STANDARD: tuple[Gate, ...] = (
     Drift(),
 )
 
+# For a value.
+VALUE_GATES: tuple[Gate, ...] = (
+    BeyondMean(),
+    ValuesNoWorseThanChampion(),
+    Gap(limit=0.3, of="R squared"),
+    Coverage(),
+    TrainingTime(),
+    Parity(),
+    Size(),
+    Latency(),
+    InputsSound(),
+    Drift(),
+)
+
+# For classes that last from one session to the next, such as risk, on some hundred judging rows.
+# Of 400 honest models of three classes the error of calibration was below 0.042 in 99 of 100 on 500
+# rows and below 0.058 on 200; on real daily bars sound models had 0.01 to 0.05, and one that
+# overfitted 0.07.
+RISK_GATES: tuple[Gate, ...] = (
+    BeyondFrequent(),
+    BeyondPersistence(),
+    NoWorseThanChampion(),
+    Gap(),
+    Calibration(limit=0.06),
+    TrainingTime(),
+    Parity(),
+    Size(),
+    Latency(),
+    InputsSound(),
+    Drift(),
+)
+
 __all__ = [
+    "RISK_GATES",
     "STANDARD",
+    "VALUE_GATES",
+    "BeyondFrequent",
+    "BeyondMean",
+    "BeyondPersistence",
     "BeyondTheDay",
     "Calibration",
+    "Coverage",
     "Decision",
     "DirectionSkill",
     "Drift",
@@ -40,5 +80,6 @@ __all__ = [
     "Parity",
     "Size",
     "TrainingTime",
+    "ValuesNoWorseThanChampion",
     "judge_all",
 ]

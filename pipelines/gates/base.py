@@ -17,21 +17,23 @@ class Evidence:
     """What is known of a challenger when it is judged. Equal only to itself."""
 
     judging: Rows  # seen by no fit, no selection and no calibration
-    classes: np.ndarray  # what each judging row became, as its place in the label's classes
-    probabilities: np.ndarray  # a row a judging row, a column a class, in that order
-    scores: tuple[float, ...]  # what each class is worth, ascending
+    truth: np.ndarray  # what each judging row became: its place in the label's classes, or a value
+    # What the model gives each judging row: a column a class, in that order, with its probability;
+    # or the value and the two ends of its interval.
+    given: np.ndarray
+    scores: tuple[float, ...]  # what each class is worth; none where a value is asked for
     training: Rows  # training rows, or a fair sample of them
-    training_classes: np.ndarray
+    training_truth: np.ndarray
     feature_names: tuple[str, ...]  # of every column of features but the last, the symbol's code
-    training_f1: float  # macro F1 on training rows
-    selection_f1: float  # macro F1 on selection rows
+    training_fit: float  # macro F1, or R squared, on training rows
+    selection_fit: float  # the same on selection rows
     onnx: bytes
-    parity: float  # largest difference between the original's probabilities and the ONNX form's
+    parity: float  # largest difference between what the original gives and what its ONNX form does
     training_seconds: float
     latency_seconds: float  # of one request
-    predicted: np.ndarray | None = None  # the class published; None: the most probable one
+    said: np.ndarray | None = None  # the class published; None: the most probable one
     recent: np.ndarray | None = None  # features since judging began, of incomplete rows too
-    # The champion's probabilities on the judging rows; NaN in those of symbols it does not know.
+    # What the champion gives the judging rows; NaN in those of symbols it does not know.
     champion: np.ndarray | None = None
     seed: int = 0
 
@@ -43,24 +45,24 @@ class Evidence:
         return replace(
             self,
             judging=self.judging.take(known),
-            classes=self.classes[known],
-            probabilities=self.probabilities[known],
-            predicted=None if self.predicted is None else self.predicted[known],
+            truth=self.truth[known],
+            given=self.given[known],
+            said=None if self.said is None else self.said[known],
             champion=self.champion[known],
         )
 
     @property
     def published(self) -> np.ndarray:
         """The class the challenger gives each judging row."""
-        if self.predicted is None:
-            likeliest: np.ndarray = checked(self.probabilities, self, "the model").argmax(axis=1)
+        if self.said is None:
+            likeliest: np.ndarray = checked(self.given, self, "the model").argmax(axis=1)
             return likeliest
-        if self.predicted.shape != self.classes.shape:
+        if self.said.shape != self.truth.shape:
             raise InvalidRequest(
-                f"{len(self.predicted)} predictions for {len(self.classes)} judging rows",
+                f"{len(self.said)} predictions for {len(self.truth)} judging rows",
                 "predict each judging row once",
             )
-        return self.predicted
+        return self.said
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 Verdicts rest on distances, not on significance: with enough rows any market differs
 significantly from itself a year ago. A feature's distance is Wasserstein's, in standard
-deviations of its training rows; the labels' is Jensen and Shannon's. Samples have a fixed size,
-as small ones look further apart than they are.
+deviations of its training rows; the labels' is Jensen and Shannon's, where values are cut into
+fifths of the training rows. Samples have a fixed size, as small ones look further apart than they
+are.
 
 On five US symbols' hourly bars of 1998 to 2021 each year was held against the one before: in 20
 of 23 pairs at most 0.10 of the features moved by more than half a deviation, in 2018 0.24, and
@@ -20,8 +21,10 @@ import numpy as np
 
 from pipelines.errors import InvalidRequest
 from pipelines.gates.base import Evidence, GateVerdict, classes_of
+from pipelines.gates.values import known_truth
 
 LABEL = "label"  # the column of the classes in a report
+CUTS = (0.2, 0.4, 0.6, 0.8)  # quantiles of training rows that make classes of values
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def _distances(evidence: Evidence, measure: Measure) -> Distances:
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
-    names, count = list(evidence.feature_names), len(evidence.scores)
+    names = list(evidence.feature_names)
     random = np.random.default_rng(evidence.seed)
     training, recent = features_of(evidence)
     older = _sample(len(training), measure.rows, random)
@@ -84,6 +87,7 @@ def _distances(evidence: Evidence, measure: Measure) -> Distances:
         frame[LABEL] = classes[rows].astype(str)
         return Dataset.from_pandas(frame, data_definition=definition)
 
+    recent_labels, training_labels = labels_of(evidence)
     report = Report(
         [
             *(
@@ -94,8 +98,8 @@ def _distances(evidence: Evidence, measure: Measure) -> Distances:
         ]
     )
     made = report.run(
-        dataset(recent, classes_of(evidence.classes, evidence.judging, count), newer),
-        dataset(training, classes_of(evidence.training_classes, evidence.training, count), older),
+        dataset(recent, recent_labels, newer),
+        dataset(training, training_labels, older),
     )
     found = {m["config"]["column"]: float(m["value"]) for m in made.dict()["metrics"]}
     lost = [name for name in (*names, LABEL) if not np.isfinite(found.get(name, np.nan))]
@@ -103,6 +107,18 @@ def _distances(evidence: Evidence, measure: Measure) -> Distances:
         raise InvalidRequest(f"Evidently gave no distance for {lost}", "look at these columns")
     labels = found.pop(LABEL)
     return Distances(found, labels, made.get_html_str(as_iframe=False).encode())
+
+
+def labels_of(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """The classes of recent and of training rows; a value's is its fifth of the training rows."""
+    count, truth, before = len(evidence.scores), evidence.truth, evidence.training_truth
+    if count:
+        recent = classes_of(truth, evidence.judging, count)
+        return recent, classes_of(before, evidence.training, count)
+    recent = known_truth(truth, len(evidence.judging), "judging")
+    learned = known_truth(before, len(evidence.training), "training")
+    cuts = np.quantile(learned, CUTS)
+    return np.searchsorted(cuts, recent), np.searchsorted(cuts, learned)
 
 
 def features_of(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:

@@ -159,7 +159,7 @@ class DirectionSkill:
         return "skill_direction_by_place" if self.within_place else "skill_direction"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        given = checked(evidence.probabilities, evidence, "the model")
+        given = checked(evidence.given, evidence, "the model")
         sessions = sessions_of(evidence, self.resamples, self.confidence)
         groups = evidence.judging.place if self.within_place else None
         ic = RankIC(expected_score(evidence, given), _outcome(evidence), sessions, groups)
@@ -204,7 +204,7 @@ def place_predictors(evidence: Evidence, strict: bool) -> dict[str, np.ndarray]:
     rows, or by the toss of a coin its mirror: about the best that knows no direction.
     """
     count = len(evidence.scores)
-    learned = classes_of(evidence.training_classes, evidence.training, count)
+    learned = classes_of(evidence.training_truth, evidence.training, count)
     if not len(learned):
         raise InvalidRequest("there are no training rows", "give the evidence a sample of them")
     shares = shares_by_place(evidence.training.place, learned, count)
@@ -240,7 +240,7 @@ class BeyondTheDay:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         count = len(evidence.scores)
-        true = classes_of(evidence.classes, evidence.judging, count)
+        true = classes_of(evidence.truth, evidence.judging, count)
         ours = np.eye(count)[classes_of(evidence.published, evidence.judging, count)]
         sessions = sessions_of(evidence, self.resamples, self.confidence)
         counted = _confusions(true, ours, sessions)
@@ -295,7 +295,7 @@ class NoWorseThanChampion:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         limit = -self.tolerance
-        checked(evidence.probabilities, evidence, "the model")
+        checked(evidence.given, evidence, "the model")
         met = evidence.met()
         if met.champion is None:
             reason = "there is no champion yet"
@@ -303,7 +303,7 @@ class NoWorseThanChampion:
         if not len(met.judging):
             reason = "the champion knows none of the symbols"
             return GateVerdict(self.name, True, 0.0, limit, self.blocking, reason)
-        evidence, given = met, checked(met.probabilities, met, "the model")
+        evidence, given = met, checked(met.given, met, "the model")
         theirs = checked(met.champion, met, "the champion")
         sessions = sessions_of(evidence, self.resamples, self.confidence)
         outcome = _outcome(evidence)

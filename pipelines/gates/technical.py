@@ -75,14 +75,15 @@ class TrainingTime:
 class Gap:
     """The model does not know its training rows by heart."""
 
-    limit: float = 0.5  # of macro F1; forests know much of their training rows and are sound
+    limit: float = 0.5  # forests know much of their training rows and are sound
+    of: str = "macro F1"  # what the fit is
     blocking: bool = True
     name: str = "gap"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        value = evidence.training_f1 - evidence.selection_f1
+        value = evidence.training_fit - evidence.selection_fit
         said = (
-            f"macro F1 is {evidence.training_f1:.4f} on training and {evidence.selection_f1:.4f}"
+            f"{self.of} is {evidence.training_fit:.4f} on training and {evidence.selection_fit:.4f}"
             f" on selection rows, a gap of {value:.4f}"
         )
         return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g}")
@@ -102,8 +103,8 @@ class Calibration:
     name: str = "calibration"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        given = checked(evidence.probabilities, evidence, "the model")
-        true = classes_of(evidence.classes, evidence.judging, given.shape[1])
+        given = checked(evidence.given, evidence, "the model")
+        true = classes_of(evidence.truth, evidence.judging, given.shape[1])
         value = calibration_error(true, given, self.bins)
         said = f"probabilities miss what happened by {value:.4f} in the mean"
         return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g}")

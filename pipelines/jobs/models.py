@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from pipelines import steps
-from pipelines.errors import NothingToDo
+from pipelines.errors import BullionError, NothingToDo
 from pipelines.forecasts import forecast
 from pipelines.jobs.run import Asked, clock_is_right, failures_told, interval, log, logged
 from pipelines.lake import Lake
-from pipelines.registry import Registry, RegistryError
+from pipelines.registry import Registry, RegistryError, model_name
 from pipelines.steps import due
 
 
@@ -23,23 +23,35 @@ def features(name: str, source: str) -> dict[str, Any]:
 
 
 def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
-    """Compare the candidates on what was known at the end of the run's interval; decide."""
+    """Compare the candidates on what was known at the end of the run's interval; decide.
+
+    Each target by itself: where one cannot be trained the others are, and then the run fails.
+    """
     from pipelines.steps.train import train as step
 
-    declared = forecast(name)
-    registry = Registry()
+    registry, told, failed = Registry(), {}, []
     with Lake() as lake, failures_told(lake, "train", name, asked):
-        done = step(
-            lake, registry, declared, asked.source, as_of=asked.at, seed=seed, progress=logged
-        )
-    log.info("%s\nreport: %s", done.summary(), registry.page(done.model, done.version))
-    return {
-        "model": done.model,
-        "model_version": done.version,
-        "verdict": done.verdict,
-        "reason": done.decision.reason,
-        "snapshot": done.snapshot,
-    }
+        for one in forecast(name).each:
+            try:
+                done = step(
+                    lake, registry, one, asked.source, as_of=asked.at, seed=seed, progress=logged
+                )
+            except BullionError as error:
+                failed.append(error)
+                log.error("%s: %s", model_name(one), error)
+                continue
+            log.info("%s\nreport: %s", done.summary(), registry.page(done.model, done.version))
+            told[one.target.name] = {
+                "model": done.model,
+                "model_version": done.version,
+                "verdict": done.verdict,
+                "candidate": done.candidate,
+                "reason": done.decision.reason,
+                "snapshot": done.snapshot,
+            }
+        if failed:
+            raise failed[0]
+    return told
 
 
 def score(name: str, asked: Asked) -> dict[str, Any]:
@@ -82,20 +94,25 @@ def outcomes(name: str, asked: Asked) -> dict[str, Any]:
 
 
 def _follow_the_alias(lake: Lake, name: str, source: str) -> None:
-    """Where somebody moved the alias by hand, it is obeyed from the next bar on, if it is sound."""
+    """Where somebody moved an alias by hand, it is obeyed from the next bar on, if it is sound."""
     from pipelines.steps.aliases import reconcile
 
+    registry = Registry()
     try:
-        reconcile(lake, Registry(), forecast(name), source)
+        for one in forecast(name).each:
+            reconcile(lake, registry, one, source)
     except RegistryError as error:  # what was decided serves on; the next run asks again
         log.warning("%s", error)
 
 
 def monitor(name: str, source: str, run: str) -> dict[str, Any]:
-    """Hold the champion to what it had shown; reports, and a rollback where it must be."""
+    """Hold each champion to what it had shown; reports, and a rollback where it must be."""
     from pipelines.steps.monitor import monitor as step
 
+    registry, counts = Registry(), {}
     with Lake() as lake:
-        done = step(lake, Registry(), forecast(name), source, run=run)
-    log.info(done.summary())
-    return done.counts
+        for one in forecast(name).each:
+            done = step(lake, registry, one, source, run=run)
+            log.info(done.summary())
+            counts[one.target.name] = done.counts
+    return counts

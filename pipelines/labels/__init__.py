@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pipelines.labels.action import Action
 from pipelines.labels.base import Label
+from pipelines.labels.next_return import NextReturn
+from pipelines.labels.risk import Risk
 
-LABELS: tuple[Label, ...] = (Action(),)
+LABELS: tuple[Label, ...] = (Action(), NextReturn(), Risk())
 
-__all__ = ["LABELS", "Action", "Label"]
+__all__ = ["LABELS", "Action", "Label", "NextReturn", "Risk"]

@@ -9,6 +9,8 @@ import numpy as np
 from pipelines.errors import InvalidRequest
 from pipelines.features.base import Block
 from pipelines.features.rolling import return_deviation
+from pipelines.labels.ahead import reached
+from pipelines.labels.cuts import checked, classed, learned
 
 ACTIONS = ("strong_sell", "sell", "hold", "buy", "strong_buy")
 SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -34,15 +36,20 @@ class Action:
                 f"an action with horizon {self.horizon} and scale {self.scale}",
                 "the horizon is at least 1 bar, the scale at least 2",
             )
-        for cuts in (self.quantiles, self.fixed or SCORES[:4]):
-            if len(cuts) != len(ACTIONS) - 1 or list(cuts) != sorted(set(cuts)):
-                raise InvalidRequest(
-                    f"{cuts} do not cut five actions", "name four numbers that ascend"
-                )
+        checked(self.quantiles, ACTIONS)
+        checked(SCORES[1:] if self.fixed is None else self.fixed, ACTIONS)
 
     @property
     def name(self) -> str:
         return "action"
+
+    @property
+    def kind(self) -> str:
+        return "classes"
+
+    @property
+    def unit(self) -> str:
+        return "deviations"
 
     @property
     def reach(self) -> int:
@@ -61,36 +68,21 @@ class Action:
         return ("action", self.horizon, self.scale, self.quantiles, self.fixed)
 
     def outcome(self, block: Block) -> np.ndarray:
-        close, ordinal = block.arrays["close"], block.arrays["ordinal"]
         made = np.full(len(block), np.nan)
         ahead, behind = self.horizon, self.scale
         if len(block) <= ahead + behind:
             return made
-        logs = np.log(close)
+        logs = np.log(block.arrays["close"])
         spread = return_deviation(logs, behind) * np.sqrt(ahead)
         inside = slice(behind, len(block) - ahead)
         with np.errstate(divide="ignore", invalid="ignore"):
             made[inside] = (logs[behind + ahead :] - logs[inside]) / spread[: len(spread) - ahead]
-        # The bar `ahead` rows later must be this symbol's, and that many bars later.
-        nth = block.nth
-        same = np.zeros(len(block), bool)
-        same[:-ahead] = nth[ahead:] == nth[:-ahead] + ahead
-        same[:-ahead] &= ordinal[ahead:] == ordinal[:-ahead] + ahead
-        made[~same | (nth < behind) | ~np.isfinite(made)] = np.nan
+        # Before a symbol's first `behind` returns there is another's, or nothing, to scale by.
+        made[~reached(block, ahead) | (block.nth < behind) | ~np.isfinite(made)] = np.nan
         return made
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:
-        if self.fixed is not None:
-            return self.fixed
-        known = outcomes[np.isfinite(outcomes)]
-        if len(known) < 100:
-            raise InvalidRequest(
-                f"{len(known)} outcomes are too few to learn five actions from",
-                "train on a longer span or on more symbols",
-            )
-        return tuple(float(cut) for cut in np.quantile(known, self.quantiles))
+        return learned(outcomes, self.quantiles, self.name) if self.fixed is None else self.fixed
 
-    def classify(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
-        made = np.searchsorted(np.asarray(thresholds), outcomes, side="right").astype(np.int8)
-        made[~np.isfinite(outcomes)] = -1
-        return made
+    def truth(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
+        return classed(outcomes, thresholds)

@@ -1,7 +1,8 @@
-"""What a label is: what became of a bar, and the class it is given.
+"""What a label is: what became of a bar, and what of it a model is asked for.
 
-A label declares its horizon: the last `horizon` bars of a symbol have none yet. What a class
-means is learned from training rows alone, and stored with the model.
+A label declares its horizon: the last `horizon` bars of a symbol have none yet. Its kind says
+what is asked for: one of its classes, or the outcome itself, a value. What a class means is
+learned from training rows alone, and stored with the model.
 """
 
 from __future__ import annotations
@@ -14,10 +15,20 @@ from pipelines.features.base import Block
 
 
 class Label(Protocol):
-    """One target."""
+    """What is forecast of a bar."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str:
+        """Of pipelines.modeling.kinds: `classes` or `value`."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Of the outcome."""
+        ...
 
     @property
     def horizon(self) -> int:
@@ -31,12 +42,12 @@ class Label(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """From the lowest outcome to the highest."""
+        """From the lowest outcome to the highest; none where a value is asked for."""
         ...
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """What each class is worth, from the lowest outcome to the highest."""
+        """What each class is worth, in their order."""
         ...
 
     @property
@@ -50,6 +61,10 @@ class Label(Protocol):
         """The thresholds between the classes, from the outcomes of training rows."""
         ...
 
-    def classify(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
-        """The class of each outcome as its place in `classes`; -1 where there is no outcome."""
+    def truth(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
+        """What a model was to say of each outcome.
+
+        The place of its class in `classes`, -1 where there is no outcome; or the value, NaN
+        where there is none.
+        """
         ...

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.labels.base import Label
 from pipelines.modeling import pictures
 from pipelines.modeling.compare import Comparison, Part, Result
 from pipelines.modeling.forms import Form
 from pipelines.modeling.importance import importances
-from pipelines.modeling.metrics import Metrics
+from pipelines.modeling.kinds import Metrics, kind_of
 from pipelines.modeling.scorer import OnnxScorer
 
 MODEL = "model.onnx"
@@ -22,11 +23,12 @@ MODEL = "model.onnx"
 def of_candidate(found: Comparison, one: Result, form: Form) -> dict[str, bytes]:
     """Its pictures on selection rows, and its ONNX form; nothing of one that failed."""
     made = {MODEL: form.body} if form.body else {}
-    if one.metrics is None or one.probabilities is None:
+    if one.metrics is None or one.given is None:
         return made
     of = f"{one.name} on {one.metrics.rows:,} selection rows"
-    made["selection_confusion.json"] = _json(one.metrics.confusion.tolist())
-    return made | pictures.judged(of, one.metrics, found.selection.classes, one.probabilities)
+    kind = kind_of(found.label)
+    made |= {f"selection_{n}.json": _json(told) for n, told in kind.tables(one.metrics).items()}
+    return made | kind.pictures(of, one.metrics, found.selection.truth, one.given)
 
 
 def of_comparison(found: Comparison, form: Form) -> dict[str, bytes]:
@@ -36,13 +38,15 @@ def of_comparison(found: Comparison, form: Form) -> dict[str, bytes]:
     """
     metrics, name = found.judging_metrics, found.ranking[0].name
     of = f"{name} on {metrics.rows:,} judging rows"
-    judged = pictures.judged(of, metrics, found.judging.classes, found.probabilities)
+    kind, label = kind_of(found.label), found.label
+    judged = kind.pictures(of, metrics, found.judging.truth, found.given)
     leans = importances(
         _predicting(found, form),
         found.selection.rows.features,
-        found.selection.classes,
+        found.selection.truth,
         found.names,
-        len(found.label.classes),
+        lambda truth, said: kind.fit_of(truth, said, label),
+        kind.fit_name,
     )
     return {
         **{f"judging/{file}": body for file, body in judged.items()},
@@ -51,8 +55,9 @@ def of_comparison(found: Comparison, form: Form) -> dict[str, bytes]:
         "ranking.json": _json([_ranked(place, one) for place, one in enumerate(found.ranking, 1)]),
         "data.json": _json(told_of_data(found)),
         **{
-            f"{part}_confusion.json": _json(of_part.confusion.tolist())
+            f"{part}_{name}.json": _json(told)
             for part, of_part in measured(found).items()
+            for name, told in kind.tables(of_part).items()
         },
     }
 
@@ -69,25 +74,23 @@ def measured(found: Comparison) -> dict[str, Metrics]:
 def told_of_data(found: Comparison) -> dict[str, Any]:
     """What was learned from which rows, and which were left out."""
     parts = {"training": found.training, "selection": found.selection, "judging": found.judging}
-    classes = found.label.classes
     return {
         "thresholds": list(found.thresholds),
-        "label_shares": dict(zip(classes, found.shares, strict=True)),
+        "label_shares": dict(zip(found.label.classes, found.shares, strict=True)),
         "features": list(found.names),
         "symbols": len(found.symbols),
         "dropped": found.dropped,
-        "parts": {name: _part(part, classes) for name, part in parts.items()},
+        "parts": {name: _part(part, found.label) for name, part in parts.items()},
     }
 
 
-def _part(part: Part, classes: tuple[str, ...]) -> dict[str, Any]:
-    counts = np.bincount(part.classes, minlength=len(classes)).tolist()
+def _part(part: Part, label: Label) -> dict[str, Any]:
     return {
         "rows": len(part),
         "sessions": len(np.unique(part.rows.session)),
         "first_close": _minute(part.rows.closes_at.min()),
         "last_close": _minute(part.rows.closes_at.max()),
-        "rows_of_class": dict(zip(classes, counts, strict=True)),
+        **kind_of(label).spread_of(part.truth, label),
     }
 
 
@@ -96,7 +99,7 @@ def _minute(at: np.datetime64) -> str:
 
 
 def _predicting(found: Comparison, form: Form) -> Callable[[np.ndarray], np.ndarray]:
-    """What gives rows the winner's class; ONNX Runtime is two to three times as fast."""
+    """What says of rows what the winner does; ONNX Runtime is two to three times as fast."""
     if form.body:
         scorer = OnnxScorer(form.body)
         return lambda rows: scorer.score(rows)[1]
@@ -107,10 +110,9 @@ def _ranked(place: int, one: Result) -> dict[str, Any]:
     return {
         "rank": place,
         "candidate": one.name,
-        "macro_f1": one.macro_f1,
-        "accuracy": one.accuracy,
-        "selection_macro_f1": one.metrics.macro_f1 if one.metrics else None,
-        "folds": [{"macro_f1": fold.macro_f1, "accuracy": fold.accuracy} for fold in one.folds],
+        "figures": one.figures,
+        "selection": one.metrics.figures if one.metrics else None,
+        "folds": [fold.figures for fold in one.folds],
         "seconds": one.seconds,
         "failure": one.failure,
         "parameters": one.parameters,

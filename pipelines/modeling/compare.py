@@ -1,11 +1,13 @@
 """Candidates, compared on one split of time.
 
 1. Rows that lack an outcome or any feature are dropped: one rule for every candidate.
-2. Time is cut; thresholds are learned from training rows and give every row its class.
+2. Time is cut; thresholds are learned from training rows and give every row its truth.
 3. Every candidate is fitted on training rows. One that fails is recorded, and the others go on.
-4. They are ranked on selection rows by macro F1, ties by accuracy, then by name. A split with
-   folds ranks by the means over these instead; each fold learns its own thresholds and weights.
-5. The winner is calibrated on selection rows, and only then sees the judging rows.
+4. They are ranked on selection rows as the target's kind says (classes by macro F1, ties by
+   accuracy; values by their error), then by name. A split with folds ranks by the means over
+   these instead; each fold learns its own thresholds and weights.
+5. The winner is settled on selection rows (calibrated, or given an interval), and only then sees
+   the judging rows.
 """
 
 from __future__ import annotations
@@ -20,10 +22,9 @@ import numpy as np
 from pipelines.errors import BullionError, InvalidRequest
 from pipelines.labels.base import Label
 from pipelines.modeling import required
-from pipelines.modeling.calibration import Calibrated, Calibration, Model, calibrate
-from pipelines.modeling.candidates import Candidate, Fitted, fit, parameters
+from pipelines.modeling.candidates import Candidate, parameters
 from pipelines.modeling.dataset import Rows, Split
-from pipelines.modeling.metrics import Metrics, measure
+from pipelines.modeling.kinds import Fitted, Metrics, Model, kind_of
 from pipelines.modeling.required import Fewest
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many
@@ -34,13 +35,13 @@ def _silent(what: str, done: int, total: int) -> None: ...
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Rows of one part of time, and the class of each."""
+    """Rows of one part of time, and what is to be said of each."""
 
     rows: Rows
-    classes: np.ndarray
+    truth: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.classes)
+        return len(self.truth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Fold:
     training: Part
     newer: Part
     thresholds: tuple[float, ...]
-    shares: tuple[float, ...]  # of the classes among training rows
+    shares: tuple[float, ...]  # of the classes among training rows; none where a value is asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,22 +63,23 @@ class Result:
     seconds: float  # of the fit on training rows
     failure: str = ""
     fitted: Fitted | None = None
-    metrics: Metrics | None = None  # on selection rows, before calibration
-    probabilities: np.ndarray | None = None  # the same
-    predicted: np.ndarray | None = None
+    metrics: Metrics | None = None  # on selection rows, as it was fitted
+    given: np.ndarray | None = None  # the same
+    said: np.ndarray | None = None
     folds: tuple[Metrics, ...] = ()  # the oldest first; none where the split has no folds
 
     @property
-    def macro_f1(self) -> float | None:
-        """What it is ranked by: the mean over the folds, or that of the selection rows."""
-        found = [one.macro_f1 for one in self._ranked_on]
-        return float(np.mean(found)) if found else None
+    def figures(self) -> dict[str, float]:
+        """What it is ranked on: the means over the folds, or those of the selection rows."""
+        found = [one.figures for one in self._ranked_on]
+        return (
+            {name: float(np.mean([f[name] for f in found])) for name in found[0]} if found else {}
+        )
 
     @property
-    def accuracy(self) -> float | None:
-        """What a tie is settled by, of the same rows."""
-        found = [one.accuracy for one in self._ranked_on]
-        return float(np.mean(found)) if found else None
+    def order(self) -> tuple[float, ...]:
+        """What it is ranked by, the smaller the better."""
+        return tuple(np.mean([one.order for one in self._ranked_on], axis=0).tolist())
 
     @property
     def _ranked_on(self) -> tuple[Metrics, ...]:
@@ -91,20 +93,20 @@ class Comparison:
     label: Label
     names: tuple[str, ...]  # of the features; the symbol's code comes after them
     thresholds: tuple[float, ...]
-    shares: tuple[float, ...]  # of the classes among training rows
+    shares: tuple[float, ...]  # of the classes among training rows; none where a value is asked
     symbols: tuple[int, ...]  # codes that training rows have; rows of others were dropped
     dropped: dict[str, int]  # reason: rows
     training: Part
     selection: Part
     judging: Part
     ranking: tuple[Result, ...]  # the best first, what failed last
-    calibrated: Calibrated
+    settled: str  # what settling the winner taught
     winner: Model
-    training_metrics: Metrics  # of the winner, calibrated
+    training_metrics: Metrics  # of the winner, settled
     selection_metrics: Metrics
     judging_metrics: Metrics
-    probabilities: np.ndarray  # of the judging rows, a column a class
-    predicted: np.ndarray  # the class each judging row is given
+    given: np.ndarray  # what the winner gives the judging rows: a column a class, or value and ends
+    said: np.ndarray  # the class of each judging row, or the value
     seconds: float
 
 
@@ -119,7 +121,7 @@ def compare(
     names: Sequence[str] = (),
     fewest: Fewest | None = None,
 ) -> Comparison:
-    """Fit, rank, calibrate and judge. `names` are those of the features, for errors."""
+    """Fit, rank, settle and judge. `names` are those of the features, for errors."""
     started = time.perf_counter()
     fewest = fewest or Fewest()
     required.distinct(candidates)
@@ -133,7 +135,7 @@ def compare(
     required.vary(older, named)
     whole = learn(older, kept[0], label)
     training, selection, shares = whole.training, whole.newer, whole.shares
-    judging = classed(kept[1], label, whole.thresholds)
+    judging = told(kept[1], label, whole.thresholds)
     folds = walk(usable, split, label, fewest)
 
     results, done, total = [], 0, len(candidates) * (1 + len(folds))
@@ -145,14 +147,13 @@ def compare(
     ranking = tuple(sorted(results, key=_rank))
     best = ranking[0]
     if best.fitted is None:
-        told = "; ".join(f"{one.name}: {one.failure}" for one in ranking)
+        failures = "; ".join(f"{one.name}: {one.failure}" for one in ranking)
         raise InvalidRequest(
-            f"every candidate failed: {told}", "look at the first of these: one cause is likely"
+            f"every candidate failed: {failures}", "look at the first of these: one cause is likely"
         )
-    weighed = best.fitted.weighed(selection.rows.features)
-    calibrated = calibrate(shares, weighed, selection.classes, selection.rows)
-    winner = Model(best.fitted, calibrated.calibration)
-    predicted, probabilities, judged = _judged(winner, judging, label)
+    settled = kind_of(label).settle(best.fitted, shares, selection.rows, selection.truth)
+    winner = settled.model
+    given, said, judged = _judged(winner, judging, label)
     return Comparison(
         label=label,
         names=named[:-1],
@@ -164,27 +165,27 @@ def compare(
         selection=selection,
         judging=judging,
         ranking=ranking,
-        calibrated=calibrated,
+        settled=settled.reason,
         winner=winner,
         training_metrics=_judged(winner, training, label)[2],
         selection_metrics=_judged(winner, selection, label)[2],
         judging_metrics=judged,
-        probabilities=probabilities,
-        predicted=predicted,
+        given=given,
+        said=said,
         seconds=time.perf_counter() - started,
     )
 
 
-def classed(rows: Rows, label: Label, thresholds: tuple[float, ...]) -> Part:
-    return Part(rows, label.classify(rows.outcome, thresholds).astype(np.int64))
+def told(rows: Rows, label: Label, thresholds: tuple[float, ...]) -> Part:
+    return Part(rows, label.truth(rows.outcome, thresholds))
 
 
 def learn(training: Rows, newer: Rows, label: Label) -> Fold:
-    """Give all rows their class, by what training rows alone teach."""
+    """Give all rows their truth, by what training rows alone teach."""
     thresholds = label.learn(training.outcome)
-    part = classed(training, label, thresholds)
-    shares = required.shares(part.classes, label)
-    return Fold(part, classed(newer, label, thresholds), thresholds, shares)
+    part = told(training, label, thresholds)
+    shares = kind_of(label).shares(part.truth, label)
+    return Fold(part, told(newer, label, thresholds), thresholds, shares)
 
 
 def walk(rows: Rows, split: Split, label: Label, fewest: Fewest) -> list[Fold]:
@@ -206,49 +207,42 @@ def walk(rows: Rows, split: Split, label: Label, fewest: Fewest) -> list[Fold]:
 def _tried(
     candidate: Candidate, whole: Fold, folds: Sequence[Fold], label: Label, seed: int
 ) -> Result:
-    told, started, where = parameters(candidate), time.perf_counter(), ""
+    declared, started, where = parameters(candidate), time.perf_counter(), ""
     try:
-        fitted = _fitted(candidate, whole, label, seed)
+        model = _fitted(candidate, whole, label, seed)
         seconds = time.perf_counter() - started
-        predicted, probabilities, metrics = _judged(
-            Model(fitted, Calibration(whole.shares)), whole.newer, label
-        )
+        given, said, metrics = _judged(model, whole.newer, label)
         walked = []
         for place, fold in enumerate(folds, 1):
             where = f"fold {place}: "
-            model = Model(_fitted(candidate, fold, label, seed), Calibration(fold.shares))
-            walked.append(_judged(model, fold.newer, label)[2])
+            walked.append(_judged(_fitted(candidate, fold, label, seed), fold.newer, label)[2])
     # Whatever went wrong, in our code or in a library's: it is this candidate's failure alone.
     except Exception as failure:
-        said = failure.message if isinstance(failure, BullionError) else str(failure)
-        reason = f"{type(failure).__name__}: {where}{said}"
-        return Result(candidate.name, told, time.perf_counter() - started, failure=reason)
+        why = failure.message if isinstance(failure, BullionError) else str(failure)
+        reason = f"{type(failure).__name__}: {where}{why}"
+        return Result(candidate.name, declared, time.perf_counter() - started, failure=reason)
     return Result(
         candidate.name,
-        told,
+        declared | {f"chosen.{name}": value for name, value in model.fitted.chosen.items()},
         seconds,
-        fitted=fitted,
+        fitted=model.fitted,
         metrics=metrics,
-        probabilities=probabilities,
-        predicted=predicted,
+        given=given,
+        said=said,
         folds=tuple(walked),
     )
 
 
-def _fitted(candidate: Candidate, fold: Fold, label: Label, seed: int) -> Fitted:
-    training = fold.training
-    return fit(candidate, training.rows.features, training.classes, len(label.classes), seed)
+def _fitted(candidate: Candidate, fold: Fold, label: Label, seed: int) -> Model:
+    kind, training = kind_of(label), fold.training
+    fitted = kind.fit(candidate, training.rows.features, training.truth, label, seed)
+    return kind.plain(fitted, fold.shares, training.truth)
 
 
-def _rank(result: Result) -> tuple[float, float, str]:
-    if result.macro_f1 is None or result.accuracy is None:
-        return (1.0, 1.0, result.name)
-    return (-result.macro_f1, -result.accuracy, result.name)
+def _rank(result: Result) -> tuple[bool, tuple[float, ...], str]:
+    return (result.metrics is None, result.order if result.metrics else (), result.name)
 
 
 def _judged(model: Model, part: Part, label: Label) -> tuple[np.ndarray, np.ndarray, Metrics]:
-    probabilities, predicted = model.score(part.rows.features)
-    metrics = measure(
-        part.classes, predicted, probabilities, part.rows.outcome, label.classes, label.scores
-    )
-    return predicted, probabilities, metrics
+    given, said = model.score(part.rows.features)
+    return given, said, kind_of(label).measure(label, part.truth, given, said, part.rows)

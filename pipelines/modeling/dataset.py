@@ -17,7 +17,7 @@ class Rows:
     """
 
     features: np.ndarray  # float32, a row a bar
-    outcome: np.ndarray  # float64: what became of the bar, in deviations
+    outcome: np.ndarray  # float64: what became of the bar, in the label's unit
     symbol: np.ndarray  # int: place in the model's list of symbols
     closes_at: np.ndarray  # datetime64[us]: when the bar closed
     known_at: np.ndarray  # datetime64[us]: when its outcome was known

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.errors import BullionError, unknown
-from pipelines.modeling.calibration import Calibration, Model
 from pipelines.modeling.compare import Comparison, Result
+from pipelines.modeling.kinds import Fitted, Model, kind_of
 from pipelines.modeling.onnx import parity, to_onnx
 from pipelines.modeling.scorer import Description, OnnxScorer, checksum
 
-APART = 1e-5  # of probabilities, from the original, at the most
+APART = 1e-5  # from the original, at the most
 CHECKED = 1000  # rows that a challenger is held against its original on
 
 
@@ -30,7 +30,7 @@ class Form:
 
 
 def forms(found: Comparison, description: Description) -> dict[str, Form]:
-    """Every candidate by name, as it was fitted and not calibrated."""
+    """Every candidate by name, as it was fitted and not settled."""
     return {one.name: _form(one, found, description) for one in found.ranking}
 
 
@@ -46,12 +46,22 @@ def challengers(
     }
 
 
+def settled(found: Comparison, name: str, description: Description) -> bytes:
+    """A candidate as it would serve, had it won; nothing where it failed."""
+    one = next(one for one in found.ranking if one.name == name)
+    if one.fitted is None:
+        return b""
+    rows = found.selection
+    model = kind_of(found.label).settle(one.fitted, found.shares, rows.rows, rows.truth).model
+    return to_onnx(model, description)
+
+
 def _form(one: Result, found: Comparison, description: Description) -> Form:
     if one.fitted is None:
         return Form(failure=one.failure)
     told = replace(description, more={**description.more, "candidate": one.name})
     try:
-        return Form(to_onnx(Model(one.fitted, Calibration(found.shares)), told))
+        return Form(to_onnx(_plain(one.fitted, found), told))
     # The converter raises whatever it meets: the candidate has no form, and training goes on.
     except Exception as failure:
         return Form(failure=f"no ONNX form: {_said(failure)}")
@@ -63,12 +73,16 @@ def _held(one: Result, found: Comparison, form: Form) -> Form:
     rows = found.selection.rows.features
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), CHECKED)).astype(int)]
     try:
-        apart = parity(OnnxScorer(form.body), Model(one.fitted, Calibration(found.shares)), some)
+        apart = parity(OnnxScorer(form.body), _plain(one.fitted, found), some)
     except BullionError as failure:
         return Form(failure=f"the ONNX form cannot be used: {_said(failure)}")
     if not apart <= APART:
         return Form(failure=f"the ONNX form differs from the original by up to {apart:.1e}")
     return form
+
+
+def _plain(fitted: Fitted, found: Comparison) -> Model:
+    return kind_of(found.label).plain(fitted, found.shares, found.training.truth)
 
 
 def _said(failure: Exception) -> str:

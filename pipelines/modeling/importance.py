@@ -1,4 +1,4 @@
-"""How much a model leans on each feature: what its macro F1 loses when the feature is shuffled.
+"""How much a model leans on each feature: what its fit loses when the feature is shuffled.
 
 A permutation importance: it asks nothing of the model but predictions, and so compares forests
 with networks. What it costs is bounded by the rows and the draws, not by the length of history.
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.modeling.metrics import macro_f1
-
 MOST_ROWS = 1500  # evenly spread over time
 DRAWS = 3
 SEED = 0
@@ -20,7 +18,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Importance:
-    """What macro F1 loses without one feature: the mean of the draws and their spread."""
+    """What the fit loses without one feature: the mean of the draws and their spread."""
 
     name: str
     loss: float
@@ -32,7 +30,8 @@ class Importances:
     """Of every feature, the greatest loss first, and how they were found."""
 
     features: tuple[Importance, ...]
-    macro_f1: float  # with nothing shuffled
+    measure: str  # what the fit is
+    fit: float  # with nothing shuffled
     rows: int
     of: int
     draws: int = DRAWS
@@ -42,26 +41,27 @@ class Importances:
 def importances(
     predict: Callable[[np.ndarray], np.ndarray],
     features: np.ndarray,
-    classes: np.ndarray,
+    truth: np.ndarray,
     names: Sequence[str],
-    count: int,
+    fit: Callable[[np.ndarray, np.ndarray], float],
+    measure: str = "macro F1",
 ) -> Importances:
     """Shuffle one column after the other, the same way for each.
 
-    `predict` gives each row its class, one of `count`; `names` are those of all columns but the
-    last, the symbol's code.
+    `predict` says what a model does of rows, and `fit` how well that is the truth; `names` are
+    those of all columns but the last, the symbol's code.
     """
-    chosen = np.linspace(0, len(classes) - 1, min(len(classes), MOST_ROWS)).astype(int)
-    rows, true = features[chosen], classes[chosen]
+    chosen = np.linspace(0, len(truth) - 1, min(len(truth), MOST_ROWS)).astype(int)
+    rows, true = features[chosen], truth[chosen]
     random = np.random.default_rng(SEED)
     orders = [random.permutation(len(rows)) for _ in range(DRAWS)]
-    whole, found = macro_f1(true, predict(rows), count), []
+    whole, found = fit(true, predict(rows)), []
     for column, name in enumerate([*names, "symbol"]):
         losses = []
         for order in orders:
             shuffled = rows.copy()
             shuffled[:, column] = rows[order, column]
-            losses.append(whole - macro_f1(true, predict(shuffled), count))
+            losses.append(whole - fit(true, predict(shuffled)))
         found.append(Importance(name, float(np.mean(losses)), float(np.std(losses))))
     ordered = sorted(found, key=lambda one: (-one.loss, one.name))
-    return Importances(tuple(ordered), whole, len(rows), len(classes))
+    return Importances(tuple(ordered), measure, whole, len(rows), len(truth))

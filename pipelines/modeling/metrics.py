@@ -40,6 +40,25 @@ class Metrics:
     classes: tuple[OfClass, ...]
     confusion: np.ndarray  # a row a true class, a column a predicted one
 
+    @property
+    def figures(self) -> dict[str, float]:
+        told = {
+            name: getattr(self, name)
+            for name in ("macro_f1", "accuracy", "log_loss", "rank_ic", "calibration_error")
+        }
+        for one in self.classes:
+            for name in ("precision", "recall", "f1"):
+                told[f"{one.name}.{name}"] = getattr(one, name)
+        return told
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        return (-self.macro_f1, -self.accuracy)
+
+    @property
+    def fit(self) -> float:
+        return self.macro_f1
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:

@@ -120,11 +120,11 @@ def calibration(
 def importance(of: str, found: Importances) -> bytes:
     """What is lost when a feature is shuffled, the greatest loss on top."""
     shown = found.features[:MOST_BARS]
-    title = "What the model leans on: macro F1 lost when a feature is shuffled"
+    title = "What the model leans on: fit lost when a feature is shuffled"
     rows = f"{found.rows:,} of {found.of:,} rows, {found.draws} draws"
     more = f"; {len(shown)} of {len(found.features)} features" * (len(shown) < len(found.features))
     axes = _axes(
-        title, f"{of}: macro F1 {found.macro_f1:.3f}; {rows}{more}", 8.4, 1.6 + 0.26 * len(shown)
+        title, f"{of}: {found.measure} {found.fit:.3f}; {rows}{more}", 8.4, 1.6 + 0.26 * len(shown)
     )
     places = np.arange(len(shown))
     losses = np.array([one.loss for one in shown])
@@ -135,7 +135,7 @@ def importance(of: str, found: Importances) -> bytes:
     axes.invert_yaxis()
     axes.axvline(0, color="#444444", linewidth=1)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("macro F1 lost (the line: one standard deviation of the draws)")
+    axes.set_xlabel(f"{found.measure} lost (the line: one standard deviation of the draws)")
     return _png(axes)
 
 

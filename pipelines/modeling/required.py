@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.errors import InvalidRequest
-from pipelines.labels.base import Label
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Rows
 
@@ -104,15 +103,3 @@ def vary(training: Rows, names: Sequence[str]) -> None:
             f"the same value on all training rows: {', '.join(constant)}",
             "leave it out of the forecast, or look at the bars that it is made of",
         )
-
-
-def shares(classes: np.ndarray, label: Label) -> tuple[float, ...]:
-    """How frequent each class is among training rows; each must be there."""
-    counts = np.bincount(classes, minlength=len(label.classes))
-    missing = [name for name, count in zip(label.classes, counts, strict=True) if not count]
-    if missing:
-        raise InvalidRequest(
-            f"no training row is {' or '.join(missing)}",
-            "train on a longer span, or cut the label elsewhere",
-        )
-    return tuple((counts / counts.sum()).tolist())

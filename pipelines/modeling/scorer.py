@@ -1,8 +1,9 @@
 """A model as it is served: an ONNX file and what it says about itself.
 
-It takes `features` (float32, a column a feature, the symbol's code last) and gives
+It takes `features` (float32, a column a feature, the symbol's code last). Of classes it gives
 `probabilities` (a column a class, in the label's order) and `action` (the class that is
-published). What these columns, classes and codes are called stands in its metadata.
+published); of a value `interval` (the value, the lower and the upper end) and `value`. What
+these columns, classes and codes are called stands in its metadata.
 
 This module needs ONNX Runtime alone, so that whatever serves carries no training library.
 """
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.errors import BullionError, InvalidRequest
+from pipelines.modeling.answers import answer_of
 
 PREFIX = "bullion."  # of our keys in the metadata
 
@@ -36,6 +38,7 @@ class Description:
     thresholds: tuple[float, ...]
     shares: tuple[float, ...]  # of the classes among training rows
     untrained: tuple[str, ...] = ()  # symbols that no training row was of: not to be scored
+    kind: str = "classes"  # of answers.py
     more: Mapping[str, str] = field(default_factory=dict)  # such as the forecast's name
 
     @property
@@ -64,39 +67,31 @@ class OnnxScorer:
         self._session = _session(content)
         found = self._session.get_modelmeta().custom_metadata_map
         self.description = _description(found)
+        self._answer = answer_of(self.description.kind)
         self._check()
 
     def _check(self) -> None:
         inputs = {i.name: (i.type, i.shape[1:]) for i in self._session.get_inputs()}
         outputs = {o.name: (o.type, o.shape[1:]) for o in self._session.get_outputs()}
-        told, count = self.description, len(self.description.classes)
+        told = self.description
         wanted_in = {"features": ("tensor(float)", [told.columns])}
-        wanted_out = {
-            "probabilities": ("tensor(float)", [count]),
-            "action": ("tensor(int64)", []),
-        }
+        wanted_out = self._answer.outputs(told)
         for what, is_, wanted in (("takes", inputs, wanted_in), ("gives", outputs, wanted_out)):
             if is_ != wanted:
                 raise UnreadableModel(f"the model {what} {is_}, not {wanted}", "train it again")
-        if len(told.shares) != count or len(told.thresholds) != count - 1:
-            raise UnreadableModel(
-                f"the model has {count} classes, {len(told.shares)} shares and"
-                f" {len(told.thresholds)} thresholds",
-                "train it again",
-            )
-
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """A row a row and a column a class, in the description's order; float32."""
-        return self.score(features)[0]
+        unsound = self._answer.unsound(told)
+        if unsound:
+            raise UnreadableModel(f"the model has {unsound}", "train it again")
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The probabilities of each row's classes, and the class it is given."""
+        """What it gives each row (the probabilities of its classes, or a value and its interval),
+        and what it says of it (the class that is published, or the value)."""
         self._refuse(features)
         if not len(features):  # which some operators of ONNX Runtime refuse
-            return np.zeros((0, len(self.description.classes)), np.float32), np.zeros(0, np.int64)
-        given = np.ascontiguousarray(features, dtype=np.float32)
-        probabilities, action = self._session.run(["probabilities", "action"], {"features": given})
-        return probabilities, action
+            return self._answer.nothing(0, self.description)
+        rows = np.ascontiguousarray(features, dtype=np.float32)
+        given, said = self._session.run(list(self._answer.names), {"features": rows})
+        return given, said
 
     def _refuse(self, features: np.ndarray) -> None:
         told = self.description
@@ -146,15 +141,16 @@ def _session(content: bytes) -> Any:
 
 def _description(found: Mapping[str, str]) -> Description:
     names = [one.name for one in fields(Description)]
-    missing = [name for name in names if PREFIX + name not in found]
+    missing = [n for n in names if PREFIX + n not in found and n != "kind"]  # older files have none
     if missing:
         raise UnreadableModel(
             f"the model does not say its {', '.join(missing)}",
             "it was not made by bullion train: train it again",
         )
     try:
-        told = {name: json.loads(found[PREFIX + name]) for name in names}
-        more = dict(told.pop("more"))
-        return Description(**{name: tuple(value) for name, value in told.items()}, more=more)
+        told = {n: json.loads(found[PREFIX + n]) for n in names if PREFIX + n in found}
+        more, kind = dict(told.pop("more")), str(told.pop("kind", "classes"))
+        lists = {name: tuple(value) for name, value in told.items()}
+        return Description(**lists, kind=kind, more=more)
     except (TypeError, ValueError) as failure:
         raise UnreadableModel(f"the model's description cannot be read: {failure}") from failure

@@ -3,43 +3,101 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from pipelines.errors import InvalidRequest
-from pipelines.gates import DirectionSkill
-from pipelines.gates.skill import RankIC, Sessions
-from pipelines.gates.skill import macro_f1 as f1_of
-from pipelines.modeling.metrics import confusion
+from pipelines.gates import Evidence, Gate, GateVerdict, judge_all
+from pipelines.modeling.dataset import Rows
 
 
 @dataclass(frozen=True)
 class LiveRows:
-    """What was said live of bars whose outcome is known, in ascending order of session.
+    """What was said live of bars whose outcome is known, in ascending order of session."""
 
-    `action` and `actual` are places in the label's classes.
-    """
-
-    session: np.ndarray  # datetime64[D]
+    rows: Rows  # features are NaN where the row is gone, a symbol's place -1 where it is unknown
     version: np.ndarray  # int: the model that said it
-    closes_at: np.ndarray  # datetime64[us]
-    symbol: np.ndarray  # int: place in the forecast's symbols, -1 for others
-    expected_score: np.ndarray
-    outcome: np.ndarray
-    action: np.ndarray
-    actual: np.ndarray
-    features: np.ndarray  # float32, a column a feature; NaN where the row is gone
+    given: np.ndarray  # the probability of each class; or the value and the ends of its interval
+    said: np.ndarray  # the place in the label's classes; or the value
+    truth: np.ndarray  # what it was to be: the place, or the outcome
 
     def __len__(self) -> int:
-        return len(self.session)
+        return len(self.said)
 
     def take(self, which: np.ndarray) -> LiveRows:
-        return LiveRows(*(getattr(self, field.name)[which] for field in fields(self)))
+        return LiveRows(
+            self.rows.take(which), *(getattr(self, field.name)[which] for field in fields(self)[1:])
+        )
+
+    @property
+    def days(self) -> np.ndarray:
+        """Its sessions, oldest first."""
+        return np.unique(self.rows.session)
 
     @property
     def sessions(self) -> int:
-        return len(np.unique(self.session))
+        return len(self.days)
+
+    def of(self, days: np.ndarray) -> LiveRows:
+        return self.take(np.isin(self.rows.session, days))
+
+    def newest(self, sessions: int, rows: int = 0) -> LiveRows:
+        """Of the last sessions: so many, or as many as it takes for so many rows."""
+        days, counts = np.unique(self.rows.session, return_counts=True)
+        enough = int(np.searchsorted(np.cumsum(counts[::-1]), rows)) + 1
+        return self.of(days[-max(sessions, enough) :])
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What a model was trained on: live rows are held against it."""
+
+    rows: Rows
+    truth: np.ndarray
+    features: tuple[str, ...]
+    scores: tuple[float, ...]
+
+    def beside(self, live: LiveRows) -> Evidence:
+        """Live rows in the place of judging rows, as far as a gate needs no more than that."""
+        unknown = float("nan")
+        return Evidence(
+            judging=live.rows,
+            truth=live.truth,
+            given=live.given,
+            said=live.said,
+            scores=self.scores,
+            training=self.rows,
+            training_truth=self.truth,
+            feature_names=self.features,
+            training_fit=unknown,
+            selection_fit=unknown,
+            onnx=b"",
+            parity=unknown,
+            training_seconds=unknown,
+            latency_seconds=unknown,
+        )
+
+
+@dataclass(frozen=True)
+class Credit:
+    """What a gate credited a model with; the gate itself measures how much of it is there live."""
+
+    gate: Gate
+    low: float
+
+    @property
+    def run(self) -> int:
+        """Sessions that the gate draws together, as they are alike: they count as one."""
+        return int(getattr(self.gate, "run", 1))
+
+
+def credited(gates: Sequence[Gate], decided: str) -> Credit | None:
+    """By the first of the gates that gave a lower bound, in a decision's gates, told as JSON."""
+    lows = {told.get("gate"): told.get("low") for told in json.loads(decided)}
+    found = [gate for gate in gates if lows.get(gate.name) is not None]
+    return Credit(found[0], float(lows[found[0].name])) if found else None
 
 
 @dataclass(frozen=True)
@@ -49,7 +107,7 @@ class LiveVerdict:
     failed: bool  # it is to be rolled back
     sessions: int
     rows: int
-    rank_ic: float | None  # None: there is nothing to rank
+    skill: float | None  # by the gate that credited it; None: it could not be measured
     low: float | None
     high: float | None
     credited: float | None
@@ -58,16 +116,18 @@ class LiveVerdict:
 
 @dataclass(frozen=True)
 class LiveSkill:
-    """A champion fails when its live rank IC lies below what its gate credited it with, twice.
+    """A champion fails when its live skill lies below what its gate credited it with, twice.
 
-    Its newest `window` live sessions are cut into `looks` stretches that share no session. It
-    fails if in every stretch the one-sided upper bound of the rank IC, over whole sessions with
-    all symbols together as at the gate, is below the lower bound of the gate. With fewer than
-    `least` sessions there is no verdict.
+    Skill is what that gate measures, in its unit, by its bounds: a rank IC, a share of the squared
+    error, an accuracy beyond a baseline's. The champion's newest `window` live sessions are cut
+    into `looks` stretches that share no session. It fails if in every stretch the one-sided upper
+    bound, over whole sessions with all symbols together as at the gate, is below the lower bound
+    at the gate. With fewer than `least` sessions there is no verdict. Where the gate draws runs of
+    sessions, all of these are counted in runs.
 
-    Simulated with a look after each of 250 sessions, a gate that judged on 50, seven bars a
-    session, and symbols that move apart (`python -m tests.monitoring.simulation`; where symbols
-    move together they count as fewer):
+    Simulated with a rank IC, a look after each of 250 sessions, a gate that judged on 50, seven
+    bars a session, and symbols that move apart (`python -m tests.monitoring.simulation`; where
+    symbols move together they count as fewer):
 
     - a champion that is live what it was judged to be was rolled back in none of 3000 years, and
       one that is only as good as the lower bound it was credited with in 0.4 %; with one look in
@@ -82,9 +142,6 @@ class LiveSkill:
     least: int = 20
     window: int = 60
     looks: int = 2
-    confidence: float = 0.99
-    resamples: int = 2000
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.looks < 1 or not 5 * self.looks <= self.least <= self.window:
@@ -93,78 +150,58 @@ class LiveSkill:
                 "give each look 5 sessions at the least, and a window as long as the least",
             )
 
-    def judge(self, rows: LiveRows, credited: float | None) -> LiveVerdict:
-        """`rows` are of one model; `credited` is the lower bound of its rank IC at the gate."""
-        known = np.isfinite(rows.outcome) & np.isfinite(rows.expected_score)
-        rows = rows.take(known)
-        sessions = np.unique(rows.session)[-self.window :]
-        rows = rows.take(np.isin(rows.session, sessions))
-        value, low, high = self._ic(rows)
+    def reach(self, credit: Credit | None) -> int:
+        """Sessions that are looked at."""
+        return self.window * (credit.run if credit else 1)
+
+    def judge(
+        self, live: LiveRows, credit: Credit | None, beside: Callable[[LiveRows], Evidence]
+    ) -> LiveVerdict:
+        """`live` is of one model, `beside` puts it beside what the model was trained on."""
+        live = live.take(np.isfinite(live.rows.outcome)).newest(self.reach(credit))
+        count = live.sessions
+        found = _measured(credit, beside(live)) if credit and len(live) else None
 
         def verdict(failed: bool, reason: str) -> LiveVerdict:
-            return LiveVerdict(failed, len(sessions), len(rows), value, low, high, credited, reason)
+            numbers = (found.value, found.low, found.high) if found else (None, None, None)
+            value, low, high = (one if one is None or np.isfinite(one) else None for one in numbers)
+            bound = credit.low if credit else None
+            return LiveVerdict(failed, count, len(live), value, low, high, bound, reason)
 
-        if not len(rows):
+        if not len(live):
             return verdict(False, "no live prediction of it has an outcome yet")
-        said = f"live rank IC {_number(value)} over {len(sessions)} sessions"
-        if credited is None:
-            return verdict(False, f"{said}; its gate gave no bound to hold it against")
-        if len(sessions) < self.least:
-            return verdict(False, f"{said}: too few to judge, it takes {self.least}")
-        if np.ptp(rows.outcome) == 0 or np.ptp(np.round(rows.expected_score, 9)) == 0:
-            what = "outcome" if np.ptp(rows.outcome) == 0 else "expected score"
+        if credit is None or found is None:
+            return verdict(
+                False, f"{count} live sessions; its gates gave no bound to hold them against"
+            )
+        said = f"live {credit.gate.name} {_number(found.value)} over {count} sessions"
+        least = self.least * credit.run
+        if count < least:
+            return verdict(False, f"{said}: too few to judge, it takes {least}")
+        if np.ptp(live.rows.outcome) == 0 or not np.ptp(np.round(live.given, 9), axis=0).any():
+            what = "outcome" if np.ptp(live.rows.outcome) == 0 else "prediction"
             return verdict(False, f"the {what} is the same in all live rows: look at the inputs")
-        highs = [
-            self._ic(rows.take(np.isin(rows.session, some)))[2]
-            for some in np.array_split(sessions, self.looks)
+        stretches = [
+            _measured(credit, beside(live.of(days)))
+            for days in np.array_split(live.days, self.looks)
         ]
-        failed = all(one is not None and one < credited for one in highs)
-        told = " and ".join(_number(one) for one in highs)
+        for one in stretches:
+            if one.high is None:
+                return verdict(False, f"{said}, no bound in a stretch of them: {one.reason}")
+        failed = all(one.high is not None and one.high < credit.low for one in stretches)
+        told = " and ".join(_number(one.high) for one in stretches)
         return verdict(
             failed,
-            f"{said}, at most {told} at {self.confidence:.0%} confidence in {self.looks} stretches"
-            f" of them: {'all' if failed else 'not all'} below the {credited:.4f} that its gate"
-            " credited it with",
+            f"{said}, at most {told} in {self.looks} stretches of them:"
+            f" {'all' if failed else 'not all'} below the {credit.low:.4f} that its gate credited"
+            " it with",
         )
 
-    def _ic(self, rows: LiveRows) -> tuple[float | None, float | None, float | None]:
-        """The rank IC and its one-sided bounds, as far as there are any."""
-        if len(rows) < 2:
-            return None, None, None
-        _, of_row = np.unique(rows.session, return_inverse=True)
-        sessions = Sessions(of_row, self.resamples, self.seed, self.confidence)
-        ic = RankIC(rows.expected_score, rows.outcome, sessions)
-        if sessions.count < 2:
-            return ic.value, None, None
-        return ic.value, *sessions.bounds(ic.value, ic.drawn)
 
-
-def credited(gates: str) -> float | None:
-    """The lower bound of the rank IC that a decision's gates, as JSON, credit its model with."""
-    name = DirectionSkill().name
-    found = [gate.get("low") for gate in json.loads(gates) if gate.get("gate") == name]
-    return float(found[0]) if found and found[0] is not None else None
-
-
-def figures(rows: LiveRows, classes: int) -> dict[str, float | int | None]:
-    """How the published actions did, over all rows.
-
-    The hit rate is the share of the actions that took a side whose outcome was on it.
-    """
-    if not len(rows):
-        return {"rows": 0, "sessions": 0, "macro_f1": None, "accuracy": None, "hit_rate": None}
-    side = np.sign(rows.action - (classes - 1) / 2)
-    sided = (side != 0) & np.isfinite(rows.outcome) & (rows.outcome != 0)
-    hits = np.sign(rows.outcome[sided]) == side[sided]
-    told = confusion(rows.actual, rows.action, classes)
-    return {
-        "rows": len(rows),
-        "sessions": rows.sessions,
-        "macro_f1": float(f1_of(told)),
-        "accuracy": float(np.mean(rows.actual == rows.action)),
-        "hit_rate": float(hits.mean()) if len(hits) else None,
-    }
+def _measured(credit: Credit, evidence: Evidence) -> GateVerdict:
+    """Without bounds where the gate cannot measure it; its reason says why."""
+    return judge_all((credit.gate,), evidence).verdicts[0]
 
 
 def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4f}"
+    return "unknown" if value is None or not np.isfinite(value) else f"{value:.4f}"

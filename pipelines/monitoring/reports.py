@@ -5,14 +5,16 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipelines.errors import InvalidRequest
 from pipelines.gates import Evidence
 from pipelines.gates.drift import Measure, distances
-from pipelines.modeling.dataset import Rows
+from pipelines.labels import Label
+from pipelines.monitoring.kinds import watched
+from pipelines.monitoring.live import LiveRows
 
 LEAST_ROWS = 100  # of live rows that a distance is told from: fewer look far from anything
 
@@ -29,7 +31,7 @@ class Drifted:
     """How far live rows lie from the rows that the model was trained on."""
 
     share: float  # of the features that moved or cannot be compared
-    labels: float  # distance of the classes' shares
+    labels: float  # distance of the shares of the classes, or of fifths of the values
     moved: Mapping[str, float]  # in standard deviations of the training rows
     broken: tuple[str, ...]  # features that cannot be compared
     page: bytes
@@ -44,16 +46,9 @@ class Drifted:
         return f"{told}{lost}; labels lie {self.labels:.3f} apart"
 
 
-def drift(
-    names: Sequence[str],
-    training: Rows,
-    training_classes: np.ndarray,
-    live: Rows,
-    live_classes: np.ndarray,
-    scores: Sequence[float],
-    measure: Measure | None = None,
-) -> Drifted:
-    """Hold live rows against training rows, feature by feature."""
+def drift(evidence: Evidence, measure: Measure | None = None) -> Drifted:
+    """Hold live rows, which are the judging rows here, against training rows."""
+    names, training, live = evidence.feature_names, evidence.training, evidence.judging
     if len(live) < LEAST_ROWS:
         raise InvalidRequest(
             f"{len(live)} live rows are too few to tell drift from chance",
@@ -73,15 +68,13 @@ def drift(
             "look at silver.gaps and silver.quarantine for what became of the bars",
         )
     columns = [*sound, len(names)]
-    evidence = _evidence(
-        tuple(names[column] for column in sound),
-        _only(training, columns),
-        training_classes,
-        _only(live, columns),
-        live_classes,
-        scores,
+    compared = replace(
+        evidence,
+        feature_names=tuple(names[column] for column in sound),
+        training=replace(training, features=training.features[:, columns]),
+        judging=replace(live, features=live.features[:, columns]),
     )
-    found = distances(evidence, measure)
+    found = distances(compared, measure)
     moved = {name: found.features[name] for name in measure.drifted(found)}
     share = (len(moved) + len(broken)) / len(names)
     return Drifted(share, found.labels, moved, broken, offline(found.report))
@@ -96,63 +89,12 @@ def _some(values: np.ndarray) -> bool:
     return int(np.isfinite(values).sum()) >= LEAST_ROWS // 2
 
 
-def _only(rows: Rows, columns: list[int]) -> Rows:
-    return Rows(
-        rows.features[:, columns],
-        rows.outcome,
-        rows.symbol,
-        rows.closes_at,
-        rows.known_at,
-        rows.session,
-        rows.place,
-    )
+def quality(label: Label, live: LiveRows) -> bytes:
+    """Evidently's report on what was said beside what happened."""
+    frame, definition, preset = watched(label.kind).page(label, live)
+    from evidently import Dataset, Report
 
-
-def _evidence(
-    names: tuple[str, ...],
-    training: Rows,
-    training_classes: np.ndarray,
-    live: Rows,
-    live_classes: np.ndarray,
-    scores: Sequence[float],
-) -> Evidence:
-    """As much evidence as a distance needs: no model is judged here."""
-    unknown = float("nan")
-    return Evidence(
-        judging=live,
-        classes=live_classes,
-        probabilities=np.zeros((len(live), len(scores))),
-        scores=tuple(scores),
-        training=training,
-        training_classes=training_classes,
-        feature_names=names,
-        training_f1=unknown,
-        selection_f1=unknown,
-        onnx=b"",
-        parity=unknown,
-        training_seconds=unknown,
-        latency_seconds=unknown,
-    )
-
-
-def quality(action: np.ndarray, actual: np.ndarray, classes: Sequence[str]) -> bytes:
-    """Evidently's classification report: what was said against what happened."""
-    if len(np.unique(actual)) < 2:
-        only = f"only {classes[int(actual[0])]} happened" if len(actual) else "nothing happened yet"
-        raise InvalidRequest(
-            f"{only} in {len(actual)} live rows: there are no classes to tell apart",
-            "wait for more sessions",
-        )
-    import pandas as pd
-    from evidently import DataDefinition, Dataset, MulticlassClassification, Report
-    from evidently.presets import ClassificationPreset
-
-    names = np.asarray(classes)
-    frame = pd.DataFrame({"actual": names[actual], "action": names[action]})
-    task = MulticlassClassification(target="actual", prediction_labels="action")
-    definition = DataDefinition(classification=[task], categorical_columns=["actual", "action"])
-    rows = Dataset.from_pandas(frame, data_definition=definition)
-    made = Report([ClassificationPreset()]).run(rows, None)
+    made = Report([preset]).run(Dataset.from_pandas(frame, data_definition=definition), None)
     return offline(made.get_html_str(as_iframe=False).encode())
 
 

@@ -112,7 +112,8 @@ def market_of(view: View, forecast: Forecast, source: str, asked: Asked) -> Mark
     since = asked.start - asked.history - timedelta(days=2) if asked.start else None
     features = ", ".join(f'"{name}"' for name in forecast.feature_names)
     found = view.sql(
-        f"""SELECT symbol, ts, closes_at, known_at, session, place, outcome, {features}
+        f"""SELECT symbol, ts, closes_at, {forecast.target.known_at} AS known_at, session, place,
+                   {forecast.target.outcome} AS outcome, {features}
             FROM {forecast.table.full_name}
             WHERE source = ? AND ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR closes_at > ?)
             ORDER BY closes_at, symbol""",

@@ -13,10 +13,10 @@ from pipelines.lake import View
 
 # What was published live stands before what was scored later.
 _NEWEST = """
-    SELECT {columns} FROM {table}
-    WHERE forecast = ? AND source = ? AND closes_at <= ? AND closes_at::DATE = (
-        SELECT max(closes_at)::DATE FROM {table}
-        WHERE forecast = ? AND source = ? AND closes_at <= ?)
+    WITH ours AS (SELECT * FROM {table} WHERE forecast = ? AND source = ? AND closes_at <= ?
+                  AND {which} IN (SELECT unnest(?)))
+    SELECT {columns} FROM ours
+    WHERE closes_at::DATE = (SELECT max(closes_at)::DATE FROM ours)
     QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY live DESC) = 1
     ORDER BY closes_at, {key}
 """
@@ -38,22 +38,27 @@ class Day:
 
 
 def newest_day(view: View, forecast: Forecast, source: str, at: datetime) -> Day:
-    """The day of the newest bar that had closed by then, in UTC."""
-    asked = [forecast.name, source, at] * 2
+    """The day of the newest bar that had closed by then, in UTC, of the target in focus."""
+    asked = [forecast.name, source, at]
     predictions = view.sql(
         _NEWEST.format(
             table="gold.predictions",
-            columns="symbol, ts, closes_at, timestamp_next, role, candidate, model_version, action,"
-            " score, expected_score, confidence, proven, live, scored_at",
-            key="symbol, ts, role, candidate, target",
+            which="target",
+            columns="symbol, ts, closes_at, timestamp_next, role, candidate, model_version, target,"
+            " action, score, value, value_low, value_high, expected_score, confidence, proven,"
+            " live, scored_at",
+            key="symbol, ts, role, candidate",
         ),
-        asked,
+        [*asked, [forecast.target.name]],
     )
     signals = view.rows(
         _NEWEST.format(
-            table="gold.index_signals", columns="universe, closes_at, wss", key="universe, ts"
+            table="gold.index_signals",
+            which="universe",
+            columns="universe, closes_at, wss",
+            key="universe, ts",
         ),
-        asked,
+        [*asked, [one.universe for one in forecast.target.combinations]],
     )
     return Day(
         predictions, tuple((u, closes, wss) for u, closes, wss in signals if wss is not None)

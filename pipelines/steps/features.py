@@ -41,7 +41,7 @@ class Refreshed:
 def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
     """Bring a forecast's features to what silver says now.
 
-    What has changed in silver since the last refresh is widened by the label's horizon before
+    What has changed in silver since the last refresh is widened by the labels' horizon before
     and the features' look-back after, and only that is computed, and replaced.
     """
     with lake.write(f"features {forecast.name}") as writer:
@@ -49,7 +49,7 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
             "SELECT definition, followed FROM meta.feature_state WHERE forecast = ? AND source = ?",
             [forecast.name, source],
         )
-        whole = not known or known[0][0] != forecast.definition
+        whole = not known or known[0][0] != forecast.contents
         followed = 0 if whole else int(known[0][1])
         if whole:
             writer.delete(forecast.table.full_name, "source = ?", [source])
@@ -70,7 +70,7 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
                 {
                     "forecast": [forecast.name],
                     "source": [source],
-                    "definition": [forecast.definition],
+                    "definition": [forecast.contents],
                     "followed": [writer.snapshot],
                 }
             )
@@ -123,7 +123,7 @@ def _read(
     Bars are counted as silver has them, symbol by symbol; the calendar only says where to look,
     and where a symbol has too few there all its history is read.
     """
-    horizon, ahead = forecast.label.horizon, max(forecast.look_back, forecast.label.reach)
+    horizon, ahead = forecast.horizon, max(forecast.look_back, forecast.reach)
     needed = ahead + horizon
     per_day = 1.0 if forecast.bar.minutes is None else max(1.0, 390 / forecast.bar.minutes)
     days = timedelta(days=10 + int(4 * needed / per_day))
@@ -205,14 +205,16 @@ def _computed(
     name, grid = known[0] if known else ("XNYS", "session")
     block = block_of(bars, calendar(name), forecast.bar, grid)
     values = matrix(forecast.features, block)
-    outcome = forecast.label.outcome(block)
     made = bars.select(["symbol", "ts", "closes_at", "session"])
     made = made.append_column("source", pa.repeat(pa.scalar(source), len(block)))
     made = made.append_column("place", pa.array(block.arrays["place"].astype(np.int16)))
     for column, feature in enumerate(forecast.features):
         made = made.append_column(feature.name, pa.array(values[:, column], from_pandas=True))
-    made = made.append_column("outcome", pa.array(outcome, from_pandas=True))
-    made = made.append_column("known_at", _known_at(bars, block, outcome, forecast.label.horizon))
+    for target in forecast.targets:
+        outcome = target.label.outcome(block)
+        known_at = _known_at(bars, block, outcome, target.label.horizon)
+        made = made.append_column(target.outcome, pa.array(outcome, from_pandas=True))
+        made = made.append_column(target.known_at, known_at)
     inside = pc.and_(pc.greater_equal(made["ts"], low), pc.less_equal(made["ts"], high))
     return made.filter(inside)
 

@@ -12,7 +12,8 @@ from pipelines.errors import BullionError
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, View
 from pipelines.modeling.dataset import Rows
-from pipelines.monitoring.live import LiveRows
+from pipelines.monitoring.kinds import watched
+from pipelines.monitoring.live import LiveRows, TrainedOn
 from pipelines.steps.train import training_rows
 
 
@@ -34,10 +35,12 @@ def live_rows(
     many weekdays.
     """
     names = ", ".join(f'f."{name}"' for name in forecast.feature_names)
+    kind = watched(forecast.label.kind)
     found = view.sql(
         f"""SELECT coalesce(f.session, CAST(p.ts AT TIME ZONE 'UTC' AS DATE)) AS session,
-                   p.symbol, p.model_version, p.closes_at, p.expected_score, p.action,
-                   o.outcome, o.actual, {names}
+                   coalesce(f.place, -1) AS place, p.symbol, p.model_version, p.closes_at,
+                   p.action, p.probabilities, p.value, p.value_low, p.value_high,
+                   o.outcome, o.actual, o.known_at, {names}
             FROM gold.predictions p
             JOIN gold.outcomes o
               USING (forecast, target, source, symbol, "interval", ts, model_version)
@@ -60,21 +63,20 @@ def live_rows(
         ],
     )
     codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
-    classes = {name: place for place, name in enumerate(forecast.label.classes)}
+    symbol = np.array([codes.get(name, -1) for name in found["symbol"].to_pylist()], np.int64)
     columns = [found[name].to_numpy() for name in forecast.feature_names]
-    made = LiveRows(
-        session=found["session"].to_numpy().astype("datetime64[D]"),
-        version=found["model_version"].to_numpy(),
-        closes_at=found["closes_at"].to_numpy().astype("datetime64[us]"),
-        symbol=np.array([codes.get(s, -1) for s in found["symbol"].to_pylist()], np.int64),
-        expected_score=found["expected_score"].to_numpy(),
+    rows = Rows(
+        features=np.column_stack([*columns, symbol]).astype(np.float32),
         outcome=found["outcome"].to_numpy(),
-        action=np.array([classes.get(a, -1) for a in found["action"].to_pylist()], np.int64),
-        actual=np.array([classes.get(a, -1) for a in found["actual"].to_pylist()], np.int64),
-        features=np.column_stack(columns).astype(np.float32),
+        symbol=symbol,
+        closes_at=found["closes_at"].to_numpy().astype("datetime64[us]"),
+        known_at=found["known_at"].to_numpy().astype("datetime64[us]"),
+        session=found["session"].to_numpy().astype("datetime64[D]"),
+        place=found["place"].to_numpy().astype(np.int64),
     )
-    # A label that was cut otherwise has other classes: its rows cannot be counted with these.
-    return made.take((made.action >= 0) & (made.actual >= 0))
+    given, said, truth = kind.read(forecast.label, found)
+    made = LiveRows(rows, found["model_version"].to_numpy(), given, said, truth)
+    return made.take(kind.counted(said, truth) & np.isfinite(given).all(axis=1))
 
 
 def training_of(view: View, forecast: Forecast, source: str, who: Serving) -> Training:
@@ -94,12 +96,25 @@ def training_of(view: View, forecast: Forecast, source: str, who: Serving) -> Tr
     return Training(*found[0])
 
 
-def trained_on(lake: Lake, forecast: Forecast, source: str, own: Training) -> tuple[Rows, str]:
+def trained_on(lake: Lake, forecast: Forecast, source: str, own: Training) -> tuple[TrainedOn, str]:
     """The rows a model was trained on; from the lake as it is now, and why, if need be."""
+    told = ""
     try:
         with lake.view(own.snapshot) as view:
-            return training_rows(view, forecast, source, own.as_of), ""
+            rows = training_rows(view, forecast, source, own.as_of)
     except BullionError as error:
-        told = f"its snapshot {own.snapshot} cannot be read, so drift is told from the rows of now"
+        told = (
+            f"its snapshot {own.snapshot} cannot be read, so live rows are held against the rows"
+            f" of now: {error.message}"
+        )
         with lake.view() as view:
-            return training_rows(view, forecast, source, own.as_of), f"{told}: {error.message}"
+            rows = training_rows(view, forecast, source, own.as_of)
+    rows, label = rows.take(np.isfinite(rows.outcome)), forecast.label
+    truth = label.truth(rows.outcome, label.learn(rows.outcome))
+    return TrainedOn(rows, truth, forecast.feature_names, label.scores), told
+
+
+def nothing_known(forecast: Forecast, like: LiveRows) -> TrainedOn:
+    """Where no training row is left: many a gate can do without them."""
+    nothing = like.take(np.zeros(len(like), bool))
+    return TrainedOn(nothing.rows, nothing.truth, forecast.feature_names, forecast.label.scores)

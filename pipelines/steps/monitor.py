@@ -20,53 +20,21 @@ from pipelines.decisions import ModelDecision, Serving, decisions, promoted, ser
 from pipelines.errors import BullionError, InvalidRequest
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
-from pipelines.modeling.dataset import Rows
 from pipelines.monitoring import reports
-from pipelines.monitoring.live import LiveRows, LiveSkill, credited, figures
+from pipelines.monitoring.kinds import figures
+from pipelines.monitoring.live import Credit, LiveRows, LiveSkill, TrainedOn, credited
 from pipelines.monitoring.pages import keep_pages, reports_folder
 from pipelines.registry import Registry, reached
 from pipelines.steps.aliases import reconcile
 from pipelines.steps.day import Day, newest_day
 from pipelines.steps.hand import EVER
-from pipelines.steps.live import Training, live_rows, trained_on, training_of
+from pipelines.steps.live import Training, live_rows, nothing_known, trained_on, training_of
+from pipelines.steps.monitored import Monitored
 from pipelines.steps.moves import rollback
 
 DRIFTED = 0.3  # share of the features that is worth a warning, as at the gate
-
-
-@dataclass(frozen=True)
-class Monitored:
-    """What a look at the live rows found."""
-
-    forecast: str
-    source: str
-    version: int | None  # that serves
-    figures: Mapping[str, float | int | None]
-    said: tuple[str, ...]
-    failures: tuple[str, ...]  # what could not be done
-    rolled_back: bool
-    drifted: bool
-    pages: tuple[Path, ...]
-
-    @property
-    def status(self) -> str:
-        if self.failures:
-            return "failed"
-        return "warned" if self.rolled_back or self.drifted or not self.figures["rows"] else "ok"
-
-    @property
-    def counts(self) -> dict[str, float | int | None]:
-        return {"model_version": self.version, **self.figures}
-
-    def summary(self) -> str:
-        told = [f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in self.known]
-        lines = [f"{self.forecast} on {self.source}: {', '.join(told) or 'no figures'}", *self.said]
-        lines += [f"failed: {failure}" for failure in self.failures]
-        return "\n".join([*lines, *(str(page) for page in self.pages)])
-
-    @property
-    def known(self) -> list[tuple[str, float | int]]:
-        return [(name, value) for name, value in self.figures.items() if value is not None]
+# Sessions that hold the rows a report takes: each has one or more, but not every row counts.
+ENOUGH = reports.LEAST_ROWS * 5 // 4
 
 
 def monitor(
@@ -82,8 +50,8 @@ def monitor(
 ) -> Monitored:
     """Look at what was said live over the last sessions, report it, and roll back if it must be.
 
-    As of an earlier `now` everything is looked at as it was then, and nothing is moved that
-    another decision has moved since.
+    It is about the target in focus. As of an earlier `now` everything is looked at as it was
+    then, and nothing is moved that another decision has moved since.
     """
     if sessions < 1:
         raise InvalidRequest(f"{sessions} sessions to look at", "name one at the least")
@@ -92,21 +60,25 @@ def monitor(
     skill = skill or LiveSkill(window=max(sessions, LiveSkill.least))
     with lake.view() as view:
         known = decisions(view, forecast, source)
-        rows = live_rows(view, forecast, source, look.at, max(sessions, skill.window))
         who, champion = serving(known, look.at), promoted(known, look.at)
         own = training_of(view, forecast, source, who) if who else None
+        credit = credited(forecast.gates, own.gates) if own else None
+        rows = live_rows(
+            view, forecast, source, look.at, max(sessions, skill.reach(credit), ENOUGH)
+        )
         day = newest_day(view, forecast, source, look.at)
-    window = rows.take(np.isin(rows.session, np.unique(rows.session)[-sessions:]))
-    look.figures |= figures(window, len(forecast.label.classes))
-    rolled_back = look.judge(skill, champion, own, rows)
+    window = rows.newest(sessions)
+    look.figures |= figures(forecast.label, window)
+    rolled_back = look.judge(skill, champion, own, credit, rows)
     if champion is None:
         look.said.append(_unproven(forecast, source, who))
-    pages = look.reports(own, window)
+    pages = look.reports(own, window, rows.newest(sessions, reports.LEAST_ROWS))
     look.log(who.model_version if who else None, pages, day)
     kept = look.keep(pages)
     share = look.figures.get("drifted_share")
     done = Monitored(
         forecast.name,
+        forecast.target.name,
         source,
         who.model_version if who else None,
         look.figures,
@@ -139,6 +111,7 @@ class _Look:
     said: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     down: bool = False  # MLflow could not be asked
+    trained: TrainedOn | None = None
 
     def reconcile(self) -> None:
         try:
@@ -152,6 +125,7 @@ class _Look:
         skill: LiveSkill,
         champion: ModelDecision | None,
         own: Training | None,
+        credit: Credit | None,
         rows: LiveRows,
     ) -> bool:
         """True where the champion was rolled back."""
@@ -159,18 +133,30 @@ class _Look:
             return False
         # What it said before it was last promoted was known to whoever promoted it.
         since = np.datetime64(champion.as_of.astimezone(UTC).replace(tzinfo=None), "us")
-        its = (rows.version == champion.model_version) & (rows.closes_at > since)
-        verdict = skill.judge(rows.take(its), credited(own.gates))
+        its = rows.take((rows.version == champion.model_version) & (rows.rows.closes_at > since))
+        try:
+            trained = self._trained_on(own) if len(its) and credit else None
+        except BullionError:  # the report on drift says so
+            trained = None
+        beside = (trained or nothing_known(self.forecast, its)).beside
+        verdict = skill.judge(its, credit, beside)
         self.said.append(f"version {champion.model_version}: {verdict.reason}")
         self.figures |= {
-            "rank_ic": verdict.rank_ic,
-            "rank_ic_low": verdict.low,
-            "rank_ic_high": verdict.high,
+            "skill": verdict.skill,
+            "skill_low": verdict.low,
+            "skill_high": verdict.high,
             "credited": verdict.credited,
             "champion_rows": verdict.rows,
             "champion_sessions": verdict.sessions,
         }
         return verdict.failed and self._roll_back(champion, verdict.reason)
+
+    def _trained_on(self, own: Training) -> TrainedOn:
+        """What the model was trained on, read once."""
+        if self.trained is None:
+            self.trained, otherwise = trained_on(self.lake, self.forecast, self.source, own)
+            self.said += [otherwise] if otherwise else []
+        return self.trained
 
     def _roll_back(self, champion: ModelDecision, reason: str) -> bool:
         with self.lake.view() as view:
@@ -188,7 +174,7 @@ class _Look:
         self.said += done.said
         return True
 
-    def reports(self, own: Training | None, rows: LiveRows) -> dict[str, bytes]:
+    def reports(self, own: Training | None, rows: LiveRows, enough: LiveRows) -> dict[str, bytes]:
         """The pages by kind. What cannot be told from the rows is said; the rest has failed."""
         if not len(rows):
             self.said.append("no live prediction has an outcome yet: nothing to report on")
@@ -197,10 +183,9 @@ class _Look:
         for kind in ("drift", "quality") if own else ("quality",):
             try:
                 if kind == "drift" and own:
-                    pages[kind] = self._drift(own, rows)
+                    pages[kind] = self._drift(own, enough)
                 else:
-                    classes = self.forecast.label.classes
-                    pages[kind] = reports.quality(rows.action, rows.actual, classes)
+                    pages[kind] = reports.quality(self.forecast.label, rows)
             except InvalidRequest as error:
                 self.said.append(f"no {kind} report: {error.message}")
             # Evidently raises whatever pandas or NumPy does; no figure depends on it.
@@ -211,29 +196,15 @@ class _Look:
 
     def _drift(self, own: Training, rows: LiveRows) -> bytes:
         """Live rows against the rows that the model was trained on."""
-        training, otherwise = trained_on(self.lake, self.forecast, self.source, own)
-        self.said += [otherwise] if otherwise else []
-        label = self.forecast.label
-        live = Rows(
-            np.column_stack([rows.features, rows.symbol]).astype(np.float32),
-            rows.outcome,
-            rows.symbol,
-            rows.closes_at,
-            rows.closes_at,
-            rows.session,
-            np.zeros(len(rows), np.int64),
-        )
-        moved = reports.drift(
-            self.forecast.feature_names,
-            training,
-            label.classify(training.outcome, label.learn(training.outcome)),
-            live,
-            rows.actual,
-            label.scores,
-        )
+        moved = reports.drift(self._trained_on(own).beside(rows))
         self.figures |= {"drifted_share": moved.share, "labels_apart": moved.labels}
         self.said.append(moved.reason)
         return moved.page
+
+    @property
+    def which(self) -> str:
+        """The target, where there are several to tell apart."""
+        return self.forecast.target.name if len(self.forecast.targets) > 1 else ""
 
     def log(self, version: int | None, pages: Mapping[str, bytes], day: Day) -> None:
         """A run of the forecast's experiment: the figures, the pages, the day's table and WSS."""
@@ -243,8 +214,12 @@ class _Look:
         try:
             number = registry.experiment(self.forecast.name)
             with reached(registry.uri):
-                tags = {"source": self.source, "model_version": str(version)}
-                name = f"monitor {self.at:%Y-%m-%d}"
+                tags = {
+                    "source": self.source,
+                    "target": self.forecast.target.name,
+                    "model_version": str(version),
+                }
+                name = " ".join(filter(None, ["monitor", self.which, f"{self.at:%Y-%m-%d}"]))
                 run_id = registry.client.create_run(number, tags=tags, run_name=name).info.run_id
                 for key, value in self.figures.items():
                     if value is not None:
@@ -265,14 +240,17 @@ class _Look:
         folder = reports_folder(Path(self.lake.target) if self.lake.kind == "sqlite" else None)
         date = f"{self.at:%Y-%m-%d}"
         try:
-            return keep_pages(folder, self.forecast.name, self.source, date, pages)
+            named = {
+                "-".join(filter(None, [self.which, kind])): page for kind, page in pages.items()
+            }
+            return keep_pages(folder, self.forecast.name, self.source, date, named)
         except OSError as error:
             self.failures.append(f"the reports could not be written to {folder}: {error}")
             return ()
 
 
 def _record(lake: Lake, done: Monitored, now: datetime, rows: LiveRows, run: str) -> None:
-    first = rows.session.min().item() if len(rows) else None
+    first = rows.days[0].item() if len(rows) else None
     row = {
         "run": run,
         "step": "monitor",

@@ -11,6 +11,7 @@ from pipelines import silver
 from pipelines.decisions import ModelDecision, decisions
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, View
+from pipelines.modeling.answers import answer_of
 from pipelines.registry import Registry
 from pipelines.steps import models
 from pipelines.steps.features import refresh_features
@@ -39,9 +40,17 @@ class _Read:
     """What one snapshot says of the predictions that changed, or whose bars did."""
 
     changed: pa.Table  # symbol, ts
-    known: pa.Table  # a row a constituent's bar and model version, with what became of it
-    versions: dict[int, ModelDecision]  # those that predict what the label is now
+    targets: tuple[_Target, ...]
     followed: int  # the commits up to this are in
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """Of one target: a row a constituent's bar and model version, with what became of it."""
+
+    forecast: Forecast
+    known: pa.Table
+    versions: dict[int, ModelDecision]  # those that predict what the label is now
 
 
 def refresh_outcomes(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> Followed:
@@ -56,15 +65,19 @@ def refresh_outcomes(lake: Lake, registry: Registry, forecast: Forecast, source:
         read = _read(view, forecast, source)
     if not read.changed.num_rows:
         return Followed(0, 0, 0)
-    rows = _rows(registry, forecast, source, read)
+    rows = pa.concat_tables([_rows(registry, one, source) for one in read.targets])
     ours = [forecast.name, source]
     with lake.write(f"outcomes {forecast.name}") as writer:
         writer.connection.register("_changed", read.changed)
-        removed = writer.delete(
-            OUTCOMES,
-            """forecast = ? AND source = ? AND target = ? AND model_version IN (SELECT unnest(?))
-               AND (symbol, ts) IN (SELECT (symbol, ts) FROM _changed)""",
-            [*ours, forecast.label.name, list(read.versions)],
+        removed = sum(
+            writer.delete(
+                OUTCOMES,
+                """forecast = ? AND source = ? AND target = ?
+                   AND model_version IN (SELECT unnest(?))
+                   AND (symbol, ts) IN (SELECT (symbol, ts) FROM _changed)""",
+                [*ours, one.forecast.target.name, list(one.versions)],
+            )
+            for one in read.targets
         )
         writer.append(OUTCOMES, rows)
         state = {"forecast": [ours[0]], "source": [source], "followed": [read.followed]}
@@ -77,24 +90,30 @@ def _read(view: View, forecast: Forecast, source: str) -> _Read:
     ours = [forecast.name, source]
     mine = "forecast = ? AND source = ?"
     followed = view.one(f"SELECT followed FROM meta.outcome_state WHERE {mine}", ours) or 0
-    features = forecast.table.full_name
     quarantined = (source, forecast.interval, followed)
     # A bar that was lost leaves no row of features to be told by: its row in quarantine tells,
     # and as that came with the loss itself, the bar is not in silver any more.
     changed = view.sql(
-        f"""SELECT symbol, ts FROM {features} WHERE source = ? AND batch > ?
-            UNION SELECT symbol, ts FROM gold.predictions WHERE {mine} AND target = ? AND batch > ?
+        f"""SELECT symbol, ts FROM {forecast.table.full_name} WHERE source = ? AND batch > ?
+            UNION SELECT symbol, ts FROM gold.predictions WHERE {mine} AND batch > ?
             UNION SELECT symbol, ts FROM silver.quarantine
             WHERE source = ? AND "interval" = ? AND batch > ? AND reason IN ({LOST})
             AND ts IS NOT NULL""",
-        [source, followed, *ours, forecast.label.name, followed, *quarantined],
+        [source, followed, *ours, followed, *quarantined],
     )
+    view.connection.register("_changed", changed)
+    targets = tuple(_of_target(view, one, source) for one in forecast.each)
+    view.connection.unregister("_changed")
+    return _Read(changed, targets, view.snapshot)
+
+
+def _of_target(view: View, forecast: Forecast, source: str) -> _Target:
     versions = {
         row.model_version: row
         for row in decisions(view, forecast, source)
         if row.definition == forecast.definition
     }
-    view.connection.register("_changed", changed)
+    mine, target = "forecast = ? AND source = ?", forecast.target
     known = view.sql(
         f"""WITH span AS (SELECT min(ts) AS low, max(ts) AS high FROM _changed),
             said AS (SELECT DISTINCT p.symbol, p.ts, p.model_version FROM gold.predictions p
@@ -103,31 +122,35 @@ def _read(view: View, forecast: Forecast, source: str) -> _Read:
                      AND p.ts BETWEEN (SELECT low FROM span) AND (SELECT high FROM span)),
             bars AS (SELECT symbol, ts, closes_at, close FROM silver.bars
                      WHERE source = ? AND "interval" = ?)
-            SELECT s.symbol, s.ts, s.model_version, f.outcome, f.known_at,
+            SELECT s.symbol, s.ts, s.model_version, f.{target.outcome} AS outcome,
+                   f.{target.known_at} AS known_at,
                    ln(later.close / now.close) AS next_return
             FROM said s
-            JOIN {features} f ON f.source = ? AND f.symbol = s.symbol AND f.ts = s.ts
+            JOIN {forecast.table.full_name} f
+              ON f.source = ? AND f.symbol = s.symbol AND f.ts = s.ts
             JOIN bars now ON now.symbol = s.symbol AND now.ts = s.ts
-            JOIN bars later ON later.symbol = s.symbol AND later.closes_at = f.known_at
-            WHERE f.outcome IS NOT NULL
+            JOIN bars later ON later.symbol = s.symbol AND later.closes_at = f.{target.known_at}
+            WHERE f.{target.outcome} IS NOT NULL
             ORDER BY s.ts, s.symbol, s.model_version""",
-        [*ours, forecast.label.name, list(versions), source, forecast.interval, source],
+        [
+            *(forecast.name, source, target.name, list(versions)),
+            *(source, forecast.interval, source),
+        ],
     )
-    view.connection.unregister("_changed")
-    return _Read(changed, known, versions, view.snapshot)
+    return _Target(forecast, known, versions)
 
 
-def _rows(registry: Registry, forecast: Forecast, source: str, read: _Read) -> pa.Table:
-    """Each outcome as a class, by the thresholds of the model that predicted."""
-    known = read.known
+def _rows(registry: Registry, of: _Target, source: str) -> pa.Table:
+    """Each outcome, as a class by the thresholds of the model that predicted."""
+    forecast, known = of.forecast, of.known
     version, outcome = known["model_version"].to_numpy(), known["outcome"].to_numpy()
-    actual = np.full(len(version), -1, np.int64)
+    truth = outcome.copy()
     for number in np.unique(version).tolist():
         of_it = version == number
-        scorer = models.champion(registry, forecast, read.versions[number])
-        cuts = scorer.description.thresholds
-        actual[of_it] = forecast.label.classify(outcome[of_it], cuts)
-    known = known.append_column("actual", pa.array(forecast.label.classes).take(pa.array(actual)))
+        scorer = models.champion(registry, forecast, of.versions[number])
+        truth[of_it] = forecast.label.truth(outcome[of_it], scorer.description.thresholds)
+    actual = answer_of(forecast.label.kind).actual(forecast.label, truth)
+    known = known.append_column("actual", actual)
     for name, value in (
         ("forecast", forecast.name),
         ("target", forecast.label.name),

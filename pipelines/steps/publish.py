@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipelines.calendar import UTC_TYPE
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
-from pipelines.signals import Combined, Weights, combined
+from pipelines.signals import Combined, Weights, combined, joined
 from pipelines.steps.scored import NewestSignal, Scored
 
 PREDICTIONS, SIGNALS, PARTS = "gold.predictions", "gold.index_signals", "gold.contributions"
@@ -110,14 +110,15 @@ def _unpublished(writer: Writer, ours: list[str], rows: pa.Table, bars: pa.Array
         return rows
     writer.connection.register("_live", rows)
     known = writer.sql(
-        f"""SELECT symbol, ts, role, candidate FROM {PREDICTIONS}
+        f"""SELECT symbol, ts, target, role, candidate FROM {PREDICTIONS}
             WHERE {OURS} AND live AND ts IN (SELECT unnest(?))""",
         [*ours, bars.to_pylist()],
     )
     writer.connection.register("_known", known)
     left = writer.sql(
         """SELECT l.* FROM _live l ANTI JOIN _known k ON l.symbol = k.symbol AND l.ts = k.ts
-           AND l.role = k.role AND (l.role = 'champion' OR l.candidate = k.candidate)
+           AND l.target = k.target AND l.role = k.role
+           AND (l.role = 'champion' OR l.candidate = k.candidate)
            ORDER BY l.ts, l.symbol"""
     )
     writer.connection.unregister("_live")
@@ -134,7 +135,8 @@ def _signals_of(
     weights: Mapping[str, Weights],
 ) -> Combined:
     """The signals still to be published of live bars, from the rows that are published."""
-    if not len(bars) or not forecast.combinations:
+    combining = [one for one in forecast.each if one.combinations]
+    if not len(bars) or not combining:
         return combined((), rows.slice(0, 0), weights)
     writer.connection.register("_rows_now", rows.select(["ts", "session"]))
     published = writer.sql(
@@ -149,7 +151,16 @@ def _signals_of(
         f"SELECT universe, ts FROM {SIGNALS} WHERE {OURS} AND live AND ts IN (SELECT unnest(?))",
         [*ours, bars.to_pylist()],
     )
-    made = combined(forecast.combinations, published, weights)
+    made = joined(
+        [
+            combined(
+                one.combinations,
+                published.filter(pc.equal(published["target"], one.target.name)),
+                weights,
+            )
+            for one in combining
+        ]
+    )
     return Combined(_except(made.signals, known), _except(made.contributions, known))
 
 

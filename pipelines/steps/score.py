@@ -11,7 +11,7 @@ stand beside the live ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ from pipelines.lake import Lake, View
 from pipelines.landing.grid import naive
 from pipelines.registry import Registry
 from pipelines.scoring import Said, instants, next_closes, prediction_rows, say
-from pipelines.signals import Combined, Weights, combined
+from pipelines.signals import Combined, Weights, combined, joined
 from pipelines.steps import models
 from pipelines.steps.features import refresh_features
 from pipelines.steps.publish import publish
@@ -51,7 +51,8 @@ class _Read:
     due: int  # bars that the calendar has
     keys: pa.Table
     features: np.ndarray
-    decisions: tuple[ModelDecision, ...]
+    after: dict[str, pa.Array]  # by target: the close of the bar that each row is about
+    decisions: dict[str, tuple[ModelDecision, ...]]  # by target
     weights: dict[str, Weights]  # by index
 
 
@@ -84,11 +85,15 @@ def score(
     with lake.view() as view:
         read = _read(view, forecast, source, utc(start) if start else None, until)
     done = Scored(forecast.name, source, read.start, read.end)
-    rows = _scored(registry, forecast, read, done, progress)
-    found = combined(forecast.combinations, _of_champion(rows), read.weights)
+    _count_absent(forecast, read, done)
+    rows = pa.concat_tables([_scored(registry, f, read, done, progress) for f in forecast.each])
+    done.skipped = _skipped(forecast, read, done)
+    found = joined(
+        [combined(f.combinations, _of_champion(f, rows), read.weights) for f in forecast.each]
+    )
     progress("write", 0, 1)
     _tell(done, found)
-    publish(lake, forecast, done, rows, found, read.weights, now and at, run)
+    publish(lake, forecast, done, rows.combine_chunks(), found, read.weights, now and at, run)
     progress("write", 1, 1)
     return done
 
@@ -111,15 +116,19 @@ def _read(
     )
     values = [found[name].to_numpy() for name in forecast.feature_names]
     ts = found["ts"].to_numpy().astype("datetime64[us]")
-    after = next_closes(market, forecast.bar, grid, ts, forecast.label.horizon)
+    after = {
+        target.name: instants(next_closes(market, forecast.bar, grid, ts, target.label.horizon))
+        for target in forecast.targets
+    }
     bars = {universe(one.universe).index for one in forecast.combinations}
     return _Read(
         start,
         end,
         _due(market, forecast, grid, start, end),
-        found.select(KEYS).append_column("timestamp_next", instants(after)),
+        found.select(KEYS),
         np.column_stack(values).astype(np.float32),
-        decisions(view, forecast, source),
+        after,
+        {f.target.name: decisions(view, f, source) for f in forecast.each},
         {index: _weights(view, source, index) for index in sorted(bars)},
     )
 
@@ -152,21 +161,19 @@ def _weights(view: View, source: str, index: str) -> Weights:
 def _scored(
     registry: Registry, forecast: Forecast, read: _Read, done: Scored, progress: Progress
 ) -> pa.Table:
-    """The predictions of all models, each for the bars it served."""
-    done.constituents = read.keys.num_rows
-    ts = read.keys["ts"].to_numpy().astype("datetime64[us]")
-    done.bars = len(np.unique(ts))
-    _count_absent(forecast, read, done)
-    groups = _groups(read, done)
-    done.versions = tuple(sorted({who.model_version for who, _ in groups}))
+    """The predictions of a target by all its models, each for the bars it served."""
+    every = read.keys.append_column("timestamp_next", read.after[forecast.target.name])
+    ts = every["ts"].to_numpy().astype("datetime64[us]")
+    groups = _groups(every, read.decisions[forecast.target.name], done)
+    done.versions = tuple(sorted({*done.versions, *(who.model_version for who, _ in groups)}))
     made: list[pa.Table] = []
     for number, (who, rows) in enumerate(groups):
         progress(f"score by version {who.model_version}", number, len(groups))
-        keys, features, bars = read.keys.take(pa.array(rows)), read.features[rows], ts[rows]
+        keys, features, bars = every.take(pa.array(rows)), read.features[rows], ts[rows]
         symbols, decision = keys["symbol"].to_pylist(), who.decision
         said = say(models.champion(registry, forecast, decision), symbols, features, bars)
         done.lose(said.not_scored)
-        done.scored += len(said.scored)
+        done.scored += len(said.good)
         made.append(_predictions(forecast, keys, said, who, decision.candidate, "champion"))
         for candidate in decision.challengers:
             try:
@@ -176,29 +183,30 @@ def _scored(
                 continue
             said = say(model, symbols, features, bars)
             count = done.challengers.get(candidate, 0)
-            done.challengers[candidate] = count + len(said.scored)
+            done.challengers[candidate] = count + len(said.good)
             made.append(_predictions(forecast, keys, said, who, candidate, "challenger"))
-    done.skipped = _skipped(forecast, read, done)
-    if not made:
-        return prediction_rows(
-            read.keys.slice(0, 0),
-            Said(np.zeros(0, np.int8), np.zeros((0, len(forecast.label.classes))), {}),
-            forecast.label,
-            _about(forecast, None, "", "champion"),
-        )
-    return pa.concat_tables(made).combine_chunks()
+    return pa.concat_tables(made or [_none(forecast, every)])
 
 
-def _groups(read: _Read, done: Scored) -> list[tuple[Serving, np.ndarray]]:
+def _none(forecast: Forecast, keys: pa.Table) -> pa.Table:
+    count = len(forecast.label.classes)
+    nothing = Said(np.zeros((0, max(count, 3))), np.zeros(0, np.int64), np.zeros(0, np.int64), {})
+    about = _about(forecast, None, "", "champion")
+    return prediction_rows(keys.slice(0, 0), nothing, forecast.label, about)
+
+
+def _groups(
+    keys: pa.Table, known: Sequence[ModelDecision], done: Scored
+) -> list[tuple[Serving, np.ndarray]]:
     """The rows that each model serves, oldest first."""
-    closes = read.keys["closes_at"].to_numpy().astype("datetime64[us]")
-    on_grid = read.keys["timestamp_next"].is_valid().to_numpy()
+    closes = keys["closes_at"].to_numpy().astype("datetime64[us]")
+    on_grid = keys["timestamp_next"].is_valid().to_numpy()
     if not on_grid.all():
-        symbols = read.keys["symbol"].to_pylist()
+        symbols = keys["symbol"].to_pylist()
         done.lose({"off_the_calendar": Counter(symbols[row] for row in np.flatnonzero(~on_grid))})
     together: dict[tuple[object, ...], tuple[Serving, list[np.datetime64]]] = {}
     for at in np.unique(closes):
-        who = serving(read.decisions, at.item().replace(tzinfo=UTC))
+        who = serving(known, at.item().replace(tzinfo=UTC))
         if who is None:
             done.no_model += 1
             continue
@@ -231,14 +239,17 @@ def _about(forecast: Forecast, who: Serving | None, candidate: str, role: str) -
     }
 
 
-def _of_champion(rows: pa.Table) -> pa.Table:
-    """The champion's rows, ordered by bar."""
-    made = rows.filter(pc.equal(rows["role"], "champion"))
+def _of_champion(forecast: Forecast, rows: pa.Table) -> pa.Table:
+    """The champion's rows of the target in focus, ordered by bar."""
+    of_it = pc.equal(rows["target"], forecast.target.name)
+    made = rows.filter(pc.and_(of_it, pc.equal(rows["role"], "champion")))
     return made.sort_by([("ts", "ascending"), ("symbol", "ascending")])
 
 
 def _count_absent(forecast: Forecast, read: _Read, done: Scored) -> None:
     """The constituents that have no bar where others have one."""
+    done.constituents = read.keys.num_rows
+    done.bars = len(pc.unique(read.keys["ts"]))
     there = Counter(read.keys["symbol"].to_pylist())
     absent = Counter({s: done.bars - there[s] for s in forecast.symbols if there[s] < done.bars})
     if absent:

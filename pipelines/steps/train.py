@@ -17,7 +17,7 @@ from pipelines.gates import Decision, NoWorseThanChampion, judge_all
 from pipelines.lake import Lake, View
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.forms import challengers, forms
+from pipelines.modeling.forms import challengers, forms, settled
 from pipelines.modeling.onnx import OnnxScorer, to_onnx
 from pipelines.registry import Registry, Version, model_name
 from pipelines.runs import keep_runs
@@ -27,6 +27,8 @@ from pipelines.steps.kept import release_snapshots
 from pipelines.winner import described, evidence
 
 Progress = Callable[[str, int, int], None]
+# What gold.model_rankings has of a candidate's figures.
+RANKED = ("macro_f1", "accuracy", "rmse", "mae", "r2", "hit_rate", "rank_ic", "log_loss")
 
 
 def _silent(what: str, done: int, total: int) -> None: ...
@@ -42,6 +44,7 @@ class Trained:
     model: str
     version: int
     verdict: str  # promoted, kept or refused
+    candidate: str  # that is registered: the winner, or the baseline where the winner was refused
     decision: Decision
     comparison: Comparison
     snapshot: int
@@ -53,11 +56,8 @@ class Trained:
             self.decision.reason,
         ]
         for place, one in enumerate(self.comparison.ranking, 1):
-            told = one.failure or (
-                f"macro F1 {one.macro_f1:.4f}, accuracy {one.accuracy:.4f}, {one.seconds:.1f} s"
-                if one.metrics
-                else ""
-            )
+            figures = [f"{name} {one.figures[name]:.4f}" for name in RANKED if name in one.figures]
+            told = one.failure or ", ".join([*figures, f"{one.seconds:.1f} s"])
             lines.append(f"{place}. {one.name}: {told}")
         return "\n".join(lines)
 
@@ -75,10 +75,12 @@ def training_rows(
     """
     since = as_of - (history or forecast.schedule.history)
     features = ", ".join(f'"{name}"' for name in forecast.feature_names)
+    known_at = forecast.target.known_at
     found = view.sql(
-        f"""SELECT symbol, closes_at, known_at, session, place, outcome, {features}
+        f"""SELECT symbol, closes_at, {known_at} AS known_at, session, place,
+                   {forecast.target.outcome} AS outcome, {features}
             FROM {forecast.table.full_name}
-            WHERE source = ? AND known_at <= ? AND closes_at > ?
+            WHERE source = ? AND {known_at} <= ? AND closes_at > ?
             ORDER BY closes_at, symbol""",
         [source, as_of, since],
     )
@@ -153,6 +155,10 @@ def train(
         "definition": forecast.definition,
         "seed": seed,
     }
+    verdict, serves, baseline = _verdict(decision), found.ranking[0].name, forecast.target.baseline
+    if verdict == "refused" and baseline:
+        body, serves = settled(found, baseline, description) or body, baseline
+        decision = replace(decision, reason=f"{decision.reason}; the baseline {serves} serves")
     progress("register", 0, 1)
     run_id = keep_runs(
         registry, forecast.name, found, decision, tags, forms=kept, challengers=beside
@@ -172,7 +178,8 @@ def train(
         as_of,
         version.name,
         version.version,
-        _verdict(decision),
+        verdict,
+        serves,
         decision,
         found,
         snapshot,
@@ -246,7 +253,7 @@ def _record(
         "gates": json.dumps(gates),
         "snapshot": done.snapshot,
         "definition": forecast.definition,
-        "candidate": ranking[0].name,
+        "candidate": done.candidate,
         "sha256": version.sha256,
         "challengers": json.dumps(beside),
         "run_id": version.run_id,
@@ -257,10 +264,7 @@ def _record(
         | {
             "rank": place,
             "candidate": one.name,
-            "macro_f1": one.macro_f1 if one.metrics else None,
-            "accuracy": one.accuracy if one.metrics else None,
-            "log_loss": one.metrics.log_loss if one.metrics else None,
-            "rank_ic": one.metrics.rank_ic if one.metrics else None,
+            **{name: one.figures.get(name) for name in RANKED},
             "seconds": one.seconds,
             "failure": one.failure or None,
         }

@@ -112,6 +112,20 @@ def on_grid(
     return known, closes
 
 
+def opens(ts: np.ndarray, market: Calendar, interval: Interval, grid: Grid) -> np.ndarray:
+    """From one day up a bar may be named by its day: then it is the one that day's session has."""
+    days = ts.astype("datetime64[D]")
+    by_day = (ts == days) & (ts >= FIRST) & (days <= np.datetime64("today") + 1)
+    if interval.intraday or not by_day.any():
+        return ts
+    days = days[by_day]
+    made = market.whole_sessions(interval, days.min(), days.max() + 1, grid)
+    at = np.minimum(np.searchsorted(made.session, days), len(made) - 1)
+    found = ts.copy()
+    found[by_day] = np.where(made.session[at] == days, made.ts[at], ts[by_day])
+    return found
+
+
 def newest(count: int, market: Calendar, interval: Interval, grid: Grid, now: datetime) -> Bars:
     """The last `count` bars of the calendar that had closed; fewer where it has no more."""
     per_day = {"1w": 0.2, "1mo": 0.045}.get(interval.name, 1.0)
@@ -142,14 +156,14 @@ def placed(
             f"{market.name}, up to {_time(named.closes_at[-1])}"
         )
         return steady(Placed(named.ts, named.closes_at, values, (note,)))
-    opened = instants(ts)
+    opened = opens(instants(ts), market, interval, grid)
     _ascending(opened)
     known, closes = on_grid(opened, market, interval, grid)
     for row in np.flatnonzero(~known)[:1].tolist():
         raise Refused(
             f"bar {row}: {_time(opened[row])} opens no {interval} bar of {market.name}",
-            "name bars by their open in UTC, or leave all times out to have them count as the "
-            "newest closed ones",
+            "name bars by their open in UTC (from one day up, by their day), or leave all times "
+            "out to have them count as the newest closed ones",
             f"bars.{row}.ts",
         )
     open_still = np.flatnonzero(closes > np.datetime64(now.replace(tzinfo=None), "us"))

@@ -18,6 +18,7 @@ from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry import model_name
 from pipelines.scoring import fitting, same_definition
+from serving.kinds import whose
 from serving.lake import made_up
 
 PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
@@ -25,7 +26,7 @@ PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What one snapshot says about a forecast's models."""
+    """What one snapshot says about the models of a forecast's target."""
 
     source: str
     sample: bool = False
@@ -37,9 +38,9 @@ class Told:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model that serves a forecast, verified and checked."""
+    """A model that serves one target of a forecast, verified and checked."""
 
-    forecast: Forecast
+    forecast: Forecast  # with that target in focus
     scorer: OnnxScorer
     source: str  # whose bars it was trained on, and whose stored bars complete a request
     sample: bool  # these are made up
@@ -55,11 +56,16 @@ class Model:
     more: Mapping[str, Any] = field(default_factory=dict)  # gates, rankings, snapshot
 
     @property
+    def target(self) -> str:
+        return self.forecast.target.name
+
+    @property
     def notices(self) -> list[str]:
         """What every answer of it says in words."""
-        told = ["the model was trained on made-up data: it knows no market"] if self.sample else []
+        which = f"the model{whose(self.forecast, self.target)}"
+        told = [f"{which} was trained on made-up data: it knows no market"] if self.sample else []
         if not self.proven:
-            told.append(f"the model is unproven: {self.unproven_reason}")
+            told.append(f"{which} is unproven: {self.unproven_reason}")
         if self.instead_of:
             told.append(self.instead_of)
         return told
@@ -73,12 +79,33 @@ class Model:
         return f"{model_name(self.forecast)} version {self.version}"
 
 
+@dataclass(frozen=True, eq=False)
+class Models:
+    """The models that serve the targets of a forecast: a request is answered by them all."""
+
+    forecast: Forecast
+    by_target: Mapping[str, Model]  # in the forecast's order, as far as there are any
+    lacking: Mapping[str, str]  # why the other targets have none
+
+    @property
+    def main(self) -> Model:
+        """The first: calendar and source are the same for all."""
+        return next(iter(self.by_target.values()))
+
+    @property
+    def notices(self) -> list[str]:
+        """What every answer of them says in words."""
+        told = [notice for one in self.by_target.values() for notice in one.notices]
+        return told + [f"{name} is not answered: {why}" for name, why in self.lacking.items()]
+
+
 def read(view: View, forecast: Forecast, source: str, before: Told | None) -> Told:
     """What a snapshot says; the same object while nothing of it has changed."""
     mark = view.rows(
-        """SELECT (SELECT max(batch) FROM gold.model_decisions WHERE forecast = ? AND source = ?),
+        """SELECT (SELECT max(batch) FROM gold.model_decisions
+                   WHERE forecast = ? AND target = ? AND source = ?),
                   (SELECT max(batch) FROM silver.series WHERE source = ? AND "interval" = ?)""",
-        [forecast.name, source, source, forecast.interval],
+        [forecast.name, forecast.target.name, source, source, forecast.interval],
     )[0]
     if before is not None and before.mark == mark:
         return before
@@ -157,17 +184,18 @@ def candidates(rows: Sequence[ModelDecision], who: Serving) -> list[Serving]:
 
 def particulars(view: View, model: Model) -> dict[str, Any]:
     """Gates, rankings and snapshot of a model's training, as the lake keeps them."""
-    key = [model.forecast.name, model.source, model.version]
+    key = [model.forecast.name, model.target, model.source, model.version]
     found = view.rows(
         """SELECT gates, snapshot, verdict, reason, decided_at FROM gold.model_decisions
-           WHERE forecast = ? AND source = ? AND model_version = ? AND sha256 = ?
+           WHERE forecast = ? AND target = ? AND source = ? AND model_version = ? AND sha256 = ?
            ORDER BY decided_at DESC""",
         [*key, model.scorer.checksum],
     )
     ranked = view.sql(
-        """SELECT rank, candidate, macro_f1, accuracy, log_loss, rank_ic, failure
-           FROM gold.model_rankings WHERE forecast = ? AND source = ? AND model_version = ?
-           ORDER BY rank""",
+        """SELECT rank, candidate, macro_f1, accuracy, log_loss, rank_ic, rmse, mae, r2, hit_rate,
+                  failure
+           FROM gold.model_rankings
+           WHERE forecast = ? AND target = ? AND source = ? AND model_version = ? ORDER BY rank""",
         key,
     ).to_pylist()
     if not found:

@@ -1,44 +1,43 @@
-"""Routes that score what a caller sends, and that tell of the model."""
+"""Routes that score what a caller sends, by the models of all targets of a forecast.
+
+Each is there for any forecast by its name, and with the forecast as a parameter.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from starlette.datastructures import UploadFile
 
 from pipelines import words
-from pipelines.errors import unknown
-from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.errors import InvalidRequest, unknown
+from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
-from serving.asked import Confidence, plain
-from serving.errors import NotAcceptable, Problem, TooLarge, may, refuse
+from serving.asked import Confidence, Named, plain, routers
+from serving.errors import NotAcceptable, NotFound, Problem, TooLarge, may, refuse
 from serving.forms import ARROW, CSV, JSON, form
-from serving.keys import changing, reading
-from serving.scoring import predict, state, upload
+from serving.kinds import policy
+from serving.scoring import predict, sent, sheets, state, upload, written
 from serving.scoring.errors import Refused
-from serving.scoring.model import Model
-from serving.scoring.predict import Series
+from serving.scoring.model import Models
 from serving.scoring.shapes import (
     EXAMPLE_FILE,
-    Bars,
     Batch,
     BatchAnswer,
     FileAnswer,
-    ModelInfo,
     Prediction,
-    ReloadAnswer,
+    Sent,
 )
 from serving.settings import Settings
 
-router = APIRouter(tags=["scoring"])
+router, named = routers("scoring")
 NAMES = [one.name for one in FORECASTS]
 
 
@@ -60,14 +59,19 @@ class How(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    forecast: ForecastName = NAMES[0]
     history: Literal["sent", "stored"] = Field(
         "sent", description="stored: bars of the lake complete those sent, where they are too few"
     )
     min_confidence: Confidence = None
 
 
-async def _ready() -> state.State:
+class HowOf(How):
+    """And by which forecast's models."""
+
+    forecast: ForecastName = NAMES[0]
+
+
+async def ready() -> state.State:
     """The models, once they were looked for."""
     found = state.current()
     if not found.looked.is_set():
@@ -75,7 +79,19 @@ async def _ready() -> state.State:
     return found
 
 
-Served = Annotated[state.State, Depends(_ready)]
+Served = Annotated[state.State, Depends(ready)]
+
+
+async def _here(name: Named, served: Served) -> Models:
+    """The models of the forecast that the path names."""
+    try:
+        forecast = forecast_named(name)
+    except InvalidRequest as error:
+        raise NotFound(error.message, error.hint) from error
+    return served.models(forecast)
+
+
+Here = Annotated[Models, Depends(_here)]
 
 
 def _settings(request: Request) -> Settings:
@@ -95,82 +111,97 @@ def _since(start: float) -> float:
     return round(1000 * (time.perf_counter() - start), 3)
 
 
-@router.post("/predict", response_model=Prediction, responses=may(422), dependencies=[reading])
-async def predict_newest(
-    request: Request, served: Served, sent: Bars, how: Annotated[How, Query()]
+# -- one
+
+
+@named.post("/predict", response_model=Prediction, responses=may(404, 422))
+async def predict_here(
+    request: Request, served: Served, models: Here, body: Sent, how: Annotated[How, Query()]
 ) -> Response:
-    """What the model says of the newest of the bars that are sent."""
-    start = time.perf_counter()
-    model, most = served.model(forecast_named(how.forecast)), _settings(request).bars
-    with _refusing():
-        if how.history == "stored":
-            series = await run_in_threadpool(_completed, served, model, sent, most)
-        else:
-            series = predict.series_of(model, sent, datetime.now(UTC), None, most)
-        ((row, said, after),) = predict.newest(model, [series])
-        made = predict.prediction(model, series, row, said, how.min_confidence, after)
+    """What the models of all targets say of the newest of the bars, or of the indicators, that
+    are sent."""
+    return await _predict(request, served, models, body, how)
+
+
+@router.post("/predict", response_model=Prediction, responses=may(422))
+async def predict_newest(
+    request: Request, served: Served, body: Sent, how: Annotated[HowOf, Query()]
+) -> Response:
+    """The same, with the forecast as a parameter."""
+    return await _predict(request, served, served.models(forecast_named(how.forecast)), body, how)
+
+
+async def _predict(
+    request: Request, served: state.State, models: Models, body: Sent, how: How
+) -> Response:
+    start, most = time.perf_counter(), _settings(request).bars
+    await _once(request)
+    policy(models.forecast, how.min_confidence)
+    if how.history == "stored":
+        (made,) = await run_in_threadpool(_all, served, models, [body], how, most)
+    else:
+        (made,) = _all(served, models, [body], how, most)
+    if isinstance(made, Refused):
+        raise made.at("body")
     taken = time.perf_counter() - start
     served.recent.took(taken)
     return plain(made | {"latency_ms": round(1000 * taken, 3)})
 
 
-def _completed(served: state.State, model: Model, sent: Bars, most: int) -> Series:
-    with served.view() as view:
-        return predict.series_of(model, sent, datetime.now(UTC), view, most)
+async def _once(request: Request) -> None:
+    with _refusing():
+        sent.once(await request.body())
 
 
-@router.post(
-    "/predict/batch", response_model=BatchAnswer, responses=may(422), dependencies=[reading]
-)
+def _all(
+    served: state.State, models: Models, bodies: Sequence[Sent], how: How, most: int
+) -> list[predict.Row | Refused]:
+    """The prediction of each, or why there is none: one snapshot and one look for all of them."""
+    with served.view() if how.history == "stored" else nullcontext() as view:
+        asked = sent.asked(models, bodies, datetime.now(UTC), view, most)
+    good = [one for one in asked if not isinstance(one, Refused)]
+    made = iter(predict.predicted(models, good, how.min_confidence) if good else ())
+    return [one if isinstance(one, Refused) else next(made) for one in asked]
+
+
+# -- many
+
+
+@router.post("/predict/batch", response_model=BatchAnswer, responses=may(422))
 async def predict_many(
-    request: Request, served: Served, sent: Batch, how: Annotated[How, Query()]
+    request: Request, served: Served, body: Batch, how: Annotated[HowOf, Query()]
 ) -> Response:
-    """The same for many requests at once, each with its own result or error, all by one model."""
+    """The same for many requests at once, each with its own result or error, all by the same
+    models."""
     start, limits = time.perf_counter(), _settings(request)
-    if len(sent.requests) > limits.batch:
+    if len(body.requests) > limits.batch:
         raise TooLarge(
-            f"{len(sent.requests):,} requests are more than the {limits.batch:,} taken at once",
+            f"{len(body.requests):,} requests are more than the {limits.batch:,} taken at once",
             "send them in parts",
         )
-    model = served.model(forecast_named(how.forecast))
-    made = await run_in_threadpool(_many, served, model, sent.requests, how, limits.bars)
-    return plain(made | {"latency_ms": _since(start)})
+    await _once(request)
+    models = served.models(forecast_named(how.forecast))
+    policy(models.forecast, how.min_confidence)
+    made = await run_in_threadpool(_all, served, models, body.requests, how, limits.bars)
+    taken = _since(start)
+    results = [{"index": place} | _result(one, taken) for place, one in enumerate(made)]
+    told = {
+        "models": predict.of_models(models),
+        "results": results,
+        "scored": sum(one["prediction"] is not None for one in results),
+        "latency_ms": taken,
+    }
+    return plain(predict.marks(models) | told)
 
 
-def _many(
-    served: state.State, model: Model, sent: list[Bars], how: How, most: int
-) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    results: list[dict[str, Any]] = [
-        {"index": place, "prediction": None, "error": None} for place in range(len(sent))
-    ]
-    good: dict[int, Series] = {}
-    # One snapshot for all of them.
-    with served.view() if how.history == "stored" else nullcontext() as view:
-        for place, one in enumerate(sent):
-            try:
-                good[place] = predict.series_of(model, one, now, view, most)
-            except Refused as error:
-                results[place]["error"] = _problem(error)
-    if good:
-        many = list(good.values())
-        found = zip(good, many, predict.newest(model, many), strict=True)
-        for place, series, (row, said, after) in found:
-            start = time.perf_counter()
-            try:
-                made = predict.prediction(model, series, row, said, how.min_confidence, after)
-                results[place]["prediction"] = made | {"latency_ms": _since(start)}
-            except Refused as error:
-                results[place]["error"] = _problem(error)
-    scored = sum(one["prediction"] is not None for one in results)
-    return predict.marks(model) | {"results": results, "scored": scored}
+def _result(one: predict.Row | Refused, taken: float) -> dict[str, Any]:
+    if not isinstance(one, Refused):
+        return {"prediction": one | {"latency_ms": taken}, "error": None}
+    problem = Problem(type="invalid_request", message=one.message, hint=one.hint, field=one.field)
+    return {"prediction": None, "error": problem.model_dump()}
 
 
-def _problem(error: Refused) -> dict[str, object]:
-    return Problem(
-        type="invalid_request", message=error.message, hint=error.hint, field=error.field
-    ).model_dump()
-
+# -- a file
 
 CSV_BODY = {"schema": {"type": "string"}, "example": EXAMPLE_FILE}
 FORM_BODY = {
@@ -180,51 +211,69 @@ FORM_BODY = {
         "properties": {"file": {"type": "string", "format": "binary"}},
     }
 }
-
-
-@router.post(
-    "/predict_batch",
-    response_model=FileAnswer,
-    responses=may(406, 422)
-    | {200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "a row a row"}},
-    dependencies=[reading],
-    openapi_extra={
+FILE: dict[str, Any] = {
+    "response_model": FileAnswer,
+    "openapi_extra": {
         "requestBody": {
             "required": True,
             "content": {CSV: CSV_BODY, "multipart/form-data": FORM_BODY},
         }
     },
-)
+}
+ROWS = may(406, 422) | {
+    200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "a row a row"}
+}
+OfAllRows = Annotated[
+    str | None,
+    Query(max_length=32, description="of all rows, where the file has no such column"),
+]
+
+
+@named.post("/predict_batch", responses=may(404) | ROWS, **FILE)
+async def predict_file_here(
+    request: Request, models: Here, symbol: OfAllRows = None, min_confidence: Confidence = None
+) -> Response:
+    """A CSV of bars or of indicators, as the body or as the field `file`: a row out for every
+    row in.
+
+    Of bars it has the columns open, high, low, close, and symbol, ts and volume where there are;
+    of indicators a column for every feature. Rows without a prediction say why. The answer is
+    JSON, or CSV where `Accept` says text/csv, with columns for each target.
+    """
+    return await _predict_file(request, models, symbol, min_confidence)
+
+
+@router.post("/predict_batch", responses=ROWS, **FILE)
 async def predict_file(
     request: Request,
     served: Served,
     forecast: ForecastName = NAMES[0],
-    symbol: Annotated[
-        str | None,
-        Query(max_length=32, description="of all rows, where the file has no such column"),
-    ] = None,
+    symbol: OfAllRows = None,
     min_confidence: Confidence = None,
 ) -> Response:
-    """A CSV of bars, as the body or as the field `file`: a row out for every row in.
+    """The same, with the forecast as a parameter."""
+    models = served.models(forecast_named(forecast))
+    return await _predict_file(request, models, symbol, min_confidence)
 
-    Columns: open, high, low, close, and symbol, ts and volume where there are. Rows without a
-    prediction say why. The answer is JSON, or CSV where `Accept` says text/csv.
-    """
+
+async def _predict_file(
+    request: Request, models: Models, symbol: str | None, min_confidence: float | None
+) -> Response:
     start, limits = time.perf_counter(), _settings(request)
+    policy(models.forecast, min_confidence)
     wanted = form(request.headers.get("accept"))
     if wanted == ARROW:
         raise NotAcceptable("rows of a file are not answered as Arrow", f"accept {JSON} or {CSV}")
-    content = await _content(request)
+    content = await upload.content_of(request)
     if len(content) > limits.body_bytes:
         raise TooLarge(
             f"the file has {len(content):,} bytes, {limits.body_bytes:,} are taken",
             "send it in parts",
         )
-    model = served.model(forecast_named(forecast))
     with _refusing():
-        sheet = await run_in_threadpool(_file, model, content, symbol, limits.rows)
+        sheet = await run_in_threadpool(_file, models, content, symbol, limits.rows)
     if wanted == CSV:
-        text = await run_in_threadpool(upload.as_csv, model, sheet.lines, min_confidence)
+        text = await run_in_threadpool(written.as_csv, models, sheet.lines, min_confidence)
         return Response(
             text.encode(),
             media_type=CSV,
@@ -234,78 +283,11 @@ async def predict_file(
                 "x-content-type-options": "nosniff",
             },
         )
-    answer = await run_in_threadpool(upload.as_json, model, sheet, min_confidence)
+    answer = await run_in_threadpool(written.as_json, models, sheet, min_confidence)
     return plain(answer | {"latency_ms": _since(start)})
 
 
-async def _content(request: Request) -> bytes:
-    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
-        return await request.body()
-    async with request.form(max_files=1, max_fields=10) as sent:
-        found = sent.get("file")
-        if isinstance(found, UploadFile):
-            return await found.read()
-    raise Refused("the form has no file", "send it as the field `file`", "file").at("body")
-
-
-def _file(model: Model, content: bytes, symbol: str | None, most: int) -> upload.Sheet:
-    sheet = upload.read(content, most)
-    upload.score(model, sheet, symbol, datetime.now(UTC))
+def _file(models: Models, content: bytes, symbol: str | None, most: int) -> upload.Sheet:
+    sheet = upload.read(content, most, models.forecast)
+    sheets.score(models, sheet, symbol, datetime.now(UTC))
     return sheet
-
-
-@router.get("/model-info", response_model=ModelInfo, responses=may(422), dependencies=[reading])
-async def model_info(served: Served, forecast: ForecastName = NAMES[0]) -> Response:
-    """The model that serves, and what is known of it."""
-    model = served.model(forecast_named(forecast))
-    told, label, more = model.scorer.description, model.forecast.label, model.more
-    return plain(
-        predict.marks(model)
-        | {
-            "candidate": model.candidate,
-            "verdict": more.get("verdict"),
-            "reason": more.get("reason"),
-            "as_of": model.as_of,
-            "decided_at": more.get("decided_at"),
-            "gates": more.get("gates", []),
-            "rankings": more.get("rankings", []),
-            "data_snapshot": more.get("data_snapshot"),
-            "definition": model.forecast.definition,
-            "sha256": model.sha256,
-            "classes": told.classes,
-            "scores": label.scores,
-            "thresholds": told.thresholds,
-            "shares": told.shares,
-            "features": told.features,
-            "symbols": told.symbols,
-            "untrained": told.untrained,
-            "interval": model.forecast.interval,
-            "look_back": model.forecast.look_back,
-            "calendar": model.market.name,
-            "origin": model.origin,
-            "instead_of": model.instead_of or None,
-        }
-    )
-
-
-@router.post(
-    "/reload-model",
-    response_model=ReloadAnswer,
-    responses=may(403, 422),
-    dependencies=[changing],
-)
-def reload_model(served: Served, forecast: ForecastName = NAMES[0]) -> Response:
-    """Take the model that is decided on now; on failure the old one stays, and why is told."""
-    wanted: Forecast = forecast_named(forecast)
-    done = served.reload(wanted)
-    return plain(
-        {
-            "forecast": wanted.name,
-            "changed": done.changed,
-            "before": done.before,
-            "model_version": done.model.version,
-            "sha256": done.model.sha256,
-            "proven": done.model.proven,
-            "unproven_reason": done.model.unproven_reason,
-        }
-    )

@@ -5,13 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
 from pipelines import words
+from pipelines.forecasts import FORECASTS
 from pipelines.tables.gold import MODEL_DECISIONS, MODEL_RANKINGS, PREDICTIONS
+from serving.answers import Risk, ToldClass, ToldValue
 from serving.errors import Problem
-from serving.fields import SAID, SPANS_NIGHT, meaning, of
+from serving.fields import (
+    HINTS,
+    KIND,
+    SAID,
+    SPANS_NIGHT,
+    UNIT,
+    VALUE_COVERAGE,
+    VALUE_WORDS,
+    meaning,
+    of,
+)
 
+TIMES = words.TIMESTAMP_NEXT.but(
+    meaning="close of the bar it is about; null: of what bar is unknown"
+)
+MODELS: Any = Field(description="by target: which model answers it")
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 EXAMPLE_BARS = [
     {"open": 100.0 + n / 4, "high": 101.0 + n / 4, "low": 99.5 + n / 4, "close": 100.5 + n / 4,
@@ -19,6 +35,10 @@ EXAMPLE_BARS = [
     for n in range(25)
 ]  # fmt: skip
 EXAMPLE: dict[str, Any] = {"symbol": "NVDA", "interval": "1h", "bars": EXAMPLE_BARS}
+EXAMPLE_INDICATORS: dict[str, Any] = {
+    "symbol": "NVDA",
+    "indicators": {feature.name: 0.5 for feature in FORECASTS[0].features},
+}
 EXAMPLE_FILE = "\n".join(
     ["symbol,open,high,low,close,volume"]
     + [",".join(["NVDA", *(str(value) for value in bar.values())]) for bar in EXAMPLE_BARS]
@@ -42,26 +62,41 @@ class SentBar(BaseModel):
     )
 
 
-class Bars(BaseModel):
-    """Bars of one symbol, oldest first."""
+class Sent(BaseModel):
+    """Bars of one symbol, oldest first, or the indicators of one bar: one of the two."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [EXAMPLE, EXAMPLE_INDICATORS]}
+    )
 
-    symbol: str = meaning(
-        words.SYMBOL, min_length=1, max_length=32, pattern=r"^[A-Za-z0-9.^=/_-]+$"
+    symbol: str | None = Field(
+        default=None,
+        description="ticker as the source spells it; may lack where the forecast has but one",
+        min_length=1,
+        max_length=32,
+        pattern=r"^[A-Za-z0-9.^=/_-]+$",
     )
     interval: str | None = meaning(words.INTERVAL, default=None, max_length=8)
-    bars: list[SentBar] = Field(description="closed bars, oldest first", min_length=1)
+    bars: list[SentBar] | None = Field(
+        default=None, description="closed bars, oldest first", min_length=1
+    )
+    indicators: dict[str, Annotated[FiniteFloat, Strict()]] | None = Field(
+        default=None,
+        description="every feature of the forecast by its name, as GET /forecasts/{name}/features "
+        "lists them, instead of bars",
+        min_length=1,
+        max_length=1000,
+    )
 
 
 class Batch(BaseModel):
-    """Bars of many symbols, each answered by itself."""
+    """Bars or indicators of many symbols, each answered by itself."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"requests": [EXAMPLE]}]}
     )
 
-    requests: list[Bars] = Field(description="what is to be scored", min_length=1)
+    requests: list[Sent] = Field(description="what is to be scored", min_length=1)
 
 
 class Marks(BaseModel):
@@ -80,30 +115,69 @@ class Marks(BaseModel):
     )
 
 
-class Said(BaseModel):
-    """What the model says of one bar."""
+class OfModel(BaseModel):
+    """The model that answers a target."""
 
-    action: str = of(PREDICTIONS, "action")
-    score: float = of(PREDICTIONS, "score")
-    confidence: float = Field(description="probability of the model's action [0 to 1]")
-    probabilities: dict[str, float] = of(PREDICTIONS, "probabilities")
+    candidate: str | None = Field(description="kind of model; null: no decision knows the file")
+    model_version: int | None = Field(description="version in the model registry; null likewise")
+    proven: bool = of(PREDICTIONS, "proven")
+    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
+
+
+class OfNext(BaseModel):
+    """The bar that is forecast."""
+
+    timestamp_next: datetime | None = meaning(TIMES)
+    spans_night: bool | None = SPANS_NIGHT
+
+
+class AskedClass(ToldClass, OfNext, OfModel):
+    """What is said of a target of classes."""
+
+
+class AskedValue(ToldValue, OfNext, OfModel):
+    """What is said of a target that is a value."""
+
+
+class Said(BaseModel):
+    """What is said of one bar: at the top its main target, the forecast's first; null is what
+    is not of that one's kind. All targets stand in `targets`."""
+
+    target: str = of(PREDICTIONS, "target")
+    kind: str = KIND
+    action: str | None = of(PREDICTIONS, "action")
+    score: float | None = of(PREDICTIONS, "score")
+    confidence: float | None = Field(description="probability of the model's action [0 to 1]")
+    probabilities: dict[str, float] | None = of(PREDICTIONS, "probabilities")
     expected_score: float = of(PREDICTIONS, "expected_score")
     said: str | None = SAID
+    risk: Risk | None = HINTS
+    value: float | None = of(PREDICTIONS, "value")
+    value_low: float | None = of(PREDICTIONS, "value_low")
+    value_high: float | None = of(PREDICTIONS, "value_high")
+    unit: str | None = UNIT
+    value_coverage: float | None = VALUE_COVERAGE
+    value_words: str | None = VALUE_WORDS
+    targets: dict[str, Annotated[AskedClass | AskedValue, Field(discriminator="kind")] | None] = (
+        Field(description="each by its name; null: no model of it serves")
+    )
 
 
 class Prediction(Marks, Said):
-    """What the model says of the newest bar."""
+    """What the models say of the newest bar, or of the indicators."""
 
     symbol: str = of(PREDICTIONS, "symbol")
     interval: str = of(PREDICTIONS, "interval")
-    ts: datetime = of(PREDICTIONS, "ts")
-    closes_at: datetime = of(PREDICTIONS, "closes_at")
-    timestamp_next: datetime = of(PREDICTIONS, "timestamp_next")
-    spans_night: bool = SPANS_NIGHT
+    ts: datetime | None = meaning(words.TS.but(meaning="the bar's open; null: indicators"))
+    closes_at: datetime | None = meaning(words.CLOSES_AT.but(meaning="its close; null likewise"))
+    timestamp_next: datetime | None = meaning(TIMES)
+    spans_night: bool | None = SPANS_NIGHT
     features_used: dict[str, float] = Field(description="the features that were scored")
-    bars_used: int = Field(description="bars that decided, of these the stored ones included")
+    bars_used: int = Field(
+        description="bars that decided, of these the stored ones included; 0: indicators did"
+    )
     data_source: str = Field(
-        description="caller: the bars sent; caller+<source>: completed by stored bars"
+        description="caller: what was sent; caller+<source>: completed by stored bars"
     )
     latency_ms: float = Field(description="from request to answer [ms]")
 
@@ -117,7 +191,9 @@ class Item(BaseModel):
 
 
 class BatchAnswer(Marks):
-    """A result for each request, in their order; all by the one model."""
+    """A result for each request, in their order; all by the same models."""
+
+    models: dict[str, OfModel] = MODELS
 
     results: list[Item]
     scored: int = Field(description="how many have a prediction")
@@ -139,11 +215,13 @@ class Row(BaseModel):
 class FileAnswer(Marks):
     """A row for each row of the file, in its order."""
 
+    models: dict[str, OfModel] = MODELS
+
     data_source: str = "caller"
     rows: list[Row]
     scored: int = Field(description="rows with a prediction")
     warming_up: int = Field(description="rows with too few bars before them")
-    bad: int = Field(description="rows that cannot be a bar")
+    bad: int = Field(description="rows that cannot be scored, whatever comes before them")
     latency_ms: float = Field(description="from request to answer [ms]")
 
 
@@ -156,12 +234,19 @@ class Rank(BaseModel):
     accuracy: float | None = of(MODEL_RANKINGS, "accuracy")
     log_loss: float | None = of(MODEL_RANKINGS, "log_loss")
     rank_ic: float | None = of(MODEL_RANKINGS, "rank_ic")
+    rmse: float | None = of(MODEL_RANKINGS, "rmse")
+    mae: float | None = of(MODEL_RANKINGS, "mae")
+    r2: float | None = of(MODEL_RANKINGS, "r2")
+    hit_rate: float | None = of(MODEL_RANKINGS, "hit_rate")
     failure: str | None = of(MODEL_RANKINGS, "failure")
 
 
 class ModelInfo(Marks):
-    """The model that serves, and what is known of it."""
+    """The model that serves a target, and what is known of it."""
 
+    target: str = of(PREDICTIONS, "target")
+    kind: str = KIND
+    unit: str = Field(description="of what becomes of a bar")
     candidate: str | None = Field(description="kind of model")
     verdict: str | None = Field(description="the last decision about it")
     reason: str | None = Field(description="that decision in words")
@@ -172,7 +257,7 @@ class ModelInfo(Marks):
     data_snapshot: int | None = of(MODEL_DECISIONS, "snapshot")
     definition: str = of(MODEL_DECISIONS, "definition")
     sha256: str = of(MODEL_DECISIONS, "sha256")
-    classes: list[str] = Field(description="in the order of the model's columns")
+    classes: list[str] = Field(description="in the order of the model's columns; none of a value")
     scores: list[float] = Field(description="what each class is worth")
     thresholds: list[float] = Field(description="between the classes, in the label's unit")
     shares: list[float] = Field(description="of the classes among the training's rows")
@@ -188,13 +273,20 @@ class ModelInfo(Marks):
     )
 
 
-class ReloadAnswer(BaseModel):
-    """What a reload found."""
+class Reloaded(BaseModel):
+    """What a reload found of one target."""
 
-    forecast: str = of(PREDICTIONS, "forecast")
     changed: bool = Field(description="true: another model serves than before")
     before: int | None = Field(description="version that served before")
     model_version: int | None = Field(description="version that serves now")
     sha256: str = of(MODEL_DECISIONS, "sha256")
     proven: bool = of(PREDICTIONS, "proven")
     unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
+
+
+class ReloadAnswer(Reloaded):
+    """What a reload found: of the first target that was asked for, and of each by its name."""
+
+    forecast: str = of(PREDICTIONS, "forecast")
+    target: str = of(PREDICTIONS, "target")
+    targets: dict[str, Reloaded]

@@ -1,6 +1,7 @@
-"""The models that serve, one for each forecast: followed, verified, and swapped as a whole.
+"""The models that serve, one for each target of a forecast: followed, verified, and swapped as
+a whole.
 
-A request takes the model once and answers from that one alone. What is decided in the lake is
+A request takes its models once and answers from these alone. What is decided in the lake is
 seen within a second; a model that cannot be verified never replaces one that was.
 """
 
@@ -14,24 +15,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
-from typing import Any
 
 from pipelines.decisions import Serving, serving
 from pipelines.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast
-from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
+from pipelines.registry import model_name
 from serving.errors import NotYet
 from serving.lake import BROKEN, Reader, broken, made_up
 from serving.recent import Recent
 from serving.scoring import model as models
-from serving.scoring.model import Model, Told
-from serving.scoring.store import Files, Pinned
+from serving.scoring.model import Model, Models, Told
+from serving.scoring.pin import Pin
+from serving.scoring.store import Files
 from serving.settings import settings
 
 POLL = 1.0  # seconds between looks at the lake, when nobody tells of a change
 RETRY = 5.0  # seconds until a model that could not be loaded is tried again
+EVERY = tuple(one for forecast in FORECASTS for one in forecast.each)
 LOG = logging.getLogger(__name__)
 
 
@@ -50,14 +52,12 @@ class State:
     def __init__(self, reader: Reader) -> None:
         api = settings()
         self.source, self._slow = api.data_source, api.slow_ms
-        self._files, self._pinned = Files(), Pinned()
+        self._files, self._pin = Files(), Pin()
         self._reader = reader
         self._models: Mapping[str, Model] = {}
         self._told: dict[str, Told] = {}
         self._trouble: dict[str, str] = {}
-        self._lake_trouble = self._pin_trouble = ""
-        self._pin: tuple[str, OnnxScorer] | None = None
-        self._pin_read = False
+        self._lake_trouble = ""
         self._tried: dict[str, tuple[object, float]] = {}
         self.recent = Recent()  # requests for one prediction
         self._turn = Lock()
@@ -79,16 +79,32 @@ class State:
     # -- what requests ask for
 
     def model(self, forecast: Forecast) -> Model:
-        """The model that serves now."""
-        found = self._models.get(forecast.name)
+        """The model that serves the target in focus now."""
+        found = self._models.get(model_name(forecast))
         if found is None:
-            why = self._trouble.get(forecast.name) or self._lake_trouble or "it is being loaded"
-            raise NotYet(
-                f"no model of {forecast.name} serves: {why}",
-                f"`bullion train {forecast.name}` makes one; GET /health tells more",
-                5,
-            )
+            raise self._none(forecast, self._why(forecast))
         return found
+
+    def models(self, forecast: Forecast) -> Models:
+        """Those that serve all its targets now; an error if none of them is served."""
+        held, every = self._models, {one.focus: one for one in forecast.each}
+        found = {name: held.get(model_name(one)) for name, one in every.items()}
+        made = {name: model for name, model in found.items() if model is not None}
+        lacking = {name: self._why(every[name]) for name in every if name not in made}
+        if not made:
+            raise self._none(forecast, next(iter(lacking.values())))
+        return Models(forecast, made, lacking)
+
+    def _why(self, forecast: Forecast) -> str:
+        known = self._trouble.get(model_name(forecast))
+        return known or self._lake_trouble or "it is being loaded"
+
+    def _none(self, forecast: Forecast, why: str) -> NotYet:
+        return NotYet(
+            f"no model of {forecast.name} serves: {why}",
+            f"`bullion train {forecast.name}` makes one; GET /health tells more",
+            5,
+        )
 
     @contextmanager
     def view(self) -> Iterator[View]:
@@ -98,13 +114,14 @@ class State:
 
     def reload(self, forecast: Forecast) -> Reloaded:
         """Take what is decided now; on failure the old one stays and the error says why."""
-        before = self._models.get(forecast.name)
+        name = model_name(forecast)
+        before = self._models.get(name)
         with self._turn:
-            self._tried.pop(forecast.name, None)
-            self._told.pop(forecast.name, None)
-            self._refresh(forced=forecast.name)
-            trouble = self._trouble.get(forecast.name) or self._lake_trouble or self._pin_trouble
-            now = self._models.get(forecast.name)
+            self._tried.pop(name, None)
+            self._told.pop(name, None)
+            self._refresh(forced=name)
+            trouble = self._trouble.get(name) or self._lake_trouble or self._pin.trouble
+            now = self._models.get(name)
         if trouble or now is None:
             kept = f"; version {now.version} serves on" if now else ""
             raise NotYet(f"{trouble or 'there is no model'}{kept}", "GET /health tells more", 5)
@@ -117,10 +134,12 @@ class State:
             return ["models are being loaded"]
         found = [f"{name}: {why}" for name, why in sorted(self._trouble.items())]
         found += [
-            f"{f.name}: no model serves" for f in FORECASTS if not self._serves_or_told(f.name)
+            f"{name}: no model serves"
+            for name in map(model_name, EVERY)
+            if not self._serves_or_told(name)
         ]
-        if self._pin_trouble:
-            found.append(self._pin_trouble)
+        if self._pin.trouble:
+            found.append(self._pin.trouble)
         if self._lake_trouble:
             found.append(f"models cannot be followed: {self._lake_trouble}")
         if not self._thread.is_alive() and not self._stop.is_set():
@@ -133,21 +152,9 @@ class State:
     def _serves_or_told(self, name: str) -> bool:
         return name in self._models or name in self._trouble
 
-    def loaded(self) -> list[dict[str, Any]]:
-        """What serves, for the health's answer."""
-        return [
-            {
-                "forecast": name,
-                "model_version": one.version,
-                "candidate": one.candidate,
-                "proven": one.proven,
-                "unproven_reason": one.unproven_reason,
-                "source": one.source,
-                "origin": one.origin,
-                "feature_columns": list(one.forecast.feature_names),
-            }
-            for name, one in sorted(self._models.items())
-        ]
+    def loaded(self) -> list[Model]:
+        """What serves."""
+        return [one for _, one in sorted(self._models.items())]
 
     # -- following the lake
 
@@ -165,8 +172,8 @@ class State:
         try:
             with self.view() as view:
                 told = {
-                    f.name: models.read(view, f, self.source, self._told.get(f.name))
-                    for f in FORECASTS
+                    name: models.read(view, one, self.source, self._told.get(name))
+                    for name, one in zip(map(model_name, EVERY), EVERY, strict=True)
                 }
             self._told, self._lake_trouble = told, ""
         except BullionError as error:
@@ -174,56 +181,37 @@ class State:
         except BROKEN as error:
             LOG.exception("what the lake says of models could not be read")
             self._lake_trouble = broken(error).message
-        if forced or not self._pin_read:
-            self._read_pin()
-        for forecast in FORECASTS:
-            told_now = self._told.get(forecast.name)
-            if told_now is None and not self._pin_of(forecast):
+        self._pin.read(anew=bool(forced))
+        for forecast in EVERY:
+            told_now = self._told.get(model_name(forecast))
+            if told_now is None and not self._pin.of(forecast):
                 continue
             self._take(
                 forecast,
                 told_now or Told(self.source, made_up(self.source)),
-                forecast.name == forced,
+                model_name(forecast) == forced,
             )
-
-    def _read_pin(self) -> None:
-        """The file of MODEL_URI; one that is refused changes nothing."""
-        self._pin_read = True
-        if not self._pinned.uri:
-            return
-        try:
-            scorer = OnnxScorer(self._pinned.body())
-            told = scorer.description.more
-            found = forecast_named(told.get("forecast", ""))
-            models.checked(found, scorer, told.get("definition"))
-            self._pin, self._pin_trouble = (found.name, scorer), ""
-        except BullionError as error:
-            self._pin_trouble = f"MODEL_URI is refused: {error.message}"
-            LOG.warning(self._pin_trouble)
-
-    def _pin_of(self, forecast: Forecast) -> OnnxScorer | None:
-        return self._pin[1] if self._pin and self._pin[0] == forecast.name else None
 
     def _take(self, forecast: Forecast, told: Told, forced: bool) -> None:
         """Serve what is decided, if it is sound; else keep what serves, or what served before."""
-        pin = self._pin_of(forecast)
+        name, pin = model_name(forecast), self._pin.of(forecast)
         who = None if pin else serving(told.decisions, datetime.now(UTC))
         wanted = (told.mark, pin, who and (who.model_version, who.proven, who.decision.sha256))
-        tried, again = self._tried.get(forecast.name, (None, 0.0))
+        tried, again = self._tried.get(name, (None, 0.0))
         if tried == wanted and not forced and time.monotonic() < again:
             return
         try:
             made = self._made(forecast, told, who, forced)
         except BullionError as error:
             self._refused(forecast, told, who, error)
-            self._tried[forecast.name] = (wanted, time.monotonic() + RETRY)
+            self._tried[name] = (wanted, time.monotonic() + RETRY)
             return
-        self._trouble.pop(forecast.name, None)
-        self._tried[forecast.name] = (wanted, math.inf)
+        self._trouble.pop(name, None)
+        self._tried[name] = (wanted, math.inf)
         self._swap(made)
 
     def _made(self, forecast: Forecast, told: Told, who: Serving | None, forced: bool) -> Model:
-        held, pin = self._models.get(forecast.name), self._pin_of(forecast)
+        held, pin = self._models.get(model_name(forecast)), self._pin.of(forecast)
         if pin:
             return models.pinned(forecast, told, pin)
         if who is None:
@@ -241,11 +229,11 @@ class State:
         self, forecast: Forecast, told: Told, who: Serving | None, error: BullionError
     ) -> None:
         which = f"version {who.model_version} cannot serve: " if who else ""
-        trouble = which + error.message
-        if self._trouble.get(forecast.name) != trouble:
-            LOG.warning("%s: %s", forecast.name, trouble)
-        self._trouble[forecast.name] = trouble
-        if forecast.name in self._models or who is None:
+        trouble, name = which + error.message, model_name(forecast)
+        if self._trouble.get(name) != trouble:
+            LOG.warning("%s: %s", name, trouble)
+        self._trouble[name] = trouble
+        if name in self._models or who is None:
             return
         for other in models.candidates(told.decisions, who):
             if not self._files.has(other.decision):
@@ -253,7 +241,7 @@ class State:
             try:
                 scorer = self._loaded(forecast, other)
             except BullionError as failure:
-                LOG.info("%s: version %s neither: %s", forecast.name, other.model_version, failure)
+                LOG.info("%s: version %s neither: %s", name, other.model_version, failure)
                 continue
             self._swap(models.served(forecast, told, other, scorer, trouble))
             return
@@ -264,8 +252,9 @@ class State:
                 made = replace(made, more=models.particulars(view, made))
         except (BullionError, *BROKEN):  # it is said elsewhere, and the model serves
             LOG.info("%s serves without what the lake knows of it", made.name)
-        before = self._models.get(made.forecast.name)
-        self._models = {**self._models, made.forecast.name: made}
+        name = model_name(made.forecast)
+        before = self._models.get(name)
+        self._models = {**self._models, name: made}
         if before is None or before.version != made.version:
             LOG.info("%s serves", made.name)
 
@@ -303,6 +292,6 @@ def reasons() -> list[str]:
     return _running[-1].reasons() if _running else ["scoring has not started"]
 
 
-def loaded() -> list[dict[str, Any]]:
-    """What serves, for the health's answer."""
+def loaded() -> list[Model]:
+    """What serves."""
     return _running[-1].loaded() if _running else []

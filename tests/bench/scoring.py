@@ -167,7 +167,7 @@ def trained() -> Model:
     """A forest of the usual size, on every symbol's last half year."""
     rows = rows_of(Sample(), FORECAST.symbols, FORECAST, START, END)
     rows = rows.take(np.isfinite(rows.features).all(axis=1))
-    classes = FORECAST.label.classify(rows.outcome, FORECAST.label.learn(rows.outcome))
+    classes = FORECAST.label.truth(rows.outcome, FORECAST.label.learn(rows.outcome))
     fitted = fit(RandomForest(), rows.features, classes.astype(np.int64), 5, 0)
     shares = np.bincount(classes, minlength=5) / len(classes)
     return Model(fitted, Calibration(tuple(shares.tolist())))

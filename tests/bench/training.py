@@ -109,7 +109,7 @@ def peer(name: str) -> None:
 
     training, selection, _ = FORECAST.split.cut(rows())
     cuts = FORECAST.label.learn(training.outcome)
-    x, y = training.features, FORECAST.label.classify(training.outcome, cuts)
+    x, y = training.features, FORECAST.label.truth(training.outcome, cuts)
     every = max(1, len(y) // PARTS.get(name, len(y)))
     x, y = x[::every], y[::every]
     model = _default(name)
@@ -117,7 +117,7 @@ def peer(name: str) -> None:
     model.fit(x, y)
     seconds, cpu = time.perf_counter() - start, time.process_time() - busy
     label = FORECAST.label
-    classes = label.classify(selection.outcome, cuts).astype(np.int64)
+    classes = label.truth(selection.outcome, cuts).astype(np.int64)
     predicted = model.predict(selection.features).astype(np.int64)
     gives = hasattr(model, "predict_proba")  # SVC's defaults give a class and no more
     given = model.predict_proba(selection.features) if gives else np.eye(5)[predicted]

@@ -135,10 +135,10 @@ def test_run_trains_where_it_is_due_scores_and_follows_up(
     monkeypatch.setattr("pipelines.steps.train.train", train)
     code, out, err = bullion("run", NAME)
     assert code == 0, err
-    assert "training, as no model of these features and this label was trained yet" in out
+    assert "training nasdaq100_hourly.action, as no model of these features and this label" in out
     assert "features: all of it" in out
     _, out, _ = bullion("run", NAME)
-    assert "training, as the newest is 2 sessions old" in out
+    assert "training nasdaq100_hourly.action, as the newest is 2 sessions old" in out
     _, out, _ = bullion("run", NAME)
     assert "training" not in out
     assert asked == [1, 2]

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import InvalidRequest
-from pipelines.features import SETS, Block, Feature, look_back, matrix
+from pipelines.features import DAILY, HOURLY, SETS, Block, Feature, look_back, matrix
 
+START = np.array([0])
 FEATURES = {feature.name: feature for chosen in SETS for feature in chosen}
 
 
@@ -87,7 +88,7 @@ def test_it_uses_its_whole_window_and_says_what_it_is(feature: Feature) -> None:
     assert values.max() <= (np.inf if feature.high is None else feature.high)
 
 
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=5), st.integers(0, 99))
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=5), st.integers(0, 99))
 def test_symbols_end_to_end_are_as_symbols_alone(lengths: list[int], seed: int) -> None:
     symbols = [walk(seed + n, bars) for n, bars in enumerate(lengths)]
     chosen = list(FEATURES.values())
@@ -96,8 +97,24 @@ def test_symbols_end_to_end_are_as_symbols_alone(lengths: list[int], seed: int) 
     np.testing.assert_array_equal(together, alone)
 
 
-def test_an_hourly_request_needs_twenty_bars_before() -> None:
-    assert look_back(SETS[0]) == 20
+def test_an_hourly_request_needs_twenty_bars_before_and_a_daily_one_59() -> None:
+    assert look_back(HOURLY) == 20
+    assert look_back(DAILY) == 59
+
+
+@pytest.mark.parametrize("chosen", SETS, ids=len)
+def test_a_name_means_one_thing_in_every_set(chosen: tuple[Feature, ...]) -> None:
+    assert len({feature.name for feature in chosen}) == len(chosen)
+    for feature in chosen:
+        assert feature.definition == FEATURES[feature.name].definition
+        assert feature.meaning == FEATURES[feature.name].meaning
+
+
+def test_every_daily_feature_varies_where_a_session_is_one_bar() -> None:
+    """One that does not is refused at training."""
+    daily = walk(8, 200) | {"place": np.zeros(200), "session_start": np.ones(200, bool)}
+    made = matrix(DAILY, block(daily | {"session_bars": np.ones(200)}))[look_back(DAILY) :]
+    assert (np.ptp(made, axis=0) > 0).all()
 
 
 def test_hours_without_volume_or_movement_give_no_infinity() -> None:
@@ -120,19 +137,65 @@ def test_indicators_with_memory_begin_as_talib_does() -> None:
 
 def test_plain_indicators_are_talibs() -> None:
     bars = walk(7, 200)
-    close = bars["close"]
+    high, low, close = bars["high"], bars["low"], bars["close"]
     middle = talib.SMA(close, 20)
     upper, _, lower = talib.BBANDS(close, 20, 2, 2)
+    ranges = np.log1p(talib.TRANGE(high, low, close) / np.minimum(low, np.r_[np.nan, close[:-1]]))
     expected = {
         "sma_gap_20": close / middle - 1,
         "sma_cross_5_20": talib.SMA(close, 5) / middle - 1,
         "bollinger_width_20": (upper - lower) / middle * np.sqrt(20 / 19),
+        "sma_gap_50": close / talib.SMA(close, 50) - 1,
+        "sma_cross_10_50": talib.SMA(close, 10) / talib.SMA(close, 50) - 1,
+        "bollinger_place_20": 0.5 + (close - middle) / (upper - lower) * np.sqrt(19 / 20),
+        "true_range": ranges,
+        "mean_true_range_20": np.r_[np.nan, talib.SMA(ranges[1:], 20)],
+        "lagged_return_1": np.log1p(np.r_[np.nan, talib.ROCP(close, 1)[:-1]]),
+        "lagged_return_5": np.log1p(np.r_[[np.nan] * 5, talib.ROCP(close, 1)[:-5]]),
         "log_return_10": np.log1p(talib.ROCP(close, 10)),
         "volume_ratio_20": bars["volume"] / np.r_[np.nan, talib.SMA(bars["volume"], 20)[:-1]],
     }
     for name, values in expected.items():
-        ours = matrix([FEATURES[name]], block(bars))[30:, 0]
-        np.testing.assert_allclose(ours, values[30:], rtol=2e-6, atol=1e-9, err_msg=name)
+        ours = matrix([FEATURES[name]], block(bars))[60:, 0]
+        np.testing.assert_allclose(ours, values[60:], rtol=2e-6, atol=1e-9, err_msg=name)
+
+
+MACD = ("macd_12_26", "macd_signal_12_26_9", "macd_histogram_12_26_9")
+
+
+def test_macd_is_talibs_of_its_sixty_bars() -> None:
+    close = walk(9, 300)["close"]
+    for at in (60, 61, 200, 300):
+        ours = matrix([FEATURES[name] for name in MACD], Block({"close": close[:at]}, START))[-1]
+        talibs = [line[-1] / close[at - 1] for line in talib.MACD(close[at - 60 : at], 12, 26, 9)]
+        np.testing.assert_allclose(ours, talibs, rtol=1e-6, atol=1e-10)
+
+
+def test_macd_by_hand() -> None:
+    """Averages that begin as the plain mean of their first bars, and lines of them from there."""
+    close = walk(9, 60)["close"]
+
+    def smoothed(values: np.ndarray, bars: int) -> np.ndarray:
+        made = [values[:bars].sum() / bars]
+        for value in values[bars:]:
+            made.append(made[-1] * (bars - 1) / (bars + 1) + value * 2 / (bars + 1))
+        return np.array(made)
+
+    lines = smoothed(close[14:], 12) - smoothed(close, 26)
+    signal = smoothed(lines, 9)[-1]
+    ours = matrix([FEATURES[name] for name in MACD], Block({"close": close}, START))[-1]
+    expected = np.array([lines[-1], signal, lines[-1] - signal]) / close[-1]
+    np.testing.assert_allclose(ours, expected, rtol=1e-6)
+
+
+def test_sixty_bars_are_near_what_talib_makes_of_all_history() -> None:
+    """The bars before have less than a hundredth of the slow average's weight."""
+    close = walk(10, 7000)["close"]
+    ours = matrix([FEATURES[name] for name in MACD], Block({"close": close}, START))[200:]
+    for column, line in zip(ours.T, talib.MACD(close, 12, 26, 9), strict=True):
+        talibs = line[200:] / close[200:]
+        assert np.corrcoef(column, talibs)[0, 1] > 0.997
+        assert (column - talibs).std() < 0.08 * talibs.std()
 
 
 def test_a_definition_changes_with_its_code_and_with_nothing_else() -> None:

@@ -11,10 +11,11 @@ import pytest
 from pipelines.errors import InvalidRequest
 from pipelines.features import HOURLY
 from pipelines.forecasts import FORECASTS, Forecast, forecast
-from pipelines.labels import Action
+from pipelines.labels import Risk
 from pipelines.tables import TABLES
 
 HEAVY = ("pandas", "pyarrow", "duckdb", "sklearn", "mlflow", "evidently", "onnxruntime", "scipy")
+ACTION = FORECASTS[0].targets[0]
 NAMED = pytest.mark.parametrize("declared", FORECASTS, ids=lambda f: f.name)
 
 
@@ -35,15 +36,36 @@ def test_it_has_a_table_with_a_column_for_each_feature(declared: Forecast) -> No
 
 @NAMED
 def test_its_definition_changes_with_what_features_and_labels_mean(declared: Forecast) -> None:
-    same = replace(declared, meaning="told otherwise")
-    assert same.definition == declared.definition
-    for other in (
-        replace(declared, features=declared.features[1:]),
-        replace(declared, features=declared.features[::-1]),
-        replace(declared, interval="30m" if declared.interval != "30m" else "15m"),
-        replace(declared, label=Action(horizon=3)),
-    ):
-        assert other.definition != declared.definition
+    for one in declared.each:
+        same = replace(one, meaning="told otherwise")
+        assert (same.definition, same.contents) == (one.definition, one.contents)
+        for other in (
+            replace(one, features=one.features[1:]),
+            replace(one, features=one.features[::-1]),
+            replace(one, interval="30m" if one.interval != "30m" else "15m"),
+            one.but(label=replace(one.label, horizon=3)),  # type: ignore[type-var]
+        ):
+            assert other.definition != one.definition
+            assert other.contents != one.contents
+
+
+@NAMED
+def test_each_target_is_a_forecast_of_its_own_on_the_same_table(declared: Forecast) -> None:
+    assert [one.target.name for one in declared.each] == list(declared.target_names)
+    assert len({one.definition for one in declared.each}) == len(declared.targets)
+    for one in declared.each:
+        assert (one.contents, one.table) == (declared.contents, declared.table)
+        assert {one.target.outcome, one.target.known_at} <= set(one.table.column_names)
+        other = one.but(challengers=())
+        assert other.target_names == one.target_names
+        assert other.target.challengers == ()
+
+
+def test_of_several_targets_one_must_be_named() -> None:
+    two = replace(FORECASTS[0], targets=(ACTION, replace(ACTION, label=Risk(), combinations=())))
+    with pytest.raises(InvalidRequest, match="has the targets action, risk"):
+        two.label  # noqa: B018
+    assert two.on("risk").label.name == "risk"
 
 
 @pytest.mark.parametrize(
@@ -54,8 +76,12 @@ def test_its_definition_changes_with_what_features_and_labels_mean(declared: For
         ({"interval": "2h"}, "unknown interval"),
         ({"features": ()}, "has no features"),
         ({"features": (HOURLY[0], HOURLY[0])}, "twice"),
-        ({"candidates": ()}, "has no candidates"),
-        ({"gates": ()}, "has no gate that blocks"),
+        ({"targets": ()}, "has no targets"),
+        ({"targets": (ACTION, ACTION)}, "twice"),
+        ({"targets": (replace(ACTION, candidates=()),)}, "has no candidates"),
+        ({"targets": (replace(ACTION, gates=()),)}, "has no gate that blocks"),
+        ({"targets": (replace(ACTION, baseline="mean"),)}, "unknown candidate"),
+        ({"focus": "actions"}, "unknown target"),
     ],
 )
 def test_a_wrong_declaration_proposes_the_fix(change: dict[str, object], said: str) -> None:

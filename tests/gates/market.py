@@ -69,7 +69,7 @@ def evidence(
     older, newer = split(rows, 30)
     training, judging = rows.take(older), rows.take(newer)
     thresholds = LABEL.learn(training.outcome)
-    learned = LABEL.classify(training.outcome, thresholds)
+    learned = LABEL.truth(training.outcome, thresholds)
     shares = shares_by_place(training.place, learned, 5)
     given = np.stack([shares[int(place)] for place in judging.place])
     if blind:
@@ -82,19 +82,19 @@ def evidence(
     # The class published is the one that is most over its usual share.
     made = Evidence(
         judging=judging,
-        classes=LABEL.classify(judging.outcome, thresholds),
-        probabilities=given,
+        truth=LABEL.truth(judging.outcome, thresholds),
+        given=given,
         scores=LABEL.scores,
         training=training,
-        training_classes=learned,
+        training_truth=learned,
         feature_names=NAMES,
-        training_f1=0.4,
-        selection_f1=0.3,
+        training_fit=0.4,
+        selection_fit=0.3,
         onnx=b"x" * 1000,
         parity=1e-7,
         training_seconds=10.0,
         latency_seconds=0.001,
-        predicted=(given / shares[-1]).argmax(axis=1),
+        said=(given / shares[-1]).argmax(axis=1),
         seed=seed,
     )
     return replace(made, **changes)

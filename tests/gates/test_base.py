@@ -67,29 +67,29 @@ def test_nothing_is_promoted_where_nothing_could_refuse() -> None:
 
 def _broken(made: Evidence) -> dict[str, dict[str, Any]]:
     rows = len(made.judging)
-    lost = made.probabilities.copy()
+    lost = made.given.copy()
     lost[3, 2] = np.nan
     outcome = made.judging.outcome.copy()
     outcome[5] = np.nan
     return {
-        "a probability is lost": {"probabilities": lost, "predicted": None},
-        "they are no probabilities": {"probabilities": made.probabilities * 2, "predicted": None},
-        "a class is missing": {"probabilities": made.probabilities[:, :4], "predicted": None},
+        "a probability is lost": {"given": lost, "said": None},
+        "they are no probabilities": {"given": made.given * 2, "said": None},
+        "a class is missing": {"given": made.given[:, :4], "said": None},
         "no rows": {
             "judging": made.judging.take(np.arange(0)),
-            "classes": made.classes[:0],
-            "probabilities": made.probabilities[:0],
-            "predicted": None,
+            "truth": made.truth[:0],
+            "given": made.given[:0],
+            "said": None,
         },
         "few sessions": {
             "judging": made.judging.take(np.arange(70 * 5)),
-            "classes": made.classes[: 70 * 5],
-            "probabilities": made.probabilities[: 70 * 5],
-            "predicted": None,
+            "truth": made.truth[: 70 * 5],
+            "given": made.given[: 70 * 5],
+            "said": None,
         },
         "outcomes and classes unknown": {
             "judging": replace(made.judging, outcome=outcome),
-            "classes": np.full(rows, -1),
+            "truth": np.full(rows, -1),
         },
     }
 

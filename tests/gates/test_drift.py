@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.gates import Drift, Evidence, InputsSound, judge_all
-from pipelines.gates.drift import Measure
+from pipelines.gates.drift import Measure, labels_of
 from tests.gates.market import evidence
 
 
@@ -21,7 +21,7 @@ def recent(made: Evidence, column: int, change: object) -> Evidence:
 
 def cut(made: Evidence, rows: int) -> Evidence:
     which = np.arange(0, len(made.judging), len(made.judging) // rows)
-    return replace(made, judging=made.judging.take(which), classes=made.classes[which])
+    return replace(made, judging=made.judging.take(which), truth=made.truth[which])
 
 
 def test_a_market_that_stays_as_it_was_passes_with_a_report() -> None:
@@ -55,8 +55,8 @@ def test_small_numbers_drift_as_large_ones_do() -> None:
 
 def test_labels_that_are_shared_otherwise_warn() -> None:
     made = evidence()
-    classes = np.where(np.arange(len(made.classes)) % 2 == 0, 4, made.classes)
-    verdict = Drift().judge(replace(made, classes=classes))
+    classes = np.where(np.arange(len(made.truth)) % 2 == 0, 4, made.truth)
+    verdict = Drift().judge(replace(made, truth=classes))
     assert not verdict.passed
     assert verdict.value == 0
 
@@ -127,3 +127,26 @@ def test_one_report_serves_both_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     made, measure = evidence(), Measure(rows=300)
     judge_all([InputsSound(measure=measure), Drift(measure=measure)], made)
     assert len(runs) == 1
+
+
+def test_values_are_cut_into_fifths_of_the_training_rows() -> None:
+    made = evidence()
+    values = made.training.outcome, made.judging.outcome
+    same = replace(made, scores=(), training_truth=values[0], truth=values[1])
+    assert Drift().judge(same).passed
+    wilder = replace(same, truth=2.5 * values[1])
+    recent_labels, training_labels = labels_of(wilder)
+    np.testing.assert_allclose(np.bincount(training_labels) / len(training_labels), 0.2, atol=0.01)
+    assert np.bincount(recent_labels)[[0, 4]].sum() > 0.6 * len(recent_labels)
+    verdict = Drift().judge(wilder)
+    assert not verdict.passed
+    assert verdict.value == 0
+
+
+def test_values_that_are_not_known_have_failed() -> None:
+    made = evidence()
+    unknown = np.full(len(made.truth), np.nan)
+    broken = replace(made, scores=(), training_truth=made.training.outcome, truth=unknown)
+    verdict = judge_all([Drift()], broken).verdicts[0]
+    assert not verdict.passed
+    assert "have no outcome" in verdict.reason

@@ -42,9 +42,9 @@ def test_the_shape_of_the_day_is_no_direction() -> None:
     """It beats the label shares in macro F1 by far, as the hour alone does on real bars."""
     for seed in range(5):
         blind = evidence(seed, blind=True)
-        plain = f1_score(blind.classes, blind.published, average="macro")
-        shares = np.bincount(blind.training_classes) / len(blind.training_classes)
-        assert plain > macro_f1(np.outer(np.bincount(blind.classes), shares)) + 0.03
+        plain = f1_score(blind.truth, blind.published, average="macro")
+        shares = np.bincount(blind.training_truth) / len(blind.training_truth)
+        assert plain > macro_f1(np.outer(np.bincount(blind.truth), shares)) + 0.03
         decision = judge_all(SKILL, blind)
         assert not decision.promote
         assert "skill_direction: " in decision.reason
@@ -55,9 +55,7 @@ def test_an_hour_that_rises_is_no_skill_among_rows_of_its_place() -> None:
     rises = made.judging.outcome + 3.0 * (made.judging.place == 6)
     by_hour = np.full((len(rises), 5), 0.2)
     by_hour[made.judging.place == 6] = [0.1, 0.1, 0.2, 0.3, 0.3]
-    made = replace(
-        made, judging=replace(made.judging, outcome=rises), probabilities=by_hour, predicted=None
-    )
+    made = replace(made, judging=replace(made.judging, outcome=rises), given=by_hour, said=None)
     assert DirectionSkill().judge(made).passed
     assert not DirectionSkill(within_place=True).judge(made).passed
 
@@ -67,7 +65,7 @@ def test_a_strict_baseline_refuses_what_the_hour_alone_gives() -> None:
     made = evidence(ic=0.0)
     typical = place_predictors(made, strict=True)["typical"]
     coin = np.random.default_rng(0).random(typical.shape)
-    hour_alone = replace(made, predicted=(typical * coin).argmax(axis=1))
+    hour_alone = replace(made, said=(typical * coin).argmax(axis=1))
     assert BeyondTheDay().judge(hour_alone).passed
     assert not BeyondTheDay(strict=True).judge(hour_alone).passed
 
@@ -77,13 +75,13 @@ def test_the_same_evidence_gets_the_same_verdict_whatever_the_order_of_rows() ->
     again = [gate.judge(evidence(3)) for gate in SKILL]
     assert [gate.judge(made) for gate in SKILL] == again
     order = np.random.default_rng(0).permutation(len(made.judging))
-    assert made.predicted is not None
+    assert made.said is not None
     mixed = replace(
         made,
         judging=made.judging.take(order),
-        classes=made.classes[order],
-        probabilities=made.probabilities[order],
-        predicted=made.predicted[order],
+        truth=made.truth[order],
+        given=made.given[order],
+        said=made.said[order],
     )
     for gate, before in zip(SKILL, again, strict=True):
         after = gate.judge(mixed)
@@ -97,9 +95,9 @@ def test_whole_sessions_are_drawn_so_symbols_that_move_together_count_once() -> 
     many = replace(
         one,
         judging=one.judging.take(copies),
-        classes=one.classes[copies],
-        probabilities=one.probabilities[copies],
-        predicted=one.published[copies],
+        truth=one.truth[copies],
+        given=one.given[copies],
+        said=one.published[copies],
     )
     for gate in SKILL:
         ours, theirs = gate.judge(one), gate.judge(many)
@@ -134,13 +132,9 @@ def test_a_challenger_is_held_against_the_champion_on_the_same_rows(
     tilt: float, passed: bool
 ) -> None:
     made = evidence(2)
-    verdict = NoWorseThanChampion().judge(
-        replace(made, champion=evidence(2, tilt=tilt).probabilities)
-    )
+    verdict = NoWorseThanChampion().judge(replace(made, champion=evidence(2, tilt=tilt).given))
     assert verdict.passed is passed
-    turned = NoWorseThanChampion().judge(
-        replace(evidence(2, tilt=tilt), champion=made.probabilities)
-    )
+    turned = NoWorseThanChampion().judge(replace(evidence(2, tilt=tilt), champion=made.given))
     assert turned.passed is (tilt > 0)
     assert turned.value == pytest.approx(-verdict.value)
 
@@ -149,12 +143,12 @@ def test_the_tolerance_is_declared_and_a_first_model_has_no_champion() -> None:
     first = NoWorseThanChampion().judge(evidence())
     assert first.passed
     assert "no champion" in first.reason
-    worse = replace(evidence(2, tilt=-0.4), champion=evidence(2).probabilities)
+    worse = replace(evidence(2, tilt=-0.4), champion=evidence(2).given)
     assert NoWorseThanChampion(tolerance=1.0).judge(worse).passed
 
 
 def test_a_champion_that_tells_rows_apart_no_more_can_be_replaced() -> None:
     made = evidence()
-    flat = np.full_like(made.probabilities, 0.2)
+    flat = np.full_like(made.given, 0.2)
     assert NoWorseThanChampion().judge(replace(made, champion=flat)).passed
-    assert not DirectionSkill().judge(replace(made, probabilities=flat)).passed
+    assert not DirectionSkill().judge(replace(made, given=flat)).passed

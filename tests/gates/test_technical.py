@@ -23,8 +23,8 @@ NAN = float("nan")
         (Size(), {"onnx": b"x"}, {"onnx": b""}),
         (Latency(limit=0.1), {"latency_seconds": 0.1}, {"latency_seconds": 0.2}),
         (TrainingTime(limit=60), {"training_seconds": 60.0}, {"training_seconds": 61.0}),
-        (Gap(limit=0.5), {"training_f1": 1.0, "selection_f1": 0.5}, {"training_f1": 0.81}),
-        (Gap(), {"training_f1": 0.3}, {"training_f1": NAN}),
+        (Gap(limit=0.5), {"training_fit": 1.0, "selection_fit": 0.5}, {"training_fit": 0.81}),
+        (Gap(), {"training_fit": 0.3}, {"training_fit": NAN}),
     ],
 )
 def test_a_limit_may_be_reached_and_not_passed(
@@ -43,11 +43,11 @@ def test_calibration_holds_probabilities_against_what_happened() -> None:
     random = np.random.default_rng(0)
     given = random.dirichlet(np.full(5, 2.0), len(made.judging))
     drawn = (given.cumsum(axis=1) < random.random((len(given), 1))).sum(axis=1)
-    fair = replace(made, probabilities=given, classes=drawn)
+    fair = replace(made, given=given, truth=drawn)
     assert Calibration().judge(fair).value < 0.02
     sharp = given**4 / (given**4).sum(axis=1, keepdims=True)
-    assert not Calibration().judge(replace(fair, probabilities=sharp)).passed
-    turned = replace(fair, probabilities=given[:, ::-1].copy())
+    assert not Calibration().judge(replace(fair, given=sharp)).passed
+    turned = replace(fair, given=given[:, ::-1].copy())
     assert not Calibration().judge(turned).passed
 
 
@@ -56,7 +56,5 @@ def test_few_rows_are_not_called_uncalibrated_by_chance() -> None:
     random = np.random.default_rng(1)
     given = random.dirichlet(np.full(5, 2.0), 350)
     drawn = (given.cumsum(axis=1) < random.random((350, 1))).sum(axis=1)
-    few = replace(
-        made, judging=made.judging.take(np.arange(350)), classes=drawn, probabilities=given
-    )
+    few = replace(made, judging=made.judging.take(np.arange(350)), truth=drawn, given=given)
     assert Calibration().judge(few).passed

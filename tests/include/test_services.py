@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from include.services import first_data
 from include.services import supervisor as supervising
 from include.services.first_data import FirstData, _sessions_ago
 from include.services.parts import environment, processes
@@ -22,6 +24,7 @@ from include.services.settings import Services, services
 from include.services.stack import Stack
 from include.services.supervisor import ServiceError, Supervisor
 from pipelines.errors import InvalidRequest
+from pipelines.forecasts import FORECASTS
 
 
 @pytest.fixture
@@ -131,31 +134,37 @@ def test_a_source_that_comes_later_gets_its_own_data(
     chosen: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BULLION_SOURCE", "sample_noise")
-    runs: dict[str, dict[str, Any]] = {"first_before": {"conf": {"source": "sample"}}}
+    # by DAG and name; each forecast had its first data of another source
+    runs: dict[str, dict[str, Any]] = defaultdict(
+        lambda: {"first_before": {"conf": {"source": "sample"}}}
+    )
     asked: list[tuple[str, str, dict[str, str]]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "POST" and request.url.path.endswith("dagRuns"):
             body = json.loads(request.content)
-            asked.append((request.url.path.split("/")[4], body["dag_run_id"], body["conf"]))
-            runs[body["dag_run_id"]] = body
-        told = [{"dag_run_id": n, "state": "success", **r} for n, r in runs.items()]
+            dag = request.url.path.split("/")[4]
+            asked.append((dag, body["dag_run_id"], body["conf"]))
+            runs[dag][body["dag_run_id"]] = body
+        dag = request.url.path.split("/")[-2]
+        told = [{"dag_run_id": n, "state": "success", **r} for n, r in runs[dag].items()]
         return httpx.Response(200, json={"dag_runs": told, "access_token": "t"})
 
-    def bring() -> None:
-        first = FirstData(chosen, said.append)
-        first._client = httpx.Client(
-            base_url="http://airflow", transport=httpx.MockTransport(answer)
-        )
-        first.bring()
+    def client(**_: object) -> httpx.Client:
+        return connected(base_url="http://airflow", transport=httpx.MockTransport(answer))
 
+    connected = httpx.Client
+    monkeypatch.setattr("include.services.first_data.httpx.Client", client)
     said: list[str] = []
-    bring()
-    assert [dag.partition("_")[0] for dag, *_ in asked] == ["ingest", "train", "score", "train"]
-    assert {conf["source"] for *_, conf in asked} == {"sample_noise"}
-    assert asked[1][2]["end"] == asked[2][2]["start"]
-    bring()
-    assert len(asked) == 4, "a second start finds all of it done"
+    first_data.bring(chosen, said.append)
+    for declared in FORECASTS:
+        mine = [(dag, conf) for dag, _, conf in asked if dag.endswith(declared.name)]
+        assert [dag.partition("_")[0] for dag, _ in mine] == ["ingest", "train", "score", "train"]
+        assert {conf["source"] for _, conf in mine} == {"sample_noise"}
+        assert mine[1][1]["end"] == mine[2][1]["start"]
+    before = len(asked)
+    first_data.bring(chosen, said.append)
+    assert len(asked) == before, "a second start finds all of it done"
 
 
 def test_two_starts_at_once_are_one(chosen: Services) -> None:
@@ -167,8 +176,8 @@ def test_two_starts_at_once_are_one(chosen: Services) -> None:
 
 
 def test_five_sessions_back_is_the_close_of_a_session() -> None:
-    at = _sessions_ago(5)
-    assert at < _sessions_ago(0)
+    at = _sessions_ago(5, FORECASTS[0])
+    assert at < _sessions_ago(0, FORECASTS[0])
     assert at.hour in (17, 18, 20, 21)  # a half-day's or a day's close, in summer and winter
 
 
@@ -177,8 +186,8 @@ class Told:
 
     def __init__(self, chosen: Services, *states: str) -> None:
         self.states, self.cleared, self.said = list(states), 0, list[str]()
-        self.first = FirstData(chosen, self.said.append)
-        self.first._client = httpx.Client(
+        self.first = FirstData(chosen, self.said.append, FORECASTS[0])
+        self.first.client = httpx.Client(
             base_url="http://airflow", transport=httpx.MockTransport(self.answer)
         )
 
@@ -192,7 +201,7 @@ class Told:
         return httpx.Response(200, content=json.dumps(body))
 
     def wait(self) -> None:
-        self.first._succeeded("training", "train", lambda: self.first._runs("train"))
+        self.first._end_of("training", "train", lambda: self.first._runs("train"))()
 
 
 @pytest.fixture(autouse=True)

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from pipelines.forecasts import FORECASTS
 from tests.integration.airflow_home import ROOT, Airflow, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 PICTURES = Path(os.environ.get("BULLION_SCREENSHOTS", ROOT / "build" / "screenshots"))
-DAGS = 5
+DAGS = 4 * len(FORECASTS) + 1
 SCORE = "score_nasdaq100_hourly"
 PATIENCE = 60_000  # milliseconds; the machine may be busy
 

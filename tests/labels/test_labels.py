@@ -1,98 +1,145 @@
-"""The laws of every registered label, and the five actions by hand."""
+"""The laws of every registered label, whatever it is of."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.errors import InvalidRequest
-from pipelines.features import Block
-from pipelines.labels import LABELS, Action, Label
-
-NAMED = pytest.mark.parametrize("label", LABELS, ids=lambda label: label.name)
-
-
-def block(*closes: np.ndarray, hole: int | None = None) -> Block:
-    """Symbols end to end; after `hole` a bar of the calendar is missing."""
-    ordinals = [np.arange(len(c)) + (np.arange(len(c)) > (hole or 10**9)) for c in closes]
-    arrays = {"close": np.concatenate(closes), "ordinal": np.concatenate(ordinals)}
-    return Block(arrays, np.cumsum([0, *(len(c) for c in closes)])[:-1])
+from pipelines.labels import LABELS, Label
+from tests.labels.bars import PRICES, block, prices, walk
+from tests.laws import tried
 
 
-def walk(seed: int, bars: int = 200) -> np.ndarray:
-    random = np.random.default_rng(seed)
-    return 100 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
+def _over(label: Any, horizon: int) -> Label:
+    made: Label = replace(label, horizon=horizon)
+    return made
+
+
+TRIED = [_over(label, horizon) for label in LABELS for horizon in (1, 3)]
+NAMED = pytest.mark.parametrize("label", TRIED, ids=lambda one: f"{one.name}_{one.horizon}")
 
 
 @NAMED
-def test_the_last_bars_have_no_outcome_yet(label: Label) -> None:
-    made = label.outcome(block(walk(1), walk(2)))
+@pytest.mark.parametrize("relay", [False, True])
+def test_the_last_bars_have_no_outcome_yet(label: Label, relay: bool) -> None:
+    made = label.outcome(block(walk(1), walk(2), relay=relay))
     for last in (200, 400):
         assert np.isnan(made[last - label.horizon : last]).all()
         assert np.isfinite(made[last - label.horizon - 1])
-    assert (label.classify(made, label.learn(made))[np.isnan(made)] == -1).all()
+
+
+@NAMED
+def test_only_the_first_bars_it_reaches_back_over_have_no_outcome(label: Label) -> None:
+    made = label.outcome(block(walk(1), walk(2)))
+    for first in (0, 200):
+        assert np.isnan(made[first : first + label.reach]).all()
+        assert np.isfinite(made[first + label.reach : first + 200 - label.horizon]).all()
 
 
 @NAMED
 def test_an_outcome_is_settled_once_its_horizon_has_closed(label: Label) -> None:
-    close, at = walk(3), 100
-    before = label.outcome(block(close))
-    later = close.copy()
-    later[at + label.horizon + 1 :] *= 1.5
-    np.testing.assert_array_equal(label.outcome(block(later))[: at + 1], before[: at + 1])
-    decided = close.copy()
-    decided[at + label.horizon] *= 1.5
-    assert label.outcome(block(decided))[at] != before[at]
+    before = label.outcome(block(walk(3)))
+    for after in (1, label.horizon):
+        decided, at = prices(walk(3)), 100
+        for name in PRICES:
+            decided[name] = decided[name].copy()
+            decided[name][at + after :] *= 1.5
+        assert label.outcome(block(decided))[at] != before[at]
 
 
-@NAMED
-def test_symbols_end_to_end_are_as_symbols_alone(label: Label) -> None:
-    one, two = walk(4), walk(5, 60)
-    together = label.outcome(block(one, two))
-    alone = np.concatenate([label.outcome(block(one)), label.outcome(block(two))])
-    np.testing.assert_array_equal(together, alone)
+@tried(100)
+@given(
+    st.sampled_from(TRIED),
+    st.integers(0, 79),
+    st.integers(0, 40),
+    st.sets(st.sampled_from(PRICES), min_size=1),
+    st.sampled_from((0.5, 3.0, np.nan)),
+)
+def test_what_comes_after_its_horizon_changes_no_outcome(
+    label: Label, at: int, later: int, spoiled: set[str], factor: float
+) -> None:
+    bars = prices(walk(at, 80))
+    before = label.outcome(block(bars, walk(1, 5)))
+    for name in spoiled:
+        bars[name] = bars[name].copy()
+        bars[name][at + label.horizon + 1 + later :] *= factor
+    after = label.outcome(block(bars, walk(1, 5)))
+    np.testing.assert_array_equal(after[: at + 1], before[: at + 1])
+    cut = {name: values[: at + label.horizon + 1] for name, values in prices(walk(at, 80)).items()}
+    np.testing.assert_array_equal(label.outcome(block(cut))[: at + 1], before[: at + 1])
+
+
+@tried(30)
+@given(
+    st.sampled_from(TRIED),
+    st.lists(st.integers(1, 60), min_size=1, max_size=5),
+    st.none() | st.integers(0, 60),
+)
+def test_symbols_end_to_end_are_as_symbols_alone(
+    label: Label, lengths: list[int], hole: int | None
+) -> None:
+    symbols = [walk(seed, bars) for seed, bars in enumerate(lengths)]
+    together = label.outcome(block(*symbols, hole=hole))
+    alone = [label.outcome(block(one, hole=hole)) for one in symbols]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
 
 
 @NAMED
 def test_a_missing_bar_leaves_no_outcome_across_it(label: Label) -> None:
     made = label.outcome(block(walk(6), hole=100))
     assert np.isnan(made[101 - label.horizon : 101]).all()
-    assert np.isfinite(made[101])
+    assert np.isfinite(made[[100 - label.horizon, 101]]).all()
+
+
+@NAMED
+def test_bars_without_a_price_have_no_outcome_rather_than_an_infinite_one(label: Label) -> None:
+    for wrong in (0.0, np.nan):
+        bars = prices(walk(7))
+        for name in PRICES:
+            bars[name] = bars[name].copy()
+            bars[name][100] = wrong
+        with np.errstate(divide="ignore", invalid="ignore"):
+            made = label.outcome(block(bars))
+        assert np.isnan(made[[100 - label.horizon, 100]]).all()
+        assert not np.isinf(made).any()
+        assert np.isfinite(made[100 + label.reach + 1 : -label.horizon]).all()
+
+
+@NAMED
+def test_the_truth_is_a_class_or_the_outcome_by_its_kind(label: Label) -> None:
+    outcomes = label.outcome(block(walk(8), walk(9)))
+    known = np.isfinite(outcomes)
+    thresholds = label.learn(outcomes)
+    truth = label.truth(outcomes, thresholds)
+    if label.kind == "value":
+        assert (thresholds, label.classes) == ((), ())
+        assert truth.dtype == np.float64
+        np.testing.assert_array_equal(truth, outcomes)
+        return
+    assert label.kind == "classes"
+    assert len(thresholds) == len(label.classes) - 1
+    assert (truth[~known] == -1).all()
+    assert set(truth[known]) == set(range(len(label.classes)))
+    assert (np.diff(truth[known][np.argsort(outcomes[known])]) >= 0).all()
 
 
 @NAMED
 def test_a_definition_changes_with_what_it_declares(label: Label) -> None:
-    assert label.definition == type(label)().definition
-    assert label.definition != Action(horizon=7).definition
+    assert label.definition == _over(label, label.horizon).definition
+    assert label.definition != _over(label, 7).definition
     assert len(label.classes) == len(label.scores)
     assert list(label.scores) == sorted(label.scores)
-
-
-def test_an_action_is_the_scaled_return_of_the_next_bar() -> None:
-    close = walk(7)
-    at = 50
-    spread = np.diff(np.log(close))[at - 20 : at].std(ddof=1)
-    expected = np.log(close[at + 1] / close[at]) / spread
-    assert Action().outcome(block(close))[at] == pytest.approx(expected, rel=1e-12)
-
-
-def test_thresholds_are_quantiles_of_the_outcomes_given() -> None:
-    outcomes = np.append(np.arange(1000.0), np.nan)
-    cuts = Action().learn(outcomes)
-    assert cuts == pytest.approx((99.9, 299.7, 699.3, 899.1))
-    shares = np.bincount(Action().classify(outcomes, cuts)[:-1])
-    assert shares.tolist() == [100, 200, 400, 200, 100]
-    assert Action(fixed=(-2.0, -1.0, 1.0, 2.0)).learn(outcomes) == (-2.0, -1.0, 1.0, 2.0)
-
-
-def test_too_little_to_learn_from_and_wrong_cuts_are_told() -> None:
-    with pytest.raises(InvalidRequest, match="too few"):
-        Action().learn(np.arange(99.0))
-    with pytest.raises(InvalidRequest, match="do not cut"):
-        Action(quantiles=(0.1, 0.3, 0.3, 0.9))
+    assert label.unit
     with pytest.raises(InvalidRequest, match="horizon"):
-        Action(horizon=0)
+        _over(label, 0)
 
 
-def test_flat_prices_have_no_outcome_rather_than_an_infinite_one() -> None:
-    assert np.isnan(Action().outcome(block(np.full(100, 10.0)))).all()
+def test_no_two_labels_have_a_name() -> None:
+    assert len({label.name for label in LABELS}) == len(LABELS)
+    assert len({label.definition for label in TRIED}) == len(TRIED)

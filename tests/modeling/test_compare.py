@@ -65,7 +65,7 @@ def test_shuffled_validation_labels_change_nothing_that_is_fitted(comparison: Co
     rows = made_rows()
     other = run(shuffled(rows, rows.session >= comparison.selection.rows.session[0]), CANDIDATES)
     same_fits(comparison, other)
-    assert (other.selection.classes != comparison.selection.classes).any()
+    assert (other.selection.truth != comparison.selection.truth).any()
 
 
 def test_shuffled_judging_labels_change_neither_choice_nor_calibration() -> None:
@@ -73,10 +73,10 @@ def test_shuffled_judging_labels_change_neither_choice_nor_calibration() -> None
     before = run(rows)
     after = run(shuffled(rows, rows.session >= before.judging.rows.session[0]))
     same_fits(before, after)
-    assert before.calibrated.before is not None  # it was fitted
-    assert after.calibrated == before.calibrated
+    assert before.settled.startswith("a temperature")  # it was fitted
+    assert after.settled == before.settled
     assert [one.name for one in after.ranking] == [one.name for one in before.ranking]
-    np.testing.assert_array_equal(after.probabilities, before.probabilities)
+    np.testing.assert_array_equal(after.given, before.given)
     assert after.judging_metrics.rank_ic != before.judging_metrics.rank_ic
 
 
@@ -94,11 +94,11 @@ def test_a_planted_direction_is_found_and_noise_is_not(comparison: Comparison) -
 
 
 def test_probabilities_add_up_and_are_as_frequent_as_they_say(comparison: Comparison) -> None:
-    assert comparison.probabilities.shape == (len(comparison.judging), 5)
-    np.testing.assert_allclose(comparison.probabilities.sum(axis=1), 1)
-    np.testing.assert_allclose(comparison.probabilities.mean(axis=0), comparison.shares, atol=0.06)
-    lift = comparison.probabilities / comparison.shares
-    np.testing.assert_array_equal(comparison.predicted, lift.argmax(axis=1))
+    assert comparison.given.shape == (len(comparison.judging), 5)
+    np.testing.assert_allclose(comparison.given.sum(axis=1), 1)
+    np.testing.assert_allclose(comparison.given.mean(axis=0), comparison.shares, atol=0.06)
+    lift = comparison.given / comparison.shares
+    np.testing.assert_array_equal(comparison.said, lift.argmax(axis=1))
 
 
 def test_one_that_fails_is_recorded_and_the_others_go_on() -> None:

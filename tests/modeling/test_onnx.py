@@ -61,7 +61,7 @@ def test_parity_sees_a_difference(comparison: Comparison) -> None:
     model = comparison.winner
     other = Model(model.fitted, Calibration(comparison.shares, 3.0))
     scorer = OnnxScorer(to_onnx(other, described(comparison)))
-    apart = np.abs(scorer.probabilities(ROWS) - model.score(ROWS)[0]).max()
+    apart = np.abs(scorer.score(ROWS)[0] - model.score(ROWS)[0]).max()
     assert parity(scorer, model, ROWS) == pytest.approx(apart)
     assert apart > 0.01
 
@@ -74,16 +74,16 @@ def test_classes_come_in_the_labels_order_whatever_the_models(comparison: Compar
     calibration = Calibration(comparison.shares)
     scorer = OnnxScorer(to_onnx(Model(turned, calibration), described(comparison)))
     expected = calibration.probabilities(straight.weighed(ROWS)[:, order])
-    np.testing.assert_allclose(scorer.probabilities(ROWS), expected, atol=1e-5)
+    np.testing.assert_allclose(scorer.score(ROWS)[0], expected, atol=1e-5)
 
 
 def test_one_row_gives_what_many_give(content: bytes) -> None:
     scorer = OnnxScorer(content)
-    many = scorer.probabilities(ROWS[:40])
+    many = scorer.score(ROWS[:40])[0]
     for place in (0, 17, 39):
-        alone = scorer.probabilities(ROWS[place : place + 1])
+        alone = scorer.score(ROWS[place : place + 1])[0]
         np.testing.assert_allclose(alone[0], many[place], atol=1e-6)
-    assert scorer.probabilities(ROWS[:0]).shape == (0, 5)
+    assert scorer.score(ROWS[:0])[0].shape == (0, 5)
 
 
 def test_the_same_model_gives_the_same_bytes_and_says_what_it_is(
@@ -154,10 +154,10 @@ def test_rows_that_cannot_be_scored_are_refused(comparison: Comparison) -> None:
         other = row.copy()
         other[0, column] = value
         with pytest.raises(InvalidRequest, match=says):
-            scorer.probabilities(other)
+            scorer.score(other)[0]
     for shape in (row[:, :-1], row[0]):
         with pytest.raises(InvalidRequest, match="where the model has 7 columns"):
-            scorer.probabilities(shape)
+            scorer.score(shape)[0]
 
 
 def test_scoring_needs_no_training_library(content: bytes, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_scoring_needs_no_training_library(content: bytes, tmp_path: Path) -> No
     code = (
         "import sys, numpy as np; from pipelines.modeling.scorer import OnnxScorer;"
         f"from pathlib import Path; made = OnnxScorer(Path({str(tmp_path)!r}, 'model.onnx')"
-        ".read_bytes()).probabilities(np.zeros((1, 7), np.float32));"
+        ".read_bytes()).score(np.zeros((1, 7), np.float32))[0];"
         "print(made.shape, {'sklearn', 'skl2onnx', 'scipy', 'onnx'} & set(sys.modules))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

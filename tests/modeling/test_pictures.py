@@ -30,7 +30,7 @@ def judged(classes: np.ndarray, count: int) -> dict[str, bytes]:
 
 
 def test_the_same_predictions_give_the_same_bytes(comparison: Comparison) -> None:
-    told = ("of", comparison.judging_metrics, comparison.judging.classes, comparison.probabilities)
+    told = ("of", comparison.judging_metrics, comparison.judging.truth, comparison.given)
     one, two = pictures.judged(*told), pictures.judged(*told)
     assert one == two
     assert set(one) == {"confusion.png", "roc.png", "precision_recall.png", "calibration.png"}
@@ -47,8 +47,8 @@ def test_few_rows_and_absent_classes_are_drawn_without_a_warning(
 
 def test_importance_shows_the_greatest_of_many() -> None:
     many = tuple(Importance(f"feature {n}", 0.1 - n / 100, 0.01) for n in range(114))
-    few = Importances(many[: pictures.MOST_BARS], 0.3, 1500, 4500)
-    all_ = Importances(many, 0.3, 1500, 4500)
+    few = Importances(many[: pictures.MOST_BARS], "macro F1", 0.3, 1500, 4500)
+    all_ = Importances(many, "macro F1", 0.3, 1500, 4500)
     shown = pictures.importance("of", all_)
     assert size(shown) == size(pictures.importance("of", few))
     assert shown == pictures.importance("of", all_)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import t
 
+from pipelines.gates import DirectionSkill
 from pipelines.monitoring.live import LiveSkill
 
 YEAR, JUDGED, BARS = 250, 50, 7
+CONFIDENCE = DirectionSkill().confidence
 NEVER = 10_000
 
 
@@ -22,7 +24,7 @@ def spread(symbols: int) -> float:
 
 def credit(judged: float, symbols: int) -> float:
     """The lower bound that a gate gives to what it judged."""
-    return judged - float(t.ppf(0.99, JUDGED - 1)) * spread(symbols) / float(np.sqrt(JUDGED))
+    return judged - float(t.ppf(CONFIDENCE, JUDGED - 1)) * spread(symbols) / float(np.sqrt(JUDGED))
 
 
 def rolled_back(
@@ -40,7 +42,7 @@ def rolled_back(
             mean = (sums[:, end] - sums[:, start]) / count
             var = (squares[:, end] - squares[:, start]) / count - mean**2
             error = np.sqrt(np.maximum(var, 0) / (count - 1))
-            below &= mean + t.ppf(rule.confidence, count - 1) * error < credited
+            below &= mean + t.ppf(CONFIDENCE, count - 1) * error < credited
         first[below & (first == NEVER)] = now
     return first
 

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from pipelines.errors import InvalidRequest
+from pipelines.labels import LABELS, Label
 from pipelines.modeling.dataset import Rows
+from pipelines.monitoring.live import LiveRows, TrainedOn
 from pipelines.monitoring.pages import KEPT, keep_pages, reports_folder
-from pipelines.monitoring.reports import POLICY, drift, offline, quality
+from pipelines.monitoring.reports import POLICY, Drifted, drift, offline, quality
+from tests.monitoring.test_kinds import made as live_rows
 
 NAMES = ("first", "second", "third")
-CLASSES = ("sell", "hold", "buy")
 
 
 def made(count: int, seed: int) -> Rows:
@@ -24,19 +26,24 @@ def made(count: int, seed: int) -> Rows:
     return Rows(features, random.normal(size=count), zero, at, at, at.astype("datetime64[D]"), zero)
 
 
-def held(live: Rows, training: Rows | None = None) -> object:
+def held(
+    live: Rows, training: Rows | None = None, scores: tuple[float, ...] = (-1, 0, 1)
+) -> Drifted:
+    """Classes in equal shares; without scores, values."""
     training = training or made(600, 1)
-    classes = [np.arange(len(rows)) % 3 for rows in (training, live)]
-    return drift(NAMES, training, classes[0], live, classes[1], (-1.0, 0.0, 1.0))
+    truths = [np.arange(len(rows)) % 3 if scores else rows.outcome for rows in (training, live)]
+    given = np.zeros((len(live), 3))
+    of = LiveRows(live, np.ones(len(live), np.int64), given, truths[1], truths[1])
+    return drift(TrainedOn(training, truths[0], NAMES, scores).beside(of))
 
 
 def test_a_feature_that_moved_is_told_and_the_page_is_offline() -> None:
     live = made(400, 2)
     live.features[:, 1] += 2
     found = held(live)
-    assert list(found.moved) == ["second"]  # type: ignore[attr-defined]
-    assert found.share == pytest.approx(1 / 3)  # type: ignore[attr-defined]
-    page = found.page.decode()  # type: ignore[attr-defined]
+    assert list(found.moved) == ["second"]
+    assert found.share == pytest.approx(1 / 3)
+    page = found.page.decode()
     assert POLICY in page
     assert "<link" not in page
     assert 'src="http' not in page
@@ -47,10 +54,10 @@ def test_features_that_are_missing_or_constant_count_as_drifted() -> None:
     live.features[:, 0] = np.nan
     training.features[:, 2] = 7
     found = held(live, training)
-    assert found.broken == ("first", "third")  # type: ignore[attr-defined]
-    assert found.share == pytest.approx(2 / 3)  # type: ignore[attr-defined]
+    assert found.broken == ("first", "third")
+    assert found.share == pytest.approx(2 / 3)
     live.features[:, 1] = 5.0  # the same in every live row: far from what it was
-    assert "second" in held(live, training).moved  # type: ignore[attr-defined]
+    assert "second" in held(live, training).moved
     live.features[:] = np.nan
     with pytest.raises(InvalidRequest, match="no feature can be compared"):
         held(live, training)
@@ -58,13 +65,20 @@ def test_features_that_are_missing_or_constant_count_as_drifted() -> None:
         held(made(5, 1))
 
 
-def test_the_quality_report_needs_two_classes() -> None:
-    action = np.arange(90) % 3
-    page = quality(action, (action + np.arange(90) // 45) % 3, CLASSES).decode()
+def test_values_that_moved_are_labels_apart() -> None:
+    live = made(400, 2)
+    assert held(live, scores=()).labels < 0.1
+    live.outcome[:] += 3
+    assert held(live, scores=()).labels > 0.5
+
+
+@pytest.mark.parametrize("label", LABELS, ids=lambda one: one.name)
+def test_every_kind_of_target_has_a_page_of_what_was_said_and_happened(label: Label) -> None:
+    page = quality(label, live_rows(label)).decode()
     assert POLICY in page
-    for actual in (np.ones(90, int), np.zeros(0, int)):
-        with pytest.raises(InvalidRequest, match=r"only hold happened|nothing happened"):
-            quality(action[: len(actual)], actual, CLASSES)
+    assert "<link" not in page
+    assert 'src="http' not in page
+    assert (label.classes or ("Regression",))[0] in page
 
 
 def test_links_to_the_outside_are_taken_out() -> None:

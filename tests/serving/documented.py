@@ -17,6 +17,7 @@ from httpx import Response
 
 from serving.docs import EXAMPLES, example, operations
 from serving.forms import CSV, JSON
+from tests.serving.daily import DAILY, SYMBOL
 from tests.serving.served import filled, served
 
 Examples = dict[str, dict[str, dict[str, Any]]]  # by operation (* for all), status and form
@@ -37,7 +38,10 @@ INVALID = {
     "/model-info": f"forecast={MISSPELT}",
     "/reload-model": f"forecast={MISSPELT}",
     "/forecasts/{name}/latest": "",
+    "/forecasts/{name}/features": "",
 }
+# Where the forecast with several targets shows more.
+SEVERAL = ("/forecasts/{name}/latest", "/forecasts/{name}/history", "/forecasts/{name}/features")
 
 
 def examples(folder: Path, empty: Path) -> Examples:
@@ -84,6 +88,8 @@ def each(
 ) -> Iterator[tuple[str, Response]]:
     """What is an operation's own: its documented example, and what goes wrong with it."""
     good, statuses = example(path, operation), operation["responses"]
+    if path in SEVERAL:
+        good = good.replace(MAIN, DAILY.name).replace("NVDA", SYMBOL)
     bodies = bodies_of(operation, schema_of(client))
     kind, body = next(iter(bodies.items()), ("", b""))
     here = path.replace("{name}", MAIN)
@@ -100,7 +106,10 @@ def each(
     if "403" in statuses:
         yield "403", bare.request(method, good)
     if "404" in statuses:
-        yield "404", ask(NOT_FOUND.get(path) or good.replace(MAIN, MISSPELT))
+        yield (
+            "404",
+            ask(NOT_FOUND.get(path) or good.replace(MAIN, MISSPELT).replace(DAILY.name, MISSPELT)),
+        )
     if "406" in statuses:
         yield "406", ask(good, accept="image/png")
     if "422" in statuses and body:
@@ -119,7 +128,7 @@ def bodies_of(operation: dict[str, Any], schema: dict[str, Any]) -> dict[str, by
     for form, told in operation.get("requestBody", {}).get("content", {}).items():
         name = told["schema"].get("$ref", "").rpartition("/")[2]
         for one in schema["components"]["schemas"].get(name, {}).get("examples", ()):
-            found[form] = orjson.dumps(one)
+            found.setdefault(form, orjson.dumps(one))
         if "example" in told:
             found[form] = told["example"].encode()
     return found

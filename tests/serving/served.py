@@ -23,6 +23,7 @@ from pipelines.steps.score import score
 from serving.app import create_app
 from serving.errors import ErrorBody, Problem
 from tests import models
+from tests.serving import daily
 from tests.serving.process import WAIT
 from tests.steps.scored_market import END, HOURLY, HOURS, SYMBOLS, TRAINED, market, say, weigh
 
@@ -48,6 +49,18 @@ def fill(folder: Path) -> None:
         score(lake, registry, HOURLY, SOURCE, start=BACK, end=END, now=LATE)
         publish(lake, folder)
         refresh_outcomes(lake, registry, HOURLY, SOURCE)
+        fill_daily(lake, folder)
+
+
+def fill_daily(lake: Lake, folder: Path) -> None:
+    """And what the forecast with several targets has said, the last of it live."""
+    registry = Registry(folder=folder / "mlflow")
+    daily.say(lake, SOURCE)
+    daily.serve(lake, folder, SOURCE)
+    last = CLOSED - timedelta(minutes=30)
+    score(lake, registry, daily.DAILY, SOURCE, start=daily.TRAINED, end=last, now=LATE)
+    score(lake, registry, daily.DAILY, SOURCE, start=last, end=SOON, now=SOON)
+    refresh_outcomes(lake, registry, daily.DAILY, SOURCE)
 
 
 def publish(lake: Lake, folder: Path, now: datetime = SOON) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
+from pipelines.forecasts import FORECASTS
 from serving.health import Health
 from tests.serving.served import CLOSED, NIGHT, served, soon
+from tests.steps.scored_market import HOURLY
 
 
 def health(client: TestClient) -> Health:
@@ -25,13 +27,19 @@ def test_slow_answers_make_it_degraded(scored_folder: Path) -> None:
 
 
 def test_it_tells_the_model_and_the_newest_bar(api: TestClient) -> None:
-    soon(lambda: health(api).model_loaded)
+    soon(lambda: len(health(api).models) == 3)
     said = health(api)
-    assert [model.model_version for model in said.models] == [1]
-    assert (said.models[0].proven, said.models[0].unproven_reason) == (False, "no skill")
-    (one,) = said.forecasts
-    assert one.newest_signal == one.newest_bar == CLOSED
-    assert (one.stale, one.age_seconds) == (False, int((NIGHT - CLOSED).total_seconds()))
+    models = {(model.forecast, model.target): model for model in said.models}
+    assert set(models) == {(f.name, name) for f in FORECASTS for name in f.target_names}
+    assert {model.model_version for model in said.models} == {1}
+    main = models[HOURLY.name, HOURLY.label.name]
+    assert (main.proven, main.unproven_reason) == (False, "no skill")
+    assert [one.forecast for one in said.forecasts] == [f.name for f in FORECASTS]
+    for one in said.forecasts:
+        assert one.newest_signal == one.newest_bar == CLOSED
+        assert (one.stale, one.age_seconds) == (False, int((NIGHT - CLOSED).total_seconds()))
+        assert {part.newest for part in one.targets} == {CLOSED}
+        assert (one.model_version, one.proven) == (1, False)
     assert said.sample
 
 

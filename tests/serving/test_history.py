@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from serving.answers import Decisions, PastPredictions, PastSignals
 from serving.forms import ARROW, CSV
 from tests.serving.served import lake_of, problem
+from tests.steps.scored_market import HOURLY
 
 PREDICTIONS = "/predictions/history?live=false"
 MODELS = {
@@ -48,7 +49,9 @@ def test_live_rows_unless_asked_and_both_when_asked_for_neither(api: TestClient)
     }
     told = dict(
         lake_of(api).rows(
-            "SELECT live, count(*) FROM gold.predictions WHERE role = 'champion' GROUP BY live"
+            "SELECT live, count(*) FROM gold.predictions "
+            "WHERE role = 'champion' AND forecast = ? GROUP BY live",
+            [HOURLY.name],
         )
     )
     assert count[""] == count["?live=true"] == told[True]
@@ -59,7 +62,9 @@ def test_an_outcome_stands_beside_its_prediction_where_it_is_known(api: TestClie
     rows = PastPredictions.model_validate_json(api.get(PREDICTIONS).text).rows
     known = {
         (s, ts): o
-        for s, ts, o in lake_of(api).rows("SELECT symbol, ts, outcome FROM gold.outcomes")
+        for s, ts, o in lake_of(api).rows(
+            "SELECT symbol, ts, outcome FROM gold.outcomes WHERE forecast = ?", [HOURLY.name]
+        )
     }
     assert any(row.outcome is not None for row in rows)
     for row in rows:

@@ -10,9 +10,10 @@ from fastapi.testclient import TestClient
 
 from pipelines.combination import ComponentWeighted
 from pipelines.lake import Lake
-from serving.answers import Component, Forecasts, Latest, Signal
+from serving.answers import Component, Latest, Signal
+from serving.listed import Forecasts
 from tests.serving.served import CLOSED, LATE, NIGHT, SOURCE, at, lake_of, problem, served
-from tests.steps.scored_market import SYMBOLS
+from tests.steps.scored_market import HOURLY, SYMBOLS
 
 FORECAST = "/forecasts/nasdaq100_hourly"
 STALE_AT = CLOSED + timedelta(hours=18, minutes=36)  # 14:30 next day, a minute's grace, and five
@@ -23,7 +24,9 @@ def test_the_signal_is_what_the_tables_say(api: TestClient) -> None:
     lake = lake_of(api)
     row = lake.sql("FROM gold.index_signals WHERE live AND universe = 'qqq'").to_pylist()[0]
     parts = lake.sql("FROM gold.contributions WHERE live AND universe = 'qqq'").to_pylist()
-    rows = lake.sql("FROM gold.predictions WHERE live AND role = 'champion'").to_pylist()
+    rows = lake.sql(
+        "FROM gold.predictions WHERE live AND role = 'champion' AND forecast = ?", [HOURLY.name]
+    ).to_pylist()
     for name in ("ts", "closes_at", "timestamp_next", "wss", "signal", "reason", "coverage"):
         assert getattr(said, name) == row[name], name
     assert (said.as_of, said.model_version, said.live) == (row["scored_at"], 1, True)
@@ -152,9 +155,12 @@ def test_the_risk_is_told_from_the_probabilities_alone(api: TestClient) -> None:
 def test_every_forecast_is_served_by_the_same_routes(api: TestClient) -> None:
     for one in Forecasts.model_validate_json(api.get("/forecasts").text).forecasts:
         latest = Latest.model_validate_json(api.get(f"/forecasts/{one.name}/latest").text)
-        assert {p.symbol for p in latest.predictions} == set(SYMBOLS)
-        for rest in ("signal", "signals", "history", "decisions"):
+        assert {p.symbol for p in latest.predictions} == set(SYMBOLS) & set(one.symbols)
+        for rest in ("history", "decisions", "features"):
             assert api.get(f"/forecasts/{one.name}/{rest}").status_code == 200
+        for rest in ("signal", "signals"):
+            answer = api.get(f"/forecasts/{one.name}/{rest}")
+            assert answer.status_code == (200 if one.universes else 404)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""Rows of a forecast as features, predictions and outcomes leave them, written directly."""
+"""Rows of a forecast as features, predictions and outcomes leave them, written directly.
+
+Behind each bar stands a number that nobody knows, the same for all targets: what the label says
+became of it follows, and what is said of it hangs on it by a rank IC.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +13,68 @@ import pyarrow as pa
 
 from pipelines.calendar import UTC_TYPE
 from pipelines.forecasts import Forecast
+from pipelines.labels import Label
 from pipelines.lake import Lake
+from pipelines.modeling.answers import answer_of
 from tests.steps.served import START
 
 BARS = 7
-CUTS = (-1.2, -0.5, 0.5, 1.2)
+CUTS = {3: (-0.43, 0.43), 5: (-1.2, -0.5, 0.5, 1.2)}
+UNIT = 0.01  # of values
+BELIEVED = 0.3  # the rank IC that values are said by, whatever theirs is
+
+Given = tuple[np.ndarray, np.ndarray]  # given and said, as a model has them
+
+
+def _classes(label: Label, score: np.ndarray) -> Given:
+    """The probabilities whose expected score it is, and its class."""
+    count = len(label.classes)
+    place = np.clip(score + (count - 1) / 2, 0, count - 1)
+    given = np.maximum(1 - np.abs(place[:, None] - np.arange(count)), 0)
+    return given, np.searchsorted(CUTS[count], score)
+
+
+def _values(label: Label, score: np.ndarray) -> Given:
+    value = BELIEVED * UNIT * score
+    reach = 1.28 * UNIT * np.sqrt(1 - BELIEVED**2)
+    return np.stack([value, value - reach, value + reach], axis=1), value
+
+
+SPOKEN = {"classes": _classes, "value": _values}
+BECAME = {
+    "classes": lambda label, hidden: np.searchsorted(CUTS[len(label.classes)], hidden),
+    "value": lambda label, hidden: hidden * UNIT,
+}
+
+
+def outcome_of(label: Label, hidden: np.ndarray) -> np.ndarray:
+    """In a value's unit, in an action's, or never below nothing, as ranges are."""
+    if not label.scores:
+        return hidden * UNIT
+    return hidden if label.scores[0] < 0 else np.exp(hidden)
 
 
 def _keys(
     forecast: Forecast, source: str, first: datetime, sessions: int, symbols: int
 ) -> pa.Table:
+    bars = 1 if forecast.bar.minutes is None else BARS
     opens = [
         first.replace(hour=14, minute=30) + timedelta(days=day, hours=bar)
         for day in range(sessions)
-        for bar in range(BARS)
+        for bar in range(bars)
     ]
-    ts = [at for at in opens for _ in range(symbols)]
+    named = forecast.symbols[:symbols]
+    ts = [at for at in opens for _ in named]
     count = len(ts)
     return pa.table(
         {
             "source": [source] * count,
-            "symbol": list(forecast.symbols[:symbols]) * len(opens),
+            "symbol": list(named) * len(opens),
             "ts": pa.array(ts, UTC_TYPE),
             "closes_at": pa.array([at + timedelta(hours=1) for at in ts], UTC_TYPE),
             "known_at": pa.array([at + timedelta(hours=2) for at in ts], UTC_TYPE),
             "session": pa.array([at.date() for at in ts], pa.date32()),
-            "place": pa.array([n // symbols % BARS for n in range(count)], pa.int16()),
+            "place": pa.array([n // len(named) % bars for n in range(count)], pa.int16()),
         }
     )
 
@@ -49,18 +89,22 @@ def put_features(
     symbols: int = 4,
     shift: float = 0.0,
     seed: int = 1,
+    write: bool = True,
 ) -> tuple[pa.Table, np.ndarray]:
-    """Features and outcomes of so many days; the keys and the outcomes."""
+    """Features and outcomes of so many days; the keys and what stands behind each bar."""
     random = np.random.default_rng(seed)
-    rows = _keys(forecast, source, first, sessions, symbols)
-    keys, outcome = rows, random.normal(size=rows.num_rows)
+    keys = _keys(forecast, source, first, sessions, symbols)
+    hidden, rows = random.normal(size=keys.num_rows), keys.drop_columns("known_at")
     for name in forecast.feature_names:
         values = (random.normal(size=rows.num_rows) + shift).astype(np.float32)
         rows = rows.append_column(name, pa.array(values, from_pandas=True))
-    rows = rows.append_column("outcome", pa.array(outcome))
-    with lake.write("features") as writer:
-        writer.append(forecast.table.full_name, rows)
-    return keys, outcome
+    for target in forecast.targets:
+        rows = rows.append_column(target.outcome, pa.array(outcome_of(target.label, hidden)))
+        rows = rows.append_column(target.known_at, keys["known_at"])
+    if write:
+        with lake.write("features") as writer:
+            writer.append(forecast.table.full_name, rows)
+    return keys, hidden
 
 
 def put_live(
@@ -76,53 +120,52 @@ def put_live(
     live: bool = True,
     shift: float = 0.0,
     one_class: bool = False,
+    features: bool = True,
 ) -> None:
-    """What a version said from `day` days after the first training on, and what became of it."""
+    """What a version said from `day` days after the first training on, and what became of it.
+
+    Without `features` their rows are there already, put for another target.
+    """
     first = START + timedelta(days=day)
-    keys, outcome = put_features(
+    keys, hidden = put_features(
         lake, forecast, source, first=first, sessions=sessions, symbols=symbols, shift=shift,
-        seed=day,
+        seed=day, write=features,
     )  # fmt: skip
     random = np.random.default_rng(day + 1000)
-    score = ic * outcome + np.sqrt(1 - ic**2) * random.normal(size=len(outcome))
-    classes = np.asarray(forecast.label.classes)
-    action = classes[np.searchsorted(CUTS, score)]
-    actual = np.full(len(score), "hold") if one_class else classes[np.searchsorted(CUTS, outcome)]
-    count = len(score)
+    score = ic * hidden + np.sqrt(1 - ic**2) * random.normal(size=len(hidden))
+    label, count = forecast.label, len(score)
+    answer, (given, said) = answer_of(label.kind), SPOKEN[label.kind](label, score)
+    truth = BECAME[label.kind](label, hidden)
+    if one_class:
+        truth = np.full(count, len(label.classes) // 2)
     about = {
         "forecast": [forecast.name] * count,
-        "target": [forecast.label.name] * count,
+        "target": [label.name] * count,
         "source": [source] * count,
         "symbol": keys["symbol"],
         "interval": [forecast.interval] * count,
         "ts": keys["ts"],
         "model_version": pa.array([version] * count, pa.int64()),
     }
-    said = about | {
+    told = about | {
         "closes_at": keys["closes_at"],
         "timestamp_next": keys["known_at"],
         "role": ["champion"] * count,
         "candidate": ["logistic_regression"] * count,
-        "action": action,
-        "score": np.searchsorted(CUTS, score) - 2.0,
-        "expected_score": score,
-        "confidence": np.full(count, 0.5),
-        "probabilities": pa.array(
-            [[(str(action[0]), 0.5)]] * count, pa.map_(pa.string(), pa.float64())
-        ),
+        **answer.columns(label, given, said),
         "proven": [True] * count,
         "unproven_reason": pa.nulls(count, pa.string()),
         "live": [live] * count,
         "scored_at": keys["closes_at"],
     }
     became = about | {
-        "outcome": outcome,
-        "next_return": outcome / 100,
-        "actual": actual,
+        "outcome": outcome_of(label, hidden),
+        "next_return": hidden / 100,
+        "actual": answer.actual(label, truth),
         "known_at": keys["known_at"],
     }
     with lake.write("live") as writer:
-        writer.append("gold.predictions", pa.table(said))
+        writer.append("gold.predictions", pa.table(told))
         writer.append("gold.outcomes", pa.table(became))
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from pipelines.calendar import Grid, calendar
+from pipelines.calendar import Calendar, Grid, calendar
 from pipelines.features import matrix
 from pipelines.features.blocks import block_of
 from pipelines.forecasts import Forecast
@@ -38,6 +38,7 @@ def rows_of(
 
 def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Rows:
     market = calendar("XNYS")
+    bars = _opened(bars, forecast, market)
     block = block_of(bars, market, forecast.bar, grid)
     made = market.whole_sessions(
         forecast.bar, bars["ts"].to_numpy().min(), bars["ts"].to_numpy().max(), grid
@@ -58,3 +59,14 @@ def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Row
     )
     known = np.flatnonzero(np.isfinite(rows.outcome))
     return rows.take(known[np.argsort(rows.closes_at[known], kind="stable")])
+
+
+def _opened(bars: pa.Table, forecast: Forecast, market: Calendar) -> pa.Table:
+    """From one day up a source names bars by their day, and silver by when they open."""
+    if forecast.bar.intraday:
+        return bars
+    days = bars["ts"].to_numpy().astype("datetime64[D]")
+    made = market.whole_sessions(forecast.bar, days.min(), days.max() + 1)
+    at = np.searchsorted(made.session.astype("datetime64[D]"), days)
+    opens = pa.array(made.ts[at]).cast(bars.schema.field("ts").type)
+    return bars.set_column(bars.schema.get_field_index("ts"), "ts", opens)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.csv as csv
@@ -24,7 +23,7 @@ from tests import models
 from tests.steps.markets import bars_of
 from tests.steps.served import fresh_registry
 
-QUICK = replace(NASDAQ100_HOURLY, candidates=(Logistic(),))
+QUICK = NASDAQ100_HOURLY.but(candidates=(Logistic(),))
 SYMBOLS = universe("qqq").symbols
 START, END = utc("2026-08-01"), utc("2026-09-01")
 ASKED = Asked("qqq", None, END)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
@@ -14,14 +13,12 @@ from hypothesis import strategies as st
 from pipelines.calendar import utc
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import Lake
-from pipelines.steps import ingest, refresh_features
+from pipelines.steps import refresh_features
 from tests.empty_lake import lake_of_a_module
 from tests.laws import tried
-from tests.scripted import Scripted, bar, bars, hours
+from tests.scripted import bar
+from tests.steps.any_market import HOURS, market, market_of, say
 
-START, END = "2026-08-03", "2026-09-15"
-HOURS = hours(START, END)
-SYMBOLS = ("AAPL", "MSFT", "NVDA")
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 fresh_name = (f"source_{n}" for n in itertools.count())
 
@@ -30,19 +27,6 @@ fresh_name = (f"source_{n}" for n in itertools.count())
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     with lake_of_a_module(tmp_path_factory) as made:
         yield made
-
-
-def market(symbols: tuple[str, ...] = SYMBOLS) -> list[dict[str, object]]:
-    return [
-        bar(symbol, ts, 100 + 9 * math.sin(i * (1 + len(symbol)) / 5) + i / 50, 500 + i % 17)
-        for symbol in symbols
-        for i, ts in enumerate(HOURS)
-    ]
-
-
-def say(lake: Lake, name: str, rows: list[dict[str, object]], **options: object) -> None:
-    source = Scripted(bars(rows), name=name, **options)  # type: ignore[arg-type]
-    ingest(lake, source, (), source.interval, None, utc(END))
 
 
 def features(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ...]]:
@@ -67,8 +51,9 @@ def test_a_first_refresh_has_a_row_for_every_bar(lake: Lake) -> None:
     assert (done.symbols, done.written) == (3, 3 * len(HOURS))
     rows = lake.rows(
         f"""SELECT count(*) FILTER (WHERE volatility_20 IS NULL),
-                   count(*) FILTER (WHERE outcome IS NULL),
-                   bool_and(known_at > closes_at) FROM {HOURLY.table.full_name} WHERE source = ?""",
+                   count(*) FILTER (WHERE outcome_action IS NULL),
+                   bool_and(known_at_action > closes_at)
+            FROM {HOURLY.table.full_name} WHERE source = ?""",
         [name],
     )
     # 20 bars to look back at, 20 to scale an outcome by, and the last has none yet.
@@ -123,28 +108,35 @@ def test_a_split_found_later_is_in_every_feature(lake: Lake) -> None:
 parts = st.lists(st.sampled_from(["day", "bar", "fix", "spike"]), min_size=2, max_size=6)
 
 
+@pytest.mark.parametrize("forecast", FORECASTS, ids=lambda one: one.name)
 @tried(4)
 @given(parts, st.data())
-def test_in_parts_is_as_in_whole(lake: Lake, steps: list[str], data: st.DataObject) -> None:
+def test_in_parts_is_as_in_whole(
+    lake: Lake, forecast: Forecast, steps: list[str], data: st.DataObject
+) -> None:
     """Whatever comes, in whatever order, missing bars, corrections and spikes included."""
-    name = next(fresh_name)
-    rows = [r for r in market() if data is not None]
+    name, interval = next(fresh_name), forecast.interval
+    rows = market_of(forecast)
     holes = data.draw(st.sets(st.integers(0, len(rows) - 1), max_size=15))
     rows = [r for i, r in enumerate(rows) if i not in holes]
     days = sorted({r["ts"].date() for r in rows})  # type: ignore[attr-defined]
     late = data.draw(st.sets(st.sampled_from(days), max_size=3))
-    say(lake, name, [r for r in rows if r["ts"].date() not in late])  # type: ignore[attr-defined]
-    refresh_features(lake, HOURLY, name)
+    first = [r for r in rows if r["ts"].date() not in late]  # type: ignore[attr-defined]
+    say(lake, name, first, interval=interval)
+    refresh_features(lake, forecast, name)
     for step in steps:
         if step == "day" and late:
-            day = late.pop()
-            say(lake, name, [r for r in rows if r["ts"].date() == day])  # type: ignore[attr-defined]
+            day = min(late)
+            late.discard(day)
+            some = [r for r in rows if r["ts"].date() == day]  # type: ignore[attr-defined]
         else:
             one = dict(rows[data.draw(st.integers(0, len(rows) - 1))])
             factor = {"fix": 1.01, "spike": 100.0}.get(step, 1.0)
             for price in ("open", "high", "low", "close"):
                 one[price] = float(str(one[price])) * factor
-            say(lake, name, [one])
-        refresh_features(lake, HOURLY, name)
-    parts_made = features(lake, HOURLY, name)
-    assert repr(parts_made) == repr(anew(lake, HOURLY, name))
+            some = [one]
+        say(lake, name, some, interval=interval)
+        refresh_features(lake, forecast, name)
+    parts_made = features(lake, forecast, name)
+    assert len(parts_made) > len(rows) // 2
+    assert repr(parts_made) == repr(anew(lake, forecast, name))

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -35,7 +34,7 @@ from tests.steps.markets import rows_of
 from tests.steps.served import fresh_registry
 
 FORECAST = NASDAQ100_HOURLY
-QUICK = replace(FORECAST, candidates=(HistogramBoosting(), Logistic()))
+QUICK = FORECAST.but(candidates=(HistogramBoosting(), Logistic()))
 SYMBOLS = FORECAST.symbols[:10]
 EIGHT_MONTHS, END = utc("2026-01-01"), utc("2026-09-01")
 YEAR, HISTORY = utc("2025-09-01"), END - FORECAST.schedule.history

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -25,7 +24,7 @@ from tests import empty_lake
 from tests.steps.served import fresh_registry
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
-QUICK = replace(HOURLY, candidates=(HistogramBoosting(), Logistic()))
+QUICK = HOURLY.but(candidates=(HistogramBoosting(), Logistic()))
 START, END = utc("2026-01-05"), utc("2026-09-01")
 NAME = model_name(QUICK)
 
@@ -68,8 +67,8 @@ def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
     scorer = OnnxScorer(registry.load(NAME, held.version).body, held.sha256)
     assert scorer.description.classes == QUICK.label.classes
     assert scorer.description.thresholds == done.comparison.thresholds
-    judged = scorer.probabilities(done.comparison.judging.rows.features)
-    np.testing.assert_allclose(judged, done.comparison.probabilities, atol=1e-5)
+    judged = scorer.score(done.comparison.judging.rows.features)[0]
+    np.testing.assert_allclose(judged, done.comparison.given, atol=1e-5)
 
     rows = lake.rows(
         """SELECT verdict, proven, snapshot, definition, gates FROM gold.model_decisions
@@ -113,7 +112,7 @@ def test_the_same_snapshot_and_seed_give_the_same_model(
 ) -> None:
     one, two = first[0], quick(lake, registry, "sample")
     assert one.comparison.ranking[0].name == two.comparison.ranking[0].name
-    np.testing.assert_array_equal(one.comparison.probabilities, two.comparison.probabilities)
+    np.testing.assert_array_equal(one.comparison.given, two.comparison.given)
 
 
 def test_nothing_later_than_as_of_is_used(lake: Lake) -> None:
@@ -142,6 +141,6 @@ def test_what_fails_half_way_leaves_no_version_and_no_decision(
     before = lake.rows("SELECT count(*) FROM gold.model_decisions")
     monkeypatch.setattr(Registry, "_fetch", lambda self, source, file="": b"another file")
     with pytest.raises(Exception, match="not what was just written"):
-        train(lake, registry, replace(QUICK, candidates=(Logistic(),)), "sample", as_of=END)
+        train(lake, registry, QUICK.but(candidates=(Logistic(),)), "sample", as_of=END)
     assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
     assert registry.holder(NAME, STAGING) is None

@@ -1,16 +1,25 @@
-"""The candidates, one file a family. To add one: a class in its family, a line in CANDIDATES.
+"""The candidates, one file a family. To add one: a class in its family, a line in its tuple.
 
-What every candidate must be (deterministic, blind to validation rows, the same in ONNX) is
-tested for all of CANDIDATES without another word.
+CANDIDATES are for targets that are classes, REGRESSORS for those that are values. What every
+candidate must be (deterministic, blind to validation rows, the same in ONNX) is tested for all
+of both without another word.
 """
 
 from __future__ import annotations
 
-from pipelines.modeling.candidates.base import Candidate, Fitted, fit, parameters
+from pipelines.modeling.candidates.base import (
+    Candidate,
+    Fitted,
+    FittedValue,
+    fit,
+    fit_values,
+    parameters,
+)
 from pipelines.modeling.candidates.boosting import GradientBoosting, HistogramBoosting
 from pipelines.modeling.candidates.forests import ExtraTrees, RandomForest
 from pipelines.modeling.candidates.linear import Logistic
 from pipelines.modeling.candidates.network import Network
+from pipelines.modeling.candidates.regression import BoostedValues, Mean, Ridge
 from pipelines.modeling.candidates.vectors import SupportVectors
 
 CANDIDATES: tuple[Candidate, ...] = (
@@ -23,17 +32,25 @@ CANDIDATES: tuple[Candidate, ...] = (
     Logistic(),
 )
 
+REGRESSORS: tuple[Candidate, ...] = (Mean(), Ridge(), BoostedValues())
+
 __all__ = [
     "CANDIDATES",
+    "REGRESSORS",
+    "BoostedValues",
     "Candidate",
     "ExtraTrees",
     "Fitted",
+    "FittedValue",
     "GradientBoosting",
     "HistogramBoosting",
     "Logistic",
+    "Mean",
     "Network",
     "RandomForest",
+    "Ridge",
     "SupportVectors",
     "fit",
+    "fit_values",
     "parameters",
 ]

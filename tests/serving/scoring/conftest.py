@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from pipelines.lake import Lake
 from pipelines.steps import refresh_features
+from tests.serving import daily
 from tests.serving.scoring.serving_models import HOURLY, SOURCE, api, environment, fill, serve
 from tests.serving.served import made_once
 
@@ -20,6 +21,9 @@ def _served(folder: Path) -> None:
         fill(lake)
         refresh_features(lake, HOURLY, SOURCE)
         serve(lake, folder)
+        daily.say(lake, SOURCE)
+        refresh_features(lake, daily.DAILY, SOURCE)
+        daily.serve(lake, folder, SOURCE)
 
 
 def _filled(folder: Path) -> None:

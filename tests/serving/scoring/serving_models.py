@@ -14,7 +14,9 @@ from pipelines.calendar import utc
 from pipelines.lake import Lake
 from pipelines.registry import Registry
 from serving.app import create_app
+from serving.scoring import state
 from tests.models import Made, body, decide, kept
+from tests.serving import daily
 from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, market, say
 
 SOURCE, KEY = "sample", "a-key"
@@ -62,6 +64,11 @@ def serve(lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decided: 
 
 def fill(lake: Lake) -> None:
     say(lake, SOURCE, market())
+
+
+def reasons() -> list[str]:
+    """What makes the scoring of the main forecast less than well."""
+    return [why for why in state.reasons() if not why.startswith(f"{daily.DAILY.name}.")]
 
 
 def sent(

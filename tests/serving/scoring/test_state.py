@@ -15,13 +15,14 @@ from fastapi.testclient import TestClient
 
 from pipelines.calendar import utc
 from pipelines.lake import Lake
-from pipelines.modeling.scorer import OnnxScorer
+from pipelines.modeling.scorer import OnnxScorer, checksum
 from pipelines.registry import Registry
 from pipelines.sources import SOURCES
 from serving.lake import made_up
 from serving.scoring import state
 from serving.scoring.shapes import ModelInfo, ReloadAnswer
 from tests.models import Made, body, decide, kept
+from tests.serving import daily
 from tests.serving.scoring.serving_models import (
     HOURLY,
     SOURCE,
@@ -29,6 +30,7 @@ from tests.serving.scoring.serving_models import (
     UNTRAINED,
     api,
     fill,
+    reasons,
     sent,
     serve,
 )
@@ -54,13 +56,13 @@ def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Pat
         assert answer.headers["retry-after"]
         assert "no model of nasdaq100_hourly" in problem(answer).message
         assert client.get("/model-info").status_code == 503
-        assert any("no lake" in reason for reason in state.reasons())
+        assert any("no lake" in reason for reason in reasons())
         with Lake() as lake:
             fill(lake)
-            soon(lambda: any("nothing was trained" in reason for reason in state.reasons()))
+            soon(lambda: any("nothing was trained" in reason for reason in reasons()))
             serve(lake, folder)
         soon(lambda: version(client) == 1)
-        assert state.reasons() == []
+        assert reasons() == []
 
 
 def test_a_promotion_is_picked_up_without_a_restart(lake: Lake, folder: Path) -> None:
@@ -111,7 +113,7 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
         if how == "missing":
             cached(folder, made).unlink()
         decide(lake, HOURLY, SOURCE, made, LATER)
-        soon(lambda: any("version 2 cannot serve" in reason for reason in state.reasons()))
+        soon(lambda: any("version 2 cannot serve" in reason for reason in reasons()))
         assert version(client) == 1
         answer = client.post("/reload-model")
         assert answer.status_code == 503
@@ -134,7 +136,7 @@ def test_it_runs_from_the_last_verified_model_when_mlflow_is_down(
         said = client.post("/predict", json=sent()).json()
         assert said["model_version"] == 1
         assert any("version 2 cannot serve" in notice for notice in said["notices"])
-        assert any("MLflow cannot give" in reason for reason in state.reasons())
+        assert any("MLflow cannot give" in reason for reason in reasons())
 
 
 def _at(folder: Path, uri: str) -> Any:
@@ -203,10 +205,34 @@ def test_a_file_can_be_pinned_by_its_checksum(
         if digest == "right":
             assert (said.sha256, said.model_version, said.origin) == (sha, None, "MODEL_URI")
             assert not said.proven
-            assert state.reasons() == []
+            assert reasons() == []
         else:
             assert said.model_version == 1
-            assert any("SHA256" in r or "SHA-256" in r for r in state.reasons())
+            assert any("SHA256" in r or "SHA-256" in r for r in reasons())
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_pinned_file_serves_the_target_that_it_names(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    one = daily.DAILY.each[-1]
+    file = folder / "pinned.onnx"
+    file.write_bytes(
+        body(one) if named else tiny_model(one, shares=(0.3, 0.4, 0.3), thresholds=(1.0, 2.0))
+    )
+    monkeypatch.setenv("MODEL_URI", file.as_uri())
+    monkeypatch.setenv("BULLION_MODEL_SHA256", checksum(file.read_bytes()))
+    with api() as client:
+        asked = f"/model-info?forecast={one.name}&target="
+        assert client.get(f"{asked}{one.focus}").status_code == (200 if named else 503)
+        assert client.get(f"{asked}{one.target_names[0]}").status_code == 503
+        if named:  # what has no model is told, and the other target answered
+            answer = client.post(f"/forecasts/{one.name}/predict", json=daily.sent()).json()
+            assert answer["target"] == one.focus
+            assert answer["targets"][one.target_names[0]] is None
+            assert any("is not answered" in notice for notice in answer["notices"])
+        else:
+            assert any("name one of them" in why or "targets" in why for why in reasons())
 
 
 def test_a_reload_needs_a_key_and_takes_what_is_decided(lake: Lake, folder: Path) -> None:
@@ -227,7 +253,7 @@ def test_slow_predictions_are_a_reason(lake: Lake, folder: Path) -> None:
         assert version(client) == 1
         for _ in range(100):
             state.current().recent.took(0.6)
-        assert any("99th percentile" in reason for reason in state.reasons())
+        assert any("99th percentile" in reason for reason in reasons())
 
 
 def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, folder: Path) -> None:
@@ -280,9 +306,9 @@ def test_what_breaks_without_words_is_told_and_the_lake_followed_on(
         assert version(client) == 1
         with monkeypatch.context() as patch:
             patch.setattr("serving.scoring.model.read", broken)
-            soon(lambda: any("the lake cannot be read" in reason for reason in state.reasons()))
+            soon(lambda: any("the lake cannot be read" in reason for reason in reasons()))
             assert version(client) == 1
-        soon(lambda: state.reasons() == [])
+        soon(lambda: reasons() == [])
 
 
 def test_made_up_data_are_told_by_the_name_of_their_source() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.scoring.shapes import FileAnswer, Prediction
-from serving.scoring.upload import safe
+from serving.scoring.written import safe
 from tests.serving.scoring.serving_models import (
     NEEDED,
     SYMBOLS,

@@ -1,0 +1,72 @@
+"""The next bars' return itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.errors import InvalidRequest
+from pipelines.features.base import Block
+from pipelines.labels.ahead import reached
+
+
+@dataclass(frozen=True)
+class NextReturn:
+    """The log-return from this close to the one `horizon` bars later.
+
+    Over a session's end it spans the night. Where one of the bars between is missing there is
+    no outcome.
+    """
+
+    horizon: int = 1
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise InvalidRequest(
+                f"a return with horizon {self.horizon}", "the horizon is at least 1 bar"
+            )
+
+    @property
+    def name(self) -> str:
+        return "return"
+
+    @property
+    def kind(self) -> str:
+        return "value"
+
+    @property
+    def unit(self) -> str:
+        return "fraction"
+
+    @property
+    def reach(self) -> int:
+        return 0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        return ()
+
+    @property
+    def definition(self) -> tuple[object, ...]:
+        return ("return", self.horizon)
+
+    def outcome(self, block: Block) -> np.ndarray:
+        made, ahead = np.full(len(block), np.nan), self.horizon
+        if len(block) <= ahead:
+            return made
+        close = block.arrays["close"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            made[:-ahead] = np.log(close[ahead:] / close[:-ahead])
+        made[~reached(block, ahead) | ~np.isfinite(made)] = np.nan
+        return made
+
+    def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:
+        return ()
+
+    def truth(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
+        return np.where(np.isfinite(outcomes), outcomes, np.nan).astype(np.float64)

@@ -1,0 +1,85 @@
+"""How widely the next bars move, cut into low, medium and high."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.errors import InvalidRequest
+from pipelines.features.base import Block
+from pipelines.features.rolling import mean
+from pipelines.features.volatility import log_true_range
+from pipelines.labels.ahead import reached
+from pipelines.labels.cuts import checked, classed, learned
+
+RISKS = ("low", "medium", "high")
+SCORES = (0.0, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Which of three risks the next `horizon` bars turned out to be.
+
+    The outcome is the next bar's true range in logs: of its prices and the close before, the
+    highest over the lowest, so that a gap counts. Of several bars it is the root of the mean of
+    squares: as their variances add up it is still a bar's risk, and one wild bar is not averaged
+    away. Where one of the bars is missing there is no outcome.
+    """
+
+    horizon: int = 1
+    quantiles: tuple[float, ...] = (1 / 3, 2 / 3)
+    fixed: tuple[float, ...] | None = None  # thresholds as fractions, instead of quantiles
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise InvalidRequest(
+                f"a risk with horizon {self.horizon}", "the horizon is at least 1 bar"
+            )
+        checked(self.quantiles, RISKS)
+        checked(SCORES[1:] if self.fixed is None else self.fixed, RISKS)
+
+    @property
+    def name(self) -> str:
+        return "risk"
+
+    @property
+    def kind(self) -> str:
+        return "classes"
+
+    @property
+    def unit(self) -> str:
+        return "fraction"
+
+    @property
+    def reach(self) -> int:
+        return 0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return RISKS
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        return SCORES
+
+    @property
+    def definition(self) -> tuple[object, ...]:
+        return ("risk", self.horizon, self.quantiles, self.fixed)
+
+    def outcome(self, block: Block) -> np.ndarray:
+        made, ahead = np.full(len(block), np.nan), self.horizon
+        if len(block) <= ahead:
+            return made
+        x = block.arrays
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ranges = log_true_range(x["high"], x["low"], x["close"])
+            made[:-ahead] = np.sqrt(mean(ranges * ranges, ahead))
+        made[~reached(block, ahead) | ~np.isfinite(made)] = np.nan
+        return made
+
+    def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:
+        return learned(outcomes, self.quantiles, self.name) if self.fixed is None else self.fixed
+
+    def truth(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
+        return classed(outcomes, thresholds)

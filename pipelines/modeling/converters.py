@@ -1,0 +1,31 @@
+"""What the converter to ONNX has to be told of besides scikit-learn's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+BOOSTED = "XGBRegressor"
+
+
+def register(pipeline: Pipeline) -> None:
+    """Tell it how a pipeline's model is converted, where the model is of another library.
+
+    To be told twice does no harm.
+    """
+    if type(pipeline.named_steps["model"]).__name__ != BOOSTED:
+        return
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    from skl2onnx import update_registered_converter
+    from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
+    from xgboost import XGBRegressor
+
+    update_registered_converter(
+        XGBRegressor,
+        "BullionXGBRegressor",
+        calculate_linear_regressor_output_shapes,
+        convert_xgboost,
+        overwrite=True,
+    )

@@ -1,0 +1,29 @@
+"""The return by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.labels import NextReturn
+from tests.labels.bars import block
+
+
+def test_it_is_the_log_return_to_the_close_so_many_bars_later() -> None:
+    bars = block(np.array([10.0, 11.0, 9.0]), np.array([20.0, 10.0]))
+    made = NextReturn().outcome(bars)
+    np.testing.assert_allclose(made, [*np.log([11 / 10, 9 / 11]), np.nan, np.log(0.5), np.nan])
+    two = NextReturn(horizon=2).outcome(bars)
+    np.testing.assert_allclose(two, [np.log(9 / 10), *[np.nan] * 4])
+
+
+def test_flat_prices_return_nothing_and_that_is_known() -> None:
+    made = NextReturn().outcome(block(np.full(10, 10.0)))
+    assert (made[:-1] == 0).all()
+
+
+def test_no_infinity_is_true() -> None:
+    given = np.array([0.01, np.inf, -np.inf, np.nan], np.float32)
+    truth = NextReturn().truth(given, ())
+    assert truth.dtype == np.float64
+    np.testing.assert_array_equal(np.isfinite(truth), [True, False, False, False])
+    assert np.isnan(truth[1:]).all()

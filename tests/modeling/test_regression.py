@@ -1,0 +1,170 @@
+"""What every registered regressor must be, and how one of them is tuned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.errors import InvalidRequest
+from pipelines.modeling.candidates import REGRESSORS, BoostedValues, Candidate, Mean, Ridge
+from pipelines.modeling.candidates.base import FittedValue, fit_values, parameters
+from pipelines.modeling.candidates.tuned import FEWEST, stretches
+from pipelines.modeling.onnx import parity, to_onnx
+from pipelines.modeling.scorer import Description, OnnxScorer
+from pipelines.modeling.spread import Spread, ValueModel
+from pipelines.modeling.values import r2
+from tests.laws import tried
+from tests.modeling.daily import SIZE, daily
+
+ROWS, FRESH = daily(), daily(seed=2)
+NAMES = [candidate.name for candidate in REGRESSORS]
+DESCRIPTION = Description(
+    classes=(),
+    features=("a", "b", "c", "d", "e"),
+    symbols=("AAPL",),
+    thresholds=(),
+    shares=(),
+    kind="value",
+)
+each = pytest.mark.parametrize("candidate", REGRESSORS, ids=NAMES)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> dict[str, FittedValue]:
+    return {one.name: fit_values(one, ROWS.features, ROWS.outcome, 0) for one in REGRESSORS}
+
+
+def test_each_has_a_name_of_its_own_and_tells_its_parameters() -> None:
+    assert len(set(NAMES)) == len(REGRESSORS) == 3
+    for candidate in REGRESSORS:
+        assert parameters(candidate)["name"] == candidate.name
+        assert hash(candidate) == hash(type(candidate)())
+
+
+@each
+def test_the_same_rows_and_seed_give_the_same_values(
+    candidate: Candidate, fitted: dict[str, FittedValue]
+) -> None:
+    again = fit_values(candidate, ROWS.features.copy(), ROWS.outcome.copy(), 0)
+    assert again.chosen == fitted[candidate.name].chosen
+    found = fitted[candidate.name].values(FRESH.features)
+    np.testing.assert_array_equal(again.values(FRESH.features), found)
+
+
+@each
+def test_rows_that_are_not_given_to_it_change_nothing(candidate: Candidate) -> None:
+    """Nor does a fit write into the rows it is given."""
+    features, outcome = ROWS.features.copy(), ROWS.outcome.copy()
+    older = slice(0, 900)
+    before = fit_values(candidate, features[older], outcome[older], 0)
+    np.testing.assert_array_equal(features, ROWS.features)
+    features[900:], outcome[900:] = 7.0, 1.0
+    after = fit_values(candidate, features[older], outcome[older], 0)
+    assert before.chosen == after.chosen
+    np.testing.assert_array_equal(before.values(FRESH.features), after.values(FRESH.features))
+
+
+@each
+@pytest.mark.parametrize("wide", [False, True], ids=["even", "by features"])
+def test_its_onnx_form_gives_what_it_gives(
+    candidate: Candidate, wide: bool, fitted: dict[str, FittedValue]
+) -> None:
+    found = fitted[candidate.name]
+    model = ValueModel(found, Spread(-1.1, 1.3, found.width if wide else None))
+    scorer = OnnxScorer(to_onnx(model, DESCRIPTION))
+    assert parity(scorer, model, FRESH.features) < 1e-5 * SIZE
+    interval, value = scorer.score(FRESH.features)
+    assert (interval.shape, value.shape) == ((len(FRESH), 3), (len(FRESH),))
+    np.testing.assert_array_equal(interval[:, 0], value)
+
+
+@each
+def test_one_wild_feature_is_survived(candidate: Candidate, fitted: dict[str, FittedValue]) -> None:
+    """No row is said more than anything that training rows became, and ONNX keeps to that too."""
+    features = FRESH.features.copy()
+    features[::2, 0] *= 1e6
+    features[::3, 1] *= 1e6
+    found = fitted[candidate.name]
+    model = ValueModel(found, Spread(-1.0, 1.0, found.width))
+    interval, values = model.score(features)
+    assert np.isfinite(interval).all()
+    assert ROWS.outcome.min() <= values.min() <= values.max() <= ROWS.outcome.max()
+    widths = interval[:, 2] - interval[:, 1]
+    assert widths.max() <= 2 * np.exp(found.width.most) * (1 + 1e-9)
+    assert parity(OnnxScorer(to_onnx(model, DESCRIPTION)), model, features) < 1e-5
+
+    trained = ROWS.features.copy()
+    trained[5, 0] = 1e6
+    assert np.isfinite(fit_values(candidate, trained, ROWS.outcome, 0).values(features)).all()
+
+
+def test_a_planted_tie_is_found_by_all_but_the_mean(fitted: dict[str, FittedValue]) -> None:
+    """A rank IC of 0.3 is an R squared of 0.09."""
+    found = {name: r2(FRESH.outcome, one.values(FRESH.features)) for name, one in fitted.items()}
+    assert found["mean"] == pytest.approx(0, abs=0.005)
+    assert found["ridge"] > 0.05
+    assert found["xgboost"] > 0.04
+    mean = fitted["mean"].values(FRESH.features)
+    np.testing.assert_allclose(mean, ROWS.outcome.mean(), atol=1e-12)
+
+
+def test_what_was_tuned_is_told_and_is_what_was_fitted(fitted: dict[str, FittedValue]) -> None:
+    chosen = fitted["xgboost"].chosen
+    assert set(chosen) == {"rounds", "rate", "depth", "leaf_rows"}
+    model = fitted["xgboost"].pipeline.named_steps["model"]
+    assert model.get_params()["n_estimators"] == chosen["rounds"]
+    assert model.get_params()["max_depth"] == chosen["depth"]
+    assert fitted["ridge"].chosen == fitted["mean"].chosen == {}
+
+
+def test_tuning_is_no_worse_than_what_was_declared_on_its_own_stretches() -> None:
+    """Slow and shallow trees cannot tell what only two features together tell."""
+    random = np.random.default_rng(0)
+    features = random.normal(0, 1, (1200, 4)).astype(np.float32)
+    both = np.sign(features[:, 0] * features[:, 1]) + 0.3 * random.normal(0, 1, 1200)
+    declared = BoostedValues(depth=1, rounds=10, rate=0.01)
+    plain = fit_values(replace(declared, trials=0), features[:800], both[:800], 0)
+    tuned = fit_values(declared, features[:800], both[:800], 0)
+    assert plain.chosen == {}
+    assert tuned.chosen["depth"] > 1
+    old, new = (r2(both[800:], one.values(features[800:])) for one in (plain, tuned))
+    assert new > old + 0.3
+
+
+def test_too_few_rows_are_not_tuned_on() -> None:
+    few = FEWEST * 4 - 1
+    assert fit_values(BoostedValues(), ROWS.features[:few], ROWS.outcome[:few], 0).chosen == {}
+
+
+@tried(200)
+@given(st.integers(1, 5000), st.integers(1, 6), st.integers(0, 400))
+def test_no_stretch_is_tried_on_what_it_was_fitted_on(rows: int, folds: int, gap: int) -> None:
+    found = stretches(rows, folds, gap)
+    assert len(found) in (0, folds)
+    for older, newer in found:
+        assert len(older)
+        assert older[-1] + gap < newer[0]
+        assert newer[-1] < rows
+    if found:
+        assert [one[1][0] for one in found[1:]] == [one[1][-1] + 1 for one in found[:-1]]
+        assert found[-1][1][-1] == rows - 1
+
+
+def test_a_subset_of_the_rows_is_spread_over_all_of_time() -> None:
+    """What rows become drifts: the mean of a subset of all times is the mean of all."""
+    drifting = np.linspace(-1, 1, len(ROWS))
+    found = fit_values(Mean(most_rows=300), ROWS.features, drifting, 0)
+    assert found.rows == 300
+    assert found.values(ROWS.features[:1])[0] == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_without_a_value_are_refused(value: float) -> None:
+    outcome = ROWS.outcome.copy()
+    outcome[3] = value
+    with pytest.raises(InvalidRequest, match="1 of 1500 training rows have no value"):
+        fit_values(Ridge(), ROWS.features, outcome, 0)

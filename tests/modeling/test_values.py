@@ -1,0 +1,183 @@
+"""Values are measured as they should be, and their intervals hold what they are said to."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+from pipelines.errors import InvalidRequest
+from pipelines.labels import NextReturn
+from pipelines.modeling.candidates import Ridge
+from pipelines.modeling.candidates.base import FittedValue, fit_values
+from pipelines.modeling.dataset import Rows
+from pipelines.modeling.kinds.value import Value
+from pipelines.modeling.spread import COVERAGE, FEWEST, of_residuals, plain
+from pipelines.modeling.values import (
+    coverage,
+    hit_rate,
+    inside,
+    interval_score,
+    measure,
+    r2,
+)
+from tests.laws import tried
+from tests.modeling.daily import daily
+
+LABEL = NextReturn()
+
+
+def part(rows: Rows, first: int, last: int) -> Rows:
+    return rows.take(np.arange(first, last))
+
+
+def settled(rows: Rows, training: int, selection: int) -> tuple[FittedValue, object, str]:
+    older, newer = part(rows, 0, training), part(rows, training, training + selection)
+    fitted = fit_values(Ridge(), older.features, older.outcome, 0)
+    found = Value().settle(fitted, (), newer, newer.outcome)
+    return fitted, found.model, found.reason
+
+
+def test_figures_are_the_usual_ones() -> None:
+    random = np.random.default_rng(0)
+    truth, said = random.normal(0, 1, 300), random.normal(0, 1, 300)
+    given_ = np.stack([said, said - 1, said + 1], axis=1)
+    found = measure(truth, said, given_)
+    assert found.rows == 300
+    assert found.rmse == pytest.approx(root_mean_squared_error(truth, said))
+    assert found.mae == pytest.approx(mean_absolute_error(truth, said))
+    assert found.r2 == found.fit == pytest.approx(r2_score(truth, said))
+    assert found.order == (found.rmse, found.mae)
+    assert found.coverage == np.mean(np.abs(truth - said) <= 1)
+    assert set(found.figures) == {"rmse", "mae", "r2", "hit_rate", "coverage", "rank_ic"}
+
+
+def test_a_row_that_stayed_has_no_direction_and_to_say_none_is_to_miss() -> None:
+    assert hit_rate(np.array([1.0, -1, 0, 2]), np.array([3.0, 1, 1, 0])) == pytest.approx(1 / 3)
+    assert np.isnan(hit_rate(np.zeros(3), np.ones(3)))
+    assert np.isnan(r2(np.ones(3), np.ones(3)))
+
+
+def test_the_best_interval_is_that_of_the_quantiles() -> None:
+    truth = np.random.default_rng(0).normal(0, 1, 20_000)
+
+    def score(reach: float) -> float:
+        ends = np.broadcast_to([0.0, -reach, reach], (len(truth), 3))
+        return interval_score(truth, ends, 0.8)
+
+    assert score(1.2816) < min(score(1.15), score(1.4))
+
+
+@tried(100)
+@given(st.integers(1, 300), st.integers(0, 1000))
+def test_an_interval_has_the_value_inside_and_leaves_as_many_out_as_it_may(
+    count: int, seed: int
+) -> None:
+    residuals = np.random.default_rng(seed).normal(0, 1, count)
+    found = of_residuals(residuals, None, np.empty(0))
+    assert found.low <= 0 <= found.high
+    ends = found.around(np.zeros(count), np.empty(0))
+    out = (~inside(residuals, ends)).sum()
+    assert out <= (count + 1) * (1 - COVERAGE)
+
+
+def test_fresh_rows_are_inside_as_often_as_is_said_however_few_taught_it() -> None:
+    """One row more than there are is counted: plain quantiles of 19 rows hold but 76 %."""
+    random, held = np.random.default_rng(0), []
+    for _ in range(4000):
+        found = of_residuals(random.normal(0, 1, 19), None, np.empty(0))
+        held.append(found.low <= random.normal() <= found.high)
+    assert np.mean(held) == pytest.approx(COVERAGE, abs=0.02)
+
+
+@pytest.mark.parametrize("wild", [0.0, 0.8])
+def test_on_fresh_rows_coverage_is_near_what_is_said(wild: float) -> None:
+    rows = daily(6000, wild=wild)
+    _, model, reason = settled(rows, 2000, 1000)
+    fresh = part(rows, 3000, 6000)
+    given_, said = model.score(fresh.features)
+    assert coverage(fresh.outcome, given_) == pytest.approx(COVERAGE, abs=0.04)
+    np.testing.assert_array_equal(given_[:, 0], said)
+    if wild:
+        assert reason.endswith(": kept")
+
+
+def test_calm_and_wild_rows_are_held_alike_where_features_tell_them_apart() -> None:
+    rows = daily(6000, wild=0.8)
+    fitted, model, _ = settled(rows, 2000, 1000)
+    fresh = part(rows, 3000, 6000)
+    even = of_residuals(fitted.residuals, None, np.empty(0))
+    for wild in (fresh.features[:, 1] > 0.5, fresh.features[:, 1] < -0.5):
+        some = fresh.take(wild)
+        assert coverage(some.outcome, model.score(some.features)[0]) == pytest.approx(0.8, abs=0.06)
+        same = even.around(fitted.values(some.features), some.features)
+        assert abs(coverage(some.outcome, same) - 0.8) > 0.1
+
+
+def test_a_width_that_does_not_help_is_not_kept() -> None:
+    rows = daily(3000, wild=0.8)
+    older, newer = part(rows, 0, 2000), part(rows, 2000, 3000)
+    fitted = fit_values(Ridge(), older.features, older.outcome, 0)
+    turned = replace(fitted, width=replace(fitted.width, weights=-fitted.width.weights))
+    found = Value().settle(turned, (), newer, newer.outcome)
+    assert found.model.spread.width is None
+    assert found.reason.endswith(": not kept")
+    # Half of the rows is too little to try it on.
+    some = part(rows, 2000, 2000 + FEWEST + 50)
+    kept = Value().settle(fitted, (), some, some.outcome)
+    assert kept.model.spread.width is None
+    assert "too few to try" in kept.reason
+
+
+def test_few_selection_rows_leave_the_interval_of_training_rows() -> None:
+    fitted, model, reason = settled(daily(), 1000, FEWEST - 1)
+    assert model.spread == plain(fitted)
+    assert "too few to learn an interval from" in reason
+    enough = settled(daily(), 1000, FEWEST)
+    assert enough[1].spread != plain(fitted)
+
+
+def test_selection_rows_that_are_wilder_widen_the_interval() -> None:
+    rows = daily(2000)
+    outcome = rows.outcome.copy()
+    outcome[1000:] *= 3
+    fitted, model, _ = settled(replace(rows, outcome=outcome), 1000, 500)
+    assert model.spread.width is None or model.spread.high > 0
+    fresh = part(replace(rows, outcome=outcome), 1500, 2000)
+    assert coverage(fresh.outcome, model.score(fresh.features)[0]) == pytest.approx(0.8, abs=0.07)
+    alone = Value().plain(fitted, (), outcome[:1000]).score(fresh.features)[0]
+    assert coverage(fresh.outcome, alone) < 0.5
+
+
+@pytest.mark.parametrize("truth", [np.ones(5), np.array([1.0, np.nan]), np.empty(0)])
+def test_values_that_teach_nothing_are_refused(truth: np.ndarray) -> None:
+    assert Value().shares(np.array([1.0, 2.0]), LABEL) == ()
+    with pytest.raises(InvalidRequest, match="missing, or the same, in all training rows"):
+        Value().shares(truth, LABEL)
+
+
+def test_what_some_rows_became_is_told_by_quantiles() -> None:
+    told = Value().spread_of(np.arange(101.0), LABEL)
+    assert told["rows"] == 101
+    assert told["quantiles"]["0.1"] == pytest.approx(10)
+    assert Value().spread_of(np.empty(0), LABEL)["quantiles"] == {}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [1, 2, 300])
+def test_pictures_are_png_and_the_same_each_time(rows: int) -> None:
+    random = np.random.default_rng(0)
+    truth, said = random.normal(0, 1, rows), random.normal(0, 1, rows)
+    given_ = np.stack([said, said - 1, said + 1], axis=1)
+    kind, metrics = Value(), measure(truth, said, given_)
+    one, two = (kind.pictures("some rows", metrics, truth, given_) for _ in range(2))
+    assert one == two
+    assert set(one) == {"values.png", "residuals.png"}
+    for body in one.values():
+        assert body.startswith(b"\x89PNG\r\n\x1a\n")
+        assert min(struct.unpack(">II", body[16:24])) > 400

@@ -1,0 +1,68 @@
+"""The daily market of a forecast with several targets, of several kinds, and their models."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.calendar import calendar, utc
+from pipelines.forecasts import FORECASTS
+from pipelines.lake import Lake
+from pipelines.registry import Registry
+from tests import models
+from tests.scripted import bar, bars
+
+DAILY = next(f for f in FORECASTS if len(f.targets) > 1)
+(SYMBOL,) = DAILY.symbols
+NEEDED = DAILY.look_back + 1
+START, END = utc("2026-04-01"), utc("2026-09-01")
+GRID = calendar("XNYS").bars(DAILY.bar, START, END)
+DAYS = [ts.replace(tzinfo=START.tzinfo) for ts in GRID.ts.tolist()]
+TRAINED = utc("2026-07-01")
+BASELINE, NOT_PROVEN = "mean", "the mean serves: nothing was proven to be better"
+
+
+def market() -> list[dict[str, object]]:
+    return [
+        bar(SYMBOL, ts, 200 + 9 * math.sin(i * 2 / 5) + i / 20, 5000 + i % 17)
+        for i, ts in enumerate(DAYS)
+    ]
+
+
+def say(lake: Lake, source: str) -> None:
+    """Bring its bars to silver as if a source had said them."""
+    made = bars(market()).select(["symbol", "ts", "open", "high", "low", "close", "volume"])
+    grid = GRID.table()
+    for column in ("closes_at", "session"):
+        made = made.append_column(column, grid[column])
+    told = {"source": source, "interval": "1d", "split_factor": 1.0, "received_at": END}
+    for name, value in told.items():
+        made = made.append_column(name, pa.repeat(pa.scalar(value), len(made)))
+    with lake.write("say") as writer:
+        writer.append("silver.bars", made)
+
+
+def serve(lake: Lake, folder: Path, source: str, as_of: datetime = TRAINED) -> None:
+    """A baseline for each value, which is not proven; a proven model for the others."""
+    registry = Registry(folder=folder / "mlflow")
+    for seed, one in enumerate(DAILY.each):
+        made = models.kept(registry, one, models.body(one, seed))
+        told: dict[str, Any] = {}
+        if one.target.baseline:
+            told = {"proven": False, "reason": NOT_PROVEN, "candidate": one.target.baseline}
+        models.decide(lake, one, source, made, as_of, **told)
+
+
+def sent(last: int = len(DAYS), count: int = NEEDED, timed: bool = True) -> dict[str, Any]:
+    """Its bars up to one of its days, as a caller sends them."""
+    names = ("open", "high", "low", "close", "volume")
+    rows = market()[max(0, last - count) : last]
+    made: list[dict[str, Any]] = [{name: row[name] for name in names} for row in rows]
+    if timed:
+        for one, row in zip(made, rows, strict=True):
+            one["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
+    return {"symbol": SYMBOL, "bars": made}

@@ -1,0 +1,177 @@
+"""What holds for every declared forecast and each of its targets, without a word about any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.calendar import utc
+from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.labels import LABELS
+from pipelines.lake import Lake
+from pipelines.modeling.compare import compare
+from pipelines.modeling.dataset import Rows
+from pipelines.modeling.required import Fewest
+from pipelines.registry import Registry
+from pipelines.sources.sample import Sample
+from pipelines.steps.features import refresh_features
+from pipelines.steps.outcomes import refresh_outcomes
+from pipelines.steps.score import score
+from pipelines.steps.train import training_rows
+from tests import models
+from tests.empty_lake import lake_of_a_module
+from tests.laws import tried
+from tests.steps.any_market import END, market_of, say
+from tests.steps.markets import rows_of
+from tests.steps.scored_market import all_rows
+from tests.steps.served import fresh_registry
+
+NAMED = pytest.mark.parametrize("forecast", FORECASTS, ids=lambda one: one.name)
+TARGETS = [one for declared in FORECASTS for one in declared.each]
+EACH = pytest.mark.parametrize("forecast", TARGETS, ids=lambda f: f"{f.name}.{f.target.name}")
+ROWS = 1500  # enough to fit on, few enough to fit often
+fresh_name = (f"market_{n}" for n in count())
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with lake_of_a_module(tmp_path_factory) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
+
+
+def served(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> None:
+    """A model of each target, promoted before all bars."""
+    for one in forecast.each:
+        made = models.kept(registry, one, models.body(one))
+        models.decide(lake, one, source, made, utc("2020-01-01"))
+
+
+@NAMED
+@tried(2)
+@given(st.floats(0.6, 0.95), st.floats(0.9, 1.1))
+def test_no_bar_after_changes_what_is_said(
+    lake: Lake, registry: Registry, forecast: Forecast, share: float, factor: float
+) -> None:
+    rows = market_of(forecast)
+    times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
+    cut = times[int(len(times) * share)]
+    prices = ("open", "high", "low", "close")
+    known = [r for r in rows if r["ts"] < cut]  # type: ignore[operator]
+    other = [
+        r | {p: float(str(r[p])) * factor for p in prices} if r["ts"] >= cut else r  # type: ignore[operator]
+        for r in rows
+    ]
+    end, said = cut, []  # what closed by then opened before
+    for some in (known, other, rows):
+        name = next(fresh_name)
+        say(lake, name, some, interval=forecast.interval)
+        served(lake, registry, forecast, name)
+        span = timedelta(days=10) if forecast.bar.intraday else timedelta(days=40)
+        score(lake, registry, forecast, name, start=end - span, end=end)
+        said.append([[r | {"live": None} for r in table] for table in all_rows(lake, name)])
+    assert said[0] == said[1] == said[2]
+    assert {r["target"] for r in said[0][0]} == set(forecast.target_names)
+
+
+@NAMED
+def test_scored_and_settled_in_pieces_is_as_at_once(
+    lake: Lake, registry: Registry, forecast: Forecast
+) -> None:
+    rows, name = market_of(forecast), next(fresh_name)
+    say(lake, name, rows, interval=forecast.interval)
+    served(lake, registry, forecast, name)
+    times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
+    edges = [times[place] for place in (-40, -25, -12)] + [utc(END)]
+    score(lake, registry, forecast, name, start=edges[0], end=edges[-1])
+    refresh_outcomes(lake, registry, forecast, name)
+    tables = ("predictions", "index_signals", "contributions", "outcomes")
+
+    def told() -> list[str]:
+        return [repr(sorted(_rows(lake, table, name))) for table in tables]
+
+    whole = told()
+    assert len(_rows(lake, "outcomes", name)) > 0
+    with lake.write("forget") as writer:
+        for table in tables:
+            writer.delete(f"gold.{table}", "source = ?", [name])
+    for low, high in (edges[2:4], edges[0:2], edges[1:3], edges[0:2]):
+        score(lake, registry, forecast, name, start=low, end=high)
+        refresh_outcomes(lake, registry, forecast, name)
+    assert told() == whole
+
+
+def _rows(lake: Lake, table: str, name: str) -> list[tuple[object, ...]]:
+    unsteady = ("batch", "scored_at")
+    found = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?", [name])
+    kept = found.select([n for n in found.schema.names if n not in unsteady])
+    return sorted((repr(row),) for row in kept.to_pylist())
+
+
+@EACH
+def test_nothing_later_than_as_of_is_trained_on(lake: Lake, forecast: Forecast) -> None:
+    rows, name = market_of(forecast), next(fresh_name)
+    say(lake, name, rows, interval=forecast.interval)
+    refresh_features(lake, forecast, name)
+    times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
+    at = times[-10]
+    with lake.view() as view:
+        known = training_rows(view, forecast, name, at)
+    limit = np.datetime64(at.replace(tzinfo=None), "us")
+    assert len(known)
+    assert (known.known_at <= limit).all()
+    assert (known.closes_at < known.known_at).all()
+    training, selection, judging = forecast.split.cut(known)
+    for old, new in ((training, selection), (selection, judging)):
+        assert old.known_at.max() < new.closes_at.min(), "no label's span is shared"
+
+
+def sample_of(forecast: Forecast) -> Rows:
+    """The newest rows of a few of its symbols, of the sample market."""
+    symbols = forecast.symbols[:4]
+    days = ROWS // len(symbols) * (7 / 5 if not forecast.bar.intraday else 7 / 5 / 6) + 40
+    end = utc("2026-09-01")
+    return rows_of(Sample(), symbols, forecast, end - timedelta(days=int(days)), end)
+
+
+@EACH
+def test_what_is_fitted_has_seen_training_rows_alone(forecast: Forecast) -> None:
+    """Shuffle what became of all newer rows: nothing that was fitted changes, tuning included."""
+    rows = sample_of(forecast)
+    rows = rows.take(np.isfinite(rows.features).all(axis=1))
+    selecting = forecast.split.cut(rows)[1].session.min()
+    newer = np.flatnonzero(rows.session >= selecting)
+    outcome = rows.outcome.copy()
+    outcome[newer] = np.random.default_rng(1).permutation(outcome[newer])
+    made = [
+        compare(some, forecast.label, forecast.candidates, forecast.split, 3, fewest=Fewest(300))
+        for some in (rows, replace(rows, outcome=outcome))
+    ]
+    one, other = made
+    assert (one.thresholds, one.shares) == (other.thresholds, other.shares)
+    assert (one.selection.truth != other.selection.truth).any()
+    known = {result.name: result for result in other.ranking}
+    for result in one.ranking:
+        same = known[result.name]
+        assert result.failure == same.failure == ""
+        assert result.parameters == same.parameters
+        np.testing.assert_array_equal(result.said, same.said)
+
+
+def test_every_label_is_of_a_kind_that_is_known() -> None:
+    from pipelines.modeling.answers import ANSWERS
+    from pipelines.modeling.kinds import KINDS
+
+    assert set(ANSWERS) == set(KINDS)
+    assert {label.kind for label in LABELS} <= set(KINDS)
