@@ -106,14 +106,15 @@ smoke: $(READY) ## Bars in, signal out, in about a minute, on a lake that is gon
 
 FORECAST ?= nasdaq100_hourly
 TO ?= Production
+OF = $(if $(TARGET),--target $(TARGET))
 
-promote: $(READY) ## Make a version serve: VERSION=3, FORECAST=nasdaq100_hourly, TO=Production
+promote: $(READY) ## Make a version serve: VERSION=3, FORECAST=nasdaq100_hourly, TARGET=one of several, TO=Production
 	@test -n "$(VERSION)" || { echo "which one? make promote VERSION=3; bullion models lists them" >&2; exit 2; }
-	@$(BIN)/bullion promote $(FORECAST) --version $(VERSION) --to $(TO)
+	@$(BIN)/bullion promote $(FORECAST) $(OF) --version $(VERSION) --to $(TO)
 
-rollback: $(READY) ## Withdraw the champion: REASON="...", FORECAST=nasdaq100_hourly
+rollback: $(READY) ## Withdraw the champion: REASON="...", FORECAST=nasdaq100_hourly, TARGET=one of several
 	@test -n "$(REASON)" || { echo 'why? make rollback REASON="..."; make promote takes it back' >&2; exit 2; }
-	@$(BIN)/bullion rollback $(FORECAST) --reason "$(REASON)"
+	@$(BIN)/bullion rollback $(FORECAST) $(OF) --reason "$(REASON)"
 
 sql: $(READY) ## A DuckDB prompt with the lake attached read-only
 	@init=$$(mktemp); trap 'rm -f "$$init"' EXIT; $(BIN)/bullion sql-init > "$$init"; \

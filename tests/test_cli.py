@@ -51,6 +51,9 @@ def test_ingest_tells_what_became_of_the_rows(bullion: Bullion) -> None:
         (["ingest", "--symbols", "AAPL", "--start", "2126-01-01"], "before it starts", ""),
         (["ingest"], "no symbols were named", "--universe"),
         (["train", "nasdaq_hourly"], "unknown forecast 'nasdaq_hourly'", "nasdaq100_hourly"),
+        (["train", "aapl_daily", "--target", "risks"], "unknown target of aapl_daily", "risk"),
+        (["rollback", "aapl_daily"], "has the targets return, risk", "name one of them"),
+        (["backtest", "aapl_daily", "--from", "2026-01-01"], "combines no universe", "one that"),
         (["ingest", "--symbols", "A", "--universe", "qqq"], "exclude each other", "one of them"),
     ],
 )

@@ -257,7 +257,7 @@ def _signal(seen: dict[str, str]) -> str:
             [settings().source],
         )
     if not found:
-        return "no signal yet: see the newest run of score_nasdaq100_hourly in Airflow"
+        return "no signal yet: see the newest runs of the score DAGs in Airflow"
     instrument, told, wss, closes_at, source, proven, reason = found[0]
     kind = "" if proven else ", by an unproven model"
     made_up = " (a made-up market)" if source.startswith("sample") else ""
