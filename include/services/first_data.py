@@ -159,10 +159,12 @@ class FirstData:
         return list(found["dag_runs"])
 
     def _run(self, dag: str, run: str) -> Run | None:
-        return next(iter(self._named(dag, run)), None)
+        """By its name, as it may be long ago; None where there is none."""
+        found: Run | None = self._send("GET", f"/api/v2/dags/{dag}/dagRuns/{run}", absent=True)
+        return found
 
     def _named(self, dag: str, run: str) -> list[Run]:
-        return [one for one in self._runs(dag) if one["dag_run_id"] == run]
+        return [one for one in [self._run(dag, run)] if one]
 
     def _end_of(self, what: str, dag: str, runs: Callable[[], list[Run]]) -> Wait:
         if not any(r["state"] == "success" for r in runs()):
@@ -204,13 +206,15 @@ class FirstData:
     def _see(self, path: str) -> str:
         return f"see {self.services.url('airflow')}/dags/{path}, then `make up` again"
 
-    def _send(self, method: str, path: str, body: Any = None) -> Any:
-        """An answer; the API server may just be restarting."""
+    def _send(self, method: str, path: str, body: Any = None, *, absent: bool = False) -> Any:
+        """An answer; the API server may just be restarting. With `absent`, 404 gives None."""
         for patience in (1, 2, 4, 8, 15, 0):
             with suppress(httpx.TransportError):
                 answer = self.client.request(method, path, json=body)
                 if answer.is_success:
                     return answer.json()
+                if answer.status_code == 404 and absent:
+                    return None
                 if answer.status_code == 409 and method == "POST":
                     return {}  # an answer was lost: it had been done
                 if answer.status_code < 500:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from pipelines import steps
-from pipelines.errors import BullionError, NothingToDo
+from pipelines.errors import BullionError, InvalidRequest, NothingToDo
 from pipelines.forecasts import forecast
 from pipelines.jobs.run import Asked, clock_is_right, failures_told, interval, log, logged
 from pipelines.lake import Lake
@@ -29,16 +29,19 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
     """
     from pipelines.steps.train import train as step
 
-    registry, told, failed = Registry(), {}, []
+    registry, told = Registry(), dict[str, Any]()
+    failed: list[Exception] = []
     with Lake() as lake, failures_told(lake, "train", name, asked):
         for one in forecast(name).each:
             try:
                 done = step(
                     lake, registry, one, asked.source, as_of=asked.at, seed=seed, progress=logged
                 )
-            except BullionError as error:
+            # Whatever it is, it is this target's; what may pass is told before what will not.
+            except Exception as error:
                 failed.append(error)
-                log.error("%s: %s", model_name(one), error)
+                unforeseen = not isinstance(error, BullionError)
+                log.error("%s was not trained: %s", model_name(one), error, exc_info=unforeseen)
                 continue
             log.info("%s\nreport: %s", done.summary(), registry.page(done.model, done.version))
             told[one.target.name] = {
@@ -50,7 +53,7 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
                 "snapshot": done.snapshot,
             }
         if failed:
-            raise failed[0]
+            raise min(failed, key=lambda error: isinstance(error, InvalidRequest))
     return told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import duckdb
 import numpy as np
 
 from pipelines.decisions import Serving
@@ -102,10 +103,12 @@ def trained_on(lake: Lake, forecast: Forecast, source: str, own: Training) -> tu
     try:
         with lake.view(own.snapshot) as view:
             rows = training_rows(view, forecast, source, own.as_of)
-    except BullionError as error:
+    # In an older layout's snapshot the table has other columns, which DuckDB says in its own words.
+    except (BullionError, duckdb.Error) as error:
+        why = error.message if isinstance(error, BullionError) else str(error).splitlines()[0]
         told = (
             f"its snapshot {own.snapshot} cannot be read, so live rows are held against the rows"
-            f" of now: {error.message}"
+            f" of now: {why}"
         )
         with lake.view() as view:
             rows = training_rows(view, forecast, source, own.as_of)

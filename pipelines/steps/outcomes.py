@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines import silver
 from pipelines.decisions import ModelDecision, decisions
+from pipelines.errors import InvalidRequest
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, View
 from pipelines.modeling.answers import answer_of
-from pipelines.registry import Registry
+from pipelines.modeling.scorer import UnreadableModel
+from pipelines.registry import Registry, Unsound
 from pipelines.steps import models
 from pipelines.steps.features import refresh_features
 
@@ -27,12 +29,14 @@ class Followed:
     changed: int  # constituents' bars whose features or predictions had changed
     removed: int  # outcomes that were replaced, or are known no longer
     written: int
+    lost: tuple[str, ...] = ()  # models that cannot be asked for their thresholds
 
     def summary(self) -> str:
-        return (
+        told = (
             f"{self.changed:,} constituents' bars had changed: took {self.removed:,} outcomes "
             f"away, wrote {self.written:,}"
         )
+        return "\n".join([told, *(f"warning: outcomes stay as they are: {o}" for o in self.lost)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,9 @@ def refresh_outcomes(lake: Lake, registry: Registry, forecast: Forecast, source:
         read = _read(view, forecast, source)
     if not read.changed.num_rows:
         return Followed(0, 0, 0)
-    rows = pa.concat_tables([_rows(registry, one, source) for one in read.targets])
+    lost: list[str] = []
+    targets = [_loadable(registry, one, lost) for one in read.targets]
+    rows = pa.concat_tables([_rows(registry, one, source) for one in targets])
     ours = [forecast.name, source]
     with lake.write(f"outcomes {forecast.name}") as writer:
         writer.connection.register("_changed", read.changed)
@@ -77,13 +83,29 @@ def refresh_outcomes(lake: Lake, registry: Registry, forecast: Forecast, source:
                    AND (symbol, ts) IN (SELECT (symbol, ts) FROM _changed)""",
                 [*ours, one.forecast.target.name, list(one.versions)],
             )
-            for one in read.targets
+            for one in targets
         )
         writer.append(OUTCOMES, rows)
         state = {"forecast": [ours[0]], "source": [source], "followed": [read.followed]}
         where = "forecast = ? AND source = ?"
         writer.replace("meta.outcome_state", pa.table(state), where, ours)
-    return Followed(read.changed.num_rows, removed, rows.num_rows)
+    return Followed(read.changed.num_rows, removed, rows.num_rows, tuple(lost))
+
+
+def _loadable(registry: Registry, of: _Target, lost: list[str]) -> _Target:
+    """Without the versions whose file is gone or damaged: nobody knows their thresholds."""
+    version = of.known["model_version"].to_numpy()
+    gone = set()
+    for number in np.unique(version).tolist():
+        try:
+            models.champion(registry, of.forecast, of.versions[number])
+        except (UnreadableModel, Unsound, InvalidRequest) as error:
+            gone.add(number)
+            lost.append(error.message)
+    kept = {number: row for number, row in of.versions.items() if number not in gone}
+    return replace(
+        of, known=of.known.filter(pa.array(~np.isin(version, list(gone)))), versions=kept
+    )
 
 
 def _read(view: View, forecast: Forecast, source: str) -> _Read:

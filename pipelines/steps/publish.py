@@ -41,6 +41,10 @@ def publish(
         scored_at = now or datetime.now(UTC)
         live = _live(writer, forecast, done.source, rows["timestamp_next"], scored_at)
         bars = pc.unique(rows["ts"].filter(pa.array(live)))  # that are published now, or were
+        # Targets reach ahead by bars of their own: only those that combine make a signal live.
+        combining = [one.target.name for one in forecast.each if one.combinations]
+        signals_too = pc.and_(pa.array(live), pc.is_in(rows["target"], pa.array(combining, pa.string())))
+        signalled = pc.unique(rows["ts"].filter(signals_too))
         _forget(writer, ours, span)
         fresh = _unpublished(writer, ours, rows.filter(pa.array(live)), bars)
         late = rows.filter(pa.array(~live))
@@ -48,8 +52,8 @@ def publish(
         for some, is_live in ((late, False), (fresh, True)):
             writer.append(PREDICTIONS, _stamped(some, done.source, is_live, scored_at))
         for made, is_live in (
-            (_without(found, bars), False),
-            (_signals_of(writer, forecast, ours, rows, bars, weights), True),
+            (_without(found, signalled), False),
+            (_signals_of(writer, forecast, ours, rows, signalled, weights), True),
         ):
             signals = _stamped(made.signals, done.source, is_live, scored_at)
             writer.append(SIGNALS, _named(signals, forecast))

@@ -164,15 +164,16 @@ def _scored(
     """The predictions of a target by all its models, each for the bars it served."""
     every = read.keys.append_column("timestamp_next", read.after[forecast.target.name])
     ts = every["ts"].to_numpy().astype("datetime64[us]")
-    groups = _groups(every, read.decisions[forecast.target.name], done)
-    done.versions = tuple(sorted({*done.versions, *(who.model_version for who, _ in groups)}))
+    groups = _groups(forecast, every, read.decisions[forecast.target.name], done)
+    target = forecast.target.name
+    done.versions[target] = tuple(sorted({who.model_version for who, _ in groups}))
     made: list[pa.Table] = []
     for number, (who, rows) in enumerate(groups):
         progress(f"score by version {who.model_version}", number, len(groups))
         keys, features, bars = every.take(pa.array(rows)), read.features[rows], ts[rows]
         symbols, decision = keys["symbol"].to_pylist(), who.decision
         said = say(models.champion(registry, forecast, decision), symbols, features, bars)
-        done.lose(said.not_scored)
+        done.lose({_of(forecast, why): lost for why, lost in said.not_scored.items()})
         done.scored += len(said.good)
         made.append(_predictions(forecast, keys, said, who, decision.candidate, "champion"))
         for candidate in decision.challengers:
@@ -182,8 +183,8 @@ def _scored(
                 done.warnings.append(f"the challenger {candidate} does not score: {error.message}")
                 continue
             said = say(model, symbols, features, bars)
-            count = done.challengers.get(candidate, 0)
-            done.challengers[candidate] = count + len(said.good)
+            name = _of(forecast, candidate)
+            done.challengers[name] = done.challengers.get(name, 0) + len(said.good)
             made.append(_predictions(forecast, keys, said, who, candidate, "challenger"))
     return pa.concat_tables(made or [_none(forecast, every)])
 
@@ -195,20 +196,31 @@ def _none(forecast: Forecast, keys: pa.Table) -> pa.Table:
     return prediction_rows(keys.slice(0, 0), nothing, forecast.label, about)
 
 
+def _of(forecast: Forecast, what: str) -> str:
+    """What is counted of a target, named by it where there are several."""
+    return what if len(forecast.targets) == 1 else f"{forecast.target.name}: {what}"
+
+
 def _groups(
-    keys: pa.Table, known: Sequence[ModelDecision], done: Scored
+    forecast: Forecast, keys: pa.Table, known: Sequence[ModelDecision], done: Scored
 ) -> list[tuple[Serving, np.ndarray]]:
     """The rows that each model serves, oldest first."""
     closes = keys["closes_at"].to_numpy().astype("datetime64[us]")
     on_grid = keys["timestamp_next"].is_valid().to_numpy()
     if not on_grid.all():
         symbols = keys["symbol"].to_pylist()
-        done.lose({"off_the_calendar": Counter(symbols[row] for row in np.flatnonzero(~on_grid))})
+        done.lose(
+            {
+                _of(forecast, "off_the_calendar"): Counter(
+                    symbols[row] for row in np.flatnonzero(~on_grid)
+                )
+            }
+        )
     together: dict[tuple[object, ...], tuple[Serving, list[np.datetime64]]] = {}
     for at in np.unique(closes):
         who = serving(known, at.item().replace(tzinfo=UTC))
         if who is None:
-            done.no_model += 1
+            done.no_model[forecast.target.name] += 1
             continue
         name = (who.model_version, who.proven, who.unproven_reason)
         together.setdefault(name, (who, []))[1].append(at)
@@ -268,7 +280,7 @@ def _skipped(forecast: Forecast, read: _Read, done: Scored) -> str:
         )
     if done.scored:
         return ""
-    if not done.versions:
+    if not any(done.versions.values()):
         return (
             f"nothing was trained before {read.end:%Y-%m-%d %H:%M} UTC: "
             f"trigger train_{forecast.name}, or bullion train {forecast.name}"

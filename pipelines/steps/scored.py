@@ -34,14 +34,14 @@ class Scored:
     end: datetime  # and up to this
     bars: int = 0
     constituents: int = 0  # rows of features that came in
-    scored: int = 0  # of these, by the champion
+    scored: int = 0  # of these, by the champions of all targets
     written: int = 0  # rows of predictions, challengers' included
     live: int = 0  # of these, written before the bar they are about had closed
     published: int = 0  # rows left out, as they had been published live before
     challengers: dict[str, int] = field(default_factory=dict)  # rows scored by each
-    versions: tuple[int, ...] = ()
+    versions: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by target
     not_scored: dict[str, Counter[str]] = field(default_factory=dict)  # reason -> symbol -> bars
-    no_model: int = 0  # bars before which nothing had been trained
+    no_model: Counter[str] = field(default_factory=Counter)  # target: bars nothing came before
     signals: int = 0
     no_signal: dict[str, Counter[str]] = field(default_factory=dict)  # universe -> reason -> bars
     warnings: list[str] = field(default_factory=list)
@@ -72,9 +72,9 @@ class Scored:
             "live": self.live,
             "published": self.published,
             "challengers": self.challengers,
-            "versions": list(self.versions),
+            "versions": {target: list(numbers) for target, numbers in self.versions.items()},
             "not_scored": {why: dict(symbols) for why, symbols in self.not_scored.items()},
-            "no_model": self.no_model,
+            "no_model": dict(self.no_model),
             "signals": self.signals,
             "no_signal": {name: dict(reasons) for name, reasons in self.no_signal.items()},
         }
@@ -84,7 +84,11 @@ class Scored:
         if self.skipped:
             lines.append(f"skipped: {self.skipped}")
         else:
-            models = ", ".join(str(version) for version in self.versions)
+            models = "; ".join(
+                f"{target} {', '.join(map(str, numbers))}"
+                for target, numbers in self.versions.items()
+                if numbers
+            )
             lines.append(
                 f"in: {self.constituents:,} constituents of {self.bars:,} bars; scored "
                 f"{self.scored:,} by version {models}; wrote {self.written:,} rows, "
@@ -92,8 +96,10 @@ class Scored:
             )
         lines += [f"challenger {name}: {rows:,} rows" for name, rows in self.challengers.items()]
         lines += [self._lost(why, symbols) for why, symbols in self.not_scored.items()]
-        if self.no_model:
-            lines.append(f"not scored: {self.no_model:,} bars, nothing had been trained before")
+        lines += [
+            f"not scored, {target}: {bars:,} bars, nothing had been trained before"
+            for target, bars in self.no_model.items()
+        ]
         lines += [f"warning: {warning}" for warning in self.warnings]
         lines += [
             f"{one.universe} {one.closes_at:%Y-%m-%d %H:%M} UTC: WSS {one.wss:+.4f}, {one.signal} "

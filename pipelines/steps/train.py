@@ -156,8 +156,8 @@ def train(
         "seed": seed,
     }
     verdict, serves, baseline = _verdict(decision), found.ranking[0].name, forecast.target.baseline
-    if verdict == "refused" and baseline:
-        body, serves = settled(found, baseline, description) or body, baseline
+    if verdict == "refused" and baseline and (made := settled(found, baseline, description)):
+        body, serves = made, baseline
         decision = replace(decision, reason=f"{decision.reason}; the baseline {serves} serves")
     progress("register", 0, 1)
     run_id = keep_runs(

@@ -146,7 +146,12 @@ def test_a_source_that_comes_later_gets_its_own_data(
             dag = request.url.path.split("/")[4]
             asked.append((dag, body["dag_run_id"], body["conf"]))
             runs[dag][body["dag_run_id"]] = body
-        dag = request.url.path.split("/")[-2]
+        *_, dag, last = request.url.path.removesuffix("/dagRuns").split("/")
+        if dag == "dagRuns":  # one by its name
+            held = runs[request.url.path.split("/")[4]].get(last)
+            told_one = {"dag_run_id": last, "state": "success", **(held or {})}
+            return httpx.Response(200 if held else 404, json=told_one)
+        dag = last
         told = [{"dag_run_id": n, "state": "success", **r} for n, r in runs[dag].items()]
         return httpx.Response(200, json={"dag_runs": told, "access_token": "t"})
 

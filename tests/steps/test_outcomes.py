@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines.calendar import utc
 from pipelines.lake import Lake
+from pipelines.modeling.scorer import checksum
 from pipelines.registry import Registry
 from pipelines.steps.outcomes import refresh_outcomes
 from pipelines.steps.score import score
@@ -202,3 +203,20 @@ def test_in_parts_is_as_in_whole(
     refresh_outcomes(lake, registry, HOURLY, source)
     parts = outcomes(lake, source)
     assert parts == anew(lake, registry, source)
+
+
+def test_a_model_whose_file_is_damaged_stops_no_other_outcomes(
+    lake: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source, kept = source_of(lake, market()), fresh_registry(tmp_path_factory.mktemp("lost"))
+    for number, as_of in enumerate((TRAINED, utc("2026-08-26T17:00+00:00")), 1):
+        made = models.kept(kept, HOURLY, models.body(HOURLY, number), number)
+        models.decide(lake, HOURLY, source, made, as_of)
+    score(lake, kept, HOURLY, source, start=utc("2026-08-24"), end=END)
+    first = checksum(models.body(HOURLY, 1))
+    (kept.folder / "verified" / f"{first}.onnx").unlink()
+    done = refresh_outcomes(lake, kept, HOURLY, source)
+    told = lake.rows("SELECT DISTINCT model_version FROM gold.outcomes WHERE source = ?", [source])
+    assert told == [(2,)]
+    assert len(done.lost) == 1
+    assert "outcomes stay as they are" in done.summary()
