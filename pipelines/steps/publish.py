@@ -43,7 +43,8 @@ def publish(
         bars = pc.unique(rows["ts"].filter(pa.array(live)))  # that are published now, or were
         # Targets reach ahead by bars of their own: only those that combine make a signal live.
         combining = [one.target.name for one in forecast.each if one.combinations]
-        signals_too = pc.and_(pa.array(live), pc.is_in(rows["target"], pa.array(combining, pa.string())))
+        of_them = pc.is_in(rows["target"], pa.array(combining, pa.string()))
+        signals_too = pc.and_(pa.array(live), of_them)
         signalled = pc.unique(rows["ts"].filter(signals_too))
         _forget(writer, ours, span)
         fresh = _unpublished(writer, ours, rows.filter(pa.array(live)), bars)
