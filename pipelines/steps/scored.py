@@ -85,13 +85,13 @@ class Scored:
             lines.append(f"skipped: {self.skipped}")
         else:
             models = "; ".join(
-                f"{target} {', '.join(map(str, numbers))}"
+                f"{target} version {', '.join(map(str, numbers))}"
                 for target, numbers in self.versions.items()
                 if numbers
             )
             lines.append(
                 f"in: {self.constituents:,} constituents of {self.bars:,} bars; scored "
-                f"{self.scored:,} by version {models}; wrote {self.written:,} rows, "
+                f"{self.scored:,} by {models}; wrote {self.written:,} rows, "
                 f"{self.live:,} of them live; {self.published:,} had been published before"
             )
         lines += [f"challenger {name}: {rows:,} rows" for name, rows in self.challengers.items()]

@@ -146,6 +146,6 @@ def test_run_trains_where_it_is_due_scores_and_follows_up(
     at = (START - timedelta(hours=1)).isoformat()
     code, out, err = bullion("score", NAME, "--at", at)
     assert code == 0, err
-    assert "scored 10 by version 1" in out
+    assert "scored 10 by action version 1" in out
     code, out, err = bullion("outcomes", NAME)
     assert code == 0, err
