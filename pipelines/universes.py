@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
 
 from pipelines.errors import InvalidRequest, unknown
+from pipelines.input_files import is_readable, read_file
 
+MOST_BYTES = 1 << 20  # of a file: 20,000 members
+HINT = "its columns are since (2026-09-01), symbol, name and sector, a member a line; mend it"
 FOLDER = Path(__file__).resolve().parent.parent / "include" / "universes"
 
 
@@ -40,12 +44,20 @@ class Universe:
 
 @cache
 def _members(file: str) -> tuple[date, tuple[Member, ...]]:
-    with (FOLDER / file).open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    if not rows:
-        raise InvalidRequest(f"{FOLDER / file} lists no members")
-    since = date.fromisoformat(rows[0]["since"])
-    return since, tuple(Member(r["symbol"], r["name"], r["sector"]) for r in rows)
+    path = FOLDER / file
+    try:
+        text = read_file(path, FOLDER, MOST_BYTES).decode("utf-8")
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        if not rows:
+            raise InvalidRequest(f"{path} lists no members", HINT)
+        since = date.fromisoformat(rows[0]["since"])
+        members = tuple(Member(r["symbol"], r["name"], r["sector"]) for r in rows)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InvalidRequest(f"{path} cannot be read: {error}", HINT) from None
+    for line, member in enumerate(members, 2):
+        if not member.symbol or not is_readable(member.symbol):
+            raise InvalidRequest(f"{path}, line {line}: {member.symbol!r} is no symbol", HINT)
+    return since, members
 
 
 def universes() -> dict[str, Universe]:

@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from pipelines.errors import InvalidRequest, SourceError
+from pipelines.input_files import read_file
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.files.bars import Asked, bars_of
 from pipelines.sources.files.mapping import (
@@ -143,9 +144,9 @@ class Files:
         self, path: Path, kind: str, asked: dict[str, Any], failed: list[str]
     ) -> Iterator[Answer]:
         try:
-            body = path.read_bytes()
-        except OSError as error:
-            failed.append(f"{path}: {error.strerror or error}")
+            body = read_file(path, self._folder)
+        except SourceError as error:
+            failed.append(f"{error.message} ({error.hint})")
             return
         media_type = MEDIA_TYPES.get(path.suffix.lower(), "text/csv")
         yield Answer(self.name, kind, asked, body, media_type, datetime.now(UTC))

@@ -21,9 +21,11 @@ import pyarrow.compute as pc
 
 from pipelines.calendar import UTC_TYPE, Interval, utc
 from pipelines.errors import SourceError
+from pipelines.input_files import is_readable
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Parsed
 from pipelines.sources.files import times
 from pipelines.sources.files.columns import columns_of, place_of
+from pipelines.sources.files.limits import MOST_REJECTS
 from pipelines.sources.files.mapping import COLUMNS, NULLS, Series
 from pipelines.sources.files.quick import values_in
 from pipelines.sources.files.read import Cells, cells
@@ -84,7 +86,7 @@ def _parsed(
     """The bars of a file, and its rejects. Values read the quick way come without how their
     times are written, and give None where a row is rejected: only SQL knows what stood there."""
     table, series, places, path = read.table, read.series, read.places, read.table.path
-    names = values["symbol"] if "symbol" in places else pa.repeat(symbol, len(values))
+    names = _names(values["symbol"]) if "symbol" in places else pa.repeat(symbol, len(values))
     calendar = _calendar(path, series, names)
     clock, ts, wrong = _times(path, values, how, series, interval, calendar)
 
@@ -176,14 +178,14 @@ class _Sql:
         """The rows at the places `lost`, with what is wrong and what stood there."""
         if len(lost) == 0:
             return REJECTS.empty_table()
+        more = len(lost) - MOST_REJECTS
+        if more > 0:  # the last of them stands for those that are not kept
+            lost = np.append(lost[:MOST_REJECTS], lost[-1])
         told = [
             f"CASE WHEN {self._bad(v)} THEN {_literal(v + ' is ')} || left({self._text(v)}, 60) END"
             for v in self.numbers
         ]
-        if "symbol" in self.columns:
-            told.append(
-                f"CASE WHEN coalesce(trim({self._text('symbol')}), '') = '' THEN 'no symbol' END"
-            )
+        named = f"trim({self._text('symbol')})" if "symbol" in self.columns else "''"
         time = f"left(concat_ws(' ', {', '.join(self.columns['ts'])}), 60)"
         original = ", ".join(
             f"{_literal(name or f'column {n + 1}')}, c{n}"
@@ -192,21 +194,29 @@ class _Sql:
         self.table.register(pa.table({"place": lost}), "lost")
         found = self.table.query(
             f"SELECT {time} AS time, concat_ws('; ', {', '.join(told)}) AS detail, "
+            f"left(coalesce({named}, ''), 60) AS named, "
             f"CAST(json_object({original}) AS VARCHAR) AS original "
             "FROM (SELECT *, row_number() OVER () - 1 AS place FROM raw) "
             "JOIN lost USING (place) ORDER BY place"
         )
+        symbols = names.take(pa.array(lost))
         reasons, details = [], []
-        rows = zip(
-            ts[lost], wrong[lost], *(found[c].to_pylist() for c in ("time", "detail")), strict=True
-        )
-        for at, why, shown, detail in rows:
+        columns = (symbols, *(found[c] for c in ("time", "detail", "named")))
+        rows = zip(ts[lost], wrong[lost], *(c.to_pylist() for c in columns), strict=True)
+        for at, why, symbol, shown, detail, named in rows:
             reasons.append(why or "unparsable")
-            untimed = [f"ts is {shown}"] if np.isnat(at) else []
-            details.append("; ".join([*untimed, *([detail] if detail else [])]))
+            parts = [f"ts is {shown}"] if np.isnat(at) else []
+            parts += [detail] if detail else []
+            if symbol is None:
+                parts.append(
+                    f"symbol is {named}, which has signs not to be seen" if named else "no symbol"
+                )
+            details.append(_escaped("; ".join(parts)))
+        if more > 0:
+            details[-1] = f"the last of {more:,} more rows that are no bars: {details[-1]}"
         return pa.table(
             [
-                names.take(pa.array(lost)),
+                symbols,
                 pa.array(ts[lost]).cast(UTC_TYPE),
                 self.table.rows[lost],
                 reasons,
@@ -315,6 +325,22 @@ def _actions(
         ]
         found.append(pa.Table.from_pylist(rows, ACTIONS))
     return pa.concat_tables(found)
+
+
+def _names(symbols: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The symbols of the rows, none where one has signs that cannot be seen, such as a NUL: no
+    query would find it, and DuckLake's own break at it."""
+    hidden = [s for s in pc.unique(symbols).to_pylist() if s is not None and not is_readable(s)]
+    if not hidden:
+        return symbols
+    return pc.if_else(pc.is_in(symbols, pa.array(hidden)), pa.scalar(None, pa.string()), symbols)
+
+
+def _escaped(text: str) -> str:
+    """A text in which every sign can be seen."""
+    if text.isprintable():
+        return text
+    return "".join(s if s.isprintable() else s.encode("unicode_escape").decode() for s in text)
 
 
 def _broken(table: Cells, symbol: str) -> pa.Table:

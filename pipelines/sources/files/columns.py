@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pipelines.errors import SourceError
 from pipelines.sources.files.read import Cells
 
+SHOWN = 30  # columns in a sentence
+
 
 def columns_of(
     table: Cells,
@@ -36,7 +38,7 @@ def columns_of(
         like = table.names[plain.index(close[0])] if close else "<its name in the file>"
         raise SourceError(
             f"{table.path} has no column for {', '.join(missing)}; its columns are "
-            f"{', '.join(table.names)}",
+            f"{_listed(table.names)}",
             f"{f'did you mean {like!r}? ' if close else ''}Say which it is in the mapping with "
             f"'columns: {{{missing[0]}: {like}}}'; if the first line is data, list csv.names; "
             "if the cells are cut wrongly, set csv.delimiter",
@@ -54,9 +56,15 @@ def place_of(table: Cells, name: str, key: str) -> int:
     meant = f"did you mean {close[0]!r}? " if close and not places else ""
     raise SourceError(
         f"{table.path} has {'more than one' if places else 'no'} column {name!r}; "
-        f"its columns are {', '.join(table.names)}",
+        f"its columns are {_listed(table.names)}",
         f"{meant}Change {key} in the mapping, or csv.delimiter if the cells are cut wrongly",
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names of a file's columns in a sentence, the first of them where they are many."""
+    shown = ", ".join(name[:60] for name in names[:SHOWN])
+    return f"{shown} and {len(names) - SHOWN:,} more" if len(names) > SHOWN else shown
 
 
 def _plain(name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import date
@@ -14,10 +16,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 from pipelines.calendar import GRIDS, INTERVALS, Grid, Interval
-from pipelines.errors import InvalidRequest, unknown
+from pipelines.errors import InvalidRequest, SourceError, unknown
+from pipelines.input_files import is_readable, read_file
 from pipelines.sources.base import MOST_SHARES
 
 NAME = "bars.yaml"
+MOST_BYTES = 1 << 20  # of it: some thousand entries, and YAML is slow
+# Beside its own, PyYAML lets through those of values that are not what their tags say.
+YAML_ERRORS = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError,
+               RecursionError)  # fmt: skip
 COLUMNS = ("ts", "open", "high", "low", "close", "volume", "bid", "ask", "split", "dividend")
 WEIGHT_COLUMNS = ("symbol", "name", "weight", "effective", "known_at")
 NULLS = ("", "-", "--", "n/a", "#n/a", "na", "nan", "null", "none")
@@ -96,6 +103,7 @@ class Series:
             groups = found.groupdict()
             # A suffix such as .L names the exchange, as it does in the symbols of Yahoo.
             symbol = ".".join(g.upper() for g in (groups["symbol"], groups.get("exchange")) if g)
+            _readable(symbol, f"symbol of {path}")
             interval = groups.get("interval") or interval
         spelled = SPELLINGS.get(interval.lower(), interval)
         for known in INTERVALS:
@@ -143,14 +151,16 @@ def load(folder: Path) -> Folder:
     if not folder.is_dir():
         raise InvalidRequest(f"there is no folder {folder}", setting)
     path = folder / NAME
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise InvalidRequest(
             f"{folder} has no {NAME}",
             f"copy include/sample/{NAME} there and change it, or {setting}",
         )
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        told = yaml.safe_load(read_file(path, folder, MOST_BYTES).decode("utf-8"))
+    except SourceError as error:
+        raise InvalidRequest(error.message, error.hint) from None
+    except YAML_ERRORS as error:
         raise InvalidRequest(f"{path} is not YAML: {error}", "mend that line") from None
     where = str(path)
     _keys(told, ("series", "weights"), where)
@@ -205,16 +215,19 @@ def weights_of(told: Any, where: str) -> WeightFiles:
 
 def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
     """The files of a folder that the globs name, in order, each once."""
-    outside = [g for g in globs if PurePath(g.removeprefix("!")).is_absolute()]
-    if outside:
+    for glob in globs:
+        path = PurePath(glob.removeprefix("!"))
+        if not path.is_absolute() and ".." not in path.parts:
+            continue
+        leads = "is a path of its own" if path.is_absolute() else "leads out of the folder by '..'"
         raise InvalidRequest(
-            f"files of {folder / NAME}: {outside[0]} is a path of its own",
+            f"files of {folder / NAME}: {glob} {leads}",
             "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
         )
     try:
         found = {p for g in globs if g[:1] != "!" for p in folder.glob(g) if not p.is_dir()}
         away = {p for g in globs if g[:1] == "!" for p in folder.glob(g[1:])}
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # OSError: a name that is too long
         raise InvalidRequest(
             f"files of {folder / NAME} cannot be looked for: {error}",
             "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
@@ -231,7 +244,7 @@ def _entries(told: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[in
 
 def _keys(told: Any, known: tuple[str, ...] | None, where: str) -> None:
     if not isinstance(told, Mapping):
-        raise InvalidRequest(f"{where} is not 'key: value' lines but {told!r}")
+        raise InvalidRequest(f"{where} is not 'key: value' lines but {_shown(told)}")
     for key in told:
         if not isinstance(key, str):
             raise InvalidRequest(f"key {key!r} in {where} is not text", "put it in quotes")
@@ -261,13 +274,13 @@ def _csv(told: Any, where: str) -> Csv:
         raise InvalidRequest(f"delimiter of {where} is longer than one sign", 'tabs are "\\t"')
     skip = values.get("skip", 0)
     if not isinstance(skip, int) or skip < 0:
-        raise InvalidRequest(f"skip of {where} is not a number of lines but {skip!r}")
+        raise InvalidRequest(f"skip of {where} is not a number of lines but {_shown(skip)}")
     return Csv(**values)
 
 
 def _symbol(told: Any, where: str) -> Symbol:
     if isinstance(told, str) and told:
-        return Symbol(constant=told)
+        return Symbol(constant=_readable(told, f"symbol of {where}"))
     values = _values(Symbol, told, f"symbol of {where}")
     made = Symbol(**{k: _text(v, f"symbol.{k} of {where}") for k, v in values.items()})
     if sum(map(bool, (made.column, made.file, made.constant))) != 1:
@@ -275,6 +288,7 @@ def _symbol(told: Any, where: str) -> Symbol:
             f"symbol of {where} is not one of a text, {{column: X}} or {{file: regex}}",
             "write exactly one",
         )
+    _readable(made.constant, f"symbol of {where}")
     if made.file:
         try:
             groups = re.compile(made.file).groupindex
@@ -331,8 +345,21 @@ def _zone(name: str, where: str) -> None:
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise InvalidRequest(f"{where} is not text but {value!r}", "put it in quotes")
+        raise InvalidRequest(f"{where} is not text but {_shown(value)}", "put it in quotes")
     return value
+
+
+def _readable(symbol: str, where: str) -> str:
+    if not is_readable(symbol):
+        raise InvalidRequest(
+            f"{where} is {symbol!r}, which has signs that cannot be seen", "write it without them"
+        )
+    return symbol
+
+
+def _shown(value: Any) -> str:
+    """A value in a sentence, cut short: a few aliases of YAML may stand for billions of items."""
+    return reprlib.repr(value)
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:

@@ -9,30 +9,36 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
 import re
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import IO
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from pipelines.errors import SourceError
+from pipelines.sources.files.limits import (
+    MOST_LINE,
+    MOST_REJECTS,
+    check_shape,
+    has_long_line,
+    unpack,
+)
 from pipelines.sources.files.mapping import Csv
+from pipelines.sources.files.parquet import read_parquet
 
 DELIMITERS = ",;\t|"
 PAGE = re.compile(rb"<(!doctype|!--|html|head|body|\?xml|svg|error|message)", re.IGNORECASE)
 CHUNK = 100_000  # lines turned into columns at a time
+CHUNK_BYTES = 8 << 20  # and bytes, for a cell of one byte takes fifty on its way
+SHOWN = 1000  # signs of a line that is too long
 
 
 class Cells:
@@ -124,7 +130,7 @@ class Lines:
     @cached_property
     def clean(self) -> bool:
         """False for bytes that DuckDB's reader trips over, and when there is nothing to read."""
-        if self.count == 0 or b"\r" in self.body:
+        if self.count == 0 or b"\r" in self.body or has_long_line(self.body):
             return False
         if self.body.isascii():
             return True
@@ -141,7 +147,8 @@ class Lines:
         lines = enumerate(io.BytesIO(self.body), 1)
         for _ in range(self.skip):
             next(lines, None)
-        while chunk := list(islice(lines, CHUNK)):
+        count = 0  # of broken lines
+        while chunk := _chunk(lines):
             filled = [(row, line) for row, line in chunk if line.strip()]
             good, table = self._plain(filled, schema)
             kept: list[list[str]] = []
@@ -149,8 +156,9 @@ class Lines:
             for (row, line), read in zip(filled, good, strict=True):
                 found, why = ([], "") if read else self._cells(line)
                 if why:
-                    text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
-                    broken.append((row, why, text))
+                    count, last = count + 1, (row, line)
+                    if count <= MOST_REJECTS:
+                        broken.append((row, why, _shown(line)))
                     continue
                 kept.append(found)
                 numbers.append(row)
@@ -160,6 +168,9 @@ class Lines:
             if table is not None:
                 parts.append(table)
                 rows.append(np.array(numbers, np.int64))
+        if count > MOST_REJECTS:
+            more = f"the last of {count - MOST_REJECTS:,} more lines that cannot be cut into cells"
+            broken.append((last[0], more, _shown(last[1])))
         return pa.concat_tables(parts), np.concatenate(rows)
 
     def _plain(
@@ -168,7 +179,7 @@ class Lines:
         """Which lines have their cells, and these, if nothing in them needs a closer look."""
         text = b"".join(line for _, line in lines)
         sign, due = self.delimiter.encode(), self.width - 1
-        good = [line.count(sign) == due for _, line in lines]
+        good = [line.count(sign) == due and len(line) <= MOST_LINE for _, line in lines]
         close = not text.isascii() or any(s in text for s in (b'"', b"\r", b"\0"))
         ends = text.endswith(sign) or sign + b"\n" in text  # a delimiter too many may be right
         if close or ends or not any(good):
@@ -181,7 +192,7 @@ class Lines:
                 pa_csv.ParseOptions(delimiter=self.delimiter, quote_char=False),
                 pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
             )
-        except pa.ArrowInvalid:  # a line of a megabyte and more
+        except pa.ArrowInvalid:
             return [False] * len(lines), None
         if table.num_rows != sum(good):
             return [False] * len(lines), None
@@ -189,6 +200,8 @@ class Lines:
 
     def _cells(self, line: bytes) -> tuple[list[str], str]:
         """The cells of one line, or why it has none."""
+        if len(line) > MOST_LINE:
+            return [], f"{len(line):,} bytes where a line may have {MOST_LINE:,}"
         try:
             text = line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
@@ -210,7 +223,7 @@ class Lines:
 @contextmanager
 def cells(path: str, body: bytes, shape: Csv) -> Iterator[Cells]:
     """Open the table in `body`, which came from `path`."""
-    body = _unpacked(path, body)
+    body = unpack(path, body)
     if body.startswith(b"PAR1"):
         yield _parquet(path, body)
         return
@@ -218,7 +231,9 @@ def cells(path: str, body: bytes, shape: Csv) -> Iterator[Cells]:
     names, delimiter = _columns(path, body, shape)
     made = Cells(path, names)
     skip = shape.skip + (0 if shape.names else 1)
-    made.read_csv(Lines(body, len(names), skip, delimiter))
+    lines = Lines(body, len(names), skip, delimiter)
+    check_shape(path, lines.count, len(names))
+    made.read_csv(lines)
     with closing(made):
         yield made
 
@@ -227,12 +242,24 @@ def _columns(path: str, body: bytes, shape: Csv) -> tuple[list[str], str]:
     """The names of the columns and what cuts the cells."""
     lines = io.BytesIO(body)
     for _ in range(shape.skip):
-        lines.readline()
-    first = lines.readline().decode("utf-8", "replace").rstrip("\r\n")
+        if not lines.readline():
+            break
+    line = lines.readline(MOST_LINE + 1)
+    if len(line) > MOST_LINE:
+        raise SourceError(
+            f"{path}: its first line has more than {MOST_LINE:,} bytes",
+            "write one bar in each line, and only its columns",
+        )
+    first = line.decode("utf-8", "replace").rstrip("\r\n")
     if not first:
         raise SourceError(f"{path} has no header in line {shape.skip + 1}", "change csv.skip")
     delimiter = shape.delimiter or max(DELIMITERS, key=first.count)
-    found = next(csv.reader([first], delimiter=delimiter), [])
+    try:
+        found = next(csv.reader([first], delimiter=delimiter), [])
+    except csv.Error as error:  # such as a cell of more than 131,072 signs
+        raise SourceError(
+            f"{path}: its first line {first[:200]!r} is not CSV: {error}", "write that file again"
+        ) from None
     if len(found) < 2:
         raise SourceError(
             f"{path}: its first line {first[:200]!r} has one column when cut at {delimiter!r}",
@@ -249,17 +276,6 @@ def _columns(path: str, body: bytes, shape: Csv) -> tuple[list[str], str]:
             _other(first, delimiter) or "list one name for each column in csv.names",
         )
     return list(shape.names), delimiter
-
-
-def _unpacked(path: str, body: bytes) -> bytes:
-    if body.startswith(b"\x1f\x8b"):
-        try:
-            body = gzip.decompress(body)
-        except (OSError, EOFError, zlib.error) as error:
-            raise SourceError(
-                f"{path} is a broken gzip file: {error}", "write or copy that file again"
-            ) from None
-    return body
 
 
 def _text(path: str, body: bytes) -> bytes:
@@ -290,6 +306,24 @@ def _text(path: str, body: bytes) -> bytes:
     return body
 
 
+def _chunk(lines: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """The next of the numbered lines: as many as are cut at a time."""
+    chunk, size = list[tuple[int, bytes]](), 0
+    for numbered in lines:
+        chunk.append(numbered)
+        size += len(numbered[1])
+        if len(chunk) == CHUNK or size > CHUNK_BYTES:
+            break
+    return chunk
+
+
+def _shown(line: bytes) -> str:
+    """A broken line as text; of one that is too long its begin."""
+    if len(line) > MOST_LINE:
+        line = line[:SHOWN] + b"..."
+    return line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+
+
 def _other(first: str, delimiter: str) -> str:
     """The hint at a delimiter that fits the line better."""
     best = max(DELIMITERS, key=first.count)
@@ -300,12 +334,7 @@ def _other(first: str, delimiter: str) -> str:
 
 
 def _parquet(path: str, body: bytes) -> Cells:
-    try:
-        table = pq.read_table(pa.BufferReader(body))
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(
-            f"{path} is a broken Parquet file: {error}", "write or copy that file again"
-        ) from None
+    table = read_parquet(path, body)
     made = Cells(path, list(table.column_names))
     made.types = list(table.schema.types)
     made.rows = np.arange(1, table.num_rows + 1)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pipelines.calendar import utc
 from pipelines.errors import InvalidRequest, SourceError
+from pipelines.input_files import blank_hidden, is_readable
 from pipelines.sources.base import WEIGHTS
 from pipelines.sources.files.columns import columns_of
 from pipelines.sources.files.mapping import WEIGHT_COLUMNS, WeightFiles
@@ -27,6 +28,7 @@ USUAL = {
     "effective": ("effective", "date", "asof", "effectivedate"),
     "known_at": ("knownat",),
 }
+MOST_WEIGHTS = 3_000_000  # of 500 members on each session of 23 years
 WHOLE = 0.97  # below this sum some members are missing
 ABOVE = 1.03  # above it these are no fractions
 
@@ -37,6 +39,12 @@ def weights_in(path: str, body: bytes, entry: WeightFiles, as_of: datetime) -> p
     with cells(path, body, entry.csv) as table:
         places = columns_of(table, entry.columns, USUAL, WEIGHT_COLUMNS, needed)
         picked = ", ".join(f"trim(CAST(c{at[0]} AS VARCHAR)) AS {o}" for o, at in places.items())
+        if len(table.rows) > MOST_WEIGHTS:
+            raise SourceError(
+                f"{path} has {len(table.rows):,} weights, more than the {MOST_WEIGHTS:,} that are "
+                "read",
+                "cut it into several files",
+            )
         told = table.query(f"SELECT {picked} FROM raw", per_row=True).to_pylist()
         if table.broken:
             line, why, _ = table.broken[0]
@@ -78,9 +86,14 @@ def _row(path: str, line: int, told: dict[str, Any], entry: WeightFiles) -> dict
         ) from None
     if not told["symbol"] or not math.isfinite(weight):
         raise SourceError(f"{path}, line {line} has no symbol or no weight", "mend that line")
+    if not is_readable(told["symbol"]):
+        raise SourceError(
+            f"{path}, line {line}: the symbol {told['symbol']!r} has signs that cannot be seen",
+            "mend that line",
+        )
     return {
         "symbol": told["symbol"],
-        "name": told.get("name"),
+        "name": told.get("name") and blank_hidden(told["name"]),
         "weight": weight,
         "effective": effective,
         "known_at": known_at,

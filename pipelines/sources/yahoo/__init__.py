@@ -37,6 +37,7 @@ import pyarrow as pa
 
 from pipelines.calendar import Interval, utc
 from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable, unknown
+from pipelines.input_files import read_file
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.yahoo.answer import NotAnAnswer
 from pipelines.sources.yahoo.bars import read_chart
@@ -45,6 +46,7 @@ from pipelines.sources.yahoo.weights import read_holdings_file, read_top_holding
 from pipelines.universes import universe
 
 HOLDINGS_FILE = "BULLION_HOLDINGS_CSV"
+HOLDINGS_BYTES = 16 << 20  # ten times the longest fund's, of 9,000 members
 SYMBOL = re.compile(r"[A-Za-z0-9.^=&_-]{1,24}")
 CUT_FROM = datetime(1969, 12, 29, tzinfo=UTC)  # a Monday; pieces are cut at multiples from it
 BEGIN = datetime(1970, 1, 1, tzinfo=UTC)  # where the calendars do
@@ -263,11 +265,11 @@ def _fund(name: str) -> str:
 
 def _file_answer(path: Path, universe: str, fund: str, now: datetime) -> Answer:
     try:
-        body = path.read_bytes()
+        body = read_file(path, most=HOLDINGS_BYTES)
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
-    except OSError as error:
+    except SourceError as error:
         raise SourceError(
-            f"the holdings file {path} cannot be read: {error.strerror}",
+            f"the holdings file cannot be read: {error.message}",
             f"put a holdings CSV there, or unset {HOLDINGS_FILE} to ask Yahoo for its top ten",
         ) from error
     asked = {

@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.errors import SourceError
+from pipelines.input_files import blank_hidden, is_readable
 from pipelines.sources.base import WEIGHTS, Answer
 from pipelines.sources.yahoo.answer import changed, decoded
 
@@ -86,7 +87,11 @@ def read_holdings_file(answer: Answer) -> pa.Table:
         lines = answer.body.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise _wrong(file, 1, "is no UTF-8 text") from None
-    rows = [(number, [c.strip() for c in row]) for number, row in enumerate(csv.reader(lines), 1)]
+    reader = csv.reader(lines)
+    try:
+        rows = [(number, [c.strip() for c in row]) for number, row in enumerate(reader, 1)]
+    except csv.Error as error:  # such as a cell of more than 131,072 signs
+        raise _wrong(file, reader.line_num, f"is not CSV: {error}") from None
     at, ticker, weight, name, when = _header(file, rows[:HEADER_WITHIN])
     held: dict[str, Holding] = {}
     dates: set[date] = set()
@@ -95,11 +100,13 @@ def read_holdings_file(answer: Answer) -> pa.Table:
         if len(cells) <= max(ticker, weight) or cells[ticker] in ("", "-"):
             continue
         symbol = cells[ticker].upper().replace("/", "-")
+        if not is_readable(symbol):
+            raise _wrong(file, number, f"has the ticker {symbol!r} with signs that cannot be seen")
         if symbol in held:
             raise _wrong(file, number, f"names {symbol} a second time")
         percent |= "%" in cells[weight]
         value = _number(file, number, cells[weight])
-        label = cells[name] if name is not None and len(cells) > name else ""
+        label = blank_hidden(cells[name]) if name is not None and len(cells) > name else ""
         held[symbol] = Holding(symbol, label, value)
         if when is not None and len(cells) > when:
             dates.add(_date(file, number, cells[when]))
