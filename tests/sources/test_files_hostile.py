@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -69,7 +70,7 @@ def make_pipe(path, outside):
 
 def make_socket(path, outside):
     with socket.socket(socket.AF_UNIX) as made:
-        here = os.getcwd()
+        here = Path.cwd()
         os.chdir(path.parent)  # a socket's path is short
         made.bind(path.name)
         os.chdir(here)
@@ -265,7 +266,6 @@ def test_a_symbol_with_signs_that_cannot_be_seen_is_quarantined(tmp_path, lake: 
         ("a: !!int ''\n", "is not YAML"),
         ("a: !!timestamp x\n", "is not YAML"),
         ("a: !!bool maybe\n", "is not YAML"),
-        ("a: 0001-01-01T00:00:00+23:00\n", "is not YAML"),
         ("[" * 100_000, "is not YAML"),
         ("#" * (1 << 20) + "\n", "more than the 1,048,576"),
         ('series: [{files: a.csv, symbol: "A\\0B", interval: 1h}]', "signs that cannot be seen"),
@@ -279,10 +279,11 @@ def test_a_mapping_that_is_made_to_break_the_reader(tmp_path, text, says):
 
 
 def test_aliases_that_stand_for_billions_are_told_in_a_line(tmp_path):
-    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    bomb = "\n".join(["a0: &a0 [1]", *levels, "series: [{files: *a11, symbol: A, interval: 1h}]"])
-    (tmp_path / "bars.yaml").write_text(bomb.replace("a0: ", "series: [{files: ", 0))
+    levels = [f"- &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    bomb = "\n".join(["weights:", "- &a0 [1]", *levels, "series: [*a11]"])
+    (tmp_path / "bars.yaml").write_text(bomb)
     (error,) = read_apart(tmp_path)["errors"]
+    assert "series 1 of" in error
     assert len(error) < 2000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -194,3 +195,29 @@ def test_a_file_that_is_not_there_is_named(
     monkeypatch.setenv("BULLION_HOLDINGS_CSV", str(tmp_path / "none.csv"))
     with pytest.raises(SourceError, match=r"none\.csv"):
         weights()
+
+
+def test_a_pipe_for_a_holdings_file_is_not_opened(
+    server: YahooServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    monkeypatch.setenv("BULLION_HOLDINGS_CSV", str(tmp_path / "pipe.csv"))
+    with pytest.raises(SourceError, match=r"pipe\.csv is a pipe"):
+        weights()
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("Ticker,Weight\nAA\0PL,1\n", "line 2 has the ticker"),
+        (f"Ticker,Weight\n{'A' * 200_000},1\n", "is not CSV: field larger"),
+    ],
+)
+def test_a_holdings_file_that_is_made_to_break_the_reader(
+    server: YahooServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, says: str
+) -> None:
+    (tmp_path / "h.csv").write_text(body)
+    monkeypatch.setenv("BULLION_HOLDINGS_CSV", str(tmp_path / "h.csv"))
+    with pytest.raises(SourceError) as caught:
+        weights()
+    assert says in caught.value.message

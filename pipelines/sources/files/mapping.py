@@ -23,7 +23,7 @@ from pipelines.sources.base import MOST_SHARES
 NAME = "bars.yaml"
 MOST_BYTES = 1 << 20  # of it: some thousand entries, and YAML is slow
 # Beside its own, PyYAML lets through those of values that are not what their tags say.
-YAML_ERRORS = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError,
+YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, AttributeError,
                RecursionError)  # fmt: skip
 COLUMNS = ("ts", "open", "high", "low", "close", "volume", "bid", "ask", "split", "dividend")
 WEIGHT_COLUMNS = ("symbol", "name", "weight", "effective", "known_at")
@@ -359,7 +359,9 @@ def _readable(symbol: str, where: str) -> str:
 
 def _shown(value: Any) -> str:
     """A value in a sentence, cut short: a few aliases of YAML may stand for billions of items."""
-    return reprlib.repr(value)
+    short = reprlib.Repr()
+    short.maxlevel = 2
+    return short.repr(value)
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
