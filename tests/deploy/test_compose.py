@@ -37,6 +37,7 @@ THEIRS = {
     "nginx": {"nginx", "wget"},
 }
 OURS = {"python", "sh", "hostname"}
+WORKFLOWS = sorted((ROOT / ".github").rglob("*.y*ml"))
 every = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -228,8 +229,19 @@ def test_two_workers_share_what_they_run_by() -> None:
             assert service["image"] == SERVICES["init"]["image"]
 
 
-@pytest.mark.parametrize("name", ["ci"])
-def test_the_workflows_are_workflows(name: str) -> None:
-    told = yaml.safe_load((ROOT / ".github/workflows" / f"{name}.yml").read_text())
-    told["on"] = told.pop(True)  # YAML 1.1 reads the word as a truth
-    assert problems("github-workflows", told) == []
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_the_workflows_are_workflows(file: Path) -> None:
+    workflow = yaml.safe_load(file.read_text())
+    workflow["on"] = workflow.pop(True)  # YAML 1.1 reads the word as a truth
+    assert problems("github-workflows", workflow) == []
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_every_action_is_pinned_by_the_digest_of_a_commit(file: Path) -> None:
+    """A tag can be moved to other code; the version stands beside the digest for people."""
+    lines = [line.strip() for line in file.read_text().splitlines() if "uses:" in line]
+    assert lines
+    for line in lines:
+        assert re.fullmatch(r"(- )?uses: [\w-]+/[\w./-]+@[0-9a-f]{40}  # v\d+(\.\d+){2}", line), (
+            line
+        )
