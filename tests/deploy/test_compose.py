@@ -108,6 +108,32 @@ def test_no_secret_is_in_the_file(name: str) -> None:
         assert not re.search(r"[0-9a-f]{32,}", shown.partition("@sha256:")[0]), text
 
 
+AIRFLOW = {
+    "LAKE_DB_PASSWORD", "AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_API_SECRET",
+    "AIRFLOW_JWT_SECRET", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY",
+}  # fmt: skip
+NEEDED = {
+    "postgres": {"POSTGRES_PASSWORD"},
+    "redis": {"REDIS_PASSWORD"},
+    "s3": {"S3_ACCESS_KEY", "S3_SECRET_KEY"},
+    "init": AIRFLOW | {
+        "POSTGRES_PASSWORD", "MLFLOW_DB_PASSWORD", "READER_DB_PASSWORD", "READER_S3_ACCESS_KEY",
+        "READER_S3_SECRET_KEY", "AIRFLOW_ADMIN_PASSWORD",
+    },
+    "mlflow": {"MLFLOW_DB_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"},
+    "api": {
+        "READER_DB_PASSWORD", "READER_S3_ACCESS_KEY", "READER_S3_SECRET_KEY", "BULLION_API_KEYS",
+    },
+    "nginx": set[str](),
+}  # fmt: skip
+
+
+@every
+def test_it_is_given_the_secrets_that_it_needs_and_no_other(name: str) -> None:
+    given = {found[0] for text in texts(SERVICES[name]) for found in VARIABLE.findall(text)}
+    assert given & {*NAMES} == NEEDED.get(name, AIRFLOW)
+
+
 @every
 def test_its_image_is_pinned_or_built_here(name: str) -> None:
     image = SERVICES[name]["image"]
