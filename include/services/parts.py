@@ -98,7 +98,6 @@ def environment(chosen: Services, outer: Mapping[str, str] = os.environ) -> dict
         "MLFLOW_TRACKING_URI": chosen.url("mlflow"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_SERVER_X_FRAME_OPTIONS": "DENY",
     }
 
 

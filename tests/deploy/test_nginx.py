@@ -40,7 +40,9 @@ def test_no_page_can_be_framed_by_another() -> None:
     assert len(servers) == 2
     assert all("add_header X-Frame-Options DENY always;" in server for server in servers)
     # A location with a header of its own would lose those of its server.
-    assert "add_header" not in "".join(part.partition("}")[0] for part in TEXT.split("location ")[1:])
+    assert "add_header" not in "".join(
+        part.partition("}")[0] for part in TEXT.split("location ")[1:]
+    )
 
 
 def test_sockets_pass_and_stay() -> None:
