@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
 import shutil
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.checks import Verdict, as_table, enforce, not_empty
-from pipelines.errors import InvalidRequest
+from pipelines.errors import InvalidRequest, cannot_write, writing_to
 from pipelines.expectations import NEWEST, SITE, context, frame, run, suite_for, window
 from pipelines.lake import Lake, View
 from pipelines.settings import ROOT
@@ -58,7 +59,7 @@ def build_docs(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=".docs-") as made:
         site = Path(made) / SITE
-        with lake.view() as view:
+        with lake.view() as view, writing_to(folder.parent):
             examined = _examine(view, site, tables, newest)
             (site / "index.html").write_text(_index(examined, view.snapshot, newest), "utf-8")
         verdicts = [v for one in examined for v in one.verdicts]
@@ -83,12 +84,17 @@ def _examine(view: View, site: Path, tables: Sequence[Table], newest: int) -> li
             site_context.suites.add(suite_for(declared))
             verdicts = [replace(not_empty(declared.full_name, 0), kind="warning")]
         examined.append((declared, verdicts))
+    # It logs the traceback of a page that it could not write, and goes on without the page.
+    logging.getLogger("great_expectations.render.renderer.site_builder").setLevel(logging.CRITICAL)
     site_context.build_data_docs(site_names=[SITE])
     shutil.rmtree(site / "static")  # logos, fonts and a film: none of the pages needs them
     (site / MARKER).touch()
     for page in site.rglob("*.html"):
         page.write_text(_offline(page.read_text("utf-8")), "utf-8")
-    return [Examined(t, verdicts, _page(site, t)) for t, verdicts in examined]
+    pages = [_page(site, t) for t, _ in examined]
+    if lost := [page for page in pages if not (site / page).exists()]:
+        raise cannot_write(site.parent.parent, f"Great Expectations made no {lost[0]}")
+    return [Examined(t, v, page) for (t, v), page in zip(examined, pages, strict=True)]
 
 
 def _page(site: Path, declared: Table) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class BullionError(Exception):
@@ -38,8 +40,29 @@ class CheckFailed(BullionError):
     """A blocking check failed: nothing downstream may use these rows."""
 
 
+class CannotWrite(BullionError):
+    """What a person asked for cannot be written to the folder that was named."""
+
+
 class NothingToDo(BullionError):
     """There is nothing to do yet, and that is no failure: the task is skipped, visibly."""
+
+
+def cannot_write(folder: Path, why: object) -> CannotWrite:
+    """The error for a folder of results, such as one on a full disk."""
+    return CannotWrite(
+        f"cannot write to {folder}: {why}; what is there is not whole",
+        "free some space or check the folder's permissions, or name another folder",
+    )
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Name the folder where writing fails: the error of a full disk names no file."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(folder, error.strerror or error) from error
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidRequest:

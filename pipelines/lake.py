@@ -174,7 +174,8 @@ class Lake:
         if snapshot is not None:
             connection = self._connect_at(snapshot)
             try:
-                yield View(connection, snapshot, self.config.lake_catalog)
+                with translated(self.config.lake_catalog):
+                    yield View(connection, snapshot, self.config.lake_catalog)
             except BaseException:
                 connection.interrupt()
                 raise
@@ -254,7 +255,8 @@ class Lake:
                 cursor.execute("BEGIN")
                 row = cursor.execute(f"FROM {NAME}.current_snapshot()").fetchone()
             try:
-                yield cursor, int(row[0]) if row else 0
+                with translated(self.config.lake_catalog):  # of SQL that uses the connection itself
+                    yield cursor, int(row[0]) if row else 0
             except BaseException:
                 cursor.interrupt()  # else ROLLBACK waits for a query that still runs
                 with quietly():

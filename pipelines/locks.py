@@ -50,12 +50,15 @@ class FileTurn:
 
     def _sign(self, line: str) -> None:
         try:
-            self._note.write_text(line)
+            self._note.write_text(line, "utf-8")
         except OSError:
             return  # a full disk must not hide the error of the write itself
 
     def _holder(self) -> str:
-        return self._note.read_text() if self._note.exists() else "an unknown writer"
+        try:
+            return self._note.read_text("utf-8", "replace")
+        except OSError:  # there is none, or it is another's: that must not hide the time-out
+            return "an unknown writer"
 
 
 class PostgresTurn:

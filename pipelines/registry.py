@@ -101,8 +101,9 @@ class Registry:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         from mlflow import MlflowClient
 
-        for noisy in ("mlflow.store.db.utils", "alembic"):  # each tells how it makes its tables
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells how it makes its tables
+        # Logs the traceback of each error that it also raises, and `reached` tells in words.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         with reached(self.uri), self._alone():
             client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             client.search_experiments(max_results=1)

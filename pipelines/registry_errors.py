@@ -31,11 +31,16 @@ def reached(uri: str) -> Iterator[None]:
         if missing:
             raise InvalidRequest(str(error), "`bullion models` lists what there is") from error
         raise RegistryError(
-            f"MLflow at {uri} cannot be used: {error}",
+            f"MLflow at {uri} cannot be used: {_without_sql(error)}",
             "check MLFLOW_TRACKING_URI, that its server runs, and the space left on its disk",
         ) from error
     except (OSError, SQLAlchemyError) as error:
         raise RegistryError(
-            f"MLflow at {uri} cannot be used: {error}",
+            f"MLflow at {uri} cannot be used: {_without_sql(error)}",
             "check MLFLOW_TRACKING_URI, that its server runs, and the space left on its disk",
         ) from error
+
+
+def _without_sql(error: Exception) -> str:
+    """What went wrong, without the statement that SQLAlchemy prints after it."""
+    return str(error).partition("\n[SQL: ")[0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from pipelines.errors import InvalidRequest, unknown
+from pipelines.errors import InvalidRequest, unknown, writing_to
 from pipelines.settings import ROOT
 
 SCAFFOLDS = ROOT / "include" / "scaffolds"
@@ -60,16 +60,19 @@ def new(kind: str, name: str, meaning: str = "", root: Path = ROOT) -> list[str]
     meaning = meaning.rstrip(".") or name.replace("_", " ").capitalize()
     for path, scaffold in ((module, f"{kind}.py.txt"), (test, f"test_{kind}.py.txt")):
         text = _filled((SCAFFOLDS / scaffold).read_text(), name, meaning)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        with writing_to(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
         told.append(f"wrote {path.relative_to(root)}")
     if chosen.tuple_name:
         registry = root / chosen.folder / "__init__.py"
         package = chosen.folder.replace("/", ".")
         imported = f"from {package}.{name} import {_filled(chosen.imported, name)}"
-        registry.write_text(
-            registered(registry.read_text(), imported, chosen.tuple_name, chosen.line(name))
-        )
+        text = registered(registry.read_text(), imported, chosen.tuple_name, chosen.line(name))
+        with writing_to(registry.parent):
+            fresh = registry.with_suffix(".fresh")  # a full disk must not empty the module
+            fresh.write_text(text)
+            fresh.replace(registry)
         told.append(f"put {chosen.line(name)} into {chosen.tuple_name} of {chosen.folder}")
     return told
 

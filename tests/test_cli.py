@@ -14,6 +14,7 @@ import pytest
 from pipelines.lake import Lake
 from pipelines.tables import LAYOUT
 from tests.commands import Bullion, in_a_process, in_process
+from tests.lake_rows import many, put
 
 RANGE = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-09"]
 
@@ -142,6 +143,28 @@ def test_export_can_be_read_without_the_lake(bullion: Bullion, tmp_path: Path) -
     code, _, err = bullion("export", str(tmp_path / "plain"))
     assert code == 2
     assert "not empty" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["docs"],
+        ["export", "FOLDER", "--schema", "silver"],
+        ["sql", "FROM silver.series"],
+        ["compact"],
+    ],
+)
+def test_a_file_of_the_lake_that_is_missing_is_named(
+    bullion: Bullion, lake: Lake, tmp_path: Path, words: list[str]
+) -> None:
+    put(lake, many())
+    [file] = lake.store.listing("silver/series")
+    (Path(lake.store.root) / file).unlink()
+    code, _, err = bullion(*(word.replace("FOLDER", str(tmp_path / "out")) for word in words))
+    assert code == 1
+    assert "a file of the lake is missing" in err
+    assert file in err
+    assert "bullion verify" in err
 
 
 def test_the_duckdb_prompt_has_the_lake_attached_read_only(

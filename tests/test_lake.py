@@ -188,6 +188,16 @@ def test_who_waits_too_long_is_told_who_holds_the_turn(
     assert "BULLION_LAKE_LOCK_TIMEOUT" in caught.value.hint
     assert versions(lake) == {}  # a reader need not wait
 
+    note = Path(lake.target + ".writer")
+    note.write_bytes(b"hold\xff")  # as a torn write leaves it
+    with Lake() as late, pytest.raises(LakeError, match="held by hold"), late.write("late"):
+        pass
+    note.unlink()
+    note.mkdir()
+    with Lake() as late, pytest.raises(LakeError, match="an unknown writer"), late.write("late"):
+        pass
+    note.rmdir()
+
     holder.kill()
     put(lake, ["A"])  # the turn died with its holder
     assert versions(lake) == {"1": 1}

@@ -6,6 +6,7 @@ be run again at any time: what is there stays, and the passwords become those of
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
-from pipelines.errors import InvalidRequest
+from pipelines.errors import BullionError, InvalidRequest
 
 # Each owns the database of its name. The reader sees the lake's catalog, and changes nothing.
 OWNERS = ("airflow", "mlflow", "lake")
@@ -79,6 +81,55 @@ def buckets() -> None:
         client.create_bucket(Bucket=name)
 
 
+def reader() -> None:
+    """The store's user of the read API: it may fetch the lake's files, and nothing else.
+
+    Another store than Versity's has other ways to make a user: then nobody sets S3_ADMIN_URL.
+    """
+    import boto3
+
+    if not (store := os.environ.get("S3_ADMIN_URL")):
+        print("S3_ADMIN_URL is not set: the user that reads is left to you", flush=True)
+        return
+    key = needed("READER_S3_ACCESS_KEY")
+    secret = f"<Secret>{escape(needed('READER_S3_SECRET_KEY'))}</Secret><Role>user</Role>"
+    account = f"<Account><Access>{escape(key)}</Access>{secret}</Account>"
+    refusal = administer(f"{store}/create-user", account)
+    if refusal and administer(
+        f"{store}/update-user?access={key}", f"<MutableProps>{secret}</MutableProps>"
+    ):
+        raise BullionError(f"the store makes no user: {refusal}", "see the log of `s3`")
+    place = needed("BULLION_LAKE_DATA")
+    boto3.client("s3").put_bucket_policy(
+        Bucket=urlsplit(place).netloc, Policy=json.dumps(reading(place, key))
+    )
+
+
+def reading(place: str, user: str) -> dict[str, Any]:
+    """The policy of a bucket that lets a user fetch the files below s3://bucket/prefix."""
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"AWS": user},
+        "Action": ["s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{place.removeprefix('s3://').rstrip('/')}/*"],
+    }
+    return {"Version": "2012-10-17", "Statement": [allowed]}
+
+
+def administer(url: str, body: str) -> str:
+    """Send a call of the gateway's own API, signed by the store's root; why it was refused."""
+    import boto3
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.httpsession import URLLib3Session
+
+    session = boto3.Session()
+    request = AWSRequest(method="PATCH", url=url, data=body.encode())
+    S3SigV4Auth(session.get_credentials(), "s3", session.region_name).add_auth(request)
+    answer = URLLib3Session().send(request.prepare())
+    return "" if answer.status_code < 300 else f"{answer.status_code} {answer.text[:500]}"
+
+
 def lake() -> None:
     """An empty lake, so that the API starts well; one of an older layout is brought up to date."""
     from pipelines.lake import Lake
@@ -106,7 +157,7 @@ def airflow() -> None:
 
 def main() -> None:
     """Everything, in an order that each part can stand on."""
-    for part in (databases, buckets, lake, airflow):
+    for part in (databases, buckets, reader, lake, airflow):
         print(f"{part.__name__} ...", flush=True)
         part()
     print("ready", flush=True)

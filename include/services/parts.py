@@ -1,17 +1,30 @@
-"""What runs: the processes of each part, and the one environment that all of them see."""
+"""What runs: the processes of each part, and the environment that each part sees."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from include.services.settings import HOST, Services
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import ROOT, Settings, redacted
 
 PARTS = ("mlflow", "api", "pages", "airflow")
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|WEBHOOK|_KEYS?(_|$)", re.IGNORECASE)
+# The secrets of the outer environment that a part is given. Airflow's tasks ask sources, which
+# may have keys of any name, so that Airflow is given all but those of the others.
+NEEDED = {
+    "api": {
+        "BULLION_API_KEYS", "BULLION_LAKE_CATALOG",
+        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+    },
+    "mlflow": set[str](),
+    "pages": set[str](),
+}  # fmt: skip
+OTHERS = {"BULLION_API_KEYS"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +63,25 @@ def processes(chosen: Services) -> tuple[Process, ...]:
     )  # fmt: skip
 
 
+def environment_of(
+    part: str, chosen: Services, outer: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """What the processes of one part see: the common variables, and no secret but their own."""
+    seen = environment(chosen, outer)
+    if part != "airflow":
+        return {k: v for k, v in seen.items() if k in NEEDED[part] or not is_secret(k, v)}
+    options = {f"AIRFLOW__{name}": value for name, value in airflow_options(chosen).items()}
+    home = {"AIRFLOW_HOME": str(chosen.folder("airflow"))}
+    return {k: v for k, v in seen.items() if k not in OTHERS} | home | options
+
+
+def is_secret(name: str, value: str) -> bool:
+    """By the name of a variable, or by a password in its value."""
+    return bool(SECRET.search(name)) or redacted(value) != value
+
+
 def environment(chosen: Services, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The same for every process. What was set for another Airflow is left out."""
+    """What is common to all. What was set for another Airflow or MLflow is left out."""
     home = chosen.home.absolute()
     kept = {k: v for k, v in outer.items() if not k.startswith(("AIRFLOW", "MLFLOW_"))}
     loopback = ",".join(filter(None, [kept.get("NO_PROXY"), HOST, "localhost"]))
@@ -68,8 +98,6 @@ def environment(chosen: Services, outer: Mapping[str, str] = os.environ) -> dict
         "MLFLOW_TRACKING_URI": chosen.url("mlflow"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "AIRFLOW_HOME": str(chosen.folder("airflow")),
-        **{f"AIRFLOW__{name}": value for name, value in airflow_options(chosen).items()},
     }
 
 

@@ -18,7 +18,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from include.services import first_data
-from include.services.parts import PARTS, environment
+from include.services.parts import PARTS, environment, environment_of
 from include.services.settings import HOST, Services, write_private
 from include.services.supervisor import UP, ServiceError, Supervisor
 from pipelines.settings import ROOT, settings
@@ -198,7 +198,7 @@ class Stack:
             process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", "db", "migrate"],
                 cwd=ROOT,
-                env=environment(self.services),
+                env=environment_of("airflow", self.services),
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 umask=0o077,

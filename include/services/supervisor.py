@@ -230,10 +230,11 @@ password={secret}
         return head + "".join(self._program(number, p) for number, p in enumerate(self.processes))
 
     def _program(self, number: int, process: Process) -> str:
-        # The environment is inherited, so that no key of it is in the file.
+        # Each builds its own environment, so that no key is in the file or in another process.
+        launch = (sys.executable, "-m", "include.services.launch", process.name)
         return f"""
 [program:{process.name}]
-command={_told(shlex.join(process.command))}
+command={_told(shlex.join(launch))}
 directory={_told(ROOT)}
 priority={number}
 autostart=false

@@ -10,7 +10,7 @@ import typer
 
 from pipelines.calendar import GRIDS, utc
 from pipelines.cli.app import SourceOption, app, chosen_source, err, out, progress_bar, show
-from pipelines.errors import InvalidRequest, unknown
+from pipelines.errors import InvalidRequest, unknown, writing_to
 from pipelines.forecasts import Forecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake
@@ -111,7 +111,8 @@ def backtest(
     )
     policy = _policy(limit, stop, target, flat)
     if to_folder is not None:
-        to_folder.mkdir(parents=True, exist_ok=True)
+        with writing_to(to_folder):
+            to_folder.mkdir(parents=True, exist_ok=True)
     if folder is None:
         done = _of_lake(forecast, chosen.name, asked, policy)
     else:
@@ -120,8 +121,9 @@ def backtest(
     _tell(done)
     if to_folder is not None:
         made = report.files(done, picture.equity(done))
-        for file, body in made.items():
-            (to_folder / file).write_bytes(body)
+        with writing_to(to_folder):
+            for file, body in made.items():
+                (to_folder / file).write_bytes(body)
         out.print(f"in {to_folder}: {', '.join(made)}", highlight=False, soft_wrap=True)
 
 

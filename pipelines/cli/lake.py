@@ -105,6 +105,8 @@ def sql(
         try:
             _ask(view.connection, query, csv)
         except duckdb.Error as error:
+            if lake.store.root in str(error):
+                raise  # a file of the lake is at fault, and not the query
             raise InvalidRequest(
                 str(error), "tables and columns are listed in data_lake/README.md"
             ) from None

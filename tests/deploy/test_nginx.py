@@ -35,6 +35,16 @@ def test_it_lets_go_of_a_connection_before_the_api_does() -> None:
     assert ours < int(theirs)
 
 
+def test_no_page_can_be_framed_by_another() -> None:
+    servers = TEXT.split("    server {")[1:]
+    assert len(servers) == 2
+    assert all("add_header X-Frame-Options DENY always;" in server for server in servers)
+    # A location with a header of its own would lose those of its server.
+    assert "add_header" not in "".join(
+        part.partition("}")[0] for part in TEXT.split("location ")[1:]
+    )
+
+
 def test_sockets_pass_and_stay() -> None:
     socket = location("/ws/")
     assert "proxy_set_header Upgrade $http_upgrade;" in socket

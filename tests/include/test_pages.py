@@ -36,6 +36,13 @@ def test_a_folder_that_was_made_is_served_and_the_other_is_said_to_come(
     assert "its DAG has not run" in pages.get("/reports/").text
 
 
+@pytest.mark.parametrize("path", ["/", "/docs/", "/reports/", "/private/"])
+def test_no_page_can_be_framed_by_another(pages: httpx.Client, path: str) -> None:
+    answer = pages.get(path)
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,12 +22,13 @@ import pytest
 from include.services import first_data
 from include.services import supervisor as supervising
 from include.services.first_data import FirstData, _sessions_ago
-from include.services.parts import environment, processes
+from include.services.parts import PARTS, Process, environment, environment_of, processes
 from include.services.settings import Services, services
 from include.services.stack import Stack
 from include.services.supervisor import ServiceError, Supervisor
 from pipelines.errors import InvalidRequest
 from pipelines.forecasts import FORECASTS
+from tests.servers.ports import free_port
 
 
 @pytest.fixture
@@ -60,7 +64,8 @@ def test_a_secret_that_came_later_is_added_and_the_others_stay(chosen: Services)
 
 def test_what_is_set_for_another_airflow_is_not_seen(chosen: Services) -> None:
     outer = {"AIRFLOW_HOME": "/elsewhere", "AIRFLOW__CORE__EXECUTOR": "X", "NO_PROXY": "corp"}
-    seen = environment(chosen, outer | {"MLFLOW_TRACKING_URI": "http://elsewhere"})
+    outer |= {"MLFLOW_TRACKING_URI": "http://elsewhere"}
+    seen = environment_of("airflow", chosen, outer)
     assert seen["AIRFLOW_HOME"] == str(chosen.home / "airflow")
     assert seen["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert seen["MLFLOW_TRACKING_URI"] == chosen.url("mlflow")
@@ -77,6 +82,79 @@ def test_no_key_is_in_a_command_or_in_the_supervisors_file(chosen: Services) -> 
     keys = {v for k, v in chosen.secrets.items() if k != "supervisor"}
     told = Supervisor(chosen)._configuration() + repr(processes(chosen))
     assert not any(key in told for key in keys)
+
+
+pause = time.sleep  # which the tests of first data replace
+STORE = {"AWS_ACCESS_KEY_ID": "hidden-1", "AWS_SECRET_ACCESS_KEY": "hidden-2"}
+OUTER = STORE | {
+    "BULLION_LAKE_CATALOG": "postgres:host=db user=lake password=hidden-3",
+    "BULLION_SMTP": "smtps://me:hidden-4@mail.example.org",
+    "BULLION_API_KEYS": "hidden-5",
+    "FINNHUB_API_KEY": "hidden-6",
+}
+SEEN = {
+    "airflow": {"hidden-1", "hidden-2", "hidden-3", "hidden-4", "hidden-6"},
+    "api": {"hidden-1", "hidden-2", "hidden-3", "hidden-5"},
+    "mlflow": set[str](),
+    "pages": set[str](),
+}
+OF_AIRFLOW = ("api_secret", "jwt_secret", "fernet_key")
+
+
+def secrets_in(chosen: Services, values: str) -> set[str]:
+    """The secrets of the outer environment, and those of `make up`, that stand in a text."""
+    named = {n for n, value in chosen.secrets.items() if value in values}
+    return named | {f"hidden-{n}" for n in range(1, 7) if f"hidden-{n}" in values}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_given_its_own_secrets_only(chosen: Services, part: str) -> None:
+    values = "\n".join(environment_of(part, chosen, OUTER).values())
+    assert secrets_in(chosen, values) == SEEN[part] | (
+        {*OF_AIRFLOW} if part == "airflow" else set()
+    )
+
+
+def test_no_process_that_runs_holds_the_secrets_of_another_part(
+    chosen: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in OUTER.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("BULLION_HOME", str(chosen.home))
+    for name, port in free_ports().items():
+        monkeypatch.setenv(name, str(port))
+    supervisor = Supervisor(services())
+    supervisor.start()
+    try:
+        supervisor.ensure(("mlflow", "api", "pages"))
+        held = {one.part: environ_of(supervisor, one) for one in supervisor.processes[:3]}
+        own = "".join(psutil.Process(supervisor.leader).environ().values())
+    finally:
+        supervisor.stop()
+    assert {part: secrets_in(chosen, text) for part, text in held.items()} == {
+        part: SEEN[part] for part in ("mlflow", "api", "pages")
+    }
+    assert not secrets_in(chosen, own) & {*OF_AIRFLOW}
+
+
+def free_ports() -> dict[str, int]:
+    return {f"BULLION_{name}_PORT": free_port() for name in ("MLFLOW", "API", "PAGES", "AIRFLOW")}
+
+
+def environ_of(supervisor: Supervisor, process: Process) -> str:
+    """The environment that a process sees, once it is no longer what launches it."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        [standing] = [one for one in supervisor.status() if one.name == process.name]
+        found = re.search(r"pid (\d+)", standing.detail)
+        pids = [int(found[1])] if found else supervisor.left()
+        for pid in pids:
+            with suppress(psutil.Error):
+                one = psutil.Process(pid)
+                if one.cmdline()[1 : len(process.command)] == list(process.command[1:]):
+                    return "\n".join(one.environ().values())
+        pause(0.05)
+    raise AssertionError(f"{process.name} did not start: {supervisor.tail(process.name)}")
 
 
 def test_a_percent_sign_in_the_path_is_told_as_supervisord_takes_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import httpx
 import psycopg2
 import pytest
 
+from include.deploy.prepare import reading
 from pipelines.registry import FILE
 from tests.integration.airflow_home import wait_for
 from tests.integration.topology import (
@@ -178,6 +180,27 @@ def test_who_reads_the_catalog_changes_nothing(deployed: Topology, scored: dict[
     reader.close()
     with pytest.raises(psycopg2.OperationalError, match="permission denied"):
         psycopg2.connect(catalog.replace("dbname=lake", "dbname=airflow"))
+
+
+def test_the_api_has_a_user_of_the_store_that_can_only_read(
+    deployed: Topology, scored: dict[str, Any]
+) -> None:
+    seen = deployed.environment("api")
+    secret, role = deployed.users.users[seen["AWS_ACCESS_KEY_ID"]]
+    assert (secret, role) == (seen["AWS_SECRET_ACCESS_KEY"], "user")
+    policy = json.loads(deployed.store.client().get_bucket_policy(Bucket="bullion")["Policy"])
+    assert policy == reading(seen["BULLION_LAKE_DATA"], seen["AWS_ACCESS_KEY_ID"])
+
+
+@pytest.mark.parametrize("door", ["airflow", "mlflow", "pages", "api"])
+def test_no_page_can_be_framed_by_another(deployed: Topology, door: str) -> None:
+    native = deployed.native
+    pages = {
+        "airflow": f"{deployed.url}/", "mlflow": native.url("mlflow", 5000),
+        "pages": native.url("nginx", 8081) + "/docs/", "api": f"{deployed.api}/docs",
+    }  # fmt: skip
+    own = "SAMEORIGIN" if door in ("airflow", "mlflow") else "DENY"  # they frame pages of theirs
+    assert httpx.get(pages[door]).headers.get_list("X-Frame-Options") == [own]
 
 
 def test_the_pages_are_served_and_nothing_beside_them(

@@ -20,6 +20,7 @@ from tests.integration.airflow_home import Airflow, wait_for
 from tests.servers.compose import Native, fence, image_tree
 from tests.servers.postgres import postgres
 from tests.servers.s3 import BUCKET, S3, s3
+from tests.servers.store_admin import StoreAdmin, store_admin
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = {
@@ -49,8 +50,8 @@ def missing() -> str:
 class Topology(Airflow):
     """All services, and Airflow's REST API by the first user's login."""
 
-    def __init__(self, native: Native, store: S3, admin: str) -> None:
-        self.native, self.store, self.admin = native, store, admin
+    def __init__(self, native: Native, store: S3, users: StoreAdmin, admin: str) -> None:
+        self.native, self.store, self.users, self.admin = native, store, users, admin
         self.home, self.url = native.folder, native.url("airflow-api-server", 8080)
         self._client = httpx.Client(base_url=self.url, timeout=30)
 
@@ -96,7 +97,8 @@ class Topology(Airflow):
 
     def prepare(self) -> None:
         """Run `init`, which may be run at any time."""
-        init = self.native.start("init", **self.python("init"))
+        python = self.python("init")
+        init = self.native.start("init", **python, S3_ADMIN_URL=self.users.url)
         assert init.wait(START_WITHIN) == 0, self.native.tail("init")
 
     def healthy(self, service: str) -> bool:
@@ -212,7 +214,9 @@ def topology(folder: Path) -> Iterator[Topology]:
         )
         store = stack.enter_context(s3(native.found["s3", 7070]))
         store.client().delete_bucket(Bucket=BUCKET)  # init makes it
-        running = Topology(native, store, variables["AIRFLOW_ADMIN_PASSWORD"])
+        root = variables["S3_ACCESS_KEY"], variables["S3_SECRET_KEY"]
+        users = stack.enter_context(store_admin(*root))
+        running = Topology(native, store, users, variables["AIRFLOW_ADMIN_PASSWORD"])
         try:
             running.start()
             yield running
