@@ -52,6 +52,13 @@ class Evidence:
         )
 
     @property
+    def unmet(self) -> str:
+        """Why there is nothing to be no worse than; nothing where there is."""
+        if self.champion is None:
+            return "there is no champion yet"
+        return "" if len(self.met().judging) else "the champion knows none of the symbols"
+
+    @property
     def published(self) -> np.ndarray:
         """The class the challenger gives each judging row."""
         if self.said is None:

@@ -296,13 +296,10 @@ class NoWorseThanChampion:
     def judge(self, evidence: Evidence) -> GateVerdict:
         limit = -self.tolerance
         checked(evidence.given, evidence, "the model")
+        if evidence.unmet:
+            return GateVerdict(self.name, True, 0.0, limit, self.blocking, evidence.unmet)
         met = evidence.met()
-        if met.champion is None:
-            reason = "there is no champion yet"
-            return GateVerdict(self.name, True, 0.0, limit, self.blocking, reason)
-        if not len(met.judging):
-            reason = "the champion knows none of the symbols"
-            return GateVerdict(self.name, True, 0.0, limit, self.blocking, reason)
+        assert met.champion is not None
         evidence, given = met, checked(met.given, met, "the model")
         theirs = checked(met.champion, met, "the champion")
         sessions = sessions_of(evidence, self.resamples, self.confidence)

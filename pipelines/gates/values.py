@@ -105,13 +105,10 @@ class ValuesNoWorseThanChampion:
     def judge(self, evidence: Evidence) -> GateVerdict:
         limit = -self.tolerance
         checked_values(evidence.given, evidence, "the model")
+        if evidence.unmet:
+            return GateVerdict(self.name, True, 0.0, limit, self.blocking, evidence.unmet)
         met = evidence.met()
-        if met.champion is None:
-            reason = "there is no champion yet"
-            return GateVerdict(self.name, True, 0.0, limit, self.blocking, reason)
-        if not len(met.judging):
-            reason = "the champion knows none of the symbols"
-            return GateVerdict(self.name, True, 0.0, limit, self.blocking, reason)
+        assert met.champion is not None
         truth = known_truth(met.truth, len(met.judging), "judging")
         ours = checked_values(met.given, met, "the model")[:, 0]
         theirs = checked_values(met.champion, met, "the champion")[:, 0]

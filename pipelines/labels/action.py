@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,12 @@ class Action:
     of the bars between is missing there is no outcome.
     """
 
+    name: ClassVar[str] = "action"
+    kind: ClassVar[str] = "classes"
+    unit: ClassVar[str] = "deviations"
+    classes: ClassVar[tuple[str, ...]] = ACTIONS
+    scores: ClassVar[tuple[float, ...]] = SCORES
+
     horizon: int = 1
     scale: int = 20
     quantiles: tuple[float, ...] = (0.1, 0.3, 0.7, 0.9)
@@ -40,28 +47,8 @@ class Action:
         checked(SCORES[1:] if self.fixed is None else self.fixed, ACTIONS)
 
     @property
-    def name(self) -> str:
-        return "action"
-
-    @property
-    def kind(self) -> str:
-        return "classes"
-
-    @property
-    def unit(self) -> str:
-        return "deviations"
-
-    @property
     def reach(self) -> int:
         return self.scale
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return ACTIONS
-
-    @property
-    def scores(self) -> tuple[float, ...]:
-        return SCORES
 
     @property
     def definition(self) -> tuple[object, ...]:

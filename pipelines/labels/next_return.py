@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,13 @@ class NextReturn:
     no outcome.
     """
 
+    name: ClassVar[str] = "return"
+    kind: ClassVar[str] = "value"
+    unit: ClassVar[str] = "fraction"
+    reach: ClassVar[int] = 0
+    classes: ClassVar[tuple[str, ...]] = ()
+    scores: ClassVar[tuple[float, ...]] = ()
+
     horizon: int = 1
 
     def __post_init__(self) -> None:
@@ -26,30 +34,6 @@ class NextReturn:
             raise InvalidRequest(
                 f"a return with horizon {self.horizon}", "the horizon is at least 1 bar"
             )
-
-    @property
-    def name(self) -> str:
-        return "return"
-
-    @property
-    def kind(self) -> str:
-        return "value"
-
-    @property
-    def unit(self) -> str:
-        return "fraction"
-
-    @property
-    def reach(self) -> int:
-        return 0
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def scores(self) -> tuple[float, ...]:
-        return ()
 
     @property
     def definition(self) -> tuple[object, ...]:

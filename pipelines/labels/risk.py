@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +28,13 @@ class Risk:
     away. Where one of the bars is missing there is no outcome.
     """
 
+    name: ClassVar[str] = "risk"
+    kind: ClassVar[str] = "classes"
+    unit: ClassVar[str] = "fraction"
+    reach: ClassVar[int] = 0
+    classes: ClassVar[tuple[str, ...]] = RISKS
+    scores: ClassVar[tuple[float, ...]] = SCORES
+
     horizon: int = 1
     quantiles: tuple[float, ...] = (1 / 3, 2 / 3)
     fixed: tuple[float, ...] | None = None  # thresholds as fractions, instead of quantiles
@@ -38,30 +46,6 @@ class Risk:
             )
         checked(self.quantiles, RISKS)
         checked(SCORES[1:] if self.fixed is None else self.fixed, RISKS)
-
-    @property
-    def name(self) -> str:
-        return "risk"
-
-    @property
-    def kind(self) -> str:
-        return "classes"
-
-    @property
-    def unit(self) -> str:
-        return "fraction"
-
-    @property
-    def reach(self) -> int:
-        return 0
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return RISKS
-
-    @property
-    def scores(self) -> tuple[float, ...]:
-        return SCORES
 
     @property
     def definition(self) -> tuple[object, ...]:

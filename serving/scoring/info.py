@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from pipelines.forecasts import Forecast
 from pipelines.forecasts import forecast as forecast_named
 from serving.asked import TargetName, known_target, plain
-from serving.errors import may
+from serving.errors import NotYet, may
 from serving.keys import changing, reading
 from serving.scoring import predict
 from serving.scoring.router import NAMES, ForecastName, Served
@@ -73,12 +73,24 @@ async def model_info(
 def reload_model(
     served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
 ) -> Response:
-    """Take the models that are decided on now, of all targets or of the one that is named; on
-    failure the old one stays, and why is told."""
-    meant = _meant(forecast_named(forecast), target)
-    done = {one.focus: _told(served.reload(one)) for one in meant}
-    main = meant[0].focus
-    return plain({"forecast": forecast, "target": main, **done[main], "targets": done})
+    """Take the models that are decided on now, of all targets or of the one that is named; where
+    one cannot be taken the old one stays, and a notice says why. An error where none can be."""
+    done: dict[str, dict[str, object] | None] = {}
+    failed: list[NotYet] = []
+    for one in _meant(forecast_named(forecast), target):
+        try:
+            done[one.focus] = _told(served.reload(one))
+        except NotYet as error:
+            done[one.focus] = None
+            failed.append(error)
+    taken = [(name, told) for name, told in done.items() if told]
+    if not taken:
+        raise failed[0]
+    main, told = taken[0]
+    notices = [error.message for error in failed]
+    return plain(
+        {"forecast": forecast, "target": main, **told, "targets": done, "notices": notices}
+    )
 
 
 def _told(done: Reloaded) -> dict[str, object]:

@@ -285,8 +285,9 @@ class Reloaded(BaseModel):
 
 
 class ReloadAnswer(Reloaded):
-    """What a reload found: of the first target that was asked for, and of each by its name."""
+    """What a reload found: of the first target that was taken, and of each by its name."""
 
     forecast: str = of(PREDICTIONS, "forecast")
     target: str = of(PREDICTIONS, "target")
-    targets: dict[str, Reloaded]
+    targets: dict[str, Reloaded | None]  # null: the old one stays
+    notices: list[str]  # why

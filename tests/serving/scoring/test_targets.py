@@ -1,9 +1,7 @@
-"""A forecast with several targets is scored on demand: of bars, of indicators, and of files."""
+"""A forecast with several targets is scored on demand: of bars, and of indicators."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Any
 
@@ -13,37 +11,29 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.forecasts import Forecast
+from serving.errors import NotYet
 from serving.health import Health
 from serving.kinds import KINDS
 from serving.listed import Features
 from serving.scoring import state
-from serving.scoring.shapes import BatchAnswer, FileAnswer, ModelInfo, Prediction, ReloadAnswer
+from serving.scoring.shapes import BatchAnswer, ModelInfo, Prediction, ReloadAnswer
 from tests.laws import tried
 from tests.serving.daily import BASELINE, DAILY, DAYS, NEEDED, NOT_PROVEN, SYMBOL, sent
+from tests.serving.scoring.asking import (
+    HERE,
+    JSON,
+    NAMES,
+    RISK,
+    VALUE,
+    file_of_bars,
+    indicators,
+    refused,
+    said,
+)
 from tests.serving.scoring.serving_models import HOURLY
 from tests.serving.scoring.serving_models import sent as sent_hours
 from tests.serving.served import problem
-
-HERE = f"/forecasts/{DAILY.name}"
-JSON = {"content-type": "application/json"}
-NAMES = DAILY.feature_names
-VALUE, RISK = DAILY.target_names
-Features_ = dict[str, float]
-
-
-def said(client: TestClient, body: Any, path: str = f"{HERE}/predict") -> Prediction:
-    return Prediction.model_validate_json(client.post(path, json=body).text)
-
-
-def indicators(client: TestClient) -> Features_:
-    return said(client, sent()).features_used
-
-
-def refused(client: TestClient, body: Any) -> Any:
-    answer = client.post(f"{HERE}/predict", content=json.dumps(body), headers=JSON)
-    assert answer.status_code == 422, answer.text
-    assert problem(answer).hint
-    return problem(answer)
 
 
 def test_each_target_says_what_its_model_says(client: TestClient) -> None:
@@ -222,143 +212,6 @@ def test_a_batch_mixes_bars_and_indicators(client: TestClient) -> None:
     assert "missing" in made.results[2].error.message
 
 
-# -- files
-
-BARS = "ts,open,high,low,close,volume"
-
-
-def file_of_bars(count: int = NEEDED + 3) -> str:
-    rows = [
-        ",".join(str(bar[name]) for name in BARS.split(",")) for bar in sent(count=count)["bars"]
-    ]
-    return "\n".join([BARS, *rows]) + "\n"
-
-
-def file_of(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
-
-
-def upload(client: TestClient, content: str, accept: str = "*/*", path: str = HERE) -> Any:
-    return client.post(f"{path}/predict_batch", content=content, headers={"accept": accept})
-
-
-def test_a_file_of_history_is_scored_row_by_row(client: TestClient) -> None:
-    made = FileAnswer.model_validate_json(upload(client, file_of_bars()).text)
-    assert (made.scored, made.warming_up, made.bad) == (4, NEEDED - 1, 0)
-    alone, last = said(client, sent()), made.rows[-1]
-    assert last.prediction is not None
-    for name, told in last.prediction.targets.items():
-        other = alone.targets[name]
-        assert told is not None
-        assert other is not None
-        assert told.expected_score == pytest.approx(other.expected_score, abs=1e-6)
-    assert (last.ts, last.timestamp_next) == (alone.ts, alone.timestamp_next)
-
-
-def test_bars_named_by_their_day_are_those_that_open_then(client: TestClient) -> None:
-    """As exports of daily bars have them; a column Date is as good as ts."""
-    whole = sent()
-    by_day = [bar | {"ts": f"{bar['ts'][:10]}T00:00:00Z"} for bar in whole["bars"]]
-    assert said(client, whole | {"bars": by_day}).targets == said(client, whole).targets
-    prices = ("open", "high", "low", "close", "volume")
-    rows = ["Date,Open,High,Low,Close,Volume"]
-    rows += [",".join([bar["ts"][:10], *(str(bar[p]) for p in prices)]) for bar in whole["bars"]]
-    answer = client.post(f"{HERE}/predict_batch", content="\n".join(rows))
-    made = FileAnswer.model_validate_json(answer.text)
-    assert (made.scored, made.bad) == (1, 0)
-    assert made.rows[-1].ts == said(client, whole).ts
-    sunday = [*rows[:-1], "2026-08-30," + rows[-1].split(",", 1)[1]]
-    told = FileAnswer.model_validate_json(
-        client.post(f"{HERE}/predict_batch", content="\n".join(sunday)).text
-    )
-    assert told.bad == 1
-    assert "opens at that time" in str(told.rows[-1].reason)
-
-
-def test_a_file_of_indicators_is_scored_row_by_row_and_bad_ones_are_named(
-    client: TestClient,
-) -> None:
-    good = indicators(client)
-    rows: list[dict[str, Any]] = [
-        {"ts": DAYS[-1].isoformat(), **good},
-        {"ts": DAYS[-2].isoformat(), **good, "rsi_14": 101},
-        {"ts": DAYS[-2].isoformat(), **good, "rsi_14": "nan"},
-        {"ts": DAYS[-2].isoformat(), **good, "rsi_14": ""},
-        {"ts": "yesterday", **good},
-        {"ts": "2026-08-30T13:30:00Z", **good},
-        {"ts": DAYS[-1].isoformat(), **good},
-    ]
-    made = FileAnswer.model_validate_json(upload(client, file_of(rows)).text)
-    assert (made.scored, made.bad, made.warming_up) == (1, 6, 0)
-    words = (
-        "at most 100",
-        "not a number",
-        "missing",
-        "yesterday",
-        "no 1d bar",
-        "same bar as line 2",
-    )
-    for row, word in zip(made.rows[1:], words, strict=True):
-        assert row.prediction is None
-        assert word in (row.reason or "")
-        assert (row.reason or "").startswith(f"line {row.line}:")
-    first, alone = made.rows[0], said(client, sent())
-    assert first.prediction is not None
-    assert first.timestamp_next == alone.timestamp_next
-    assert first.prediction.targets == alone.targets
-
-
-def test_indicators_without_times_are_scored_all_the_same(client: TestClient) -> None:
-    made = FileAnswer.model_validate_json(upload(client, file_of([indicators(client)] * 3)).text)
-    assert made.scored == 3
-    assert {(row.ts, row.timestamp_next, row.symbol) for row in made.rows} == {(None, None, SYMBOL)}
-
-
-def test_csv_has_columns_for_each_target(client: TestClient) -> None:
-    for content in (file_of_bars(), file_of([indicators(client)])):
-        plain = FileAnswer.model_validate_json(upload(client, content).text)
-        rows = list(csv.DictReader(io.StringIO(upload(client, content, "text/csv").text)))
-        for row, other in zip(rows, plain.rows, strict=True):
-            assert row["reason"] == (other.reason or "")
-            assert row[f"{VALUE}.proven"] == "false"
-            if other.prediction is None:
-                assert row[f"{VALUE}.value"] == row[f"{RISK}.action"] == ""
-                continue
-            value, risk = other.prediction.targets[VALUE], other.prediction.targets[RISK]
-            assert value is not None
-            assert value.kind == "value"
-            assert risk is not None
-            assert risk.kind == "classes"
-            for name in ("value", "value_low", "value_high"):
-                assert float(row[f"{VALUE}.{name}"]) == getattr(value, name)
-            assert row[f"{RISK}.action"] == risk.action
-            for name, share in risk.probabilities.items():
-                assert float(row[f"{RISK}.p_{name}"]) == share
-
-
-@pytest.mark.parametrize(
-    ("header", "word"),
-    [
-        (",".join(name for name in NAMES if name != "rsi_14"), "no column rsi_14"),
-        (",".join("rsi14" if name == "rsi_14" else name for name in NAMES), "is it 'rsi14'?"),
-        (",".join((*NAMES, "rsi_14")), "rsi_14 comes twice"),
-        (";".join(NAMES), "semicolons"),
-        ("open,high,low", "no column close"),
-        ("a,b,c", "no column open"),
-    ],
-)
-def test_a_header_that_lacks_something_says_what(
-    client: TestClient, header: str, word: str
-) -> None:
-    answer = upload(client, f"{header}\n" + ",".join("1" * len(NAMES)))
-    assert answer.status_code == 422
-    assert word in problem(answer).message
-
-
 numbers = st.one_of(
     st.floats(), st.integers(), st.none(), st.text(max_size=4), st.booleans(), st.floats(-1, 1)
 )
@@ -402,3 +255,27 @@ def test_every_target_of_every_forecast_has_its_model(client: TestClient) -> Non
     answer = client.get(f"/model-info?forecast={DAILY.name}&target=riks")
     assert (answer.status_code, problem(answer).field) == (422, "target")
     assert "did you mean risk" in problem(answer).hint
+
+
+def test_where_one_target_has_no_model_the_others_are_reloaded(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever it is; and where none can be taken, it is an error."""
+    reload, lost = state.State.reload, set[str]()
+
+    def some(held: state.State, forecast: Forecast) -> state.Reloaded:
+        if forecast.focus in lost:
+            raise NotYet(f"{forecast.focus}: nothing was trained yet", "train it", 5)
+        return reload(held, forecast)
+
+    monkeypatch.setattr(state.State, "reload", some)
+    for name in DAILY.target_names:
+        lost.clear()
+        lost.add(name)
+        answer = client.post(f"/reload-model?forecast={DAILY.name}")
+        done = ReloadAnswer.model_validate_json(answer.text)
+        assert [n for n, told in done.targets.items() if told is None] == [name]
+        assert done.target != name
+        assert name in done.notices[0]
+    lost.update(DAILY.target_names)
+    assert client.post(f"/reload-model?forecast={DAILY.name}").status_code == 503
