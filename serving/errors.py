@@ -68,6 +68,12 @@ STATUS: Mapping[type[BullionError], tuple[int, str]] = {
 }
 
 
+HINTS: Mapping[str, str] = {
+    "float_type": "write a number, without quotes",
+}
+"""What to do about what pydantic refuses, by its kind of error."""
+
+
 KINDS = {status: kind for status, kind in STATUS.values() if status != 503}
 
 
@@ -129,7 +135,7 @@ def _ours(_: Request, error: Exception) -> JSONResponse:
 def _validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first, *others = error.errors()
-    hint = str(first.get("ctx", {}).get("hint", ""))
+    hint = str(first.get("ctx", {}).get("hint", HINTS.get(first["type"], "")))
     if others:
         hint = f"{hint}; also wrong: {', '.join(_place(e) for e in others)}".removeprefix("; ")
     return answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
@@ -148,7 +154,10 @@ def _unforeseen(_: Request, error: Exception) -> JSONResponse:
 
 
 def _place(error: Mapping[str, Any]) -> str:
-    return str(error["loc"][-1])
+    where = (
+        error["loc"][1:] or error["loc"]
+    )  # the first says whether it is of the query or the body
+    return ".".join(map(str, where))
 
 
 def answer(
