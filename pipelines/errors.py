@@ -9,12 +9,17 @@ from pathlib import Path
 
 
 class BullionError(Exception):
-    """Something the user can act on. `hint` is the next action, in words."""
+    """Something the user can act on. `hint` is the next action, in words.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    `summary` is the message for those who may not see this machine: it names no path and no host,
+    and no more does the hint beside it.
+    """
+
+    def __init__(self, message: str, hint: str = "", summary: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.summary = summary
 
     def __str__(self) -> str:
         return f"{self.message}\n  Hint: {self.hint}" if self.hint else self.message

@@ -307,6 +307,7 @@ class Lake:
                 raise LakeError(
                     f"there is no lake at {path}",
                     "make one with `bullion ingest`, or set BULLION_LAKE_CATALOG",
+                    "there is no lake here",
                 )
             return self.connect(read_only=self.read_only)
         if path:
@@ -336,6 +337,7 @@ class Lake:
                     f"the tables of the lake at {self.target} are not those of this code",
                     "older: `bullion status` brings them up to date; newer: restart this process "
                     "with the code that wrote them",
+                    "the tables of the lake are not those of this code",
                 )
             for step in layout.STEPS:
                 with self.write("layout") as writer:

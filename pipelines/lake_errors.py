@@ -63,13 +63,16 @@ def translated(catalog: str = "") -> Iterator[None]:
                 f"there is no lake here: {said}",
                 "make one with `bullion ingest`; if other tables lie there, set "
                 "BULLION_LAKE_CATALOG to a file that does not exist yet",
+                "there is no lake here",
             ) from None
         for needle, what, hint in HINTS:
             if needle in said:
-                raise LakeError(f"{what}: {said}", hint) from None
+                raise LakeError(f"{what}: {said}", hint, what) from None
         # What the catalog's own database says comes as a plain Error.
         if type(error) is duckdb.Error or isinstance(error, duckdb.IOException):
-            raise LakeError(f"the lake cannot be used: {said}", DAMAGED) from None
+            raise LakeError(
+                f"the lake cannot be used: {said}", DAMAGED, "the lake cannot be used"
+            ) from None
         raise
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from pipelines.errors import BullionError, unknown
+from pipelines.model_files import LARGEST, read_model_file
 from pipelines.registry_errors import RegistryError, Unsound, reached
 from pipelines.settings import ROOT
 
@@ -344,7 +345,7 @@ class Registry:
 
     def _kept(self, sha256: str, fetch: Callable[[], bytes]) -> bytes:
         file = self.folder / "verified" / f"{sha256}.onnx"
-        if file.is_file():
+        if file.is_file() and file.stat().st_size <= LARGEST:
             body = file.read_bytes()
             if hashlib.sha256(body).hexdigest() == sha256:
                 file.touch()  # what is used is not pruned
@@ -383,4 +384,4 @@ class Registry:
             got = mlflow.artifacts.download_artifacts(
                 artifact_uri=f"{source}/{file}", dst_path=folder, tracking_uri=self.uri
             )
-            return Path(got).read_bytes()
+            return read_model_file(Path(got), UNUSABLE)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from serving import bars, docs, errors, health, history, signals, stream
 from serving.follow import Follower
 from serving.guard import Guard, Measures
+from serving.head import Head
 from serving.keys import Keys
 from serving.lake import Reader
 from serving.ready import Hot
@@ -56,6 +57,7 @@ def create_app() -> FastAPI:
     made.state.clock = time.time
     made.add_middleware(Hot, api=made)
     made.add_middleware(Guard, settings=chosen, measures=measures)
+    made.add_middleware(Head)
     errors.install(made)
     for part in (signals, history, scoring_router, info, bars, health, stream, docs):
         made.include_router(part.router)

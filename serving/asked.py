@@ -21,6 +21,7 @@ from serving.newest import Newest, State
 from serving.prepared import OPTIONS, Kept, Row
 from serving.ready import told
 from serving.scoring.errors import Refused
+from serving.strict import QueryNumber
 
 MAIN = FORECASTS[0].name
 # DuckLake puts values into the SQL that prunes files, and a NUL would cut that short.
@@ -67,6 +68,7 @@ TargetName = Annotated[
 ]
 Confidence = Annotated[
     float | None,
+    QueryNumber,
     Query(
         ge=0,
         le=1,

@@ -20,6 +20,11 @@ EXAMPLES = Path(__file__).with_name("examples.json")
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
 code,pre{background:#f2f2f2;padding:.1em .3em}pre{padding:.7em;overflow:auto}
 td,th{text-align:left;vertical-align:top;padding:.15em 1em .15em 0}summary{cursor:pointer}"""
+CONVENTIONS = (
+    "Times are date-times with their zone, such as 2026-08-28T14:30:00Z; a number, or a day "
+    "alone, is refused. Every GET can be asked by HEAD too: the same status and headers, and no "
+    "body."
+)
 KEY = "Sent as X-API-Key; needed once the API has keys, and always by what changes it."
 
 
@@ -33,6 +38,7 @@ def complete(app: FastAPI) -> None:
         schemes["key"] = {
             "type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY,
         }  # fmt: skip
+        schema["info"]["description"] = CONVENTIONS
         schema["security"] = [{}, {"key": []}]
         for method, path, operation in operations(schema):
             _exemplify(operation["responses"], f"{method.upper()} {path}")
@@ -79,6 +85,7 @@ async def docs(request: Request) -> HTMLResponse:
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Bullion API</title>"
         f"<style>{STYLE}</style><h1>Bullion API</h1><p>{escape(schema['info']['summary'])}.</p>"
         f"<p>{escape(KEY)} For machines: <a href=openapi.json>openapi.json</a>.</p>"
+        f"<p>{escape(CONVENTIONS)}</p>"
         f"<p><code>WS /ws/market-stream?universe=qqq</code> sends the newest state, then each new "
         f"signal as it is published, and a heartbeat every 5 s.</p>{''.join(parts)}</html>"
     )

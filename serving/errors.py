@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,8 @@ from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 
 from pipelines.errors import BullionError, CheckFailed, InvalidRequest, LakeError, SourceError
+
+log = logging.getLogger(__name__)
 
 
 class NotFound(BullionError):
@@ -68,7 +71,31 @@ STATUS: Mapping[type[BullionError], tuple[int, str]] = {
 }
 
 
+HINTS: Mapping[str, str] = {
+    "float_type": "write a number, without quotes",
+}
+"""What to do about what pydantic refuses, by its kind of error."""
+
+
 KINDS = {status: kind for status, kind in STATUS.values() if status != 503}
+
+
+HIDDEN: Mapping[type[BullionError], str] = {
+    LakeError: "the lake cannot be read",
+    SourceError: "the source of the data cannot be read",
+    CheckFailed: "the data did not pass a check",
+    BullionError: "the request failed",
+}
+"""What is answered in place of messages about this machine, which may name its paths and hosts."""
+LOG = "ask the operator to see the API's log"
+
+
+def public(error: BullionError) -> tuple[str, str]:
+    """Message and hint of an error for those who may not see this machine."""
+    kind = next(k for k in type(error).__mro__ if k in STATUS)
+    if kind not in HIDDEN:
+        return error.message, error.hint
+    return (error.summary, error.hint) if error.summary else (HIDDEN[kind], LOG)
 
 
 class Problem(BaseModel):
@@ -116,20 +143,23 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def _ours(_: Request, error: Exception) -> JSONResponse:
+def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BullionError)
+    message, hint = public(error)
+    if message != error.message and error is not request.app.state.follower.trouble:
+        log.warning("%s: %s", request.url.path, error)  # the follower has logged its own
     # The nearest ancestor in the map; BullionError itself is always there.
     status, kind = next(STATUS[k] for k in type(error).__mro__ if k in STATUS)
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, Again) else {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    return answer(status, kind, error.message, error.hint, headers=headers)
+    return answer(status, kind, message, hint, headers=headers)
 
 
 def _validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first, *others = error.errors()
-    hint = str(first.get("ctx", {}).get("hint", ""))
+    hint = str(first.get("ctx", {}).get("hint", HINTS.get(first["type"], "")))
     if others:
         hint = f"{hint}; also wrong: {', '.join(_place(e) for e in others)}".removeprefix("; ")
     return answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
@@ -144,11 +174,14 @@ def _http(_: Request, error: Exception) -> JSONResponse:
 
 def _unforeseen(_: Request, error: Exception) -> JSONResponse:
     # What went wrong is in the server's log; it may name files and is not for callers.
-    return answer(500, "internal", "the request failed", "ask the operator to see the API's log")
+    return answer(500, "internal", HIDDEN[BullionError], LOG)
 
 
 def _place(error: Mapping[str, Any]) -> str:
-    return str(error["loc"][-1])
+    where = (
+        error["loc"][1:] or error["loc"]
+    )  # the first says whether it is of the query or the body
+    return ".".join(map(str, where))
 
 
 def answer(

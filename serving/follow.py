@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
-from pipelines.errors import BullionError, LakeError
+from pipelines.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast
 from serving import newest
+from serving.errors import NotYet
 from serving.lake import BROKEN, Reader, broken
 from serving.newest import State
 from serving.settings import Settings
@@ -25,7 +26,7 @@ class Follower:
         self, settings: Settings, reader: Reader, forecasts: Sequence[Forecast] = FORECASTS
     ) -> None:
         self.state: State | None = None
-        self.trouble: BullionError | None = LakeError("the lake was not looked at yet", "wait")
+        self.trouble: BullionError | None = NotYet("the lake is being read", "ask again", 1)
         self.looked_at = 0.0  # monotonic, the last time all went well
         self.listeners: list[Callable[[State], None]] = []
         self._settings = settings

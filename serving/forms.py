@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -12,6 +14,13 @@ from serving.errors import NotAcceptable
 
 ARROW, CSV, JSON = "application/vnd.apache.arrow.stream", "text/csv", "application/json"
 KNOWN = (JSON, CSV, ARROW)
+CSV_HEADERS: Mapping[str, Any] = {
+    "X-Bullion-Notices": {
+        "description": "of CSV: what `notices` says in JSON, as a JSON list; every other field of "
+        "the JSON answer that is about all rows has its header too, such as X-Bullion-Sample",
+        "schema": {"type": "string"},
+    }
+}
 
 
 def form(accept: str | None) -> str:
@@ -42,8 +51,16 @@ def as_arrow(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, 
     return Response(sink.getvalue().to_pybytes(), media_type=ARROW, headers=dict(headers))
 
 
-def as_csv(rows: pa.Table, headers: Mapping[str, str]) -> Response:
-    """CSV with a header line; probabilities are JSON in their column."""
+def csv_headers(marks: Mapping[str, object]) -> dict[str, str]:
+    """What an answer says about all its rows, as headers: each value is JSON, in ASCII."""
+    return {f"x-bullion-{name.replace('_', '-')}": json.dumps(marks[name]) for name in marks}
+
+
+def as_csv(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, str]) -> Response:
+    """CSV with a header line; probabilities are JSON in their column.
+
+    What the data are worth stands in the answer's headers.
+    """
     import pyarrow.csv
 
     if "probabilities" in rows.schema.names:
@@ -53,4 +70,5 @@ def as_csv(rows: pa.Table, headers: Mapping[str, str]) -> Response:
         rows = rows.set_column(place, "probabilities", pa.array(texts, pa.string()))
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(rows, sink)
-    return Response(sink.getvalue().to_pybytes(), media_type=CSV, headers=dict(headers))
+    all_headers = csv_headers(marks) | dict(headers)
+    return Response(sink.getvalue().to_pybytes(), media_type=CSV, headers=all_headers)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import time
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -15,6 +15,7 @@ from serving.errors import answer
 from serving.recent import Recent
 from serving.settings import Settings
 
+HOST = re.compile(r"(?:([a-z0-9_.-]+)|\[([0-9a-f:.]+)\])(?::[0-9]{1,5})?")  # a name, or IPv6
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -74,10 +75,10 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, status = time.perf_counter(), 500
-        length = host = b""
+        length, hosts = b"", list[str]()
         for name, value in scope["headers"]:
             if name == b"host":
-                host = value
+                hosts.append(value.decode("latin-1"))
             elif name == b"content-length":
                 length = value
 
@@ -88,11 +89,11 @@ class Guard:
             await send(message)
 
         app: ASGIApp = self._app
-        if not self._known(host.decode("latin-1")):
+        if not self._known(*hosts):
             app = answer(
                 400,
                 "unknown_host",
-                "the Host that was asked for is not known",
+                "the request names no Host that is known, or more than one",
                 "use localhost, or name it in BULLION_API_HOSTS where the API runs",
             )
         elif length.isdigit() and int(length) > self._most:
@@ -123,22 +124,15 @@ class Guard:
 
         return counted
 
-    def _known(self, host: str) -> bool:
-        return "*" in self._hosts or _name(host) in self._hosts
+    def _known(self, *hosts: str) -> bool:
+        """Whether it is one Host, and known: of two, a proxy may have taken the other one."""
+        match = HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+        return match is not None and ("*" in self._hosts or (match[1] or match[2]) in self._hosts)
 
     def _known_socket(self, headers: Headers) -> bool:
         """A page of another site may not listen in: browsers say whose page asks."""
-        origin = headers.get("origin")
-        own = origin is None or self._known(urlsplit(origin).netloc)
-        return own and self._known(headers.get("host", ""))
-
-
-def _name(host: str) -> str:
-    """A Host without its port."""
-    name = host.lower()
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name.partition(":")[0]
+        origins = [origin.partition("://")[2] for origin in headers.getlist("origin")]
+        return (not origins or self._known(*origins)) and self._known(*headers.getlist("host"))
 
 
 def measures(request: Request) -> Measures:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
+from serving.errors import public
 from serving.follow import Follower
 from serving.guard import measures
 from serving.keys import reading
@@ -87,7 +88,7 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
     settings, state = request.app.state.settings, follower.state
     told = [_told(one, now) for one in state.forecasts.values()] if state else []
     p99 = measures(request).recent.p99()
-    reasons = [follower.trouble.message] if follower.trouble else []
+    reasons = [public(follower.trouble)[0]] if follower.trouble else []
     if not follower.alive:
         reasons.append("the lake is followed no longer: restart the API")
     for one in told:

@@ -8,7 +8,7 @@ from typing import Annotated
 import pyarrow as pa
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipelines.calendar import calendar
 from pipelines.contracts import Table
@@ -37,10 +37,11 @@ from serving.asked import (
     routers,
 )
 from serving.errors import may
-from serving.forms import ARROW, CSV, as_arrow, as_csv, form
+from serving.forms import ARROW, CSV, CSV_HEADERS, as_arrow, as_csv, form
 from serving.lake import Newest
 from serving.paged import Past, cursor_of, query, range_of
 from serving.prepared import Row
+from serving.strict import DateTime, QueryNumber
 from serving.times import spans_night
 
 router, named = routers("history")
@@ -52,7 +53,8 @@ FORMS = may(406, 422) | {
             "X-Next-Cursor": {
                 "description": "cursor of the next page; absent on the last",
                 "schema": {"type": "string"},
-            }
+            },
+            **CSV_HEADERS,
         },
     },
 }
@@ -84,12 +86,14 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    start: AwareDatetime | None = Field(
+    start: DateTime | None = Field(
         None, description="from this instant on, with its zone", examples=["2026-08-01T00:00:00Z"]
     )
-    end: AwareDatetime | None = Field(None, description="before this instant, with its zone")
+    end: DateTime | None = Field(None, description="before this instant, with its zone")
     cursor: str | None = Field(None, max_length=400, description="`next` of the page before")
-    limit: int = Field(1000, ge=1, le=10_000, description="rows at the most")
+    limit: Annotated[int, QueryNumber] = Field(
+        1000, ge=1, le=10_000, description="rows at the most"
+    )
 
     def chosen(self, forecast: Forecast) -> Row:
         """Which rows: values of columns, None where any will do."""
@@ -164,23 +168,29 @@ class Where:
         headers = {"X-Next-Cursor": after} if after else {}
         if past.scored:
             found = _with_nights(found, forecast)
+        marks = self._marks(found)
         if wanted == ARROW:
-            return as_arrow(found, self.state.marks, headers)
+            return as_arrow(found, marks, headers)
         if wanted == CSV:
-            return as_csv(found, headers)
-        return plain(self._told(found, after), headers)
+            return as_csv(found, marks, headers)
+        return plain(marks | {"next": after, "rows": _json_rows(found)}, headers)
 
-    def _told(self, found: pa.Table, after: str | None) -> Row:
-        rows = found.to_pylist()
-        for row in rows:
-            if row.get("probabilities") is not None:
-                row["probabilities"] = dict(row["probabilities"])
+    def _marks(self, rows: pa.Table) -> Row:
+        """What is said about all the rows."""
         marks = self.state.marks | {"snapshot": self.view.snapshot}
-        if any(not row["proven"] for row in rows):
+        if not all(rows["proven"].to_pylist()):
             marks["notices"].append(
                 "some rows are of unproven models: see unproven_reason, or reason"
             )
-        return marks | {"next": after, "rows": rows}
+        return marks
+
+
+def _json_rows(table: pa.Table) -> list[Row]:
+    rows: list[Row] = table.to_pylist()
+    for row in rows:
+        if row.get("probabilities") is not None:
+            row["probabilities"] = dict(row["probabilities"])
+    return rows
 
 
 Here = Annotated[Where, Depends(Where)]

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 from fastapi import Depends, Request
 
-from pipelines.errors import LakeError
+from pipelines.errors import InvalidRequest, LakeError
 from pipelines.lake import Lake, View
 from pipelines.settings import Settings, settings
 
@@ -31,7 +31,8 @@ BROKEN = (duckdb.Error, pa.ArrowException, OSError)
 
 def broken(error: Exception) -> LakeError:
     """The same in the one shape; the log has the rest."""
-    return LakeError(f"the lake cannot be read: {type(error).__name__}", "see the log")
+    message = f"the lake cannot be read: {type(error).__name__}"
+    return LakeError(message, "see the API's log", message)
 
 
 class Reader:
@@ -75,7 +76,10 @@ class Reader:
 
 
 def _opened(config: Settings) -> Lake:
-    lake = Lake(config, read_only=True)
+    try:
+        lake = Lake(config, read_only=True)
+    except InvalidRequest as error:  # of this machine's settings, and no fault of who asks
+        raise LakeError(error.message, error.hint) from error
     with lake.view() as view:
         # The event loop needs a core more than any of these queries does.
         view.connection.execute("SET threads TO 1")

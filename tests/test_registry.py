@@ -154,6 +154,17 @@ def _first_use(folder: str) -> str:
     return Registry(folder=Path(folder)).experiment("train")
 
 
+def test_a_kept_file_that_is_larger_than_a_model_is_not_read(registry: Registry) -> None:
+    body = b"kept once"
+    registry.keep(body)
+    digest = hashlib.sha256(body).hexdigest()
+    file = registry.folder / "verified" / f"{digest}.onnx"
+    with file.open("wb") as sparse:
+        sparse.truncate(2**40)
+    registry.keep(body)
+    assert file.read_bytes() == body
+
+
 def test_first_use_by_several_processes_at_once(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         found = pool.map(_first_use, [str(tmp_path)] * 3, chunksize=1)

@@ -136,6 +136,7 @@ def _session(content: bytes) -> Any:
         raise UnreadableModel(
             f"{len(content)} bytes are no ONNX model: {str(failure)[:200]}",
             "the file was changed or damaged: register the model again, or roll back",
+            f"{len(content)} bytes are no ONNX model",
         ) from failure
 
 

@@ -37,8 +37,8 @@ class Pin:
             models.checked(found, scorer, told.get("definition"))
             self._held, self.trouble = (model_name(found), scorer), ""
         except BullionError as error:
-            self.trouble = f"MODEL_URI is refused: {error.message}"
-            LOG.warning(self.trouble)
+            self.trouble = f"MODEL_URI is refused: {error.summary or error.message}"
+            LOG.warning("MODEL_URI=%s is refused: %s", self._file.uri, error)
 
     def of(self, forecast: Forecast) -> OnnxScorer | None:
         """The model of the target in focus, if it is the one that is pinned."""

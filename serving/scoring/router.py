@@ -22,7 +22,7 @@ from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
 from serving.asked import Confidence, Named, plain, routers
 from serving.errors import NotAcceptable, NotFound, Problem, TooLarge, may, refuse
-from serving.forms import ARROW, CSV, JSON, form
+from serving.forms import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, form
 from serving.kinds import policy
 from serving.scoring import predict, sent, sheets, state, upload, written
 from serving.scoring.errors import Refused
@@ -221,7 +221,11 @@ FILE: dict[str, Any] = {
     },
 }
 ROWS = may(406, 422) | {
-    200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "a row a row"}
+    200: {
+        "content": {CSV: {"schema": {"type": "string"}}},
+        "description": "a row a row",
+        "headers": CSV_HEADERS,
+    }
 }
 OfAllRows = Annotated[
     str | None,
@@ -277,7 +281,8 @@ async def _predict_file(
         return Response(
             text.encode(),
             media_type=CSV,
-            headers={
+            headers=csv_headers(predict.marks(models, sheet.notices))
+            | {
                 "content-disposition": 'attachment; filename="predictions.csv"',
                 "cache-control": "no-store",
                 "x-content-type-options": "nosniff",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, Strict
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
 from pipelines import words
 from pipelines.forecasts import FORECASTS
@@ -23,6 +23,7 @@ from serving.fields import (
     meaning,
     of,
 )
+from serving.strict import DateTime, JsonNumber
 
 TIMES = words.TIMESTAMP_NEXT.but(
     meaning="close of the bar it is about; null: of what bar is unknown"
@@ -50,12 +51,12 @@ class SentBar(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    open: float = meaning(words.OPEN)
-    high: float = meaning(words.HIGH)
-    low: float = meaning(words.LOW)
-    close: float = meaning(words.CLOSE)
-    volume: float | None = meaning(words.VOLUME, default=None)
-    ts: Annotated[AwareDatetime, Field(ge=FIRST, le=LAST)] | None = Field(
+    open: JsonNumber = meaning(words.OPEN)
+    high: JsonNumber = meaning(words.HIGH)
+    low: JsonNumber = meaning(words.LOW)
+    close: JsonNumber = meaning(words.CLOSE)
+    volume: JsonNumber | None = meaning(words.VOLUME, default=None)
+    ts: Annotated[DateTime, Field(ge=FIRST, le=LAST)] | None = Field(
         default=None,
         description="the bar's open with its zone; without any, the bars count as the newest "
         "closed ones of the calendar",

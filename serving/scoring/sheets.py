@@ -18,6 +18,7 @@ from serving.scoring.model import Model, Models
 from serving.scoring.predict import NEVER
 from serving.scoring.sent import features, impossible
 from serving.scoring.upload import Kind, Line, Sheet, refused, seen
+from serving.strict import HOW, NUMBER
 
 WARMING = "warm-up: fewer than {} bars of its symbol come before it"
 
@@ -66,6 +67,11 @@ def _bars(models: Models, sheet: Sheet, now: datetime) -> list[Part]:
     """The lines as bars, symbol by symbol."""
     model, timed = models.main, "ts" in sheet.columns
     values = _values(sheet.lines)
+    if not timed:
+        sheet.notices.append(
+            "the bars have no times: those of a symbol count as the newest closed ones of "
+            f"{model.market.name}"
+        )
     together: dict[str, list[int]] = {}
     for place, line in enumerate(sheet.lines):
         if line.symbol in model.forecast.symbols and (not timed or line.ts is not None):
@@ -119,11 +125,10 @@ def _number(line: Line, name: str) -> float | None:
     if line.bad:
         return None
     cell = line.cells.get(name, "")
-    try:
-        return float(cell if "_" not in cell else "")
-    except ValueError:
+    if not NUMBER.fullmatch(cell):
         line.reject(f"{name} is {seen(cell)}, not a number")
         return None
+    return float(cell)
 
 
 def _values(lines: Sequence[Line]) -> np.ndarray:
@@ -147,10 +152,12 @@ def _times(lines: Sequence[Line], model: Model) -> None:
     for line in lines:
         cell = line.cells.get("ts", "")
         try:
+            if NUMBER.fullmatch(cell):  # which utc would take for a day where it has eight digits
+                raise InvalidRequest(f"{cell} is a number")
             line.ts = np.datetime64(utc(cell).replace(tzinfo=None), "us")
         except (InvalidRequest, OverflowError):
             if not line.bad:
-                line.reject(f"ts is {seen(cell)}, not a time with its zone")
+                line.reject(f"ts is {seen(cell)}, not a time with its zone: {HOW}")
     told = [line for line in lines if line.ts is not None]
     given = np.array([line.ts for line in told], "datetime64[us]")
     opened = rules.opens(given, model.market, model.forecast.bar, model.grid)
@@ -169,10 +176,6 @@ def _placed(
             raise refused(f"{model.market.name} has not had {len(places):,} bars", "send fewer")
         for place, at in zip(places, made.ts, strict=True):
             lines[place].ts = at
-        sheet.notices.append(
-            f"the bars of {lines[places[0]].symbol} have no times: they count as the newest "
-            f"{len(places)} closed ones of {model.market.name}"
-        )
     ts = np.array([lines[place].ts for place in places], "datetime64[us]")
     closes = _opens(model, [lines[place] for place in places], ts, now)
     order = [int(n) for n in np.argsort(ts, kind="stable") if not lines[places[n]].bad]

@@ -22,7 +22,7 @@ from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry import model_name
-from serving.errors import NotYet
+from serving.errors import NotYet, public
 from serving.lake import BROKEN, Reader, broken, made_up
 from serving.recent import Recent
 from serving.scoring import model as models
@@ -177,10 +177,10 @@ class State:
                 }
             self._told, self._lake_trouble = told, ""
         except BullionError as error:
-            self._lake_trouble = error.message
+            self._lake_trouble, _ = public(error)
         except BROKEN as error:
             LOG.exception("what the lake says of models could not be read")
-            self._lake_trouble = broken(error).message
+            self._lake_trouble, _ = public(broken(error))
         self._pin.read(anew=bool(forced))
         for forecast in EVERY:
             told_now = self._told.get(model_name(forecast))
@@ -229,9 +229,9 @@ class State:
         self, forecast: Forecast, told: Told, who: Serving | None, error: BullionError
     ) -> None:
         which = f"version {who.model_version} cannot serve: " if who else ""
-        trouble, name = which + error.message, model_name(forecast)
+        trouble, name = which + (error.summary or error.message), model_name(forecast)
         if self._trouble.get(name) != trouble:
-            LOG.warning("%s: %s", name, trouble)
+            LOG.warning("%s: %s%s", name, which, error)
         self._trouble[name] = trouble
         if name in self._models or who is None:
             return

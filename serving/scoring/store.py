@@ -16,11 +16,12 @@ from pydantic_settings import BaseSettings
 
 from pipelines.decisions import ModelDecision
 from pipelines.forecasts import Forecast
+from pipelines.model_files import LARGEST, read_model_file
 from pipelines.registry import FILE, UNUSABLE, Registry, RegistryError, Unsound, model_name
 
 TIMEOUT = 5.0  # seconds until MLflow counts as down
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
-LARGEST = 64 * 1024 * 1024  # bytes of a model's file; the gate on size is far below
+NAME_A_FILE = "name a path or a file:// URI of an ONNX file on this machine"
 
 
 class Pinned(BaseSettings):
@@ -34,16 +35,19 @@ class Pinned(BaseSettings):
 
     def body(self) -> bytes:
         """The file, if it is what was told."""
-        place = urlsplit(self.uri)
-        if place.scheme not in ("", "file"):
-            raise Unsound(
-                f"MODEL_URI={self.uri!r} is no file", "name a path or a file:// URI of an ONNX file"
-            )
+        try:
+            place = urlsplit(self.uri)
+        except ValueError as error:
+            raise Unsound(f"MODEL_URI is no URI: {error}", NAME_A_FILE) from error
+        if place.scheme not in ("", "file") or place.netloc not in ("", "localhost"):
+            raise Unsound("MODEL_URI is no file of this machine", NAME_A_FILE)
         if not self.sha256:
             raise Unsound(
                 "MODEL_URI is set without BULLION_MODEL_SHA256", "set it to the file's SHA-256"
             )
-        found = _read(Path(unquote(place.path) if place.scheme else self.uri))
+        found = read_model_file(
+            Path(unquote(place.path) if place.scheme else self.uri), NAME_A_FILE
+        )
         if sha256(found).hexdigest() != self.sha256.lower():
             raise Unsound(
                 f"the file of MODEL_URI has another SHA-256 than {self.sha256[:12]}",
@@ -61,7 +65,11 @@ class Files(Registry):
             return self._kept(decision.sha256, lambda: self._found(forecast, decision))
         except OSError:  # a cache that cannot be written: the file is verified all the same
             kept = self._cached(decision.sha256)
-            found = _read(kept) if kept.is_file() else self._found(forecast, decision)
+            found = (
+                read_model_file(kept, UNUSABLE)
+                if kept.is_file()
+                else self._found(forecast, decision)
+            )
             if sha256(found).hexdigest() != decision.sha256:
                 raise Unsound(f"the model's file is not {decision.sha256[:12]}", UNUSABLE) from None
             return found
@@ -84,7 +92,7 @@ class Files(Registry):
                 "set MLFLOW_TRACKING_URI to MLflow's address, or score once: `bullion score`",
             )
         run = file.parent / "artifacts" / forecast.name / decision.run_id
-        return _read(run / "artifacts" / "model" / FILE)
+        return read_model_file(run / "artifacts" / "model" / FILE, UNUSABLE)
 
     def _over_http(self, forecast: Forecast, decision: ModelDecision) -> bytes:
         import httpx
@@ -100,7 +108,7 @@ class Files(Registry):
                 told.raise_for_status()
                 source = urlsplit(str(told.json()["model_version"]["source"]))
                 if source.scheme in ("", "file"):
-                    return _read(Path(unquote(source.path)) / FILE)
+                    return read_model_file(Path(unquote(source.path)) / FILE, UNUSABLE)
                 if source.scheme != "mlflow-artifacts":
                     raise RegistryError(
                         f"{name} version {number} lies at {source.scheme}://, not behind MLflow",
@@ -136,14 +144,3 @@ def _credentials() -> dict[str, Any]:
     if user:
         return {"auth": (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))}
     return {}
-
-
-def _read(file: Path) -> bytes:
-    try:
-        if file.stat().st_size > LARGEST:
-            raise Unsound(f"{file.name} is larger than {LARGEST:,} bytes", UNUSABLE)
-        return file.read_bytes()
-    except OSError as error:
-        raise Unsound(
-            f"the model's file {file.name} cannot be read: {error.strerror}", UNUSABLE
-        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,9 +19,11 @@ from serving.scoring.bars import VALUES
 from serving.scoring.errors import Refused
 from serving.scoring.predict import Next, Said
 from serving.scoring.sent import nearest
+from serving.strict import HOW
 
 NAMES = ("symbol", "ts", *VALUES)
 TIMES = ("date", "datetime", "time", "timestamp")  # other names of ts, where it is not there
+CLOCK = "ts, its time of day"  # where a file has the day in a column of its own
 SEEN = 40  # characters of a wrong value that are told
 Kind = Literal["bars", "indicators"]
 
@@ -109,9 +112,6 @@ def _header(reader: Iterable[list[str]], forecast: Forecast) -> tuple[tuple[str,
     """The columns, and by them what the rows are."""
     first: list[str] = next((row for row in reader if any(cell.strip() for cell in row)), [])
     names = tuple(cell.strip().lower() for cell in first)
-    times = [name for name in names if name in TIMES]
-    if "ts" not in names and len(times) == 1:
-        names = tuple("ts" if name in TIMES else name for name in names)
     prices, features = set(VALUES) - {"volume"}, forecast.feature_names
     kind: Kind = "bars"
     if not prices <= set(names) and set(features) & set(names):
@@ -123,10 +123,32 @@ def _header(reader: Iterable[list[str]], forecast: Forecast) -> tuple[tuple[str,
             if prices <= split or set(features) <= split:
                 raise refused(f"the columns are split by {called}", "save the file with commas")
         raise _lacking(kind, names, [n for n in (*VALUES, *features) if n in wanted - set(names)])
+    if "ts" not in names:
+        time_columns = _time_columns([name for name in names if name not in features])
+        names = tuple(time_columns.get(name, name) for name in names)
     twice = {name for name in names if names.count(name) > 1 and name in (*NAMES, *features)}
     if twice:
         raise refused(f"the column {min(twice)} comes twice", "leave one away")
     return names, kind
+
+
+def _time_columns(names: Sequence[str]) -> dict[str, str]:
+    """What the columns with the bars' times are called here; it is never guessed which they are.
+
+    Bars of a file without any would count as the newest, whatever its rows say.
+    """
+    known = [name for name in names if name in TIMES]
+    if len(known) == 1:
+        return {known[0]: "ts"}
+    if sorted(known) == ["date", "time"]:
+        return {"date": "ts", "time": CLOCK}
+    similar = [name for name in names if set(re.split("[^a-z]+", name)) & set(TIMES)]
+    if similar:
+        raise refused(
+            f"which column has the bars' times: {', '.join(name[:SEEN] for name in similar)}?",
+            f"call the column of their opens ts, and {HOW}; or send a date and a time",
+        )
+    return {}
 
 
 def _lacking(kind: Kind, names: Sequence[str], lacking: list[str]) -> Refused:
@@ -148,7 +170,10 @@ def _lines(reader: Iterable[list[str]], columns: tuple[str, ...], most: int) -> 
         count += 1
         if count > most:
             raise TooLarge(f"the file has more than {most:,} rows", "send it in parts")
-        made = Line(line, dict(zip(columns, (cell.strip() for cell in row), strict=False)))
+        cells = dict(zip(columns, (cell.strip() for cell in row), strict=False))
+        if CLOCK in cells:
+            cells["ts"] = f"{cells['ts']} {cells[CLOCK]}".strip()
+        made = Line(line, cells)
         if len(row) != len(columns):
             made.reject(f"it has {len(row)} cells, the header {len(columns)}")
         yield made

@@ -40,7 +40,8 @@ def as_csv(models: Models, lines: Sequence[Line], min_confidence: float | None) 
 def _columns(model: Model) -> tuple[str, ...]:
     label = model.forecast.label
     said = KINDS[label.kind].columns(label)
-    return ("timestamp_next", "spans_night", *said, "model_version", "proven")
+    about_model = ("model_version", "proven", "unproven_reason", "trained_on")
+    return ("timestamp_next", "spans_night", *said, *about_model)
 
 
 def _cells(target: str, model: Model, line: Line, least: float | None) -> list[Any]:
@@ -56,6 +57,8 @@ def _cells(target: str, model: Model, line: Line, least: float | None) -> list[A
         *said,
         model.version,
         str(model.proven).lower(),
+        safe(model.unproven_reason or ""),
+        safe(model.source),
     ]
 
 

@@ -94,6 +94,10 @@ def test_json_csv_and_arrow_hold_the_same_rows(api: TestClient) -> None:
     rows = pa.ipc.open_stream(arrow.content).read_all()
     assert orjson.loads(rows.schema.metadata[b"bullion.sample"]) is True
     text = api.get(f"{PREDICTIONS}&limit=9", headers={"Accept": f"text/html, {CSV};q=0.9"})
+    for notices in (rows.schema.metadata[b"bullion.notices"], text.headers["x-bullion-notices"]):
+        assert orjson.loads(notices) == said.notices
+    assert "unproven" in said.notices[1]
+    assert orjson.loads(text.headers["x-bullion-sample"]) is True
     table = pyarrow.csv.read_csv(io.BytesIO(text.content))
     assert arrow.headers["x-next-cursor"] == text.headers["x-next-cursor"] == said.next
     for name in (

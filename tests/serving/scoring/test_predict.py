@@ -200,6 +200,15 @@ def test_a_misspelt_symbol_is_told_the_nearest(client: TestClient) -> None:
         (4, {"ts": "2026-08-31T19:30:00"}, "ts", "timezone"),
         (4, {"ts": "0001-01-01T00:00:00+14:00"}, "ts", "greater"),
         (4, {"open": None}, "open", "number"),
+        (4, {"open": True}, "open", "number"),
+        (4, {"close": "105.9"}, "close", "number"),
+        (4, {"volume": True}, "volume", "number"),
+        (4, {"volume": "1000"}, "volume", "number"),
+        (4, {"low": float("-inf")}, "low", "not_a_number"),
+        (4, {"ts": 1787952600}, "ts", "1787952600 is no date-time"),
+        (4, {"ts": "20260831"}, "ts", "is no date-time"),
+        (4, {"ts": "2026-08-31"}, "ts", "is no date-time"),
+        (4, {"ts": True}, "ts", "is no date-time"),
     ],
 )
 def test_a_bar_that_cannot_be_is_named(
@@ -210,7 +219,8 @@ def test_a_bar_that_cannot_be_is_named(
     asked["bars"][row] |= change
     answer = client.post("/predict", content=json.dumps(asked), headers=JSON)
     assert answer.status_code == 422
-    assert str(problem(answer).field).rpartition(".")[2] == field
+    bars, place, name = str(problem(answer).field).split(".")
+    assert (bars, int(place), name) == ("bars", row, field)
     assert word in problem(answer).message
 
 

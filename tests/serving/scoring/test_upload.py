@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.serving.scoring.serving_models import (
 from tests.serving.served import problem
 
 HEADER = "symbol,ts,open,high,low,close,volume"
+UNTIMED = "open,high,low,close,volume"
 NAMES = ("ts", "open", "high", "low", "close", "volume")
 
 
@@ -94,13 +96,86 @@ def test_bad_rows_are_named_by_line_and_the_others_scored(client: TestClient) ->
 
 def test_rows_without_times_or_symbol_count_as_the_newest(client: TestClient) -> None:
     rows = [row.split(",", 2)[2] for row in rows_of(SYMBOLS[0])]
-    content = file_of(*rows, header="open,high,low,close,volume")
+    content = file_of(*rows, header=UNTIMED)
     answer = upload(client, content)
     assert answer.status_code == 422
     assert "?symbol=" in problem(answer).hint
     said = upload(client, content, query=f"?symbol={SYMBOLS[0]}").json()
     assert said["scored"] == 4
     assert "no times" in said["notices"][0]
+
+
+def in_two_columns(rows: list[str], first: str = "date", second: str = "time") -> str:
+    """The same rows with the day and the time of day apart."""
+    header = HEADER.replace("ts", f"{first},{second}")
+    return file_of(*(row.replace("T", ",", 1) for row in rows), header=header)
+
+
+def test_a_date_and_a_time_are_one_time(client: TestClient) -> None:
+    rows = rows_of("NVDA", NEEDED + 1)
+    rows = rows[:-1]  # not the newest closed ones: their times do count
+    whole = upload(client, file_of(*rows)).json()
+    apart = upload(client, in_two_columns(rows)).json()
+    assert apart["scored"] == 1
+    assert apart["rows"] == whole["rows"]
+    assert apart["notices"] == whole["notices"]
+
+
+def test_a_day_without_its_time_is_not_scored_as_another_bar(client: TestClient) -> None:
+    rows = [row.replace("T", ",", 1).replace("+00:00", "", 1) for row in rows_of("NVDA")]
+    content = file_of(*rows, header=HEADER.replace("ts", "date,time"))
+    answer = upload(client, content).json()
+    assert answer["bad"] == len(rows)
+    assert "such as 2026-08-28T14:30:00Z" in answer["rows"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("date", "timestamp"), ("datetime", "time"), ("open_time", "close_time"), ("day", "Open Time"),
+     ("date (utc)", "at"), ("date", "date")],
+)  # fmt: skip
+def test_times_that_are_in_no_known_column_are_asked_for(
+    client: TestClient, names: tuple[str, str]
+) -> None:
+    answer = upload(client, in_two_columns(rows_of("NVDA"), *names))
+    assert answer.status_code == 422
+    assert "which column has the bars' times" in problem(answer).message
+    assert "call the column of their opens ts" in problem(answer).hint
+
+
+def test_a_column_that_is_known_is_taken_whatever_others_are_called(client: TestClient) -> None:
+    rows = rows_of("NVDA")
+    whole = upload(client, file_of(*rows)).json()
+    for time, other in (("ts", "date"), ("timestamp", "close_time")):
+        header = HEADER.replace("ts", time) + f",{other}"
+        content = file_of(*(f"{row},2020-01-01" for row in rows), header=header)
+        assert upload(client, content).json()["rows"] == whole["rows"]
+
+
+@pytest.mark.parametrize("ts", ["20260831", "1787952600", "1.8e9", "45000", "True"])
+def test_a_number_is_no_time_of_a_row(client: TestClient, ts: str) -> None:
+    row = ",".join(["NVDA", ts, "1,1,1,1,1"])
+    (told,) = upload(client, file_of(row)).json()["rows"]
+    assert f"ts is {ts!r}, not a time with its zone" in told["reason"]
+
+
+@pytest.mark.parametrize("price", ["1_0", "true", "nan", "Infinity", "٥", "0x10", "1,5"])
+def test_a_price_is_written_in_digits(client: TestClient, price: str) -> None:
+    row = f'NVDA,2026-08-31T19:30:00Z,1,1,1,"{price}",1'
+    (told,) = upload(client, file_of(row)).json()["rows"]
+    assert f"close is {price!r}, not a number" in told["reason"]
+
+
+def test_csv_says_what_json_says_about_all_rows(client: TestClient) -> None:
+    content = file_of(*(row.split(",", 2)[2] for row in rows_of("NVDA")), header=UNTIMED)
+    said = upload(client, content, query="?symbol=NVDA").json()
+    answer = upload(client, content, "text/csv", "?symbol=NVDA")
+    assert json.loads(answer.headers["x-bullion-notices"]) == said["notices"]
+    for words in "made-up data", "have no times":
+        assert words in answer.headers["x-bullion-notices"]
+    assert json.loads(answer.headers["x-bullion-sample"]) is said["sample"] is True
+    for row in csv.DictReader(io.StringIO(answer.text)):  # which a saved file still says
+        assert (row["trained_on"], row["unproven_reason"]) == (said["trained_on"], "")
 
 
 @pytest.mark.parametrize(
