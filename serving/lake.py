@@ -56,10 +56,13 @@ class Reader:
             return self._lake
 
     @contextmanager
-    def view(self) -> Iterator[View]:
-        """The newest snapshot; after a failure of the lake the next look opens it anew."""
+    def view(self, *, checked: bool = False) -> Iterator[View]:
+        """The newest snapshot; after a failure of the lake the next look opens it anew.
+
+        What is scored is read from a `checked` one, which refuses damaged files.
+        """
         try:
-            with self.lake().view() as view:
+            with self.lake().view(checked=checked) as view:
                 yield view
         except LakeError:
             self.close()
@@ -76,7 +79,7 @@ class Reader:
 
 def _opened(config: Settings) -> Lake:
     lake = Lake(config, read_only=True)
-    with lake.view() as view:
+    with lake.view(checked=False) as view:
         # The event loop needs a core more than any of these queries does.
         view.connection.execute("SET threads TO 1")
     return lake
