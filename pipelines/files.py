@@ -18,6 +18,11 @@ import pyarrow as pa
 from pipelines.errors import InvalidRequest, LakeError
 
 RACY = 1_000_000_000  # ns after a write in which the next one may go unseen
+OWNER = "check who owns the lake's folder, and its permissions"
+MOUNTED_READ_ONLY = (
+    "the disk is mounted read-only: mount it for writing (in Docker without :ro), or use a copy; "
+    "SQLite writes beside the catalog even to read it"
+)
 LISTED = 60.0  # seconds for which the listing of a bucket's folder stands
 
 
@@ -226,6 +231,15 @@ def _endpoint() -> str | None:
 def text(value: str) -> str:
     """A value as SQL writes it."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def permission_hint(path: Path) -> str:
+    """What to do about a path of this machine that cannot be written, or not be opened."""
+    for place in (path, *path.parents):
+        with suppress(OSError):
+            read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+            return MOUNTED_READ_ONLY if read_only else OWNER
+    return OWNER
 
 
 def local_path(written: str, setting: str) -> Path:

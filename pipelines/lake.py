@@ -23,7 +23,7 @@ from pipelines.errors import InvalidRequest, LakeError
 from pipelines.lake_errors import SNAPSHOTS, NoLake, quietly, translated
 from pipelines.locks import lock_for
 from pipelines.settings import ROOT, Settings, redacted, settings
-from pipelines.soundness import READ_TABLES, FileGuard
+from pipelines.soundness import FileGuard, tables_read
 from pipelines.tables import quoted, table
 
 log = logging.getLogger(__name__)
@@ -66,13 +66,13 @@ class View:
 
     def sql(self, query: str, parameters: object = None) -> pa.Table:
         """The answer to a query as Arrow. Tables are named schema.table."""
-        self._check_files(query)
+        self.check_files(query)
         _plain(parameters)
         with translated(self._catalog):
             return self.connection.execute(query, parameters).to_arrow_table()
 
     def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
-        self._check_files(query)
+        self.check_files(query)
         _plain(parameters)
         with translated(self._catalog):
             found: list[tuple[Any, ...]] = self.connection.execute(query, parameters).fetchall()
@@ -83,9 +83,9 @@ class View:
         row = self.rows(query, parameters)
         return row[0][0] if row else None
 
-    def _check_files(self, query: str) -> None:
+    def check_files(self, query: str) -> None:
         """Refuse a query of a table with a file that is not what was committed."""
-        tables = set(READ_TABLES.findall(query)) - self._sound
+        tables = tables_read(query) - self._sound
         if self._guard and tables:
             with translated(self._catalog):
                 self._guard.check(self.connection, self.snapshot, tables)
@@ -120,7 +120,7 @@ class Writer(View):
 
     def run(self, query: str, parameters: object = None) -> int:
         """A statement on touched tables; the number of rows it changed, where it tells."""
-        self._check_files(query)
+        self.check_files(query)
         with translated(self._catalog):
             result = self.connection.execute(query, parameters)
             row = result.fetchone() if result.description else None
@@ -359,7 +359,7 @@ class Lake:
             except OSError as error:
                 raise LakeError(
                     f"cannot make a lake at {path}: {error}",
-                    "check the folder's permissions, or set BULLION_LAKE_CATALOG",
+                    f"{files.permission_hint(path)}; or set BULLION_LAKE_CATALOG",
                 ) from error
         try:
             return self.connect()

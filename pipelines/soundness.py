@@ -25,13 +25,21 @@ from pipelines.files import Store, text
 
 METADATA = f"__ducklake_metadata_{NAME}"
 CHECKSUMS = "meta.checksums"  # always in the catalog itself
-# The tables that a statement reads; what it inserts into is not read.
-READ_TABLES = re.compile(r"(?<!INSERT INTO )\b(?:bronze|silver|gold|meta)\.\w+")
+_READ_TABLES = re.compile(
+    r'(?<!INSERT INTO )\b"?(bronze|silver|gold|meta)"?\."?(\w+)', flags=re.IGNORECASE
+)
 MOST_REMEMBERED = 20_000
 BACKUP = (
     "nothing was read from it; `bullion verify` names every such file: restore them from a backup, "
     "and run this again"
 )
+
+
+def tables_read(query: str) -> set[str]:
+    """The tables of the lake that a statement names, but for what it only inserts into."""
+    return {f"{schema}.{name}".lower() for schema, name in _READ_TABLES.findall(query)}
+
+
 # In the catalog's own SQL, which takes a tenth of the time that DuckDB needs for it.
 _NAMED = " UNION ".join(
     f"""SELECT s.path || t.path || f.path FROM {kind} f

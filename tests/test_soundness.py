@@ -85,7 +85,6 @@ def test_a_writer_reads_nothing_damaged_and_commits_nothing(full: Lake) -> None:
     try:
         for statement in (copy, "UPDATE silver.series SET grid = 'x'"):
             with pytest.raises(LakeError, match="is damaged"), full.write() as writer:
-                writer.touch("silver.series")
                 writer.run(statement)
         with pytest.raises(LakeError, match="is damaged"), full.write() as writer:
             writer.delete("silver.series", "symbol = 'A00001'")

@@ -101,12 +101,17 @@ def sql(
 ) -> None:
     """Ask the lake, read-only."""
     query = sys.stdin.read() if query == "-" else query
-    with Lake(read_only=True) as lake, lake.view(snapshot, checked=False) as view:
+    with Lake(read_only=True) as lake, lake.view(snapshot) as view:
+        view.check_files(query)
         try:
             _ask(view.connection, query, csv)
-        except duckdb.Error as error:
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
             raise InvalidRequest(
                 str(error), "tables and columns are listed in data_lake/README.md"
+            ) from None
+        except duckdb.Error as error:
+            raise InvalidRequest(
+                str(error), "check the query; `bullion verify` tells whether the lake is damaged"
             ) from None
 
 
