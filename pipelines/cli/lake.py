@@ -144,7 +144,7 @@ def sql_init() -> None:
 
 @app.command()
 def verify() -> None:
-    """Check every file of the lake against its recorded checksum."""
+    """Check every file of the lake, and every row in its catalog, against its checksum."""
     with Lake(read_only=True) as lake:
         found = maintenance.verify(lake)
     for problem in found.problems:
@@ -152,8 +152,8 @@ def verify() -> None:
     out.print(f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems")
     if found.problems:
         raise CheckFailed(
-            f"{len(found.problems)} files are not what was committed",
-            "restore them from a copy, or take the data in again; see data_lake/README.md",
+            f"{len(found.problems)} files or commits are not what they were",
+            "restore them from a copy; see data_lake/README.md",
         )
 
 
