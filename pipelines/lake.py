@@ -112,6 +112,10 @@ class Writer(View):
         """The snapshot this transaction will become: every row it writes carries it."""
         return self.snapshot + 1
 
+    @property
+    def has_written(self) -> bool:
+        return bool(self._before)
+
     def touch(self, full_name: str) -> None:
         """Note the files of a table before it is written by SQL of one's own."""
         folder = full_name.replace(".", "/")
@@ -279,7 +283,8 @@ class Lake:
                 writer = Writer(cursor, current, self.store, self.config.lake_catalog, self.guard)
                 yield writer
                 writer.seal()
-            self._seal_inlined(root)
+            if writer.has_written:
+                self._seal_inlined(root)
 
     def _seal_inlined(self, root: duckdb.DuckDBPyConnection) -> None:
         """Record the checksums of the rows that the commit left in the catalog."""
