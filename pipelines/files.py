@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -15,6 +16,14 @@ from urllib.parse import urlparse
 import pyarrow as pa
 
 from pipelines.errors import InvalidRequest, LakeError
+
+RACY = 1_000_000_000  # ns after a write in which the next one may go unseen
+OWNER = "check who owns the lake's folder, and its permissions"
+MOUNTED_READ_ONLY = (
+    "the disk is mounted read-only: mount it for writing (in Docker without :ro), or use a copy; "
+    "SQLite writes beside the catalog even to read it"
+)
+LISTED = 60.0  # seconds for which the listing of a bucket's folder stands
 
 
 class Store(Protocol):
@@ -30,6 +39,10 @@ class Store(Protocol):
         ...
 
     def checksums(self, paths: Iterable[str]) -> pa.Table: ...
+
+    def marks(self, paths: Iterable[str]) -> dict[str, str]:
+        """What changes with each file; none for one that is gone, '' for one just written."""
+        ...
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files; one that is gone already is no error."""
@@ -83,6 +96,17 @@ class Folder:
     def checksums(self, paths: Iterable[str]) -> pa.Table:
         return _table(self, paths)
 
+    def marks(self, paths: Iterable[str]) -> dict[str, str]:
+        marks = {}
+        for path in paths:
+            with suppress(FileNotFoundError):
+                s = (self._path / path).stat()
+                # The clock of a file system is coarse: a second write could look like the first.
+                young = time.time_ns() - s.st_ctime_ns < RACY
+                mark = f"{s.st_ino} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"
+                marks[path] = "" if young else mark
+        return marks
+
     def remove(self, paths: Iterable[str]) -> None:
         for path in paths:
             (self._path / path).unlink(missing_ok=True)
@@ -105,6 +129,7 @@ class Bucket:
                 f"BULLION_LAKE_DATA={root!r} names no bucket", "write s3://bucket/prefix"
             )
         self._client: Any = None
+        self._listed: dict[str, tuple[float, dict[str, Any]]] = {}
 
     def _s3(self) -> Any:
         if self._client is None:
@@ -129,6 +154,9 @@ class Bucket:
             ) from error
 
     def listing(self, folder: str) -> set[str]:
+        return set(self._objects(folder))
+
+    def _objects(self, folder: str) -> dict[str, Any]:
         with self._reached(folder):
             pages = (
                 self._s3()
@@ -136,7 +164,7 @@ class Bucket:
                 .paginate(Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/")
             )
             return {
-                item["Key"][len(self._prefix) :]
+                item["Key"][len(self._prefix) :]: item
                 for page in pages
                 for item in page.get("Contents", ())
             }
@@ -152,6 +180,23 @@ class Bucket:
 
     def checksums(self, paths: Iterable[str]) -> pa.Table:
         return _table(self, paths)
+
+    def marks(self, paths: Iterable[str]) -> dict[str, str]:
+        # Listing a table's folder asks once for a thousand objects; a request need not wait for it.
+        paths = list(paths)
+        objects: dict[str, Any] = {}
+        for folder in {"/".join(path.split("/")[:2]) for path in paths}:
+            at, listed = self._listed.get(folder, (-LISTED, {}))
+            inside = {path for path in paths if path.startswith(f"{folder}/")}
+            if time.monotonic() - at > LISTED or not inside <= listed.keys():
+                listed = self._objects(folder)
+                self._listed[folder] = (time.monotonic(), listed)
+            objects |= listed
+        return {
+            path: f"{item['ETag']} {item['Size']} {item['LastModified'].isoformat()}"
+            for path in paths
+            if (item := objects.get(path))
+        }
 
     def remove(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -186,6 +231,15 @@ def _endpoint() -> str | None:
 def text(value: str) -> str:
     """A value as SQL writes it."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def permission_hint(path: Path) -> str:
+    """What to do about a path of this machine that cannot be written, or not be opened."""
+    for place in (path, *path.parents):
+        with suppress(OSError):
+            read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+            return MOUNTED_READ_ONLY if read_only else OWNER
+    return OWNER
 
 
 def local_path(written: str, setting: str) -> Path:

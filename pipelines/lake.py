@@ -7,25 +7,29 @@ absent, over as many tables as it touches, and carries the SHA-256 of the files 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from pipelines import files, layout
+from pipelines import files, inlined, layout
 from pipelines.attach import INLINE_ROWS, NAME, attach_statements, catalog
 from pipelines.errors import InvalidRequest, LakeError
 from pipelines.lake_errors import SNAPSHOTS, NoLake, quietly, translated
 from pipelines.locks import lock_for
-from pipelines.settings import Settings, settings
+from pipelines.settings import ROOT, Settings, redacted, settings
+from pipelines.soundness import FileGuard, tables_read
 from pipelines.tables import quoted, table
 
+log = logging.getLogger(__name__)
+
 SQLITE_PAGE = 4096
-NEWEST_SNAPSHOT = 2**63 - 1
-UNTOLD = -1  # the snapshot of a single statement, which nobody asks for
+NEWEST_SNAPSHOT = 2**63 - 1  # also that of a single statement, which sees what is newest then
 
 
 def _plain(parameters: object) -> None:
@@ -35,23 +39,40 @@ def _plain(parameters: object) -> None:
             raise InvalidRequest(f"{value!r} holds a NUL character", "take it out")
 
 
+def _memory(kind: str, target: str, store: files.Store) -> Path:
+    """The file of this machine that remembers which files of a lake were verified."""
+    if kind == "sqlite" or not store.remote:
+        place = Path(target if kind == "sqlite" else store.root)
+        return place.with_name(place.name + ".verified")
+    lake = sha256(f"{target} {store.root}".encode()).hexdigest()[:16]
+    return ROOT / "data_lake" / f"{lake}.verified"
+
+
 class View:
     """One snapshot of the lake, to be asked as often as needed."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, snapshot: int, catalog: str = ""
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        snapshot: int,
+        catalog: str = "",
+        guard: FileGuard | None = None,
     ) -> None:
         self.connection = connection
         self.snapshot = snapshot
         self._catalog = catalog  # for error messages
+        self._guard = guard  # of the files; without one they are read as they are
+        self._sound: set[str] = set()  # tables whose files were held against their checksums
 
     def sql(self, query: str, parameters: object = None) -> pa.Table:
         """The answer to a query as Arrow. Tables are named schema.table."""
+        self.check_files(query)
         _plain(parameters)
         with translated(self._catalog):
             return self.connection.execute(query, parameters).to_arrow_table()
 
     def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        self.check_files(query)
         _plain(parameters)
         with translated(self._catalog):
             found: list[tuple[Any, ...]] = self.connection.execute(query, parameters).fetchall()
@@ -61,6 +82,14 @@ class View:
         """The first value of the first row."""
         row = self.rows(query, parameters)
         return row[0][0] if row else None
+
+    def check_files(self, query: str) -> None:
+        """Refuse a query of a table with a file that is not what was committed."""
+        tables = tables_read(query) - self._sound
+        if self._guard and tables:
+            with translated(self._catalog):
+                self._guard.check(self.connection, self.snapshot, tables)
+            self._sound |= tables
 
 
 class Writer(View):
@@ -72,8 +101,9 @@ class Writer(View):
         snapshot: int,
         store: files.Store,
         catalog: str = "",
+        guard: FileGuard | None = None,
     ) -> None:
-        super().__init__(connection, snapshot, catalog)
+        super().__init__(connection, snapshot, catalog, guard)
         self._store = store
         self._before: dict[str, set[str]] = {}
 
@@ -81,6 +111,10 @@ class Writer(View):
     def batch(self) -> int:
         """The snapshot this transaction will become: every row it writes carries it."""
         return self.snapshot + 1
+
+    @property
+    def has_written(self) -> bool:
+        return bool(self._before)
 
     def touch(self, full_name: str) -> None:
         """Note the files of a table before it is written by SQL of one's own."""
@@ -90,6 +124,7 @@ class Writer(View):
 
     def run(self, query: str, parameters: object = None) -> int:
         """A statement on touched tables; the number of rows it changed, where it tells."""
+        self.check_files(query)
         with translated(self._catalog):
             result = self.connection.execute(query, parameters)
             row = result.fetchone() if result.description else None
@@ -150,6 +185,7 @@ class Lake:
         self.read_only = read_only
         self.kind, self.target = catalog(self.config.lake_catalog)
         self.store = files.store(self.config.lake_data)
+        self.guard = FileGuard(self.kind, self.store, _memory(self.kind, self.target, self.store))
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
         self._idle: list[duckdb.DuckDBPyConnection] = []
         self._root = self._open(create and not read_only)
@@ -169,13 +205,17 @@ class Lake:
     # -- reading
 
     @contextmanager
-    def view(self, snapshot: int | None = None) -> Iterator[View]:
-        """One snapshot: the newest, or the one of that number."""
+    def view(self, snapshot: int | None = None, *, checked: bool = True) -> Iterator[View]:
+        """One snapshot: the newest, or the one of that number.
+
+        Its files are held against their checksums before they are read, unless `checked` is False.
+        """
+        guard = self.guard if checked else None
         if snapshot is not None:
             connection = self._connect_at(snapshot)
             try:
                 with translated(self.config.lake_catalog):
-                    yield View(connection, snapshot, self.config.lake_catalog)
+                    yield View(connection, snapshot, self.config.lake_catalog, guard)
             except BaseException:
                 connection.interrupt()
                 raise
@@ -183,7 +223,7 @@ class Lake:
                 connection.close()
             return
         with self._transaction(self._root) as (cursor, current):
-            yield View(cursor, current, self.config.lake_catalog)
+            yield View(cursor, current, self.config.lake_catalog, guard)
 
     def sql(self, query: str, parameters: object = None) -> pa.Table:
         """One query on the newest snapshot."""
@@ -205,7 +245,7 @@ class Lake:
         # USE asks the catalog, so these connections are kept and used again.
         cursor = self._idle.pop() if self._idle else self._using()
         try:
-            yield View(cursor, UNTOLD, self.config.lake_catalog)
+            yield View(cursor, NEWEST_SNAPSHOT, self.config.lake_catalog, self.guard)
         except BaseException:
             cursor.interrupt()  # else closing waits for a query that still runs
             cursor.close()
@@ -239,10 +279,21 @@ class Lake:
     def _writing(self, what: str, root: duckdb.DuckDBPyConnection) -> Iterator[Writer]:
         if self.read_only:
             raise LakeError("this lake was opened for reading only")
-        with self._lock.turn(what), self._transaction(root) as (cursor, current):
-            writer = Writer(cursor, current, self.store, self.config.lake_catalog)
-            yield writer
-            writer.seal()
+        with self._lock.turn(what):
+            with self._transaction(root) as (cursor, current):
+                writer = Writer(cursor, current, self.store, self.config.lake_catalog, self.guard)
+                yield writer
+                writer.seal()
+            if writer.has_written:
+                self._seal_inlined(root)
+
+    def _seal_inlined(self, root: duckdb.DuckDBPyConnection) -> None:
+        """Record the checksums of the rows that the commit left in the catalog."""
+        try:
+            with root.cursor() as cursor:
+                inlined.record(cursor, self.kind)
+        except duckdb.Error as error:  # the commit stands, and the next one does it
+            log.warning("rows in the catalog have no checksum yet: %s", redacted(str(error)))
 
     @contextmanager
     def _transaction(
@@ -316,7 +367,7 @@ class Lake:
             except OSError as error:
                 raise LakeError(
                     f"cannot make a lake at {path}: {error}",
-                    "check the folder's permissions, or set BULLION_LAKE_CATALOG",
+                    f"{files.permission_hint(path)}; or set BULLION_LAKE_CATALOG",
                 ) from error
         try:
             return self.connect()
@@ -328,7 +379,7 @@ class Lake:
 
     def _check_layout(self) -> None:
         try:
-            with self.view() as view:
+            with self.view(checked=False) as view:  # else nobody could ask what is damaged
                 state = layout.state(view)
             if state.current:
                 return

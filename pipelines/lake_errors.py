@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
 from pipelines.errors import LakeError
+from pipelines.files import OWNER, permission_hint
 from pipelines.settings import redacted
 
-OWNER = "check who owns the lake's folder, and its permissions"
 SNAPSHOTS = "name none for the newest; `bullion sql 'FROM lake.snapshots()'` lists those kept"
 DAMAGED = "run `bullion verify`; restore what it names from a copy"
 # What DuckDB says -> what was wrong, what to do next. The first that fits counts.
@@ -67,6 +68,9 @@ def translated(catalog: str = "") -> Iterator[None]:
             ) from None
         for needle, what, hint in HINTS:
             if needle in said:
+                kind, _, path = catalog.partition(":")
+                if hint is OWNER and kind == "sqlite":
+                    hint = permission_hint(Path(path).expanduser())
                 raise LakeError(f"{what}: {said}", hint, what) from None
         # What the catalog's own database says comes as a plain Error.
         if type(error) is duckdb.Error or isinstance(error, duckdb.IOException):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.errors import LakeError
+from pipelines.files import permission_hint
 
 ADVISORY_KEY = 0x62756C6C  # any number, the same for every writer of a catalog
 
@@ -40,7 +41,7 @@ class FileTurn:
             raise _waited(self._timeout, self._holder()) from None
         except OSError as error:
             raise LakeError(
-                f"cannot lock {self._path}: {error}", "check who owns the lake's folder"
+                f"cannot lock {self._path}: {error}", permission_hint(self._path)
             ) from error
         try:
             self._sign(f"{what} (process {os.getpid()}, since {datetime.now(UTC):%H:%M:%S} UTC)")

@@ -57,10 +57,13 @@ class Reader:
             return self._lake
 
     @contextmanager
-    def view(self) -> Iterator[View]:
-        """The newest snapshot; after a failure of the lake the next look opens it anew."""
+    def view(self, *, checked: bool = False) -> Iterator[View]:
+        """The newest snapshot; after a failure of the lake the next look opens it anew.
+
+        What is scored is read from a `checked` one, which refuses damaged files.
+        """
         try:
-            with self.lake().view() as view:
+            with self.lake().view(checked=checked) as view:
                 yield view
         except LakeError:
             self.close()
@@ -80,7 +83,7 @@ def _opened(config: Settings) -> Lake:
         lake = Lake(config, read_only=True)
     except InvalidRequest as error:  # of this machine's settings, and no fault of who asks
         raise LakeError(error.message, error.hint) from error
-    with lake.view() as view:
+    with lake.view(checked=False) as view:
         # The event loop needs a core more than any of these queries does.
         view.connection.execute("SET threads TO 1")
     return lake

@@ -24,6 +24,31 @@ def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return in_process(monkeypatch, capsys)
 
 
+@pytest.mark.parametrize("name", ["silver.series", '"Silver"."SERIES"', "lake.silver.series"])
+@pytest.mark.parametrize("place", [0, 200, -9])
+def test_sql_on_a_damaged_file_names_it_and_no_columns(
+    lake: Lake, bullion: Bullion, name: str, place: int
+) -> None:
+    put(lake, many())
+    path = lake.store.listing("silver/series").pop()
+    file = Path(lake.config.lake_data) / path
+    body = bytearray(file.read_bytes())
+    body[place] ^= 1
+    file.write_bytes(body)
+    code, out, err = bullion("sql", f"SELECT count(*), max(symbol) FROM {name}")
+    assert (code, out) == (1, "")
+    assert f"{path} is damaged" in err
+    assert "bullion verify" in err
+    assert "columns" not in err
+
+
+def test_sql_that_fails_as_it_runs_is_not_sent_to_the_columns(lake: Lake, bullion: Bullion) -> None:
+    code, _, err = bullion("sql", "SELECT 'x'::INTEGER")
+    assert code != 0
+    assert "columns" not in err
+    assert "check the query" in err
+
+
 def test_ingest_tells_what_became_of_the_rows(bullion: Bullion) -> None:
     code, out, _ = bullion("ingest", "--source", "sample", "--universe", "qqq", *RANGE)
     assert code == 0

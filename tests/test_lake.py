@@ -312,6 +312,32 @@ def test_a_full_disk_commits_nothing(tmp_path: Path) -> None:
     assert ran.stdout == "kept\n", ran.stderr
 
 
+MOUNTED = """
+import os, subprocess
+from pipelines.errors import LakeError
+from pipelines.lake import Lake
+from tests.lake_rows import many, put
+
+with Lake() as lake:
+    put(lake, many(), "kept")
+subprocess.run(["mount", "-o", "remount,ro", os.environ["DISK"]], check=True)
+elsewhere = os.environ["BULLION_LAKE_CATALOG"].replace("/lake/", "/other/")
+for catalog in (os.environ["BULLION_LAKE_CATALOG"], elsewhere):
+    os.environ["BULLION_LAKE_CATALOG"] = catalog
+    try:
+        Lake()
+    except LakeError as error:
+        assert "the disk is mounted read-only" in error.hint, error
+        assert "who owns" not in error.hint, error
+        print("refused")
+"""
+
+
+def test_a_disk_that_is_mounted_read_only_is_told_from_one_of_another_owner(tmp_path: Path) -> None:
+    ran = run_on(tmp_path / "disk", 8, MOUNTED)
+    assert ran.stdout == "refused\nrefused\n", ran.stderr
+
+
 def test_a_read_only_folder_is_a_clear_error(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     # Root may write anywhere, so the write is made as someone else, outside pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="bullion-lake-"))

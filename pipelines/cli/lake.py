@@ -102,13 +102,16 @@ def sql(
     """Ask the lake, read-only."""
     query = sys.stdin.read() if query == "-" else query
     with Lake(read_only=True) as lake, lake.view(snapshot) as view:
+        view.check_files(query)
         try:
             _ask(view.connection, query, csv)
-        except duckdb.Error as error:
-            if lake.store.root in str(error):
-                raise  # a file of the lake is at fault, and not the query
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
             raise InvalidRequest(
                 str(error), "tables and columns are listed in data_lake/README.md"
+            ) from None
+        except duckdb.Error as error:
+            raise InvalidRequest(
+                str(error), "check the query; `bullion verify` tells whether the lake is damaged"
             ) from None
 
 
@@ -141,7 +144,7 @@ def sql_init() -> None:
 
 @app.command()
 def verify() -> None:
-    """Check every file of the lake against its recorded checksum."""
+    """Check every file of the lake, and every row in its catalog, against its checksum."""
     with Lake(read_only=True) as lake:
         found = maintenance.verify(lake)
     for problem in found.problems:
@@ -149,8 +152,8 @@ def verify() -> None:
     out.print(f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems")
     if found.problems:
         raise CheckFailed(
-            f"{len(found.problems)} files are not what was committed",
-            "restore them from a copy, or take the data in again; see data_lake/README.md",
+            f"{len(found.problems)} files or commits are not what they were",
+            "restore them from a copy; see data_lake/README.md",
         )
 
 
@@ -173,7 +176,7 @@ def compact(
 @app.command()
 def status() -> None:
     """What the lake holds, and how the last runs ended."""
-    with Lake(create=False) as lake, lake.view() as view:
+    with Lake(create=False) as lake, lake.view(checked=False) as view:
         out.print(
             f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False
         )

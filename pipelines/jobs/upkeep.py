@@ -30,7 +30,7 @@ def compact() -> str:
 
 
 def verify() -> str:
-    """Check every file of the lake against its checksum."""
+    """Check every file of the lake, and every row in its catalog, against its checksum."""
     from pipelines import maintenance
 
     with Lake(read_only=True) as lake:
@@ -40,7 +40,7 @@ def verify() -> str:
     if found.problems:
         damaged = "\n  ".join(f"{one.path} {one.what}" for one in found.problems)
         raise CheckFailed(
-            f"{len(found.problems)} files are not what was committed:\n  {damaged}",
-            "restore them from a copy, or take the data in again; see data_lake/README.md",
+            f"{len(found.problems)} files or commits are not what they were:\n  {damaged}",
+            "restore them from a copy; see data_lake/README.md",
         )
     return told

@@ -108,8 +108,8 @@ class State:
 
     @contextmanager
     def view(self) -> Iterator[View]:
-        """The newest snapshot of the lake."""
-        with self._reader.view() as view:
+        """The newest snapshot of the lake; it refuses files that are not what was committed."""
+        with self._reader.view(checked=True) as view:
             yield view
 
     def reload(self, forecast: Forecast) -> Reloaded:

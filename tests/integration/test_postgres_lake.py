@@ -104,6 +104,39 @@ def test_an_older_snapshot_stays_readable_through_a_compaction(lake: Lake, count
         versions(lake, second)
 
 
+def test_a_row_that_was_changed_in_the_database_is_named(
+    lake: Lake, lake_settings: Settings
+) -> None:
+    def change(value: str) -> None:
+        with psycopg2.connect(lake.target) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                """SELECT i.table_name FROM ducklake_inlined_data_tables i
+                   JOIN ducklake_table t USING (table_id) WHERE t.table_name = 'series'"""
+            )
+            (name,) = cursor.fetchone()
+            cursor.execute(f"UPDATE {name} SET calendar = %s WHERE symbol = 'S00003'", [value])
+            assert cursor.rowcount == 1
+        connection.close()
+
+    put(lake, many(count=5), "other", source="t")
+    put(lake, [])
+    with lake.write() as writer:
+        writer.delete("silver.series", "source = 't'")
+    compact(lake, keep=NOW)
+    compact(lake, keep=NOW)
+    commit = put(lake, many(count=5), "HOLD")
+    assert verify(lake).problems == []
+    change("SELL")
+    wrong = [("silver.series", f"has rows in the catalog that are not what commit {commit} wrote")]
+    assert [(problem.path, problem.what) for problem in verify(lake).problems] == wrong
+    with pytest.raises(LakeError, match=f"commit {commit} wrote"):
+        compact(lake)
+    change("HOLD")
+    compact(lake)
+    assert versions(lake) == {"HOLD": 5}
+    assert verify(lake).problems == []
+
+
 def test_a_killed_writer_gives_its_turn_back(
     lake: Lake, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

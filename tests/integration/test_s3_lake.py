@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import LakeError
+from pipelines.files import Bucket
 from pipelines.lake import Lake
 from pipelines.maintenance import FILES, compact, keep_snapshot, verify
 from pipelines.settings import Settings, settings
@@ -39,6 +40,7 @@ def lake_settings(
 ) -> Iterator[Settings]:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("pipelines.lake.ROOT", tmp_path)  # where it is remembered what was verified
     monkeypatch.setenv("BULLION_LAKE_DATA", f"s3://{BUCKET}/{tmp_path.name}/lake")
     with ExitStack() as stack:
         if request.param == "postgres":
@@ -123,3 +125,29 @@ def test_a_bucket_that_is_not_there_is_a_clear_error(
     monkeypatch.setenv("BULLION_LAKE_DATA", "s3://no-such-bucket/lake")
     with pytest.raises(LakeError, match="no-such-bucket"), Lake() as lake:
         put(lake, many(), "1")
+
+
+def test_an_object_is_downloaded_once_to_be_checked_and_a_damaged_one_is_not_read(
+    lake: Lake, server: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, many())
+    (path,) = lake.store.listing("silver/series")
+    downloads: list[str] = []
+    checksum = Bucket.checksum
+
+    def counted(self: Bucket, path: str) -> tuple[int, str]:
+        downloads.append(path)
+        return checksum(self, path)
+
+    monkeypatch.setattr(Bucket, "checksum", counted)
+    for _ in range(2):
+        with Lake() as anew:
+            assert versions(anew) == {"1": len(many())}
+    assert downloads == [path]
+
+    client = server.client()
+    body = bytearray(client.get_object(Bucket=BUCKET, Key=key(lake, path))["Body"].read())
+    body[200] ^= 1
+    client.put_object(Bucket=BUCKET, Key=key(lake, path), Body=bytes(body))
+    with Lake() as anew, pytest.raises(LakeError, match=f"{path} is damaged"):
+        versions(anew)
