@@ -110,6 +110,8 @@ def sql(
                 str(error), "tables and columns are listed in data_lake/README.md"
             ) from None
         except duckdb.Error as error:
+            if lake.store.root in str(error):
+                raise  # a file of the lake is at fault, and not the query
             raise InvalidRequest(
                 str(error), "check the query; `bullion verify` tells whether the lake is damaged"
             ) from None
