@@ -31,6 +31,14 @@ class Store(Protocol):
 
     def checksums(self, paths: Iterable[str]) -> pa.Table: ...
 
+    def read(self, path: str) -> bytes:
+        """A small file. FileNotFoundError when it is not there."""
+        ...
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a small file, all of it or nothing."""
+        ...
+
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files; one that is gone already is no error."""
         ...
@@ -82,6 +90,29 @@ class Folder:
 
     def checksums(self, paths: Iterable[str]) -> pa.Table:
         return _table(self, paths)
+
+    def read(self, path: str) -> bytes:
+        with self._permitted(path):
+            return (self._path / path).read_bytes()
+
+    def write(self, path: str, content: bytes) -> None:
+        part = self._path / f"{path}.{os.getpid()}.part"
+        with self._permitted(path):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(content)
+            part.replace(self._path / path)
+
+    @contextmanager
+    def _permitted(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise LakeError(
+                f"cannot use {self.root}{path}: {error}",
+                "check BULLION_LAKE_DATA, who owns the folder, and that the disk has space",
+            ) from error
 
     def remove(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -152,6 +183,17 @@ class Bucket:
 
     def checksums(self, paths: Iterable[str]) -> pa.Table:
         return _table(self, paths)
+
+    def read(self, path: str) -> bytes:
+        with self._reached(path):
+            content: bytes = (
+                self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
+            )
+            return content
+
+    def write(self, path: str, content: bytes) -> None:
+        with self._reached(path):
+            self._s3().put_object(Bucket=self._bucket, Key=self._prefix + path, Body=content)
 
     def remove(self, paths: Iterable[str]) -> None:
         for path in paths:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.attach import FILES
 from pipelines.errors import LakeError
 from pipelines.lake import Lake
-from pipelines.maintenance import FILES, compact, keep_snapshot, verify
+from pipelines.maintenance import compact, keep_snapshot, verify
 from pipelines.settings import Settings, settings
 from tests.jobs import Jobs
 from tests.kill_rounds import content, torn, undisturbed
