@@ -8,7 +8,6 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
@@ -21,7 +20,7 @@ from pipelines.lake import Lake
 from pipelines.maintenance import compact, verify
 from pipelines.owner import KEY, MARK, read_mark
 from pipelines.settings import Settings
-from tests.lake_rows import many, put, versions
+from tests.lake_rows import file_name, many, put, versions
 
 NOW = timedelta(0)
 HOUR = timedelta(hours=1)
@@ -41,16 +40,9 @@ def beside(config: Settings, name: str) -> Settings:
     return Settings(lake_catalog=f"sqlite:{place}", lake_data=config.lake_data)
 
 
-def name_of(written_at: datetime) -> str:
-    """A name as DuckLake gives it to a file."""
-    milliseconds = f"{int(written_at.timestamp() * 1000):012x}"
-    rest = str(uuid4())[-17:]
-    return f"ducklake-{milliseconds[:8]}-{milliseconds[8:]}-7abc-{rest}.parquet"
-
-
 def leave(lake: Lake, age: timedelta) -> Path:
     """What a killed writer leaves: a file that no commit recorded."""
-    path = Path(lake.config.lake_data, "silver", "series", name_of(datetime.now(UTC) - age))
+    path = Path(lake.config.lake_data, "silver", "series", file_name(datetime.now(UTC) - age))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"PAR1")
     return path
