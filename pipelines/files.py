@@ -92,26 +92,26 @@ class Folder:
         return _table(self, paths)
 
     def read(self, path: str) -> bytes:
-        with self._permitted(path):
-            return (self._path / path).read_bytes()
-
-    def write(self, path: str, content: bytes) -> None:
-        part = self._path / f"{path}.{os.getpid()}.part"
-        with self._permitted(path):
-            part.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
-            part.replace(self._path / path)
-
-    @contextmanager
-    def _permitted(self, path: str) -> Iterator[None]:
         try:
-            yield
+            return (self._path / path).read_bytes()
         except FileNotFoundError:
             raise
         except OSError as error:
             raise LakeError(
-                f"cannot use {self.root}{path}: {error}",
-                "check BULLION_LAKE_DATA, who owns the folder, and that the disk has space",
+                f"the files cannot be read: {error}",
+                "check BULLION_LAKE_DATA, and who owns the folder",
+            ) from error
+
+    def write(self, path: str, content: bytes) -> None:
+        part = self._path / f"{path}.{os.getpid()}.part"
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(content)
+            part.replace(self._path / path)
+        except OSError as error:
+            raise LakeError(
+                f"the files cannot lie there: {error}",
+                "set BULLION_LAKE_DATA, or check who owns the folder and that the disk has space",
             ) from error
 
     def remove(self, paths: Iterable[str]) -> None:
