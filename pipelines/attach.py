@@ -13,6 +13,22 @@ from pipelines.settings import Settings, redacted
 
 INLINE_ROWS = 1000  # smaller writes go to the catalog, and to Parquet at the next compaction
 NAME = "lake"
+READERS_WAIT_MS = 5000  # for readers to end, before snapshots expire
+CATALOG = f"__ducklake_metadata_{NAME}"
+# Every file that some snapshot names; paths are relative to the data path.
+FILES = f"""
+    SELECT s.path || t.path || f.path AS path, s.schema_name || '.' || t.table_name AS full_name,
+           f.live, f.size, f.rows, f.kind
+    FROM (
+        SELECT table_id, path, end_snapshot IS NULL AS live, file_size_bytes AS size,
+               record_count AS rows, 'data' AS kind
+        FROM {CATALOG}.ducklake_data_file WHERE path_is_relative
+        UNION ALL
+        SELECT table_id, path, end_snapshot IS NULL, file_size_bytes, delete_count, 'delete'
+        FROM {CATALOG}.ducklake_delete_file WHERE path_is_relative
+    ) f
+    JOIN {CATALOG}.ducklake_table t ON t.table_id = f.table_id
+    JOIN {CATALOG}.ducklake_schema s ON s.schema_id = t.schema_id"""
 
 
 def attach_statements(
@@ -78,3 +94,24 @@ def catalog(setting: str) -> tuple[str, str]:
         f"BULLION_LAKE_CATALOG={redacted(setting)!r} is no catalog",
         "write sqlite:PATH or postgres:dbname=bullion host=127.0.0.1",
     )
+
+
+def is_read(kind: str, target: str) -> bool:
+    """Whether a reader is still at an older state of the catalog, after a short wait for it.
+
+    DuckDB reads an SQLite catalog by several connections, so rows that are deleted from it vanish
+    under a reader that began before; but its lock stays, and stops the checkpoint. PostgreSQL
+    shows each reader the catalog as it was when the reader began.
+    """
+    if kind != "sqlite":
+        return False
+    with duckdb.connect() as connection:
+        connection.execute(f"LOAD {text(extension('sqlite_scanner'))}")
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute(
+            f"ATTACH {text(target)} AS catalog (TYPE sqlite, BUSY_TIMEOUT {READERS_WAIT_MS})"
+        )
+        row = connection.execute(
+            "FROM sqlite_query('catalog', 'PRAGMA wal_checkpoint(TRUNCATE)')"
+        ).fetchone()
+    return row is None or int(row[0]) != 0

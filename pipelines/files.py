@@ -44,6 +44,14 @@ class Store(Protocol):
         """What changes with each file; none for one that is gone, '' for one just written."""
         ...
 
+    def read(self, path: str) -> bytes:
+        """A small file. FileNotFoundError when it is not there."""
+        ...
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a small file, all of it or nothing."""
+        ...
+
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files; one that is gone already is no error."""
         ...
@@ -106,6 +114,29 @@ class Folder:
                 mark = f"{s.st_ino} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"
                 marks[path] = "" if young else mark
         return marks
+
+    def read(self, path: str) -> bytes:
+        try:
+            return (self._path / path).read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise LakeError(
+                f"the files cannot be read: {error}",
+                "check BULLION_LAKE_DATA, and who owns the folder",
+            ) from error
+
+    def write(self, path: str, content: bytes) -> None:
+        part = self._path / f"{path}.{os.getpid()}.part"
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(content)
+            part.replace(self._path / path)
+        except OSError as error:
+            raise LakeError(
+                f"the files cannot lie there: {error}",
+                "set BULLION_LAKE_DATA, or check who owns the folder and that the disk has space",
+            ) from error
 
     def remove(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -197,6 +228,17 @@ class Bucket:
             for path in paths
             if (item := objects.get(path))
         }
+
+    def read(self, path: str) -> bytes:
+        with self._reached(path):
+            content: bytes = (
+                self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
+            )
+            return content
+
+    def write(self, path: str, content: bytes) -> None:
+        with self._reached(path):
+            self._s3().put_object(Bucket=self._bucket, Key=self._prefix + path, Body=content)
 
     def remove(self, paths: Iterable[str]) -> None:
         for path in paths:

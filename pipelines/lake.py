@@ -17,8 +17,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines import files, inlined, layout
-from pipelines.attach import INLINE_ROWS, NAME, attach_statements, catalog
+from pipelines import files, inlined, layout, owner
+from pipelines.attach import INLINE_ROWS, NAME, attach_statements, catalog, is_read
 from pipelines.errors import InvalidRequest, LakeError
 from pipelines.lake_errors import SNAPSHOTS, NoLake, quietly, translated
 from pipelines.locks import lock_for
@@ -175,11 +175,17 @@ class Writer(View):
 class Lake:
     """A lake opened for reading and writing, or for reading only.
 
-    One that is not there is made, unless it is opened for reading or `create` is False.
+    One that is not there is made, unless it is opened for reading or `create` is False. `adopt`
+    gives it the data folder, whosever that was.
     """
 
     def __init__(
-        self, config: Settings | None = None, *, read_only: bool = False, create: bool = True
+        self,
+        config: Settings | None = None,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        adopt: bool = False,
     ) -> None:
         self.config = config or settings()
         self.read_only = read_only
@@ -188,8 +194,16 @@ class Lake:
         self.guard = FileGuard(self.kind, self.store, _memory(self.kind, self.target, self.store))
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
         self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._id = ""  # of the lake, once its claim to the data folder was seen
         self._root = self._open(create and not read_only)
-        self._check_layout()
+        try:
+            if adopt:
+                with self._lock.turn("adopt"):
+                    self._claim_folder(self._root, force=True)
+            self._check_layout()
+        except BaseException:
+            self._root.close()
+            raise
 
     def __enter__(self) -> Lake:
         return self
@@ -280,12 +294,17 @@ class Lake:
         if self.read_only:
             raise LakeError("this lake was opened for reading only")
         with self._lock.turn(what):
-            with self._transaction(root) as (cursor, current):
-                writer = Writer(cursor, current, self.store, self.config.lake_catalog, self.guard)
+            self._claim_folder(root)
+            with self._writer(root) as writer:
                 yield writer
                 writer.seal()
             if writer.has_written:
                 self._seal_inlined(root)
+
+    @contextmanager
+    def _writer(self, root: duckdb.DuckDBPyConnection) -> Iterator[Writer]:
+        with self._transaction(root) as (cursor, current):
+            yield Writer(cursor, current, self.store, self.config.lake_catalog, self.guard)
 
     def _seal_inlined(self, root: duckdb.DuckDBPyConnection) -> None:
         """Record the checksums of the rows that the commit left in the catalog."""
@@ -294,6 +313,23 @@ class Lake:
                 inlined.record(cursor, self.kind)
         except duckdb.Error as error:  # the commit stands, and the next one does it
             log.warning("rows in the catalog have no checksum yet: %s", redacted(str(error)))
+
+    def _claim_folder(self, root: duckdb.DuckDBPyConnection, *, force: bool = False) -> None:
+        """See that the data folder is this catalog's; mark it where it is nobody's."""
+        mark = owner.read_mark(self.store)
+        if mark and mark.lake == self._id:
+            return
+        with self._writer(root) as writer:
+            claimed = owner.claim(writer, self.store, mark, self.config.lake_catalog, force)
+        # Only now: a mark whose id no catalog holds would shut everyone out.
+        if claimed != mark:
+            owner.write_mark(self.store, claimed)
+        self._id = claimed.lake
+
+    def is_read(self) -> bool:
+        """Whether a reader who began before now could miss rows if the catalog forgot them."""
+        with self._lock.turn("look for readers"), translated(self.config.lake_catalog):
+            return is_read(self.kind, self.target)
 
     @contextmanager
     def _transaction(
@@ -378,24 +414,20 @@ class Lake:
                 return self.connect(create=not taken)
 
     def _check_layout(self) -> None:
-        try:
-            with self.view(checked=False) as view:  # else nobody could ask what is damaged
-                state = layout.state(view)
-            if state.current:
-                return
-            if self.read_only:
-                raise LakeError(
-                    f"the tables of the lake at {self.target} are not those of this code",
-                    "older: `bullion status` brings them up to date; newer: restart this process "
-                    "with the code that wrote them",
-                    "the tables of the lake are not those of this code",
-                )
-            for step in layout.STEPS:
-                with self.write("layout") as writer:
-                    # Another process may have done it while this one waited for its turn.
-                    state = layout.state(writer)
-                    if not state.current:
-                        step(writer, state)
-        except BaseException:
-            self._root.close()
-            raise
+        with self.view(checked=False) as view:  # else nobody could ask what is damaged
+            state = layout.state(view)
+        if state.current:
+            return
+        if self.read_only:
+            raise LakeError(
+                f"the tables of the lake at {self.target} are not those of this code",
+                "older: `bullion status` brings them up to date; newer: restart this process "
+                "with the code that wrote them",
+                "the tables of the lake are not those of this code",
+            )
+        for step in layout.STEPS:
+            with self.write("layout") as writer:
+                # Another process may have done it while this one waited for its turn.
+                state = layout.state(writer)
+                if not state.current:
+                    step(writer, state)

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pipelines import inlined
-from pipelines.attach import NAME
+from pipelines.attach import CATALOG, FILES, NAME
 from pipelines.errors import LakeError
 from pipelines.files import Store
 from pipelines.lake import Lake, View, Writer
 from pipelines.lake_errors import translated
+from pipelines.owner import (
+    HANDFUL,
+    SHARE,
+    known_files,
+    read_mark,
+    scheduled_files,
+    stored_files,
+)
 from pipelines.soundness import check_file
 from pipelines.tables import TABLES, Table, quoted
 from pipelines.tables.meta import CHECKSUMS
@@ -24,21 +32,6 @@ READERS = timedelta(hours=1)  # files no snapshot names are kept for readers sti
 
 Commit = Callable[[str], AbstractContextManager[Writer]]
 
-CATALOG = f"__ducklake_metadata_{NAME}"
-FILES = f"""
-    SELECT s.path || t.path || f.path AS path, s.schema_name || '.' || t.table_name AS full_name,
-           f.live, f.size, f.rows, f.kind
-    FROM (
-        SELECT table_id, path, end_snapshot IS NULL AS live, file_size_bytes AS size,
-               record_count AS rows, 'data' AS kind
-        FROM {CATALOG}.ducklake_data_file WHERE path_is_relative
-        UNION ALL
-        SELECT table_id, path, end_snapshot IS NULL, file_size_bytes, delete_count, 'delete'
-        FROM {CATALOG}.ducklake_delete_file WHERE path_is_relative
-    ) f
-    JOIN {CATALOG}.ducklake_table t ON t.table_id = f.table_id
-    JOIN {CATALOG}.ducklake_schema s ON s.schema_id = t.schema_id"""
-
 
 @dataclass
 class Compacted:
@@ -49,6 +42,8 @@ class Compacted:
     expired: int = 0  # snapshots
     removed: int = 0  # files
     kept: list[int] = field(default_factory=list)  # old snapshots that something names
+    unexpired: int = 0  # old snapshots that stay, as a reader is still at what was before
+    unproven: int = 0  # files that no snapshot names, and that may be another lake's
 
     def summary(self) -> str:
         kept = f", kept {len(self.kept)} old snapshots that are named" if self.kept else ""
@@ -57,9 +52,30 @@ class Compacted:
             f"expired {self.expired} snapshots, removed {self.removed} files{kept}"
         )
 
+    def warnings(self) -> list[str]:
+        """What was left undone, and what to do about it."""
+        lines = []
+        if self.unexpired:
+            lines.append(
+                f"{self.unexpired} old snapshots stay: a reader that began before is still open, "
+                "and would miss rows. The next compaction after it has ended removes them"
+            )
+        if self.unproven:
+            lines.append(
+                f"{self.unproven} files that no snapshot names stay: they are too many to be "
+                "leftovers, or may be another lake's. Once you know that nothing needs them, "
+                "`bullion compact --orphans` removes them"
+            )
+        return lines
 
-def compact(lake: Lake, *, keep: timedelta = KEEP, readers: timedelta = READERS) -> Compacted:
-    """Move inlined rows to files, rewrite small files, expire snapshots, remove what is left."""
+
+def compact(
+    lake: Lake, *, keep: timedelta = KEEP, readers: timedelta = READERS, orphans: bool = False
+) -> Compacted:
+    """Move inlined rows to files, rewrite small files, expire snapshots, remove what is left.
+
+    `orphans` removes also such files of no snapshot as may be another lake's.
+    """
     done = Compacted()
     _refuse_unsound_rows(lake)
     with lake.compacting() as commit:
@@ -69,9 +85,9 @@ def compact(lake: Lake, *, keep: timedelta = KEEP, readers: timedelta = READERS)
         with commit("drop empty files") as writer:
             # DuckLake leaves a file in the table when the last of its rows went in pieces.
             writer.rows(f"CALL ducklake_rewrite_data_files('{NAME}', delete_threshold => 1)")
-        _expire(commit, keep, done)
+        _expire(lake, commit, keep, done)
         _forget_rows(commit, lake.kind)
-        _remove(commit, lake.store, readers, done)
+        _remove(commit, lake.store, readers, orphans, done)
     return done
 
 
@@ -147,44 +163,99 @@ def _forget_rows(commit: Commit, kind: str) -> None:
         inlined.renew(writer.connection, kind, changed)
 
 
-def _expire(commit: Commit, keep: timedelta, done: Compacted) -> None:
+def _expire(lake: Lake, commit: Commit, keep: timedelta, done: Compacted) -> None:
+    """Expire old snapshots, unless a reader may be at one of them."""
+    before = datetime.now(UTC) - keep
+    with lake.view() as view:
+        newest = view.snapshot  # whoever begins to read from now on is at this one or at a later
+        old = _old_snapshots(view, before, newest)
+    if all(named for _, named in old):
+        done.kept = [number for number, _ in old]
+        return
+    if lake.is_read():
+        done.unexpired = sum(not named for _, named in old)
+        return
     with commit("expire snapshots") as writer:
-        before = datetime.now(UTC) - keep
-        old = writer.rows(
-            f"""SELECT snapshot_id, snapshot_id IN (SELECT snapshot FROM meta.kept_snapshots)
-                FROM ducklake_snapshots('{NAME}')
-                WHERE snapshot_time < ? AND snapshot_id < ? ORDER BY snapshot_id""",
-            [before, writer.snapshot],
-        )
-        done.kept = [int(number) for number, named in old if named]
-        gone = [int(number) for number, named in old if not named]
+        old = _old_snapshots(writer, before, newest)
+        done.kept = [number for number, named in old if named]
+        gone = [number for number, named in old if not named]
         if gone:
             writer.run(f"CALL ducklake_expire_snapshots('{NAME}', versions => {gone})")
         done.expired = len(gone)
 
 
-def _remove(commit: Commit, store: Store, readers: timedelta, done: Compacted) -> None:
-    """Remove expired files and orphans, then the checksums of what is gone."""
-    older = f"older_than => TIMESTAMPTZ '{(datetime.now(UTC) - readers).isoformat()}'"
-    with commit("remove expired files") as writer:
-        done.removed += len(writer.rows(f"CALL ducklake_cleanup_old_files('{NAME}', {older})"))
-    with commit("remove orphans") as writer:
-        orphans = writer.rows(
-            f"CALL ducklake_delete_orphaned_files('{NAME}', {older}, dry_run => true)"
+def _old_snapshots(view: View, before: datetime, newest: int) -> list[tuple[int, bool]]:
+    """Snapshots from before a time, but for the newest; and whether something names them."""
+    return [
+        (int(number), bool(named))
+        for number, named in view.rows(
+            f"""SELECT snapshot_id, snapshot_id IN (SELECT snapshot FROM meta.kept_snapshots)
+                FROM ducklake_snapshots('{NAME}')
+                WHERE snapshot_time < ? AND snapshot_id < ? ORDER BY snapshot_id""",
+            [before, newest],
         )
-        # Other files may lie below the data path, and DuckLake would take them for its own.
-        folders = tuple(f"{store.root}{table.schema}/{table.name}/" for table in TABLES)
-        ours = [path[len(store.root) :] for (path,) in orphans if path.startswith(folders)]
-        store.remove(ours)
-        done.removed += len(ours)
+    ]
+
+
+def _remove(
+    commit: Commit, store: Store, readers: timedelta, all_orphans: bool, done: Compacted
+) -> None:
+    """Remove expired files and orphans, then the checksums of what is gone."""
+    before = datetime.now(UTC) - readers
+    with commit("remove expired files") as writer:
+        expired = scheduled_files(writer, before)
+        store.remove(expired)
+        writer.run(
+            f"DELETE FROM {CATALOG}.ducklake_files_scheduled_for_deletion "
+            "WHERE path IN (SELECT unnest(?))",
+            [expired],
+        )
+        done.removed += len(expired)
+    with commit("remove orphans") as writer:
+        orphans = _orphans(writer, store, before)
+        removable = list(orphans) if all_orphans else _leftovers(writer, store, orphans)
+        store.remove(removable)
+        done.removed += len(removable)
+        done.unproven = len(orphans) - len(removable)
     with commit("forget checksums") as writer:
         unnamed = writer.rows(
             f"SELECT path FROM {CHECKSUMS.full_name} ANTI JOIN ({FILES}) named USING (path)"
         )
-        there = set[str]().union(*(store.listing(f"{t.schema}/{t.name}") for t in TABLES))
-        stale = [path for (path,) in unnamed if path not in there]
+        stored = stored_files(store)
+        stale = [path for (path,) in unnamed if path not in stored]
         if stale:
             writer.delete(CHECKSUMS.full_name, "path IN (SELECT unnest(?))", [stale])
+
+
+def _orphans(view: View, store: Store, before: datetime) -> dict[str, datetime]:
+    """The files that the catalog does not name, written before a time; and when."""
+    known = known_files(view)
+    return {
+        path: written_at
+        for path, written_at in stored_files(store).items()
+        if path not in known and written_at < before
+    }
+
+
+def _leftovers(view: View, store: Store, orphans: dict[str, datetime]) -> list[str]:
+    """The orphans that writers of this lake left when they were killed.
+
+    No other catalog could write to the folder since it was marked. Where there are many, the
+    catalog itself is in doubt: it may be an old copy.
+    """
+    mark = read_mark(store)
+    recorded = {path for (path,) in view.rows(f"SELECT path FROM {CHECKSUMS.full_name}")}
+    proven = [
+        path
+        for path, written_at in orphans.items()
+        if path in recorded or (mark and written_at >= mark.since)
+    ]
+    if len(proven) <= HANDFUL:
+        return proven
+    sizes = known_files(view)
+    size = view.one("SELECT sum(size) FROM read_blob(?)", [[store.root + path for path in proven]])
+    share = max(len(proven) / (len(proven) + len(sizes)), size / max(1, size + sum(sizes.values())))
+    return proven if share <= SHARE else []
 
 
 def keep_snapshot(lake: Lake, snapshot: int, reason: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.lake import Lake
+from pipelines.owner import MARK
 from pipelines.settings import Settings
 
 
@@ -24,8 +25,8 @@ def _catalog() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         Lake(at(Path(folder))).close()
         left = {path.name for path in Path(folder).rglob("*") if path.is_file()}
-        # Nothing else belongs to it: no rows in files, no WAL.
-        assert left == {"catalog.sqlite", "catalog.sqlite.lock", "catalog.sqlite.writer"}
+        # Nothing else belongs to it: no rows in files, no WAL. The copy marks its own folder.
+        assert left == {"catalog.sqlite", "catalog.sqlite.lock", "catalog.sqlite.writer", MARK}
         return (Path(folder) / "catalog.sqlite").read_bytes()
 
 

@@ -8,7 +8,9 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -89,6 +91,36 @@ def read(seconds: float) -> dict[str, Any]:
     return {"reads": len(waits), "longest": max(waits), "torn": torn, "back": back}
 
 
+def read_on(how: str, proceed: str) -> dict[str, Any]:
+    """Begin to read, and read on once the file `proceed` is there: what was read each time."""
+    query = "SELECT source, calendar, count(*), max(symbol) FROM silver.series GROUP BY ALL"
+    lake = Lake(read_only=True)
+    with ExitStack() as stack:
+        if how == "view":
+            connection = stack.enter_context(lake.view()).connection
+        else:
+            connection = duckdb.connect()
+            for statement in attach_statements(settings(), read_only=True):
+                connection.execute(statement)
+        if how == "shell":
+            connection.execute("BEGIN")
+        if how == "stream":
+            connection.execute("SET threads = 1")
+            before = lake.rows("SELECT symbol, calendar FROM silver.series ORDER BY ALL")
+            answer = connection.execute("SELECT symbol, calendar FROM silver.series")
+            rows = answer.fetchmany(10)
+        else:
+            before = connection.execute(f"{query} ORDER BY ALL").fetchall()
+        tell("began")
+        while not Path(proceed).exists():
+            time.sleep(0.01)
+        if how == "stream":
+            after = sorted(rows + answer.fetchall())
+        else:
+            after = connection.execute(f"{query} ORDER BY ALL").fetchall()
+        return {"same": before == after, "before": len(before), "after": len(after)}
+
+
 def hold() -> None:
     """Take the writers' turn, and keep it."""
     with Lake() as lake, lake.write("hold") as writer:
@@ -167,5 +199,5 @@ def failing_write(rows: int, file_bytes: int = 0, user: str = "", read_only: boo
 
 JOBS: Mapping[str, Callable[..., object]] = {
     job.__name__: job
-    for job in (make, append, rewrite, read, hold, ingest, ingest_once, failing_write)
+    for job in (make, append, rewrite, read, read_on, hold, ingest, ingest_once, failing_write)
 }

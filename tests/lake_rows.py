@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pyarrow as pa
 
@@ -35,6 +36,13 @@ def kept(snapshot: int, reason: str) -> pa.Table:
 
 def many(prefix: str = "S", count: int = MANY) -> list[str]:
     return [f"{prefix}{number:05d}" for number in range(count)]
+
+
+def file_name(written_at: datetime) -> str:
+    """A name as DuckLake gives it to a file."""
+    milliseconds = f"{int(written_at.timestamp() * 1000):012x}"
+    rest = str(uuid4())[-17:]
+    return f"ducklake-{milliseconds[:8]}-{milliseconds[8:]}-7abc-{rest}.parquet"
 
 
 def put(lake: Lake, symbols: Sequence[str], version: str = "1", source: str = "s") -> int:

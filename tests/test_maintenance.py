@@ -16,20 +16,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipelines import cli
+from pipelines.attach import CATALOG, FILES
 from pipelines.cli import app as shown
 from pipelines.cli import lake as _commands  # noqa: F401
 from pipelines.errors import LakeError
 from pipelines.lake import Lake
-from pipelines.maintenance import (
-    CATALOG,
-    FILES,
-    compact,
-    keep_snapshot,
-    release_snapshots,
-    verify,
-)
+from pipelines.maintenance import compact, keep_snapshot, release_snapshots, verify
 from pipelines.settings import Settings
+from tests.jobs import Jobs
 from tests.lake_rows import many, put, series, versions
+from tests.open_reader import HOW, compact_under_a_reader
 
 NOW = timedelta(0)  # nothing is too young
 
@@ -189,22 +185,50 @@ def test_young_snapshots_stay(lake: Lake) -> None:
     assert versions(lake, first) == {"1": len(many())}
 
 
-def test_orphans_go_when_they_are_old_and_other_peoples_files_stay(lake: Lake) -> None:
-    put(lake, many())
-    root = Path(lake.config.lake_data)
-    orphan, young = (root / "silver" / "series" / f"ducklake-{n}.parquet" for n in ("x", "y"))
-    foreign = [root / "mine.parquet", root / "mine" / "a.parquet", root / "silver" / "notes.txt"]
-    for path in (orphan, young, *foreign):
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"PAR1")
-        if path is not young:
-            old = (datetime.now(UTC) - timedelta(hours=2)).timestamp()
-            os.utime(path, (old, old))
-    assert compact(lake, readers=timedelta(hours=1)).removed == 1
-    assert not orphan.exists()
-    assert young.exists()
-    assert all(path.exists() for path in foreign)
-    assert versions(lake) == {"1": len(many())}
+@pytest.fixture
+def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compactions wait for readers, but not for long."""
+    monkeypatch.setattr("pipelines.attach.READERS_WAIT_MS", 50)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_reader_keeps_its_rows_when_nothing_is_to_be_kept(
+    lake: Lake, jobs: Jobs, how: str, tmp_path: Path, short_wait: None
+) -> None:
+    assert compact_under_a_reader(lake, jobs, how, tmp_path) == [0, 0]
+    done = compact(lake, keep=NOW)
+    assert done.expired > 20
+    assert done.warnings() == []
+
+
+def test_a_compaction_says_that_a_reader_kept_it_from_expiring(
+    lake: Lake, short_wait: None
+) -> None:
+    put(lake, many(), "1")
+    with Lake(read_only=True) as other, other.view() as view:
+        assert view.one("SELECT count(*) FROM silver.series") == len(many())
+        put(lake, many(), "2")
+        done = compact(lake, keep=NOW)
+        assert (done.expired, done.unexpired > 0) == (0, True)
+        assert f"{done.unexpired} old snapshots stay: a reader" in done.warnings()[0]
+
+
+def test_expired_files_stay_for_an_hour(lake: Lake) -> None:
+    """DuckLake compares that hour as text, and on SQLite finds every file of the day too old."""
+    put(lake, many(), "1")
+    put(lake, many(), "2")
+    assert compact(lake, keep=NOW).removed == 0
+    assert len(lake.store.listing("silver/series")) == 2
+    with lake.compacting() as commit, commit("the clock goes on") as writer:
+        earlier = datetime.now(UTC) - timedelta(minutes=61)
+        writer.run(
+            f"UPDATE {CATALOG}.ducklake_files_scheduled_for_deletion SET schedule_start = ?",
+            [earlier.strftime("%Y-%m-%d %H:%M:%S+00")],
+        )
+    assert compact(lake, keep=NOW).removed == 1
+    assert len(lake.store.listing("silver/series")) == 1
+    assert compact(lake, keep=NOW).removed == 0
+    assert versions(lake) == {"2": len(many())}
 
 
 # -- verify

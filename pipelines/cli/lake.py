@@ -162,6 +162,9 @@ def verify() -> None:
 @app.command()
 def compact(
     keep_days: Annotated[float, typer.Option(help="snapshots younger than this stay")] = 7.0,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="remove unknown files, however many, whosever")
+    ] = False,
 ) -> None:
     """Move inlined rows to files, rewrite small files, expire snapshots, remove orphans."""
     if not 0 <= keep_days <= LONGEST_KEPT:
@@ -171,8 +174,18 @@ def compact(
         )
     with Lake(create=False) as lake:
         steps.release_snapshots(lake)
-        done = maintenance.compact(lake, keep=timedelta(days=keep_days))
+        done = maintenance.compact(lake, keep=timedelta(days=keep_days), orphans=orphans)
     out.print(done.summary(), soft_wrap=True)
+    for warning in done.warnings():
+        err.print(warning, style="yellow", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def adopt() -> None:
+    """Give the data folder to this catalog, whosever its files were until now."""
+    with Lake(adopt=True) as lake:
+        place = lake.store.root
+    out.print(f"{place} belongs to this catalog from now on", highlight=False, soft_wrap=True)
 
 
 @app.command()

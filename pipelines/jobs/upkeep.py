@@ -24,9 +24,11 @@ def compact() -> str:
 
     with Lake() as lake:
         steps.release_snapshots(lake)
-        told = maintenance.compact(lake).summary()
-    log.info(told)
-    return told
+        done = maintenance.compact(lake)
+    log.info(done.summary())
+    for warning in done.warnings():
+        log.warning(warning)
+    return "; ".join((done.summary(), *done.warnings()))
 
 
 def verify() -> str:

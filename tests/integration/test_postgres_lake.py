@@ -17,6 +17,7 @@ from pipelines.tables import LAYOUT, fingerprint
 from tests.jobs import Jobs
 from tests.kill_rounds import content, torn, torture, undisturbed
 from tests.lake_rows import many, put, versions
+from tests.open_reader import HOW, compact_under_a_reader
 from tests.servers import postgres
 
 pytestmark = [
@@ -135,6 +136,43 @@ def test_a_row_that_was_changed_in_the_database_is_named(
     compact(lake)
     assert versions(lake) == {"HOLD": 5}
     assert verify(lake).problems == []
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_reader_keeps_its_rows_when_nothing_is_to_be_kept(
+    lake: Lake, jobs: Jobs, how: str, tmp_path: Path
+) -> None:
+    assert min(compact_under_a_reader(lake, jobs, how, tmp_path)) > 0
+
+
+def test_a_reader_whose_files_went_gets_an_error_and_no_fewer_rows(lake: Lake) -> None:
+    put(lake, many(), "1")
+    with Lake(read_only=True) as other, other.view() as view:
+        view.rows("FROM lake.current_snapshot()")
+        put(lake, many(), "2")
+        assert compact(lake, keep=NOW, readers=NOW).removed == 1
+        with pytest.raises(LakeError, match="missing"):
+            view.one("SELECT max(symbol) FROM silver.series")
+
+
+def test_expired_files_stay_for_an_hour_whatever_the_server_thinks_the_time_is(
+    lake: Lake, lake_settings: Settings
+) -> None:
+    admin = psycopg2.connect(lake_settings.lake_catalog.partition(":")[2])
+    admin.autocommit = True
+    name = admin.info.dbname
+    admin.cursor().execute(f"ALTER DATABASE {name} SET timezone = 'America/New_York'")
+    put(lake, many(), "1")
+    put(lake, many(), "2")
+    with Lake() as anew:
+        assert compact(anew, keep=NOW).removed == 0
+        admin.cursor().execute(
+            "UPDATE ducklake_files_scheduled_for_deletion "
+            "SET schedule_start = schedule_start - INTERVAL '61 minutes'"
+        )
+        assert compact(anew, keep=NOW).removed == 1
+    admin.close()
+    assert versions(lake) == {"2": len(many())}
 
 
 def test_a_killed_writer_gives_its_turn_back(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pipelines.attach import FILES
 from pipelines.errors import LakeError
 from pipelines.files import Bucket
 from pipelines.lake import Lake
-from pipelines.maintenance import FILES, compact, keep_snapshot, verify
+from pipelines.maintenance import compact, keep_snapshot, verify
 from pipelines.settings import Settings, settings
 from tests.jobs import Jobs
 from tests.kill_rounds import content, torn, undisturbed
-from tests.lake_rows import many, put, versions
+from tests.lake_rows import file_name, many, put, versions
 from tests.servers import postgres
 from tests.servers.s3 import BUCKET, S3, s3
 
@@ -66,10 +67,10 @@ def test_ingest_compact_and_verify(
         assert content(lake) == expected
         assert torn(lake) == []
         assert verify(lake).problems == []
-        orphan = "silver/bars/ducklake-x.parquet"
+        orphan = f"silver/bars/{file_name(datetime.now(UTC))}"
         for path in (foreign, orphan):
             server.client().put_object(Bucket=BUCKET, Key=key(lake, path), Body=b"PAR1")
-        done = compact(lake, keep=NOW, readers=timedelta(seconds=-5))
+        done = compact(lake, keep=NOW, readers=timedelta(0))
         assert min(done.flushed, done.rewritten, done.removed) > 0
         assert content(lake) == expected
         assert verify(lake).problems == []
@@ -77,6 +78,23 @@ def test_ingest_compact_and_verify(
         there = set().union(*(lake.store.listing(s) for s in ("bronze", "silver", "gold", "meta")))
         assert there == named
         assert lake.store.listing("mine") == {foreign}
+
+
+def test_another_catalog_is_refused_and_removes_nothing(lake: Lake, tmp_path: Path) -> None:
+    put(lake, many())
+    before = lake.store.listing("silver/series")
+    other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=lake.config.lake_data)
+    with pytest.raises(LakeError, match="does not know"):
+        Lake(other)
+    with Lake(other, adopt=True) as adopted:
+        assert compact(adopted, keep=NOW, readers=NOW).unproven == len(before) == 1
+        assert lake.store.listing("silver/series") == before
+    with pytest.raises(LakeError, match="belong to another lake"):
+        put(lake, many(), "2")
+    with Lake(adopt=True) as again:
+        # What the other catalog wrote meanwhile stays, too.
+        assert compact(again, keep=NOW, readers=NOW).unproven == 1
+        assert verify(again).problems == []
 
 
 def test_a_named_snapshot_survives(lake: Lake) -> None:

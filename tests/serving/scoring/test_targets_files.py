@@ -11,15 +11,17 @@ from fastapi.testclient import TestClient
 
 from serving.scoring.shapes import FileAnswer
 from tests.serving.daily import DAYS, NEEDED, SYMBOL, sent
-from tests.serving.scoring.asking import file_of_bars, (
+from tests.serving.scoring.asking import (
     HERE,
     NAMES,
     RISK,
     VALUE,
+    file_of_bars,
     indicators,
     said,
 )
 from tests.serving.served import problem
+
 
 def file_of(rows: list[dict[str, Any]]) -> str:
     out = io.StringIO()
