@@ -13,6 +13,7 @@ from pipelines.settings import Settings, redacted
 
 INLINE_ROWS = 1000  # smaller writes go to the catalog, and to Parquet at the next compaction
 NAME = "lake"
+CATALOG = f"__ducklake_metadata_{NAME}"  # DuckLake's own tables
 
 
 def attach_statements(

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from pipelines.attach import NAME
+from pipelines.attach import CATALOG, NAME
 from pipelines.errors import LakeError
 from pipelines.files import Store
 from pipelines.lake import Lake, View, Writer
@@ -21,7 +21,6 @@ READERS = timedelta(hours=1)  # files no snapshot names are kept for readers sti
 
 Commit = Callable[[str], AbstractContextManager[Writer]]
 
-CATALOG = f"__ducklake_metadata_{NAME}"
 FILES = f"""
     SELECT s.path || t.path || f.path AS path, s.schema_name || '.' || t.table_name AS full_name,
            f.live, f.size, f.rows, f.kind

@@ -14,10 +14,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.attach import CATALOG
 from pipelines.errors import InvalidRequest, LakeError
 from pipelines.lake import Lake, View
 from pipelines.lake_errors import redacted, translated
-from pipelines.maintenance import CATALOG, verify
+from pipelines.maintenance import verify
 from pipelines.settings import Settings
 from tests.conftest import OutsideReached
 from tests.jobs import Jobs

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipelines import cli
+from pipelines.attach import CATALOG
 from pipelines.cli import app as shown
 from pipelines.cli import lake as _commands  # noqa: F401
 from pipelines.errors import LakeError
 from pipelines.lake import Lake
 from pipelines.maintenance import (
-    CATALOG,
     FILES,
     compact,
     keep_snapshot,
