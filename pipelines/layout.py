@@ -101,8 +101,8 @@ def _drop_column_statistics(writer: Writer, found: State) -> None:
 
     DuckDB answers min and max from them, and leaves rows out that a filter says lie outside. They
     are those of the newest snapshot at best: a row written and deleted in one commit widens them
-    for ever, a rewrite narrows them for older snapshots too, and the NULLs of rows that are older
-    than their column are not in them. A file's own statistics, which a query skips it by, stay.
+    for ever, and a rewrite narrows them for older snapshots too. The statistics of each file, by
+    which a query skips files, stay: they are exact.
 
     DuckLake adds none to a table whose rows are counted. Of one that is not it asks the catalog
     once for each column of each query, hence a count of 0 for the tables never written.

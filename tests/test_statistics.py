@@ -89,15 +89,3 @@ def test_a_compaction_takes_no_row_from_an_older_snapshot(lake: Lake) -> None:
     with lake.view(first) as view:
         assert view.rows(question.format("")) == [(len(many()),)]
     assert lake.rows(question.format(f"AT (VERSION => {first})")) == [(len(many()),)]
-
-
-def test_rows_older_than_a_column_have_none_of_its_values(lake: Lake) -> None:
-    put(lake, many(), "1")
-    with lake.write() as writer:
-        writer.run("ALTER TABLE silver.series ADD COLUMN note VARCHAR")
-    with lake.write() as writer:
-        row = series(["Z"], source="z").append_column("batch", [[writer.batch]])
-        writer.connection.register("later", row.append_column("note", [["late"]]))
-        writer.run("INSERT INTO silver.series BY NAME FROM later")
-    assert lake.rows("SELECT count(note), count(*) FROM silver.series") == [(1, len(many()) + 1)]
-    assert lake.rows("SELECT count(*) FROM silver.series WHERE note IS NULL") == [(len(many()),)]
