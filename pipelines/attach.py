@@ -14,7 +14,7 @@ from pipelines.settings import Settings, redacted
 INLINE_ROWS = 1000  # smaller writes go to the catalog, and to Parquet at the next compaction
 NAME = "lake"
 READERS_WAIT_MS = 5000  # for readers to end, before snapshots expire
-CATALOG = f"__ducklake_metadata_{NAME}"
+CATALOG = f"__ducklake_metadata_{NAME}"  # DuckLake's own tables
 # Every file that some snapshot names; paths are relative to the data path.
 FILES = f"""
     SELECT s.path || t.path || f.path AS path, s.schema_name || '.' || t.table_name AS full_name,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from pipelines.attach import CATALOG
 from pipelines.errors import LakeError
 from pipelines.tables import LAYOUT, TABLES, Table, fingerprint, quoted
 
@@ -20,16 +21,8 @@ if TYPE_CHECKING:
 
 # From layout number -> the step that makes it the next one.
 MIGRATIONS: Mapping[int, Callable[[Writer], None]] = {
-    1: lambda writer: _name_the_target(writer, "gold.features_nasdaq100_hourly", "action")
-}
-# A value of each type that 0 is not one of.
-_SOME = {
-    "VARCHAR": "''",
-    "BLOB": "''",
-    "DATE": "'1970-01-01'",
-    "TIMESTAMPTZ": "'1970-01-01'",
-    "TIMESTAMPTZ[]": "[]",
-    "MAP(VARCHAR, DOUBLE)": "MAP {}",
+    1: lambda writer: _name_the_target(writer, "gold.features_nasdaq100_hourly", "action"),
+    2: lambda writer: None,  # the step _drop_column_statistics does it, in a commit of its own
 }
 
 
@@ -91,7 +84,6 @@ def _all_tables(writer: Writer, found: State) -> None:
 def _options(writer: Writer, found: State) -> None:
     """DuckLake takes options of committed tables only, hence a step of its own."""
     for table in TABLES:
-        _known_to_be_empty(writer, table)
         for option, value in (
             ("data_inlining_row_limit", table.inline_rows),
             ("parquet_row_group_size", table.group_rows),
@@ -104,22 +96,33 @@ def _options(writer: Writer, found: State) -> None:
     writer.run("INSERT INTO meta.layouts VALUES (?, ?, now())", [LAYOUT, fingerprint()])
 
 
-def _known_to_be_empty(writer: Writer, table: Table) -> None:
-    """Have DuckLake keep statistics of a table that has none yet.
+def _drop_column_statistics(writer: Writer, found: State) -> None:
+    """Remove DuckLake's smallest and largest values of whole tables, and keep its row counts.
 
-    Of a table that was never written it asks the catalog for them again and again, once for each
-    column of each query: 20 ms. A row that comes and goes in one commit leaves them, and no file.
+    DuckDB answers min and max from them, and leaves rows out that a filter says lie outside. They
+    are those of the newest snapshot at best: a row written and deleted in one commit widens them
+    for ever, and a rewrite narrows them for older snapshots too. The statistics of each file, by
+    which a query skips files, stay: they are exact.
+
+    DuckLake adds none to a table whose rows are counted. Of one that is not it asks the catalog
+    once for each column of each query, hence a count of 0 for the tables never written.
     """
-    if writer.one(f"SELECT count(*) FROM {table.full_name}"):
-        return
-    some = ", ".join(f"({_SOME.get(c.type, '0')})::{c.type}" for c in table.columns)
-    names = ", ".join(quoted(c.name) for c in table.columns)
-    writer.run(f"INSERT INTO {table.full_name} ({names}) VALUES ({some})")
-    writer.run(f"DELETE FROM {table.full_name}")
+    counted = f"SELECT table_id FROM {CATALOG}.ducklake_table_stats"
+    uncounted = writer.rows(
+        f"""SELECT table_id FROM {CATALOG}.ducklake_table
+            WHERE end_snapshot IS NULL AND table_id NOT IN ({counted})"""
+    )
+    for (table_id,) in uncounted:
+        writer.run(f"INSERT INTO {CATALOG}.ducklake_table_stats VALUES (?, 0, 0, 0)", [table_id])
+    writer.run(f"DELETE FROM {CATALOG}.ducklake_table_column_stats")
 
 
 # Each a commit of its own, each safe to repeat; the last one says that all is done.
-STEPS: tuple[Callable[[Writer, State], None], ...] = (_all_tables, _options)
+STEPS: tuple[Callable[[Writer, State], None], ...] = (
+    _all_tables,
+    _drop_column_statistics,
+    _options,
+)
 
 
 def _columns(writer: Writer) -> dict[str, dict[str, str]]:

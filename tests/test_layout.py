@@ -12,17 +12,20 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipelines import layout
+from pipelines.attach import CATALOG, attach_statements
 from pipelines.errors import BullionError, LakeError
 from pipelines.lake import Lake, Writer
 from pipelines.maintenance import verify
 from pipelines.settings import Settings
 from pipelines.tables import LAYOUT, TABLES, Table, fingerprint
 from pipelines.tables.silver import SERIES
+from tests.aggregates import wrong_answers
 from tests.jobs import Jobs
-from tests.lake_rows import put, versions
+from tests.lake_rows import many, put, series, versions
 
 Declare = Callable[[tuple[Table, ...]], None]
 
@@ -259,12 +262,45 @@ def test_an_empty_file_becomes_a_lake(lake_settings: Settings) -> None:
         assert layouts(lake)
 
 
-def test_of_each_empty_table_the_catalog_keeps_statistics(lake: Lake) -> None:
-    """Without them DuckLake asks for them once for each column of each query."""
-    with lake.view() as view:
-        known = view.one('SELECT count(*) FROM "__ducklake_metadata_lake".ducklake_table_stats')
-        empty = [t for t in TABLES if t.full_name != "meta.layouts"]
-        rows = {t.full_name: view.one(f"SELECT count(*) FROM {t.full_name}") for t in empty}
-    assert known == len(TABLES)
-    assert set(rows.values()) == {0}
-    assert list(Path(lake.config.lake_data).rglob("*.parquet")) == []
+def test_the_catalog_counts_the_rows_of_each_table_and_keeps_no_bounds_of_columns(
+    lake: Lake,
+) -> None:
+    """A table that is not counted is asked for once for each column of each query."""
+
+    def bounds() -> list[tuple[object, ...]]:
+        return lake.rows(f"FROM {CATALOG}.ducklake_table_column_stats")
+
+    counted = lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table_stats ORDER BY 1")
+    tables = lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table ORDER BY 1")
+    assert counted == tables
+    assert len(tables) == len(TABLES)
+    assert bounds() == []
+    put(lake, many())
+    put(lake, ["A"])
+    assert bounds() == []
+    assert counted == lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table_stats ORDER BY 1")
+
+
+def test_a_lake_of_the_second_layout_forgets_the_rows_of_its_making(
+    lake: Lake, lake_settings: Settings
+) -> None:
+    """A row was written to each table and deleted in the same commit, and DuckLake remembered."""
+    with lake.write() as writer:
+        writer.run(f"DELETE FROM {CATALOG}.ducklake_table_stats")
+    with lake.write() as writer:
+        writer.append("silver.series", series(["A"], source="").append_column("batch", [[0]]))
+        writer.delete("silver.series", "true")
+        writer.run("DELETE FROM meta.layouts")
+        writer.run("INSERT INTO meta.layouts VALUES (2, ?, now())", [fingerprint()])
+    batch = put(lake, ["M"], source="m")
+    question = "SELECT min(batch), max(batch) FROM silver.series"
+    assert lake.rows(question) == [(0, batch)]
+    for _ in range(2):
+        with Lake(lake_settings) as moved:
+            assert moved.rows(question) == [(batch, batch)]
+            assert layouts(moved)[-1] == (LAYOUT, fingerprint())
+            assert wrong_answers(moved) == []
+    with closing(duckdb.connect()) as shell:  # as `make sql` and analysts attach it
+        for statement in attach_statements(lake_settings, read_only=True):
+            shell.execute(statement)
+        assert shell.execute(question).fetchall() == [(batch, batch)]

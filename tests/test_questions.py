@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from pipelines.calendar import interval_of, utc
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
+from pipelines.maintenance import compact
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.settings import ROOT
 from pipelines.sources.sample import Sample
@@ -20,6 +22,7 @@ from pipelines.steps.score import score
 from pipelines.steps.train import train
 from pipelines.universes import universe
 from tests import empty_lake
+from tests.aggregates import wrong_answers
 from tests.steps.served import fresh_registry
 
 PAGE = (ROOT / "data_lake" / "README.md").read_text()
@@ -62,3 +65,17 @@ def test_a_question_is_answered(lake: Lake, title: str, query: str) -> None:
         found = reader.sql(query.strip().rstrip(";"))
     if "AT (VERSION" not in query and not any(name in query for name in MAY_BE_EMPTY):
         assert found.num_rows, title
+
+
+def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake, tmp_path: Path) -> None:
+    """Of what the steps wrote, and after a compaction and a deletion of a copy."""
+    assert wrong_answers(lake) == []
+    folder = Path(lake.config.lake_data).parent
+    copy = empty_lake.at(shutil.copytree(folder, tmp_path / "copy"))
+    with Lake(copy) as changed:
+        compact(changed)
+        assert wrong_answers(changed) == []
+        for name in ("bronze.bars", "silver.bars", "gold.predictions", "gold.outcomes"):
+            with changed.write("delete the newest rows") as writer:
+                assert writer.delete(name, "ts >= ?", [TRAINED])
+        assert wrong_answers(changed) == []

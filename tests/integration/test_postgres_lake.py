@@ -9,14 +9,17 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from pipelines.attach import CATALOG
 from pipelines.errors import LakeError
 from pipelines.lake import Lake
 from pipelines.maintenance import compact, keep_snapshot, verify
 from pipelines.settings import Settings, settings
 from pipelines.tables import LAYOUT, fingerprint
+from pipelines.tables.silver import SERIES
+from tests.aggregates import wrong_answers
 from tests.jobs import Jobs
 from tests.kill_rounds import content, torn, torture, undisturbed
-from tests.lake_rows import many, put, versions
+from tests.lake_rows import many, place, put, versions
 from tests.open_reader import HOW, compact_under_a_reader
 from tests.servers import postgres
 
@@ -216,3 +219,16 @@ def test_a_server_that_dies_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(LakeError):
         lake.rows("FROM silver.series")
     lake.close()
+
+
+def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake) -> None:
+    assert lake.rows("SELECT min(known_at), max(known_at) FROM gold.outcomes") == [(None, None)]
+    put(lake, many("A"))
+    put(lake, ["M"], source="m")
+    with lake.write() as writer:
+        place(writer, ["Z"], source="z")
+        writer.delete("silver.series", "source = 'z' OR symbol < 'A01000'")
+    assert wrong_answers(lake, (SERIES,)) == []
+    compact(lake)
+    assert wrong_answers(lake, (SERIES,)) == []
+    assert lake.rows(f"FROM {CATALOG}.ducklake_table_column_stats") == []
