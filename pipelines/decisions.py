@@ -1,21 +1,25 @@
 """Which model serves a bar: read from gold.model_decisions alone, and never from the future.
 
 A bar is served by the newest model that was promoted strictly before the bar closed. Where none
-was, the newest one that had been trained serves, unproven. The alias in the registry follows
+was, the newest one that had been trained serves, unproven. Where the file of that model is lost,
+the one promoted before it serves instead, by the same rule. The alias in the registry follows
 these rows: it is for those who look at the registry, and for moves by hand.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
 
 TRAINED = ("promoted", "kept", "refused")
+# Tables that speak of model versions.
+VERSIONED = ("gold.model_decisions", "gold.model_rankings", "gold.predictions")
+ModelKey = tuple[int, str]  # a version and the SHA-256 of its file
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class ModelDecision:
     run_id: str
     decided_at: datetime
 
+    @property
+    def model(self) -> ModelKey:
+        return self.model_version, self.sha256
+
 
 @dataclass(frozen=True)
 class Serving:
@@ -42,6 +50,7 @@ class Serving:
     decision: ModelDecision
     proven: bool
     unproven_reason: str | None
+    instead_of: str | None = None  # the model that was decided on, and why it cannot serve
 
     @property
     def model_version(self) -> int:
@@ -63,32 +72,64 @@ def decisions(view: View, forecast: Forecast, source: str) -> tuple[ModelDecisio
     )
 
 
+def newest_version(view: View, forecast: Forecast) -> int:
+    """The highest version that the lake knows of a forecast's target, of any source; 0: none."""
+    highest = [
+        view.one(
+            f"SELECT max(model_version) FROM {table} WHERE forecast = ? AND target = ?",
+            [forecast.name, forecast.label.name],
+        )
+        for table in VERSIONED
+    ]
+    return max(version or 0 for version in highest)
+
+
 def promoted(rows: Sequence[ModelDecision], at: datetime) -> ModelDecision | None:
     """The champion of that time: who was promoted strictly before, and not withdrawn since."""
-    gone: set[int] = set()
+    gone: set[ModelKey] = set()
     for row in reversed(rows):
         if row.as_of >= at:
             continue
         if row.verdict == "withdrawn":
-            gone.add(row.model_version)
+            gone.add(row.model)
         if row.verdict == "promoted":
-            return None if row.model_version in gone else row
+            return None if row.model in gone else row
     return None
 
 
-def serving(rows: Sequence[ModelDecision], at: datetime) -> Serving | None:
-    """Who serves a bar that closes then; None while nothing had been trained."""
-    champion = promoted(rows, at)
-    if champion is not None:
-        return Serving(champion, champion.proven, None if champion.proven else champion.reason)
-    known = [row for row in rows if row.as_of < at]
+def serving(
+    rows: Sequence[ModelDecision], at: datetime, lost: Mapping[ModelKey, str] | None = None
+) -> Serving | None:
+    """Who serves a bar that closes then; None while nothing had been trained.
+
+    `lost` are models whose file cannot be had, and why. Where the one decided on is among them,
+    the champion before it serves instead; where there is none, the newest trained, unproven.
+    """
+    lost, champion = lost or {}, promoted(rows, at)
+    who = _as_champion(champion) if champion else _newest_trained(rows, at)
+    if who is None or who.decision.model not in lost:
+        return who
+    heir = former(rows, at, lost)
+    instead = _as_champion(heir) if heir else _newest_trained(rows, at, lost)
+    if instead is None:
+        return None
+    why = f"version {who.model_version} cannot serve: {lost[who.decision.model]}"
+    return replace(instead, instead_of=why)
+
+
+def _as_champion(row: ModelDecision) -> Serving:
+    return Serving(row, row.proven, None if row.proven else row.reason)
+
+
+def _newest_trained(
+    rows: Sequence[ModelDecision], at: datetime, lost: Collection[ModelKey] = ()
+) -> Serving | None:
+    known = [row for row in rows if row.as_of < at and row.model not in lost]
     trained = trainings(known)
     if not trained:
         return None
     newest = trained[-1]
-    gone = [
-        r for r in known if r.verdict == "withdrawn" and r.model_version == newest.model_version
-    ]
+    gone = [row for row in known if row.verdict == "withdrawn" and row.model == newest.model]
     return Serving(newest, False, gone[-1].reason if gone else newest.reason)
 
 
@@ -97,19 +138,21 @@ def trainings(rows: Iterable[ModelDecision]) -> list[ModelDecision]:
     first: dict[tuple[int, str], ModelDecision] = {}
     for row in sorted(rows, key=lambda row: row.decided_at):
         if row.verdict in TRAINED:
-            first.setdefault((row.model_version, row.sha256), row)
+            first.setdefault(row.model, row)
     return sorted(first.values(), key=lambda row: (row.as_of, row.decided_at))
 
 
-def former(rows: Sequence[ModelDecision], at: datetime) -> ModelDecision | None:
-    """Who would serve if the champion of that time were withdrawn."""
+def former(
+    rows: Sequence[ModelDecision], at: datetime, lost: Collection[ModelKey] = ()
+) -> ModelDecision | None:
+    """Who would serve if the champion of that time were withdrawn; none of those that are lost."""
     champion = promoted(rows, at)
-    gone = {champion.model_version} if champion else set()
+    gone = {*lost, *([champion.model] if champion else [])}
     for row in reversed(rows):
         if row.as_of >= at:
             continue
         if row.verdict == "withdrawn":
-            gone.add(row.model_version)
-        if row.verdict == "promoted" and row.model_version not in gone:
+            gone.add(row.model)
+        if row.verdict == "promoted" and row.model not in gone:
             return row
     return None

@@ -12,14 +12,14 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from pipelines.errors import BullionError, unknown
+from pipelines.errors import BullionError, InvalidRequest, unknown
 from pipelines.model_files import LARGEST, read_model_file
+from pipelines.registered import Loaded, Standing, Version
 from pipelines.registry_errors import RegistryError, Unsound, reached
 from pipelines.settings import ROOT
 
@@ -47,42 +47,6 @@ __all__ = [
 def model_name(forecast: Forecast) -> str:
     """What a forecast's models are registered as."""
     return f"{forecast.name}.{forecast.label.name}"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a model's aliases stand, and where this code last put them.
-
-    Where the two differ somebody moved an alias by hand; where only the lake's decisions differ
-    from both, a process ended between a decision and its alias.
-    """
-
-    aliases: Mapping[str, int]
-    ours: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered model."""
-
-    name: str
-    version: int
-    run_id: str
-    tags: Mapping[str, str]
-    aliases: tuple[str, ...]
-    source: str
-
-    @property
-    def sha256(self) -> str:
-        return self.tags.get("sha256", "")
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A model whose file is what was registered."""
-
-    version: Version
-    body: bytes
 
 
 class Registry:
@@ -158,11 +122,13 @@ class Registry:
         tags: Mapping[str, Any],
         *,
         staging: bool = True,
+        above: int = 0,
     ) -> Version:
         """Keep a model's file with its run, read it back, and only then make it a version.
 
         With `staging` it is Staging's from then on. What fails before leaves no version and no
-        alias behind.
+        alias behind. The version is higher than `above`, the highest that the lake knows: a new
+        store of MLflow counts from 1 again, and no number is to mean two models.
         """
         digest = hashlib.sha256(body).hexdigest()
         with reached(self.uri):
@@ -178,6 +144,11 @@ class Registry:
             self._ensure(name)
             kept = {key: str(value) for key, value in tags.items()} | {"sha256": digest}
             made = self.client.create_model_version(name, source, run_id, tags=kept)
+            # MLflow numbers versions itself, on from the highest it ever had, deleted or not.
+            while int(made.version) <= above:
+                passed = made.version
+                made = self.client.create_model_version(name, source, run_id, tags=kept)
+                self.client.delete_model_version(name, passed)
             if staging:
                 self.client.set_registered_model_alias(name, STAGING, made.version)
         return self.version(name, int(made.version))
@@ -327,7 +298,16 @@ class Registry:
         What was verified once is kept beside the lake, so that scoring neither waits for MLflow
         nor stops when it is down.
         """
-        return self._kept(sha256, lambda: self.load(name, version).body)
+
+        def fetch() -> bytes:
+            try:
+                return self.load(name, version).body
+            except InvalidRequest as error:
+                raise Unsound(
+                    f"{name} version {version} is not in MLflow at {self.uri}", UNUSABLE
+                ) from error
+
+        return self._kept(sha256, fetch)
 
     def challenger(self, run_id: str, candidate: str, sha256: str) -> bytes:
         """The file of a candidate that was kept beside the winner of its training."""

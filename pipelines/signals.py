@@ -33,10 +33,13 @@ SIGNALS = pa.schema(
         ("model_version", pa.int64()),
         ("proven", pa.bool_()),
         ("unproven_reason", pa.string()),
+        ("instead_of", pa.string()),
     ]
 )
 # What a signal takes over from its constituents' rows.
-CARRIED = ("ts", "closes_at", "timestamp_next", "model_version", "proven", "unproven_reason")
+CARRIED = (
+    "ts", "closes_at", "timestamp_next", "model_version", "proven", "unproven_reason", "instead_of",
+)  # fmt: skip
 CONTRIBUTIONS = pa.schema(
     [
         ("universe", pa.string()),

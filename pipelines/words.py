@@ -51,5 +51,14 @@ ACTION = Column("action", "VARCHAR", "what it is said to do: strong_sell to stro
 SCORE = Column("score", "DOUBLE", "what the action is worth", "-2 to 2")
 PROVEN = Column("proven", "BOOLEAN", "true: the model had passed every blocking gate")
 UNPROVEN_REASON = Column("unproven_reason", "VARCHAR", "why the model is unproven", nullable=True)
+INSTEAD_OF = Column(
+    "instead_of",
+    "VARCHAR",
+    "which model was decided on, and why it cannot serve; null: the one decided on serves",
+    nullable=True,
+)
+SHA256 = Column(
+    "sha256", "VARCHAR", "of the model's file; null where it was not kept yet", nullable=True
+)
 LIVE = Column("live", "BOOLEAN", "true: written before the bar it is about had closed")
 SCORED_AT = Column("scored_at", "TIMESTAMPTZ", "when it was written", "UTC")

@@ -79,6 +79,7 @@ class Scored(Answer):
     model_version: int = of(PREDICTED, "model_version")
     proven: bool = of(PREDICTED, "proven")
     unproven_reason: str | None = of(PREDICTED, "unproven_reason")
+    instead_of: str | None = of(PREDICTED, "instead_of")
     live: bool = of(PREDICTED, "live")
 
 
@@ -157,6 +158,7 @@ class OfTarget(Answer):
     model_version: int = of(PREDICTED, "model_version")
     proven: bool = of(PREDICTED, "proven")
     unproven_reason: str | None = of(PREDICTED, "unproven_reason")
+    instead_of: str | None = of(PREDICTED, "instead_of")
     live: bool = of(PREDICTED, "live")
     scored_at: datetime = of(PREDICTED, "scored_at")
     ts: datetime = of(PREDICTED, "ts")

@@ -106,6 +106,9 @@ def _of(kind: type[BaseModel], row: Row) -> Row:
 def _noticed(marks: Row, row: Row, target: str = "") -> None:
     if not row["proven"]:
         marks["notices"].append(f"unproven model{target}: {row['unproven_reason']}")
+    if row["instead_of"]:
+        serves = f"version {row['model_version']} serves instead"
+        marks["notices"].append(f"another model{target}: {row['instead_of']}; {serves}")
     if not row["live"]:
         marks["notices"].append(f"not live{target}: written after the bar it is about had closed")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.calendar import utc
-from pipelines.decisions import ModelDecision, former, promoted, serving
+from pipelines.decisions import ModelDecision, Serving, former, promoted, serving
 
 AT = utc("2026-09-01T15:30+00:00")
 HOUR = timedelta(hours=1)
@@ -75,6 +75,36 @@ def test_who_is_withdrawn_later_or_was_no_champion_takes_nobody_down() -> None:
     assert version(promoted(again, AT)) == 1
 
 
+def stand_in(rows: tuple[ModelDecision, ...], *lost: int) -> Serving | None:
+    return serving(rows, AT, {(version, "0"): "its file is missing" for version in lost})
+
+
+def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() -> None:
+    rows = (row(1, hours=-4), row(2, "kept", -3), row(3, hours=-2), row(4, hours=-1))
+    found = stand_in(rows, 4)
+    assert found is not None
+    assert (found.model_version, found.proven, found.unproven_reason) == (3, True, None)
+    assert found.instead_of == "version 4 cannot serve: its file is missing"
+    further = stand_in(rows, 4, 3)
+    assert further is not None
+    assert (further.model_version, further.proven) == (1, True)
+    unproven = stand_in(rows, 4, 3, 1)
+    assert unproven is not None
+    assert (unproven.model_version, unproven.proven) == (2, False)
+    assert stand_in(rows, 1, 2, 3, 4) is None
+    assert stand_in(rows, 1, 2, 3) == serving(rows, AT), "the one that serves is not lost"
+
+
+def test_who_was_rolled_back_does_not_serve_instead_of_a_lost_one() -> None:
+    rows = (
+        row(1, hours=-5), row(2, hours=-4), row(3, hours=-3),
+        row(3, "withdrawn", -2), row(2, hours=-2), row(4, hours=1),
+    )  # fmt: skip
+    found = stand_in(rows, 2)
+    assert found is not None
+    assert (found.model_version, found.proven) == (1, True)
+
+
 decided = st.builds(
     row,
     st.integers(1, 4),
@@ -84,18 +114,23 @@ decided = st.builds(
 many = st.lists(decided, max_size=12).map(lambda rows: sorted(rows, key=lambda r: r.as_of))
 
 
-@given(many)
-def test_nothing_decided_later_ever_serves_or_changes_who_does(rows: list[ModelDecision]) -> None:
+@given(many, st.sets(st.integers(1, 4)))
+def test_nothing_decided_later_ever_serves_or_changes_who_does(
+    rows: list[ModelDecision], lost: set[int]
+) -> None:
+    why = {(version, "0"): "lost" for version in lost}
+
     def all_of(known: list[ModelDecision], at: datetime) -> tuple[object, ...]:
-        return serving(known, at), promoted(known, at), former(known, at)
+        return serving(known, at, why), promoted(known, at), former(known, at, why)
 
     for hours in range(-6, 7):
         at = AT + hours * HOUR
         before = [one for one in rows if one.as_of < at]
         assert all_of(rows, at) == all_of(before, at)
-        found = serving(rows, at)
+        found = serving(rows, at, why)
         if found is not None:
             assert found.decision.as_of < at
+            assert found.model_version not in lost
 
 
 @given(many)

@@ -65,6 +65,18 @@ def test_a_spoiled_file_is_refused_and_the_alias_stays(registry: Registry, spoil
     assert held.version == good
 
 
+def test_a_new_store_goes_on_with_the_numbers_that_the_lake_knows(registry: Registry) -> None:
+    run = registry.client.create_run(registry.experiment("train")).info.run_id
+    for above, expected in ((4, 5), (4, 6), (0, 7)):
+        made = registry.register("numbered", b"body", run, {}, above=above)
+        assert made.version == expected
+    assert [one.version for one in registry.versions("numbered")] == [7, 6, 5]
+    assert registry.load("numbered", 5).body == b"body"
+    held = registry.holder("numbered", STAGING)
+    assert held is not None
+    assert held.version == 7
+
+
 def test_unknown_names_are_told(registry: Registry) -> None:
     with pytest.raises(InvalidRequest):
         registry.load("nobody", 1)

@@ -49,6 +49,7 @@ def said(actions: dict[str, str], **more: object) -> pa.Table:
         "model_version": 3,
         "proven": True,
         "unproven_reason": None,
+        "instead_of": None,
     }
     rows = [about | {"symbol": s, "action": action} | more for s, action in actions.items()]
     made = pa.Table.from_pylist(rows)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, show
-from pipelines.decisions import decisions, serving
+from pipelines.decisions import ModelDecision, ModelKey, Serving, decisions, serving
 from pipelines.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.forecasts import forecast as forecast_named
@@ -71,6 +72,7 @@ def _list(view: View, forecast: Forecast, source: str) -> None:
         )
         return
     aliases, lost = _aliases(forecast)
+    decided = decisions(view, forecast, source)
     told = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:-1]) for row in rows]
     show(f"{_told(forecast)} on {source}", told, COLUMNS)
     for version, as_of, verdict, *_, reason in rows[:EXPLAINED]:
@@ -78,10 +80,50 @@ def _list(view: View, forecast: Forecast, source: str) -> None:
         out.print(said, highlight=False, soft_wrap=True)
     if lost:
         out.print(f"the aliases are unknown: {lost}", highlight=False, soft_wrap=True)
-    who = serving(decisions(view, forecast, source), datetime.now(UTC))
+    else:
+        _tell_missing(forecast, decided)
+    who = serving(decided, datetime.now(UTC)) if lost else _loadable(forecast, decided)
     if who is not None:
         proven = "proven" if who.proven else f"unproven: {who.unproven_reason}"
-        out.print(f"version {who.model_version} serves, {proven}", highlight=False, soft_wrap=True)
+        instead = f"; {who.instead_of}" if who.instead_of else ""
+        said = f"version {who.model_version} serves, {proven}{instead}"
+        out.print(said, highlight=False, soft_wrap=True)
+    else:
+        out.print(
+            "no version can serve: the files of all are lost", highlight=False, soft_wrap=True
+        )
+
+
+def _tell_missing(forecast: Forecast, decided: Sequence[ModelDecision]) -> None:
+    """Which versions the lake knows and MLflow does not, or knows with another file."""
+    from pipelines.registry import Registry, model_name
+
+    registry = Registry()
+    there = {(one.version, one.sha256) for one in registry.versions(model_name(forecast))}
+    missing = sorted({row.model_version for row in decided if row.model not in there})
+    if missing:
+        numbers = ", ".join(map(str, missing))
+        out.print(
+            f"no longer in MLflow at {registry.uri}: version {numbers}; it cannot be promoted, and "
+            f"scores as long as its file lies beside the lake",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _loadable(forecast: Forecast, decided: Sequence[ModelDecision]) -> Serving | None:
+    """Who serves now: the one decided on, or another where its file is lost."""
+    from pipelines.registry import Registry, Unsound, model_name
+
+    registry, lost = Registry(), dict[ModelKey, str]()
+    while who := serving(decided, datetime.now(UTC), lost):
+        try:
+            registry.model(model_name(forecast), who.model_version, who.decision.sha256)
+        except Unsound as error:
+            lost[who.decision.model] = error.message
+        else:
+            break
+    return who
 
 
 def _told(forecast: Forecast) -> str:

@@ -50,14 +50,14 @@ def verify(
     """Refuse a version unless its file is what was decided on and fits the forecast as it is.
 
     The registry's own file is read. With `offline` a copy that was verified before will do while
-    the registry cannot be reached.
+    the registry cannot be reached, or has lost the version.
     """
     name = f"version {row.model_version} of {model_name(forecast)}"
     again = f"promote another, or train: bullion train {forecast.name}"
     try:
         try:
             found = registry.load(model_name(forecast), row.model_version).version
-        except RegistryError as error:
+        except (RegistryError, InvalidRequest) as error:
             if isinstance(error, Unsound) or not offline:
                 raise
         else:
@@ -74,29 +74,36 @@ def trained_as(
     lake: Lake, registry: Registry, forecast: Forecast, version: int
 ) -> tuple[str, ModelDecision]:
     """The source and the decision that a version's training wrote."""
-    found = registry.version(model_name(forecast), version)
+    name = model_name(forecast)
     with lake.view() as view:
         sources = view.rows(
             """SELECT DISTINCT source FROM gold.model_decisions
                WHERE forecast = ? AND target = ? AND model_version = ?""",
             [forecast.name, forecast.label.name, version],
         )
+        try:
+            found = registry.version(name, version)
+        except InvalidRequest as error:
+            if not sources:
+                raise
+            raise Unfit(
+                f"version {version} of {name} is in the lake and no longer in MLflow at "
+                f"{registry.uri}: its store was lost, or the version deleted",
+                f"bring the store back from a copy, or promote another: bullion models "
+                f"{forecast.name}",
+            ) from error
         for (source,) in sources:
             for row in trainings(decisions(view, forecast, source)):
                 if row.model_version == version and row.sha256 == found.sha256:
                     return source, row
     raise Unfit(
-        f"version {version} of {model_name(forecast)} was not trained on this lake, or its "
-        f"SHA-256 was changed",
+        f"version {version} of {name} was not trained on this lake, or its SHA-256 was changed",
         f"`bullion models {forecast.name}` lists those that may be promoted",
     )
 
 
 def same(row: ModelDecision | None, other: ModelDecision) -> bool:
-    return row is not None and (row.model_version, row.sha256) == (
-        other.model_version,
-        other.sha256,
-    )
+    return row is not None and row.model == other.model
 
 
 def append(

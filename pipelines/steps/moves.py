@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.decisions import ModelDecision, decisions, former, promoted
+from pipelines.decisions import ModelDecision, ModelKey, decisions, former, promoted
 from pipelines.errors import BullionError, InvalidRequest, unknown
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
@@ -88,15 +88,13 @@ def _heir(
     registry: Registry, forecast: Forecast, rows: Sequence[ModelDecision], said: list[str]
 ) -> ModelDecision | None:
     """The nearest former champion that is sound; what is wrong with nearer ones is said."""
-    unfit: set[int] = set()
-    while True:
-        heir = former([row for row in rows if row.model_version not in unfit], EVER)
-        if heir is None:
-            return None
+    unfit: set[ModelKey] = set()
+    while heir := former(rows, EVER, unfit):
         try:
             verify(registry, forecast, heir, offline=True)
         except BullionError as error:
             said.append(f"version {heir.model_version} was passed over: {error.message}")
-            unfit.add(heir.model_version)
+            unfit.add(heir.model)
         else:
             return heir
+    return None

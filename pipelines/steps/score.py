@@ -11,7 +11,7 @@ stand beside the live ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,12 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.calendar import Calendar, Grid, calendar, utc
-from pipelines.decisions import ModelDecision, Serving, decisions, serving
+from pipelines.decisions import ModelDecision, ModelKey, Serving, decisions
 from pipelines.errors import BullionError, InvalidRequest
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, View
 from pipelines.landing.grid import naive
-from pipelines.registry import Registry
+from pipelines.registry import Registry, Unsound
 from pipelines.scoring import Said, instants, next_closes, prediction_rows, say
 from pipelines.signals import Combined, Weights, combined, joined
 from pipelines.steps import models
@@ -87,6 +87,12 @@ def score(
     done = Scored(forecast.name, source, read.start, read.end)
     _count_absent(forecast, read, done)
     rows = pa.concat_tables([_scored(registry, f, read, done, progress) for f in forecast.each])
+    if done.lost and not done.scored:
+        raise Unsound(
+            f"no model that may score is left: {'; '.join(done.lost)}",
+            f"bring its file back, or train: bullion train {forecast.name}; a model serves the "
+            f"bars that close after its --as-of, which is now where none is named",
+        )
     done.skipped = _skipped(forecast, read, done)
     found = joined(
         [combined(f.combinations, _of_champion(f, rows), read.weights) for f in forecast.each]
@@ -163,17 +169,33 @@ def _scored(
 ) -> pa.Table:
     """The predictions of a target by all its models, each for the bars it served."""
     every = read.keys.append_column("timestamp_next", read.after[forecast.target.name])
-    ts = every["ts"].to_numpy().astype("datetime64[us]")
-    groups = _groups(forecast, every, read.decisions[forecast.target.name], done)
-    target = forecast.target.name
-    done.versions[target] = tuple(sorted({who.model_version for who, _ in groups}))
+    ts, closes = (every[name].to_numpy().astype("datetime64[us]") for name in ("ts", "closes_at"))
+    target, bars = forecast.target.name, np.unique(closes)
+    on_grid = every["timestamp_next"].is_valid().to_numpy()
+    _lose(forecast, done, "off_the_calendar", every, ~on_grid)
+    lost: dict[ModelKey, str] = {}
+    versions: set[int] = set()
     made: list[pa.Table] = []
-    for number, (who, rows) in enumerate(groups):
-        progress(f"score by version {who.model_version}", number, len(groups))
-        keys, features, bars = every.take(pa.array(rows)), read.features[rows], ts[rows]
-        symbols, decision = keys["symbol"].to_pylist(), who.decision
-        said = say(models.champion(registry, forecast, decision), symbols, features, bars)
-        done.lose({_of(forecast, why): lost for why, lost in said.not_scored.items()})
+    for served in models.models_of_bars(registry, forecast, read.decisions[target], bars, lost):
+        its, who = np.isin(closes, served.closes) & on_grid, served.who
+        if who is None:
+            done.no_model[target] += len(served.closes)
+            continue
+        if served.model is None:
+            _lose(forecast, done, "model_lost", every, its)
+            why = f"version {who.model_version} cannot serve: {lost[who.decision.model]}"
+            done.warnings.append(_of(forecast, f"{why}; no model before it can: train anew"))
+            continue
+        if who.instead_of:
+            stand_in = f"version {who.model_version} serves {len(served.closes):,} bars instead"
+            done.warnings.append(_of(forecast, f"{who.instead_of}; {stand_in}"))
+        versions.add(who.model_version)
+        progress(f"score by version {who.model_version}", len(made), len(made) + 1)
+        rows, decision = np.flatnonzero(its), who.decision
+        keys, features = every.take(pa.array(rows)), read.features[rows]
+        symbols, opens = keys["symbol"].to_pylist(), ts[rows]
+        said = say(served.model, symbols, features, opens)
+        done.lose({_of(forecast, why): symbols_ for why, symbols_ in said.not_scored.items()})
         done.scored += len(said.good)
         made.append(_predictions(forecast, keys, said, who, decision.candidate, "champion"))
         for candidate in decision.challengers:
@@ -182,11 +204,20 @@ def _scored(
             except BullionError as error:
                 done.warnings.append(f"the challenger {candidate} does not score: {error.message}")
                 continue
-            said = say(model, symbols, features, bars)
+            said = say(model, symbols, features, opens)
             name = _of(forecast, candidate)
             done.challengers[name] = done.challengers.get(name, 0) + len(said.good)
             made.append(_predictions(forecast, keys, said, who, candidate, "challenger"))
+    done.versions[target] = tuple(sorted(versions))
+    done.lost += [_of(forecast, f"version {version}: {why}") for (version, _), why in lost.items()]
     return pa.concat_tables(made or [_none(forecast, every)])
+
+
+def _lose(forecast: Forecast, done: Scored, why: str, keys: pa.Table, rows: np.ndarray) -> None:
+    """Count rows that are not scored, by symbol."""
+    if rows.any():
+        symbols = Counter(keys["symbol"].filter(pa.array(rows)).to_pylist())
+        done.lose({_of(forecast, why): symbols})
 
 
 def _none(forecast: Forecast, keys: pa.Table) -> pa.Table:
@@ -199,34 +230,6 @@ def _none(forecast: Forecast, keys: pa.Table) -> pa.Table:
 def _of(forecast: Forecast, what: str) -> str:
     """What is counted of a target, named by it where there are several."""
     return what if len(forecast.targets) == 1 else f"{forecast.target.name}: {what}"
-
-
-def _groups(
-    forecast: Forecast, keys: pa.Table, known: Sequence[ModelDecision], done: Scored
-) -> list[tuple[Serving, np.ndarray]]:
-    """The rows that each model serves, oldest first."""
-    closes = keys["closes_at"].to_numpy().astype("datetime64[us]")
-    on_grid = keys["timestamp_next"].is_valid().to_numpy()
-    if not on_grid.all():
-        symbols = keys["symbol"].to_pylist()
-        done.lose(
-            {
-                _of(forecast, "off_the_calendar"): Counter(
-                    symbols[row] for row in np.flatnonzero(~on_grid)
-                )
-            }
-        )
-    together: dict[tuple[object, ...], tuple[Serving, list[np.datetime64]]] = {}
-    for at in np.unique(closes):
-        who = serving(known, at.item().replace(tzinfo=UTC))
-        if who is None:
-            done.no_model[forecast.target.name] += 1
-            continue
-        name = (who.model_version, who.proven, who.unproven_reason)
-        together.setdefault(name, (who, []))[1].append(at)
-    return [
-        (who, np.flatnonzero(np.isin(closes, times) & on_grid)) for who, times in together.values()
-    ]
 
 
 def _predictions(
@@ -246,9 +249,18 @@ def _about(forecast: Forecast, who: Serving | None, candidate: str, role: str) -
         "role": role,
         "candidate": candidate,
         "model_version": who.model_version if who else 0,
+        "sha256": _digest(who, candidate, role),
         "proven": proven,
         "unproven_reason": reason,
+        "instead_of": who.instead_of if who else None,
     }
+
+
+def _digest(who: Serving | None, candidate: str, role: str) -> str | None:
+    """SHA-256 of the file of a champion, or of a challenger beside it."""
+    if who is None:
+        return None
+    return who.decision.challengers[candidate] if role == "challenger" else who.decision.sha256
 
 
 def _of_champion(forecast: Forecast, rows: pa.Table) -> pa.Table:

@@ -42,6 +42,7 @@ class Scored:
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by target
     not_scored: dict[str, Counter[str]] = field(default_factory=dict)  # reason -> symbol -> bars
     no_model: Counter[str] = field(default_factory=Counter)  # target: bars nothing came before
+    lost: list[str] = field(default_factory=list)  # models whose file cannot be had, and why
     signals: int = 0
     no_signal: dict[str, Counter[str]] = field(default_factory=dict)  # universe -> reason -> bars
     warnings: list[str] = field(default_factory=list)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from pipelines.decisions import ModelDecision, decisions, promoted
+from pipelines.decisions import ModelDecision, decisions, newest_version, promoted
 from pipelines.errors import BullionError, InvalidRequest
 from pipelines.forecasts import Forecast
 from pipelines.gates import Decision, NoWorseThanChampion, judge_all
@@ -126,7 +126,7 @@ def train(
     refresh_features(lake, forecast, source)
     with lake.view() as view:
         rows, snapshot = training_rows(view, forecast, source, as_of), view.snapshot
-        known = decisions(view, forecast, source)
+        known, numbered = decisions(view, forecast, source), newest_version(view, forecast)
     found = compare(
         rows,
         forecast.label,
@@ -169,6 +169,7 @@ def train(
         run_id,
         tags | {"proven": decision.promote, "reason": decision.reason[:4000]},
         staging=not any(row.as_of > as_of for row in known),
+        above=numbered,
     )
     for one in (body, *(form.body for form in beside.values() if form.body)):
         registry.keep(one)
@@ -264,6 +265,7 @@ def _record(
         | {
             "rank": place,
             "candidate": one.name,
+            "sha256": version.sha256,
             **{name: one.figures.get(name) for name in RANKED},
             "seconds": one.seconds,
             "failure": one.failure or None,

@@ -6,7 +6,7 @@ It is never changed, only swapped as a whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -125,9 +125,7 @@ def checked(forecast: Forecast, scorer: OnnxScorer, definition: str | None) -> O
     return fitting(forecast, scorer)
 
 
-def served(
-    forecast: Forecast, told: Told, who: Serving, scorer: OnnxScorer, instead_of: str = ""
-) -> Model:
+def served(forecast: Forecast, told: Told, who: Serving, scorer: OnnxScorer) -> Model:
     """The model of a decision."""
     row = who.decision
     return Model(
@@ -141,7 +139,7 @@ def served(
         who.unproven_reason,
         row.as_of,
         "registry",
-        instead_of,
+        who.instead_of or "",
         calendar(told.calendar),
         told.grid,
     )
@@ -168,18 +166,6 @@ def pinned(forecast: Forecast, told: Told, scorer: OnnxScorer) -> Model:
         calendar(told.calendar),
         told.grid,
     )
-
-
-def candidates(rows: Sequence[ModelDecision], who: Serving) -> list[Serving]:
-    """Who may serve in its place while it cannot be loaded: promoted before, never withdrawn."""
-    gone = {row.model_version for row in rows if row.verdict == "withdrawn"}
-    gone.add(who.model_version)
-    found: list[Serving] = []
-    for row in reversed(rows):
-        if row.verdict == "promoted" and row.model_version not in gone:
-            gone.add(row.model_version)
-            found.append(Serving(row, row.proven, None if row.proven else row.reason))
-    return found
 
 
 def particulars(view: View, model: Model) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pipelines.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
-from pipelines.registry import model_name
+from pipelines.registry import RegistryError, Unsound, model_name
 from serving.errors import NotYet, public
 from serving.lake import BROKEN, Reader, broken, made_up
 from serving.recent import Recent
@@ -233,18 +233,36 @@ class State:
         if self._trouble.get(name) != trouble:
             LOG.warning("%s: %s%s", name, which, error)
         self._trouble[name] = trouble
-        if name in self._models or who is None:
+        held = self._models.get(name)
+        if who is None or (held and held.sha256 == who.decision.sha256):
             return
-        for other in models.candidates(told.decisions, who):
-            if not self._files.has(other.decision):
+        other = self._stand_in(forecast, told, who, error)
+        if other and not (held and (held.name, held.instead_of) == (other.name, other.instead_of)):
+            self._swap(other)
+
+    def _stand_in(
+        self, forecast: Forecast, told: Told, who: Serving, error: BullionError
+    ) -> Model | None:
+        """The model that serves instead of one that cannot; None where no other can."""
+        held, lost = (
+            self._models.get(model_name(forecast)),
+            {who.decision.model: error.summary or error.message},
+        )
+        down = _is_down(error)
+        while other := serving(told.decisions, datetime.now(UTC), lost):
+            row = other.decision
+            if held and held.sha256 == row.sha256:
+                return models.served(forecast, told, other, held.scorer)
+            if down and not self._files.has(row):  # the store is not waited for again
+                lost[row.model] = "it was not verified here before"
                 continue
             try:
-                scorer = self._loaded(forecast, other)
+                return models.served(forecast, told, other, self._loaded(forecast, other))
             except BullionError as failure:
-                LOG.info("%s: version %s neither: %s", name, other.model_version, failure)
-                continue
-            self._swap(models.served(forecast, told, other, scorer, trouble))
-            return
+                LOG.info("%s: %s", model_name(forecast), failure.message)
+                lost[row.model] = failure.summary or failure.message
+                down = down or _is_down(failure)
+        return None
 
     def _swap(self, made: Model) -> None:
         try:
@@ -257,6 +275,11 @@ class State:
         self._models = {**self._models, name: made}
         if before is None or before.version != made.version:
             LOG.info("%s serves", made.name)
+
+
+def _is_down(error: BullionError) -> bool:
+    """Is it the store that fails, and not the one file?"""
+    return isinstance(error, RegistryError) and not isinstance(error, Unsound)
 
 
 _running: list[State] = []

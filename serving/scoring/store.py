@@ -105,6 +105,8 @@ class Files(Registry):
                 told = client.get(
                     "/api/2.0/mlflow/model-versions/get", params={"name": name, "version": number}
                 )
+                if told.status_code == 404:
+                    raise Unsound(f"{name} version {number} is not in MLflow", UNUSABLE)
                 told.raise_for_status()
                 source = urlsplit(str(told.json()["model_version"]["source"]))
                 if source.scheme in ("", "file"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,6 +68,25 @@ def test_models_are_told_while_mlflow_is_down(
     assert code == 1
     assert "127.0.0.1:9" in err
     assert "MLFLOW_TRACKING_URI" in err
+
+
+def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
+    bullion: Bullion, lake: Lake, registry: Registry
+) -> None:
+    trained(lake, registry, HOURLY)
+    lost = trained(lake, registry, HOURLY, day=1)
+    _, out, _ = bullion("models", NAME)
+    assert "no longer in MLflow" not in out
+    registry.client.delete_model_version(model_name(HOURLY), str(lost))
+    shutil.rmtree(registry.folder / "verified")
+    code, out, _ = bullion("models", NAME)
+    assert code == 0
+    assert "no longer in MLflow" in out
+    assert f"version {lost}; it cannot be promoted" in out
+    assert f"version 1 serves, proven; version {lost} cannot serve" in out
+    code, _, err = bullion("promote", NAME, "--version", str(lost), "--to", "Production")
+    assert code == 2
+    assert f"version {lost} of {model_name(HOURLY)} is in the lake and no longer in MLflow" in err
 
 
 @pytest.mark.parametrize(

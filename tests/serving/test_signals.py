@@ -12,6 +12,7 @@ from pipelines.combination import ComponentWeighted
 from pipelines.lake import Lake
 from serving.answers import Component, Latest, Signal
 from serving.listed import Forecasts
+from serving.prepared import component_of, signal_of
 from tests.serving.served import CLOSED, LATE, NIGHT, SOURCE, at, lake_of, problem, served
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
@@ -61,6 +62,19 @@ def test_what_it_is_worth_stands_in_the_answer(api: TestClient) -> None:
         assert (said["data_source"], said["sample"], said["proven"]) == (SOURCE, True, False)
         assert said["unproven_reason"] == "no skill"
         assert [n.split(":")[0] for n in said["notices"]] == ["sample data", "unproven model"]
+
+
+def test_an_answer_says_which_model_serves_instead_of_a_lost_one(api: TestClient) -> None:
+    held = api.app.state.follower.state  # type: ignore[attr-defined]
+    newest = held.forecasts[HOURLY.name]
+    why = "version 2 cannot serve: its file is missing"
+    rows = {name: row | {"instead_of": why} for name, row in newest.predictions["NVDA"].items()}
+    signal = newest.signals["qqq"] | {"instead_of": why}
+    for said in (
+        component_of(held.marks, HOURLY, rows), signal_of(held.marks, HOURLY, signal),
+    ):  # fmt: skip
+        assert said["instead_of"] == why
+        assert f"another model: {why}; version 1 serves instead" in said["notices"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from pipelines.registry import PRODUCTION, STAGING, Registry, model_name
 from pipelines.sources import Source
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import ingest, refresh_features
+from pipelines.steps.moves import promote, rollback
 from pipelines.steps.train import Trained, train, training_rows
 from pipelines.universes import universe
 from tests import empty_lake
@@ -144,3 +147,32 @@ def test_what_fails_half_way_leaves_no_version_and_no_decision(
         train(lake, registry, QUICK.but(candidates=(Logistic(),)), "sample", as_of=END)
     assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
     assert registry.holder(NAME, STAGING) is None
+
+
+def test_after_the_store_of_mlflow_was_lost_no_version_is_given_twice(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """As when mlflow.db is deleted between two trainings; the verified files are still there."""
+    one, former = QUICK.but(candidates=(Logistic(),)), fresh_registry(tmp_path / "former")
+    before = lake.rows("SELECT max(model_version) FROM gold.model_decisions")[0][0]
+    first = train(lake, former, one, "sample", as_of=utc("2026-08-28"))
+    registry = fresh_registry(tmp_path / "new")
+    shutil.copytree(former.folder / "verified", registry.folder / "verified")
+    with pytest.raises(InvalidRequest, match="in the lake and no longer in MLflow") as lost:
+        promote(lake, registry, one, first.version, PRODUCTION)
+    assert "bullion models" in lost.value.hint
+    second = train(lake, registry, one, "sample", as_of=END)
+    assert second.version == max(first.version, before or 0) + 1
+    assert [found.version for found in registry.versions(NAME)] == [second.version]
+    assert promote(lake, registry, one, second.version, PRODUCTION).champion == second.version
+    files = dict(
+        lake.rows(
+            """SELECT d.model_version, any_value(d.sha256) FROM gold.model_decisions d
+               JOIN gold.model_rankings r USING (forecast, target, model_version, sha256)
+               WHERE d.model_version IN (?, ?) GROUP BY 1""",
+            [first.version, second.version],
+        )
+    )
+    assert files.keys() == {first.version, second.version}
+    # Its file was verified once, and still lies beside the lake.
+    assert rollback(lake, registry, one, "sample").champion == first.version

@@ -35,7 +35,7 @@ from tests.serving.scoring.serving_models import (
     serve,
 )
 from tests.serving.served import problem, soon
-from tests.steps.served import fresh_registry, tiny_model, trained
+from tests.steps.served import fresh_registry, spoil, tiny_model, trained
 
 LATER = utc("2026-08-12")
 
@@ -115,6 +115,7 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
         decide(lake, HOURLY, SOURCE, made, LATER)
         soon(lambda: any("version 2 cannot serve" in reason for reason in reasons()))
         assert version(client) == 1
+        soon(lambda: "version 2 cannot serve" in client.post("/predict", json=sent()).text)
         answer = client.post("/reload-model")
         assert answer.status_code == 503
         assert "version 2 cannot serve" in problem(answer).message
@@ -137,6 +138,21 @@ def test_it_runs_from_the_last_verified_model_when_mlflow_is_down(
         assert said["model_version"] == 1
         assert any("version 2 cannot serve" in notice for notice in said["notices"])
         assert any("MLflow cannot give" in reason for reason in reasons())
+
+
+@pytest.mark.parametrize("how", ["tampered", "missing"])
+def test_it_starts_with_the_champion_before_a_lost_one(lake: Lake, folder: Path, how: str) -> None:
+    """Nothing was verified here before: the files are those of the store."""
+    registry = fresh_registry(folder / "mlflow")
+    first = trained(lake, registry, HOURLY, SOURCE, point=False)
+    lost = trained(lake, registry, HOURLY, SOURCE, day=1, point=False)
+    spoil(registry, HOURLY, lost, how)
+    with api() as client:
+        assert version(client) == first
+        said = client.get("/model-info").json()
+        assert (said["proven"], said["instead_of"][:22]) == (True, f"version {lost} cannot serve")
+        assert any(f"version {lost} cannot serve" in notice for notice in said["notices"])
+        assert any(f"version {lost} cannot serve" in reason for reason in reasons())
 
 
 def _at(folder: Path, uri: str) -> Any:
