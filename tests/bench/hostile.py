@@ -132,8 +132,11 @@ async def send(port: int, request: bytes) -> str:
     try:
         writer.write(request)
         await writer.drain()
-        return (await reader.read())[9:12].decode()
-    except ConnectionError:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+        await reader.readexactly(int(length))
+        return head[9:12].decode()
+    except (ConnectionError, asyncio.IncompleteReadError):
         return "cut off"
     finally:
         writer.close()
@@ -144,7 +147,7 @@ async def attack(port: int, name: str, seconds: float) -> Counter[str]:
     path, content, share = requests()[name]
     kind = "text/csv" if path.startswith(FILE) else "application/json"
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Content-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     request = head.encode() + content[: int(share * len(content))]
