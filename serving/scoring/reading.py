@@ -27,6 +27,7 @@ DEEP = "the body nests objects too deeply", "send the object that /docs shows", 
 
 async def _content(request: Request) -> bytes:
     """The body, if it is said to be JSON."""
+    content = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (
         kind.startswith("application/") and kind.endswith("+json")
@@ -35,7 +36,7 @@ async def _content(request: Request) -> bytes:
         raise Refused(f"the body is of the type {kind[:SEEN]!r}, not JSON", hint, "body").at(
             "header"
         )
-    return await request.body()
+    return content
 
 
 Content = Annotated[bytes, Depends(_content)]
