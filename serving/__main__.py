@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import uvicorn
 
 from serving.app import create_app
 from serving.protocol import options
 
 if __name__ == "__main__":
+    # What a thread computes gives way to the event loop after a millisecond, and not after five.
+    sys.setswitchinterval(0.001)
     app = create_app()
     uvicorn.run(app, **options(app.state.settings))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from asyncio import to_thread
+from asyncio import create_task, to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from serving import bars, docs, errors, health, history, signals, stream
+from serving import bars, docs, errors, health, history, memory, signals, stream
+from serving.bodies import Bodies
 from serving.follow import Follower
 from serving.guard import Guard, Measures
 from serving.head import Head
@@ -20,6 +21,7 @@ from serving.scoring import info
 from serving.scoring import router as scoring_router
 from serving.scoring import state as scoring
 from serving.settings import settings
+from serving.turns import Turns
 
 
 @asynccontextmanager
@@ -30,7 +32,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await to_thread(follower.start)
     scoring.start(app.state.reader)  # after it: most who ask want what stands in the tables
     follower.listeners.append(lambda state: scoring.changed(state.snapshot))
+    trimming = create_task(memory.give_back(app.state.bodies))
     yield
+    trimming.cancel()
     await to_thread(follower.stop)
     await app.state.hub.stop()
     scoring.stop()
@@ -51,12 +55,17 @@ def create_app() -> FastAPI:
     chosen, measures = settings(), Measures()
     made.state.settings, made.state.measures = chosen, measures
     made.state.keys = Keys(chosen)
+    made.state.bodies = Bodies(chosen)
     made.state.reader = Reader()
     made.state.follower = Follower(chosen, made.state.reader)
     made.state.scoring = scoring
+    # Few of each at once: more would only take the interpreter from the event loop.
+    made.state.queries = Turns("the lake", at_once=4, waiting=32)
+    made.state.predictions = Turns("scoring", at_once=2, waiting=100)
+    made.state.batches = Turns("scoring of batches and files", at_once=1, waiting=8)
     made.state.clock = time.time
     made.add_middleware(Hot, api=made)
-    made.add_middleware(Guard, settings=chosen, measures=measures)
+    made.add_middleware(Guard, settings=chosen, measures=measures, bodies=made.state.bodies)
     made.add_middleware(Head)
     errors.install(made)
     for part in (signals, history, scoring_router, info, bars, health, stream, docs):

@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic.json_schema import models_json_schema
 
 from serving.keys import reading
+from serving.scoring.shapes import Batch, Sent
 
 router = APIRouter(dependencies=[reading], include_in_schema=False)
 EXAMPLES = Path(__file__).with_name("examples.json")
@@ -29,11 +31,16 @@ KEY = "Sent as X-API-Key; needed once the API has keys, and always by what chang
 
 
 def complete(app: FastAPI) -> None:
-    """Tell the schema of the key, which routes take without a dependency of FastAPI's own."""
+    """Tell the schema of what routes take without FastAPI's own ways: the key, bodies of JSON."""
     plain = app.openapi
 
     def told() -> dict[str, Any]:
         schema = plain()
+        _, sent = models_json_schema(
+            [(Sent, "validation"), (Batch, "validation")],
+            ref_template="#/components/schemas/{model}",
+        )
+        schema["components"]["schemas"] |= sent["$defs"]
         schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
         schemes["key"] = {
             "type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY,

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from pipelines.errors import BullionError, CheckFailed, InvalidRequest, LakeError, SourceError
 
@@ -55,6 +56,10 @@ class NotYet(Again):
     """There is nothing to answer with so far."""
 
 
+class Busy(Again):
+    """Others are being served, as many as can be at once."""
+
+
 STATUS: Mapping[type[BullionError], tuple[int, str]] = {
     Unauthorized: (401, "unauthorized"),
     Forbidden: (403, "forbidden"),
@@ -64,6 +69,7 @@ STATUS: Mapping[type[BullionError], tuple[int, str]] = {
     InvalidRequest: (422, "invalid_request"),
     TooMany: (429, "too_many_requests"),
     NotYet: (503, "not_yet"),
+    Busy: (503, "busy"),
     LakeError: (503, "lake_unavailable"),
     SourceError: (503, "source_unavailable"),
     CheckFailed: (503, "check_failed"),
@@ -77,6 +83,7 @@ HINTS: Mapping[str, str] = {
 """What to do about what pydantic refuses, by its kind of error."""
 
 
+MOST = 10  # errors of one request that are named
 KINDS = {status: kind for status, kind in STATUS.values() if status != 503}
 
 
@@ -114,12 +121,19 @@ class ErrorBody(BaseModel):
 
 
 Responses = dict[int | str, dict[str, Any]]
+RETRY_AFTER = {
+    "Retry-After": {
+        "description": "seconds until it may work; absent where nobody knows",
+        "schema": {"type": "integer"},
+    }
+}
 
 
 def may(*statuses: int) -> Responses:
     """What a route may answer besides, for its documentation."""
     return {
         status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
+        | ({"headers": RETRY_AFTER} if status in (429, 503) else {})
         for status in statuses
     }
 
@@ -140,6 +154,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(BullionError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -161,7 +176,9 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
     first, *others = error.errors()
     hint = str(first.get("ctx", {}).get("hint", HINTS.get(first["type"], "")))
     if others:
-        hint = f"{hint}; also wrong: {', '.join(_place(e) for e in others)}".removeprefix("; ")
+        places = ", ".join(_place(e) for e in others[: MOST - 1])
+        more = f" and {len(others) - MOST + 1} more" if len(others) >= MOST else ""
+        hint = f"{hint}; also wrong: {places}{more}".removeprefix("; ")
     return answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
 
 
@@ -172,16 +189,19 @@ def _http(_: Request, error: Exception) -> JSONResponse:
     return answer(error.status_code, kind, str(error.detail), "see /docs", headers=error.headers)
 
 
+def _gone(_: Request, error: Exception) -> JSONResponse:
+    # Nobody is there to read it: it is what the measures count, and no failure of ours.
+    return answer(400, "bad_request", "the body broke off", "send the whole of it")
+
+
 def _unforeseen(_: Request, error: Exception) -> JSONResponse:
     # What went wrong is in the server's log; it may name files and is not for callers.
     return answer(500, "internal", HIDDEN[BullionError], LOG)
 
 
 def _place(error: Mapping[str, Any]) -> str:
-    where = (
-        error["loc"][1:] or error["loc"]
-    )  # the first says whether it is of the query or the body
-    return ".".join(map(str, where))
+    # The first says whether it is of the query or the body.
+    return ".".join(map(str, error["loc"][1:] or error["loc"]))[:64]
 
 
 def answer(

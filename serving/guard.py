@@ -1,4 +1,4 @@
-"""Around every request: the Host it names, the size of its body, and the time it took."""
+"""Around every request: who asks, the size of its body, and the time it took."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import time
 from fastapi import Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.bodies import Bodies
 from serving.errors import answer
+from serving.origins import is_same_origin
 from serving.recent import Recent
 from serving.settings import Settings
 
 HOST = re.compile(r"(?:([a-z0-9_.-]+)|\[([0-9a-f:.]+)\])(?::[0-9]{1,5})?")  # a name, or IPv6
+ASKING = ("GET", "HEAD")  # methods that send nothing and change nothing
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -59,10 +61,12 @@ class Measures:
 class Guard:
     """Plain ASGI: a layer of Starlette's own would cost more than the answer."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, measures: Measures) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, measures: Measures, bodies: Bodies
+    ) -> None:
         self._app = app
         self._measures = measures
-        self._most = settings.body_bytes
+        self._bodies = bodies
         self._hosts = frozenset(settings.host_list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,12 +79,6 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, status = time.perf_counter(), 500
-        length, hosts = b"", list[str]()
-        for name, value in scope["headers"]:
-            if name == b"host":
-                hosts.append(value.decode("latin-1"))
-            elif name == b"content-length":
-                length = value
 
         async def told(message: Message) -> None:
             nonlocal status
@@ -88,41 +86,49 @@ class Guard:
                 status = message["status"]
             await send(message)
 
-        app: ASGIApp = self._app
-        if not self._known(*hosts):
-            app = answer(
+        app = self._refusal(scope) or self._app
+        try:
+            if scope["method"] in ASKING:
+                await app(scope, receive, told)
+            else:
+                with self._bodies.counted(receive) as counted:
+                    await app(scope, counted, told)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            self._measures.took(scope.get("hot", route), status, time.perf_counter() - began)
+
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        """The answer to a request that no route needs to see; mostly none."""
+        length, hosts = b"", list[bytes]()
+        origin: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"content-length":
+                length = value
+            elif name == b"origin":
+                origin = value
+        if not self._known(*(host.decode("latin-1") for host in hosts)):
+            return answer(
                 400,
                 "unknown_host",
                 "the request names no Host that is known, or more than one",
                 "use localhost, or name it in BULLION_API_HOSTS where the API runs",
             )
-        elif length.isdigit() and int(length) > self._most:
-            app = answer(413, "too_large", *self._too_large, headers={"connection": "close"})
-        elif scope["method"] not in ("GET", "HEAD"):
-            receive = self._counted(receive)
-        try:
-            await app(scope, receive, told)
-        finally:
-            route = getattr(scope.get("route"), "path", "none")
-            self._measures.took(scope.get("hot", route), status, time.perf_counter() - began)
-
-    @property
-    def _too_large(self) -> tuple[str, str]:
-        return f"the body is larger than {self._most} bytes", "send it in smaller pieces"
-
-    def _counted(self, receive: Receive) -> Receive:
-        """The same, until more was sent than is taken."""
-        left = self._most
-
-        async def counted() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise HTTPException(413, self._too_large[0])
-            return message
-
-        return counted
+        foreign = origin is not None and not is_same_origin(origin, hosts[0])
+        if foreign and scope["method"] not in ASKING:
+            return answer(
+                403,
+                "forbidden",
+                "a web page of another origin may not send this",
+                "send it from a program, or from a page of the API's own host and port",
+            )
+        if length.isdigit() and int(length) > self._bodies.largest:
+            error = self._bodies.too_large
+            return answer(
+                413, "too_large", error.message, error.hint, headers={"connection": "close"}
+            )
+        return None
 
     def _known(self, *hosts: str) -> bool:
         """Whether it is one Host, and known: of two, a proxy may have taken the other one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -100,11 +100,16 @@ def _file(lake: Lake) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _newest(request: Request) -> Iterator[View]:
+async def _turn(request: Request) -> AsyncIterator[None]:
+    async with request.app.state.queries.turn():
+        yield
+
+
+def _newest(request: Request, turn: Annotated[None, Depends(_turn)]) -> Iterator[View]:
     reader: Reader = request.app.state.reader
     with reader.view() as view:
         yield view
 
 
 Newest = Annotated[View, Depends(_newest)]
-"""One snapshot for the whole of a request: the newest."""
+"""One snapshot for the whole of a request: the newest, once it is this request's turn."""

@@ -1,4 +1,5 @@
-"""HTTP/1.1 by uvicorn with headers that must come soon and stay small; WebSockets that end."""
+"""HTTP/1.1 by uvicorn with requests that must come soon, and headers that stay small; WebSockets
+that end."""
 
 from __future__ import annotations
 
@@ -65,6 +66,23 @@ def limited(settings: Settings) -> type[asyncio.Protocol]:
                 self._refuse(b"431 Request Header Fields Too Large")
             else:
                 super().on_headers_complete()
+                self._await_body()
+
+        def on_message_complete(self) -> None:
+            self._done()
+            super().on_message_complete()
+
+        def _await_body(self) -> None:
+            self._waiting = self.loop.call_later(settings.body_seconds, self._end_body)
+
+        def _end_body(self) -> None:
+            """Hang up on a body that is not there in time, unless it is we who do not read on."""
+            if self.flow.read_paused:
+                self._await_body()
+            elif self.cycle.response_started:
+                self.transport.close()
+            else:
+                self._refuse(b"408 Request Timeout")
 
         def _begin(self) -> None:
             self._done()

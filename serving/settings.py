@@ -63,6 +63,15 @@ class Settings(BaseSettings):
     body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     """A request's body."""
 
+    body_seconds: float = Field(default=30, gt=0)
+    """Until a request's body must be there."""
+
+    bodies_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """All bodies that are held at once; one that exceeds it is refused with 503."""
+
+    values: int = Field(default=50_000, ge=1)
+    """Values in one body of JSON."""
+
     bars: int = Field(default=5000, ge=1)
     """Bars in one request to score."""
 

@@ -6,7 +6,7 @@ Each is there for any forecast by its name, and with the forecast as a parameter
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -21,12 +21,13 @@ from pipelines.errors import InvalidRequest, unknown
 from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
 from serving.asked import Confidence, Named, plain, routers
-from serving.errors import NotAcceptable, NotFound, Problem, TooLarge, may, refuse
+from serving.errors import NotAcceptable, NotFound, Problem, may, refuse
 from serving.forms import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, form
 from serving.kinds import policy
 from serving.scoring import predict, sent, sheets, state, upload, written
 from serving.scoring.errors import Refused
 from serving.scoring.model import Models
+from serving.scoring.reading import Content, read_json
 from serving.scoring.shapes import (
     EXAMPLE_FILE,
     Batch,
@@ -36,6 +37,7 @@ from serving.scoring.shapes import (
     Sent,
 )
 from serving.settings import Settings
+from serving.turns import Turns
 
 router, named = routers("scoring")
 NAMES = [one.name for one in FORECASTS]
@@ -107,6 +109,12 @@ def _refusing(place: str = "body") -> Iterator[None]:
         raise error.at(place) from error
 
 
+def sends(kind: type[BaseModel]) -> dict[str, Any]:
+    """How a route that reads its own body documents it."""
+    schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
 def _since(start: float) -> float:
     return round(1000 * (time.perf_counter() - start), 3)
 
@@ -114,43 +122,51 @@ def _since(start: float) -> float:
 # -- one
 
 
-@named.post("/predict", response_model=Prediction, responses=may(404, 422))
+@named.post(
+    "/predict", response_model=Prediction, responses=may(403, 404, 422), openapi_extra=sends(Sent)
+)
 async def predict_here(
-    request: Request, served: Served, models: Here, body: Sent, how: Annotated[How, Query()]
+    request: Request, served: Served, models: Here, content: Content, how: Annotated[How, Query()]
 ) -> Response:
     """What the models of all targets say of the newest of the bars, or of the indicators, that
     are sent."""
-    return await _predict(request, served, models, body, how)
+    return await _predict(request, served, models, content, how)
 
 
-@router.post("/predict", response_model=Prediction, responses=may(422))
+@router.post(
+    "/predict", response_model=Prediction, responses=may(403, 422), openapi_extra=sends(Sent)
+)
 async def predict_newest(
-    request: Request, served: Served, body: Sent, how: Annotated[HowOf, Query()]
+    request: Request, served: Served, content: Content, how: Annotated[HowOf, Query()]
 ) -> Response:
     """The same, with the forecast as a parameter."""
-    return await _predict(request, served, served.models(forecast_named(how.forecast)), body, how)
+    models = served.models(forecast_named(how.forecast))
+    return await _predict(request, served, models, content, how)
 
 
 async def _predict(
-    request: Request, served: state.State, models: Models, body: Sent, how: How
+    request: Request, served: state.State, models: Models, content: bytes, how: How
 ) -> Response:
-    start, most = time.perf_counter(), _settings(request).bars
-    await _once(request)
+    start, limits = time.perf_counter(), _settings(request)
     policy(models.forecast, how.min_confidence)
-    if how.history == "stored":
-        (made,) = await run_in_threadpool(_all, served, models, [body], how, most)
-    else:
-        (made,) = _all(served, models, [body], how, most)
-    if isinstance(made, Refused):
-        raise made.at("body")
-    taken = time.perf_counter() - start
-    served.recent.took(taken)
-    return plain(made | {"latency_ms": round(1000 * taken, 3)})
+
+    def work() -> Response:
+        body = read_json(content, Sent, limits)
+        (made,) = _all(served, models, [body], how, limits.bars)
+        if isinstance(made, Refused):
+            raise made
+        taken = time.perf_counter() - start
+        served.recent.took(taken)
+        return plain(made | {"latency_ms": round(1000 * taken, 3)})
+
+    return await _in_turn(request.app.state.predictions, work)
 
 
-async def _once(request: Request) -> None:
-    with _refusing():
-        sent.once(await request.body())
+async def _in_turn(turns: Turns, work: Callable[[], Response]) -> Response:
+    """What a thread makes of a body: neither reading nor scoring it holds up the event loop."""
+    async with turns.turn():
+        with _refusing():
+            return await run_in_threadpool(work)
 
 
 def _all(
@@ -167,31 +183,35 @@ def _all(
 # -- many
 
 
-@router.post("/predict/batch", response_model=BatchAnswer, responses=may(422))
+@router.post(
+    "/predict/batch",
+    response_model=BatchAnswer,
+    responses=may(403, 422),
+    openapi_extra=sends(Batch),
+)
 async def predict_many(
-    request: Request, served: Served, body: Batch, how: Annotated[HowOf, Query()]
+    request: Request, served: Served, content: Content, how: Annotated[HowOf, Query()]
 ) -> Response:
     """The same for many requests at once, each with its own result or error, all by the same
     models."""
     start, limits = time.perf_counter(), _settings(request)
-    if len(body.requests) > limits.batch:
-        raise TooLarge(
-            f"{len(body.requests):,} requests are more than the {limits.batch:,} taken at once",
-            "send them in parts",
-        )
-    await _once(request)
     models = served.models(forecast_named(how.forecast))
     policy(models.forecast, how.min_confidence)
-    made = await run_in_threadpool(_all, served, models, body.requests, how, limits.bars)
-    taken = _since(start)
-    results = [{"index": place} | _result(one, taken) for place, one in enumerate(made)]
-    told = {
-        "models": predict.of_models(models),
-        "results": results,
-        "scored": sum(one["prediction"] is not None for one in results),
-        "latency_ms": taken,
-    }
-    return plain(predict.marks(models) | told)
+
+    def work() -> Response:
+        body = read_json(content, Batch, limits)
+        made = _all(served, models, body.requests, how, limits.bars)
+        taken = _since(start)
+        results = [{"index": place} | _result(one, taken) for place, one in enumerate(made)]
+        told = {
+            "models": predict.of_models(models),
+            "results": results,
+            "scored": sum(one["prediction"] is not None for one in results),
+            "latency_ms": taken,
+        }
+        return plain(predict.marks(models) | told)
+
+    return await _in_turn(request.app.state.batches, work)
 
 
 def _result(one: predict.Row | Refused, taken: float) -> dict[str, Any]:
@@ -220,7 +240,7 @@ FILE: dict[str, Any] = {
         }
     },
 }
-ROWS = may(406, 422) | {
+ROWS = may(403, 406, 422) | {
     200: {
         "content": {CSV: {"schema": {"type": "string"}}},
         "description": "a row a row",
@@ -268,31 +288,28 @@ async def _predict_file(
     wanted = form(request.headers.get("accept"))
     if wanted == ARROW:
         raise NotAcceptable("rows of a file are not answered as Arrow", f"accept {JSON} or {CSV}")
-    content = await upload.content_of(request)
-    if len(content) > limits.body_bytes:
-        raise TooLarge(
-            f"the file has {len(content):,} bytes, {limits.body_bytes:,} are taken",
-            "send it in parts",
-        )
-    with _refusing():
-        sheet = await run_in_threadpool(_file, models, content, symbol, limits.rows)
-    if wanted == CSV:
-        text = await run_in_threadpool(written.as_csv, models, sheet.lines, min_confidence)
-        return Response(
-            text.encode(),
-            media_type=CSV,
-            headers=csv_headers(predict.marks(models, sheet.notices))
-            | {
-                "content-disposition": 'attachment; filename="predictions.csv"',
-                "cache-control": "no-store",
-                "x-content-type-options": "nosniff",
-            },
-        )
-    answer = await run_in_threadpool(written.as_json, models, sheet, min_confidence)
-    return plain(answer | {"latency_ms": _since(start)})
+    content = await request.body()
+    kind = request.headers.get("content-type", "")
+
+    def work() -> Response:
+        sheet = upload.read(upload.file_of(content, kind), limits.rows, models.forecast)
+        sheets.score(models, sheet, symbol, datetime.now(UTC))
+        if wanted == CSV:
+            marks = predict.marks(models, sheet.notices)
+            return _attached(written.as_csv(models, sheet.lines, min_confidence), marks)
+        return plain(written.as_json(models, sheet, min_confidence) | {"latency_ms": _since(start)})
+
+    return await _in_turn(request.app.state.batches, work)
 
 
-def _file(models: Models, content: bytes, symbol: str | None, most: int) -> upload.Sheet:
-    sheet = upload.read(content, most, models.forecast)
-    sheets.score(models, sheet, symbol, datetime.now(UTC))
-    return sheet
+def _attached(text: str, marks: Mapping[str, Any]) -> Response:
+    return Response(
+        text.encode(),
+        media_type=CSV,
+        headers=csv_headers(marks)
+        | {
+            "content-disposition": 'attachment; filename="predictions.csv"',
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+        },
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,21 +35,6 @@ class Series:
     bars: Placed
     data_source: str
     notices: tuple[str, ...]
-
-
-def once(content: bytes) -> None:
-    """Refuse indicators of which one is sent twice: to take either would be a guess."""
-
-    def pairs(found: list[tuple[str, object]]) -> dict[str, object]:
-        made = dict(found)
-        if len(made) < len(found):
-            names = [name for name, _ in found]
-            name = next(name for name in names if names.count(name) > 1)[:64]
-            raise Refused(f"{name!r} is sent twice", "send it once", name)
-        return made
-
-    if b'"indicators"' in content:
-        json.loads(content, object_pairs_hook=pairs)
 
 
 def asked(

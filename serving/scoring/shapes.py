@@ -78,7 +78,7 @@ class Sent(BaseModel):
         pattern=r"^[A-Za-z0-9.^=/_-]+$",
     )
     interval: str | None = meaning(words.INTERVAL, default=None, max_length=8)
-    bars: list[SentBar] | None = Field(
+    bars: Annotated[list[SentBar], Field(fail_fast=True)] | None = Field(
         default=None, description="closed bars, oldest first", min_length=1
     )
     indicators: dict[str, Annotated[FiniteFloat, Strict()]] | None = Field(
@@ -97,7 +97,7 @@ class Batch(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"requests": [EXAMPLE]}]}
     )
 
-    requests: list[Sent] = Field(description="what is to be scored", min_length=1)
+    requests: list[Sent] = Field(description="what is to be scored", min_length=1, fail_fast=True)
 
 
 class Marks(BaseModel):

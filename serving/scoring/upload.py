@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from fastapi import Request
-from starlette.datastructures import UploadFile
+from python_multipart.multipart import parse_options_header
 
 from pipelines.forecasts import Forecast
 from serving.errors import TooLarge
@@ -25,6 +24,9 @@ NAMES = ("symbol", "ts", *VALUES)
 TIMES = ("date", "datetime", "time", "timestamp")  # other names of ts, where it is not there
 CLOCK = "ts, its time of day"  # where a file has the day in a column of its own
 SEEN = 40  # characters of a wrong value that are told
+CELLS = 1000  # in one row: more than any forecast has features
+FIELDS = 10  # of a form that are looked at
+HEAD = 10_000  # characters of a header that are looked at
 Kind = Literal["bars", "indicators"]
 
 
@@ -55,15 +57,26 @@ class Sheet:
     notices: list[str] = field(default_factory=list)
 
 
-async def content_of(request: Request) -> bytes:
-    """What is sent: as the body, or in a form as the field `file`."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
-        return await request.body()
-    async with request.form(max_files=1, max_fields=10) as given:
-        found = given.get("file")
-        if isinstance(found, UploadFile):
-            return await found.read()
-    raise Refused("the form has no file", "send it as the field `file`", "file").at("body")
+def file_of(content: bytes, kind: str) -> bytes:
+    """The file that was sent: as the body, or in a form as the field `file`."""
+    if not kind.lower().startswith("multipart/"):
+        return content
+    _, options = parse_options_header(kind)
+    border = b"\r\n--" + options.get(b"boundary", b"")
+    for part in (b"\r\n" + content).split(border, FIELDS)[1:]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        if _name(head) == b"file":
+            return value.split(border, 1)[0]
+    raise refused("the form has no file", "send it as the field `file`")
+
+
+def _name(head: bytes) -> bytes:
+    """What the headers of a field name it."""
+    for line in head[:HEAD].split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-disposition":
+            return parse_options_header(value)[1].get(b"name", b"")
+    return b""
 
 
 def read(content: bytes, most: int, forecast: Forecast) -> Sheet:
@@ -74,14 +87,9 @@ def read(content: bytes, most: int, forecast: Forecast) -> Sheet:
         raise refused("the file is a web page, not CSV", "save the data itself, not the page")
     if head.startswith(("{", "[")):
         raise refused("the file is JSON, not CSV", "send JSON to POST /predict/batch")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns, kind = _header(reader, forecast)
-        lines = list(_lines(reader, columns, most))
-    except csv.Error as error:
-        raise refused(
-            f"line {reader.line_num} is not CSV: {error}", "check its quotes; write UTF-8 CSV"
-        ) from error
+    rows = _rows(text)
+    columns, kind = _header(rows, forecast)
+    lines = list(_lines(rows, columns, most, {*NAMES, *forecast.feature_names}))
     if not lines:
         raise refused("the file has a header and no row", "send a row a bar")
     return Sheet(lines, columns, kind)
@@ -108,9 +116,38 @@ def _text(content: bytes) -> str:
     return text
 
 
-def _header(reader: Iterable[list[str]], forecast: Forecast) -> tuple[tuple[str, ...], Kind]:
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not empty, each with the line that it ends on.
+
+    One of too many cells is refused before they are made.
+    """
+    cells = 0
+
+    def count_cells() -> Iterator[str]:
+        nonlocal cells
+        for line in io.StringIO(text, newline=""):
+            cells += line.count(",") + 1
+            if cells > CELLS:
+                raise refused(f"a row has more than {CELLS:,} cells", "send the columns needed")
+            yield line
+
+    reader = csv.reader(count_cells(), strict=True)
+    try:
+        for row in reader:
+            cells = 0
+            if any(cell.strip() for cell in row):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise refused(
+            f"line {reader.line_num} is not CSV: {error}", "check its quotes; write UTF-8 CSV"
+        ) from error
+
+
+def _header(
+    rows: Iterator[tuple[int, list[str]]], forecast: Forecast
+) -> tuple[tuple[str, ...], Kind]:
     """The columns, and by them what the rows are."""
-    first: list[str] = next((row for row in reader if any(cell.strip() for cell in row)), [])
+    _, first = next(rows, (0, []))
     names = tuple(cell.strip().lower() for cell in first)
     prices, features = set(VALUES) - {"volume"}, forecast.feature_names
     kind: Kind = "bars"
@@ -119,14 +156,14 @@ def _header(reader: Iterable[list[str]], forecast: Forecast) -> tuple[tuple[str,
     wanted = prices if kind == "bars" else set(features)
     if not wanted <= set(names):
         for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            split = {cell.strip().lower() for cell in ",".join(first).split(mark)}
+            split = {cell.strip().lower() for cell in ",".join(first)[:HEAD].split(mark)}
             if prices <= split or set(features) <= split:
                 raise refused(f"the columns are split by {called}", "save the file with commas")
         raise _lacking(kind, names, [n for n in (*VALUES, *features) if n in wanted - set(names)])
     if "ts" not in names:
         time_columns = _time_columns([name for name in names if name not in features])
         names = tuple(time_columns.get(name, name) for name in names)
-    twice = {name for name in names if names.count(name) > 1 and name in (*NAMES, *features)}
+    twice = [name for name in (*NAMES, *features) if names.count(name) > 1]
     if twice:
         raise refused(f"the column {min(twice)} comes twice", "leave one away")
     return names, kind
@@ -145,7 +182,7 @@ def _time_columns(names: Sequence[str]) -> dict[str, str]:
     similar = [name for name in names if set(re.split("[^a-z]+", name)) & set(TIMES)]
     if similar:
         raise refused(
-            f"which column has the bars' times: {', '.join(name[:SEEN] for name in similar)}?",
+            f"which column has the bars' times: {', '.join(name[:SEEN] for name in similar[:10])}?",
             f"call the column of their opens ts, and {HOW}; or send a date and a time",
         )
     return {}
@@ -161,16 +198,15 @@ def _lacking(kind: Kind, names: Sequence[str], lacking: list[str]) -> Refused:
     )
 
 
-def _lines(reader: Iterable[list[str]], columns: tuple[str, ...], most: int) -> Iterable[Line]:
-    count, line = 0, 1
-    for row in reader:
-        line = reader.line_num  # type: ignore[attr-defined]
-        if not any(cell.strip() for cell in row):
-            continue
-        count += 1
-        if count > most:
+def _lines(
+    rows: Iterator[tuple[int, list[str]]], columns: tuple[str, ...], most: int, known: set[str]
+) -> Iterator[Line]:
+    """The rows after the header, with the cells of the columns that are known."""
+    places = [(name, place) for place, name in enumerate(columns) if name in known or name == CLOCK]
+    for count, (line, row) in enumerate(rows):
+        if count == most:
             raise TooLarge(f"the file has more than {most:,} rows", "send it in parts")
-        cells = dict(zip(columns, (cell.strip() for cell in row), strict=False))
+        cells = {name: row[place].strip() for name, place in places if place < len(row)}
         if CLOCK in cells:
             cells["ts"] = f"{cells['ts']} {cells[CLOCK]}".strip()
         made = Line(line, cells)

@@ -7,7 +7,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from serving.kinds import KINDS
+from serving.prepared import OPTIONS
 from serving.scoring import predict
 from serving.scoring.model import Model, Models
 from serving.scoring.upload import Line, Sheet
@@ -81,12 +84,13 @@ def as_json(models: Models, sheet: Sheet, min_confidence: float | None) -> dict[
     }
 
 
-def _row(models: Models, line: Line, least: float | None) -> dict[str, object]:
+def _row(models: Models, line: Line, least: float | None) -> orjson.Fragment:
+    """One row as JSON already: all rows at once would keep the interpreter from the event loop."""
     main = line.after[models.main.target] if line.after else None
     said = None
     if line.said is not None and line.after is not None:
         said = predict.told(models, line.said, line.after, least)
-    return {
+    row = {
         "line": line.line,
         "symbol": line.symbol or None,
         "ts": instant(line.ts) if line.ts is not None else None,
@@ -95,3 +99,4 @@ def _row(models: Models, line: Line, least: float | None) -> dict[str, object]:
         "prediction": said,
         "reason": line.reason,
     }
+    return orjson.Fragment(orjson.dumps(row, option=OPTIONS))

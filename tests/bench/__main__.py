@@ -8,7 +8,17 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import unknown
-from tests.bench import api, append, features, load, predict, refresh, scoring, training
+from tests.bench import (
+    api,
+    append,
+    features,
+    hostile,
+    load,
+    predict,
+    refresh,
+    scoring,
+    training,
+)
 from tests.bench.measure import Figure
 
 BENCHES = {
@@ -20,6 +30,7 @@ BENCHES = {
     "scoring": scoring.figures,
     "training": training.figures,
     "api": api.figures,
+    "hostile": hostile.figures,
 }
 
 

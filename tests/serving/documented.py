@@ -104,7 +104,8 @@ def each(
         paged = any(one["name"] == "limit" for one in operation.get("parameters", ()))
         yield "200", ask(f"{good}{joint}{FEW}" if paged else good, accept=form)
     if "403" in statuses:
-        yield "403", bare.request(method, good)
+        headers = {} if "requestBody" not in operation else {"Origin": "https://example.org"}
+        yield "403", bare.request(method, good, headers=headers)
     if "404" in statuses:
         yield (
             "404",

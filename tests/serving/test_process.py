@@ -13,6 +13,7 @@ from tests.servers.ports import free_port
 from tests.serving.process import answered, of_folder, running
 
 HEAVY = ("airflow", "sklearn", "mlflow", "torch", "evidently", "great_expectations", "matplotlib")
+POST = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 WATCHED = f"""
 import runpy, sys, threading, time
 def told():
@@ -35,6 +36,7 @@ def served(scored_folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]
     env = of_folder(scored_folder, port) | {
         "BULLION_API_HEADER_BYTES": "2048",
         "BULLION_API_HEADER_SECONDS": "0.5",
+        "BULLION_API_BODY_SECONDS": "0.5",
     }
     with running("-c", WATCHED, env=env, stdout=subprocess.PIPE) as server:
         yield port, server
@@ -58,9 +60,13 @@ def test_it_answers_and_carries_nothing_that_trains(
         (b"GET /health HTTP/1.1\r\nHost: lo", b"408"),
         (b"", b"408"),
         (b"nonsense\r\n\r\n", b"400"),
+        (POST + b"Content-Length: 9\r\n\r\n{", b"408"),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", b"408"),
+        # What is answered before its body is there is cut off too.
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{", b"200"),
     ],
 )
-def test_headers_that_are_slow_or_too_large_are_cut_off(
+def test_what_is_slow_or_too_large_is_cut_off(
     served: tuple[int, subprocess.Popen[bytes]], sent: bytes, status: bytes
 ) -> None:
     port, _ = served

@@ -74,6 +74,30 @@ def test_csv_and_a_form_say_the_same(client: TestClient) -> None:
     assert form["rows"] == plain["rows"]
 
 
+@pytest.mark.parametrize("name", ["file", '"file"', "other"])
+def test_a_form_may_have_fields_besides_the_file(client: TestClient, name: str) -> None:
+    content = file_of(*rows_of(SYMBOLS[0])).replace("\n", "\r\n")
+    parts = {"note": "--x", name: content, "more": "-"}
+    body = "preamble" + "".join(
+        f"\r\n--x\r\nX: 1\r\ncontent-disposition: form-data; name={field}\r\n\r\n{value}"
+        for field, value in parts.items()
+    )
+    answer = client.post(
+        "/predict_batch",
+        content=body + "\r\n--x--\r\n",
+        headers={"content-type": "multipart/form-data; boundary=x"},
+    )
+    if name == "other":
+        assert problem(answer).message == "the form has no file"
+    else:
+        assert answer.json()["scored"] == 4
+
+
+def test_other_columns_are_left_alone(client: TestClient) -> None:
+    content = file_of(*(f"{row},x" for row in rows_of(SYMBOLS[0])), header=f"{HEADER},note")
+    assert upload(client, content).json()["scored"] == 4
+
+
 def test_bad_rows_are_named_by_line_and_the_others_scored(client: TestClient) -> None:
     rows = rows_of(SYMBOLS[0], NEEDED + 8)
     rows[2] = rows[2].replace(rows[2].split(",")[5], "-7", 1)
@@ -195,6 +219,10 @@ def test_csv_says_what_json_says_about_all_rows(client: TestClient) -> None:
         (b"open,open,high,low,close\n1,1,1,1,1\n", "twice"),
         (file_of('"unclosed,1,1,1,1,1,1').encode(), "not CSV"),
         (b"open,high,low,close\x00\n", "NUL"),
+        (",".join(["close"] * 100_000).encode(), "1,000 cells"),
+        (file_of(",".join("1" * 2000)).encode(), "1,000 cells"),
+        (file_of('1,"', *['",1,"'] * 900, '"').encode(), "1,000 cells"),
+        (b"open,high,low" + b";" * 100_000, "no column low"),
     ],
 )
 def test_what_is_no_such_file_is_refused_with_what_to_do(

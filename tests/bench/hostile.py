@@ -1,0 +1,169 @@
+"""The newest signal while forty clients send bodies that are made to stop the API.
+
+The clients are one process, the API another; a third, this one, polls the signal over 32
+connections as in tests.bench.api. The memory is the API's own, at its highest while the clients
+send, and a minute after the last of them has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+from pipelines.lake import Lake
+from pipelines.registry import Registry
+from tests.bench.api import CONNECTIONS, ROUNDS, SECONDS, SIGNAL, Load, Side, load
+from tests.bench.measure import Figure
+from tests.bench.published import fill
+from tests.models import body, decide, kept
+from tests.servers.ports import free_port
+from tests.serving.process import answered, of_folder, resident, running
+
+CLIENTS, REST = 40, 60.0  # clients; seconds until the memory is looked at again
+P99, MEMORY, LEFT = 50.0, 600, 50  # milliseconds, MiB at the most, MiB over what it was
+MEBI = 2**20
+PREDICT, BATCH, FILE = "/predict", "/predict/batch", "/predict_batch"
+NAMES = ("open", "high", "low", "close", "volume")
+PAGE = "/predictions/history?limit=10000"
+
+
+def repeated(head: bytes, part: bytes, size: int, tail: bytes) -> bytes:
+    """A body of about that size, of one part many times."""
+    return head + part * (size // len(part)) + part.rstrip(b",") + tail
+
+
+def requests() -> dict[str, tuple[str, bytes, float]]:
+    """Path, body and the share of it that is sent, by what it is."""
+    columns = ",".join(["close"] * 100_000).encode()
+    prices = [(100.25 + n % 7, 101.5 + n % 7, 99.75 + n % 7, 100.5 + n % 7, 1e6 + n % 9)
+              for n in range(10_000)]  # fmt: skip
+    bars = [dict(zip(NAMES, row, strict=True)) for row in prices[:5000]]
+    rows = "\n".join([",".join(NAMES), *(",".join(map(str, row)) for row in prices)])
+    return {
+        "batches of numbers": (BATCH, repeated(b'{"requests":[', b"1,", 8_300_000, b"]}"), 1.0),
+        "batches of empty requests": (
+            BATCH, repeated(b'{"requests":[', b"{},", 7_800_000, b"]}"), 1.0,
+        ),
+        "one key many times": (PREDICT, repeated(b"{", b'"bars":1,', 8 * MEBI - 99, b"}"), 1.0),
+        "files of 100,000 columns": (FILE, columns + b"\n" + columns, 1.0),
+        "bodies that stall half-way": (BATCH, b"[" * (8 * MEBI), 0.5),
+        "the most bars that are taken": (
+            PREDICT, json.dumps({"symbol": "NVDA", "bars": bars}).encode(), 1.0,
+        ),
+        "the most rows that are taken": (f"{FILE}?symbol=NVDA", rows.encode(), 1.0),
+    }  # fmt: skip
+
+
+def figures() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        env = of_folder(Path(folder), port)
+        os.environ.update({name: env[name] for name in env if name != "BULLION_API_PORT"})
+        with Lake() as lake:
+            fill(lake)
+            made = kept(Registry(folder=Path(folder) / "mlflow"), FORECAST, body(FORECAST))
+            decide(lake, FORECAST, "sample", made, datetime.now(UTC) - timedelta(days=1))
+        with running("-m", "serving", env=env) as server:
+            answered(port, SIGNAL)
+            answered(port, "/model-info")
+            side = Side(port, server.pid)
+            quiet = asyncio.run(load(side, SIGNAL))
+            answered(port, PAGE)
+            before = resident(server.pid)
+            for name in requests():
+                yield attacked(name, side, quiet)
+            time.sleep(REST)
+            yield left(before, resident(server.pid))
+
+
+def attacked(name: str, side: Side, quiet: Load) -> Figure:
+    """The signal while the clients send one kind of body."""
+    loads, highest, done = [], [resident(side.process)], Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            highest.append(resident(side.process))
+
+    watching = Thread(target=watch)
+    watching.start()
+    seconds = str(ROUNDS * SECONDS + 1)
+    with subprocess.Popen(
+        [sys.executable, "-m", __name__, str(side.port), name, seconds], stdout=subprocess.PIPE
+    ) as clients:
+        time.sleep(0.5)
+        loads = [asyncio.run(load(side, SIGNAL)) for _ in range(ROUNDS)]
+        answers = json.loads(clients.communicate()[0])
+    done.set()
+    watching.join()
+    worst = max(one.p99 for one in loads)
+    return Figure(
+        f"GET /signal/index, {CONNECTIONS} connections, beside {CLIENTS} of {name}",
+        f"{min(one.rate for one in loads):.0f}/s, p99 {worst:.1f} ms, {max(highest):.0f} MiB",
+        f"{quiet.rate:.0f}/s, p99 {quiet.p99:.1f} ms (quiet)",
+        f"{worst / P99:.2f} of {P99:g} ms, {max(highest) / MEMORY:.2f} of {MEMORY} MiB",
+        f"answered {answers}, load {os.getloadavg()[0]:.1f}",
+    )
+
+
+def left(before: float, after: float) -> Figure:
+    return Figure(
+        f"the serving process, {REST:g} s after such bodies",
+        f"{after:.0f} MiB resident",
+        f"{before:.0f} MiB before",
+        f"{after - before:.0f} of {LEFT} MiB more",
+        f"load {os.getloadavg()[0]:.1f}",
+    )
+
+
+async def send(port: int, request: bytes) -> str:
+    """The status of an answer; nothing where the connection was cut."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+        await reader.readexactly(int(length))
+        return head[9:12].decode()
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return "cut off"
+    finally:
+        writer.close()
+
+
+async def attack(port: int, name: str, seconds: float) -> Counter[str]:
+    """Send one kind of body from all clients for some seconds, and count the answers."""
+    path, content, share = requests()[name]
+    kind = "text/csv" if path.startswith(FILE) else "application/json"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    request = head.encode() + content[: int(share * len(content))]
+    answers, end = Counter[str](), time.monotonic() + seconds
+
+    async def repeat() -> None:
+        while time.monotonic() < end:
+            answers[await send(port, request)] += 1
+
+    try:
+        async with asyncio.timeout(seconds + 5):
+            await asyncio.gather(*(repeat() for _ in range(CLIENTS)))
+    except TimeoutError:
+        answers["none"] = CLIENTS
+    return answers
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(attack(int(sys.argv[1]), sys.argv[2], float(sys.argv[3])))))
