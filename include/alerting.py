@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pipelines.settings import redacted, settings
+from pipelines.core.settings import redacted, settings
 
 log = logging.getLogger(__name__)
 PATIENCE = 10.0  # seconds

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.services.settings import Services, services
-from pipelines.settings import ROOT
+from pipelines.core.settings import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -14,7 +14,7 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
 if TYPE_CHECKING:
-    from pipelines.calendar import Bars, Calendar
+    from pipelines.core.calendar import Bars, Calendar
 
 AHEAD = timedelta(days=20)  # longer than any exchange was ever closed since 1970
 MOMENT = timedelta(microseconds=1)
@@ -52,7 +52,7 @@ class ExchangeTimetable(Timetable):
     def validate(self) -> None:
         from airflow.exceptions import AirflowTimetableInvalid
 
-        from pipelines.errors import InvalidRequest
+        from pipelines.core.errors import InvalidRequest
 
         try:
             self._between(datetime(2026, 1, 1, tzinfo=pendulum.UTC), AHEAD)
@@ -82,18 +82,18 @@ class ExchangeTimetable(Timetable):
         return DagRunInfo(run_after=found[0].end + self.grace, data_interval=found[0])
 
     def _newest(self, at: datetime) -> DataInterval:
-        from pipelines.calendar import interval_of
+        from pipelines.core.calendar import interval_of
 
         made = self._made()
         return _intervals(made.newest_closed(interval_of(self.interval), at))[0]
 
     def _between(self, start: datetime, span: timedelta) -> Bars:
-        from pipelines.calendar import interval_of
+        from pipelines.core.calendar import interval_of
 
         return self._made().bars(interval_of(self.interval), start, start + span)
 
     def _made(self) -> Calendar:
-        from pipelines.calendar import calendar
+        from pipelines.core.calendar import calendar
 
         return calendar(self.calendar)
 

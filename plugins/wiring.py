@@ -15,11 +15,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from live_runs import LiveRunDue
 
 from include.alerting import tell_failure, tell_late
-from pipelines.errors import CheckFailed, InvalidRequest, NothingToDo
+from pipelines.core.errors import CheckFailed, InvalidRequest, NothingToDo
+from pipelines.core.intervals import utc
+from pipelines.core.settings import settings
+from pipelines.core.universes import universes
 from pipelines.forecasts import Forecast
-from pipelines.intervals import utc
-from pipelines.settings import settings
-from pipelines.universes import universes
 
 if TYPE_CHECKING:
     from pipelines.jobs import Asked

@@ -7,7 +7,7 @@ import sys
 import uvicorn
 
 from serving.app import create_app
-from serving.protocol import options
+from serving.http.protocol import options
 
 if __name__ == "__main__":
     # What a thread computes gives way to the event loop after a millisecond, and not after five.

@@ -9,19 +9,20 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from serving import bars, docs, errors, health, history, memory, signals, stream
-from serving.bodies import Bodies
-from serving.follow import Follower
-from serving.guard import Guard, Measures
-from serving.head import Head
-from serving.keys import Keys
-from serving.lake import Reader
-from serving.ready import Hot
-from serving.scoring import info
-from serving.scoring import router as scoring_router
-from serving.scoring import state as scoring
+from serving.http import docs, errors, memory
+from serving.http.bodies import Bodies
+from serving.http.guard import Guard, Measures
+from serving.http.head import Head
+from serving.http.keys import Keys
+from serving.http.ready import Hot
+from serving.http.turns import Turns
+from serving.routes import bars, health, history, signals, stream
+from serving.routes import models as info
+from serving.routes import predict as scoring_router
 from serving.settings import settings
-from serving.turns import Turns
+from serving.state import models as scoring
+from serving.state.follower import Follower
+from serving.state.reader import Reader
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ from functools import cached_property
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipelines.settings import read
-from pipelines.settings import settings as lake_settings
+from pipelines.core.settings import read
+from pipelines.core.settings import settings as lake_settings
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -16,7 +16,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class Settings(BaseSettings):
     """Where the API listens, whom it lets in, and how much it takes at once.
 
-    Which lake it reads is said by pipelines.settings.
+    Which lake it reads is said by pipelines.core.settings.
     """
 
     model_config = SettingsConfigDict(env_prefix="BULLION_API_", extra="forbid", frozen=True)

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import duckdb
 
+from pipelines.contracts.tables import TABLES, Table, quoted
 from pipelines.lake import Lake
-from pipelines.tables import TABLES, Table, quoted
 
 
 def wrong_answers(lake: Lake, tables: tuple[Table, ...] = TABLES) -> list[str]:

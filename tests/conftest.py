@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from pipelines.core.settings import Settings, settings
 from pipelines.lake import Lake
-from pipelines.settings import Settings, settings
 from tests import empty_lake
-from tests.jobs import Jobs
+from tests.job_server import Jobs
 from tests.side_by_side import share_the_cores
 
 share_the_cores()
@@ -73,6 +73,6 @@ def lake(lake_settings: Settings) -> Iterator[Lake]:
 
 @pytest.fixture(scope="session")
 def jobs() -> Iterator[Jobs]:
-    """Processes of their own, started warm: see tests/jobs.py."""
+    """Processes of their own, started warm: see tests/job_server.py."""
     with Jobs() as running:
         yield running

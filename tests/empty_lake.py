@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.core.settings import Settings
 from pipelines.lake import Lake
-from pipelines.owner import MARK
-from pipelines.settings import Settings
+from pipelines.lake.ownership import MARK
 
 
 def at(folder: Path) -> Settings:

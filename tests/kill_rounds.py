@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import time
 
+from pipelines.core.settings import Settings
 from pipelines.lake import Lake
-from pipelines.maintenance import compact, verify
-from pipelines.settings import Settings
-from tests.jobs import Jobs
+from pipelines.lake.maintenance import compact, verify
+from tests.job_server import Jobs
 from tests.lake_jobs import DAYS, VERSIONS, ingest_day
 
 COMPARED = {

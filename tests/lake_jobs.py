@@ -18,12 +18,12 @@ import filelock  # noqa: F401  imported here so that a forked job need not
 import psycopg2  # noqa: F401
 
 from pipelines import steps
-from pipelines.attach import attach_statements
-from pipelines.calendar import interval_of
-from pipelines.errors import LakeError
+from pipelines.core.calendar import interval_of
+from pipelines.core.errors import LakeError
+from pipelines.core.settings import settings
 from pipelines.lake import Lake
-from pipelines.settings import settings
-from tests.jobs import tell
+from pipelines.lake.attach import attach_statements
+from tests.job_server import tell
 from tests.lake_rows import kept, many, place, series
 from tests.scripted import Scripted, bar, bars, hours
 

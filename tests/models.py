@@ -17,8 +17,8 @@ from pipelines.modeling.calibration import Calibration, Model
 from pipelines.modeling.candidates import Logistic, fit
 from pipelines.modeling.onnx import Description, to_onnx
 from pipelines.modeling.scorer import PREFIX, checksum
-from pipelines.registry import Registry
-from pipelines.steps.train import model_name
+from pipelines.registry.mlflow import Registry
+from pipelines.steps.models.train import model_name
 
 THRESHOLDS = (-1.0, -0.4, 0.4, 1.0)
 SHARES = {5: (0.1, 0.2, 0.4, 0.2, 0.1), 3: (0.3, 0.4, 0.3)}  # by the number of classes

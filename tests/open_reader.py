@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from pipelines.lake import Lake
-from pipelines.maintenance import compact
-from tests.jobs import Jobs
+from pipelines.lake.maintenance import compact
+from tests.job_server import Jobs
 from tests.lake_rows import many, put
 
 HOW = ("view", "shell", "stream")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipelines.calendar import Bars, calendar, interval_of
+from pipelines.core.calendar import Bars, calendar, interval_of
+from pipelines.core.settings import Settings
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
-from pipelines.settings import Settings
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 NOW = datetime.now(UTC)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from pipelines.calendar import Grid, Interval, calendar, interval_of
-from pipelines.errors import SourceError
+from pipelines.core.calendar import Grid, Interval, calendar, interval_of
+from pipelines.core.errors import SourceError
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Answer, Parsed, Request
 
 VALUES = ("open", "high", "low", "close", "volume", "bid", "ask")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.settings import ROOT
+from pipelines.core.settings import ROOT
 
 
 def run_on(disk: Path, megabytes: int, script: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from pipelines.cli import backtest, forecasts, lake, models, new  # noqa: F401
 from pipelines.cli.app import app
-from pipelines.settings import ROOT, Settings
+from pipelines.core.settings import ROOT, Settings
 from pipelines.sources import SOURCES
 from serving.app import create_app
 from tests import empty_lake

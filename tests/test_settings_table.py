@@ -9,9 +9,9 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from include.services.settings import Services
-from pipelines.settings import ROOT, Settings
-from serving.scoring.store import Pinned
+from pipelines.core.settings import ROOT, Settings
 from serving.settings import Settings as ApiSettings
+from serving.state.model_files import Pinned
 
 SOURCES = ("pipelines", "serving", "include", "plugins")
 NAMED = re.compile(r'"((?:BULLION_[A-Z0-9_]+[A-Z0-9])|MODEL_URI|MLFLOW_TRACKING_URI)"')

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from pipelines.settings import ROOT
+from pipelines.core.settings import ROOT
 
 PAGE = (ROOT / "include" / "troubleshooting.md").read_text()
 HEADINGS = re.findall(r"^### (.*)$", PAGE, re.MULTILINE)

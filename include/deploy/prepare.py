@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
-from pipelines.errors import BullionError, InvalidRequest
+from pipelines.core.errors import BullionError, InvalidRequest
 
 # Each owns the database of its name. The reader sees the lake's catalog, and changes nothing.
 OWNERS = ("airflow", "mlflow", "lake")

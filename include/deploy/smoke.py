@@ -21,8 +21,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import BullionError, InvalidRequest
-from pipelines.settings import ROOT, Settings, settings
+from pipelines.core.errors import BullionError, InvalidRequest
+from pipelines.core.settings import ROOT, Settings, settings
 
 FORECAST, SOURCE, UNIVERSE = "nasdaq100_hourly", "sample", "qqq"
 DAYS = 150  # of bars that are trained on
@@ -35,8 +35,8 @@ class SmokeError(BullionError):
 
 def sessions(now: datetime) -> list[datetime]:
     """The closes of the sessions of late, the newest last."""
-    from pipelines.calendar import calendar
-    from pipelines.intervals import interval_of
+    from pipelines.core.calendar import calendar
+    from pipelines.core.intervals import interval_of
 
     found = calendar().closed_bars(interval_of("1d"), now - timedelta(days=21), now)
     return [close.replace(tzinfo=UTC) for close in found.closes_at.tolist()]
@@ -55,7 +55,7 @@ def hold(environment: Mapping[str, str]) -> str:
     """The newest model's file is what the lake says it is; its SHA-256."""
     from pipelines.forecasts import forecast
     from pipelines.lake import Lake
-    from pipelines.registry import Registry, model_name
+    from pipelines.registry.mlflow import Registry, model_name
 
     default = settings()
     where = Settings(

@@ -17,7 +17,7 @@ import pyarrow as pa  # noqa: E402
 import pyarrow.compute as pc  # noqa: E402
 from pyarrow import csv  # noqa: E402
 
-from pipelines.calendar import interval_of, utc  # noqa: E402
+from pipelines.core.calendar import interval_of, utc  # noqa: E402
 from pipelines.sources.base import Request  # noqa: E402
 from pipelines.sources.sample import Sample  # noqa: E402
 

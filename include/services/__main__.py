@@ -11,7 +11,7 @@ from types import FrameType
 from include.services.parts import PARTS
 from include.services.settings import services
 from include.services.stack import Stack
-from pipelines.errors import BullionError
+from pipelines.core.errors import BullionError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

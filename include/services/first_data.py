@@ -16,8 +16,8 @@ import httpx
 
 from include.services.settings import Services
 from include.services.supervisor import ServiceError
+from pipelines.core.settings import settings
 from pipelines.forecasts import FORECASTS, Forecast
-from pipelines.settings import settings
 
 SESSIONS = 5  # that are scored at the first start, by a model trained before them
 OVER = ("success", "failed")
@@ -229,8 +229,8 @@ class FirstData:
 
 def _sessions_ago(count: int, forecast: Forecast) -> datetime:
     """The close of the session that lies so many before the newest one that has closed."""
-    from pipelines.calendar import calendar
-    from pipelines.intervals import interval_of
+    from pipelines.core.calendar import calendar
+    from pipelines.core.intervals import interval_of
 
     now = datetime.now(UTC)
     market = calendar(forecast.schedule.calendar)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.services.settings import HOST, Services
-from pipelines.settings import ROOT, Settings, redacted
+from pipelines.core.settings import ROOT, Settings, redacted
 
 PARTS = ("mlflow", "api", "pages", "airflow")
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|WEBHOOK|_KEYS?(_|$)", re.IGNORECASE)

@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipelines.errors import InvalidRequest
-from pipelines.settings import ROOT, read
+from pipelines.core.errors import InvalidRequest
+from pipelines.core.settings import ROOT, read
 
 HOST = "127.0.0.1"
 FOLDERS = ("airflow", "logs", "mlflow", "run")

@@ -21,7 +21,7 @@ from include.services import first_data
 from include.services.parts import PARTS, environment, environment_of
 from include.services.settings import HOST, Services, write_private
 from include.services.supervisor import UP, ServiceError, Supervisor
-from pipelines.settings import ROOT, settings
+from pipelines.core.settings import ROOT, settings
 
 ROOM = 2 * 1024**3  # bytes; a first start takes about half of it
 HEALTH = {
@@ -245,8 +245,8 @@ class Stack:
 
 def _signal(seen: dict[str, str]) -> str:
     """The newest signal that was published, in words."""
+    from pipelines.core.settings import Settings
     from pipelines.lake import Lake
-    from pipelines.settings import Settings
 
     where = Settings(lake_catalog=seen["BULLION_LAKE_CATALOG"], lake_data=seen["BULLION_LAKE_DATA"])
     with Lake(where, read_only=True) as lake:

@@ -23,8 +23,8 @@ import psutil
 
 from include.services.parts import Process, environment, processes
 from include.services.settings import Services, write_private
-from pipelines.errors import BullionError
-from pipelines.settings import ROOT
+from pipelines.core.errors import BullionError
+from pipelines.core.settings import ROOT
 
 LONGEST_SOCKET = 100  # bytes; the kernel takes 107
 STOP_WITHIN = 30.0  # seconds

@@ -10,10 +10,10 @@ from pipelines.backtest.market import Asked
 from pipelines.backtest.measure import CONFIDENCE
 from pipelines.backtest.path import Path
 from pipelines.backtest.walk import Scored, Scorer
+from pipelines.core.universes import Universe
 from pipelines.forecasts import Forecast
 from pipelines.gates.skill import LEAST_SESSIONS
 from pipelines.sources import source as source_named
-from pipelines.universes import Universe
 
 
 def notes(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.backtest.path import Path
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 
 NONE, STOPPED, TAKEN = "", "stop", "target"
 

@@ -15,12 +15,12 @@ from pipelines.backtest.notes import notes
 from pipelines.backtest.path import PRICES, Path, of_members, own
 from pipelines.backtest.policy import Earned, Policy, simulate
 from pipelines.backtest.walk import Scored, Scorer
-from pipelines.calendar import UTC_TYPE, calendar
-from pipelines.combination import SIGNALS, ComponentWeighted
-from pipelines.errors import InvalidRequest, unknown
+from pipelines.core.calendar import UTC_TYPE, calendar
+from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.core.universes import Universe, universe
 from pipelines.forecasts import Forecast
 from pipelines.modeling.metrics import expected_score
-from pipelines.universes import Universe, universe
+from pipelines.scoring.combine import SIGNALS, ComponentWeighted
 
 WALKED = "each window scored by a model trained on what was known before it"
 WHOLE = 0.95  # of the bars that members have, the index's own must be there to be used

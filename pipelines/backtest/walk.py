@@ -9,15 +9,15 @@ from datetime import timedelta
 import numpy as np
 
 from pipelines.backtest.market import Asked, Market, day
-from pipelines.errors import InvalidRequest, unknown
+from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.forecasts import Forecast
 from pipelines.gates import Decision, InputsSound, Latency, TrainingTime, judge_all
 from pipelines.modeling import required
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows, Split
+from pipelines.modeling.evidence import described, evidence
 from pipelines.modeling.onnx import OnnxScorer, to_onnx
 from pipelines.modeling.required import Fewest
-from pipelines.winner import described, evidence
 
 Progress = Callable[[str, int, int], None]
 # Two ask about this machine, and the third takes seconds of Evidently in each window.

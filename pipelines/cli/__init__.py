@@ -41,7 +41,7 @@ def _run() -> None:
         signal.signal(signal.SIGINT, _leave)
     from pipelines.cli import backtest, forecasts, lake, new  # noqa: F401  (they register their commands)
     from pipelines.cli.app import app, complain
-    from pipelines.errors import BullionError, InvalidRequest
+    from pipelines.core.errors import BullionError, InvalidRequest
 
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, before)

@@ -15,8 +15,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from pipelines import steps
-from pipelines.errors import InvalidRequest
-from pipelines.settings import settings
+from pipelines.core.errors import InvalidRequest
+from pipelines.core.settings import settings
 from pipelines.sources import Source
 from pipelines.sources import source as source_named
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.calendar import GRIDS, utc
 from pipelines.cli.app import SourceOption, app, chosen_source, err, out, progress_bar, show
-from pipelines.errors import InvalidRequest, unknown, writing_to
+from pipelines.core.calendar import GRIDS, utc
+from pipelines.core.errors import InvalidRequest, unknown, writing_to
 from pipelines.forecasts import Forecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.backtest.market import Asked
     from pipelines.backtest.policy import Policy
     from pipelines.backtest.run import Backtest
-    from pipelines.steps.backtest_folder import Folder
+    from pipelines.steps.backtest.folder import Folder
 
 MOST_DAYS = 36_500
 
@@ -85,7 +85,7 @@ def backtest(
     """
     from pipelines.backtest import picture, report
     from pipelines.backtest.market import Asked
-    from pipelines.steps.backtest_folder import Folder
+    from pipelines.steps.backtest.folder import Folder
 
     forecast = forecast_named(name)
     chosen = chosen_source(source)
@@ -139,7 +139,7 @@ def _policy(
 
 
 def _of_lake(forecast: Forecast, source: str, asked: Asked, policy: Policy | None) -> Backtest:
-    from pipelines.steps.backtest import backtest as of_lake
+    from pipelines.steps.backtest.walk import backtest as of_lake
 
     with Lake(create=False) as lake, progress_bar() as progress:
         return of_lake(lake, forecast, source, asked, policy, progress)
@@ -148,8 +148,8 @@ def _of_lake(forecast: Forecast, source: str, asked: Asked, policy: Policy | Non
 def _of_folder(
     given: Folder, forecast: Forecast, trained_on: str, asked: Asked, policy: Policy | None
 ) -> Backtest:
-    from pipelines.registry import Registry
-    from pipelines.steps.backtest_folder import backtest_folder
+    from pipelines.registry.mlflow import Registry
+    from pipelines.steps.backtest.folder import backtest_folder
 
     with progress_bar() as progress:
         done, taken = backtest_folder(

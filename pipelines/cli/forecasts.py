@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pipelines.calendar import utc
 from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, progress_bar
 from pipelines.cli.models import ForecastArgument, TargetOption, targets
-from pipelines.decisions import TRAINED, decisions
-from pipelines.errors import InvalidRequest
+from pipelines.core.calendar import utc
+from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import Forecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake
+from pipelines.registry.decisions import TRAINED, decisions
 
 
 @app.command()
@@ -29,8 +29,8 @@ def train(
 ) -> None:
     """Compare a forecast's candidates, register the winner, promote it or say why not."""
     # MLflow, scikit-learn and ONNX take seconds to import, and no other command needs them.
-    from pipelines.registry import Registry
-    from pipelines.steps.train import train as train_forecast
+    from pipelines.registry.mlflow import Registry
+    from pipelines.steps.models.train import train as train_forecast
 
     asked, chosen, registry = targets(name, target), chosen_source(source), Registry()
     with Lake(create=False) as lake:
@@ -59,8 +59,8 @@ def score(
     end: Annotated[str | None, typer.Option(help="... up to this; default now")] = None,
 ) -> None:
     """Score the newest bar, or a range, by the models that served it; combine to signals."""
-    from pipelines.registry import Registry
-    from pipelines.steps.score import score as score_bars
+    from pipelines.registry.mlflow import Registry
+    from pipelines.steps.scoring.score import score as score_bars
 
     if at is not None and (start is not None or end is not None):
         raise InvalidRequest("--at names one bar, --start and --end a range", "keep one of them")
@@ -85,8 +85,8 @@ def score(
 @app.command()
 def outcomes(name: ForecastArgument, source: SourceOption = None) -> None:
     """Say what became of earlier predictions, as far as it is known."""
-    from pipelines.registry import Registry
-    from pipelines.steps.outcomes import refresh_outcomes
+    from pipelines.registry.mlflow import Registry
+    from pipelines.steps.scoring.outcomes import refresh_outcomes
 
     declared, chosen = forecast_named(name), chosen_source(source).name
     with Lake(create=False) as lake:
@@ -97,11 +97,11 @@ def outcomes(name: ForecastArgument, source: SourceOption = None) -> None:
 @app.command()
 def run(name: ForecastArgument, source: SourceOption = None) -> None:
     """Features, a training if one is due, the newest bar's score and signal, and outcomes."""
-    from pipelines.registry import Registry, model_name
-    from pipelines.steps.features import refresh_features
-    from pipelines.steps.outcomes import refresh_outcomes
-    from pipelines.steps.score import score as score_bars
-    from pipelines.steps.train import train as train_forecast
+    from pipelines.registry.mlflow import Registry, model_name
+    from pipelines.steps.data.features import refresh_features
+    from pipelines.steps.models.train import train as train_forecast
+    from pipelines.steps.scoring.outcomes import refresh_outcomes
+    from pipelines.steps.scoring.score import score as score_bars
 
     declared, chosen = forecast_named(name), chosen_source(source).name
     registry = Registry()

@@ -10,9 +10,7 @@ import duckdb
 import typer
 from rich.text import Text
 
-from pipelines import maintenance, steps, universes
-from pipelines.attach import attach_statements
-from pipelines.calendar import interval_of, utc
+from pipelines import steps
 from pipelines.cli.app import (
     AsOfOption,
     SnapshotOption,
@@ -26,11 +24,14 @@ from pipelines.cli.app import (
     show,
     words,
 )
-from pipelines.data_docs import build_docs
-from pipelines.errors import CheckFailed, InvalidRequest
-from pipelines.export import export as export_gold
-from pipelines.lake import Lake
-from pipelines.settings import redacted, settings
+from pipelines.core import universes
+from pipelines.core.calendar import interval_of, utc
+from pipelines.core.errors import CheckFailed, InvalidRequest
+from pipelines.core.settings import redacted, settings
+from pipelines.lake import Lake, maintenance
+from pipelines.lake.attach import attach_statements
+from pipelines.lake.export import export as export_gold
+from pipelines.quality.data_docs import build_docs
 
 LONGEST_KEPT = 36_500  # days
 

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, show
-from pipelines.decisions import ModelDecision, ModelKey, Serving, decisions, serving
-from pipelines.errors import BullionError
+from pipelines.core.errors import BullionError
+from pipelines.core.intervals import utc
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.forecasts import forecast as forecast_named
-from pipelines.intervals import utc
 from pipelines.lake import Lake, View
+from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions, serving
 
 ForecastArgument = Annotated[
     str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")
@@ -96,7 +96,7 @@ def _list(view: View, forecast: Forecast, source: str) -> None:
 
 def _tell_missing(forecast: Forecast, decided: Sequence[ModelDecision]) -> None:
     """Which versions the lake knows and MLflow does not, or knows with another file."""
-    from pipelines.registry import Registry, model_name
+    from pipelines.registry.mlflow import Registry, model_name
 
     registry = Registry()
     there = {(one.version, one.sha256) for one in registry.versions(model_name(forecast))}
@@ -113,7 +113,7 @@ def _tell_missing(forecast: Forecast, decided: Sequence[ModelDecision]) -> None:
 
 def _loadable(forecast: Forecast, decided: Sequence[ModelDecision]) -> Serving | None:
     """Who serves now: the one decided on, or another where its file is lost."""
-    from pipelines.registry import Registry, Unsound, model_name
+    from pipelines.registry.mlflow import Registry, Unsound, model_name
 
     registry, lost = Registry(), dict[ModelKey, str]()
     while who := serving(decided, datetime.now(UTC), lost):
@@ -171,7 +171,7 @@ def _short(reason: str, length: int = 90) -> str:
 
 def _aliases(forecast: Forecast) -> tuple[dict[object, str], str]:
     """The aliases of each version; in words why they are not known, where MLflow is down."""
-    from pipelines.registry import Registry, model_name
+    from pipelines.registry.mlflow import Registry, model_name
 
     try:
         standing = Registry().standing(model_name(forecast)).aliases
@@ -191,8 +191,8 @@ def promote(
     target: TargetOption = None,
 ) -> None:
     """Make a version Staging, or Production: then it serves from now on, verified first."""
-    from pipelines.registry import Registry
-    from pipelines.steps.moves import promote as move
+    from pipelines.registry.mlflow import Registry
+    from pipelines.steps.models.moves import promote as move
 
     declared = the_target(name, target)
     with Lake(create=False) as lake:
@@ -208,8 +208,8 @@ def rollback(
     target: TargetOption = None,
 ) -> None:
     """Withdraw the champion: the one before it serves again, if its file is sound."""
-    from pipelines.registry import Registry
-    from pipelines.steps.moves import rollback as move
+    from pipelines.registry.mlflow import Registry
+    from pipelines.steps.models.moves import rollback as move
 
     declared, chosen = the_target(name, target), chosen_source(source).name
     with Lake(create=False) as lake:
@@ -226,8 +226,8 @@ def monitor(
     target: TargetOption = None,
 ) -> None:
     """Hold the champion to what it showed at its gate; reports, and a rollback if it must be."""
-    from pipelines.registry import Registry
-    from pipelines.steps.monitor import monitor as look
+    from pipelines.registry.mlflow import Registry
+    from pipelines.steps.watch.monitor import monitor as look
 
     asked, chosen, registry = targets(name, target), chosen_source(source).name, Registry()
     with Lake(create=False) as lake:

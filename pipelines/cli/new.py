@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import app, out
-from pipelines.scaffold import new as scaffold
+from pipelines.cli.scaffold import new as scaffold
 
 
 @app.command()

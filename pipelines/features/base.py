@@ -15,7 +15,7 @@ from types import CodeType, FunctionType
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest, unknown
+from pipelines.core.errors import InvalidRequest, unknown
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.errors import unknown
+from pipelines.core.errors import unknown
 from pipelines.forecasts.aapl_daily import AAPL_DAILY
 from pipelines.forecasts.base import Forecast, Target
 from pipelines.forecasts.nasdaq100_hourly import NASDAQ100_HOURLY

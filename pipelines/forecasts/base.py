@@ -9,17 +9,17 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from pipelines import words
-from pipelines.combination import ComponentWeighted
-from pipelines.contracts import Column, Table
-from pipelines.errors import InvalidRequest, unknown
+from pipelines.contracts import columns as words
+from pipelines.contracts.schema import Column, Table
+from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.core.intervals import Interval, interval_of
+from pipelines.core.universes import universe
 from pipelines.features.base import Feature, look_back
 from pipelines.gates.base import Gate
-from pipelines.intervals import Interval, interval_of
 from pipelines.labels.base import Label
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
-from pipelines.universes import universe
+from pipelines.scoring.combine import ComponentWeighted
 
 
 @dataclass(frozen=True)

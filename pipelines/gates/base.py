@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipelines.errors import BullionError, InvalidRequest
+from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.modeling.dataset import Rows
 
 

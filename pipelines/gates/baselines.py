@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.gates.base import Evidence, GateVerdict, classes_of
 from pipelines.gates.skill import LEAST_SESSIONS, Sessions, macro_f1, sessions_of
 

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.gates.base import Evidence, GateVerdict, checked, classes_of
 
 LEAST_SESSIONS = 10

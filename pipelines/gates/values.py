@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.gates.base import Evidence, GateVerdict
 from pipelines.gates.skill import sessions_of
 from pipelines.modeling.spread import COVERAGE

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines import steps
-from pipelines.errors import SourceError, SourceUnavailable
+from pipelines.core.errors import SourceError, SourceUnavailable
+from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast, forecast
 from pipelines.jobs.run import Asked, failures_told, interval, log, logged
 from pipelines.lake import Lake
 from pipelines.sources import source as source_named
-from pipelines.steps import due
-from pipelines.universes import universe
+from pipelines.steps.data import due
 
 FRESH_WEIGHTS = timedelta(days=7)  # those asked for longer ago are asked for again
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from pipelines import steps
-from pipelines.errors import BullionError, InvalidRequest, NothingToDo
+from pipelines.core.errors import BullionError, InvalidRequest, NothingToDo
 from pipelines.forecasts import forecast
 from pipelines.jobs.run import Asked, clock_is_right, failures_told, interval, log, logged
 from pipelines.lake import Lake
-from pipelines.registry import Registry, RegistryError, model_name
-from pipelines.steps import due
+from pipelines.registry.mlflow import Registry, RegistryError, model_name
+from pipelines.steps.data import due
 
 
 def features(name: str, source: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
 
     Each target by itself: where one cannot be trained the others are, and then the run fails.
     """
-    from pipelines.steps.train import train as step
+    from pipelines.steps.models.train import train as step
 
     registry, told = Registry(), dict[str, Any]()
     failed: list[Exception] = []
@@ -59,7 +59,7 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
 
 def score(name: str, asked: Asked) -> dict[str, Any]:
     """Score every constituent of the run's bar, combine, publish; and the bars missed before."""
-    from pipelines.steps.score import score as step
+    from pipelines.steps.scoring.score import score as step
 
     declared = forecast(name)
     with Lake() as lake, failures_told(lake, "score", name, asked):
@@ -87,7 +87,7 @@ def score(name: str, asked: Asked) -> dict[str, Any]:
 
 def outcomes(name: str, asked: Asked) -> dict[str, Any]:
     """Say what became of earlier predictions, as far as it is known."""
-    from pipelines.steps.outcomes import refresh_outcomes
+    from pipelines.steps.scoring.outcomes import refresh_outcomes
 
     with Lake() as lake, failures_told(lake, "outcomes", name, asked):
         done = refresh_outcomes(lake, Registry(), forecast(name), asked.source)
@@ -98,7 +98,7 @@ def outcomes(name: str, asked: Asked) -> dict[str, Any]:
 
 def _follow_the_alias(lake: Lake, name: str, source: str) -> None:
     """Where somebody moved an alias by hand, it is obeyed from the next bar on, if it is sound."""
-    from pipelines.steps.aliases import reconcile
+    from pipelines.steps.models.aliases import reconcile
 
     registry = Registry()
     try:
@@ -110,7 +110,7 @@ def _follow_the_alias(lake: Lake, name: str, source: str) -> None:
 
 def monitor(name: str, source: str, run: str) -> dict[str, Any]:
     """Hold each champion to what it had shown; reports, and a rollback where it must be."""
-    from pipelines.steps.monitor import monitor as step
+    from pipelines.steps.watch.monitor import monitor as step
 
     registry, counts = Registry(), {}
     with Lake() as lake:

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from pipelines.calendar import calendar
-from pipelines.errors import BullionError, InvalidRequest, LakeError, NothingToDo
+from pipelines.core.calendar import calendar
+from pipelines.core.errors import BullionError, InvalidRequest, LakeError, NothingToDo
+from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast, forecast
 from pipelines.lake import Lake
-from pipelines.universes import universe
 
 log = logging.getLogger("pipelines.jobs")
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pipelines import steps
-from pipelines.errors import CheckFailed
+from pipelines.core.errors import CheckFailed
 from pipelines.jobs.run import log
 from pipelines.lake import Lake
 
 
 def data_docs() -> str:
     """Hold every table to its contract with Great Expectations; the address of its pages."""
-    from pipelines.data_docs import build_docs
+    from pipelines.quality.data_docs import build_docs
 
     with Lake() as lake:
         place = str(build_docs(lake))
@@ -20,7 +20,7 @@ def data_docs() -> str:
 
 def compact() -> str:
     """Flush inlined rows, rewrite small files, expire old snapshots, remove orphans."""
-    from pipelines import maintenance
+    from pipelines.lake import maintenance
 
     with Lake() as lake:
         steps.release_snapshots(lake)
@@ -33,7 +33,7 @@ def compact() -> str:
 
 def verify() -> str:
     """Check every file of the lake, and every row in its catalog, against its checksum."""
-    from pipelines import maintenance
+    from pipelines.lake import maintenance
 
     with Lake(read_only=True) as lake:
         found = maintenance.verify(lake)

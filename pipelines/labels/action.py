@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.features.base import Block
 from pipelines.features.rolling import return_deviation
 from pipelines.labels.ahead import reached

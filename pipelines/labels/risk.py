@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.features.base import Block
 from pipelines.features.rolling import mean
 from pipelines.features.volatility import log_true_range

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import silver
-from pipelines.calendar import UTC_TYPE, Calendar
+from pipelines.contracts.tables import quoted
+from pipelines.core.calendar import UTC_TYPE, Calendar
 from pipelines.lake import Writer
+from pipelines.landing import judge as silver
 from pipelines.landing.grid import Order
-from pipelines.silver import PRICE_NAMES, VALUES
+from pipelines.landing.judge import PRICE_NAMES, VALUES
 from pipelines.sources.base import MOST_SHARES, Answer
-from pipelines.tables import quoted
 
 if TYPE_CHECKING:
-    from pipelines.landing.land import Group
+    from pipelines.landing.batch import Group
 
 PART_BYTES = 4 << 20
 KEYED = 'source = ? AND "interval" = ?'

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.calendar import Bars, Calendar
+from pipelines.core.calendar import Bars, Calendar
 from pipelines.lake import Writer
 from pipelines.landing.bronze import KEYED
 from pipelines.landing.grid import aware, naive
 
 if TYPE_CHECKING:
-    from pipelines.landing.land import Group
+    from pipelines.landing.batch import Group
 
 
 def replace(

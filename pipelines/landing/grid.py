@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import silver
-from pipelines.calendar import UTC_TYPE, Calendar, Grid, Interval
+from pipelines.core.calendar import UTC_TYPE, Calendar, Grid, Interval
+from pipelines.landing import judge as silver
 
 
 def naive(at: datetime) -> np.datetime64:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pipelines import silver
+from pipelines.contracts.tables import quoted
 from pipelines.lake import Writer
+from pipelines.landing import judge as silver
 from pipelines.landing.bronze import KEYED
 from pipelines.landing.grid import Order
-from pipelines.silver import INCOMING, PRICE_NAMES, VALUES
-from pipelines.tables import quoted
+from pipelines.landing.judge import INCOMING, PRICE_NAMES, VALUES
 
 if TYPE_CHECKING:
-    from pipelines.landing.land import Group, Landed
+    from pipelines.landing.batch import Group, Landed
 
 WRITTEN = f"symbol, ts, closes_at, session, {VALUES}, split_factor, received_at"
 # The rows judged, among the bars before them.

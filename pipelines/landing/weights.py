@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipelines.calendar import UTC_TYPE
+from pipelines.contracts.silver import SILVER_WEIGHTS
+from pipelines.core.calendar import UTC_TYPE
 from pipelines.lake import Writer
 from pipelines.sources.base import WEIGHTS, Answer
-from pipelines.tables.silver import SILVER_WEIGHTS
 
 VALUES = ("name", "weight", "known_at", "partial", "origin")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pyarrow as pa
 
-from pipelines.errors import unknown
+from pipelines.core.errors import unknown
 from pipelines.labels.base import Label
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.labels.base import Label
-from pipelines.modeling import pictures
+from pipelines.modeling import class_pictures as pictures
 from pipelines.modeling.compare import Comparison, Part, Result
 from pipelines.modeling.forms import Form
 from pipelines.modeling.importance import importances

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.errors import BullionError, InvalidRequest
+from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.labels.base import Label
 from pipelines.modeling import required
 from pipelines.modeling.candidates import Candidate, parameters

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.modeling import converters
 from pipelines.modeling.kinds import Model, named
 from pipelines.modeling.scorer import PREFIX, Description, OnnxScorer, UnreadableModel, checksum

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.errors import BullionError, InvalidRequest
+from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.modeling.answers import answer_of
 
 PREFIX = "bullion."  # of our keys in the metadata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.modeling.pictures import CHANCE, SCALE, _axes, _png
+from pipelines.modeling.class_pictures import CHANCE, SCALE, _axes, _png
 from pipelines.modeling.values import ValueMetrics, inside
 
 GROUPS = 10  # of equally many rows, whose means are drawn

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.errors import InvalidRequest, unknown
+from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.gates.skill import macro_f1
 from pipelines.labels import Label
 from pipelines.modeling.answers import VALUES

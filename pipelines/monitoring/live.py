@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.gates import Evidence, Gate, GateVerdict, judge_all
 from pipelines.modeling.dataset import Rows
 

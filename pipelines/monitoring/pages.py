@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.core.settings import ROOT
 from pipelines.monitoring.reports import index
-from pipelines.settings import ROOT
 
 KEPT = 30  # days of reports, of each forecast and source; MLflow has them all
 

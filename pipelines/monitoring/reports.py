@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.gates import Evidence
 from pipelines.gates.drift import Measure, distances
 from pipelines.labels import Label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from pipelines.errors import unknown
+from pipelines.core.errors import unknown
 from pipelines.sources.base import Answer, Parsed, Request, Source
 from pipelines.sources.files import Files
 from pipelines.sources.sample import Sample, SampleNoise

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 
-from pipelines.calendar import UTC_TYPE, Grid, Interval
+from pipelines.core.calendar import UTC_TYPE, Grid, Interval
 
 BARS = pa.schema(
     [

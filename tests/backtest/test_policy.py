@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines.backtest.path import Path
 from pipelines.backtest.policy import Policy, plain, simulate
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from tests.backtest.made import path, times
 
 SHARES = st.none() | st.sampled_from([0.002, 0.01, 0.03])

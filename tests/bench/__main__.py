@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.errors import unknown
+from pipelines.core.errors import unknown
 from tests.bench import (
     api,
     append,

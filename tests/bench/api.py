@@ -23,10 +23,10 @@ import pyarrow as pa
 import uvicorn
 from fastapi import FastAPI, Response
 
-from pipelines.attach import attach_statements
+from pipelines.core.settings import settings
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
-from pipelines.settings import settings
+from pipelines.lake.attach import attach_statements
 from tests.bench import sockets
 from tests.bench.measure import Figure
 from tests.bench.published import fill

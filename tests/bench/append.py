@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from pipelines.calendar import calendar, interval_of, utc
+from pipelines.core.calendar import calendar, interval_of, utc
+from pipelines.core.settings import Settings
+from pipelines.core.universes import universe
 from pipelines.lake import Lake
-from pipelines.settings import Settings
 from pipelines.sources.sample import Sample
-from pipelines.steps import ingest
-from pipelines.universes import universe
+from pipelines.steps.data import ingest
 from tests.bench.measure import Figure
 
 HOUR = interval_of("1h")

@@ -22,7 +22,7 @@ from threading import Event, Thread
 
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
-from pipelines.registry import Registry
+from pipelines.registry.mlflow import Registry
 from tests.bench.api import CONNECTIONS, ROUNDS, SECONDS, SIGNAL, Load, Side, load
 from tests.bench.measure import Figure
 from tests.bench.published import fill

@@ -41,7 +41,7 @@ def figures() -> Iterator[Figure]:
 
 
 def write_csv(path: Path) -> int:
-    from pipelines.calendar import calendar, interval_of, utc
+    from pipelines.core.calendar import calendar, interval_of, utc
 
     made = calendar().bars(interval_of("1m"), utc("2009-01-01"), utc("2026-06-01"))
     count = len(made)
@@ -64,12 +64,12 @@ def write_csv(path: Path) -> int:
 
 
 def ours(folder: str, lake_folder: str) -> None:
-    from pipelines.calendar import interval_of, utc
+    from pipelines.core.calendar import interval_of, utc
+    from pipelines.core.settings import Settings
     from pipelines.lake import Lake
-    from pipelines.settings import Settings
     from pipelines.sources import source
     from pipelines.sources.files import Files
-    from pipelines.steps import ingest
+    from pipelines.steps.data import ingest
 
     assert source("files").name == "files"
     config = Settings(

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.core.settings import Settings
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
 from pipelines.modeling.onnx import to_onnx
-from pipelines.registry import Registry
-from pipelines.settings import Settings
+from pipelines.registry.mlflow import Registry
 from tests.bench.measure import Figure
 from tests.bench.scoring import END, START, described, trained
 from tests.models import decide, kept

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from pipelines.calendar import calendar
-from pipelines.combination import ComponentWeighted
+from pipelines.core.calendar import calendar
+from pipelines.core.universes import universe
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.labels.action import ACTIONS, SCORES
 from pipelines.lake import Lake
-from pipelines.universes import universe
+from pipelines.scoring.combine import ComponentWeighted
 
 SYMBOLS = universe("qqq").symbols
 PAST = 20_000  # predictions

@@ -16,11 +16,11 @@ from statistics import median
 import numpy as np
 import pyarrow as pa
 
-from pipelines.calendar import UTC_TYPE, calendar
+from pipelines.core.calendar import UTC_TYPE, calendar
+from pipelines.core.settings import Settings
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
-from pipelines.settings import Settings
-from pipelines.steps.features import refresh_features
+from pipelines.steps.data.features import refresh_features
 from tests.bench.measure import Figure
 
 # Lately, as in an hourly run: a refresh knows that no bar opens after the present.

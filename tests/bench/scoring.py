@@ -23,17 +23,17 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipelines.calendar import calendar, utc
+from pipelines.core.calendar import calendar, utc
+from pipelines.core.settings import Settings
 from pipelines.features import matrix
-from pipelines.features.blocks import block_of
+from pipelines.features.panel import block_of
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
 from pipelines.modeling.calibration import Calibration, Model
 from pipelines.modeling.candidates import RandomForest, fit
 from pipelines.modeling.onnx import Description, OnnxScorer, to_onnx
-from pipelines.settings import Settings
 from pipelines.sources.sample import Sample
-from pipelines.steps import ingest
+from pipelines.steps.data import ingest
 from tests.bench.features import by_pandas
 from tests.bench.measure import Figure
 from tests.steps.markets import rows_of

@@ -66,7 +66,7 @@ def _part(name: str) -> str:
 
 def rows() -> Rows:
     """The newest rows of the sample that make 45,000."""
-    from pipelines.calendar import utc
+    from pipelines.core.calendar import utc
     from pipelines.forecasts import NASDAQ100_HOURLY
     from pipelines.sources.sample import Sample
     from tests.steps.markets import rows_of

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.calendar import interval_of
+from pipelines.core.calendar import interval_of
+from pipelines.core.universes import universe
 from pipelines.lake import Lake
-from pipelines.registry import PRODUCTION, Registry, model_name
+from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
 from pipelines.sources.sample import Sample
-from pipelines.steps import ingest, ingest_weights
-from pipelines.universes import universe
+from pipelines.steps import ingest_weights
+from pipelines.steps.data import ingest
 from tests.commands import Bullion
 from tests.steps.live_market import put_live
 from tests.steps.served import HOURLY, START, fresh_registry, spoil, trained
@@ -152,7 +153,7 @@ def test_run_trains_where_it_is_due_scores_and_follows_up(
         asked.append(trained(lake, registry, HOURLY, day=-3 + 6 * len(asked)))
         return Done()
 
-    monkeypatch.setattr("pipelines.steps.train.train", train)
+    monkeypatch.setattr("pipelines.steps.models.train.train", train)
     code, out, err = bullion("run", NAME)
     assert code == 0, err
     assert "training nasdaq100_hourly.action, as no model of these features and this label" in out

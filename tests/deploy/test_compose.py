@@ -18,7 +18,7 @@ from jsonschema.validators import validator_for
 
 from include.deploy.secrets import NAMES, made
 from include.services.settings import Services
-from pipelines.settings import Settings
+from pipelines.core.settings import Settings
 from serving.settings import Settings as ApiSettings
 from tests.servers.compose import FILE, ROOT, VARIABLE, filled, read
 

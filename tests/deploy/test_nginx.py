@@ -8,7 +8,7 @@ from serving.settings import Settings
 from tests.servers.compose import ROOT, read
 
 TEXT = (ROOT / "include/nginx/nginx.conf").read_text()
-SERVING = "".join((ROOT / "serving" / f"{n}.py").read_text() for n in ("__main__", "protocol"))
+SERVING = "".join((ROOT / "serving" / f"{n}.py").read_text() for n in ("__main__", "http/protocol"))
 
 
 def told(name: str, text: str = TEXT) -> str:

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from include.deploy import prepare
-from pipelines.errors import BullionError, LakeError
+from pipelines.core.errors import BullionError, LakeError
 from pipelines.lake import Lake
 from tests.lake_rows import many, put, versions
 from tests.servers.s3 import BUCKET, S3, s3

@@ -8,7 +8,7 @@ import talib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.features import DAILY, HOURLY, SETS, Block, Feature, look_back, matrix
 
 START = np.array([0])

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.errors import InvalidRequest
+from pipelines.contracts.tables import TABLES
+from pipelines.core.errors import InvalidRequest
 from pipelines.features import HOURLY
 from pipelines.forecasts import FORECASTS, Forecast, forecast
 from pipelines.labels import Risk
-from pipelines.tables import TABLES
 
 HEAVY = ("pandas", "pyarrow", "duckdb", "sklearn", "mlflow", "evidently", "onnxruntime", "scipy")
 ACTION = FORECASTS[0].targets[0]

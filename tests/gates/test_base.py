@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.gates import BeyondTheDay, DirectionSkill, Evidence, GateVerdict, judge_all
 from tests.gates.market import evidence
 

@@ -26,7 +26,7 @@ from include.services.parts import PARTS, Process, environment, environment_of, 
 from include.services.settings import Services, services
 from include.services.stack import Stack
 from include.services.supervisor import ServiceError, Supervisor
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import FORECASTS
 from tests.servers.ports import free_port
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipelines.settings import Settings
+from pipelines.core.settings import Settings
 from tests.integration.airflow_home import ROOT, Airflow, wait_for
 from tests.servers.ports import free_port, stop
 

@@ -22,7 +22,7 @@ DAGS = f"""
     from live_runs import LiveRunDue
     from wiring import LATE, step
 
-    from pipelines.errors import InvalidRequest
+    from pipelines.core.errors import InvalidRequest
 
 
     @step()

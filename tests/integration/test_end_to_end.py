@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from pipelines.core.settings import Settings
 from pipelines.lake import Lake
-from pipelines.registry import Registry, model_name
-from pipelines.settings import Settings
+from pipelines.registry.mlflow import Registry, model_name
 from tests.integration.airflow_home import Airflow
 from tests.recent import (
     HOURLY,

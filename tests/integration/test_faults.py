@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.core.settings import Settings
 from pipelines.lake import Lake
-from pipelines.registry import Registry, model_name
-from pipelines.settings import Settings
+from pipelines.registry.mlflow import Registry, model_name
 from tests import models
 from tests.integration.airflow_home import Airflow, wait_for
 from tests.recent import (

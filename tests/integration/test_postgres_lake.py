@@ -9,15 +9,15 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from pipelines.attach import CATALOG
-from pipelines.errors import LakeError
+from pipelines.contracts.silver import SERIES
+from pipelines.contracts.tables import LAYOUT, fingerprint
+from pipelines.core.errors import LakeError
+from pipelines.core.settings import Settings, settings
 from pipelines.lake import Lake
-from pipelines.maintenance import compact, keep_snapshot, verify
-from pipelines.settings import Settings, settings
-from pipelines.tables import LAYOUT, fingerprint
-from pipelines.tables.silver import SERIES
+from pipelines.lake.attach import CATALOG
+from pipelines.lake.maintenance import compact, keep_snapshot, verify
 from tests.aggregates import wrong_answers
-from tests.jobs import Jobs
+from tests.job_server import Jobs
 from tests.kill_rounds import content, torn, torture, undisturbed
 from tests.lake_rows import many, place, put, versions
 from tests.open_reader import HOW, compact_under_a_reader

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.attach import FILES
-from pipelines.errors import LakeError
-from pipelines.files import Bucket
+from pipelines.core.errors import LakeError
+from pipelines.core.settings import Settings, settings
 from pipelines.lake import Lake
-from pipelines.maintenance import compact, keep_snapshot, verify
-from pipelines.settings import Settings, settings
-from tests.jobs import Jobs
+from pipelines.lake.attach import FILES
+from pipelines.lake.maintenance import compact, keep_snapshot, verify
+from pipelines.lake.store import Bucket
+from tests.job_server import Jobs
 from tests.kill_rounds import content, torn, undisturbed
 from tests.lake_rows import file_name, many, put, versions
 from tests.servers import postgres

@@ -7,9 +7,9 @@ import json
 import httpx
 import pytest
 
+from pipelines.core.settings import Settings
 from pipelines.lake import Lake
-from pipelines.settings import Settings
-from serving.bars import Bar
+from serving.routes.bars import Bar
 from tests.integration.airflow_home import Airflow
 from tests.recent import INGEST
 

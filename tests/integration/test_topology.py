@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 
 from include.deploy.prepare import reading
-from pipelines.registry import FILE
+from pipelines.registry.mlflow import FILE
 from tests.integration.airflow_home import wait_for
 from tests.integration.topology import (
     WORKERS,

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from pipelines.core.settings import Settings
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
-from pipelines.settings import Settings
 from tests.integration.airflow_home import Airflow, wait_for
 from tests.recent import SESSIONS, noted, told
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.labels import LABELS, Label
 from tests.labels.bars import PRICES, block, prices, walk
 from tests.laws import tried

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.features import DAILY, matrix
 from pipelines.labels import Risk
 from tests.labels.bars import block, walk

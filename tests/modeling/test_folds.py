@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.modeling.compare import Comparison, Result, compare, walk

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.calibration import Calibration, Model
 from pipelines.modeling.candidates import CANDIDATES
 from pipelines.modeling.compare import Comparison, Result

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.calibration import Calibration, Model
 from pipelines.modeling.candidates import CANDIDATES, Fitted
 from pipelines.modeling.compare import Comparison

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.candidates import REGRESSORS, BoostedValues, Candidate, Mean, Ridge
 from pipelines.modeling.candidates.base import FittedValue, fit_values, parameters
 from pipelines.modeling.candidates.tuned import FEWEST, stretches

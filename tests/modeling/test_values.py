@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.labels import NextReturn
 from pipelines.modeling.candidates import Ridge
 from pipelines.modeling.candidates.base import FittedValue, fit_values

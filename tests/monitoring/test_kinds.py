@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.labels import LABELS, Action, Label, NextReturn, Risk
 from pipelines.modeling.answers import ANSWERS
 from pipelines.modeling.dataset import Rows

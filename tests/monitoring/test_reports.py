@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.labels import LABELS, Label
 from pipelines.modeling.dataset import Rows
 from pipelines.monitoring.live import LiveRows, TrainedOn

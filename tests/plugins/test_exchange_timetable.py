@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.calendar import calendar, interval_of, utc
+from pipelines.core.calendar import calendar, interval_of, utc
 
 GRACE = timedelta(seconds=60)
 

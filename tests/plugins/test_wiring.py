@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.errors import (
+from pipelines.core.errors import (
     BullionError,
     CheckFailed,
     InvalidRequest,

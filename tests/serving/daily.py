@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.calendar import calendar, utc
+from pipelines.core.calendar import calendar, utc
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
-from pipelines.registry import Registry
+from pipelines.registry.mlflow import Registry
 from tests import models
 from tests.scripted import bar, bars
 

@@ -1,6 +1,6 @@
 """The examples of the API's documentation: asked of the API itself, over a lake that was scored.
 
-python -m tests.serving.documented    # writes serving/examples.json anew
+python -m tests.serving.documented    # writes serving/http/examples.json anew
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from serving.docs import EXAMPLES, example, operations
-from serving.forms import CSV, JSON
+from serving.http.docs import EXAMPLES, example, operations
+from serving.http.formats import CSV, JSON
 from tests.serving.daily import DAILY, SYMBOL
 from tests.serving.served import filled, served
 
@@ -79,7 +79,7 @@ def anywhere(client: TestClient, bare: TestClient) -> Iterator[tuple[str, Respon
     yield "429", answer
     yield "503", bare.get("/signal/index")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("serving.bars.COLUMNS", "no_such_column")
+        patch.setattr("serving.routes.bars.COLUMNS", "no_such_column")
         yield "500", client.get("/bars/newest?symbol=NVDA", headers=KEY)
 
 

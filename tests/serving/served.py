@@ -15,13 +15,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from pipelines.calendar import utc
+from pipelines.core.calendar import utc
 from pipelines.lake import Lake
-from pipelines.registry import Registry
-from pipelines.steps.outcomes import refresh_outcomes
-from pipelines.steps.score import score
+from pipelines.registry.mlflow import Registry
+from pipelines.steps.scoring.outcomes import refresh_outcomes
+from pipelines.steps.scoring.score import score
 from serving.app import create_app
-from serving.errors import ErrorBody, Problem
+from serving.http.errors import ErrorBody, Problem
 from tests import models
 from tests.serving import daily
 from tests.serving.process import WAIT

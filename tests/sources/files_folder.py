@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.calendar import interval_of, utc
+from pipelines.core.calendar import interval_of, utc
 from pipelines.sources.base import Parsed, Request
 from pipelines.sources.files import Files
 

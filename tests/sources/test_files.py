@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.errors import InvalidRequest, SourceError
+from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.sources.base import ACTIONS, BARS, REJECTS
 from pipelines.sources.files import Files
 from tests.sources.files_folder import folder, one, opens, read, request

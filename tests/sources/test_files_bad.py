@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.errors import InvalidRequest, SourceError
+from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.sources.files import Files
 from pipelines.sources.files.bars import Asked, bars_of
 from pipelines.sources.files.mapping import series_of

@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.calendar import interval_of, utc
-from pipelines.errors import InvalidRequest, SourceError
+from pipelines.core.calendar import interval_of, utc
+from pipelines.core.errors import InvalidRequest, SourceError
+from pipelines.core.settings import ROOT
 from pipelines.lake import Lake
-from pipelines.settings import ROOT
 from pipelines.sources.files import bars, read
 from pipelines.sources.files.limits import MOST_COLUMNS, MOST_LINE, has_long_line
 from pipelines.sources.files.mapping import load
-from pipelines.steps import ingest
+from pipelines.steps.data import ingest
 from tests.sources.files_folder import folder, one, request
 from tests.sources.files_folder import read as read_all
 
@@ -34,7 +34,7 @@ HANGS = 120  # seconds: none takes two, but machines are busy
 READER = """
 import json, resource, sys
 from pathlib import Path
-from pipelines.errors import BullionError
+from pipelines.core.errors import BullionError
 from pipelines.sources.files import Files
 from tests.sources.files_folder import request
 

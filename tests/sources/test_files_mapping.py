@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.sources.files.mapping import load, series_of
 
 LEAST = {"files": "*.csv", "symbol": "SPY", "interval": "1h"}

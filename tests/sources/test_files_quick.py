@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.errors import BullionError
+from pipelines.core.errors import BullionError
 from pipelines.sources.base import Parsed
 from pipelines.sources.files import bars
 from pipelines.sources.files.bars import Asked, bars_of

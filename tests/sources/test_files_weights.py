@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 import yaml
 
-from pipelines.calendar import utc
-from pipelines.errors import SourceError
+from pipelines.core.calendar import utc
+from pipelines.core.errors import SourceError
 from pipelines.sources.base import WEIGHTS
 from pipelines.sources.files import Files
 

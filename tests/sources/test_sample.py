@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.calendar import INTERVALS, Interval, calendar, interval_of, utc
-from pipelines.errors import InvalidRequest, SourceError
+from pipelines.core.calendar import INTERVALS, Interval, calendar, interval_of, utc
+from pipelines.core.errors import InvalidRequest, SourceError
+from pipelines.core.universes import universe
 from pipelines.sources.base import BARS, WEIGHTS, Answer, Request
 from pipelines.sources.sample import MOST_BARS, Sample, SampleNoise
-from pipelines.universes import universe
 
 SAMPLE = Sample()
 WEEK = utc("2026-11-02"), utc("2026-11-07")

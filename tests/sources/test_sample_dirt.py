@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipelines.calendar import interval_of, utc
-from pipelines.errors import InvalidRequest
+from pipelines.core.calendar import interval_of, utc
+from pipelines.core.errors import InvalidRequest
 from pipelines.sources.base import Request
 from pipelines.sources.sample import Sample
 from pipelines.sources.sample.dirt import Dirt

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.calendar import INTERVALS, calendar, interval_of, utc
-from pipelines.errors import InvalidRequest
+from pipelines.core.calendar import INTERVALS, calendar, interval_of, utc
+from pipelines.core.errors import InvalidRequest
 from pipelines.sources.sample.market import Span, Ticks, span_of, ticks
 from pipelines.sources.sample.skeleton import (
     Market,
@@ -234,7 +234,7 @@ def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch) ->
     count = len(short)
     for cached in (grid, skeleton):
         cached.cache_clear()
-    monkeypatch.setattr("pipelines.calendar.Calendar.bars", lambda *_: short)
+    monkeypatch.setattr("pipelines.core.calendar.Calendar.bars", lambda *_: short)
     try:
         from pipelines.sources.sample import skeleton as sample_skeleton
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.calendar import interval_of, utc
-from pipelines.errors import InvalidRequest
+from pipelines.core.calendar import interval_of, utc
+from pipelines.core.errors import InvalidRequest
 from pipelines.sources.sample.market import span_of, ticks
 from pipelines.sources.sample.oracle import oracle_rank_ic, oracle_score, rank_ic
 from pipelines.sources.sample.skeleton import Market, instruments

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.calendar import INTERVALS, calendar, interval_of
-from pipelines.errors import InvalidRequest
+from pipelines.core.calendar import INTERVALS, calendar, interval_of
+from pipelines.core.errors import InvalidRequest
 from pipelines.sources.base import ACTIONS, BARS, Answer, Request
 from pipelines.sources.yahoo import INTERVAL_LIMITS, Yahoo
 from pipelines.sources.yahoo.http import Patience

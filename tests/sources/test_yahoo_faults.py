@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.calendar import interval_of
-from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable
+from pipelines.core.calendar import interval_of
+from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.sources.base import Request
 from pipelines.sources.yahoo import Yahoo
 from pipelines.sources.yahoo.http import Busy, Patience, insist

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable
+from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.sources.base import WEIGHTS
 from pipelines.sources.yahoo import Yahoo
 from pipelines.sources.yahoo.http import Patience

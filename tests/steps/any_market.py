@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-from pipelines.calendar import utc
+from pipelines.core.calendar import utc
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
-from pipelines.steps import ingest
+from pipelines.steps.data import ingest
 from tests.scripted import Scripted, bar, bars, hours
 
 START, END = "2026-08-03", "2026-09-15"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from pipelines.calendar import UTC_TYPE
+from pipelines.core.calendar import UTC_TYPE
 from pipelines.forecasts import Forecast
 from pipelines.labels import Label
 from pipelines.lake import Lake

@@ -1,6 +1,6 @@
 """Rows of the sample market as training sees them, without a lake in between.
 
-tests/steps/test_skill_on_markets.py holds that they are the rows of `train`.
+tests/steps/models/test_skill_on_markets.py holds that they are the rows of `train`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from pipelines.calendar import Calendar, Grid, calendar
+from pipelines.core.calendar import Calendar, Grid, calendar
 from pipelines.features import matrix
-from pipelines.features.blocks import block_of
+from pipelines.features.panel import block_of
 from pipelines.forecasts import Forecast
 from pipelines.modeling.dataset import Rows
 from pipelines.sources.base import Request

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
-from pipelines.calendar import calendar, utc
+from pipelines.core.calendar import calendar, utc
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from tests.scripted import bar, bars, hours

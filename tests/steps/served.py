@@ -16,7 +16,7 @@ import pyarrow as pa
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import PREFIX, Description
-from pipelines.registry import PRODUCTION, Registry, model_name
+from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 START = datetime(2026, 3, 2, 22, tzinfo=UTC)

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.calendar import utc
+from pipelines.core.calendar import utc
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.labels import LABELS
 from pipelines.lake import Lake
 from pipelines.modeling.compare import compare
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.required import Fewest
-from pipelines.registry import Registry
+from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
-from pipelines.steps.features import refresh_features
-from pipelines.steps.outcomes import refresh_outcomes
-from pipelines.steps.score import score
-from pipelines.steps.train import training_rows
+from pipelines.steps.data.features import refresh_features
+from pipelines.steps.models.train import training_rows
+from pipelines.steps.scoring.outcomes import refresh_outcomes
+from pipelines.steps.scoring.score import score
 from tests import models
 from tests.empty_lake import lake_of_a_module
 from tests.laws import tried

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.width import Width, learned
 
 if TYPE_CHECKING:

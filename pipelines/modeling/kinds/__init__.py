@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelines.errors import unknown
+from pipelines.core.errors import unknown
 from pipelines.labels.base import Label
 from pipelines.modeling.kinds.base import Fitted, Kind, Metrics, Model, Settled
 from pipelines.modeling.kinds.classes import Classes

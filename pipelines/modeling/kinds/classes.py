@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.labels.base import Label
 from pipelines.modeling.calibration import LEAST, Calibration, Model, calibrate
 from pipelines.modeling.candidates.base import Candidate, Fitted, class_order, fit
@@ -94,7 +94,7 @@ class Classes:
     def pictures(
         self, of: str, metrics: Metrics, truth: np.ndarray, given: np.ndarray
     ) -> dict[str, bytes]:
-        from pipelines.modeling import pictures
+        from pipelines.modeling import class_pictures as pictures
 
         return pictures.judged(of, metrics, truth, given)
 

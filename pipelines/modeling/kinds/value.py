@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest
 from pipelines.labels.base import Label
 from pipelines.modeling import spread
 from pipelines.modeling.candidates.base import Candidate, FittedValue, fit_values

@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from pipelines.errors import InvalidRequest, SourceError
-from pipelines.input_files import read_file
+from pipelines.core.errors import InvalidRequest, SourceError
+from pipelines.core.input_files import read_file
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.files.bars import Asked, bars_of
 from pipelines.sources.files.mapping import (

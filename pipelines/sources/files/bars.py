@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.calendar import UTC_TYPE, Interval, utc
-from pipelines.errors import SourceError
-from pipelines.input_files import is_readable
+from pipelines.core.calendar import UTC_TYPE, Interval, utc
+from pipelines.core.errors import SourceError
+from pipelines.core.input_files import is_readable
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Parsed
 from pipelines.sources.files import times
 from pipelines.sources.files.columns import columns_of, place_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-from pipelines.errors import SourceError
+from pipelines.core.errors import SourceError
 from pipelines.sources.files.read import Cells
 
 SHOWN = 30  # columns in a sentence

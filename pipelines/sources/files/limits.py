@@ -6,8 +6,8 @@ import gzip
 import io
 import zlib
 
-from pipelines.errors import SourceError
-from pipelines.input_files import MOST_BYTES
+from pipelines.core.errors import SourceError
+from pipelines.core.input_files import MOST_BYTES
 
 # Bars compress four to ten times, a market that stands still twenty; nothing but its own
 # repetition compresses a hundred times (gzip's most is a thousand). Little may do as it likes.

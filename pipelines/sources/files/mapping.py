@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
-from pipelines.calendar import GRIDS, INTERVALS, Grid, Interval
-from pipelines.errors import InvalidRequest, SourceError, unknown
-from pipelines.input_files import is_readable, read_file
+from pipelines.core.calendar import GRIDS, INTERVALS, Grid, Interval
+from pipelines.core.errors import InvalidRequest, SourceError, unknown
+from pipelines.core.input_files import is_readable, read_file
 from pipelines.sources.base import MOST_SHARES
 
 NAME = "bars.yaml"

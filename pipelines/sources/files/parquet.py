@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.errors import SourceError
+from pipelines.core.errors import SourceError
 from pipelines.sources.files.limits import check_shape, check_unpacked
 
 

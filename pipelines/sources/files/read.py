@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from pipelines.errors import SourceError
+from pipelines.core.errors import SourceError
 from pipelines.sources.files.limits import (
     MOST_LINE,
     MOST_REJECTS,

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.calendar import Grid, Interval, calendar
-from pipelines.errors import InvalidRequest, SourceError
+from pipelines.core.calendar import Grid, Interval, calendar
+from pipelines.core.errors import InvalidRequest, SourceError
 
 NONE = "CAST(NULL AS TIMESTAMP)"
 NAT = np.datetime64("NaT", "us")

@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.calendar import utc
-from pipelines.errors import InvalidRequest, SourceError
-from pipelines.input_files import blank_hidden, is_readable
+from pipelines.core.calendar import utc
+from pipelines.core.errors import InvalidRequest, SourceError
+from pipelines.core.input_files import blank_hidden, is_readable
 from pipelines.sources.base import WEIGHTS
 from pipelines.sources.files.columns import columns_of
 from pipelines.sources.files.mapping import WEIGHT_COLUMNS, WeightFiles

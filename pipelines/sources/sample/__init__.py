@@ -22,14 +22,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from pipelines.calendar import INTERVALS, UTC_TYPE, Bars, Interval, calendar, interval_of, utc
-from pipelines.errors import InvalidRequest, SourceError, unknown
+from pipelines.core.calendar import INTERVALS, UTC_TYPE, Bars, Interval, calendar, interval_of, utc
+from pipelines.core.errors import InvalidRequest, SourceError, unknown
+from pipelines.core.universes import Member, universe
 from pipelines.sources.base import ACTIONS, BARS, WEIGHTS, Answer, Parsed, Request
 from pipelines.sources.sample.dirt import KINDS, Dirt, asked_dirt, faults, soil, unadjusted
 from pipelines.sources.sample.market import Span, Ticks, join, partial, span_of, ticks
 from pipelines.sources.sample.skeleton import Market, instruments
 from pipelines.sources.sample.weights import FIRST_WEIGHTS, WHOLE, weights
-from pipelines.universes import Member, universe
 
 GENERATOR = 1  # raised when the same request would give other bars
 MOST_BARS = 500_000  # in one answer

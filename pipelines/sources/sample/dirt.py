@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.calendar import Bars, calendar, utc
-from pipelines.errors import InvalidRequest
+from pipelines.core.calendar import Bars, calendar, utc
+from pipelines.core.errors import InvalidRequest
 from pipelines.sources.sample.market import Ticks
 from pipelines.sources.sample.skeleton import stream
 

@@ -21,7 +21,7 @@ from functools import cache
 import numpy as np
 from scipy.special import ndtri
 
-from pipelines.calendar import Bars, Interval, calendar, interval_of, utc
+from pipelines.core.calendar import Bars, Interval, calendar, interval_of, utc
 from pipelines.sources.sample.skeleton import (
     DAYS_A_YEAR,
     FULL_DAY,

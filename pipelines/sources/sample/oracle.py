@@ -13,8 +13,8 @@ from datetime import datetime
 
 import numpy as np
 
-from pipelines.calendar import interval_of
-from pipelines.errors import unknown
+from pipelines.core.calendar import interval_of
+from pipelines.core.errors import unknown
 from pipelines.sources.sample.market import span_of
 from pipelines.sources.sample.skeleton import NIGHT, Market, grid, instruments, skeleton
 

@@ -27,9 +27,9 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from pipelines.calendar import calendar, interval_of, utc
-from pipelines.errors import InvalidRequest
-from pipelines.universes import universe
+from pipelines.core.calendar import calendar, interval_of, utc
+from pipelines.core.errors import InvalidRequest
+from pipelines.core.universes import universe
 
 FIRST_DAY = np.datetime64("2015-01-01")
 SLOT = 60  # minutes

@@ -14,9 +14,9 @@ from datetime import datetime
 
 import numpy as np
 
-from pipelines.calendar import utc
+from pipelines.core.calendar import utc
+from pipelines.core.universes import universe
 from pipelines.sources.sample.skeleton import Market, grid, instruments, skeleton
-from pipelines.universes import universe
 
 WHOLE = "nasdaq100"
 FIRST_WEIGHTS = utc("2015-01-02T14:30+00:00")

@@ -35,15 +35,15 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from pipelines.calendar import Interval, utc
-from pipelines.errors import InvalidRequest, SourceError, SourceUnavailable, unknown
-from pipelines.input_files import read_file
+from pipelines.core.calendar import Interval, utc
+from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable, unknown
+from pipelines.core.input_files import read_file
+from pipelines.core.universes import universe
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.yahoo.answer import NotAnAnswer
 from pipelines.sources.yahoo.bars import read_chart
 from pipelines.sources.yahoo.http import Busy, Client, Patience, Reply, address, insist
 from pipelines.sources.yahoo.weights import read_holdings_file, read_top_holdings
-from pipelines.universes import universe
 
 HOLDINGS_FILE = "BULLION_HOLDINGS_CSV"
 HOLDINGS_BYTES = 16 << 20  # ten times the longest fund's, of 9,000 members

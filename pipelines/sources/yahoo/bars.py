@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.calendar import UTC_TYPE, Calendar, Interval, calendar, interval_of, utc
-from pipelines.errors import SourceError
+from pipelines.core.calendar import UTC_TYPE, Calendar, Interval, calendar, interval_of, utc
+from pipelines.core.errors import SourceError
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Answer, Parsed
 from pipelines.sources.yahoo.answer import changed, chart_of, market_of
 

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pipelines.errors import InvalidRequest, SourceUnavailable
+from pipelines.core.errors import InvalidRequest, SourceUnavailable
 
 ADDRESS = "BULLION_YAHOO_URL"
 # Too many, server trouble; and the refusals that a fresh cookie and crumb can turn around.

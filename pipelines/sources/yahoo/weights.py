@@ -18,8 +18,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.errors import SourceError
-from pipelines.input_files import blank_hidden, is_readable
+from pipelines.core.errors import SourceError
+from pipelines.core.input_files import blank_hidden, is_readable
 from pipelines.sources.base import WEIGHTS, Answer
 from pipelines.sources.yahoo.answer import changed, decoded
 

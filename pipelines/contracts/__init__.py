@@ -1,0 +1,1 @@
+"""The contracts of all tables: columns, types, units, keys and rules."""

@@ -1,0 +1,64 @@
+"""The words every table shares: one quantity has one name and one unit everywhere."""
+
+from __future__ import annotations
+
+from pipelines.contracts.schema import Column
+
+SOURCE = Column("source", "VARCHAR", "who said it: sample, sample_noise, yahoo, files, ...")
+SYMBOL = Column("symbol", "VARCHAR", "ticker as the source spells it")
+INTERVAL = Column(
+    "interval",
+    "VARCHAR",
+    "length of the bar",
+    among=("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo"),
+)
+TS = Column("ts", "TIMESTAMPTZ", "the bar's open", "UTC")
+CLOSES_AT = Column("closes_at", "TIMESTAMPTZ", "the bar's close", "UTC")
+SESSION = Column("session", "DATE", "the exchange's trading day the bar belongs to")
+RECEIVED_AT = Column("received_at", "TIMESTAMPTZ", "when the source's answer arrived", "UTC")
+BATCH = Column("batch", "BIGINT", "number of the commit that wrote the row; ascends", low=1)
+WEIGHT = Column("weight", "DOUBLE", "share of the whole index", "fraction", above=0, high=1)
+EFFECTIVE = Column("effective", "DATE", "first session the weight applies to")
+KNOWN_AT = Column("known_at", "TIMESTAMPTZ", "from when on it was known; joins use this", "UTC")
+PARTIAL = Column("partial", "BOOLEAN", "true: the source names only some of the members")
+ORIGIN = Column("origin", "VARCHAR", "where the weight was read: provider, holdings_csv, ...")
+
+
+def _price(name: str, meaning: str) -> Column:
+    return Column(name, "DOUBLE", meaning, "currency of the symbol", above=0)
+
+
+OPEN, HIGH = _price("open", "first price"), _price("high", "highest price")
+LOW, CLOSE = _price("low", "lowest price"), _price("close", "last price")
+VOLUME = Column("volume", "DOUBLE", "traded volume", "shares or contracts", nullable=True, low=0)
+BID = _price("bid", "closing bid").but(nullable=True)
+ASK = _price("ask", "closing ask").but(nullable=True)
+PRICES = (OPEN, HIGH, LOW, CLOSE, VOLUME, BID, ASK)
+
+BARS_KEY = ("source", "symbol", "interval", "ts")
+BARS_SORT = ("source", "interval", "symbol", "ts")
+# Where the newest bars are read again and again they lie together, and in few rows.
+NEWEST_LAST = ("source", "interval", "ts", "symbol")
+SMALL_GROUP = 16_384
+
+FORECAST = Column("forecast", "VARCHAR", "name of the forecast")
+TARGET = Column("target", "VARCHAR", "what is predicted: action, return, risk")
+AS_OF = Column("as_of", "TIMESTAMPTZ", "nothing known later was used", "UTC")
+MODEL_VERSION = Column("model_version", "BIGINT", "version in the model registry", low=1)
+UNIVERSE = Column("universe", "VARCHAR", "list of constituents: qqq, nasdaq100")
+TIMESTAMP_NEXT = Column("timestamp_next", "TIMESTAMPTZ", "close of the bar it is about", "UTC")
+ACTION = Column("action", "VARCHAR", "what it is said to do: strong_sell to strong_buy")
+SCORE = Column("score", "DOUBLE", "what the action is worth", "-2 to 2")
+PROVEN = Column("proven", "BOOLEAN", "true: the model had passed every blocking gate")
+UNPROVEN_REASON = Column("unproven_reason", "VARCHAR", "why the model is unproven", nullable=True)
+INSTEAD_OF = Column(
+    "instead_of",
+    "VARCHAR",
+    "which model was decided on, and why it cannot serve; null: the one decided on serves",
+    nullable=True,
+)
+SHA256 = Column(
+    "sha256", "VARCHAR", "of the model's file; null where it was not kept yet", nullable=True
+)
+LIVE = Column("live", "BOOLEAN", "true: written before the bar it is about had closed")
+SCORED_AT = Column("scored_at", "TIMESTAMPTZ", "when it was written", "UTC")

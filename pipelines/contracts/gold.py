@@ -1,0 +1,271 @@
+"""Gold: ready for SQL and for serving."""
+
+from __future__ import annotations
+
+from pipelines.contracts.columns import (
+    ACTION,
+    AS_OF,
+    BATCH,
+    CLOSES_AT,
+    FORECAST,
+    INSTEAD_OF,
+    INTERVAL,
+    KNOWN_AT,
+    LIVE,
+    MODEL_VERSION,
+    PROVEN,
+    SCORE,
+    SCORED_AT,
+    SHA256,
+    SOURCE,
+    SYMBOL,
+    TARGET,
+    TIMESTAMP_NEXT,
+    TS,
+    UNIVERSE,
+    UNPROVEN_REASON,
+    WEIGHT,
+)
+from pipelines.contracts.schema import Column, Table
+
+RUNS = Table(
+    "gold",
+    "runs",
+    "What each step did: what came in, went out and was rejected",
+    (
+        Column("run", "VARCHAR", "name of the run that asked: an Airflow run id, or cli:..."),
+        Column("step", "VARCHAR", "ingest, train, score, ..."),
+        SOURCE,
+        Column("about", "VARCHAR", "universe, forecast or symbols it was about"),
+        Column("interval_start", "TIMESTAMPTZ", "start of the interval asked for", "UTC"),
+        Column("interval_end", "TIMESTAMPTZ", "end of the interval asked for", "UTC"),
+        Column("status", "VARCHAR", "how it ended", among=("ok", "warned", "failed")),
+        Column("counts", "VARCHAR", "what came in, went out and was rejected, as JSON"),
+        Column("message", "VARCHAR", "in words", nullable=True),
+        Column("finished_at", "TIMESTAMPTZ", "when it was committed", "UTC"),
+        BATCH,
+    ),
+    key=("run", "step", "batch"),
+)
+
+CHECKS = Table(
+    "gold",
+    "checks",
+    "The verdict of every check, with the rows that offended",
+    (
+        Column("table_name", "VARCHAR", "the table that was checked"),
+        Column("check", "VARCHAR", "name of the check"),
+        Column("kind", "VARCHAR", "blocking stops the run", among=("blocking", "warning")),
+        Column("passed", "BOOLEAN", "the verdict"),
+        Column("rows_checked", "BIGINT", "how many rows were looked at", "rows", low=0),
+        Column("offenders", "BIGINT", "how many rows offended", "rows", low=0),
+        Column("examples", "VARCHAR", "up to five of them, as JSON"),
+        Column("detail", "VARCHAR", "the verdict in words"),
+        Column("checked_at", "TIMESTAMPTZ", "when", "UTC"),
+        BATCH,
+    ),
+    key=("table_name", "check", "batch"),
+)
+
+MODEL_DECISIONS = Table(
+    "gold",
+    "model_decisions",
+    "Which model serves from when, and why: each was promoted, kept back, refused or withdrawn",
+    (
+        FORECAST,
+        TARGET,
+        SOURCE,
+        AS_OF.but(
+            meaning="it serves bars that close after this; of a training, nothing known later was "
+            "used; of a move by hand, when it was made"
+        ),
+        MODEL_VERSION,
+        Column(
+            "verdict",
+            "VARCHAR",
+            "promoted: it serves; kept: the champion of that time is better; refused by a gate; "
+            "withdrawn: it serves no longer",
+            among=("promoted", "kept", "refused", "withdrawn"),
+        ),
+        Column("proven", "BOOLEAN", "true: every blocking gate was passed"),
+        Column("reason", "VARCHAR", "the decision in words"),
+        Column("gates", "VARCHAR", "each gate's value, interval, limit and reason, as JSON"),
+        Column("snapshot", "BIGINT", "of the lake, that the model was trained on", low=0),
+        Column("definition", "VARCHAR", "of features and label, that the model was trained on"),
+        Column("candidate", "VARCHAR", "kind of model"),
+        Column("sha256", "VARCHAR", "of the model's file"),
+        Column("challengers", "VARCHAR", "SHA-256 by kind of model, of those beside it, as JSON"),
+        Column("run_id", "VARCHAR", "of the training in MLflow"),
+        Column("decided_at", "TIMESTAMPTZ", "when", "UTC"),
+        BATCH,
+    ),
+    key=("forecast", "target", "source", "model_version", "verdict", "decided_at"),
+)
+
+MODEL_RANKINGS = Table(
+    "gold",
+    "model_rankings",
+    "How the candidates of each training compared, on the same rows",
+    (
+        FORECAST,
+        TARGET,
+        SOURCE,
+        AS_OF,
+        MODEL_VERSION,
+        SHA256.but(meaning="of the file that was registered; null where it was not kept yet"),
+        Column("rank", "INTEGER", "1 is the best", low=1),
+        Column("candidate", "VARCHAR", "kind of model"),
+        Column("macro_f1", "DOUBLE", "mean F1 of the classes", "0 to 1", nullable=True, low=0),
+        Column("accuracy", "DOUBLE", "share told right", "0 to 1", nullable=True, low=0),
+        Column("log_loss", "DOUBLE", "mean surprise", "nats", nullable=True, low=0),
+        Column("rank_ic", "DOUBLE", "of expected score and outcome", "-1 to 1", nullable=True),
+        Column("rmse", "DOUBLE", "root mean square error of values", "fraction", nullable=True),
+        Column("mae", "DOUBLE", "mean absolute error of values", "fraction", nullable=True),
+        Column("r2", "DOUBLE", "share of the variance explained", "1 at most", nullable=True),
+        Column("hit_rate", "DOUBLE", "share whose sign was told right", "0 to 1", nullable=True),
+        Column("seconds", "DOUBLE", "that fitting took", "seconds", low=0),
+        Column("failure", "VARCHAR", "why it could not be fitted", nullable=True),
+        BATCH,
+    ),
+    key=("forecast", "target", "model_version", "candidate"),
+)
+
+PREDICTIONS = Table(
+    "gold",
+    "predictions",
+    "What was said of each bar, a row per bar, target and model; never changed",
+    (
+        FORECAST,
+        TARGET,
+        SOURCE,
+        SYMBOL,
+        INTERVAL,
+        TS,
+        CLOSES_AT,
+        TIMESTAMP_NEXT,
+        Column("role", "VARCHAR", "a challenger decides nothing", among=("champion", "challenger")),
+        Column("candidate", "VARCHAR", "kind of model"),
+        MODEL_VERSION,
+        SHA256,
+        ACTION.but(nullable=True, meaning="the class that is said; null where a value is"),
+        SCORE.but(nullable=True),
+        Column(
+            "expected_score", "DOUBLE", "sum of probability x score; or the value itself",
+            "-2 to 2; or the value's",
+        ),
+        Column(
+            "confidence", "DOUBLE", "probability of the action", "0 to 1", nullable=True, low=0,
+            high=1,
+        ),
+        Column(
+            "probabilities", "MAP(VARCHAR, DOUBLE)", "of each class", "0 to 1", nullable=True
+        ),
+        Column("value", "DOUBLE", "what is expected; null of classes", "fraction", nullable=True),
+        Column("value_low", "DOUBLE", "lower end, 80 % interval", "fraction", nullable=True),
+        Column("value_high", "DOUBLE", "upper end, 80 % interval", "fraction", nullable=True),
+        PROVEN,
+        UNPROVEN_REASON,
+        INSTEAD_OF,
+        LIVE,
+        SCORED_AT,
+        BATCH,
+    ),
+    key=(
+        "forecast", "target", "source", "symbol", "interval", "ts", "role", "candidate", "live",
+    ),
+    sort=("forecast", "source", "ts", "symbol"),
+)  # fmt: skip
+
+INDEX_SIGNALS = Table(
+    "gold",
+    "index_signals",
+    "The Weighted Sentiment Score of a universe at each bar, and the signal it makes",
+    (
+        FORECAST,
+        SOURCE,
+        UNIVERSE,
+        Column("index", "VARCHAR", "index or fund whose weights combine the members: QQQ"),
+        Column("instrument", "VARCHAR", "what the signal is about: /NQ"),
+        INTERVAL,
+        TS,
+        CLOSES_AT,
+        TIMESTAMP_NEXT,
+        Column("wss", "DOUBLE", "sum of score x share of the scored", "-2 to 2", low=-2, high=2),
+        Column("signal", "VARCHAR", "what it says", among=("SELL", "HOLD", "BUY")),
+        Column("reason", "VARCHAR", "why, in words"),
+        Column("coverage", "DOUBLE", "scored share of the universe", "0 to 1", low=0, high=1),
+        Column("index_share", "DOUBLE", "the universe's share of the index", "0 to 1", low=0),
+        Column("weights_effective", "DATE", "of the weights used: first session they apply to"),
+        Column("weights_partial", "BOOLEAN", "true: the source weighs only some of the members"),
+        MODEL_VERSION,
+        PROVEN,
+        UNPROVEN_REASON,
+        INSTEAD_OF,
+        LIVE,
+        SCORED_AT,
+        BATCH,
+    ),
+    key=("forecast", "source", "universe", "interval", "ts", "live"),
+    sort=("forecast", "source", "universe", "ts"),
+)
+
+CONTRIBUTIONS = Table(
+    "gold",
+    "contributions",
+    "Each constituent's part in the Weighted Sentiment Score of a bar",
+    (
+        FORECAST,
+        SOURCE,
+        UNIVERSE,
+        INTERVAL,
+        TS,
+        SYMBOL,
+        WEIGHT,
+        Column("share", "DOUBLE", "weight over the universe's weights", "0 to 1", above=0, high=1),
+        ACTION.but(nullable=True, meaning="what it was said to do; null: not scored"),
+        SCORE.but(nullable=True),
+        Column("contribution", "DOUBLE", "score x share; 0 where not scored", "-2 to 2"),
+        LIVE,
+        BATCH,
+    ),
+    key=("forecast", "source", "universe", "interval", "ts", "symbol", "live"),
+    sort=("forecast", "source", "universe", "ts", "symbol"),
+)
+
+OUTCOMES = Table(
+    "gold",
+    "outcomes",
+    "What became of each prediction, once it was known; follows corrected bars",
+    (
+        FORECAST,
+        TARGET,
+        SOURCE,
+        SYMBOL,
+        INTERVAL,
+        TS,
+        MODEL_VERSION,
+        Column("outcome", "DOUBLE", "what the label makes of the bars after", "the label's"),
+        Column("next_return", "DOUBLE", "log-return from this close to the predicted", "fraction"),
+        Column(
+            "actual",
+            "VARCHAR",
+            "the class this was, by the model's thresholds; null of a value",
+            nullable=True,
+        ),
+        KNOWN_AT.but(meaning="when the bar that decides had closed"),
+        BATCH,
+    ),
+    key=("forecast", "target", "source", "symbol", "interval", "ts", "model_version"),
+    sort=("forecast", "source", "ts", "symbol"),
+)
+
+TABLES: tuple[Table, ...] = (
+    RUNS,
+    CHECKS,
+    MODEL_DECISIONS,
+    MODEL_RANKINGS,
+    PREDICTIONS,
+    INDEX_SIGNALS,
+    CONTRIBUTIONS,
+    OUTCOMES,
+)

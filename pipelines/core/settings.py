@@ -1,0 +1,70 @@
+"""Settings from the environment. Every name begins with BULLION_."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.core.errors import InvalidRequest
+
+Declared = TypeVar("Declared", bound=BaseSettings)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Where things are. The defaults need no server and no account."""
+
+    model_config = SettingsConfigDict(env_prefix="BULLION_", extra="forbid", frozen=True)
+
+    lake_catalog: str = f"sqlite:{ROOT / 'data_lake' / 'catalog.sqlite'}"
+    """The catalog: sqlite:PATH, or postgres:dbname=... host=... (a libpq connection string)."""
+
+    lake_data: str = Field(default=str(ROOT / "data_lake" / "files"), min_length=1)
+    """Where the Parquet files lie: a folder, or s3://bucket/prefix."""
+
+    lake_lock_timeout: float = Field(default=120.0, ge=0)
+    """Seconds a writer waits for its turn."""
+
+    source: str = "sample"
+    """The source that DAGs and commands use when none is named."""
+
+    universe: str = "qqq"
+    """The constituents whose bars the DAGs bring in when none are named: qqq, nasdaq100."""
+
+    alert_webhook: str = Field(default="", pattern="^(https?://.+)?$")
+    """Where failures and late signals are posted as JSON; empty: nowhere."""
+
+    alert_mail: str = Field(default="", pattern=r"^([^@\s]+@[^@\s]+)?$")
+    """Whom failures and late signals are mailed to, by way of BULLION_SMTP; empty: nobody."""
+
+    smtp: str = Field(default="", pattern=r"^(smtps?://[^/\s]+)?$")
+    """The mail server: smtp://host:25, or smtps://user:password@host (TLS from the first byte)."""
+
+
+def redacted(text: str) -> str:
+    """A message without the password that a connection string in it may hold."""
+    text = re.sub(r"(password\s*=\s*)('[^']*'|[^\s'\"]+)", r"\1***", text, flags=re.IGNORECASE)
+    return re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
+
+
+def read(declared: type[Declared]) -> Declared:
+    """Settings of a class from the environment; what is wrong is told by the variable's name."""
+    try:
+        return declared()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        place = "_".join(str(part) for part in wrong["loc"])
+        name = f"{declared.model_config.get('env_prefix', '')}{place}".upper()
+        given = redacted(repr(wrong["input"]))
+        raise InvalidRequest(
+            f"{name}={given}: {wrong['msg']}", f"change {name}, or unset it"
+        ) from None
+
+
+def settings() -> Settings:
+    """Read anew at each call: a test or a task may have set another lake."""
+    return read(Settings)

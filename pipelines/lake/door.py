@@ -1,0 +1,436 @@
+"""The only door to the lake: DuckLake, DuckDB and Parquet.
+
+A lake is a SQL catalog (SQLite or PostgreSQL) and Parquet files (a folder or S3). Readers
+never wait for a writer and see one snapshot. Writers take turns. Each commit is whole or
+absent, over as many tables as it touches, and carries the SHA-256 of the files it made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.contracts.tables import quoted, table
+from pipelines.core.errors import InvalidRequest, LakeError
+from pipelines.core.settings import ROOT, Settings, redacted, settings
+from pipelines.lake import inlined
+from pipelines.lake import migrations as layout
+from pipelines.lake import ownership as owner
+from pipelines.lake import store as files
+from pipelines.lake.attach import INLINE_ROWS, NAME, attach_statements, catalog, is_read
+from pipelines.lake.errors import SNAPSHOTS, NoLake, quietly, translated
+from pipelines.lake.locks import lock_for
+from pipelines.lake.soundness import FileGuard, tables_read
+
+log = logging.getLogger(__name__)
+
+SQLITE_PAGE = 4096
+NEWEST_SNAPSHOT = 2**63 - 1  # also that of a single statement, which sees what is newest then
+
+
+def _plain(parameters: object) -> None:
+    """DuckLake writes values into SQL of its own, which a NUL would cut short."""
+    for value in parameters if isinstance(parameters, list | tuple) else ():
+        if isinstance(value, str) and "\0" in value:
+            raise InvalidRequest(f"{value!r} holds a NUL character", "take it out")
+
+
+def _memory(kind: str, target: str, store: files.Store) -> Path:
+    """The file of this machine that remembers which files of a lake were verified."""
+    if kind == "sqlite" or not store.remote:
+        place = Path(target if kind == "sqlite" else store.root)
+        return place.with_name(place.name + ".verified")
+    lake = sha256(f"{target} {store.root}".encode()).hexdigest()[:16]
+    return ROOT / "data_lake" / f"{lake}.verified"
+
+
+class View:
+    """One snapshot of the lake, to be asked as often as needed."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        snapshot: int,
+        catalog: str = "",
+        guard: FileGuard | None = None,
+    ) -> None:
+        self.connection = connection
+        self.snapshot = snapshot
+        self._catalog = catalog  # for error messages
+        self._guard = guard  # of the files; without one they are read as they are
+        self._sound: set[str] = set()  # tables whose files were held against their checksums
+
+    def sql(self, query: str, parameters: object = None) -> pa.Table:
+        """The answer to a query as Arrow. Tables are named schema.table."""
+        self.check_files(query)
+        _plain(parameters)
+        with translated(self._catalog):
+            return self.connection.execute(query, parameters).to_arrow_table()
+
+    def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        self.check_files(query)
+        _plain(parameters)
+        with translated(self._catalog):
+            found: list[tuple[Any, ...]] = self.connection.execute(query, parameters).fetchall()
+            return found
+
+    def one(self, query: str, parameters: object = None) -> Any:
+        """The first value of the first row."""
+        row = self.rows(query, parameters)
+        return row[0][0] if row else None
+
+    def check_files(self, query: str) -> None:
+        """Refuse a query of a table with a file that is not what was committed."""
+        tables = tables_read(query) - self._sound
+        if self._guard and tables:
+            with translated(self._catalog):
+                self._guard.check(self.connection, self.snapshot, tables)
+            self._sound |= tables
+
+
+class Writer(View):
+    """A transaction that holds the writers' turn. It also reads, its own writes included."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        snapshot: int,
+        store: files.Store,
+        catalog: str = "",
+        guard: FileGuard | None = None,
+    ) -> None:
+        super().__init__(connection, snapshot, catalog, guard)
+        self._store = store
+        self._before: dict[str, set[str]] = {}
+
+    @property
+    def batch(self) -> int:
+        """The snapshot this transaction will become: every row it writes carries it."""
+        return self.snapshot + 1
+
+    @property
+    def has_written(self) -> bool:
+        return bool(self._before)
+
+    def touch(self, full_name: str) -> None:
+        """Note the files of a table before it is written by SQL of one's own."""
+        folder = full_name.replace(".", "/")
+        if folder not in self._before:
+            self._before[folder] = self._store.listing(folder)
+
+    def run(self, query: str, parameters: object = None) -> int:
+        """A statement on touched tables; the number of rows it changed, where it tells."""
+        self.check_files(query)
+        with translated(self._catalog):
+            result = self.connection.execute(query, parameters)
+            row = result.fetchone() if result.description else None
+            return int(row[0]) if row and isinstance(row[0], int) else 0
+
+    def append(self, full_name: str, rows: pa.Table | duckdb.DuckDBPyRelation) -> int:
+        """Insert rows by column name; `batch` is filled in where the table has one."""
+        self.touch(full_name)
+        declared = table(full_name)
+        if isinstance(rows, pa.Table) and rows.num_rows == 0:
+            return 0
+        have = rows.schema.names if isinstance(rows, pa.Table) else rows.columns
+        columns = [c for c in declared.column_names if c in have]
+        names = ", ".join(quoted(c) for c in columns)
+        values = names
+        if "batch" in declared.column_names and "batch" not in have:
+            names, values = f"{names}, batch", f"{values}, {self.batch}"
+        order = f" ORDER BY {', '.join(quoted(c) for c in declared.sort)}" if declared.sort else ""
+        self.connection.register("_rows", rows)
+        try:
+            return self.run(f"INSERT INTO {full_name} ({names}) SELECT {values} FROM _rows{order}")
+        finally:
+            self.connection.unregister("_rows")
+
+    def delete(self, full_name: str, where: str, parameters: object = None) -> int:
+        self.touch(full_name)
+        return self.run(f"DELETE FROM {full_name} WHERE {where}", parameters)
+
+    def replace(self, full_name: str, rows: pa.Table, where: str, parameters: object = None) -> int:
+        """Replace exactly what `where` names by the rows given."""
+        self.delete(full_name, where, parameters)
+        return self.append(full_name, rows)
+
+    def seal(self) -> None:
+        """Record the checksum of every file that this transaction made."""
+        made = [
+            path
+            for folder, before in self._before.items()
+            for path in sorted(self._store.listing(folder) - before)
+        ]
+        if made:
+            sums = self._store.checksums(made)
+            self.connection.register("_sums", sums)
+            self.run("INSERT INTO meta.checksums SELECT path, bytes, sha256 FROM _sums")
+            self.connection.unregister("_sums")
+
+
+class Lake:
+    """A lake opened for reading and writing, or for reading only.
+
+    One that is not there is made, unless it is opened for reading or `create` is False. `adopt`
+    gives it the data folder, whosever that was.
+    """
+
+    def __init__(
+        self,
+        config: Settings | None = None,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        adopt: bool = False,
+    ) -> None:
+        self.config = config or settings()
+        self.read_only = read_only
+        self.kind, self.target = catalog(self.config.lake_catalog)
+        self.store = files.store(self.config.lake_data)
+        self.guard = FileGuard(self.kind, self.store, _memory(self.kind, self.target, self.store))
+        self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._id = ""  # of the lake, once its claim to the data folder was seen
+        self._root = self._open(create and not read_only)
+        try:
+            if adopt:
+                with self._lock.turn("adopt"):
+                    self._claim_folder(self._root, force=True)
+            self._check_layout()
+        except BaseException:
+            self._root.close()
+            raise
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for cursor in self._idle:
+            cursor.close()
+        self._root.close()
+
+    # -- reading
+
+    @contextmanager
+    def view(self, snapshot: int | None = None, *, checked: bool = True) -> Iterator[View]:
+        """One snapshot: the newest, or the one of that number.
+
+        Its files are held against their checksums before they are read, unless `checked` is False.
+        """
+        guard = self.guard if checked else None
+        if snapshot is not None:
+            connection = self._connect_at(snapshot)
+            try:
+                with translated(self.config.lake_catalog):
+                    yield View(connection, snapshot, self.config.lake_catalog, guard)
+            except BaseException:
+                connection.interrupt()
+                raise
+            finally:
+                connection.close()
+            return
+        with self._transaction(self._root) as (cursor, current):
+            yield View(cursor, current, self.config.lake_catalog, guard)
+
+    def sql(self, query: str, parameters: object = None) -> pa.Table:
+        """One query on the newest snapshot."""
+        with self._statement() as view:
+            return view.sql(query, parameters)
+
+    def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        with self._statement() as view:
+            return view.rows(query, parameters)
+
+    @property
+    def snapshot(self) -> int:
+        """The number of the newest snapshot."""
+        return int(self.rows(f"FROM {NAME}.current_snapshot()")[0][0])
+
+    @contextmanager
+    def _statement(self) -> Iterator[View]:
+        """For one statement, which is a transaction by itself: 3 ms sooner than one around it."""
+        # USE asks the catalog, so these connections are kept and used again.
+        cursor = self._idle.pop() if self._idle else self._using()
+        try:
+            yield View(cursor, NEWEST_SNAPSHOT, self.config.lake_catalog, self.guard)
+        except BaseException:
+            cursor.interrupt()  # else closing waits for a query that still runs
+            cursor.close()
+            raise
+        self._idle.append(cursor)
+
+    def _using(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._root.cursor()
+        with translated(self.config.lake_catalog):
+            cursor.execute(f"USE {NAME}")
+        return cursor
+
+    # -- writing
+
+    @contextmanager
+    def write(self, what: str = "write") -> Iterator[Writer]:
+        """One commit, over any tables: all of it or nothing."""
+        with self._writing(what, self._root) as writer:
+            yield writer
+
+    @contextmanager
+    def compacting(self) -> Iterator[Callable[[str], AbstractContextManager[Writer]]]:
+        """Gives commits, each like `write`, whose rows all go to files and none to the catalog."""
+        root = self.connect(inline_rows=0)
+        try:
+            yield lambda what: self._writing(what, root)
+        finally:
+            root.close()
+
+    @contextmanager
+    def _writing(self, what: str, root: duckdb.DuckDBPyConnection) -> Iterator[Writer]:
+        if self.read_only:
+            raise LakeError("this lake was opened for reading only")
+        with self._lock.turn(what):
+            self._claim_folder(root)
+            with self._writer(root) as writer:
+                yield writer
+                writer.seal()
+            if writer.has_written:
+                self._seal_inlined(root)
+
+    @contextmanager
+    def _writer(self, root: duckdb.DuckDBPyConnection) -> Iterator[Writer]:
+        with self._transaction(root) as (cursor, current):
+            yield Writer(cursor, current, self.store, self.config.lake_catalog, self.guard)
+
+    def _seal_inlined(self, root: duckdb.DuckDBPyConnection) -> None:
+        """Record the checksums of the rows that the commit left in the catalog."""
+        try:
+            with root.cursor() as cursor:
+                inlined.record(cursor, self.kind)
+        except duckdb.Error as error:  # the commit stands, and the next one does it
+            log.warning("rows in the catalog have no checksum yet: %s", redacted(str(error)))
+
+    def _claim_folder(self, root: duckdb.DuckDBPyConnection, *, force: bool = False) -> None:
+        """See that the data folder is this catalog's; mark it where it is nobody's."""
+        mark = owner.read_mark(self.store)
+        if mark and mark.lake == self._id:
+            return
+        with self._writer(root) as writer:
+            claimed = owner.claim(writer, self.store, mark, self.config.lake_catalog, force)
+        # Only now: a mark whose id no catalog holds would shut everyone out.
+        if claimed != mark:
+            owner.write_mark(self.store, claimed)
+        self._id = claimed.lake
+
+    def is_read(self) -> bool:
+        """Whether a reader who began before now could miss rows if the catalog forgot them."""
+        with self._lock.turn("look for readers"), translated(self.config.lake_catalog):
+            return is_read(self.kind, self.target)
+
+    @contextmanager
+    def _transaction(
+        self, root: duckdb.DuckDBPyConnection
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+        cursor = root.cursor()
+        try:
+            with translated(self.config.lake_catalog):
+                cursor.execute(f"USE {NAME}")
+                cursor.execute("BEGIN")
+                row = cursor.execute(f"FROM {NAME}.current_snapshot()").fetchone()
+            try:
+                with translated(self.config.lake_catalog):  # of SQL that uses the connection itself
+                    yield cursor, int(row[0]) if row else 0
+            except BaseException:
+                cursor.interrupt()  # else ROLLBACK waits for a query that still runs
+                with quietly():
+                    cursor.execute("ROLLBACK")
+                raise
+            with translated(self.config.lake_catalog):
+                cursor.execute("COMMIT")
+        finally:
+            cursor.close()
+
+    # -- opening
+
+    def connect(
+        self,
+        *,
+        read_only: bool = False,
+        snapshot: int | None = None,
+        inline_rows: int = INLINE_ROWS,
+        create: bool = False,
+    ) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection with the lake attached and in use."""
+        connection = duckdb.connect()
+        try:
+            with translated(self.config.lake_catalog):
+                for statement in attach_statements(
+                    self.config,
+                    read_only=read_only,
+                    snapshot=snapshot,
+                    inline_rows=inline_rows,
+                    create=create,
+                ):
+                    connection.execute(statement)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect_at(self, snapshot: int) -> duckdb.DuckDBPyConnection:
+        if not 0 <= snapshot <= NEWEST_SNAPSHOT:
+            raise InvalidRequest(f"there is no snapshot {snapshot}", SNAPSHOTS)
+        return self.connect(read_only=True, snapshot=snapshot)
+
+    def _open(self, create: bool) -> duckdb.DuckDBPyConnection:
+        """The first connection. A catalog that is not there is made, one process at a time."""
+        path = Path(self.target) if self.kind == "sqlite" else None
+        if not create:
+            if path and not path.exists():
+                raise LakeError(
+                    f"there is no lake at {path}",
+                    "make one with `bullion ingest`, or set BULLION_LAKE_CATALOG",
+                    "there is no lake here",
+                )
+            return self.connect(read_only=self.read_only)
+        if path:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LakeError(
+                    f"cannot make a lake at {path}: {error}",
+                    f"{files.permission_hint(path)}; or set BULLION_LAKE_CATALOG",
+                ) from error
+        try:
+            return self.connect()
+        except NoLake:
+            with self._lock.turn("create"):
+                # An SQLite file of more than its first page holds the tables of someone else.
+                taken = path and path.exists() and path.stat().st_size > SQLITE_PAGE
+                return self.connect(create=not taken)
+
+    def _check_layout(self) -> None:
+        with self.view(checked=False) as view:  # else nobody could ask what is damaged
+            state = layout.state(view)
+        if state.current:
+            return
+        if self.read_only:
+            raise LakeError(
+                f"the tables of the lake at {self.target} are not those of this code",
+                "older: `bullion status` brings them up to date; newer: restart this process "
+                "with the code that wrote them",
+                "the tables of the lake are not those of this code",
+            )
+        for step in layout.STEPS:
+            with self.write("layout") as writer:
+                # Another process may have done it while this one waited for its turn.
+                state = layout.state(writer)
+                if not state.current:
+                    step(writer, state)

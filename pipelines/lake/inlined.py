@@ -1,0 +1,157 @@
+"""Checksums of the rows in the catalog: of each commit, those it put in and those it ended.
+
+Small writes stay in the catalog until they are compacted, and no file's checksum speaks for them.
+Each commit is followed, in its writer's turn, by a checksum of each table's rows, in a table of
+the catalog beside them. A commit whose process died in between gets it with the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import sha256
+
+import duckdb
+
+from pipelines.lake.soundness import METADATA, ask_catalog
+
+CHECKSUMS = "bullion_inlined_checksums"
+# The tables of inlined rows, each with what makes one text of a row in the catalog's own SQL.
+# A row's end is no part of it: it comes later, by another commit.
+_TABLES = {
+    "sqlite": f"""
+        SELECT m.name, group_concat('quote("' || p.name || '")', '||'',''||')
+        FROM sqlite_master m, pragma_table_info(m.name) p
+        WHERE m.type = 'table' AND p.name <> 'end_snapshot' AND m.name <> '{{listing}}'
+          AND (m.name LIKE 'ducklake_inlined_data_%' OR m.name = '{CHECKSUMS}')
+        GROUP BY m.name""",
+    "postgres": f"""
+        SELECT table_name, 'encode(sha256(record_send(ROW('
+               || string_agg(quote_ident(column_name), ',' ORDER BY ordinal_position)
+               || '))), ''hex'')'
+        FROM information_schema.columns
+        WHERE table_schema = current_schema() AND column_name <> 'end_snapshot'
+          AND table_name <> '{{listing}}'
+          AND (table_name LIKE 'ducklake_inlined_data_%' OR table_name = '{CHECKSUMS}')
+        GROUP BY table_name""",
+}
+_LISTING = "ducklake_inlined_data_tables"
+_FULL_NAMES = f"""
+    SELECT i.table_name, s.schema_name || '.' || t.table_name
+    FROM {_LISTING} i
+    JOIN ducklake_table t ON t.table_id = i.table_id
+    JOIN ducklake_schema s ON s.schema_id = t.schema_id"""
+
+Key = tuple[str, int]  # a table of inlined rows, and a snapshot
+Sum = tuple[int, str]  # how many rows, and the SHA-256 of them
+
+
+@dataclass(frozen=True)
+class Unsound:
+    """Rows of one commit that are not what was committed."""
+
+    table: str  # such as gold.predictions
+    key: Key
+    live: bool  # whether any of them is in the newest snapshot
+
+
+def record(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Keep the checksums of all commits that have none yet; for who holds the writers' turn."""
+    tables = _tables(connection, kind)
+    since = f"(SELECT coalesce(max(snapshot), -1) FROM {CHECKSUMS})"
+    if tables.pop(CHECKSUMS, None) is None:
+        since = "-1"
+        connection.execute(
+            f"""CREATE TABLE {METADATA}.{CHECKSUMS}
+                (table_name VARCHAR, snapshot BIGINT, row_count BIGINT, sha256 VARCHAR)"""
+        )
+    _insert(connection, _sums(connection, kind, tables, since))
+
+
+def unsound(connection: duckdb.DuckDBPyConnection, kind: str) -> list[Unsound]:
+    """The commits whose rows in the catalog are not what was committed."""
+    tables = _tables(connection, kind)
+    if tables.pop(CHECKSUMS, None) is None:
+        return []  # nothing was committed since they are kept
+    recorded = _recorded(connection, kind)
+    newest = max((snapshot for _, snapshot in recorded), default=-1)
+    sums = _sums(connection, kind, tables)
+    wrong = [
+        (name, snapshot)
+        for name, snapshot in sorted(recorded.keys() | sums.keys())
+        # Of a later commit the checksum is still to come; a table that was dropped has no rows.
+        if snapshot <= newest
+        and name in tables
+        and recorded.get((name, snapshot)) != sums.get((name, snapshot))
+    ]
+    names = dict(ask_catalog(connection, kind, _FULL_NAMES)) if wrong else {}
+    return [Unsound(names[key[0]], key, _is_live(connection, kind, key)) for key in wrong]
+
+
+def renew(connection: duckdb.DuckDBPyConnection, kind: str, wrong: Collection[Unsound]) -> None:
+    """Keep the checksums of the rows that are left once some were removed for good.
+
+    Those that were `wrong` before stand as they are, while there is a row that they are about.
+    """
+    tables = _tables(connection, kind)
+    if tables.pop(CHECKSUMS, None) is None:
+        return
+    sums, recorded = _sums(connection, kind, tables), _recorded(connection, kind)
+    for found in wrong:
+        if sums.pop(found.key, None) and found.key in recorded:
+            sums[found.key] = recorded[found.key]
+    connection.execute(f"DELETE FROM {METADATA}.{CHECKSUMS}")
+    _insert(connection, sums)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, kind: str) -> dict[str, str]:
+    return dict(ask_catalog(connection, kind, _TABLES[kind].format(listing=_LISTING)))
+
+
+def _sums(
+    connection: duckdb.DuckDBPyConnection, kind: str, tables: dict[str, str], since: str = "-1"
+) -> dict[Key, Sum]:
+    """Of each table and each commit after `since`."""
+    rows = " UNION ALL ".join(
+        f"""SELECT '{name}' AS name, begin_snapshot AS snapshot, {row} AS line
+            FROM {name} WHERE begin_snapshot > {since}
+            UNION ALL SELECT '{name}', end_snapshot, 'ended ' || row_id
+            FROM {name} WHERE end_snapshot > {since}"""
+        for name, row in tables.items()
+    )
+    lines: dict[Key, list[str]] = {}
+    for name, snapshot, line in ask_catalog(connection, kind, rows) if rows else ():
+        lines.setdefault((name, int(snapshot)), []).append(line)
+    return {
+        key: (len(texts), sha256("\n".join(sorted(texts)).encode()).hexdigest())
+        for key, texts in lines.items()
+    }
+
+
+def _recorded(connection: duckdb.DuckDBPyConnection, kind: str) -> dict[Key, Sum]:
+    rows = ask_catalog(
+        connection, kind, f"SELECT table_name, snapshot, row_count, sha256 FROM {CHECKSUMS}"
+    )
+    return {(name, int(snapshot)): (int(count), digest) for name, snapshot, count, digest in rows}
+
+
+def _is_live(connection: duckdb.DuckDBPyConnection, kind: str, key: Key) -> bool:
+    name, snapshot = key
+    return bool(
+        ask_catalog(
+            connection,
+            kind,
+            f"SELECT 1 FROM {name} WHERE begin_snapshot = {snapshot} AND end_snapshot IS NULL",
+        )
+    )
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, sums: dict[Key, Sum]) -> None:
+    if sums:
+        names, snapshots = zip(*sums, strict=True)
+        counts, digests = zip(*sums.values(), strict=True)
+        connection.execute(
+            f"""INSERT INTO {METADATA}.{CHECKSUMS}
+                SELECT unnest(?), unnest(?), unnest(?), unnest(?)""",
+            [list(names), list(snapshots), list(counts), list(digests)],
+        )

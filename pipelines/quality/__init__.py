@@ -1,0 +1,1 @@
+"""Checks of the table contracts, as SQL and as Great Expectations suites."""

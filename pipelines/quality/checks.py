@@ -1,0 +1,315 @@
+"""Checks made from the table contracts, as SQL that DuckDB runs on every row.
+
+A blocking check that fails stops the run: nothing downstream uses the rows. A warning is
+recorded and goes on. An empty frame passes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.contracts.tables import Column, Rule, Table, quoted
+from pipelines.core.errors import CheckFailed
+
+Kind = Literal["blocking", "warning"]
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found."""
+
+    table_name: str
+    check: str
+    kind: Kind
+    passed: bool
+    rows_checked: int
+    offenders: int
+    examples: str
+    detail: str
+
+    @property
+    def blocks(self) -> bool:
+        return self.kind == "blocking" and not self.passed
+
+
+def violations(columns: Iterable[Column], rules: Iterable[Rule] = ()) -> list[Rule]:
+    """The contract of a row, turned round: each SQL is true for a row that breaks it.
+
+    A violated rule's `meaning` is itself SQL: an expression that says what is wrong.
+    """
+    found: list[Rule] = []
+    for c in columns:
+        name = quoted(c.name)
+
+        def add(reason: str, broken: str, words: str, column: str = c.name) -> None:
+            found.append(Rule(reason, broken, f"'{column} ' || {words}", column))
+
+        value = f"coalesce({name}::VARCHAR, 'missing')"
+        if c.type == "DOUBLE":
+            endless = f"NOT isfinite({name})"
+            add(
+                "not_a_number",
+                endless if c.nullable else f"{name} IS NULL OR {endless}",
+                f"'is ' || {value}",
+            )
+        elif not c.nullable:
+            add("missing", f"{name} IS NULL", "'is missing'")
+        for sign, bound, reason, words in (
+            ("<=", c.above, "not_positive" if c.above == 0 else "too_small", "above"),
+            ("<", c.low, "negative" if c.low == 0 else "too_small", "at least"),
+            (">", c.high, "too_large", "at most"),
+        ):
+            if bound is not None:
+                add(
+                    reason,
+                    f"{name} {sign} {bound}",
+                    f"'is ' || {value} || ', not {words} {bound:g}'",
+                )
+        if c.among:
+            listed = ", ".join(f"'{known}'" for known in c.among)
+            add("unknown_value", f"{name} NOT IN ({listed})", f"'is ' || {value}")
+    for rule in rules:
+        meaning = rule.meaning.replace("'", "''")
+        found.append(
+            Rule(rule.name, f"NOT coalesce({rule.sql}, true)", f"'it is not so that {meaning}'")
+        )
+    return found
+
+
+def contract_checks(
+    connection: duckdb.DuckDBPyConnection,
+    declared: Table,
+    relation: str,
+    same: Sequence[str] = (),
+) -> list[Verdict]:
+    """Every check of a table's contract over the rows of a relation, in one pass each kind.
+
+    The columns in `same` have one value in all the rows, which spares the key's comparison.
+    """
+    rules = violations(declared.columns, declared.rules)
+    counts = ", ".join(f"count(*) FILTER (WHERE {rule.sql})" for rule in rules)
+    row = connection.execute(f"SELECT count(*), {counts} FROM {relation}").fetchone()
+    assert row is not None
+    total, *broken = (int(value) for value in row)
+    verdicts = [not_empty(declared.full_name, total)]
+    for rule, count in zip(rules, broken, strict=True):
+        offending = f"SELECT * FROM {relation} WHERE {rule.sql}"
+        verdicts.append(_verdict(connection, declared, rule.check, total, count, offending))
+    verdicts.append(unique_key(connection, declared, relation, total, same))
+    return verdicts
+
+
+def some_stand(table_name: str, received: int, reasons: Counter[str]) -> Verdict:
+    """Fails when every row that came was rejected: the wrong time zone, a changed unit, ..."""
+    rejected = reasons.total()
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+    lost = received > 0 and rejected == received
+    detail = f"all {received} rows received were rejected: {told}" if lost else f"{received} rows"
+    return Verdict(
+        table_name, "some_stand", "blocking", not lost, received, rejected * lost, "[]", detail
+    )
+
+
+def not_empty(table_name: str, total: int) -> Verdict:
+    detail = (
+        f"{total} rows"
+        if total
+        else (
+            "there are no rows at all: the exchange was closed, or the source has none of that span"
+        )
+    )
+    return Verdict(table_name, "not_empty", "blocking", total > 0, total, 0, "[]", detail)
+
+
+def unique_key(
+    connection: duckdb.DuckDBPyConnection,
+    declared: Table,
+    relation: str,
+    total: int,
+    same: Sequence[str] = (),
+) -> Verdict:
+    names = [c for c in declared.key if c not in same]
+    if total and climbs(connection, relation, names):
+        return _verdict(connection, declared, "unique_key", total, 0, "")
+    key = ", ".join(map(quoted, names))
+    doubled = f"SELECT {key}, count(*) AS times FROM {relation} GROUP BY ALL HAVING times > 1"
+    row = connection.execute(f"SELECT count(*) FROM ({doubled})").fetchone()
+    assert row is not None
+    return _verdict(connection, declared, "unique_key", total, int(row[0]), doubled)
+
+
+def climbs(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> bool:
+    """Whether a key rises from each row to the next as they lie, so that none comes twice.
+
+    Most rows lie so, and seeing it costs a tenth of grouping them.
+    """
+    rises = "false"
+    for name in map(quoted, reversed(names)):
+        rises = f"({name} > lag({name}) OVER () OR ({name} = lag({name}) OVER () AND {rises}))"
+    row = connection.execute(
+        f"SELECT count(*) - count(*) FILTER (WHERE rises) FROM (SELECT {rises} AS rises "
+        f"FROM {relation})"
+    ).fetchone()
+    assert row is not None
+    return int(row[0]) <= 1  # the first row has none before it
+
+
+def before(name: str, in_order: bool) -> str:
+    """SQL: what a column holds in the row before of the same symbol.
+
+    `in_order` says that the rows lie by symbol and time; then nothing is sorted.
+    """
+    if not in_order:
+        return f"lag({name}) OVER (PARTITION BY symbol ORDER BY ts)"
+    return f"CASE WHEN lag(symbol) OVER () = symbol THEN lag({name}) OVER () END"
+
+
+def _verdict(
+    connection: duckdb.DuckDBPyConnection,
+    declared: Table,
+    name: str,
+    total: int,
+    offenders: int,
+    query: str,
+    kind: Kind = "blocking",
+) -> Verdict:
+    examples = examples_of(connection, query) if offenders else "[]"
+    detail = f"{offenders} of {total} rows break it" if offenders else f"all {total} rows pass"
+    return Verdict(
+        declared.full_name,
+        name,
+        kind,
+        total > 0 and not offenders,
+        total,
+        offenders,
+        examples,
+        detail,
+    )
+
+
+def examples_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """The first few rows of a query, as JSON."""
+    rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {EXAMPLES}").to_arrow_table()
+    return json.dumps([{k: _plain(v) for k, v in row.items()} for row in rows.to_pylist()])
+
+
+def _plain(value: object) -> object:
+    """JSON has no NaN, no infinity and no time: these become text."""
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return value if isinstance(value, int | str | bool | None) else str(value)
+
+
+def completeness(
+    table_name: str,
+    expected: int,
+    missing: int,
+    worst: Sequence[tuple[str, int]],
+    limit: float = 0.1,
+) -> Verdict:
+    """Rows against the calendar: fewer than `limit` of the expected bars may be missing."""
+    share = missing / expected if expected else 1.0
+    detail = f"{missing} of {expected} bars of the calendar are missing ({share:.1%})"
+    if worst:
+        detail += ", most of " + ", ".join(f"{symbol} ({count})" for symbol, count in worst)
+    return Verdict(
+        table_name,
+        "missing_below_10_percent",
+        "blocking",
+        expected > 0 and share < limit,
+        expected,
+        missing,
+        json.dumps([{"symbol": s, "missing": n} for s, n in worst]),
+        detail,
+    )
+
+
+def outliers(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    table_name: str,
+    total: int,
+    in_order: bool = False,
+) -> Verdict:
+    """Returns beyond five deviations: worth a look, no reason to stop.
+
+    `relation` has symbol, ts, close and `fresh`; `total` of its rows are fresh, and the others
+    only lend deviation. `in_order` says that they lie by symbol and time.
+    """
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE outlying AS
+        WITH steps AS {"" if in_order else "MATERIALIZED"} (
+            SELECT symbol, ts, close, fresh,
+                   height - {before("height", in_order)} AS log_return
+            FROM (SELECT *, ln(close) AS height FROM {relation})
+        ), spread AS (
+            SELECT symbol, nullif(stddev(log_return), 0) AS deviation FROM steps GROUP BY symbol
+        )
+        SELECT symbol, ts, close, log_return, log_return / deviation AS deviations
+        FROM steps JOIN spread USING (symbol)
+        WHERE fresh AND abs(log_return / deviation) > 5""")
+    row = connection.execute("SELECT count(*) FROM outlying").fetchone()
+    assert row is not None
+    count = int(row[0])
+    worst = "SELECT * FROM outlying ORDER BY abs(deviations) DESC"
+    return Verdict(
+        table_name,
+        "returns_within_5_deviations",
+        "warning",
+        total > 0 and not count,
+        total,
+        count,
+        examples_of(connection, worst) if count else "[]",
+        f"{count} of {total} returns lie beyond five deviations of the bars around them",
+    )
+
+
+def merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts of one check on several groups of rows as one."""
+    found: dict[tuple[str, str], Verdict] = {}
+    for v in verdicts:
+        key = (v.table_name, v.check)
+        if (other := found.get(key)) is None:
+            found[key] = v
+            continue
+        rows, offenders = other.rows_checked + v.rows_checked, other.offenders + v.offenders
+        examples = [*json.loads(other.examples), *json.loads(v.examples)][:EXAMPLES]
+        found[key] = replace(
+            v,
+            passed=other.passed and v.passed,
+            rows_checked=rows,
+            offenders=offenders,
+            examples=json.dumps(examples),
+            detail=f"{offenders} of {rows} rows break it" if offenders else f"all {rows} rows pass",
+        )
+    return list(found.values())
+
+
+def as_table(verdicts: Sequence[Verdict], at: datetime) -> pa.Table:
+    """The verdicts as rows of gold.checks."""
+    columns = list(Verdict.__dataclass_fields__)
+    made = {name: [getattr(v, name) for v in verdicts] for name in columns}
+    made["checked_at"] = [at] * len(verdicts)
+    return pa.table(made)
+
+
+def enforce(verdicts: Sequence[Verdict]) -> None:
+    """Raise CheckFailed for the blocking ones, with the rows that offend."""
+    failed = [v for v in verdicts if v.blocks]
+    if failed:
+        shown = [(v, v.examples if v.offenders else "") for v in failed]
+        lines = [f"{v.table_name} {v.check}: {v.detail} {rows}".rstrip() for v, rows in shown]
+        raise CheckFailed(
+            "blocking checks failed:\n  " + "\n  ".join(lines),
+            "SELECT * FROM gold.checks WHERE NOT passed ORDER BY checked_at DESC",
+        )

@@ -1,0 +1,1 @@
+"""The only door to MLflow, and the decisions about who serves."""

@@ -1,0 +1,46 @@
+"""What can go wrong with MLflow, in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipelines.core.errors import BullionError, InvalidRequest
+
+
+class RegistryError(BullionError):
+    """The registry cannot be reached, or holds something else than was registered."""
+
+
+class Unsound(RegistryError):
+    """The registry answers, but a version's file is missing or is not what was registered."""
+
+
+@contextmanager
+def reached(uri: str) -> Iterator[None]:
+    """MLflow's failures in our words."""
+    from mlflow.exceptions import MlflowException, RestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except RestException as error:
+        raise RegistryError(f"MLflow at {uri} refuses: {error}", "see its own log") from error
+    except MlflowException as error:
+        missing = error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+        if missing:
+            raise InvalidRequest(str(error), "`bullion models` lists what there is") from error
+        raise RegistryError(
+            f"MLflow at {uri} cannot be used: {_without_sql(error)}",
+            "check MLFLOW_TRACKING_URI, that its server runs, and the space left on its disk",
+        ) from error
+    except (OSError, SQLAlchemyError) as error:
+        raise RegistryError(
+            f"MLflow at {uri} cannot be used: {_without_sql(error)}",
+            "check MLFLOW_TRACKING_URI, that its server runs, and the space left on its disk",
+        ) from error
+
+
+def _without_sql(error: Exception) -> str:
+    """What went wrong, without the statement that SQLAlchemy prints after it."""
+    return str(error).partition("\n[SQL: ")[0]

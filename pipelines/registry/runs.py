@@ -1,0 +1,182 @@
+"""A comparison as MLflow runs: one parent, a nested run for each candidate.
+
+Everything is made before the first run is: what cannot be made leaves nothing behind. Each run
+takes one batch of figures and one folder of files. A run that was not logged to its end is
+marked FAILED, or stays RUNNING if MLflow itself is gone; it is never FINISHED.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.core.settings import ROOT
+from pipelines.gates import Decision
+from pipelines.modeling.artefacts import measured, of_candidate, of_comparison, told_of_data
+from pipelines.modeling.compare import Comparison, Result
+from pipelines.modeling.forms import Form
+from pipelines.modeling.kinds import Metrics
+from pipelines.registry.mlflow import Registry, reached
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+PARENT = "mlflow.parentRunId"  # what makes MLflow's page show one run inside another
+LONGEST = 5000  # letters of a parameter or a tag
+AT_ONCE = 100  # parameters or tags that MLflow takes in one batch
+LIBRARIES = (
+    "bullion", "numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "pandas",
+    "pyarrow", "duckdb", "TA-Lib", "mlflow", "evidently", "matplotlib", "exchange-calendars",
+)  # fmt: skip
+
+
+def keep_runs(
+    registry: Registry,
+    experiment: str,
+    found: Comparison,
+    decision: Decision,
+    tags: Mapping[str, Any],
+    *,
+    forms: Mapping[str, Form] | None = None,
+    challengers: Mapping[str, Form] | None = None,
+) -> str:
+    """Log a comparison; the parent run's id.
+
+    `forms` are the candidates' ONNX files, `challengers` those to be scored beside the champion.
+    """
+    forms, challengers = forms or {}, challengers or {}
+    none = Form(failure="no ONNX form was made")
+    files = of_comparison(found, forms.get(found.ranking[0].name, none))
+    files["environment.json"] = json.dumps(environment(), indent=1).encode()
+    files |= {f"{v.name}.html": v.report for v in decision.verdicts if v.report}
+    files |= {f"challengers/{name}.onnx": c.body for name, c in challengers.items() if c.body}
+    theirs = [of_candidate(found, one, forms.get(one.name, none)) for one in found.ranking]
+    told = {key: str(value)[:LONGEST] for key, value in tags.items()}
+    more = {f"gate.{verdict.name}": verdict.reason[:LONGEST] for verdict in decision.verdicts}
+    more |= {
+        f"challenger.{name}": (form.sha256 or form.failure)[:LONGEST]
+        for name, form in challengers.items()
+    }
+    with reached(registry.uri):
+        number, client = registry.experiment(experiment), registry.client
+        with _run(client, number, told | more, f"train {told['as_of'][:16]}") as parent:
+            for place, (one, made) in enumerate(zip(found.ranking, theirs, strict=True), 1):
+                form = forms.get(one.name, none)
+                about = {
+                    PARENT: parent,
+                    "rank": str(place),
+                    "failure": one.failure[:LONGEST],
+                    "sha256": form.sha256,
+                    "onnx": form.failure[:LONGEST] or "model.onnx",
+                }
+                with _run(client, number, about, one.name, failed=bool(one.failure)) as run_id:
+                    _log(client, run_id, one.parameters, _of_candidate(one), made)
+            figures = [
+                metric
+                for part, metrics in measured(found).items()
+                for metric in _points(part, metrics)
+            ]
+            _log(client, parent, _parameters(found, tags), figures, files)
+    return parent
+
+
+@contextmanager
+def _run(
+    client: MlflowClient, number: str, tags: Mapping[str, str], name: str, *, failed: bool = False
+) -> Iterator[str]:
+    """A run that is FINISHED only if all that is done within it was done."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    run_id = str(client.create_run(number, tags=dict(tags), run_name=name).info.run_id)
+    try:
+        yield run_id
+        client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
+    except BaseException:
+        # Where MLflow is gone this fails as well; what went wrong first is what is told.
+        with suppress(MlflowException, OSError, SQLAlchemyError):
+            client.set_terminated(run_id, "FAILED")
+        raise
+
+
+def _log(
+    client: MlflowClient,
+    run_id: str,
+    parameters: Mapping[str, Any],
+    metrics: Sequence[Metric],
+    files: Mapping[str, bytes],
+) -> None:
+    from mlflow.entities import Param
+
+    params = [Param(key, str(value)[:LONGEST]) for key, value in parameters.items()]
+    batches = [params[first : first + AT_ONCE] for first in range(0, len(params), AT_ONCE)]
+    points = [metrics[first : first + 1000] for first in range(0, len(metrics), 1000)]
+    for some, figures in zip_longest(batches, points, fillvalue=()):
+        client.log_batch(run_id, params=list(some), metrics=list(figures))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, body in files.items():
+            file = Path(folder, name)
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(body)
+        if files:
+            client.log_artifacts(run_id, folder)
+
+
+def _parameters(found: Comparison, tags: Mapping[str, Any]) -> dict[str, Any]:
+    """What made the winner what it is, flat, so that MLflow's page can compare two trainings."""
+    data = told_of_data(found)
+    made = {
+        **tags,
+        "winner": found.ranking[0].name,
+        "settled": found.settled,
+        "thresholds": data["thresholds"],
+        **{f"label_share.{name}": share for name, share in data["label_shares"].items()},
+        **{f"dropped.{reason}": rows for reason, rows in found.dropped.items()},
+    }
+    for name, part in data["parts"].items():
+        made[f"{name}.rows"] = part["rows"]
+        made[f"{name}.span"] = f"{part['first_close']} to {part['last_close']}"
+    for one in found.ranking:
+        made |= {f"{one.name}.{key}": v for key, v in one.parameters.items() if key != "name"}
+    return made
+
+
+def _of_candidate(one: Result) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    points = [Metric("fit_seconds", one.seconds, 0, 0)]
+    if one.metrics is not None:
+        points += _points("selection", one.metrics)
+    for step, fold in enumerate(one.folds, 1):
+        points += _points("fold", fold, step)
+    return points
+
+
+def _points(part: str, metrics: Metrics, step: int = 0) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    figures = metrics.figures.items()
+    return [Metric(f"{part}.{name}", float(value), 0, step) for name, value in figures]
+
+
+def environment(lock: Path = ROOT / "requirements.txt") -> dict[str, Any]:
+    """Python, the libraries that a model depends on, and the lock's checksum if it is there."""
+    packages = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            packages[name] = version(name)
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+    }

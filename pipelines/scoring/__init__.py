@@ -1,0 +1,1 @@
+"""From rows of features to predictions, and from predictions to signals."""

@@ -1,0 +1,1 @@
+"""Steps that walk a forecast over the past."""

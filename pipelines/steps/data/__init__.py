@@ -1,0 +1,1 @@
+"""Steps that bring bars and features up to date."""

@@ -1,0 +1,226 @@
+"""gold.features_<forecast>, kept in step with silver: a run costs what has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.core.calendar import UTC_TYPE, calendar
+from pipelines.features import Block, matrix
+from pipelines.features.panel import block_of
+from pipelines.forecasts import Forecast
+from pipelines.lake import Lake, Writer
+from pipelines.landing import judge as silver
+from pipelines.landing.grid import aware, naive
+
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2200))
+KEYED = 'source = ? AND "interval" = ?'
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh did."""
+
+    symbols: int  # that had changed
+    read: int  # bars of silver
+    written: int  # rows of features
+    whole: bool  # a changed definition, or a first run: everything was computed
+    snapshot: int
+
+    def summary(self) -> str:
+        what = "all of it" if self.whole else "what had changed"
+        return (
+            f"{what}: {self.symbols} symbols, read {self.read:,} bars, wrote {self.written:,} rows"
+        )
+
+
+def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
+    """Bring a forecast's features to what silver says now.
+
+    What has changed in silver since the last refresh is widened by the labels' horizon before
+    and the features' look-back after, and only that is computed, and replaced.
+    """
+    with lake.write(f"features {forecast.name}") as writer:
+        known = writer.rows(
+            "SELECT definition, followed FROM meta.feature_state WHERE forecast = ? AND source = ?",
+            [forecast.name, source],
+        )
+        whole = not known or known[0][0] != forecast.contents
+        followed = 0 if whole else int(known[0][1])
+        if whole:
+            writer.delete(forecast.table.full_name, "source = ?", [source])
+        changed = _changed(writer, forecast, source, followed)
+        read = written = 0
+        for span in _spans(changed):
+            bars, low, high = _read(writer, forecast, source, span)
+            rows = _computed(writer, forecast, source, bars, low, high)
+            writer.replace(
+                forecast.table.full_name,
+                rows,
+                "source = ? AND symbol IN (SELECT unnest(?)) AND ts BETWEEN ? AND ?",
+                [source, list(span.symbols), low, high],
+            )
+            read, written = read + bars.num_rows, written + rows.num_rows
+        if changed or whole:
+            state = pa.table(
+                {
+                    "forecast": [forecast.name],
+                    "source": [source],
+                    "definition": [forecast.contents],
+                    "followed": [writer.snapshot],
+                }
+            )
+            where = "forecast = ? AND source = ?"
+            writer.replace("meta.feature_state", state, where, [forecast.name, source])
+        return Refreshed(len(changed), read, written, whole, writer.batch)
+
+
+def _changed(
+    writer: Writer, forecast: Forecast, source: str, followed: int
+) -> list[tuple[str, datetime, datetime]]:
+    """Each symbol of the forecast with the first and last bar that silver changed since.
+
+    A bar that silver lost again is told by its row in quarantine.
+    """
+    lost = ", ".join(f"'{reason}'" for reason in silver.CONTEXT_REASONS)
+    return writer.rows(
+        f"""SELECT symbol, min(ts), max(ts) FROM (
+                SELECT symbol, ts FROM silver.bars WHERE {KEYED} AND batch > ?
+                UNION ALL
+                SELECT symbol, ts FROM silver.quarantine
+                WHERE {KEYED} AND batch > ? AND reason IN ({lost}))
+            WHERE symbol IN (SELECT unnest(?)) GROUP BY symbol ORDER BY symbol""",
+        [source, forecast.interval, followed] * 2 + [list(forecast.symbols)],
+    )
+
+
+@dataclass(frozen=True)
+class _Span:
+    """From the first to the last bar that changed of these symbols."""
+
+    symbols: tuple[str, ...]
+    first: datetime
+    last: datetime
+
+
+def _spans(changed: list[tuple[str, datetime, datetime]]) -> list[_Span]:
+    """Symbols that changed over the same span together: mostly all of them, over one bar."""
+    together: dict[tuple[datetime, datetime], list[str]] = {}
+    for symbol, first, last in changed:
+        together.setdefault((first, last), []).append(symbol)
+    return [_Span(tuple(symbols), *ends) for ends, symbols in together.items()]
+
+
+def _read(
+    writer: Writer, forecast: Forecast, source: str, span: _Span
+) -> tuple[pa.Table, datetime, datetime]:
+    """The bars that decide on the changed rows, and the first and last of these rows.
+
+    Bars are counted as silver has them, symbol by symbol; the calendar only says where to look,
+    and where a symbol has too few there all its history is read.
+    """
+    horizon, ahead = forecast.horizon, max(forecast.look_back, forecast.reach)
+    needed = ahead + horizon
+    per_day = 1.0 if forecast.bar.minutes is None else max(1.0, 390 / forecast.bar.minutes)
+    days = timedelta(days=10 + int(4 * needed / per_day))
+    low, high = span.first - days, span.last + days
+    found = _around(writer, forecast, source, span, low, high)
+    newest = high > datetime.now(UTC)  # nothing opens later
+    if found.fewest_before < needed or (found.fewest_after < needed and not newest):
+        low = low if found.fewest_before >= needed else FIRST
+        high = high if newest or found.fewest_after >= needed else LAST
+        found = _around(writer, forecast, source, span, low, high)
+    return found.bars, found.back(horizon), found.forth(ahead)
+
+
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """The bars before, in and after a span, ordered by symbol and ts."""
+
+    span: _Span
+    bars: pa.Table
+    ts: np.ndarray
+    starts: np.ndarray  # index of each symbol's first row
+    before: np.ndarray  # how many of each symbol's bars lie before the span
+    after: np.ndarray
+
+    @property
+    def fewest_before(self) -> int:
+        return int(self.before.min()) if self._all else 0
+
+    @property
+    def fewest_after(self) -> int:
+        return int(self.after.min()) if self._all else 0
+
+    @property
+    def _all(self) -> bool:
+        """Whether every symbol has a bar here: the only one of a symbol may be the one lost."""
+        return len(self.starts) == len(self.span.symbols)
+
+    def back(self, bars: int) -> datetime:
+        """Where the last `bars` bars before the span begin, of the symbol where it is earliest."""
+        rows = self.starts + np.maximum(self.before - bars, 0)
+        return min([self.span.first, *map(aware, self.ts[rows])])
+
+    def forth(self, bars: int) -> datetime:
+        """Where the next `bars` bars after the span end, of the symbol where it is latest."""
+        ends = np.append(self.starts[1:], len(self.ts))
+        rows = ends - 1 - np.maximum(self.after - bars, 0)
+        return max([self.span.last, *map(aware, self.ts[rows])])
+
+
+def _around(
+    writer: Writer, forecast: Forecast, source: str, span: _Span, low: datetime, high: datetime
+) -> _Around:
+    """The bars of the span's symbols that open from `low` to `high`."""
+    bars = writer.sql(
+        f"""SELECT symbol, ts, closes_at, session, open, high, low, close, volume
+            FROM silver.bars WHERE {KEYED} AND symbol IN (SELECT unnest(?))
+            AND ts BETWEEN ? AND ? ORDER BY symbol, ts""",
+        [source, forecast.interval, list(span.symbols), low, high],
+    )
+    ts = bars["ts"].to_numpy().astype("datetime64[us]")
+    codes = bars["symbol"].combine_chunks().dictionary_encode().indices.to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    before, after = (
+        np.add.reduceat(there, starts, dtype=np.int64) if len(starts) else np.zeros(0, np.int64)
+        for there in (ts < naive(span.first), ts > naive(span.last))
+    )
+    return _Around(span, bars, ts, starts, before, after)
+
+
+def _computed(
+    writer: Writer, forecast: Forecast, source: str, bars: pa.Table, low: datetime, high: datetime
+) -> pa.Table:
+    """The feature rows that open from `low` to `high`."""
+    known = writer.rows(
+        f"SELECT DISTINCT calendar, grid FROM silver.series WHERE {KEYED}"
+        " AND symbol IN (SELECT unnest(?))",
+        [source, forecast.interval, pc.unique(bars["symbol"]).to_pylist()],
+    )
+    name, grid = known[0] if known else ("XNYS", "session")
+    block = block_of(bars, calendar(name), forecast.bar, grid)
+    values = matrix(forecast.features, block)
+    made = bars.select(["symbol", "ts", "closes_at", "session"])
+    made = made.append_column("source", pa.repeat(pa.scalar(source), len(block)))
+    made = made.append_column("place", pa.array(block.arrays["place"].astype(np.int16)))
+    for column, feature in enumerate(forecast.features):
+        made = made.append_column(feature.name, pa.array(values[:, column], from_pandas=True))
+    for target in forecast.targets:
+        outcome = target.label.outcome(block)
+        known_at = _known_at(bars, block, outcome, target.label.horizon)
+        made = made.append_column(target.outcome, pa.array(outcome, from_pandas=True))
+        made = made.append_column(target.known_at, known_at)
+    inside = pc.and_(pc.greater_equal(made["ts"], low), pc.less_equal(made["ts"], high))
+    return made.filter(inside)
+
+
+def _known_at(bars: pa.Table, block: Block, outcome: np.ndarray, horizon: int) -> pa.Array:
+    """When the bar that decides on the outcome had closed."""
+    closes = bars["closes_at"].to_numpy().astype("datetime64[us]")
+    later = np.roll(closes, -horizon)
+    return pa.array(later, mask=~np.isfinite(outcome)).cast(UTC_TYPE)

@@ -1,0 +1,288 @@
+"""Bars and weights from a source to silver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.contracts.silver import SILVER_BARS
+from pipelines.core import universes
+from pipelines.core.calendar import Interval
+from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
+from pipelines.lake import Lake, Writer
+from pipelines.landing import Due, Group, Landed, land, land_weights
+from pipelines.landing.bronze import keep_answers
+from pipelines.quality import checks
+from pipelines.sources import Answer, Parsed, Request, Source
+
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+UNTOLD = timedelta(days=30)  # before the end, where no start is told
+COMMIT_ROWS = 500_000  # rows gathered before they are committed
+COMMIT_BYTES = 256 << 20
+GIVE_UP_AFTER = 3  # pieces in a row for which the source was down
+RESUME_WITHIN = timedelta(hours=6)  # later, corrections may have come: everything is asked again
+
+Progress = Callable[[str, int, int], None]  # what, done, of how many
+
+
+def _silent(what: str, done: int, total: int) -> None: ...
+
+
+@dataclass
+class IngestReport:
+    """What an ingest did, in counts and in words."""
+
+    source: str
+    about: str
+    landed: Landed = field(default_factory=Landed)
+    resumed: int = 0  # pieces that an earlier run had brought already
+    failures: list[str] = field(default_factory=list)
+    unavailable: int = 0  # pieces in a row for which the source was down
+    snapshot: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return self.landed.counts
+
+    def summary(self) -> str:
+        told = ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
+        lines = [f"{self.source} {self.about}: {told}"]
+        if self.landed.reasons:
+            reasons = ", ".join(f"{n:,} {r}" for r, n in self.landed.reasons.most_common())
+            lines.append(f"quarantined: {reasons}")
+        if self.resumed:
+            lines.append(f"{self.resumed} pieces were there already (--force asks again)")
+        lines += [
+            f"warning: {v.check}: {v.detail}"
+            for v in self.landed.verdicts
+            if v.kind == "warning" and not v.passed
+        ]
+        return "\n".join(lines)
+
+    def enforce(self) -> None:
+        """Raise for what went wrong, once everything good is committed."""
+        if self.failures:
+            raise SourceError(
+                f"{len(self.failures)} of the answers could not be used:\n  "
+                + "\n  ".join(self.failures),
+                "what could be used was committed; mend these and run the same command again",
+            )
+        checks.enforce(self.landed.verdicts)
+
+
+def ingest(
+    lake: Lake,
+    source: Source,
+    symbols: Sequence[str],
+    interval: Interval,
+    start: datetime | None,
+    end: datetime,
+    *,
+    as_of: datetime | None = None,
+    about: str = "",
+    run: str = "cli",
+    force: bool = False,
+    progress: Progress = _silent,
+) -> IngestReport:
+    """Bring the bars that open in [start, end) from a source to silver.
+
+    Without symbols a source gives all it has; without a start, what it says is `whole`, or 30
+    days. Nothing later than `as_of` (now, if not told) is used. Every commit is whole; a run that
+    was stopped goes on where it stood, and a run repeated changes nothing.
+    """
+    now = datetime.now(UTC)
+    as_of = min(as_of or now, now)
+    if start is None and not source.whole:
+        start = end - UNTOLD
+    if not interval.intraday:
+        start, end = _whole_days(start, end)
+    if end <= (start or FIRST):
+        raise InvalidRequest(f"the range ends at {end}, before it starts at {start}")
+    if start is not None and start > as_of:
+        raise InvalidRequest(f"the range starts at {start}, after {as_of:%Y-%m-%d %H:%M} UTC")
+    until = min(end, as_of) if interval.intraday else end
+    request = Request(tuple(symbols), interval, start or FIRST, until, as_of)
+    report = IngestReport(source.name, about or ",".join(symbols) or "everything found")
+    pieces = list(source.pieces(request))
+    done = _finished(lake, source, pieces) if source.resumes and not force else set()
+    basket = _Basket(lake, report, request, start is not None, run)
+    progress("asking", 0, len(pieces))
+    for number, piece in enumerate(pieces, 1):
+        if _name(piece) in done:
+            report.resumed += 1
+        elif report.unavailable >= GIVE_UP_AFTER:
+            report.failures.append(f"{len(pieces) - number + 1} more pieces were not asked for")
+            break
+        else:
+            basket.take(piece, _answers(source, piece, report))
+        progress(f"{','.join(piece.symbols[:3])} {piece.start:%Y-%m-%d}", number, len(pieces))
+    basket.commit(last=True)
+    return report
+
+
+def _whole_days(start: datetime | None, end: datetime) -> tuple[datetime | None, datetime]:
+    """From one day up bars are named by dates: any instant of a day asks for that day."""
+    first = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
+    last = end.replace(hour=0, minute=0, second=0, microsecond=0)
+    return first, last if last == end else last + timedelta(days=1)
+
+
+def _answers(
+    source: Source, piece: Request, report: IngestReport
+) -> Iterator[tuple[Answer, Parsed]]:
+    """The answers of one piece that can be read; the others are noted, and go on."""
+    try:
+        for answer in source.fetch(piece):
+            try:
+                yield answer, source.parse(answer)
+            except (SourceError, InvalidRequest) as error:  # such as times without a zone
+                report.failures.append(str(error))
+        report.unavailable = 0
+    except SourceError as error:
+        report.failures.append(str(error))
+        report.unavailable += isinstance(error, SourceUnavailable)
+
+
+class _Basket:
+    """Answers gathered for one commit."""
+
+    def __init__(
+        self, lake: Lake, report: IngestReport, request: Request, bounded: bool, run: str
+    ) -> None:
+        self._lake, self._report, self._request, self._run = lake, report, request, run
+        # Without a start the data says where it begins, and no gap lies before that.
+        self._asked = (request.start, request.end) if bounded else None
+        self._held: list[tuple[Request, Answer, Parsed]] = []
+        self._rows = self._bytes = 0
+
+    def take(self, piece: Request, answers: Iterator[tuple[Answer, Parsed]]) -> None:
+        for answer, parsed in answers:
+            # Not before another comes: the last ones share their commit with the run's record.
+            if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES:
+                self.commit()
+            self._held.append((piece, answer, parsed))
+            self._rows += parsed.bars.num_rows
+            self._bytes += len(answer.body)
+
+    def commit(self, last: bool = False) -> None:
+        if not self._held and not last:
+            return
+        report, landed = self._report, Landed()
+        groups: dict[Group, list[tuple[Answer, Parsed]]] = {}
+        wanted: dict[Group, set[str]] = {}
+        for piece, answer, parsed in self._held:
+            group = Group.of(answer, parsed)
+            groups.setdefault(group, []).append((answer, parsed))
+            wanted.setdefault(group, set()).update(piece.symbols)
+        with self._lake.write(f"ingest {report.source}") as writer:
+            keep_answers(writer, [(_name(piece), answer) for piece, answer, _ in self._held])
+            for group, pieces in groups.items():
+                due = Due(tuple(wanted[group]), self._asked)
+                landed.add(land(writer, group, pieces, due, self._request.as_of))
+            report.landed.add(landed)
+            if last:
+                report.landed.verdicts = checks.merged([*report.landed.verdicts, *_overall(report)])
+            _record(writer, report, landed, self._request, self._run, last)
+            report.snapshot = writer.batch
+        self._held, self._rows, self._bytes = [], 0, 0
+
+
+def _overall(report: IngestReport) -> list[checks.Verdict]:
+    landed, name = report.landed, SILVER_BARS.full_name
+    fresh = landed.received + report.resumed
+    verdicts = [
+        checks.not_empty(name, fresh),
+        checks.some_stand(name, landed.received, landed.reasons),
+    ]
+    if landed.expected:
+        worst = landed.missing.most_common(3)
+        verdicts.append(checks.completeness(name, landed.expected, landed.missing.total(), worst))
+    return verdicts
+
+
+def _record(
+    writer: Writer, report: IngestReport, landed: Landed, request: Request, run: str, last: bool
+) -> None:
+    """The run record and the verdicts, in the same commit as the rows they speak of."""
+    verdicts = report.landed.verdicts if last else landed.verdicts
+    now = datetime.now(UTC)
+    if verdicts:
+        writer.append("gold.checks", checks.as_table(verdicts, now))
+    bad = [v for v in report.landed.verdicts if not v.passed]
+    status = "ok" if not bad and not report.failures else "warned"
+    if report.failures or any(v.blocks for v in bad):
+        status = "failed"
+    row: dict[str, Any] = {
+        "run": run,
+        "step": "ingest",
+        "source": report.source,
+        "about": report.about,
+        "interval_start": request.start,
+        "interval_end": request.end,
+        "status": status,
+        "counts": json.dumps(landed.counts | {"reasons": dict(landed.reasons)}),
+        "message": "; ".join([*report.failures, *(v.detail for v in bad)]) or None,
+        "finished_at": now,
+    }
+    writer.append("gold.runs", pa.Table.from_pylist([row]))
+
+
+def _name(piece: Request) -> str:
+    span = f"{piece.start.isoformat()} {piece.end.isoformat()}"
+    return f"{','.join(piece.symbols)} {piece.interval} {span}"
+
+
+def _finished(lake: Lake, source: Source, pieces: Sequence[Request]) -> set[str]:
+    """The pieces that a run of the last hours brought, after the last of their bars was over."""
+    answers = lake.rows(
+        "SELECT piece, min(received_at) FROM bronze.answers "
+        "WHERE source = ? AND received_at > ? GROUP BY piece",
+        [source.name, datetime.now(UTC) - RESUME_WITHIN],
+    )
+    received = dict(answers)
+    return {
+        name
+        for piece in pieces
+        if (name := _name(piece)) in received and piece.end < received[name]
+    }
+
+
+def ingest_weights(
+    lake: Lake,
+    source: Source,
+    universe: str,
+    *,
+    as_of: datetime | None = None,
+    run: str = "cli",
+) -> dict[str, int]:
+    """Bring a universe's index weights to silver, as they were known at `as_of`."""
+    known = universes.universe(universe)
+    now = datetime.now(UTC)
+    as_of = min(as_of or now, now)
+    # A part of an index is weighed as the whole is, so that one member has one weight.
+    answers = source.fetch_weights(known.whole, as_of)
+    pieces = [(answer, source.parse_weights(answer)) for answer in answers]
+    if not any(rows.num_rows for _, rows in pieces):
+        return _newest_known(lake, source, known.index, as_of)
+    with lake.write(f"weights {source.name}") as writer:
+        keep_answers(writer, [(f"{known.whole} weights", answer) for answer, _ in pieces])
+        return land_weights(writer, source.name, known.index, pieces)
+
+
+def _newest_known(lake: Lake, source: Source, index: str, as_of: datetime) -> dict[str, int]:
+    found = lake.rows(
+        """SELECT max(effective) FROM silver.weights
+           WHERE source = ? AND "index" = ? AND known_at <= ?""",
+        [source.name, index, as_of],
+    )
+    if not found or found[0][0] is None:
+        raise SourceError(
+            f"{source.name} has no weights of {index}, and none are known from before",
+            "drop in a holdings CSV (BULLION_HOLDINGS_CSV) and run it again",
+        )
+    return {"received": 0, "accepted": 0, "unchanged": 0, "quarantined": 0}

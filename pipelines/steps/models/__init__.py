@@ -1,0 +1,1 @@
+"""Steps that train models and decide who serves."""

@@ -1,0 +1,1 @@
+"""Steps that score bars, publish signals and note what came of them."""

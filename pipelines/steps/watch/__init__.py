@@ -1,0 +1,1 @@
+"""Steps that watch a champion over its live rows."""

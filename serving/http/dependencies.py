@@ -1,0 +1,171 @@
+"""What routes take, and how they give an answer that is ready: validators and conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator
+
+from pipelines.contracts.columns import SYMBOL, UNIVERSE
+from pipelines.core.errors import unknown
+from pipelines.core.universes import universes
+from pipelines.forecasts import FORECASTS, Forecast
+from serving.http.errors import NotFound, NotYet, refuse
+from serving.http.keys import reading
+from serving.http.ready import told
+from serving.predict.errors import Refused
+from serving.schemas.strict import QueryNumber
+from serving.state.answers import OPTIONS, Kept, Row
+from serving.state.cache import Newest, State
+from serving.state.follower import Follower
+
+MAIN = FORECASTS[0].name
+# DuckLake puts values into the SQL that prunes files, and a NUL would cut that short.
+PATTERN = r"^[^\x00-\x1f\x7f]+$"
+
+
+def known_universe(name: str) -> str:
+    """One of the universes, or an error that names the nearest."""
+    if name not in universes():
+        raise refuse(unknown("universe", name, universes()))
+    return name
+
+
+def known_target(forecast: Forecast, name: str | None) -> str | None:
+    """One of a forecast's targets, or none; an error that names the nearest."""
+    if name is not None and name not in forecast.target_names:
+        error = unknown(f"target of {forecast.name}", name, forecast.target_names)
+        raise Refused(error.message, error.hint, "target").at("query")
+    return name
+
+
+SymbolName = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=64,
+        pattern=PATTERN,
+        description=SYMBOL.meaning,
+        examples=["NVDA"],
+    ),
+]
+UniverseName = Annotated[
+    str,
+    AfterValidator(known_universe),
+    Query(description=UNIVERSE.meaning, json_schema_extra={"enum": sorted(universes())}),
+]
+TargetName = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        pattern=PATTERN,
+        description="one of the forecast's targets, as GET /forecasts lists them",
+    ),
+]
+Confidence = Annotated[
+    float | None,
+    QueryNumber,
+    Query(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="actions less probable than this count as hold, and the WSS follows",
+        examples=[0.6],
+    ),
+]
+
+
+def routers(tag: str) -> tuple[APIRouter, APIRouter]:
+    """For routes of the main forecast, and for the same ones of any forecast by its name."""
+    named = [reading, Depends(_named)]
+    return (
+        APIRouter(tags=[tag], dependencies=[reading]),
+        APIRouter(prefix="/forecasts/{name}", tags=[tag], dependencies=named),
+    )
+
+
+async def _named(
+    name: Annotated[
+        str, Path(max_length=64, description="as GET /forecasts lists them", examples=[MAIN])
+    ],
+) -> None:
+    """Declares the part of the path that _forecast reads."""
+
+
+async def _forecast(request: Request) -> str:
+    name: str = request.path_params.get("name", MAIN)
+    return name
+
+
+Named = Annotated[str, Depends(_forecast)]
+"""The forecast that a route is asked of: the main one where its path names none."""
+
+
+async def _state(request: Request) -> State:
+    return held(request)
+
+
+def held(request: Request) -> State:
+    """What is in memory; while nothing is, the reason why."""
+    follower: Follower = request.app.state.follower
+    if follower.state is None:
+        raise follower.trouble or NotYet("the lake is being read", "ask again", 1)
+    return follower.state
+
+
+Held = Annotated[State, Depends(_state)]
+
+
+def newest_of(state: State, forecast: str) -> Newest:
+    """A forecast's newest; one that is not known is not found."""
+    if forecast not in state.forecasts:
+        error = unknown("forecast", forecast, state.forecasts)
+        raise NotFound(error.message, error.hint)
+    return state.forecasts[forecast]
+
+
+def combined(newest: Newest, universe: str) -> str:
+    """A universe that a forecast combines; of any other it has no signals."""
+    name, known = newest.forecast.name, [one.universe for one in newest.forecast.combinations]
+    if universe not in known:
+        raise NotFound(
+            f"{name} combines no signal of {universe}",
+            f"it combines: {', '.join(known) or 'none'}; GET /forecasts/{name}/latest",
+        )
+    return universe
+
+
+def not_yet(newest: Newest, state: State, what: str) -> NotYet:
+    """Nothing was published so far: what is missing is said."""
+    name = newest.forecast.name
+    lacking = "no bar is there yet" if not newest.bars else "no model was trained yet"
+    if newest.bars and newest.models:
+        lacking = "nothing was scored yet"
+    return NotYet(
+        f"{name} has no {what} from {state.source}: {lacking}",
+        f"unpause the DAGs of {name}, or run `bullion score`; GET /health tells more",
+        30,
+    )
+
+
+def conditional(request: Request, made: Kept) -> Response:
+    """The bytes that are ready, or 304 where the caller has them but for the age."""
+    state = request.app.state
+    given = request.headers.get("if-none-match", "").encode("latin-1")
+    status, headers, body = told(made, state.clock(), state.settings, given)
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
+
+
+def plain(answer: Row, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer that is made anew each time."""
+    return Response(
+        orjson.dumps(answer, option=OPTIONS),
+        media_type="application/json",
+        headers={"cache-control": "no-store", **(headers or {})},
+    )

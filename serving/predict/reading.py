@@ -1,0 +1,96 @@
+"""A body of JSON that is to be scored: held to its bounds before it becomes objects.
+
+It is read in a thread and never on the event loop, and in steps that are short enough to leave the
+interpreter to the loop in between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+
+from serving.http.errors import TooLarge
+from serving.predict.errors import Refused
+from serving.settings import Settings
+
+Sent = TypeVar("Sent", bound=BaseModel)
+NAMES = 1000  # in one object: more than any forecast has features
+SEEN = 64  # characters of a wrong name that are told
+DEEP = "the body nests objects too deeply", "send the object that /docs shows", "body"
+
+
+async def _content(request: Request) -> bytes:
+    """The body, if it is said to be JSON."""
+    content = await request.body()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (
+        kind.startswith("application/") and kind.endswith("+json")
+    ):
+        hint = "send JSON, and the header `Content-Type: application/json`"
+        raise Refused(f"the body is of the type {kind[:SEEN]!r}, not JSON", hint, "body").at(
+            "header"
+        )
+    return content
+
+
+Content = Annotated[bytes, Depends(_content)]
+
+
+def read_json(content: bytes, kind: type[Sent], settings: Settings) -> Sent:
+    """What a body says, as an object of its kind."""
+    _check_values(content, settings.values)
+    try:
+        found = json.loads(content, object_pairs_hook=_read_object)
+    except RecursionError as error:
+        raise Refused(*DEEP) from error
+    except ValueError as error:  # of JSON, of UTF-8, or of a number with thousands of digits
+        raise Refused(f"the body is no JSON: {error}"[:300], "see /docs", "body") from error
+    _check_batch(found, settings.batch)
+    try:
+        return kind.model_validate(found)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in errors]
+        ) from None
+
+
+def _check_values(content: bytes, most: int) -> None:
+    """Refuse more values than are taken.
+
+    A value follows a comma or the start of an object or a list. Those within strings count too:
+    no symbol, time or name of an indicator has any, and so the body need not be parsed.
+    """
+    marks = np.frombuffer(content, np.uint8)
+    count = sum(int(np.count_nonzero(marks == mark)) for mark in b",[{")
+    if count > most:
+        raise TooLarge(
+            f"the body has more than {most:,} values", "send fewer bars or requests at a time"
+        )
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """One object; a name that comes twice is refused, as to take either value would be a guess."""
+    if len(pairs) > NAMES:
+        raise Refused(f"an object has {len(pairs):,} names", f"{NAMES:,} are taken", "body")
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        name = next(name for name, count in counts.items() if count > 1)[:SEEN]
+        raise Refused(f"{name!r} is sent twice", "send it once", name)
+    return found
+
+
+def _check_batch(found: object, most: int) -> None:
+    requests = found.get("requests") if isinstance(found, dict) else None
+    if isinstance(requests, list) and len(requests) > most:
+        raise TooLarge(
+            f"{len(requests):,} requests are more than the {most:,} taken at once",
+            "send them in parts",
+        )

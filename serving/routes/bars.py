@@ -1,0 +1,84 @@
+"""Bars: the newest of a series."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, BaseModel, Field
+
+from pipelines.contracts.columns import INTERVAL, SOURCE, SYMBOL
+from pipelines.contracts.schema import quoted
+from pipelines.contracts.silver import SILVER_BARS
+from pipelines.core.errors import unknown
+from pipelines.lake import View
+from serving.http.dependencies import PATTERN
+from serving.http.errors import NotFound, may, refuse
+from serving.http.keys import reading
+from serving.schemas.fields import of
+from serving.state.reader import Newest
+
+router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
+
+
+class Bar(BaseModel):
+    """One closed bar of silver, and the snapshot it was read from."""
+
+    source: str = of(SILVER_BARS, "source")
+    symbol: str = of(SILVER_BARS, "symbol")
+    interval: str = of(SILVER_BARS, "interval")
+    ts: datetime = of(SILVER_BARS, "ts")
+    closes_at: datetime = of(SILVER_BARS, "closes_at")
+    open: float = of(SILVER_BARS, "open")
+    high: float = of(SILVER_BARS, "high")
+    low: float = of(SILVER_BARS, "low")
+    close: float = of(SILVER_BARS, "close")
+    volume: float | None = of(SILVER_BARS, "volume")
+    batch: int = of(SILVER_BARS, "batch")
+    snapshot: int = Field(description="number of the lake's snapshot that was read")
+
+
+COLUMNS = ", ".join(quoted(name) for name in Bar.model_fields if name != "snapshot")
+
+
+def _known(interval: str) -> str:
+    if interval not in INTERVAL.among:
+        raise refuse(unknown("interval", interval, INTERVAL.among))
+    return interval
+
+
+Name = Annotated[str, Query(min_length=1, max_length=64, pattern=PATTERN)]
+IntervalName = Annotated[
+    str,
+    AfterValidator(_known),
+    Query(description=INTERVAL.meaning, json_schema_extra={"enum": list(INTERVAL.among)}),
+]
+
+
+@router.get("/newest", responses=may(404, 422))
+def newest(
+    view: Newest,
+    symbol: Annotated[Name, Query(description=SYMBOL.meaning, examples=["NVDA"])],
+    source: Annotated[Name, Query(description=SOURCE.meaning)] = "sample",
+    interval: IntervalName = "1h",
+) -> Bar:
+    """The newest closed bar of a symbol."""
+    found = view.sql(
+        f"SELECT {COLUMNS} FROM silver.bars "
+        'WHERE source = ? AND symbol = ? AND "interval" = ? ORDER BY ts DESC LIMIT 1',
+        [source, symbol, interval],
+    ).to_pylist()
+    if not found:
+        raise _none(view, source, symbol, interval)
+    return Bar(**found[0], snapshot=view.snapshot)
+
+
+def _none(view: View, source: str, symbol: str, interval: str) -> NotFound:
+    known = view.rows(
+        'SELECT symbol FROM silver.series WHERE source = ? AND "interval" = ?', [source, interval]
+    )
+    hint = "`bullion status` lists what there is, `bullion ingest` brings more"
+    if known:
+        hint = unknown("symbol", symbol, (name for (name,) in known)).hint
+    return NotFound(f"{source} has no {interval} bar of {symbol!r}", hint)

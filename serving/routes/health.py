@@ -1,0 +1,173 @@
+"""Health and metrics: whether the API can answer, and what makes it less than well."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+
+from serving.http.errors import public
+from serving.http.guard import measures
+from serving.http.keys import reading
+from serving.state.answers import Row
+from serving.state.cache import Newest
+from serving.state.follower import Follower
+from serving.state.model import Model
+
+router = APIRouter(tags=["health"], dependencies=[reading])
+
+
+class LoadedModel(BaseModel):
+    """A model that scores on demand."""
+
+    forecast: str = Field(description="name of the forecast")
+    target: str = Field(description="what of it the model predicts")
+    model_version: int | None = Field(description="version in the model registry")
+    candidate: str | None = Field(description="kind of model")
+    proven: bool = Field(description="true: it had passed every blocking gate")
+    unproven_reason: str | None = Field(description="why it is unproven")
+    source: str | None = Field(description="whose data it was trained on")
+    origin: str = Field(description="where its file came from")
+    feature_columns: list[str] = Field(description="what it is given, in order")
+
+
+class TargetHealth(BaseModel):
+    """How fresh one target of a forecast is."""
+
+    target: str = Field(description="name of the target")
+    newest: datetime | None = Field(description="close of the newest bar scored [UTC]")
+    stale: bool | None = Field(description="true: a later bar should be scored, and is not")
+    model_version: int | None = Field(description="of the model that the tables say serves")
+    proven: bool | None = Field(description="whether that one had passed every blocking gate")
+
+
+class ForecastHealth(BaseModel):
+    """How fresh a forecast is."""
+
+    forecast: str = Field(description="name of the forecast")
+    newest_bar: datetime | None = Field(description="close of the newest bar of silver [UTC]")
+    newest_signal: datetime | None = Field(description="close of the newest bar scored [UTC]")
+    age_seconds: int | None = Field(description="since newest_signal")
+    stale: bool | None = Field(description="true: one of its targets is")
+    model_version: int | None = Field(description="of the model of its first target")
+    proven: bool | None = Field(description="whether that one had passed every blocking gate")
+    targets: list[TargetHealth]
+
+
+class Health(BaseModel):
+    """Whether the API can answer, and what it reads."""
+
+    status: Literal["ok", "degraded", "down"] = Field(description="down: it can serve nothing")
+    reasons: list[str] = Field(description="why it is not ok")
+    data_source: str = Field(description="whose data is served")
+    sample: bool | None = Field(description="true: the data are made up, and no market")
+    snapshot: int | None = Field(description="number of the lake's snapshot in memory")
+    model_loaded: bool = Field(description="true: POST /predict can score")
+    models: list[LoadedModel]
+    forecasts: list[ForecastHealth]
+    p99_ms: float | None = Field(description="of the requests of late; null while too few")
+
+
+@router.get(
+    "/health",
+    response_model=Health,
+    responses={503: {"model": Health, "description": "Down: it can serve nothing"}},
+)
+async def health(request: Request) -> JSONResponse:
+    """Ok, degraded or down, with the reasons."""
+    return JSONResponse(*_health(request))
+
+
+def _health(request: Request) -> tuple[dict[str, Any], int]:
+    follower: Follower = request.app.state.follower
+    scoring, now = request.app.state.scoring, request.app.state.clock()
+    settings, state = request.app.state.settings, follower.state
+    told = [_told(one, now) for one in state.forecasts.values()] if state else []
+    p99 = measures(request).recent.p99()
+    reasons = [public(follower.trouble)[0]] if follower.trouble else []
+    if not follower.alive:
+        reasons.append("the lake is followed no longer: restart the API")
+    for one in told:
+        if one.newest_signal is None:
+            reasons.append(f"{one.forecast}: nothing was scored yet")
+        elif one.stale:
+            reasons.append(f"{one.forecast}: stale since the bar after {one.newest_signal}")
+        if one.newest_signal is not None:
+            never = [part.target for part in one.targets if part.newest is None]
+            reasons += [f"{one.forecast}: nothing was scored of {name}" for name in never]
+    if p99 is not None and p99 > settings.slow_ms:
+        reasons.append(f"answers take {p99:.0f} ms at the 99th percentile")
+    models = [_loaded(model) for model in scoring.loaded()]
+    reasons += scoring.reasons()
+    made = Health(
+        status="down" if state is None else "degraded" if reasons else "ok",
+        reasons=reasons,
+        data_source=settings.data_source,
+        sample=state.sample if state else None,
+        snapshot=state.snapshot if state else None,
+        model_loaded=bool(models),
+        models=models,
+        forecasts=told,
+        p99_ms=p99,
+    )
+    return made.model_dump(mode="json"), 503 if state is None else 200
+
+
+def _loaded(model: Model) -> LoadedModel:
+    return LoadedModel(
+        forecast=model.forecast.name,
+        target=model.target,
+        model_version=model.version,
+        candidate=model.candidate,
+        proven=model.proven,
+        unproven_reason=model.unproven_reason,
+        source=model.source,
+        origin=model.origin,
+        feature_columns=list(model.forecast.feature_names),
+    )
+
+
+def _told(newest: Newest, now: float) -> ForecastHealth:
+    rows = newest.newest_rows
+    closes = [row["closes_at"] for row in (*newest.signals.values(), *rows.values())]
+    closed: datetime | None = max(closes).astimezone(UTC) if closes else None
+    targets = [_target(newest, name, rows.get(name), now) for name in newest.forecast.target_names]
+    return ForecastHealth(
+        forecast=newest.forecast.name,
+        newest_bar=newest.newest_bar,
+        newest_signal=closed,
+        age_seconds=None if closed is None else max(0, int(now - closed.timestamp())),
+        stale=newest.stale(now),
+        model_version=targets[0].model_version,
+        proven=targets[0].proven,
+        targets=targets,
+    )
+
+
+def _target(newest: Newest, name: str, row: Row | None, now: float) -> TargetHealth:
+    model = newest.models.get(name)
+    return TargetHealth(
+        target=name,
+        newest=row["closes_at"].astimezone(UTC) if row else None,
+        stale=now >= row["stale_at"].timestamp() if row else None,
+        model_version=model.model_version if model else None,
+        proven=model.proven if model else None,
+    )
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(request: Request) -> Response:
+    """For Prometheus."""
+    told, state = measures(request), request.app.state.follower.state
+    now = request.app.state.clock()
+    if state is not None:
+        told.snapshot.set(state.snapshot)
+        for forecast, newest in state.forecasts.items():
+            for universe, made in newest.ready.items():
+                told.age.labels(forecast, universe).set(now - made.closes_at)
+                told.stale.labels(forecast, universe).set(now >= made.stale_at)
+    return Response(generate_latest(told.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,226 @@
+"""Past signals, predictions and decisions from the tables: by range and cursor, in three forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pyarrow as pa
+from fastapi import Depends, Query, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pipelines.contracts.columns import UNIVERSE
+from pipelines.contracts.gold import INDEX_SIGNALS, MODEL_DECISIONS, PREDICTIONS
+from pipelines.contracts.schema import Table
+from pipelines.core.calendar import calendar
+from pipelines.core.universes import universes
+from pipelines.forecasts import Forecast
+from serving.http.dependencies import (
+    PATTERN,
+    Held,
+    Named,
+    TargetName,
+    combined,
+    known_target,
+    known_universe,
+    newest_of,
+    plain,
+    routers,
+)
+from serving.http.errors import may
+from serving.http.formats import ARROW, CSV, CSV_HEADERS, as_arrow, as_csv, form
+from serving.http.paging import Past, cursor_of, query, range_of
+from serving.schemas.answers import (
+    Decision,
+    Decisions,
+    PastPrediction,
+    PastPredictions,
+    PastSignal,
+    PastSignals,
+)
+from serving.schemas.strict import DateTime, QueryNumber
+from serving.state.answers import Row
+from serving.state.reader import Newest
+from serving.state.times import spans_night
+
+router, named = routers("history")
+FORMS = may(406, 422) | {
+    200: {
+        "description": "Rows, the newest first: JSON, CSV or Arrow, as Accept says",
+        "content": {ARROW: {}, CSV: {"schema": {"type": "string"}}},
+        "headers": {
+            "X-Next-Cursor": {
+                "description": "cursor of the next page; absent on the last",
+                "schema": {"type": "string"},
+            },
+            **CSV_HEADERS,
+        },
+    },
+}
+
+
+def _columns(kind: type[BaseModel], table: Table) -> tuple[str, ...]:
+    """What the table has of a row that is answered."""
+    return tuple(name for name in kind.model_fields if name in table.column_names)
+
+
+PAST_SIGNALS = Past("gold.index_signals", _columns(PastSignal, INDEX_SIGNALS), ("ts", "live"))
+PAST_PREDICTIONS = Past(
+    "gold.predictions",
+    _columns(PastPrediction, PREDICTIONS),
+    ("ts", "symbol", "target", "live"),
+    "role = 'champion'",
+    outcomes=True,
+)
+DECISIONS = Past(
+    "gold.model_decisions",
+    _columns(Decision, MODEL_DECISIONS),
+    ("decided_at", "target", "model_version", "verdict"),
+    scored=False,
+)
+
+
+class Asked(BaseModel):
+    """What every history takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: DateTime | None = Field(
+        None, description="from this instant on, with its zone", examples=["2026-08-01T00:00:00Z"]
+    )
+    end: DateTime | None = Field(None, description="before this instant, with its zone")
+    cursor: str | None = Field(None, max_length=400, description="`next` of the page before")
+    limit: Annotated[int, QueryNumber] = Field(
+        1000, ge=1, le=10_000, description="rows at the most"
+    )
+
+    def chosen(self, forecast: Forecast) -> Row:
+        """Which rows: values of columns, None where any will do."""
+        return {}
+
+
+class AskedTarget(Asked):
+    """And of which target."""
+
+    target: TargetName = None
+
+    def chosen(self, forecast: Forecast) -> Row:
+        return {"target": known_target(forecast, self.target)}
+
+
+class AskedRows(Asked):
+    """And whether rows were live."""
+
+    live: bool | None = Field(
+        True, description="true: written before the bar it is about had closed; false: the others"
+    )
+
+
+class AskedSignals(AskedRows):
+    """A universe's signals."""
+
+    universe: Annotated[str, AfterValidator(known_universe)] = Field(
+        "qqq", description=UNIVERSE.meaning, json_schema_extra={"enum": [*sorted(universes())]}
+    )
+
+    def chosen(self, forecast: Forecast) -> Row:
+        return {"universe": self.universe, "live": self.live}
+
+
+class AskedPredictions(AskedRows, AskedTarget):
+    """A symbol's predictions, or all of them; of one target, or of all."""
+
+    symbol: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        pattern=PATTERN,
+        examples=["NVDA"],
+        description="ticker; all of them where none is named",
+    )
+
+    def chosen(self, forecast: Forecast) -> Row:
+        return super().chosen(forecast) | {"symbol": self.symbol, "live": self.live}
+
+
+@dataclass(frozen=True)
+class Where:
+    """What every history reads: one snapshot, of one forecast."""
+
+    request: Request
+    state: Held
+    view: Newest
+    name: Named
+
+    def page(self, past: Past, asked: Asked) -> Response:
+        """Some rows of a table, in the form that the caller accepts."""
+        wanted = form(self.request.headers.get("accept"))
+        forecast = newest_of(self.state, self.name).forecast
+        settings = self.request.app.state.settings
+        limit = min(asked.limit, settings.rows)
+        start, end = range_of(asked.start, asked.end, settings.range_days)
+        chosen = {"forecast": self.name, "source": self.state.source} | asked.chosen(forecast)
+        found = self.view.sql(*query(past, chosen, start, end, asked.cursor, limit + 1))
+        more = found.num_rows > limit
+        found = found.slice(0, limit)
+        after = cursor_of(past, found) if more else None
+        headers = {"X-Next-Cursor": after} if after else {}
+        if past.scored:
+            found = _with_nights(found, forecast)
+        marks = self._marks(found)
+        if wanted == ARROW:
+            return as_arrow(found, marks, headers)
+        if wanted == CSV:
+            return as_csv(found, marks, headers)
+        return plain(marks | {"next": after, "rows": _json_rows(found)}, headers)
+
+    def _marks(self, rows: pa.Table) -> Row:
+        """What is said about all the rows."""
+        marks = self.state.marks | {"snapshot": self.view.snapshot}
+        if not all(rows["proven"].to_pylist()):
+            marks["notices"].append(
+                "some rows are of unproven models: see unproven_reason, or reason"
+            )
+        return marks
+
+
+def _json_rows(table: pa.Table) -> list[Row]:
+    rows: list[Row] = table.to_pylist()
+    for row in rows:
+        if row.get("probabilities") is not None:
+            row["probabilities"] = dict(row["probabilities"])
+    return rows
+
+
+Here = Annotated[Where, Depends(Where)]
+
+
+@router.get("/signals/history", response_model=PastSignals, responses=FORMS)
+@named.get("/signals", response_model=PastSignals, responses=may(404) | FORMS)
+def signals(here: Here, asked: Annotated[AskedSignals, Query()]) -> Response:
+    """Past signals of a universe, the newest first; live ones unless asked otherwise."""
+    combined(newest_of(here.state, here.name), asked.universe)
+    return here.page(PAST_SIGNALS, asked)
+
+
+@router.get("/predictions/history", response_model=PastPredictions, responses=FORMS)
+@named.get("/history", response_model=PastPredictions, responses=may(404) | FORMS)
+def predictions(here: Here, asked: Annotated[AskedPredictions, Query()]) -> Response:
+    """Past predictions, a row a bar and target, each with its outcome where that is known."""
+    return here.page(PAST_PREDICTIONS, asked)
+
+
+@router.get("/models/decisions", response_model=Decisions, responses=FORMS)
+@named.get("/decisions", response_model=Decisions, responses=may(404) | FORMS)
+def decisions(here: Here, asked: Annotated[AskedTarget, Query()]) -> Response:
+    """Why models were promoted, kept, refused or withdrawn."""
+    return here.page(DECISIONS, asked)
+
+
+def _with_nights(rows: pa.Table, forecast: Forecast) -> pa.Table:
+    """The rows with spans_night after timestamp_next, which the tables do not keep."""
+    span = (rows[name].to_numpy() for name in ("closes_at", "timestamp_next"))
+    nights = spans_night(calendar(forecast.schedule.calendar), *span)
+    place = rows.schema.get_field_index("timestamp_next") + 1
+    return rows.add_column(place, "spans_night", pa.array(nights))

@@ -1,0 +1,104 @@
+"""Routes that tell of the models that serve, and that have them looked for anew."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from pipelines.forecasts import Forecast
+from pipelines.forecasts import forecast as forecast_named
+from serving.http.dependencies import TargetName, known_target, plain
+from serving.http.errors import NotYet, may
+from serving.http.keys import changing, reading
+from serving.predict import predict
+from serving.routes.predict import NAMES, ForecastName, Served
+from serving.schemas.scoring import ModelInfo, ReloadAnswer
+from serving.state.models import Reloaded
+
+router = APIRouter(tags=["scoring"])
+
+
+def _meant(forecast: Forecast, target: str | None) -> tuple[Forecast, ...]:
+    """The targets that are asked for: all of them where none is named."""
+    name = known_target(forecast, target)
+    return forecast.each if name is None else (forecast.on(name),)
+
+
+@router.get("/model-info", response_model=ModelInfo, responses=may(422), dependencies=[reading])
+async def model_info(
+    served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
+) -> Response:
+    """The model that serves a target, and what is known of it; the first target's, where none
+    is named."""
+    model = served.model(_meant(forecast_named(forecast), target)[0])
+    told, label, more = model.scorer.description, model.forecast.label, model.more
+    return plain(
+        predict.marks_of(model)
+        | {
+            "target": model.target,
+            "kind": label.kind,
+            "unit": label.unit,
+            "candidate": model.candidate,
+            "verdict": more.get("verdict"),
+            "reason": more.get("reason"),
+            "as_of": model.as_of,
+            "decided_at": more.get("decided_at"),
+            "gates": more.get("gates", []),
+            "rankings": more.get("rankings", []),
+            "data_snapshot": more.get("data_snapshot"),
+            "definition": model.forecast.definition,
+            "sha256": model.sha256,
+            "classes": told.classes,
+            "scores": label.scores,
+            "thresholds": told.thresholds,
+            "shares": told.shares,
+            "features": told.features,
+            "symbols": told.symbols,
+            "untrained": told.untrained,
+            "interval": model.forecast.interval,
+            "look_back": model.forecast.look_back,
+            "calendar": model.market.name,
+            "origin": model.origin,
+            "instead_of": model.instead_of or None,
+        }
+    )
+
+
+@router.post(
+    "/reload-model",
+    response_model=ReloadAnswer,
+    responses=may(403, 422),
+    dependencies=[changing],
+)
+def reload_model(
+    served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
+) -> Response:
+    """Take the models that are decided on now, of all targets or of the one that is named; where
+    one cannot be taken the old one stays, and a notice says why. An error where none can be."""
+    done: dict[str, dict[str, object] | None] = {}
+    failed: list[NotYet] = []
+    for one in _meant(forecast_named(forecast), target):
+        try:
+            done[one.focus] = _told(served.reload(one))
+        except NotYet as error:
+            done[one.focus] = None
+            failed.append(error)
+    taken = [(name, told) for name, told in done.items() if told]
+    if not taken:
+        raise failed[0]
+    main, told = taken[0]
+    notices = [error.message for error in failed]
+    return plain(
+        {"forecast": forecast, "target": main, **told, "targets": done, "notices": notices}
+    )
+
+
+def _told(done: Reloaded) -> dict[str, object]:
+    return {
+        "changed": done.changed,
+        "before": done.before,
+        "model_version": done.model.version,
+        "sha256": done.model.sha256,
+        "proven": done.model.proven,
+        "unproven_reason": done.model.unproven_reason,
+    }

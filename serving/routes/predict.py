@@ -1,0 +1,318 @@
+"""Routes that score what a caller sends, by the models of all targets of a forecast.
+
+Each is there for any forecast by its name, and with the forecast as a parameter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pipelines.contracts import columns as words
+from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.forecasts import FORECASTS
+from pipelines.forecasts import forecast as forecast_named
+from serving.http.dependencies import Confidence, Named, plain, routers
+from serving.http.errors import NotAcceptable, NotFound, Problem, may, refuse
+from serving.http.formats import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, form
+from serving.http.turns import Turns
+from serving.predict import predict, sheets, upload
+from serving.predict import rows as sent
+from serving.predict import tables as written
+from serving.predict.errors import Refused
+from serving.predict.kinds import policy
+from serving.predict.reading import Content, read_json
+from serving.schemas.scoring import (
+    EXAMPLE_FILE,
+    Batch,
+    BatchAnswer,
+    FileAnswer,
+    Prediction,
+    Sent,
+)
+from serving.settings import Settings
+from serving.state import models as state
+from serving.state.model import Models
+
+router, named = routers("scoring")
+NAMES = [one.name for one in FORECASTS]
+
+
+def _known(name: str) -> str:
+    if name not in NAMES:
+        raise refuse(unknown("forecast", name, NAMES))
+    return name
+
+
+ForecastName = Annotated[
+    str,
+    AfterValidator(_known),
+    Query(description=words.FORECAST.meaning, json_schema_extra={"enum": NAMES}),
+]
+
+
+class How(BaseModel):
+    """How what is sent is to be scored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    history: Literal["sent", "stored"] = Field(
+        "sent", description="stored: bars of the lake complete those sent, where they are too few"
+    )
+    min_confidence: Confidence = None
+
+
+class HowOf(How):
+    """And by which forecast's models."""
+
+    forecast: ForecastName = NAMES[0]
+
+
+async def ready() -> state.State:
+    """The models, once they were looked for."""
+    found = state.current()
+    if not found.looked.is_set():
+        await run_in_threadpool(found.looked.wait, 10)
+    return found
+
+
+Served = Annotated[state.State, Depends(ready)]
+
+
+async def _here(name: Named, served: Served) -> Models:
+    """The models of the forecast that the path names."""
+    try:
+        forecast = forecast_named(name)
+    except InvalidRequest as error:
+        raise NotFound(error.message, error.hint) from error
+    return served.models(forecast)
+
+
+Here = Annotated[Models, Depends(_here)]
+
+
+def _settings(request: Request) -> Settings:
+    found: Settings = request.app.state.settings
+    return found
+
+
+@contextmanager
+def _refusing(place: str = "body") -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        raise error.at(place) from error
+
+
+def sends(kind: type[BaseModel]) -> dict[str, Any]:
+    """How a route that reads its own body documents it."""
+    schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+def _since(start: float) -> float:
+    return round(1000 * (time.perf_counter() - start), 3)
+
+
+# -- one
+
+
+@named.post(
+    "/predict", response_model=Prediction, responses=may(403, 404, 422), openapi_extra=sends(Sent)
+)
+async def predict_here(
+    request: Request, served: Served, models: Here, content: Content, how: Annotated[How, Query()]
+) -> Response:
+    """What the models of all targets say of the newest of the bars, or of the indicators, that
+    are sent."""
+    return await _predict(request, served, models, content, how)
+
+
+@router.post(
+    "/predict", response_model=Prediction, responses=may(403, 422), openapi_extra=sends(Sent)
+)
+async def predict_newest(
+    request: Request, served: Served, content: Content, how: Annotated[HowOf, Query()]
+) -> Response:
+    """The same, with the forecast as a parameter."""
+    models = served.models(forecast_named(how.forecast))
+    return await _predict(request, served, models, content, how)
+
+
+async def _predict(
+    request: Request, served: state.State, models: Models, content: bytes, how: How
+) -> Response:
+    start, limits = time.perf_counter(), _settings(request)
+    policy(models.forecast, how.min_confidence)
+
+    def work() -> Response:
+        body = read_json(content, Sent, limits)
+        (made,) = _all(served, models, [body], how, limits.bars)
+        if isinstance(made, Refused):
+            raise made
+        taken = time.perf_counter() - start
+        served.recent.took(taken)
+        return plain(made | {"latency_ms": round(1000 * taken, 3)})
+
+    return await _in_turn(request.app.state.predictions, work)
+
+
+async def _in_turn(turns: Turns, work: Callable[[], Response]) -> Response:
+    """What a thread makes of a body: neither reading nor scoring it holds up the event loop."""
+    async with turns.turn():
+        with _refusing():
+            return await run_in_threadpool(work)
+
+
+def _all(
+    served: state.State, models: Models, bodies: Sequence[Sent], how: How, most: int
+) -> list[predict.Row | Refused]:
+    """The prediction of each, or why there is none: one snapshot and one look for all of them."""
+    with served.view() if how.history == "stored" else nullcontext() as view:
+        asked = sent.asked(models, bodies, datetime.now(UTC), view, most)
+    good = [one for one in asked if not isinstance(one, Refused)]
+    made = iter(predict.predicted(models, good, how.min_confidence) if good else ())
+    return [one if isinstance(one, Refused) else next(made) for one in asked]
+
+
+# -- many
+
+
+@router.post(
+    "/predict/batch",
+    response_model=BatchAnswer,
+    responses=may(403, 422),
+    openapi_extra=sends(Batch),
+)
+async def predict_many(
+    request: Request, served: Served, content: Content, how: Annotated[HowOf, Query()]
+) -> Response:
+    """The same for many requests at once, each with its own result or error, all by the same
+    models."""
+    start, limits = time.perf_counter(), _settings(request)
+    models = served.models(forecast_named(how.forecast))
+    policy(models.forecast, how.min_confidence)
+
+    def work() -> Response:
+        body = read_json(content, Batch, limits)
+        made = _all(served, models, body.requests, how, limits.bars)
+        taken = _since(start)
+        results = [{"index": place} | _result(one, taken) for place, one in enumerate(made)]
+        told = {
+            "models": predict.of_models(models),
+            "results": results,
+            "scored": sum(one["prediction"] is not None for one in results),
+            "latency_ms": taken,
+        }
+        return plain(predict.marks(models) | told)
+
+    return await _in_turn(request.app.state.batches, work)
+
+
+def _result(one: predict.Row | Refused, taken: float) -> dict[str, Any]:
+    if not isinstance(one, Refused):
+        return {"prediction": one | {"latency_ms": taken}, "error": None}
+    problem = Problem(type="invalid_request", message=one.message, hint=one.hint, field=one.field)
+    return {"prediction": None, "error": problem.model_dump()}
+
+
+# -- a file
+
+CSV_BODY = {"schema": {"type": "string"}, "example": EXAMPLE_FILE}
+FORM_BODY = {
+    "schema": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary"}},
+    }
+}
+FILE: dict[str, Any] = {
+    "response_model": FileAnswer,
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {CSV: CSV_BODY, "multipart/form-data": FORM_BODY},
+        }
+    },
+}
+ROWS = may(403, 406, 422) | {
+    200: {
+        "content": {CSV: {"schema": {"type": "string"}}},
+        "description": "a row a row",
+        "headers": CSV_HEADERS,
+    }
+}
+OfAllRows = Annotated[
+    str | None,
+    Query(max_length=32, description="of all rows, where the file has no such column"),
+]
+
+
+@named.post("/predict_batch", responses=may(404) | ROWS, **FILE)
+async def predict_file_here(
+    request: Request, models: Here, symbol: OfAllRows = None, min_confidence: Confidence = None
+) -> Response:
+    """A CSV of bars or of indicators, as the body or as the field `file`: a row out for every
+    row in.
+
+    Of bars it has the columns open, high, low, close, and symbol, ts and volume where there are;
+    of indicators a column for every feature. Rows without a prediction say why. The answer is
+    JSON, or CSV where `Accept` says text/csv, with columns for each target.
+    """
+    return await _predict_file(request, models, symbol, min_confidence)
+
+
+@router.post("/predict_batch", responses=ROWS, **FILE)
+async def predict_file(
+    request: Request,
+    served: Served,
+    forecast: ForecastName = NAMES[0],
+    symbol: OfAllRows = None,
+    min_confidence: Confidence = None,
+) -> Response:
+    """The same, with the forecast as a parameter."""
+    models = served.models(forecast_named(forecast))
+    return await _predict_file(request, models, symbol, min_confidence)
+
+
+async def _predict_file(
+    request: Request, models: Models, symbol: str | None, min_confidence: float | None
+) -> Response:
+    start, limits = time.perf_counter(), _settings(request)
+    policy(models.forecast, min_confidence)
+    wanted = form(request.headers.get("accept"))
+    if wanted == ARROW:
+        raise NotAcceptable("rows of a file are not answered as Arrow", f"accept {JSON} or {CSV}")
+    content = await request.body()
+    kind = request.headers.get("content-type", "")
+
+    def work() -> Response:
+        sheet = upload.read(upload.file_of(content, kind), limits.rows, models.forecast)
+        sheets.score(models, sheet, symbol, datetime.now(UTC))
+        if wanted == CSV:
+            marks = predict.marks(models, sheet.notices)
+            return _attached(written.as_csv(models, sheet.lines, min_confidence), marks)
+        return plain(written.as_json(models, sheet, min_confidence) | {"latency_ms": _since(start)})
+
+    return await _in_turn(request.app.state.batches, work)
+
+
+def _attached(text: str, marks: Mapping[str, Any]) -> Response:
+    return Response(
+        text.encode(),
+        media_type=CSV,
+        headers=csv_headers(marks)
+        | {
+            "content-disposition": 'attachment; filename="predictions.csv"',
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+        },
+    )

@@ -1,0 +1,142 @@
+"""The newest of every forecast, from memory: signals, predictions, and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from pipelines.core.errors import unknown
+from pipelines.labels.base import Label
+from serving.http.dependencies import (
+    MAIN,
+    Confidence,
+    Held,
+    Named,
+    SymbolName,
+    UniverseName,
+    combined,
+    conditional,
+    newest_of,
+    not_yet,
+    plain,
+    routers,
+)
+from serving.http.errors import NotFound, may
+from serving.predict.kinds import policy
+from serving.schemas.answers import Component, Latest, Signal
+from serving.schemas.listings import Features, Forecasts
+from serving.state.answers import Row, component_of, ready, signal_of
+from serving.state.cache import UNIVERSE, Newest, State
+
+router, named = routers("newest")
+POLLED = may(422) | {304: {"description": "Unchanged but for its age", "content": {}}}
+
+
+@router.get("/signal/index", response_model=Signal, responses=POLLED)
+@named.get("/signal", response_model=Signal, responses=POLLED | may(404))
+async def signal(
+    request: Request,
+    state: Held,
+    name: Named,
+    universe: UniverseName = UNIVERSE,
+    min_confidence: Confidence = None,
+) -> Response:
+    """The newest signal of a universe.
+
+    Poll it with `If-None-Match`: the tag changes with the snapshot, the model and staleness,
+    and not with `age_seconds` alone.
+    """
+    newest = newest_of(state, name)
+    combined(newest, universe)
+    if universe not in newest.signals:
+        raise not_yet(newest, state, f"signal of {universe}")
+    if min_confidence is None:
+        return conditional(request, newest.ready[universe])
+    made = signal_of(state.marks, newest.forecast, newest.signals[universe], min_confidence)
+    return conditional(request, ready(made))
+
+
+@router.get("/predict/component", response_model=Component, responses=POLLED | may(404))
+@named.get("/component", response_model=Component, responses=POLLED | may(404))
+async def component(
+    request: Request,
+    state: Held,
+    name: Named,
+    symbol: SymbolName,
+    min_confidence: Confidence = None,
+) -> Response:
+    """The newest prediction of one symbol: its main target, and all of them by name."""
+    newest = newest_of(state, name)
+    policy(newest.forecast, min_confidence)
+    rows = _prediction(newest, state, symbol)
+    if min_confidence is None:
+        return conditional(request, newest.symbols[symbol])
+    made = component_of(state.marks, newest.forecast, rows, min_confidence)
+    return conditional(request, ready(made))
+
+
+@router.get("/forecasts", response_model=Forecasts)
+async def forecasts(request: Request, state: Held) -> Response:
+    """Every forecast, what it is about, and the newest bar it has predicted."""
+    now = request.app.state.clock()
+    return plain(state.marks | {"forecasts": [_told(one, now) for one in state.forecasts.values()]})
+
+
+@named.get("/latest", response_model=Latest, responses=POLLED | may(404))
+async def latest(request: Request, state: Held, name: Named) -> Response:
+    """The newest prediction of every symbol of a forecast, each with all targets by name.
+
+    Poll it with `If-None-Match`, as the signal.
+    """
+    newest = newest_of(state, name)
+    if newest.latest is None:
+        raise not_yet(newest, state, "prediction")
+    return conditional(request, newest.latest)
+
+
+@named.get("/features", response_model=Features, responses=may(404, 422))
+async def features(state: Held, name: Named) -> Response:
+    """The features of a forecast: the indicators that POST /forecasts/{name}/predict takes."""
+    one = newest_of(state, name).forecast
+    fields = ("name", "meaning", "unit", "low", "high", "window")
+    told = [{field: getattr(feature, field) for field in fields} for feature in one.features]
+    return plain({"forecast": name, "interval": one.interval, "features": told})
+
+
+def _prediction(newest: Newest, state: State, symbol: str) -> Mapping[str, Row]:
+    if symbol in newest.predictions:
+        return newest.predictions[symbol]
+    if symbol not in newest.forecast.symbols:
+        error = unknown("symbol", symbol, newest.forecast.symbols)
+        raise NotFound(error.message, error.hint)
+    if not newest.predictions:
+        raise not_yet(newest, state, "prediction")
+    raise NotFound(
+        f"{newest.forecast.name} has predicted nothing of {symbol} lately",
+        "its bars are missing: see silver.gaps, or GET /predictions/history",
+    )
+
+
+def _told(newest: Newest, now: float) -> Row:
+    one, main = newest.forecast, newest.forecast.targets[0].label
+    last = max((row["ts"] for row in newest.newest_rows.values()), default=None)
+    return {
+        "name": one.name,
+        "meaning": one.meaning.strip(),
+        "main": one.name == MAIN,
+        "interval": one.interval,
+        "symbols": one.symbols,
+        "universes": [c.universe for c in one.combinations],
+        "classes": main.classes,
+        "targets": [_of_what(target.label) for target in one.targets],
+        "look_back": one.look_back,
+        "newest": last,
+        "stale": newest.stale(now),
+    }
+
+
+def _of_what(label: Label) -> Row:
+    fields = ("kind", "unit", "classes", "scores", "horizon")
+    return {"target": label.name} | {field: getattr(label, field) for field in fields}

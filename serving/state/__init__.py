@@ -1,0 +1,1 @@
+"""What the API holds in memory: the newest rows and the models that serve."""

@@ -1,0 +1,45 @@
+"""The model of MODEL_URI, which serves its target whatever the lake's decisions say."""
+
+from __future__ import annotations
+
+import logging
+
+from pipelines.core.errors import BullionError
+from pipelines.forecasts import Forecast
+from pipelines.forecasts import forecast as forecast_named
+from pipelines.modeling.scorer import OnnxScorer
+from pipelines.registry.mlflow import model_name
+from serving.state import model as models
+from serving.state.model_files import Pinned
+
+LOG = logging.getLogger(__name__)
+
+
+class Pin:
+    """The file, once it was read; one that is refused changes nothing."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        self._file, self._read = Pinned(), False
+        self._held: tuple[str, OnnxScorer] | None = None
+
+    def read(self, anew: bool) -> None:
+        """Read it the first time, and when it is to be read anew."""
+        if not self._file.uri or (self._read and not anew):
+            return
+        self._read = True
+        try:
+            scorer = OnnxScorer(self._file.body())
+            told = scorer.description.more
+            found = forecast_named(told.get("forecast", ""))
+            if "target" in told:
+                found = found.on(told["target"])
+            models.checked(found, scorer, told.get("definition"))
+            self._held, self.trouble = (model_name(found), scorer), ""
+        except BullionError as error:
+            self.trouble = f"MODEL_URI is refused: {error.summary or error.message}"
+            LOG.warning("MODEL_URI=%s is refused: %s", self._file.uri, error)
+
+    def of(self, forecast: Forecast) -> OnnxScorer | None:
+        """The model of the target in focus, if it is the one that is pinned."""
+        return self._held[1] if self._held and self._held[0] == model_name(forecast) else None

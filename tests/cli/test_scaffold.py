@@ -1,0 +1,141 @@
+"""The page on adding things, followed to the letter in a copy of the tree."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines import gates, labels
+from pipelines.cli.scaffold import KINDS, new, registered
+from pipelines.core.errors import InvalidRequest
+from pipelines.core.settings import ROOT
+from pipelines.forecasts import FORECASTS, Target
+from pipelines.modeling import candidates
+from pipelines.modeling.dataset import Split
+
+PAGE = ROOT / "include" / "scaffolds" / "README.md"
+COMMANDS = re.findall(r"^    \.venv/bin/((?:bullion|python) .*)$", PAGE.read_text(), re.MULTILINE)
+PARTS = (
+    "pipelines",
+    "include",
+    "tests",
+    "dags",
+    "plugins",
+    "data_lake/README.md",
+    "pyproject.toml",
+)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("copy")
+    for part in PARTS:
+        source, target = ROOT / part, root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return root
+
+
+def python(copy: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_command_of_the_page_leaves_a_tree_that_passes(copy: Path) -> None:
+    kinds = []
+    for command in COMMANDS:
+        words = shlex.split(command)
+        if words[0] == "bullion":
+            words = ["-m", "pipelines.cli", *words[1:]]
+            kinds.append(words[3])
+        else:
+            assert words[0] == "python", command
+            words = words[1:]
+        python(copy, *words)
+    assert kinds == list(KINDS), "the page shows how to add one of every kind"
+
+    made = sorted(path.relative_to(copy) for path in copy.rglob("test_*.py") if _is_new(path, copy))
+    assert len(made) == len(KINDS)
+    laws = ["tests/features/test_features.py", "tests/labels", "tests/forecasts"]
+    laws += ["tests/contracts/test_contracts.py", "tests/dags/test_dags.py"]
+    ignored = [
+        "--deselect",
+        "tests/dags/test_dags.py::test_the_choices_offered_are_those_there_are",
+    ]
+    python(copy, "-m", "pytest", "-q", *map(str, made), *laws, *ignored)
+    written = [path.relative_to(copy) for path in copy.rglob("*.py") if _is_new(path, copy)]
+    python(copy, "-m", "ruff", "check", *map(str, written))
+
+
+@pytest.mark.parametrize("page", [PAGE, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_the_targets_that_the_pages_show_can_be_forecast(page: Path) -> None:
+    known: dict[str, object] = {"Target": Target, "Split": Split}
+    for module in (gates, labels, candidates):
+        known |= {name: getattr(module, name) for name in module.__all__}
+    blocks = [
+        textwrap.dedent(one) for one in re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    ]
+    shown = [target for one in blocks if "Target(" in one for target in _targets(one, known)]
+    assert [target.label.kind for target in shown] == ["classes", "value"]
+    whole = replace(FORECASTS[0], name="shown", targets=tuple(shown))
+    assert [one.label.kind for one in whole.each] == ["classes", "value"]
+
+
+def _targets(code: str, known: dict[str, object]) -> list[Target]:
+    """Every target that is named, alone or among others."""
+    calls = [one for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Call)]
+    named = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "Target"]
+    return [eval(ast.unparse(one), dict(known)) for one in named]
+
+
+def _is_new(path: Path, copy: Path) -> bool:
+    return not (ROOT / path.relative_to(copy)).exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("featur", "x", "did you mean feature"),
+        ("feature", "Low Gap", "small letters"),
+        ("feature", "../x", "small letters"),
+        ("feature", "returns", "is there already"),
+    ],
+)
+def test_a_wrong_request_writes_nothing(tmp_path: Path, kind: str, name: str, said: str) -> None:
+    shutil.copytree(ROOT / "pipelines" / "features", tmp_path / "pipelines" / "features")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InvalidRequest) as refused:
+        new(kind, name, root=tmp_path)
+    assert said in str(refused.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("held", ["(A,)", "(A, B)", "(\n    A,\n    B,\n)", "()"])
+def test_the_line_is_put_at_the_end_of_the_tuple(held: str) -> None:
+    text = f"from pipelines.a import A, B\n\nALL: tuple[int, ...] = {held}\n"
+    made = registered(text, "from pipelines.c import C", "ALL", "C")
+    names: dict[str, object] = {"A": 1, "B": 2, "C": 3}
+    body = made.replace("from pipelines.a import A, B\nfrom pipelines.c import C\n", "")
+    assert body != made
+    exec(body, names)
+    assert names["ALL"] == (*(v for k, v in (("A", 1), ("B", 2)) if k in held), 3)

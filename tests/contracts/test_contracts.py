@@ -1,0 +1,60 @@
+"""The declarations hold together, and the analysts' page says what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.contracts.page import BEGIN, END, page
+from pipelines.contracts.tables import TABLES, Column, Table, table
+from pipelines.core.errors import InvalidRequest
+from pipelines.sources import SOURCES
+
+PAGE = Path(__file__).resolve().parents[2] / "data_lake" / "README.md"
+
+
+@pytest.mark.parametrize("declared", TABLES, ids=lambda t: t.full_name)
+def test_every_column_says_what_it_means(declared: Table) -> None:
+    assert declared.meaning
+    assert len(set(declared.column_names)) == len(declared.columns)
+    for column in declared.columns:
+        assert column.meaning, column.name
+        if column.type == "DOUBLE" and column.name != "value":
+            assert column.unit, f"{declared.full_name}.{column.name} has no unit"
+        if column.type.startswith("TIMESTAMPTZ"):
+            assert column.unit == "UTC" or column.name.endswith("_at"), column.name
+
+
+def test_one_name_is_one_quantity_everywhere() -> None:
+    seen: dict[str, tuple[str, str]] = {}
+    for declared in TABLES:
+        for c in declared.columns:
+            kind = (c.type, c.unit)
+            if c.name in ("detail", "value", "kind", "reason", "status", "name"):
+                continue
+            assert seen.setdefault(c.name, kind) == kind, f"{declared.full_name}.{c.name}"
+
+
+def test_a_wrong_key_or_table_is_told_with_what_is_meant() -> None:
+    with pytest.raises(InvalidRequest) as found:
+        Table("gold", "x", "x", (Column("symbol", "VARCHAR", "x"),), key=("symbl",))
+    assert "symbol" in found.value.hint
+    with pytest.raises(InvalidRequest) as found:
+        table("silver.bar")
+    assert "silver.bars" in found.value.hint
+
+
+def test_the_analysts_page_lists_the_tables_as_they_are() -> None:
+    text = PAGE.read_text()
+    between = text[text.index(BEGIN) : text.index(END) + len(END)]
+    assert between == page(), "run: python -m pipelines.contracts.page"
+
+
+def test_every_source_has_a_name_and_a_page() -> None:
+    names = [kind.name for kind in SOURCES]
+    assert len(set(names)) == len(names)
+    for kind in SOURCES:
+        assert (kind.__doc__ or "").strip()
+        assert isinstance(kind.is_sample, bool)
+        assert isinstance(kind.resumes, bool)

@@ -1,0 +1,82 @@
+"""Every question on the analysts' page is asked of a lake that the steps wrote."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.calendar import interval_of, utc
+from pipelines.core.settings import ROOT
+from pipelines.core.universes import universe
+from pipelines.forecasts import FORECASTS
+from pipelines.lake import Lake
+from pipelines.lake.maintenance import compact
+from pipelines.modeling.candidates import HistogramBoosting, Logistic
+from pipelines.sources.sample import Sample
+from pipelines.steps import ingest_weights
+from pipelines.steps.data import ingest
+from pipelines.steps.models.train import train
+from pipelines.steps.scoring.outcomes import refresh_outcomes
+from pipelines.steps.scoring.score import score
+from tests import empty_lake
+from tests.aggregates import wrong_answers
+from tests.steps.served import fresh_registry
+
+PAGE = (ROOT / "data_lake" / "README.md").read_text()
+QUESTIONS = re.findall(r"```sql\n(?:-- ([^\n]*)\n)?(.*?)```", PAGE, re.DOTALL)
+MAY_BE_EMPTY = ("silver.gaps", "silver.quarantine", "bronze.bars", "gold.checks")
+HOURLY = next(f for f in FORECASTS if f.interval == "1h")
+QUICK = HOURLY.but(candidates=(HistogramBoosting(), Logistic()))
+START, TRAINED, END = utc("2026-02-02"), utc("2026-08-25"), utc("2026-09-01")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Seven months of the ten heaviest: trained, a week scored, and what became of it."""
+    folder: Path = tmp_path_factory.mktemp("lake")
+    with empty_lake.opened(empty_lake.at(folder)) as made:
+        registry, source = fresh_registry(folder / "mlflow"), Sample()
+        ingest(made, source, universe("qqq").symbols, interval_of("1h"), START, END)
+        ingest_weights(made, source, "qqq", as_of=START)
+        train(made, registry, QUICK, source.name, as_of=TRAINED)
+        score(made, registry, QUICK, source.name, start=TRAINED, end=END)
+        refresh_outcomes(made, registry, QUICK, source.name)
+        for other in (f for f in FORECASTS if f is not HOURLY):
+            ingest(made, source, other.symbols, other.bar, END - other.schedule.history, END)
+            for one in other.each:
+                train(made, registry, one, source.name, as_of=TRAINED)
+            score(made, registry, other, source.name, start=TRAINED, end=END)
+            refresh_outcomes(made, registry, other, source.name)
+        yield made
+
+
+def test_the_page_has_questions_enough() -> None:
+    assert len([title for title, _ in QUESTIONS if title]) >= 10
+
+
+@pytest.mark.parametrize(
+    ("title", "query"), QUESTIONS, ids=[t or "time travel" for t, _ in QUESTIONS]
+)
+def test_a_question_is_answered(lake: Lake, title: str, query: str) -> None:
+    with Lake(lake.config, read_only=True) as reader:
+        found = reader.sql(query.strip().rstrip(";"))
+    if "AT (VERSION" not in query and not any(name in query for name in MAY_BE_EMPTY):
+        assert found.num_rows, title
+
+
+def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake, tmp_path: Path) -> None:
+    """Of what the steps wrote, and after a compaction and a deletion of a copy."""
+    assert wrong_answers(lake) == []
+    folder = Path(lake.config.lake_data).parent
+    copy = empty_lake.at(shutil.copytree(folder, tmp_path / "copy"))
+    with Lake(copy) as changed:
+        compact(changed)
+        assert wrong_answers(changed) == []
+        for name in ("bronze.bars", "silver.bars", "gold.predictions", "gold.outcomes"):
+            with changed.write("delete the newest rows") as writer:
+                assert writer.delete(name, "ts >= ?", [TRAINED])
+        assert wrong_answers(changed) == []

@@ -1,0 +1,177 @@
+"""Rows that lie in the catalog are held against the checksum of the commit that put them there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from pipelines.core.errors import LakeError
+from pipelines.lake import Lake, inlined
+from pipelines.lake.attach import NAME
+from pipelines.lake.maintenance import compact, keep_snapshot, release_snapshots, verify
+from tests.lake_rows import many, put, versions
+
+NOW = timedelta(0)
+TAMPER = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as catalog:
+    assert catalog.execute(sys.argv[2]).rowcount > 0
+"""
+
+
+def tamper(lake: Lake, statement: str) -> None:
+    """Change the catalog behind the lake's back, in a process of its own: see maintenance.py."""
+    with lake.view() as view:
+        name = view.one(
+            f"""SELECT i.table_name FROM __ducklake_metadata_{NAME}.ducklake_inlined_data_tables i
+                JOIN __ducklake_metadata_{NAME}.ducklake_table t USING (table_id)
+                WHERE t.table_name = 'series'"""
+        )
+    statement = statement.format(table=name)
+    subprocess.run([sys.executable, "-c", TAMPER, lake.target, statement], check=True)
+
+
+def problems(lake: Lake) -> list[tuple[str, str]]:
+    return [(problem.path, problem.what) for problem in verify(lake).problems]
+
+
+def changed(commit: int) -> tuple[str, str]:
+    return "silver.series", f"has rows in the catalog that are not what commit {commit} wrote"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE {table} SET calendar = 'SELL' WHERE symbol = 'S00003' AND source = 'b'",
+        "UPDATE {table} SET calendar = NULL WHERE symbol = 'S00003' AND source = 'b'",
+        "UPDATE {table} SET symbol = CAST(symbol AS BLOB) WHERE source = 'b'",
+        "UPDATE {table} SET row_id = row_id + 1000 WHERE source = 'b'",
+        "DELETE FROM {table} WHERE source = 'b'",
+        "DELETE FROM {table} WHERE symbol = 'S00003' AND source = 'b'",
+        "INSERT INTO {table} SELECT * FROM {table} WHERE symbol = 'S00003' AND source = 'b'",
+    ],
+)
+def test_a_change_behind_the_lakes_back_is_named_with_its_table_and_commit(
+    lake: Lake, statement: str
+) -> None:
+    put(lake, many(count=5), source="a")
+    commit = put(lake, many(count=5), source="b")
+    assert problems(lake) == []
+    tamper(lake, statement)
+    assert problems(lake) == [changed(commit)]
+    put(lake, many(count=5), source="c")  # no later commit takes it for its own
+    assert problems(lake) == [changed(commit)]
+
+
+def test_rows_that_were_hidden_or_brought_back_are_named(lake: Lake) -> None:
+    first = put(lake, many(count=5), "1", source="a")
+    second = put(lake, many(count=5), "2", source="a")
+    assert problems(lake) == []
+    tamper(lake, "UPDATE {table} SET end_snapshot = NULL WHERE calendar = '1'")
+    assert problems(lake) == [changed(second)]
+    tamper(lake, f"UPDATE {{table}} SET end_snapshot = {second} WHERE calendar = '1'")
+    assert problems(lake) == []
+    tamper(lake, f"UPDATE {{table}} SET end_snapshot = {second} WHERE calendar = '2'")
+    assert changed(second) in problems(lake)
+    assert changed(first) not in problems(lake)
+
+
+def test_a_row_of_a_commit_that_left_none_is_named(lake: Lake) -> None:
+    before = put(lake, many())  # to a file
+    put(lake, many(count=5), source="b")
+    tamper(
+        lake,
+        f"INSERT INTO {{table}} SELECT 9, {before}, NULL, source, symbol, interval, calendar, "
+        "grid, split_adjusted, batch FROM {table} LIMIT 1",
+    )
+    assert problems(lake) == [changed(before)]
+
+
+def test_changed_rows_are_not_moved_to_a_file_with_a_checksum_of_its_own(lake: Lake) -> None:
+    commit = put(lake, many(count=5))
+    tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE symbol = 'S00003'")
+    with pytest.raises(LakeError, match=rf"silver\.series .* commit {commit} wrote") as caught:
+        compact(lake)
+    assert "bullion verify" in caught.value.hint
+    tamper(lake, "UPDATE {table} SET calendar = '1' WHERE symbol = 'S00003'")
+    assert compact(lake).flushed >= 5
+    assert problems(lake) == []
+
+
+def test_checksums_go_with_the_last_rows_they_speak_for(lake: Lake) -> None:
+    def commits() -> set[int]:
+        with lake.view() as view:
+            rows = view.rows(
+                f"""SELECT snapshot FROM __ducklake_metadata_{NAME}.{inlined.CHECKSUMS}
+                    JOIN __ducklake_metadata_{NAME}.ducklake_inlined_data_tables USING (table_name)
+                    JOIN __ducklake_metadata_{NAME}.ducklake_table t USING (table_id)
+                    WHERE t.table_name = 'series'"""
+            )
+        return {snapshot for (snapshot,) in rows}
+
+    first = put(lake, many(count=30), "1")
+    second = put(lake, many(count=20), "2")
+    keep_snapshot(lake, first, "model 1")
+    compact(lake, keep=NOW)
+    compact(lake, keep=NOW)
+    assert first in commits()
+    assert problems(lake) == []
+    assert versions(lake, first) == {"1": 30}
+    tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE symbol = 'S00003'")
+    assert problems(lake) == [changed(first)]
+    compact(lake, keep=NOW)  # no row of the newest snapshot: nothing is moved to a file
+    assert problems(lake) == [changed(first)]
+    release_snapshots(lake, ["model 1"])
+    compact(lake, keep=NOW)
+    compact(lake, keep=NOW)
+    assert not commits() & {first, second}
+    assert problems(lake) == []
+
+
+def forget(lake: Lake) -> None:
+    """Bring the catalog to what one was before these checksums were kept."""
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])",
+            lake.target,
+            f"DROP TABLE {inlined.CHECKSUMS}",
+        ],
+        check=True,
+    )
+
+
+def test_a_lake_that_has_none_gets_them_with_its_next_commit(lake: Lake) -> None:
+    commit = put(lake, many(count=5), source="a")
+    forget(lake)
+    assert problems(lake) == []
+    put(lake, many(count=5), source="b")
+    assert problems(lake) == []
+    tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE source = 'a'")
+    assert problems(lake) == [changed(commit)]
+
+
+def test_a_commit_that_ended_before_its_checksum_gets_it_with_the_next_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(lake, many(count=5), source="a")
+    record: Callable[[duckdb.DuckDBPyConnection, str], None] = inlined.record
+
+    def fail(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+        raise duckdb.IOException("disk I/O error")
+
+    monkeypatch.setattr(inlined, "record", fail)
+    commit = put(lake, many(count=5), source="b")
+    assert "no checksum yet: disk I/O error" in caplog.text
+    assert problems(lake) == []
+    monkeypatch.setattr(inlined, "record", record)
+    put(lake, many(count=5), source="c")
+    assert problems(lake) == []
+    tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE source = 'b'")
+    assert problems(lake) == [changed(commit)]

@@ -1,0 +1,306 @@
+"""Opening a lake of another layout brings it up to date, or says what to do."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.contracts.silver import SERIES
+from pipelines.contracts.tables import LAYOUT, TABLES, Table, fingerprint
+from pipelines.core.errors import BullionError, LakeError
+from pipelines.core.settings import Settings
+from pipelines.lake import Lake, Writer
+from pipelines.lake import migrations as layout
+from pipelines.lake.attach import CATALOG, attach_statements
+from pipelines.lake.maintenance import verify
+from tests.aggregates import wrong_answers
+from tests.job_server import Jobs
+from tests.lake_rows import many, put, series, versions
+
+Declare = Callable[[tuple[Table, ...]], None]
+
+
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Declare:
+    """Make this Bullion one with other tables."""
+
+    def declare(tables: tuple[Table, ...]) -> None:
+        monkeypatch.setattr("pipelines.lake.migrations.TABLES", tables)
+        monkeypatch.setattr("pipelines.contracts.tables.TABLES", tables)
+
+    return declare
+
+
+def without(name: str, column: str = "") -> tuple[Table, ...]:
+    """The declared tables without one, or without one of its columns."""
+    return tuple(
+        replace(table, columns=tuple(c for c in table.columns if c.name != column))
+        if table.full_name == name and column
+        else table
+        for table in TABLES
+        if table.full_name != name or column
+    )
+
+
+def catalog(config: Settings) -> Path:
+    return Path(config.lake_catalog.removeprefix("sqlite:"))
+
+
+def layouts(lake: Lake) -> list[tuple[object, ...]]:
+    return lake.rows("SELECT layout, fingerprint FROM meta.layouts ORDER BY applied_at")
+
+
+def test_a_fresh_lake_has_every_table_and_column(lake: Lake) -> None:
+    have = lake.rows(
+        "SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns() "
+        "WHERE database_name = 'lake'"
+    )
+    assert set(have) >= {(t.full_name, c) for t in TABLES for c in t.column_names}
+    assert layouts(lake) == [(LAYOUT, fingerprint())]
+
+
+def test_opening_an_up_to_date_lake_changes_nothing(lake: Lake) -> None:
+    before = lake.snapshot
+    with Lake() as again:
+        assert again.snapshot == before
+
+
+@pytest.mark.parametrize("missing", [("silver.gaps", ""), ("silver.bars", "split_factor")])
+def test_what_was_declared_since_is_added(
+    declare: Declare, lake_settings: Settings, missing: tuple[str, str]
+) -> None:
+    declare(without(*missing))
+    with Lake() as lake:
+        put(lake, ["A"])
+    declare(TABLES)
+    with pytest.raises(LakeError, match="not those of this code") as caught:
+        Lake(read_only=True)
+    assert "bullion status" in caught.value.hint
+    assert str(catalog(lake_settings)) in caught.value.message
+    with Lake() as lake:
+        assert lake.rows("SELECT count(split_factor) FROM silver.bars") == [(0,)]
+        assert lake.rows("SELECT count(*) FROM silver.gaps") == [(0,)]
+        assert versions(lake) == {"1": 1}
+        assert layouts(lake)[-1] == (LAYOUT, fingerprint())
+        assert len(layouts(lake)) == 2
+    Lake(read_only=True).close()
+
+
+def test_a_newer_lake_is_refused_and_not_touched(lake: Lake, lake_settings: Settings) -> None:
+    put(lake, ["A"])
+    with lake.write() as writer:
+        writer.run(f"INSERT INTO meta.layouts VALUES ({LAYOUT + 1}, 'later', now())")
+    before = lake.snapshot
+    for read_only in (False, True):
+        with pytest.raises(LakeError, match=f"layout {LAYOUT + 1}") as caught:
+            Lake(read_only=read_only)
+        assert "update Bullion" in caught.value.hint
+    assert lake.snapshot == before
+
+
+def stop(writer: Writer, found: layout.State) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_lake_whose_making_was_stopped_is_finished(
+    monkeypatch: pytest.MonkeyPatch, lake_settings: Settings
+) -> None:
+    with monkeypatch.context() as stopped:
+        stopped.setattr(layout, "STEPS", (layout.STEPS[0], stop))
+        with pytest.raises(KeyboardInterrupt):
+            Lake()
+    with pytest.raises(LakeError):
+        Lake(read_only=True)
+    with Lake() as lake:
+        assert layouts(lake) == [(LAYOUT, fingerprint())]
+        put(lake, ["A"])
+
+
+def test_a_lake_killed_while_it_is_made_is_finished(jobs: Jobs, lake_settings: Settings) -> None:
+    draw = random.Random(5)
+    for _ in range(4):
+        job = jobs.start("make")
+        time.sleep(draw.uniform(0.02, 0.6))
+        job.kill()
+        with Lake() as lake:
+            put(lake, ["A"])
+            assert versions(lake) == {"1": 1}
+            assert verify(lake).problems == []
+        shutil.rmtree(catalog(lake_settings).parent)
+
+
+def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None:
+    other = tuple(
+        replace(
+            SERIES,
+            columns=tuple(c.but(type="INTEGER") if c.name == "calendar" else c for c in t.columns),
+        )
+        if t is SERIES
+        else t
+        for t in TABLES
+    )
+    declare(other)
+    Lake().close()
+    declare(TABLES)
+    with pytest.raises(LakeError, match=r"silver.series.calendar is INTEGER.*VARCHAR") as caught:
+        Lake()
+    assert "migration" in caught.value.hint
+
+
+def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
+    monkeypatch: pytest.MonkeyPatch, lake: Lake
+) -> None:
+    put(lake, ["A"])
+    ran = []
+
+    def migrate(writer: Writer) -> None:
+        ran.append(writer.batch)
+        writer.touch("silver.series")
+        writer.run("UPDATE silver.series SET calendar = 'moved'")
+
+    for name in ("pipelines.lake.migrations.LAYOUT", "pipelines.contracts.tables.LAYOUT"):
+        monkeypatch.setattr(name, LAYOUT + 1)
+    with pytest.raises(LakeError, match="no way from layout") as caught:
+        Lake()
+    assert "bullion export" in caught.value.hint
+    assert versions(lake) == {"1": 1}
+    monkeypatch.setattr(layout, "MIGRATIONS", {LAYOUT: migrate})
+    with monkeypatch.context() as stopped:
+        stopped.setattr(layout, "STEPS", (layout.STEPS[0], stop))
+        with pytest.raises(KeyboardInterrupt):
+            Lake()
+    for _ in range(2):
+        with Lake() as moved:
+            assert versions(moved) == {"moved": 1}
+            assert layouts(moved)[-1][0] == LAYOUT + 1
+    assert len(ran) == 1
+
+
+def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
+    lake: Lake, lake_settings: Settings
+) -> None:
+    """The features' outcome had no target in its name, and what a model says was never null."""
+    table = "gold.features_nasdaq100_hourly"
+    values = {"VARCHAR": "''", "DATE": "'2026-01-02'", "TIMESTAMPTZ": "'2026-01-02'"}
+    declared = next(t for t in TABLES if t.full_name == table)
+    row = ", ".join(f"{values.get(c.type, '0')}::{c.type}" for c in declared.columns)
+    said = next(t for t in TABLES if t.full_name == "gold.predictions")
+    kept = tuple(c for c in said.columns if not c.name.startswith("value"))
+    first = replace(said, columns=tuple(c.but(nullable=c.name == "unproven_reason") for c in kept))
+    with lake.write() as writer:
+        writer.touch(table)
+        writer.run(f"INSERT INTO {table} SELECT {row}")
+        for column in ("outcome", "known_at"):
+            writer.run(f"ALTER TABLE {table} RENAME COLUMN {column}_action TO {column}")
+        writer.run("DROP TABLE gold.predictions")
+        for statement in first.ddl():
+            writer.run(statement)
+        writer.run("DELETE FROM meta.layouts")
+        writer.run("INSERT INTO meta.layouts VALUES (1, 'the first', now())")
+    for _ in range(2):
+        with Lake(lake_settings) as moved:
+            assert moved.rows(f"SELECT outcome_action, known_at_action::DATE FROM {table}") == [
+                (0.0, date(2026, 1, 2))
+            ]
+            assert layouts(moved)[-1][0] == LAYOUT
+            strict = moved.rows(
+                """SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake'
+                   AND table_name = 'predictions' AND NOT is_nullable ORDER BY 1"""
+            )
+            assert not {"action", "value", "probabilities"} & {name for (name,) in strict}
+
+
+# -- catalogs that are something else
+
+
+def test_a_catalog_of_another_ducklake_format_is_refused(lake_settings: Settings) -> None:
+    Lake().close()
+    with closing(sqlite3.connect(catalog(lake_settings))) as file, file:
+        file.execute("UPDATE ducklake_metadata SET value = '99' WHERE key = 'version'")
+    for read_only in (False, True):
+        with pytest.raises(LakeError, match="format") as caught:
+            Lake(read_only=read_only)
+        assert str(catalog(lake_settings)) in caught.value.message
+        assert "requirements.txt" in caught.value.hint
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("kind", ["text", "sqlite", "folder"])
+def test_a_file_that_is_no_lake_is_refused_and_not_touched(
+    lake_settings: Settings, kind: str, read_only: bool
+) -> None:
+    path = catalog(lake_settings)
+    path.parent.mkdir(parents=True)
+    if kind == "text":
+        path.write_text("these are my notes " * 500)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute("CREATE TABLE notes (note)")
+    before = None if kind == "folder" else path.read_bytes()
+    with pytest.raises(BullionError, match=str(path)) as caught:
+        Lake(read_only=read_only)
+    assert caught.value.hint
+    assert kind == "folder" or path.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_lake(lake_settings: Settings) -> None:
+    catalog(lake_settings).parent.mkdir(parents=True)
+    catalog(lake_settings).touch()
+    with Lake() as lake:
+        assert layouts(lake)
+
+
+def test_the_catalog_counts_the_rows_of_each_table_and_keeps_no_bounds_of_columns(
+    lake: Lake,
+) -> None:
+    """A table that is not counted is asked for once for each column of each query."""
+
+    def bounds() -> list[tuple[object, ...]]:
+        return lake.rows(f"FROM {CATALOG}.ducklake_table_column_stats")
+
+    counted = lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table_stats ORDER BY 1")
+    tables = lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table ORDER BY 1")
+    assert counted == tables
+    assert len(tables) == len(TABLES)
+    assert bounds() == []
+    put(lake, many())
+    put(lake, ["A"])
+    assert bounds() == []
+    assert counted == lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table_stats ORDER BY 1")
+
+
+def test_a_lake_of_the_second_layout_forgets_the_rows_of_its_making(
+    lake: Lake, lake_settings: Settings
+) -> None:
+    """A row was written to each table and deleted in the same commit, and DuckLake remembered."""
+    with lake.write() as writer:
+        writer.run(f"DELETE FROM {CATALOG}.ducklake_table_stats")
+    with lake.write() as writer:
+        writer.append("silver.series", series(["A"], source="").append_column("batch", [[0]]))
+        writer.delete("silver.series", "true")
+        writer.run("DELETE FROM meta.layouts")
+        writer.run("INSERT INTO meta.layouts VALUES (2, ?, now())", [fingerprint()])
+    batch = put(lake, ["M"], source="m")
+    question = "SELECT min(batch), max(batch) FROM silver.series"
+    assert lake.rows(question) == [(0, batch)]
+    for _ in range(2):
+        with Lake(lake_settings) as moved:
+            assert moved.rows(question) == [(batch, batch)]
+            assert layouts(moved)[-1] == (LAYOUT, fingerprint())
+            assert wrong_answers(moved) == []
+    with closing(duckdb.connect()) as shell:  # as `make sql` and analysts attach it
+        for statement in attach_statements(lake_settings, read_only=True):
+            shell.execute(statement)
+        assert shell.execute(question).fetchall() == [(batch, batch)]

@@ -1,0 +1,278 @@
+"""A data folder belongs to one catalog, and a compaction removes nobody else's files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import jobs as upkeep
+from pipelines.cli import app as shown
+from pipelines.cli import lake as _commands  # noqa: F401
+from pipelines.core.errors import LakeError
+from pipelines.core.settings import Settings
+from pipelines.lake import Lake
+from pipelines.lake.maintenance import compact, verify
+from pipelines.lake.ownership import KEY, MARK, read_mark
+from tests.lake_rows import file_name, many, put, versions
+
+NOW = timedelta(0)
+HOUR = timedelta(hours=1)
+
+
+def files(config: Settings) -> set[Path]:
+    return set(Path(config.lake_data).rglob("*.parquet"))
+
+
+def catalog(config: Settings) -> Path:
+    return Path(config.lake_catalog.removeprefix("sqlite:"))
+
+
+def beside(config: Settings, name: str) -> Settings:
+    """Settings of another catalog over the same data folder."""
+    place = catalog(config).with_name(f"{name}.sqlite")
+    return Settings(lake_catalog=f"sqlite:{place}", lake_data=config.lake_data)
+
+
+def leave(lake: Lake, age: timedelta) -> Path:
+    """What a killed writer leaves: a file that no commit recorded."""
+    path = Path(lake.config.lake_data, "silver", "series", file_name(datetime.now(UTC) - age))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"PAR1")
+    return path
+
+
+def mark_earlier(lake: Lake, age: timedelta = timedelta(days=1)) -> None:
+    """Have the folder be marked for as long."""
+    path = Path(lake.config.lake_data, MARK)
+    written = json.loads(path.read_text())
+    written["since"] = (datetime.now(UTC) - age).isoformat()
+    path.write_text(json.dumps(written))
+
+
+def unmark(config: Settings) -> None:
+    """Make the lake one from before there were marks."""
+    Path(config.lake_data, MARK).unlink()
+    with closing(sqlite3.connect(catalog(config))) as connection, connection:
+        connection.execute("DELETE FROM ducklake_metadata WHERE key = ?", [KEY])
+
+
+@pytest.fixture
+def config(lake: Lake) -> Settings:
+    """A lake with two files, closed."""
+    put(lake, many("A"), source="a")
+    put(lake, many("B"), source="b")
+    lake.close()
+    assert len(files(lake.config)) == 2
+    return lake.config
+
+
+# -- another catalog over the same folder
+
+
+def test_another_catalog_is_refused_and_removes_nothing(config: Settings, tmp_path: Path) -> None:
+    other = Settings(
+        lake_catalog=f"sqlite:{tmp_path}/other/catalog.sqlite", lake_data=f"{tmp_path}/other/files"
+    )
+    with Lake(other) as lake:
+        put(lake, many())
+    before = files(config)
+    mistaken = Settings(lake_catalog=other.lake_catalog, lake_data=config.lake_data)
+    with Lake(mistaken) as lake, pytest.raises(LakeError, match="belong to another lake") as caught:
+        compact(lake, keep=NOW, readers=NOW)
+    assert "BULLION_LAKE_DATA" in caught.value.hint
+    assert "bullion adopt" in caught.value.hint
+    assert files(config) == before
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_fresh_catalog_is_refused_where_files_lie(config: Settings, marked: bool) -> None:
+    """A catalog that was deleted, or a slip in BULLION_LAKE_CATALOG."""
+    if not marked:
+        unmark(config)
+    for _ in range(2):
+        with pytest.raises(LakeError, match="does not know"):
+            Lake(beside(config, "fresh"))
+    with Lake() as lake:
+        put(lake, many(), source="c")
+        assert verify(lake).problems == []
+
+
+def test_the_command_refuses_another_catalog(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(config)
+    monkeypatch.setenv("BULLION_LAKE_CATALOG", beside(config, "fresh").lake_catalog)
+    run = CliRunner().invoke(shown.app, ["ingest", "--symbols", "AAPL"])
+    assert isinstance(run.exception, LakeError)
+    run = CliRunner().invoke(shown.app, ["compact", "--keep-days", "0"])
+    assert isinstance(run.exception, LakeError)
+    assert files(config) == before
+
+
+def test_a_catalog_whose_folder_is_elsewhere_is_refused(config: Settings, tmp_path: Path) -> None:
+    elsewhere = Settings(lake_catalog=config.lake_catalog, lake_data=f"{tmp_path}/elsewhere")
+    with Lake(elsewhere) as lake, pytest.raises(LakeError, match="none of the files"):
+        put(lake, many())
+    assert not Path(elsewhere.lake_data).exists()
+
+
+def test_adopting_a_folder_takes_it_from_the_other_catalog(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(config)
+    monkeypatch.setenv("BULLION_LAKE_CATALOG", beside(config, "fresh").lake_catalog)
+    run = CliRunner().invoke(shown.app, ["adopt"])
+    assert run.exit_code == 0, run.output
+    with Lake() as lake:
+        put(lake, many())
+        # What lay there is nobody's by proof: it goes only when someone says so.
+        done = compact(lake, keep=NOW, readers=NOW)
+        assert done.unproven == len(before)
+        assert "bullion compact --orphans" in done.warnings()[0]
+        assert before <= files(config)
+    with Lake(config) as first, pytest.raises(LakeError, match="belong to another lake"):
+        put(first, many())
+    with Lake() as lake:
+        assert compact(lake, readers=NOW, orphans=True).removed == len(before)
+        assert not before & files(config)
+        assert verify(lake).problems == []
+
+
+# -- the same lake
+
+
+def test_a_restored_catalog_is_the_same_lake(lake: Lake, tmp_path: Path) -> None:
+    put(lake, many(), "1")
+    lake.close()
+    copy = tmp_path / "copy.sqlite"
+    shutil.copy(catalog(lake.config), copy)
+    with Lake() as later:
+        put(later, many(), "2")
+    shutil.copy(copy, catalog(lake.config))
+    with Lake() as restored:
+        assert versions(restored) == {"1": len(many())}
+        put(restored, many(), "3")
+        compact(restored)
+        assert versions(restored) == {"3": len(many())}
+        assert verify(restored).problems == []
+
+
+def test_a_catalog_restored_from_before_the_mark_takes_its_id(config: Settings) -> None:
+    mark = Path(config.lake_data, MARK).read_text()
+    unmark(config)
+    Path(config.lake_data, MARK).write_text(mark)
+    for _ in range(2):
+        with Lake() as lake:
+            put(lake, many(), source="c")
+    assert Path(config.lake_data, MARK).read_text() == mark
+
+
+def test_a_lake_that_was_moved_is_the_same_lake(config: Settings, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    catalog(config).parent.rename(moved)
+    place = Settings(lake_catalog=f"sqlite:{moved}/catalog.sqlite", lake_data=f"{moved}/files")
+    with Lake(place) as lake:
+        put(lake, many(), source="c")
+        compact(lake)
+        assert verify(lake).problems == []
+        assert versions(lake) == {"1": 3 * len(many())}
+
+
+def test_a_lake_from_before_the_marks_is_adopted_at_its_next_write(config: Settings) -> None:
+    unmark(config)
+    with Lake() as lake:
+        assert read_mark(lake.store) is None
+        put(lake, many(), source="c")
+        assert read_mark(lake.store) is not None
+    with pytest.raises(LakeError, match="does not know"):
+        Lake(beside(config, "fresh"))
+
+
+@pytest.mark.parametrize(("strangers", "refused"), [(10, False), (11, True)])
+def test_a_lake_from_before_the_marks_is_refused_among_many_strange_files(
+    config: Settings, strangers: int, refused: bool
+) -> None:
+    unmark(config)
+    with Lake() as lake:
+        for _ in range(strangers):
+            leave(lake, HOUR)
+        if refused:
+            with pytest.raises(LakeError, match=f"holds {strangers} files of a lake"):
+                put(lake, many(), source="c")
+        else:
+            put(lake, many(), source="c")
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"{}"])
+def test_half_a_mark_is_none(config: Settings, damaged: bytes) -> None:
+    Path(config.lake_data, MARK).write_bytes(damaged)
+    with Lake() as lake:
+        put(lake, many(), source="c")
+        assert read_mark(lake.store) is not None
+
+
+# -- what no snapshot names
+
+
+def test_leftovers_go_when_they_are_old_and_other_peoples_files_stay(lake: Lake) -> None:
+    put(lake, many())
+    mark_earlier(lake)
+    root = Path(lake.config.lake_data)
+    left, young = leave(lake, 2 * HOUR), leave(lake, HOUR / 2)
+    foreign = [
+        root / "mine.parquet",
+        root / "mine" / left.name,
+        root / "silver" / "notes.txt",
+        root / "silver" / "series" / "mine.parquet",
+    ]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"PAR1")
+    assert compact(lake).removed == 1
+    assert not left.exists()
+    assert young.exists()
+    assert all(path.exists() for path in foreign)
+    assert versions(lake) == {"1": len(many())}
+
+
+def test_files_from_before_the_mark_stay_until_someone_says_so(lake: Lake) -> None:
+    put(lake, many())
+    older = leave(lake, 2 * HOUR)
+    done = compact(lake)
+    assert (done.removed, done.unproven) == (0, 1)
+    assert older.exists()
+    run = CliRunner().invoke(shown.app, ["compact"])
+    assert "1 files that no snapshot names stay" in run.output
+    run = CliRunner().invoke(shown.app, ["compact", "--orphans"])
+    assert run.exit_code == 0, run.output
+    assert "stay" not in run.output
+    assert not older.exists()
+
+
+@pytest.mark.parametrize(("count", "stay"), [(10, False), (11, True)])
+def test_many_leftovers_stay_until_someone_says_so(lake: Lake, count: int, stay: bool) -> None:
+    put(lake, many())
+    mark_earlier(lake)
+    left = [leave(lake, 2 * HOUR) for _ in range(count)]
+    answer = upkeep.compact()
+    assert ("bullion compact --orphans" in answer) == stay
+    assert all(path.exists() == stay for path in left)
+
+
+def test_few_leftovers_that_are_most_of_the_bytes_stay(lake: Lake) -> None:
+    for number in range(60):
+        put(lake, many(f"N{number}", 1001), source=f"n{number}")
+    mark_earlier(lake)
+    left = [leave(lake, 2 * HOUR) for _ in range(11)]
+    assert compact(lake, keep=7 * 24 * HOUR).unproven == 0
+    left = [leave(lake, 2 * HOUR) for _ in range(11)]
+    left[0].write_bytes(bytes(4 << 20))
+    assert compact(lake, keep=7 * 24 * HOUR).unproven == 11
+    assert all(path.exists() for path in left)

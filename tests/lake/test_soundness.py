@@ -1,0 +1,211 @@
+"""No row is read from a file that is not what was committed, and no file is hashed in vain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipelines.core.errors import LakeError
+from pipelines.core.settings import Settings
+from pipelines.lake import Lake, soundness
+from pipelines.lake.maintenance import FILES, compact, verify
+from pipelines.lake.store import Folder
+from tests.lake_rows import many, put, versions
+
+SETTLED = 2_000_000_000  # ns that make a file old enough to be remembered
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake with data files and a file of deletes; every test leaves it as it was."""
+    folder = tmp_path_factory.mktemp("full")
+    config = Settings(
+        lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=str(folder / "files")
+    )
+    with Lake(config) as lake:
+        put(lake, many("A"), source="a")
+        put(lake, many("B"), source="b")
+        with lake.write() as writer:
+            writer.delete("silver.series", "symbol BETWEEN 'A00100' AND 'A01899'")
+        yield lake
+
+
+def files(lake: Lake) -> dict[str, Path]:
+    with lake.view() as view:
+        named = view.rows(f"SELECT DISTINCT path FROM ({FILES}) ORDER BY 1")
+    return {path: Path(lake.config.lake_data) / path for (path,) in named}
+
+
+def flip(file: Path, place: int, bit: int = 0) -> bytes:
+    """Flip a bit of a file; what it was."""
+    whole = file.read_bytes()
+    flipped = bytearray(whole)
+    flipped[place % len(whole)] ^= 1 << bit
+    file.write_bytes(flipped)
+    return whole
+
+
+READS: list[Callable[[Lake], object]] = [
+    lambda lake: lake.rows("FROM silver.series ORDER BY ALL"),
+    lambda lake: lake.sql("SELECT count(*) FROM silver.series").to_pylist(),
+    lambda lake: versions(lake),
+    lambda lake: versions(lake, lake.snapshot),
+]
+
+
+@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_flipped_bit_is_refused_by_every_way_to_read(full: Lake, data: st.DataObject) -> None:
+    read = data.draw(st.sampled_from(READS))
+    path, file = data.draw(st.sampled_from(sorted(files(full).items())))
+    before = read(full)
+    whole = flip(file, data.draw(st.integers(0, 10**6)), data.draw(st.integers(0, 7)))
+    try:
+        with pytest.raises(LakeError) as caught:
+            read(full)
+        assert f"{full.store.root}{path} is damaged" in caught.value.message
+        assert "bullion verify" in caught.value.hint
+        assert "backup" in caught.value.hint
+    finally:
+        file.write_bytes(whole)
+    assert read(full) == before
+
+
+def test_a_writer_reads_nothing_damaged_and_commits_nothing(full: Lake) -> None:
+    file = sorted(files(full).values())[0]
+    whole, before = flip(file, 200), full.snapshot
+    copy = "INSERT INTO silver.series SELECT * FROM silver.series"
+    try:
+        for statement in (copy, "UPDATE silver.series SET grid = 'x'"):
+            with pytest.raises(LakeError, match="is damaged"), full.write() as writer:
+                writer.run(statement)
+        with pytest.raises(LakeError, match="is damaged"), full.write() as writer:
+            writer.delete("silver.series", "symbol = 'A00001'")
+    finally:
+        file.write_bytes(whole)
+    assert full.snapshot == before
+
+
+def test_compaction_gives_damaged_rows_no_new_checksum(lake: Lake) -> None:
+    for number in range(6):
+        put(lake, many(count=1100), source=f"s{number}")
+    path, file = sorted(files(lake).items())[0]
+    flip(file, 200)
+    with pytest.raises(LakeError, match="is damaged"):
+        compact(lake)
+    assert [problem.path for problem in verify(lake).problems] == [path]
+
+
+def test_what_does_not_read_a_table_needs_none_of_its_files(lake: Lake) -> None:
+    put(lake, many())
+    for file in files(lake).values():
+        file.unlink()
+    assert lake.rows("SELECT count(*) FROM silver.bars") == [(0,)]
+    with lake.write() as writer:
+        assert writer.append("silver.series", lake.sql("FROM silver.bars LIMIT 0")) == 0
+    with pytest.raises(LakeError, match=r"silver/series/.* is missing"):
+        versions(lake)
+
+
+def test_a_file_without_a_checksum_is_not_read(lake: Lake) -> None:
+    put(lake, many())
+    with lake.write() as writer:
+        writer.delete("meta.checksums", "true")
+    with pytest.raises(LakeError, match="has no recorded checksum"):
+        versions(lake)
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that were hashed; all of them count as written long ago."""
+    paths: list[str] = []
+    checksum = Folder.checksum
+
+    def counted(self: Folder, path: str) -> tuple[int, str]:
+        paths.append(path)
+        return checksum(self, path)
+
+    monkeypatch.setattr(Folder, "checksum", counted)
+    monkeypatch.setattr("pipelines.lake.store.RACY", 0)
+    return paths
+
+
+def test_a_file_is_hashed_once_by_all_processes_until_it_changes(
+    lake: Lake, hashed: list[str]
+) -> None:
+    put(lake, many())
+    (path, file) = next(iter(files(lake).items()))
+    hashed.clear()
+    versions(lake)
+    assert hashed == [path]
+    versions(lake)
+    with Lake(lake.config, read_only=True) as other:
+        versions(other)
+    assert hashed == [path]
+
+    whole = file.read_bytes()
+    stat = file.stat()
+    file.write_bytes(whole[:-1] + b"X")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its change time tells
+    with Lake(lake.config) as other, pytest.raises(LakeError, match="is damaged"):
+        versions(other)
+    file.write_bytes(whole)
+    versions(lake)
+
+
+def test_a_file_written_a_moment_ago_is_hashed_again(lake: Lake) -> None:
+    put(lake, many())
+    path, file = next(iter(files(lake).items()))
+    assert lake.store.marks([path, "silver/series/gone.parquet"]) == {path: ""}
+    old = file.stat().st_ctime_ns + SETTLED
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.time_ns", lambda: old)
+        assert lake.store.marks([path])[path]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff"])
+def test_a_damaged_memory_of_what_was_verified_costs_a_hash(
+    lake: Lake, hashed: list[str], body: bytes
+) -> None:
+    put(lake, many())
+    versions(lake)
+    memory = Path(lake.target + ".verified")
+    assert memory.exists()
+    memory.write_bytes(body)
+    hashed.clear()
+    with Lake(lake.config) as other:
+        versions(other)
+    assert hashed == list(files(lake))
+
+
+def test_what_verify_finds_is_refused_though_nothing_shows_that_it_changed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, many())
+    path, file = next(iter(files(lake).items()))
+    # A disk that loses a bit tells nobody.
+    monkeypatch.setattr(Folder, "marks", lambda self, paths: dict.fromkeys(paths, "same"))
+    versions(lake)
+    flip(file, 100)
+    assert [problem.path for problem in verify(lake).problems] == [path]
+    with Lake(lake.config) as other, pytest.raises(LakeError, match="is damaged"):
+        versions(other)
+
+
+def test_the_memory_holds_no_more_than_it_must(
+    lake: Lake, hashed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soundness, "MOST_REMEMBERED", 2)
+    for number in range(4):
+        put(lake, many(), source=f"s{number}")
+        versions(lake)
+    hashed.clear()
+    with Lake(lake.config) as other:
+        versions(other)
+    assert len(hashed) == 2

@@ -1,0 +1,76 @@
+"""Rows that lie in order are judged without sorting them, and as if they had been."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.core.calendar import UTC_TYPE
+from pipelines.landing import judge as silver
+from tests.laws import tried
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+closes = st.lists(st.sampled_from([100.0, 101.0, 50.0, 700.0, 10_000.0]), min_size=2, max_size=40)
+
+
+def winners(series: dict[str, list[float]], per_day: int) -> pa.Table:
+    rows = []
+    for symbol, prices in series.items():
+        for n, price in enumerate(prices):
+            at = START + timedelta(minutes=n)
+            rows.append(
+                {
+                    "symbol": symbol, "ts": at, "label": at, "closes_at": at + timedelta(minutes=1),
+                    "session": date(2026, 1, 1) + timedelta(days=n // per_day), "place": n,
+                    "open": price, "high": price, "low": price, "close": price, "volume": 1.0,
+                    "bid": None, "ask": None, "row": len(rows) + 1, "received_at": START,
+                }
+            )  # fmt: skip
+    table = pa.Table.from_pylist(rows)
+    for name in ("bid", "ask"):
+        table = table.set_column(
+            table.schema.get_field_index(name), name, pa.nulls(len(table), pa.float64())
+        )
+    for name in ("ts", "label", "closes_at", "received_at"):
+        table = table.set_column(
+            table.schema.get_field_index(name), name, table[name].cast(UTC_TYPE)
+        )
+    return table
+
+
+def judged(rows: pa.Table, in_order: bool) -> tuple[silver.Judged, list[object], list[object]]:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.register("winners", rows)
+    connection.execute("CREATE TEMP VIEW older AS SELECT *, 0 AS batch FROM winners WHERE false")
+    found = silver.judge(connection, silver.Rules(True, False), in_order)
+    flagged = connection.execute(
+        "SELECT symbol, row, reason, detail FROM flagged ORDER BY ALL"
+    ).fetchall()
+    chosen = connection.execute("SELECT symbol, ts, close FROM chosen ORDER BY ALL").fetchall()
+    return found, flagged, chosen
+
+
+@tried(20)
+@given(st.dictionaries(st.sampled_from("ABC"), closes, min_size=1), st.integers(1, 5))
+def test_rows_in_order_are_judged_as_rows_sorted(
+    series: dict[str, list[float]], per_day: int
+) -> None:
+    rows = winners(dict(sorted(series.items())), per_day)
+    quick, slow = judged(rows, True), judged(rows, False)
+    assert quick[0].leaps == slow[0].leaps
+    assert quick[1:] == slow[1:]
+
+
+def test_a_wrong_word_about_the_order_is_not_believed() -> None:
+    """The one series whose rows do not rise is judged with its rows sorted."""
+    rows = winners({"A": [100.0] * 100 + [700.0] + [100.0] * 60}, 200)
+    # Seen in this order the leap lies behind a hole, which would say nothing.
+    places = [n for n in reversed(range(rows.num_rows)) if n != 100] + [100]
+    told = judged(rows.take(pa.array(places)), True)
+    assert told[1:] == judged(rows, False)[1:]
+    assert len(told[1]) == 1

@@ -1,0 +1,142 @@
+"""Who serves a bar: the newest promoted before it closed, and nothing decided later."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.core.calendar import utc
+from pipelines.registry.decisions import ModelDecision, Serving, former, promoted, serving
+
+AT = utc("2026-09-01T15:30+00:00")
+HOUR = timedelta(hours=1)
+
+
+def row(
+    version: int, verdict: str = "promoted", hours: float = -1.0, reason: str = ""
+) -> ModelDecision:
+    proven = verdict in ("promoted", "kept")
+    return ModelDecision(
+        as_of=AT + hours * HOUR,
+        model_version=version,
+        verdict=verdict,
+        proven=proven,
+        reason=reason or f"{verdict} {version}",
+        candidate="random_forest",
+        definition="d",
+        sha256="0",
+        challengers={},
+        run_id="",
+        decided_at=AT,
+    )
+
+
+def version(found: ModelDecision | None) -> int | None:
+    return None if found is None else found.model_version
+
+
+def test_without_a_training_before_nobody_serves() -> None:
+    assert serving((), AT) is None
+    assert serving((row(1, hours=0),), AT) is None, "decided on at the close is not before it"
+    assert serving((row(1, "withdrawn"),), AT) is None
+
+
+def test_the_newest_promoted_before_serves() -> None:
+    rows = (row(1, hours=-3), row(2, hours=-2), row(3, "kept"), row(4, "refused"), row(5, hours=1))
+    found = serving(rows, AT)
+    assert found is not None
+    assert (found.model_version, found.proven, found.unproven_reason) == (2, True, None)
+    assert version(former(rows, AT)) == 1
+
+
+def test_before_any_promotion_the_newest_trained_serves_unproven_with_its_reason() -> None:
+    rows = (row(1, "refused", -3), row(2, "refused", -2, "no skill"), row(3, hours=1))
+    found = serving(rows, AT)
+    assert found is not None
+    assert (found.model_version, found.proven, found.unproven_reason) == (2, False, "no skill")
+
+
+def test_a_rollback_serves_the_former_and_a_withdrawal_alone_leaves_no_champion() -> None:
+    rows = (row(1, hours=-4), row(2, hours=-3), row(2, "withdrawn", -2, "it lost its skill"))
+    assert promoted(rows, AT) is None
+    found = serving(rows, AT)
+    assert found is not None
+    assert (found.model_version, found.unproven_reason) == (2, "it lost its skill")
+    assert version(promoted((*rows, row(1, hours=-2)), AT)) == 1
+    assert version(promoted(rows, AT - 2.5 * HOUR)) == 2, "it served until then"
+
+
+def test_who_is_withdrawn_later_or_was_no_champion_takes_nobody_down() -> None:
+    assert version(promoted((row(1, hours=-4), row(2), row(1, "withdrawn", -0.5)), AT)) == 2
+    assert version(promoted((row(1), row(1, "withdrawn", 0)), AT)) == 1
+    again = (row(1, hours=-4), row(1, "withdrawn", -3), row(1, hours=-2))
+    assert version(promoted(again, AT)) == 1
+
+
+def stand_in(rows: tuple[ModelDecision, ...], *lost: int) -> Serving | None:
+    return serving(rows, AT, {(version, "0"): "its file is missing" for version in lost})
+
+
+def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() -> None:
+    rows = (row(1, hours=-4), row(2, "kept", -3), row(3, hours=-2), row(4, hours=-1))
+    found = stand_in(rows, 4)
+    assert found is not None
+    assert (found.model_version, found.proven, found.unproven_reason) == (3, True, None)
+    assert found.instead_of == "version 4 cannot serve: its file is missing"
+    further = stand_in(rows, 4, 3)
+    assert further is not None
+    assert (further.model_version, further.proven) == (1, True)
+    unproven = stand_in(rows, 4, 3, 1)
+    assert unproven is not None
+    assert (unproven.model_version, unproven.proven) == (2, False)
+    assert stand_in(rows, 1, 2, 3, 4) is None
+    assert stand_in(rows, 1, 2, 3) == serving(rows, AT), "the one that serves is not lost"
+
+
+def test_who_was_rolled_back_does_not_serve_instead_of_a_lost_one() -> None:
+    rows = (
+        row(1, hours=-5), row(2, hours=-4), row(3, hours=-3),
+        row(3, "withdrawn", -2), row(2, hours=-2), row(4, hours=1),
+    )  # fmt: skip
+    found = stand_in(rows, 2)
+    assert found is not None
+    assert (found.model_version, found.proven) == (1, True)
+
+
+decided = st.builds(
+    row,
+    st.integers(1, 4),
+    st.sampled_from(["promoted", "kept", "refused", "withdrawn"]),
+    st.integers(-5, 5).map(float),
+)
+many = st.lists(decided, max_size=12).map(lambda rows: sorted(rows, key=lambda r: r.as_of))
+
+
+@given(many, st.sets(st.integers(1, 4)))
+def test_nothing_decided_later_ever_serves_or_changes_who_does(
+    rows: list[ModelDecision], lost: set[int]
+) -> None:
+    why = {(version, "0"): "lost" for version in lost}
+
+    def all_of(known: list[ModelDecision], at: datetime) -> tuple[object, ...]:
+        return serving(known, at, why), promoted(known, at), former(known, at, why)
+
+    for hours in range(-6, 7):
+        at = AT + hours * HOUR
+        before = [one for one in rows if one.as_of < at]
+        assert all_of(rows, at) == all_of(before, at)
+        found = serving(rows, at, why)
+        if found is not None:
+            assert found.decision.as_of < at
+            assert found.model_version not in lost
+
+
+@given(many)
+def test_somebody_serves_as_soon_as_one_was_trained(rows: list[ModelDecision]) -> None:
+    trained = any(one.as_of < AT and one.verdict != "withdrawn" for one in rows)
+    found = serving(rows, AT)
+    assert (found is not None) == trained
+    if found is not None:
+        assert found.proven == (found.unproven_reason is None)

@@ -1,0 +1,190 @@
+"""Bodies: each is bounded, all of them together are, and none holds up the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from serving.http import memory
+from serving.http.bodies import Bodies
+from serving.http.errors import Busy, TooLarge
+from serving.http.turns import Turns
+from serving.settings import Settings
+from tests.serving.served import problem, served, soon
+
+LAKE = ("/signals/history", "/predictions/history", "/models/decisions")
+JSON = {"Content-Type": "application/json"}
+HOST = {"Host": "localhost:8000"}
+
+
+@pytest.fixture
+def bodies() -> Bodies:
+    """Of 2,048 bytes each, and 3,072 all together."""
+    return Bodies(Settings(body_bytes=2048, bodies_bytes=3072))
+
+
+def pieces(*sizes: int) -> Any:
+    """What receives pieces of these sizes, one at a time."""
+    sent: Iterator[int] = iter(sizes)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"x" * next(sent), "more_body": True}
+
+    return receive
+
+
+def test_all_bodies_together_are_bounded_and_let_go_of(bodies: Bodies) -> None:
+    async def overlap() -> None:
+        with bodies.counted(pieces(1000, 1000)) as first, bodies.counted(pieces(1500)) as second:
+            await first()
+            await first()
+            with pytest.raises(Busy) as busy:
+                await second()
+            assert busy.value.seconds > 0
+        assert bodies.held == 0
+        with bodies.counted(pieces(1500)) as third:
+            await third()
+            assert bodies.held == 1500
+
+    asyncio.run(overlap())
+
+
+def test_a_body_that_comes_in_pieces_is_bounded_too(bodies: Bodies) -> None:
+    async def read() -> None:
+        with bodies.counted(pieces(2048, 1)) as counted:
+            await counted()
+            with pytest.raises(TooLarge):
+                await counted()
+
+    asyncio.run(read())
+
+
+def test_a_body_beyond_the_bound_of_all_is_told_to_come_again(scored_folder: Path) -> None:
+    with served(scored_folder, bodies_bytes="1024") as client:
+        answer = client.post("/predict", json={"symbol": "N" * 2000})
+        assert answer.status_code == 503
+        assert problem(answer).type == "busy"
+        assert int(answer.headers["retry-after"]) > 0
+        assert client.post("/predict", json={}).status_code == 422
+
+
+def test_what_broke_off_is_no_failure_of_ours(
+    api: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ask() -> list[dict[str, Any]]:
+        messages: Iterator[dict[str, Any]] = iter(
+            [
+                {"type": "http.request", "body": b"{", "more_body": True},
+                {"type": "http.disconnect"},
+            ]
+        )
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return next(messages)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "POST", "path": "/predict", "query_string": b"",
+            "raw_path": b"/predict", "root_path": "", "scheme": "http", "http_version": "1.1",
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+            "server": ("localhost", 8000), "client": ("127.0.0.1", 1),
+        }  # fmt: skip
+        await api.app(scope, receive, send)
+        return sent
+
+    assert api.portal is not None
+    (start, _) = api.portal.call(ask)
+    assert start["status"] == 400
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("origin", "welcome"),
+    [
+        (None, True),
+        ("http://localhost:8000", True),
+        ("HTTP://LOCALHOST:8000", True),
+        ("http://localhost:8080", False),
+        ("http://localhost", False),
+        ("https://evil.example", False),
+        ("http://localhost:8000.evil.example", False),
+        ("null", False),
+        ("", False),
+        ("http://[", False),
+        ("localhost:8000", False),
+        ("ftp://localhost:8000", False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/predict_batch", "/reload-model"])
+def test_a_page_of_another_origin_may_send_nothing(
+    api: TestClient, path: str, origin: str | None, welcome: bool
+) -> None:
+    headers = HOST | ({} if origin is None else {"Origin": origin})
+    answer = api.post(path, content="symbol", headers=headers | {"Content-Type": "text/plain"})
+    refused = answer.status_code == 403 and "origin" in problem(answer).message
+    assert refused is not welcome
+    assert api.get("/signal/index", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", [*LAKE, "/bars/newest?symbol=NVDA"])
+def test_whoever_would_wait_too_long_for_the_lake_is_told_at_once(
+    scored_folder: Path, path: str
+) -> None:
+    with served(scored_folder) as client:
+        turns = client.app.state.queries = Turns("the lake", at_once=1, waiting=0)  # type: ignore[attr-defined]
+        assert client.portal is not None
+        with client.portal.wrap_async_context_manager(turns.turn()):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert (problem(answer).type, answer.headers["retry-after"]) == ("busy", "1")
+            assert client.get("/signal/index").status_code == 200
+        assert client.get(path).status_code == 200
+
+
+def test_some_wait_for_their_turn_and_have_it() -> None:
+    async def take() -> list[str]:
+        turns, order = Turns("the lake", at_once=1, waiting=1), list[str]()
+
+        async def work(name: str) -> None:
+            async with turns.turn():
+                order.append(f"{name} begins")
+                await asyncio.sleep(0)
+                order.append(f"{name} ends")
+
+        done = await asyncio.gather(*map(work, "abc"), return_exceptions=True)
+        assert [type(one) for one in done] == [type(None), type(None), Busy]
+        await work("d")
+        return order
+
+    assert asyncio.run(take()) == [
+        f"{name} {what}" for name in "abd" for what in ("begins", "ends")
+    ]
+
+
+def test_memory_is_given_back_once_large_bodies_have_gone(
+    scored_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trims: list[int] = []
+
+    def trim() -> None:
+        memory_trim()
+        trims.append(1)
+
+    memory_trim = memory.trim
+    monkeypatch.setattr(memory, "EVERY", 0.01)
+    monkeypatch.setattr(memory, "trim", trim)
+    with served(scored_folder) as client:
+        client.post("/predict", content=b" " * 1000, headers=JSON)
+        bodies = client.app.state.bodies  # type: ignore[attr-defined]
+        assert (bodies.held, bodies.gone, trims) == (0, 1000, [])
+        client.post("/predict", content=b" " * memory.WORTH, headers=JSON)
+        soon(lambda: trims)
+        assert (bodies.held, bodies.gone) == (0, 0)

@@ -1,0 +1,67 @@
+"""HEAD: every route of GET has it, with the same status and headers and without a body."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from serving.http.docs import example, operations
+from tests.serving.process import answered
+from tests.serving.routes.test_stream import listened
+from tests.serving.served import served
+
+
+def addresses(client: TestClient) -> list[str]:
+    """The documented example of every route of GET, and the routes that are not documented."""
+    schema = client.get("/openapi.json").json()
+    told = [example(path, one) for method, path, one in operations(schema) if method == "get"]
+    hidden = [
+        route.path
+        for route in client.app.routes  # type: ignore[attr-defined]
+        if isinstance(route, APIRoute) and not route.include_in_schema
+    ]
+    return [*told, *hidden]
+
+
+def test_head_is_get_without_its_body(api: TestClient) -> None:
+    paths = addresses(api)
+    assert {"/docs", "/openapi.json", "/health", "/metrics"} <= set(paths)
+    for path in [*paths, "/bars/newest?symbol=NVDIA", "/nothing", "/signal/index?universe=no"]:
+        head, get = api.head(path), api.get(path)
+        assert head.status_code == get.status_code, path
+        assert head.content == b""
+        if path == "/metrics":  # it counts the requests, and grows by them
+            assert head.headers["content-type"] == get.headers["content-type"]
+        else:
+            assert head.headers == get.headers, path
+
+
+def test_head_is_not_for_what_only_post_has(api: TestClient) -> None:
+    assert api.head("/predict").status_code == 405
+
+
+def test_head_of_what_is_polled_is_told_by_its_tag(api: TestClient) -> None:
+    tag = api.head("/signal/index").headers["etag"]
+    assert api.head("/signal/index", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_head_needs_the_key_that_get_needs(scored_folder: Path) -> None:
+    with served(scored_folder, keys="secret") as client:
+        assert client.head("/signal/index").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/signal/index", "/docs", "/nothing"])
+def test_nothing_follows_the_headers_on_the_wire(scored_folder: Path, path: str) -> None:
+    sent = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    with listened(scored_folder) as (port, _, _):
+        answered(port)
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
+            wire.sendall(sent)
+            received = b"".join(iter(lambda: wire.recv(65536), b""))
+    headers, _, body = received.partition(b"\r\n\r\n")
+    assert b"content-length: " in headers.lower()
+    assert body == b""

@@ -1,0 +1,45 @@
+"""The rules of a row are silver's own."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipelines.landing.judge import ROW_RULES
+from serving.predict.bars import VALUES, faults
+
+CONNECTION = duckdb.connect()
+prices = st.one_of(
+    st.floats(80, 120), st.floats(), st.sampled_from([0.0, -1.0, 99.9999, 100.0, 100.0001, 2000.5])
+)
+rows = st.tuples(prices, prices, prices, prices, st.one_of(st.none(), st.floats(), st.just(5.0)))
+
+
+def by_silver(many: list[tuple[float | None, ...]]) -> dict[int, str]:
+    columns = {
+        name: pa.array([row[place] for row in many], pa.float64())
+        for place, name in enumerate(VALUES)
+    }
+    empty = pa.nulls(len(many), pa.float64())
+    table = pa.table(columns | {"bid": empty, "ask": empty, "n": np.arange(len(many))})
+    cases = " ".join(f"WHEN {rule.sql} THEN '{rule.name}'" for rule in ROW_RULES)
+    CONNECTION.register("sent", table)
+    found = CONNECTION.execute(f"SELECT n, CASE {cases} END FROM sent").fetchall()
+    return {n: reason for n, reason in found if reason}
+
+
+@given(st.lists(rows, min_size=1, max_size=8))
+@example([(100.0, 100.0 * (1 - 1e-6), 99.0, 100.0, 1.0)])
+@example([(100.0, most, 99.0, 100.0, 1.0) for most in (296.9, 297.1, 1979.0, 1981.0)])
+@example([(float("inf"), 1.0, 1.0, 1.0, float("nan"))])
+@example([(100.0, 400.0, 100.0, 100.0, None), (100.0, 3000.0, 100.0, 100.0, -1.0)])
+def test_a_row_is_refused_exactly_where_silver_refuses_it(
+    many: list[tuple[float | None, ...]],
+) -> None:
+    values = np.array(many, dtype=np.float64)
+    absent = np.array([row[4] is None for row in many])
+    ours = {fault.row: fault.reason for fault in faults(values, absent)}
+    assert ours == by_silver(many)

@@ -1,0 +1,123 @@
+"""Bodies of JSON: what exceeds a bound is refused before it is objects, and off the event loop."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import BaseModel
+
+from serving.predict import reading, upload
+from serving.routes import predict as router
+from serving.settings import Settings
+from tests.serving.predict.test_upload import file_of, rows_of
+from tests.serving.served import problem
+from tests.serving.serving_models import NEEDED, sent
+
+JSON = {"content-type": "application/json"}
+NUMBERS = b'{"requests":[' + b"1," * 60_000 + b"1]}"
+EMPTIES = b'{"requests":[' + b"{}," * 30_000 + b"{}]}"
+REPEATED = b"{" + b'"bars":1,' * 60_000 + b'"bars":1}'
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize(
+    "content", [NUMBERS, EMPTIES, REPEATED, b"[" * 60_000, b'{"bars":' * 60_000]
+)
+def test_more_values_than_are_taken_are_refused(
+    client: TestClient, path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "json", None)  # it is not even parsed
+    answer = client.post(path, content=content, headers=JSON)
+    assert answer.status_code == 413
+    assert "50,000 values" in problem(answer).message
+    assert len(answer.content) < 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "word"),
+    [
+        (b'{"requests":[' + b"1," * 40_000 + b"1]}", 413, "40,001 requests"),
+        (b'{"requests":[' + b"1," * 100 + b"1]}", 422, "valid dictionary"),
+        (b'{"requests":[{"bars":[' + b"{}," * 9_000 + b"{}]}]}", 422, "required"),
+        (b"{" + b'"bars":1,' * 40_000 + b'"bars":1}', 422, "40,001 names"),
+        (b"{" + b'"requests":[],' * 2 + b'"x":1}', 422, "sent twice"),
+        (json.dumps({str(n): n for n in range(900)}).encode(), 422, "required"),
+        (json.dumps({str(n): n for n in range(1100)}).encode(), 422, "1,100 names"),
+        (b"[" * 5_000 + b"]" * 5_000, 422, "too deeply"),
+        (b'{"requests":' + b"1" * 100_000 + b"}", 422, "no JSON"),
+        (b'{"requests":[}', 422, "no JSON"),
+        (b"\xff", 422, "no JSON"),
+    ],
+)
+def test_a_wrong_body_is_answered_shortly(
+    client: TestClient, content: bytes, status: int, word: str
+) -> None:
+    answer = client.post("/predict/batch", content=content, headers=JSON)
+    assert answer.status_code == status
+    assert word in problem(answer).message
+    assert len(problem(answer).hint.split(", ")) <= 10
+    assert len(answer.content) < 1000
+
+
+def test_ten_errors_are_named_and_the_others_counted(client: TestClient) -> None:
+    answer = client.post("/predict", json={f"colour {n}": n for n in range(900)})
+    assert answer.status_code == 422
+    assert problem(answer).field == "colour 0"
+    assert "colour 9 and 890 more" in problem(answer).hint
+    assert "colour 10" not in problem(answer).hint
+
+
+def test_the_most_bars_that_are_taken_are_within_the_bound() -> None:
+    limits = Settings()
+    bar = sent()["bars"][0]
+    whole = {"symbol": "NVDA", "interval": "1h", "bars": [bar] * limits.bars}
+    batch = {"requests": [sent(count=NEEDED)] * limits.batch}
+    for one in (whole, batch):
+        reading._check_values(json.dumps(one).encode(), limits.values)
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_only_what_is_said_to_be_json_is_read_as_json(client: TestClient, kind: str | None) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    answer = client.post("/predict", content=json.dumps(sent()).encode(), headers=headers)
+    assert answer.status_code == 422
+    assert "Content-Type: application/json" in problem(answer).hint
+    named = {"content-type": "application/vnd.bars+json; charset=utf-8"}
+    answer = client.post("/predict", content=json.dumps(sent()).encode(), headers=named)
+    assert answer.status_code == 200
+
+
+def test_no_body_is_read_on_the_event_loop(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def watched(module: Any, name: str) -> None:
+        function = getattr(module, name)
+
+        def watch(*given: Any) -> Any:
+            threads.append(threading.get_ident())
+            return function(*given)
+
+        monkeypatch.setattr(module, name, watch)
+
+    watched(router, "read_json")
+    watched(router, "plain")
+    watched(upload, "file_of")
+    watched(upload, "read")
+    monkeypatch.setattr(BaseModel, "model_validate_json", None)  # there is no other way in
+    content = file_of(*rows_of("NVDA"))
+    answers = [
+        client.post("/predict", json=sent()),
+        client.post("/predict/batch", json={"requests": [sent()]}),
+        client.post("/predict_batch", content=content),
+        client.post("/predict_batch", files={"file": ("bars.csv", content)}),
+    ]
+    assert [one.status_code for one in answers] == [200] * 4
+    assert len(threads) >= 10
+    assert client.portal is not None
+    assert client.portal.call(threading.get_ident) not in threads

@@ -1,0 +1,181 @@
+"""History: every row once, in three forms, and cursors that read nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import orjson
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serving.http.formats import ARROW, CSV
+from serving.schemas.answers import Decisions, PastPredictions, PastSignals
+from tests.serving.served import lake_of, problem
+from tests.steps.scored_market import HOURLY
+
+PREDICTIONS = "/predictions/history?live=false"
+MODELS = {
+    "/signals/history?live=false": PastSignals,
+    PREDICTIONS: PastPredictions,
+    "/models/decisions?": Decisions,
+}
+
+
+def test_pages_together_give_every_row_once_the_newest_first(api: TestClient) -> None:
+    for path, model in MODELS.items():
+        whole = model.model_validate_json(api.get(path).text)
+        assert whole.rows
+        found, cursor = [], ""
+        while True:
+            page = api.get(f"{path}&limit=7{cursor}")
+            said = model.model_validate_json(page.text)
+            found += said.rows
+            assert page.headers.get("x-next-cursor") == said.next
+            if said.next is None:
+                break
+            cursor = f"&cursor={said.next}"
+        assert found == whole.rows
+
+
+def test_live_rows_unless_asked_and_both_when_asked_for_neither(api: TestClient) -> None:
+    count = {
+        live: len(api.get(f"/predictions/history{live}").json()["rows"])
+        for live in ("", "?live=true", "?live=false")
+    }
+    told = dict(
+        lake_of(api).rows(
+            "SELECT live, count(*) FROM gold.predictions "
+            "WHERE role = 'champion' AND forecast = ? GROUP BY live",
+            [HOURLY.name],
+        )
+    )
+    assert count[""] == count["?live=true"] == told[True]
+    assert count["?live=false"] == told[False]
+
+
+def test_an_outcome_stands_beside_its_prediction_where_it_is_known(api: TestClient) -> None:
+    rows = PastPredictions.model_validate_json(api.get(PREDICTIONS).text).rows
+    known = {
+        (s, ts): o
+        for s, ts, o in lake_of(api).rows(
+            "SELECT symbol, ts, outcome FROM gold.outcomes WHERE forecast = ?", [HOURLY.name]
+        )
+    }
+    assert any(row.outcome is not None for row in rows)
+    for row in rows:
+        assert row.outcome == known.get((row.symbol, row.ts))
+
+
+def test_a_range_and_a_symbol_are_kept_to(api: TestClient) -> None:
+    start, end = "2026-08-28T00:00:00Z", "2026-08-29T02:00:00%2B02:00"
+    rows = api.get(f"{PREDICTIONS}&symbol=NVDA&start={start}&end={end}").json()["rows"]
+    assert {row["symbol"] for row in rows} == {"NVDA"}
+    assert [row["ts"][:10] for row in rows] == ["2026-08-28"] * 7
+
+
+def test_only_the_last_bars_of_sessions_span_a_night(api: TestClient) -> None:
+    for path, model in list(MODELS.items())[:2]:
+        rows = model.model_validate_json(api.get(path).text).rows
+        for row in rows:
+            last = row.closes_at.hour == 20
+            assert row.spans_night is last
+            assert (row.timestamp_next.date() > row.closes_at.date()) is last
+        assert {row.spans_night for row in rows} == {True, False}
+
+
+def test_json_csv_and_arrow_hold_the_same_rows(api: TestClient) -> None:
+    said = PastPredictions.model_validate_json(api.get(f"{PREDICTIONS}&limit=9").text)
+    arrow = api.get(f"{PREDICTIONS}&limit=9", headers={"Accept": ARROW})
+    rows = pa.ipc.open_stream(arrow.content).read_all()
+    assert orjson.loads(rows.schema.metadata[b"bullion.sample"]) is True
+    text = api.get(f"{PREDICTIONS}&limit=9", headers={"Accept": f"text/html, {CSV};q=0.9"})
+    for notices in (rows.schema.metadata[b"bullion.notices"], text.headers["x-bullion-notices"]):
+        assert orjson.loads(notices) == said.notices
+    assert "unproven" in said.notices[1]
+    assert orjson.loads(text.headers["x-bullion-sample"]) is True
+    table = pyarrow.csv.read_csv(io.BytesIO(text.content))
+    assert arrow.headers["x-next-cursor"] == text.headers["x-next-cursor"] == said.next
+    for name in (
+        "symbol",
+        "ts",
+        "action",
+        "confidence",
+        "outcome",
+        "proven",
+        "source",
+        "spans_night",
+    ):
+        wanted = [getattr(row, name) for row in said.rows]
+        assert rows[name].to_pylist() == wanted
+        assert table[name].to_pylist() == wanted
+    for row, column in zip(said.rows, table["probabilities"].to_pylist(), strict=True):
+        assert orjson.loads(column) == row.probabilities
+
+
+def test_a_form_that_is_not_made_is_refused(api: TestClient) -> None:
+    answer = api.get(PREDICTIONS, headers={"Accept": "application/xml"})
+    assert answer.status_code == 406
+    assert ARROW in problem(answer).hint
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("start=2026-08-28", 422),
+        ("start=2026-08-28T00:00:00", 422),
+        ("start=2026-08-28T00:00:00Z&end=2026-08-27T00:00:00Z", 422),
+        ("start=1900-01-01T00:00:00Z&end=2026-01-01T00:00:00Z", 413),
+        ("start=0001-01-01T00:00:00%2B14:00", 422),
+        ("limit=0", 422),
+        ("limit=10001", 422),
+        ("symbols=NVDA", 422),
+        ("symbol=NV%00DA", 422),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_words(api: TestClient, query: str, status: int) -> None:
+    answer = api.get(f"/predictions/history?{query}")
+    assert answer.status_code == status
+    assert problem(answer).hint
+
+
+PLACES = st.lists(
+    st.one_of(
+        st.text(max_size=30),
+        st.integers(),
+        st.booleans(),
+        st.none(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.sampled_from(["2026-08-28T00:00:00+00:00", "0001-01-01T00:00:00+14:00", "NVDA", "'--"]),
+    ),
+    max_size=6,
+)
+MADE = PLACES.map(lambda told: base64.urlsafe_b64encode(str(told).encode()).decode())
+JSONS = st.builds(
+    lambda told: base64.urlsafe_b64encode(orjson.dumps(told)).decode(),
+    st.lists(
+        st.sampled_from(["2026-08-28T00:00:00Z", "' OR 1=1 --", True, 3, 2**63, None]), max_size=5
+    ),
+)
+
+
+@settings(max_examples=60)
+@given(cursor=st.one_of(st.text(max_size=60), MADE, JSONS))
+def test_a_cursor_that_nobody_gave_reads_nothing_else(api: TestClient, cursor: str) -> None:
+    params = {"cursor": cursor, "symbol": "NVDA", "live": "false"}
+    answer = api.get("/predictions/history", params=params)
+    if answer.status_code == 200:  # made up well: still the rows that were asked for, and no other
+        assert {row["symbol"] for row in answer.json()["rows"]} <= {"NVDA"}
+    else:
+        assert answer.status_code == 422
+        problem(answer)
+
+
+@pytest.mark.parametrize("text", ["NVDA' OR '1'='1", "%", "*", "NVDA'; DROP TABLE gold.runs; --"])
+def test_what_looks_like_sql_reads_nothing(api: TestClient, text: str) -> None:
+    assert api.get(PREDICTIONS, params={"symbol": text}).json()["rows"] == []
+    assert api.get("/signals/history", params={"universe": text}).status_code == 422

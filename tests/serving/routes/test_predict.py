@@ -1,0 +1,371 @@
+"""Scoring on demand: what is answered, and how bars that cannot be are refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.core.calendar import calendar
+from serving.schemas.scoring import BatchAnswer, ModelInfo, Prediction
+from serving.state import models as state
+from tests.scripted import hours
+from tests.serving.served import problem
+from tests.serving.serving_models import (
+    HOURLY,
+    HOURS,
+    NEEDED,
+    SOURCE,
+    SYMBOLS,
+    UNTRAINED,
+    sent,
+)
+
+NAMES = HOURLY.feature_names
+JSON = {"content-type": "application/json"}
+
+
+def stored_features(symbol: str) -> dict[datetime, tuple[Any, ...]]:
+    """What the step wrote to gold, by bar."""
+    columns = ", ".join(f'"{name}"' for name in NAMES)
+    with state.current().view() as view:
+        rows = view.rows(
+            f"SELECT ts, {columns} FROM {HOURLY.table.full_name} "
+            "WHERE source = ? AND symbol = ? ORDER BY ts",
+            [SOURCE, symbol],
+        )
+    return {row[0].astimezone(UTC): row[1:] for row in rows}
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS[:2])
+def test_features_are_those_that_the_step_wrote(client: TestClient, symbol: str) -> None:
+    kept = stored_features(symbol)
+    assert len(kept) == len(HOURS)
+    for last in range(NEEDED, len(HOURS) + 1, 9):
+        answer = client.post("/predict", json=sent(symbol, last))
+        said = Prediction.model_validate_json(answer.text)
+        used = np.array([said.features_used[name] for name in NAMES], np.float32)
+        np.testing.assert_array_equal(used, np.array(kept[HOURS[last - 1]], np.float32))
+
+
+def test_the_answer_is_what_the_model_says_of_these_features(client: TestClient) -> None:
+    said = Prediction.model_validate_json(client.post("/predict", json=sent()).text)
+    model = state.current().model(HOURLY)
+    row = np.array([*said.features_used.values(), HOURLY.symbols.index(SYMBOLS[0])], np.float32)
+    probabilities, action = model.scorer.score(row[None, :])
+    classes, scores = HOURLY.label.classes, HOURLY.label.scores
+    assert said.action == classes[action[0]]
+    assert said.score == scores[action[0]]
+    assert list(said.probabilities) == list(classes)
+    np.testing.assert_allclose(list(said.probabilities.values()), probabilities[0], atol=1e-9)
+    assert said.confidence == said.probabilities[said.action]
+    assert said.expected_score == pytest.approx(float(probabilities[0] @ np.array(scores)))
+    assert (said.ts, said.closes_at) == (HOURS[-1], HOURS[-1] + timedelta(minutes=30))
+    assert said.timestamp_next == datetime(2026, 9, 1, 14, 30, tzinfo=UTC)
+    assert (said.model_version, said.proven, said.data_source) == (1, True, "caller")
+    assert said.sample
+    assert said.bars_used == NEEDED
+
+
+@pytest.mark.parametrize(
+    ("last", "after", "night"),
+    [
+        ("2025-11-26T16:30Z", "2025-11-26T18:30Z", False),
+        ("2025-11-26T20:30Z", "2025-11-28T15:30Z", True),  # over a holiday
+        ("2025-11-28T16:30Z", "2025-11-28T18:00Z", False),  # the half-day's last bar is half one
+        ("2025-11-28T17:30Z", "2025-12-01T15:30Z", True),
+    ],
+)
+def test_the_bar_it_is_about_comes_after_the_night_where_one_lies_between(
+    client: TestClient, last: str, after: str, night: bool
+) -> None:
+    opens = [ts for ts in hours("2025-11-17", "2025-11-29") if ts <= datetime.fromisoformat(last)]
+    asked = sent()
+    for one, ts in zip(asked["bars"], opens[-NEEDED:], strict=True):
+        one["ts"] = ts.isoformat()
+    said = Prediction.model_validate_json(client.post("/predict", json=asked).text)
+    assert said.ts == datetime.fromisoformat(last)
+    assert (said.timestamp_next, said.spans_night) == (datetime.fromisoformat(after), night)
+
+
+def test_more_bars_than_needed_change_nothing(client: TestClient) -> None:
+    few, many = (client.post("/predict", json=sent(count=n)).json() for n in (NEEDED, 60))
+    assert few | {"latency_ms": 0} == many | {"latency_ms": 0}
+
+
+def test_bars_without_times_count_as_the_newest_closed_ones(client: TestClient) -> None:
+    before = datetime.now(UTC)
+    said = client.post("/predict", json=sent(timed=False)).json()
+    newest = [
+        calendar("XNYS").newest_closed(HOURLY.bar, at).ts[0].item().replace(tzinfo=UTC)
+        for at in (before, datetime.now(UTC))
+    ]
+    assert datetime.fromisoformat(said["ts"]) in newest
+    assert "no times" in said["notices"][0]
+
+
+def test_too_few_bars_are_told_the_number(client: TestClient) -> None:
+    answer = client.post("/predict", json=sent(count=NEEDED - 1))
+    assert answer.status_code == 422
+    assert (problem(answer).field, problem(answer).type) == ("bars", "invalid_request")
+    assert f"{NEEDED} are needed" in problem(answer).message
+    assert "history=stored" in problem(answer).hint
+
+
+def test_stored_bars_complete_those_sent_when_asked(client: TestClient) -> None:
+    whole = client.post("/predict", json=sent()).json()
+    filled = client.post("/predict?history=stored", json=sent(count=3)).json()
+    assert filled["data_source"] == f"caller+{SOURCE}"
+    assert f"{NEEDED - 3} stored bars of {SOURCE}" in filled["notices"][0]
+    for name in ("features_used", "probabilities", "timestamp_next"):
+        assert filled[name] == whole[name]
+    answer = client.post("/predict?history=stored", json=sent(last=5, count=3))
+    assert answer.status_code == 422
+    assert f"{NEEDED} are needed" in problem(answer).message
+
+
+def test_a_hole_in_the_bars_is_told(client: TestClient) -> None:
+    holed = sent(count=NEEDED + 1)
+    del holed["bars"][10]
+    said = client.post("/predict", json=holed).json()
+    assert "1 bars of the calendar are missing" in said["notices"][0]
+
+
+def test_a_last_bar_that_has_not_closed_is_left_out_and_told(client: TestClient) -> None:
+    now = datetime.now(UTC)
+    market = calendar("XNYS").bars(HOURLY.bar, now - timedelta(days=15), now + timedelta(days=7))
+    closed = market.closes_at <= np.datetime64(now.replace(tzinfo=None))
+    count = int(closed.sum())
+    some = sent(count=NEEDED + 2, timed=False)
+    for bar, ts in zip(some["bars"], market.ts[count - NEEDED :], strict=False):
+        bar["ts"] = f"{ts}Z"
+    open_last = some | {"bars": some["bars"][: NEEDED + 1]}
+    said = client.post("/predict", json=open_last).json()
+    assert "left out" in said["notices"][0]
+    assert datetime.fromisoformat(said["ts"]) == market.ts[count - 1].item().replace(tzinfo=UTC)
+    answer = client.post("/predict", json=some)
+    assert answer.status_code == 422
+    assert "has not closed" in problem(answer).message
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "word"),
+    [
+        ({"symbol": "NVDIA"}, "symbol", "NVDIA"),
+        ({"symbol": UNTRAINED}, "symbol", "trained on no bar"),
+        ({"symbol": "'; DROP TABLE x"}, "symbol", "pattern"),
+        ({"interval": "1d"}, "interval", "1h bars"),
+        ({"bars": []}, "bars", "at least 1"),
+        ({"colour": 1}, "colour", "Extra"),
+    ],
+)
+def test_a_wrong_request_names_its_field(
+    client: TestClient, change: dict[str, Any], field: str, word: str
+) -> None:
+    answer = client.post("/predict", json=sent() | change)
+    assert answer.status_code == 422
+    assert problem(answer).field == field
+    assert word in problem(answer).message
+    assert problem(answer).hint
+
+
+def test_a_misspelt_symbol_is_told_the_nearest(client: TestClient) -> None:
+    answer = client.post("/predict", json=sent() | {"symbol": SYMBOLS[0].lower()})
+    assert problem(answer).hint.startswith(f"did you mean {SYMBOLS[0]}")
+
+
+@pytest.mark.parametrize(
+    ("row", "change", "field", "word"),
+    [
+        (3, {"close": -1.0}, "close", "not_positive"),
+        (3, {"low": 1.0}, "close", "unit_error"),
+        (0, {"high": 90.0}, "high", "high_low"),
+        (5, {"volume": -5}, "volume", "negative"),
+        (5, {"volume": float("inf")}, "volume", "not_a_number"),
+        (5, {"open": float("nan")}, "open", "not_a_number"),
+        (7, {"ts": "2026-08-15T14:30:00Z"}, "ts", ""),
+        (20, {"ts": "2026-08-31T19:31:00Z"}, "ts", "opens no 1h bar"),
+        (20, {"ts": "2026-08-31T18:30:00Z"}, "ts", "comes twice"),
+        (20, {"ts": "2026-08-28T18:30:00Z"}, "ts", "after a later bar"),
+        (4, {"ts": None}, "ts", "no ts"),
+        (4, {"ts": "2026-08-31T19:30:00"}, "ts", "timezone"),
+        (4, {"ts": "0001-01-01T00:00:00+14:00"}, "ts", "greater"),
+        (4, {"open": None}, "open", "number"),
+        (4, {"open": True}, "open", "number"),
+        (4, {"close": "105.9"}, "close", "number"),
+        (4, {"volume": True}, "volume", "number"),
+        (4, {"volume": "1000"}, "volume", "number"),
+        (4, {"low": float("-inf")}, "low", "not_a_number"),
+        (4, {"ts": 1787952600}, "ts", "1787952600 is no date-time"),
+        (4, {"ts": "20260831"}, "ts", "is no date-time"),
+        (4, {"ts": "2026-08-31"}, "ts", "is no date-time"),
+        (4, {"ts": True}, "ts", "is no date-time"),
+    ],
+)
+def test_a_bar_that_cannot_be_is_named(
+    client: TestClient, row: int, change: dict[str, Any], field: str, word: str
+) -> None:
+
+    asked = sent()
+    asked["bars"][row] |= change
+    answer = client.post("/predict", content=json.dumps(asked), headers=JSON)
+    assert answer.status_code == 422
+    bars, place, name = str(problem(answer).field).split(".")
+    assert (bars, int(place), name) == ("bars", row, field)
+    assert word in problem(answer).message
+
+
+def test_closes_that_leap_are_refused(client: TestClient) -> None:
+    asked = sent()
+    for bar in asked["bars"][:10]:
+        for name in ("open", "high", "low", "close"):
+            bar[name] *= 100
+    answer = client.post("/predict", json=asked)
+    assert answer.status_code == 422
+    assert "leaps" in problem(answer).message
+
+
+def test_bars_that_give_no_feature_are_told_which(client: TestClient) -> None:
+    asked = sent()
+    for bar in asked["bars"]:
+        del bar["volume"]
+    answer = client.post("/predict", json=asked)
+    assert answer.status_code == 422
+    assert "volume_ratio_20" in problem(answer).message
+
+
+def test_weak_actions_become_hold(client: TestClient) -> None:
+    plain = client.post("/predict", json=sent()).json()
+    held = client.post("/predict?min_confidence=1", json=sent()).json()
+    assert plain["action"] != "hold"
+    assert plain["said"] is None
+    assert (held["action"], held["score"], held["said"]) == ("hold", 0.0, plain["action"])
+    assert held["confidence"] == plain["confidence"]
+    assert client.post("/predict?min_confidence=2", json=sent()).status_code == 422
+    assert client.post("/predict?forecast=none", json=sent()).status_code == 422
+
+
+def test_a_batch_answers_each_by_itself(client: TestClient) -> None:
+    asked = [sent(s, last) for s in SYMBOLS[:3] for last in (100, 80)]
+    bad = [sent(count=3), sent() | {"symbol": "NONE"}]
+    answer = client.post("/predict/batch", json={"requests": [bad[0], *asked, bad[1]]})
+    said = BatchAnswer.model_validate_json(answer.text)
+    assert (said.scored, len(said.results)) == (6, 8)
+    assert [one.index for one in said.results] == list(range(8))
+    for one, request in zip(said.results[1:-1], asked, strict=True):
+        alone = Prediction.model_validate_json(client.post("/predict", json=request).text)
+        assert one.prediction is not None
+        assert one.prediction.features_used == alone.features_used
+        assert one.prediction.action == alone.action
+        assert one.prediction.timestamp_next == alone.timestamp_next
+        assert one.prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+    for one, field in ((said.results[0], "bars"), (said.results[-1], "symbol")):
+        assert one.prediction is None
+        assert one.error is not None
+        assert one.error.field == field
+        assert one.error.hint
+
+
+def test_limits_are_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = client.app.state.settings  # type: ignore[attr-defined]
+    tight = kept.model_copy(update={"bars": 20, "batch": 1})
+    monkeypatch.setattr("serving.routes.predict._settings", lambda request: tight)
+    answer = client.post("/predict", json=sent())
+    assert answer.status_code == 422
+    assert "more than the 20" in problem(answer).message
+    answer = client.post("/predict/batch", json={"requests": [sent(), sent()]})
+    assert answer.status_code == 413
+
+
+def test_what_is_known_of_the_model_is_told(client: TestClient) -> None:
+    said = ModelInfo.model_validate_json(client.get("/model-info").text)
+    assert said.features == list(NAMES)
+    assert said.classes == list(HOURLY.label.classes)
+    assert said.untrained == [UNTRAINED]
+    assert (said.model_version, said.verdict, said.proven) == (1, "promoted", True)
+    assert (said.look_back, said.definition) == (HOURLY.look_back, HOURLY.definition)
+    assert len(said.thresholds) == len(said.classes) - 1
+    assert said.sha256 == state.current().model(HOURLY).sha256
+
+
+numbers = st.one_of(
+    st.floats(),
+    st.floats(90, 110),
+    st.integers(),
+    st.none(),
+    st.text(max_size=5),
+    st.sampled_from([0, -0.0, 1e308, 5e-324, "nan"]),
+)
+times = st.one_of(
+    st.none(),
+    st.datetimes(timezones=st.just(UTC)).map(str),
+    st.sampled_from(HOURS).map(str),
+    st.integers(),
+    st.text(max_size=20),
+)
+one_bar = st.fixed_dictionaries(
+    dict.fromkeys(("open", "high", "low", "close"), numbers),
+    optional={"volume": numbers, "ts": times},
+)
+changes = st.lists(st.tuples(st.integers(0, NEEDED - 1), one_bar | st.none()), max_size=4)
+
+
+@settings(max_examples=120)
+@given(changes=changes, keep=st.booleans(), history=st.sampled_from(["sent", "stored"]))
+def test_no_bars_break_the_api(
+    client: TestClient, changes: list[Any], keep: bool, history: str
+) -> None:
+
+    asked = sent(timed=keep)
+    for row, bar in changes:
+        if bar is None:
+            asked["bars"][row] = {}
+        else:
+            asked["bars"][row] = asked["bars"][row] | bar
+    answer = client.post(f"/predict?history={history}", content=json.dumps(asked), headers=JSON)
+    if answer.status_code == 200:
+        Prediction.model_validate_json(answer.text)
+    else:
+        assert answer.status_code in (400, 422), answer.text
+        assert problem(answer).message
+
+
+@settings(max_examples=60)
+@given(
+    body=st.one_of(
+        st.binary(max_size=60),
+        st.recursive(
+            st.none() | st.floats() | st.text(max_size=8),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["symbol", "bars", "requests", "\ud800"]), inner)
+            ),
+        ),
+    ),
+    path=st.sampled_from(["/predict", "/predict/batch", "/predict_batch"]),
+)
+def test_no_body_breaks_the_api(client: TestClient, body: Any, path: str) -> None:
+
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = client.post(path, content=content, headers=JSON)
+    assert answer.status_code in (400, 422), answer.text
+    assert problem(answer).message
+
+
+def test_the_process_carries_nothing_that_trains() -> None:
+    code = (
+        "import sys, serving.routes.predict, serving.state.model_files; "
+        "print({'airflow', 'sklearn', 'mlflow', 'pandas', 'scipy'} & set(sys.modules))"
+    )
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stderr

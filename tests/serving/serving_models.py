@@ -1,0 +1,84 @@
+"""A lake of four members with a model that serves, and the API over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from pipelines.core.calendar import utc
+from pipelines.lake import Lake
+from pipelines.registry.mlflow import Registry
+from serving.app import create_app
+from serving.state import models as state
+from tests.models import Made, body, decide, kept
+from tests.serving import daily
+from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, market, say
+
+SOURCE, KEY = "sample", "a-key"
+NEEDED = HOURLY.look_back + 1
+TRAINED = utc("2026-08-11")
+UNTRAINED = SYMBOLS[3]
+
+
+@contextmanager
+def environment(folder: Path) -> Iterator[pytest.MonkeyPatch]:
+    """A lake and a registry in a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
+        patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
+        patch.setenv("BULLION_SOURCE", SOURCE)
+        patch.setenv("BULLION_API_KEYS", KEY)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow/mlflow.db")
+        for name in ("MODEL_URI", "BULLION_MODEL_SHA256"):
+            patch.delenv(name, raising=False)
+        yield patch
+
+
+@contextmanager
+def api() -> Iterator[TestClient]:
+    with TestClient(
+        create_app(),
+        base_url="http://localhost",
+        raise_server_exceptions=False,
+        headers={"X-API-Key": KEY},
+    ) as client:
+        yield client
+
+
+def serve(lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decided: Any) -> Made:
+    """A model in the cache, and the decision that it serves."""
+    made = kept(
+        Registry(folder=folder / "mlflow"),
+        HOURLY,
+        body(HOURLY, seed, untrained=(UNTRAINED,)),
+        version,
+    )
+    decide(lake, HOURLY, SOURCE, made, decided.pop("as_of", TRAINED), **decided)
+    return made
+
+
+def fill(lake: Lake) -> None:
+    say(lake, SOURCE, market())
+
+
+def reasons() -> list[str]:
+    """What makes the scoring of the main forecast less than well."""
+    return [why for why in state.reasons() if not why.startswith(f"{daily.DAILY.name}.")]
+
+
+def sent(
+    symbol: str = SYMBOLS[0], last: int = len(HOURS), count: int = NEEDED, timed: bool = True
+) -> dict[str, Any]:
+    """The bars of the scripted market up to one of its hours, as a caller sends them."""
+    rows = [r for r in market() if r["symbol"] == symbol][max(0, last - count) : last]
+    names = ("open", "high", "low", "close", "volume")
+    bars = [{name: row[name] for name in names} for row in rows]
+    if timed:
+        for one, row in zip(bars, rows, strict=True):
+            one["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
+    return {"symbol": symbol, "interval": "1h", "bars": bars}

@@ -1,0 +1,56 @@
+"""A new commit is seen, and a lake that comes late, goes or is made again is followed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pipelines.lake import Lake
+from pipelines.registry.mlflow import Registry
+from serving.schemas.answers import Signal
+from tests import models
+from tests.serving.served import LAST, SOURCE, STREAM, TRAINED, publish, served, soon
+from tests.steps.scored_market import HOURLY, SYMBOLS, market, say, weigh
+
+
+def prepared(folder: Path) -> None:
+    """Bars but for the last, weights and a model: nothing is scored yet."""
+    with Lake() as lake:
+        say(lake, SOURCE, [row for row in market() if row["ts"] < LAST])  # type: ignore[operator]
+        weigh(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
+        made = models.kept(Registry(folder=folder / "mlflow"), HOURLY, models.body(HOURLY))
+        models.decide(lake, HOURLY, SOURCE, made, TRAINED)
+
+
+def test_a_signal_is_seen_once_it_is_published_and_a_lost_lake_serves_from_memory(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "lake"
+    with served(folder) as client:
+        health = client.get("/health")
+        assert (health.status_code, health.json()["status"]) == (503, "down")
+        assert "there is no lake" in health.json()["reasons"][0]
+        prepared(folder)
+        soon(lambda: client.get("/health").status_code == 200)
+        assert client.get("/health").json()["status"] == "degraded"
+        assert client.get("/signal/index").status_code == 503
+        with client.websocket_connect(STREAM) as listener:
+            assert listener.receive_json()["signal"] is None
+            with Lake() as lake:
+                publish(lake, folder)
+            told = listener.receive_json()
+            while told["type"] == "heartbeat":
+                told = listener.receive_json()
+            assert told["type"] == "signal"
+        said = Signal.model_validate_json(client.get("/signal/index").text)
+        assert Signal(**told["signal"]) == said
+        assert said.proven
+        with client.websocket_connect(STREAM) as listener:
+            assert Signal(**listener.receive_json()["signal"]) == said
+        shutil.move(folder, tmp_path / "gone")
+        soon(lambda: "there is no lake" in str(client.get("/health").json()["reasons"]))
+        assert client.get("/health").status_code == 200
+        assert client.get("/signal/index").json() == said.model_dump(mode="json")
+        shutil.move(tmp_path / "gone", folder)
+        soon(lambda: "there is no lake" not in str(client.get("/health").json()["reasons"]))
+        assert client.get("/signals/history").json()["rows"][0]["wss"] == said.wss

@@ -1,0 +1,331 @@
+"""Which model serves: verified first, swapped as a whole, kept while nothing better is sound."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from pipelines.core.calendar import utc
+from pipelines.lake import Lake
+from pipelines.modeling.scorer import OnnxScorer, checksum
+from pipelines.registry.mlflow import Registry
+from pipelines.sources import SOURCES
+from serving.schemas.scoring import ModelInfo, ReloadAnswer
+from serving.state import models as state
+from serving.state.reader import made_up
+from tests.models import Made, body, decide, kept
+from tests.serving import daily
+from tests.serving.served import problem, soon
+from tests.serving.serving_models import (
+    HOURLY,
+    SOURCE,
+    SYMBOLS,
+    UNTRAINED,
+    api,
+    fill,
+    reasons,
+    sent,
+    serve,
+)
+from tests.steps.served import fresh_registry, spoil, tiny_model, trained
+
+LATER = utc("2026-08-12")
+
+
+def cached(folder: Path, made: Made) -> Path:
+    return folder / "mlflow" / "verified" / f"{made.sha256}.onnx"
+
+
+def version(client: TestClient) -> int | None:
+    answer = client.post("/predict", json=sent())
+    return answer.json()["model_version"] if answer.status_code == 200 else None
+
+
+def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Path) -> None:
+    with api() as client:
+        answer = client.post("/predict", json=sent())
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert "no model of nasdaq100_hourly" in problem(answer).message
+        assert client.get("/model-info").status_code == 503
+        assert any("no lake" in reason for reason in reasons())
+        with Lake() as lake:
+            fill(lake)
+            soon(lambda: any("nothing was trained" in reason for reason in reasons()))
+            serve(lake, folder)
+        soon(lambda: version(client) == 1)
+        assert reasons() == []
+
+
+def test_a_promotion_is_picked_up_without_a_restart(lake: Lake, folder: Path) -> None:
+    serve(lake, folder)
+    with api() as client:
+        before = client.post("/predict", json=sent()).json()
+        made = serve(lake, folder, seed=1, version=2, as_of=LATER)
+        soon(lambda: version(client) == 2)
+        after = client.post("/predict", json=sent()).json()
+        assert before["features_used"] == after["features_used"]
+        assert before["probabilities"] != after["probabilities"]
+        assert client.get("/model-info").json()["sha256"] == made.sha256
+
+
+def test_an_unproven_model_serves_as_unproven(lake: Lake, folder: Path) -> None:
+    serve(lake, folder, verdict="refused", proven=False, reason="no skill in direction")
+    with api() as client:
+        for answer in (client.post("/predict", json=sent()), client.get("/model-info")):
+            said = answer.json()
+            assert said["proven"] is False
+            assert said["unproven_reason"] == "no skill in direction"
+            assert any("no skill in direction" in notice for notice in said["notices"])
+
+
+def test_a_withdrawn_model_gives_way(lake: Lake, folder: Path) -> None:
+    first = serve(lake, folder)
+    serve(lake, folder, seed=1, version=2, as_of=LATER)
+    with api() as client:
+        assert version(client) == 2
+        decide(lake, HOURLY, SOURCE, first, utc("2026-08-13"), reason="rolled back")
+        soon(lambda: version(client) == 1)
+
+
+@pytest.mark.parametrize("how", ["tampered", "missing", "another forecast's", "classes"])
+def test_a_model_that_is_not_sound_never_replaces_the_old(
+    lake: Lake, folder: Path, how: str
+) -> None:
+    serve(lake, folder)
+    with api() as client:
+        assert version(client) == 1
+        registry = Registry(folder=folder / "mlflow")
+        content = body(HOURLY, 2, definition="other" if how == "another forecast's" else None)
+        if how == "classes":
+            content = tiny_model(HOURLY, classes=HOURLY.label.classes[::-1])
+        made = kept(registry, HOURLY, content, 2)
+        if how == "tampered":
+            cached(folder, made).write_bytes(body(HOURLY, 5))  # as sound as any, but not it
+        if how == "missing":
+            cached(folder, made).unlink()
+        decide(lake, HOURLY, SOURCE, made, LATER)
+        soon(lambda: any("version 2 cannot serve" in reason for reason in reasons()))
+        assert version(client) == 1
+        soon(lambda: "version 2 cannot serve" in client.post("/predict", json=sent()).text)
+        answer = client.post("/reload-model")
+        assert answer.status_code == 503
+        assert "version 2 cannot serve" in problem(answer).message
+        assert "version 1 serves on" in problem(answer).message
+        assert version(client) == 1
+        assert client.get("/health").json()["status"] == "degraded"
+
+
+def test_it_runs_from_the_last_verified_model_when_mlflow_is_down(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(lake, folder)
+    newer = serve(lake, folder, seed=1, version=2, as_of=LATER)
+    cached(folder, newer).unlink()
+    monkeypatch.setattr(
+        "serving.state.model_files.Registry.__init__", _at(folder, "http://127.0.0.1:9")
+    )
+    with api() as client:
+        said = client.post("/predict", json=sent()).json()
+        assert said["model_version"] == 1
+        assert any("version 2 cannot serve" in notice for notice in said["notices"])
+        assert any("MLflow cannot give" in reason for reason in reasons())
+
+
+@pytest.mark.parametrize("how", ["tampered", "missing"])
+def test_it_starts_with_the_champion_before_a_lost_one(lake: Lake, folder: Path, how: str) -> None:
+    """Nothing was verified here before: the files are those of the store."""
+    registry = fresh_registry(folder / "mlflow")
+    first = trained(lake, registry, HOURLY, SOURCE, point=False)
+    lost = trained(lake, registry, HOURLY, SOURCE, day=1, point=False)
+    spoil(registry, HOURLY, lost, how)
+    with api() as client:
+        assert version(client) == first
+        said = client.get("/model-info").json()
+        assert (said["proven"], said["instead_of"][:22]) == (True, f"version {lost} cannot serve")
+        assert any(f"version {lost} cannot serve" in notice for notice in said["notices"])
+        assert any(f"version {lost} cannot serve" in reason for reason in reasons())
+
+
+def _at(folder: Path, uri: str) -> Any:
+    def made(self: Registry, *_: object) -> None:
+        self.uri, self.folder = uri, folder / "mlflow"
+
+    return made
+
+
+@pytest.mark.parametrize("served", ["sound", "evil"])
+def test_a_file_is_fetched_over_http_and_verified(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, served: str
+) -> None:
+    made = serve(lake, folder)
+    content = cached(folder, made).read_bytes()
+    cached(folder, made).unlink()
+    asked: list[str] = []
+
+    class MLflow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path.partition("?")[0])
+            told = {"model_version": {"source": "mlflow-artifacts:/1/run/artifacts/model"}}
+            file = content if served == "sound" else b"evil"
+            answer = json.dumps(told).encode() if "model-versions" in self.path else file
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), MLflow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_address[1]}"
+        monkeypatch.setattr("serving.state.model_files.Registry.__init__", _at(folder, uri))
+        with api() as client:
+            assert version(client) == (1 if served == "sound" else None)
+        server.shutdown()
+    assert asked[:2] == [
+        "/api/2.0/mlflow/model-versions/get",
+        "/api/2.0/mlflow-artifacts/artifacts/1/run/artifacts/model/model.onnx",
+    ]
+    assert cached(folder, made).exists() == (served == "sound")
+
+
+def test_a_trained_model_is_found_beside_the_store(lake: Lake, folder: Path) -> None:
+    registry = fresh_registry(folder / "mlflow")
+    number = trained(lake, registry, HOURLY, SOURCE, point=False)
+    assert not (folder / "mlflow" / "verified").exists()
+    with api() as client:
+        assert version(client) == number
+
+
+@pytest.mark.parametrize("digest", ["right", "wrong", "none"])
+def test_a_file_can_be_pinned_by_its_checksum(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, digest: str
+) -> None:
+    serve(lake, folder)
+    file = folder / "pinned.onnx"
+    file.write_bytes(body(HOURLY, 3))
+    sha = OnnxScorer(file.read_bytes()).checksum
+    monkeypatch.setenv("MODEL_URI", file.as_uri())
+    if digest != "none":
+        monkeypatch.setenv("BULLION_MODEL_SHA256", sha if digest == "right" else "0" * 64)
+    with api() as client:
+        said = ModelInfo.model_validate_json(client.get("/model-info").text)
+        if digest == "right":
+            assert (said.sha256, said.model_version, said.origin) == (sha, None, "MODEL_URI")
+            assert not said.proven
+            assert reasons() == []
+        else:
+            assert said.model_version == 1
+            assert any("SHA256" in r or "SHA-256" in r for r in reasons())
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_pinned_file_serves_the_target_that_it_names(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    one = daily.DAILY.each[-1]
+    file = folder / "pinned.onnx"
+    file.write_bytes(
+        body(one) if named else tiny_model(one, shares=(0.3, 0.4, 0.3), thresholds=(1.0, 2.0))
+    )
+    monkeypatch.setenv("MODEL_URI", file.as_uri())
+    monkeypatch.setenv("BULLION_MODEL_SHA256", checksum(file.read_bytes()))
+    with api() as client:
+        asked = f"/model-info?forecast={one.name}&target="
+        assert client.get(f"{asked}{one.focus}").status_code == (200 if named else 503)
+        assert client.get(f"{asked}{one.target_names[0]}").status_code == 503
+        if named:  # what has no model is told, and the other target answered
+            answer = client.post(f"/forecasts/{one.name}/predict", json=daily.sent()).json()
+            assert answer["target"] == one.focus
+            assert answer["targets"][one.target_names[0]] is None
+            assert any("is not answered" in notice for notice in answer["notices"])
+        else:
+            assert any("name one of them" in why or "targets" in why for why in reasons())
+
+
+def test_a_reload_needs_a_key_and_takes_what_is_decided(lake: Lake, folder: Path) -> None:
+    serve(lake, folder)
+    with api() as client:
+        assert client.post("/reload-model", headers={"X-API-Key": "no"}).status_code == 401
+        said = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
+        assert (said.changed, said.before, said.model_version) == (False, 1, 1)
+        with state.current()._turn:  # nobody else may look meanwhile
+            serve(lake, folder, seed=1, version=2, as_of=LATER)
+        said = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
+        assert said.model_version == 2
+
+
+def test_slow_predictions_are_a_reason(lake: Lake, folder: Path) -> None:
+    serve(lake, folder)
+    with api() as client:
+        assert version(client) == 1
+        for _ in range(100):
+            state.current().recent.took(0.6)
+        assert any("99th percentile" in reason for reason in reasons())
+
+
+def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, folder: Path) -> None:
+    """Threads ask while the model changes: an answer's numbers are those of its version."""
+    serve(lake, folder, version=1)
+    seeds = {1: 0, 2: 1, 3: 2, 4: 0, 5: 1}
+    wanted = {
+        seed: OnnxScorer(body(HOURLY, seed, untrained=(UNTRAINED,))) for seed in set(seeds.values())
+    }
+    answers: list[dict[str, Any]] = []
+    over = threading.Event()
+    with api() as client:
+        assert version(client) == 1
+
+        def ask() -> None:
+            while not over.is_set():
+                answer = client.post("/predict/batch", json={"requests": [sent(), sent()]})
+                answers.append(answer.json())
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in (2, 3, 4, 5):
+                serve(lake, folder, seeds[number], number, as_of=utc(f"2026-08-1{number}"))
+                soon(lambda n=number: answers and answers[-1].get("model_version") == n)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+    assert {answer["model_version"] for answer in answers} == set(seeds)
+    code = HOURLY.symbols.index(SYMBOLS[0])
+    for answer in answers:
+        for one in (result["prediction"] for result in answer["results"]):
+            assert one["model_version"] == answer["model_version"]
+            row = np.array([[*one["features_used"].values(), code]], np.float32)
+            said = wanted[seeds[one["model_version"]]].score(np.repeat(row, 2, axis=0))[0][0]
+            np.testing.assert_allclose(list(one["probabilities"].values()), said, atol=1e-5)
+
+
+def test_what_breaks_without_words_is_told_and_the_lake_followed_on(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(lake, folder)
+
+    def broken(*_: object) -> None:
+        raise duckdb.InvalidInputException("No open result set")
+
+    with api() as client:
+        assert version(client) == 1
+        with monkeypatch.context() as patch:
+            patch.setattr("serving.state.model.read", broken)
+            soon(lambda: any("the lake cannot be read" in reason for reason in reasons()))
+            assert version(client) == 1
+        soon(lambda: reasons() == [])
+
+
+def test_made_up_data_are_told_by_the_name_of_their_source() -> None:
+    assert all(made_up(kind.name) == kind.is_sample for kind in SOURCES)

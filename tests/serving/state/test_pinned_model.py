@@ -1,0 +1,42 @@
+"""MODEL_URI that names no model's file: it is refused in words, and the decided model serves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipelines.lake import Lake
+from tests.serving.served import soon
+from tests.serving.serving_models import api, reasons, serve
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("/dev/zero", "a device, a pipe or a folder"),
+        ("file:///dev/zero", "a device, a pipe or a folder"),
+        ("{}/pipe", "a device, a pipe or a folder"),
+        ("{}/endless", "larger than"),
+        ("{}/missing", "cannot be read: No such file"),
+        ("file://{}/no%00file", "cannot be read"),
+        ("file://elsewhere{}/pipe", "no file of this machine"),
+        ("file://[", "no URI"),
+    ],
+)
+def test_what_is_no_file_of_a_model_is_refused_and_the_decided_one_serves(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, uri: str, words: str
+) -> None:
+    serve(lake, folder)
+    os.mkfifo(folder / "pipe")
+    with (folder / "endless").open("wb") as sparse:
+        sparse.truncate(2**40)
+    monkeypatch.setenv("MODEL_URI", uri.format(folder))
+    monkeypatch.setenv("BULLION_MODEL_SHA256", "0" * 64)
+    with api() as client:
+        soon(lambda: client.get("/model-info").is_success)
+        assert client.get("/model-info").json()["model_version"] == 1
+        (refusal,) = (why for why in reasons() if "MODEL_URI" in why)
+        assert words in refusal
+        assert str(folder) not in refusal

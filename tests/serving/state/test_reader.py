@@ -1,0 +1,47 @@
+"""One reader for everybody: who lets go of the lake takes it from nobody."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.errors import LakeError
+from serving.state.reader import Reader
+from tests.serving.process import of_folder
+
+
+@pytest.fixture
+def reader(scored_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    for name, value in of_folder(scored_folder, 8000).items():
+        monkeypatch.setenv(name, value)
+    return Reader()
+
+
+def test_a_view_that_is_open_outlives_the_close_of_its_reader(reader: Reader) -> None:
+    with reader.view() as view:
+        before = view.one("SELECT count(*) FROM gold.predictions")
+        with pytest.raises(LakeError), reader.view():
+            raise LakeError("a file of the lake is missing")  # of another who asks meanwhile
+        assert view.one("SELECT count(*) FROM gold.predictions") == before > 0
+
+
+def test_after_a_failure_the_lake_is_opened_anew(reader: Reader) -> None:
+    first = reader.lake()
+    assert reader.lake() is first
+    reader.close()
+    assert reader.lake() is not first
+
+
+def test_a_catalog_that_was_put_in_place_of_another_is_read(
+    scored_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(scored_folder, tmp_path / "lake")
+    for name, value in of_folder(tmp_path / "lake", 8000).items():
+        monkeypatch.setenv(name, value)
+    reader = Reader()
+    first = reader.lake()
+    shutil.copy(scored_folder / "catalog.sqlite", tmp_path / "other")
+    (tmp_path / "other").rename(tmp_path / "lake" / "catalog.sqlite")
+    assert reader.lake() is not first

@@ -1,0 +1,210 @@
+"""A backtest walks forward over one snapshot, knows no later bar, and publishes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from pipelines.backtest import picture, report
+from pipelines.backtest.market import Asked, Market, micros
+from pipelines.backtest.policy import Policy
+from pipelines.backtest.run import Backtest, finish
+from pipelines.backtest.walk import Scorer, known, score, walk
+from pipelines.core.calendar import interval_of, utc
+from pipelines.core.errors import BullionError, InvalidRequest
+from pipelines.core.universes import universe
+from pipelines.forecasts import NASDAQ100_HOURLY
+from pipelines.lake import Lake
+from pipelines.modeling.candidates import Logistic
+from pipelines.modeling.required import Fewest
+from pipelines.sources.sample import Sample, SampleNoise
+from pipelines.steps import ingest_weights
+from pipelines.steps.backtest.walk import backtest, market_of, span
+from pipelines.steps.data import ingest
+from pipelines.steps.models.train import training_rows
+from tests import empty_lake
+
+QUICK = NASDAQ100_HOURLY.but(candidates=(Logistic(),))
+ASKED = Asked("qqq", utc("2026-03-01"), utc("2026-05-01"), retrain=15, tune=True)
+POLICY = Policy(stop_loss=0.005, flat_by_close=True)
+UNTOUCHED = ("predictions", "index_signals", "model_decisions", "model_rankings", "outcomes")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = empty_lake.opened(empty_lake.at(tmp_path_factory.mktemp("lake")))
+    symbols, interval = universe("qqq").symbols, interval_of("1h")
+    for source in (Sample(rank_ic=0.4), SampleNoise()):
+        ingest(lake, source, symbols, interval, utc("2025-11-03"), utc("2026-05-05"))
+        ingest_weights(lake, source, "qqq", as_of=utc("2026-05-05"))
+    return lake
+
+
+@pytest.fixture(scope="module")
+def done(lake: Lake) -> Backtest:
+    return backtest(lake, QUICK, "sample", ASKED, POLICY)
+
+
+@pytest.fixture(scope="module")
+def market(lake: Lake, done: Backtest) -> Market:
+    with lake.view() as view:
+        return market_of(view, QUICK, "sample", ASKED)
+
+
+def walked(market: Market, asked: Asked = ASKED) -> tuple[list[Scorer], Backtest]:
+    cut = span(QUICK, "sample", market, asked, Fewest())
+    scorers = list(walk(QUICK, market, cut, asked, Fewest(), lambda *_: None))
+    scored = score(QUICK, market, scorers)
+    return scorers, finish(QUICK, "sample", market, scorers, scored, asked, POLICY)
+
+
+def test_skill_is_found_and_told_with_its_intervals(done: Backtest) -> None:
+    ic = done.figures["rank_ic"]
+    assert ic.low is not None
+    assert ic.low > 0.2
+    assert done.returns["signal"]["net"]["low"] > 0
+    assert done.returns["signal"]["gross"] > done.returns["signal"]["net"]["value"]
+    assert [w["proven"] for w in done.windows] == [False, False, True], "history grows"
+    assert {s["symbol"] for s in done.symbols} == set(universe("qqq").symbols)
+    assert done.predictions.num_rows == sum(w["rows"] for w in done.windows)
+    assert "This market is made up" in done.notes[0]
+    assert not done.signals["policy_position"].to_numpy()[done.path.last].any()
+
+
+def test_noise_has_none(lake: Lake) -> None:
+    done = backtest(lake, QUICK, "sample_noise", ASKED)
+    ic = done.figures["rank_ic"]
+    assert ic.low is not None
+    assert ic.high is not None
+    assert ic.low < 0 < ic.high
+    assert done.returns["signal"]["net"]["low"] < 0
+    assert not any(w["proven"] for w in done.windows)
+    assert "skill_direction" in done.windows[0]["reason"]
+
+
+def test_each_window_knew_what_a_training_would_have_known(lake: Lake, market: Market) -> None:
+    at = utc("2026-03-24T13:30+00:00")
+    ours = known(market.rows, micros(at), ASKED.history)
+    with lake.view() as view:
+        theirs = training_rows(view, QUICK, "sample", at, ASKED.history)
+    for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+def test_every_bar_is_scored_once_and_closes_after_its_model_was_made(done: Backtest) -> None:
+    keys = set(zip(*(done.predictions[n].to_pylist() for n in ("symbol", "ts")), strict=True))
+    assert len(keys) == done.predictions.num_rows == 10 * len(done.path)
+    as_of = {w["window"]: np.datetime64(w["trained_as_of"][:-1]) for w in done.windows}
+    made = np.array([as_of[n] for n in done.predictions["window"].to_pylist()])
+    assert (done.predictions["closes_at"].to_numpy().astype("datetime64[us]") > made).all()
+    assert (np.diff(done.predictions["closes_at"].to_numpy()) >= np.timedelta64(0)).all()
+
+
+def test_what_comes_later_changes_nothing_in_earlier_windows(market: Market) -> None:
+    _, one = walked(market)
+    edge = np.datetime64(one.windows[2]["trained_as_of"][:-1])
+    rows, bars = market.rows, market.bars
+    later = rows.closes_at > edge
+    unknown = (rows.known_at > edge) & ~later
+    features = np.where(later[:, None], rows.features * -1.0, rows.features)
+    features[:, -1] = rows.features[:, -1]
+    outcome = np.where(later | unknown, -rows.outcome, rows.outcome)
+    after = bars["closes_at"].to_numpy().astype("datetime64[us]") > edge
+    shaken = pa.array(bars["close"].to_numpy() * np.where(after, 0.99, 1.0))
+    changed = replace(
+        market,
+        rows=replace(rows, features=features.astype(np.float32), outcome=outcome),
+        bars=bars.set_column(bars.schema.names.index("close"), "close", shaken),
+    )
+    _, two = walked(changed)
+    for name in ("score", "expected_score", "window"):
+        before = one.predictions["closes_at"].to_numpy().astype("datetime64[us]") <= edge
+        np.testing.assert_array_equal(
+            one.predictions[name].to_numpy()[before], two.predictions[name].to_numpy()[before]
+        )
+    before = one.path.closes_at <= edge
+    for name in ("wss", "position", "net", "tuned_net", "policy_net", "buy_at", "sell_at"):
+        ours, theirs = (t.signals[name].to_numpy()[before] for t in (one, two))
+        np.testing.assert_array_equal(ours, theirs, err_msg=name)
+    # the third window's thresholds rest on what had closed before it
+    assert [(w["buy_at"], w["sell_at"]) for w in one.windows] == [
+        (w["buy_at"], w["sell_at"]) for w in two.windows
+    ]
+    assert one.predictions["score"].to_pylist() != two.predictions["score"].to_pylist()
+
+
+def test_twice_gives_the_same_bytes_and_writes_nothing(lake: Lake, done: Backtest) -> None:
+    before = _counts(lake)
+    again = backtest(lake, QUICK, "sample", ASKED, POLICY)
+    assert _counts(lake) == before == dict.fromkeys(UNTOUCHED, 0)
+    first, second = (report.files(one, picture.equity(one)) for one in (done, again))
+    told = json.loads(first["report.json"]), json.loads(second["report.json"])
+    for one in told:
+        one["about"].pop("snapshot")  # another source's features may have been committed between
+    assert told[0] == told[1]
+    for name in ("predictions.parquet", "signals.parquet", "symbols.csv", "equity.png"):
+        assert first[name] == second[name], name
+    assert first["equity.png"].startswith(b"\x89PNG")
+
+
+def _counts(lake: Lake) -> dict[str, int]:
+    return {n: lake.rows(f"SELECT count(*) FROM gold.{n}")[0][0] for n in UNTOUCHED}
+
+
+def test_too_little_history_says_from_when_on_it_can_begin(lake: Lake) -> None:
+    early = replace(ASKED, start=utc("2025-11-10"), end=utc("2026-02-01"))
+    with pytest.raises(InvalidRequest, match="too few to train on") as found:
+        backtest(lake, QUICK, "sample", early)
+    first = found.value.hint.removeprefix("begin with --from ")
+    backtest(lake, QUICK, "sample", replace(early, start=utc(first), retrain=100))
+    day_before = utc(str(np.datetime64(first) - 1))
+    with pytest.raises(InvalidRequest, match="too few to train on"):
+        backtest(lake, QUICK, "sample", replace(early, start=day_before))
+    with pytest.raises(InvalidRequest, match="too few to train on") as found:
+        backtest(lake, QUICK, "sample", replace(early, end=utc("2025-11-14")))
+    assert "sessions are needed before the first day" in found.value.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"start": utc("2026-06-01"), "end": utc("2026-07-01")}, "no bars of nasdaq100_hourly"),
+        ({"universe": "qqqq"}, "unknown combination"),
+        ({"candidates": ("logistic",)}, "unknown candidate"),
+    ],
+)
+def test_what_cannot_be_asked(lake: Lake, change: dict[str, object], said: str) -> None:
+    with pytest.raises(BullionError, match=said):
+        backtest(lake, QUICK, "sample", replace(ASKED, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"retrain": 0}, {"cost": -1.0}, {"end": utc("2026-01-01")}, {"cost": float("nan")}]
+)
+def test_a_request_that_means_nothing_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest):
+        replace(ASKED, **wrong)  # type: ignore[arg-type]
+
+
+def test_an_index_with_bars_of_its_own_is_taken_as_it_is(
+    lake: Lake, market: Market, done: Backtest
+) -> None:
+    bars = market.bars
+    own = bars.filter(pc.equal(bars["symbol"], "AAPL"))
+    _, found = walked(replace(market, own=own))
+    assert found.about["index_bars"] == "QQQ's own bars"
+    inside = np.isin(own["ts"].to_numpy().astype("datetime64[us]"), found.path.ts)
+    np.testing.assert_array_equal(found.path.close, own["close"].to_numpy()[inside])
+    assert done.about["index_bars"].startswith("its members' bars")
+    np.testing.assert_array_equal(found.path.ts, done.path.ts)
+
+
+def test_without_weights_all_members_weigh_the_same_and_that_is_said(market: Market) -> None:
+    _, found = walked(replace(market, weights=market.weights.slice(0, 0)))
+    assert any("all weigh the same" in note for note in found.notes)
+    assert not found.signals["weights_known"].to_numpy().any()

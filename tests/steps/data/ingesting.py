@@ -1,0 +1,54 @@
+"""Made bars, and what became of them: shared by the tests of ingest."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from pipelines import steps
+from pipelines.core.calendar import utc
+from pipelines.lake import Lake
+from pipelines.steps import IngestReport
+from tests.scripted import VALUES, Scripted, bar, hours
+
+START, END = "2026-09-01", "2026-10-01"
+HOURS = hours(START, END)
+fresh_name = (f"source_{n}" for n in itertools.count())
+
+
+def ingest(lake: Lake, source: Scripted, **options: object) -> IngestReport:
+    start = utc(str(options.pop("start", START)))
+    end = utc(str(options.pop("end", END)))
+    return steps.ingest(lake, source, (), source.interval, start, end, **options)  # type: ignore[arg-type]
+
+
+def silver(lake: Lake, name: str) -> list[tuple[object, ...]]:
+    values = ", ".join(VALUES)
+    return lake.rows(
+        f"""SELECT symbol, ts, closes_at, session, {values}, split_factor
+            FROM silver.bars WHERE source = ? ORDER BY symbol, ts""",
+        [name],
+    )
+
+
+def quarantine(lake: Lake, name: str) -> list[tuple[object, ...]]:
+    return lake.rows(
+        """SELECT symbol, ts, reason, original FROM silver.quarantine
+           WHERE source = ? ORDER BY ALL""",
+        [name],
+    )
+
+
+def clean(symbols: str = "AB", level: float = 100.0) -> list[dict[str, object]]:
+    return [
+        bar(symbol, ts, level + 5 * math.sin(i / 7) + ord(symbol))
+        for symbol in symbols
+        for i, ts in enumerate(HOURS)
+    ]
+
+
+def whole(report: IngestReport) -> None:
+    """Nothing received may vanish."""
+    c = report.counts
+    parts = ("accepted", "unchanged", "replaced", "quarantined", "unclosed")
+    assert c["received"] == sum(c[part] for part in parts), c

@@ -1,0 +1,283 @@
+"""Whatever a user types or drops into a folder: words and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as example_settings
+from hypothesis import strategies as st
+
+from pipelines import steps
+from pipelines.contracts.silver import SILVER_BARS
+from pipelines.core.calendar import interval_of
+from pipelines.core.errors import BullionError
+from pipelines.lake import Lake
+from pipelines.quality.checks import contract_checks
+from pipelines.sources.files import Files
+from pipelines.sources.files.mapping import NAME
+from tests.commands import Bullion, in_process
+from tests.scripted import Scripted, bar, bars, hours
+from tests.sources.files_folder import read, request
+
+DAY = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-02"]
+HEAD = "ts,open,high,low,close,volume\n"
+GOOD = HEAD + "2026-09-01T13:30:00Z,100,101,99,100,10\n2026-09-01T14:30:00Z,100,101,99,101,10\n"
+SERIES: dict[str, Any] = {
+    "files": "*.*",
+    "symbol": {"file": r"^(?P<symbol>\w+)\."},
+    "interval": "1h",
+}
+
+
+@pytest.fixture
+def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
+    return in_process(monkeypatch, capsys)
+
+
+@pytest.fixture
+def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of files with a good one in it."""
+    made = tmp_path / "inbox"
+    made.mkdir()
+    (made / "good.csv").write_text(GOOD)
+    (made / NAME).write_text(yaml.safe_dump({"series": [SERIES]}))
+    monkeypatch.setenv("BULLION_FILES", str(made))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (["ingest", "--symbols", "[/red]", *DAY], "unknown symbol '[/red]'", "AAPL"),
+        (["ingest", "--symbols", "[bold]x", *DAY], "unknown symbol '[bold]x'", "AAPL"),
+        (["ingest", "--symbols", " ,", "--source", "files"], "no symbols were named", "AAPL"),
+        (["ingest", "--universe", "", *DAY], "unknown universe ''", "qqq"),
+        (["ingest", "--source", "", *DAY], "unknown source ''", "sample"),
+        (["ingest", "--symbols", "AAPL", "--start", ""], "'' is not a time", "2026-09-01"),
+        (
+            ["ingest", "--symbols", "AAPL", "--start", "0001-01-01T00:00+14:00"],
+            "0001-01-01T00:00+14:00 is no time",
+            "1700",
+        ),
+        (["ingest", "--symbols", "AAPL", "--end", "0001-01-09"], "0001-01-09 is no", "1700"),
+        (
+            ["ingest", "--symbols", "AAPL", "--interval", "1mo", "--end", "9999-12-31"],
+            "9999-12-31 is no time",
+            "2250",
+        ),
+        (["weights", "--as-of", "9999-12-31T23:59-14:00"], "9999-12-31T23:59-14:00", "2250"),
+        (["compact", "--keep-days", "nan"], "for nan days", "from 0"),
+        (["compact", "--keep-days", "1e300"], "for 1e+300 days", "from 0"),
+        (["export", ""], "the folder's name is empty", "current folder"),
+        (["docs", ""], "the folder's name is empty", "current folder"),
+        (["train", "nasdaq100_hourly", "--seed", "-1"], "--seed", "0"),
+        (["sql", "--snapshot", "-1", "SELECT 1"], "--snapshot", "0"),
+        (["sql", "--snapshot", "99999999999999999999", "SELECT 1"], "--snapshot", ""),
+    ],
+)
+def test_what_nobody_can_mean_is_told(
+    bullion: Bullion, words: list[str], said: str, hint: str
+) -> None:
+    code, out, err = bullion(*words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert hint in err
+
+
+QUERIES = {
+    "": "the query is empty",
+    "SELECT 'a'::INTEGER": "Could not convert",
+    "SELECT error('[/red]')": "[/red]",
+    "COMMIT": "cannot begin or end a transaction",
+    "ROLLBACK; DROP TABLE silver.bars": "cannot begin or end a transaction",
+    "DROP TABLE silver.bars": "read-only",
+    "SELECT '\udcff'": "not UTF-8",
+}
+
+
+def test_a_query_that_fails_late_is_told_as_one_that_fails_early(bullion: Bullion) -> None:
+    Lake().close()
+    for n, (query, said) in enumerate(QUERIES.items()):
+        code, _, err = bullion("sql", *["--csv"] * (n % 2), query)
+        assert (query, code) == (query, 2)
+        assert said in err
+
+
+def test_a_file_where_a_folder_is_due(bullion: Bullion, tmp_path: Path) -> None:
+    Lake().close()
+    (tmp_path / "file").write_text("mine")
+    for command in ("export", "docs"):
+        code, _, err = bullion(command, str(tmp_path / "file"))
+        assert code
+        assert str(tmp_path / "file") in err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def _parquet(**columns: pa.Array) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue().to_pybytes()
+
+
+TIMES = pa.array([datetime(2026, 9, 1, 13, 30)], pa.timestamp("us"))
+PRICES = {name: pa.array([100.0]) for name in ("open", "high", "low", "close")}
+UNREADABLE = {
+    "no_columns": _parquet(),
+    "half_floats": _parquet(
+        ts=TIMES.cast(pa.timestamp("us", "UTC")), extra=pa.array([np.float16(1)]), **PRICES
+    ),
+    "martian": _parquet(ts=TIMES.cast(pa.timestamp("us", "Mars/Base")), **PRICES),
+    "no_zone": _parquet(ts=TIMES, **PRICES),
+    "two_opens": GOOD.replace("open,", "open,open,").encode(),
+}
+
+
+def test_bad_files_are_named_and_the_good_ones_land(bullion: Bullion, inbox: Path) -> None:
+    for name, body in UNREADABLE.items():
+        (inbox / f"{name}.dat").write_bytes(body)
+    code, out, err = bullion("ingest", "--source", "files")
+    assert code == 1
+    assert f"{len(UNREADABLE)} of the answers could not be used" in err
+    assert all(f"{name}.dat" in err for name in UNREADABLE)
+    assert "2 received, 2 accepted" in out
+
+
+def test_a_cell_of_megabytes_rejects_its_line(bullion: Bullion, inbox: Path) -> None:
+    (inbox / "long.csv").write_text(GOOD + f"2026-09-01T15:30:00Z,1,1,1,1,{'9' * 2_000_000}\n")
+    _, out, _ = bullion("ingest", "--source", "files")
+    assert "5 received, 4 accepted" in out
+    assert "1 quarantined" in out
+
+
+def test_times_without_seconds_may_end_in_z(bullion: Bullion, inbox: Path) -> None:
+    (inbox / "good.csv").write_text(GOOD.replace(":00Z", "Z"))
+    assert "2 accepted" in bullion("ingest", "--source", "files")[1]
+
+
+def test_a_run_whose_rows_were_all_rejected_fails_and_says_why(
+    bullion: Bullion, inbox: Path
+) -> None:
+    (inbox / "good.csv").write_text(GOOD.replace("Z,", "+09:00,"))
+    code, _, err = bullion("ingest", "--source", "files")
+    assert code == 1
+    assert "all 2 rows received were rejected: 2 not_in_session" in err
+    assert "all 0 rows pass" not in err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"files": None}, "has no files"),
+        ({"files": "/etc/*"}, "files of"),
+        ({"files": ""}, "files of"),
+        ({"files": "a**b"}, "files of"),
+        ({"calendar": {"default": 5}}, "calendar of"),
+        ({"csv": {"skip": -5}}, "skip of"),
+        ({"columns": {"ts": []}}, "columns.ts of"),
+        ({"symbol": {"file": 5}}, "symbol.file of"),
+        ({"symbol": ""}, "symbol of"),
+        ({"symbol": {"file": "(?P<symbol>x*)"}}, "does not fit symbol.file"),
+        ({"splits": 5}, "splits of"),
+        *[
+            ({"splits": [{"symbol": "A", "date": "2026-06-15", "ratio": r}]}, "no ratio of shares")
+            for r in (0, -1, 1e308, 1e-308, float("nan"), float("inf"))
+        ],
+    ],
+)
+def test_a_wrong_mapping_is_told(inbox: Path, change: dict[str, Any], said: str) -> None:
+    (inbox / NAME).write_text(yaml.safe_dump({"series": [{**SERIES, **change}]}))
+    with pytest.raises(BullionError, match=said):
+        read(Files(inbox), request())
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*SERIES, "csv", "ts", "file", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = ["files", "symbol", "interval", "columns", "timezone", "calendar", "csv", "splits", "grid"]
+
+
+@example_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(change=st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=2))
+def test_no_mapping_brings_a_traceback(inbox: Path, change: dict[str, Any]) -> None:
+    told = yaml.safe_dump({"series": [{**SERIES, **change}]}, allow_unicode=True)
+    (inbox / NAME).write_text(told, encoding="utf-8", errors="replace")
+    with suppress(BullionError):
+        read(Files(inbox), request())
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("A,0.5,9999-12-31", "line 2: date value out of range"),
+        ("A,0.5,2026-01-01\nA,0.4,2026-01-01", "more than one weight of A on 2026-01-01"),
+        ("", "has no weights of QQQ"),
+    ],
+)
+def test_wrong_weights_are_told(bullion: Bullion, inbox: Path, body: str, said: str) -> None:
+    told = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
+    (inbox / NAME).write_text(yaml.safe_dump(told))
+    (inbox / "good.csv").write_text(f"symbol,weight,effective\n{body}\n")
+    code, _, err = bullion("weights", "--source", "files")
+    assert code == 1
+    assert said in err
+
+
+def test_a_broken_weight_is_kept_once(bullion: Bullion, inbox: Path) -> None:
+    told = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
+    (inbox / NAME).write_text(yaml.safe_dump(told))
+    (inbox / "good.csv").write_text("symbol,weight,effective\nA,-1,2026-01-01\nB,1,2026-01-01\n")
+    for _ in range(2):
+        bullion("weights", "--source", "files")
+    with Lake(read_only=True) as lake:
+        assert lake.rows("SELECT symbol FROM silver.quarantine") == [("A",)]
+        assert lake.rows("SELECT symbol FROM silver.weights") == [("B",)]
+
+
+def test_weights_of_a_time_before_any_are_not_those_of_today(bullion: Bullion) -> None:
+    assert bullion("weights", "--as-of", "2026-09-15")[0] == 0
+    code, _, err = bullion("weights", "--as-of", "2014-01-01")
+    assert code == 1
+    assert "none are known" in err
+
+
+@pytest.mark.parametrize("pair", [(1e-308, 1e308), (5e-324, 1.7e308), (1e308, 1e-300)])
+def test_prices_at_the_ends_of_floats_are_judged(lake: Lake, pair: tuple[float, float]) -> None:
+    opens = hours("2026-06-01", "2026-06-09")
+    rows = [
+        {"symbol": "A", "ts": ts}
+        | dict.fromkeys(("open", "high", "low", "close"), pair[i % 2])
+        | {"volume": 1.0}
+        for i, ts in enumerate(opens)
+    ]
+    now = datetime(2026, 6, 10, tzinfo=UTC)
+    report = steps.ingest(lake, Scripted(bars(rows)), ["A"], interval_of("1h"), None, now)
+    counts = report.counts
+    parts = ("accepted", "unchanged", "replaced", "quarantined", "unclosed")
+    assert counts["received"] == len(rows) == sum(counts[part] for part in parts)
+    with lake.view() as view:
+        assert all(v.passed for v in contract_checks(view.connection, SILVER_BARS, "silver.bars"))
+
+
+@pytest.mark.parametrize("ratio", [1e308, 1e-308, 1e7])
+def test_a_split_that_is_none_changes_nothing(lake: Lake, ratio: float) -> None:
+    opens = hours("2026-06-01", "2026-06-03")
+    told = [{"symbol": "A", "date": datetime(2026, 6, 2).date(), "kind": "split", "value": ratio}]
+    source = Scripted(bars([bar("A", ts, 100.0) for ts in opens]), actions=told)
+    now = datetime(2026, 6, 10, tzinfo=UTC)
+    steps.ingest(lake, source, ["A"], interval_of("1h"), None, now)
+    assert lake.rows("SELECT DISTINCT split_factor FROM silver.bars") == [(1.0,)]
+    assert lake.rows("SELECT count(*) FROM bronze.actions") == [(0,)]

@@ -1,0 +1,133 @@
+"""What is due: the first run brings its history, a later one what is missing, and no more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pyarrow as pa
+import pytest
+
+from pipelines.lake import Lake
+from pipelines.steps.data import due
+from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, Row, market, say
+
+HISTORY = timedelta(days=12)
+START = HOURS[-1]
+WHOLE = START - HISTORY
+
+
+def told(lake: Lake, rows: list[Row], since: datetime | None = WHOLE, status: str = "ok") -> None:
+    """What silver has, and that a run had asked for all from an instant on."""
+    say(lake, "s", rows)
+    if since is None:
+        return
+    row = {
+        "run": "r",
+        "step": "ingest",
+        "source": "s",
+        "about": HOURLY.name,
+        "interval_start": since,
+        "interval_end": START,
+        "status": status,
+        "counts": "{}",
+        "finished_at": datetime.now(UTC),
+    }
+    with lake.write("told") as writer:
+        writer.append("gold.runs", pa.Table.from_pylist([row]))
+
+
+def until(last: datetime, symbols: tuple[str, ...] = SYMBOLS) -> list[Row]:
+    return [row for row in market(symbols) if row["ts"] <= last]  # type: ignore[operator]
+
+
+missing = partial(
+    due.missing_since, forecast=HOURLY, source="s", symbols=SYMBOLS, start=START, history=HISTORY
+)
+behind = partial(due.look_back_since, forecast=HOURLY, source="s", symbols=SYMBOLS, start=START)
+
+
+def test_the_first_run_brings_all(lake: Lake) -> None:
+    assert missing(lake) == due.Due(WHOLE, SYMBOLS, WHOLE)
+
+
+@pytest.mark.parametrize(("since", "status"), [(None, ""), (WHOLE, "failed"), (START, "ok")])
+def test_bars_that_came_in_another_way_are_not_the_history(
+    lake: Lake, since: datetime | None, status: str
+) -> None:
+    told(lake, market(), since, status)
+    assert missing(lake).since == WHOLE
+
+
+def test_a_later_run_goes_on_a_day_before_the_newest_bar(lake: Lake) -> None:
+    told(lake, until(HOURS[-2]))
+    found = missing(lake)
+    assert (found.symbols, found.late) == (SYMBOLS, ())
+    assert START - timedelta(days=2) < found.since < START - timedelta(hours=20)
+
+
+def test_a_hole_is_asked_for_again(lake: Lake) -> None:
+    hole = HOURS[-20]
+    told(lake, [row for row in until(HOURS[-2]) if row["ts"] != hole])
+    assert missing(lake).since == hole
+
+
+def test_symbols_that_lag_are_asked_for_from_where_they_stand(lake: Lake) -> None:
+    told(lake, [*until(HOURS[-2], SYMBOLS[:2]), *until(HOURS[-30], SYMBOLS[:3])[-1:]])
+    found = missing(lake)
+    assert (found.symbols, found.late) == (SYMBOLS[:2], SYMBOLS[2:])
+    assert found.late_since == WHOLE, "one of them has no bars at all"
+
+
+def test_what_lies_before_a_bar_is_brought_only_where_it_is_not_there(lake: Lake) -> None:
+    empty = behind(lake)
+    assert empty.since < START
+    assert empty.symbols == SYMBOLS
+    told(lake, market(SYMBOLS[:3]))
+    found = behind(lake)
+    assert (found.since, found.symbols) == (START, SYMBOLS[:3])
+    assert (found.late_since, found.late) == (empty.since, SYMBOLS[3:])
+
+
+def scored(lake: Lake, closes: list[datetime]) -> None:
+    rows = [
+        {
+            "forecast": HOURLY.name,
+            "target": HOURLY.label.name,
+            "source": "s",
+            "symbol": SYMBOLS[0],
+            "interval": "1h",
+            "ts": at - timedelta(hours=1),
+            "closes_at": at,
+            "timestamp_next": at + timedelta(hours=1),
+            "role": "champion",
+            "candidate": "c",
+            "model_version": 1,
+            "action": HOURLY.label.classes[0],
+            "score": 0.0,
+            "expected_score": 0.0,
+            "confidence": 0.5,
+            "proven": True,
+            "live": False,
+            "scored_at": at,
+        }
+        for at in closes
+    ]
+    with lake.write("scored") as writer:
+        writer.append("gold.predictions", pa.Table.from_pylist(rows))
+
+
+def test_what_was_not_scored_begins_at_the_first_hole(lake: Lake) -> None:
+    unscored = partial(due.unscored_since, forecast=HOURLY, source="s")
+    say(lake, "s", market())
+    closes = [
+        at.astimezone(UTC)
+        for (at,) in lake.rows("SELECT DISTINCT closes_at FROM silver.bars ORDER BY 1")
+    ]
+    assert unscored(lake, before=closes[-1]) is None
+    scored(lake, closes[4:10])
+    assert unscored(lake, before=closes[-1]) == closes[9], "those before the first do not count"
+    scored(lake, closes[12:-1])
+    assert unscored(lake, before=closes[-1]) == closes[9]
+    scored(lake, closes[10:12])
+    assert unscored(lake, before=closes[-1]) == closes[-2]

@@ -1,0 +1,142 @@
+"""Features kept in step with silver: a part refreshed is as the whole computed anew."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.core.calendar import utc
+from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.lake import Lake
+from pipelines.steps import refresh_features
+from tests.empty_lake import lake_of_a_module
+from tests.laws import tried
+from tests.scripted import bar
+from tests.steps.any_market import HOURS, market, market_of, say
+
+HOURLY = next(f for f in FORECASTS if f.interval == "1h")
+fresh_name = (f"source_{n}" for n in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with lake_of_a_module(tmp_path_factory) as made:
+        yield made
+
+
+def features(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ...]]:
+    columns = ", ".join(f'"{c.name}"' for c in forecast.table.columns if c.name != "batch")
+    return lake.rows(
+        f"SELECT {columns} FROM {forecast.table.full_name} WHERE source = ? ORDER BY symbol, ts",
+        [name],
+    )
+
+
+def anew(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ...]]:
+    with lake.write("forget") as writer:
+        writer.delete("meta.feature_state", "source = ?", [name])
+    assert refresh_features(lake, forecast, name).whole
+    return features(lake, forecast, name)
+
+
+def test_a_first_refresh_has_a_row_for_every_bar(lake: Lake) -> None:
+    name = next(fresh_name)
+    say(lake, name, market())
+    done = refresh_features(lake, HOURLY, name)
+    assert (done.symbols, done.written) == (3, 3 * len(HOURS))
+    rows = lake.rows(
+        f"""SELECT count(*) FILTER (WHERE volatility_20 IS NULL),
+                   count(*) FILTER (WHERE outcome_action IS NULL),
+                   bool_and(known_at_action > closes_at)
+            FROM {HOURLY.table.full_name} WHERE source = ?""",
+        [name],
+    )
+    # 20 bars to look back at, 20 to scale an outcome by, and the last has none yet.
+    assert rows == [(3 * 20, 3 * 21, True)]
+
+
+def test_one_more_bar_reads_a_window_and_not_the_history(lake: Lake) -> None:
+    name = next(fresh_name)
+    rows = market()
+    say(lake, name, [r for r in rows if r["ts"] != HOURS[-1]])
+    refresh_features(lake, HOURLY, name)
+    say(lake, name, [r for r in rows if r["ts"] == HOURS[-1]])
+    done = refresh_features(lake, HOURLY, name)
+    assert done.written == 3 * 2, "the new bar, and the one whose outcome it decides"
+    assert done.read < 3 * len(HOURS)
+    assert features(lake, HOURLY, name) == anew(lake, HOURLY, name)
+    assert refresh_features(lake, HOURLY, name).symbols == 0, "and then there is nothing to do"
+
+
+def test_a_corrected_bar_is_in_every_row_that_looks_at_it(lake: Lake) -> None:
+    name = next(fresh_name)
+    rows = market()
+    say(lake, name, rows)
+    refresh_features(lake, HOURLY, name)
+    say(lake, name, [bar("MSFT", HOURS[100], 111.0)])
+    done = refresh_features(lake, HOURLY, name)
+    assert (done.symbols, done.written) == (1, 1 + 1 + 20), "before it, itself, and after it"
+    assert features(lake, HOURLY, name) == anew(lake, HOURLY, name)
+
+
+def test_a_split_found_later_is_in_every_feature(lake: Lake) -> None:
+    name = next(fresh_name)
+    at = utc("2026-09-01")
+    old = [r for r in market(("AAPL",)) if r["ts"] < at]  # type: ignore[operator]
+    say(lake, name, old, received_at=datetime(2026, 8, 31, 22, tzinfo=UTC))
+    refresh_features(lake, HOURLY, name)
+    before = features(lake, HOURLY, name)
+    split = {"symbol": "AAPL", "date": date(2026, 9, 1), "kind": "split", "value": 4.0}
+    later = [bar("AAPL", ts, 25 + i / 100) for i, ts in enumerate(h for h in HOURS if h >= at)]
+    say(lake, name, later, actions=[split])
+    refresh_features(lake, HOURLY, name)
+    after = features(lake, HOURLY, name)
+    assert after == anew(lake, HOURLY, name)
+    returns = [column.name for column in HOURLY.table.columns].index("log_return_1")
+    changed = max(
+        abs(float(str(a[returns])) - float(str(b[returns])))
+        for a, b in zip(before[1:], after[1:], strict=False)
+    )
+    assert changed < 1e-6, "a return does not know in which shares it is counted"
+
+
+parts = st.lists(st.sampled_from(["day", "bar", "fix", "spike"]), min_size=2, max_size=6)
+
+
+@pytest.mark.parametrize("forecast", FORECASTS, ids=lambda one: one.name)
+@tried(4)
+@given(parts, st.data())
+def test_in_parts_is_as_in_whole(
+    lake: Lake, forecast: Forecast, steps: list[str], data: st.DataObject
+) -> None:
+    """Whatever comes, in whatever order, missing bars, corrections and spikes included."""
+    name, interval = next(fresh_name), forecast.interval
+    rows = market_of(forecast)
+    holes = data.draw(st.sets(st.integers(0, len(rows) - 1), max_size=15))
+    rows = [r for i, r in enumerate(rows) if i not in holes]
+    days = sorted({r["ts"].date() for r in rows})  # type: ignore[attr-defined]
+    late = data.draw(st.sets(st.sampled_from(days), max_size=3))
+    first = [r for r in rows if r["ts"].date() not in late]  # type: ignore[attr-defined]
+    say(lake, name, first, interval=interval)
+    refresh_features(lake, forecast, name)
+    for step in steps:
+        if step == "day" and late:
+            day = min(late)
+            late.discard(day)
+            some = [r for r in rows if r["ts"].date() == day]  # type: ignore[attr-defined]
+        else:
+            one = dict(rows[data.draw(st.integers(0, len(rows) - 1))])
+            factor = {"fix": 1.01, "spike": 100.0}.get(step, 1.0)
+            for price in ("open", "high", "low", "close"):
+                one[price] = float(str(one[price])) * factor
+            some = [one]
+        say(lake, name, some, interval=interval)
+        refresh_features(lake, forecast, name)
+    parts_made = features(lake, forecast, name)
+    assert len(parts_made) > len(rows) // 2
+    assert repr(parts_made) == repr(anew(lake, forecast, name))

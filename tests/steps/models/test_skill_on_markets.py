@@ -1,0 +1,173 @@
+"""What training makes of made markets: it finds what was planted, and nothing in pure noise.
+
+Ten symbols over the history that a forecast trains on, two years, is what it takes to hold five
+markets to it: with seeds 1 to 5 the winner reached 0.96, 0.95, 0.83, 0.93 and 0.90 of the oracle's
+rank IC on 3,490 judging rows, and was promoted each time. A year leaves half as many rows to judge
+on: 0.96, 0.87, 0.73, 0.92 and 0.91.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.core.calendar import calendar, utc
+from pipelines.forecasts import NASDAQ100_HOURLY, Forecast
+from pipelines.lake import Lake
+from pipelines.modeling.candidates import HistogramBoosting, Logistic
+from pipelines.modeling.dataset import Rows
+from pipelines.modeling.metrics import rank_ic
+from pipelines.registry.mlflow import PRODUCTION, Registry
+from pipelines.sources.sample import Sample, SampleNoise
+from pipelines.sources.sample.oracle import oracle_score
+from pipelines.sources.sample.skeleton import Market
+from pipelines.steps import refresh_features
+from pipelines.steps.data import ingest
+from pipelines.steps.models.train import Trained, model_name, train, training_rows
+from tests import empty_lake
+from tests.steps.markets import rows_of
+from tests.steps.served import fresh_registry
+
+FORECAST = NASDAQ100_HOURLY
+QUICK = FORECAST.but(candidates=(HistogramBoosting(), Logistic()))
+SYMBOLS = FORECAST.symbols[:10]
+EIGHT_MONTHS, END = utc("2026-01-01"), utc("2026-09-01")
+YEAR, HISTORY = utc("2025-09-01"), END - FORECAST.schedule.history
+
+
+@contextmanager
+def ingested(folder: Path, source: Sample, start: datetime) -> Iterator[Lake]:
+    """A lake of its own: two seeds of a source are two markets under one name."""
+    with empty_lake.opened(empty_lake.at(folder)) as lake:
+        ingest(lake, source, SYMBOLS, FORECAST.bar, start, END).enforce()
+        yield lake
+
+
+def trained(
+    folder: Path, registry: Registry, source: Sample, forecast: Forecast, start: datetime
+) -> Trained:
+    with ingested(folder, source, start) as lake:
+        return train(lake, registry, forecast, source.name, as_of=END)
+
+
+def oracle_of(market: Market, rows: Rows, start: datetime) -> np.ndarray:
+    """What the oracle expects of each row, in units of the next bar's volatility."""
+    made = np.full(len(rows), np.nan)
+    bars = calendar().closed_bars(FORECAST.bar, start, END)
+    for code in np.unique(rows.symbol):
+        of_symbol = rows.symbol == code
+        oracle = oracle_score(market, FORECAST.symbols[code], start, END)
+        np.testing.assert_array_equal(oracle.ts, bars.ts)
+        at = np.searchsorted(bars.closes_at, rows.closes_at[of_symbol])
+        np.testing.assert_array_equal(bars.closes_at[at], rows.closes_at[of_symbol])
+        made[of_symbol] = oracle.score[at]
+    return made
+
+
+def reached(done: Trained, market: Market, start: datetime) -> tuple[float, float]:
+    """The rank IC of the winner and of the oracle, on the same judging rows and outcomes."""
+    judging = done.comparison.judging.rows
+    best = rank_ic(oracle_of(market, judging, start), judging.outcome)
+    return done.comparison.judging_metrics.rank_ic, best
+
+
+@pytest.mark.timeout(1200)  # twenty seconds of work, on a machine that may be busy
+def test_a_year_of_ten_symbols_gives_most_of_what_can_be_known(
+    tmp_path: Path, registry: Registry
+) -> None:
+    source = Sample()
+    done = trained(tmp_path, registry, source, QUICK, YEAR)
+    ours, best = reached(done, source.market, YEAR)
+    assert best == pytest.approx(0.2, abs=0.05)
+    assert ours >= 0.8 * best
+    assert done.verdict == "promoted", done.summary()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_noise_is_refused(tmp_path: Path, registry: Registry, seed: int) -> None:
+    done = trained(tmp_path, registry, SampleNoise(seed=seed), QUICK, EIGHT_MONTHS)
+    assert done.verdict == "refused", done.summary()
+    assert any(name.startswith("skill_") for name in refusing(done))
+
+
+def test_the_shortcut_gives_the_rows_of_training(tmp_path: Path) -> None:
+    source, start = Sample(), utc("2026-07-01")
+    with ingested(tmp_path, source, start) as lake:
+        refresh_features(lake, FORECAST, source.name)
+        with lake.view() as view:
+            wanted = training_rows(view, FORECAST, source.name, END)
+    made = rows_of(source, SYMBOLS, FORECAST, start, END)
+    for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session", "place"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+def test_five_markets_give_most_of_what_can_be_known(folders: Folders, registry: Registry) -> None:
+    shares = []
+    for seed in range(1, 6):
+        source = Sample(seed=seed)
+        done = trained(folders(), registry, source, FORECAST, HISTORY)
+        ours, best = reached(done, source.market, HISTORY)
+        print(f"market {seed}: {ours:.4f} of {best:.4f}, {told(done)}", flush=True)
+        shares.append(ours / best)
+        assert done.verdict == "promoted", done.summary()
+        forget(registry)
+    assert min(shares) >= 0.8
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+def test_of_twenty_noises_one_is_promoted_at_the_most(folders: Folders, registry: Registry) -> None:
+    promoted, by = 0, Counter[str]()
+    for seed in range(1, 21):
+        done = trained(folders(), registry, SampleNoise(seed=seed), FORECAST, EIGHT_MONTHS)
+        promoted += done.verdict == "promoted"
+        by.update(refusing(done))
+        print(f"noise {seed}: {told(done)}", flush=True)
+        forget(registry)
+    print(f"{promoted} of 20 promoted; refused by {dict(by)}")
+    assert promoted <= 1
+
+
+def refusing(done: Trained) -> list[str]:
+    return [v.name for v in done.decision.verdicts if v.blocking and not v.passed]
+
+
+def told(done: Trained) -> str:
+    winner = done.comparison.ranking[0].name
+    ic = done.comparison.judging_metrics.rank_ic
+    return f"{winner} {done.verdict} with rank IC {ic:+.4f} {' '.join(refusing(done))}"
+
+
+def forget(registry: Registry) -> None:
+    """Take Production away, so that the next market has no champion to be held against."""
+    if registry.holder(model_name(FORECAST), PRODUCTION) is not None:
+        registry.client.delete_registered_model_alias(model_name(FORECAST), PRODUCTION)
+
+
+Folders = Callable[[], Path]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    made = iter(range(1000))
+    return lambda: tmp_path / str(next(made))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture
+def registry(kept: Registry) -> Iterator[Registry]:
+    """One store for all, as it takes seconds to make; nobody meets another's champion."""
+    yield kept
+    forget(kept)

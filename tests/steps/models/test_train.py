@@ -1,0 +1,179 @@
+"""Training from silver to a decision: promoted, kept back or refused, and never from the future."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.core.calendar import interval_of, utc
+from pipelines.core.errors import InvalidRequest
+from pipelines.core.universes import universe
+from pipelines.forecasts import FORECASTS
+from pipelines.lake import Lake
+from pipelines.modeling.candidates import HistogramBoosting, Logistic
+from pipelines.modeling.onnx import OnnxScorer
+from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, model_name
+from pipelines.sources import Source
+from pipelines.sources.sample import Sample, SampleNoise
+from pipelines.steps import refresh_features
+from pipelines.steps.data import ingest
+from pipelines.steps.models.moves import promote, rollback
+from pipelines.steps.models.train import Trained, train, training_rows
+from tests import empty_lake
+from tests.steps.served import fresh_registry
+
+HOURLY = next(f for f in FORECASTS if f.interval == "1h")
+QUICK = HOURLY.but(candidates=(HistogramBoosting(), Logistic()))
+START, END = utc("2026-01-05"), utc("2026-09-01")
+NAME = model_name(QUICK)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Eight months of ten symbols: a market with direction, and its twin without."""
+    lake = empty_lake.opened(empty_lake.at(tmp_path_factory.mktemp("lake")))
+    sources: tuple[Source, ...] = (Sample(rank_ic=0.4), SampleNoise())
+    for source in sources:
+        ingest(lake, source, universe("qqq").symbols, interval_of("1h"), START, END)
+    return lake
+
+
+@pytest.fixture
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture(scope="module")
+def first(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Registry]:
+    """A training that nothing came before, and the registry that knows it alone."""
+    registry = fresh_registry(tmp_path_factory.mktemp("first"))
+    return quick(lake, registry, "sample"), registry
+
+
+def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) -> Trained:
+    return train(lake, registry, QUICK, source, as_of=as_of)
+
+
+def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
+    lake: Lake, first: tuple[Trained, Registry]
+) -> None:
+    done, registry = first
+    assert done.verdict == "promoted", done.summary()
+    held = registry.holder(NAME, PRODUCTION)
+    assert held is not None
+    assert held.version == done.version
+
+    scorer = OnnxScorer(registry.load(NAME, held.version).body, held.sha256)
+    assert scorer.description.classes == QUICK.label.classes
+    assert scorer.description.thresholds == done.comparison.thresholds
+    judged = scorer.score(done.comparison.judging.rows.features)[0]
+    np.testing.assert_allclose(judged, done.comparison.given, atol=1e-5)
+
+    rows = lake.rows(
+        """SELECT verdict, proven, snapshot, definition, gates FROM gold.model_decisions
+           WHERE source = 'sample' AND model_version = ?""",
+        [done.version],
+    )
+    verdict, proven, snapshot, definition, gates = rows[0]
+    assert (verdict, proven, definition) == ("promoted", True, QUICK.definition)
+    assert {g["gate"] for g in json.loads(gates)} == {g.name for g in QUICK.gates}
+    assert lake.rows("SELECT count(*) FROM meta.kept_snapshots WHERE snapshot = ?", [snapshot])
+    ranked = lake.rows(
+        """SELECT candidate FROM gold.model_rankings
+           WHERE source = 'sample' AND model_version = ? ORDER BY rank""",
+        [done.version],
+    )
+    assert [name for (name,) in ranked] == [one.name for one in done.comparison.ranking]
+
+    older = quick(lake, registry, "sample", as_of=utc("2026-08-01"))
+    assert older.version > done.version
+    for alias in (PRODUCTION, STAGING):
+        held = registry.holder(NAME, alias)
+        assert held is not None
+        assert held.version == done.version, "no alias moves back"
+
+
+def test_noise_is_refused_with_its_reason_and_stays_at_staging(
+    lake: Lake, registry: Registry
+) -> None:
+    done = quick(lake, registry, "sample_noise")
+    assert done.verdict == "refused"
+    assert "skill_direction" in done.decision.reason
+    assert registry.holder(NAME, PRODUCTION) is None
+    held = registry.holder(NAME, STAGING)
+    assert held is not None
+    assert held.tags["proven"] == "False"
+    assert "skill_direction" in held.tags["reason"]
+
+
+def test_the_same_snapshot_and_seed_give_the_same_model(
+    lake: Lake, registry: Registry, first: tuple[Trained, Registry]
+) -> None:
+    one, two = first[0], quick(lake, registry, "sample")
+    assert one.comparison.ranking[0].name == two.comparison.ranking[0].name
+    np.testing.assert_array_equal(one.comparison.given, two.comparison.given)
+
+
+def test_nothing_later_than_as_of_is_used(lake: Lake) -> None:
+    refresh_features(lake, QUICK, "sample")
+    at = utc("2026-07-15T15:00+00:00")
+    with lake.view() as view:
+        rows = training_rows(view, QUICK, "sample", at)
+    assert len(rows)
+    limit = np.datetime64(at.replace(tzinfo=None), "us")
+    assert (rows.known_at <= limit).all()
+    assert (rows.closes_at < rows.known_at).all()
+    training, selection, judging = QUICK.split.cut(rows)
+    for old, new in ((training, selection), (selection, judging)):
+        assert old.known_at.max() < new.closes_at.min(), "no label's span is shared"
+
+
+def test_without_bars_it_says_how_to_bring_them(lake: Lake, registry: Registry) -> None:
+    with pytest.raises(InvalidRequest, match="no bars of nasdaq100_hourly") as found:
+        quick(lake, registry, "yahoo")
+    assert "bullion ingest --source yahoo" in found.value.hint
+
+
+def test_what_fails_half_way_leaves_no_version_and_no_decision(
+    lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lake.rows("SELECT count(*) FROM gold.model_decisions")
+    monkeypatch.setattr(Registry, "_fetch", lambda self, source, file="": b"another file")
+    with pytest.raises(Exception, match="not what was just written"):
+        train(lake, registry, QUICK.but(candidates=(Logistic(),)), "sample", as_of=END)
+    assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
+    assert registry.holder(NAME, STAGING) is None
+
+
+def test_after_the_store_of_mlflow_was_lost_no_version_is_given_twice(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """As when mlflow.db is deleted between two trainings; the verified files are still there."""
+    one, former = QUICK.but(candidates=(Logistic(),)), fresh_registry(tmp_path / "former")
+    before = lake.rows("SELECT max(model_version) FROM gold.model_decisions")[0][0]
+    first = train(lake, former, one, "sample", as_of=utc("2026-08-28"))
+    registry = fresh_registry(tmp_path / "new")
+    shutil.copytree(former.folder / "verified", registry.folder / "verified")
+    with pytest.raises(InvalidRequest, match="in the lake and no longer in MLflow") as lost:
+        promote(lake, registry, one, first.version, PRODUCTION)
+    assert "bullion models" in lost.value.hint
+    second = train(lake, registry, one, "sample", as_of=END)
+    assert second.version == max(first.version, before or 0) + 1
+    assert [found.version for found in registry.versions(NAME)] == [second.version]
+    assert promote(lake, registry, one, second.version, PRODUCTION).champion == second.version
+    files = dict(
+        lake.rows(
+            """SELECT d.model_version, any_value(d.sha256) FROM gold.model_decisions d
+               JOIN gold.model_rankings r USING (forecast, target, model_version, sha256)
+               WHERE d.model_version IN (?, ?) GROUP BY 1""",
+            [first.version, second.version],
+        )
+    )
+    assert files.keys() == {first.version, second.version}
+    # Its file was verified once, and still lies beside the lake.
+    assert rollback(lake, registry, one, "sample").champion == first.version

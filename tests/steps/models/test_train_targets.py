@@ -1,0 +1,121 @@
+"""A training of each target by itself; where none is proven, the declared baseline serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from pipelines.core.calendar import utc
+from pipelines.core.errors import BullionError
+from pipelines.forecasts import FORECASTS
+from pipelines.jobs.run import Asked
+from pipelines.lake import Lake
+from pipelines.modeling.scorer import OnnxScorer
+from pipelines.registry.decisions import decisions, serving
+from pipelines.registry.mlflow import Registry, model_name
+from pipelines.sources.sample import SampleNoise
+from pipelines.steps.data import ingest
+from pipelines.steps.models.train import Trained, train
+from tests.empty_lake import lake_of_a_module
+from tests.steps.served import fresh_registry
+
+TWO = next(f for f in FORECASTS if len(f.targets) > 1)
+END = utc("2026-09-01")
+NOISE = SampleNoise()
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with lake_of_a_module(tmp_path_factory) as made:
+        since = END - timedelta(days=1800)
+        ingest(made, NOISE, TWO.symbols, TWO.bar, since, END).enforce()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture(scope="module")
+def trained(lake: Lake, registry: Registry) -> dict[str, Trained]:
+    return {one.target.name: train(lake, registry, one, NOISE.name, as_of=END) for one in TWO.each}
+
+
+def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
+    lake: Lake, registry: Registry, trained: dict[str, Trained]
+) -> None:
+    for one in TWO.each:
+        done = trained[one.target.name]
+        with lake.view() as view:
+            (row,) = decisions(view, one, NOISE.name)
+            ranked = view.rows(
+                """SELECT candidate, coalesce(macro_f1, rmse) FROM gold.model_rankings
+                   WHERE forecast = ? AND target = ? ORDER BY rank""",
+                [one.name, one.target.name],
+            )
+            gates = json.loads(
+                view.one(
+                    "SELECT gates FROM gold.model_decisions WHERE forecast = ? AND target = ?",
+                    [one.name, one.target.name],
+                )
+            )
+        assert (row.verdict, row.definition) == (done.verdict, one.definition)
+        assert [name for name, _ in ranked] == [r.name for r in done.comparison.ranking]
+        assert all(figure is not None for _, figure in ranked)
+        assert [gate["gate"] for gate in gates] == [gate.name for gate in one.gates]
+        assert not [gate for gate in gates if "could not be computed" in gate["reason"]]
+
+
+def test_while_nothing_is_proven_the_baseline_serves_and_says_so(
+    lake: Lake, registry: Registry, trained: dict[str, Trained]
+) -> None:
+    one = next(f for f in TWO.each if f.target.baseline)
+    done = trained[one.target.name]
+    assert done.verdict == "refused"
+    assert done.candidate == one.target.baseline
+    with lake.view() as view:
+        who = serving(decisions(view, one, NOISE.name), END + timedelta(days=1))
+    assert who is not None
+    assert (who.proven, who.decision.candidate) == (False, one.target.baseline)
+    assert f"the baseline {one.target.baseline} serves" in str(who.unproven_reason)
+    body = registry.model(model_name(one), who.model_version, who.decision.sha256)
+    judged = done.comparison.judging
+    given, said = OnnxScorer(body).score(judged.rows.features)
+    learned = done.comparison.training.truth.mean()
+    np.testing.assert_allclose(said, learned, atol=1e-6)
+    inside = (given[:, 1] <= judged.truth) & (judged.truth <= given[:, 2])
+    assert 0.65 < inside.mean() < 0.95, "its interval was settled on newer rows"
+
+
+def test_where_one_target_cannot_be_trained_the_others_are(
+    monkeypatch: pytest.MonkeyPatch, lake: Lake, registry: Registry
+) -> None:
+    from pipelines import jobs
+    from pipelines.steps.models import train as steps_train
+
+    asked_of: list[str] = []
+    real = steps_train.train
+
+    def first_fails(
+        lake: Lake, registry: Registry, forecast: object, *rest: object, **more: object
+    ) -> Trained:
+        asked_of.append(forecast.target.name)  # type: ignore[attr-defined]
+        if len(asked_of) == 1:
+            raise BullionError("too few bars")
+        return real(lake, registry, forecast, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pipelines.steps.models.train.train", first_fails)
+    monkeypatch.setattr("pipelines.jobs.models.Registry", lambda: registry)
+    monkeypatch.setattr("pipelines.jobs.models.Lake", lambda: Lake(lake.config))
+    before = lake.rows("SELECT count(*) FROM gold.model_decisions")[0][0]
+    asked = Asked(NOISE.name, TWO.symbols, None, END, "test")
+    with pytest.raises(BullionError, match="too few bars"):
+        jobs.train(TWO.name, asked)
+    assert asked_of == list(TWO.target_names)
+    after = lake.rows("SELECT count(*) FROM gold.model_decisions")[0][0]
+    assert after == before + len(TWO.targets) - 1
