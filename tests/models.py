@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake
 from pipelines.modeling.calibration import Calibration, Model
 from pipelines.modeling.candidates import Logistic, fit
@@ -27,15 +27,18 @@ CANDIDATE = "logistic_regression"
 
 @cache
 def body(
-    forecast: Forecast,
+    forecast: Forecast | TargetForecast,
     seed: int = 0,
     *,
     untrained: tuple[str, ...] = (),
     definition: str | None = None,
 ) -> bytes:
-    """A model of a forecast's features, of its target in focus; another seed, another model."""
-    label = forecast.label
-    more = {"forecast": forecast.name, "definition": definition or forecast.definition}
+    """A model of a forecast's target; another seed, another model."""
+    label = target_of(forecast).label
+    more = {
+        "forecast": forecast.name,
+        "definition": definition or target_of(forecast).model_fingerprint,
+    }
     told = Description(
         classes=label.classes,
         features=forecast.feature_names,
@@ -44,9 +47,14 @@ def body(
         shares=SHARES.get(len(label.classes), ()),
         untrained=untrained,
         kind=label.kind,
-        more=more | ({"target": label.name} if len(forecast.targets) > 1 else {}),
+        more=more | ({"target": label.name} if target_of(forecast).has_siblings else {}),
     )
     return BODIES[label.kind](told, seed)
+
+
+def target_of(forecast: Forecast | TargetForecast) -> TargetForecast:
+    """The forecast of one target; of a declaration, of the only target it has."""
+    return forecast.target_forecast() if isinstance(forecast, Forecast) else forecast
 
 
 def _classes(told: Description, seed: int) -> bytes:
@@ -108,7 +116,7 @@ class Made:
 
 def registered(
     registry: Registry,
-    forecast: Forecast,
+    forecast: Forecast | TargetForecast,
     content: bytes,
     challengers: Mapping[str, bytes] | None = None,
 ) -> Made:
@@ -121,13 +129,13 @@ def registered(
         file.write_bytes(other)
         registry.client.log_artifact(run_id, str(file), "challengers")
         beside[name] = checksum(other)
-    made = registry.register(model_name(forecast), content, run_id, {})
-    return Made(made.version, made.sha256, run_id, forecast.definition, beside)
+    made = registry.register(model_name(target_of(forecast)), content, run_id, {})
+    return Made(made.version, made.sha256, run_id, target_of(forecast).model_fingerprint, beside)
 
 
 def kept(
     registry: Registry,
-    forecast: Forecast,
+    forecast: Forecast | TargetForecast,
     content: bytes,
     version: int = 1,
     challengers: Mapping[str, bytes] | None = None,
@@ -139,12 +147,12 @@ def kept(
     for one in (content, *others.values()):
         (folder / f"{checksum(one)}.onnx").write_bytes(one)
     beside = {name: checksum(one) for name, one in others.items()}
-    return Made(version, checksum(content), "", forecast.definition, beside)
+    return Made(version, checksum(content), "", target_of(forecast).model_fingerprint, beside)
 
 
 def decide(
     lake: Lake,
-    forecast: Forecast,
+    forecast: Forecast | TargetForecast,
     source: str,
     made: Made,
     as_of: datetime,
@@ -158,7 +166,7 @@ def decide(
     """Write the decision that lets a model serve."""
     row = {
         "forecast": forecast.name,
-        "target": forecast.label.name,
+        "target": target_of(forecast).label.name,
         "source": source,
         "as_of": as_of,
         "model_version": made.version,

@@ -69,7 +69,9 @@ def hold(environment: Mapping[str, str]) -> str:
             [FORECAST, SOURCE],
         )
     registry = Registry(environment.get("MLFLOW_TRACKING_URI"))
-    found = hashlib.sha256(registry.load(model_name(forecast(FORECAST)), version).body).hexdigest()
+    found = hashlib.sha256(
+        registry.load(model_name(forecast(FORECAST).target_forecast()), version).body
+    ).hexdigest()
     if found != said:
         raise SmokeError(f"version {version} is {found[:12]}, the lake says {said[:12]}")
     print(f"version {version} is what was registered: SHA-256 {said}", flush=True)

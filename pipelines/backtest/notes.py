@@ -11,13 +11,13 @@ from pipelines.backtest.measure import CONFIDENCE
 from pipelines.backtest.path import Path
 from pipelines.backtest.walk import Scored, Scorer
 from pipelines.core.universes import Universe
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.gates.skill import LEAST_SESSIONS
 from pipelines.sources import source as source_named
 
 
 def notes(
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     of: Universe,
     asked: Asked,
@@ -79,7 +79,7 @@ def _intervals(sessions: int) -> str:
     )
 
 
-def _silent(forecast: Forecast, of: Universe, scored: Scored) -> list[str]:
+def _silent(forecast: TargetForecast, of: Universe, scored: Scored) -> list[str]:
     """The members that no scored row is of."""
     said = {forecast.symbols[code] for code in np.unique(scored.rows.symbol)}
     return [name for name in of.symbols if name not in said]

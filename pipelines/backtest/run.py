@@ -18,7 +18,7 @@ from pipelines.backtest.walk import Scored, Scorer
 from pipelines.core.calendar import UTC_TYPE, calendar
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.universes import Universe, universe
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.modeling.metrics import expected_score
 from pipelines.scoring.combine import SIGNALS, ComponentWeighted
 
@@ -43,7 +43,7 @@ class Backtest:
     path: Path = field(repr=False)
 
 
-def combination_of(forecast: Forecast, name: str) -> ComponentWeighted:
+def combination_of(forecast: TargetForecast, name: str) -> ComponentWeighted:
     """How a forecast combines a universe."""
     for one in forecast.combinations:
         if one.universe == name:
@@ -54,7 +54,7 @@ def combination_of(forecast: Forecast, name: str) -> ComponentWeighted:
 
 
 def finish(
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     market: Market,
     scorers: Sequence[Scorer],
@@ -160,7 +160,7 @@ def _numbers(scorers: Sequence[Scorer], path: Path) -> np.ndarray:
     return found
 
 
-def _scores(forecast: Forecast, of: Universe, scored: Scored, path: Path) -> np.ndarray:
+def _scores(forecast: TargetForecast, of: Universe, scored: Scored, path: Path) -> np.ndarray:
     """What each member was said to do at each bar of the index; NaN where nothing was said."""
     codes = np.array([forecast.symbols.index(name) for name in of.symbols])
     place = np.full(len(forecast.symbols), -1)
@@ -173,7 +173,7 @@ def _scores(forecast: Forecast, of: Universe, scored: Scored, path: Path) -> np.
 
 
 def _about(
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     market: Market,
     asked: Asked,
@@ -200,7 +200,7 @@ def _about(
         "sessions": len(np.unique(path.session)),
         "bars": len(path),
         "snapshot": market.snapshot,
-        "definition": forecast.definition,
+        "definition": forecast.model_fingerprint,
         "candidates": [one.name for one in forecast.candidates],
         "retrain_sessions": asked.retrain,
         "history_days": round(asked.history.total_seconds() / 86400, 3),
@@ -248,7 +248,9 @@ def _windows(
     return made
 
 
-def _symbols(forecast: Forecast, scored: Scored, judged: measure.Judged) -> list[dict[str, Any]]:
+def _symbols(
+    forecast: TargetForecast, scored: Scored, judged: measure.Judged
+) -> list[dict[str, Any]]:
     code = scored.rows.symbol[scored.actual >= 0]
     found = ((forecast.symbols[one], judged.take(code == one)) for one in np.unique(code))
     return [
@@ -256,7 +258,7 @@ def _symbols(forecast: Forecast, scored: Scored, judged: measure.Judged) -> list
     ]
 
 
-def _predictions(forecast: Forecast, scored: Scored, scorers: Sequence[Scorer]) -> pa.Table:
+def _predictions(forecast: TargetForecast, scored: Scored, scorers: Sequence[Scorer]) -> pa.Table:
     label, rows = forecast.label, scored.rows
     names = np.array(label.classes, dtype=object)
     versions = {one.window.number: one.version for one in scorers}

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.backtest.market import Asked, Market, day
 from pipelines.core.errors import InvalidRequest, unknown
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.gates import Decision, InputsSound, Latency, TrainingTime, judge_all
 from pipelines.modeling import required
 from pipelines.modeling.compare import Comparison, compare
@@ -87,7 +87,7 @@ def known(rows: Rows, as_of: np.datetime64, history: timedelta) -> Rows:
     )
 
 
-def lacking(forecast: Forecast, rows: Rows, fewest: Fewest) -> str:
+def lacking(forecast: TargetForecast, rows: Rows, fewest: Fewest) -> str:
     """Why rows are too few to compare candidates on; nothing where they are enough."""
     try:
         names = required.named(forecast.feature_names, rows)
@@ -100,7 +100,9 @@ def lacking(forecast: Forecast, rows: Rows, fewest: Fewest) -> str:
     return ""
 
 
-def earliest(forecast: Forecast, market: Market, asked: Asked, fewest: Fewest) -> np.datetime64:
+def earliest(
+    forecast: TargetForecast, market: Market, asked: Asked, fewest: Fewest
+) -> np.datetime64:
     """The first session before which there is enough history; NaT where there is none."""
     every = windows(market.rows, market.ts, replace(asked, retrain=1))
     low, high = 0, len(every)
@@ -123,7 +125,7 @@ def sessions_needed(split: Split, fewest: Fewest, rows: int, lost: int) -> int:
         count += 1
 
 
-def chosen(forecast: Forecast, names: Sequence[str]) -> Forecast:
+def chosen(forecast: TargetForecast, names: Sequence[str]) -> TargetForecast:
     """The forecast with the named candidates alone."""
     known_names = [one.name for one in forecast.candidates]
     for name in names:
@@ -132,11 +134,11 @@ def chosen(forecast: Forecast, names: Sequence[str]) -> Forecast:
     if not names:
         return forecast
     kept = tuple(one for one in forecast.candidates if one.name in names)
-    return forecast.but(candidates=kept, challengers=())
+    return forecast.replace(candidates=kept, challengers=())
 
 
 def walk(
-    forecast: Forecast,
+    forecast: TargetForecast,
     market: Market,
     cut: Sequence[Window],
     asked: Asked,
@@ -173,7 +175,7 @@ def _within(progress: Progress, told: str, done: int, total: int) -> Progress:
 
 
 def _made(
-    forecast: Forecast, found: Comparison, window: Window, champion: Scorer | None, seed: int
+    forecast: TargetForecast, found: Comparison, window: Window, champion: Scorer | None, seed: int
 ) -> Scorer:
     body = to_onnx(found.winner, described(forecast, found))
     scorer = OnnxScorer(body)
@@ -189,7 +191,7 @@ def _made(
 
 
 def _decided(
-    forecast: Forecast,
+    forecast: TargetForecast,
     found: Comparison,
     body: bytes,
     scorer: OnnxScorer,
@@ -202,7 +204,7 @@ def _decided(
     return judge_all(gates, evidence(forecast, found, body, scorer, held, seed))
 
 
-def score(forecast: Forecast, market: Market, scorers: Sequence[Scorer]) -> Scored:
+def score(forecast: TargetForecast, market: Market, scorers: Sequence[Scorer]) -> Scored:
     """Every row of the windows, by the model of its window."""
     rows, taken, numbers, given, actions, actual, left = market.rows, [], [], [], [], [], 0
     whole = np.isfinite(rows.features).all(axis=1)

@@ -11,7 +11,7 @@ import typer
 from pipelines.cli.app import SourceOption, app, chosen_source, err, out, progress_bar, show
 from pipelines.core.calendar import GRIDS, utc
 from pipelines.core.errors import InvalidRequest, unknown, writing_to
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake
 
@@ -87,17 +87,17 @@ def backtest(
     from pipelines.backtest.market import Asked
     from pipelines.steps.backtest.folder import Folder
 
-    forecast = forecast_named(name)
+    combining = [one for one in forecast_named(name).per_target() if one.combinations]
     chosen = chosen_source(source)
-    if not forecast.combinations:
+    if not combining:
         raise InvalidRequest(f"{name} combines no universe", "backtest one that does")
+    forecast = combining[0]
     if start is None and folder is None:
         raise InvalidRequest("no first day was named", "add --from 2026-03-01")
     if not 1 <= history <= MOST_DAYS:
         raise InvalidRequest(f"{history:g} days of history", f"name 1 to {MOST_DAYS:,} days")
     if grid not in GRIDS:
         raise unknown("grid", grid, GRIDS)
-    forecast = next(one for one in forecast.each if one.combinations)  # the target it trades on
     asked = Asked(
         universe or forecast.combinations[0].universe,
         utc(start) if start else None,
@@ -138,7 +138,9 @@ def _policy(
     return Policy(most, min(1.0, most), stop, target, flat)
 
 
-def _of_lake(forecast: Forecast, source: str, asked: Asked, policy: Policy | None) -> Backtest:
+def _of_lake(
+    forecast: TargetForecast, source: str, asked: Asked, policy: Policy | None
+) -> Backtest:
     from pipelines.steps.backtest.walk import backtest as of_lake
 
     with Lake(create=False) as lake, progress_bar() as progress:
@@ -146,7 +148,7 @@ def _of_lake(forecast: Forecast, source: str, asked: Asked, policy: Policy | Non
 
 
 def _of_folder(
-    given: Folder, forecast: Forecast, trained_on: str, asked: Asked, policy: Policy | None
+    given: Folder, forecast: TargetForecast, trained_on: str, asked: Asked, policy: Policy | None
 ) -> Backtest:
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.backtest.folder import backtest_folder

@@ -11,7 +11,7 @@ from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out,
 from pipelines.cli.models import ForecastArgument, TargetOption, targets
 from pipelines.core.calendar import utc
 from pipelines.core.errors import InvalidRequest
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake
 from pipelines.registry.decisions import TRAINED, decisions
@@ -107,7 +107,7 @@ def run(name: ForecastArgument, source: SourceOption = None) -> None:
     registry = Registry()
     with Lake(create=False) as lake, progress_bar() as progress:
         _say(f"features: {refresh_features(lake, declared, chosen).summary()}")
-        for one in declared.each:
+        for one in declared.per_target():
             due = _training_due(lake, one, chosen)
             if due:
                 _say(f"training {model_name(one)}, as {due}")
@@ -117,11 +117,11 @@ def run(name: ForecastArgument, source: SourceOption = None) -> None:
         _say(refresh_outcomes(lake, registry, declared, chosen).summary())
 
 
-def _training_due(lake: Lake, forecast: Forecast, source: str) -> str:
+def _training_due(lake: Lake, forecast: TargetForecast, source: str) -> str:
     """Why a training is due; nothing if the newest is not older than a session."""
     with lake.view() as view:
         known = [row for row in decisions(view, forecast, source) if row.verdict in TRAINED]
-        if not any(row.definition == forecast.definition for row in known):
+        if not any(row.definition == forecast.model_fingerprint for row in known):
             return "no model of these features and this label was trained yet"
         newest = max(row.as_of for row in known)
         sessions = view.one(

@@ -12,7 +12,7 @@ import typer
 from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, show
 from pipelines.core.errors import BullionError
 from pipelines.core.intervals import utc
-from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.forecasts import FORECASTS, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake, View
 from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions, serving
@@ -30,16 +30,15 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def targets(name: str, target: str | None) -> tuple[Forecast, ...]:
-    """The forecast with the target in focus that was named, or with each of them."""
+def targets(name: str, target: str | None) -> tuple[TargetForecast, ...]:
+    """The forecast of the target that was named, or of each of them."""
     declared = forecast_named(name)
-    return declared.each if target is None else (declared.on(target),)
+    return declared.per_target() if target is None else (declared.target_forecast(target),)
 
 
-def the_target(name: str, target: str | None) -> Forecast:
-    """The forecast with one target in focus: where it has several, one must be named."""
-    declared = forecast_named(name)
-    return declared.on(target or declared.target.name)
+def the_target(name: str, target: str | None) -> TargetForecast:
+    """The forecast of the target that was named; where it has several, one must be."""
+    return forecast_named(name).target_forecast(target or "")
 
 
 @app.command()
@@ -61,7 +60,7 @@ def models(
             _list(view, one, chosen)
 
 
-def _list(view: View, forecast: Forecast, source: str) -> None:
+def _list(view: View, forecast: TargetForecast, source: str) -> None:
     rows = _rows(view, forecast, source)
     if not rows:
         out.print(
@@ -94,7 +93,7 @@ def _list(view: View, forecast: Forecast, source: str) -> None:
         )
 
 
-def _tell_missing(forecast: Forecast, decided: Sequence[ModelDecision]) -> None:
+def _tell_missing(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> None:
     """Which versions the lake knows and MLflow does not, or knows with another file."""
     from pipelines.registry.mlflow import Registry, model_name
 
@@ -111,7 +110,7 @@ def _tell_missing(forecast: Forecast, decided: Sequence[ModelDecision]) -> None:
         )
 
 
-def _loadable(forecast: Forecast, decided: Sequence[ModelDecision]) -> Serving | None:
+def _loadable(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> Serving | None:
     """Who serves now: the one decided on, or another where its file is lost."""
     from pipelines.registry.mlflow import Registry, Unsound, model_name
 
@@ -126,12 +125,11 @@ def _loadable(forecast: Forecast, decided: Sequence[ModelDecision]) -> Serving |
     return who
 
 
-def _told(forecast: Forecast) -> str:
-    several = len(forecast.targets) > 1
-    return f"{forecast.name}, {forecast.target.name}," if several else forecast.name
+def _told(forecast: TargetForecast) -> str:
+    return f"{forecast.name}, {forecast.target.name}," if forecast.has_siblings else forecast.name
 
 
-def _rows(view: View, forecast: Forecast, source: str) -> list[tuple[object, ...]]:
+def _rows(view: View, forecast: TargetForecast, source: str) -> list[tuple[object, ...]]:
     found = view.rows(
         """SELECT d.model_version, d.as_of, d.verdict, d.proven, d.candidate, d.gates, d.reason,
                   (SELECT any_value(macro_f1) FROM gold.model_rankings r
@@ -169,7 +167,7 @@ def _short(reason: str, length: int = 90) -> str:
     return reason if len(reason) <= length else f"{reason[: length - 3]}..."
 
 
-def _aliases(forecast: Forecast) -> tuple[dict[object, str], str]:
+def _aliases(forecast: TargetForecast) -> tuple[dict[object, str], str]:
     """The aliases of each version; in words why they are not known, where MLflow is down."""
     from pipelines.registry.mlflow import Registry, model_name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.core.errors import unknown
 from pipelines.forecasts.aapl_daily import AAPL_DAILY
-from pipelines.forecasts.base import Forecast, Target
+from pipelines.forecasts.base import Forecast, Target, TargetForecast
 from pipelines.forecasts.nasdaq100_hourly import NASDAQ100_HOURLY
 
 FORECASTS: tuple[Forecast, ...] = (NASDAQ100_HOURLY, AAPL_DAILY)
@@ -18,4 +18,4 @@ def forecast(name: str) -> Forecast:
     raise unknown("forecast", name, (f.name for f in FORECASTS))
 
 
-__all__ = ["FORECASTS", "Forecast", "Target", "forecast"]
+__all__ = ["FORECASTS", "Forecast", "Target", "TargetForecast", "forecast"]

@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from pipelines.contracts import columns as words
+from pipelines.contracts import columns
 from pipelines.contracts.schema import Column, Table
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.intervals import Interval, interval_of
@@ -69,8 +69,8 @@ class Target:
 class Forecast:
     """What is forecast of which symbols, from which features.
 
-    One of several targets is, for whoever trains, scores or judges a model, several of one: each
-    of `each` has one of them in focus, and `label`, `candidates` and the rest are that one's.
+    A model is trained, judged and served for each of its targets by itself: `per_target()` and
+    `target_forecast(name)` give the forecast of one target.
     """
 
     name: str
@@ -80,7 +80,6 @@ class Forecast:
     features: tuple[Feature, ...]
     targets: tuple[Target, ...]
     schedule: Schedule = Schedule()
-    focus: str = ""  # the target in focus; with one target it always is
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -94,39 +93,38 @@ class Forecast:
             raise InvalidRequest(f"{self.name} has no features", "name a set of pipelines.features")
         if not self.targets:
             raise InvalidRequest(f"{self.name} has no targets", "name one: Target(label, ...)")
-        _once(f"{self.name} has the feature", self.feature_names)
-        _once(f"{self.name} has the target", self.target_names)
+        _refuse_repetition(f"{self.name} has the feature", self.feature_names)
+        _refuse_repetition(f"{self.name} has the target", self.target_names)
         for target in self.targets:
-            self._sound(target)
-        if self.focus and self.focus not in self.target_names:
-            raise unknown(f"target of {self.name}", self.focus, self.target_names)
+            self._check_target(target)
 
-    def _sound(self, target: Target) -> None:
-        told = f"{self.name}'s {target.name}"
+    def _check_target(self, target: Target) -> None:
+        subject = f"{self.name}'s {target.name}"
         if not target.candidates:
             raise InvalidRequest(
-                f"{told} has no candidates", "name some of pipelines.modeling.candidates"
+                f"{subject} has no candidates", "name some of pipelines.modeling.candidates"
             )
         if not any(gate.blocking for gate in target.gates):
             raise InvalidRequest(
-                f"{told} has no gate that blocks", "begin with pipelines.gates.STANDARD"
+                f"{subject} has no gate that blocks", "begin with pipelines.gates.STANDARD"
             )
-        known = [candidate.name for candidate in target.candidates]
+        names = [candidate.name for candidate in target.candidates]
         for wanted in (*target.challengers, *filter(None, [target.baseline])):
-            if wanted not in known:
-                raise unknown(f"candidate of {told}", wanted, known)
-        for one in target.combinations:
-            strangers = set(universe(one.universe).symbols) - set(self.symbols)
+            if wanted not in names:
+                raise unknown(f"candidate of {subject}", wanted, names)
+        for combination in target.combinations:
+            strangers = set(universe(combination.universe).symbols) - set(self.symbols)
             if strangers:
                 raise InvalidRequest(
-                    f"{self.name} combines {one.universe}, whose {', '.join(sorted(strangers))} "
-                    f"it does not forecast",
+                    f"{self.name} combines {combination.universe}, whose "
+                    f"{', '.join(sorted(strangers))} it does not forecast",
                     f"combine a part of {self.universe}, or forecast a universe that has them",
                 )
-            if one.actions != target.label.classes or one.scores != target.label.scores:
+            label = target.label
+            if combination.actions != label.classes or combination.scores != label.scores:
                 raise InvalidRequest(
-                    f"{self.name} combines the actions {', '.join(one.actions)}, its label has "
-                    f"{', '.join(target.label.classes)}",
+                    f"{self.name} combines the actions {', '.join(combination.actions)}, its "
+                    f"label has {', '.join(label.classes)}",
                     "give the combination the label's classes and scores",
                 )
 
@@ -136,31 +134,110 @@ class Forecast:
     def target_names(self) -> tuple[str, ...]:
         return tuple(target.name for target in self.targets)
 
-    @property
-    def each(self) -> tuple[Forecast, ...]:
-        """The same with each target in focus."""
-        return tuple(self.on(name) for name in self.target_names)
+    def per_target(self) -> tuple[TargetForecast, ...]:
+        """The forecast of each target, in the order of their declaration."""
+        return tuple(TargetForecast(self, target) for target in self.targets)
 
-    def on(self, target: str) -> Forecast:
-        """The same with that target in focus."""
-        return replace(self, focus=target)
-
-    @property
-    def target(self) -> Target:
-        """The one in focus."""
-        if not self.focus and len(self.targets) > 1:
+    def target_forecast(self, name: str = "") -> TargetForecast:
+        """The forecast of the target of that name; of the only target when none is named."""
+        if not name and len(self.targets) > 1:
             raise InvalidRequest(
                 f"{self.name} has the targets {', '.join(self.target_names)}", "name one of them"
             )
-        return next(t for t in self.targets if t.name == (self.focus or t.name))
+        for target in self.targets:
+            if name in ("", target.name):
+                return TargetForecast(self, target)
+        raise unknown(f"target of {self.name}", name, self.target_names)
 
-    def but(self, **changes: Any) -> Forecast:
-        """The same with another target in the place of the one in focus."""
-        old = self.target
-        new = replace(old, **changes)
-        focus = new.name if self.focus else ""
-        made = tuple(new if one is old else one for one in self.targets)
-        return replace(self, targets=made, focus=focus)
+    @property
+    def combinations(self) -> tuple[ComponentWeighted, ...]:
+        """Of all targets: a universe has one signal, whichever of them makes it."""
+        return tuple(combination for target in self.targets for combination in target.combinations)
+
+    # -- what all its targets share
+
+    @property
+    def bar(self) -> Interval:
+        return interval_of(self.interval)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return universe(self.universe).symbols
+
+    @property
+    def look_back(self) -> int:
+        """Bars before a bar that its features need."""
+        return look_back(self.features)
+
+    @property
+    def horizon(self) -> int:
+        """Bars after a bar that the furthest of its labels needs."""
+        return max(target.label.horizon for target in self.targets)
+
+    @property
+    def label_look_back(self) -> int:
+        """Bars before a bar that its labels need."""
+        return max(target.label.look_back for target in self.targets)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def table_fingerprint(self) -> str:
+        """Changes with whatever makes a column of its table mean another thing."""
+        labels = [target.label.definition for target in self.targets]
+        return _hash((self.interval, [feature.definition for feature in self.features], labels))
+
+    @cached_property
+    def table(self) -> Table:
+        """gold.features_<forecast>: a row a bar, a column a feature."""
+        return Table(
+            "gold",
+            f"features_{self.name}",
+            f"Features of {self.name}, and what became of each bar",
+            (
+                columns.SOURCE,
+                columns.SYMBOL,
+                columns.TS,
+                columns.CLOSES_AT,
+                columns.SESSION,
+                Column("place", "SMALLINT", "which bar of its session, from 0", low=0),
+                *(Column(f.name, "FLOAT", f.meaning, f.unit, nullable=True) for f in self.features),
+                *(column for target in self.targets for column in _outcome(target)),
+                columns.BATCH,
+            ),
+            key=("source", "symbol", "ts"),
+            sort=("source", "ts", "symbol"),
+            group_rows=columns.SMALL_GROUP,
+        )
+
+
+@dataclass(frozen=True)
+class TargetForecast:
+    """A forecast as whoever trains, scores or judges a model sees it: with one of its targets."""
+
+    forecast: Forecast
+    target: Target
+
+    def replace(self, **changes: Any) -> TargetForecast:
+        """The same with a target that differs in the fields named; its forecast has it too."""
+        target = replace(self.target, **changes)
+        targets = tuple(target if t is self.target else t for t in self.forecast.targets)
+        return TargetForecast(replace(self.forecast, targets=targets), target)
+
+    @cached_property
+    def model_fingerprint(self) -> str:
+        """Changes with whatever makes a model's inputs, or what it says, mean another thing."""
+        contents = (
+            self.interval,
+            [feature.definition for feature in self.features],
+            self.label.definition,
+            "the symbol's code comes last",
+        )
+        return _hash(contents)
+
+    # -- of the target
 
     @property
     def label(self) -> Label:
@@ -184,93 +261,69 @@ class Forecast:
 
     @property
     def combinations(self) -> tuple[ComponentWeighted, ...]:
-        """Of all targets: a universe has one signal, whichever of them makes it."""
-        chosen = [self.target] if self.focus else self.targets
-        return tuple(one for target in chosen for one in target.combinations)
+        return self.target.combinations
 
-    @cached_property
-    def definition(self) -> str:
-        """Changes with whatever makes a model's inputs, or what it says, mean another thing."""
-        told = (
-            self.interval,
-            [feature.definition for feature in self.features],
-            self.label.definition,
-            "the symbol's code comes last",
-        )
-        return _hash(told)
+    # -- of the forecast
 
-    # -- what all its targets share
+    @property
+    def name(self) -> str:
+        return self.forecast.name
+
+    @property
+    def has_siblings(self) -> bool:
+        """Whether its forecast has other targets, so that one must be told from another."""
+        return len(self.forecast.targets) > 1
+
+    @property
+    def universe(self) -> str:
+        return self.forecast.universe
+
+    @property
+    def interval(self) -> str:
+        return self.forecast.interval
 
     @property
     def bar(self) -> Interval:
-        return interval_of(self.interval)
+        return self.forecast.bar
 
     @property
-    def symbols(self) -> tuple[str, ...]:
-        return universe(self.universe).symbols
-
-    @property
-    def look_back(self) -> int:
-        """Bars before a bar that its features need."""
-        return look_back(self.features)
-
-    @property
-    def horizon(self) -> int:
-        """Bars after a bar that the furthest of its labels needs."""
-        return max(target.label.horizon for target in self.targets)
-
-    @property
-    def reach(self) -> int:
-        """Bars before a bar that its labels need."""
-        return max(target.label.reach for target in self.targets)
+    def features(self) -> tuple[Feature, ...]:
+        return self.forecast.features
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        return tuple(feature.name for feature in self.features)
+        return self.forecast.feature_names
 
-    @cached_property
-    def contents(self) -> str:
-        """Changes with whatever makes a column of its table mean another thing."""
-        labels = [target.label.definition for target in self.targets]
-        return _hash((self.interval, [one.definition for one in self.features], labels))
+    @property
+    def look_back(self) -> int:
+        return self.forecast.look_back
 
-    @cached_property
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.forecast.symbols
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.forecast.schedule
+
+    @property
     def table(self) -> Table:
-        """gold.features_<forecast>: a row a bar, a column a feature."""
-        return Table(
-            "gold",
-            f"features_{self.name}",
-            f"Features of {self.name}, and what became of each bar",
-            (
-                words.SOURCE,
-                words.SYMBOL,
-                words.TS,
-                words.CLOSES_AT,
-                words.SESSION,
-                Column("place", "SMALLINT", "which bar of its session, from 0", low=0),
-                *(Column(f.name, "FLOAT", f.meaning, f.unit, nullable=True) for f in self.features),
-                *(column for target in self.targets for column in _outcome(target)),
-                words.BATCH,
-            ),
-            key=("source", "symbol", "ts"),
-            sort=("source", "ts", "symbol"),
-            group_rows=words.SMALL_GROUP,
-        )
+        return self.forecast.table
 
 
 def _outcome(target: Target) -> tuple[Column, Column]:
-    told = f"what the label {target.name} makes of the bars after"
+    meaning = f"what the label {target.name} makes of the bars after"
     return (
-        Column(target.outcome, "DOUBLE", told, target.label.unit, nullable=True),
+        Column(target.outcome, "DOUBLE", meaning, target.label.unit, nullable=True),
         Column(target.known_at, "TIMESTAMPTZ", "when that outcome was known", "UTC", nullable=True),
     )
 
 
-def _once(told: str, names: tuple[str, ...]) -> None:
+def _refuse_repetition(beginning: str, names: tuple[str, ...]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise InvalidRequest(f"{told} {name} twice", "take one away")
+            raise InvalidRequest(f"{beginning} {name} twice", "take one away")
 
 
-def _hash(told: object) -> str:
-    return sha256(repr(told).encode()).hexdigest()[:16]
+def _hash(contents: object) -> str:
+    return sha256(repr(contents).encode()).hexdigest()[:16]

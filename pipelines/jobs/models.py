@@ -32,7 +32,7 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
     registry, told = Registry(), dict[str, Any]()
     failed: list[Exception] = []
     with Lake() as lake, failures_told(lake, "train", name, asked):
-        for one in forecast(name).each:
+        for one in forecast(name).per_target():
             try:
                 done = step(
                     lake, registry, one, asked.source, as_of=asked.at, seed=seed, progress=logged
@@ -102,7 +102,7 @@ def _follow_the_alias(lake: Lake, name: str, source: str) -> None:
 
     registry = Registry()
     try:
-        for one in forecast(name).each:
+        for one in forecast(name).per_target():
             reconcile(lake, registry, one, source)
     except RegistryError as error:  # what was decided serves on; the next run asks again
         log.warning("%s", error)
@@ -114,7 +114,7 @@ def monitor(name: str, source: str, run: str) -> dict[str, Any]:
 
     registry, counts = Registry(), {}
     with Lake() as lake:
-        for one in forecast(name).each:
+        for one in forecast(name).per_target():
             done = step(lake, registry, one, source, run=run)
             log.info(done.summary())
             counts[one.target.name] = done.counts

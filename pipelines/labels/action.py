@@ -47,7 +47,7 @@ class Action:
         checked(SCORES[1:] if self.fixed is None else self.fixed, ACTIONS)
 
     @property
-    def reach(self) -> int:
+    def look_back(self) -> int:
         return self.scale
 
     @property

@@ -36,7 +36,7 @@ class Label(Protocol):
         ...
 
     @property
-    def reach(self) -> int:
+    def look_back(self) -> int:
         """Bars before the bar that the outcome is measured by."""
         ...
 

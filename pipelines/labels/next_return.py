@@ -23,7 +23,7 @@ class NextReturn:
     name: ClassVar[str] = "return"
     kind: ClassVar[str] = "value"
     unit: ClassVar[str] = "fraction"
-    reach: ClassVar[int] = 0
+    look_back: ClassVar[int] = 0
     classes: ClassVar[tuple[str, ...]] = ()
     scores: ClassVar[tuple[float, ...]] = ()
 

@@ -31,7 +31,7 @@ class Risk:
     name: ClassVar[str] = "risk"
     kind: ClassVar[str] = "classes"
     unit: ClassVar[str] = "fraction"
-    reach: ClassVar[int] = 0
+    look_back: ClassVar[int] = 0
     classes: ClassVar[tuple[str, ...]] = RISKS
     scores: ClassVar[tuple[float, ...]] = SCORES
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.gates import Evidence
 from pipelines.modeling.compare import Comparison
 from pipelines.modeling.onnx import Description, OnnxScorer, parity
@@ -14,7 +14,7 @@ from pipelines.modeling.onnx import Description, OnnxScorer, parity
 LATENCY_ROWS = 50  # single rows that are timed; their median counts
 
 
-def described(forecast: Forecast, found: Comparison) -> Description:
+def described(forecast: TargetForecast, found: Comparison) -> Description:
     """What a file tells of a model that was compared: how to ask it, and what its answers mean."""
     trained = {forecast.symbols[code] for code in found.symbols}
     return Description(
@@ -28,13 +28,13 @@ def described(forecast: Forecast, found: Comparison) -> Description:
         more={
             "forecast": forecast.name,
             "target": forecast.target.name,
-            "definition": forecast.definition,
+            "definition": forecast.model_fingerprint,
         },
     )
 
 
 def evidence(
-    forecast: Forecast,
+    forecast: TargetForecast,
     found: Comparison,
     body: bytes,
     scorer: OnnxScorer,

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import View
 
 TRAINED = ("promoted", "kept", "refused")
@@ -57,7 +57,7 @@ class Serving:
         return self.decision.model_version
 
 
-def decisions(view: View, forecast: Forecast, source: str) -> tuple[ModelDecision, ...]:
+def decisions(view: View, forecast: TargetForecast, source: str) -> tuple[ModelDecision, ...]:
     """Every decision about a forecast's models, in the order in which they take effect."""
     columns = [field.name for field in fields(ModelDecision)]
     found = view.rows(
@@ -72,7 +72,7 @@ def decisions(view: View, forecast: Forecast, source: str) -> tuple[ModelDecisio
     )
 
 
-def newest_version(view: View, forecast: Forecast) -> int:
+def newest_version(view: View, forecast: TargetForecast) -> int:
     """The highest version that the lake knows of a forecast's target, of any source; 0: none."""
     highest = [
         view.one(

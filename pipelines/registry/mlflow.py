@@ -26,7 +26,7 @@ from pipelines.registry.versions import Loaded, Standing, Version
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from pipelines.forecasts import Forecast
+    from pipelines.forecasts import TargetForecast
 
 STAGING, PRODUCTION = "Staging", "Production"
 ALIASES = (STAGING, PRODUCTION)
@@ -44,7 +44,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def model_name(forecast: Forecast) -> str:
+def model_name(forecast: TargetForecast) -> str:
     """What a forecast's models are registered as."""
     return f"{forecast.name}.{forecast.label.name}"
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipelines.core.calendar import UTC_TYPE, Calendar, Grid, Interval, utc
 from pipelines.core.errors import InvalidRequest
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.labels import Label
 from pipelines.modeling.answers import answer_of
 from pipelines.modeling.scorer import OnnxScorer
@@ -30,16 +30,18 @@ class Said:
     not_scored: dict[str, Counter[str]]  # reason -> symbol -> rows
 
 
-def same_definition(forecast: Forecast, definition: str | None, name: str = "the model") -> None:
+def same_definition(
+    forecast: TargetForecast, definition: str | None, name: str = "the model"
+) -> None:
     """Refuse a model that was made by another definition than the forecast has."""
-    if definition != forecast.definition:
+    if definition != forecast.model_fingerprint:
         raise InvalidRequest(
             f"{name} was trained on other features or another label than {forecast.name} has now",
             f"bullion train {forecast.name}",
         )
 
 
-def fitting(forecast: Forecast, scorer: OnnxScorer, name: str = "the model") -> OnnxScorer:
+def fitting(forecast: TargetForecast, scorer: OnnxScorer, name: str = "the model") -> OnnxScorer:
     """The scorer, if what it takes and gives is what the forecast means."""
     told = scorer.description
     same_definition(forecast, told.more.get("definition"), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from serving.http.dependencies import TargetName, known_target, plain
 from serving.http.errors import NotYet, may
@@ -18,10 +18,10 @@ from serving.state.models import Reloaded
 router = APIRouter(tags=["scoring"])
 
 
-def _meant(forecast: Forecast, target: str | None) -> tuple[Forecast, ...]:
+def _meant(forecast: Forecast, target: str | None) -> tuple[TargetForecast, ...]:
     """The targets that are asked for: all of them where none is named."""
     name = known_target(forecast, target)
-    return forecast.each if name is None else (forecast.on(name),)
+    return forecast.per_target() if name is None else (forecast.target_forecast(name),)
 
 
 @router.get("/model-info", response_model=ModelInfo, responses=may(422), dependencies=[reading])
@@ -46,7 +46,7 @@ async def model_info(
             "gates": more.get("gates", []),
             "rankings": more.get("rankings", []),
             "data_snapshot": more.get("data_snapshot"),
-            "definition": model.forecast.definition,
+            "definition": model.forecast.model_fingerprint,
             "sha256": model.sha256,
             "classes": told.classes,
             "scores": label.scores,
@@ -79,9 +79,9 @@ def reload_model(
     failed: list[NotYet] = []
     for one in _meant(forecast_named(forecast), target):
         try:
-            done[one.focus] = _told(served.reload(one))
+            done[one.target.name] = _told(served.reload(one))
         except NotYet as error:
-            done[one.focus] = None
+            done[one.target.name] = None
             failed.append(error)
     taken = [(name, told) for name, told in done.items() if told]
     if not taken:

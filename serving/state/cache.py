@@ -148,7 +148,9 @@ def _newest(
 
 def _models(view: View, forecast: Forecast, source: str, now: datetime) -> dict[str, Serving]:
     """Who serves each target, as far as anyone does."""
-    found = {one.focus: serving(decisions(view, one, source), now) for one in forecast.each}
+    found = {
+        one.target.name: serving(decisions(view, one, source), now) for one in forecast.per_target()
+    }
     return {target: who for target, who in found.items() if who is not None}
 
 

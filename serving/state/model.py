@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.core.calendar import Calendar, Grid, calendar
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, Serving, decisions
@@ -40,7 +40,7 @@ class Told:
 class Model:
     """A model that serves one target of a forecast, verified and checked."""
 
-    forecast: Forecast  # with that target in focus
+    forecast: TargetForecast
     scorer: OnnxScorer
     source: str  # whose bars it was trained on, and whose stored bars complete a request
     sample: bool  # these are made up
@@ -62,7 +62,7 @@ class Model:
     @property
     def notices(self) -> list[str]:
         """What every answer of it says in words."""
-        which = f"the model{whose(self.forecast, self.target)}"
+        which = f"the model{whose(self.forecast.forecast, self.target)}"
         told = [f"{which} was trained on made-up data: it knows no market"] if self.sample else []
         if not self.proven:
             told.append(f"{which} is unproven: {self.unproven_reason}")
@@ -99,7 +99,7 @@ class Models:
         return told + [f"{name} is not answered: {why}" for name, why in self.lacking.items()]
 
 
-def read(view: View, forecast: Forecast, source: str, before: Told | None) -> Told:
+def read(view: View, forecast: TargetForecast, source: str, before: Told | None) -> Told:
     """What a snapshot says; the same object while nothing of it has changed."""
     mark = view.rows(
         """SELECT (SELECT max(batch) FROM gold.model_decisions
@@ -119,13 +119,13 @@ def read(view: View, forecast: Forecast, source: str, before: Told | None) -> To
     return Told(source, made_up(source), decisions(view, forecast, source), name, grid, mark)
 
 
-def checked(forecast: Forecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:
+def checked(forecast: TargetForecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:
     """The scorer, if it means what the forecast means, as its decision says too."""
     same_definition(forecast, definition)
     return fitting(forecast, scorer)
 
 
-def served(forecast: Forecast, told: Told, who: Serving, scorer: OnnxScorer) -> Model:
+def served(forecast: TargetForecast, told: Told, who: Serving, scorer: OnnxScorer) -> Model:
     """The model of a decision."""
     row = who.decision
     return Model(
@@ -145,7 +145,7 @@ def served(forecast: Forecast, told: Told, who: Serving, scorer: OnnxScorer) -> 
     )
 
 
-def pinned(forecast: Forecast, told: Told, scorer: OnnxScorer) -> Model:
+def pinned(forecast: TargetForecast, told: Told, scorer: OnnxScorer) -> Model:
     """The model of MODEL_URI, with what the lake knows of the same file."""
     known = [row for row in told.decisions if row.sha256 == scorer.checksum]
     row = known[-1] if known else None

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.modeling.model_files import LARGEST, read_model_file
 from pipelines.registry.decisions import ModelDecision
 from pipelines.registry.mlflow import FILE, UNUSABLE, Registry, RegistryError, Unsound, model_name
@@ -59,7 +59,7 @@ class Pinned(BaseSettings):
 class Files(Registry):
     """The registry's files, found without its library."""
 
-    def body(self, forecast: Forecast, decision: ModelDecision) -> bytes:
+    def body(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
         """The file of a model that was decided on."""
         try:
             return self._kept(decision.sha256, lambda: self._found(forecast, decision))
@@ -81,7 +81,7 @@ class Files(Registry):
     def _cached(self, digest: str) -> Path:
         return self.folder / "verified" / f"{digest}.onnx"
 
-    def _found(self, forecast: Forecast, decision: ModelDecision) -> bytes:
+    def _found(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
         if urlsplit(self.uri).scheme in ("http", "https"):
             return self._over_http(forecast, decision)
         file = self._sqlite_file()
@@ -94,7 +94,7 @@ class Files(Registry):
         run = file.parent / "artifacts" / forecast.name / decision.run_id
         return read_model_file(run / "artifacts" / "model" / FILE, UNUSABLE)
 
-    def _over_http(self, forecast: Forecast, decision: ModelDecision) -> bytes:
+    def _over_http(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
         import httpx
 
         name, number = model_name(forecast), str(decision.model_version)

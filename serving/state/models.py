@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 
 from pipelines.core.errors import BullionError
-from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import Serving, serving
@@ -33,7 +33,7 @@ from serving.state.reader import BROKEN, Reader, broken, made_up
 
 POLL = 1.0  # seconds between looks at the lake, when nobody tells of a change
 RETRY = 5.0  # seconds until a model that could not be loaded is tried again
-EVERY = tuple(one for forecast in FORECASTS for one in forecast.each)
+EVERY = tuple(one for forecast in FORECASTS for one in forecast.per_target())
 LOG = logging.getLogger(__name__)
 
 
@@ -78,31 +78,31 @@ class State:
 
     # -- what requests ask for
 
-    def model(self, forecast: Forecast) -> Model:
-        """The model that serves the target in focus now."""
+    def model(self, forecast: TargetForecast) -> Model:
+        """The model that serves the target now."""
         found = self._models.get(model_name(forecast))
         if found is None:
-            raise self._none(forecast, self._why(forecast))
+            raise self._none(forecast.name, self._why(forecast))
         return found
 
     def models(self, forecast: Forecast) -> Models:
         """Those that serve all its targets now; an error if none of them is served."""
-        held, every = self._models, {one.focus: one for one in forecast.each}
+        held, every = self._models, {one.target.name: one for one in forecast.per_target()}
         found = {name: held.get(model_name(one)) for name, one in every.items()}
         made = {name: model for name, model in found.items() if model is not None}
         lacking = {name: self._why(every[name]) for name in every if name not in made}
         if not made:
-            raise self._none(forecast, next(iter(lacking.values())))
+            raise self._none(forecast.name, next(iter(lacking.values())))
         return Models(forecast, made, lacking)
 
-    def _why(self, forecast: Forecast) -> str:
+    def _why(self, forecast: TargetForecast) -> str:
         known = self._trouble.get(model_name(forecast))
         return known or self._lake_trouble or "it is being loaded"
 
-    def _none(self, forecast: Forecast, why: str) -> NotYet:
+    def _none(self, name: str, why: str) -> NotYet:
         return NotYet(
-            f"no model of {forecast.name} serves: {why}",
-            f"`bullion train {forecast.name}` makes one; GET /health tells more",
+            f"no model of {name} serves: {why}",
+            f"`bullion train {name}` makes one; GET /health tells more",
             5,
         )
 
@@ -112,7 +112,7 @@ class State:
         with self._reader.view(checked=True) as view:
             yield view
 
-    def reload(self, forecast: Forecast) -> Reloaded:
+    def reload(self, forecast: TargetForecast) -> Reloaded:
         """Take what is decided now; on failure the old one stays and the error says why."""
         name = model_name(forecast)
         before = self._models.get(name)
@@ -192,7 +192,7 @@ class State:
                 model_name(forecast) == forced,
             )
 
-    def _take(self, forecast: Forecast, told: Told, forced: bool) -> None:
+    def _take(self, forecast: TargetForecast, told: Told, forced: bool) -> None:
         """Serve what is decided, if it is sound; else keep what serves, or what served before."""
         name, pin = model_name(forecast), self._pin.of(forecast)
         who = None if pin else serving(told.decisions, datetime.now(UTC))
@@ -210,7 +210,9 @@ class State:
         self._tried[name] = (wanted, math.inf)
         self._swap(made)
 
-    def _made(self, forecast: Forecast, told: Told, who: Serving | None, forced: bool) -> Model:
+    def _made(
+        self, forecast: TargetForecast, told: Told, who: Serving | None, forced: bool
+    ) -> Model:
         held, pin = self._models.get(model_name(forecast)), self._pin.of(forecast)
         if pin:
             return models.pinned(forecast, told, pin)
@@ -220,13 +222,13 @@ class State:
             return models.served(forecast, told, who, held.scorer)
         return models.served(forecast, told, who, self._loaded(forecast, who))
 
-    def _loaded(self, forecast: Forecast, who: Serving) -> OnnxScorer:
+    def _loaded(self, forecast: TargetForecast, who: Serving) -> OnnxScorer:
         row = who.decision
         scorer = OnnxScorer(self._files.body(forecast, row), row.sha256)
         return models.checked(forecast, scorer, row.definition)
 
     def _refused(
-        self, forecast: Forecast, told: Told, who: Serving | None, error: BullionError
+        self, forecast: TargetForecast, told: Told, who: Serving | None, error: BullionError
     ) -> None:
         which = f"version {who.model_version} cannot serve: " if who else ""
         trouble, name = which + (error.summary or error.message), model_name(forecast)
@@ -241,7 +243,7 @@ class State:
             self._swap(other)
 
     def _stand_in(
-        self, forecast: Forecast, told: Told, who: Serving, error: BullionError
+        self, forecast: TargetForecast, told: Told, who: Serving, error: BullionError
     ) -> Model | None:
         """The model that serves instead of one that cannot; None where no other can."""
         held, lost = (

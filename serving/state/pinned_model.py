@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from pipelines.core.errors import BullionError
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.mlflow import model_name
@@ -31,15 +31,14 @@ class Pin:
         try:
             scorer = OnnxScorer(self._file.body())
             told = scorer.description.more
-            found = forecast_named(told.get("forecast", ""))
-            if "target" in told:
-                found = found.on(told["target"])
+            declared = forecast_named(told.get("forecast", ""))
+            found = declared.target_forecast(told.get("target", ""))
             models.checked(found, scorer, told.get("definition"))
             self._held, self.trouble = (model_name(found), scorer), ""
         except BullionError as error:
             self.trouble = f"MODEL_URI is refused: {error.summary or error.message}"
             LOG.warning("MODEL_URI=%s is refused: %s", self._file.uri, error)
 
-    def of(self, forecast: Forecast) -> OnnxScorer | None:
-        """The model of the target in focus, if it is the one that is pinned."""
+    def of(self, forecast: TargetForecast) -> OnnxScorer | None:
+        """The model of the target, if it is the one that is pinned."""
         return self._held[1] if self._held and self._held[0] == model_name(forecast) else None

@@ -49,7 +49,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="critical")
 
 def figures() -> Iterator[Figure]:
     model = trained()
-    told = {"forecast": FORECAST.name, "definition": FORECAST.definition}
+    told = {"forecast": FORECAST.name, "definition": FORECAST.target_forecast().model_fingerprint}
     content = to_onnx(model, replace(described(model), more=told))
     with tempfile.TemporaryDirectory() as folder:
         port, other = free_port(), free_port()

@@ -38,6 +38,8 @@ from tests.bench.features import by_pandas
 from tests.bench.measure import Figure
 from tests.steps.markets import rows_of
 
+ACTION_FORECAST = FORECAST.target_forecast()
+
 TARGETS = {10: 10.0, 100: 60.0}  # milliseconds
 BARS = FORECAST.look_back + 2  # one to spare
 START, END = utc("2026-03-01"), utc("2026-09-01")
@@ -167,7 +169,7 @@ def trained() -> Model:
     """A forest of the usual size, on every symbol's last half year."""
     rows = rows_of(Sample(), FORECAST.symbols, FORECAST, START, END)
     rows = rows.take(np.isfinite(rows.features).all(axis=1))
-    classes = FORECAST.label.truth(rows.outcome, FORECAST.label.learn(rows.outcome))
+    classes = ACTION_FORECAST.label.truth(rows.outcome, ACTION_FORECAST.label.learn(rows.outcome))
     fitted = fit(RandomForest(), rows.features, classes.astype(np.int64), 5, 0)
     shares = np.bincount(classes, minlength=5) / len(classes)
     return Model(fitted, Calibration(tuple(shares.tolist())))
@@ -175,7 +177,7 @@ def trained() -> Model:
 
 def described(model: Model) -> Description:
     return Description(
-        classes=FORECAST.label.classes,
+        classes=ACTION_FORECAST.label.classes,
         features=FORECAST.feature_names,
         symbols=FORECAST.symbols,
         thresholds=(-1.0, -0.5, 0.5, 1.0),

@@ -81,13 +81,14 @@ def rows() -> Rows:
 def ours() -> None:
     import os
 
-    from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+    from pipelines.forecasts import NASDAQ100_HOURLY
     from pipelines.modeling.compare import compare
 
     given = rows()
+    forecast = NASDAQ100_HOURLY.target_forecast()
     load = os.getloadavg()[0]
     start, busy = time.perf_counter(), time.process_time()
-    found = compare(given, FORECAST.label, FORECAST.candidates, FORECAST.split, 0)
+    found = compare(given, forecast.label, forecast.candidates, forecast.split, 0)
     seconds, cpu = time.perf_counter() - start, time.process_time() - busy
     told: dict[str, Any] = {
         "training": len(found.training),
@@ -104,19 +105,20 @@ def ours() -> None:
 
 def peer(name: str) -> None:
     """Fit one of scikit-learn's and score the selection rows, as a comparison does."""
-    from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+    from pipelines.forecasts import NASDAQ100_HOURLY
     from pipelines.modeling.metrics import measure
 
-    training, selection, _ = FORECAST.split.cut(rows())
-    cuts = FORECAST.label.learn(training.outcome)
-    x, y = training.features, FORECAST.label.truth(training.outcome, cuts)
+    forecast = NASDAQ100_HOURLY.target_forecast()
+    training, selection, _ = forecast.split.cut(rows())
+    cuts = forecast.label.learn(training.outcome)
+    x, y = training.features, forecast.label.truth(training.outcome, cuts)
     every = max(1, len(y) // PARTS.get(name, len(y)))
     x, y = x[::every], y[::every]
     model = _default(name)
     start, busy = time.perf_counter(), time.process_time()
     model.fit(x, y)
     seconds, cpu = time.perf_counter() - start, time.process_time() - busy
-    label = FORECAST.label
+    label = forecast.label
     classes = label.truth(selection.outcome, cuts).astype(np.int64)
     predicted = model.predict(selection.features).astype(np.int64)
     gives = hasattr(model, "predict_proba")  # SVC's defaults give a class and no more

@@ -53,7 +53,7 @@ def test_models_promote_and_rollback_tell_one_story(
     assert code == 0
     assert "a slip" in out
     assert "version 1 serves" in out
-    assert registry.standing(model_name(HOURLY)).aliases[PRODUCTION] == 1
+    assert registry.standing(model_name(HOURLY.target_forecast())).aliases[PRODUCTION] == 1
 
 
 def test_models_are_told_while_mlflow_is_down(
@@ -78,7 +78,7 @@ def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
     lost = trained(lake, registry, HOURLY, day=1)
     _, out, _ = bullion("models", NAME)
     assert "no longer in MLflow" not in out
-    registry.client.delete_model_version(model_name(HOURLY), str(lost))
+    registry.client.delete_model_version(model_name(HOURLY.target_forecast()), str(lost))
     shutil.rmtree(registry.folder / "verified")
     code, out, _ = bullion("models", NAME)
     assert code == 0
@@ -87,7 +87,10 @@ def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
     assert f"version 1 serves, proven; version {lost} cannot serve" in out
     code, _, err = bullion("promote", NAME, "--version", str(lost), "--to", "Production")
     assert code == 2
-    assert f"version {lost} of {model_name(HOURLY)} is in the lake and no longer in MLflow" in err
+    assert (
+        f"version {lost} of {model_name(HOURLY.target_forecast())} is in the lake and no longer in MLflow"
+        in err
+    )
 
 
 @pytest.mark.parametrize(

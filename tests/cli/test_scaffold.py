@@ -98,7 +98,7 @@ def test_the_targets_that_the_pages_show_can_be_forecast(page: Path) -> None:
     shown = [target for one in blocks if "Target(" in one for target in _targets(one, known)]
     assert [target.label.kind for target in shown] == ["classes", "value"]
     whole = replace(FORECASTS[0], name="shown", targets=tuple(shown))
-    assert [one.label.kind for one in whole.each] == ["classes", "value"]
+    assert [one.label.kind for one in whole.per_target()] == ["classes", "value"]
 
 
 def _targets(code: str, known: dict[str, object]) -> list[Target]:

@@ -30,7 +30,7 @@ PAGE = (ROOT / "data_lake" / "README.md").read_text()
 QUESTIONS = re.findall(r"```sql\n(?:-- ([^\n]*)\n)?(.*?)```", PAGE, re.DOTALL)
 MAY_BE_EMPTY = ("silver.gaps", "silver.quarantine", "bronze.bars", "gold.checks")
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
-QUICK = HOURLY.but(candidates=(HistogramBoosting(), Logistic()))
+QUICK = HOURLY.target_forecast().replace(candidates=(HistogramBoosting(), Logistic()))
 START, TRAINED, END = utc("2026-02-02"), utc("2026-08-25"), utc("2026-09-01")
 
 
@@ -43,11 +43,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         ingest(made, source, universe("qqq").symbols, interval_of("1h"), START, END)
         ingest_weights(made, source, "qqq", as_of=START)
         train(made, registry, QUICK, source.name, as_of=TRAINED)
-        score(made, registry, QUICK, source.name, start=TRAINED, end=END)
-        refresh_outcomes(made, registry, QUICK, source.name)
+        score(made, registry, QUICK.forecast, source.name, start=TRAINED, end=END)
+        refresh_outcomes(made, registry, QUICK.forecast, source.name)
         for other in (f for f in FORECASTS if f is not HOURLY):
             ingest(made, source, other.symbols, other.bar, END - other.schedule.history, END)
-            for one in other.each:
+            for one in other.per_target():
                 train(made, registry, one, source.name, as_of=TRAINED)
             score(made, registry, other, source.name, start=TRAINED, end=END)
             refresh_outcomes(made, registry, other, source.name)

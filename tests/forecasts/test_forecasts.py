@@ -36,36 +36,40 @@ def test_it_has_a_table_with_a_column_for_each_feature(declared: Forecast) -> No
 
 @NAMED
 def test_its_definition_changes_with_what_features_and_labels_mean(declared: Forecast) -> None:
-    for one in declared.each:
-        same = replace(one, meaning="told otherwise")
-        assert (same.definition, same.contents) == (one.definition, one.contents)
+    interval = "30m" if declared.interval != "30m" else "15m"
+    renamed = replace(declared, meaning="in other words")
+    assert renamed.table_fingerprint == declared.table_fingerprint
+    for name in declared.target_names:
+        target = declared.target_forecast(name)
+        assert renamed.target_forecast(name).model_fingerprint == target.model_fingerprint
+        label = replace(target.label, horizon=3)  # type: ignore[type-var]
         for other in (
-            replace(one, features=one.features[1:]),
-            replace(one, features=one.features[::-1]),
-            replace(one, interval="30m" if one.interval != "30m" else "15m"),
-            one.but(label=replace(one.label, horizon=3)),  # type: ignore[type-var]
+            replace(declared, features=declared.features[1:]),
+            replace(declared, features=declared.features[::-1]),
+            replace(declared, interval=interval),
+            target.replace(label=label).forecast,
         ):
-            assert other.definition != one.definition
-            assert other.contents != one.contents
+            assert other.target_forecast(name).model_fingerprint != target.model_fingerprint
+            assert other.table_fingerprint != declared.table_fingerprint
 
 
 @NAMED
 def test_each_target_is_a_forecast_of_its_own_on_the_same_table(declared: Forecast) -> None:
-    assert [one.target.name for one in declared.each] == list(declared.target_names)
-    assert len({one.definition for one in declared.each}) == len(declared.targets)
-    for one in declared.each:
-        assert (one.contents, one.table) == (declared.contents, declared.table)
+    assert [one.target.name for one in declared.per_target()] == list(declared.target_names)
+    assert len({one.model_fingerprint for one in declared.per_target()}) == len(declared.targets)
+    for one in declared.per_target():
+        assert (one.forecast, one.table) == (declared, declared.table)
         assert {one.target.outcome, one.target.known_at} <= set(one.table.column_names)
-        other = one.but(challengers=())
-        assert other.target_names == one.target_names
+        other = one.replace(challengers=())
+        assert other.forecast.target_names == declared.target_names
         assert other.target.challengers == ()
 
 
 def test_of_several_targets_one_must_be_named() -> None:
     two = replace(FORECASTS[0], targets=(ACTION, replace(ACTION, label=Risk(), combinations=())))
     with pytest.raises(InvalidRequest, match="has the targets action, risk"):
-        two.label  # noqa: B018
-    assert two.on("risk").label.name == "risk"
+        two.target_forecast()
+    assert two.target_forecast("risk").label.name == "risk"
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def test_the_last_bars_have_no_outcome_yet(label: Label, relay: bool) -> None:
 def test_only_the_first_bars_it_reaches_back_over_have_no_outcome(label: Label) -> None:
     made = label.outcome(block(walk(1), walk(2)))
     for first in (0, 200):
-        assert np.isnan(made[first : first + label.reach]).all()
-        assert np.isfinite(made[first + label.reach : first + 200 - label.horizon]).all()
+        assert np.isnan(made[first : first + label.look_back]).all()
+        assert np.isfinite(made[first + label.look_back : first + 200 - label.horizon]).all()
 
 
 @NAMED
@@ -108,7 +108,7 @@ def test_bars_without_a_price_have_no_outcome_rather_than_an_infinite_one(label:
             made = label.outcome(block(bars))
         assert np.isnan(made[[100 - label.horizon, 100]]).all()
         assert not np.isinf(made).any()
-        assert np.isfinite(made[100 + label.reach + 1 : -label.horizon]).all()
+        assert np.isfinite(made[100 + label.look_back + 1 : -label.horizon]).all()
 
 
 @NAMED

@@ -15,9 +15,8 @@ from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.onnx import OnnxScorer, to_onnx
 from tests.modeling.made import made_rows
 
-FORECAST = replace(NASDAQ100_HOURLY, features=NASDAQ100_HOURLY.features[:6]).but(
-    candidates=(Logistic(),), challengers=()
-)
+FEWER = replace(NASDAQ100_HOURLY, features=NASDAQ100_HOURLY.features[:6])
+FORECAST = FEWER.target_forecast().replace(candidates=(Logistic(),), challengers=())
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def test_its_file_tells_what_it_was_trained_on(found: Comparison) -> None:
     assert told.more == {
         "forecast": FORECAST.name,
         "target": FORECAST.target.name,
-        "definition": FORECAST.definition,
+        "definition": FORECAST.model_fingerprint,
     }
 
 

@@ -15,6 +15,8 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.scoring.predict import fitting, next_closes, prediction_rows, same_definition, say
 from tests import models
 
+ACTION_FORECAST = FORECAST.target_forecast()
+
 
 def test_each_bar_is_asked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = OnnxScorer(models.body(FORECAST, untrained=("NVDA",)))
@@ -42,7 +44,7 @@ def test_what_is_published_is_the_models_action_and_not_the_likeliest(
     features = np.zeros((1, len(FORECAST.features)), np.float32)
     said = say(scorer, ["AAPL"], features, np.array([1]))
     keys = pa.table({"symbol": ["AAPL"]})
-    row = prediction_rows(keys, said, FORECAST.label, {}).to_pylist()[0]
+    row = prediction_rows(keys, said, ACTION_FORECAST.label, {}).to_pylist()[0]
     assert (row["action"], row["score"]) == ("strong_buy", 2.0)
     assert row["confidence"] == pytest.approx(0.2)
     assert row["expected_score"] == pytest.approx(0.2)
@@ -58,12 +60,16 @@ def test_the_predicted_bar_is_found_over_nights_weekends_and_half_days() -> None
 
 def test_a_model_that_means_another_thing_is_refused() -> None:
     scorer = OnnxScorer(models.body(FORECAST))
-    assert fitting(FORECAST, scorer) is scorer
+    assert fitting(ACTION_FORECAST, scorer) is scorer
     with pytest.raises(InvalidRequest, match="other features or another label") as refused:
-        fitting(FORECAST, OnnxScorer(models.body(FORECAST, definition="older")), "version 3")
+        fitting(
+            ACTION_FORECAST,
+            OnnxScorer(models.body(FORECAST, definition="older")),
+            "version 3",
+        )
     assert refused.value.message.startswith("version 3 was")
     with pytest.raises(InvalidRequest, match="other features or another label"):
-        same_definition(FORECAST, None)
+        same_definition(ACTION_FORECAST, None)
 
 
 @pytest.mark.parametrize("what", ["features", "classes"])
@@ -73,4 +79,4 @@ def test_a_model_that_takes_or_gives_them_in_another_order_is_refused(what: str)
     turned = tuple(reversed(getattr(told, what)))
     scorer.description = replace(told, **{what: turned})
     with pytest.raises(InvalidRequest, match="in another order"):
-        fitting(FORECAST, scorer)
+        fitting(ACTION_FORECAST, scorer)

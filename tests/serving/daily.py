@@ -49,7 +49,7 @@ def say(lake: Lake, source: str) -> None:
 def serve(lake: Lake, folder: Path, source: str, as_of: datetime = TRAINED) -> None:
     """A baseline for each value, which is not proven; a proven model for the others."""
     registry = Registry(folder=folder / "mlflow")
-    for seed, one in enumerate(DAILY.each):
+    for seed, one in enumerate(DAILY.per_target()):
         made = models.kept(registry, one, models.body(one, seed))
         told: dict[str, Any] = {}
         if one.target.baseline:

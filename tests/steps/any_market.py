@@ -28,7 +28,7 @@ def market(
 
 def market_of(forecast: Forecast) -> list[dict[str, object]]:
     """Some of its symbols, and somewhat more of its bars than it looks back at."""
-    wanted = 3 * max(forecast.look_back, forecast.reach) + 60
+    wanted = 3 * max(forecast.look_back, forecast.label_look_back) + 60
     start = (utc(END) - timedelta(days=wanted * 2)).date().isoformat()
     times = hours(start, END, forecast.interval)[-wanted:]
     if not forecast.bar.intraday:  # such bars are named by their day

@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.core.calendar import UTC_TYPE
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.labels import Label
 from pipelines.lake import Lake
 from pipelines.modeling.answers import answer_of
+from tests.models import target_of
 from tests.steps.served import START
 
 BARS = 7
@@ -55,7 +56,7 @@ def outcome_of(label: Label, hidden: np.ndarray) -> np.ndarray:
 
 
 def _keys(
-    forecast: Forecast, source: str, first: datetime, sessions: int, symbols: int
+    forecast: Forecast | TargetForecast, source: str, first: datetime, sessions: int, symbols: int
 ) -> pa.Table:
     bars = 1 if forecast.bar.minutes is None else BARS
     opens = [
@@ -81,7 +82,7 @@ def _keys(
 
 def put_features(
     lake: Lake,
-    forecast: Forecast,
+    forecast: Forecast | TargetForecast,
     source: str = "sample",
     *,
     first: datetime = START - timedelta(days=40),
@@ -98,7 +99,8 @@ def put_features(
     for name in forecast.feature_names:
         values = (random.normal(size=rows.num_rows) + shift).astype(np.float32)
         rows = rows.append_column(name, pa.array(values, from_pandas=True))
-    for target in forecast.targets:
+    targets = forecast.targets if isinstance(forecast, Forecast) else forecast.forecast.targets
+    for target in targets:
         rows = rows.append_column(target.outcome, pa.array(outcome_of(target.label, hidden)))
         rows = rows.append_column(target.known_at, keys["known_at"])
     if write:
@@ -109,7 +111,7 @@ def put_features(
 
 def put_live(
     lake: Lake,
-    forecast: Forecast,
+    forecast: Forecast | TargetForecast,
     version: int,
     source: str = "sample",
     *,
@@ -133,7 +135,7 @@ def put_live(
     )  # fmt: skip
     random = np.random.default_rng(day + 1000)
     score = ic * hidden + np.sqrt(1 - ic**2) * random.normal(size=len(hidden))
-    label, count = forecast.label, len(score)
+    label, count = target_of(forecast).label, len(score)
     answer, (given, said) = answer_of(label.kind), SPOKEN[label.kind](label, score)
     truth = BECAME[label.kind](label, hidden)
     if one_class:

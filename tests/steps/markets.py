@@ -50,10 +50,10 @@ def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Row
     symbol = np.array([codes[name] for name in names], dtype=np.int64)
     rows = Rows(
         features=np.column_stack([matrix(forecast.features, block), symbol]).astype(np.float32),
-        outcome=forecast.label.outcome(block),
+        outcome=forecast.target_forecast().label.outcome(block),
         symbol=symbol,
         closes_at=closes_at,
-        known_at=np.roll(closes_at, -forecast.label.horizon),
+        known_at=np.roll(closes_at, -forecast.target_forecast().label.horizon),
         session=made.session[at].astype("datetime64[D]"),
         place=block.arrays["place"].astype(np.int64),
     )

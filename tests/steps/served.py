@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import PREFIX, Description
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
+from tests.models import target_of
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 START = datetime(2026, 3, 2, 22, tzinfo=UTC)
@@ -38,11 +39,11 @@ def fresh_registry(folder: Path) -> Registry:
     return Registry(folder=folder)
 
 
-def tiny_model(forecast: Forecast, seed: int = 0, **changes: Any) -> bytes:
+def tiny_model(forecast: Forecast | TargetForecast, seed: int = 0, **changes: Any) -> bytes:
     """An ONNX model of the forecast's form with random weights; `changes` are to what it says."""
     from onnx import TensorProto, helper, numpy_helper
 
-    label, columns = forecast.label, len(forecast.features) + 1
+    label, columns = target_of(forecast).label, len(forecast.features) + 1
     count = len(label.classes)
     weights = np.random.default_rng(seed).normal(0, 0.01, (columns, count)).astype(np.float32)
     graph = helper.make_graph(
@@ -66,7 +67,7 @@ def tiny_model(forecast: Forecast, seed: int = 0, **changes: Any) -> bytes:
         symbols=forecast.symbols,
         thresholds=(-1.0, -0.3, 0.3, 1.0),
         shares=(0.1, 0.2, 0.4, 0.2, 0.1),
-        more={"forecast": forecast.name, "definition": forecast.definition},
+        more={"forecast": forecast.name, "definition": target_of(forecast).model_fingerprint},
     )
     for key, value in asdict(replace(told, **changes)).items():
         entry = made.metadata_props.add()
@@ -77,7 +78,7 @@ def tiny_model(forecast: Forecast, seed: int = 0, **changes: Any) -> bytes:
 def trained(
     lake: Lake,
     registry: Registry,
-    forecast: Forecast,
+    forecast: Forecast | TargetForecast,
     source: str = "sample",
     *,
     day: int = 0,
@@ -89,14 +90,14 @@ def trained(
 ) -> int:
     """A version with its decision, `day` days after the first, as `train` leaves them."""
     as_of = START + timedelta(days=day)
-    name = model_name(forecast)
+    name = model_name(target_of(forecast))
     run = registry.client.create_run(registry.experiment(forecast.name)).info.run_id
     content = tiny_model(forecast, seed=abs(day)) if body is None else body
     made = registry.register(name, content, run, {"source": source, "as_of": as_of.isoformat()})
     gates = [{"gate": "skill_direction", "passed": True, "value": 0.17, "low": low}]
     row = {
         "forecast": forecast.name,
-        "target": forecast.label.name,
+        "target": target_of(forecast).label.name,
         "source": source,
         "as_of": as_of,
         "model_version": made.version,
@@ -105,7 +106,7 @@ def trained(
         "reason": f"{verdict} by the gates",
         "gates": json.dumps(gates),
         "snapshot": lake.snapshot,
-        "definition": forecast.definition,
+        "definition": target_of(forecast).model_fingerprint,
         "candidate": "logistic_regression",
         "sha256": made.sha256,
         "challengers": "{}",
@@ -125,13 +126,13 @@ def trained(
     return made.version
 
 
-def file_of(registry: Registry, forecast: Forecast, version: int) -> Path:
+def file_of(registry: Registry, forecast: Forecast | TargetForecast, version: int) -> Path:
     """Where a version's file lies."""
-    source = registry.version(model_name(forecast), version).source
+    source = registry.version(model_name(target_of(forecast)), version).source
     return Path(source.removeprefix("file://")) / "model.onnx"
 
 
-def spoil(registry: Registry, forecast: Forecast, version: int, how: str) -> None:
+def spoil(registry: Registry, forecast: Forecast | TargetForecast, version: int, how: str) -> None:
     file = file_of(registry, forecast, version)
     if how == "missing":
         file.unlink()

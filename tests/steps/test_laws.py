@@ -34,7 +34,7 @@ from tests.steps.scored_market import all_rows
 from tests.steps.served import fresh_registry
 
 NAMED = pytest.mark.parametrize("forecast", FORECASTS, ids=lambda one: one.name)
-TARGETS = [one for declared in FORECASTS for one in declared.each]
+TARGETS = [one for declared in FORECASTS for one in declared.per_target()]
 EACH = pytest.mark.parametrize("forecast", TARGETS, ids=lambda f: f"{f.name}.{f.target.name}")
 ROWS = 1500  # enough to fit on, few enough to fit often
 fresh_name = (f"market_{n}" for n in count())
@@ -53,7 +53,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 def served(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> None:
     """A model of each target, promoted before all bars."""
-    for one in forecast.each:
+    for one in forecast.per_target():
         made = models.kept(registry, one, models.body(one))
         models.decide(lake, one, source, made, utc("2020-01-01"))
 
@@ -127,12 +127,12 @@ def test_nothing_later_than_as_of_is_trained_on(lake: Lake, forecast: Forecast) 
     times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
     at = times[-10]
     with lake.view() as view:
-        known = training_rows(view, forecast, name, at)
+        known = training_rows(view, forecast.target_forecast(), name, at)
     limit = np.datetime64(at.replace(tzinfo=None), "us")
     assert len(known)
     assert (known.known_at <= limit).all()
     assert (known.closes_at < known.known_at).all()
-    training, selection, judging = forecast.split.cut(known)
+    training, selection, judging = forecast.target_forecast().split.cut(known)
     for old, new in ((training, selection), (selection, judging)):
         assert old.known_at.max() < new.closes_at.min(), "no label's span is shared"
 
@@ -150,12 +150,19 @@ def test_what_is_fitted_has_seen_training_rows_alone(forecast: Forecast) -> None
     """Shuffle what became of all newer rows: nothing that was fitted changes, tuning included."""
     rows = sample_of(forecast)
     rows = rows.take(np.isfinite(rows.features).all(axis=1))
-    selecting = forecast.split.cut(rows)[1].session.min()
+    selecting = forecast.target_forecast().split.cut(rows)[1].session.min()
     newer = np.flatnonzero(rows.session >= selecting)
     outcome = rows.outcome.copy()
     outcome[newer] = np.random.default_rng(1).permutation(outcome[newer])
     made = [
-        compare(some, forecast.label, forecast.candidates, forecast.split, 3, fewest=Fewest(300))
+        compare(
+            some,
+            forecast.target_forecast().label,
+            forecast.target_forecast().candidates,
+            forecast.target_forecast().split,
+            3,
+            fewest=Fewest(300),
+        )
         for some in (rows, replace(rows, outcome=outcome))
     ]
     one, other = made

@@ -34,7 +34,7 @@ from pipelines.backtest.walk import (
 from pipelines.core.errors import BullionError, InvalidRequest, SourceError
 from pipelines.core.settings import Settings
 from pipelines.core.universes import universe
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
 from pipelines.modeling.required import Fewest
 from pipelines.modeling.scorer import OnnxScorer
@@ -73,7 +73,7 @@ class Taken:
 
 def backtest_folder(
     folder: Folder,
-    forecast: Forecast,
+    forecast: TargetForecast,
     asked: Asked,
     trained_on: str,
     registry: Registry,
@@ -84,7 +84,7 @@ def backtest_folder(
     combination_of(forecast, asked.universe)
     with _lake(folder, forecast, asked.universe) as (lake, taken):
         progress("features", 0, 1)
-        refresh_features(lake, forecast, Files.name)
+        refresh_features(lake, forecast.forecast, Files.name)
         with lake.view() as view:
             market = market_of(view, forecast, Files.name, replace(asked, start=None))
     forecast = chosen(forecast, asked.candidates)
@@ -95,7 +95,7 @@ def backtest_folder(
 
 
 @contextmanager
-def _lake(folder: Folder, forecast: Forecast, of: str) -> Iterator[tuple[Lake, Taken]]:
+def _lake(folder: Folder, forecast: TargetForecast, of: str) -> Iterator[tuple[Lake, Taken]]:
     """A lake that holds the folder and nothing else."""
     with tempfile.TemporaryDirectory(prefix="bullion-backtest-") as name:
         source = Files(_mapped(folder, forecast, of, Path(name) / "files"))
@@ -136,7 +136,7 @@ def _hint(told: Sequence[str]) -> str:
     return f"mend the files, or describe them in a {NAME} beside them, as include/sample/{NAME}"
 
 
-def _mapped(folder: Folder, forecast: Forecast, of: str, beside: Path) -> Path:
+def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> Path:
     """The folder itself where it has a mapping; else one with links to its files, and a mapping."""
     import yaml
 
@@ -170,7 +170,7 @@ def _mapped(folder: Folder, forecast: Forecast, of: str, beside: Path) -> Path:
 
 
 def _scorers(
-    forecast: Forecast,
+    forecast: TargetForecast,
     market: Market,
     asked: Asked,
     trained_on: str,
@@ -238,7 +238,7 @@ def _cut(market: Market, asked: Asked) -> list[Window]:
 
 
 def _served(
-    forecast: Forecast, market: Market, asked: Asked, trained_on: str, registry: Registry
+    forecast: TargetForecast, market: Market, asked: Asked, trained_on: str, registry: Registry
 ) -> tuple[list[Scorer], str]:
     """The models that served, a window for each stretch of bars of one; or why there is none."""
     try:
@@ -252,7 +252,7 @@ def _served(
     who = [serving(rows, one.item().replace(tzinfo=UTC)) for one in closes]
     stretches: list[tuple[Serving, int, int]] = []
     for place, one in enumerate(who):
-        if one is None or one.decision.definition != forecast.definition:
+        if one is None or one.decision.definition != forecast.model_fingerprint:
             continue
         if stretches and stretches[-1][0] == one and stretches[-1][2] == place - 1:
             stretches[-1] = (one, stretches[-1][1], place)

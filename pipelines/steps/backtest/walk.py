@@ -24,7 +24,7 @@ from pipelines.backtest.walk import (
 )
 from pipelines.core.errors import InvalidRequest
 from pipelines.core.universes import universe
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.required import Fewest
@@ -38,7 +38,7 @@ def _silent(what: str, done: int, total: int) -> None: ...
 
 def backtest(
     lake: Lake,
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     asked: Asked,
     policy: Policy | None = None,
@@ -52,7 +52,7 @@ def backtest(
     forecast, fewest = chosen(forecast, asked.candidates), fewest or Fewest()
     combination_of(forecast, asked.universe)
     progress("features", 0, 1)
-    refresh_features(lake, forecast, source)
+    refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
         market = market_of(view, forecast, source, asked)
     cut = span(forecast, source, market, asked, fewest)
@@ -63,7 +63,7 @@ def backtest(
 
 
 def span(
-    forecast: Forecast, source: str, market: Market, asked: Asked, fewest: Fewest
+    forecast: TargetForecast, source: str, market: Market, asked: Asked, fewest: Fewest
 ) -> list[Window]:
     """The windows; refused where too little is known before the first."""
     at = inside(market, asked)
@@ -88,7 +88,7 @@ def span(
     return cut
 
 
-def needed(forecast: Forecast, market: Market, fewest: Fewest) -> int:
+def needed(forecast: TargetForecast, market: Market, fewest: Fewest) -> int:
     """How many sessions a comparison needs, with as many bars a session as there are."""
     sessions = max(1, len(np.unique(market.rows.session)))
     bars = max(1.0, len(market.rows) / sessions / len(np.unique(market.rows.symbol)))
@@ -106,7 +106,7 @@ def _us(at: datetime) -> np.datetime64:
     return np.datetime64(at.replace(tzinfo=None), "us")
 
 
-def market_of(view: View, forecast: Forecast, source: str, asked: Asked) -> Market:
+def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -> Market:
     """All that a backtest looks at. Rows are those of a training, and those not yet settled."""
     of = universe(asked.universe)
     since = asked.start - asked.history - timedelta(days=2) if asked.start else None
@@ -145,7 +145,7 @@ def market_of(view: View, forecast: Forecast, source: str, asked: Asked) -> Mark
     )
 
 
-def _rows(found: pa.Table, forecast: Forecast) -> Rows:
+def _rows(found: pa.Table, forecast: TargetForecast) -> Rows:
     codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
     symbol = np.array([codes[name] for name in found["symbol"].to_pylist()], dtype=np.int64)
     columns = [found[name].to_numpy() for name in forecast.feature_names]
@@ -165,7 +165,7 @@ def _instants(found: pa.Table, name: str) -> np.ndarray:
 
 
 def _bars(
-    view: View, forecast: Forecast, source: str, asked: Asked, symbols: tuple[str, ...]
+    view: View, forecast: TargetForecast, source: str, asked: Asked, symbols: tuple[str, ...]
 ) -> pa.Table:
     return view.sql(
         f"""SELECT {BARS} FROM silver.bars

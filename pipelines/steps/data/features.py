@@ -49,7 +49,7 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
             "SELECT definition, followed FROM meta.feature_state WHERE forecast = ? AND source = ?",
             [forecast.name, source],
         )
-        whole = not known or known[0][0] != forecast.contents
+        whole = not known or known[0][0] != forecast.table_fingerprint
         followed = 0 if whole else int(known[0][1])
         if whole:
             writer.delete(forecast.table.full_name, "source = ?", [source])
@@ -70,7 +70,7 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
                 {
                     "forecast": [forecast.name],
                     "source": [source],
-                    "definition": [forecast.contents],
+                    "definition": [forecast.table_fingerprint],
                     "followed": [writer.snapshot],
                 }
             )
@@ -123,7 +123,7 @@ def _read(
     Bars are counted as silver has them, symbol by symbol; the calendar only says where to look,
     and where a symbol has too few there all its history is read.
     """
-    horizon, ahead = forecast.horizon, max(forecast.look_back, forecast.reach)
+    horizon, ahead = forecast.horizon, max(forecast.look_back, forecast.label_look_back)
     needed = ahead + horizon
     per_day = 1.0 if forecast.bar.minutes is None else max(1.0, 390 / forecast.bar.minutes)
     days = timedelta(days=10 + int(4 * needed / per_day))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from pipelines.core.errors import BullionError, InvalidRequest
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
 from pipelines.registry.decisions import ModelDecision, decisions, promoted
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
@@ -24,7 +24,7 @@ from pipelines.steps.models.manual_decisions import (
 )
 
 
-def reconcile(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> Moved:
+def reconcile(lake: Lake, registry: Registry, forecast: TargetForecast, source: str) -> Moved:
     """Bring decisions and the Production alias together, whoever moved it.
 
     An alias that was moved by hand is obeyed, if its version is sound: from now on that version
@@ -51,7 +51,7 @@ def reconcile(lake: Lake, registry: Registry, forecast: Forecast, source: str) -
     return told(lake, forecast, source, [*said, *follow(lake, registry, forecast, source)])
 
 
-def _taken_away(lake: Lake, forecast: Forecast, source: str) -> list[str]:
+def _taken_away(lake: Lake, forecast: TargetForecast, source: str) -> list[str]:
     with lake.write(f"reconcile {forecast.name}") as writer:
         rows = decisions(writer, forecast, source)
         champion = promoted(rows, EVER)
@@ -63,7 +63,7 @@ def _taken_away(lake: Lake, forecast: Forecast, source: str) -> list[str]:
 
 
 def _moved_by_hand(
-    lake: Lake, registry: Registry, forecast: Forecast, source: str, held: int
+    lake: Lake, registry: Registry, forecast: TargetForecast, source: str, held: int
 ) -> list[str]:
     try:
         source, row = trained_as(lake, registry, forecast, held)
@@ -87,7 +87,9 @@ def _moved_by_hand(
     return [f"version {held} was {verdict}: {reason}"]
 
 
-def _refused_stranger(lake: Lake, forecast: Forecast, source: str, version: int, why: str) -> str:
+def _refused_stranger(
+    lake: Lake, forecast: TargetForecast, source: str, version: int, why: str
+) -> str:
     now = datetime.now(UTC)
     said = f"the alias {PRODUCTION} was moved to version {version} by hand, and put back: {why}"
     row = {
@@ -107,7 +109,7 @@ def _refused_stranger(lake: Lake, forecast: Forecast, source: str, version: int,
     return said
 
 
-def follow(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> list[str]:
+def follow(lake: Lake, registry: Registry, forecast: TargetForecast, source: str) -> list[str]:
     """Put the Production alias where the decisions say; in words why, if that cannot be done."""
     name = model_name(forecast)
     with lake.view() as view:
@@ -131,7 +133,7 @@ def follow(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> l
 
 def of_source(
     registry: Registry,
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     rows: Sequence[ModelDecision],
     version: int,

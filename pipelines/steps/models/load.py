@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.modeling.scorer import OnnxScorer, UnreadableModel
 from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, serving
 from pipelines.registry.mlflow import Registry, Unsound, model_name
 from pipelines.scoring.predict import fitting, same_definition
 
 
-def champion(registry: Registry, forecast: Forecast, decision: ModelDecision) -> OnnxScorer:
+def champion(registry: Registry, forecast: TargetForecast, decision: ModelDecision) -> OnnxScorer:
     """The model that was decided on; an error, and never another model, where it cannot serve."""
     name = f"{model_name(forecast)} version {decision.model_version}"
     same_definition(forecast, decision.definition, name)  # before anything is read
@@ -25,7 +25,7 @@ def champion(registry: Registry, forecast: Forecast, decision: ModelDecision) ->
 
 
 def challenger(
-    registry: Registry, forecast: Forecast, decision: ModelDecision, candidate: str
+    registry: Registry, forecast: TargetForecast, decision: ModelDecision, candidate: str
 ) -> OnnxScorer:
     """The model of another candidate that was kept beside the one decided on."""
     name = f"{candidate} beside {model_name(forecast)} version {decision.model_version}"
@@ -45,7 +45,7 @@ class ServedBars:
 
 def models_of_bars(
     registry: Registry,
-    forecast: Forecast,
+    forecast: TargetForecast,
     decisions: Sequence[ModelDecision],
     closes: np.ndarray,
     lost: dict[ModelKey, str],

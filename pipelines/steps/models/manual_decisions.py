@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, Writer
 from pipelines.modeling.scorer import UnreadableModel
 from pipelines.registry.decisions import ModelDecision, decisions, promoted, trainings
@@ -38,14 +38,14 @@ class Moved:
         return "\n".join([*self.said, f"{self.forecast} on {self.source}: {now}"])
 
 
-def told(lake: Lake, forecast: Forecast, source: str, said: Sequence[str]) -> Moved:
+def told(lake: Lake, forecast: TargetForecast, source: str, said: Sequence[str]) -> Moved:
     with lake.view() as view:
         champion = promoted(decisions(view, forecast, source), EVER)
     return Moved(forecast.name, source, champion.model_version if champion else None, tuple(said))
 
 
 def verify(
-    registry: Registry, forecast: Forecast, row: ModelDecision, *, offline: bool = False
+    registry: Registry, forecast: TargetForecast, row: ModelDecision, *, offline: bool = False
 ) -> None:
     """Refuse a version unless its file is what was decided on and fits the forecast as it is.
 
@@ -71,7 +71,7 @@ def verify(
 
 
 def trained_as(
-    lake: Lake, registry: Registry, forecast: Forecast, version: int
+    lake: Lake, registry: Registry, forecast: TargetForecast, version: int
 ) -> tuple[str, ModelDecision]:
     """The source and the decision that a version's training wrote."""
     name = model_name(forecast)
@@ -108,7 +108,7 @@ def same(row: ModelDecision | None, other: ModelDecision) -> bool:
 
 def append(
     writer: Writer,
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     rows: Sequence[ModelDecision],
     moves: Sequence[tuple[ModelDecision, str, str]],

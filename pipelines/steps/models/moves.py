@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.core.errors import BullionError, InvalidRequest, unknown
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
 from pipelines.registry.decisions import ModelDecision, ModelKey, decisions, former, promoted
 from pipelines.registry.mlflow import ALIASES, STAGING, Registry, model_name
@@ -26,7 +26,13 @@ from pipelines.steps.models.manual_decisions import (
 
 
 def promote(
-    lake: Lake, registry: Registry, forecast: Forecast, version: int, to: str, *, by: str = "cli"
+    lake: Lake,
+    registry: Registry,
+    forecast: TargetForecast,
+    version: int,
+    to: str,
+    *,
+    by: str = "cli",
 ) -> Moved:
     """Make a version Staging or Production, once it has been found sound.
 
@@ -52,7 +58,7 @@ def promote(
 def rollback(
     lake: Lake,
     registry: Registry,
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     *,
     reason: str = "",
@@ -93,7 +99,7 @@ def rollback(
 
 
 def _heir(
-    registry: Registry, forecast: Forecast, rows: Sequence[ModelDecision], said: list[str]
+    registry: Registry, forecast: TargetForecast, rows: Sequence[ModelDecision], said: list[str]
 ) -> ModelDecision | None:
     """The nearest former champion that is sound; what is wrong with nearer ones is said."""
     unfit: set[ModelKey] = set()

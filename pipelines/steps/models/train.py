@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.core.errors import BullionError, InvalidRequest
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.gates import Decision, NoWorseThanChampion, judge_all
 from pipelines.lake import Lake, View
 from pipelines.modeling.compare import Comparison, compare
@@ -64,7 +64,7 @@ class Trained:
 
 def training_rows(
     view: View,
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     as_of: datetime,
     history: timedelta | None = None,
@@ -107,7 +107,7 @@ def training_rows(
 def train(
     lake: Lake,
     registry: Registry,
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     *,
     as_of: datetime | None = None,
@@ -123,7 +123,7 @@ def train(
     as_of = min(as_of or datetime.now(UTC), datetime.now(UTC))
     progress("features", 0, 1)
     reconcile(lake, registry, forecast, source)
-    refresh_features(lake, forecast, source)
+    refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
         rows, snapshot = training_rows(view, forecast, source, as_of), view.snapshot
         known, numbered = decisions(view, forecast, source), newest_version(view, forecast)
@@ -152,7 +152,7 @@ def train(
         "source": source,
         "as_of": as_of.isoformat(),
         "snapshot": snapshot,
-        "definition": forecast.definition,
+        "definition": forecast.model_fingerprint,
         "seed": seed,
     }
     verdict, serves, baseline = _verdict(decision), found.ranking[0].name, forecast.target.baseline
@@ -202,7 +202,7 @@ def _verdict(decision: Decision) -> str:
 
 
 def _champion(
-    registry: Registry, forecast: Forecast, held: ModelDecision | None
+    registry: Registry, forecast: TargetForecast, held: ModelDecision | None
 ) -> tuple[OnnxScorer | None, str]:
     """The champion, to be met on the judging rows; None, and why, where it cannot be.
 
@@ -212,7 +212,7 @@ def _champion(
     if held is None:
         return None, ""
     told = f"the champion, version {held.model_version},"
-    if held.definition != forecast.definition:
+    if held.definition != forecast.model_fingerprint:
         return None, f"{told} reads other features, and was not met"
     try:
         body = registry.model(model_name(forecast), held.model_version, held.sha256)
@@ -222,7 +222,7 @@ def _champion(
 
 
 def _record(
-    lake: Lake, forecast: Forecast, done: Trained, version: Version, beside: dict[str, str]
+    lake: Lake, forecast: TargetForecast, done: Trained, version: Version, beside: dict[str, str]
 ) -> None:
     """The decision, the ranking and the kept snapshot, in one commit."""
     now = datetime.now(UTC)
@@ -253,7 +253,7 @@ def _record(
         "reason": decision.reason,
         "gates": json.dumps(gates),
         "snapshot": done.snapshot,
-        "definition": forecast.definition,
+        "definition": forecast.model_fingerprint,
         "candidate": done.candidate,
         "sha256": version.sha256,
         "challengers": json.dumps(beside),

@@ -8,7 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import View
 
 # What was published live stands before what was scored later.
@@ -37,8 +37,8 @@ class Day:
         return str(out.getvalue().to_pybytes(), "utf-8")
 
 
-def newest_day(view: View, forecast: Forecast, source: str, at: datetime) -> Day:
-    """The day of the newest bar that had closed by then, in UTC, of the target in focus."""
+def newest_day(view: View, forecast: TargetForecast, source: str, at: datetime) -> Day:
+    """The day of the newest bar that had closed by then, in UTC."""
     asked = [forecast.name, source, at]
     predictions = view.sql(
         _NEWEST.format(

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.landing import judge as silver
 from pipelines.modeling.answers import answer_of
@@ -52,7 +52,7 @@ class _Read:
 class _Target:
     """Of one target: a row a constituent's bar and model version, with what became of it."""
 
-    forecast: Forecast
+    forecast: TargetForecast
     known: pa.Table
     versions: dict[int, ModelDecision]  # those that predict what the label is now
 
@@ -124,16 +124,16 @@ def _read(view: View, forecast: Forecast, source: str) -> _Read:
         [source, followed, *ours, followed, *quarantined],
     )
     view.connection.register("_changed", changed)
-    targets = tuple(_of_target(view, one, source) for one in forecast.each)
+    targets = tuple(_of_target(view, one, source) for one in forecast.per_target())
     view.connection.unregister("_changed")
     return _Read(changed, targets, view.snapshot)
 
 
-def _of_target(view: View, forecast: Forecast, source: str) -> _Target:
+def _of_target(view: View, forecast: TargetForecast, source: str) -> _Target:
     versions = {
         row.model_version: row
         for row in decisions(view, forecast, source)
-        if row.definition == forecast.definition
+        if row.definition == forecast.model_fingerprint
     }
     mine, target = "forecast = ? AND source = ?", forecast.target
     known = view.sql(

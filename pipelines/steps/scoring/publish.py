@@ -42,7 +42,7 @@ def publish(
         live = _live(writer, forecast, done.source, rows["timestamp_next"], scored_at)
         bars = pc.unique(rows["ts"].filter(pa.array(live)))  # that are published now, or were
         # Targets reach ahead by bars of their own: only those that combine make a signal live.
-        combining = [one.target.name for one in forecast.each if one.combinations]
+        combining = [one.target.name for one in forecast.per_target() if one.combinations]
         of_them = pc.is_in(rows["target"], pa.array(combining, pa.string()))
         signals_too = pc.and_(pa.array(live), of_them)
         signalled = pc.unique(rows["ts"].filter(signals_too))
@@ -140,7 +140,7 @@ def _signals_of(
     weights: Mapping[str, Weights],
 ) -> Combined:
     """The signals still to be published of live bars, from the rows that are published."""
-    combining = [one for one in forecast.each if one.combinations]
+    combining = [one for one in forecast.per_target() if one.combinations]
     if not len(bars) or not combining:
         return combined((), rows.slice(0, 0), weights)
     writer.connection.register("_rows_now", rows.select(["ts", "session"]))

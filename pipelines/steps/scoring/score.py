@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pipelines.core.calendar import Calendar, Grid, calendar, utc
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.core.universes import universe
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.landing.grid import naive
 from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions
@@ -86,7 +86,8 @@ def score(
         read = _read(view, forecast, source, utc(start) if start else None, until)
     done = Scored(forecast.name, source, read.start, read.end)
     _count_absent(forecast, read, done)
-    rows = pa.concat_tables([_scored(registry, f, read, done, progress) for f in forecast.each])
+    targets = forecast.per_target()
+    rows = pa.concat_tables([_scored(registry, target, read, done, progress) for target in targets])
     if done.lost and not done.scored:
         raise Unsound(
             f"no model that may score is left: {'; '.join(done.lost)}",
@@ -95,7 +96,10 @@ def score(
         )
     done.skipped = _skipped(forecast, read, done)
     found = joined(
-        [combined(f.combinations, _of_champion(f, rows), read.weights) for f in forecast.each]
+        [
+            combined(f.combinations, _of_champion(f, rows), read.weights)
+            for f in forecast.per_target()
+        ]
     )
     progress("write", 0, 1)
     _tell(done, found)
@@ -134,7 +138,7 @@ def _read(
         found.select(KEYS),
         np.column_stack(values).astype(np.float32),
         after,
-        {f.target.name: decisions(view, f, source) for f in forecast.each},
+        {f.target.name: decisions(view, f, source) for f in forecast.per_target()},
         {index: _weights(view, source, index) for index in sorted(bars)},
     )
 
@@ -165,7 +169,7 @@ def _weights(view: View, source: str, index: str) -> Weights:
 
 
 def _scored(
-    registry: Registry, forecast: Forecast, read: _Read, done: Scored, progress: Progress
+    registry: Registry, forecast: TargetForecast, read: _Read, done: Scored, progress: Progress
 ) -> pa.Table:
     """The predictions of a target by all its models, each for the bars it served."""
     every = read.keys.append_column("timestamp_next", read.after[forecast.target.name])
@@ -213,32 +217,36 @@ def _scored(
     return pa.concat_tables(made or [_none(forecast, every)])
 
 
-def _lose(forecast: Forecast, done: Scored, why: str, keys: pa.Table, rows: np.ndarray) -> None:
+def _lose(
+    forecast: TargetForecast, done: Scored, why: str, keys: pa.Table, rows: np.ndarray
+) -> None:
     """Count rows that are not scored, by symbol."""
     if rows.any():
         symbols = Counter(keys["symbol"].filter(pa.array(rows)).to_pylist())
         done.lose({_of(forecast, why): symbols})
 
 
-def _none(forecast: Forecast, keys: pa.Table) -> pa.Table:
+def _none(forecast: TargetForecast, keys: pa.Table) -> pa.Table:
     count = len(forecast.label.classes)
     nothing = Said(np.zeros((0, max(count, 3))), np.zeros(0, np.int64), np.zeros(0, np.int64), {})
     about = _about(forecast, None, "", "champion")
     return prediction_rows(keys.slice(0, 0), nothing, forecast.label, about)
 
 
-def _of(forecast: Forecast, what: str) -> str:
+def _of(forecast: TargetForecast, what: str) -> str:
     """What is counted of a target, named by it where there are several."""
-    return what if len(forecast.targets) == 1 else f"{forecast.target.name}: {what}"
+    return f"{forecast.target.name}: {what}" if forecast.has_siblings else what
 
 
 def _predictions(
-    forecast: Forecast, keys: pa.Table, said: Said, who: Serving, candidate: str, role: str
+    forecast: TargetForecast, keys: pa.Table, said: Said, who: Serving, candidate: str, role: str
 ) -> pa.Table:
     return prediction_rows(keys, said, forecast.label, _about(forecast, who, candidate, role))
 
 
-def _about(forecast: Forecast, who: Serving | None, candidate: str, role: str) -> dict[str, object]:
+def _about(
+    forecast: TargetForecast, who: Serving | None, candidate: str, role: str
+) -> dict[str, object]:
     proven, reason = (who.proven, who.unproven_reason) if who else (False, None)
     if role == "challenger":
         proven, reason = False, UNGATED
@@ -263,8 +271,8 @@ def _digest(who: Serving | None, candidate: str, role: str) -> str | None:
     return who.decision.challengers[candidate] if role == "challenger" else who.decision.sha256
 
 
-def _of_champion(forecast: Forecast, rows: pa.Table) -> pa.Table:
-    """The champion's rows of the target in focus, ordered by bar."""
+def _of_champion(forecast: TargetForecast, rows: pa.Table) -> pa.Table:
+    """The champion's rows of one target, ordered by bar."""
     of_it = pc.equal(rows["target"], forecast.target.name)
     made = rows.filter(pc.and_(of_it, pc.equal(rows["role"], "champion")))
     return made.sort_by([("ts", "ascending"), ("symbol", "ascending")])

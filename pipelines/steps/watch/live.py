@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 
 from pipelines.core.errors import BullionError
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.modeling.dataset import Rows
 from pipelines.monitoring.kinds import watched
@@ -28,7 +28,7 @@ class Training:
 
 
 def live_rows(
-    view: View, forecast: Forecast, source: str, now: datetime, sessions: int
+    view: View, forecast: TargetForecast, source: str, now: datetime, sessions: int
 ) -> LiveRows:
     """What the serving models said live, of bars whose outcome was known by then.
 
@@ -80,7 +80,7 @@ def live_rows(
     return made.take(kind.counted(said, truth) & np.isfinite(given).all(axis=1))
 
 
-def training_of(view: View, forecast: Forecast, source: str, who: Serving) -> Training:
+def training_of(view: View, forecast: TargetForecast, source: str, who: Serving) -> Training:
     """Moves by hand came later, and copied it."""
     found = view.rows(
         """SELECT as_of, snapshot, gates FROM gold.model_decisions
@@ -97,7 +97,9 @@ def training_of(view: View, forecast: Forecast, source: str, who: Serving) -> Tr
     return Training(*found[0])
 
 
-def trained_on(lake: Lake, forecast: Forecast, source: str, own: Training) -> tuple[TrainedOn, str]:
+def trained_on(
+    lake: Lake, forecast: TargetForecast, source: str, own: Training
+) -> tuple[TrainedOn, str]:
     """The rows a model was trained on; from the lake as it is now, and why, if need be."""
     told = ""
     try:
@@ -117,7 +119,7 @@ def trained_on(lake: Lake, forecast: Forecast, source: str, own: Training) -> tu
     return TrainedOn(rows, truth, forecast.feature_names, label.scores), told
 
 
-def nothing_known(forecast: Forecast, like: LiveRows) -> TrainedOn:
+def nothing_known(forecast: TargetForecast, like: LiveRows) -> TrainedOn:
     """Where no training row is left: many a gate can do without them."""
     nothing = like.take(np.zeros(len(like), bool))
     return TrainedOn(nothing.rows, nothing.truth, forecast.feature_names, forecast.label.scores)

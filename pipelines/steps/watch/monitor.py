@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipelines.core.calendar import utc
 from pipelines.core.errors import BullionError, InvalidRequest
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
 from pipelines.monitoring import reports
 from pipelines.monitoring.kinds import figures
@@ -40,7 +40,7 @@ ENOUGH = reports.LEAST_ROWS * 5 // 4
 def monitor(
     lake: Lake,
     registry: Registry,
-    forecast: Forecast,
+    forecast: TargetForecast,
     source: str,
     *,
     now: datetime | None = None,
@@ -50,7 +50,7 @@ def monitor(
 ) -> Monitored:
     """Look at what was said live over the last sessions, report it, and roll back if it must be.
 
-    It is about the target in focus. As of an earlier `now` everything is looked at as it was
+    It is about one target. As of an earlier `now` everything is looked at as it was
     then, and nothing is moved that another decision has moved since.
     """
     if sessions < 1:
@@ -92,7 +92,7 @@ def monitor(
     return done
 
 
-def _unproven(forecast: Forecast, source: str, who: Serving | None) -> str:
+def _unproven(forecast: TargetForecast, source: str, who: Serving | None) -> str:
     if who is None:
         return f"nothing was trained yet: bullion train {forecast.name} --source {source}"
     return f"version {who.model_version} serves unproven: there is nothing to roll back"
@@ -104,7 +104,7 @@ class _Look:
 
     lake: Lake
     registry: Registry
-    forecast: Forecast
+    forecast: TargetForecast
     source: str
     at: datetime
     figures: dict[str, float | int | None] = field(default_factory=dict)
@@ -204,7 +204,7 @@ class _Look:
     @property
     def which(self) -> str:
         """The target, where there are several to tell apart."""
-        return self.forecast.target.name if len(self.forecast.targets) > 1 else ""
+        return self.forecast.target.name if self.forecast.has_siblings else ""
 
     def log(self, version: int | None, pages: Mapping[str, bytes], day: Day) -> None:
         """A run of the forecast's experiment: the figures, the pages, the day's table and WSS."""

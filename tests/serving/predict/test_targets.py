@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import TargetForecast
 from serving.http.errors import NotYet
 from serving.predict.kinds import KINDS
 from serving.routes.health import Health
@@ -40,8 +40,8 @@ def test_each_target_says_what_its_model_says(client: TestClient) -> None:
     made = said(client, sent())
     row = np.array([[*made.features_used.values(), 0.0]], np.float32)
     assert list(made.targets) == list(DAILY.target_names)
-    for one in DAILY.each:
-        told = made.targets[one.focus]
+    for one in DAILY.per_target():
+        told = made.targets[one.target.name]
         assert told is not None
         given, what = state.current().model(one).scorer.score(row)
         if told.kind == "value":
@@ -263,10 +263,10 @@ def test_where_one_target_has_no_model_the_others_are_reloaded(
     """Whichever it is; and where none can be taken, it is an error."""
     reload, lost = state.State.reload, set[str]()
 
-    def some(held: state.State, forecast: Forecast) -> state.Reloaded:
-        if forecast.focus in lost:
-            raise NotYet(f"{forecast.focus}: nothing was trained yet", "train it", 5)
-        return reload(held, forecast)
+    def some(held: state.State, forecast: TargetForecast) -> state.Reloaded:
+        if forecast.target.name in lost:
+            raise NotYet(f"{forecast.target.name}: nothing was trained yet", "train it", 5)
+        return reload(held, forecast.target_forecast())
 
     monkeypatch.setattr(state.State, "reload", some)
     for name in DAILY.target_names:

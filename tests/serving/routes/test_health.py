@@ -32,7 +32,7 @@ def test_it_tells_the_model_and_the_newest_bar(api: TestClient) -> None:
     models = {(model.forecast, model.target): model for model in said.models}
     assert set(models) == {(f.name, name) for f in FORECASTS for name in f.target_names}
     assert {model.model_version for model in said.models} == {1}
-    main = models[HOURLY.name, HOURLY.label.name]
+    main = models[HOURLY.name, HOURLY.target_forecast().label.name]
     assert (main.proven, main.unproven_reason) == (False, "no skill")
     assert [one.forecast for one in said.forecasts] == [f.name for f in FORECASTS]
     for one in said.forecasts:

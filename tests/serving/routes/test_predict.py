@@ -30,6 +30,8 @@ from tests.serving.serving_models import (
     sent,
 )
 
+ACTION_FORECAST = HOURLY.target_forecast()
+
 NAMES = HOURLY.feature_names
 JSON = {"content-type": "application/json"}
 
@@ -59,10 +61,10 @@ def test_features_are_those_that_the_step_wrote(client: TestClient, symbol: str)
 
 def test_the_answer_is_what_the_model_says_of_these_features(client: TestClient) -> None:
     said = Prediction.model_validate_json(client.post("/predict", json=sent()).text)
-    model = state.current().model(HOURLY)
+    model = state.current().model(ACTION_FORECAST)
     row = np.array([*said.features_used.values(), HOURLY.symbols.index(SYMBOLS[0])], np.float32)
     probabilities, action = model.scorer.score(row[None, :])
-    classes, scores = HOURLY.label.classes, HOURLY.label.scores
+    classes, scores = ACTION_FORECAST.label.classes, ACTION_FORECAST.label.scores
     assert said.action == classes[action[0]]
     assert said.score == scores[action[0]]
     assert list(said.probabilities) == list(classes)
@@ -289,12 +291,15 @@ def test_limits_are_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_known_of_the_model_is_told(client: TestClient) -> None:
     said = ModelInfo.model_validate_json(client.get("/model-info").text)
     assert said.features == list(NAMES)
-    assert said.classes == list(HOURLY.label.classes)
+    assert said.classes == list(ACTION_FORECAST.label.classes)
     assert said.untrained == [UNTRAINED]
     assert (said.model_version, said.verdict, said.proven) == (1, "promoted", True)
-    assert (said.look_back, said.definition) == (HOURLY.look_back, HOURLY.definition)
+    assert (said.look_back, said.definition) == (
+        HOURLY.look_back,
+        ACTION_FORECAST.model_fingerprint,
+    )
     assert len(said.thresholds) == len(said.classes) - 1
-    assert said.sha256 == state.current().model(HOURLY).sha256
+    assert said.sha256 == state.current().model(ACTION_FORECAST).sha256
 
 
 numbers = st.one_of(

@@ -52,7 +52,7 @@ def test_the_newest_of_each_target_is_what_the_tables_say(api: TestClient) -> No
     assert risk.kind == "classes"
     assert value.value_low < value.value < value.value_high
     assert (value.unit, value.value_coverage) == ("fraction", 0.8)
-    assert risk.action in DAILY.on(RISK).label.classes
+    assert risk.action in DAILY.target_forecast(RISK).label.classes
     assert sum(risk.probabilities.values()) == pytest.approx(1)
     assert made.spans_night
     assert value.timestamp_next == utc("2026-09-01T20:00+00:00")
@@ -113,7 +113,7 @@ def test_what_it_forecasts_is_listed(api: TestClient) -> None:
     every = Forecasts.model_validate_json(api.get("/forecasts").text).forecasts
     one = next(told for told in every if told.name == DAILY.name)
     assert [(t.target, t.kind) for t in one.targets] == [(VALUE, "value"), (RISK, "classes")]
-    assert one.targets[1].classes == list(DAILY.on(RISK).label.classes)
+    assert one.targets[1].classes == list(DAILY.target_forecast(RISK).label.classes)
     assert (one.newest is not None, one.stale, one.universes) == (True, False, [])
 
 

@@ -106,7 +106,7 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
         registry = Registry(folder=folder / "mlflow")
         content = body(HOURLY, 2, definition="other" if how == "another forecast's" else None)
         if how == "classes":
-            content = tiny_model(HOURLY, classes=HOURLY.label.classes[::-1])
+            content = tiny_model(HOURLY, classes=HOURLY.target_forecast().label.classes[::-1])
         made = kept(registry, HOURLY, content, 2)
         if how == "tampered":
             cached(folder, made).write_bytes(body(HOURLY, 5))  # as sound as any, but not it
@@ -231,7 +231,7 @@ def test_a_file_can_be_pinned_by_its_checksum(
 def test_a_pinned_file_serves_the_target_that_it_names(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:
-    one = daily.DAILY.each[-1]
+    one = daily.DAILY.per_target()[-1]
     file = folder / "pinned.onnx"
     file.write_bytes(
         body(one) if named else tiny_model(one, shares=(0.3, 0.4, 0.3), thresholds=(1.0, 2.0))
@@ -240,12 +240,12 @@ def test_a_pinned_file_serves_the_target_that_it_names(
     monkeypatch.setenv("BULLION_MODEL_SHA256", checksum(file.read_bytes()))
     with api() as client:
         asked = f"/model-info?forecast={one.name}&target="
-        assert client.get(f"{asked}{one.focus}").status_code == (200 if named else 503)
-        assert client.get(f"{asked}{one.target_names[0]}").status_code == 503
+        assert client.get(f"{asked}{one.target.name}").status_code == (200 if named else 503)
+        assert client.get(f"{asked}{one.forecast.target_names[0]}").status_code == 503
         if named:  # what has no model is told, and the other target answered
             answer = client.post(f"/forecasts/{one.name}/predict", json=daily.sent()).json()
-            assert answer["target"] == one.focus
-            assert answer["targets"][one.target_names[0]] is None
+            assert answer["target"] == one.target.name
+            assert answer["targets"][one.forecast.target_names[0]] is None
             assert any("is not answered" in notice for notice in answer["notices"])
         else:
             assert any("name one of them" in why or "targets" in why for why in reasons())

@@ -23,7 +23,7 @@ from tests import models
 from tests.steps.markets import bars_of
 from tests.steps.served import fresh_registry
 
-QUICK = NASDAQ100_HOURLY.but(candidates=(Logistic(),))
+QUICK = NASDAQ100_HOURLY.target_forecast().replace(candidates=(Logistic(),))
 SYMBOLS = universe("qqq").symbols
 START, END = utc("2026-08-01"), utc("2026-09-01")
 ASKED = Asked("qqq", None, END)
@@ -34,7 +34,7 @@ def folder_of(
 ) -> Path:
     """A file for each constituent, as a user has them."""
     place.mkdir()
-    bars = bars_of(Sample(), symbols, QUICK, utc(start), END).to_pandas()
+    bars = bars_of(Sample(), symbols, QUICK.forecast, utc(start), END).to_pandas()
     for symbol, rows in bars.groupby("symbol"):
         local = rows.ts.dt.tz_convert("America/New_York")
         shown = local.astype(str) if offset else local.dt.strftime("%Y-%m-%d %H:%M:%S")

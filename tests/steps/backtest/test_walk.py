@@ -29,7 +29,7 @@ from pipelines.steps.data import ingest
 from pipelines.steps.models.train import training_rows
 from tests import empty_lake
 
-QUICK = NASDAQ100_HOURLY.but(candidates=(Logistic(),))
+QUICK = NASDAQ100_HOURLY.target_forecast().replace(candidates=(Logistic(),))
 ASKED = Asked("qqq", utc("2026-03-01"), utc("2026-05-01"), retrain=15, tune=True)
 POLICY = Policy(stop_loss=0.005, flat_by_close=True)
 UNTOUCHED = ("predictions", "index_signals", "model_decisions", "model_rankings", "outcomes")

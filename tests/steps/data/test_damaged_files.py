@@ -39,13 +39,13 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, str]:
 
 def trained_on(lake: Lake, source: str) -> bytes:
     with lake.view() as view:
-        rows = training_rows(view, HOURLY, source, END)
+        rows = training_rows(view, HOURLY.target_forecast(), source, END)
     return rows.features.tobytes() + np.nan_to_num(rows.outcome).tobytes()
 
 
 def backtested_on(lake: Lake, source: str) -> str:
     with lake.view() as view:
-        found = market_of(view, HOURLY, source, Asked("qqq", START, END))
+        found = market_of(view, HOURLY.target_forecast(), source, Asked("qqq", START, END))
     return repr((found.rows.features.tobytes(), found.bars.to_pylist()))
 
 

@@ -12,6 +12,8 @@ from pipelines.lake import Lake
 from pipelines.steps.data import due
 from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, Row, market, say
 
+ACTION_FORECAST = HOURLY.target_forecast()
+
 HISTORY = timedelta(days=12)
 START = HOURS[-1]
 WHOLE = START - HISTORY
@@ -93,7 +95,7 @@ def scored(lake: Lake, closes: list[datetime]) -> None:
     rows = [
         {
             "forecast": HOURLY.name,
-            "target": HOURLY.label.name,
+            "target": ACTION_FORECAST.label.name,
             "source": "s",
             "symbol": SYMBOLS[0],
             "interval": "1h",
@@ -103,7 +105,7 @@ def scored(lake: Lake, closes: list[datetime]) -> None:
             "role": "champion",
             "candidate": "c",
             "model_version": 1,
-            "action": HOURLY.label.classes[0],
+            "action": ACTION_FORECAST.label.classes[0],
             "score": 0.0,
             "expected_score": 0.0,
             "confidence": 0.5,

@@ -16,7 +16,9 @@ from pipelines.steps.models.manual_decisions import EVER
 from pipelines.steps.models.moves import promote, rollback
 from tests.steps.served import HOURLY, fresh_registry, spoil, tiny_model, told, trained
 
-NAME = model_name(HOURLY)
+ACTION_FORECAST = HOURLY.target_forecast()
+
+NAME = model_name(ACTION_FORECAST)
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def registry(tmp_path: Path) -> Registry:
 
 def champion(lake: Lake, source: str = "sample") -> int | None:
     with lake.view() as view:
-        found = promoted(decisions(view, HOURLY, source), EVER)
+        found = promoted(decisions(view, ACTION_FORECAST, source), EVER)
     return found.model_version if found else None
 
 
@@ -44,7 +46,7 @@ def test_a_promotion_is_a_copy_of_its_training_and_moves_the_alias(
 ) -> None:
     old, new = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
     before = datetime.now(UTC)
-    done = promote(lake, registry, HOURLY, old, PRODUCTION, by="ann")
+    done = promote(lake, registry, ACTION_FORECAST, old, PRODUCTION, by="ann")
     assert done.champion == champion(lake) == alias(registry) == old
     copied = "model_version, proven, candidate, sha256, definition, snapshot, gates, run_id"
     first, _, last = told(lake, copied)
@@ -56,7 +58,7 @@ def test_a_promotion_is_a_copy_of_its_training_and_moves_the_alias(
     assert registry.version(NAME, new).tags["archived"] == "true"
     assert registry.version(NAME, old).tags["archived"] == "false"
 
-    assert promote(lake, registry, HOURLY, old, PRODUCTION).champion == old
+    assert promote(lake, registry, ACTION_FORECAST, old, PRODUCTION).champion == old
     assert len(told(lake, "verdict")) == 3, "the same promotion again is no second decision"
 
 
@@ -64,9 +66,9 @@ def test_what_its_gates_refused_may_be_promoted_and_stays_unproven(
     lake: Lake, registry: Registry
 ) -> None:
     version = trained(lake, registry, HOURLY, verdict="refused")
-    promote(lake, registry, HOURLY, version, PRODUCTION)
+    promote(lake, registry, ACTION_FORECAST, version, PRODUCTION)
     with lake.view() as view:
-        who = serving(decisions(view, HOURLY, "sample"), EVER)
+        who = serving(decisions(view, ACTION_FORECAST, "sample"), EVER)
     assert who is not None
     assert (who.model_version, who.proven) == (version, False)
     assert who.unproven_reason is not None
@@ -76,7 +78,7 @@ def test_what_its_gates_refused_may_be_promoted_and_stays_unproven(
 def test_staging_is_an_alias_alone(lake: Lake, registry: Registry) -> None:
     old, new = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
     assert alias(registry, STAGING) == new
-    promote(lake, registry, HOURLY, old, STAGING)
+    promote(lake, registry, ACTION_FORECAST, old, STAGING)
     assert alias(registry, STAGING) == old
     assert champion(lake) == new
     assert len(told(lake, "verdict")) == 2
@@ -87,7 +89,10 @@ def test_staging_is_an_alias_alone(lake: Lake, registry: Registry) -> None:
     [
         (b"not a model", "no ONNX model"),
         (tiny_model(HOURLY, more={"definition": "another"}), "other features or another label"),
-        (tiny_model(HOURLY, classes=HOURLY.label.classes[::-1]), "in another order"),
+        (
+            tiny_model(HOURLY, classes=ACTION_FORECAST.label.classes[::-1]),
+            "in another order",
+        ),
     ],
     ids=["not onnx", "definition", "class order"],
 )
@@ -97,7 +102,7 @@ def test_what_does_not_fit_is_refused_and_nothing_moves(
     good = trained(lake, registry, HOURLY)
     bad = trained(lake, registry, HOURLY, day=1, verdict="refused", body=body)
     with pytest.raises(InvalidRequest, match=said) as found:
-        promote(lake, registry, HOURLY, bad, PRODUCTION)
+        promote(lake, registry, ACTION_FORECAST, bad, PRODUCTION)
     assert "bullion train" in found.value.hint
     assert champion(lake) == alias(registry) == good
 
@@ -107,25 +112,25 @@ def test_a_spoiled_file_is_refused_by_name(lake: Lake, registry: Registry, how: 
     version = trained(lake, registry, HOURLY, verdict="refused")
     spoil(registry, HOURLY, version, how)
     with pytest.raises(InvalidRequest, match=f"version {version} .*cannot serve"):
-        promote(lake, registry, HOURLY, version, PRODUCTION)
+        promote(lake, registry, ACTION_FORECAST, version, PRODUCTION)
     assert champion(lake) is None
     assert alias(registry) is None
 
 
 def test_an_unknown_version_or_alias_is_told(lake: Lake, registry: Registry) -> None:
     with pytest.raises(InvalidRequest):
-        promote(lake, registry, HOURLY, 1, PRODUCTION)
+        promote(lake, registry, ACTION_FORECAST, 1, PRODUCTION)
     version = trained(lake, registry, HOURLY)
     with pytest.raises(InvalidRequest, match="not found"):
-        promote(lake, registry, HOURLY, version + 1, PRODUCTION)
+        promote(lake, registry, ACTION_FORECAST, version + 1, PRODUCTION)
     with pytest.raises(InvalidRequest, match="unknown alias 'production'") as found:
-        promote(lake, registry, HOURLY, version, "production")
+        promote(lake, registry, ACTION_FORECAST, version, "production")
     assert "Production" in found.value.hint
 
 
 def test_a_rollback_withdraws_and_the_former_serves_again(lake: Lake, registry: Registry) -> None:
     versions = [trained(lake, registry, HOURLY, day=day) for day in range(3)]
-    done = rollback(lake, registry, HOURLY, "sample", reason="it lost", by="ann")
+    done = rollback(lake, registry, ACTION_FORECAST, "sample", reason="it lost", by="ann")
     assert done.champion == champion(lake) == alias(registry) == versions[1]
     moves = told(lake, "model_version", "verdict", "reason", "decided_at", "as_of")[-2:]
     assert [(version, verdict) for version, verdict, *_ in moves] == [
@@ -134,17 +139,17 @@ def test_a_rollback_withdraws_and_the_former_serves_again(lake: Lake, registry: 
     ]
     assert all("it lost" in reason and "ann" in reason for _, _, reason, _, _ in moves)
     assert moves[0][3:] == moves[1][3:], "both in one commit, at one moment"
-    assert rollback(lake, registry, HOURLY, "sample").champion == versions[0]
-    assert rollback(lake, registry, HOURLY, "sample").champion is None
+    assert rollback(lake, registry, ACTION_FORECAST, "sample").champion == versions[0]
+    assert rollback(lake, registry, ACTION_FORECAST, "sample").champion is None
     assert alias(registry) is None
     with pytest.raises(InvalidRequest, match="nothing to roll back"):
-        rollback(lake, registry, HOURLY, "sample")
+        rollback(lake, registry, ACTION_FORECAST, "sample")
 
 
 def test_a_former_champion_that_is_spoiled_is_passed_over(lake: Lake, registry: Registry) -> None:
     versions = [trained(lake, registry, HOURLY, day=day) for day in range(3)]
     spoil(registry, HOURLY, versions[1], "tampered")
-    done = rollback(lake, registry, HOURLY, "sample")
+    done = rollback(lake, registry, ACTION_FORECAST, "sample")
     assert done.champion == alias(registry) == versions[0]
     assert f"version {versions[1]} was passed over" in done.summary()
 
@@ -162,18 +167,18 @@ def test_a_rollback_needs_no_mlflow_where_the_former_was_verified_before(
     with monkeypatch.context() as broken:
         broken.setattr(Registry, "version", down)
         broken.setattr(Registry, "standing", down)
-        done = rollback(lake, registry, HOURLY, "sample")
+        done = rollback(lake, registry, ACTION_FORECAST, "sample")
     assert done.champion == old
     assert "its alias could not follow" in done.summary()
-    reconcile(lake, registry, HOURLY, "sample")
+    reconcile(lake, registry, ACTION_FORECAST, "sample")
     assert alias(registry) == champion(lake) == old
     assert len(told(lake, "verdict")) == 4, "the alias that lagged is no move by hand"
 
 
 def test_an_alias_that_is_where_it_should_be_is_left(lake: Lake, registry: Registry) -> None:
-    assert reconcile(lake, registry, HOURLY, "sample").said == ()  # an empty registry
+    assert reconcile(lake, registry, ACTION_FORECAST, "sample").said == ()  # an empty registry
     trained(lake, registry, HOURLY)
-    assert reconcile(lake, registry, HOURLY, "sample").said == ()
+    assert reconcile(lake, registry, ACTION_FORECAST, "sample").said == ()
     assert len(told(lake, "verdict")) == 1
 
 
@@ -181,7 +186,7 @@ def test_an_alias_moved_by_hand_is_obeyed_once(lake: Lake, registry: Registry) -
     old, _ = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
     by_hand(registry, old)
     for _ in range(2):
-        reconcile(lake, registry, HOURLY, "sample")
+        reconcile(lake, registry, ACTION_FORECAST, "sample")
         assert champion(lake) == alias(registry) == old
     rows = told(lake, "verdict", "reason")
     assert len(rows) == 3
@@ -202,7 +207,7 @@ def test_an_alias_moved_to_what_cannot_serve_is_put_back_and_told_once(
         spoil(registry, HOURLY, bad, how)
     for _ in range(2):
         by_hand(registry, bad)
-        assert reconcile(lake, registry, HOURLY, "sample").said
+        assert reconcile(lake, registry, ACTION_FORECAST, "sample").said
         assert champion(lake) == alias(registry) == good
     assert [verdict for (verdict,) in told(lake, "verdict")] == ["refused", "promoted", "refused"]
 
@@ -212,19 +217,19 @@ def test_a_model_that_was_never_trained_here_does_not_serve(lake: Lake, registry
     run = registry.client.create_run(registry.experiment("x")).info.run_id
     stranger = registry.register(NAME, tiny_model(HOURLY, seed=9), run, {}).version
     by_hand(registry, stranger)
-    said = reconcile(lake, registry, HOURLY, "sample").summary()
+    said = reconcile(lake, registry, ACTION_FORECAST, "sample").summary()
     assert "was not trained on this lake" in said
     assert champion(lake) == alias(registry) == good
     assert lake.rows("SELECT status FROM gold.runs WHERE step = 'reconcile'") == [("failed",)]
     with pytest.raises(InvalidRequest, match="was not trained on this lake"):
-        promote(lake, registry, HOURLY, stranger, PRODUCTION)
+        promote(lake, registry, ACTION_FORECAST, stranger, PRODUCTION)
 
 
 def test_an_alias_taken_away_by_hand_withdraws_its_model(lake: Lake, registry: Registry) -> None:
     trained(lake, registry, HOURLY)
     registry.client.delete_registered_model_alias(NAME, PRODUCTION)
     for _ in range(2):
-        reconcile(lake, registry, HOURLY, "sample")
+        reconcile(lake, registry, ACTION_FORECAST, "sample")
         assert champion(lake) is alias(registry) is None
     assert [verdict for (verdict,) in told(lake, "verdict")] == ["promoted", "withdrawn"]
 
@@ -233,11 +238,11 @@ def test_an_alias_that_a_dead_process_left_behind_follows_the_decision(
     lake: Lake, registry: Registry
 ) -> None:
     first = trained(lake, registry, HOURLY, point=False)
-    reconcile(lake, registry, HOURLY, "sample")
+    reconcile(lake, registry, ACTION_FORECAST, "sample")
     assert alias(registry) == champion(lake) == first
     second = trained(lake, registry, HOURLY, day=1, point=False)
     assert alias(registry) == first
-    reconcile(lake, registry, HOURLY, "sample")
+    reconcile(lake, registry, ACTION_FORECAST, "sample")
     assert alias(registry) == champion(lake) == second
     assert len(told(lake, "verdict")) == 2
 
@@ -246,9 +251,9 @@ def test_sources_share_the_alias_and_not_their_champions(lake: Lake, registry: R
     ours = trained(lake, registry, HOURLY, "sample")
     theirs = trained(lake, registry, HOURLY, "yahoo", day=1)
     assert alias(registry) == theirs
-    assert reconcile(lake, registry, HOURLY, "sample").champion == ours
+    assert reconcile(lake, registry, ACTION_FORECAST, "sample").champion == ours
     assert alias(registry) == theirs
-    assert rollback(lake, registry, HOURLY, "sample").champion is None
+    assert rollback(lake, registry, ACTION_FORECAST, "sample").champion is None
     assert alias(registry) == theirs, "a rollback of one source takes no alias from another"
     assert champion(lake, "yahoo") == theirs
 
@@ -256,7 +261,7 @@ def test_sources_share_the_alias_and_not_their_champions(lake: Lake, registry: R
 def test_a_clock_set_back_does_not_undo_a_move(lake: Lake, registry: Registry) -> None:
     old = trained(lake, registry, HOURLY)
     trained(lake, registry, HOURLY, day=100_000, point=False)
-    promote(lake, registry, HOURLY, old, PRODUCTION)
+    promote(lake, registry, ACTION_FORECAST, old, PRODUCTION)
     assert champion(lake) == alias(registry) == old
 
 
@@ -270,8 +275,8 @@ def test_a_failed_write_moves_no_alias(
 
     monkeypatch.setattr("pipelines.steps.models.moves.append", full)
     for move in (
-        lambda: promote(lake, registry, HOURLY, old, PRODUCTION),
-        lambda: rollback(lake, registry, HOURLY, "sample"),
+        lambda: promote(lake, registry, ACTION_FORECAST, old, PRODUCTION),
+        lambda: rollback(lake, registry, ACTION_FORECAST, "sample"),
     ):
         with pytest.raises(BullionError, match="disk is full"):
             move()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from pipelines.core.calendar import calendar, utc
-from pipelines.forecasts import NASDAQ100_HOURLY, Forecast
+from pipelines.forecasts import NASDAQ100_HOURLY, TargetForecast
 from pipelines.lake import Lake
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.modeling.dataset import Rows
@@ -35,7 +35,9 @@ from tests.steps.markets import rows_of
 from tests.steps.served import fresh_registry
 
 FORECAST = NASDAQ100_HOURLY
-QUICK = FORECAST.but(candidates=(HistogramBoosting(), Logistic()))
+
+ACTION_FORECAST = FORECAST.target_forecast()
+QUICK = ACTION_FORECAST.replace(candidates=(HistogramBoosting(), Logistic()))
 SYMBOLS = FORECAST.symbols[:10]
 EIGHT_MONTHS, END = utc("2026-01-01"), utc("2026-09-01")
 YEAR, HISTORY = utc("2025-09-01"), END - FORECAST.schedule.history
@@ -50,7 +52,7 @@ def ingested(folder: Path, source: Sample, start: datetime) -> Iterator[Lake]:
 
 
 def trained(
-    folder: Path, registry: Registry, source: Sample, forecast: Forecast, start: datetime
+    folder: Path, registry: Registry, source: Sample, forecast: TargetForecast, start: datetime
 ) -> Trained:
     with ingested(folder, source, start) as lake:
         return train(lake, registry, forecast, source.name, as_of=END)
@@ -101,7 +103,7 @@ def test_the_shortcut_gives_the_rows_of_training(tmp_path: Path) -> None:
     with ingested(tmp_path, source, start) as lake:
         refresh_features(lake, FORECAST, source.name)
         with lake.view() as view:
-            wanted = training_rows(view, FORECAST, source.name, END)
+            wanted = training_rows(view, ACTION_FORECAST, source.name, END)
     made = rows_of(source, SYMBOLS, FORECAST, start, END)
     for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session", "place"):
         np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
@@ -113,7 +115,7 @@ def test_five_markets_give_most_of_what_can_be_known(folders: Folders, registry:
     shares = []
     for seed in range(1, 6):
         source = Sample(seed=seed)
-        done = trained(folders(), registry, source, FORECAST, HISTORY)
+        done = trained(folders(), registry, source, ACTION_FORECAST, HISTORY)
         ours, best = reached(done, source.market, HISTORY)
         print(f"market {seed}: {ours:.4f} of {best:.4f}, {told(done)}", flush=True)
         shares.append(ours / best)
@@ -127,7 +129,7 @@ def test_five_markets_give_most_of_what_can_be_known(folders: Folders, registry:
 def test_of_twenty_noises_one_is_promoted_at_the_most(folders: Folders, registry: Registry) -> None:
     promoted, by = 0, Counter[str]()
     for seed in range(1, 21):
-        done = trained(folders(), registry, SampleNoise(seed=seed), FORECAST, EIGHT_MONTHS)
+        done = trained(folders(), registry, SampleNoise(seed=seed), ACTION_FORECAST, EIGHT_MONTHS)
         promoted += done.verdict == "promoted"
         by.update(refusing(done))
         print(f"noise {seed}: {told(done)}", flush=True)
@@ -148,8 +150,8 @@ def told(done: Trained) -> str:
 
 def forget(registry: Registry) -> None:
     """Take Production away, so that the next market has no champion to be held against."""
-    if registry.holder(model_name(FORECAST), PRODUCTION) is not None:
-        registry.client.delete_registered_model_alias(model_name(FORECAST), PRODUCTION)
+    if registry.holder(model_name(ACTION_FORECAST), PRODUCTION) is not None:
+        registry.client.delete_registered_model_alias(model_name(ACTION_FORECAST), PRODUCTION)
 
 
 Folders = Callable[[], Path]

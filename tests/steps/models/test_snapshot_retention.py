@@ -10,13 +10,15 @@ from pipelines.steps.models.moves import promote
 from pipelines.steps.models.snapshot_retention import CHAMPIONS, release_snapshots
 from tests.steps.served import HOURLY, fresh_registry, trained
 
+ACTION_FORECAST = HOURLY.target_forecast()
+
 
 def kept(lake: Lake) -> set[int]:
     rows = lake.rows("SELECT reason FROM meta.kept_snapshots WHERE reason LIKE ?", [f"{NAME} %"])
     return {int(reason.rpartition(" ")[2]) for (reason,) in rows}
 
 
-NAME = model_name(HOURLY)
+NAME = model_name(ACTION_FORECAST)
 
 
 def test_champions_of_late_and_the_newest_keep_their_snapshots(lake: Lake, tmp_path: Path) -> None:
@@ -33,7 +35,7 @@ def test_champions_of_late_and_the_newest_keep_their_snapshots(lake: Lake, tmp_p
     assert kept(lake) == {*champions, newest, theirs}
     assert release_snapshots(lake) == []
 
-    promote(lake, registry, HOURLY, champions[5], PRODUCTION)
+    promote(lake, registry, ACTION_FORECAST, champions[5], PRODUCTION)
     assert release_snapshots(lake) == []
     assert kept(lake) == {*champions, newest, theirs}, "the newest trained is Staging still"
     assert lake.rows("SELECT count(*) FROM meta.kept_snapshots WHERE reason = 'a study'") == [(1,)]

@@ -28,7 +28,7 @@ from tests import empty_lake
 from tests.steps.served import fresh_registry
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
-QUICK = HOURLY.but(candidates=(HistogramBoosting(), Logistic()))
+QUICK = HOURLY.target_forecast().replace(candidates=(HistogramBoosting(), Logistic()))
 START, END = utc("2026-01-05"), utc("2026-09-01")
 NAME = model_name(QUICK)
 
@@ -80,7 +80,7 @@ def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
         [done.version],
     )
     verdict, proven, snapshot, definition, gates = rows[0]
-    assert (verdict, proven, definition) == ("promoted", True, QUICK.definition)
+    assert (verdict, proven, definition) == ("promoted", True, QUICK.model_fingerprint)
     assert {g["gate"] for g in json.loads(gates)} == {g.name for g in QUICK.gates}
     assert lake.rows("SELECT count(*) FROM meta.kept_snapshots WHERE snapshot = ?", [snapshot])
     ranked = lake.rows(
@@ -120,7 +120,7 @@ def test_the_same_snapshot_and_seed_give_the_same_model(
 
 
 def test_nothing_later_than_as_of_is_used(lake: Lake) -> None:
-    refresh_features(lake, QUICK, "sample")
+    refresh_features(lake, QUICK.forecast, "sample")
     at = utc("2026-07-15T15:00+00:00")
     with lake.view() as view:
         rows = training_rows(view, QUICK, "sample", at)
@@ -145,7 +145,7 @@ def test_what_fails_half_way_leaves_no_version_and_no_decision(
     before = lake.rows("SELECT count(*) FROM gold.model_decisions")
     monkeypatch.setattr(Registry, "_fetch", lambda self, source, file="": b"another file")
     with pytest.raises(Exception, match="not what was just written"):
-        train(lake, registry, QUICK.but(candidates=(Logistic(),)), "sample", as_of=END)
+        train(lake, registry, QUICK.replace(candidates=(Logistic(),)), "sample", as_of=END)
     assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
     assert registry.holder(NAME, STAGING) is None
 
@@ -154,7 +154,7 @@ def test_after_the_store_of_mlflow_was_lost_no_version_is_given_twice(
     lake: Lake, tmp_path: Path
 ) -> None:
     """As when mlflow.db is deleted between two trainings; the verified files are still there."""
-    one, former = QUICK.but(candidates=(Logistic(),)), fresh_registry(tmp_path / "former")
+    one, former = QUICK.replace(candidates=(Logistic(),)), fresh_registry(tmp_path / "former")
     before = lake.rows("SELECT max(model_version) FROM gold.model_decisions")[0][0]
     first = train(lake, former, one, "sample", as_of=utc("2026-08-28"))
     registry = fresh_registry(tmp_path / "new")

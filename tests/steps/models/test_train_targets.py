@@ -43,13 +43,16 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 @pytest.fixture(scope="module")
 def trained(lake: Lake, registry: Registry) -> dict[str, Trained]:
-    return {one.target.name: train(lake, registry, one, NOISE.name, as_of=END) for one in TWO.each}
+    return {
+        one.target.name: train(lake, registry, one, NOISE.name, as_of=END)
+        for one in TWO.per_target()
+    }
 
 
 def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
     lake: Lake, registry: Registry, trained: dict[str, Trained]
 ) -> None:
-    for one in TWO.each:
+    for one in TWO.per_target():
         done = trained[one.target.name]
         with lake.view() as view:
             (row,) = decisions(view, one, NOISE.name)
@@ -64,7 +67,7 @@ def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
                     [one.name, one.target.name],
                 )
             )
-        assert (row.verdict, row.definition) == (done.verdict, one.definition)
+        assert (row.verdict, row.definition) == (done.verdict, one.model_fingerprint)
         assert [name for name, _ in ranked] == [r.name for r in done.comparison.ranking]
         assert all(figure is not None for _, figure in ranked)
         assert [gate["gate"] for gate in gates] == [gate.name for gate in one.gates]
@@ -74,7 +77,7 @@ def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
 def test_while_nothing_is_proven_the_baseline_serves_and_says_so(
     lake: Lake, registry: Registry, trained: dict[str, Trained]
 ) -> None:
-    one = next(f for f in TWO.each if f.target.baseline)
+    one = next(f for f in TWO.per_target() if f.target.baseline)
     done = trained[one.target.name]
     assert done.verdict == "refused"
     assert done.candidate == one.target.baseline

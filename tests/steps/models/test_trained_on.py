@@ -15,7 +15,7 @@ HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 
 def test_a_snapshot_of_an_older_layout_is_told_and_stops_nothing(lake: Lake) -> None:
     """Its columns had other names: live rows are held against the rows of now."""
-    table, column = HOURLY.table.full_name, HOURLY.target.outcome
+    table, column = HOURLY.table.full_name, HOURLY.target_forecast().target.outcome
     rows = market_of(HOURLY)
     say(lake, "scripted", rows)
     refresh_features(lake, HOURLY, "scripted")

@@ -12,6 +12,8 @@ from tests import models
 from tests.steps.scored_market import HOURLY, SYMBOLS, TRAINED, market, source_of
 from tests.steps.served import fresh_registry
 
+ACTION_FORECAST = HOURLY.target_forecast()
+
 SINCE, UNTIL = utc("2026-08-27"), utc("2026-08-29")
 
 
@@ -30,9 +32,9 @@ def test_the_newest_day_is_told_bar_by_bar_and_each_row_once(lake: Lake, tmp_pat
                 [source],
             )
     with lake.view() as view:
-        day = newest_day(view, HOURLY, source, UNTIL)
-        before = newest_day(view, HOURLY, source, utc("2026-08-28T15:00+00:00"))
-        nothing = newest_day(view, HOURLY, source, SINCE)
+        day = newest_day(view, ACTION_FORECAST, source, UNTIL)
+        before = newest_day(view, ACTION_FORECAST, source, utc("2026-08-28T15:00+00:00"))
+        nothing = newest_day(view, ACTION_FORECAST, source, SINCE)
     rows = day.predictions.to_pylist()
     assert len(rows) == 7 * len(SYMBOLS)
     assert {row["closes_at"].date().isoformat() for row in rows} == {"2026-08-28"}

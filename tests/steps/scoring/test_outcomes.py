@@ -97,7 +97,7 @@ def test_each_prediction_has_what_became_of_it_by_its_own_models_thresholds(
         assert row["next_return"] == pytest.approx(math.log(ratio))
         cuts = [cut + version / 10 for cut in models.THRESHOLDS]
         place = int(np.searchsorted(cuts, float(str(row["outcome"])), side="right"))
-        assert row["actual"] == HOURLY.label.classes[place]
+        assert row["actual"] == HOURLY.target_forecast().label.classes[place]
     assert {row["model_version"] for row in made} == {1, 2}
     assert rows_of(lake, source) == predictions
     assert refresh_outcomes(lake, registry, HOURLY, source).changed == 0, "then nothing is to do"

@@ -43,6 +43,8 @@ from tests.steps.scored_market import (
 )
 from tests.steps.served import fresh_registry
 
+ACTION_FORECAST = HOURLY.target_forecast()
+
 LAST = HOURS[-1]  # opens 19:30 and closes 20:00: the next bar is of another session
 CLOSED = utc("2026-08-31T20:00+00:00")
 BEFORE = [row for row in market() if row["ts"] < LAST]  # type: ignore[operator]
@@ -95,7 +97,7 @@ def test_the_newest_bar_is_published_with_its_signal_and_its_record(
     given_ = [[row[name] for name in HOURLY.feature_names] for row in rows]
     told, action = scorer.score(np.column_stack([given_, codes]))
     for place, row in enumerate(rows):
-        label = HOURLY.label
+        label = ACTION_FORECAST.label
         assert row["action"] == label.classes[action[place]], "what is published, not the likeliest"
         assert row["score"] == label.scores[action[place]]
         names, values = zip(*row["probabilities"], strict=True)
@@ -359,7 +361,7 @@ def test_where_every_model_is_tampered_with_none_is_used(lake: Lake, registry: R
     good = models.registered(registry, HOURLY, models.body(HOURLY))
     models.decide(lake, HOURLY, source, good, TRAINED)
     bad = models.registered(registry, HOURLY, models.body(HOURLY, 3))
-    registry.point(model_name(HOURLY), PRODUCTION, bad.version)
+    registry.point(model_name(ACTION_FORECAST), PRODUCTION, bad.version)
     models.decide(lake, HOURLY, source, bad, TRAINED + timedelta(hours=1))
     scored(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
     before = all_rows(lake, source)
@@ -372,7 +374,7 @@ def test_where_every_model_is_tampered_with_none_is_used(lake: Lake, registry: R
     assert "bullion train nasdaq100_hourly" in refused.value.hint
     assert all_rows(lake, source) == before
     for alias in (PRODUCTION, STAGING):
-        held = registry.holder(model_name(HOURLY), alias)
+        held = registry.holder(model_name(ACTION_FORECAST), alias)
         assert held is not None
         assert held.version == bad.version
 

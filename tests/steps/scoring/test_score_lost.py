@@ -47,14 +47,16 @@ def test_the_champion_before_a_lost_one_scores_and_says_why(
     say(lake, source, market())
     shutil.rmtree(registry.folder / "verified")
     if how == "no version":
-        registry.client.delete_model_version(model_name(HOURLY), str(lost.version))
+        registry.client.delete_model_version(
+            model_name(HOURLY.target_forecast()), str(lost.version)
+        )
     else:
         spoil(registry, HOURLY, lost.version, how)
 
     # As the page on messages advises: train anew, or roll back. Neither is in time for the bar.
     third = models.registered(registry, HOURLY, models.body(HOURLY, 4))
     models.decide(lake, HOURLY, source, third, CLOSED + timedelta(minutes=2))
-    assert rollback(lake, registry, HOURLY, source).champion == first.version
+    assert rollback(lake, registry, HOURLY.target_forecast(), source).champion == first.version
     done = scored(lake, registry, source, start=HISTORY, now=SOON + timedelta(hours=1))
     assert done.versions == {"action": (first.version,)}
     assert (done.scored, set(done.not_scored)) == (done.constituents, {"no_bar"})

@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.lake import Lake
 from pipelines.monitoring.kinds import watched
 from pipelines.registry.decisions import decisions, promoted
 from pipelines.registry.mlflow import Registry, RegistryError
 from pipelines.steps.models.manual_decisions import EVER
 from pipelines.steps.watch.monitor import monitor
+from tests.models import target_of
 from tests.steps.live_market import after, put_features, put_live
 from tests.steps.served import HOURLY, fresh_registry, told, trained
+
+ACTION_FORECAST = HOURLY.target_forecast()
 
 
 @pytest.fixture
@@ -34,13 +37,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def champion(lake: Lake, forecast: Forecast = HOURLY) -> int | None:
     with lake.view() as view:
-        found = promoted(decisions(view, forecast, "sample"), EVER)
+        found = promoted(decisions(view, forecast.target_forecast(), "sample"), EVER)
     return found.model_version if found else None
 
 
 TARGETS = pytest.mark.parametrize(
     "target",
-    [one for forecast in FORECASTS for one in forecast.each],
+    [one for forecast in FORECASTS for one in forecast.per_target()],
     ids=lambda one: f"{one.name}.{one.target.name}",
 )
 SEVERAL = pytest.mark.parametrize(
@@ -48,10 +51,10 @@ SEVERAL = pytest.mark.parametrize(
 )
 
 
-def credited(lake: Lake, registry: Registry, target: Forecast, low: float) -> int:
+def credited(lake: Lake, registry: Registry, target: Forecast | TargetForecast, low: float) -> int:
     """A champion that its first gate credited with so much."""
-    gates = json.dumps([{"gate": target.gates[0].name, "passed": True, "low": low}])
-    return trained(lake, registry, target, body=target.target.name.encode(), gates=gates)
+    gates = json.dumps([{"gate": target_of(target).gates[0].name, "passed": True, "low": low}])
+    return trained(lake, registry, target, body=target_of(target).target.name.encode(), gates=gates)
 
 
 def recorded(lake: Lake) -> tuple[str, dict[str, Any], str]:
@@ -65,7 +68,7 @@ def test_a_sound_champion_is_reported_and_stays(lake: Lake, registry: Registry) 
     trained(lake, registry, HOURLY)
     version = trained(lake, registry, HOURLY, day=0, low=0.1)
     put_live(lake, HOURLY, version, ic=0.3, sessions=22)
-    done = monitor(lake, registry, HOURLY, "sample", now=after(30), run="r")
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30), run="r")
     assert not done.rolled_back
     assert done.failures == ()
     assert champion(lake) == version
@@ -99,7 +102,7 @@ def test_a_champion_whose_skill_is_gone_is_rolled_back_with_the_figures(
     old = trained(lake, registry, HOURLY)
     bad = trained(lake, registry, HOURLY, day=1, low=0.2)
     put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
-    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert done.rolled_back
     assert champion(lake) == old
     assert recorded(lake)[0] == "warned"
@@ -107,7 +110,7 @@ def test_a_champion_whose_skill_is_gone_is_rolled_back_with_the_figures(
     assert [move[:2] for move in moves] == [(bad, "withdrawn"), (old, "promoted")]
     assert "withdrawn by monitor: live skill_direction" in moves[0][2]
     assert "all below the 0.2000" in moves[0][2]
-    again = monitor(lake, registry, HOURLY, "sample", now=None)
+    again = monitor(lake, registry, ACTION_FORECAST, "sample", now=None)
     assert not again.rolled_back, "the former champion has no live rows to be judged by"
     assert champion(lake) == old
 
@@ -124,7 +127,7 @@ def test_only_enough_live_rows_of_the_champion_itself_count(
         sessions=19 if case == "few" else 24, day=2, live=case != "not live",
     )  # fmt: skip
     now = after(12 if case == "not known yet" else 30)
-    done = monitor(lake, registry, HOURLY, "sample", now=now)
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=now)
     assert not done.rolled_back
     assert champion(lake) == version
     assert done.counts["champion_sessions"] == {"few": 19, "not known yet": 11}.get(case, 0)
@@ -138,7 +141,7 @@ def test_mlflow_being_down_hides_nothing_and_stops_no_rollback(
     bad = trained(lake, registry, HOURLY, day=1, low=0.2)
     put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
     with lake.view() as view:
-        row = decisions(view, HOURLY, "sample")[0]
+        row = decisions(view, ACTION_FORECAST, "sample")[0]
     registry.model(f"{HOURLY.name}.action", old, row.sha256)
 
     def down(*_: object, **__: object) -> None:
@@ -146,7 +149,7 @@ def test_mlflow_being_down_hides_nothing_and_stops_no_rollback(
 
     for name in ("standing", "version", "experiment"):
         monkeypatch.setattr(Registry, name, down)
-    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert done.rolled_back
     assert champion(lake) == old
     status, counts, message = recorded(lake)
@@ -168,7 +171,7 @@ def test_evidently_failing_hides_nothing_and_stops_no_rollback(
     monkeypatch.setattr("pipelines.monitoring.reports.quality", broken)
     monkeypatch.setattr("pipelines.monitoring.reports.distances", broken)
     put_features(lake, HOURLY)
-    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert done.rolled_back
     status, counts, message = recorded(lake)
     assert status == "failed"
@@ -178,14 +181,14 @@ def test_evidently_failing_hides_nothing_and_stops_no_rollback(
 
 
 def test_where_there_is_nothing_to_look_at_it_says_so(lake: Lake, registry: Registry) -> None:
-    done = monitor(lake, registry, HOURLY, "sample", now=after(0))
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(0))
     assert "nothing was trained yet: bullion train" in done.summary()
     assert recorded(lake)[0] == "warned"
     trained(lake, registry, HOURLY, verdict="refused")
-    done = monitor(lake, registry, HOURLY, "sample", now=after(1))
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(1))
     assert "serves unproven: there is nothing to roll back" in done.summary()
     trained(lake, registry, HOURLY, day=1)
-    done = monitor(lake, registry, HOURLY, "sample", now=after(2))
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(2))
     assert "no live prediction of it has an outcome yet" in done.summary()
     assert done.pages == ()
 
@@ -194,7 +197,7 @@ def test_one_class_and_missing_features_are_told_in_words(lake: Lake, registry: 
     put_features(lake, HOURLY)
     version = trained(lake, registry, HOURLY)
     put_live(lake, HOURLY, version, ic=0.2, sessions=21, shift=float("nan"), one_class=True)
-    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert done.failures == ()
     assert "no feature can be compared" in done.summary()
     assert "only hold happened" in done.summary()
@@ -204,7 +207,7 @@ def test_features_that_moved_are_a_warning(lake: Lake, registry: Registry) -> No
     put_features(lake, HOURLY)
     version = trained(lake, registry, HOURLY)
     put_live(lake, HOURLY, version, ic=0.3, sessions=5, shift=3.0)
-    done = monitor(lake, registry, HOURLY, "sample", now=after(30))
+    done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert done.drifted
     assert done.status == "warned"
     assert done.counts["drifted_share"] == 1
@@ -215,7 +218,7 @@ def spoil_one(lake: Lake, target: Forecast) -> None:
     table, predictions = target.table.full_name, "gold.predictions"
     with lake.write("spoil") as writer:
         for name, change, which in (
-            (table, f"{target.target.outcome} = NULL", "min"),
+            (table, f"{target_of(target).target.outcome} = NULL", "min"),
             (predictions, "value_low = NULL, probabilities = NULL", "max"),
         ):
             writer.touch(name)
@@ -234,19 +237,21 @@ def test_a_target_of_every_kind_is_held_to_what_its_gate_credited_it_with(
     version = credited(lake, registry, target, low)
     put_live(lake, target, version, ic=0.2, sessions=110, symbols=2)
     spoil_one(lake, target)
-    done = monitor(lake, registry, target, "sample", now=after(112))
+    done = monitor(lake, registry, target_of(target), "sample", now=after(112))
     assert done.failures == ()
     assert done.rolled_back == (low > 0), done.summary()
     assert champion(lake, target) == (None if low > 0 else version)
     _, counts, message = recorded(lake)
-    assert (counts["target"], counts["credited"]) == (target.target.name, low)
+    assert (counts["target"], counts["credited"]) == (target_of(target).target.name, low)
     assert counts["skill_low"] < counts["skill"] < counts["skill_high"]
-    assert f"live {target.gates[0].name} " in message
+    assert f"live {target_of(target).gates[0].name} " in message
     assert counts["sessions"] == 60
     assert counts["champion_sessions"] >= 60
-    known = {name for name in watched(target.label.kind).names if counts[name] is not None}
-    sided = target.label.kind == "value" or target.label.scores[0] < 0
-    assert known | {"hit_rate"} == set(watched(target.label.kind).names)
+    known = {
+        name for name in watched(target_of(target).label.kind).names if counts[name] is not None
+    }
+    sided = target_of(target).label.kind == "value" or target_of(target).label.scores[0] < 0
+    assert known | {"hit_rate"} == set(watched(target_of(target).label.kind).names)
     assert ("hit_rate" in known) == sided
     assert 0.05 < counts["rank_ic"] < 0.5
     assert "labels_apart" in counts, message
@@ -259,7 +264,7 @@ def test_the_targets_of_a_forecast_are_told_apart_on_one_day(
 ) -> None:
     put_features(lake, forecast, sessions=130, first=after(-140))
     pages: list[str] = []
-    for number, target in enumerate(forecast.each):
+    for number, target in enumerate(forecast.per_target()):
         version = credited(lake, registry, target, 0.01)
         put_live(lake, target, version, ic=0.4, sessions=110, features=not number)
         done = monitor(lake, registry, target, "sample", now=after(112))
@@ -289,7 +294,7 @@ def test_several_targets_are_looked_at_one_by_one(
     lake: Lake, registry: Registry, forecast: Forecast
 ) -> None:
     with pytest.raises(InvalidRequest, match="name one of them"):
-        monitor(lake, registry, forecast, "sample")
+        monitor(lake, registry, forecast.target_forecast(), "sample")
 
 
 @TARGETS
@@ -298,7 +303,7 @@ def test_without_training_rows_a_gate_that_needs_them_gives_no_verdict(
 ) -> None:
     version = credited(lake, registry, target, -0.9)
     put_live(lake, target, version, ic=0.2, sessions=110, symbols=1)
-    done = monitor(lake, registry, target, "sample", now=after(112))
+    done = monitor(lake, registry, target_of(target), "sample", now=after(112))
     assert not done.rolled_back
     assert done.failures == ()
     assert "no drift report" in done.summary()
