@@ -19,8 +19,8 @@ from urllib.parse import urlparse
 
 from pipelines.core.errors import BullionError, InvalidRequest, unknown
 from pipelines.core.settings import ROOT
-from pipelines.modeling.model_files import LARGEST, read_model_file
 from pipelines.registry.errors import RegistryError, Unsound, reached
+from pipelines.registry.model_files import LARGEST, read_model_file
 from pipelines.registry.versions import Loaded, Standing, Version
 
 if TYPE_CHECKING:

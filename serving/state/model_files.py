@@ -15,9 +15,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from pipelines.forecasts import TargetForecast
-from pipelines.modeling.model_files import LARGEST, read_model_file
 from pipelines.registry.decisions import ModelDecision
 from pipelines.registry.mlflow import FILE, UNUSABLE, Registry, RegistryError, Unsound, model_name
+from pipelines.registry.model_files import LARGEST, read_model_file
 
 TIMEOUT = 5.0  # seconds until MLflow counts as down
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"

@@ -19,6 +19,8 @@ from tests.commands import Bullion
 from tests.steps.live_market import put_live
 from tests.steps.served import HOURLY, START, fresh_registry, spoil, trained
 
+ACTION_FORECAST = HOURLY.target_forecast()
+
 NAME = HOURLY.name
 
 
@@ -53,7 +55,7 @@ def test_models_promote_and_rollback_tell_one_story(
     assert code == 0
     assert "a slip" in out
     assert "version 1 serves" in out
-    assert registry.standing(model_name(HOURLY.target_forecast())).aliases[PRODUCTION] == 1
+    assert registry.standing(model_name(ACTION_FORECAST)).aliases[PRODUCTION] == 1
 
 
 def test_models_are_told_while_mlflow_is_down(
@@ -78,7 +80,7 @@ def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
     lost = trained(lake, registry, HOURLY, day=1)
     _, out, _ = bullion("models", NAME)
     assert "no longer in MLflow" not in out
-    registry.client.delete_model_version(model_name(HOURLY.target_forecast()), str(lost))
+    registry.client.delete_model_version(model_name(ACTION_FORECAST), str(lost))
     shutil.rmtree(registry.folder / "verified")
     code, out, _ = bullion("models", NAME)
     assert code == 0
@@ -88,7 +90,7 @@ def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
     code, _, err = bullion("promote", NAME, "--version", str(lost), "--to", "Production")
     assert code == 2
     assert (
-        f"version {lost} of {model_name(HOURLY.target_forecast())} is in the lake and no longer in MLflow"
+        f"version {lost} of {model_name(ACTION_FORECAST)} is in the lake and no longer in MLflow"
         in err
     )
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.modeling import model_files
-from pipelines.modeling.model_files import read_model_file
 from pipelines.registry.errors import Unsound
+from pipelines.registry.model_files import read_model_file
 
 
 def test_the_bytes_of_a_regular_file_are_read_also_by_a_link(tmp_path: Path) -> None:
