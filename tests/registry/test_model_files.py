@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.modeling import model_files
+from pipelines.registry import model_files
 from pipelines.registry.errors import Unsound
 from pipelines.registry.model_files import read_model_file
 
