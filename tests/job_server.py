@@ -153,4 +153,4 @@ def tell(name: str, text: str = "") -> None:
 if __name__ == "__main__":
     from tests import jobs  # the module that the jobs import, not __main__
 
-    jobs.serve()
+    job_server.serve()
