@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from pipelines.contracts.tables import Column, Rule, Table, quoted
 from pipelines.core.errors import CheckFailed
+from pipelines.core.sql import previous_value
 
 Kind = Literal["blocking", "warning"]
 EXAMPLES = 5
@@ -164,16 +165,6 @@ def climbs(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence
     return int(row[0]) <= 1  # the first row has none before it
 
 
-def before(name: str, in_order: bool) -> str:
-    """SQL: what a column holds in the row before of the same symbol.
-
-    `in_order` says that the rows lie by symbol and time; then nothing is sorted.
-    """
-    if not in_order:
-        return f"lag({name}) OVER (PARTITION BY symbol ORDER BY ts)"
-    return f"CASE WHEN lag(symbol) OVER () = symbol THEN lag({name}) OVER () END"
-
-
 def _verdict(
     connection: duckdb.DuckDBPyConnection,
     declared: Table,
@@ -250,7 +241,7 @@ def outliers(
         CREATE OR REPLACE TEMP TABLE outlying AS
         WITH steps AS {"" if in_order else "MATERIALIZED"} (
             SELECT symbol, ts, close, fresh,
-                   height - {before("height", in_order)} AS log_return
+                   height - {previous_value("height", in_order)} AS log_return
             FROM (SELECT *, ln(close) AS height FROM {relation})
         ), spread AS (
             SELECT symbol, nullif(stddev(log_return), 0) AS deviation FROM steps GROUP BY symbol

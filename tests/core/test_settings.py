@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.core.settings import settings
-from pipelines.lake import Lake, maintenance
+from pipelines.lake import Lake, compaction
 from tests.commands import Bullion, in_a_process, in_process
 from tests.lake_rows import put
 
@@ -137,7 +137,7 @@ def test_a_snapshot_that_is_not_there_or_expired_is_told(bullion: Bullion, tmp_p
     with Lake() as lake:
         old = put(lake, ["A"], "1")
         put(lake, ["A"], "2")
-        maintenance.compact(lake, keep=timedelta(0))
+        compaction.compact(lake, keep=timedelta(0))
     for snapshot in (str(old), "999"):
         for command in (["sql", "SELECT 1"], ["export", str(tmp_path / snapshot)]):
             code, _, err = bullion(*command, "--snapshot", snapshot)

@@ -16,7 +16,7 @@ from httpx import Response
 import pipelines.cli  # noqa: F401 -- it imports every class of error that there is
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact
+from pipelines.lake.compaction import compact
 from serving.http.errors import install
 from tests.serving.process import of_folder
 from tests.serving.served import problem, served, soon

@@ -14,7 +14,7 @@ from pipelines.core.settings import ROOT
 from pipelines.core.universes import universe
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact
+from pipelines.lake.compaction import compact
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest_weights
