@@ -42,7 +42,8 @@ def lake_settings(
 ) -> Iterator[Settings]:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("pipelines.lake.door.ROOT", tmp_path)  # where it is remembered what was verified
+    # Where it is remembered what was verified.
+    monkeypatch.setattr("pipelines.lake.door.ROOT", tmp_path)
     monkeypatch.setenv("BULLION_LAKE_DATA", f"s3://{BUCKET}/{tmp_path.name}/lake")
     with ExitStack() as stack:
         if request.param == "postgres":
