@@ -12,7 +12,8 @@ import pytest
 
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake
-from pipelines.lake.ownership import MARK
+from pipelines.lake.folder_owner import MARK
+from pipelines.steps.lake import open_lake
 
 
 def at(folder: Path) -> Settings:
@@ -23,7 +24,7 @@ def at(folder: Path) -> Settings:
 @cache
 def _catalog() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        Lake(at(Path(folder))).close()
+        open_lake(at(Path(folder))).close()
         left = {path.name for path in Path(folder).rglob("*") if path.is_file()}
         # Nothing else belongs to it: no rows in files, no WAL. The copy marks its own folder.
         assert left == {"catalog.sqlite", "catalog.sqlite.lock", "catalog.sqlite.writer", MARK}
@@ -38,7 +39,7 @@ def opened(config: Settings) -> Lake:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("xb") as out:
             out.write(_catalog())
-    return Lake(config)
+    return open_lake(config)
 
 
 @contextmanager

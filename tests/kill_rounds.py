@@ -7,7 +7,8 @@ import time
 
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact, verify
+from pipelines.lake.compaction import compact
+from pipelines.lake.verification import verify
 from tests.job_server import Jobs
 from tests.lake_jobs import DAYS, VERSIONS, ingest_day
 

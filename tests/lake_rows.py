@@ -60,3 +60,15 @@ def versions(lake: Lake, snapshot: int | None = None) -> dict[str, int]:
     """How many rows of each version silver.series has."""
     with lake.view(snapshot) as view:
         return dict(view.rows("SELECT calendar, count(*) FROM silver.series GROUP BY 1 ORDER BY 1"))
+
+
+def keep_snapshot(lake: Lake, snapshot: int, reason: str) -> None:
+    """Name a snapshot, so that it does not expire."""
+    with lake.write("keep snapshot") as writer:
+        writer.append("meta.kept_snapshots", kept(snapshot, reason))
+
+
+def release_snapshot(lake: Lake, reason: str) -> None:
+    """Take the name away again."""
+    with lake.write("release snapshot") as writer:
+        writer.delete("meta.kept_snapshots", "reason = ?", [reason])

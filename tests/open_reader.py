@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact
+from pipelines.lake.compaction import compact
 from tests.job_server import Jobs
 from tests.lake_rows import many, put
 

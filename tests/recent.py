@@ -9,6 +9,7 @@ from pipelines.core.calendar import Bars, calendar, interval_of
 from pipelines.core.settings import Settings
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 NOW = datetime.now(UTC)
@@ -76,7 +77,7 @@ def noted(lake: Settings, run: str) -> list[tuple[str, str, str]]:
 
 def forget_newest(lake: Settings, source: str = "sample") -> None:
     """Take the newest bar out of every table, as if it had not closed yet."""
-    with Lake(lake) as opened, opened.write("forget the newest bar") as writer:
+    with open_lake(lake) as opened, opened.write("forget the newest bar") as writer:
         newest = writer.one(
             'SELECT max(ts) FROM silver.bars WHERE source = ? AND "interval" = ?',
             [source, HOURLY.interval],

@@ -132,9 +132,9 @@ def administer(url: str, body: str) -> str:
 
 def lake() -> None:
     """An empty lake, so that the API starts well; one of an older layout is brought up to date."""
-    from pipelines.lake import Lake
+    from pipelines.steps.lake import open_lake
 
-    with Lake():
+    with open_lake():
         pass
 
 

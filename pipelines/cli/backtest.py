@@ -13,7 +13,7 @@ from pipelines.core.calendar import GRIDS, utc
 from pipelines.core.errors import InvalidRequest, unknown, writing_to
 from pipelines.forecasts import TargetForecast
 from pipelines.forecasts import forecast as forecast_named
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 
 if TYPE_CHECKING:
     from pipelines.backtest.market import Asked
@@ -143,7 +143,7 @@ def _of_lake(
 ) -> Backtest:
     from pipelines.steps.backtest.walk import backtest as of_lake
 
-    with Lake(create=False) as lake, progress_bar() as progress:
+    with open_lake(create=False) as lake, progress_bar() as progress:
         return of_lake(lake, forecast, source, asked, policy, progress)
 
 

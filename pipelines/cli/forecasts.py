@@ -15,6 +15,7 @@ from pipelines.forecasts import TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake
 from pipelines.registry.decisions import TRAINED, decisions
+from pipelines.steps.lake import open_lake
 
 
 @app.command()
@@ -33,7 +34,7 @@ def train(
     from pipelines.steps.models.train import train as train_forecast
 
     asked, chosen, registry = targets(name, target), chosen_source(source), Registry()
-    with Lake(create=False) as lake:
+    with open_lake(create=False) as lake:
         for one in asked:
             with progress_bar() as progress:
                 done = train_forecast(
@@ -68,7 +69,7 @@ def score(
         raise InvalidRequest("a range has no start", "add --start, or name one bar with --at")
     until = at if at is not None else end
     declared, chosen = forecast_named(name), chosen_source(source).name
-    with Lake(create=False) as lake, progress_bar() as progress:
+    with open_lake(create=False) as lake, progress_bar() as progress:
         done = score_bars(
             lake,
             Registry(),
@@ -89,7 +90,7 @@ def outcomes(name: ForecastArgument, source: SourceOption = None) -> None:
     from pipelines.steps.scoring.outcomes import refresh_outcomes
 
     declared, chosen = forecast_named(name), chosen_source(source).name
-    with Lake(create=False) as lake:
+    with open_lake(create=False) as lake:
         done = refresh_outcomes(lake, Registry(), declared, chosen)
     out.print(done.summary(), highlight=False, soft_wrap=True)
 
@@ -105,7 +106,7 @@ def run(name: ForecastArgument, source: SourceOption = None) -> None:
 
     declared, chosen = forecast_named(name), chosen_source(source).name
     registry = Registry()
-    with Lake(create=False) as lake, progress_bar() as progress:
+    with open_lake(create=False) as lake, progress_bar() as progress:
         _say(f"features: {refresh_features(lake, declared, chosen).summary()}")
         for one in declared.per_target():
             due = _training_due(lake, one, chosen)

@@ -28,10 +28,11 @@ from pipelines.core import universes
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import CheckFailed, InvalidRequest
 from pipelines.core.settings import redacted, settings
-from pipelines.lake import Lake, maintenance
+from pipelines.lake import compaction, verification
 from pipelines.lake.attach import attach_statements
-from pipelines.lake.export import export as export_gold
+from pipelines.lake.export import export_schema
 from pipelines.quality.data_docs import build_docs
+from pipelines.steps.lake import open_lake
 
 LONGEST_KEPT = 36_500  # days
 
@@ -61,7 +62,7 @@ def ingest(
         raise InvalidRequest("no symbols were named", "add --universe qqq or --symbols AAPL,MSFT")
     until = utc(end) if end is not None else datetime.now(UTC)
     since = utc(start) if start is not None else None
-    with Lake() as lake, progress_bar() as progress:
+    with open_lake() as lake, progress_bar() as progress:
         report = steps.ingest(
             lake,
             chosen,
@@ -87,7 +88,7 @@ def weights(
     """Bring the index weights of a universe to silver."""
     chosen = chosen_source(source)
     at = utc(as_of) if as_of is not None else None
-    with Lake() as lake:
+    with open_lake() as lake:
         counts = steps.ingest_weights(lake, chosen, universe, as_of=at)
     told = f"{chosen.name} weights of {universe}: {words(counts)}"
     out.print(told, highlight=False, soft_wrap=True)
@@ -102,7 +103,7 @@ def sql(
 ) -> None:
     """Ask the lake, read-only."""
     query = sys.stdin.read() if query == "-" else query
-    with Lake(read_only=True) as lake, lake.view(snapshot) as view:
+    with open_lake(read_only=True) as lake, lake.view(snapshot) as view:
         view.check_files(query)
         try:
             _ask(view.connection, query, csv)
@@ -141,15 +142,15 @@ def _ask(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) -> None:
 @app.command(name="sql-init", hidden=True)
 def sql_init() -> None:
     """The statements that attach the lake read-only, for the DuckDB prompt."""
-    with Lake(read_only=True):
+    with open_lake(read_only=True):
         typer.echo(";\n".join(attach_statements(settings(), read_only=True)) + ";")
 
 
 @app.command()
 def verify() -> None:
     """Check every file of the lake, and every row in its catalog, against its checksum."""
-    with Lake(read_only=True) as lake:
-        found = maintenance.verify(lake)
+    with open_lake(read_only=True) as lake:
+        found = verification.verify(lake)
     for problem in found.problems:
         err.print(Text.assemble((problem.path, "red"), f" {problem.what}"), soft_wrap=True)
     out.print(f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems")
@@ -173,9 +174,9 @@ def compact(
             f"snapshots cannot be kept for {keep_days:g} days",
             f"name a number of days from 0 to {LONGEST_KEPT}",
         )
-    with Lake(create=False) as lake:
+    with open_lake(create=False) as lake:
         steps.release_snapshots(lake)
-        done = maintenance.compact(lake, keep=timedelta(days=keep_days), orphans=orphans)
+        done = compaction.compact(lake, keep=timedelta(days=keep_days), orphans=orphans)
     out.print(done.summary(), soft_wrap=True)
     for warning in done.warnings():
         err.print(warning, style="yellow", highlight=False, soft_wrap=True)
@@ -184,7 +185,7 @@ def compact(
 @app.command()
 def adopt() -> None:
     """Give the data folder to this catalog, whosever its files were until now."""
-    with Lake(adopt=True) as lake:
+    with open_lake(adopt=True) as lake:
         place = lake.store.root
     out.print(f"{place} belongs to this catalog from now on", highlight=False, soft_wrap=True)
 
@@ -192,7 +193,7 @@ def adopt() -> None:
 @app.command()
 def status() -> None:
     """What the lake holds, and how the last runs ended."""
-    with Lake(create=False) as lake, lake.view(checked=False) as view:
+    with open_lake(create=False) as lake, lake.view(checked=False) as view:
         out.print(
             f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False
         )
@@ -230,8 +231,8 @@ def export(
 ) -> None:
     """Write a schema as plain Parquet and as one .duckdb file, for tools without DuckLake."""
     target = named_folder(folder)
-    with Lake(read_only=True) as lake:
-        for name, rows in export_gold(lake, target, schema=schema, snapshot=snapshot):
+    with open_lake(read_only=True) as lake:
+        for name, rows in export_schema(lake, target, schema=schema, snapshot=snapshot):
             out.print(f"{name}: {rows:,} rows", highlight=False)
     out.print(f"in {target}: {schema}.duckdb and {schema}/*.parquet", highlight=False)
 
@@ -242,5 +243,5 @@ def docs(
 ) -> None:
     """Hold the table contracts with Great Expectations, and write its Data Docs."""
     target = named_folder(folder) if folder is not None else None
-    with Lake(create=False) as lake:
+    with open_lake(create=False) as lake:
         out.print(str(build_docs(lake, target)), highlight=False, soft_wrap=True)

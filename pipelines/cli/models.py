@@ -14,8 +14,9 @@ from pipelines.core.errors import BullionError
 from pipelines.core.intervals import utc
 from pipelines.forecasts import FORECASTS, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
-from pipelines.lake import Lake, View
+from pipelines.lake import View
 from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions, serving
+from pipelines.steps.lake import open_lake
 
 ForecastArgument = Annotated[
     str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")
@@ -55,7 +56,7 @@ def models(
     chosen = chosen_source(source).name
     names = [one.name for one in FORECASTS] if name is None else [name]
     asked = [one for each in names for one in targets(each, target)]
-    with Lake(create=False) as lake, lake.view() as view:
+    with open_lake(create=False) as lake, lake.view() as view:
         for one in asked:
             _list(view, one, chosen)
 
@@ -193,7 +194,7 @@ def promote(
     from pipelines.steps.models.moves import promote as move
 
     declared = the_target(name, target)
-    with Lake(create=False) as lake:
+    with open_lake(create=False) as lake:
         done = move(lake, Registry(), declared, version, to)
     out.print(done.summary(), highlight=False, soft_wrap=True)
 
@@ -210,7 +211,7 @@ def rollback(
     from pipelines.steps.models.moves import rollback as move
 
     declared, chosen = the_target(name, target), chosen_source(source).name
-    with Lake(create=False) as lake:
+    with open_lake(create=False) as lake:
         done = move(lake, Registry(), declared, chosen, reason=reason)
     out.print(done.summary(), highlight=False, soft_wrap=True)
 
@@ -228,7 +229,7 @@ def monitor(
     from pipelines.steps.watch.monitor import monitor as look
 
     asked, chosen, registry = targets(name, target), chosen_source(source).name, Registry()
-    with Lake(create=False) as lake:
+    with open_lake(create=False) as lake:
         for one in asked:
             done = look(
                 lake,

@@ -1,4 +1,4 @@
-"""What a table promises: its columns, their types and units, its key, the rules of its rows."""
+"""The contract of a table: its columns, their types and units, its key, the rules of its rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Rule:
 
     @property
     def check(self) -> str:
-        """The name of the check that holds it."""
+        """The name of the check of this rule."""
         return f"{self.column}_{self.name}" if self.column else self.name
 
 
@@ -57,9 +57,9 @@ class Table:
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
-        for wanted in (*self.key, *self.sort):
-            if wanted not in names:
-                raise unknown(f"column of {self.full_name}", wanted, names)
+        for name in (*self.key, *self.sort):
+            if name not in names:
+                raise unknown(f"column of {self.full_name}", name, names)
 
     @property
     def full_name(self) -> str:
@@ -70,28 +70,30 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column:
+        """Return the column of that name."""
         for column in self.columns:
             if column.name == name:
                 return column
         raise unknown(f"column of {self.full_name}", name, self.column_names)
 
     def ddl(self) -> list[str]:
-        """The statements that make the table."""
+        """Return the statements that create the table."""
         body = ", ".join(
             f"{quoted(c.name)} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns
         )
-        made = [f"CREATE TABLE {self.full_name} ({body})"]
+        statements = [f"CREATE TABLE {self.full_name} ({body})"]
         if self.partition:
-            made.append(
+            statements.append(
                 f"ALTER TABLE {self.full_name} SET PARTITIONED BY ({', '.join(self.partition)})"
             )
         meaning = self.meaning.replace("'", "''")
-        made.append(f"COMMENT ON TABLE {self.full_name} IS '{meaning}'")
+        statements.append(f"COMMENT ON TABLE {self.full_name} IS '{meaning}'")
         for c in self.columns:
             text = (c.meaning + (f" [{c.unit}]" if c.unit else "")).replace("'", "''")
-            made.append(f"COMMENT ON COLUMN {self.full_name}.{quoted(c.name)} IS '{text}'")
-        return made
+            statements.append(f"COMMENT ON COLUMN {self.full_name}.{quoted(c.name)} IS '{text}'")
+        return statements
 
 
 def quoted(name: str) -> str:
+    """Return a name as SQL writes it, in double quotes."""
     return f'"{name}"'

@@ -1,38 +1,49 @@
-"""Every table, declared once: columns, types, units, key and meaning.
+"""Every table but those of the forecasts, declared once: columns, types, units, key and meaning.
 
-DDL, the blocking checks, the Great Expectations suites and the analysts' pages follow from
-these declarations. One quantity has one column name and one unit everywhere.
+DDL, the blocking checks, the Great Expectations suites and the analysts' page follow from these
+declarations. One quantity has one column name and one unit everywhere. The feature table of each
+forecast follows from the forecast: see pipelines/forecasts/tables.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 from pipelines.contracts import bronze, gold, meta, silver
 from pipelines.contracts.schema import Column, Rule, Table, quoted
 from pipelines.core.errors import unknown
-from pipelines.forecasts import FORECASTS
 
 LAYOUT = 3  # raised with each step added to MIGRATIONS in pipelines/lake/migrations.py
+LAYERS = ("bronze", "silver", "gold", "meta")
 
-__all__ = ["LAYOUT", "TABLES", "Column", "Rule", "Table", "fingerprint", "quoted", "table"]
+__all__ = [
+    "LAYERS", "LAYOUT", "TABLES", "Column", "Rule", "Table", "find_table", "fingerprint",
+    "quoted", "sort_by_layer",
+]  # fmt: skip
 
 TABLES: tuple[Table, ...] = (
     *bronze.TABLES,
     *silver.TABLES,
     *gold.TABLES,
-    *(forecast.table for forecast in FORECASTS),
     *meta.TABLES,
 )
 
 
-def table(full_name: str) -> Table:
-    for known in TABLES:
-        if known.full_name == full_name:
-            return known
-    raise unknown("table", full_name, (t.full_name for t in TABLES))
+def sort_by_layer(tables: Iterable[Table]) -> tuple[Table, ...]:
+    """Order tables by their layer; within a layer they keep their order."""
+    return tuple(sorted(tables, key=lambda table: LAYERS.index(table.schema)))
 
 
-def fingerprint() -> str:
-    """Changes with any declaration."""
-    return sha256(repr(TABLES).encode()).hexdigest()[:16]
+def find_table(full_name: str, tables: Iterable[Table] = TABLES) -> Table:
+    """Return the table of that name, such as silver.bars."""
+    tables = tuple(tables)
+    for table in tables:
+        if table.full_name == full_name:
+            return table
+    raise unknown("table", full_name, (t.full_name for t in tables))
+
+
+def fingerprint(tables: Iterable[Table] = TABLES) -> str:
+    """Hash the declarations of tables: it changes with any of them."""
+    return sha256(repr(sort_by_layer(tables)).encode()).hexdigest()[:16]

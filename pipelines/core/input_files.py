@@ -46,16 +46,6 @@ def read_file(path: Path, folder: Path | None = None, most: int = MOST_BYTES) ->
         ) from error
 
 
-def is_readable(symbol: str) -> bool:
-    """Whether every sign can be seen: none is a NUL, or the mark of one that was lost."""
-    return symbol.isprintable() and "\ufffd" not in symbol
-
-
-def blank_hidden(text: str) -> str:
-    """A text with a blank for each sign that cannot be seen."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
-
-
 def _check(path: Path, status: os.stat_result, most: int) -> None:
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:

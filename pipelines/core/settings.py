@@ -46,22 +46,22 @@ class Settings(BaseSettings):
 
 
 def redacted(text: str) -> str:
-    """A message without the password that a connection string in it may hold."""
+    """Return a message without the password that a connection string in it may hold."""
     text = re.sub(r"(password\s*=\s*)('[^']*'|[^\s'\"]+)", r"\1***", text, flags=re.IGNORECASE)
     return re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
 
 
 def read(declared: type[Declared]) -> Declared:
-    """Settings of a class from the environment; what is wrong is told by the variable's name."""
+    """Read settings of a class from the environment; an error names the variable."""
     try:
         return declared()
     except ValidationError as error:
         wrong = error.errors()[0]
         place = "_".join(str(part) for part in wrong["loc"])
         name = f"{declared.model_config.get('env_prefix', '')}{place}".upper()
-        given = redacted(repr(wrong["input"]))
+        value = redacted(repr(wrong["input"]))
         raise InvalidRequest(
-            f"{name}={given}: {wrong['msg']}", f"change {name}, or unset it"
+            f"{name}={value}: {wrong['msg']}", f"change {name}, or unset it"
         ) from None
 
 

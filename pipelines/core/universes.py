@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from pipelines.core.errors import InvalidRequest, unknown
-from pipelines.core.input_files import is_readable, read_file
+from pipelines.core.input_files import read_file
+from pipelines.core.text import is_readable
 
 MOST_BYTES = 1 << 20  # of a file: 20,000 members
 HINT = "its columns are since (2026-09-01), symbol, name and sector, a member a line; mend it"

@@ -14,6 +14,7 @@ from pipelines.jobs.run import Asked, failures_told, interval, log, logged
 from pipelines.lake import Lake
 from pipelines.sources import source as source_named
 from pipelines.steps.data import due
+from pipelines.steps.lake import open_lake
 
 FRESH_WEIGHTS = timedelta(days=7)  # those asked for longer ago are asked for again
 
@@ -29,7 +30,7 @@ def bring(
     there is told, and stops nothing.
     """
     declared, source = forecast(name), source_named(asked.source)
-    with Lake() as lake:
+    with open_lake() as lake:
         with failures_told(lake, "ingest", name, asked):
             start, at = interval(declared, asked)
         ours = (lake, declared, source.name, asked.symbols, start)
@@ -90,7 +91,7 @@ def bring_weights(name: str, asked: Asked) -> dict[str, Any]:
     Weights that cannot be had are no reason to stop: the newest known ones serve, and every
     signal says which they are.
     """
-    with Lake() as lake:
+    with open_lake() as lake:
         return _weights(lake, forecast(name), asked)
 
 

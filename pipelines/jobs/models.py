@@ -12,11 +12,12 @@ from pipelines.jobs.run import Asked, clock_is_right, failures_told, interval, l
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry, RegistryError, model_name
 from pipelines.steps.data import due
+from pipelines.steps.lake import open_lake
 
 
 def features(name: str, source: str) -> dict[str, Any]:
     """Bring a forecast's features to what silver says now."""
-    with Lake() as lake:
+    with open_lake() as lake:
         done = steps.refresh_features(lake, forecast(name), source)
     log.info(done.summary())
     return {"symbols": done.symbols, "read": done.read, "written": done.written}
@@ -31,7 +32,7 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
 
     registry, told = Registry(), dict[str, Any]()
     failed: list[Exception] = []
-    with Lake() as lake, failures_told(lake, "train", name, asked):
+    with open_lake() as lake, failures_told(lake, "train", name, asked):
         for one in forecast(name).per_target():
             try:
                 done = step(
@@ -62,7 +63,7 @@ def score(name: str, asked: Asked) -> dict[str, Any]:
     from pipelines.steps.scoring.score import score as step
 
     declared = forecast(name)
-    with Lake() as lake, failures_told(lake, "score", name, asked):
+    with open_lake() as lake, failures_told(lake, "score", name, asked):
         start, at = interval(declared, asked)
         clock_is_right(lake, declared, asked)
         missed = due.unscored_since(lake, declared, asked.source, at) if asked.fill else None
@@ -89,7 +90,7 @@ def outcomes(name: str, asked: Asked) -> dict[str, Any]:
     """Say what became of earlier predictions, as far as it is known."""
     from pipelines.steps.scoring.outcomes import refresh_outcomes
 
-    with Lake() as lake, failures_told(lake, "outcomes", name, asked):
+    with open_lake() as lake, failures_told(lake, "outcomes", name, asked):
         done = refresh_outcomes(lake, Registry(), forecast(name), asked.source)
         _follow_the_alias(lake, name, asked.source)
     log.info(done.summary())
@@ -113,7 +114,7 @@ def monitor(name: str, source: str, run: str) -> dict[str, Any]:
     from pipelines.steps.watch.monitor import monitor as step
 
     registry, counts = Registry(), {}
-    with Lake() as lake:
+    with open_lake() as lake:
         for one in forecast(name).per_target():
             done = step(lake, registry, one, source, run=run)
             log.info(done.summary())

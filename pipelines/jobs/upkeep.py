@@ -5,14 +5,14 @@ from __future__ import annotations
 from pipelines import steps
 from pipelines.core.errors import CheckFailed
 from pipelines.jobs.run import log
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 
 
 def data_docs() -> str:
     """Hold every table to its contract with Great Expectations; the address of its pages."""
     from pipelines.quality.data_docs import build_docs
 
-    with Lake() as lake:
+    with open_lake() as lake:
         place = str(build_docs(lake))
     log.info("Data Docs: %s", place)
     return place
@@ -20,11 +20,11 @@ def data_docs() -> str:
 
 def compact() -> str:
     """Flush inlined rows, rewrite small files, expire old snapshots, remove orphans."""
-    from pipelines.lake import maintenance
+    from pipelines.lake import compaction
 
-    with Lake() as lake:
+    with open_lake() as lake:
         steps.release_snapshots(lake)
-        done = maintenance.compact(lake)
+        done = compaction.compact(lake)
     log.info(done.summary())
     for warning in done.warnings():
         log.warning(warning)
@@ -33,10 +33,10 @@ def compact() -> str:
 
 def verify() -> str:
     """Check every file of the lake, and every row in its catalog, against its checksum."""
-    from pipelines.lake import maintenance
+    from pipelines.lake import verification
 
-    with Lake(read_only=True) as lake:
-        found = maintenance.verify(lake)
+    with open_lake(read_only=True) as lake:
+        found = verification.verify(lake)
     told = f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems"
     log.info(told)
     if found.problems:

@@ -1,5 +1,6 @@
 """The only door to the lake: DuckLake, DuckDB and Parquet."""
 
-from pipelines.lake.door import Lake, View, Writer
+from pipelines.lake.door import Lake
+from pipelines.lake.transaction import View, Writer
 
 __all__ = ["Lake", "View", "Writer"]

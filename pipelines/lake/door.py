@@ -8,7 +8,7 @@ absent, over as many tables as it touches, and carries the SHA-256 of the files 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -17,17 +17,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.contracts.tables import quoted, table
+from pipelines.contracts.tables import TABLES, Table, fingerprint, sort_by_layer
 from pipelines.core.errors import InvalidRequest, LakeError
 from pipelines.core.settings import ROOT, Settings, redacted, settings
-from pipelines.lake import inlined
-from pipelines.lake import migrations as layout
-from pipelines.lake import ownership as owner
-from pipelines.lake import store as files
-from pipelines.lake.attach import INLINE_ROWS, NAME, attach_statements, catalog, is_read
+from pipelines.lake import folder_owner, inlined_checksums, migrations
+from pipelines.lake.attach import INLINE_ROWS, attach_statements
+from pipelines.lake.catalog import NAME, has_old_readers, parse_catalog
 from pipelines.lake.errors import SNAPSHOTS, NoLake, quietly, translated
+from pipelines.lake.file_guard import FileGuard
+from pipelines.lake.file_store import FileStore, open_store
+from pipelines.lake.local_paths import permission_hint
 from pipelines.lake.locks import lock_for
-from pipelines.lake.soundness import FileGuard, tables_read
+from pipelines.lake.transaction import View, Writer
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +36,8 @@ SQLITE_PAGE = 4096
 NEWEST_SNAPSHOT = 2**63 - 1  # also that of a single statement, which sees what is newest then
 
 
-def _plain(parameters: object) -> None:
-    """DuckLake writes values into SQL of its own, which a NUL would cut short."""
-    for value in parameters if isinstance(parameters, list | tuple) else ():
-        if isinstance(value, str) and "\0" in value:
-            raise InvalidRequest(f"{value!r} holds a NUL character", "take it out")
-
-
-def _memory(kind: str, target: str, store: files.Store) -> Path:
-    """The file of this machine that remembers which files of a lake were verified."""
+def _verified_marks_file(kind: str, target: str, store: FileStore) -> Path:
+    """Return the file of this machine that remembers which files of a lake were verified."""
     if kind == "sqlite" or not store.remote:
         place = Path(target if kind == "sqlite" else store.root)
         return place.with_name(place.name + ".verified")
@@ -51,135 +45,12 @@ def _memory(kind: str, target: str, store: files.Store) -> Path:
     return ROOT / "data_lake" / f"{lake}.verified"
 
 
-class View:
-    """One snapshot of the lake, to be asked as often as needed."""
-
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        snapshot: int,
-        catalog: str = "",
-        guard: FileGuard | None = None,
-    ) -> None:
-        self.connection = connection
-        self.snapshot = snapshot
-        self._catalog = catalog  # for error messages
-        self._guard = guard  # of the files; without one they are read as they are
-        self._sound: set[str] = set()  # tables whose files were held against their checksums
-
-    def sql(self, query: str, parameters: object = None) -> pa.Table:
-        """The answer to a query as Arrow. Tables are named schema.table."""
-        self.check_files(query)
-        _plain(parameters)
-        with translated(self._catalog):
-            return self.connection.execute(query, parameters).to_arrow_table()
-
-    def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
-        self.check_files(query)
-        _plain(parameters)
-        with translated(self._catalog):
-            found: list[tuple[Any, ...]] = self.connection.execute(query, parameters).fetchall()
-            return found
-
-    def one(self, query: str, parameters: object = None) -> Any:
-        """The first value of the first row."""
-        row = self.rows(query, parameters)
-        return row[0][0] if row else None
-
-    def check_files(self, query: str) -> None:
-        """Refuse a query of a table with a file that is not what was committed."""
-        tables = tables_read(query) - self._sound
-        if self._guard and tables:
-            with translated(self._catalog):
-                self._guard.check(self.connection, self.snapshot, tables)
-            self._sound |= tables
-
-
-class Writer(View):
-    """A transaction that holds the writers' turn. It also reads, its own writes included."""
-
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        snapshot: int,
-        store: files.Store,
-        catalog: str = "",
-        guard: FileGuard | None = None,
-    ) -> None:
-        super().__init__(connection, snapshot, catalog, guard)
-        self._store = store
-        self._before: dict[str, set[str]] = {}
-
-    @property
-    def batch(self) -> int:
-        """The snapshot this transaction will become: every row it writes carries it."""
-        return self.snapshot + 1
-
-    @property
-    def has_written(self) -> bool:
-        return bool(self._before)
-
-    def touch(self, full_name: str) -> None:
-        """Note the files of a table before it is written by SQL of one's own."""
-        folder = full_name.replace(".", "/")
-        if folder not in self._before:
-            self._before[folder] = self._store.listing(folder)
-
-    def run(self, query: str, parameters: object = None) -> int:
-        """A statement on touched tables; the number of rows it changed, where it tells."""
-        self.check_files(query)
-        with translated(self._catalog):
-            result = self.connection.execute(query, parameters)
-            row = result.fetchone() if result.description else None
-            return int(row[0]) if row and isinstance(row[0], int) else 0
-
-    def append(self, full_name: str, rows: pa.Table | duckdb.DuckDBPyRelation) -> int:
-        """Insert rows by column name; `batch` is filled in where the table has one."""
-        self.touch(full_name)
-        declared = table(full_name)
-        if isinstance(rows, pa.Table) and rows.num_rows == 0:
-            return 0
-        have = rows.schema.names if isinstance(rows, pa.Table) else rows.columns
-        columns = [c for c in declared.column_names if c in have]
-        names = ", ".join(quoted(c) for c in columns)
-        values = names
-        if "batch" in declared.column_names and "batch" not in have:
-            names, values = f"{names}, batch", f"{values}, {self.batch}"
-        order = f" ORDER BY {', '.join(quoted(c) for c in declared.sort)}" if declared.sort else ""
-        self.connection.register("_rows", rows)
-        try:
-            return self.run(f"INSERT INTO {full_name} ({names}) SELECT {values} FROM _rows{order}")
-        finally:
-            self.connection.unregister("_rows")
-
-    def delete(self, full_name: str, where: str, parameters: object = None) -> int:
-        self.touch(full_name)
-        return self.run(f"DELETE FROM {full_name} WHERE {where}", parameters)
-
-    def replace(self, full_name: str, rows: pa.Table, where: str, parameters: object = None) -> int:
-        """Replace exactly what `where` names by the rows given."""
-        self.delete(full_name, where, parameters)
-        return self.append(full_name, rows)
-
-    def seal(self) -> None:
-        """Record the checksum of every file that this transaction made."""
-        made = [
-            path
-            for folder, before in self._before.items()
-            for path in sorted(self._store.listing(folder) - before)
-        ]
-        if made:
-            sums = self._store.checksums(made)
-            self.connection.register("_sums", sums)
-            self.run("INSERT INTO meta.checksums SELECT path, bytes, sha256 FROM _sums")
-            self.connection.unregister("_sums")
-
-
 class Lake:
     """A lake opened for reading and writing, or for reading only.
 
-    One that is not there is made, unless it is opened for reading or `create` is False. `adopt`
-    gives it the data folder, whosever that was.
+    A lake that is not there is made, unless it is opened for reading or `create` is False. `adopt`
+    gives it the data folder, whosever that was. `feature_tables` are those of the forecasts; a
+    lake that has some can also be opened without them.
     """
 
     def __init__(
@@ -189,15 +60,18 @@ class Lake:
         read_only: bool = False,
         create: bool = True,
         adopt: bool = False,
+        feature_tables: Sequence[Table] = (),
     ) -> None:
         self.config = config or settings()
+        self.tables: tuple[Table, ...] = sort_by_layer((*TABLES, *feature_tables))
         self.read_only = read_only
-        self.kind, self.target = catalog(self.config.lake_catalog)
-        self.store = files.store(self.config.lake_data)
-        self.guard = FileGuard(self.kind, self.store, _memory(self.kind, self.target, self.store))
+        self.kind, self.target = parse_catalog(self.config.lake_catalog)
+        self.store = open_store(self.config.lake_data)
+        marks_file = _verified_marks_file(self.kind, self.target, self.store)
+        self.guard = FileGuard(self.kind, self.store, marks_file)
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
         self._idle: list[duckdb.DuckDBPyConnection] = []
-        self._id = ""  # of the lake, once its claim to the data folder was seen
+        self._lake_id = ""  # of the lake, once its claim to the data folder was seen
         self._root = self._open(create and not read_only)
         try:
             if adopt:
@@ -307,32 +181,41 @@ class Lake:
     @contextmanager
     def _writer(self, root: duckdb.DuckDBPyConnection) -> Iterator[Writer]:
         with self._transaction(root) as (cursor, current):
-            yield Writer(cursor, current, self.store, self.config.lake_catalog, self.guard)
+            yield Writer(
+                cursor,
+                current,
+                self.store,
+                self.tables,
+                self.config.lake_catalog,
+                self.guard,
+            )
 
     def _seal_inlined(self, root: duckdb.DuckDBPyConnection) -> None:
         """Record the checksums of the rows that the commit left in the catalog."""
         try:
             with root.cursor() as cursor:
-                inlined.record(cursor, self.kind)
+                inlined_checksums.record_checksums(cursor, self.kind)
         except duckdb.Error as error:  # the commit stands, and the next one does it
             log.warning("rows in the catalog have no checksum yet: %s", redacted(str(error)))
 
     def _claim_folder(self, root: duckdb.DuckDBPyConnection, *, force: bool = False) -> None:
-        """See that the data folder is this catalog's; mark it where it is nobody's."""
-        mark = owner.read_mark(self.store)
-        if mark and mark.lake == self._id:
+        """Check that the data folder is this catalog's; mark it where it is nobody's."""
+        mark = folder_owner.read_mark(self.store)
+        if mark and mark.lake == self._lake_id:
             return
         with self._writer(root) as writer:
-            claimed = owner.claim(writer, self.store, mark, self.config.lake_catalog, force)
+            claimed = folder_owner.claim_folder(
+                writer, self.store, mark, self.config.lake_catalog, force
+            )
         # Only now: a mark whose id no catalog holds would shut everyone out.
         if claimed != mark:
-            owner.write_mark(self.store, claimed)
-        self._id = claimed.lake
+            folder_owner.write_mark(self.store, claimed)
+        self._lake_id = claimed.lake
 
-    def is_read(self) -> bool:
+    def has_old_readers(self) -> bool:
         """Whether a reader who began before now could miss rows if the catalog forgot them."""
         with self._lock.turn("look for readers"), translated(self.config.lake_catalog):
-            return is_read(self.kind, self.target)
+            return has_old_readers(self.kind, self.target)
 
     @contextmanager
     def _transaction(
@@ -406,7 +289,7 @@ class Lake:
             except OSError as error:
                 raise LakeError(
                     f"cannot make a lake at {path}: {error}",
-                    f"{files.permission_hint(path)}; or set BULLION_LAKE_CATALOG",
+                    f"{permission_hint(path)}; or set BULLION_LAKE_CATALOG",
                 ) from error
         try:
             return self.connect()
@@ -417,20 +300,24 @@ class Lake:
                 return self.connect(create=not taken)
 
     def _check_layout(self) -> None:
+        """Bring the tables to those that are declared; refuse other ones for reading."""
         with self.view(checked=False) as view:  # else nobody could ask what is damaged
-            state = layout.state(view)
-        if state.current:
-            return
+            layout = migrations.read_layout(view)
         if self.read_only:
+            if layout.has({fingerprint(self.tables)}):
+                return
             raise LakeError(
                 f"the tables of the lake at {self.target} are not those of this code",
                 "older: `bullion status` brings them up to date; newer: restart this process "
                 "with the code that wrote them",
                 "the tables of the lake are not those of this code",
             )
-        for step in layout.STEPS:
+        declared = migrations.fingerprints(self.tables)
+        if layout.has(declared):
+            return
+        for step in migrations.STEPS:
             with self.write("layout") as writer:
                 # Another process may have done it while this one waited for its turn.
-                state = layout.state(writer)
-                if not state.current:
-                    step(writer, state)
+                layout = migrations.read_layout(writer)
+                if not layout.has(declared):
+                    step(writer, layout)

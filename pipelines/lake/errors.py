@@ -10,7 +10,7 @@ import duckdb
 
 from pipelines.core.errors import LakeError
 from pipelines.core.settings import redacted
-from pipelines.lake.store import OWNER, permission_hint
+from pipelines.lake.local_paths import CHECK_OWNER, permission_hint
 
 SNAPSHOTS = "name none for the newest; `bullion sql 'FROM lake.snapshots()'` lists those kept"
 DAMAGED = "run `bullion verify`; restore what it names from a copy"
@@ -20,13 +20,13 @@ HINTS: tuple[tuple[str, str, str], ...] = (
     ("disk is full", "the disk is full", "free some space; nothing was committed"),
     ("File too large", "a file could not grow", "raise the file size limit; nothing was committed"),
     ("disk I/O error", "the disk failed, or is full", "check it; nothing was committed"),
-    ("Permission denied", "no permission", OWNER),
-    ("readonly database", "the catalog is read-only", OWNER),
+    ("Permission denied", "no permission", CHECK_OWNER),
+    ("readonly database", "the catalog is read-only", CHECK_OWNER),
     ("Read-only file system", "the disk is read-only", "check how it is mounted"),
     ("No snapshot found", "that snapshot is gone", SNAPSHOTS),
     ("database is locked", "the catalog is locked", "another program holds it open: close it"),
     ("not a database", "the catalog is no SQLite file", "set BULLION_LAKE_CATALOG to a lake"),
-    ("unable to open database", "the catalog cannot be opened", OWNER),
+    ("unable to open database", "the catalog cannot be opened", CHECK_OWNER),
     ("disk image is malformed", "the catalog is damaged", "restore it from a copy"),
     ("catalog version", "the lake's format is another", "use the DuckDB of requirements.txt"),
     (
@@ -51,38 +51,38 @@ class NoLake(LakeError):
 
 @contextmanager
 def translated(catalog: str = "") -> Iterator[None]:
-    """DuckDB's errors as LakeError, where they are the lake's fault and not the query's.
+    """Raise DuckDB's errors as LakeError, where they are the lake's fault and not the query's.
 
     What SQLite says names no file, hence the catalog.
     """
     try:
         yield
     except duckdb.Error as error:
-        said = redacted(f"{error} ({catalog})" if catalog else str(error))
-        if NO_LAKE in said:
+        message = redacted(f"{error} ({catalog})" if catalog else str(error))
+        if NO_LAKE in message:
             raise NoLake(
-                f"there is no lake here: {said}",
+                f"there is no lake here: {message}",
                 "make one with `bullion ingest`; if other tables lie there, set "
                 "BULLION_LAKE_CATALOG to a file that does not exist yet",
                 "there is no lake here",
             ) from None
-        for needle, what, hint in HINTS:
-            if needle in said:
+        for needle, summary, hint in HINTS:
+            if needle in message:
                 kind, _, path = catalog.partition(":")
-                if hint is OWNER and kind == "sqlite":
+                if hint is CHECK_OWNER and kind == "sqlite":
                     hint = permission_hint(Path(path).expanduser())
-                raise LakeError(f"{what}: {said}", hint, what) from None
+                raise LakeError(f"{summary}: {message}", hint, summary) from None
         # What the catalog's own database says comes as a plain Error.
         if type(error) is duckdb.Error or isinstance(error, duckdb.IOException):
             raise LakeError(
-                f"the lake cannot be used: {said}", DAMAGED, "the lake cannot be used"
+                f"the lake cannot be used: {message}", DAMAGED, "the lake cannot be used"
             ) from None
         raise
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """The first error matters, not that its transaction was already gone."""
+    """Suppress DuckDB's errors: the first matters, not that its transaction was already gone."""
     try:
         yield
     except duckdb.Error:

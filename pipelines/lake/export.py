@@ -1,4 +1,4 @@
-"""A schema of the lake as plain files, for tools that cannot read DuckLake."""
+"""Write a schema of the lake as plain files, for tools that cannot read DuckLake."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.contracts.tables import TABLES, quoted
+from pipelines.contracts.tables import quoted
 from pipelines.core.errors import InvalidRequest, cannot_write, unknown
-from pipelines.lake import Lake
+from pipelines.lake.door import Lake
 
 
-def export(
+def export_schema(
     lake: Lake, folder: Path, *, schema: str = "gold", snapshot: int | None = None
 ) -> Iterator[tuple[str, int]]:
     """Write every table of a schema, all of one snapshot: (name, rows) as each is done."""
-    schemas = sorted({table.schema for table in TABLES})
+    schemas = sorted({table.schema for table in lake.tables})
     if schema not in schemas:
         raise unknown("schema", schema, schemas)
     if folder.exists() and not folder.is_dir():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.core.errors import LakeError
-from pipelines.lake.store import permission_hint
+from pipelines.lake.local_paths import permission_hint
 
 ADVISORY_KEY = 0x62756C6C  # any number, the same for every writer of a catalog
 
@@ -38,7 +38,7 @@ class FileTurn:
         try:
             lock.acquire()
         except Timeout:
-            raise _waited(self._timeout, self._holder()) from None
+            raise _timeout_error(self._timeout, self._holder()) from None
         except OSError as error:
             raise LakeError(
                 f"cannot lock {self._path}: {error}", permission_hint(self._path)
@@ -97,7 +97,7 @@ class PostgresTurn:
                 if cursor.fetchone()[0]:
                     return
                 if time.monotonic() > deadline:
-                    raise _waited(self._timeout, self._holder(cursor))
+                    raise _timeout_error(self._timeout, self._holder(cursor))
                 time.sleep(0.01)
 
     @staticmethod
@@ -111,7 +111,7 @@ class PostgresTurn:
         return f"{row[0]} (backend {row[1]})" if row else "an unknown writer"
 
 
-def _waited(seconds: float, holder: str) -> LakeError:
+def _timeout_error(seconds: float, holder: str) -> LakeError:
     return LakeError(
         f"waited {seconds:g} s for a turn to write; the lake is held by {holder}",
         "wait for it, stop it, or raise BULLION_LAKE_LOCK_TIMEOUT",
@@ -119,6 +119,7 @@ def _waited(seconds: float, holder: str) -> LakeError:
 
 
 def lock_for(kind: str, target: str, timeout: float) -> Lock:
+    """Return the lock by which the writers of a catalog take turns."""
     if kind == "sqlite":
         return FileTurn(Path(target), timeout)
     return PostgresTurn(target, timeout)

@@ -6,84 +6,92 @@ and a raised LAYOUT in pipelines/contracts/tables.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from pipelines.contracts.tables import LAYOUT, TABLES, Table, fingerprint, quoted
 from pipelines.core.errors import LakeError
-from pipelines.lake.attach import CATALOG
+from pipelines.lake.catalog import CATALOG
+from pipelines.lake.transaction import View, Writer
 
-if TYPE_CHECKING:
-    from pipelines.lake import View, Writer
-
+MIGRATED = "migrated"  # in place of a fingerprint, until all steps are done
 # From layout number -> the step that makes it the next one.
 MIGRATIONS: Mapping[int, Callable[[Writer], None]] = {
-    1: lambda writer: _name_the_target(writer, "gold.features_nasdaq100_hourly", "action"),
+    1: lambda writer: _rename_target_columns(writer, "gold.features_nasdaq100_hourly", "action"),
     2: lambda writer: None,  # the step _drop_column_statistics does it, in a commit of its own
 }
 
 
 @dataclass(frozen=True)
-class State:
-    """What a lake says of itself. Layout 0 is an empty one."""
+class Layout:
+    """The tables that a lake has, by its own account. Number 0 is an empty lake."""
 
-    layout: int
-    fingerprint: str
+    number: int
+    fingerprints: frozenset[str]  # of the declarations that it was brought to
 
-    @property
-    def current(self) -> bool:
-        return self.layout == LAYOUT and self.fingerprint == fingerprint()
+    def has(self, declared: Set[str]) -> bool:
+        """Whether these declarations, by their fingerprints, are the lake's."""
+        return self.number == LAYOUT and declared <= self.fingerprints
 
 
-def state(view: View) -> State:
-    """The layout of a lake; LakeError when it is newer than this code."""
+def fingerprints(tables: Sequence[Table]) -> set[str]:
+    """Return the fingerprints that a lake of these tables records.
+
+    The second says that it can also be opened without the tables of forecasts.
+    """
+    return {fingerprint(tables), fingerprint(TABLES)}
+
+
+def read_layout(view: View) -> Layout:
+    """Return the layout of a lake; LakeError when it is newer than this code."""
     try:  # to look first whether the table is there costs 0.1 s at each opening
         newest = view.rows(
-            "SELECT layout, fingerprint FROM meta.layouts ORDER BY applied_at DESC LIMIT 1"
+            "SELECT layout, fingerprint FROM meta.layouts "
+            "QUALIFY applied_at = max(applied_at) OVER ()"
         )
     except duckdb.CatalogException:
-        return State(0, "")
+        return Layout(0, frozenset())
     if not newest:
-        return State(0, "")  # its making was stopped half-way, and is done again
-    layout, seen = newest[0]
-    if layout > LAYOUT:
+        return Layout(0, frozenset())  # its making was stopped half-way, and is done again
+    number = max(number for number, _ in newest)
+    if number > LAYOUT:
         raise LakeError(
-            f"the lake has layout {layout}, this Bullion knows up to {LAYOUT}",
+            f"the lake has layout {number}, this Bullion knows up to {LAYOUT}",
             "update Bullion; the lake was not touched",
         )
-    return State(layout, seen)
+    return Layout(number, frozenset(mark for _, mark in newest))
 
 
-def _all_tables(writer: Writer, found: State) -> None:
-    if found.layout:
-        for number in range(found.layout, LAYOUT):
+def _create_tables(writer: Writer, layout: Layout) -> None:
+    """Run the migrations due, make missing tables, add missing columns."""
+    if layout.number:
+        for number in range(layout.number, LAYOUT):
             if number not in MIGRATIONS:
                 raise LakeError(
                     f"there is no way from layout {number} to {number + 1}",
                     "export with the Bullion that wrote it: `bullion export`",
                 )
             MIGRATIONS[number](writer)
-        if found.layout < LAYOUT:
+        if layout.number < LAYOUT:
             # In the same commit, so that no migration runs twice if the next step is stopped.
             writer.touch("meta.layouts")
-            writer.run("INSERT INTO meta.layouts VALUES (?, 'migrated', now())", [LAYOUT])
-    have = _columns(writer)
-    for schema in sorted({table.schema for table in TABLES}):
+            writer.run("INSERT INTO meta.layouts VALUES (?, ?, now())", [LAYOUT, MIGRATED])
+    existing = _read_columns(writer)
+    for schema in sorted({table.schema for table in writer.tables}):
         writer.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    for table in TABLES:
-        if table.full_name not in have:
+    for table in writer.tables:
+        if table.full_name not in existing:
             for statement in table.ddl():
                 writer.run(statement)
         else:
-            _extend(writer, table, have[table.full_name])
+            _extend(writer, table, existing[table.full_name])
 
 
-def _options(writer: Writer, found: State) -> None:
+def _set_options(writer: Writer, layout: Layout) -> None:
     """DuckLake takes options of committed tables only, hence a step of its own."""
-    for table in TABLES:
+    for table in writer.tables:
         for option, value in (
             ("data_inlining_row_limit", table.inline_rows),
             ("parquet_row_group_size", table.group_rows),
@@ -93,10 +101,14 @@ def _options(writer: Writer, found: State) -> None:
                     f"CALL lake.set_option('{option}', {value}, "
                     f"schema => '{table.schema}', table_name => '{table.name}')"
                 )
-    writer.run("INSERT INTO meta.layouts VALUES (?, ?, now())", [LAYOUT, fingerprint()])
+    declared = fingerprints(writer.tables)
+    if declared == {fingerprint(TABLES)}:
+        # The tables of forecasts, where there are any, stay as they are.
+        declared |= layout.fingerprints - {MIGRATED}
+    writer.run("INSERT INTO meta.layouts SELECT ?, unnest(?), now()", [LAYOUT, sorted(declared)])
 
 
-def _drop_column_statistics(writer: Writer, found: State) -> None:
+def _drop_column_statistics(writer: Writer, layout: Layout) -> None:
     """Remove DuckLake's smallest and largest values of whole tables, and keep its row counts.
 
     DuckDB answers min and max from them, and leaves rows out that a filter says lie outside. They
@@ -118,59 +130,62 @@ def _drop_column_statistics(writer: Writer, found: State) -> None:
 
 
 # Each a commit of its own, each safe to repeat; the last one says that all is done.
-STEPS: tuple[Callable[[Writer, State], None], ...] = (
-    _all_tables,
+STEPS: tuple[Callable[[Writer, Layout], None], ...] = (
+    _create_tables,
     _drop_column_statistics,
-    _options,
+    _set_options,
 )
 
 
-def _columns(writer: Writer) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _read_columns(writer: Writer) -> dict[str, dict[str, str]]:
+    """Return the type of each column of each table."""
+    columns: dict[str, dict[str, str]] = {}
     for schema, name, column, kind in writer.rows(
         "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
         "WHERE database_name = 'lake'"
     ):
-        found.setdefault(f"{schema}.{name}", {})[column] = kind
-    return found
+        columns.setdefault(f"{schema}.{name}", {})[column] = kind
+    return columns
 
 
-def _name_the_target(writer: Writer, table: str, target: str) -> None:
+def _rename_target_columns(writer: Writer, table: str, target: str) -> None:
     """A forecast had one target, whose outcome needed no name."""
-    have = _columns(writer).get(table, {})
+    existing = _read_columns(writer).get(table, {})
     for column in ("outcome", "known_at"):
-        if column in have:
+        if column in existing:
             writer.run(f"ALTER TABLE {table} RENAME COLUMN {column} TO {column}_{target}")
 
 
-def _extend(writer: Writer, table: Table, have: Mapping[str, str]) -> None:
-    strict = _not_null(writer, table)
+def _extend(writer: Writer, table: Table, existing: Mapping[str, str]) -> None:
+    """Add the columns that a table lacks; LakeError for a column of another type."""
+    strict = _read_not_null(writer, table)
     for column in table.columns:
         if column.nullable and column.name in strict:
             writer.run(
                 f"ALTER TABLE {table.full_name} ALTER COLUMN {quoted(column.name)} DROP NOT NULL"
             )
-        if column.name not in have:
+        if column.name not in existing:
             # Rows written before the column was declared have no value for it.
             writer.run(
                 f"ALTER TABLE {table.full_name} ADD COLUMN {quoted(column.name)} {column.type}"
             )
-        elif _plain(have[column.name]) != _plain(column.type):
+        elif _normalized_type(existing[column.name]) != _normalized_type(column.type):
             raise LakeError(
-                f"{table.full_name}.{column.name} is {have[column.name]} in this lake "
+                f"{table.full_name}.{column.name} is {existing[column.name]} in this lake "
                 f"and {column.type} in this Bullion",
                 "a migration is missing: add it to pipelines/lake/migrations.py",
             )
 
 
-def _not_null(writer: Writer, table: Table) -> set[str]:
-    found = writer.rows(
+def _read_not_null(writer: Writer, table: Table) -> set[str]:
+    """Return the columns that must have a value."""
+    rows = writer.rows(
         "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' "
         "AND schema_name = ? AND table_name = ? AND NOT is_nullable",
         [table.schema, table.name],
     )
-    return {name for (name,) in found}
+    return {name for (name,) in rows}
 
 
-def _plain(kind: str) -> str:
+def _normalized_type(kind: str) -> str:
     return kind.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ").upper()

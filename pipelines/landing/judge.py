@@ -22,7 +22,8 @@ import duckdb
 from pipelines.contracts.columns import PRICES
 from pipelines.contracts.silver import SILVER_BARS
 from pipelines.contracts.tables import Rule, quoted
-from pipelines.quality.checks import before, violations
+from pipelines.core.sql import previous_value
+from pipelines.quality.checks import violations
 
 MEMORY = 10  # bars after which a new price level is believed
 HOLE = 60  # bars; a step over a longer hole says nothing
@@ -180,7 +181,7 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Rules, in_order: bool) -
     )
     in_order = in_order and bool(alone) and not rules.any_split  # a join forgets the order
     for name, lying in (("base", False), ("screen", in_order)):
-        told = ", ".join(f"{before(n, lying)} AS {n}_before" for n in REMEMBERED)
+        told = ", ".join(f"{previous_value(n, lying)} AS {n}_before" for n in REMEMBERED)
         connection.execute(f"""
             CREATE OR REPLACE TEMP VIEW {name} AS
             WITH newest AS (SELECT * FROM adjusted {newest}), ordered AS (

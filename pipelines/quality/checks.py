@@ -1,4 +1,4 @@
-"""Checks made from the table contracts, as SQL that DuckDB runs on every row.
+"""Checks that follow from the table contracts, as SQL that DuckDB runs on every row.
 
 A blocking check that fails stops the run: nothing downstream uses the rows. A warning is
 recorded and goes on. An empty frame passes nothing.
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from pipelines.contracts.tables import Column, Rule, Table, quoted
 from pipelines.core.errors import CheckFailed
+from pipelines.core.sql import previous_value
 
 Kind = Literal["blocking", "warning"]
 EXAMPLES = 5
@@ -26,7 +27,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found."""
+    """The result of a check."""
 
     table_name: str
     check: str
@@ -43,16 +44,16 @@ class Verdict:
 
 
 def violations(columns: Iterable[Column], rules: Iterable[Rule] = ()) -> list[Rule]:
-    """The contract of a row, turned round: each SQL is true for a row that breaks it.
+    """Return what breaks the contract of a row: each SQL is true for a row that breaks it.
 
     A violated rule's `meaning` is itself SQL: an expression that says what is wrong.
     """
-    found: list[Rule] = []
+    broken_rules: list[Rule] = []
     for c in columns:
         name = quoted(c.name)
 
         def add(reason: str, broken: str, words: str, column: str = c.name) -> None:
-            found.append(Rule(reason, broken, f"'{column} ' || {words}", column))
+            broken_rules.append(Rule(reason, broken, f"'{column} ' || {words}", column))
 
         value = f"coalesce({name}::VARCHAR, 'missing')"
         if c.type == "DOUBLE":
@@ -80,10 +81,10 @@ def violations(columns: Iterable[Column], rules: Iterable[Rule] = ()) -> list[Ru
             add("unknown_value", f"{name} NOT IN ({listed})", f"'is ' || {value}")
     for rule in rules:
         meaning = rule.meaning.replace("'", "''")
-        found.append(
+        broken_rules.append(
             Rule(rule.name, f"NOT coalesce({rule.sql}, true)", f"'it is not so that {meaning}'")
         )
-    return found
+    return broken_rules
 
 
 def contract_checks(
@@ -92,7 +93,7 @@ def contract_checks(
     relation: str,
     same: Sequence[str] = (),
 ) -> list[Verdict]:
-    """Every check of a table's contract over the rows of a relation, in one pass each kind.
+    """Run every check of a table's contract over the rows of a relation, in one pass each kind.
 
     The columns in `same` have one value in all the rows, which spares the key's comparison.
     """
@@ -110,11 +111,13 @@ def contract_checks(
 
 
 def some_stand(table_name: str, received: int, reasons: Counter[str]) -> Verdict:
-    """Fails when every row that came was rejected: the wrong time zone, a changed unit, ..."""
+    """Fail when every row that came was rejected: the wrong time zone, a changed unit, ..."""
     rejected = reasons.total()
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+    summary = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
     lost = received > 0 and rejected == received
-    detail = f"all {received} rows received were rejected: {told}" if lost else f"{received} rows"
+    detail = (
+        f"all {received} rows received were rejected: {summary}" if lost else f"{received} rows"
+    )
     return Verdict(
         table_name, "some_stand", "blocking", not lost, received, rejected * lost, "[]", detail
     )
@@ -139,7 +142,7 @@ def unique_key(
     same: Sequence[str] = (),
 ) -> Verdict:
     names = [c for c in declared.key if c not in same]
-    if total and climbs(connection, relation, names):
+    if total and is_strictly_increasing(connection, relation, names):
         return _verdict(connection, declared, "unique_key", total, 0, "")
     key = ", ".join(map(quoted, names))
     doubled = f"SELECT {key}, count(*) AS times FROM {relation} GROUP BY ALL HAVING times > 1"
@@ -148,8 +151,10 @@ def unique_key(
     return _verdict(connection, declared, "unique_key", total, int(row[0]), doubled)
 
 
-def climbs(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> bool:
-    """Whether a key rises from each row to the next as they lie, so that none comes twice.
+def is_strictly_increasing(
+    connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]
+) -> bool:
+    """Whether a key increases from each row to the next as they lie, so that none comes twice.
 
     Most rows lie so, and seeing it costs a tenth of grouping them.
     """
@@ -162,16 +167,6 @@ def climbs(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence
     ).fetchone()
     assert row is not None
     return int(row[0]) <= 1  # the first row has none before it
-
-
-def before(name: str, in_order: bool) -> str:
-    """SQL: what a column holds in the row before of the same symbol.
-
-    `in_order` says that the rows lie by symbol and time; then nothing is sorted.
-    """
-    if not in_order:
-        return f"lag({name}) OVER (PARTITION BY symbol ORDER BY ts)"
-    return f"CASE WHEN lag(symbol) OVER () = symbol THEN lag({name}) OVER () END"
 
 
 def _verdict(
@@ -198,7 +193,7 @@ def _verdict(
 
 
 def examples_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """The first few rows of a query, as JSON."""
+    """Return the first few rows of a query, as JSON."""
     rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {EXAMPLES}").to_arrow_table()
     return json.dumps([{k: _plain(v) for k, v in row.items()} for row in rows.to_pylist()])
 
@@ -217,7 +212,7 @@ def completeness(
     worst: Sequence[tuple[str, int]],
     limit: float = 0.1,
 ) -> Verdict:
-    """Rows against the calendar: fewer than `limit` of the expected bars may be missing."""
+    """Compare rows with the calendar: fewer than `limit` of the expected bars may be missing."""
     share = missing / expected if expected else 1.0
     detail = f"{missing} of {expected} bars of the calendar are missing ({share:.1%})"
     if worst:
@@ -241,7 +236,7 @@ def outliers(
     total: int,
     in_order: bool = False,
 ) -> Verdict:
-    """Returns beyond five deviations: worth a look, no reason to stop.
+    """Find returns beyond five deviations: worth a look, no reason to stop.
 
     `relation` has symbol, ts, close and `fresh`; `total` of its rows are fresh, and the others
     only lend deviation. `in_order` says that they lie by symbol and time.
@@ -250,7 +245,7 @@ def outliers(
         CREATE OR REPLACE TEMP TABLE outlying AS
         WITH steps AS {"" if in_order else "MATERIALIZED"} (
             SELECT symbol, ts, close, fresh,
-                   height - {before("height", in_order)} AS log_return
+                   height - {previous_value("height", in_order)} AS log_return
             FROM (SELECT *, ln(close) AS height FROM {relation})
         ), spread AS (
             SELECT symbol, nullif(stddev(log_return), 0) AS deviation FROM steps GROUP BY symbol
@@ -275,16 +270,16 @@ def outliers(
 
 
 def merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts of one check on several groups of rows as one."""
-    found: dict[tuple[str, str], Verdict] = {}
+    """Merge the verdicts of one check on several groups of rows into one."""
+    merged_verdicts: dict[tuple[str, str], Verdict] = {}
     for v in verdicts:
         key = (v.table_name, v.check)
-        if (other := found.get(key)) is None:
-            found[key] = v
+        if (other := merged_verdicts.get(key)) is None:
+            merged_verdicts[key] = v
             continue
         rows, offenders = other.rows_checked + v.rows_checked, other.offenders + v.offenders
         examples = [*json.loads(other.examples), *json.loads(v.examples)][:EXAMPLES]
-        found[key] = replace(
+        merged_verdicts[key] = replace(
             v,
             passed=other.passed and v.passed,
             rows_checked=rows,
@@ -292,23 +287,23 @@ def merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
             examples=json.dumps(examples),
             detail=f"{offenders} of {rows} rows break it" if offenders else f"all {rows} rows pass",
         )
-    return list(found.values())
+    return list(merged_verdicts.values())
 
 
 def as_table(verdicts: Sequence[Verdict], at: datetime) -> pa.Table:
-    """The verdicts as rows of gold.checks."""
+    """Return the verdicts as rows of gold.checks."""
     columns = list(Verdict.__dataclass_fields__)
-    made = {name: [getattr(v, name) for v in verdicts] for name in columns}
-    made["checked_at"] = [at] * len(verdicts)
-    return pa.table(made)
+    values = {name: [getattr(v, name) for v in verdicts] for name in columns}
+    values["checked_at"] = [at] * len(verdicts)
+    return pa.table(values)
 
 
 def enforce(verdicts: Sequence[Verdict]) -> None:
     """Raise CheckFailed for the blocking ones, with the rows that offend."""
     failed = [v for v in verdicts if v.blocks]
     if failed:
-        shown = [(v, v.examples if v.offenders else "") for v in failed]
-        lines = [f"{v.table_name} {v.check}: {v.detail} {rows}".rstrip() for v, rows in shown]
+        examples = [(v, v.examples if v.offenders else "") for v in failed]
+        lines = [f"{v.table_name} {v.check}: {v.detail} {rows}".rstrip() for v, rows in examples]
         raise CheckFailed(
             "blocking checks failed:\n  " + "\n  ".join(lines),
             "SELECT * FROM gold.checks WHERE NOT passed ORDER BY checked_at DESC",

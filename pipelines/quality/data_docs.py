@@ -13,21 +13,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.contracts.silver import SILVER_BARS
-from pipelines.contracts.tables import TABLES, Table
+from pipelines.contracts.tables import Table
 from pipelines.core.errors import InvalidRequest, cannot_write, writing_to
 from pipelines.core.settings import ROOT
 from pipelines.lake import Lake, View
 from pipelines.quality.checks import Verdict, as_table, enforce, not_empty
 from pipelines.quality.expectations import NEWEST, SITE, context, frame, run, suite_for, window
 
-DOCUMENTED = tuple(t for t in TABLES if t.schema in ("silver", "gold"))
+DOCUMENTED = ("silver", "gold")
 REQUIRED = (SILVER_BARS,)  # being empty is a failure here, and only worth a word elsewhere
 SUFFIX = "_gx"  # tells these verdicts from those of the SQL in gold.checks
 MARKER = ".bullion-docs"  # a folder without it was not made here, and is never replaced
 
 
 @dataclass(frozen=True)
-class Examined:
+class TableResult:
     """A table's verdicts, and the page that shows them."""
 
     table: Table
@@ -37,14 +37,14 @@ class Examined:
 
 def docs_folder(lake: Lake) -> Path:
     """Beside the catalog; for a catalog on a server, in data_lake."""
-    beside = Path(lake.target).parent if lake.kind == "sqlite" else ROOT / "data_lake"
-    return beside / "docs"
+    parent = Path(lake.target).parent if lake.kind == "sqlite" else ROOT / "data_lake"
+    return parent / "docs"
 
 
 def build_docs(
     lake: Lake,
     folder: Path | None = None,
-    tables: Sequence[Table] = DOCUMENTED,
+    tables: Sequence[Table] | None = None,
     newest: int = NEWEST,
 ) -> Path:
     """Hold the contracts, write Data Docs, record the verdicts, and return index.html.
@@ -52,17 +52,19 @@ def build_docs(
     The pages stand and the verdicts are in gold.checks before a failed one raises CheckFailed.
     """
     folder = (folder or docs_folder(lake)).absolute()
+    if tables is None:
+        tables = [table for table in lake.tables if table.schema in DOCUMENTED]
     if folder.exists() and not (folder / MARKER).exists() and any(folder.iterdir()):
         raise InvalidRequest(
             f"{folder} holds something else than Data Docs", "name an empty or missing folder"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=".docs-") as made:
-        site = Path(made) / SITE
+    with TemporaryDirectory(dir=folder.parent, prefix=".docs-") as temporary:
+        site = Path(temporary) / SITE
         with lake.view() as view, writing_to(folder.parent):
             examined = _examine(view, site, tables, newest)
             (site / "index.html").write_text(_index(examined, view.snapshot, newest), "utf-8")
-        verdicts = [v for one in examined for v in one.verdicts]
+        verdicts = [v for result in examined for v in result.verdicts]
         # In the writers' turn, so that two runs do not replace the folder at once.
         with lake.write("docs") as writer:
             named = [replace(v, check=v.check + SUFFIX) for v in verdicts]
@@ -73,7 +75,7 @@ def build_docs(
     return folder / "index.html"
 
 
-def _examine(view: View, site: Path, tables: Sequence[Table], newest: int) -> list[Examined]:
+def _examine(view: View, site: Path, tables: Sequence[Table], newest: int) -> list[TableResult]:
     site_context = context(site)
     examined: list[tuple[Table, list[Verdict]]] = []
     for declared in tables:
@@ -92,9 +94,9 @@ def _examine(view: View, site: Path, tables: Sequence[Table], newest: int) -> li
     for page in site.rglob("*.html"):
         page.write_text(_offline(page.read_text("utf-8")), "utf-8")
     pages = [_page(site, t) for t, _ in examined]
-    if lost := [page for page in pages if not (site / page).exists()]:
-        raise cannot_write(site.parent.parent, f"Great Expectations made no {lost[0]}")
-    return [Examined(t, v, page) for (t, v), page in zip(examined, pages, strict=True)]
+    if missing := [page for page in pages if not (site / page).exists()]:
+        raise cannot_write(site.parent.parent, f"Great Expectations made no {missing[0]}")
+    return [TableResult(t, v, page) for (t, v), page in zip(examined, pages, strict=True)]
 
 
 def _page(site: Path, declared: Table) -> str:
@@ -134,9 +136,9 @@ def _offline(page: str) -> str:
     return LOADED.sub("", page).replace("<head>", "<head>" + HEAD, 1)
 
 
-def _index(examined: Sequence[Examined], snapshot: int, newest: int) -> str:
+def _index(examined: Sequence[TableResult], snapshot: int, newest: int) -> str:
     """Our own first page: the one that comes with the site is empty without its scripts."""
-    rows = "".join(_index_row(one) for one in examined)
+    rows = "".join(_index_row(result) for result in examined)
     return f"""<!DOCTYPE html>
 <html lang="en"><head><title>Bullion: Data Docs</title>{HEAD}</head><body>
 <h1>Data Docs</h1>
@@ -148,18 +150,19 @@ Every verdict is also a row of <code>gold.checks</code>, its name ending in {SUF
 """
 
 
-def _index_row(one: Examined) -> str:
-    total = one.verdicts[0].rows_checked
-    blocks = any(v.blocks for v in one.verdicts)
+def _index_row(result: TableResult) -> str:
+    total = result.verdicts[0].rows_checked
+    blocks = any(v.blocks for v in result.verdicts)
     verdict = "failed" if blocks else "passed" if total else "no rows"
     failed = "".join(
         f"<p><b>{html.escape(v.check)}</b>: {html.escape(v.detail)}<br>"
         f"<code>{html.escape(v.examples)}</code></p>"
-        for v in one.verdicts
+        for v in result.verdicts
         if not v.passed
     )
     return (
-        f'<tr><td><a href="{html.escape(one.page)}">{html.escape(one.table.full_name)}</a><br>'
-        f"{html.escape(one.table.meaning)}</td><td>{total:,}</td>"
+        f'<tr><td><a href="{html.escape(result.page)}">'
+        f"{html.escape(result.table.full_name)}</a><br>"
+        f"{html.escape(result.table.meaning)}</td><td>{total:,}</td>"
         f'<td class="{verdict}">{verdict}</td><td>{failed}</td></tr>'
     )

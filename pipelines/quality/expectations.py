@@ -46,13 +46,13 @@ def suite_for(declared: Table) -> ExpectationSuite:
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
-    made: list[Any] = []
+    expectations: list[Any] = []
 
     def hold(check: str, expectation: Any, words: str) -> None:
         # The pages take a description for a template in HTML.
         expectation.description = html.escape(words).replace("$", "$$")
-        expectation.meta = {"check": check, "number": len(made)}
-        made.append(expectation)
+        expectation.meta = {"check": check, "number": len(expectations)}
+        expectations.append(expectation)
 
     hold("not_empty", gxe.ExpectTableRowCountToBeBetween(min_value=1), "there are rows")
     columns = [*declared.column_names, *(f"rule_{rule.name}" for rule in declared.rules)]
@@ -79,7 +79,9 @@ def suite_for(declared: Table) -> ExpectationSuite:
     )
     hold("unique_key", unique, f"no two rows share {', '.join(declared.key)}")
     notes = {"format": "string", "content": [html.escape(declared.meaning)]}
-    return gx.ExpectationSuite(name=declared.full_name, meta={"notes": notes}, expectations=made)
+    return gx.ExpectationSuite(
+        name=declared.full_name, meta={"notes": notes}, expectations=expectations
+    )
 
 
 def _expected(column: Column) -> list[list[tuple[Any, str]]]:
@@ -88,15 +90,15 @@ def _expected(column: Column) -> list[list[tuple[Any, str]]]:
 
     name = column.name
     meaning = f"{column.meaning} [{column.unit}]" if column.unit else column.meaning
-    made: list[list[tuple[Any, str]]] = []
+    expectations: list[list[tuple[Any, str]]] = []
     there = (gxe.ExpectColumnValuesToNotBeNull(column=name), f"{name} is there: {meaning}")
     if column.type == "DOUBLE":
         most = sys.float_info.max
         finite = gxe.ExpectColumnValuesToBeBetween(column=name, min_value=-most, max_value=most)
         words = f"{name} is a finite number (NaN is shown as inf): {meaning}"
-        made.append([(finite, words), *([] if column.nullable else [there])])
+        expectations.append([(finite, words), *([] if column.nullable else [there])])
     elif not column.nullable:
-        made.append([there])
+        expectations.append([there])
     for bound, words, limits in (
         (column.above, "above", {"min_value": column.above, "strict_min": True}),
         (column.low, "at least", {"min_value": column.low}),
@@ -104,11 +106,11 @@ def _expected(column: Column) -> list[list[tuple[Any, str]]]:
     ):
         if bound is not None:
             within = gxe.ExpectColumnValuesToBeBetween(column=name, **limits)
-            made.append([(within, f"{name} is {words} {bound:g}: {meaning}")])
+            expectations.append([(within, f"{name} is {words} {bound:g}: {meaning}")])
     if column.among:
         known = gxe.ExpectColumnValuesToBeInSet(column=name, value_set=list(column.among))
-        made.append([(known, f"{name} is one of {', '.join(column.among)}: {meaning}")])
-    return made
+        expectations.append([(known, f"{name} is one of {', '.join(column.among)}: {meaning}")])
+    return expectations
 
 
 # -- the verdicts
@@ -135,12 +137,16 @@ def frame(connection: duckdb.DuckDBPyConnection, declared: Table, relation: str)
     Pandas cannot tell NULL from NaN. A NaN therefore goes in as infinity: that is no number
     either, and DuckDB orders NaN there too, so that bounds judge it alike.
     """
-    held = {
+    conversions = {
         "DOUBLE": "CASE WHEN isnan({0}) THEN 'infinity'::DOUBLE ELSE {0} END AS {0}",
         # The pages show values as they come: a source must not be able to write HTML there.
         "VARCHAR": "replace(replace(replace({0}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS {0}",
     }
-    changed = [held[c.type].format(quoted(c.name)) for c in declared.columns if c.type in held]
+    changed = [
+        conversions[c.type].format(quoted(c.name))
+        for c in declared.columns
+        if c.type in conversions
+    ]
     replaced = f"REPLACE ({', '.join(changed)})" if changed else ""
     rules = "".join(f", coalesce({r.sql}, true) AS rule_{r.name}" for r in declared.rules)
     arrow = connection.execute(f"SELECT * {replaced}{rules} FROM {relation}").to_arrow_table()
@@ -196,23 +202,23 @@ def run(context: EphemeralDataContext, declared: Table, rows: pd.DataFrame) -> l
     )
     context.data_sources.delete(name)  # it would hold the rows until the last table is done
     checks: dict[str, list[Any]] = {}
-    for one in sorted(result.results, key=lambda r: r.expectation_config.meta["number"]):
-        checks.setdefault(one.expectation_config.meta["check"], []).append(one)
+    for judged in sorted(result.results, key=lambda r: r.expectation_config.meta["number"]):
+        checks.setdefault(judged.expectation_config.meta["check"], []).append(judged)
     return [_verdict(declared, check, results, rows) for check, results in checks.items()]
 
 
 def _verdict(declared: Table, check: str, results: list[Any], rows: pd.DataFrame) -> Verdict:
     total = len(rows)
-    failed = [one for one in results if not one.success]
-    offenders = sum(int(one.result.get("unexpected_count", 0)) for one in failed)
+    failed = [result for result in results if not result.success]
+    offenders = sum(int(r.result.get("unexpected_count", 0)) for r in failed)
     columns = [c for c in rows.columns if c in declared.column_names]
-    places = [p for one in failed for p in one.result.get("partial_unexpected_index_list") or []]
+    places = [p for r in failed for p in r.result.get("partial_unexpected_index_list") or []]
     if not total:
         detail = "there are no rows at all"
     elif offenders and check != "types":
         detail = f"{offenders} of {total} rows break it"
     elif failed:
-        detail = "not so: " + "; ".join(html.unescape(_words(one)) for one in failed)
+        detail = "not so: " + "; ".join(html.unescape(_words(r)) for r in failed)
     else:
         detail = f"all {total} rows pass"
     return Verdict(
@@ -231,8 +237,8 @@ def _words(result: Any) -> str:
     """What was expected, and why it could not be judged if that is what happened."""
     # One error, or one for each figure that could not be computed.
     errors = [result.exception_info, *result.exception_info.values()]
-    said = [e.get("exception_message") for e in errors if isinstance(e, dict)]
-    return ": ".join(filter(None, [result.expectation_config.description, *said]))
+    messages = [e.get("exception_message") for e in errors if isinstance(e, dict)]
+    return ": ".join(filter(None, [result.expectation_config.description, *messages]))
 
 
 def _as_json(rows: pd.DataFrame) -> str:
@@ -241,5 +247,5 @@ def _as_json(rows: pd.DataFrame) -> str:
             return None if value != value else str(value) if value in INFINITE else value
         return html.unescape(value) if isinstance(value, str) else value
 
-    shown = [{k: plain(v) for k, v in row.items()} for row in rows.to_dict("records")]
-    return json.dumps(shown, default=str)
+    records = [{k: plain(v) for k, v in row.items()} for row in rows.to_dict("records")]
+    return json.dumps(records, default=str)

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from pipelines.core.errors import InvalidRequest, LakeError
 from pipelines.core.settings import Settings, settings
+from pipelines.forecasts.tables import FEATURE_TABLES
 from pipelines.lake import Lake, View
 
 
@@ -80,7 +81,7 @@ class Reader:
 
 def _opened(config: Settings) -> Lake:
     try:
-        lake = Lake(config, read_only=True)
+        lake = Lake(config, read_only=True, feature_tables=FEATURE_TABLES)
     except InvalidRequest as error:  # of this machine's settings, and no fault of who asks
         raise LakeError(error.message, error.hint) from error
     with lake.view(checked=False) as view:

@@ -25,8 +25,8 @@ from fastapi import FastAPI, Response
 
 from pipelines.core.settings import settings
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
-from pipelines.lake import Lake
 from pipelines.lake.attach import attach_statements
+from pipelines.steps.lake import open_lake
 from tests.bench import sockets
 from tests.bench.measure import Figure
 from tests.bench.published import fill
@@ -50,7 +50,7 @@ def figures() -> Iterator[Figure]:
         port, other = free_port(), free_port()
         env = of_folder(Path(folder), port)
         os.environ.update({name: env[name] for name in env if name != "BULLION_API_PORT"})
-        with Lake() as lake:
+        with open_lake() as lake:
             fill(lake)
         allow_files(2 * sockets.SOCKETS)
         began = time.perf_counter()

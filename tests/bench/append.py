@@ -15,6 +15,7 @@ from pipelines.core.universes import universe
 from pipelines.lake import Lake
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest
+from pipelines.steps.lake import open_lake
 from tests.bench.measure import Figure
 
 HOUR = interval_of("1h")
@@ -51,7 +52,7 @@ def figures() -> Iterator[Figure]:
 
 def filled(folder: Path, span: timedelta, symbols: tuple[str, ...]) -> Lake:
     config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
-    lake = Lake(config)
+    lake = open_lake(config)
     ingest(lake, Sample(), symbols, HOUR, NOW - span, NOW)
     return lake
 

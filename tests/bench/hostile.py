@@ -21,8 +21,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
-from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
+from pipelines.steps.lake import open_lake
 from tests.bench.api import CONNECTIONS, ROUNDS, SECONDS, SIGNAL, Load, Side, load
 from tests.bench.measure import Figure
 from tests.bench.published import fill
@@ -70,7 +70,7 @@ def figures() -> Iterator[Figure]:
         port = free_port()
         env = of_folder(Path(folder), port)
         os.environ.update({name: env[name] for name in env if name != "BULLION_API_PORT"})
-        with Lake() as lake:
+        with open_lake() as lake:
             fill(lake)
             made = kept(Registry(folder=Path(folder) / "mlflow"), FORECAST, body(FORECAST))
             decide(lake, FORECAST, "sample", made, datetime.now(UTC) - timedelta(days=1))

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from pipelines.steps.lake import open_lake
 from tests.bench.measure import Figure, child, compared
 
 ROUNDS = 3
@@ -66,7 +67,6 @@ def write_csv(path: Path) -> int:
 def ours(folder: str, lake_folder: str) -> None:
     from pipelines.core.calendar import interval_of, utc
     from pipelines.core.settings import Settings
-    from pipelines.lake import Lake
     from pipelines.sources import source
     from pipelines.sources.files import Files
     from pipelines.steps import ingest
@@ -75,7 +75,7 @@ def ours(folder: str, lake_folder: str) -> None:
     config = Settings(
         lake_catalog=f"sqlite:{lake_folder}/catalog.sqlite", lake_data=f"{lake_folder}/files"
     )
-    with Lake(config) as lake:
+    with open_lake(config) as lake:
         start = time.perf_counter()
         report = ingest(lake, Files(Path(folder)), (), interval_of("1m"), None, utc("2026-06-02"))
         report.enforce()

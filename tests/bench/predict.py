@@ -21,9 +21,9 @@ import numpy as np
 
 from pipelines.core.settings import Settings
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
-from pipelines.lake import Lake
 from pipelines.modeling.onnx import to_onnx
 from pipelines.registry.mlflow import Registry
+from pipelines.steps.lake import open_lake
 from tests.bench.measure import Figure
 from tests.bench.scoring import END, START, described, trained
 from tests.models import decide, kept
@@ -83,7 +83,7 @@ def figures() -> Iterator[Figure]:
 
 def _lake(folder: Path, content: bytes) -> dict[str, str]:
     config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
-    with Lake(config) as lake:
+    with open_lake(config) as lake:
         made = kept(Registry(folder=folder / "mlflow"), FORECAST, content)
         decide(lake, FORECAST, "sample", made, END - timedelta(days=1))
     return {

@@ -14,6 +14,7 @@ from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.labels.action import ACTIONS, SCORES
 from pipelines.lake import Lake
 from pipelines.scoring.combine import ComponentWeighted
+from pipelines.steps.lake import open_lake
 
 SYMBOLS = universe("qqq").symbols
 PAST = 20_000  # predictions
@@ -99,7 +100,7 @@ def publish(lake: Lake, count: int) -> None:
 
 
 if __name__ == "__main__":
-    with Lake() as lake:
+    with open_lake() as lake:
         for count in range(1, 10_000):
             publish(lake, count)
             time.sleep(1)

@@ -21,6 +21,7 @@ from pipelines.core.settings import Settings
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.lake import open_lake
 from tests.bench.measure import Figure
 
 # Lately, as in an hourly run: a refresh knows that no bar opens after the present.
@@ -58,7 +59,7 @@ def figures() -> Iterator[Figure]:
 
 def filled(folder: Path, span: timedelta) -> Lake:
     config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
-    lake = Lake(config)
+    lake = open_lake(config)
     write(lake, NOW - span, NOW, whole=True)
     refresh_features(lake, FORECAST, SOURCE)
     return lake

@@ -34,6 +34,7 @@ from pipelines.modeling.candidates import RandomForest, fit
 from pipelines.modeling.onnx import Description, OnnxScorer, to_onnx
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest
+from pipelines.steps.lake import open_lake
 from tests.bench.features import by_pandas
 from tests.bench.measure import Figure
 from tests.steps.markets import rows_of
@@ -54,7 +55,7 @@ def figures() -> Iterator[Figure]:
         config = Settings(
             lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files"
         )
-        with Lake(config) as lake:
+        with open_lake(config) as lake:
             ingest(lake, Sample(), FORECAST.symbols, FORECAST.bar, START, END).enforce()
         with Lake(config, read_only=True) as lake:
             with lake.view() as view:

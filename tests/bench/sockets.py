@@ -6,7 +6,7 @@ import asyncio
 import os
 from statistics import median
 
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from tests.bench.measure import Figure
 from tests.bench.published import publish
 from tests.serving.listening import heard
@@ -16,7 +16,7 @@ SOCKETS, ROUNDS, TARGET = 2000, 5, 1.0  # seconds
 
 
 def figure(port: int, process: int) -> Figure:
-    with Lake() as lake:
+    with open_lake() as lake:
         took = asyncio.run(heard(port, SOCKETS, lambda count: publish(lake, 10**6 + count), ROUNDS))
     last, middle = ([one[at] for one in took] for at in (-1, SOCKETS // 2))
     return Figure(

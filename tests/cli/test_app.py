@@ -13,6 +13,7 @@ import pytest
 
 from pipelines.contracts.tables import LAYOUT
 from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from tests.commands import Bullion, in_a_process, in_process
 from tests.lake_rows import many, put
 
@@ -117,7 +118,7 @@ def test_a_file_that_holds_no_lake_stays_as_it_is(bullion: Bullion, tmp_path: Pa
 
 
 def test_status_brings_an_older_layout_up_to_date(bullion: Bullion) -> None:
-    with Lake() as lake, lake.write() as writer:
+    with open_lake() as lake, lake.write() as writer:
         writer.touch("meta.layouts")
         writer.run("INSERT INTO meta.layouts VALUES (?, 'older', now())", [LAYOUT])
     code, _, err = bullion("verify")
@@ -130,14 +131,14 @@ def test_status_brings_an_older_layout_up_to_date(bullion: Bullion) -> None:
 def test_a_terminal_that_knows_ascii_alone_still_gets_its_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Lake().close()
+    open_lake().close()
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     ended = in_a_process("sql", "--csv", "SELECT 'é' AS a")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a\n\\xe9\n", "")
 
 
 def test_wrong_sql_is_told_without_a_traceback(bullion: Bullion) -> None:
-    Lake().close()
+    open_lake().close()
     code, _, err = bullion("sql", "SELECT * FROM silver.barz")
     assert code == 2
     assert "barz" in err

@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.core.settings import settings
-from pipelines.lake import Lake, maintenance
+from pipelines.lake import compaction
+from pipelines.steps.lake import open_lake
 from tests.commands import Bullion, in_a_process, in_process
 from tests.lake_rows import put
 
@@ -134,10 +135,10 @@ def test_files_that_cannot_be_written_point_to_their_setting(
 
 
 def test_a_snapshot_that_is_not_there_or_expired_is_told(bullion: Bullion, tmp_path: Path) -> None:
-    with Lake() as lake:
+    with open_lake() as lake:
         old = put(lake, ["A"], "1")
         put(lake, ["A"], "2")
-        maintenance.compact(lake, keep=timedelta(0))
+        compaction.compact(lake, keep=timedelta(0))
     for snapshot in (str(old), "999"):
         for command in (["sql", "SELECT 1"], ["export", str(tmp_path / snapshot)]):
             code, _, err = bullion(*command, "--snapshot", snapshot)
@@ -171,7 +172,7 @@ def test_ctrl_c_during_the_imports_ends_them_in_words(name: str, lost: str) -> N
 
 @pytest.mark.parametrize("snapshot", [[], ["--snapshot", "1"]])
 def test_ctrl_c_in_a_query_ends_it_in_words(snapshot: list[str]) -> None:
-    Lake().close()
+    open_lake().close()
     ended = in_a_process(
         "sql",
         "SELECT count(*) FROM range(100000000000) t WHERE hash(range) = 1",

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.contracts.tables import TABLES
 from pipelines.core.errors import InvalidRequest
 from pipelines.features import HOURLY
 from pipelines.forecasts import FORECASTS, Forecast, forecast
+from pipelines.forecasts.tables import FEATURE_TABLES
 from pipelines.labels import Risk
 
 HEAVY = ("pandas", "pyarrow", "duckdb", "sklearn", "mlflow", "evidently", "onnxruntime", "scipy")
@@ -28,7 +28,7 @@ def test_reading_the_declarations_imports_nothing_heavy() -> None:
 
 @NAMED
 def test_it_has_a_table_with_a_column_for_each_feature(declared: Forecast) -> None:
-    assert declared.table in TABLES
+    assert declared.table in FEATURE_TABLES
     assert set(declared.feature_names) <= set(declared.table.column_names)
     assert declared.meaning
     assert forecast(declared.name) is declared

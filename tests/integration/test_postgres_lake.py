@@ -14,12 +14,13 @@ from pipelines.contracts.tables import LAYOUT, fingerprint
 from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings, settings
 from pipelines.lake import Lake
-from pipelines.lake.attach import CATALOG
-from pipelines.lake.maintenance import compact, keep_snapshot, verify
+from pipelines.lake.catalog import CATALOG
+from pipelines.lake.compaction import compact
+from pipelines.lake.verification import verify
 from tests.aggregates import wrong_answers
 from tests.job_server import Jobs
 from tests.kill_rounds import content, torn, torture, undisturbed
-from tests.lake_rows import many, place, put, versions
+from tests.lake_rows import keep_snapshot, many, place, put, versions
 from tests.open_reader import HOW, compact_under_a_reader
 from tests.servers import postgres
 

@@ -12,12 +12,13 @@ import pytest
 from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings, settings
 from pipelines.lake import Lake
-from pipelines.lake.attach import FILES
-from pipelines.lake.maintenance import compact, keep_snapshot, verify
-from pipelines.lake.store import Bucket
+from pipelines.lake.catalog import FILES
+from pipelines.lake.compaction import compact
+from pipelines.lake.file_store import BucketStore
+from pipelines.lake.verification import verify
 from tests.job_server import Jobs
 from tests.kill_rounds import content, torn, undisturbed
-from tests.lake_rows import file_name, many, put, versions
+from tests.lake_rows import file_name, keep_snapshot, many, put, versions
 from tests.servers import postgres
 from tests.servers.s3 import BUCKET, S3, s3
 
@@ -41,7 +42,8 @@ def lake_settings(
 ) -> Iterator[Settings]:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("pipelines.lake.ROOT", tmp_path)  # where it is remembered what was verified
+    # Where it is remembered what was verified.
+    monkeypatch.setattr("pipelines.lake.door.ROOT", tmp_path)
     monkeypatch.setenv("BULLION_LAKE_DATA", f"s3://{BUCKET}/{tmp_path.name}/lake")
     with ExitStack() as stack:
         if request.param == "postgres":
@@ -151,13 +153,13 @@ def test_an_object_is_downloaded_once_to_be_checked_and_a_damaged_one_is_not_rea
     put(lake, many())
     (path,) = lake.store.listing("silver/series")
     downloads: list[str] = []
-    checksum = Bucket.checksum
+    checksum = BucketStore.checksum
 
-    def counted(self: Bucket, path: str) -> tuple[int, str]:
+    def counted(self: BucketStore, path: str) -> tuple[int, str]:
         downloads.append(path)
         return checksum(self, path)
 
-    monkeypatch.setattr(Bucket, "checksum", counted)
+    monkeypatch.setattr(BucketStore, "checksum", counted)
     for _ in range(2):
         with Lake() as anew:
             assert versions(anew) == {"1": len(many())}

@@ -270,7 +270,7 @@ from pathlib import Path
 from pipelines import jobs
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import verify
+from pipelines.lake.verification import verify
 from tests.jobs.test_jobs import BARS, NAME, asked
 
 disk = Path(os.environ["DISK"])

@@ -17,9 +17,9 @@ import pytest
 from pipelines.core.errors import InvalidRequest, LakeError
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake, View
-from pipelines.lake.attach import CATALOG
+from pipelines.lake.catalog import CATALOG
 from pipelines.lake.errors import redacted, translated
-from pipelines.lake.maintenance import verify
+from pipelines.lake.verification import verify
 from tests.conftest import OutsideReached
 from tests.job_server import Jobs
 from tests.kill_rounds import content, torture, undisturbed
@@ -279,7 +279,7 @@ import os
 from pathlib import Path
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import verify
+from pipelines.lake.verification import verify
 from tests.lake_rows import many, place, put, versions
 
 disk = Path(os.environ["DISK"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -16,16 +18,20 @@ import duckdb
 import pytest
 
 from pipelines.contracts.silver import SERIES
-from pipelines.contracts.tables import LAYOUT, TABLES, Table, fingerprint
+from pipelines.contracts.tables import LAYOUT, TABLES, Column, Table, fingerprint
 from pipelines.core.errors import BullionError, LakeError
 from pipelines.core.settings import Settings
-from pipelines.lake import Lake, Writer
-from pipelines.lake import migrations as layout
-from pipelines.lake.attach import CATALOG, attach_statements
-from pipelines.lake.maintenance import verify
+from pipelines.forecasts.tables import ALL_TABLES, FEATURE_TABLES
+from pipelines.lake import Lake, Writer, migrations
+from pipelines.lake.attach import attach_statements
+from pipelines.lake.catalog import CATALOG
+from pipelines.lake.verification import verify
+from pipelines.steps.lake import open_lake
 from tests.aggregates import wrong_answers
 from tests.job_server import Jobs
 from tests.lake_rows import many, put, series, versions
+
+ALL_PRINT = fingerprint(ALL_TABLES)  # all tables, those of forecasts too
 
 Declare = Callable[[tuple[Table, ...]], None]
 
@@ -35,8 +41,8 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Declare:
     """Make this Bullion one with other tables."""
 
     def declare(tables: tuple[Table, ...]) -> None:
-        monkeypatch.setattr("pipelines.lake.migrations.TABLES", tables)
-        monkeypatch.setattr("pipelines.contracts.tables.TABLES", tables)
+        for module in ("migrations", "door"):
+            monkeypatch.setattr(f"pipelines.lake.{module}.TABLES", tables)
 
     return declare
 
@@ -65,14 +71,79 @@ def test_a_fresh_lake_has_every_table_and_column(lake: Lake) -> None:
         "SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns() "
         "WHERE database_name = 'lake'"
     )
-    assert set(have) >= {(t.full_name, c) for t in TABLES for c in t.column_names}
-    assert layouts(lake) == [(LAYOUT, fingerprint())]
+    assert set(have) >= {(t.full_name, c) for t in ALL_TABLES for c in t.column_names}
+    assert set(layouts(lake)) == {(LAYOUT, fingerprint()), (LAYOUT, fingerprint(ALL_TABLES))}
 
 
 def test_opening_an_up_to_date_lake_changes_nothing(lake: Lake) -> None:
     before = lake.snapshot
     with Lake() as again:
         assert again.snapshot == before
+
+
+def feature_tables(lake: Lake) -> set[str]:
+    rows = lake.rows("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake'")
+    return {f"gold.{name}" for (name,) in rows if name.startswith("features_")}
+
+
+def test_a_lake_gets_the_tables_of_forecasts_and_can_be_opened_without_them() -> None:
+    with Lake() as lake:
+        put(lake, ["A"])
+        assert feature_tables(lake) == set()
+    with pytest.raises(LakeError, match="not those of this code"):
+        open_lake(read_only=True)
+    with open_lake() as lake:
+        assert feature_tables(lake) == {table.full_name for table in FEATURE_TABLES}
+        assert versions(lake) == {"1": 1}
+        before = lake.snapshot
+    for read_only in (False, True):
+        for reopen in (Lake, open_lake):
+            with reopen(read_only=read_only) as again:
+                assert again.snapshot == before
+
+
+def record_as_before(lake: Lake) -> None:
+    """Leave the row of layouts that was written while one declaration held all tables."""
+    with lake.write() as writer:
+        writer.run("DELETE FROM meta.layouts")
+        writer.run("INSERT INTO meta.layouts VALUES (?, ?, now())", [LAYOUT, ALL_PRINT])
+
+
+def test_a_lake_that_recorded_all_its_tables_as_one_is_valid(lake: Lake) -> None:
+    put(lake, ["A"])
+    record_as_before(lake)
+    before = lake.snapshot
+    with open_lake(read_only=True) as reader:
+        assert reader.snapshot == before
+    with open_lake() as writer:
+        assert versions(writer) == {"1": 1}
+    Lake(read_only=True).close()
+
+
+def test_opening_without_the_forecasts_leaves_their_tables_valid(lake: Lake) -> None:
+    record_as_before(lake)
+    Lake().close()
+    before = lake.snapshot
+    for reopen in (Lake, open_lake):
+        for read_only in (True, False):
+            with reopen(read_only=read_only) as again:
+                assert again.snapshot == before
+
+
+def test_a_feature_that_was_declared_since_is_added(lake: Lake) -> None:
+    first = FEATURE_TABLES[0]
+    longer = replace(first, columns=(*first.columns, Column("rsi_99", "DOUBLE", "new", "ratio")))
+    with pytest.raises(LakeError, match="not those of this code"):
+        Lake(read_only=True, feature_tables=(longer, *FEATURE_TABLES[1:]))
+    with Lake(feature_tables=(longer, *FEATURE_TABLES[1:])) as changed:
+        assert changed.rows(f"SELECT count(rsi_99) FROM {first.full_name}") == [(0,)]
+
+
+def test_opening_a_lake_loads_no_forecast() -> None:
+    loaded = "[name for name in sys.modules if name.startswith('pipelines.forecasts')]"
+    script = f"import sys; from pipelines.lake import Lake; Lake().close(); print({loaded})"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.stdout == "[]\n", ended.stderr
 
 
 @pytest.mark.parametrize("missing", [("silver.gaps", ""), ("silver.bars", "split_factor")])
@@ -91,8 +162,8 @@ def test_what_was_declared_since_is_added(
         assert lake.rows("SELECT count(split_factor) FROM silver.bars") == [(0,)]
         assert lake.rows("SELECT count(*) FROM silver.gaps") == [(0,)]
         assert versions(lake) == {"1": 1}
-        assert layouts(lake)[-1] == (LAYOUT, fingerprint())
-        assert len(layouts(lake)) == 2
+        assert (LAYOUT, fingerprint()) in layouts(lake)
+        assert lake.rows("SELECT count(DISTINCT applied_at) FROM meta.layouts") == [(2,)]
     Lake(read_only=True).close()
 
 
@@ -108,7 +179,7 @@ def test_a_newer_lake_is_refused_and_not_touched(lake: Lake, lake_settings: Sett
     assert lake.snapshot == before
 
 
-def stop(writer: Writer, found: layout.State) -> None:
+def stop(writer: Writer, layout: migrations.Layout) -> None:
     raise KeyboardInterrupt
 
 
@@ -116,7 +187,7 @@ def test_a_lake_whose_making_was_stopped_is_finished(
     monkeypatch: pytest.MonkeyPatch, lake_settings: Settings
 ) -> None:
     with monkeypatch.context() as stopped:
-        stopped.setattr(layout, "STEPS", (layout.STEPS[0], stop))
+        stopped.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
         with pytest.raises(KeyboardInterrupt):
             Lake()
     with pytest.raises(LakeError):
@@ -168,15 +239,14 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
         writer.touch("silver.series")
         writer.run("UPDATE silver.series SET calendar = 'moved'")
 
-    for name in ("pipelines.lake.migrations.LAYOUT", "pipelines.contracts.tables.LAYOUT"):
-        monkeypatch.setattr(name, LAYOUT + 1)
+    monkeypatch.setattr("pipelines.lake.migrations.LAYOUT", LAYOUT + 1)
     with pytest.raises(LakeError, match="no way from layout") as caught:
         Lake()
     assert "bullion export" in caught.value.hint
     assert versions(lake) == {"1": 1}
-    monkeypatch.setattr(layout, "MIGRATIONS", {LAYOUT: migrate})
+    monkeypatch.setattr(migrations, "MIGRATIONS", {LAYOUT: migrate})
     with monkeypatch.context() as stopped:
-        stopped.setattr(layout, "STEPS", (layout.STEPS[0], stop))
+        stopped.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
         with pytest.raises(KeyboardInterrupt):
             Lake()
     for _ in range(2):
@@ -192,7 +262,7 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
     """The features' outcome had no target in its name, and what a model says was never null."""
     table = "gold.features_nasdaq100_hourly"
     values = {"VARCHAR": "''", "DATE": "'2026-01-02'", "TIMESTAMPTZ": "'2026-01-02'"}
-    declared = next(t for t in TABLES if t.full_name == table)
+    declared = next(t for t in FEATURE_TABLES if t.full_name == table)
     row = ", ".join(f"{values.get(c.type, '0')}::{c.type}" for c in declared.columns)
     said = next(t for t in TABLES if t.full_name == "gold.predictions")
     kept = tuple(c for c in said.columns if not c.name.startswith("value"))
@@ -208,7 +278,7 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
         writer.run("DELETE FROM meta.layouts")
         writer.run("INSERT INTO meta.layouts VALUES (1, 'the first', now())")
     for _ in range(2):
-        with Lake(lake_settings) as moved:
+        with open_lake(lake_settings) as moved:
             assert moved.rows(f"SELECT outcome_action, known_at_action::DATE FROM {table}") == [
                 (0.0, date(2026, 1, 2))
             ]
@@ -273,7 +343,7 @@ def test_the_catalog_counts_the_rows_of_each_table_and_keeps_no_bounds_of_column
     counted = lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table_stats ORDER BY 1")
     tables = lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table ORDER BY 1")
     assert counted == tables
-    assert len(tables) == len(TABLES)
+    assert len(tables) == len(lake.tables)
     assert bounds() == []
     put(lake, many())
     put(lake, ["A"])
@@ -298,7 +368,7 @@ def test_a_lake_of_the_second_layout_forgets_the_rows_of_its_making(
     for _ in range(2):
         with Lake(lake_settings) as moved:
             assert moved.rows(question) == [(batch, batch)]
-            assert layouts(moved)[-1] == (LAYOUT, fingerprint())
+            assert layouts(moved)[1:] == [(LAYOUT, "migrated"), (LAYOUT, fingerprint())]
             assert wrong_answers(moved) == []
     with closing(duckdb.connect()) as shell:  # as `make sql` and analysts attach it
         for statement in attach_statements(lake_settings, read_only=True):

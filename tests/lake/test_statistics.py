@@ -6,9 +6,9 @@ from pipelines.contracts.meta import CHECKSUMS
 from pipelines.contracts.silver import SERIES
 from pipelines.contracts.tables import TABLES, Table, quoted
 from pipelines.lake import Lake, Writer
-from pipelines.lake.maintenance import compact, keep_snapshot
+from pipelines.lake.compaction import compact
 from tests.aggregates import wrong_answers
-from tests.lake_rows import many, put, series
+from tests.lake_rows import keep_snapshot, many, put, series
 
 # A value of each type that grows with a row's number `i`; texts name partitions, hence few of them.
 VALUES = {

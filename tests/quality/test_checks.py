@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.contracts.schema import Column, Table
-from pipelines.quality.checks import climbs, outliers, unique_key
+from pipelines.quality.checks import is_strictly_increasing, outliers, unique_key
 from tests.laws import tried
 
 KEYED = Table(
@@ -39,7 +39,7 @@ def test_a_key_that_climbs_is_unique_and_any_other_is_counted(
     verdict = unique_key(connection, KEYED, "rows", len(found))
     doubled = {key for key in found if found.count(key) > 1}
     assert verdict.offenders == len(doubled)
-    if climbs(connection, "rows", KEYED.key):
+    if is_strictly_increasing(connection, "rows", KEYED.key):
         assert not doubled
 
 
@@ -49,10 +49,10 @@ def test_rows_in_order_climb_over_many_blocks() -> None:
         "CREATE TABLE rows AS SELECT chr(65 + (n // 90000)::INTEGER) AS symbol, n AS ts "
         "FROM range(270000) r(n)"
     )
-    assert climbs(connection, "rows", KEYED.key)
+    assert is_strictly_increasing(connection, "rows", KEYED.key)
     for swapped in (89999, 122879, 269999):  # the last of a symbol, of a row group, of all
         twice = f"(SELECT symbol, CASE WHEN ts = {swapped} THEN ts - 1 ELSE ts END AS ts FROM rows)"
-        assert not climbs(connection, twice, KEYED.key)
+        assert not is_strictly_increasing(connection, twice, KEYED.key)
         assert unique_key(connection, KEYED, twice, 270000).offenders == 1
 
 

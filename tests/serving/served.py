@@ -18,6 +18,7 @@ from httpx import Response
 from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
+from pipelines.steps.lake import open_lake
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from serving.app import create_app
@@ -39,7 +40,7 @@ LATE = utc("2026-09-01T15:00+00:00")  # the bar of 13:30 has closed at 14:30
 
 def fill(folder: Path) -> None:
     """Bars and weights, past predictions with outcomes, and one live signal."""
-    with Lake() as lake:
+    with open_lake() as lake:
         registry = Registry(folder=folder / "mlflow")
         before = [row for row in market() if row["ts"] < LAST]  # type: ignore[operator]
         say(lake, SOURCE, before)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from pipelines.core.calendar import UTC_TYPE, Interval, utc
 from pipelines.core.errors import SourceError
-from pipelines.core.input_files import is_readable
+from pipelines.core.text import is_readable
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Parsed
 from pipelines.sources.files import times
 from pipelines.sources.files.columns import columns_of, place_of

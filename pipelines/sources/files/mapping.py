@@ -17,7 +17,8 @@ import yaml
 
 from pipelines.core.calendar import GRIDS, INTERVALS, Grid, Interval
 from pipelines.core.errors import InvalidRequest, SourceError, unknown
-from pipelines.core.input_files import is_readable, read_file
+from pipelines.core.input_files import read_file
+from pipelines.core.text import is_readable
 from pipelines.sources.base import MOST_SHARES
 
 NAME = "bars.yaml"

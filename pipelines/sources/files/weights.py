@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.core.calendar import utc
 from pipelines.core.errors import InvalidRequest, SourceError
-from pipelines.core.input_files import blank_hidden, is_readable
+from pipelines.core.text import blank_hidden, is_readable
 from pipelines.sources.base import WEIGHTS
 from pipelines.sources.files.columns import columns_of
 from pipelines.sources.files.mapping import WEIGHT_COLUMNS, WeightFiles

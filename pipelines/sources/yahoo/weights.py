@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.core.errors import SourceError
-from pipelines.core.input_files import blank_hidden, is_readable
+from pipelines.core.text import blank_hidden, is_readable
 from pipelines.sources.base import WEIGHTS, Answer
 from pipelines.sources.yahoo.answer import changed, decoded
 

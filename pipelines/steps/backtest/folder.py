@@ -48,6 +48,7 @@ from pipelines.sources.files.mapping import NAME
 from pipelines.steps.backtest.walk import inside, market_of, needed
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.ingest import ingest, ingest_weights
+from pipelines.steps.lake import open_lake
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 SYMBOL = r"^(?P<symbol>[A-Za-z0-9]+)"  # a name begins with its symbol: aapl.csv, AAPL_1h.csv
@@ -104,7 +105,7 @@ def _lake(folder: Folder, forecast: TargetForecast, of: str) -> Iterator[tuple[L
         config = Settings(
             lake_catalog=f"sqlite:{place / 'catalog.sqlite'}", lake_data=str(place / "files")
         )
-        with Lake(config) as lake:
+        with open_lake(config) as lake:
             report = ingest(lake, source, (), forecast.bar, None, datetime.now(UTC), about="folder")
             told = [*_ignored(folder, source), *report.summary().splitlines()]
             told += [f"not read: {one.splitlines()[0]}" for one in report.failures[:SHOWN]]
@@ -254,7 +255,7 @@ def _served(
 ) -> tuple[list[Scorer], str]:
     """The models that served, a window for each stretch of bars of one; or why there is none."""
     try:
-        with Lake(read_only=True) as lake, lake.view() as view:
+        with open_lake(read_only=True) as lake, lake.view() as view:
             rows = decisions(view, forecast, trained_on)
     except BullionError as error:
         return [], error.message

@@ -15,8 +15,8 @@ from httpx import Response
 
 import pipelines.cli  # noqa: F401 -- it imports every class of error that there is
 from pipelines.core.errors import BullionError, InvalidRequest
-from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact
+from pipelines.lake.compaction import compact
+from pipelines.steps.lake import open_lake
 from serving.http.errors import install
 from tests.serving.process import of_folder
 from tests.serving.served import problem, served, soon
@@ -121,7 +121,7 @@ def test_a_lost_file_of_the_lake_is_told_without_its_path(
     shutil.copytree(scored_folder, folder)
     for name, value in of_folder(folder, 8000).items():
         monkeypatch.setenv(name, value)
-    with Lake() as lake:
+    with open_lake() as lake:
         compact(lake)  # what the catalog holds goes to files
     with served(folder) as client:
         (folder / "files").rename(folder / "elsewhere")

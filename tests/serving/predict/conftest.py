@@ -11,13 +11,14 @@ from fastapi.testclient import TestClient
 
 from pipelines.lake import Lake
 from pipelines.steps import refresh_features
+from pipelines.steps.lake import open_lake
 from tests.serving import daily
 from tests.serving.served import made_once
 from tests.serving.serving_models import HOURLY, SOURCE, api, environment, fill, serve
 
 
 def _served(folder: Path) -> None:
-    with environment(folder), Lake() as lake:
+    with environment(folder), open_lake() as lake:
         fill(lake)
         refresh_features(lake, HOURLY, SOURCE)
         serve(lake, folder)
@@ -27,7 +28,7 @@ def _served(folder: Path) -> None:
 
 
 def _filled(folder: Path) -> None:
-    with environment(folder), Lake() as lake:
+    with environment(folder), open_lake() as lake:
         fill(lake)
 
 
@@ -50,5 +51,5 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def lake(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """A lake of its own with bars, and no model."""
     shutil.copytree(made_once(tmp_path_factory, "bars", _filled), folder, dirs_exist_ok=True)
-    with Lake() as made:
+    with open_lake() as made:
         yield made

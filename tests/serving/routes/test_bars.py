@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipelines import steps
 from pipelines.core.calendar import interval_of
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from serving.routes.bars import Bar
 from serving.settings import Settings
 from tests.scripted import Scripted, bar, bars, hours
@@ -46,7 +46,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 def ingest(rows: list[dict[str, object]], end: str = END) -> int:
     span = (datetime.fromisoformat(at).replace(tzinfo=UTC) for at in (START, end))
-    with Lake() as lake:
+    with open_lake() as lake:
         report = steps.ingest(lake, Scripted(bars(rows)), [], interval_of("1h"), *span)
     return report.snapshot
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.lake import Lake
 from pipelines.scoring.combine import ComponentWeighted
+from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Component, Latest, Signal
 from serving.schemas.listings import Forecasts
 from serving.state.answers import component_of, signal_of
@@ -197,7 +197,7 @@ def test_what_is_not_known_is_told_with_the_nearest(
 
 
 def test_before_the_first_signal_it_says_what_is_missing_and_when_to_ask(tmp_path: Path) -> None:
-    with Lake():
+    with open_lake():
         pass
     with served(tmp_path / "lake") as client:
         for path in ("/signal/index", "/predict/component?symbol=NVDA", f"{FORECAST}/latest"):

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from serving.app import create_app
 from serving.http.protocol import options
 from serving.routes import stream
@@ -61,7 +61,7 @@ def all_hear(folder: Path, copy: Path, sockets: int, rounds: int) -> list[list[f
         for name, value in env.items():
             patch.setenv(name, value)
         answered(port)
-        with Lake() as lake:
+        with open_lake() as lake:
 
             def publish(count: int) -> None:
                 again = lake.sql(

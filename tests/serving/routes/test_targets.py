@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipelines.core.calendar import utc
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from serving.http.formats import ARROW, CSV
 from serving.schemas.answers import Component, Decisions, Latest, PastPredictions
 from serving.schemas.listings import Forecasts
@@ -171,7 +171,7 @@ def half(tmp_path: Path) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{tmp_path}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{tmp_path}/files")
-        with Lake() as lake, lake.write("forget") as writer:
+        with open_lake() as lake, lake.write("forget") as writer:
             writer.delete("gold.predictions", "forecast = ? AND target = ?", [DAILY.name, VALUE])
     with served(tmp_path) as client:
         yield client

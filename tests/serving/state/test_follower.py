@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
+from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Signal
 from tests import models
 from tests.serving.served import LAST, SOURCE, STREAM, TRAINED, publish, served, soon
@@ -15,7 +15,7 @@ from tests.steps.scored_market import HOURLY, SYMBOLS, market, say, weigh
 
 def prepared(folder: Path) -> None:
     """Bars but for the last, weights and a model: nothing is scored yet."""
-    with Lake() as lake:
+    with open_lake() as lake:
         say(lake, SOURCE, [row for row in market() if row["ts"] < LAST])  # type: ignore[operator]
         weigh(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
         made = models.kept(Registry(folder=folder / "mlflow"), HOURLY, models.body(HOURLY))
@@ -36,7 +36,7 @@ def test_a_signal_is_seen_once_it_is_published_and_a_lost_lake_serves_from_memor
         assert client.get("/signal/index").status_code == 503
         with client.websocket_connect(STREAM) as listener:
             assert listener.receive_json()["signal"] is None
-            with Lake() as lake:
+            with open_lake() as lake:
                 publish(lake, folder)
             told = listener.receive_json()
             while told["type"] == "heartbeat":

@@ -18,6 +18,7 @@ from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer, checksum
 from pipelines.registry.mlflow import Registry
 from pipelines.sources import SOURCES
+from pipelines.steps.lake import open_lake
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
 from serving.state import models as state
 from serving.state.reader import made_up
@@ -57,7 +58,7 @@ def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Pat
         assert "no model of nasdaq100_hourly" in problem(answer).message
         assert client.get("/model-info").status_code == 503
         assert any("no lake" in reason for reason in reasons())
-        with Lake() as lake:
+        with open_lake() as lake:
             fill(lake)
             soon(lambda: any("nothing was trained" in reason for reason in reasons()))
             serve(lake, folder)

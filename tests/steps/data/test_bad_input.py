@@ -24,6 +24,7 @@ from pipelines.lake import Lake
 from pipelines.quality.checks import contract_checks
 from pipelines.sources.files import Files
 from pipelines.sources.files.mapping import NAME
+from pipelines.steps.lake import open_lake
 from tests.commands import Bullion, in_process
 from tests.scripted import Scripted, bar, bars, hours
 from tests.sources.files_folder import read, request
@@ -105,7 +106,7 @@ QUERIES = {
 
 
 def test_a_query_that_fails_late_is_told_as_one_that_fails_early(bullion: Bullion) -> None:
-    Lake().close()
+    open_lake().close()
     for n, (query, said) in enumerate(QUERIES.items()):
         code, _, err = bullion("sql", *["--csv"] * (n % 2), query)
         assert (query, code) == (query, 2)
@@ -113,7 +114,7 @@ def test_a_query_that_fails_late_is_told_as_one_that_fails_early(bullion: Bullio
 
 
 def test_a_file_where_a_folder_is_due(bullion: Bullion, tmp_path: Path) -> None:
-    Lake().close()
+    open_lake().close()
     (tmp_path / "file").write_text("mine")
     for command in ("export", "docs"):
         code, _, err = bullion(command, str(tmp_path / "file"))

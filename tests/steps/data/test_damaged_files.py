@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipelines.backtest.market import Asked
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact
+from pipelines.lake.compaction import compact
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.backtest.walk import market_of
 from pipelines.steps.data.features import refresh_features

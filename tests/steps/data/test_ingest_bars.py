@@ -18,7 +18,7 @@ from pipelines.core.calendar import interval_of, utc
 from pipelines.core.settings import Settings
 from pipelines.forecasts import NASDAQ100_HOURLY
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact
+from pipelines.lake.compaction import compact
 from pipelines.sources.sample import Sample
 from tests.empty_lake import lake_of_a_module
 from tests.laws import tried

@@ -19,6 +19,7 @@ from pipelines.registry.decisions import decisions, serving
 from pipelines.registry.mlflow import Registry, model_name
 from pipelines.sources.sample import SampleNoise
 from pipelines.steps import ingest
+from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import Trained, train
 from tests.empty_lake import lake_of_a_module
 from tests.steps.served import fresh_registry
@@ -114,7 +115,7 @@ def test_where_one_target_cannot_be_trained_the_others_are(
 
     monkeypatch.setattr("pipelines.steps.models.train.train", first_fails)
     monkeypatch.setattr("pipelines.jobs.models.Registry", lambda: registry)
-    monkeypatch.setattr("pipelines.jobs.models.Lake", lambda: Lake(lake.config))
+    monkeypatch.setattr("pipelines.jobs.models.open_lake", lambda: open_lake(lake.config))
     before = lake.rows("SELECT count(*) FROM gold.model_decisions")[0][0]
     asked = Asked(NOISE.name, TWO.symbols, None, END, "test")
     with pytest.raises(BullionError, match="too few bars"):

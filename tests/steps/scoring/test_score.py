@@ -21,6 +21,7 @@ from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError
+from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import model_name
 from pipelines.steps.scoring.report import Scored
 from pipelines.steps.scoring.score import score
@@ -259,7 +260,7 @@ def test_two_at_once_publish_one_result(lake: Lake, registry: Registry) -> None:
     start, barrier = HISTORY, Barrier(2)
 
     def one(_: int) -> None:
-        with Lake(lake.config) as mine:
+        with open_lake(lake.config) as mine:
             barrier.wait()
             score(mine, registry, HOURLY, source, start=start, end=END, now=SOON)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from pipelines.contracts.page import BEGIN, END, page
-from pipelines.contracts.tables import TABLES, Column, Table, table
+from pipelines.contracts.tables import Column, Table, find_table, fingerprint
 from pipelines.core.errors import InvalidRequest
+from pipelines.forecasts.tables import ALL_TABLES
 from pipelines.sources import SOURCES
 
-PAGE = Path(__file__).resolve().parents[2] / "data_lake" / "README.md"
 
-
-@pytest.mark.parametrize("declared", TABLES, ids=lambda t: t.full_name)
+@pytest.mark.parametrize("declared", ALL_TABLES, ids=lambda t: t.full_name)
 def test_every_column_says_what_it_means(declared: Table) -> None:
     assert declared.meaning
     assert len(set(declared.column_names)) == len(declared.columns)
@@ -28,7 +26,7 @@ def test_every_column_says_what_it_means(declared: Table) -> None:
 
 def test_one_name_is_one_quantity_everywhere() -> None:
     seen: dict[str, tuple[str, str]] = {}
-    for declared in TABLES:
+    for declared in ALL_TABLES:
         for c in declared.columns:
             kind = (c.type, c.unit)
             if c.name in ("detail", "value", "kind", "reason", "status", "name"):
@@ -41,14 +39,15 @@ def test_a_wrong_key_or_table_is_told_with_what_is_meant() -> None:
         Table("gold", "x", "x", (Column("symbol", "VARCHAR", "x"),), key=("symbl",))
     assert "symbol" in found.value.hint
     with pytest.raises(InvalidRequest) as found:
-        table("silver.bar")
+        find_table("silver.bar")
     assert "silver.bars" in found.value.hint
 
 
-def test_the_analysts_page_lists_the_tables_as_they_are() -> None:
-    text = PAGE.read_text()
-    between = text[text.index(BEGIN) : text.index(END) + len(END)]
-    assert between == page(), "run: python -m pipelines.contracts.page"
+def test_a_fingerprint_changes_with_a_declaration_and_not_with_the_layers_order() -> None:
+    meta_first = sorted(ALL_TABLES, key=lambda table: table.schema != "meta")
+    assert fingerprint(meta_first) == fingerprint(ALL_TABLES) != fingerprint()
+    reworded = replace(ALL_TABLES[0], meaning="something else")
+    assert fingerprint((reworded, *ALL_TABLES[1:])) != fingerprint(ALL_TABLES)
 
 
 def test_every_source_has_a_name_and_a_page() -> None:

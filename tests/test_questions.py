@@ -14,10 +14,11 @@ from pipelines.core.settings import ROOT
 from pipelines.core.universes import universe
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact
+from pipelines.lake.compaction import compact
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest, ingest_weights
+from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import train
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
@@ -72,7 +73,7 @@ def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake, tmp_path: 
     assert wrong_answers(lake) == []
     folder = Path(lake.config.lake_data).parent
     copy = empty_lake.at(shutil.copytree(folder, tmp_path / "copy"))
-    with Lake(copy) as changed:
+    with open_lake(copy) as changed:
         compact(changed)
         assert wrong_answers(changed) == []
         for name in ("bronze.bars", "silver.bars", "gold.predictions", "gold.outcomes"):

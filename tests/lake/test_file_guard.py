@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings
-from pipelines.lake import Lake, soundness
-from pipelines.lake.maintenance import FILES, compact, verify
-from pipelines.lake.store import Folder
+from pipelines.lake import Lake, file_guard
+from pipelines.lake.catalog import FILES
+from pipelines.lake.compaction import compact
+from pipelines.lake.file_store import FolderStore
+from pipelines.lake.verification import verify
 from tests.lake_rows import many, put, versions
 
 SETTLED = 2_000_000_000  # ns that make a file old enough to be remembered
@@ -125,14 +127,14 @@ def test_a_file_without_a_checksum_is_not_read(lake: Lake) -> None:
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that were hashed; all of them count as written long ago."""
     paths: list[str] = []
-    checksum = Folder.checksum
+    checksum = FolderStore.checksum
 
-    def counted(self: Folder, path: str) -> tuple[int, str]:
+    def counted(self: FolderStore, path: str) -> tuple[int, str]:
         paths.append(path)
         return checksum(self, path)
 
-    monkeypatch.setattr(Folder, "checksum", counted)
-    monkeypatch.setattr("pipelines.lake.store.RACY", 0)
+    monkeypatch.setattr(FolderStore, "checksum", counted)
+    monkeypatch.setattr("pipelines.lake.file_store.YOUNG_NS", 0)
     return paths
 
 
@@ -190,7 +192,7 @@ def test_what_verify_finds_is_refused_though_nothing_shows_that_it_changed(
     put(lake, many())
     path, file = next(iter(files(lake).items()))
     # A disk that loses a bit tells nobody.
-    monkeypatch.setattr(Folder, "marks", lambda self, paths: dict.fromkeys(paths, "same"))
+    monkeypatch.setattr(FolderStore, "marks", lambda self, paths: dict.fromkeys(paths, "same"))
     versions(lake)
     flip(file, 100)
     assert [problem.path for problem in verify(lake).problems] == [path]
@@ -201,7 +203,7 @@ def test_what_verify_finds_is_refused_though_nothing_shows_that_it_changed(
 def test_the_memory_holds_no_more_than_it_must(
     lake: Lake, hashed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(soundness, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(file_guard, "MOST_MARKS", 2)
     for number in range(4):
         put(lake, many(), source=f"s{number}")
         versions(lake)

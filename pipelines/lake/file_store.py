@@ -9,43 +9,43 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlparse
 
 import pyarrow as pa
 
 from pipelines.core.errors import InvalidRequest, LakeError
+from pipelines.core.sql import text_literal
+from pipelines.lake.local_paths import local_path
 
-RACY = 1_000_000_000  # ns after a write in which the next one may go unseen
-OWNER = "check who owns the lake's folder, and its permissions"
-MOUNTED_READ_ONLY = (
-    "the disk is mounted read-only: mount it for writing (in Docker without :ro), or use a copy; "
-    "SQLite writes beside the catalog even to read it"
-)
-FRESH = 60.0  # seconds for which what a bucket said of an object stands
+YOUNG_NS = 1_000_000_000  # after a write the next one may go unseen for so long
+MARK_SECONDS = 60.0  # for which what a bucket said of an object stands
 
 
-class Store(Protocol):
-    root: str  # as DuckLake is told, with a slash at the end
+class FileStore(Protocol):
+    """Where the data files of a lake lie."""
+
+    root: str  # the data path for DuckLake, with a slash at the end
     remote: bool
 
     def listing(self, folder: str) -> set[str]:
-        """Paths of all files below a folder, relative to the root."""
+        """Return the paths of all files below a folder, relative to the root."""
         ...
 
     def checksum(self, path: str) -> tuple[int, str]:
-        """Size and SHA-256 of a file. FileNotFoundError when it is gone."""
+        """Return size and SHA-256 of a file. FileNotFoundError when it is gone."""
         ...
 
-    def checksums(self, paths: Iterable[str]) -> pa.Table: ...
+    def checksums(self, paths: Iterable[str]) -> pa.Table:
+        """Return path, size and SHA-256 of each file, as rows of meta.checksums."""
+        ...
 
     def marks(self, paths: Iterable[str]) -> dict[str, str]:
-        """What changes with each file; none for one that is gone, '' for one just written."""
+        """Return a mark of each file that changes with it: '' if just written, none if gone."""
         ...
 
     def read(self, path: str) -> bytes:
-        """A small file. FileNotFoundError when it is not there."""
+        """Return the bytes of a small file. FileNotFoundError when it is not there."""
         ...
 
     def write(self, path: str, content: bytes) -> None:
@@ -57,11 +57,11 @@ class Store(Protocol):
         ...
 
     def secrets(self) -> list[str]:
-        """SQL that lets DuckDB reach the files."""
+        """Return the SQL that lets DuckDB reach the files."""
         ...
 
 
-def _table(store: Store, paths: Iterable[str]) -> pa.Table:
+def _checksum_table(store: FileStore, paths: Iterable[str]) -> pa.Table:
     paths = list(paths)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         sums = list(pool.map(store.checksum, paths))
@@ -74,7 +74,7 @@ def _table(store: Store, paths: Iterable[str]) -> pa.Table:
     )
 
 
-class Folder:
+class FolderStore:
     """Files in a local folder."""
 
     remote = False
@@ -90,11 +90,11 @@ class Folder:
         self.root = f"{self._path}/"
 
     def listing(self, folder: str) -> set[str]:
-        found: set[str] = set()
+        paths: set[str] = set()
         for base, _, names in os.walk(self._path / folder):
             inside = os.path.relpath(base, self._path)
-            found.update(f"{inside}/{name}" for name in names)
-        return found
+            paths.update(f"{inside}/{name}" for name in names)
+        return paths
 
     def checksum(self, path: str) -> tuple[int, str]:
         with (self._path / path).open("rb") as handle:
@@ -102,16 +102,17 @@ class Folder:
             return handle.tell(), digest
 
     def checksums(self, paths: Iterable[str]) -> pa.Table:
-        return _table(self, paths)
+        return _checksum_table(self, paths)
 
     def marks(self, paths: Iterable[str]) -> dict[str, str]:
         marks = {}
         for path in paths:
             with suppress(FileNotFoundError):
-                s = (self._path / path).stat()
+                status = (self._path / path).stat()
                 # The clock of a file system is coarse: a second write could look like the first.
-                young = time.time_ns() - s.st_ctime_ns < RACY
-                mark = f"{s.st_ino} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}"
+                young = time.time_ns() - status.st_ctime_ns < YOUNG_NS
+                times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
+                mark = f"{status.st_ino} {status.st_size} {times}"
                 marks[path] = "" if young else mark
         return marks
 
@@ -146,7 +147,7 @@ class Folder:
         return []
 
 
-class Bucket:
+class BucketStore:
     """Objects below an s3:// prefix. Credentials come from the usual AWS_ variables."""
 
     remote = True
@@ -170,7 +171,8 @@ class Bucket:
         return self._client
 
     @contextmanager
-    def _reached(self, path: str) -> Iterator[None]:
+    def _translated(self, path: str) -> Iterator[None]:
+        """Raise the errors of S3 as FileNotFoundError or LakeError."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -185,7 +187,7 @@ class Bucket:
             ) from error
 
     def listing(self, folder: str) -> set[str]:
-        with self._reached(folder):
+        with self._translated(folder):
             pages = (
                 self._s3()
                 .get_paginator("list_objects_v2")
@@ -199,7 +201,7 @@ class Bucket:
 
     def checksum(self, path: str) -> tuple[int, str]:
         digest, size = hashlib.sha256(), 0
-        with self._reached(path):
+        with self._translated(path):
             body = self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"]
             for chunk in body.iter_chunks(1 << 20):
                 digest.update(chunk)
@@ -207,38 +209,40 @@ class Bucket:
         return size, digest.hexdigest()
 
     def checksums(self, paths: Iterable[str]) -> pa.Table:
-        return _table(self, paths)
+        return _checksum_table(self, paths)
 
     def marks(self, paths: Iterable[str]) -> dict[str, str]:
         paths = list(paths)
         # By asking for each, since whoever may only read files may not list them.
         now = time.monotonic()
-        stale = [p for p in paths if now - self._marks.get(p, (-FRESH, ""))[0] > FRESH]
+        stale = [
+            p for p in paths if now - self._marks.get(p, (-MARK_SECONDS, ""))[0] > MARK_SECONDS
+        ]
         with ThreadPoolExecutor(8) as pool:
             for path, mark in zip(stale, pool.map(self._mark, stale), strict=True):
                 self._marks[path] = (now, mark)
         return {path: mark for path in paths if (mark := self._marks[path][1])}
 
     def _mark(self, path: str) -> str:
-        with suppress(FileNotFoundError), self._reached(path):
+        with suppress(FileNotFoundError), self._translated(path):
             head = self._s3().head_object(Bucket=self._bucket, Key=self._prefix + path)
             return f"{head['ETag']} {head['ContentLength']} {head['LastModified'].isoformat()}"
         return ""
 
     def read(self, path: str) -> bytes:
-        with self._reached(path):
+        with self._translated(path):
             content: bytes = (
                 self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
             )
             return content
 
     def write(self, path: str, content: bytes) -> None:
-        with self._reached(path):
+        with self._translated(path):
             self._s3().put_object(Bucket=self._bucket, Key=self._prefix + path, Body=content)
 
     def remove(self, paths: Iterable[str]) -> None:
         for path in paths:
-            with self._reached(path):
+            with self._translated(path):
                 self._s3().delete_object(Bucket=self._bucket, Key=self._prefix + path)
 
     def secrets(self) -> list[str]:
@@ -252,56 +256,28 @@ class Bucket:
             url = urlparse(endpoint)
             values |= {"ENDPOINT": url.netloc, "URL_STYLE": "path"}
             values["USE_SSL"] = str(url.scheme == "https").lower()
-        parts = ["TYPE s3", *(f"{k} {text(v)}" for k, v in values.items() if v)]
+        parts = ["TYPE s3", *(f"{k} {text_literal(v)}" for k, v in values.items() if v)]
         return [f"CREATE OR REPLACE SECRET lake_files ({', '.join(parts)})"]
 
 
 def _endpoint() -> str | None:
-    """Another server than Amazon's, where one is named."""
-    named = os.environ.get("AWS_ENDPOINT_URL")
-    if named and not re.fullmatch(r"https?://[^/\s]+/?", named):
+    """Return the address of another S3 server than Amazon's, where AWS_ENDPOINT_URL has one."""
+    address = os.environ.get("AWS_ENDPOINT_URL")
+    if address and not re.fullmatch(r"https?://[^/\s]+/?", address):
         raise InvalidRequest(
-            f"AWS_ENDPOINT_URL={named!r} is no address", "write http://host:port, or unset it"
+            f"AWS_ENDPOINT_URL={address!r} is no address", "write http://host:port, or unset it"
         )
-    return named or None
+    return address or None
 
 
-def text(value: str) -> str:
-    """A value as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def permission_hint(path: Path) -> str:
-    """What to do about a path of this machine that cannot be written, or not be opened."""
-    for place in (path, *path.parents):
-        with suppress(OSError):
-            read_only = os.statvfs(place).f_flag & os.ST_RDONLY
-            return MOUNTED_READ_ONLY if read_only else OWNER
-    return OWNER
-
-
-def local_path(written: str, setting: str) -> Path:
-    """A path of this machine, ~ written out. The setting that named it is for the error."""
-    try:
-        path = Path(written).expanduser()
-        with suppress(FileNotFoundError, NotADirectoryError):
-            path.stat()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InvalidRequest(
-            f"{setting} cannot be used: {error}",
-            "write another path, or check its permissions",
-        ) from None
-    return path
-
-
-def store(setting: str) -> Store:
-    """Where BULLION_LAKE_DATA says that the files lie."""
+def open_store(setting: str) -> FileStore:
+    """Return the folder or the bucket that BULLION_LAKE_DATA names."""
     if setting.startswith("s3://"):
-        return Bucket(setting)
+        return BucketStore(setting)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", setting):
         raise InvalidRequest(
             f"BULLION_LAKE_DATA={setting!r}: the files cannot lie there",
             "name a folder, or s3://bucket/prefix; other stores often speak S3 too: "
             "set AWS_ENDPOINT_URL",
         )
-    return Folder(setting)
+    return FolderStore(setting)

@@ -1,22 +1,22 @@
-"""The tables as a page for analysts: `python -m pipelines.contracts.page` brings it in step."""
+"""The tables as a page for analysts: `python -m pipelines.quality.table_page` updates it."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pipelines.contracts.tables import Table
+from pipelines.core.settings import ROOT
+from pipelines.forecasts.tables import ALL_TABLES
 
-from pipelines.contracts.tables import TABLES, Table
-
-PAGE = Path(__file__).resolve().parents[2] / "data_lake" / "README.md"
-BEGIN = "<!-- tables: made by python -m pipelines.contracts.page -->"
+PAGE = ROOT / "data_lake" / "README.md"
+BEGIN = "<!-- tables: made by python -m pipelines.quality.table_page -->"
 END = "<!-- end of tables -->"
 
 
-def page() -> str:
-    """The part of the page that the declarations make."""
-    return "\n".join([BEGIN, "", *(_section(table) for table in TABLES), END])
+def build_page() -> str:
+    """Return the part of the page that follows from the declarations."""
+    return "\n".join([BEGIN, "", *(_build_section(table) for table in ALL_TABLES), END])
 
 
-def _section(table: Table) -> str:
+def _build_section(table: Table) -> str:
     lines = [f"### {table.full_name}", "", f"{table.meaning}.", ""]
     lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
     for c in table.columns:
@@ -29,9 +29,10 @@ def _section(table: Table) -> str:
 
 
 def main() -> None:
+    """Replace that part of data_lake/README.md."""
     text = PAGE.read_text()
     before, after = text[: text.index(BEGIN)], text[text.index(END) + len(END) :]
-    PAGE.write_text(before + page() + after)
+    PAGE.write_text(before + build_page() + after)
 
 
 if __name__ == "__main__":

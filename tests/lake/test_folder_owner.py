@@ -18,8 +18,9 @@ from pipelines.cli import lake as _commands  # noqa: F401
 from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import compact, verify
-from pipelines.lake.ownership import KEY, MARK, read_mark
+from pipelines.lake.compaction import compact
+from pipelines.lake.folder_owner import KEY, MARK, read_mark
+from pipelines.lake.verification import verify
 from tests.lake_rows import file_name, many, put, versions
 
 NOW = timedelta(0)

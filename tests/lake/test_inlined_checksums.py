@@ -11,10 +11,11 @@ import duckdb
 import pytest
 
 from pipelines.core.errors import LakeError
-from pipelines.lake import Lake, inlined
-from pipelines.lake.attach import NAME
-from pipelines.lake.maintenance import compact, keep_snapshot, release_snapshots, verify
-from tests.lake_rows import many, put, versions
+from pipelines.lake import Lake, inlined_checksums
+from pipelines.lake.catalog import CATALOG
+from pipelines.lake.compaction import compact
+from pipelines.lake.verification import verify
+from tests.lake_rows import keep_snapshot, many, put, release_snapshot, versions
 
 NOW = timedelta(0)
 TAMPER = """
@@ -25,11 +26,11 @@ with sqlite3.connect(sys.argv[1]) as catalog:
 
 
 def tamper(lake: Lake, statement: str) -> None:
-    """Change the catalog behind the lake's back, in a process of its own: see maintenance.py."""
+    """Change the catalog behind the lake's back, in a process of its own: see verification.py."""
     with lake.view() as view:
         name = view.one(
-            f"""SELECT i.table_name FROM __ducklake_metadata_{NAME}.ducklake_inlined_data_tables i
-                JOIN __ducklake_metadata_{NAME}.ducklake_table t USING (table_id)
+            f"""SELECT i.table_name FROM {CATALOG}.ducklake_inlined_data_tables i
+                JOIN {CATALOG}.ducklake_table t USING (table_id)
                 WHERE t.table_name = 'series'"""
         )
     statement = statement.format(table=name)
@@ -107,9 +108,9 @@ def test_checksums_go_with_the_last_rows_they_speak_for(lake: Lake) -> None:
     def commits() -> set[int]:
         with lake.view() as view:
             rows = view.rows(
-                f"""SELECT snapshot FROM __ducklake_metadata_{NAME}.{inlined.CHECKSUMS}
-                    JOIN __ducklake_metadata_{NAME}.ducklake_inlined_data_tables USING (table_name)
-                    JOIN __ducklake_metadata_{NAME}.ducklake_table t USING (table_id)
+                f"""SELECT snapshot FROM {CATALOG}.{inlined_checksums.CHECKSUMS}
+                    JOIN {CATALOG}.ducklake_inlined_data_tables USING (table_name)
+                    JOIN {CATALOG}.ducklake_table t USING (table_id)
                     WHERE t.table_name = 'series'"""
             )
         return {snapshot for (snapshot,) in rows}
@@ -126,7 +127,7 @@ def test_checksums_go_with_the_last_rows_they_speak_for(lake: Lake) -> None:
     assert problems(lake) == [changed(first)]
     compact(lake, keep=NOW)  # no row of the newest snapshot: nothing is moved to a file
     assert problems(lake) == [changed(first)]
-    release_snapshots(lake, ["model 1"])
+    release_snapshot(lake, "model 1")
     compact(lake, keep=NOW)
     compact(lake, keep=NOW)
     assert not commits() & {first, second}
@@ -141,7 +142,7 @@ def forget(lake: Lake) -> None:
             "-c",
             "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])",
             lake.target,
-            f"DROP TABLE {inlined.CHECKSUMS}",
+            f"DROP TABLE {inlined_checksums.CHECKSUMS}",
         ],
         check=True,
     )
@@ -161,16 +162,16 @@ def test_a_commit_that_ended_before_its_checksum_gets_it_with_the_next_one(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(lake, many(count=5), source="a")
-    record: Callable[[duckdb.DuckDBPyConnection, str], None] = inlined.record
+    record: Callable[[duckdb.DuckDBPyConnection, str], None] = inlined_checksums.record_checksums
 
     def fail(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
         raise duckdb.IOException("disk I/O error")
 
-    monkeypatch.setattr(inlined, "record", fail)
+    monkeypatch.setattr(inlined_checksums, "record_checksums", fail)
     commit = put(lake, many(count=5), source="b")
     assert "no checksum yet: disk I/O error" in caplog.text
     assert problems(lake) == []
-    monkeypatch.setattr(inlined, "record", record)
+    monkeypatch.setattr(inlined_checksums, "record_checksums", record)
     put(lake, many(count=5), source="c")
     assert problems(lake) == []
     tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE source = 'b'")

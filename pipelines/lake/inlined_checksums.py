@@ -13,10 +13,10 @@ from hashlib import sha256
 
 import duckdb
 
-from pipelines.lake.soundness import METADATA, ask_catalog
+from pipelines.lake.catalog import CATALOG, query_catalog
 
 CHECKSUMS = "bullion_inlined_checksums"
-# The tables of inlined rows, each with what makes one text of a row in the catalog's own SQL.
+# The tables of inlined rows, each with SQL of the catalog that writes a row as one text.
 # A row's end is no part of it: it comes later, by another commit.
 _TABLES = {
     "sqlite": f"""
@@ -47,7 +47,7 @@ Sum = tuple[int, str]  # how many rows, and the SHA-256 of them
 
 
 @dataclass(frozen=True)
-class Unsound:
+class ChangedRows:
     """Rows of one commit that are not what was committed."""
 
     table: str  # such as gold.predictions
@@ -55,28 +55,28 @@ class Unsound:
     live: bool  # whether any of them is in the newest snapshot
 
 
-def record(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Keep the checksums of all commits that have none yet; for who holds the writers' turn."""
-    tables = _tables(connection, kind)
+def record_checksums(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Record the checksums of all commits that have none yet, in the writers' turn."""
+    tables = _inlined_tables(connection, kind)
     since = f"(SELECT coalesce(max(snapshot), -1) FROM {CHECKSUMS})"
     if tables.pop(CHECKSUMS, None) is None:
         since = "-1"
         connection.execute(
-            f"""CREATE TABLE {METADATA}.{CHECKSUMS}
+            f"""CREATE TABLE {CATALOG}.{CHECKSUMS}
                 (table_name VARCHAR, snapshot BIGINT, row_count BIGINT, sha256 VARCHAR)"""
         )
-    _insert(connection, _sums(connection, kind, tables, since))
+    _write_sums(connection, _compute_sums(connection, kind, tables, since))
 
 
-def unsound(connection: duckdb.DuckDBPyConnection, kind: str) -> list[Unsound]:
-    """The commits whose rows in the catalog are not what was committed."""
-    tables = _tables(connection, kind)
+def find_changed_rows(connection: duckdb.DuckDBPyConnection, kind: str) -> list[ChangedRows]:
+    """Return the commits whose rows in the catalog are not what was committed."""
+    tables = _inlined_tables(connection, kind)
     if tables.pop(CHECKSUMS, None) is None:
         return []  # nothing was committed since they are kept
-    recorded = _recorded(connection, kind)
+    recorded = _read_sums(connection, kind)
     newest = max((snapshot for _, snapshot in recorded), default=-1)
-    sums = _sums(connection, kind, tables)
-    wrong = [
+    sums = _compute_sums(connection, kind, tables)
+    changed = [
         (name, snapshot)
         for name, snapshot in sorted(recorded.keys() | sums.keys())
         # Of a later commit the checksum is still to come; a table that was dropped has no rows.
@@ -84,34 +84,36 @@ def unsound(connection: duckdb.DuckDBPyConnection, kind: str) -> list[Unsound]:
         and name in tables
         and recorded.get((name, snapshot)) != sums.get((name, snapshot))
     ]
-    names = dict(ask_catalog(connection, kind, _FULL_NAMES)) if wrong else {}
-    return [Unsound(names[key[0]], key, _is_live(connection, kind, key)) for key in wrong]
+    names = dict(query_catalog(connection, kind, _FULL_NAMES)) if changed else {}
+    return [ChangedRows(names[key[0]], key, _is_live(connection, kind, key)) for key in changed]
 
 
-def renew(connection: duckdb.DuckDBPyConnection, kind: str, wrong: Collection[Unsound]) -> None:
-    """Keep the checksums of the rows that are left once some were removed for good.
+def renew_checksums(
+    connection: duckdb.DuckDBPyConnection, kind: str, changed: Collection[ChangedRows]
+) -> None:
+    """Record the checksums of the rows that are left once some were removed for good.
 
-    Those that were `wrong` before stand as they are, while there is a row that they are about.
+    Checksums of rows that were `changed` before stay as they are, while there is such a row.
     """
-    tables = _tables(connection, kind)
+    tables = _inlined_tables(connection, kind)
     if tables.pop(CHECKSUMS, None) is None:
         return
-    sums, recorded = _sums(connection, kind, tables), _recorded(connection, kind)
-    for found in wrong:
-        if sums.pop(found.key, None) and found.key in recorded:
-            sums[found.key] = recorded[found.key]
-    connection.execute(f"DELETE FROM {METADATA}.{CHECKSUMS}")
-    _insert(connection, sums)
+    sums, recorded = _compute_sums(connection, kind, tables), _read_sums(connection, kind)
+    for rows in changed:
+        if sums.pop(rows.key, None) and rows.key in recorded:
+            sums[rows.key] = recorded[rows.key]
+    connection.execute(f"DELETE FROM {CATALOG}.{CHECKSUMS}")
+    _write_sums(connection, sums)
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, kind: str) -> dict[str, str]:
-    return dict(ask_catalog(connection, kind, _TABLES[kind].format(listing=_LISTING)))
+def _inlined_tables(connection: duckdb.DuckDBPyConnection, kind: str) -> dict[str, str]:
+    return dict(query_catalog(connection, kind, _TABLES[kind].format(listing=_LISTING)))
 
 
-def _sums(
+def _compute_sums(
     connection: duckdb.DuckDBPyConnection, kind: str, tables: dict[str, str], since: str = "-1"
 ) -> dict[Key, Sum]:
-    """Of each table and each commit after `since`."""
+    """Compute the checksum of the rows of each table and each commit after `since`."""
     rows = " UNION ALL ".join(
         f"""SELECT '{name}' AS name, begin_snapshot AS snapshot, {row} AS line
             FROM {name} WHERE begin_snapshot > {since}
@@ -120,7 +122,7 @@ def _sums(
         for name, row in tables.items()
     )
     lines: dict[Key, list[str]] = {}
-    for name, snapshot, line in ask_catalog(connection, kind, rows) if rows else ():
+    for name, snapshot, line in query_catalog(connection, kind, rows) if rows else ():
         lines.setdefault((name, int(snapshot)), []).append(line)
     return {
         key: (len(texts), sha256("\n".join(sorted(texts)).encode()).hexdigest())
@@ -128,8 +130,8 @@ def _sums(
     }
 
 
-def _recorded(connection: duckdb.DuckDBPyConnection, kind: str) -> dict[Key, Sum]:
-    rows = ask_catalog(
+def _read_sums(connection: duckdb.DuckDBPyConnection, kind: str) -> dict[Key, Sum]:
+    rows = query_catalog(
         connection, kind, f"SELECT table_name, snapshot, row_count, sha256 FROM {CHECKSUMS}"
     )
     return {(name, int(snapshot)): (int(count), digest) for name, snapshot, count, digest in rows}
@@ -138,7 +140,7 @@ def _recorded(connection: duckdb.DuckDBPyConnection, kind: str) -> dict[Key, Sum
 def _is_live(connection: duckdb.DuckDBPyConnection, kind: str, key: Key) -> bool:
     name, snapshot = key
     return bool(
-        ask_catalog(
+        query_catalog(
             connection,
             kind,
             f"SELECT 1 FROM {name} WHERE begin_snapshot = {snapshot} AND end_snapshot IS NULL",
@@ -146,12 +148,12 @@ def _is_live(connection: duckdb.DuckDBPyConnection, kind: str, key: Key) -> bool
     )
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, sums: dict[Key, Sum]) -> None:
+def _write_sums(connection: duckdb.DuckDBPyConnection, sums: dict[Key, Sum]) -> None:
     if sums:
         names, snapshots = zip(*sums, strict=True)
         counts, digests = zip(*sums.values(), strict=True)
         connection.execute(
-            f"""INSERT INTO {METADATA}.{CHECKSUMS}
+            f"""INSERT INTO {CATALOG}.{CHECKSUMS}
                 SELECT unnest(?), unnest(?), unnest(?), unnest(?)""",
             [list(names), list(snapshots), list(counts), list(digests)],
         )
