@@ -117,7 +117,7 @@ def _loadable(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> Ser
     registry, lost = Registry(), dict[ModelKey, str]()
     while who := serving(decided, datetime.now(UTC), lost):
         try:
-            registry.model(model_name(forecast), who.model_version, who.decision.sha256)
+            registry.read_model(model_name(forecast), who.model_version, who.decision.sha256)
         except Unsound as error:
             lost[who.decision.model] = error.message
         else:
@@ -172,7 +172,7 @@ def _aliases(forecast: TargetForecast) -> tuple[dict[object, str], str]:
     from pipelines.registry.mlflow import Registry, model_name
 
     try:
-        standing = Registry().standing(model_name(forecast)).aliases
+        standing = Registry().alias_state(model_name(forecast)).aliases
     except BullionError as error:
         return {}, error.message
     made: dict[object, str] = {}

@@ -43,7 +43,8 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
                 unforeseen = not isinstance(error, BullionError)
                 log.error("%s was not trained: %s", model_name(one), error, exc_info=unforeseen)
                 continue
-            log.info("%s\nreport: %s", done.summary(), registry.page(done.model, done.version))
+            page = registry.version_page(done.model, done.version)
+            log.info("%s\nreport: %s", done.summary(), page)
             told[one.target.name] = {
                 "model": done.model,
                 "model_version": done.version,

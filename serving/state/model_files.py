@@ -62,7 +62,7 @@ class Files(Registry):
     def body(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
         """The file of a model that was decided on."""
         try:
-            return self._kept(decision.sha256, lambda: self._found(forecast, decision))
+            return self.copies.get(decision.sha256, lambda: self._found(forecast, decision))
         except OSError:  # a cache that cannot be written: the file is verified all the same
             kept = self._cached(decision.sha256)
             found = (

@@ -209,7 +209,7 @@ def test_without_mlflow_scoring_goes_on_and_training_says_so(
     served: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "pipelines.registry.mlflow.DEFAULT", tmp_path
+        "pipelines.registry.mlflow.DEFAULT_FOLDER", tmp_path
     )  # where the verified models are
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -265,7 +265,7 @@ def _served(
     try:
         for number, (one, low, high) in enumerate(stretches, 1):
             told = one.decision
-            body = registry.model(model_name(forecast), told.model_version, told.sha256)
+            body = registry.read_model(model_name(forecast), told.model_version, told.sha256)
             onnx = OnnxScorer(body, told.sha256)
             if onnx.description.symbols != forecast.symbols:
                 return [], f"version {told.model_version} knows another list of symbols"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core import universes
 from pipelines.core.calendar import Interval
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
+from pipelines.core.progress import Progress, no_progress
 from pipelines.lake import Lake, Writer
 from pipelines.landing import Due, Group, Landed, land, land_weights
 from pipelines.landing.bronze import keep_answers
@@ -26,11 +27,6 @@ COMMIT_ROWS = 500_000  # rows gathered before they are committed
 COMMIT_BYTES = 256 << 20
 GIVE_UP_AFTER = 3  # pieces in a row for which the source was down
 RESUME_WITHIN = timedelta(hours=6)  # later, corrections may have come: everything is asked again
-
-Progress = Callable[[str, int, int], None]  # what, done, of how many
-
-
-def _silent(what: str, done: int, total: int) -> None: ...
 
 
 @dataclass
@@ -87,7 +83,7 @@ def ingest(
     about: str = "",
     run: str = "cli",
     force: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
 ) -> IngestReport:
     """Bring the bars that open in [start, end) from a source to silver.
 

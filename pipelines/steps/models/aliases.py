@@ -36,8 +36,8 @@ def reconcile(lake: Lake, registry: Registry, forecast: TargetForecast, source: 
         rows = decisions(view, forecast, source)
     champion = promoted(rows, EVER)
     decided = champion.model_version if champion else None
-    standing = registry.standing(model_name(forecast))
-    held, ours = standing.aliases.get(PRODUCTION), standing.ours.get(PRODUCTION)
+    standing = registry.alias_state(model_name(forecast))
+    held, ours = standing.aliases.get(PRODUCTION), standing.set_by_bullion.get(PRODUCTION)
     if held == decided and ours == decided:
         return told(lake, forecast, source, [])
     about = held if held is not None else ours
@@ -117,12 +117,12 @@ def follow(lake: Lake, registry: Registry, forecast: TargetForecast, source: str
     champion = promoted(rows, EVER)
     try:
         if champion is not None:
-            registry.point(name, PRODUCTION, champion.model_version)
+            registry.set_alias(name, PRODUCTION, champion.model_version)
             return []
-        standing = registry.standing(name)
-        stood = standing.aliases.get(PRODUCTION, standing.ours.get(PRODUCTION))
+        standing = registry.alias_state(name)
+        stood = standing.aliases.get(PRODUCTION, standing.set_by_bullion.get(PRODUCTION))
         if stood is not None and of_source(registry, forecast, source, rows, stood):
-            registry.unpoint(name, PRODUCTION)
+            registry.remove_alias(name, PRODUCTION)
     except BullionError as error:
         return [
             f"the decision stands, but its alias could not follow: {error.message}; "

@@ -20,7 +20,7 @@ def champion(registry: Registry, forecast: TargetForecast, decision: ModelDecisi
     """The model that was decided on; an error, and never another model, where it cannot serve."""
     name = f"{model_name(forecast)} version {decision.model_version}"
     same_definition(forecast, decision.definition, name)  # before anything is read
-    body = registry.model(model_name(forecast), decision.model_version, decision.sha256)
+    body = registry.read_model(model_name(forecast), decision.model_version, decision.sha256)
     return fitting(forecast, OnnxScorer(body, decision.sha256), name)
 
 
@@ -30,7 +30,7 @@ def challenger(
     """The model of another candidate that was kept beside the one decided on."""
     name = f"{candidate} beside {model_name(forecast)} version {decision.model_version}"
     digest = decision.challengers[candidate]
-    body = registry.challenger(decision.run_id, candidate, digest)
+    body = registry.read_challenger(decision.run_id, candidate, digest)
     return fitting(forecast, OnnxScorer(body, digest), name)
 
 

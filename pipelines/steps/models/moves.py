@@ -43,7 +43,7 @@ def promote(
     source, row = trained_as(lake, registry, forecast, version)
     verify(registry, forecast, row)
     if to == STAGING:
-        registry.point(model_name(forecast), STAGING, version)
+        registry.set_alias(model_name(forecast), STAGING, version)
         return told(lake, forecast, source, [f"version {version} is Staging"])
     said = f"version {version} was promoted by {by}"
     with lake.write(f"promote {forecast.name}") as writer:

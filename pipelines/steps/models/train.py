@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.core.errors import BullionError, InvalidRequest
+from pipelines.core.errors import BullionError
+from pipelines.core.progress import Progress, no_progress
 from pipelines.forecasts import TargetForecast
 from pipelines.gates import Decision, NoWorseThanChampion, judge_all
-from pipelines.lake import Lake, View
+from pipelines.lake import Lake
 from pipelines.modeling.compare import Comparison, compare
-from pipelines.modeling.dataset import Rows
 from pipelines.modeling.evidence import described, evidence
 from pipelines.modeling.forms import challengers, forms, settled
 from pipelines.modeling.onnx import OnnxScorer, to_onnx
 from pipelines.registry.decisions import ModelDecision, decisions, newest_version, promoted
-from pipelines.registry.mlflow import Registry, Version, model_name
+from pipelines.registry.mlflow import ModelVersion, Registry, model_name
 from pipelines.registry.runs import keep_runs
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.models.aliases import follow, reconcile
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
-Progress = Callable[[str, int, int], None]
 # What gold.model_rankings has of a candidate's figures.
 RANKED = ("macro_f1", "accuracy", "rmse", "mae", "r2", "hit_rate", "rank_ic", "log_loss")
-
-
-def _silent(what: str, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -62,48 +58,6 @@ class Trained:
         return "\n".join(lines)
 
 
-def training_rows(
-    view: View,
-    forecast: TargetForecast,
-    source: str,
-    as_of: datetime,
-    history: timedelta | None = None,
-) -> Rows:
-    """What was known at `as_of`: bars closed by then, and outcomes settled by then.
-
-    No further back than `history`, which is the schedule's where none is given.
-    """
-    since = as_of - (history or forecast.schedule.history)
-    features = ", ".join(f'"{name}"' for name in forecast.feature_names)
-    known_at = forecast.target.known_at
-    found = view.sql(
-        f"""SELECT symbol, closes_at, {known_at} AS known_at, session, place,
-                   {forecast.target.outcome} AS outcome, {features}
-            FROM {forecast.table.full_name}
-            WHERE source = ? AND {known_at} <= ? AND closes_at > ?
-            ORDER BY closes_at, symbol""",
-        [source, as_of, since],
-    )
-    if found.num_rows == 0:
-        raise InvalidRequest(
-            f"{source} has no bars of {forecast.name} with an outcome known at {as_of}",
-            f"bullion ingest --source {source} --universe {forecast.universe} "
-            f"--interval {forecast.interval}",
-        )
-    codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
-    symbol = np.array([codes[name] for name in found["symbol"].to_pylist()], dtype=np.int64)
-    columns = [found[name].to_numpy() for name in forecast.feature_names]
-    return Rows(
-        features=np.column_stack([*columns, symbol]).astype(np.float32),
-        outcome=found["outcome"].to_numpy(),
-        symbol=symbol,
-        closes_at=found["closes_at"].to_numpy().astype("datetime64[us]"),
-        known_at=found["known_at"].to_numpy().astype("datetime64[us]"),
-        session=found["session"].to_numpy().astype("datetime64[D]"),
-        place=found["place"].to_numpy().astype(np.int64),
-    )
-
-
 def train(
     lake: Lake,
     registry: Registry,
@@ -112,7 +66,7 @@ def train(
     *,
     as_of: datetime | None = None,
     seed: int = 0,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
 ) -> Trained:
     """Compare the candidates as of an instant, register the winner, promote it or say why not.
 
@@ -125,7 +79,7 @@ def train(
     reconcile(lake, registry, forecast, source)
     refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
-        rows, snapshot = training_rows(view, forecast, source, as_of), view.snapshot
+        rows, snapshot = read_training_rows(view, forecast, source, as_of), view.snapshot
         known, numbered = decisions(view, forecast, source), newest_version(view, forecast)
     found = compare(
         rows,
@@ -172,7 +126,7 @@ def train(
         above=numbered,
     )
     for one in (body, *(form.body for form in beside.values() if form.body)):
-        registry.keep(one)
+        registry.cache_model(one)
     done = Trained(
         forecast.name,
         source,
@@ -215,14 +169,18 @@ def _champion(
     if held.definition != forecast.model_fingerprint:
         return None, f"{told} reads other features, and was not met"
     try:
-        body = registry.model(model_name(forecast), held.model_version, held.sha256)
+        body = registry.read_model(model_name(forecast), held.model_version, held.sha256)
         return OnnxScorer(body, held.sha256), ""
     except BullionError as error:
         return None, f"{told} cannot be loaded, and was not met: {error.message}"
 
 
 def _record(
-    lake: Lake, forecast: TargetForecast, done: Trained, version: Version, beside: dict[str, str]
+    lake: Lake,
+    forecast: TargetForecast,
+    done: Trained,
+    version: ModelVersion,
+    beside: dict[str, str],
 ) -> None:
     """The decision, the ranking and the kept snapshot, in one commit."""
     now = datetime.now(UTC)

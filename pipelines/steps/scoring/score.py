@@ -30,6 +30,7 @@ from pipelines.registry.mlflow import Registry, Unsound
 from pipelines.scoring.predict import Said, instants, next_closes, prediction_rows, say
 from pipelines.scoring.signals import Combined, Weights, combined, joined
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.rows import feature_columns, feature_matrix
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
 from pipelines.steps.scoring.report import Scored
@@ -117,14 +118,13 @@ def _read(
         if len(newest):
             end = newest[0].astype("datetime64[us]").item().replace(tzinfo=UTC)
         start = end - timedelta(microseconds=1)
-    names = ", ".join(f'"{name}"' for name in forecast.feature_names)
+    names = feature_columns(forecast.feature_names)
     found = view.sql(
         f"""SELECT {", ".join(KEYS)}, {names} FROM {forecast.table.full_name}
             WHERE source = ? AND closes_at > ? AND closes_at <= ?
             AND symbol IN (SELECT unnest(?)) ORDER BY ts, symbol""",
         [source, start, end, list(forecast.symbols)],
     )
-    values = [found[name].to_numpy() for name in forecast.feature_names]
     ts = found["ts"].to_numpy().astype("datetime64[us]")
     after = {
         target.name: instants(next_closes(market, forecast.bar, grid, ts, target.label.horizon))
@@ -136,7 +136,7 @@ def _read(
         end,
         _due(market, forecast, grid, start, end),
         found.select(KEYS),
-        np.column_stack(values).astype(np.float32),
+        feature_matrix(forecast.feature_names, found),
         after,
         {f.target.name: decisions(view, f, source) for f in forecast.per_target()},
         {index: _weights(view, source, index) for index in sorted(bars)},

@@ -11,11 +11,10 @@ import numpy as np
 from pipelines.core.errors import BullionError
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
-from pipelines.modeling.dataset import Rows
 from pipelines.monitoring.kinds import watched
 from pipelines.monitoring.live import LiveRows, TrainedOn
 from pipelines.registry.decisions import Serving
-from pipelines.steps.models.train import training_rows
+from pipelines.steps.data.rows import build_rows, feature_columns, read_training_rows
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def live_rows(
     Over the last `sessions` sessions that have such rows, none of them older than twice that
     many weekdays.
     """
-    names = ", ".join(f'f."{name}"' for name in forecast.feature_names)
+    names = feature_columns(forecast.feature_names, "f")
     kind = watched(forecast.label.kind)
     found = view.sql(
         f"""SELECT coalesce(f.session, CAST(p.ts AT TIME ZONE 'UTC' AS DATE)) AS session,
@@ -63,18 +62,7 @@ def live_rows(
             sessions,
         ],
     )
-    codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
-    symbol = np.array([codes.get(name, -1) for name in found["symbol"].to_pylist()], np.int64)
-    columns = [found[name].to_numpy() for name in forecast.feature_names]
-    rows = Rows(
-        features=np.column_stack([*columns, symbol]).astype(np.float32),
-        outcome=found["outcome"].to_numpy(),
-        symbol=symbol,
-        closes_at=found["closes_at"].to_numpy().astype("datetime64[us]"),
-        known_at=found["known_at"].to_numpy().astype("datetime64[us]"),
-        session=found["session"].to_numpy().astype("datetime64[D]"),
-        place=found["place"].to_numpy().astype(np.int64),
-    )
+    rows = build_rows(forecast, found, unknown_symbols=True)
     given, said, truth = kind.read(forecast.label, found)
     made = LiveRows(rows, found["model_version"].to_numpy(), given, said, truth)
     return made.take(kind.counted(said, truth) & np.isfinite(given).all(axis=1))
@@ -104,7 +92,7 @@ def trained_on(
     told = ""
     try:
         with lake.view(own.snapshot) as view:
-            rows = training_rows(view, forecast, source, own.as_of)
+            rows = read_training_rows(view, forecast, source, own.as_of)
     # In an older layout's snapshot the table has other columns, which DuckDB says in its own words.
     except (BullionError, duckdb.Error) as error:
         why = error.message if isinstance(error, BullionError) else str(error).splitlines()[0]
@@ -113,7 +101,7 @@ def trained_on(
             f" of now: {why}"
         )
         with lake.view() as view:
-            rows = training_rows(view, forecast, source, own.as_of)
+            rows = read_training_rows(view, forecast, source, own.as_of)
     rows, label = rows.take(np.isfinite(rows.outcome)), forecast.label
     truth = label.truth(rows.outcome, label.learn(rows.outcome))
     return TrainedOn(rows, truth, forecast.feature_names, label.scores), told

@@ -33,7 +33,7 @@ def champion(lake: Lake, source: str = "sample") -> int | None:
 
 
 def alias(registry: Registry, name: str = PRODUCTION) -> int | None:
-    return registry.standing(NAME).aliases.get(name)
+    return registry.alias_state(NAME).aliases.get(name)
 
 
 def by_hand(registry: Registry, version: int) -> None:
@@ -159,14 +159,14 @@ def test_a_rollback_needs_no_mlflow_where_the_former_was_verified_before(
 ) -> None:
     old, _ = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
     sha = registry.version(NAME, old).sha256
-    registry.model(NAME, old, sha)  # scoring had read it
+    registry.read_model(NAME, old, sha)  # scoring had read it
 
     def down(*_: object, **__: object) -> None:
         raise RegistryError("MLflow cannot be used")
 
     with monkeypatch.context() as broken:
         broken.setattr(Registry, "version", down)
-        broken.setattr(Registry, "standing", down)
+        broken.setattr(Registry, "alias_state", down)
         done = rollback(lake, registry, ACTION_FORECAST, "sample")
     assert done.champion == old
     assert "its alias could not follow" in done.summary()

@@ -29,7 +29,8 @@ from pipelines.sources.sample.oracle import oracle_score
 from pipelines.sources.sample.skeleton import Market
 from pipelines.steps import refresh_features
 from pipelines.steps.data import ingest
-from pipelines.steps.models.train import Trained, model_name, train, training_rows
+from pipelines.steps.data.rows import read_training_rows
+from pipelines.steps.models.train import Trained, model_name, train
 from tests import empty_lake
 from tests.steps.markets import rows_of
 from tests.steps.served import fresh_registry
@@ -103,7 +104,7 @@ def test_the_shortcut_gives_the_rows_of_training(tmp_path: Path) -> None:
     with ingested(tmp_path, source, start) as lake:
         refresh_features(lake, FORECAST, source.name)
         with lake.view() as view:
-            wanted = training_rows(view, ACTION_FORECAST, source.name, END)
+            wanted = read_training_rows(view, ACTION_FORECAST, source.name, END)
     made = rows_of(source, SYMBOLS, FORECAST, start, END)
     for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session", "place"):
         np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
@@ -150,7 +151,7 @@ def told(done: Trained) -> str:
 
 def forget(registry: Registry) -> None:
     """Take Production away, so that the next market has no champion to be held against."""
-    if registry.holder(model_name(ACTION_FORECAST), PRODUCTION) is not None:
+    if registry.version_by_alias(model_name(ACTION_FORECAST), PRODUCTION) is not None:
         registry.client.delete_registered_model_alias(model_name(ACTION_FORECAST), PRODUCTION)
 
 

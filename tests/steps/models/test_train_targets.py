@@ -86,7 +86,7 @@ def test_while_nothing_is_proven_the_baseline_serves_and_says_so(
     assert who is not None
     assert (who.proven, who.decision.candidate) == (False, one.target.baseline)
     assert f"the baseline {one.target.baseline} serves" in str(who.unproven_reason)
-    body = registry.model(model_name(one), who.model_version, who.decision.sha256)
+    body = registry.read_model(model_name(one), who.model_version, who.decision.sha256)
     judged = done.comparison.judging
     given, said = OnnxScorer(body).score(judged.rows.features)
     learned = done.comparison.training.truth.mean()

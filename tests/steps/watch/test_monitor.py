@@ -142,12 +142,12 @@ def test_mlflow_being_down_hides_nothing_and_stops_no_rollback(
     put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
     with lake.view() as view:
         row = decisions(view, ACTION_FORECAST, "sample")[0]
-    registry.model(f"{HOURLY.name}.action", old, row.sha256)
+    registry.read_model(f"{HOURLY.name}.action", old, row.sha256)
 
     def down(*_: object, **__: object) -> None:
         raise RegistryError("MLflow at nowhere cannot be used")
 
-    for name in ("standing", "version", "experiment"):
+    for name in ("alias_state", "version", "experiment"):
         monkeypatch.setattr(Registry, name, down)
     done = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert done.rolled_back
