@@ -22,7 +22,7 @@ def wire(forecast: Forecast) -> None:
         """Bring bars to silver; returns what became of the rows received."""
         from pipelines import jobs
 
-        return jobs.bring(forecast.name, asked(forecast, params, dag_run), history=True)
+        return jobs.bring_bars(forecast.name, asked(forecast, params, dag_run), history=True)
 
     @step()
     def weights(params=None, dag_run=None):

@@ -20,7 +20,7 @@ def wire(forecast: Forecast) -> None:
         """Bring the run's bar, what is missing before it, and the weights if they are old."""
         from pipelines import jobs
 
-        return jobs.bring(forecast.name, asked(forecast, params, dag_run), weights=True)
+        return jobs.bring_bars(forecast.name, asked(forecast, params, dag_run), weights=True)
 
     @step(outlets=SCORED)
     def score(params=None, dag_run=None):

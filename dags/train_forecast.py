@@ -21,7 +21,7 @@ def wire(forecast: Forecast) -> None:
         """Bring the bars that are trained on, as far as they are missing."""
         from pipelines import jobs
 
-        return jobs.bring(forecast.name, asked(forecast, params, dag_run), history=True)
+        return jobs.bring_bars(forecast.name, asked(forecast, params, dag_run), history=True)
 
     @step(outlets=[FEATURES])
     def features(params=None):

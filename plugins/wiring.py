@@ -22,7 +22,7 @@ from pipelines.core.universes import universes
 from pipelines.forecasts import Forecast
 
 if TYPE_CHECKING:
-    from pipelines.jobs import Asked
+    from pipelines.jobs import RunRequest
 
 SOURCES = ["sample", "sample_noise", "yahoo", "files"]
 NAMES = {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
@@ -108,13 +108,13 @@ def one_after_another(*steps: Any) -> None:
     in_order >> ended
 
 
-def asked(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Asked:
+def asked(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> RunRequest:
     """What a run is asked for: its data interval, unless the trigger form says otherwise."""
-    from pipelines.jobs import Asked, symbols_of
+    from pipelines.jobs import RunRequest, symbols_of
 
     start, end = params["start"], params["end"]
     interval = (dag_run.data_interval_start, dag_run.data_interval_end)
-    return Asked(
+    return RunRequest(
         source=params["source"],
         symbols=symbols_of(forecast.name, params["universe"], params["symbols"]),
         start=utc(start) if start else interval[0] and utc(interval[0]),

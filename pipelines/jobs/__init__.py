@@ -6,14 +6,14 @@ and returns it in counts. Every job may be run again: it then changes nothing, o
 
 from __future__ import annotations
 
-from pipelines.jobs.bars import bring, bring_weights
+from pipelines.jobs.bars import bring_bars, bring_weights
 from pipelines.jobs.models import features, monitor, outcomes, score, train
-from pipelines.jobs.run import Asked, symbols_of
+from pipelines.jobs.run import RunRequest, symbols_of
 from pipelines.jobs.upkeep import compact, data_docs, verify
 
 __all__ = [
-    "Asked",
-    "bring",
+    "RunRequest",
+    "bring_bars",
     "bring_weights",
     "compact",
     "data_docs",

@@ -10,7 +10,7 @@ from pipelines import steps
 from pipelines.core.errors import SourceError, SourceUnavailable
 from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast, forecast
-from pipelines.jobs.run import Asked, failures_told, interval, log, logged
+from pipelines.jobs.run import RunRequest, log, log_progress, record_failures, run_interval
 from pipelines.lake import Lake
 from pipelines.sources import source as source_named
 from pipelines.steps.data import due
@@ -18,8 +18,8 @@ from pipelines.steps.data import due
 FRESH_WEIGHTS = timedelta(days=7)  # those asked for longer ago are asked for again
 
 
-def bring(
-    name: str, asked: Asked, *, history: bool = False, weights: bool = False
+def bring_bars(
+    name: str, asked: RunRequest, *, history: bool = False, weights: bool = False
 ) -> dict[str, Any]:
     """Bring the bars of a run to silver, and what is missing before them.
 
@@ -30,8 +30,8 @@ def bring(
     """
     declared, source = forecast(name), source_named(asked.source)
     with Lake() as lake:
-        with failures_told(lake, "ingest", name, asked):
-            start, at = interval(declared, asked)
+        with record_failures(lake, "ingest", name, asked):
+            start, at = run_interval(declared, asked)
         ours = (lake, declared, source.name, asked.symbols, start)
         if asked.fill:
             span = declared.schedule.history if history else due.look_back(declared)
@@ -51,7 +51,7 @@ def bring(
                 about=about,
                 run=asked.run,
                 force=asked.force,
-                progress=logged,
+                progress=log_progress,
             )
 
         if missing.late:
@@ -63,13 +63,15 @@ def bring(
         log.info(report.summary())
         report.enforce()
         if asked.fill and not history:
-            with failures_told(lake, "ingest", name, asked):
+            with record_failures(lake, "ingest", name, asked):
                 _has_come(lake, declared, asked, start, at)
         told = _weights(lake, declared, asked) if weights else {}
     return report.counts | {"snapshot": report.snapshot} | told
 
 
-def _has_come(lake: Lake, declared: Forecast, asked: Asked, start: datetime, at: datetime) -> None:
+def _has_come(
+    lake: Lake, declared: Forecast, asked: RunRequest, start: datetime, at: datetime
+) -> None:
     """A source that has not got the run's bar yet is asked again: the signal is about that bar."""
     found = lake.rows(
         """SELECT count(*) FROM silver.bars WHERE source = ? AND "interval" = ?
@@ -84,7 +86,7 @@ def _has_come(lake: Lake, declared: Forecast, asked: Asked, start: datetime, at:
         )
 
 
-def bring_weights(name: str, asked: Asked) -> dict[str, Any]:
+def bring_weights(name: str, asked: RunRequest) -> dict[str, Any]:
     """Bring the weights of the universes that a forecast combines, where they are not fresh.
 
     Weights that cannot be had are no reason to stop: the newest known ones serve, and every
@@ -94,7 +96,7 @@ def bring_weights(name: str, asked: Asked) -> dict[str, Any]:
         return _weights(lake, forecast(name), asked)
 
 
-def _weights(lake: Lake, declared: Forecast, asked: Asked) -> dict[str, Any]:
+def _weights(lake: Lake, declared: Forecast, asked: RunRequest) -> dict[str, Any]:
     source = source_named(asked.source)
     told: dict[str, Any] = {}
     for one in {universe(c.universe).whole for c in declared.combinations}:

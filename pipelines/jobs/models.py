@@ -8,7 +8,14 @@ from typing import Any
 from pipelines import steps
 from pipelines.core.errors import BullionError, InvalidRequest, NothingToDo
 from pipelines.forecasts import forecast
-from pipelines.jobs.run import Asked, clock_is_right, failures_told, interval, log, logged
+from pipelines.jobs.run import (
+    RunRequest,
+    check_clock,
+    log,
+    log_progress,
+    record_failures,
+    run_interval,
+)
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry, RegistryError, model_name
 from pipelines.steps.data import due
@@ -22,7 +29,7 @@ def features(name: str, source: str) -> dict[str, Any]:
     return {"symbols": done.symbols, "read": done.read, "written": done.written}
 
 
-def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
+def train(name: str, asked: RunRequest, *, seed: int = 0) -> dict[str, Any]:
     """Compare the candidates on what was known at the end of the run's interval; decide.
 
     Each target by itself: where one cannot be trained the others are, and then the run fails.
@@ -31,11 +38,17 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
 
     registry, told = Registry(), dict[str, Any]()
     failed: list[Exception] = []
-    with Lake() as lake, failures_told(lake, "train", name, asked):
+    with Lake() as lake, record_failures(lake, "train", name, asked):
         for one in forecast(name).per_target():
             try:
                 done = step(
-                    lake, registry, one, asked.source, as_of=asked.at, seed=seed, progress=logged
+                    lake,
+                    registry,
+                    one,
+                    asked.source,
+                    as_of=asked.at,
+                    seed=seed,
+                    progress=log_progress,
                 )
             # Whatever it is, it is this target's; what may pass is told before what will not.
             except Exception as error:
@@ -58,14 +71,14 @@ def train(name: str, asked: Asked, *, seed: int = 0) -> dict[str, Any]:
     return told
 
 
-def score(name: str, asked: Asked) -> dict[str, Any]:
+def score(name: str, asked: RunRequest) -> dict[str, Any]:
     """Score every constituent of the run's bar, combine, publish; and the bars missed before."""
     from pipelines.steps.scoring.score import score as step
 
     declared = forecast(name)
-    with Lake() as lake, failures_told(lake, "score", name, asked):
-        start, at = interval(declared, asked)
-        clock_is_right(lake, declared, asked)
+    with Lake() as lake, record_failures(lake, "score", name, asked):
+        start, at = run_interval(declared, asked)
+        check_clock(lake, declared, asked)
         missed = due.unscored_since(lake, declared, asked.source, at) if asked.fill else None
         # A bar is named by its close here: the run's own closes after its interval has begun.
         done = step(
@@ -76,7 +89,7 @@ def score(name: str, asked: Asked) -> dict[str, Any]:
             start=min(missed or start, at - timedelta(microseconds=1)),
             end=at,
             run=asked.run,
-            progress=logged,
+            progress=log_progress,
         )
     log.info(done.summary())
     if done.skipped:
@@ -86,11 +99,11 @@ def score(name: str, asked: Asked) -> dict[str, Any]:
     return done.counts | {"snapshot": done.snapshot}
 
 
-def outcomes(name: str, asked: Asked) -> dict[str, Any]:
+def outcomes(name: str, asked: RunRequest) -> dict[str, Any]:
     """Say what became of earlier predictions, as far as it is known."""
     from pipelines.steps.scoring.outcomes import refresh_outcomes
 
-    with Lake() as lake, failures_told(lake, "outcomes", name, asked):
+    with Lake() as lake, record_failures(lake, "outcomes", name, asked):
         done = refresh_outcomes(lake, Registry(), forecast(name), asked.source)
         _follow_the_alias(lake, name, asked.source)
     log.info(done.summary())

@@ -20,7 +20,7 @@ log = logging.getLogger("pipelines.jobs")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunRequest:
     """What a run is asked for. It knows nothing later than `at`."""
 
     source: str
@@ -40,7 +40,7 @@ def symbols_of(name: str, chosen: str, symbols: Sequence[str] = ()) -> tuple[str
     return tuple(s for s in universe(chosen).symbols if s in declared.symbols) or declared.symbols
 
 
-def interval(declared: Forecast, asked: Asked) -> tuple[datetime, datetime]:
+def run_interval(declared: Forecast, asked: RunRequest) -> tuple[datetime, datetime]:
     """The run's interval; without one, that of the newest bar that had closed."""
     now = datetime.now(UTC)
     if asked.at > now:
@@ -60,7 +60,7 @@ def interval(declared: Forecast, asked: Asked) -> tuple[datetime, datetime]:
     return start, end
 
 
-def clock_is_right(lake: Lake, declared: Forecast, asked: Asked) -> None:
+def check_clock(lake: Lake, declared: Forecast, asked: RunRequest) -> None:
     """Nothing can be published at a time at which a later bar was known already."""
     newest = lake.rows(
         'SELECT max(closes_at) FROM silver.bars WHERE source = ? AND "interval" = ?',
@@ -76,7 +76,7 @@ def clock_is_right(lake: Lake, declared: Forecast, asked: Asked) -> None:
 
 
 @contextmanager
-def failures_told(lake: Lake, step: str, name: str, asked: Asked) -> Iterator[None]:
+def record_failures(lake: Lake, step: str, name: str, asked: RunRequest) -> Iterator[None]:
     """What goes wrong is in gold.runs too, if the lake can be written."""
     try:
         yield
@@ -100,7 +100,7 @@ def failures_told(lake: Lake, step: str, name: str, asked: Asked) -> Iterator[No
         raise
 
 
-def logged(what: str, done: int, total: int) -> None:
+def log_progress(what: str, done: int, total: int) -> None:
     """Progress as plain lines: the first, the last, and some between."""
     if total <= 10 or done in (0, total) or done % max(1, total // 10) == 0:
         log.info("%s: %d of %d", what, done, total)

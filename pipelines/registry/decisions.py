@@ -44,7 +44,7 @@ class ModelDecision:
 
 
 @dataclass(frozen=True)
-class Serving:
+class ServingModel:
     """The model that serves a bar."""
 
     decision: ModelDecision
@@ -57,7 +57,7 @@ class Serving:
         return self.decision.model_version
 
 
-def decisions(view: View, forecast: TargetForecast, source: str) -> tuple[ModelDecision, ...]:
+def read_decisions(view: View, forecast: TargetForecast, source: str) -> tuple[ModelDecision, ...]:
     """Every decision about a forecast's models, in the order in which they take effect."""
     columns = [field.name for field in fields(ModelDecision)]
     found = view.rows(
@@ -84,7 +84,7 @@ def newest_version(view: View, forecast: TargetForecast) -> int:
     return max(version or 0 for version in highest)
 
 
-def promoted(rows: Sequence[ModelDecision], at: datetime) -> ModelDecision | None:
+def champion_at(rows: Sequence[ModelDecision], at: datetime) -> ModelDecision | None:
     """The champion of that time: who was promoted strictly before, and not withdrawn since."""
     gone: set[ModelKey] = set()
     for row in reversed(rows):
@@ -97,19 +97,19 @@ def promoted(rows: Sequence[ModelDecision], at: datetime) -> ModelDecision | Non
     return None
 
 
-def serving(
+def serving_model_at(
     rows: Sequence[ModelDecision], at: datetime, lost: Mapping[ModelKey, str] | None = None
-) -> Serving | None:
+) -> ServingModel | None:
     """Who serves a bar that closes then; None while nothing had been trained.
 
     `lost` are models whose file cannot be had, and why. Where the one decided on is among them,
     the champion before it serves instead; where there is none, the newest trained, unproven.
     """
-    lost, champion = lost or {}, promoted(rows, at)
+    lost, champion = lost or {}, champion_at(rows, at)
     who = _as_champion(champion) if champion else _newest_trained(rows, at)
     if who is None or who.decision.model not in lost:
         return who
-    heir = former(rows, at, lost)
+    heir = champion_before(rows, at, lost)
     instead = _as_champion(heir) if heir else _newest_trained(rows, at, lost)
     if instead is None:
         return None
@@ -117,23 +117,23 @@ def serving(
     return replace(instead, instead_of=why)
 
 
-def _as_champion(row: ModelDecision) -> Serving:
-    return Serving(row, row.proven, None if row.proven else row.reason)
+def _as_champion(row: ModelDecision) -> ServingModel:
+    return ServingModel(row, row.proven, None if row.proven else row.reason)
 
 
 def _newest_trained(
     rows: Sequence[ModelDecision], at: datetime, lost: Collection[ModelKey] = ()
-) -> Serving | None:
+) -> ServingModel | None:
     known = [row for row in rows if row.as_of < at and row.model not in lost]
-    trained = trainings(known)
+    trained = training_decisions(known)
     if not trained:
         return None
     newest = trained[-1]
     gone = [row for row in known if row.verdict == "withdrawn" and row.model == newest.model]
-    return Serving(newest, False, gone[-1].reason if gone else newest.reason)
+    return ServingModel(newest, False, gone[-1].reason if gone else newest.reason)
 
 
-def trainings(rows: Iterable[ModelDecision]) -> list[ModelDecision]:
+def training_decisions(rows: Iterable[ModelDecision]) -> list[ModelDecision]:
     """What each training decided, by as_of; moves by hand came later and are left out."""
     first: dict[tuple[int, str], ModelDecision] = {}
     for row in sorted(rows, key=lambda row: row.decided_at):
@@ -142,11 +142,11 @@ def trainings(rows: Iterable[ModelDecision]) -> list[ModelDecision]:
     return sorted(first.values(), key=lambda row: (row.as_of, row.decided_at))
 
 
-def former(
+def champion_before(
     rows: Sequence[ModelDecision], at: datetime, lost: Collection[ModelKey] = ()
 ) -> ModelDecision | None:
     """Who would serve if the champion of that time were withdrawn; none of those that are lost."""
-    champion = promoted(rows, at)
+    champion = champion_at(rows, at)
     gone = {*lost, *([champion.model] if champion else [])}
     for row in reversed(rows):
         if row.as_of >= at:

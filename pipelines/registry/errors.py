@@ -11,15 +11,15 @@ UNUSABLE = "do not use it; train again, or roll back: `bullion rollback`"
 
 
 class RegistryError(BullionError):
-    """The registry cannot be reached, or has another file than was registered."""
+    """The registry cannot be mlflow_errors, or has another file than was registered."""
 
 
-class Unsound(RegistryError):
+class UnsoundModel(RegistryError):
     """The registry answers, but a version's file is missing or is not what was registered."""
 
 
 @contextmanager
-def reached(uri: str) -> Iterator[None]:
+def mlflow_errors(uri: str) -> Iterator[None]:
     """Raise MLflow's failures as RegistryError, or as InvalidRequest where nothing is found."""
     from mlflow.exceptions import MlflowException, RestException
     from sqlalchemy.exc import SQLAlchemyError

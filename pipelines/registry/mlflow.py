@@ -21,7 +21,7 @@ from pipelines.core.errors import BullionError, InvalidRequest, unknown
 from pipelines.core.settings import ROOT
 from pipelines.forecasts import TargetForecast
 from pipelines.registry.artifacts import FILE, fetch_artifact, has_artifact
-from pipelines.registry.errors import UNUSABLE, RegistryError, Unsound, reached
+from pipelines.registry.errors import UNUSABLE, RegistryError, UnsoundModel, mlflow_errors
 from pipelines.registry.verified_files import VerifiedFiles
 from pipelines.registry.versions import AliasState, ModelVersion, VerifiedModel
 
@@ -37,7 +37,7 @@ MOST_VERSIONS = 1000  # listed of one model, the newest
 
 __all__ = [
     "ALIASES", "FILE", "PRODUCTION", "STAGING", "UNUSABLE", "AliasState", "ModelVersion",
-    "Registry", "RegistryError", "Unsound", "VerifiedModel", "model_name", "reached",
+    "Registry", "RegistryError", "UnsoundModel", "VerifiedModel", "mlflow_errors", "model_name",
 ]  # fmt: skip
 
 
@@ -65,9 +65,9 @@ class Registry:
         from mlflow import MlflowClient
 
         logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each table it creates
-        # It logs the traceback of each error that it also raises, which `reached` explains.
+        # It logs the traceback of each error that it also raises, which `mlflow_errors` explains.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-        with reached(self.uri), self._store_lock():
+        with mlflow_errors(self.uri), self._store_lock():
             client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             client.search_experiments(max_results=1)
         return client
@@ -97,7 +97,7 @@ class Registry:
         """Return the id of the experiment of that name; create it if it is not there."""
         from mlflow.exceptions import MlflowException
 
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             experiment = self.client.get_experiment_by_name(name)
             if experiment is not None:
                 return str(experiment.experiment_id)
@@ -129,7 +129,7 @@ class Registry:
         knows: a new store of MLflow counts from 1 again, and no number may mean two models.
         """
         digest = hashlib.sha256(body).hexdigest()
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder) / FILE
                 file.write_bytes(body)
@@ -169,7 +169,7 @@ class Registry:
         previous = aliases.get(alias)
         # A version that leaves Staging is not archived while it is Production.
         serves = alias == STAGING and previous == aliases.get(PRODUCTION)
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             self.client.set_registered_model_alias(name, alias, str(version))
             self.client.set_registered_model_tag(name, f"{ALIAS_TAG}{alias}", str(version))
             if previous is not None and previous != version and not serves:
@@ -180,7 +180,7 @@ class Registry:
     def remove_alias(self, name: str, alias: str) -> None:
         """Take an alias away; nothing happens where there is none."""
         state = self.alias_state(name)
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             if alias in state.aliases:
                 self.client.delete_registered_model_alias(name, alias)
                 self._tag_archived(name, state.aliases[alias], "true")
@@ -200,7 +200,7 @@ class Registry:
         """Return where the aliases of a model point; empty while no version is registered."""
         from mlflow.exceptions import MlflowException
 
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             try:
                 model = self.client.get_registered_model(name)
             except MlflowException as error:
@@ -219,7 +219,7 @@ class Registry:
         """List the versions of a model, newest first."""
         aliases = self.alias_state(name).aliases
         quoted = name.replace("'", "")
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             versions = self.client.search_model_versions(
                 f"name = '{quoted}'", max_results=most, order_by=["version_number DESC"]
             )
@@ -231,7 +231,7 @@ class Registry:
 
     def version(self, name: str, number: int) -> ModelVersion:
         """Look up a version by its number."""
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             version = self.client.get_model_version(name, str(number))
         return _version(version, version.aliases)
 
@@ -239,7 +239,7 @@ class Registry:
         """Look up the version that an alias points to; None while it points to none."""
         from mlflow.exceptions import MlflowException
 
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             try:
                 version = self.client.get_model_version_by_alias(name, alias)
             except MlflowException as error:
@@ -253,7 +253,7 @@ class Registry:
         version = self.version(name, number)
         body = self._read_file(version)
         if hashlib.sha256(body).hexdigest() != version.sha256:
-            raise Unsound(
+            raise UnsoundModel(
                 f"{name} version {number} is not what was registered: its SHA-256 differs",
                 UNUSABLE,
             )
@@ -262,14 +262,14 @@ class Registry:
     def _read_file(self, version: ModelVersion) -> bytes:
         """Read a version's file; a missing file is another error than a store that is down."""
         try:
-            with reached(self.uri):
+            with mlflow_errors(self.uri):
                 return fetch_artifact(self.uri, version.source)
         except BullionError as error:
-            with reached(self.uri):
+            with mlflow_errors(self.uri):
                 listed = has_artifact(self.uri, version.source)
             if listed:
                 raise
-            raise Unsound(
+            raise UnsoundModel(
                 f"the file of {version.name} version {version.version} is missing", UNUSABLE
             ) from error
 
@@ -283,7 +283,7 @@ class Registry:
             try:
                 return self.load(name, version).body
             except InvalidRequest as error:
-                raise Unsound(
+                raise UnsoundModel(
                     f"{name} version {version} is not in MLflow at {self.uri}", UNUSABLE
                 ) from error
 
@@ -293,7 +293,7 @@ class Registry:
         """Read the file of a candidate that was logged beside the winner of its training."""
 
         def fetch() -> bytes:
-            with reached(self.uri):
+            with mlflow_errors(self.uri):
                 folder = self.client.get_run(run_id).info.artifact_uri
                 return fetch_artifact(self.uri, f"{folder}/challengers", f"{candidate}.onnx")
 

@@ -24,7 +24,7 @@ from pipelines.modeling.artefacts import measured, of_candidate, of_comparison, 
 from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.forms import Form
 from pipelines.modeling.kinds import Metrics
-from pipelines.registry.mlflow import Registry, reached
+from pipelines.registry.mlflow import Registry, mlflow_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,7 +66,7 @@ def keep_runs(
         f"challenger.{name}": (form.sha256 or form.failure)[:LONGEST]
         for name, form in challengers.items()
     }
-    with reached(registry.uri):
+    with mlflow_errors(registry.uri):
         number, client = registry.experiment(experiment), registry.client
         with _run(client, number, told | more, f"train {told['as_of'][:16]}") as parent:
             for place, (one, made) in enumerate(zip(found.ranking, theirs, strict=True), 1):

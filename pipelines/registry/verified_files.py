@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from pipelines.registry.errors import UNUSABLE, Unsound
+from pipelines.registry.errors import UNUSABLE, UnsoundModel
 from pipelines.registry.model_files import LARGEST
 
 MOST_FILES = 50  # kept, those that were used last
@@ -30,7 +30,7 @@ class VerifiedFiles:
                 return body
         body = fetch()
         if hashlib.sha256(body).hexdigest() != sha256:
-            raise Unsound(
+            raise UnsoundModel(
                 f"the registry's model is not the one decided on: its SHA-256 is not {sha256[:12]}",
                 UNUSABLE,
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, Unsound
+from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, UnsoundModel
 from pipelines.registry.verified_files import MOST_FILES
 
 NAME = "nasdaq100_hourly.action"
@@ -59,7 +59,9 @@ def test_a_spoiled_file_is_refused_and_the_alias_stays(registry: Registry, spoil
         file.write_bytes(b"evil")
     else:
         file.unlink()
-    with pytest.raises(Unsound, match="not what was registered" if spoil == "tampered" else spoil):
+    with pytest.raises(
+        UnsoundModel, match="not what was registered" if spoil == "tampered" else spoil
+    ):
         registry.set_alias(spoil, PRODUCTION, bad)
     held = registry.version_by_alias(spoil, PRODUCTION)
     assert held is not None
@@ -102,7 +104,7 @@ def test_a_store_that_is_down_is_not_a_missing_file(
     monkeypatch.setattr("mlflow.artifacts.list_artifacts", refused)
     with pytest.raises(RegistryError, match="cannot be used") as found:
         registry.load("down", version)
-    assert not isinstance(found.value, Unsound)
+    assert not isinstance(found.value, UnsoundModel)
 
 
 def test_where_an_alias_was_put_is_known_from_where_somebody_moved_it(registry: Registry) -> None:

@@ -20,7 +20,7 @@ REFILL = timedelta(days=30)  # in which holes are looked for, and filled
 
 
 @dataclass(frozen=True)
-class Due:
+class MissingBars:
     """Bars that are missing: of most symbols alike, and of those that lag behind them."""
 
     since: datetime
@@ -42,7 +42,7 @@ def missing_since(
     symbols: Sequence[str],
     start: datetime,
     history: timedelta,
-) -> Due:
+) -> MissingBars:
     """From when on bars are missing that lie before `start`; from `start` where none are.
 
     The first run brings `history`; a later one goes on a day before the newest bar there is,
@@ -59,12 +59,12 @@ def missing_since(
         )
     }
     if not newest or not _was_asked(lake, forecast, source, whole + SLACK):
-        return Due(whole, tuple(symbols), whole)
+        return MissingBars(whole, tuple(symbols), whole)
     last = max(newest.values())
     on_from = min(last - CORRECTIONS, _hole(lake, forecast, source, symbols, start) or start)
     abreast = tuple(symbol for symbol in symbols if newest.get(symbol) == last)
     late = tuple(symbol for symbol in symbols if newest.get(symbol) != last)
-    return Due(
+    return MissingBars(
         max(whole, on_from),
         abreast,
         max(whole, min((newest.get(s, whole) - CORRECTIONS for s in late), default=start)),
@@ -74,13 +74,13 @@ def missing_since(
 
 def look_back_since(
     lake: Lake, forecast: Forecast, source: str, symbols: Sequence[str], start: datetime
-) -> Due:
+) -> MissingBars:
     """From when on bars must be asked for, so that those that open at `start` can be scored."""
     market = calendar(forecast.schedule.calendar)
     bars = forecast.look_back + SPARE
     opens = market.bars(forecast.bar, start - look_back(forecast), start).ts[-bars:].tolist()
     if not opens:
-        return Due(start, tuple(symbols), start)
+        return MissingBars(start, tuple(symbols), start)
     first = opens[0].replace(tzinfo=UTC)
     found = lake.rows(
         """SELECT ts, list(symbol) FROM silver.bars
@@ -93,8 +93,8 @@ def look_back_since(
     lost = [ts for ts in opens if ts not in have]
     since = lost[0].replace(tzinfo=UTC) if lost else start
     if not there:
-        return Due(since, tuple(symbols), since)
-    return Due(since, _among(symbols, there), first, _among(symbols, set(symbols) - there))
+        return MissingBars(since, tuple(symbols), since)
+    return MissingBars(since, _among(symbols, there), first, _among(symbols, set(symbols) - there))
 
 
 def unscored_since(

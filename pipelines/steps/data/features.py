@@ -22,7 +22,7 @@ KEYED = 'source = ? AND "interval" = ?'
 
 
 @dataclass(frozen=True)
-class Refreshed:
+class FeatureRefresh:
     """What a refresh did."""
 
     symbols: int  # that had changed
@@ -38,7 +38,7 @@ class Refreshed:
         )
 
 
-def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
+def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefresh:
     """Bring a forecast's features to what silver says now.
 
     What has changed in silver since the last refresh is widened by the labels' horizon before
@@ -76,7 +76,7 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
             )
             where = "forecast = ? AND source = ?"
             writer.replace("meta.feature_state", state, where, [forecast.name, source])
-        return Refreshed(len(changed), read, written, whole, writer.batch)
+        return FeatureRefresh(len(changed), read, written, whole, writer.batch)
 
 
 def _changed(

@@ -18,12 +18,12 @@ from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.evidence import described, evidence
 from pipelines.modeling.forms import challengers, forms, settled
 from pipelines.modeling.onnx import OnnxScorer, to_onnx
-from pipelines.registry.decisions import ModelDecision, decisions, newest_version, promoted
+from pipelines.registry.decisions import ModelDecision, champion_at, newest_version, read_decisions
 from pipelines.registry.mlflow import ModelVersion, Registry, model_name
 from pipelines.registry.runs import keep_runs
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.rows import read_training_rows
-from pipelines.steps.models.aliases import follow, reconcile
+from pipelines.steps.models.aliases import move_production_alias, reconcile
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
 # What gold.model_rankings has of a candidate's figures.
@@ -31,7 +31,7 @@ RANKED = ("macro_f1", "accuracy", "rmse", "mae", "r2", "hit_rate", "rank_ic", "l
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingReport:
     """What a training did."""
 
     forecast: str
@@ -67,7 +67,7 @@ def train(
     as_of: datetime | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> Trained:
+) -> TrainingReport:
     """Compare the candidates as of an instant, register the winner, promote it or say why not.
 
     Everything is read from one snapshot, whose number is kept with the model. The champion it
@@ -80,7 +80,7 @@ def train(
     refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
         rows, snapshot = read_training_rows(view, forecast, source, as_of), view.snapshot
-        known, numbered = decisions(view, forecast, source), newest_version(view, forecast)
+        known, numbered = read_decisions(view, forecast, source), newest_version(view, forecast)
     found = compare(
         rows,
         forecast.label,
@@ -95,7 +95,7 @@ def train(
     kept = forms(found, description)
     others = [name for name in forecast.challengers if name != found.ranking[0].name]
     beside = challengers(found, others, kept)
-    champion, lost = _champion(registry, forecast, promoted(known, as_of))
+    champion, lost = _champion(registry, forecast, champion_at(known, as_of))
     shown = evidence(forecast, found, body, OnnxScorer(body), champion, seed)
     judged_since = rows.closes_at >= found.judging.rows.closes_at.min()
     decision = judge_all(forecast.gates, replace(shown, recent=rows.features[judged_since]))
@@ -127,7 +127,7 @@ def train(
     )
     for one in (body, *(form.body for form in beside.values() if form.body)):
         registry.cache_model(one)
-    done = Trained(
+    done = TrainingReport(
         forecast.name,
         source,
         as_of,
@@ -142,7 +142,7 @@ def train(
     # The decision is written first: no alias ever stands that no decision explains.
     digests = {name: form.sha256 for name, form in beside.items() if form.body}
     _record(lake, forecast, done, version, digests)
-    follow(lake, registry, forecast, source)
+    move_production_alias(lake, registry, forecast, source)
     release_snapshots(lake)
     return done
 
@@ -178,7 +178,7 @@ def _champion(
 def _record(
     lake: Lake,
     forecast: TargetForecast,
-    done: Trained,
+    done: TrainingReport,
     version: ModelVersion,
     beside: dict[str, str],
 ) -> None:

@@ -25,7 +25,7 @@ from pipelines.modeling.required import Fewest
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import ingest_weights
 from pipelines.steps.backtest.walk import backtest, market_of, span
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from pipelines.steps.data.rows import read_training_rows
 from tests import empty_lake
 

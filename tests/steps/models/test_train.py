@@ -21,10 +21,10 @@ from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, model_name
 from pipelines.sources import Source
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import refresh_features
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.models.moves import promote, rollback
-from pipelines.steps.models.train import Trained, train
+from pipelines.steps.models.train import TrainingReport, train
 from tests import empty_lake
 from tests.steps.served import fresh_registry
 
@@ -50,18 +50,18 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 
 @pytest.fixture(scope="module")
-def first(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Registry]:
+def first(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingReport, Registry]:
     """A training that nothing came before, and the registry that knows it alone."""
     registry = fresh_registry(tmp_path_factory.mktemp("first"))
     return quick(lake, registry, "sample"), registry
 
 
-def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) -> Trained:
+def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) -> TrainingReport:
     return train(lake, registry, QUICK, source, as_of=as_of)
 
 
 def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
-    lake: Lake, first: tuple[Trained, Registry]
+    lake: Lake, first: tuple[TrainingReport, Registry]
 ) -> None:
     done, registry = first
     assert done.verdict == "promoted", done.summary()
@@ -113,7 +113,7 @@ def test_noise_is_refused_with_its_reason_and_stays_at_staging(
 
 
 def test_the_same_snapshot_and_seed_give_the_same_model(
-    lake: Lake, registry: Registry, first: tuple[Trained, Registry]
+    lake: Lake, registry: Registry, first: tuple[TrainingReport, Registry]
 ) -> None:
     one, two = first[0], quick(lake, registry, "sample")
     assert one.comparison.ranking[0].name == two.comparison.ranking[0].name
