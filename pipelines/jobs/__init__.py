@@ -1,7 +1,7 @@
-"""What one scheduled run does, told by names and instants: the tasks of the DAGs, without Airflow.
+"""The tasks of the DAGs without Airflow: what one scheduled run does, by names and instants.
 
-A job opens the lake and the registry, calls steps, logs what came in, went out and was rejected,
-and returns it in counts. Every job may be run again: it then changes nothing, or goes on.
+A job opens the lake and the registry, calls steps, logs how many rows came in, went out and were
+rejected, and returns these counts. Every job may be repeated: it changes nothing, or goes on.
 """
 
 from __future__ import annotations
