@@ -131,7 +131,9 @@ def test_a_wrong_request_names_the_offender_and_the_way_out(
 def test_monitor_prints_the_figures_and_records_the_run(
     bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.monitoring.reports.quality", lambda *_: b"<head></head>")
+    monkeypatch.setattr(
+        "pipelines.monitoring.reports.build_quality_page", lambda *_: b"<head></head>"
+    )
     version = train_model(lake, registry, HOURLY)
     put_live(lake, HOURLY, version, ic=0.3, sessions=3)
     code, out, _ = bullion("monitor", NAME, "--as-of", "2026-03-10")

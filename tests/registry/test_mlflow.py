@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, UnsoundModel
-from pipelines.registry.verified_files import MOST_FILES
 
 NAME = "nasdaq100_hourly.action"
 
@@ -121,6 +119,22 @@ def test_where_an_alias_was_put_is_known_from_where_somebody_moved_it(registry: 
     registry.remove_alias("moved", PRODUCTION)
 
 
+def test_a_verified_model_is_read_without_mlflow(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = keep(registry, "copied", b"copied")
+    digest = hashlib.sha256(b"copied").hexdigest()
+    assert registry.read_model("copied", version, digest) == b"copied"
+    monkeypatch.setattr(Registry, "load", None)
+    assert registry.read_model("copied", version, digest) == b"copied"
+
+
+def test_a_version_that_mlflow_does_not_have_cannot_serve(registry: Registry) -> None:
+    keep(registry, "short", b"short")
+    with pytest.raises(UnsoundModel, match="short version 9 is not in MLflow"):
+        registry.read_model("short", 9, "0" * 64)
+
+
 def test_versions_are_listed_in_two_calls_with_their_aliases(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,50 +148,8 @@ def test_versions_are_listed_in_two_calls_with_their_aliases(
     assert registry.versions("none of them") == []
 
 
-def test_verified_files_are_kept_whole_and_those_used_last(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    version = keep(registry, "kept", b"kept")
-    digest = hashlib.sha256(b"kept").hexdigest()
-    folder = registry.folder / "verified"
-    folder.mkdir(exist_ok=True)
-    for age in range(MOST_FILES + 5):
-        file = folder / f"{age:064d}.onnx"
-        file.write_bytes(b"old")
-        os.utime(file, (age, age))
-    assert registry.read_model("kept", version, digest) == b"kept"
-    left = {file.stem for file in folder.iterdir()}
-    assert left == {digest, *(f"{age:064d}" for age in range(6, MOST_FILES + 5))}
-
-    monkeypatch.setattr(Registry, "load", None)
-    assert registry.read_model("kept", version, digest) == b"kept", "MLflow is not asked again"
-    (folder / f"{digest}.onnx").write_bytes(b"evil")
-    monkeypatch.undo()
-    assert registry.read_model("kept", version, digest) == b"kept", "a spoiled copy is fetched anew"
-
-    def full(*_: object) -> None:
-        raise OSError("no space left")
-
-    (folder / f"{digest}.onnx").unlink()
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="no space left"):
-        registry.read_model("kept", version, digest)
-    assert {file.stem for file in folder.iterdir()} == left - {digest}
-
-
 def _first_use(folder: str) -> str:
     return Registry(folder=Path(folder)).experiment("train")
-
-
-def test_a_kept_file_that_is_larger_than_a_model_is_not_read(registry: Registry) -> None:
-    body = b"kept once"
-    registry.cache_model(body)
-    digest = hashlib.sha256(body).hexdigest()
-    file = registry.folder / "verified" / f"{digest}.onnx"
-    with file.open("wb") as sparse:
-        sparse.truncate(2**40)
-    registry.cache_model(body)
-    assert file.read_bytes() == body
 
 
 def test_first_use_by_several_processes_at_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Promotion, rollback and the alias: decisions say who serves, whatever is done by hand."""
+"""Promotion and rollback: the decision is written first, and the alias follows."""
 
 from __future__ import annotations
 
@@ -9,36 +9,18 @@ import pytest
 
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake import Lake
-from pipelines.registry.decisions import champion_at, read_decisions, serving_model_at
-from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, model_name
+from pipelines.registry.decisions import read_decisions, serving_model_at
+from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError
 from pipelines.steps.models.aliases import reconcile
 from pipelines.steps.models.manual_decisions import END_OF_TIME
 from pipelines.steps.models.moves import promote, rollback
+from tests.steps.models.production import ACTION_FORECAST, NAME, alias, champion
 from tests.steps.served import HOURLY, decisions_of, fresh_registry, spoil, tiny_model, train_model
-
-ACTION_FORECAST = HOURLY.target_forecast()
-
-NAME = model_name(ACTION_FORECAST)
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     return fresh_registry(tmp_path / "mlflow")
-
-
-def champion(lake: Lake, source: str = "sample") -> int | None:
-    with lake.view() as view:
-        decision = champion_at(read_decisions(view, ACTION_FORECAST, source), END_OF_TIME)
-    return decision.model_version if decision else None
-
-
-def alias(registry: Registry, name: str = PRODUCTION) -> int | None:
-    return registry.alias_state(NAME).aliases.get(name)
-
-
-def by_hand(registry: Registry, version: int) -> None:
-    """As somebody does it in MLflow's own pages."""
-    registry.client.set_registered_model_alias(NAME, PRODUCTION, str(version))
 
 
 def test_a_promotion_is_a_copy_of_its_training_and_moves_the_alias(
@@ -62,9 +44,7 @@ def test_a_promotion_is_a_copy_of_its_training_and_moves_the_alias(
     assert len(decisions_of(lake, "verdict")) == 3, "the same promotion again is no second decision"
 
 
-def test_what_its_gates_refused_may_be_promoted_and_stays_unproven(
-    lake: Lake, registry: Registry
-) -> None:
+def test_a_refused_model_may_be_promoted_and_stays_unproven(lake: Lake, registry: Registry) -> None:
     version = train_model(lake, registry, HOURLY, verdict="refused")
     promote(lake, registry, ACTION_FORECAST, version, PRODUCTION)
     with lake.view() as view:
@@ -96,7 +76,7 @@ def test_staging_is_an_alias_alone(lake: Lake, registry: Registry) -> None:
     ],
     ids=["not onnx", "definition", "class order"],
 )
-def test_what_does_not_fit_is_refused_and_nothing_moves(
+def test_a_model_that_does_not_fit_is_refused_and_nothing_moves(
     lake: Lake, registry: Registry, body: bytes, message: str
 ) -> None:
     good = train_model(lake, registry, HOURLY)
@@ -117,7 +97,7 @@ def test_a_spoiled_file_is_refused_by_name(lake: Lake, registry: Registry, how: 
     assert alias(registry) is None
 
 
-def test_an_unknown_version_or_alias_is_told(lake: Lake, registry: Registry) -> None:
+def test_an_unknown_version_or_alias_is_an_error(lake: Lake, registry: Registry) -> None:
     with pytest.raises(InvalidRequest):
         promote(lake, registry, ACTION_FORECAST, 1, PRODUCTION)
     version = train_model(lake, registry, HOURLY)
@@ -175,95 +155,6 @@ def test_a_rollback_needs_no_mlflow_where_the_former_was_verified_before(
     assert len(decisions_of(lake, "verdict")) == 4, "the alias that lagged is no move by hand"
 
 
-def test_an_alias_that_is_where_it_should_be_is_left(lake: Lake, registry: Registry) -> None:
-    assert reconcile(lake, registry, ACTION_FORECAST, "sample").messages == ()  # an empty registry
-    train_model(lake, registry, HOURLY)
-    assert reconcile(lake, registry, ACTION_FORECAST, "sample").messages == ()
-    assert len(decisions_of(lake, "verdict")) == 1
-
-
-def test_an_alias_moved_by_hand_is_obeyed_once(lake: Lake, registry: Registry) -> None:
-    old, _ = (train_model(lake, registry, HOURLY, day=day) for day in (0, 1))
-    by_hand(registry, old)
-    for _ in range(2):
-        reconcile(lake, registry, ACTION_FORECAST, "sample")
-        assert champion(lake) == alias(registry) == old
-    rows = decisions_of(lake, "verdict", "reason")
-    assert len(rows) == 3
-    assert "moved to it by hand" in rows[-1][1]
-
-
-@pytest.mark.parametrize("how", ["tampered", "missing", "not onnx", "definition"])
-def test_an_alias_moved_to_what_cannot_serve_is_put_back_and_told_once(
-    lake: Lake, registry: Registry, how: str
-) -> None:
-    bodies = {
-        "not onnx": b"not a model",
-        "definition": tiny_model(HOURLY, more={"definition": "another"}),
-    }
-    bad = train_model(lake, registry, HOURLY, verdict="refused", body=bodies.get(how))
-    good = train_model(lake, registry, HOURLY, day=1)
-    if how not in bodies:
-        spoil(registry, HOURLY, bad, how)
-    for _ in range(2):
-        by_hand(registry, bad)
-        assert reconcile(lake, registry, ACTION_FORECAST, "sample").messages
-        assert champion(lake) == alias(registry) == good
-    assert [verdict for (verdict,) in decisions_of(lake, "verdict")] == [
-        "refused",
-        "promoted",
-        "refused",
-    ]
-
-
-def test_a_model_that_was_never_trained_here_does_not_serve(lake: Lake, registry: Registry) -> None:
-    good = train_model(lake, registry, HOURLY)
-    run = registry.client.create_run(registry.experiment("x")).info.run_id
-    stranger = registry.register(NAME, tiny_model(HOURLY, seed=9), run, {}).version
-    by_hand(registry, stranger)
-    message = reconcile(lake, registry, ACTION_FORECAST, "sample").summary()
-    assert "was not trained on this lake" in message
-    assert champion(lake) == alias(registry) == good
-    assert lake.rows("SELECT status FROM gold.runs WHERE step = 'reconcile'") == [("failed",)]
-    with pytest.raises(InvalidRequest, match="was not trained on this lake"):
-        promote(lake, registry, ACTION_FORECAST, stranger, PRODUCTION)
-
-
-def test_an_alias_taken_away_by_hand_withdraws_its_model(lake: Lake, registry: Registry) -> None:
-    train_model(lake, registry, HOURLY)
-    registry.client.delete_registered_model_alias(NAME, PRODUCTION)
-    for _ in range(2):
-        reconcile(lake, registry, ACTION_FORECAST, "sample")
-        assert champion(lake) is alias(registry) is None
-    assert [verdict for (verdict,) in decisions_of(lake, "verdict")] == ["promoted", "withdrawn"]
-
-
-def test_an_alias_that_a_dead_process_left_behind_follows_the_decision(
-    lake: Lake, registry: Registry
-) -> None:
-    first = train_model(lake, registry, HOURLY, point=False)
-    reconcile(lake, registry, ACTION_FORECAST, "sample")
-    assert alias(registry) == champion(lake) == first
-    second = train_model(lake, registry, HOURLY, day=1, point=False)
-    assert alias(registry) == first
-    reconcile(lake, registry, ACTION_FORECAST, "sample")
-    assert alias(registry) == champion(lake) == second
-    assert len(decisions_of(lake, "verdict")) == 2
-
-
-def test_sources_share_the_alias_and_not_their_champions(lake: Lake, registry: Registry) -> None:
-    version = train_model(lake, registry, HOURLY, "sample")
-    version_of_yahoo = train_model(lake, registry, HOURLY, "yahoo", day=1)
-    assert alias(registry) == version_of_yahoo
-    assert reconcile(lake, registry, ACTION_FORECAST, "sample").champion == version
-    assert alias(registry) == version_of_yahoo
-    assert rollback(lake, registry, ACTION_FORECAST, "sample").champion is None
-    assert alias(registry) == version_of_yahoo, (
-        "a rollback of one source takes no alias from another"
-    )
-    assert champion(lake, "yahoo") == version_of_yahoo
-
-
 def test_a_clock_set_back_does_not_undo_a_move(lake: Lake, registry: Registry) -> None:
     old = train_model(lake, registry, HOURLY)
     train_model(lake, registry, HOURLY, day=100_000, point=False)
@@ -279,7 +170,7 @@ def test_a_failed_write_moves_no_alias(
     def full(*_: object, **__: object) -> None:
         raise BullionError("the disk is full")
 
-    monkeypatch.setattr("pipelines.steps.models.moves.append", full)
+    monkeypatch.setattr("pipelines.steps.models.moves.append_decisions", full)
     for move in (
         lambda: promote(lake, registry, ACTION_FORECAST, old, PRODUCTION),
         lambda: rollback(lake, registry, ACTION_FORECAST, "sample"),
