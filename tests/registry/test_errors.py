@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from sqlalchemy.exc import OperationalError
 
 from pipelines.core.errors import InvalidRequest
@@ -25,7 +26,7 @@ def test_a_failure_names_the_address_and_what_to_check(failure: Exception) -> No
 
 def test_what_mlflow_does_not_know_is_an_error_of_the_request() -> None:
     with pytest.raises(InvalidRequest, match="no such model"), mlflow_errors(URI):
-        raise MlflowException("no such model", error_code=5)
+        raise MlflowException("no such model", error_code=RESOURCE_DOES_NOT_EXIST)
 
 
 def test_other_errors_pass_unchanged() -> None:

@@ -113,16 +113,9 @@ def train(
         "definition": forecast.model_fingerprint,
         "seed": seed,
     }
-    verdict, candidate, baseline = (
-        _verdict(decision),
-        comparison.ranking[0].name,
-        forecast.target.baseline,
-    )
-    if (
-        verdict == "refused"
-        and baseline
-        and (baseline_body := settled(comparison, baseline, description))
-    ):
+    verdict, candidate = _verdict(decision), comparison.ranking[0].name
+    baseline = forecast.target.baseline if verdict == "refused" else ""
+    if baseline and (baseline_body := settled(comparison, baseline, description)):
         body, candidate = baseline_body, baseline
         decision = replace(decision, reason=f"{decision.reason}; the baseline {candidate} serves")
     progress("register", 0, 1)
