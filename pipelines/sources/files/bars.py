@@ -19,9 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.calendar import UTC_TYPE, Interval, utc
+from pipelines.core.calendar import UTC_TYPE, Interval
 from pipelines.core.errors import SourceError
 from pipelines.core.input_files import is_readable
+from pipelines.core.instants import to_numpy
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Parsed
 from pipelines.sources.files import times
 from pipelines.sources.files.columns import columns_of, place_of
@@ -51,8 +52,7 @@ class Asked:
     end: datetime
 
     def holds(self, ts: np.ndarray) -> np.ndarray:
-        low, high = (np.datetime64(utc(t).replace(tzinfo=None)) for t in (self.start, self.end))
-        return np.asarray((ts >= low) & (ts < high))
+        return np.asarray((ts >= to_numpy(self.start)) & (ts < to_numpy(self.end)))
 
 
 def bars_of(path: str, body: bytes, series: Series, asked: Asked) -> Parsed:
