@@ -12,7 +12,7 @@ from pipelines.sources.files import bars
 from pipelines.sources.files.bars import Asked, bars_of
 from pipelines.sources.files.mapping import series_of
 from tests.laws import tried
-from tests.sources.files_folder import request
+from tests.sources.files.folder import request
 
 HEAD = "ts,open,high,low,close,volume,symbol,note\n"
 ASKED = Asked((), request().start, request().end)

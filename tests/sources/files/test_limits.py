@@ -23,9 +23,9 @@ from pipelines.lake import Lake
 from pipelines.sources.files import bars, read
 from pipelines.sources.files.limits import MOST_COLUMNS, MOST_LINE, has_long_line
 from pipelines.sources.files.mapping import load
-from pipelines.steps.data import ingest
-from tests.sources.files_folder import folder, one, request
-from tests.sources.files_folder import read as read_all
+from pipelines.steps import ingest
+from tests.sources.files.folder import folder, one, request
+from tests.sources.files.folder import read as read_all
 
 HEAD = "ts,open,high,low,close,volume\n"
 GOOD = "2020-01-02 14:30,1,2,1,1,10\n"
@@ -36,7 +36,7 @@ import json, resource, sys
 from pathlib import Path
 from pipelines.core.errors import BullionError
 from pipelines.sources.files import Files
-from tests.sources.files_folder import request
+from tests.sources.files.folder import request
 
 files, sizes, errors = Files(Path(sys.argv[1])), {}, []
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.errors import InvalidRequest, SourceError
-from pipelines.sources.files import Files
+from pipelines.core.errors import SourceError
 from pipelines.sources.files.bars import Asked, bars_of
 from pipelines.sources.files.mapping import series_of
 from pipelines.sources.files.read import Cells
 from tests.laws import tried
-from tests.sources.files_folder import folder, one, read, request
+from tests.sources.files.folder import one, request
 
 HEAD = "ts,open,high,low,close,volume\n"
 GOOD = "2020-01-02 14:30,1,2,1,1,10\n"
@@ -126,42 +125,6 @@ def test_an_open_quote_swallows_its_line_and_no_other(tmp_path):
 def test_a_header_alone_is_a_file_without_bars(tmp_path):
     parsed = one(tmp_path, HEAD)
     assert (parsed.bars.num_rows, parsed.rejects.num_rows) == (0, 0)
-
-
-def test_an_unreadable_file_does_not_stop_the_good_ones(tmp_path):
-    files = folder(tmp_path, {"a.csv": HEAD + GOOD, "c.csv": HEAD + GOOD}, SERIES)
-    (tmp_path / "b.csv").symlink_to(tmp_path / "vanished.csv")
-    answers = files.fetch(ALWAYS)
-    assert [next(answers).asked["path"], next(answers).asked["path"]] == ["a.csv", "c.csv"]
-    with pytest.raises(SourceError, match=r"1 file of .*b\.csv: No such file"):
-        next(answers)
-
-
-def test_a_name_that_does_not_fit_is_told_after_the_good_ones(tmp_path):
-    series = {**SERIES, "symbol": {"file": r"^(?P<symbol>[a-z]+)\.csv"}}
-    files = folder(tmp_path, {"a.csv": HEAD + GOOD, "Z9.csv": HEAD + GOOD}, series)
-    answers = files.fetch(ALWAYS)
-    assert next(answers).asked["path"] == "a.csv"
-    with pytest.raises(SourceError, match=r"Z9\.csv: its name does not fit"):
-        next(answers)
-
-
-def test_nothing_to_read_names_the_folder_and_the_setting(tmp_path):
-    with pytest.raises(InvalidRequest, match="there is no folder") as caught:
-        read(Files(tmp_path / "nowhere"), ALWAYS)
-    assert "BULLION_FILES" in caught.value.hint
-    with pytest.raises(InvalidRequest, match=r"has no bars\.yaml"):
-        read(Files(tmp_path), ALWAYS)
-    files = folder(tmp_path, {}, SERIES)
-    with pytest.raises(InvalidRequest, match="fits the globs"):
-        read(files, ALWAYS)
-    (tmp_path / "a.csv").write_text(HEAD + GOOD)
-    with pytest.raises(InvalidRequest, match=r"no file .* has bars of 5m") as caught:
-        read(files, request("5m"))
-    assert "its files have 1h" in caught.value.hint
-    with pytest.raises(InvalidRequest, match="has 1h bars of AAPLE") as caught:
-        read(files, request(symbols=("AAPLE",)))
-    assert "AAPL" in caught.value.hint
 
 
 def test_symbols_of_two_exchanges_in_one_file_are_refused(tmp_path):
