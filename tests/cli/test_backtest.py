@@ -11,8 +11,7 @@ from pipelines.core.calendar import interval_of, utc
 from pipelines.core.universes import universe
 from pipelines.lake import Lake
 from pipelines.sources.sample import Sample
-from pipelines.steps import ingest_weights
-from pipelines.steps.data import ingest
+from pipelines.steps import ingest, ingest_weights
 from tests.commands import Bullion
 
 QUICK = ("--candidates", "logistic_regression")

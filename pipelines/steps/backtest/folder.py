@@ -8,6 +8,7 @@ and that is said.
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -136,8 +137,19 @@ def _hint(told: Sequence[str]) -> str:
     return f"mend the files, or describe them in a {NAME} beside them, as include/sample/{NAME}"
 
 
+def _put_beside(path: Path, place: Path) -> None:
+    """The same file at another place, where the `files` source takes it for one of its folder."""
+    if not path.is_file():
+        place.symlink_to(path.resolve())  # a pipe or device: the source refuses it by name
+        return
+    try:
+        place.hardlink_to(path.resolve())
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(path, place)
+
+
 def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> Path:
-    """The folder itself where it has a mapping; else one with links to its files, and a mapping."""
+    """The folder itself where it has a mapping; else one of its files beside a mapping."""
     import yaml
 
     if not folder.path.is_dir():
@@ -157,7 +169,7 @@ def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> 
         )
     beside.mkdir()
     for path in kept:
-        (beside / path.name).symlink_to(path.resolve())
+        _put_beside(path, beside / path.name)
     entry = {
         "files": [f"*{one}" for one in SUFFIXES],
         "symbol": {"file": SYMBOL},

@@ -23,9 +23,8 @@ from pipelines.lake import Lake
 from pipelines.modeling.candidates import Logistic
 from pipelines.modeling.required import Fewest
 from pipelines.sources.sample import Sample, SampleNoise
-from pipelines.steps import ingest_weights
+from pipelines.steps import ingest, ingest_weights
 from pipelines.steps.backtest.walk import backtest, market_of, span
-from pipelines.steps.data import ingest
 from pipelines.steps.models.train import training_rows
 from tests import empty_lake
 
