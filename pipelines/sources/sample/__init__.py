@@ -268,5 +268,3 @@ def _rows(symbol: str, interval: Interval, bars: Bars, made: Ticks) -> pa.Table:
         "ask": pa.array((made.bid + 1) / it.ticks, from_pandas=True),
     }
     return pa.table(columns)
-
-

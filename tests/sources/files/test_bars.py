@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.sources.files import Files
-from tests.sources.files.folder import folder, one, opens, read, request
+from tests.sources.files.folder import folder, opens, parse_file, read, request
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "include" / "sample"
 HEAD = "ts,open,high,low,close,volume\n"
@@ -15,7 +15,7 @@ HEAD = "ts,open,high,low,close,volume\n"
 def test_columns_in_another_order_and_american_dates(tmp_path):
     head = "Date,Open,Close,High,Low,Volume\r\n"
     body = head + "11/5/2019 9:30,4,3,5,2,0\r\n11/5/2019 9:31,4,3,5,2,0\r\n"
-    parsed = one(
+    parsed = parse_file(
         tmp_path, body, interval="1m", timezone="America/New_York", time_format="%m/%d/%Y %H:%M"
     )
     assert opens(parsed) == ["2019-11-05 14:30", "2019-11-05 14:31"]
@@ -24,7 +24,7 @@ def test_columns_in_another_order_and_american_dates(tmp_path):
 
 
 def test_closes_alone_serve_as_all_prices(tmp_path):
-    parsed = one(
+    parsed = parse_file(
         tmp_path,
         "Date,Close\r\n1990-01-31,25.36\r\n",
         interval="1mo",
@@ -40,11 +40,11 @@ def test_many_symbols_in_a_column(tmp_path):
         f'"{name}";2020-01-02;14:30;1,5;2;1;1,5\n' for name in ("NA", "MSFT", "", "AAPL")
     )
     series = {"symbol": {"column": "Ticker"}, "csv": {"decimal": ","}}
-    parsed = one(tmp_path, body, **series)
+    parsed = parse_file(tmp_path, body, **series)
     assert parsed.bars["symbol"].to_pylist() == ["NA", "MSFT", "AAPL"]
     assert parsed.bars["open"].to_pylist() == [1.5] * 3
     assert parsed.rejects["detail"].to_pylist() == ["no symbol"]
-    only = one(tmp_path, body, request(symbols=("AAPL",)), **series)
+    only = parse_file(tmp_path, body, request(symbols=("AAPL",)), **series)
     assert only.bars["row"].to_pylist() == [5]
     assert Files(tmp_path).symbols() is None
 
@@ -52,7 +52,7 @@ def test_many_symbols_in_a_column(tmp_path):
 def test_a_range_takes_its_start_and_not_its_end(tmp_path):
     body = HEAD + "".join(f"2020-01-0{d},1,2,1,1,0\n" for d in range(1, 5))
     asked = request("1d", start="2020-01-02", end="2020-01-04")
-    assert opens(one(tmp_path, body, asked, interval="1d")) == [
+    assert opens(parse_file(tmp_path, body, asked, interval="1d")) == [
         "2020-01-02 00:00",
         "2020-01-03 00:00",
     ]
@@ -65,7 +65,7 @@ def test_splits_and_dividends_of_columns_and_of_the_mapping(tmp_path):
         "2020-08-31 00:00:00-04:00,1,2,1,1,0,0.82,4.0\n"
     )
     splits = [{"symbol": "AAPL", "date": date(2014, 6, 9), "ratio": 7}]
-    parsed = one(tmp_path, body, interval="1d", splits=splits, split_adjusted=False)
+    parsed = parse_file(tmp_path, body, interval="1d", splits=splits, split_adjusted=False)
     rows = [(a["kind"], a["date"].isoformat(), a["value"]) for a in parsed.actions.to_pylist()]
     assert rows == [
         ("split", "2020-08-31", 4.0),
@@ -74,7 +74,7 @@ def test_splits_and_dividends_of_columns_and_of_the_mapping(tmp_path):
     ]
     assert not parsed.split_adjusted
     asked = request("1d", start="2020-01-01", end="2020-08-31")  # nothing of the future
-    assert one(tmp_path, body, asked, interval="1d", splits=splits).actions.num_rows == 0
+    assert parse_file(tmp_path, body, asked, interval="1d", splits=splits).actions.num_rows == 0
 
 
 def test_suffix_interval_and_calendar_from_the_name(tmp_path):
@@ -94,11 +94,13 @@ def test_suffix_interval_and_calendar_from_the_name(tmp_path):
 
 def test_a_file_without_header_and_with_lines_before(tmp_path):
     body = "made by us\n2020-01-02 14:30,1,2,1,1\n"
-    parsed = one(tmp_path, body, csv={"skip": 1, "names": ["ts", "open", "high", "low", "close"]})
+    parsed = parse_file(
+        tmp_path, body, csv={"skip": 1, "names": ["ts", "open", "high", "low", "close"]}
+    )
     assert parsed.bars["row"].to_pylist() == [2]
 
 
 @pytest.mark.parametrize("code", ["utf-8-sig", "utf-16"])
 def test_marks_of_windows_do_not_hide_the_first_column(tmp_path, code):
     body = (HEAD + "2020-01-02 14:30,1,2,1,1,0\r\n\r\n").encode(code)
-    assert one(tmp_path, body).bars.num_rows == 1
+    assert parse_file(tmp_path, body).bars.num_rows == 1

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.sources.files.folder import one, opens
+from tests.sources.files.folder import opens, parse_file
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "include" / "sample"
 HEAD = "ts,open,high,low,close,volume\n"
@@ -26,6 +26,6 @@ def test_parquet_with_times_of_any_type(tmp_path, times):
     prices = {c: pa.array([1]) for c in ("open", "high", "low", "close")}
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({**prices, "Date": times}), sink)
-    parsed = one(tmp_path, sink.getvalue().to_pybytes(), timezone="America/New_York")
+    parsed = parse_file(tmp_path, sink.getvalue().to_pybytes(), timezone="America/New_York")
     assert opens(parsed) == ["2020-01-02 14:30"]
     assert parsed.bars["volume"].to_pylist() == [None]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import InvalidRequest, SourceError
-from tests.sources.files.folder import folder, one, opens, read, request
+from tests.sources.files.folder import folder, opens, parse_file, read, request
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "include" / "sample"
 HEAD = "ts,open,high,low,close,volume\n"
@@ -41,7 +41,7 @@ def test_clock_hours_in_new_york_stay_clock_hours(tmp_path):
 def test_day_and_month_are_not_guessed(tmp_path):
     body = HEAD + "11/5/2019 9:30,4,5,3,4,0\n12/5/2019 9:30,4,5,3,4,0\n"
     with pytest.raises(SourceError, match=r"a\.csv.*month/day/year or day/month/year") as caught:
-        one(tmp_path, body)
+        parse_file(tmp_path, body)
     assert "time_format" in caught.value.hint
 
 
@@ -50,7 +50,7 @@ def test_day_and_month_are_not_guessed(tmp_path):
     [("31/5/2019 9:30", "2019-05-11 09:30"), ("5/31/2019 9:30", "2019-11-05 09:30")],
 )
 def test_one_possible_reading_of_day_and_month_is_taken(tmp_path, last, first_open):
-    parsed = one(tmp_path, HEAD + f"11/5/2019 9:30,4,5,3,4,0\n{last},4,5,3,4,0\n")
+    parsed = parse_file(tmp_path, HEAD + f"11/5/2019 9:30,4,5,3,4,0\n{last},4,5,3,4,0\n")
     assert opens(parsed)[0] == first_open
     assert parsed.rejects.num_rows == 0
 
@@ -58,7 +58,7 @@ def test_one_possible_reading_of_day_and_month_is_taken(tmp_path, last, first_op
 def test_day_and_month_both_ways_in_one_file_are_refused(tmp_path):
     body = HEAD + "31/5/2019 9:30,4,5,3,4,0\n5/31/2019 9:30,4,5,3,4,0\n"
     with pytest.raises(SourceError, match="others day/month/year"):
-        one(tmp_path, body)
+        parse_file(tmp_path, body)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_day_and_month_both_ways_in_one_file_are_refused(tmp_path):
     ],
 )
 def test_times_in_many_spellings(tmp_path, time):
-    parsed = one(tmp_path, HEAD + f"{time},1,2,0.5,1.5,10\n", interval="1m")
+    parsed = parse_file(tmp_path, HEAD + f"{time},1,2,0.5,1.5,10\n", interval="1m")
     assert opens(parsed)[0].replace("-31", "-02") == "2020-01-02 14:30"
 
 
 def test_an_offset_counts_even_where_the_mapping_has_a_zone(tmp_path):
     body = HEAD + "2020-01-02 09:30:00,1,2,1,1,0\n2020-01-02 15:30:00+00:00,1,2,1,1,0\n"
-    parsed = one(tmp_path, body, timezone="America/New_York")
+    parsed = parse_file(tmp_path, body, timezone="America/New_York")
     assert opens(parsed) == ["2020-01-02 14:30", "2020-01-02 15:30"]
 
 
@@ -93,7 +93,7 @@ def test_clock_changes_make_rejects(tmp_path):
         f"{time},1,2,1,1,0\n"
         for time in ("2020-03-08 02:30:00", "2020-03-08 03:30:00", "2020-11-01 01:30:00")
     )
-    parsed = one(tmp_path, body, timezone="America/New_York")
+    parsed = parse_file(tmp_path, body, timezone="America/New_York")
     assert opens(parsed) == ["2020-03-08 07:30"]
     assert parsed.rejects["reason"].to_pylist() == ["nonexistent_time", "ambiguous_time"]
     assert parsed.rejects["row"].to_pylist() == [2, 4]
@@ -101,7 +101,7 @@ def test_clock_changes_make_rejects(tmp_path):
 
 def test_a_naive_time_without_a_zone_is_refused(tmp_path):
     with pytest.raises(InvalidRequest, match=r"a\.csv.*no time zone") as caught:
-        one(tmp_path, HEAD + "2020-01-02 09:30:00,1,2,1,1,0\n", timezone="")
+        parse_file(tmp_path, HEAD + "2020-01-02 09:30:00,1,2,1,1,0\n", timezone="")
     assert "timezone: America/New_York" in caught.value.hint
 
 
@@ -118,12 +118,12 @@ def test_a_naive_time_without_a_zone_is_refused(tmp_path):
     ],
 )
 def test_a_day_is_the_date_that_names_it(tmp_path, time, zone):
-    parsed = one(tmp_path, HEAD + f"{time},1,2,1,1,0\n", interval="1d", timezone=zone)
+    parsed = parse_file(tmp_path, HEAD + f"{time},1,2,1,1,0\n", interval="1d", timezone=zone)
     assert opens(parsed) == ["2023-04-14 00:00"]
 
 
 def test_times_of_closes_become_opens_by_the_calendar(tmp_path):
     body = HEAD + "2026-09-21 10:30,1,2,1,1,0\n2026-09-21 16:00,1,2,1,1,0\n"
-    parsed = one(tmp_path, body, timezone="America/New_York", label="close")
+    parsed = parse_file(tmp_path, body, timezone="America/New_York", label="close")
     # the last bar of the session is half an hour long
     assert opens(parsed) == ["2026-09-21 13:30", "2026-09-21 19:30"]
