@@ -247,6 +247,7 @@ def _signal(seen: dict[str, str]) -> str:
     """The newest signal that was published, in words."""
     from pipelines.core.settings import Settings
     from pipelines.lake import Lake
+    from pipelines.sources import is_sample
 
     where = Settings(lake_catalog=seen["BULLION_LAKE_CATALOG"], lake_data=seen["BULLION_LAKE_DATA"])
     with Lake(where, read_only=True) as lake:
@@ -260,7 +261,7 @@ def _signal(seen: dict[str, str]) -> str:
         return "no signal yet: see the newest runs of the score DAGs in Airflow"
     instrument, told, wss, closes_at, source, proven, reason = found[0]
     kind = "" if proven else ", by an unproven model"
-    made_up = " (a made-up market)" if source.startswith("sample") else ""
+    made_up = " (a made-up market)" if is_sample(source) else ""
     return (
         f"{instrument}: {told}, weighted sentiment {wss:+.3f}, for the first bar after "
         f"{closes_at:%Y-%m-%d %H:%M} UTC{kind}\n  source {source}{made_up}; {reason}"

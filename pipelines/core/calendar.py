@@ -10,7 +10,7 @@ sessions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal
 
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.core.intervals import INTERVALS, Interval, interval_of, utc
 
 Grid = Literal["session", "clock"]
@@ -103,8 +104,8 @@ class Calendar:
 
     def sessions(self, start: datetime, end: datetime) -> np.ndarray:
         """Session dates with an open in [start, end)."""
-        held = self._since(_us(start))
-        low, high = held.span(_us(start), _us(end))
+        held = self._since(to_numpy(start))
+        low, high = held.span(to_numpy(start), to_numpy(end))
         found: np.ndarray = held.day[low:high]
         return found
 
@@ -115,10 +116,10 @@ class Calendar:
         # A bar can open before its session does (the 09:00 clock bar of a 09:30 open), and a
         # month opens up to a month before the sessions that close it.
         reach = np.timedelta64(1 if interval.intraday else 32, "D")
-        first, last = _us(start) - reach, _us(end) + reach
+        first, last = to_numpy(start) - reach, to_numpy(end) + reach
         held = self._since(first)
         made = self._cut(held, interval, grid, *held.span(first, last))
-        return made.take((made.ts >= _us(start)) & (made.ts < _us(end)))
+        return made.take((made.ts >= to_numpy(start)) & (made.ts < to_numpy(end)))
 
     def whole_sessions(
         self, interval: Interval, first: np.datetime64, last: np.datetime64, grid: Grid = "session"
@@ -136,7 +137,7 @@ class Calendar:
     ) -> Bars:
         """The bars that open at or after `start` and are closed at `end`."""
         made = self.bars(interval, start, end, grid)
-        return made.take(made.closes_at <= _us(end))
+        return made.take(made.closes_at <= to_numpy(end))
 
     def newest_closed(self, interval: Interval, at: datetime, grid: Grid = "session") -> Bars:
         """The one bar that closed last at `at`."""
@@ -195,9 +196,9 @@ class Calendar:
         return made.ts[place], keys[place] == wanted
 
     def is_open(self, at: datetime) -> bool:
-        held = self._since(_us(at))
-        place = int(np.searchsorted(held.opens, _us(at), side="right")) - 1
-        return place >= 0 and bool(_us(at) < held.closes[place])
+        held = self._since(to_numpy(at))
+        place = int(np.searchsorted(held.opens, to_numpy(at), side="right")) - 1
+        return place >= 0 and bool(to_numpy(at) < held.closes[place])
 
     def first_open(self, day: date) -> datetime:
         """The open of the first session on or after a day."""
@@ -205,27 +206,18 @@ class Calendar:
         place = int(np.searchsorted(held.day, np.datetime64(day)))
         if place == len(held.day):
             raise InvalidRequest(f"the calendar {self.name} ends before {day}")
-        return _instant(held.opens[place])
+        return from_numpy(held.opens[place])
 
     def session_bounds(self, session: date) -> tuple[datetime, datetime]:
         held = self._since(np.datetime64(session))
         place = int(np.searchsorted(held.day, np.datetime64(session)))
         if place == len(held.day) or held.day[place] != np.datetime64(session):
             raise InvalidRequest(f"{session} is no session of {self.name}")
-        return _instant(held.opens[place]), _instant(held.closes[place])
+        return from_numpy(held.opens[place]), from_numpy(held.closes[place])
 
 
 def _last(bars: Bars) -> Bars:
     return Bars(bars.ts[-1:], bars.closes_at[-1:], bars.session[-1:])
-
-
-def _us(at: datetime) -> np.datetime64:
-    return np.datetime64(utc(at).replace(tzinfo=None), "us")
-
-
-def _instant(value: np.datetime64) -> datetime:
-    instant: datetime = value.astype("datetime64[us]").item()
-    return instant.replace(tzinfo=UTC)
 
 
 def _clock_floor(opens: np.ndarray, tz: tzinfo, minutes: int) -> np.ndarray:

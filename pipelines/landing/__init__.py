@@ -1,6 +1,7 @@
 """Answers into the lake: bronze, silver, quarantine and gaps, in one transaction."""
 
-from pipelines.landing.batch import Due, Group, Landed, land
+from pipelines.landing.batch import land
+from pipelines.landing.group import ExpectedBars, Group, LandingReport
 from pipelines.landing.weights import land_weights
 
-__all__ = ["Due", "Group", "Landed", "land", "land_weights"]
+__all__ = ["ExpectedBars", "Group", "LandingReport", "land", "land_weights"]

@@ -2,157 +2,111 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.contracts.silver import SILVER_BARS
-from pipelines.core.calendar import UTC_TYPE, Grid, Interval, calendar
+from pipelines.core.calendar import UTC_TYPE, Calendar, calendar
 from pipelines.lake import Writer
-from pipelines.landing import bronze, gaps, settle
-from pipelines.landing import judge as silver
-from pipelines.landing.grid import on_grid, wide_grid
+from pipelines.landing import bronze, gaps, grid, judge, place, quarantine, settle
+from pipelines.landing.group import ExpectedBars, Group, LandingReport
+from pipelines.landing.relations import Judgement, Scratch, SilverChanges
+from pipelines.landing.series import record_series
 from pipelines.quality import checks
 from pipelines.sources.base import BARS, Answer, Parsed
-
-
-@dataclass(frozen=True)
-class Group:
-    """Answers that are read alike: one source, interval, calendar, grid and kind of price."""
-
-    source: str
-    interval: Interval
-    calendar: str
-    grid: Grid
-    split_adjusted: bool
-
-    @staticmethod
-    def of(answer: Answer, parsed: Parsed) -> Group:
-        return Group(
-            answer.source, parsed.interval, parsed.calendar, parsed.grid, parsed.split_adjusted
-        )
-
-    @property
-    def key(self) -> list[str]:
-        """What `source = ? AND interval = ?` asks for."""
-        return [self.source, self.interval.name]
-
-
-COUNTS = ("received", "accepted", "unchanged", "replaced", "quarantined", "unclosed", "revised")
-
-
-@dataclass
-class Landed:
-    """What became of the rows received: the next five add up to them."""
-
-    received: int = 0
-    accepted: int = 0
-    unchanged: int = 0
-    replaced: int = 0
-    quarantined: int = 0
-    unclosed: int = 0
-    revised: int = 0  # rows received before whose silver row changed: a split, a new neighbour
-    reasons: Counter[str] = field(default_factory=Counter)
-    verdicts: list[checks.Verdict] = field(default_factory=list)
-    expected: int = 0  # bars the calendar has in the span asked for
-    missing: Counter[str] = field(default_factory=Counter)  # of these, by symbol
-
-    def add(self, other: Landed) -> None:
-        for name in COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.reasons.update(other.reasons)
-        self.verdicts = checks.merged([*self.verdicts, *other.verdicts])
-        self.expected += other.expected
-        self.missing.update(other.missing)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in COUNTS}
-
-
-@dataclass(frozen=True)
-class Due:
-    """What should be there afterwards: these symbols, over this span.
-
-    Without a span each symbol's own rows say where it begins and ends.
-    """
-
-    symbols: tuple[str, ...]
-    span: tuple[datetime, datetime] | None
 
 
 def land(
     writer: Writer,
     group: Group,
     pieces: Sequence[tuple[Answer, Parsed]],
-    due: Due,
+    expected: ExpectedBars,
     as_of: datetime,
-) -> Landed:
+) -> LandingReport:
     """Take one group's bars into bronze and silver."""
     market = calendar(group.calendar)
-    silver.clear(writer.connection)
-    bars = pa.concat_tables([_stamped(answer, parsed, as_of) for answer, parsed in pieces])
-    rejects = pa.concat_tables([_at(parsed.rejects, answer) for answer, parsed in pieces])
-    actions = pa.concat_tables([_at(parsed.actions, answer) for answer, parsed in pieces])
-    landed = Landed(received=bars.num_rows + rejects.num_rows)
-    symbols = pc.unique(bars["symbol"]).to_pylist()
-
-    split = bronze.note_actions(writer, group, actions)
-    span = bronze.span_to_judge(writer, group, bars, split)
-    if span is not None:
-        touched = sorted({*symbols, *split})
-        grid = wide_grid(market, group.interval, group.grid, *span)
-        incoming, order = on_grid(bars, grid)
-        writer.connection.register("grid", grid)
-        writer.connection.register("incoming", incoming)
-        any_split = bronze.note_splits(writer, group, market, touched)
-        silver.place(writer.connection)
-        repeated = silver.settle_duplicates(writer.connection, order.repeats)
-        bronze.recall(writer, group, touched)
-        judged = silver.judge(
-            writer.connection, silver.Rules(group.split_adjusted, any_split), order.ascending
+    bars = pa.concat_tables([_stamped_bars(answer, parsed, as_of) for answer, parsed in pieces])
+    rejects = pa.concat_tables([_stamped(parsed.rejects, answer) for answer, parsed in pieces])
+    actions = pa.concat_tables([_stamped(parsed.actions, answer) for answer, parsed in pieces])
+    symbols = sorted(pc.unique(bars["symbol"]).to_pylist())
+    report, spans = LandingReport(), None
+    with Scratch(writer.connection, writer.check_files) as scratch:
+        split_symbols = bronze.append_actions(writer, scratch, group, actions)
+        span = bronze.span_to_judge(writer, group, bars, split_symbols)
+        if span is not None:
+            touched = sorted({*symbols, *split_symbols})
+            report, placed = _land_bars(writer, scratch, group, market, span, bars, touched)
+            record_series(writer, group, symbols)
+            if not expected.span:
+                spans = gaps.received_spans(scratch, placed)
+        quarantine.quarantine_unreadable(writer, scratch, group, rejects)
+        if expected.span:
+            wanted = sorted({*symbols, *expected.symbols})
+            spans = gaps.asked_spans(scratch, wanted, expected.span)
+        report.expected, report.missing = gaps.replace_gaps(
+            writer, scratch, group, market, spans, as_of
         )
-        bronze.append(writer, group, order)
-        settle.replace_bars(writer, group, touched, judged, order)
-        settle.quarantine(writer, group)
-        settle.note_series(writer, group, sorted(symbols))
-        settle.count(writer, landed, repeated)
-        verdicts = checks.contract_checks(
-            writer.connection, SILVER_BARS, "checked", same=("source", "interval")
-        )
-        judged_rows = verdicts[0].rows_checked
-        verdicts.append(
-            checks.outliers(
-                writer.connection,
-                settle.SURROUNDED,
-                SILVER_BARS.full_name,
-                judged_rows,
-                in_order=judged.in_order,
-            )
-        )
-        # Where no row could stand there is nothing to check: that is told of the whole run.
-        landed.verdicts = [v for v in verdicts if v.rows_checked]
-    settle.quarantine_unreadable(writer, group, rejects)
-    if due.span or span:
-        wanted = sorted({*symbols, *due.symbols}) if due.span else sorted(symbols)
-        landed.expected, landed.missing = gaps.replace(
-            writer, group, market, wanted, due.span, as_of
-        )
-    landed.reasons.update(rejects["reason"].to_pylist())
-    landed.quarantined = landed.reasons.total()
-    return landed
+    report.received = bars.num_rows + rejects.num_rows
+    report.reasons.update(rejects["reason"].to_pylist())
+    report.quarantined = report.reasons.total()
+    return report
 
 
-def _stamped(answer: Answer, parsed: Parsed, as_of: datetime) -> pa.Table:
-    rows = _at(parsed.bars.cast(BARS), answer)
+def _land_bars(
+    writer: Writer,
+    scratch: Scratch,
+    group: Group,
+    market: Calendar,
+    span: tuple[datetime, datetime],
+    bars: pa.Table,
+    symbols: Sequence[str],
+) -> tuple[LandingReport, str]:
+    """Judge the rows of these symbols, and write them. Returns also the relation of placed rows."""
+    stretch = grid.build_grid(market, group.interval, group.grid, *span)
+    incoming, order = grid.place_rows(bars, stretch)
+    splits = bronze.recall_splits(writer, scratch, group, market, symbols)
+    placed = place.check_rows(scratch, incoming)
+    unique = place.choose_one_a_bar(scratch, placed, repeats=order.repeats)
+    known = bronze.recall_versions(scratch, group, stretch, symbols)
+    judgement = judge.judge(scratch, unique, known, splits, in_order=order.ascending)
+    bronze.append_bars(writer, group, placed, known, order)
+    changes = settle.replace_bars(writer, scratch, group, symbols, stretch, judgement, order)
+    quarantine.quarantine_rows(writer, scratch, group, stretch, placed, unique, judgement)
+    report = settle.count_rows(writer, placed, unique, judgement, changes)
+    report.verdicts = _check(writer, stretch, judgement, changes)
+    return report, placed.every
+
+
+def _check(
+    writer: Writer, stretch: grid.BarGrid, judgement: Judgement, changes: SilverChanges
+) -> list[checks.Verdict]:
+    """The verdicts on what silver should have now."""
+    connection = writer.connection
+    verdicts = checks.contract_checks(
+        connection, SILVER_BARS, changes.checked, same=("source", "interval")
+    )
+    # The rows judged, among the bars before them.
+    surrounded = f"""(SELECT symbol, ts, close, ts >= {stretch.since} AS fresh
+                      FROM {judgement.chosen})"""
+    total = verdicts[0].rows_checked
+    verdicts.append(
+        checks.outliers(
+            connection, surrounded, SILVER_BARS.full_name, total, in_order=judgement.in_order
+        )
+    )
+    # Where no row could stand there is nothing to check: the whole run has a verdict on that.
+    return [v for v in verdicts if v.rows_checked]
+
+
+def _stamped_bars(answer: Answer, parsed: Parsed, as_of: datetime) -> pa.Table:
+    rows = _stamped(parsed.bars.cast(BARS), answer)
     known = pa.scalar(min(as_of, answer.received_at), UTC_TYPE)
     return rows.append_column("as_of", pa.repeat(known, rows.num_rows))
 
 
-def _at(rows: pa.Table, answer: Answer) -> pa.Table:
+def _stamped(rows: pa.Table, answer: Answer) -> pa.Table:
     received = pa.repeat(pa.scalar(answer.received_at, UTC_TYPE), rows.num_rows)
     return rows.append_column("received_at", received)

@@ -1,4 +1,4 @@
-"""What was said, kept; and what bronze already knows of the same bars."""
+"""The versions in bronze: what a source said is appended, and what it said before is recalled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,27 +15,24 @@ import pyarrow.compute as pc
 from pipelines.contracts.tables import quoted
 from pipelines.core.calendar import UTC_TYPE, Calendar
 from pipelines.lake import Writer
-from pipelines.landing import judge as silver
-from pipelines.landing.grid import Order
-from pipelines.landing.judge import PRICE_NAMES, VALUES
+from pipelines.landing.grid import BarGrid, RowOrder
+from pipelines.landing.group import KEYED, Group
+from pipelines.landing.relations import KnownVersions, PlacedRows, Scratch, Splits
+from pipelines.landing.rules import BREAKS_A_RULE, PRICE_NAMES, VALUES
 from pipelines.sources.base import MOST_SHARES, Answer
 
-if TYPE_CHECKING:
-    from pipelines.landing.batch import Group
-
 PART_BYTES = 4 << 20
-KEYED = 'source = ? AND "interval" = ?'
 
 
 def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
-    """The raw answers, compressed and cut, into bronze.answers, by the piece they answer."""
+    """Append the raw answers to bronze.answers, compressed and cut, by the piece they answer."""
     rows = []
     for piece, answer in answers:
         body = memoryview(answer.body)
         cuts = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             hashing = pool.submit(sha256, body)
-            parts = list(pool.map(_compressed, cuts or [body]))
+            parts = list(pool.map(_compress, cuts or [body]))
             digest = hashing.result().hexdigest()
         for part, compressed in enumerate(parts):
             rows.append(
@@ -57,50 +53,52 @@ def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
         writer.append("bronze.answers", pa.Table.from_pylist(rows))
 
 
-def _compressed(part: memoryview) -> bytes:
-    squeezed: bytes = pa.Codec("zstd", compression_level=1).compress(part, asbytes=True)
-    return squeezed
+def _compress(part: memoryview) -> bytes:
+    compressed: bytes = pa.Codec("zstd", compression_level=1).compress(part, asbytes=True)
+    return compressed
 
 
-def note_actions(writer: Writer, group: Group, actions: pa.Table) -> list[str]:
-    """Keep splits and dividends. The symbols whose history a split of these re-adjusts."""
+def append_actions(writer: Writer, scratch: Scratch, group: Group, actions: pa.Table) -> list[str]:
+    """Append new splits and dividends. Returns the symbols whose history a new split re-adjusts."""
     if actions.num_rows == 0:
         return []
-    writer.connection.register("told", actions)
+    received = scratch.arrow("received_actions", actions)
     fresh = writer.sql(
-        """SELECT DISTINCT ON (symbol, date, kind)
-                  ? AS source, symbol, date, kind, value, received_at
-           FROM told ANTI JOIN (
-               SELECT symbol, date, kind, last(value ORDER BY batch) AS value
-               FROM bronze.actions WHERE source = ? GROUP BY ALL
-           ) known USING (symbol, date, kind, value)
-           WHERE value > 0 AND isfinite(value)
-             AND (kind <> 'split' OR value BETWEEN 1 / ? AND ?)
-           ORDER BY received_at DESC""",
+        f"""SELECT DISTINCT ON (symbol, date, kind)
+                   ? AS source, symbol, date, kind, value, received_at
+            FROM {received} ANTI JOIN (
+                SELECT symbol, date, kind, last(value ORDER BY batch) AS value
+                FROM bronze.actions WHERE source = ? GROUP BY ALL
+            ) known USING (symbol, date, kind, value)
+            WHERE value > 0 AND isfinite(value)
+              AND (kind <> 'split' OR value BETWEEN 1 / ? AND ?)
+            ORDER BY received_at DESC""",
         [group.source, group.source, MOST_SHARES, MOST_SHARES],
     )
     writer.append("bronze.actions", fresh)
-    split = fresh.filter(pc.equal(fresh["kind"], "split"))
-    return sorted(set(split["symbol"].to_pylist()))
+    splits = fresh.filter(pc.equal(fresh["kind"], "split"))
+    return sorted(set(splits["symbol"].to_pylist()))
 
 
 def span_to_judge(
-    writer: Writer, group: Group, bars: pa.Table, split: Sequence[str]
+    writer: Writer, group: Group, bars: pa.Table, split_symbols: Sequence[str]
 ) -> tuple[datetime, datetime] | None:
-    """From the first to the last bar that the rows, or a split found in them, can change."""
+    """From the first to the last bar that the rows, or a split received with them, can change."""
     ends = [pc.min(bars["ts"]).as_py(), pc.max(bars["ts"]).as_py()]
-    if split:
+    if split_symbols:
         ends += writer.rows(
             f"""SELECT min(ts), max(ts) FROM bronze.bars
                 WHERE {KEYED} AND symbol IN (SELECT unnest(?))""",
-            [*group.key, list(split)],
+            [*group.key, list(split_symbols)],
         )[0]
     known = [end for end in ends if end is not None]
     return (min(known), max(known)) if known else None
 
 
-def note_splits(writer: Writer, group: Group, market: Calendar, symbols: Sequence[str]) -> bool:
-    """splits: the newest word on every split of these symbols, and when it took effect."""
+def recall_splits(
+    writer: Writer, scratch: Scratch, group: Group, market: Calendar, symbols: Sequence[str]
+) -> Splits:
+    """The newest value of every split of these symbols, and when it took effect."""
     known = writer.sql(
         """SELECT symbol, date, last(value ORDER BY batch) AS value FROM bronze.actions
            WHERE source = ? AND kind = 'split' AND symbol IN (SELECT unnest(?))
@@ -109,44 +107,47 @@ def note_splits(writer: Writer, group: Group, market: Calendar, symbols: Sequenc
     )
     effective = [market.first_open(date) for date in known["date"].to_pylist()]
     splits = known.append_column("effective", pa.array(effective, UTC_TYPE))
-    writer.connection.register("splits", splits)
-    return bool(splits.num_rows)
+    return Splits(scratch.arrow("splits", splits), bool(splits.num_rows), group.split_adjusted)
 
 
-def recall(writer: Writer, group: Group, symbols: Sequence[str]) -> None:
-    """heard, older: what bronze has on this stretch of grid, and of that what is sane."""
-    first, last = writer.rows("SELECT min(label), max(label) FROM grid")[0]
-    writer.run(
-        f"""CREATE OR REPLACE TEMP TABLE heard AS
-            SELECT symbol, ts AS label, {VALUES}, row, received_at, batch FROM bronze.bars
+def recall_versions(
+    scratch: Scratch, group: Group, grid: BarGrid, symbols: Sequence[str]
+) -> KnownVersions:
+    """What bronze has of these symbols on this stretch of grid."""
+    every = scratch.table(
+        "known_versions",
+        f"""SELECT symbol, ts AS label, {VALUES}, row, received_at, batch FROM bronze.bars
             WHERE {KEYED} AND ts BETWEEN ? AND ? AND symbol IN (SELECT unnest(?))""",
-        [*group.key, first, last, list(symbols)],
+        [*group.key, *grid.labels, list(symbols)],
     )
-    broken = " OR ".join(f"({rule.sql})" for rule in silver.ROW_RULES)
-    writer.run(
-        f"""CREATE OR REPLACE TEMP VIEW older AS
-            SELECT h.symbol, g.ts, h.label, g.closes_at, g.session, g.place,
-                   {", ".join(f"h.{quoted(name)}" for name in PRICE_NAMES)},
-                   h.row, h.received_at, h.batch
-            FROM (SELECT * FROM heard WHERE NOT coalesce({broken}, false)) h
-            JOIN grid g ON h.label = g.label"""
+    bars = scratch.arrow("grid", grid.table)
+    sane = scratch.view(
+        "sane_versions",
+        f"""SELECT v.symbol, g.ts, v.label, g.closes_at, g.session, g.place,
+                   {", ".join(f"v.{quoted(name)}" for name in PRICE_NAMES)},
+                   v.row, v.received_at, v.batch
+            FROM (SELECT * FROM {every} WHERE NOT coalesce({BREAKS_A_RULE}, false)) v
+            JOIN {bars} g ON v.label = g.label""",
     )
+    return KnownVersions(every, sane)
 
 
-def append(writer: Writer, group: Group, order: Order) -> None:
-    """Append what bronze has not heard yet; a row it heard last makes no new version."""
-    rows = "SELECT * FROM placed WHERE NOT unclosed"
+def append_bars(
+    writer: Writer, group: Group, placed: PlacedRows, known: KnownVersions, order: RowOrder
+) -> None:
+    """Append the rows that bronze does not have as the newest version of their bar."""
+    rows = f"SELECT * FROM {placed.every} WHERE NOT unclosed"
     if order.repeats:
         rows += (
             f" QUALIFY row_number() OVER (PARTITION BY symbol, label, {VALUES} ORDER BY row) = 1"
         )
-    if writer.one("SELECT count(*) FROM heard"):
+    if writer.one(f"SELECT count(*) FROM {known.every}"):
         same = " AND ".join(
             f"p.{quoted(n)} IS NOT DISTINCT FROM l.{quoted(n)}" for n in PRICE_NAMES
         )
         rows = f"""
             SELECT p.* FROM ({rows}) p ANTI JOIN (
-                SELECT * FROM heard
+                SELECT * FROM {known.every}
                 QUALIFY batch = max(batch) OVER (PARTITION BY symbol, label)
             ) l ON p.symbol = l.symbol AND p.label = l.label AND {same}"""
     # A write of no rows would still make an empty file.

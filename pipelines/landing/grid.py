@@ -3,56 +3,78 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.core.calendar import UTC_TYPE, Calendar, Grid, Interval
-from pipelines.landing import judge as silver
+from pipelines.core.instants import from_numpy, to_numpy
+from pipelines.landing.rules import REACH
 
 
-def naive(at: datetime) -> np.datetime64:
-    return np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "us")
+@dataclass(frozen=True, eq=False)
+class BarGrid:
+    """The bars around the rows received, by the labels that sources name them with.
 
-
-def aware(value: np.datetime64) -> datetime:
-    instant: datetime = value.astype("datetime64[us]").item()
-    return instant.replace(tzinfo=UTC)
-
-
-def wide_grid(
-    market: Calendar, interval: Interval, grid: Grid, low: datetime, high: datetime
-) -> pa.Table:
-    """Every label from REACH bars before `low` to REACH bars after `high`, with its bar.
-
-    `place` numbers the bars, so that distance is counted in bars and not in hours; `near` is
-    true where a row between `low` and `high` can decide on the bar.
+    `place` numbers the bars, so that distance is counted in bars and not in hours.
     """
+
+    table: pa.Table  # label, ts, closes_at, session, place; in ascending order
+    judged_from: datetime | None  # the first bar that the rows received can decide on
+
+    @property
+    def labels(self) -> tuple[datetime | None, datetime | None]:
+        """The first and the last label."""
+        return self._ends("label")
+
+    @property
+    def judged(self) -> tuple[datetime | None, datetime | None]:
+        """The first and the last bar that the rows received can decide on."""
+        return self.judged_from, self._ends("ts")[1] if self.judged_from else None
+
+    @property
+    def since(self) -> str:
+        """SQL: the instant `judged_from`, or null."""
+        at = self.judged_from
+        return f"TIMESTAMPTZ '{at.isoformat()}'" if at else "NULL::TIMESTAMPTZ"
+
+    def _ends(self, name: str) -> tuple[datetime | None, datetime | None]:
+        column = self.table[name]
+        return (column[0].as_py(), column[-1].as_py()) if len(column) else (None, None)
+
+
+def build_grid(
+    market: Calendar, interval: Interval, grid: Grid, low: datetime, high: datetime
+) -> BarGrid:
+    """Every label from REACH bars before `low` to REACH bars after `high`, with its bar."""
     if interval.minutes is not None:
-        days = 12 + silver.REACH * interval.minutes // 200
+        days = 12 + REACH * interval.minutes // 200
     else:
-        days = {"1d": 2, "1w": 8, "1mo": 32}[interval.name] * silver.REACH + 10
+        days = {"1d": 2, "1w": 8, "1mo": 32}[interval.name] * REACH + 10
     reach = timedelta(days=days)
-    made = market.bars(interval, low - reach, high + reach, grid)
-    labels, place = _labels(market, interval, made.ts, made.session)
-    inside = (labels >= naive(low)) & (labels <= naive(high))
+    bars = market.bars(interval, low - reach, high + reach, grid)
+    labels, place = _labels(market, interval, bars.ts, bars.session)
+    inside = (labels >= to_numpy(low)) & (labels <= to_numpy(high))
     if inside.any():
         first, last = place[inside].min(), place[inside].max()
     else:  # no row names a bar: nothing is judged, and every row is rejected
-        first = last = int(np.searchsorted(made.ts, naive(low)))
-    kept = (place >= first - silver.REACH) & (place <= last + silver.REACH)
-    labels, place = labels[kept], place[kept]
-    return pa.table(
-        {
-            "label": pa.array(labels).cast(UTC_TYPE),
-            "ts": pa.array(made.ts[place]).cast(UTC_TYPE),
-            "closes_at": pa.array(made.closes_at[place]).cast(UTC_TYPE),
-            "session": pa.array(made.session[place]),
-            "place": pa.array(place, pa.int64()),
-            "near": pa.array(place >= first),
-        }
+        first = last = int(np.searchsorted(bars.ts, to_numpy(low)))
+    within = (place >= first - REACH) & (place <= last + REACH)
+    labels, place = labels[within], place[within]
+    judged = place[place >= first]
+    return BarGrid(
+        pa.table(
+            {
+                "label": pa.array(labels).cast(UTC_TYPE),
+                "ts": pa.array(bars.ts[place]).cast(UTC_TYPE),
+                "closes_at": pa.array(bars.closes_at[place]).cast(UTC_TYPE),
+                "session": pa.array(bars.session[place]),
+                "place": pa.array(place, pa.int64()),
+            }
+        ),
+        from_numpy(bars.ts[judged[0]]) if len(judged) else None,
     )
 
 
@@ -63,39 +85,38 @@ def _labels(
     if interval.intraday or not len(ts):
         return ts, np.arange(len(ts))
     days = np.arange(sessions[0], sessions[-1] + np.timedelta64(1, "D"))
-    opens, found = market.opens_of(interval, days)
+    opens, is_bar = market.opens_of(interval, days)
     place = np.minimum(np.searchsorted(ts, opens), len(ts) - 1)
-    found &= ts[place] == opens
-    return days[found].astype("datetime64[us]"), place[found]
+    is_bar &= ts[place] == opens
+    return days[is_bar].astype("datetime64[us]"), place[is_bar]
 
 
 @dataclass(frozen=True)
-class Order:
-    """How the rows came: in ascending order of symbol and bar, and whether a bar came twice."""
+class RowOrder:
+    """How the rows lie."""
 
-    ascending: bool
-    repeats: bool
+    ascending: bool  # by symbol and bar, each bar once and each row on a bar
+    repeats: bool  # some bar comes twice
 
 
-def on_grid(rows: pa.Table, grid: pa.Table) -> tuple[pa.Table, Order]:
-    """Each row with the bar its time names, or none; and the order they came in."""
-    labels = grid["label"].to_numpy()
+def place_rows(rows: pa.Table, grid: BarGrid) -> tuple[pa.Table, RowOrder]:
+    """Each row with the bar its time names, or none; and the order they lie in."""
+    labels = grid.table["label"].to_numpy()
     wanted = rows["ts"].to_numpy()
     place = np.minimum(np.searchsorted(labels, wanted), max(len(labels) - 1, 0))
-    found = labels[place] == wanted if len(labels) else np.zeros(len(wanted), bool)
-    taken = pa.array(np.where(found, place, 0), mask=~found)
-    bars = grid.select(["ts", "closes_at", "session", "place"])
-    placed = bars.take(taken) if len(labels) else bars.slice(0, 0).take(taken)
+    on_grid = labels[place] == wanted if len(labels) else np.zeros(len(wanted), bool)
+    indices = pa.array(np.where(on_grid, place, 0), mask=~on_grid)
+    columns = grid.table.select(["ts", "closes_at", "session", "place"])
+    bars = columns.take(indices) if len(labels) else columns.slice(0, 0).take(indices)
     symbols = pc.dictionary_encode(rows["symbol"].combine_chunks())
     codes = symbols.indices.to_numpy(zero_copy_only=False)
-    keys = (
-        codes[found].astype(np.int64) * (len(labels) + 1) + grid["place"].to_numpy()[place[found]]
-    )
-    climbs = bool((np.diff(keys) > 0).all())
-    repeats = not climbs and len(np.unique(keys)) < len(keys)
+    bar_numbers = grid.table["place"].to_numpy()[place[on_grid]]
+    keys = codes[on_grid].astype(np.int64) * (len(labels) + 1) + bar_numbers
+    increasing = bool((np.diff(keys) > 0).all())
+    repeats = not increasing and len(np.unique(keys)) < len(keys)
     names = symbols.dictionary.to_pylist()
-    order = Order(climbs and bool(found.all()) and names == sorted(names), repeats)
-    labelled = rows.rename_columns(["label" if n == "ts" else n for n in rows.schema.names])
-    for name in placed.schema.names:
-        labelled = labelled.append_column(name, placed[name])
-    return labelled, order
+    ascending = increasing and bool(on_grid.all()) and names == sorted(names)
+    placed = rows.rename_columns(["label" if n == "ts" else n for n in rows.schema.names])
+    for name in bars.schema.names:
+        placed = placed.append_column(name, bars[name])
+    return placed, RowOrder(ascending, repeats)

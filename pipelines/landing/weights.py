@@ -1,4 +1,4 @@
-"""Index weights into bronze and silver. None is invented: what cannot be had stays as it was."""
+"""Index weights into bronze and silver. None is invented: where none came, the known ones stay."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipelines.contracts.silver import SILVER_WEIGHTS
 from pipelines.core.calendar import UTC_TYPE
 from pipelines.lake import Writer
+from pipelines.landing.relations import Scratch
 from pipelines.sources.base import WEIGHTS, Answer
 
 VALUES = ("name", "weight", "known_at", "partial", "origin")
@@ -18,51 +19,59 @@ def land_weights(
     writer: Writer, source: str, index: str, pieces: Sequence[tuple[Answer, pa.Table]]
 ) -> dict[str, int]:
     """Keep every version; silver has the newest of each member and effective date."""
-    told = pa.concat_tables([_stamped(answer, rows) for answer, rows in pieces])
-    writer.connection.register("told", told)
-    writer.run(
-        """CREATE OR REPLACE TEMP TABLE weighed AS
-           SELECT DISTINCT ON (symbol, effective) ? AS source, ? AS "index", t.*,
-                  weight IS NULL OR NOT isfinite(weight) OR weight <= 0 OR weight > 1 AS broken
-           FROM told t ORDER BY received_at DESC, weight DESC""",
+    rows = pa.concat_tables([_stamped(answer, rows) for answer, rows in pieces])
+    with Scratch(writer.connection, writer.check_files) as scratch:
+        fresh = _new_versions(writer, scratch, source, index, rows)
+        writer.append("bronze.weights", fresh.drop_columns(["broken"]))
+        relation = scratch.arrow("fresh_weights", fresh)
+        good = writer.sql(f"SELECT * EXCLUDE (broken) FROM {relation} WHERE NOT broken")
+        if good.num_rows:
+            writer.delete(
+                SILVER_WEIGHTS.full_name,
+                f"""source = ? AND "index" = ? AND (symbol, effective) IN (
+                        SELECT (symbol, effective) FROM {relation} WHERE NOT broken)""",
+                [source, index],
+            )
+            writer.append(SILVER_WEIGHTS.full_name, good)
+        broken = fresh.num_rows - good.num_rows
+        if broken:
+            rejected = writer.sql(
+                f"""SELECT source, symbol, '1d' AS "interval", effective::TIMESTAMPTZ AS ts,
+                           'bad_weight' AS reason,
+                           'a weight is a fraction above 0, at most 1' AS detail,
+                           to_json(w)::VARCHAR AS original, 0::BIGINT AS row, received_at
+                    FROM {relation} w WHERE broken"""
+            )
+            writer.append("silver.quarantine", rejected)
+    return {
+        "received": rows.num_rows,
+        "accepted": good.num_rows,
+        "unchanged": rows.num_rows - fresh.num_rows,
+        "quarantined": broken,
+    }
+
+
+def _new_versions(
+    writer: Writer, scratch: Scratch, source: str, index: str, rows: pa.Table
+) -> pa.Table:
+    """The weights that bronze does not have as the newest of their member and date."""
+    received = scratch.arrow("received_weights", rows)
+    newest = scratch.table(
+        "newest_weights",
+        f"""SELECT DISTINCT ON (symbol, effective) ? AS source, ? AS "index", t.*,
+                   weight IS NULL OR NOT isfinite(weight) OR weight <= 0 OR weight > 1 AS broken
+            FROM {received} t ORDER BY received_at DESC, weight DESC""",
         [source, index],
     )
     same = " AND ".join(f"w.{name} IS NOT DISTINCT FROM s.{name}" for name in VALUES)
-    fresh = writer.sql(
-        f"""SELECT w.* FROM weighed w ANTI JOIN (
+    return writer.sql(
+        f"""SELECT w.* FROM {newest} w ANTI JOIN (
                 SELECT DISTINCT ON (symbol, effective) * FROM bronze.weights
                 WHERE source = ? AND "index" = ? ORDER BY batch DESC
             ) s ON w.symbol = s.symbol AND w.effective = s.effective AND {same}
             ORDER BY effective, symbol""",
         [source, index],
     )
-    writer.append("bronze.weights", fresh.drop_columns(["broken"]))
-    writer.connection.register("fresh_weights", fresh)
-    good = writer.sql("SELECT * EXCLUDE (broken) FROM fresh_weights WHERE NOT broken")
-    if good.num_rows:
-        writer.delete(
-            SILVER_WEIGHTS.full_name,
-            """source = ? AND "index" = ? AND (symbol, effective) IN (
-                   SELECT (symbol, effective) FROM fresh_weights WHERE NOT broken)""",
-            [source, index],
-        )
-        writer.append(SILVER_WEIGHTS.full_name, good)
-    broken = fresh.num_rows - good.num_rows
-    if broken:
-        rejected = writer.sql(
-            """SELECT source, symbol, '1d' AS "interval", effective::TIMESTAMPTZ AS ts,
-                      'bad_weight' AS reason,
-                      'a weight is a fraction above 0, at most 1' AS detail,
-                      to_json(w)::VARCHAR AS original, 0::BIGINT AS row, received_at
-               FROM fresh_weights w WHERE broken"""
-        )
-        writer.append("silver.quarantine", rejected)
-    return {
-        "received": told.num_rows,
-        "accepted": good.num_rows,
-        "unchanged": told.num_rows - fresh.num_rows,
-        "quarantined": broken,
-    }
 
 
 def _stamped(answer: Answer, rows: pa.Table) -> pa.Table:

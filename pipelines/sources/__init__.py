@@ -12,7 +12,7 @@ from pipelines.sources.yahoo import Yahoo
 
 SOURCES: tuple[type[Source], ...] = (Sample, SampleNoise, Yahoo, Files)
 
-__all__ = ["SOURCES", "Answer", "Parsed", "Request", "Source", "source"]
+__all__ = ["SOURCES", "Answer", "Parsed", "Request", "Source", "is_sample", "source"]
 
 
 @cache
@@ -22,3 +22,8 @@ def source(name: str) -> Source:
         if kind.name == name:
             return kind()
     raise unknown("source", name, (kind.name for kind in SOURCES))
+
+
+def is_sample(name: str) -> bool:
+    """Whether the data of the source of that name are made up. Of an unknown one they are not."""
+    return any(kind.is_sample for kind in SOURCES if kind.name == name)

@@ -99,7 +99,11 @@ class Parsed:
 
 
 class Source(Protocol):
-    """One provider of bars. Its module's docstring is its page in the docs."""
+    """One provider of bars. Its module's docstring is its page in the docs.
+
+    The API imports the module too, to know whether its data are made up: libraries that only
+    fetching or parsing needs are imported inside those methods.
+    """
 
     name: ClassVar[str]
     is_sample: ClassVar[bool]  # True: made up, and every table and answer says so

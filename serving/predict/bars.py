@@ -1,6 +1,6 @@
 """Bars of a caller, held to the rules of silver and placed on the calendar.
 
-The rules are those of pipelines.landing.judge, in NumPy: a request is too small to ask a database.
+The rules are those of pipelines.landing.rules, in NumPy: a request is too small to ask a database.
 """
 
 from __future__ import annotations

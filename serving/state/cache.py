@@ -10,7 +10,12 @@ from typing import Any
 from pipelines.core.calendar import calendar
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
-from pipelines.registry.decisions import ServingModel, read_decisions, serving_model_at
+from pipelines.registry.decisions import (
+    ServingModel,
+    read_decisions,
+    serving_model_at,
+)
+from pipelines.sources import is_sample
 from serving.state.answers import (
     All,
     Kept,
@@ -22,7 +27,6 @@ from serving.state.answers import (
     ready,
     signal_of,
 )
-from serving.state.reader import made_up
 from serving.state.times import instants, spans_night
 
 UNIVERSE = "qqq"  # whose signal is meant where none is named
@@ -87,7 +91,7 @@ def load(
     view: View, forecasts: Sequence[Forecast], source: str, grace: timedelta, now: datetime
 ) -> State:
     """The newest state of a snapshot."""
-    bare = State(view.snapshot, source, made_up(source))
+    bare = State(view.snapshot, source, is_sample(source))
     made = {f.name: _newest(view, f, bare, grace, now) for f in forecasts}
     return replace(bare, forecasts=made, hot=_hot(made, forecasts[0].name))
 

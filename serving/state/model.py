@@ -14,12 +14,13 @@ from typing import Any
 from pipelines.core.calendar import Calendar, Grid, calendar
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import View
+from pipelines.lake.series import series_calendar
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, ServingModel, read_decisions
 from pipelines.registry.mlflow import model_name
 from pipelines.scoring.predict import fitting, same_definition
+from pipelines.sources import is_sample
 from serving.predict.kinds import whose
-from serving.state.reader import made_up
 
 PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
 
@@ -109,14 +110,17 @@ def read(view: View, forecast: TargetForecast, source: str, before: Told | None)
     )[0]
     if before is not None and before.mark == mark:
         return before
-    known = view.rows(
-        """SELECT DISTINCT calendar, grid FROM silver.series
-           WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))
-           ORDER BY calendar, grid""",
-        [source, forecast.interval, list(forecast.symbols)],
+    series = series_calendar(
+        view, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
     )
-    name, grid = known[0] if known else (forecast.schedule.calendar, "session")
-    return Told(source, made_up(source), read_decisions(view, forecast, source), name, grid, mark)
+    return Told(
+        source,
+        is_sample(source),
+        read_decisions(view, forecast, source),
+        series.calendar,
+        series.grid,
+        mark,
+    )
 
 
 def checked(forecast: TargetForecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:

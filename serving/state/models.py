@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 
-from pipelines.core.errors import BullionError
+from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ServingModel, serving_model_at
 from pipelines.registry.mlflow import RegistryError, UnsoundModel, model_name
+from pipelines.sources import is_sample
 from serving.http.errors import NotYet, public
 from serving.http.latency import Recent
 from serving.settings import settings
@@ -29,7 +30,7 @@ from serving.state import model as models
 from serving.state.model import Model, Models, Told
 from serving.state.model_files import Files
 from serving.state.pinned_model import Pin
-from serving.state.reader import BROKEN, Reader, broken, made_up
+from serving.state.reader import BROKEN, Reader, broken
 
 POLL = 1.0  # seconds between looks at the lake, when nobody tells of a change
 RETRY = 5.0  # seconds until a model that could not be loaded is tried again
@@ -171,10 +172,7 @@ class State:
     def _refresh(self, forced: str = "") -> None:
         try:
             with self.view() as view:
-                told = {
-                    name: models.read(view, one, self.source, self._told.get(name))
-                    for name, one in zip(map(model_name, EVERY), EVERY, strict=True)
-                }
+                told = {model_name(one): now for one in EVERY if (now := self._read(view, one))}
             self._told, self._lake_trouble = told, ""
         except BullionError as error:
             self._lake_trouble, _ = public(error)
@@ -188,9 +186,18 @@ class State:
                 continue
             self._take(
                 forecast,
-                told_now or Told(self.source, made_up(self.source)),
+                told_now or Told(self.source, is_sample(self.source)),
                 model_name(forecast) == forced,
             )
+
+    def _read(self, view: View, forecast: TargetForecast) -> Told | None:
+        """What a snapshot says; what was said before, where its series fit no forecast."""
+        name = model_name(forecast)
+        try:
+            return models.read(view, forecast, self.source, self._told.get(name))
+        except InvalidRequest as error:
+            self._trouble[name] = error.message
+            return self._told.get(name)
 
     def _take(self, forecast: TargetForecast, told: Told, forced: bool) -> None:
         """Serve what is decided, if it is sound; else keep what serves, or what served before."""

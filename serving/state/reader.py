@@ -17,15 +17,6 @@ from pipelines.core.settings import Settings, settings
 from pipelines.forecasts.tables import FEATURE_TABLES
 from pipelines.lake import Lake, View
 
-
-def made_up(source: str) -> bool:
-    """Whether a source's data are no market's.
-
-    Told by the name: the adapters, which know it too, would bring pandas and SciPy along.
-    """
-    return source.startswith("sample")
-
-
 # What goes wrong when the lake is read, besides what pipelines.lake has words for.
 BROKEN = (duckdb.Error, pa.ArrowException, OSError)
 

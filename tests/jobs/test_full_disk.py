@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines import jobs
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake
-from pipelines.lake.maintenance import verify
+from pipelines.lake.verification import verify
 from tests.jobs.run_requests import BARS, NAME, request
 
 disk = Path(os.environ["DISK"])

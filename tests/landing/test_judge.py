@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.calendar import UTC_TYPE
-from pipelines.landing import judge as silver
+from pipelines.landing.judge import judge
+from pipelines.landing.relations import Judgement, KnownVersions, Scratch, Splits, UniqueRows
 from tests.laws import tried
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,17 +43,27 @@ def winners(series: dict[str, list[float]], per_day: int) -> pa.Table:
     return table
 
 
-def judged(rows: pa.Table, in_order: bool) -> tuple[silver.Judged, list[object], list[object]]:
+def judge_rows(rows: pa.Table, *, in_order: bool) -> tuple[Judgement, list[object], list[object]]:
+    """The judgement of a first load, with the rows it flagged and chose."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    connection.register("winners", rows)
-    connection.execute("CREATE TEMP VIEW older AS SELECT *, 0 AS batch FROM winners WHERE false")
-    found = silver.judge(connection, silver.Rules(True, False), in_order)
-    flagged = connection.execute(
-        "SELECT symbol, row, reason, detail FROM flagged ORDER BY ALL"
-    ).fetchall()
-    chosen = connection.execute("SELECT symbol, ts, close FROM chosen ORDER BY ALL").fetchall()
-    return found, flagged, chosen
+    with Scratch(connection) as scratch:
+        winners = scratch.arrow("rows", rows)
+        known = scratch.view("known", f"SELECT *, 0 AS batch FROM {winners} WHERE false")
+        judgement = judge(
+            scratch,
+            UniqueRows(winners, winners, 0),
+            KnownVersions(known, known),
+            Splits("splits", any=False, prices_adjusted=True),
+            in_order=in_order,
+        )
+        flagged = connection.execute(
+            f"SELECT symbol, row, reason, detail FROM {judgement.flagged} ORDER BY ALL"
+        ).fetchall()
+        chosen = connection.execute(
+            f"SELECT symbol, ts, close FROM {judgement.chosen} ORDER BY ALL"
+        ).fetchall()
+    return judgement, flagged, chosen
 
 
 @tried(20)
@@ -61,8 +72,8 @@ def test_rows_in_order_are_judged_as_rows_sorted(
     series: dict[str, list[float]], per_day: int
 ) -> None:
     rows = winners(dict(sorted(series.items())), per_day)
-    quick, slow = judged(rows, True), judged(rows, False)
-    assert quick[0].leaps == slow[0].leaps
+    quick, slow = judge_rows(rows, in_order=True), judge_rows(rows, in_order=False)
+    assert quick[0].has_leaps == slow[0].has_leaps
     assert quick[1:] == slow[1:]
 
 
@@ -71,6 +82,6 @@ def test_a_wrong_word_about_the_order_is_not_believed() -> None:
     rows = winners({"A": [100.0] * 100 + [700.0] + [100.0] * 60}, 200)
     # Seen in this order the leap lies behind a hole, which would say nothing.
     places = [n for n in reversed(range(rows.num_rows)) if n != 100] + [100]
-    told = judged(rows.take(pa.array(places)), True)
-    assert told[1:] == judged(rows, False)[1:]
-    assert len(told[1]) == 1
+    judgement = judge_rows(rows.take(pa.array(places)), in_order=True)
+    assert judgement[1:] == judge_rows(rows, in_order=False)[1:]
+    assert len(judgement[1]) == 1

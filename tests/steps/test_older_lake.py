@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from pipelines.lake.maintenance import compact, verify
 
 from pipelines.core.calendar import utc
 from pipelines.core.settings import Settings
 from pipelines.forecasts import forecast
 from pipelines.lake import Lake
+from pipelines.lake.compaction import compact
+from pipelines.lake.verification import verify
 from pipelines.registry.mlflow import Registry
 from pipelines.steps import ingest, refresh_features
 from pipelines.steps.models.train import train

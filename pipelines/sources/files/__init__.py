@@ -25,7 +25,7 @@ import pyarrow as pa
 from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.core.input_files import read_file
 from pipelines.sources.base import Answer, Parsed, Request
-from pipelines.sources.files.bars import Asked, bars_of
+from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import (
     NAME,
     Folder,
@@ -104,7 +104,7 @@ class Files:
         series = series_of(asked["series"], f"series of {asked['path']}")
         start, end = (datetime.fromisoformat(asked[k]) for k in ("start", "end"))
         return bars_of(
-            asked["path"], answer.body, series, Asked(tuple(asked["symbols"]), start, end)
+            asked["path"], answer.body, series, BarSelection(tuple(asked["symbols"]), start, end)
         )
 
     def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:

@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.calendar import UTC_TYPE, Interval, utc
+from pipelines.core.calendar import UTC_TYPE, Interval
 from pipelines.core.errors import SourceError
+from pipelines.core.instants import to_numpy
 from pipelines.core.text import is_readable
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Parsed
 from pipelines.sources.files import times
@@ -43,19 +44,18 @@ USUAL = {
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which bars of a file are wanted."""
+class BarSelection:
+    """The bars of a file that were asked for, by symbol and time."""
 
     symbols: tuple[str, ...]  # none: all of them
     start: datetime
     end: datetime
 
     def holds(self, ts: np.ndarray) -> np.ndarray:
-        low, high = (np.datetime64(utc(t).replace(tzinfo=None)) for t in (self.start, self.end))
-        return np.asarray((ts >= low) & (ts < high))
+        return np.asarray((ts >= to_numpy(self.start)) & (ts < to_numpy(self.end)))
 
 
-def bars_of(path: str, body: bytes, series: Series, asked: Asked) -> Parsed:
+def bars_of(path: str, body: bytes, series: Series, asked: BarSelection) -> Parsed:
     """Read the bars of one file."""
     symbol, interval = series.of_file(path)
     with cells(path, body, series.csv) as table:
@@ -81,7 +81,7 @@ def _parsed(
     how: times.Times | None,
     symbol: str,
     interval: Interval,
-    asked: Asked,
+    asked: BarSelection,
 ) -> Parsed | None:
     """The bars of a file, and its rejects. Values read the quick way come without how their
     times are written, and give None where a row is rejected: only SQL knows what stood there."""
@@ -165,7 +165,7 @@ class _Sql:
         return self.table.query(f"SELECT {', '.join(made)} FROM raw", per_row=True)
 
     def bad(self, values: pa.Table) -> np.ndarray:
-        """Where a cell with something in it is no number. Asked only if anything is null."""
+        """Where a cell with something in it is no number. BarSelection only if anything is null."""
         suspects = [v for v in self.numbers if values[v].null_count]
         if not suspects:
             return np.zeros(len(values), bool)
@@ -298,7 +298,7 @@ def _actions(
     clock: np.ndarray,
     acted: np.ndarray,
     series: Series,
-    asked: Asked,
+    asked: BarSelection,
 ) -> pa.Table:
     """The splits and dividends in columns of the file, and the splits that the mapping declares."""
     found = [ACTIONS.empty_table()]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from pipelines.core.calendar import Grid, Interval, calendar
 from pipelines.core.errors import InvalidRequest, SourceError
+from pipelines.core.instants import from_numpy
 
 NONE = "CAST(NULL AS TIMESTAMP)"
 NAT = np.datetime64("NaT", "us")
@@ -96,6 +96,8 @@ def times_of(
 
 
 def _known_zone(path: str, name: str) -> None:
+    import pandas as pd
+
     try:
         pd.DatetimeIndex([], tz=name)
     except (KeyError, ValueError):
@@ -160,6 +162,8 @@ def localized(
             f"{path}: its times, such as {first}, carry no time zone",
             "set timezone in the mapping, for example 'timezone: America/New_York'",
         )
+    import pandas as pd  # the API imports this module, and does without pandas
+
     shown = pd.DatetimeIndex(wall[naive])
     meant = shown.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
     lost = np.flatnonzero(naive)[np.asarray(meant.isna())]
@@ -191,6 +195,8 @@ def clock_of(wall: np.ndarray, instant: np.ndarray, shown: str, zone: str) -> np
 
 
 def _at(instant: np.ndarray, zone: str) -> np.ndarray:
+    import pandas as pd
+
     local = pd.DatetimeIndex(instant, tz="UTC").tz_convert(zone).tz_localize(None)
     return np.asarray(local.to_numpy().astype("datetime64[us]"))
 
@@ -202,7 +208,7 @@ def opens_of(closes: np.ndarray, interval: Interval, name: str, grid: Grid) -> n
     known = closes[~np.isnat(closes)]
     if len(known) == 0:
         return closes
-    first, last = (pd.Timestamp(t, tz="UTC").to_pydatetime() for t in (known.min(), known.max()))
+    first, last = from_numpy(known.min()), from_numpy(known.max())
     bars = calendar(name).bars(interval, first - timedelta(days=2), last + timedelta(days=2), grid)
     if len(bars) == 0:
         return closes - length

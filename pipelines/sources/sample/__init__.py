@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from pipelines.core.calendar import INTERVALS, UTC_TYPE, Bars, Interval, calendar, interval_of, utc
 from pipelines.core.errors import InvalidRequest, SourceError, unknown
+from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.core.universes import Member, universe
 from pipelines.sources.base import ACTIONS, BARS, WEIGHTS, Answer, Parsed, Request
 from pipelines.sources.sample.dirt import KINDS, Dirt, asked_dirt, faults, soil, unadjusted
@@ -55,7 +56,7 @@ class Sample:
         """As many symbols at a time as one answer holds; minutes in stretches of five years."""
         symbols = _check(request) or self.symbols()
         made = calendar("XNYS").bars(request.interval, request.start, request.end)
-        count = int((made.ts <= _naive(request.as_of)).sum())
+        count = int((made.ts <= to_numpy(request.as_of)).sum())
         if count == 0:
             return
         cuts = [utc(request.start), utc(request.end)]
@@ -219,7 +220,7 @@ def _asked(
     which, made = soil(dirt, market.seed, symbol, bars, made, as_of)
     bars = bars.take(which)
     if running is not None:
-        made = join([made, partial(market, symbol, _instant(running.ts[0]), as_of)])
+        made = join([made, partial(market, symbol, from_numpy(running.ts[0]), as_of)])
         bars = Bars(
             np.append(bars.ts, running.ts),
             np.append(bars.closes_at, running.closes_at),
@@ -233,7 +234,7 @@ def _asked(
 def _running(interval: Interval, start: datetime, end: datetime, at: datetime) -> Bars | None:
     """The bar of the span that is in progress at an instant."""
     made = calendar("XNYS").bars(interval, start, end)
-    now = _naive(at)
+    now = to_numpy(at)
     running = made.take((made.ts <= now) & (made.closes_at > now))
     return running if len(running) else None
 
@@ -267,12 +268,3 @@ def _rows(symbol: str, interval: Interval, bars: Bars, made: Ticks) -> pa.Table:
         "ask": pa.array((made.bid + 1) / it.ticks, from_pandas=True),
     }
     return pa.table(columns)
-
-
-def _naive(at: datetime) -> np.datetime64:
-    return np.datetime64(utc(at).replace(tzinfo=None), "us")
-
-
-def _instant(ts: np.datetime64) -> datetime:
-    made: datetime = ts.astype("datetime64[us]").item()
-    return made.replace(tzinfo=BEGINNING.tzinfo)

@@ -18,6 +18,7 @@ import numpy as np
 
 from pipelines.core.calendar import Bars, calendar, utc
 from pipelines.core.errors import InvalidRequest
+from pipelines.core.instants import to_numpy
 from pipelines.sources.sample.market import Ticks
 from pipelines.sources.sample.skeleton import stream
 
@@ -94,7 +95,7 @@ def soil(
     price = {name: getattr(made, name).copy() for name in PRICES}
     volume = made.volume.copy()
 
-    early = bars.closes_at > np.datetime64(utc(as_of - CORRECTED_AFTER).replace(tzinfo=None))
+    early = bars.closes_at > to_numpy(as_of - CORRECTED_AFTER)
     wrong = (kind == KINDS.index("corrections")) & early
     other = np.where(made.close < (made.high + made.low) / 2, made.high, made.low)
     price["close"][wrong] = np.rint((made.close + other) / 2)[wrong]

@@ -19,9 +19,9 @@ from datetime import datetime, timedelta
 from functools import cache
 
 import numpy as np
-from scipy.special import ndtri
 
 from pipelines.core.calendar import Bars, Interval, calendar, interval_of, utc
+from pipelines.core.instants import to_numpy
 from pipelines.sources.sample.skeleton import (
     DAYS_A_YEAR,
     FULL_DAY,
@@ -86,11 +86,13 @@ class Span:
 def span_of(interval: Interval, start: datetime, end: datetime, closed_by: datetime) -> Span:
     """The bars that open in [start, end) and are closed at `closed_by`."""
     xnys, at = calendar("XNYS"), grid()
-    limit = _us(closed_by)
+    limit = to_numpy(closed_by)
     if interval.intraday or interval.name == "1d":
         midnight = utc(start).replace(hour=0, minute=0, second=0, microsecond=0)
         made = xnys.bars(interval, midnight, utc(end) + timedelta(days=1))
-        wanted = (made.ts >= _us(start)) & (made.ts < _us(end)) & (made.closes_at <= limit)
+        wanted = (
+            (made.ts >= to_numpy(start)) & (made.ts < to_numpy(end)) & (made.closes_at <= limit)
+        )
         if not wanted.any():
             return Span(interval, 0, 0, made.take(wanted), np.zeros(0, int), None)
         days = made.session[wanted]
@@ -106,10 +108,6 @@ def span_of(interval: Interval, start: datetime, end: datetime, closed_by: datet
     high = int(np.searchsorted(at.closes, bars.closes_at[-1], side="right"))
     starts = np.searchsorted(at.opens[low:high], bars.ts)
     return Span(interval, low, high, bars, np.arange(len(bars)), starts)
-
-
-def _us(at: datetime) -> np.datetime64:
-    return np.datetime64(utc(at).replace(tzinfo=None), "us")
 
 
 def ticks(market: Market, symbol: str, span: Span) -> Ticks:
@@ -152,6 +150,8 @@ class _Tables:
 
 @cache
 def _tables() -> _Tables:
+    from scipy.special import ndtri  # the API imports this module, and does without SciPy
+
     uniform = (np.arange(65536) + 0.5) / 65536
     normal = ndtri(uniform)
     normal /= normal.std()

@@ -15,6 +15,7 @@ from datetime import datetime
 import numpy as np
 
 from pipelines.core.calendar import utc
+from pipelines.core.instants import to_numpy
 from pipelines.core.universes import universe
 from pipelines.sources.sample.skeleton import Market, grid, instruments, skeleton
 
@@ -40,7 +41,7 @@ def weights(market: Market, as_of: datetime) -> Weights:
     at = grid()
     month, year = at.session.astype("datetime64[M]"), at.session.astype("datetime64[Y]")
     begins = np.flatnonzero(np.r_[True, month[1:] != month[:-1]])
-    begins = begins[at.opens[begins] <= np.datetime64(utc(as_of).replace(tzinfo=None))]
+    begins = begins[at.opens[begins] <= to_numpy(as_of)]
     resets = np.searchsorted(year, year[begins])
     symbols = universe(WHOLE).symbols
     growth = np.empty((len(begins), len(symbols)))

@@ -41,7 +41,6 @@ from pipelines.core.input_files import read_file
 from pipelines.core.universes import universe
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.yahoo.answer import NotAnAnswer
-from pipelines.sources.yahoo.bars import read_chart
 from pipelines.sources.yahoo.http import Busy, Client, Patience, Reply, address, insist
 from pipelines.sources.yahoo.weights import read_holdings_file, read_top_holdings
 
@@ -122,6 +121,9 @@ class Yahoo:
 
     def parse(self, answer: Answer) -> Parsed:
         """Read the bars of an answer. Pure: the same answer gives the same bars."""
+        # The API imports this module, and does without pandas.
+        from pipelines.sources.yahoo.bars import read_chart
+
         return read_chart(answer)
 
     def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:

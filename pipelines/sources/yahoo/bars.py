@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from pipelines.core.calendar import UTC_TYPE, Calendar, Interval, calendar, interval_of, utc
 from pipelines.core.errors import SourceError
+from pipelines.core.instants import to_numpy
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Answer, Parsed
 from pipelines.sources.yahoo.answer import changed, chart_of, market_of
 
@@ -122,12 +123,12 @@ def _intraday(
         growing = bool((raw[-1] - bar) % np.timedelta64(step, "m").astype("timedelta64[us]"))
         if growing:
             opens[-1] = bar
-    keep = (opens >= _us(start)) & (opens < _us(end))
+    keep = (opens >= to_numpy(start)) & (opens < to_numpy(end))
     unclosed = np.zeros(len(raw), bool)
     if growing:
         # Closed by the clock, but not yet by a late feed: this bar must not count as whole.
         close = grid.closes_at[place[-1]]
-        if close <= _us(received_at) < close + np.timedelta64(LATE):
+        if close <= to_numpy(received_at) < close + np.timedelta64(LATE):
             unclosed = opens == opens[-1]
     rejects = _rejects(symbol, quotes[keep & unclosed], opens[keep & unclosed])
     wanted = keep & ~unclosed
@@ -176,7 +177,7 @@ def _dated(
     opens, found = market.opens_of(interval, labels)
     # The neighbours were asked for only so that no bar is cut at the edge of the span.
     at = np.where(found, opens, raw)
-    keep = (at >= _us(start)) & (at < _us(end))
+    keep = (at >= to_numpy(start)) & (at < to_numpy(end))
     return _bars(symbol, quotes[keep], labels[keep].astype("datetime64[us]"))
 
 
@@ -245,9 +246,6 @@ def _dates(index: pd.DatetimeIndex) -> np.ndarray:
     return dates
 
 
-def _us(at: datetime) -> np.datetime64:
-    return np.datetime64(at.replace(tzinfo=None), "us")
-
-
 def _instant(value: np.datetime64) -> datetime:
+    """NumPy's instant as a time in UTC. A year that no bar can have is refused."""
     return utc(f"{value.astype('datetime64[us]').item().isoformat()}+00:00")

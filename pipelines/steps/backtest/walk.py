@@ -26,6 +26,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
+from pipelines.lake.series import series_calendar
 from pipelines.modeling.required import Fewest
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.rows import build_rows, instants, read_feature_table
@@ -118,10 +119,8 @@ def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -
             f"bullion ingest --source {source} --universe {forecast.universe} "
             f"--interval {forecast.interval} --start A --end B",
         )
-    named = view.rows(
-        """SELECT DISTINCT calendar FROM silver.series
-           WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))""",
-        [source, forecast.interval, list(of.symbols)],
+    series = series_calendar(
+        view, source, forecast.interval, of.symbols, forecast.schedule.calendar
     )
     return Market(
         rows=build_rows(forecast, found),
@@ -133,7 +132,7 @@ def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -
                WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
             [source, of.index],
         ),
-        calendar=named[0][0] if named else forecast.schedule.calendar,
+        calendar=series.calendar,
         snapshot=view.snapshot,
     )
 

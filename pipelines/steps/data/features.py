@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.core.calendar import UTC_TYPE, calendar
+from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.features import Block, matrix
 from pipelines.features.panel import block_of
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
-from pipelines.landing import judge as silver
-from pipelines.landing.grid import aware, naive
+from pipelines.lake.series import SeriesCalendar, series_calendar
+from pipelines.landing.rules import CONTEXT_REASONS
 
 FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2200))
 KEYED = 'source = ? AND "interval" = ?'
@@ -54,10 +55,13 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
         if whole:
             writer.delete(forecast.table.full_name, "source = ?", [source])
         changed = _changed_symbols(writer, forecast, source, followed)
+        series = series_calendar(
+            writer, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
+        )
         read = written = 0
         for span in _spans(changed):
             bars, low, high = _read_bars(writer, forecast, source, span)
-            rows = _compute_rows(writer, forecast, source, bars, low, high)
+            rows = _compute_rows(series, forecast, source, bars, low, high)
             writer.replace(
                 forecast.table.full_name,
                 rows,
@@ -86,7 +90,7 @@ def _changed_symbols(
 
     A bar that was removed from silver is found by its row in quarantine.
     """
-    lost = ", ".join(f"'{reason}'" for reason in silver.CONTEXT_REASONS)
+    lost = ", ".join(f"'{reason}'" for reason in CONTEXT_REASONS)
     return writer.rows(
         f"""SELECT symbol, min(ts), max(ts) FROM (
                 SELECT symbol, ts FROM silver.bars WHERE {KEYED} AND batch > ?
@@ -164,13 +168,13 @@ class _SurroundingBars:
     def start_before(self, bars: int) -> datetime:
         """Where the last `bars` bars before the span begin, of the symbol where it is earliest."""
         rows = self.starts + np.maximum(self.before - bars, 0)
-        return min([self.span.first, *map(aware, self.ts[rows])])
+        return min([self.span.first, *map(from_numpy, self.ts[rows])])
 
     def end_after(self, bars: int) -> datetime:
         """Where the next `bars` bars after the span end, of the symbol where it is latest."""
         ends = np.append(self.starts[1:], len(self.ts))
         rows = ends - 1 - np.maximum(self.after - bars, 0)
-        return max([self.span.last, *map(aware, self.ts[rows])])
+        return max([self.span.last, *map(from_numpy, self.ts[rows])])
 
 
 def _read_surrounding(
@@ -188,22 +192,21 @@ def _read_surrounding(
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     before, after = (
         np.add.reduceat(is_there, starts, dtype=np.int64) if len(starts) else np.zeros(0, np.int64)
-        for is_there in (ts < naive(span.first), ts > naive(span.last))
+        for is_there in (ts < to_numpy(span.first), ts > to_numpy(span.last))
     )
     return _SurroundingBars(span, bars, ts, starts, before, after)
 
 
 def _compute_rows(
-    writer: Writer, forecast: Forecast, source: str, bars: pa.Table, low: datetime, high: datetime
+    series: SeriesCalendar,
+    forecast: Forecast,
+    source: str,
+    bars: pa.Table,
+    low: datetime,
+    high: datetime,
 ) -> pa.Table:
     """Compute the feature rows that open from `low` to `high`."""
-    series = writer.rows(
-        f"SELECT DISTINCT calendar, grid FROM silver.series WHERE {KEYED}"
-        " AND symbol IN (SELECT unnest(?))",
-        [source, forecast.interval, pc.unique(bars["symbol"]).to_pylist()],
-    )
-    name, grid = series[0] if series else ("XNYS", "session")
-    block = block_of(bars, calendar(name), forecast.bar, grid)
+    block = block_of(bars, calendar(series.calendar), forecast.bar, series.grid)
     values = matrix(forecast.features, block)
     rows = bars.select(["symbol", "ts", "closes_at", "session"])
     rows = rows.append_column("source", pa.repeat(pa.scalar(source), len(block)))

@@ -16,7 +16,7 @@ from pipelines.core.calendar import Interval
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.core.progress import Progress, no_progress
 from pipelines.lake import Lake, Writer
-from pipelines.landing import Due, Group, Landed, land, land_weights
+from pipelines.landing import ExpectedBars, Group, LandingReport, land, land_weights
 from pipelines.landing.bronze import keep_answers
 from pipelines.quality import checks
 from pipelines.sources import Answer, Parsed, Request, Source
@@ -35,7 +35,7 @@ class IngestReport:
 
     source: str
     about: str
-    landed: Landed = field(default_factory=Landed)
+    landed: LandingReport = field(default_factory=LandingReport)
     resumed: int = 0  # pieces that an earlier run had brought already
     failures: list[str] = field(default_factory=list)
     unavailable: int = 0  # pieces in a row for which the source was down
@@ -168,7 +168,7 @@ class _PendingAnswers:
     def commit(self, last: bool = False) -> None:
         if not self._answers and not last:
             return
-        report, landed = self._report, Landed()
+        report, landed = self._report, LandingReport()
         groups: dict[Group, list[tuple[Answer, Parsed]]] = {}
         wanted: dict[Group, set[str]] = {}
         for piece, answer, parsed in self._answers:
@@ -178,8 +178,8 @@ class _PendingAnswers:
         with self._lake.write(f"ingest {report.source}") as writer:
             keep_answers(writer, [(_name(piece), answer) for piece, answer, _ in self._answers])
             for group, pieces in groups.items():
-                due = Due(tuple(wanted[group]), self._asked)
-                landed.add(land(writer, group, pieces, due, self._request.as_of))
+                expected = ExpectedBars(tuple(wanted[group]), self._asked)
+                landed.add(land(writer, group, pieces, expected, self._request.as_of))
             report.landed.add(landed)
             if last:
                 report.landed.verdicts = checks.merged([*report.landed.verdicts, *_overall(report)])
@@ -202,7 +202,12 @@ def _overall(report: IngestReport) -> list[checks.Verdict]:
 
 
 def _record(
-    writer: Writer, report: IngestReport, landed: Landed, request: Request, run: str, last: bool
+    writer: Writer,
+    report: IngestReport,
+    landed: LandingReport,
+    request: Request,
+    run: str,
+    last: bool,
 ) -> None:
     """Write the run record and the verdicts in the commit of the rows that they are about."""
     verdicts = report.landed.verdicts if last else landed.verdicts

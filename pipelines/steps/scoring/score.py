@@ -21,11 +21,17 @@ import pyarrow.compute as pc
 
 from pipelines.core.calendar import Calendar, Grid, calendar, utc
 from pipelines.core.errors import BullionError, InvalidRequest
+from pipelines.core.instants import to_numpy
 from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
-from pipelines.landing.grid import naive
-from pipelines.registry.decisions import ModelDecision, ModelKey, ServingModel, read_decisions
+from pipelines.lake.series import series_calendar
+from pipelines.registry.decisions import (
+    ModelDecision,
+    ModelKey,
+    ServingModel,
+    read_decisions,
+)
 from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.scoring.predict import Said, instants, next_closes, prediction_rows, say
 from pipelines.scoring.signals import Combined, Weights, combined, joined
@@ -146,17 +152,15 @@ def _read(
 def _due(market: Calendar, forecast: Forecast, grid: Grid, start: datetime, end: datetime) -> int:
     """How many bars closed after `start` and up to `end`."""
     opened = start - timedelta(days=40)  # no bar is longer
-    return int((market.closed_bars(forecast.bar, opened, end, grid).closes_at > naive(start)).sum())
+    bars = market.closed_bars(forecast.bar, opened, end, grid)
+    return int((bars.closes_at > to_numpy(start)).sum())
 
 
 def _grid(view: View, forecast: Forecast, source: str) -> tuple[Calendar, Grid]:
-    known = view.rows(
-        """SELECT DISTINCT calendar, grid FROM silver.series
-           WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))""",
-        [source, forecast.interval, list(forecast.symbols)],
+    series = series_calendar(
+        view, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
     )
-    name, grid = known[0] if known else (forecast.schedule.calendar, "session")
-    return calendar(name), grid
+    return calendar(series.calendar), series.grid
 
 
 def _weights(view: View, source: str, index: str) -> Weights:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.landing.judge import ROW_RULES
+from pipelines.landing.rules import ROW_RULES
 from serving.predict.bars import VALUES, faults
 
 CONNECTION = duckdb.connect()

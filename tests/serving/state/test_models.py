@@ -17,11 +17,9 @@ from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer, checksum
 from pipelines.registry.mlflow import Registry
-from pipelines.sources import SOURCES
 from pipelines.steps.lake import open_lake
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
 from serving.state import models as state
-from serving.state.reader import made_up
 from tests.models import Made, body, decide, kept
 from tests.serving import daily
 from tests.serving.served import problem, soon
@@ -326,7 +324,3 @@ def test_what_breaks_without_words_is_told_and_the_lake_followed_on(
             soon(lambda: any("the lake cannot be read" in reason for reason in reasons()))
             assert version(client) == 1
         soon(lambda: reasons() == [])
-
-
-def test_made_up_data_are_told_by_the_name_of_their_source() -> None:
-    assert all(made_up(kind.name) == kind.is_sample for kind in SOURCES)

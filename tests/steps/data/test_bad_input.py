@@ -27,7 +27,7 @@ from pipelines.sources.files.mapping import NAME
 from pipelines.steps.lake import open_lake
 from tests.commands import Bullion, in_process
 from tests.scripted import Scripted, bar, bars, hours
-from tests.sources.files_folder import read, request
+from tests.sources.files.folder import read, request
 
 DAY = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-02"]
 HEAD = "ts,open,high,low,close,volume\n"

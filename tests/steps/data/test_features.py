@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.calendar import utc
+from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import Lake
 from pipelines.steps import refresh_features
@@ -140,3 +141,18 @@ def test_in_parts_is_as_in_whole(
     parts_made = features(lake, forecast, name)
     assert len(parts_made) > len(rows) // 2
     assert repr(parts_made) == repr(anew(lake, forecast, name))
+
+
+def test_symbols_of_two_exchanges_are_refused_and_nothing_is_written(lake: Lake) -> None:
+    name = next(fresh_name)
+    say(lake, name, market())
+    with lake.write("another exchange") as writer:
+        writer.touch("silver.series")
+        writer.run(
+            "UPDATE silver.series SET calendar = 'XLON' WHERE source = ? AND symbol = "
+            "(SELECT max(symbol) FROM silver.series WHERE source = ?)",
+            [name, name],
+        )
+    with pytest.raises(InvalidRequest, match="do not share one calendar and grid"):
+        refresh_features(lake, HOURLY, name)
+    assert features(lake, HOURLY, name) == []

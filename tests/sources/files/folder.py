@@ -29,7 +29,9 @@ def read(files: Files, asked: Request) -> list[Parsed]:
     return [files.parse(answer) for answer in files.fetch(asked)]
 
 
-def one(tmp_path: Path, body: str | bytes, asked: Request | None = None, **series: Any) -> Parsed:
+def parse_file(
+    tmp_path: Path, body: str | bytes, asked: Request | None = None, **series: Any
+) -> Parsed:
     """The only file of a folder, read by a mapping with these keys."""
     told = {"files": "a.*", "symbol": "AAPL", "interval": "1h", "timezone": "UTC", **series}
     name = "a.parquet" if isinstance(body, bytes) and body.startswith(b"PAR1") else "a.csv"

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.errors import InvalidRequest, SourceError
-from pipelines.sources.files import Files
-from pipelines.sources.files.bars import Asked, bars_of
+from pipelines.core.errors import SourceError
+from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import series_of
 from pipelines.sources.files.read import Cells
 from tests.laws import tried
-from tests.sources.files_folder import folder, one, read, request
+from tests.sources.files.folder import parse_file, request
 
 HEAD = "ts,open,high,low,close,volume\n"
 GOOD = "2020-01-02 14:30,1,2,1,1,10\n"
@@ -41,7 +40,7 @@ ALWAYS = request()
 )
 def test_a_file_that_is_no_table_of_bars(tmp_path, body, says, hint):
     with pytest.raises(SourceError, match=r"a\.(csv|parquet)") as caught:
-        one(tmp_path, body)
+        parse_file(tmp_path, body)
     assert says in caught.value.message
     assert hint in caught.value.hint
 
@@ -49,13 +48,13 @@ def test_a_file_that_is_no_table_of_bars(tmp_path, body, says, hint):
 def test_a_wrong_delimiter_proposes_the_right_one(tmp_path):
     body = HEAD.replace(",", ";") + GOOD.replace(",", ";")
     with pytest.raises(SourceError, match="one column when cut") as caught:
-        one(tmp_path, body, csv={"delimiter": ","})
+        parse_file(tmp_path, body, csv={"delimiter": ","})
     assert "set csv.delimiter to ';'" in caught.value.hint
 
 
 def test_a_column_that_the_mapping_names_and_the_file_lost(tmp_path):
     with pytest.raises(SourceError, match=r"no column 'Volumes'.*ts, open, high") as caught:
-        one(tmp_path, HEAD + GOOD, columns={"volume": "Volumes"})
+        parse_file(tmp_path, HEAD + GOOD, columns={"volume": "Volumes"})
     assert "did you mean 'volume'" in caught.value.hint
     assert "columns.volume" in caught.value.hint
 
@@ -64,7 +63,7 @@ def test_cells_that_are_no_numbers_reject_their_line(tmp_path):
     body = (
         HEAD + GOOD + "2020-01-02 15:30,abc,2,1,1,1\nepoch,1,2,1,1,1\n2020-01-02 17:30,1,2\n" + GOOD
     )
-    parsed = one(tmp_path, body)
+    parsed = parse_file(tmp_path, body)
     assert parsed.bars["row"].to_pylist() == [2, 6]
     assert parsed.rejects["row"].to_pylist() == [3, 4, 5]
     assert set(parsed.rejects["reason"].to_pylist()) == {"unparsable"}
@@ -80,7 +79,7 @@ def test_cells_that_are_no_numbers_reject_their_line(tmp_path):
 
 @pytest.mark.parametrize("nothing", ["", "N/A", "-", "null", "NaN", '""', " "])
 def test_cells_with_nothing_in_them_are_missing_values(tmp_path, nothing):
-    parsed = one(tmp_path, HEAD + f"2020-01-02 14:30,{nothing},2,1,1,{nothing}\n")
+    parsed = parse_file(tmp_path, HEAD + f"2020-01-02 14:30,{nothing},2,1,1,{nothing}\n")
     assert parsed.rejects.num_rows == 0
     value = parsed.bars["open"][0].as_py()
     assert value is None or value != value  # null or NaN
@@ -88,20 +87,22 @@ def test_cells_with_nothing_in_them_are_missing_values(tmp_path, nothing):
 
 def test_missing_values_of_a_mapping_may_be_numbers(tmp_path):
     body = HEAD + "2020-01-02 14:30,-999,2,1,1,x\n"
-    parsed = one(tmp_path, body, csv={"null_values": ["-999", "X"]})
+    parsed = parse_file(tmp_path, body, csv={"null_values": ["-999", "X"]})
     assert parsed.bars.select(["open", "volume"]).to_pylist() == [{"open": None, "volume": None}]
 
 
 def test_bytes_that_are_not_text_reject_their_line_alone(tmp_path):
     body = HEAD.encode() + b"2020-01-02 15:30,1,\xff,1,1,0\n" + GOOD.encode()
-    parsed = one(tmp_path, body)
+    parsed = parse_file(tmp_path, body)
     assert parsed.rejects["detail"].to_pylist() == ["not UTF-8 text"]
     assert parsed.bars["row"].to_pylist() == [3]
 
 
 def test_bytes_that_are_not_text_count_in_columns_that_nobody_reads(tmp_path):
     body = b"note," + HEAD.encode() + b"ok," + GOOD.encode() + b"\xff," + GOOD.encode()
-    parsed = one(tmp_path, body + b"ok,2020-01-02 15:30,abc,1,1,1,0\n" + b"ok," + GOOD.encode())
+    parsed = parse_file(
+        tmp_path, body + b"ok,2020-01-02 15:30,abc,1,1,1,0\n" + b"ok," + GOOD.encode()
+    )
     assert parsed.bars["row"].to_pylist() == [2, 5]
     assert sorted(parsed.rejects["row"].to_pylist()) == [3, 4]
 
@@ -110,7 +111,7 @@ def test_bytes_that_are_not_text_count_in_columns_that_nobody_reads(tmp_path):
     "last", [GOOD.strip() + ",", "," + GOOD.strip(), '"' + GOOD[:16] + '"' + GOOD[16:]]
 )
 def test_lines_cut_one_by_one_keep_their_places(tmp_path, last):
-    parsed = one(tmp_path, HEAD + GOOD + "1,2\n\n" + GOOD + last)
+    parsed = parse_file(tmp_path, HEAD + GOOD + "1,2\n\n" + GOOD + last)
     wrong = [3, 6] if last.startswith(",") else [3]
     assert parsed.rejects["row"].to_pylist() == wrong
     assert parsed.bars["row"].to_pylist() == [n for n in (2, 5, 6) if n not in wrong]
@@ -118,56 +119,20 @@ def test_lines_cut_one_by_one_keep_their_places(tmp_path, last):
 
 
 def test_an_open_quote_swallows_its_line_and_no_other(tmp_path):
-    parsed = one(tmp_path, HEAD + '2020-01-02 15:30,"1,2,1,1,0\n\n' + GOOD * 3)
+    parsed = parse_file(tmp_path, HEAD + '2020-01-02 15:30,"1,2,1,1,0\n\n' + GOOD * 3)
     assert parsed.rejects["row"].to_pylist() == [2]
     assert parsed.bars["row"].to_pylist() == [4, 5, 6]
 
 
 def test_a_header_alone_is_a_file_without_bars(tmp_path):
-    parsed = one(tmp_path, HEAD)
+    parsed = parse_file(tmp_path, HEAD)
     assert (parsed.bars.num_rows, parsed.rejects.num_rows) == (0, 0)
-
-
-def test_an_unreadable_file_does_not_stop_the_good_ones(tmp_path):
-    files = folder(tmp_path, {"a.csv": HEAD + GOOD, "c.csv": HEAD + GOOD}, SERIES)
-    (tmp_path / "b.csv").symlink_to(tmp_path / "vanished.csv")
-    answers = files.fetch(ALWAYS)
-    assert [next(answers).asked["path"], next(answers).asked["path"]] == ["a.csv", "c.csv"]
-    with pytest.raises(SourceError, match=r"1 file of .*b\.csv: No such file"):
-        next(answers)
-
-
-def test_a_name_that_does_not_fit_is_told_after_the_good_ones(tmp_path):
-    series = {**SERIES, "symbol": {"file": r"^(?P<symbol>[a-z]+)\.csv"}}
-    files = folder(tmp_path, {"a.csv": HEAD + GOOD, "Z9.csv": HEAD + GOOD}, series)
-    answers = files.fetch(ALWAYS)
-    assert next(answers).asked["path"] == "a.csv"
-    with pytest.raises(SourceError, match=r"Z9\.csv: its name does not fit"):
-        next(answers)
-
-
-def test_nothing_to_read_names_the_folder_and_the_setting(tmp_path):
-    with pytest.raises(InvalidRequest, match="there is no folder") as caught:
-        read(Files(tmp_path / "nowhere"), ALWAYS)
-    assert "BULLION_FILES" in caught.value.hint
-    with pytest.raises(InvalidRequest, match=r"has no bars\.yaml"):
-        read(Files(tmp_path), ALWAYS)
-    files = folder(tmp_path, {}, SERIES)
-    with pytest.raises(InvalidRequest, match="fits the globs"):
-        read(files, ALWAYS)
-    (tmp_path / "a.csv").write_text(HEAD + GOOD)
-    with pytest.raises(InvalidRequest, match=r"no file .* has bars of 5m") as caught:
-        read(files, request("5m"))
-    assert "its files have 1h" in caught.value.hint
-    with pytest.raises(InvalidRequest, match="has 1h bars of AAPLE") as caught:
-        read(files, request(symbols=("AAPLE",)))
-    assert "AAPL" in caught.value.hint
 
 
 def test_symbols_of_two_exchanges_in_one_file_are_refused(tmp_path):
     body = "Ticker,ts,open,high,low,close\nA,2020-01-02,1,1,1,1\nA.L,2020-01-02,1,1,1,1\n"
     with pytest.raises(SourceError, match=r"A\.L of XLON and A of XNYS"):
-        one(
+        parse_file(
             tmp_path,
             body,
             interval="1d",
@@ -184,7 +149,7 @@ def test_the_first_pass_joins_nothing_for_a_join_forgets_the_order(tmp_path, mon
             query(self, sql, per_row),
         )[1],
     )  # fmt: skip
-    one(tmp_path, HEAD + GOOD + "2020-01-02 15:30,,2,1,1,0\n")
+    parse_file(tmp_path, HEAD + GOOD + "2020-01-02 15:30,,2,1,1,0\n")
     assert len(asked) == 2
     assert not any("JOIN" in plan for plan in asked)
 
@@ -207,7 +172,9 @@ def test_every_line_is_a_bar_or_a_reject(lines, raw, ends):
     else:
         csv.writer(text, lineterminator=ends).writerows(lines)
     body = (HEAD + GOOD + text.getvalue()).encode("utf-8", "surrogatepass")
-    parsed = bars_of("a.csv", body, series_of(SERIES, "x"), Asked((), ALWAYS.start, ALWAYS.end))
+    parsed = bars_of(
+        "a.csv", body, series_of(SERIES, "x"), BarSelection((), ALWAYS.start, ALWAYS.end)
+    )
     lost = sum(
         ts is not None and not ALWAYS.start <= ts <= ALWAYS.end
         for ts in parsed.bars["ts"].to_pylist()

@@ -24,8 +24,8 @@ from pipelines.sources.files import bars, read
 from pipelines.sources.files.limits import MOST_COLUMNS, MOST_LINE, has_long_line
 from pipelines.sources.files.mapping import load
 from pipelines.steps import ingest
-from tests.sources.files_folder import folder, one, request
-from tests.sources.files_folder import read as read_all
+from tests.sources.files.folder import folder, parse_file, request
+from tests.sources.files.folder import read as read_all
 
 HEAD = "ts,open,high,low,close,volume\n"
 GOOD = "2020-01-02 14:30,1,2,1,1,10\n"
@@ -36,7 +36,7 @@ import json, resource, sys
 from pathlib import Path
 from pipelines.core.errors import BullionError
 from pipelines.sources.files import Files
-from tests.sources.files_folder import request
+from tests.sources.files.folder import request
 
 files, sizes, errors = Files(Path(sys.argv[1])), {}, []
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -204,7 +204,7 @@ def test_a_line_that_is_too_long_is_rejected_alone(tmp_path, cell):
     result = read_apart(tmp_path)
     assert (result["sizes"], result["errors"]) == ({"a.csv": [2, 1]}, [])
     assert result["peak_mib"] < 400
-    parsed = one(tmp_path, HEAD + GOOD + line + GOOD)
+    parsed = parse_file(tmp_path, HEAD + GOOD + line + GOOD)
     assert parsed.rejects["row"].to_pylist() == [3]
     detail, original = parsed.rejects["detail"][0].as_py(), parsed.rejects["original"][0].as_py()
     assert detail == f"{len(line):,} bytes where a line may have 1,048,576"
@@ -224,17 +224,17 @@ def test_lines_are_long_by_their_bytes_alone():
 def test_as_many_columns_as_may_be_are_read(tmp_path):
     more = MOST_COLUMNS - 6
     head = HEAD.strip() + "".join(f",c{n}" for n in range(more)) + "\n"
-    parsed = one(tmp_path, head + GOOD.strip() + ",1" * more + "\n")
+    parsed = parse_file(tmp_path, head + GOOD.strip() + ",1" * more + "\n")
     assert parsed.bars.num_rows == 1
     with pytest.raises(SourceError, match="2,001 columns"):
-        one(tmp_path, head.strip() + ",c\n" + GOOD.strip() + ",1" * more + ",1\n")
+        parse_file(tmp_path, head.strip() + ",c\n" + GOOD.strip() + ",1" * more + ",1\n")
 
 
 @pytest.mark.parametrize("line", ["1,2\n", "2020-01-02 15:30,x,2,1,1,0\n"])
 def test_of_many_rejects_the_last_tells_how_many_more_there_are(tmp_path, monkeypatch, line):
     for module in (bars, read):
         monkeypatch.setattr(module, "MOST_REJECTS", 3)
-    parsed = one(tmp_path, HEAD + GOOD + line * 10 + GOOD)
+    parsed = parse_file(tmp_path, HEAD + GOOD + line * 10 + GOOD)
     assert parsed.bars["row"].to_pylist() == [2, 13]
     assert parsed.rejects["row"].to_pylist() == [3, 4, 5, 12]
     assert "the last of 7 more" in parsed.rejects["detail"][3].as_py()

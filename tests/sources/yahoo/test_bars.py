@@ -4,75 +4,26 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.calendar import INTERVALS, calendar, interval_of
-from pipelines.core.errors import InvalidRequest
-from pipelines.sources.base import ACTIONS, BARS, Answer, Request
-from pipelines.sources.yahoo import INTERVAL_LIMITS, Yahoo
-from pipelines.sources.yahoo.http import Patience
+from pipelines.sources.base import ACTIONS, BARS
+from pipelines.sources.yahoo import Yahoo
 from tests.servers.yahoo import YahooServer
-
-NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)  # a Friday after the close
-QUICK = Patience(tries=3, first=0.0, timeout=5)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with YahooServer() as made:
-        made.now = lambda: NOW
-        monkeypatch.setenv("BULLION_YAHOO_URL", made.url)
-        yield made
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def yahoo(now: datetime = NOW) -> Yahoo:
-    return Yahoo(QUICK, sleep=lambda _: None, now=lambda: now)
-
-
-def request(symbol: str, interval: str, start: str, end: str, as_of: datetime = NOW) -> Request:
-    return Request((symbol,), interval_of(interval), at(start), at(end), as_of)
-
-
-def walk(times: list[datetime]) -> list[dict[str, Any]]:
-    prices = 100 + np.random.default_rng(1).normal(size=len(times)).cumsum()
-    return [
-        {"ts": t, "open": p, "high": p + 1, "low": p - 1, "close": p + 0.5, "volume": 10.0 + i}
-        for i, (t, p) in enumerate(zip(times, prices.tolist(), strict=True))
-    ]
-
-
-def opens(interval: str, start: str, end: str, market: str = "XNYS") -> list[datetime]:
-    made = calendar(market).bars(interval_of(interval), at(start), at(end))
-    return made.table()["ts"].to_pylist()
-
-
-def days(start: str, end: str, market: str = "XNYS") -> list[datetime]:
-    made = calendar(market).bars(interval_of("1d"), at(start), at(end))
-    return [datetime.combine(d, datetime.min.time(), UTC) for d in made.session.tolist()]
-
-
-def values(table: pa.Table) -> list[tuple]:
-    rows = table.select(["ts", "open", "high", "low", "close", "volume"]).to_pylist()
-    return [tuple(row.values()) for row in rows]
-
-
-def only(source: Yahoo, asked: Request) -> tuple[Answer, Any]:
-    (answer,) = source.fetch(asked)
-    return answer, source.parse(answer)
+from tests.sources.yahoo.requests import (
+    at,
+    days,
+    only,
+    opens,
+    request,
+    values,
+    walk,
+    yahoo,
+)
 
 
 def test_hourly_bars_arrive_as_they_were_through_a_change_of_clocks(server: YahooServer) -> None:
@@ -286,69 +237,3 @@ def test_cookie_and_crumb_are_asked_for_once_and_kept_off_the_disk(
 
 
 moments = st.datetimes(datetime(2026, 10, 22), datetime(2026, 11, 20, 22), timezones=st.just(UTC))
-
-
-@given(moments, moments, moments, st.sampled_from(INTERVALS))
-def test_pieces_cover_the_span_once_each_and_their_cuts_stay_put(
-    a: datetime, b: datetime, as_of: datetime, interval: Any
-) -> None:
-    start, end = min(a, b), max(a, b) + timedelta(seconds=1)
-    asked = Request(("A", "B"), interval, start, end, as_of)
-    pieces = list(yahoo().pieces(asked))
-    until = min(end, as_of)
-    for symbol in ("A", "B"):
-        own = [piece for piece in pieces if piece.symbols == (symbol,)]
-        edges = [start, *(piece.end for piece in own)]
-        assert [piece.start for piece in own] == edges[:-1]
-        assert edges[-1] == (until if own else start)
-        assert bool(own) == (start < until)
-    longest = INTERVAL_LIMITS[interval.name].piece
-    cuts = {piece.end for piece in pieces} - {until}
-    if longest:
-        assert all(piece.end - piece.start <= timedelta(days=longest) for piece in pieces)
-    wider = replace(asked, start=start + timedelta(hours=1), end=end + timedelta(days=1))
-    again = {piece.end for piece in yahoo().pieces(wider)}
-    assert {cut for cut in cuts if cut > wider.start} <= again
-
-
-def test_a_piece_is_fetched_alone_as_within_the_whole(server: YahooServer) -> None:
-    server.add("AAPL", "1m", walk(opens("1m", "2026-11-10", "2026-11-19")))
-    source = yahoo()
-    asked = request("AAPL", "1m", "2026-11-10", "2026-11-19")
-    pieces = list(source.pieces(asked))
-    assert len(pieces) == 2
-    whole = [source.parse(answer).bars for answer in source.fetch(asked)]
-    alone = [only(source, piece)[1].bars for piece in pieces]
-    assert whole == alone
-    assert sum(table.num_rows for table in whole) == len(opens("1m", "2026-11-10", "2026-11-19"))
-
-
-@pytest.mark.parametrize(
-    ("interval", "start", "words"),
-    [
-        ("1m", "2026-10-20", ("AAPL", "1m", "30 days", "2026-10-22")),
-        ("5m", "2026-09-01", ("AAPL", "5m", "60 days", "2026-09-22")),
-        ("1h", "2024-01-02", ("AAPL", "1h", "730 days", "2024-11-21")),
-        ("1d", "1969-01-02", ("AAPL", "1d", "1970")),
-    ],
-)
-def test_a_request_before_yahoos_limit_names_it_and_the_earliest_date(
-    server: YahooServer, interval: str, start: str, words: tuple[str, ...]
-) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        list(yahoo().fetch(request("AAPL", interval, start, "2026-11-14")))
-    assert all(word in str(caught.value) for word in words), caught.value
-    assert server.asked == []
-
-
-def test_the_earliest_date_named_does_work(server: YahooServer) -> None:
-    server.add("AAPL", "1m", walk(opens("1m", "2026-10-22", "2026-10-23")))
-    _, parsed = only(yahoo(), request("AAPL", "1m", "2026-10-22", "2026-10-23"))
-    assert parsed.bars.num_rows == 390
-
-
-@pytest.mark.parametrize("symbol", ["../../v1", "A B", "", "AAPL?x=1"])
-def test_what_cannot_be_a_symbol_is_refused_unasked(server: YahooServer, symbol: str) -> None:
-    with pytest.raises(InvalidRequest, match="symbol"):
-        list(yahoo().fetch(request(symbol, "1d", "2026-11-02", "2026-11-14")))
-    assert server.asked == []

@@ -16,26 +16,12 @@ from hypothesis import strategies as st
 from pipelines.core.calendar import INTERVALS, Interval, calendar, interval_of, utc
 from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.core.universes import universe
-from pipelines.sources.base import BARS, WEIGHTS, Answer, Request
+from pipelines.sources.base import BARS, Answer, Request
 from pipelines.sources.sample import MOST_BARS, Sample, SampleNoise
+from tests.sources.sample.requests import bars, request
 
 SAMPLE = Sample()
 WEEK = utc("2026-11-02"), utc("2026-11-07")
-
-
-def request(
-    symbols: tuple[str, ...],
-    interval: str,
-    start: datetime,
-    end: datetime,
-    as_of: datetime | None = None,
-) -> Request:
-    return Request(symbols, interval_of(interval), start, end, as_of or end)
-
-
-def bars(source: Sample, asked: Request) -> pa.Table:
-    parts = [source.parse(answer).bars for answer in source.fetch(asked)]
-    return pa.concat_tables(parts) if parts else BARS.empty_table()
 
 
 def without_row(table: pa.Table) -> pa.Table:
@@ -175,69 +161,3 @@ def test_the_shipped_list_is_whole_and_the_sample_has_all_of_it() -> None:
     assert ten.symbols == whole.symbols[:10]
     assert all(member.name and member.sector for member in whole.members)
     assert set(SAMPLE.symbols()) == {*whole.symbols, "QQQ", "SPY", "TLT", "GLD", "VIX", "ES"}
-
-
-def weights(name: str, as_of: str) -> pa.Table:
-    parts = [SAMPLE.parse_weights(answer) for answer in SAMPLE.fetch_weights(name, utc(as_of))]
-    return pa.concat_tables(parts) if parts else WEIGHTS.empty_table()
-
-
-def test_the_weights_of_every_month_sum_to_one() -> None:
-    made = weights("nasdaq100", "2026-11-20T15:00+00:00")
-    assert made.schema.equals(WEIGHTS)
-    months = made.group_by("effective").aggregate([("weight", "sum"), ("weight", "max")])
-    assert len(months) == 143
-    assert np.allclose(months["weight_sum"], 1)
-    assert (
-        0.05 < min(months["weight_max"].to_pylist()) < max(months["weight_max"].to_pylist()) < 0.2
-    )
-    assert pc.max(made["effective"]).as_py() == date(2026, 11, 2)
-    assert not pc.any(made["partial"]).as_py()
-
-
-def test_weights_are_known_from_the_open_and_never_change() -> None:
-    newest = weights("nasdaq100", "2026-11-20")
-    before = weights("nasdaq100", "2026-11-02T14:29:59+00:00")
-    at = weights("nasdaq100", "2026-11-02T14:30+00:00")
-    assert pc.max(before["effective"]).as_py() == date(2026, 10, 1)
-    assert at.equals(newest)
-    assert newest.slice(0, len(before)).equals(before)
-    assert pc.max(at["known_at"]).as_py() == utc("2026-11-02T14:30+00:00")
-
-
-def test_weights_drift_with_prices() -> None:
-    made = weights("nasdaq100", "2026-11-20")
-    price = bars(SAMPLE, request(("NVDA", "AMD"), "1d", utc("2026-01-30"), utc("2026-02-28")))
-    grown = {}
-    for symbol in ("NVDA", "AMD"):
-        close = price.filter(pc.field("symbol") == symbol)["close"].to_numpy()
-        rows = made.filter(pc.field("symbol") == symbol)
-        by_month = dict(zip(rows["effective"].to_pylist(), rows["weight"].to_pylist(), strict=True))
-        now, then = by_month[date(2026, 3, 2)], by_month[date(2026, 2, 2)]
-        grown[symbol] = (now / then) / (close[-1] / close[0])
-    assert grown["NVDA"] == pytest.approx(grown["AMD"], rel=1e-3)
-
-
-def test_a_year_begins_with_the_weights_of_the_list() -> None:
-    """What the prices do later must not show in the weights of earlier years."""
-    made = weights("nasdaq100", "2019-01-02T15:00+00:00")["weight"].to_numpy()
-    weight = made[-len(universe("nasdaq100").symbols) :]
-    expected = 1 / np.arange(3, len(weight) + 3)
-    assert np.allclose(weight, expected / expected.sum())
-
-
-def test_ten_weights_are_fractions_of_the_whole_index() -> None:
-    ten, whole = weights("qqq", "2020-05-05"), weights("nasdaq100", "2020-05-05")
-    assert ten["symbol"].to_pylist()[:10] == list(universe("qqq").symbols)
-    assert pc.all(ten["partial"]).as_py()
-    assert ten["weight"].to_pylist()[:10] == whole["weight"].to_pylist()[:10]
-
-
-def test_there_are_no_weights_before_the_first_session() -> None:
-    assert len(weights("nasdaq100", "2015-01-02")) == 0
-    assert len(weights("nasdaq100", "2015-01-03")) == len(universe("nasdaq100").symbols)
-
-
-def test_weights_of_an_unknown_universe_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="unknown universe"):
-        weights("dax", "2020-05-05")

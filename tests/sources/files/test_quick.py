@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from pipelines.core.errors import BullionError
 from pipelines.sources.base import Parsed
 from pipelines.sources.files import bars
-from pipelines.sources.files.bars import Asked, bars_of
+from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import series_of
 from tests.laws import tried
-from tests.sources.files_folder import request
+from tests.sources.files.folder import request
 
 HEAD = "ts,open,high,low,close,volume,symbol,note\n"
-ASKED = Asked((), request().start, request().end)
+ASKED = BarSelection((), request().start, request().end)
 CLEAN = "2019-03-08 09:30:00+00:00"
 
 

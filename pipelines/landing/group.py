@@ -1,0 +1,78 @@
+"""What a landing takes in, what it should find afterwards, and what it did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pipelines.core.calendar import Grid, Interval
+from pipelines.quality import checks
+from pipelines.sources.base import Answer, Parsed
+
+KEYED = 'source = ? AND "interval" = ?'  # asked with Group.key
+
+
+@dataclass(frozen=True)
+class Group:
+    """Answers that are read alike: one source, interval, calendar, grid and kind of price."""
+
+    source: str
+    interval: Interval
+    calendar: str
+    grid: Grid
+    split_adjusted: bool
+
+    @staticmethod
+    def of(answer: Answer, parsed: Parsed) -> Group:
+        return Group(
+            answer.source, parsed.interval, parsed.calendar, parsed.grid, parsed.split_adjusted
+        )
+
+    @property
+    def key(self) -> list[str]:
+        """The parameters of KEYED."""
+        return [self.source, self.interval.name]
+
+
+@dataclass(frozen=True)
+class ExpectedBars:
+    """The bars that silver should have afterwards: of these symbols, over this span.
+
+    Without a span each symbol's own rows say where it begins and ends.
+    """
+
+    symbols: tuple[str, ...]
+    span: tuple[datetime, datetime] | None
+
+
+COUNTS = ("received", "accepted", "unchanged", "replaced", "quarantined", "unclosed", "revised")
+
+
+@dataclass
+class LandingReport:
+    """What became of the rows received: accepted to unclosed add up to them."""
+
+    received: int = 0
+    accepted: int = 0
+    unchanged: int = 0
+    replaced: int = 0
+    quarantined: int = 0
+    unclosed: int = 0
+    revised: int = 0  # rows received before whose silver row changed: a split, a new neighbour
+    reasons: Counter[str] = field(default_factory=Counter)
+    verdicts: list[checks.Verdict] = field(default_factory=list)
+    expected: int = 0  # bars the calendar has in the span asked for
+    missing: Counter[str] = field(default_factory=Counter)  # of these, by symbol
+
+    def add(self, other: LandingReport) -> None:
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reasons.update(other.reasons)
+        self.verdicts = checks.merged([*self.verdicts, *other.verdicts])
+        self.expected += other.expected
+        self.missing.update(other.missing)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in COUNTS}

@@ -1,0 +1,78 @@
+"""Rows received become sane rows, one a bar; the others are rejected, or left for later.
+
+1. A row of a bar that is still open is left for later; a time that names no bar is rejected.
+2. A row that breaks the contract of silver.bars is rejected (no number, not positive, high
+   below close, ...), or one whose prices cannot belong to one bar (unit errors, spikes).
+3. Of two rows of a bar the one received last counts; of two in one answer the one with more
+   volume, as the fuller print of the same bar. The other is rejected if it differs.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from pipelines.landing.relations import PlacedRows, Scratch, UniqueRows
+from pipelines.landing.rules import BREAKS_A_RULE, FULLEST, ROW_RULES, VALUES
+
+
+def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
+    """Sort the rows into those that can stand, those that cannot and those still open."""
+    rows = scratch.arrow("incoming", incoming)
+    has_odd_rows = scratch.value(
+        f"SELECT count(*) FROM {rows} WHERE ts IS NULL OR closes_at > as_of OR {BREAKS_A_RULE}"
+    )
+    if has_odd_rows:
+        reasons = " ".join(f"WHEN {rule.sql} THEN '{rule.name}'" for rule in ROW_RULES)
+        every = scratch.table(
+            "placed",
+            f"""SELECT * EXCLUDE (as_of), coalesce(closes_at > as_of, false) AS unclosed,
+                       CASE WHEN ts IS NULL THEN 'not_in_session'
+                            WHEN {BREAKS_A_RULE} THEN CASE {reasons} END END AS reason
+                FROM {rows}""",
+        )
+    else:  # nothing is copied: a first load of millions is read as it came
+        every = scratch.view(
+            "placed",
+            f"SELECT * EXCLUDE (as_of), false AS unclosed, NULL::VARCHAR AS reason FROM {rows}",
+        )
+    details = " ".join(f"WHEN {rule.sql} THEN {rule.meaning}" for rule in ROW_RULES)
+    rejects = scratch.view(
+        "row_rejects",
+        f"""SELECT symbol, label, {VALUES}, row, received_at, reason,
+                   CASE WHEN reason = 'not_in_session'
+                        THEN 'the calendar has no bar that opens at ' || label
+                        {details} END AS detail
+            FROM {every} WHERE reason IS NOT NULL AND NOT unclosed""",
+    )
+    sane = scratch.view(
+        "sane",
+        f"""SELECT symbol, ts, label, closes_at, session, place, {VALUES}, row, received_at
+            FROM {every} WHERE reason IS NULL AND NOT unclosed""",
+    )
+    return PlacedRows(every, sane, rejects)
+
+
+def choose_one_a_bar(scratch: Scratch, placed: PlacedRows, *, repeats: bool) -> UniqueRows:
+    """Choose the row of each bar that counts. Without `repeats` no bar came twice."""
+    if not repeats:
+        winners = scratch.view("winners", f"FROM {placed.sane}")
+        conflicts = scratch.view(
+            "conflicts", f"SELECT *, '' AS reason, '' AS detail FROM {placed.sane} WHERE false"
+        )
+        return UniqueRows(winners, conflicts, 0)
+    ranked = scratch.table(
+        "ranked",
+        f"""SELECT *, row_number() OVER bar AS rank,
+                   first(({VALUES})) OVER bar IS NOT DISTINCT FROM ({VALUES}) AS same
+            FROM {placed.sane}
+            WINDOW bar AS (PARTITION BY symbol, ts ORDER BY received_at DESC, {FULLEST})""",
+    )
+    winners = scratch.view("winners", f"SELECT * EXCLUDE (rank, same) FROM {ranked} WHERE rank = 1")
+    conflicts = scratch.view(
+        "conflicts",
+        f"""SELECT * EXCLUDE (rank, same), 'duplicate_conflict' AS reason,
+                   'a fuller row for the same bar came with it' AS detail
+            FROM {ranked} WHERE rank > 1 AND NOT same""",
+    )
+    repeated = scratch.value(f"SELECT count(*) FROM {ranked} WHERE rank > 1 AND same")
+    return UniqueRows(winners, conflicts, int(repeated))

@@ -1,0 +1,130 @@
+"""The relations that the steps of one landing hand to each other.
+
+Each step gets the names of the relations it reads and returns the names of those it made, in one
+of the small classes below. The names themselves exist only as long as the landing's Scratch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.contracts.tables import quoted
+
+
+@dataclass(frozen=True)
+class PlacedRows:
+    """The rows received, each with the bar that its time names."""
+
+    every: str  # all of them; `unclosed`, and the `reason` for which a row is rejected
+    sane: str  # of closed bars, and true to the contract
+    rejects: str  # with reason and detail
+
+
+@dataclass(frozen=True)
+class UniqueRows:
+    """The sane rows received, one a bar."""
+
+    winners: str
+    conflicts: str  # rows that lost their bar to a fuller one, and differ from it
+    repeated: int  # rows that said the same as the winner of their bar
+
+
+@dataclass(frozen=True)
+class KnownVersions:
+    """What bronze has of the bars around the rows received."""
+
+    every: str
+    sane: str  # those true to the contract, each with its bar
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits of the symbols received, and when each took effect."""
+
+    relation: str  # symbol, date, value, effective
+    any: bool  # False spares the joins that most landings do not need
+    prices_adjusted: bool  # prices arrive adjusted for the splits known then
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Which versions silver should have, and what else the judgement saw of its rows."""
+
+    versions: str  # the rows received and the known versions, as they came
+    flagged: str  # versions rejected for a leap, with reason and detail
+    chosen: str  # the rows silver should have
+    single_version: bool  # no bar has another version, and none around it is known
+    has_leaps: bool
+    has_rows: bool  # some row received can stand
+    in_order: bool  # the chosen rows lie by symbol and bar
+
+
+@dataclass(frozen=True)
+class SilverChanges:
+    """What silver.bars had, and what was changed in it."""
+
+    checked: str  # the rows it should have now, with its columns
+    standing: str  # the rows it had
+    fresh: str  # rows that were new to it, or differed
+
+
+class Scratch:
+    """Makes the temporary relations of one landing, and drops them when it is over.
+
+    `check_files` is called with each query before it reads: a writer's refuses damaged files.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        check_files: Callable[[str], None] = lambda query: None,
+    ) -> None:
+        self.connection = connection
+        self._check_files = check_files
+        self._kinds: dict[str, str] = {}  # TABLE, VIEW or ARROW, by name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:  # else the transaction is rolled back, and takes no statement more
+            self.drop()
+
+    def table(self, name: str, query: str, parameters: object = None) -> str:
+        """Make a temporary table of a query's rows."""
+        return self._create("TABLE", name, query, parameters)
+
+    def view(self, name: str, query: str) -> str:
+        """Make a temporary view of a query."""
+        return self._create("VIEW", name, query)
+
+    def arrow(self, name: str, rows: pa.Table) -> str:
+        """Give an Arrow table a name."""
+        self.connection.register(name, rows)
+        self._kinds[name] = "ARROW"
+        return name
+
+    def value(self, query: str, parameters: object = None) -> Any:
+        """The first value of a query's first row; None where it has no row."""
+        self._check_files(query)
+        row = self.connection.execute(query, parameters).fetchone()
+        return row[0] if row else None
+
+    def drop(self) -> None:
+        for name, kind in self._kinds.items():
+            if kind == "ARROW":
+                self.connection.unregister(name)
+            else:
+                self.connection.execute(f"DROP {kind} temp.{quoted(name)}")
+        self._kinds.clear()
+
+    def _create(self, kind: str, name: str, query: str, parameters: object = None) -> str:
+        self._check_files(query)
+        self.connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {query}", parameters)
+        self._kinds[name] = kind
+        return name

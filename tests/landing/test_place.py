@@ -1,0 +1,78 @@
+"""Rows that cannot stand are told from those that can, and one row a bar is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from pipelines.core.calendar import UTC_TYPE
+from pipelines.landing.place import check_rows, choose_one_a_bar
+from pipelines.landing.relations import Scratch
+
+OPEN = datetime(2026, 9, 1, 13, 30, tzinfo=UTC)
+LATER = OPEN + timedelta(hours=3)
+
+
+@pytest.fixture
+def scratch() -> Iterator[Scratch]:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    with Scratch(connection) as scratch:
+        yield scratch
+
+
+def incoming(*changes: dict[str, object]) -> pa.Table:
+    usual = {
+        "symbol": "A", "label": OPEN, "ts": OPEN, "closes_at": OPEN + timedelta(hours=1),
+        "session": date(2026, 9, 1), "place": 1, "open": 1.0, "high": 2.0, "low": 1.0,
+        "close": 1.5, "volume": 10.0, "bid": None, "ask": None, "received_at": LATER,
+        "as_of": LATER,
+    }  # fmt: skip
+    rows = [usual | {"row": number} | change for number, change in enumerate(changes, 1)]
+    table = pa.Table.from_pylist(rows)
+    for name in ("label", "ts", "closes_at", "received_at", "as_of"):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[name].cast(UTC_TYPE))
+    for name in ("bid", "ask"):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[name].cast(pa.float64()))
+    return table
+
+
+def column(scratch: Scratch, relation: str, names: str) -> list[tuple[object, ...]]:
+    query = f"SELECT {names} FROM {relation} ORDER BY row"
+    return scratch.connection.execute(query).fetchall()
+
+
+def test_each_row_is_sane_rejected_or_still_open(scratch: Scratch) -> None:
+    placed = check_rows(
+        scratch,
+        incoming(
+            {},
+            {"ts": None, "closes_at": None},
+            {"close": -1.0},
+            {"high": 100.0, "close": 100.0},
+            {"as_of": OPEN + timedelta(minutes=5), "close": float("nan")},
+        ),
+    )
+    assert column(scratch, placed.sane, "row") == [(1,)]
+    rejects = column(scratch, placed.rejects, "row, reason")
+    assert rejects == [(2, "not_in_session"), (3, "not_positive"), (4, "unit_error")]
+    assert column(scratch, f"{placed.every} WHERE unclosed", "row") == [(5,)]
+
+
+def test_the_fullest_row_received_last_wins_its_bar(scratch: Scratch) -> None:
+    placed = check_rows(
+        scratch,
+        incoming({"volume": 5.0}, {"volume": 9.0}, {"volume": 9.0}, {"received_at": OPEN}),
+    )
+    unique = choose_one_a_bar(scratch, placed, repeats=True)
+    assert column(scratch, unique.winners, "volume, received_at") == [(9.0, LATER)]
+    assert column(scratch, unique.conflicts, "row, reason") == [
+        (1, "duplicate_conflict"), (4, "duplicate_conflict")
+    ]  # fmt: skip
+    assert unique.repeated == 1
