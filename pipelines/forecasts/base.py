@@ -15,11 +15,11 @@ from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.intervals import Interval, interval_of
 from pipelines.core.universes import universe
 from pipelines.features.base import Feature, look_back
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
-from pipelines.scoring.combine import ComponentWeighted
 
 
 @dataclass(frozen=True)

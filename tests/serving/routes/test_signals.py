@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.lake import Lake
-from pipelines.scoring.combine import ComponentWeighted
 from serving.schemas.answers import Component, Latest, Signal
 from serving.schemas.listings import Forecasts
 from serving.state.answers import component_of, signal_of
