@@ -65,8 +65,8 @@ class TrainedOn:
         return Evidence(
             judging=live.rows,
             truth=live.truth,
-            given=live.given,
-            said=live.said,
+            outputs=live.given,
+            predictions=live.said,
             scores=self.scores,
             training=self.rows,
             training_truth=self.truth,

@@ -20,7 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.core.settings import ROOT
 from pipelines.gates import Decision
-from pipelines.modeling.artefacts import measured, of_candidate, of_comparison, told_of_data
+from pipelines.modeling.artefacts import (
+    candidate_files,
+    comparison_files,
+    describe_data,
+    metrics_by_part,
+)
 from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.forms import Form
 from pipelines.modeling.kinds import Metrics
@@ -55,11 +60,11 @@ def keep_runs(
     """
     forms, challengers = forms or {}, challengers or {}
     none = Form(failure="no ONNX form was made")
-    files = of_comparison(found, forms.get(found.ranking[0].name, none))
+    files = comparison_files(found, forms.get(found.ranking[0].name, none))
     files["environment.json"] = json.dumps(environment(), indent=1).encode()
     files |= {f"{v.name}.html": v.report for v in decision.verdicts if v.report}
     files |= {f"challengers/{name}.onnx": c.body for name, c in challengers.items() if c.body}
-    theirs = [of_candidate(found, one, forms.get(one.name, none)) for one in found.ranking]
+    theirs = [candidate_files(found, one, forms.get(one.name, none)) for one in found.ranking]
     told = {key: str(value)[:LONGEST] for key, value in tags.items()}
     more = {f"gate.{verdict.name}": verdict.reason[:LONGEST] for verdict in decision.verdicts}
     more |= {
@@ -82,7 +87,7 @@ def keep_runs(
                     _log(client, run_id, one.parameters, _of_candidate(one), made)
             figures = [
                 metric
-                for part, metrics in measured(found).items()
+                for part, metrics in metrics_by_part(found).items()
                 for metric in _points(part, metrics)
             ]
             _log(client, parent, _parameters(found, tags), figures, files)
@@ -133,11 +138,11 @@ def _log(
 
 def _parameters(found: Comparison, tags: Mapping[str, Any]) -> dict[str, Any]:
     """What made the winner what it is, flat, so that MLflow's page can compare two trainings."""
-    data = told_of_data(found)
+    data = describe_data(found)
     made = {
         **tags,
         "winner": found.ranking[0].name,
-        "settled": found.settled,
+        "settled": found.calibration_reason,
         "thresholds": data["thresholds"],
         **{f"label_share.{name}": share for name, share in data["label_shares"].items()},
         **{f"dropped.{reason}": rows for reason, rows in found.dropped.items()},

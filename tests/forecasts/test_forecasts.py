@@ -70,6 +70,9 @@ def test_of_several_targets_one_must_be_named() -> None:
     with pytest.raises(InvalidRequest, match="has the targets action, risk"):
         two.target_forecast()
     assert two.target_forecast("risk").label.name == "risk"
+    with pytest.raises(InvalidRequest, match="unknown target") as unknown:
+        two.target_forecast("actions")
+    assert "action" in unknown.value.hint
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,6 @@ def test_of_several_targets_one_must_be_named() -> None:
         ({"targets": (replace(ACTION, candidates=()),)}, "has no candidates"),
         ({"targets": (replace(ACTION, gates=()),)}, "has no gate that blocks"),
         ({"targets": (replace(ACTION, baseline="mean"),)}, "unknown candidate"),
-        ({"focus": "actions"}, "unknown target"),
     ],
 )
 def test_a_wrong_declaration_proposes_the_fix(change: dict[str, object], said: str) -> None:

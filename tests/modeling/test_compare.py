@@ -11,7 +11,7 @@ import pytest
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES, HistogramBoosting, Logistic
-from pipelines.modeling.compare import Comparison, Result, _rank, compare
+from pipelines.modeling.compare import Comparison, Result, _rank_key, compare
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.required import Fewest
 from tests.modeling.made import made_rows
@@ -49,7 +49,9 @@ def same_fits(one: Comparison, other: Comparison) -> None:
         fitted = theirs[result.name].fitted
         assert fitted is not None
         features = one.selection.rows.features
-        np.testing.assert_array_equal(result.fitted.weighed(features), fitted.weighed(features))
+        np.testing.assert_array_equal(
+            result.fitted.balanced_probabilities(features), fitted.balanced_probabilities(features)
+        )
 
 
 def test_every_candidate_is_fitted_and_ranked(comparison: Comparison) -> None:
@@ -73,10 +75,10 @@ def test_shuffled_judging_labels_change_neither_choice_nor_calibration() -> None
     before = run(rows)
     after = run(shuffled(rows, rows.session >= before.judging.rows.session[0]))
     same_fits(before, after)
-    assert before.settled.startswith("a temperature")  # it was fitted
-    assert after.settled == before.settled
+    assert before.calibration_reason.startswith("a temperature")  # it was fitted
+    assert after.calibration_reason == before.calibration_reason
     assert [one.name for one in after.ranking] == [one.name for one in before.ranking]
-    np.testing.assert_array_equal(after.given, before.given)
+    np.testing.assert_array_equal(after.outputs, before.outputs)
     assert after.judging_metrics.rank_ic != before.judging_metrics.rank_ic
 
 
@@ -94,11 +96,11 @@ def test_a_planted_direction_is_found_and_noise_is_not(comparison: Comparison) -
 
 
 def test_probabilities_add_up_and_are_as_frequent_as_they_say(comparison: Comparison) -> None:
-    assert comparison.given.shape == (len(comparison.judging), 5)
-    np.testing.assert_allclose(comparison.given.sum(axis=1), 1)
-    np.testing.assert_allclose(comparison.given.mean(axis=0), comparison.shares, atol=0.06)
-    lift = comparison.given / comparison.shares
-    np.testing.assert_array_equal(comparison.said, lift.argmax(axis=1))
+    assert comparison.outputs.shape == (len(comparison.judging), 5)
+    np.testing.assert_allclose(comparison.outputs.sum(axis=1), 1)
+    np.testing.assert_allclose(comparison.outputs.mean(axis=0), comparison.shares, atol=0.06)
+    lift = comparison.outputs / comparison.shares
+    np.testing.assert_array_equal(comparison.predictions, lift.argmax(axis=1))
 
 
 def test_one_that_fails_is_recorded_and_the_others_go_on() -> None:
@@ -121,7 +123,7 @@ def test_ties_go_by_accuracy_and_then_by_name() -> None:
     assert metrics is not None
     exact = Result("z", {}, 1.0, metrics=replace(metrics, accuracy=0.9))
     better = Result("y", {}, 1.0, metrics=replace(metrics, macro_f1=0.99, accuracy=0.0))
-    order = sorted([Result("0", {}, 1.0, failure="x"), *made.ranking, exact, better], key=_rank)
+    order = sorted([Result("0", {}, 1.0, failure="x"), *made.ranking, exact, better], key=_rank_key)
     assert [one.name for one in order] == ["y", "z", "a", "b", "0"]
 
 
@@ -202,6 +204,6 @@ def test_candidates_must_be_there_and_be_told_apart() -> None:
     with pytest.raises(InvalidRequest, match="no candidate"):
         run(made_rows(), ())
     with pytest.raises(InvalidRequest, match="two candidates are named logistic_regression"):
-        run(made_rows(), (Logistic(), Logistic(damping=1)))
+        run(made_rows(), (Logistic(), Logistic(l2=1)))
     with pytest.raises(InvalidRequest, match="2 feature names for 7 columns"):
         run(made_rows(), names=("a", "b"))

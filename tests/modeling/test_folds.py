@@ -10,7 +10,7 @@ import pytest
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
-from pipelines.modeling.compare import Comparison, Result, compare, walk
+from pipelines.modeling.compare import Comparison, Result, build_folds, compare
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.required import Fewest
 from tests.modeling.made import made_rows
@@ -54,7 +54,7 @@ def test_all_but_the_ranking_is_as_without_folds(walked: Comparison) -> None:
         assert one.metrics is not None
         assert one.figures == one.metrics.figures
         other = named(walked)[one.name]
-        np.testing.assert_array_equal(one.given, other.given)
+        np.testing.assert_array_equal(one.outputs, other.outputs)
     assert plain.thresholds == walked.thresholds
     assert walked.winner.fitted is walked.ranking[0].fitted
 
@@ -62,8 +62,8 @@ def test_all_but_the_ranking_is_as_without_folds(walked: Comparison) -> None:
 def test_shuffled_outcomes_change_nothing_that_was_fitted_on_older_rows() -> None:
     """From the second fold's newer rows on, judging rows and all."""
     rows = made_rows()
-    folds = walk(rows, Split(folds=3), LABEL, Fewest())
-    first = folds[1].newer.rows.session[0]
+    folds = build_folds(rows, Split(folds=3), LABEL, Fewest())
+    first = folds[1].validation.rows.session[0]
     before, after = run(rows), run(wilder(rows, rows.session >= first))
     for name, one in named(before).items():
         other = named(after)[name].folds
@@ -72,7 +72,7 @@ def test_shuffled_outcomes_change_nothing_that_was_fitted_on_older_rows() -> Non
         assert said[0] == said[1]
         assert one.folds[1].confusion.tolist() != other[1].confusion.tolist()
     for place, fold in enumerate(
-        walk(wilder(rows, rows.session >= first), Split(folds=3), LABEL, Fewest())
+        build_folds(wilder(rows, rows.session >= first), Split(folds=3), LABEL, Fewest())
     ):
         same = (fold.thresholds, fold.shares) == (folds[place].thresholds, folds[place].shares)
         assert same == (place < 2)

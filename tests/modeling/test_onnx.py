@@ -13,11 +13,12 @@ import onnx
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.modeling.calibration import Calibration, Model
+from pipelines.modeling.calibration import Calibration, ClassModel
 from pipelines.modeling.candidates import CANDIDATES, Fitted
 from pipelines.modeling.compare import Comparison
+from pipelines.modeling.description import Description, UnreadableModel
 from pipelines.modeling.onnx import parity, to_onnx
-from pipelines.modeling.scorer import Description, OnnxScorer, UnreadableModel, checksum
+from pipelines.modeling.scorer import OnnxScorer, checksum
 from tests.modeling.made import made_rows
 
 NAMES = [candidate.name for candidate in CANDIDATES]
@@ -49,7 +50,7 @@ def content(comparison: Comparison) -> bytes:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("heat", [1.0, 0.6, 3.0])
 def test_it_gives_what_the_original_gives(comparison: Comparison, name: str, heat: float) -> None:
-    model = Model(fitted(comparison, name), Calibration(comparison.shares, heat))
+    model = ClassModel(fitted(comparison, name), Calibration(comparison.shares, heat))
     scorer = OnnxScorer(to_onnx(model, described(comparison)))
     assert parity(scorer, model, ROWS) < 1e-5
     probabilities, actions = scorer.score(ROWS)
@@ -59,7 +60,7 @@ def test_it_gives_what_the_original_gives(comparison: Comparison, name: str, hea
 
 def test_parity_sees_a_difference(comparison: Comparison) -> None:
     model = comparison.winner
-    other = Model(model.fitted, Calibration(comparison.shares, 3.0))
+    other = ClassModel(model.fitted, Calibration(comparison.shares, 3.0))
     scorer = OnnxScorer(to_onnx(other, described(comparison)))
     apart = np.abs(scorer.score(ROWS)[0] - model.score(ROWS)[0]).max()
     assert parity(scorer, model, ROWS) == pytest.approx(apart)
@@ -72,8 +73,8 @@ def test_classes_come_in_the_labels_order_whatever_the_models(comparison: Compar
     model = turned.pipeline.named_steps["model"]
     model.classes_, order = np.array([4, 0, 3, 1, 2]), [1, 3, 4, 2, 0]
     calibration = Calibration(comparison.shares)
-    scorer = OnnxScorer(to_onnx(Model(turned, calibration), described(comparison)))
-    expected = calibration.probabilities(straight.weighed(ROWS)[:, order])
+    scorer = OnnxScorer(to_onnx(ClassModel(turned, calibration), described(comparison)))
+    expected = calibration.probabilities(straight.balanced_probabilities(ROWS)[:, order])
     np.testing.assert_allclose(scorer.score(ROWS)[0], expected, atol=1e-5)
 
 

@@ -14,15 +14,15 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import NextReturn
 from pipelines.modeling.candidates import Ridge
-from pipelines.modeling.candidates.base import FittedValue, fit_values
+from pipelines.modeling.candidates.base import FittedValue, fit_regressor
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.kinds.value import Value
-from pipelines.modeling.spread import COVERAGE, FEWEST, of_residuals, plain
-from pipelines.modeling.values import (
+from pipelines.modeling.spread import COVERAGE, LEAST_ROWS, spread_of_residuals, uncalibrated_spread
+from pipelines.modeling.value_metrics import (
     coverage,
     hit_rate,
-    inside,
     interval_score,
+    is_inside,
     measure,
     r2,
 )
@@ -38,8 +38,8 @@ def part(rows: Rows, first: int, last: int) -> Rows:
 
 def settled(rows: Rows, training: int, selection: int) -> tuple[FittedValue, object, str]:
     older, newer = part(rows, 0, training), part(rows, training, training + selection)
-    fitted = fit_values(Ridge(), older.features, older.outcome, 0)
-    found = Value().settle(fitted, (), newer, newer.outcome)
+    fitted = fit_regressor(Ridge(), older.features, older.outcome, 0)
+    found = Value().calibrate(fitted, (), newer, newer.outcome)
     return fitted, found.model, found.reason
 
 
@@ -79,10 +79,10 @@ def test_an_interval_has_the_value_inside_and_leaves_as_many_out_as_it_may(
     count: int, seed: int
 ) -> None:
     residuals = np.random.default_rng(seed).normal(0, 1, count)
-    found = of_residuals(residuals, None, np.empty(0))
+    found = spread_of_residuals(residuals, None, np.empty(0))
     assert found.low <= 0 <= found.high
     ends = found.around(np.zeros(count), np.empty(0))
-    out = (~inside(residuals, ends)).sum()
+    out = (~is_inside(residuals, ends)).sum()
     assert out <= (count + 1) * (1 - COVERAGE)
 
 
@@ -90,7 +90,7 @@ def test_fresh_rows_are_inside_as_often_as_is_said_however_few_taught_it() -> No
     """One row more than there are is counted: plain quantiles of 19 rows hold but 76 %."""
     random, held = np.random.default_rng(0), []
     for _ in range(4000):
-        found = of_residuals(random.normal(0, 1, 19), None, np.empty(0))
+        found = spread_of_residuals(random.normal(0, 1, 19), None, np.empty(0))
         held.append(found.low <= random.normal() <= found.high)
     assert np.mean(held) == pytest.approx(COVERAGE, abs=0.02)
 
@@ -111,7 +111,7 @@ def test_calm_and_wild_rows_are_held_alike_where_features_tell_them_apart() -> N
     rows = daily(6000, wild=0.8)
     fitted, model, _ = settled(rows, 2000, 1000)
     fresh = part(rows, 3000, 6000)
-    even = of_residuals(fitted.residuals, None, np.empty(0))
+    even = spread_of_residuals(fitted.residuals, None, np.empty(0))
     for wild in (fresh.features[:, 1] > 0.5, fresh.features[:, 1] < -0.5):
         some = fresh.take(wild)
         assert coverage(some.outcome, model.score(some.features)[0]) == pytest.approx(0.8, abs=0.06)
@@ -122,24 +122,24 @@ def test_calm_and_wild_rows_are_held_alike_where_features_tell_them_apart() -> N
 def test_a_width_that_does_not_help_is_not_kept() -> None:
     rows = daily(3000, wild=0.8)
     older, newer = part(rows, 0, 2000), part(rows, 2000, 3000)
-    fitted = fit_values(Ridge(), older.features, older.outcome, 0)
+    fitted = fit_regressor(Ridge(), older.features, older.outcome, 0)
     turned = replace(fitted, width=replace(fitted.width, weights=-fitted.width.weights))
-    found = Value().settle(turned, (), newer, newer.outcome)
+    found = Value().calibrate(turned, (), newer, newer.outcome)
     assert found.model.spread.width is None
     assert found.reason.endswith(": not kept")
     # Half of the rows is too little to try it on.
-    some = part(rows, 2000, 2000 + FEWEST + 50)
-    kept = Value().settle(fitted, (), some, some.outcome)
+    some = part(rows, 2000, 2000 + LEAST_ROWS + 50)
+    kept = Value().calibrate(fitted, (), some, some.outcome)
     assert kept.model.spread.width is None
     assert "too few to try" in kept.reason
 
 
 def test_few_selection_rows_leave_the_interval_of_training_rows() -> None:
-    fitted, model, reason = settled(daily(), 1000, FEWEST - 1)
-    assert model.spread == plain(fitted)
+    fitted, model, reason = settled(daily(), 1000, LEAST_ROWS - 1)
+    assert model.spread == uncalibrated_spread(fitted)
     assert "too few to learn an interval from" in reason
-    enough = settled(daily(), 1000, FEWEST)
-    assert enough[1].spread != plain(fitted)
+    enough = settled(daily(), 1000, LEAST_ROWS)
+    assert enough[1].spread != uncalibrated_spread(fitted)
 
 
 def test_selection_rows_that_are_wilder_widen_the_interval() -> None:
@@ -150,7 +150,7 @@ def test_selection_rows_that_are_wilder_widen_the_interval() -> None:
     assert model.spread.width is None or model.spread.high > 0
     fresh = part(replace(rows, outcome=outcome), 1500, 2000)
     assert coverage(fresh.outcome, model.score(fresh.features)[0]) == pytest.approx(0.8, abs=0.07)
-    alone = Value().plain(fitted, (), outcome[:1000]).score(fresh.features)[0]
+    alone = Value().uncalibrated(fitted, (), outcome[:1000]).score(fresh.features)[0]
     assert coverage(fresh.outcome, alone) < 0.5
 
 
@@ -162,10 +162,10 @@ def test_values_that_teach_nothing_are_refused(truth: np.ndarray) -> None:
 
 
 def test_what_some_rows_became_is_told_by_quantiles() -> None:
-    told = Value().spread_of(np.arange(101.0), LABEL)
+    told = Value().summarize_truth(np.arange(101.0), LABEL)
     assert told["rows"] == 101
     assert told["quantiles"]["0.1"] == pytest.approx(10)
-    assert Value().spread_of(np.empty(0), LABEL)["quantiles"] == {}
+    assert Value().summarize_truth(np.empty(0), LABEL)["quantiles"] == {}
 
 
 @pytest.mark.filterwarnings("error")

@@ -21,8 +21,8 @@ from pipelines.modeling import artefacts
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Split
-from pipelines.modeling.forms import Form, challengers, forms
-from pipelines.modeling.scorer import Description
+from pipelines.modeling.description import Description
+from pipelines.modeling.forms import Form, check_challengers, convert_candidates
 from pipelines.registry.mlflow import Registry, RegistryError
 from pipelines.registry.runs import PARENT, environment, keep_runs
 from tests.modeling.made import made_rows
@@ -55,7 +55,7 @@ def kept(found: Comparison) -> dict[str, Form]:
     told = Description(
         found.label.classes, NAMES, ("A", "B", "C", "D"), found.thresholds, found.shares
     )
-    return forms(found, told) | {BOOSTING: Form(failure="no ONNX form: odd")}
+    return convert_candidates(found, told) | {BOOSTING: Form(failure="no ONNX form: odd")}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def read(registry: Registry, experiment: str) -> Kept:
 
 @pytest.fixture(scope="module")
 def runs(registry: Registry, found: Comparison, kept: dict[str, Form]) -> Kept:
-    asked = challengers(found, ("logistic_regression", BOOSTING), kept)
+    asked = check_challengers(found, ("logistic_regression", BOOSTING), kept)
     run_id = keep_runs(registry, "whole", found, DECISION, TAGS, forms=kept, challengers=asked)
     made = read(registry, "whole")
     assert made.parent.info.run_id == run_id

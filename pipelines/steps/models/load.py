@@ -10,7 +10,8 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
-from pipelines.modeling.scorer import OnnxScorer, UnreadableModel
+from pipelines.modeling.description import UnreadableModel
+from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, serving
 from pipelines.registry.mlflow import Registry, Unsound, model_name
 from pipelines.scoring.predict import fitting, same_definition

@@ -12,13 +12,15 @@ import pyarrow as pa
 
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.forecasts import TargetForecast
+from pipelines.forecasts.description import describe_model
 from pipelines.gates import Decision, NoWorseThanChampion, judge_all
+from pipelines.gates.collect import collect_evidence
 from pipelines.lake import Lake, View
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.evidence import described, evidence
-from pipelines.modeling.forms import challengers, forms, settled
-from pipelines.modeling.onnx import OnnxScorer, to_onnx
+from pipelines.modeling.forms import check_challengers, convert_calibrated, convert_candidates
+from pipelines.modeling.onnx import to_onnx
+from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, decisions, newest_version, promoted
 from pipelines.registry.mlflow import Registry, Version, model_name
 from pipelines.registry.runs import keep_runs
@@ -136,13 +138,13 @@ def train(
         progress,
         names=forecast.feature_names,
     )
-    description = described(forecast, found)
+    description = describe_model(forecast, found)
     body = to_onnx(found.winner, description)
-    kept = forms(found, description)
+    kept = convert_candidates(found, description)
     others = [name for name in forecast.challengers if name != found.ranking[0].name]
-    beside = challengers(found, others, kept)
+    beside = check_challengers(found, others, kept)
     champion, lost = _champion(registry, forecast, promoted(known, as_of))
-    shown = evidence(forecast, found, body, OnnxScorer(body), champion, seed)
+    shown = collect_evidence(found, body, OnnxScorer(body), champion, seed)
     judged_since = rows.closes_at >= found.judging.rows.closes_at.min()
     decision = judge_all(forecast.gates, replace(shown, recent=rows.features[judged_since]))
     if lost:
@@ -156,7 +158,11 @@ def train(
         "seed": seed,
     }
     verdict, serves, baseline = _verdict(decision), found.ranking[0].name, forecast.target.baseline
-    if verdict == "refused" and baseline and (made := settled(found, baseline, description)):
+    if (
+        verdict == "refused"
+        and baseline
+        and (made := convert_calibrated(found, baseline, description))
+    ):
         body, serves = made, baseline
         decision = replace(decision, reason=f"{decision.reason}; the baseline {serves} serves")
     progress("register", 0, 1)

@@ -12,7 +12,7 @@ from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.landing import judge as silver
 from pipelines.modeling.answers import answer_of
-from pipelines.modeling.scorer import UnreadableModel
+from pipelines.modeling.description import UnreadableModel
 from pipelines.registry.decisions import ModelDecision, decisions
 from pipelines.registry.mlflow import Registry, Unsound
 from pipelines.steps.data.features import refresh_features
