@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipelines.features.base import Block
+from pipelines.features.panel import Panel
 
 
 class Label(Protocol):
@@ -53,7 +53,7 @@ class Label(Protocol):
     @property
     def definition(self) -> tuple[object, ...]: ...
 
-    def outcome(self, block: Block) -> np.ndarray:
+    def outcome(self, panel: Panel) -> np.ndarray:
         """What became of each bar, a number; NaN where that is not known, or cannot be said."""
         ...
 

@@ -25,8 +25,8 @@ import pyarrow as pa
 
 from pipelines.core.calendar import calendar, utc
 from pipelines.core.settings import Settings
-from pipelines.features import matrix
-from pipelines.features.panel import block_of
+from pipelines.features import feature_matrix
+from pipelines.features.panel import build_panel
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
 from pipelines.modeling.calibration import Calibration, ClassModel
@@ -142,9 +142,9 @@ def read(lake: Lake, symbols: tuple[str, ...]) -> pa.Table:
 
 def score(bars: pa.Table, scorer: OnnxScorer) -> tuple[np.ndarray, np.ndarray]:
     """The action and the probabilities of each symbol's newest bar."""
-    block = block_of(bars, calendar(), FORECAST.bar)
-    newest = np.append(block.starts[1:], len(block)) - 1
-    features = matrix(FORECAST.features, block)[newest]
+    panel = build_panel(bars, calendar(), FORECAST.bar)
+    newest = np.append(panel.starts[1:], len(panel)) - 1
+    features = feature_matrix(FORECAST.features, panel)[newest]
     probabilities, action = scorer.score(np.column_stack([features, codes(bars, newest)]))
     return action, probabilities
 

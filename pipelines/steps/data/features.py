@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.core.calendar import UTC_TYPE, calendar
-from pipelines.features import Block, matrix
-from pipelines.features.panel import block_of
+from pipelines.features import Panel, feature_matrix
+from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
 from pipelines.landing import judge as silver
@@ -203,23 +203,23 @@ def _computed(
         [source, forecast.interval, pc.unique(bars["symbol"]).to_pylist()],
     )
     name, grid = known[0] if known else ("XNYS", "session")
-    block = block_of(bars, calendar(name), forecast.bar, grid)
-    values = matrix(forecast.features, block)
+    panel = build_panel(bars, calendar(name), forecast.bar, grid)
+    values = feature_matrix(forecast.features, panel)
     made = bars.select(["symbol", "ts", "closes_at", "session"])
-    made = made.append_column("source", pa.repeat(pa.scalar(source), len(block)))
-    made = made.append_column("place", pa.array(block.arrays["place"].astype(np.int16)))
+    made = made.append_column("source", pa.repeat(pa.scalar(source), len(panel)))
+    made = made.append_column("place", pa.array(panel.arrays["place"].astype(np.int16)))
     for column, feature in enumerate(forecast.features):
         made = made.append_column(feature.name, pa.array(values[:, column], from_pandas=True))
     for target in forecast.targets:
-        outcome = target.label.outcome(block)
-        known_at = _known_at(bars, block, outcome, target.label.horizon)
+        outcome = target.label.outcome(panel)
+        known_at = _known_at(bars, panel, outcome, target.label.horizon)
         made = made.append_column(target.outcome, pa.array(outcome, from_pandas=True))
         made = made.append_column(target.known_at, known_at)
     inside = pc.and_(pc.greater_equal(made["ts"], low), pc.less_equal(made["ts"], high))
     return made.filter(inside)
 
 
-def _known_at(bars: pa.Table, block: Block, outcome: np.ndarray, horizon: int) -> pa.Array:
+def _known_at(bars: pa.Table, panel: Panel, outcome: np.ndarray, horizon: int) -> pa.Array:
     """When the bar that decides on the outcome had closed."""
     closes = bars["closes_at"].to_numpy().astype("datetime64[us]")
     later = np.roll(closes, -horizon)
