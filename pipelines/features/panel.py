@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
-from pipelines.core.calendar import Calendar, Grid, Interval
 from pipelines.core.errors import InvalidRequest
+
+if TYPE_CHECKING:  # the declarations of forecasts read this module, and load no Arrow
+    import pyarrow as pa
+
+    from pipelines.core.calendar import Calendar, Grid, Interval
 
 Arrays = Mapping[str, np.ndarray]
 
