@@ -20,7 +20,7 @@ from pipelines.gates import (
 from pipelines.gates.baselines import previous_row
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.metrics import calibration_error
-from tests.modeling.daily import daily
+from tests.modeling.daily_rows import daily_rows
 
 TRAINING, JUDGING = 3000, 600
 SHOCK = 0.5
@@ -34,7 +34,7 @@ def evidence(seed: int = 0, keeps: float = 0.95, **changes: Any) -> Evidence:
     The risk of a bar is a slow state and a shock of its own; the model knows the state.
     """
     random = np.random.default_rng(seed)
-    rows = daily(TRAINING + JUDGING, seed=seed)
+    rows = daily_rows(TRAINING + JUDGING, seed=seed)
     state = np.empty(len(rows))
     state[0] = random.standard_normal()
     for place in range(1, len(rows)):

@@ -15,7 +15,7 @@ from pipelines.modeling.candidates import Logistic
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.scorer import OnnxScorer
-from tests.modeling.made import made_rows
+from tests.modeling.hourly_rows import hourly_rows
 
 FEWER = replace(NASDAQ100_HOURLY, features=NASDAQ100_HOURLY.features[:6])
 FORECAST = FEWER.target_forecast().replace(candidates=(Logistic(),), challengers=())
@@ -24,7 +24,7 @@ FORECAST = FEWER.target_forecast().replace(candidates=(Logistic(),), challengers
 @pytest.fixture(scope="module")
 def found() -> Comparison:
     names = FORECAST.feature_names
-    rows, split = made_rows(120), FORECAST.split
+    rows, split = hourly_rows(120), FORECAST.split
     return compare(rows, FORECAST.label, FORECAST.candidates, split, 7, names=names)
 
 

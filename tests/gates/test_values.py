@@ -23,7 +23,7 @@ from pipelines.gates.evidence import check_values
 from pipelines.labels import NextReturn
 from pipelines.modeling.candidates import Mean, Ridge, fit_regressor
 from pipelines.modeling.kinds.value import Value
-from tests.modeling.daily import SIZE, daily
+from tests.modeling.daily_rows import SIZE, daily_rows
 
 LABEL = NextReturn()
 TRAINING, SELECTION, JUDGING = 1500, 400, 600
@@ -31,7 +31,7 @@ TRAINING, SELECTION, JUDGING = 1500, 400, 600
 
 def evidence(seed: int = 0, ic: float = 0.3, candidate: Any = None, **changes: Any) -> Evidence:
     """Ridge, as a training would fit and settle it, judged on rows that come after."""
-    rows = daily(TRAINING + SELECTION + JUDGING, ic=ic, seed=seed)
+    rows = daily_rows(TRAINING + SELECTION + JUDGING, ic=ic, seed=seed)
     cuts = np.cumsum([0, TRAINING, SELECTION, JUDGING])
     training, selection, judging = (
         rows.take(np.arange(first, last)) for first, last in pairwise(cuts)
@@ -199,7 +199,7 @@ def test_outcomes_that_are_not_known_and_too_few_sessions_have_failed() -> None:
 
 
 def test_fit_values_is_what_the_kind_fits() -> None:
-    rows = daily(200)
+    rows = daily_rows(200)
     ours = Value().fit(Ridge(), rows.features, rows.outcome, LABEL, 0).values(rows.features)
     theirs = fit_regressor(Ridge(), rows.features, rows.outcome, 0).values(rows.features)
     np.testing.assert_array_equal(ours, theirs)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.modeling.calibration import Calibration, calibrate, fit_temperature
 from pipelines.modeling.dataset import Rows
-from tests.modeling.made import made_rows
+from tests.modeling.hourly_rows import hourly_rows
 
 SHARES = (0.1, 0.2, 0.4, 0.2, 0.1)
 
@@ -48,7 +48,7 @@ def test_the_temperature_that_was_planted_is_found() -> None:
 
 
 def test_a_temperature_that_helps_is_kept() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     balanced, classes = drawn(len(rows), Calibration(SHARES, 3.0))
     made = calibrate(SHARES, balanced, classes, rows)
     assert made.kept
@@ -60,7 +60,7 @@ def test_a_temperature_that_helps_is_kept() -> None:
 
 def test_one_that_does_not_help_on_newer_rows_is_not_kept() -> None:
     """The older half asks for heat, the newer half for none."""
-    rows = made_rows()
+    rows = hourly_rows()
     balanced, classes = drawn(len(rows), Calibration(SHARES, 0.5))
     old = rows.session < np.unique(rows.session)[50]
     classes[old] = drawn(len(rows), Calibration(SHARES, 5.0))[1][old]
@@ -71,7 +71,7 @@ def test_one_that_does_not_help_on_newer_rows_is_not_kept() -> None:
 
 
 def test_the_newer_half_is_not_fitted_on() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     balanced, classes = drawn(len(rows), Calibration(SHARES, 2.0))
     before = calibrate(SHARES, balanced, classes, rows).tried
     newer = rows.session >= np.unique(rows.session)[50]
@@ -81,7 +81,7 @@ def test_the_newer_half_is_not_fitted_on() -> None:
 
 @pytest.mark.parametrize("sessions", [1, 2])
 def test_too_few_rows_leave_things_as_they_are(sessions: int) -> None:
-    rows: Rows = made_rows(sessions)
+    rows: Rows = hourly_rows(sessions)
     balanced, classes = drawn(len(rows), Calibration(SHARES, 2.0))
     made = calibrate(SHARES, balanced, classes, rows)
     assert not made.kept

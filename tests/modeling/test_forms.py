@@ -15,7 +15,7 @@ from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.description import Description
 from pipelines.modeling.forms import Form, check_challengers, convert_candidates
 from pipelines.modeling.scorer import OnnxScorer, checksum
-from tests.modeling.test_onnx import described
+from tests.modeling.description import described
 
 
 @pytest.fixture(scope="module")

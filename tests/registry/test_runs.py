@@ -25,7 +25,7 @@ from pipelines.modeling.description import Description
 from pipelines.modeling.forms import Form, check_challengers, convert_candidates
 from pipelines.registry.mlflow import Registry, RegistryError
 from pipelines.registry.runs import PARENT, environment, keep_runs
-from tests.modeling.made import made_rows
+from tests.modeling.hourly_rows import hourly_rows
 from tests.steps.served import fresh_registry
 
 NAMES = ("a", "b", "c", "d", "e", "f")
@@ -47,7 +47,7 @@ class Broken(Logistic):
 @pytest.fixture(scope="module")
 def found() -> Comparison:
     some = (HistogramBoosting(rounds=5), Logistic(), Broken())
-    return compare(made_rows(80), Action(), some, Split(folds=2), 7, names=NAMES)
+    return compare(hourly_rows(80), Action(), some, Split(folds=2), 7, names=NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_figures_of_folds_are_steps(runs: Kept, registry: Registry, found: Compa
 @pytest.fixture
 def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where things go wrong, pictures would only take time."""
-    monkeypatch.setattr(artefacts.pictures, "judged", lambda *told: {"roc.png": b"a picture"})
+    monkeypatch.setattr(artefacts.pictures, "draw_predictions", lambda *told: {"roc.png": b"a picture"})
     monkeypatch.setattr(artefacts.pictures, "importance", lambda *told: b"a picture")
 
 

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from pipelines.modeling.candidates import CANDIDATES, Logistic, Network, fit_classifier, parameters
 from pipelines.modeling.candidates.base import sample_rows
-from tests.modeling.made import made_rows
+from tests.modeling.hourly_rows import hourly_rows
 
 
 def test_each_has_a_name_of_its_own_and_tells_its_parameters() -> None:
@@ -62,7 +62,7 @@ def test_a_subset_is_spread_over_all_of_time() -> None:
 
 def test_classes_count_alike_however_rare_they_are() -> None:
     """Features that tell nothing speak for each class as much, not for the frequent one."""
-    rows = made_rows()
+    rows = hourly_rows()
     classes = np.random.default_rng(0).choice(3, len(rows), p=(0.1, 0.2, 0.7))
     balanced = fit_classifier(Logistic(), rows.features, classes, 3, 0).balanced_probabilities(
         rows.features
@@ -71,14 +71,14 @@ def test_classes_count_alike_however_rare_they_are() -> None:
 
 
 def test_scales_are_learned_from_the_rows_it_is_fitted_on() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     fitted = fit_classifier(Logistic(), rows.features[:900], rows.symbol[:900] % 2, 2, 0)
     scale = fitted.pipeline.named_steps["prepare"].named_transformers_["scale"]
     np.testing.assert_allclose(scale.mean_, rows.features[:900, :-1].mean(axis=0), atol=1e-6)
 
 
 def test_a_fit_that_does_not_converge_is_an_error() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     for candidate in (Logistic(passes=1), Network(passes=1)):
         with pytest.raises(ConvergenceWarning):
             fit_classifier(candidate, rows.features, rows.symbol, 4, 0)

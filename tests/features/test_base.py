@@ -9,40 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.features import DAILY, HOURLY, SETS, Feature, Panel, feature_matrix, look_back
+from pipelines.features import DAILY, HOURLY, SETS, Feature, feature_matrix, look_back
+from tests.features.bars import cut, panel_of, walk
 
 START = np.array([0])
 FEATURES = {feature.name: feature for chosen in SETS for feature in chosen}
-
-
-def walk(seed: int, bars: int) -> dict[str, np.ndarray]:
-    """Plausible bars of one symbol."""
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
-    open_ = close * np.exp(random.normal(0, 0.005, bars))
-    place = np.arange(bars) % 7
-    return {
-        "open": open_,
-        "high": np.maximum(open_, close) * (1 + random.exponential(0.002, bars)),
-        "low": np.minimum(open_, close) * (1 - random.exponential(0.002, bars)),
-        "close": close,
-        "volume": random.integers(1, 10_000, bars).astype(float),
-        "bid": close - 0.01,
-        "ask": close + 0.01,
-        "place": place.astype(float),
-        "session_start": place == 0,
-        "session_bars": np.full(bars, 7.0),
-    }
-
-
-def panel_of(*symbols: dict[str, np.ndarray]) -> Panel:
-    arrays = {name: np.concatenate([s[name] for s in symbols]) for name in symbols[0]}
-    lengths = [len(s["close"]) for s in symbols]
-    return Panel(arrays, np.cumsum([0, *lengths])[:-1])
-
-
-def cut(bars: dict[str, np.ndarray], first: int, last: int | None = None) -> dict[str, np.ndarray]:
-    return {name: values[first:last] for name, values in bars.items()}
 
 
 @pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
@@ -162,46 +133,6 @@ def test_plain_indicators_are_talibs() -> None:
     for name, values in expected.items():
         ours = feature_matrix([FEATURES[name]], panel_of(bars))[60:, 0]
         np.testing.assert_allclose(ours, values[60:], rtol=2e-6, atol=1e-9, err_msg=name)
-
-
-MACD = ("macd_12_26", "macd_signal_12_26_9", "macd_histogram_12_26_9")
-
-
-def test_macd_is_talibs_of_its_sixty_bars() -> None:
-    close = walk(9, 300)["close"]
-    for at in (60, 61, 200, 300):
-        ours = feature_matrix(
-            [FEATURES[name] for name in MACD], Panel({"close": close[:at]}, START)
-        )[-1]
-        talibs = [line[-1] / close[at - 1] for line in talib.MACD(close[at - 60 : at], 12, 26, 9)]
-        np.testing.assert_allclose(ours, talibs, rtol=1e-6, atol=1e-10)
-
-
-def test_macd_by_hand() -> None:
-    """Averages that begin as the plain mean of their first bars, and lines of them from there."""
-    close = walk(9, 60)["close"]
-
-    def smoothed(values: np.ndarray, bars: int) -> np.ndarray:
-        made = [values[:bars].sum() / bars]
-        for value in values[bars:]:
-            made.append(made[-1] * (bars - 1) / (bars + 1) + value * 2 / (bars + 1))
-        return np.array(made)
-
-    lines = smoothed(close[14:], 12) - smoothed(close, 26)
-    signal = smoothed(lines, 9)[-1]
-    ours = feature_matrix([FEATURES[name] for name in MACD], Panel({"close": close}, START))[-1]
-    expected = np.array([lines[-1], signal, lines[-1] - signal]) / close[-1]
-    np.testing.assert_allclose(ours, expected, rtol=1e-6)
-
-
-def test_sixty_bars_are_near_what_talib_makes_of_all_history() -> None:
-    """The bars before have less than a hundredth of the slow average's weight."""
-    close = walk(10, 7000)["close"]
-    ours = feature_matrix([FEATURES[name] for name in MACD], Panel({"close": close}, START))[200:]
-    for column, line in zip(ours.T, talib.MACD(close, 12, 26, 9), strict=True):
-        talibs = line[200:] / close[200:]
-        assert np.corrcoef(column, talibs)[0, 1] > 0.997
-        assert (column - talibs).std() < 0.08 * talibs.std()
 
 
 def test_a_definition_changes_with_its_code_and_with_nothing_else() -> None:

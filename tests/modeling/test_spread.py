@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from pipelines.core.errors import InvalidRequest
 from pipelines.labels import NextReturn
 from pipelines.modeling.candidates import Ridge
 from pipelines.modeling.candidates.base import FittedValue, fit_regressor
@@ -20,14 +17,10 @@ from pipelines.modeling.kinds.value import Value
 from pipelines.modeling.spread import COVERAGE, LEAST_ROWS, spread_of_residuals, uncalibrated_spread
 from pipelines.modeling.value_metrics import (
     coverage,
-    hit_rate,
-    interval_score,
     is_inside,
-    measure,
-    r2,
 )
 from tests.laws import tried
-from tests.modeling.daily import daily
+from tests.modeling.daily_rows import daily_rows
 
 LABEL = NextReturn()
 
@@ -41,36 +34,6 @@ def settled(rows: Rows, training: int, selection: int) -> tuple[FittedValue, obj
     fitted = fit_regressor(Ridge(), older.features, older.outcome, 0)
     found = Value().calibrate(fitted, (), newer, newer.outcome)
     return fitted, found.model, found.reason
-
-
-def test_figures_are_the_usual_ones() -> None:
-    random = np.random.default_rng(0)
-    truth, said = random.normal(0, 1, 300), random.normal(0, 1, 300)
-    given_ = np.stack([said, said - 1, said + 1], axis=1)
-    found = measure(truth, said, given_)
-    assert found.rows == 300
-    assert found.rmse == pytest.approx(root_mean_squared_error(truth, said))
-    assert found.mae == pytest.approx(mean_absolute_error(truth, said))
-    assert found.r2 == found.fit == pytest.approx(r2_score(truth, said))
-    assert found.order == (found.rmse, found.mae)
-    assert found.coverage == np.mean(np.abs(truth - said) <= 1)
-    assert set(found.figures) == {"rmse", "mae", "r2", "hit_rate", "coverage", "rank_ic"}
-
-
-def test_a_row_that_stayed_has_no_direction_and_to_say_none_is_to_miss() -> None:
-    assert hit_rate(np.array([1.0, -1, 0, 2]), np.array([3.0, 1, 1, 0])) == pytest.approx(1 / 3)
-    assert np.isnan(hit_rate(np.zeros(3), np.ones(3)))
-    assert np.isnan(r2(np.ones(3), np.ones(3)))
-
-
-def test_the_best_interval_is_that_of_the_quantiles() -> None:
-    truth = np.random.default_rng(0).normal(0, 1, 20_000)
-
-    def score(reach: float) -> float:
-        ends = np.broadcast_to([0.0, -reach, reach], (len(truth), 3))
-        return interval_score(truth, ends, 0.8)
-
-    assert score(1.2816) < min(score(1.15), score(1.4))
 
 
 @tried(100)
@@ -97,7 +60,7 @@ def test_fresh_rows_are_inside_as_often_as_is_said_however_few_taught_it() -> No
 
 @pytest.mark.parametrize("wild", [0.0, 0.8])
 def test_on_fresh_rows_coverage_is_near_what_is_said(wild: float) -> None:
-    rows = daily(6000, wild=wild)
+    rows = daily_rows(6000, wild=wild)
     _, model, reason = settled(rows, 2000, 1000)
     fresh = part(rows, 3000, 6000)
     given_, said = model.score(fresh.features)
@@ -108,7 +71,7 @@ def test_on_fresh_rows_coverage_is_near_what_is_said(wild: float) -> None:
 
 
 def test_calm_and_wild_rows_are_held_alike_where_features_tell_them_apart() -> None:
-    rows = daily(6000, wild=0.8)
+    rows = daily_rows(6000, wild=0.8)
     fitted, model, _ = settled(rows, 2000, 1000)
     fresh = part(rows, 3000, 6000)
     even = spread_of_residuals(fitted.residuals, None, np.empty(0))
@@ -120,7 +83,7 @@ def test_calm_and_wild_rows_are_held_alike_where_features_tell_them_apart() -> N
 
 
 def test_a_width_that_does_not_help_is_not_kept() -> None:
-    rows = daily(3000, wild=0.8)
+    rows = daily_rows(3000, wild=0.8)
     older, newer = part(rows, 0, 2000), part(rows, 2000, 3000)
     fitted = fit_regressor(Ridge(), older.features, older.outcome, 0)
     turned = replace(fitted, width=replace(fitted.width, weights=-fitted.width.weights))
@@ -135,15 +98,15 @@ def test_a_width_that_does_not_help_is_not_kept() -> None:
 
 
 def test_few_selection_rows_leave_the_interval_of_training_rows() -> None:
-    fitted, model, reason = settled(daily(), 1000, LEAST_ROWS - 1)
+    fitted, model, reason = settled(daily_rows(), 1000, LEAST_ROWS - 1)
     assert model.spread == uncalibrated_spread(fitted)
     assert "too few to learn an interval from" in reason
-    enough = settled(daily(), 1000, LEAST_ROWS)
+    enough = settled(daily_rows(), 1000, LEAST_ROWS)
     assert enough[1].spread != uncalibrated_spread(fitted)
 
 
 def test_selection_rows_that_are_wilder_widen_the_interval() -> None:
-    rows = daily(2000)
+    rows = daily_rows(2000)
     outcome = rows.outcome.copy()
     outcome[1000:] *= 3
     fitted, model, _ = settled(replace(rows, outcome=outcome), 1000, 500)
@@ -152,32 +115,3 @@ def test_selection_rows_that_are_wilder_widen_the_interval() -> None:
     assert coverage(fresh.outcome, model.score(fresh.features)[0]) == pytest.approx(0.8, abs=0.07)
     alone = Value().uncalibrated(fitted, (), outcome[:1000]).score(fresh.features)[0]
     assert coverage(fresh.outcome, alone) < 0.5
-
-
-@pytest.mark.parametrize("truth", [np.ones(5), np.array([1.0, np.nan]), np.empty(0)])
-def test_values_that_teach_nothing_are_refused(truth: np.ndarray) -> None:
-    assert Value().shares(np.array([1.0, 2.0]), LABEL) == ()
-    with pytest.raises(InvalidRequest, match="missing, or the same, in all training rows"):
-        Value().shares(truth, LABEL)
-
-
-def test_what_some_rows_became_is_told_by_quantiles() -> None:
-    told = Value().summarize_truth(np.arange(101.0), LABEL)
-    assert told["rows"] == 101
-    assert told["quantiles"]["0.1"] == pytest.approx(10)
-    assert Value().summarize_truth(np.empty(0), LABEL)["quantiles"] == {}
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("rows", [1, 2, 300])
-def test_pictures_are_png_and_the_same_each_time(rows: int) -> None:
-    random = np.random.default_rng(0)
-    truth, said = random.normal(0, 1, rows), random.normal(0, 1, rows)
-    given_ = np.stack([said, said - 1, said + 1], axis=1)
-    kind, metrics = Value(), measure(truth, said, given_)
-    one, two = (kind.pictures("some rows", metrics, truth, given_) for _ in range(2))
-    assert one == two
-    assert set(one) == {"values.png", "residuals.png"}
-    for body in one.values():
-        assert body.startswith(b"\x89PNG\r\n\x1a\n")
-        assert min(struct.unpack(">II", body[16:24])) > 400
