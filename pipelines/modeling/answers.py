@@ -19,7 +19,7 @@ Output = tuple[str, list[int]]  # type and columns
 
 
 class Answer(Protocol):
-    """How one kind of target is answered: with outputs, and with a prediction made of them."""
+    """How one kind of target is answered: with outputs, and the prediction they lead to."""
 
     @property
     def names(self) -> tuple[str, str]:

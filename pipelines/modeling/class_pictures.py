@@ -51,7 +51,9 @@ def confusion(subject: str, metrics: ClassificationMetrics) -> bytes:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     darkest = max(0.5, float(shares.max()))
     figures = f"macro F1 {metrics.macro_f1:.3f}, accuracy {metrics.accuracy:.1%}"
-    axes = new_axes("What happened, and what the model said", f"{subject}; {figures}", 7.6, 6.2)
+    axes = new_axes(
+        "What happened, and what the model predicted", f"{subject}; {figures}", 7.6, 6.2
+    )
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=darkest, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
         text = f"{share:.0%}\n{counts[row, column]:,}"
@@ -61,7 +63,7 @@ def confusion(subject: str, metrics: ClassificationMetrics) -> bytes:
     axes.set_xticks(range(len(names)), _count_labels(names, counts.sum(axis=0)))
     axes.set_yticks(range(len(names)), _count_labels(names, counts.sum(axis=1)))
     axes.tick_params(length=0)
-    axes.set_xlabel("what the model said")
+    axes.set_xlabel("predicted class")
     axes.set_ylabel("what happened")
     return encode_png(axes)
 
@@ -69,13 +71,13 @@ def confusion(subject: str, metrics: ClassificationMetrics) -> bytes:
 def roc_curves(
     subject: str, names: Sequence[str], classes: np.ndarray, probabilities: np.ndarray
 ) -> bytes:
-    """Each class against the others: rows found, by false alarms."""
-    axes = new_axes("How well each class is told from the others (ROC)", subject)
+    """Each class against the others: true positives by false alarms."""
+    axes = new_axes("How well each class is separated from the others (ROC)", subject)
     axes.plot([0, 1], [0, 1], label="by chance: area 0.500", **CHANCE)
     _curves(axes, roc, "{name}: area {area:.3f}", names, classes, probabilities)
     axes.set(xlim=(0, 1), ylim=(0, 1.01))
-    axes.set_xlabel("false alarms: share of the other rows that are called it")
-    axes.set_ylabel("found: share of the class's rows that are called it")
+    axes.set_xlabel("false alarms: share of the other rows that are predicted as it")
+    axes.set_ylabel("true positives: share of the class's rows that are predicted as it")
     axes.legend(loc="lower right", frameon=False)
     return encode_png(axes)
 
@@ -107,7 +109,7 @@ def calibration(
     subject: str, names: Sequence[str], classes: np.ndarray, probabilities: np.ndarray
 ) -> bytes:
     """How often each class happened, by the probability that it was given."""
-    axes = new_axes("Does it happen as often as it is said to? (calibration)", subject)
+    axes = new_axes("Does a class happen as often as its probability says? (calibration)", subject)
     bins = max(2, min(10, len(classes) // 200))
 
     def curve(happened: np.ndarray, probability: np.ndarray) -> Curve:
@@ -123,9 +125,9 @@ def calibration(
             for reliability_curve in curves
         ),
     )
-    axes.plot([0, 1], [0, 1], label="as often as said", **CHANCE)
+    axes.plot([0, 1], [0, 1], label="as often as predicted", **CHANCE)
     axes.set(xlim=(0, highest), ylim=(0, highest))
-    axes.set_xlabel(f"probability that was given (mean of each of {bins} equal groups of rows)")
+    axes.set_xlabel(f"predicted probability (mean of each of {bins} equal groups of rows)")
     axes.set_ylabel("share of these rows where it happened")
     axes.legend(loc="upper left", frameon=False)
     return encode_png(axes)
@@ -174,7 +176,7 @@ def _curves(
         text = labels if isinstance(labels, str) else labels[place]
         label = text.format(name=name, area=points.area)
         if np.isnan(points.area):
-            label = f"{name}: not to be told, as all or none of the rows are of it"
+            label = f"{name}: not defined, as all or none of the rows are of it"
         axes.plot(points.x, points.y, color=colour, label=label, linewidth=1.8, **style)
         curves.append(points)
     return curves

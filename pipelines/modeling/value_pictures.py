@@ -24,7 +24,7 @@ def draw_predictions(
 def values(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.ndarray) -> bytes:
     """What happened by what was predicted, for each row and as means of similar predictions."""
     subtitle = f"{subject}; R squared {metrics.r2:.4f}, rank IC {metrics.rank_ic:.3f}"
-    axes = new_axes("What the model said, and what happened", subtitle)
+    axes = new_axes("What the model predicted, and what happened", subtitle)
     predictions = outputs[:, 0]
     axes.scatter(predictions, truth, s=9, color=STILL, alpha=0.35, linewidths=0, label="a row")
     groups = np.array_split(
@@ -33,8 +33,8 @@ def values(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.n
     means = np.array([(predictions[group].mean(), truth[group].mean()) for group in groups])
     axes.plot(*means.T, color=HIGH, marker="o", label=f"mean of each of {len(groups)} equal groups")
     ends = np.array([predictions.min(), predictions.max()])
-    axes.plot(ends, ends, label="as it was said", **CHANCE)
-    axes.set_xlabel("value that was said")
+    axes.plot(ends, ends, label="as predicted", **CHANCE)
+    axes.set_xlabel("predicted value")
     axes.set_ylabel("value that happened")
     axes.legend(loc="best", framealpha=0.8, edgecolor="none")
     return encode_png(axes)
@@ -53,6 +53,6 @@ def residuals(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: n
         axes.scatter(places[rows], residuals[rows], s=9, color=colour, linewidths=0, label=label)
     axes.axhline(0, **CHANCE)
     axes.set_xlabel("rows, the oldest first")
-    axes.set_ylabel("what happened, less what was said")
+    axes.set_ylabel("what happened, less the prediction")
     axes.legend(loc="best", framealpha=0.8, edgecolor="none")
     return encode_png(axes)

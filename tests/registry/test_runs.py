@@ -167,7 +167,8 @@ def test_figures_of_folds_are_steps(runs: Kept, registry: Registry, found: Compa
 @pytest.fixture
 def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where things go wrong, pictures would only take time."""
-    monkeypatch.setattr(artefacts.pictures, "draw_predictions", lambda *told: {"roc.png": b"a picture"})
+    pictures = {"roc.png": b"a picture"}
+    monkeypatch.setattr(artefacts.pictures, "draw_predictions", lambda *_: pictures)
     monkeypatch.setattr(artefacts.pictures, "importance", lambda *told: b"a picture")
 
 

@@ -78,11 +78,11 @@ class Value:
             most=fitted.most,
             ends=[[0.0, model.spread.low, model.spread.high]],
         )
-        graph.node.append(node("Clip", [raw, "least", "most"], ["held"]))
+        graph.node.append(node("Clip", [raw, "least", "most"], ["clipped_value"]))
         ends = _add_width(graph, model) if model.spread.width else "ends"
-        graph.node.append(node("Add", ["held", ends], ["interval"]))
+        graph.node.append(node("Add", ["clipped_value", ends], ["interval"]))
         graph.initializer.append(numpy_helper.from_array(np.array([-1]), "flat"))
-        graph.node.append(node("Reshape", ["held", "flat"], ["value"]))
+        graph.node.append(node("Reshape", ["clipped_value", "flat"], ["value"]))
         del graph.output[:]
         graph.output.extend(
             [
