@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake
-from pipelines.modeling.calibration import Calibration, Model
-from pipelines.modeling.candidates import Logistic, fit
-from pipelines.modeling.onnx import Description, to_onnx
-from pipelines.modeling.scorer import PREFIX, checksum
+from pipelines.modeling.calibration import Calibration, ClassModel
+from pipelines.modeling.candidates import Logistic, fit_classifier
+from pipelines.modeling.description import PREFIX, Description
+from pipelines.modeling.onnx import to_onnx
+from pipelines.modeling.scorer import checksum
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.models.train import model_name
 
@@ -65,8 +66,8 @@ def _classes(description: Description, seed: int) -> bytes:
     symbol = np.arange(count) % len(description.symbols)
     lean = features @ random.normal(0, 1, columns) + random.normal(0, 0.1, count)
     truth = np.argsort(np.argsort(lean)) * classes // count
-    fitted = fit(Logistic(), np.column_stack([features, symbol]), truth, classes, seed)
-    return to_onnx(Model(fitted, Calibration(description.shares)), description)
+    fitted = fit_classifier(Logistic(), np.column_stack([features, symbol]), truth, classes, seed)
+    return to_onnx(ClassModel(fitted, Calibration(description.shares)), description)
 
 
 def _value(description: Description, seed: int) -> bytes:

@@ -19,8 +19,8 @@ from pipelines.core.calendar import UTC_TYPE, calendar
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.universes import Universe, universe
 from pipelines.forecasts import TargetForecast
+from pipelines.forecasts.combination import SIGNALS, ComponentWeighted
 from pipelines.modeling.metrics import expected_score
-from pipelines.scoring.combine import SIGNALS, ComponentWeighted
 
 WALKED = "each window scored by a model trained on what was known before it"
 WHOLE = 0.95  # of the bars that members have, the index's own must be there to be used

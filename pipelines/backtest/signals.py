@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipelines.scoring.combine import DIGITS, ComponentWeighted
+from pipelines.forecasts.combination import DIGITS, ComponentWeighted
 
 
 def weights_at(

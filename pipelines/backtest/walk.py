@@ -11,13 +11,15 @@ import numpy as np
 from pipelines.backtest.market import Asked, Market, day
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.forecasts import TargetForecast
+from pipelines.forecasts.description import describe_model
 from pipelines.gates import Decision, InputsSound, Latency, TrainingTime, judge_all
+from pipelines.gates.collect import collect_evidence
 from pipelines.modeling import required
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows, Split
-from pipelines.modeling.evidence import described, evidence
-from pipelines.modeling.onnx import OnnxScorer, to_onnx
+from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.required import Fewest
+from pipelines.modeling.scorer import OnnxScorer
 
 Progress = Callable[[str, int, int], None]
 # Two ask about this machine, and the third takes seconds of Evidently in each window.
@@ -90,11 +92,14 @@ def known(rows: Rows, as_of: np.datetime64, history: timedelta) -> Rows:
 def lacking(forecast: TargetForecast, rows: Rows, fewest: Fewest) -> str:
     """Why rows are too few to compare candidates on; nothing where they are enough."""
     try:
-        names = required.named(forecast.feature_names, rows)
-        usable, dropped = required.usable(rows, names, fewest)
+        names = required.column_names(forecast.feature_names, rows)
+        usable, dropped = required.select_usable(rows, names, fewest)
         older, selecting, newest = forecast.split.cut(usable)
-        parts = {"select": required.seen(older, selecting), "judge": required.seen(older, newest)}
-        required.enough(older, parts, fewest, dropped)
+        parts = {
+            "select": required.select_known_symbols(older, selecting),
+            "judge": required.select_known_symbols(older, newest),
+        }
+        required.check_enough(older, parts, fewest, dropped)
     except InvalidRequest as refused:
         return refused.message
     return ""
@@ -177,7 +182,7 @@ def _within(progress: Progress, told: str, done: int, total: int) -> Progress:
 def _made(
     forecast: TargetForecast, found: Comparison, window: Window, champion: Scorer | None, seed: int
 ) -> Scorer:
-    body = to_onnx(found.winner, described(forecast, found))
+    body = to_onnx(found.winner, describe_model(forecast, found))
     scorer = OnnxScorer(body)
     decision = _decided(forecast, found, body, scorer, champion, seed)
     return Scorer(
@@ -201,7 +206,7 @@ def _decided(
     """What the gates that block would have said, but for those that are not asked."""
     gates = [one for one in forecast.gates if one.blocking and not isinstance(one, NOT_ASKED)]
     held = champion.onnx if champion else None
-    return judge_all(gates, evidence(forecast, found, body, scorer, held, seed))
+    return judge_all(gates, collect_evidence(found, body, scorer, held, seed))
 
 
 def score(forecast: TargetForecast, market: Market, scorers: Sequence[Scorer]) -> Scored:

@@ -2,13 +2,14 @@
 
 To add one: a function in the family it belongs to, a call in a set, and a line in the tests'
 table of hand-worked values. The laws (no look-ahead, its window gives what all history gives) are
-tested for every feature of every set without another word.
+tested for every feature of every set.
 """
 
 from __future__ import annotations
 
 from pipelines.features.activity import overnight_gap, place_in_session, volume_ratio
-from pipelines.features.base import Block, Feature, look_back, matrix
+from pipelines.features.base import Feature, feature_matrix, look_back
+from pipelines.features.panel import Panel
 from pipelines.features.returns import lagged_return, log_return, mean_return, scaled_return
 from pipelines.features.trend import (
     bollinger_place,
@@ -74,4 +75,4 @@ DAILY: tuple[Feature, ...] = (
 
 SETS: tuple[tuple[Feature, ...], ...] = (HOURLY, DAILY)
 
-__all__ = ["DAILY", "HOURLY", "SETS", "Block", "Feature", "look_back", "matrix"]
+__all__ = ["DAILY", "HOURLY", "SETS", "Feature", "Panel", "feature_matrix", "look_back"]

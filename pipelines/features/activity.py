@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.features.base import Arrays, Feature
+from pipelines.features.base import Feature
+from pipelines.features.panel import Arrays
 from pipelines.features.rolling import mean
 
 
@@ -22,8 +23,8 @@ def volume_ratio(bars: int) -> Feature:
 def overnight_gap() -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         gap = np.log(x["open"][1:] / x["close"][:-1])
-        made: np.ndarray = np.where(x["session_start"][1:], gap, 0.0)
-        return made
+        gaps: np.ndarray = np.where(x["session_start"][1:], gap, 0.0)
+        return gaps
 
     return Feature(
         "overnight_gap",

@@ -1,4 +1,4 @@
-"""What a feature is, and how many of them are computed over many symbols at once.
+"""What a feature is, and how features of many symbols are computed at once.
 
 A feature declares its inputs and its window, and looks at exactly that many bars: the bar
 itself and `window - 1` before it. So 21 bars give what 21,000 give, an incremental run gives
@@ -8,19 +8,17 @@ what a full one gives, and symbols can lie end to end in one array: only the fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from types import CodeType, FunctionType
 
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.features.panel import Arrays, Panel
 
-Arrays = Mapping[str, np.ndarray]
-
-# What a feature may ask for. log_close is taken once for all that want it; the last three come
-# from the calendar, not from the bar's prices.
+# The inputs that a feature can have. log_close is computed once for all features; the last three
+# come from the calendar, not from the bar's prices.
 INPUTS = (
     "open", "high", "low", "close", "volume", "bid", "ask", "log_close",
     "place", "session_start", "session_bars",
@@ -70,39 +68,14 @@ def _code(function: Callable[..., object]) -> tuple[object, ...]:
     code = function.__code__
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     called = [function.__globals__.get(name) for name in code.co_names]
-    ours = [
+    own_functions = [
         other
         for other in (*cells, *called)
         if isinstance(other, FunctionType) and other.__module__.startswith("pipelines.")
     ]
     inner = [c.co_code.hex() if isinstance(c, CodeType) else repr(c) for c in code.co_consts[1:]]
-    plain = [repr(cell) for cell in cells if not isinstance(cell, FunctionType)]
-    return (code.co_code.hex(), code.co_names, *inner, *plain, *map(_code, ours))
-
-
-@dataclass(frozen=True)
-class Block:
-    """Bars of many symbols end to end, each in ascending order: arrays, and where each begins."""
-
-    arrays: Arrays
-    starts: np.ndarray  # index of each symbol's first row
-
-    def __len__(self) -> int:
-        return len(next(iter(self.arrays.values())))
-
-    @cached_property
-    def nth(self) -> np.ndarray:
-        """How many bars of its own symbol lie before each row."""
-        lengths = np.diff(np.append(self.starts, len(self)))
-        before: np.ndarray = np.arange(len(self)) - np.repeat(self.starts, lengths)
-        return before
-
-    def first(self, bars: int) -> np.ndarray:
-        """The rows of the first `bars` bars of every symbol."""
-        ends = np.append(self.starts[1:], len(self))
-        rows = self.starts[:, None] + np.arange(bars)
-        found: np.ndarray = rows[rows < ends[:, None]]
-        return found
+    constants = [repr(cell) for cell in cells if not isinstance(cell, FunctionType)]
+    return (code.co_code.hex(), code.co_names, *inner, *constants, *map(_code, own_functions))
 
 
 def look_back(features: Sequence[Feature]) -> int:
@@ -110,21 +83,24 @@ def look_back(features: Sequence[Feature]) -> int:
     return max((f.look_back for f in features), default=0)
 
 
-def matrix(features: Sequence[Feature], block: Block) -> np.ndarray:
-    """A row a bar, a column a feature, float32; NaN where a symbol has too few bars before."""
+def feature_matrix(features: Sequence[Feature], panel: Panel) -> np.ndarray:
+    """Compute features: a row a bar, a column a feature, float32.
+
+    NaN where a symbol has too few bars before.
+    """
     # Column by column in memory, as they are written here and kept in the lake.
-    made = np.full((len(block), len(features)), np.nan, dtype=np.float32, order="F")
-    if not len(block):
-        return made
+    matrix = np.full((len(panel), len(features)), np.nan, dtype=np.float32, order="F")
+    if not len(panel):
+        return matrix
     with np.errstate(divide="ignore", invalid="ignore"):
-        arrays = {**block.arrays, "log_close": np.log(block.arrays["close"])}
+        arrays = {**panel.arrays, "log_close": np.log(panel.arrays["close"])}
         for column, feature in enumerate(features):
-            if len(block) < feature.window:
+            if len(panel) < feature.window:
                 continue
             values = feature.compute({name: arrays[name] for name in feature.inputs})
-            here = made[:, column]
-            here[feature.look_back :] = values
+            in_place = matrix[:, column]
+            in_place[feature.look_back :] = values
             # A ratio over nothing (hours without any volume) is no number: it is missing.
-            np.copyto(here, np.nan, where=np.isinf(here))
-            here[block.first(feature.look_back)] = np.nan
-    return made
+            np.copyto(in_place, np.nan, where=np.isinf(in_place))
+            in_place[panel.first_rows(feature.look_back)] = np.nan
+    return matrix

@@ -1,23 +1,58 @@
-"""Bars of silver as the arrays that features and labels take."""
+"""The panel: bars of many symbols as the arrays that features and labels are computed from."""
 
 from __future__ import annotations
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from pipelines.core.calendar import Calendar, Grid, Interval
+import numpy as np
+
 from pipelines.core.errors import InvalidRequest
-from pipelines.features.base import Block
+
+if TYPE_CHECKING:  # the declarations of forecasts read this module, and load no Arrow
+    import pyarrow as pa
+
+    from pipelines.core.calendar import Calendar, Grid, Interval
+
+Arrays = Mapping[str, np.ndarray]
 
 PRICES = ("open", "high", "low", "close", "volume", "bid", "ask")
 
 
-def block_of(bars: pa.Table, market: Calendar, interval: Interval, grid: Grid = "session") -> Block:
-    """Bars in ascending order of symbol and ts, with their place in the calendar.
+@dataclass(frozen=True)
+class Panel:
+    """Bars of many symbols end to end, each in ascending order: arrays, and where each begins."""
+
+    arrays: Arrays
+    starts: np.ndarray  # index of each symbol's first row
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    @cached_property
+    def bars_before(self) -> np.ndarray:
+        """How many bars of its own symbol lie before each row."""
+        lengths = np.diff(np.append(self.starts, len(self)))
+        before: np.ndarray = np.arange(len(self)) - np.repeat(self.starts, lengths)
+        return before
+
+    def first_rows(self, bars: int) -> np.ndarray:
+        """The rows of the first `bars` bars of every symbol."""
+        ends = np.append(self.starts[1:], len(self))
+        rows = self.starts[:, None] + np.arange(bars)
+        first: np.ndarray = rows[rows < ends[:, None]]
+        return first
+
+
+def build_panel(
+    bars: pa.Table, market: Calendar, interval: Interval, grid: Grid = "session"
+) -> Panel:
+    """Build a panel of bars in ascending order of symbol and ts.
 
     `place` counts the bars of a session from 0, `session_bars` is how many it has, and `ordinal`
-    numbers the calendar's bars, so that a missing one can be told.
+    numbers the calendar's bars, so that a missing bar can be noticed.
     """
     arrays = {
         name: bars[name].to_numpy().astype(np.float64, copy=False)
@@ -30,10 +65,10 @@ def block_of(bars: pa.Table, market: Calendar, interval: Interval, grid: Grid = 
     if len(starts) > len(symbols.dictionary):
         raise InvalidRequest("bars of a symbol do not lie together", "order them by symbol and ts")
     ts = bars["ts"].to_numpy().astype("datetime64[us]")
-    return Block(arrays | _placed(ts, market, interval, grid), starts)
+    return Panel(arrays | _calendar_arrays(ts, market, interval, grid), starts)
 
 
-def _placed(
+def _calendar_arrays(
     ts: np.ndarray, market: Calendar, interval: Interval, grid: Grid
 ) -> dict[str, np.ndarray]:
     if not len(ts):
@@ -42,26 +77,20 @@ def _placed(
             "place": empty, "session_start": empty.astype(bool),
             "session_bars": empty, "ordinal": empty.astype(np.int64),
         }  # fmt: skip
-    made = market.whole_sessions(interval, ts.min(), ts.max(), grid)
-    at = np.searchsorted(made.ts, ts)
-    known = (at < len(made)) & (made.ts[np.minimum(at, len(made) - 1)] == ts)
+    grid_bars = market.whole_sessions(interval, ts.min(), ts.max(), grid)
+    at = np.searchsorted(grid_bars.ts, ts)
+    known = (at < len(grid_bars)) & (grid_bars.ts[np.minimum(at, len(grid_bars) - 1)] == ts)
     if not known.all():
         raise InvalidRequest(
             f"{ts[~known][0]} opens no {interval} bar of {market.name}",
             "leave the times out to have bars count as the newest closed ones",
         )
-    first = np.flatnonzero(np.diff(made.session.astype(np.int64), prepend=-(10**9)))
-    lengths = np.diff(np.append(first, len(made)))
-    place = np.arange(len(made)) - np.repeat(first, lengths)
+    first = np.flatnonzero(np.diff(grid_bars.session.astype(np.int64), prepend=-(10**9)))
+    lengths = np.diff(np.append(first, len(grid_bars)))
+    place = np.arange(len(grid_bars)) - np.repeat(first, lengths)
     return {
         "place": place[at].astype(np.float64),
         "session_start": place[at] == 0,
         "session_bars": np.repeat(lengths, lengths)[at].astype(np.float64),
         "ordinal": at,
     }
-
-
-def symbols_of(bars: pa.Table) -> list[str]:
-    """The symbols of ordered bars, in their order."""
-    found: list[str] = pc.unique(bars["symbol"]).to_pylist()
-    return found

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.features.base import Arrays, Feature
+from pipelines.features.base import Feature
+from pipelines.features.panel import Arrays
 from pipelines.features.rolling import return_deviation
 
 
 def log_return(bars: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
-        made: np.ndarray = x["log_close"][bars:] - x["log_close"][:-bars]
-        return made
+        returns: np.ndarray = x["log_close"][bars:] - x["log_close"][:-bars]
+        return returns
 
     return Feature(
         f"log_return_{bars}",
@@ -26,8 +27,8 @@ def log_return(bars: int) -> Feature:
 def lagged_return(bars: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         logs = x["log_close"][:-bars]
-        made: np.ndarray = logs[1:] - logs[:-1]
-        return made
+        returns: np.ndarray = logs[1:] - logs[:-1]
+        return returns
 
     return Feature(
         f"lagged_return_{bars}",
@@ -53,8 +54,8 @@ def mean_return(bars: int) -> Feature:
 def scaled_return(bars: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         logs = x["log_close"]
-        made: np.ndarray = (logs[bars:] - logs[bars - 1 : -1]) / return_deviation(logs, bars)
-        return made
+        returns: np.ndarray = (logs[bars:] - logs[bars - 1 : -1]) / return_deviation(logs, bars)
+        return returns
 
     return Feature(
         f"scaled_return_{bars}",

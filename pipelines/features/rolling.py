@@ -16,43 +16,47 @@ STRETCH = 8192
 
 def total(values: np.ndarray, window: int) -> np.ndarray:
     count = len(values) - window + 1
-    made = np.empty(count)
+    totals = np.empty(count)
     for first in range(0, count, STRETCH):
         here = values[first : first + min(STRETCH, count - first) + window - 1]
-        made[first : first + STRETCH] = _summed(here, window)
-    return made
+        totals[first : first + STRETCH] = _summed(here, window)
+    return totals
 
 
 def _summed(values: np.ndarray, window: int) -> np.ndarray:
     length = len(values) - window + 1
-    done, made, power, sums = 0, None, 1, values
+    done, window_sums, power, sums = 0, None, 1, values
     while True:
         if window & power:
             part = sums[done : done + length]
-            made = part.astype(np.float64) if made is None else np.add(made, part, out=made)
+            window_sums = (
+                part.astype(np.float64)
+                if window_sums is None
+                else np.add(window_sums, part, out=window_sums)
+            )
             done += power
         if 2 * power > window:
-            assert made is not None
-            return made
+            assert window_sums is not None
+            return window_sums
         sums = sums[:-power] + sums[power:]
         power *= 2
 
 
 def mean(values: np.ndarray, window: int) -> np.ndarray:
-    made = total(values, window)
-    made /= window
-    return made
+    means = total(values, window)
+    means /= window
+    return means
 
 
 def weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The sum of each window's values, oldest first, times the weights."""
     count = len(values) - len(weights) + 1
-    made = np.zeros(count)
+    weighted_sums = np.zeros(count)
     for first in range(0, count, STRETCH):
-        here = made[first : first + STRETCH]
+        here = weighted_sums[first : first + STRETCH]
         for after, weight in enumerate(weights, first):
             here += weight * values[after : after + len(here)]
-    return made
+    return weighted_sums
 
 
 def return_deviation(log_close: np.ndarray, returns: int) -> np.ndarray:
@@ -62,8 +66,8 @@ def return_deviation(log_close: np.ndarray, returns: int) -> np.ndarray:
     whole = log_close[returns:] - log_close[:-returns]
     squares -= np.multiply(whole, whole, out=whole) / returns
     squares /= returns - 1
-    made: np.ndarray = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
-    return made
+    deviations: np.ndarray = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+    return deviations
 
 
 def deviation(values: np.ndarray, window: int) -> np.ndarray:
@@ -73,5 +77,5 @@ def deviation(values: np.ndarray, window: int) -> np.ndarray:
     squares = total(values * values, window)
     squares -= np.multiply(sums, sums, out=sums) / window
     squares /= window - 1
-    made: np.ndarray = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
-    return made
+    deviations: np.ndarray = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+    return deviations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.features.base import Arrays, Feature
+from pipelines.features.base import Feature
+from pipelines.features.panel import Arrays
 from pipelines.features.rolling import deviation, mean, total, weighted
 
 
@@ -21,8 +22,8 @@ def sma_gap(bars: int) -> Feature:
 def sma_cross(short: int, long: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         fast = mean(x["close"], short)[long - short :]
-        made: np.ndarray = fast / mean(x["close"], long) - 1
-        return made
+        crosses: np.ndarray = fast / mean(x["close"], long) - 1
+        return crosses
 
     return Feature(
         f"sma_cross_{short}_{long}",
@@ -44,8 +45,8 @@ def rsi(bars: int) -> Feature:
         gains = total(np.maximum(moves, 0), bars)
         losses = total(np.maximum(-moves, 0), bars)
         both = gains + losses
-        made: np.ndarray = np.where(both > 0, 100 * gains / both, 50.0)
-        return made
+        strengths: np.ndarray = np.where(both > 0, 100 * gains / both, 50.0)
+        return strengths
 
     return Feature(
         f"rsi_{bars}",
@@ -63,8 +64,8 @@ def bollinger_place(bars: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         away = x["close"][bars - 1 :] - mean(x["close"], bars)
         band = 4 * deviation(x["close"], bars)
-        made: np.ndarray = np.where(band > 0, 0.5 + away / band, 0.5)
-        return made
+        places: np.ndarray = np.where(band > 0, 0.5 + away / band, 0.5)
+        return places
 
     return Feature(
         f"bollinger_place_{bars}",
@@ -95,8 +96,8 @@ def macd(short: int, long: int, bars: int) -> Feature:
 def macd_signal(short: int, long: int, signal: int, bars: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         weights = _smoothed(_lines(short, long, bars), signal)[-1]
-        made: np.ndarray = weighted(x["close"], weights) / x["close"][bars - 1 :]
-        return made
+        lines_over_close: np.ndarray = weighted(x["close"], weights) / x["close"][bars - 1 :]
+        return lines_over_close
 
     return Feature(
         f"macd_signal_{short}_{long}_{signal}",
@@ -112,8 +113,8 @@ def macd_histogram(short: int, long: int, signal: int, bars: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         lines = _lines(short, long, bars)
         weights = lines[-1] - _smoothed(lines, signal)[-1]
-        made: np.ndarray = weighted(x["close"], weights) / x["close"][bars - 1 :]
-        return made
+        lines_over_close: np.ndarray = weighted(x["close"], weights) / x["close"][bars - 1 :]
+        return lines_over_close
 
     return Feature(
         f"macd_histogram_{short}_{long}_{signal}",
@@ -127,13 +128,13 @@ def macd_histogram(short: int, long: int, signal: int, bars: int) -> Feature:
 def _lines(short: int, long: int, bars: int) -> np.ndarray:
     """The MACD lines of a window, oldest first, each as the weights of the window's closes."""
     closes = np.eye(bars)
-    made: np.ndarray = _smoothed(closes[long - short :], short) - _smoothed(closes, long)
-    return made
+    lines: np.ndarray = _smoothed(closes[long - short :], short) - _smoothed(closes, long)
+    return lines
 
 
 def _smoothed(rows: np.ndarray, bars: int) -> np.ndarray:
     """Exponential averages: the first is the plain mean of `bars` rows, then one for each row."""
-    made = [rows[:bars].mean(axis=0)]
+    averages = [rows[:bars].mean(axis=0)]
     for row in rows[bars:]:
-        made.append(made[-1] + 2 / (bars + 1) * (row - made[-1]))
-    return np.array(made)
+        averages.append(averages[-1] + 2 / (bars + 1) * (row - averages[-1]))
+    return np.array(averages)

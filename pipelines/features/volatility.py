@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.features.base import Arrays, Feature
+from pipelines.features.base import Feature
+from pipelines.features.panel import Arrays
 from pipelines.features.rolling import deviation, mean, return_deviation
 
 
@@ -26,8 +27,8 @@ def atr(bars: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         before = x["close"][:-1]
         high, low = np.maximum(x["high"][1:], before), np.minimum(x["low"][1:], before)
-        made: np.ndarray = mean(high - low, bars) / x["close"][bars:]
-        return made
+        ranges: np.ndarray = mean(high - low, bars) / x["close"][bars:]
+        return ranges
 
     return Feature(
         f"atr_{bars}",
@@ -42,8 +43,8 @@ def atr(bars: int) -> Feature:
 def log_true_range(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> np.ndarray:
     """Log of each bar's highest price over its lowest, the close before it among them."""
     before = close[:-1]
-    made: np.ndarray = np.log(np.maximum(high[1:], before) / np.minimum(low[1:], before))
-    return made
+    ranges: np.ndarray = np.log(np.maximum(high[1:], before) / np.minimum(low[1:], before))
+    return ranges
 
 
 def true_range() -> Feature:
@@ -95,8 +96,8 @@ def range_ratio() -> Feature:
 def body_ratio() -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         spread = x["high"] - x["low"]
-        made: np.ndarray = np.where(spread > 0, (x["close"] - x["open"]) / spread, 0.0)
-        return made
+        ratios: np.ndarray = np.where(spread > 0, (x["close"] - x["open"]) / spread, 0.0)
+        return ratios
 
     return Feature(
         "body_ratio",
@@ -112,8 +113,8 @@ def body_ratio() -> Feature:
 def volatility_ratio(short: int, long: int) -> Feature:
     def compute(x: Arrays) -> np.ndarray:
         fast = return_deviation(x["log_close"], short)[long - short :]
-        made: np.ndarray = fast / return_deviation(x["log_close"], long)
-        return made
+        ratios: np.ndarray = fast / return_deviation(x["log_close"], long)
+        return ratios
 
     return Feature(
         f"volatility_ratio_{short}_{long}",

@@ -32,7 +32,7 @@ AAPL_DAILY = Forecast(
         ),
         Target(
             label=Risk(horizon=1),
-            candidates=(RandomForest(leaf_rows=25), GradientBoosting(), Logistic(damping=100)),
+            candidates=(RandomForest(leaf_rows=25), GradientBoosting(), Logistic(l2=100)),
             split=Split(held_out=0.3),
             gates=RISK_GATES,
         ),

@@ -15,11 +15,11 @@ from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.intervals import Interval, interval_of
 from pipelines.core.universes import universe
 from pipelines.features.base import Feature, look_back
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
-from pipelines.scoring.combine import ComponentWeighted
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Target:
-    """One thing that is forecast, who competes to forecast it, and what must be shown."""
+    """One thing that is forecast, the candidates that compete for it, and the gates to pass."""
 
     label: Label
     candidates: tuple[Candidate, ...]
@@ -271,7 +271,7 @@ class TargetForecast:
 
     @property
     def has_siblings(self) -> bool:
-        """Whether its forecast has other targets, so that one must be told from another."""
+        """Whether its forecast has other targets, so that they must be distinguished."""
         return len(self.forecast.targets) > 1
 
     @property

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pipelines.features import HOURLY
 from pipelines.forecasts.base import Forecast, Target
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.gates import STANDARD
 from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES
 from pipelines.modeling.dataset import Split
-from pipelines.scoring.combine import ComponentWeighted
 
 NASDAQ100_HOURLY = Forecast(
     name="nasdaq100_hourly",

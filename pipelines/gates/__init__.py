@@ -1,10 +1,11 @@
-"""Gates: what a model must show before it may be promoted. One that cannot be computed fails."""
+"""Gates: what a model must show before it is promoted. A gate that cannot be computed fails."""
 
 from __future__ import annotations
 
-from pipelines.gates.base import Decision, Evidence, Gate, GateVerdict, judge_all
+from pipelines.gates.base import Decision, Gate, GateVerdict, judge_all
 from pipelines.gates.baselines import BeyondFrequent, BeyondPersistence
 from pipelines.gates.drift import Drift, InputsSound
+from pipelines.gates.evidence import Evidence
 from pipelines.gates.skill import BeyondTheDay, DirectionSkill, NoWorseThanChampion
 from pipelines.gates.technical import Calibration, Gap, Latency, Parity, Size, TrainingTime
 from pipelines.gates.values import BeyondMean, Coverage, ValuesNoWorseThanChampion

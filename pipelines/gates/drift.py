@@ -20,8 +20,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.gates.base import Evidence, GateVerdict, classes_of
-from pipelines.gates.values import known_truth
+from pipelines.gates.base import GateVerdict
+from pipelines.gates.evidence import Evidence, check_classes, check_truth
 
 LABEL = "label"  # the column of the classes in a report
 CUTS = (0.2, 0.4, 0.6, 0.8)  # quantiles of training rows that make classes of values
@@ -44,10 +44,10 @@ class Measure:
     label_distance: float = 0.1
     rows: int = 4000  # of each side, at the most
 
-    def drifted(self, found: Distances) -> list[str]:
+    def drifted(self, distances: Distances) -> list[str]:
         """The features that moved, furthest first."""
-        moved = [name for name, by in found.features.items() if by > self.feature_distance]
-        return sorted(moved, key=lambda name: -found.features[name])
+        moved = [name for name, by in distances.features.items() if by > self.feature_distance]
+        return sorted(moved, key=lambda name: -distances.features[name])
 
 
 # Two gates ask about the same rows, and a report takes seconds.
@@ -55,11 +55,11 @@ _measured: WeakKeyDictionary[Evidence, dict[Measure, Distances]] = WeakKeyDictio
 
 
 def distances(evidence: Evidence, measure: Measure) -> Distances:
-    """What Evidently says of the evidence."""
-    known = _measured.setdefault(evidence, {})
-    if measure not in known:
-        known[measure] = _distances(evidence, measure)
-    return known[measure]
+    """Measure the drift from training to judging rows with Evidently, once for each evidence."""
+    measured = _measured.setdefault(evidence, {})
+    if measure not in measured:
+        measured[measure] = _distances(evidence, measure)
+    return measured[measure]
 
 
 def _distances(evidence: Evidence, measure: Measure) -> Distances:
@@ -75,9 +75,11 @@ def _distances(evidence: Evidence, measure: Measure) -> Distances:
     # Evidently norms by the deviation, but by no less than 0.001, and small returns have less.
     middle, spread = np.nanmean(training[older], axis=0), np.nanstd(training[older], axis=0)
     if not (np.isfinite(spread) & (spread > 0)).all():
-        still = [name for name, by in zip(names, spread, strict=True) if not by > 0]
+        constant = [
+            name for name, deviation in zip(names, spread, strict=True) if not deviation > 0
+        ]
         raise InvalidRequest(
-            f"no distance for features that are constant or missing in training rows: {still}",
+            f"no distance for features that are constant or missing in training rows: {constant}",
             "leave them out of the forecast, or train on rows that have them",
         )
     definition = DataDefinition(numerical_columns=names, categorical_columns=[LABEL])
@@ -87,7 +89,7 @@ def _distances(evidence: Evidence, measure: Measure) -> Distances:
         frame[LABEL] = classes[rows].astype(str)
         return Dataset.from_pandas(frame, data_definition=definition)
 
-    recent_labels, training_labels = labels_of(evidence)
+    recent_labels, training_labels = label_classes(evidence)
     report = Report(
         [
             *(
@@ -97,28 +99,28 @@ def _distances(evidence: Evidence, measure: Measure) -> Distances:
             ValueDrift(column=LABEL, method="jensenshannon", threshold=measure.label_distance),
         ]
     )
-    made = report.run(
+    result = report.run(
         dataset(recent, recent_labels, newer),
         dataset(training, training_labels, older),
     )
-    found = {m["config"]["column"]: float(m["value"]) for m in made.dict()["metrics"]}
-    lost = [name for name in (*names, LABEL) if not np.isfinite(found.get(name, np.nan))]
-    if lost:
-        raise InvalidRequest(f"Evidently gave no distance for {lost}", "look at these columns")
-    labels = found.pop(LABEL)
-    return Distances(found, labels, made.get_html_str(as_iframe=False).encode())
+    values = {m["config"]["column"]: float(m["value"]) for m in result.dict()["metrics"]}
+    missing = [name for name in (*names, LABEL) if not np.isfinite(values.get(name, np.nan))]
+    if missing:
+        raise InvalidRequest(f"Evidently gave no distance for {missing}", "look at these columns")
+    labels = values.pop(LABEL)
+    return Distances(values, labels, result.get_html_str(as_iframe=False).encode())
 
 
-def labels_of(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+def label_classes(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
     """The classes of recent and of training rows; a value's is its fifth of the training rows."""
-    count, truth, before = len(evidence.scores), evidence.truth, evidence.training_truth
+    count, truth, training_truth = len(evidence.scores), evidence.truth, evidence.training_truth
     if count:
-        recent = classes_of(truth, evidence.judging, count)
-        return recent, classes_of(before, evidence.training, count)
-    recent = known_truth(truth, len(evidence.judging), "judging")
-    learned = known_truth(before, len(evidence.training), "training")
-    cuts = np.quantile(learned, CUTS)
-    return np.searchsorted(cuts, recent), np.searchsorted(cuts, learned)
+        recent = check_classes(truth, evidence.judging, count)
+        return recent, check_classes(training_truth, evidence.training, count)
+    recent = check_truth(truth, len(evidence.judging), "judging")
+    training_values = check_truth(training_truth, len(evidence.training), "training")
+    cuts = np.quantile(training_values, CUTS)
+    return np.searchsorted(cuts, recent), np.searchsorted(cuts, training_values)
 
 
 def features_of(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
@@ -150,19 +152,20 @@ class Drift:
     name: str = "drift"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        found = distances(evidence, self.measure)
-        moved = self.measure.drifted(found)
-        value = len(moved) / len(found.features)
-        passed = value <= self.limit and found.labels <= self.measure.label_distance
-        told = ", ".join(f"{name} by {found.features[name]:.2f}" for name in moved[:5])
+        measured = distances(evidence, self.measure)
+        moved = self.measure.drifted(measured)
+        value = len(moved) / len(measured.features)
+        passed = value <= self.limit and measured.labels <= self.measure.label_distance
+        names = ", ".join(f"{name} by {measured.features[name]:.2f}" for name in moved[:5])
+        examples = f" ({names})" if names else ""
         reason = (
-            f"{len(moved)} of {len(found.features)} features moved by more than"
-            f" {self.measure.feature_distance:g} deviations{f' ({told})' if told else ''}, a share"
-            f" of {value:.2f} where {self.limit:g} is allowed; labels lie {found.labels:.3f} apart"
-            f" where {self.measure.label_distance:g} is allowed"
+            f"{len(moved)} of {len(measured.features)} features moved by more than"
+            f" {self.measure.feature_distance:g} deviations{examples}, a share of {value:.2f} where"
+            f" {self.limit:g} is allowed; labels lie {measured.labels:.3f} apart where"
+            f" {self.measure.label_distance:g} is allowed"
         )
         return GateVerdict(
-            self.name, passed, value, self.limit, self.blocking, reason, report=found.report
+            self.name, passed, value, self.limit, self.blocking, reason, report=measured.report
         )
 
 
@@ -197,18 +200,22 @@ class InputsSound:
         training, recent = features_of(evidence)
         if evidence.recent is not None:  # judging rows are those that lack nothing
             recent = evidence.recent
-        made = []
+        problems = []
         for column, name in enumerate(evidence.feature_names):
             before = training[np.isfinite(training[:, column]), column]
             now = recent[np.isfinite(recent[:, column]), column]
-            lost = 1 - len(now) / len(recent)
-            if lost > self.missing or not len(before):
-                made.append(f"{name} is missing in {lost if len(before) else 1:.0%} of the rows")
+            missing = 1 - len(now) / len(recent)
+            if missing > self.missing or not len(before):
+                problems.append(
+                    f"{name} is missing in {missing if len(before) else 1:.0%} of the rows"
+                )
             elif now.min() == now.max() or before.min() == before.max():
                 where = "recent" if now.min() == now.max() else "training"
-                made.append(f"{name} is the same in all {where} rows")
+                problems.append(f"{name} is the same in all {where} rows")
             else:
-                away = float(((now < before.min()) | (now > before.max())).mean())
-                if away > self.outside:
-                    made.append(f"{name} is outside its training range in {away:.0%} of the rows")
-        return made
+                outside = float(((now < before.min()) | (now > before.max())).mean())
+                if outside > self.outside:
+                    problems.append(
+                        f"{name} is outside its training range in {outside:.0%} of the rows"
+                    )
+        return problems

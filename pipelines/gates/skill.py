@@ -1,4 +1,4 @@
-"""Skill, as a lower bound: does the model know the direction, and more than the time of day?
+"""Gates of skill: does the model know the direction, and more than the time of day?
 
 Volatility has a shape over the session. Five classes cut by the size of a move can be guessed
 from the hour alone, and a plain macro F1 calls that skill. So there are two questions: does the
@@ -15,7 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.gates.base import Evidence, GateVerdict, checked, classes_of
+from pipelines.gates.base import GateVerdict
+from pipelines.gates.evidence import Evidence, check_classes, check_probabilities
 
 LEAST_SESSIONS = 10
 
@@ -53,8 +54,8 @@ class Sessions:
 
     def drawn(self, per_session: np.ndarray) -> np.ndarray:
         """A row a draw: the sums over the sessions in it."""
-        made: np.ndarray = self.draws @ per_session
-        return made
+        sums: np.ndarray = self.draws @ per_session
+        return sums
 
     def bounds(self, value: float, over_draws: np.ndarray) -> tuple[float, float]:
         """One-sided bounds of a value, below and above."""
@@ -71,18 +72,19 @@ class Sessions:
         return value - reach, value + reach
 
 
-def sessions_of(evidence: Evidence, resamples: int, confidence: float) -> Sessions:
-    found, of_row = np.unique(evidence.judging.session, return_inverse=True)
-    if len(found) < LEAST_SESSIONS:
+def group_sessions(evidence: Evidence, resamples: int, confidence: float) -> Sessions:
+    """The sessions of the judging rows; too few to judge on are refused."""
+    sessions, of_row = np.unique(evidence.judging.session, return_inverse=True)
+    if len(sessions) < LEAST_SESSIONS:
         raise InvalidRequest(
-            f"{len(found)} sessions are too few to judge skill on",
+            f"{len(sessions)} sessions are too few to judge skill on",
             f"train on a longer span: at least {LEAST_SESSIONS} sessions are judged",
         )
     return Sessions(of_row, resamples, evidence.seed, confidence)
 
 
 def ranks(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-    """Each value's rank in its group, between -0.5 and 0.5; equal values share theirs."""
+    """Each value's rank in its group, between -0.5 and 0.5; equal values share a rank."""
     if groups is not None:
         grouped = np.zeros(len(values))
         for group in np.unique(groups):
@@ -90,16 +92,16 @@ def ranks(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
         return grouped
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    made: np.ndarray = (last - counts / 2)[place] / len(values) - 0.5
-    return made
+    shares: np.ndarray = (last - counts / 2)[place] / len(values) - 0.5
+    return shares
 
 
 class RankIC:
     """Spearman's correlation of a score with the outcome, on all rows and on every draw.
 
-    Ranks are given once, over all rows, and not anew in each draw: a draw has the same rows, only
-    more or less often, so its own ranks would be nearly these. Where a score is the same for
-    every row it ranks nothing, and its correlation is 0.
+    Ranks are computed once, over all rows, and not anew in each draw: a draw has the same rows,
+    only more or less often, so its own ranks would be nearly the same. Where a score is the same
+    for every row it ranks nothing, and its correlation is 0.
     """
 
     def __init__(
@@ -120,15 +122,15 @@ class RankIC:
 def _correlation(sums: np.ndarray) -> np.ndarray:
     count, x, y, xx, yy, xy = sums.T
     spread = np.sqrt(np.maximum(xx - x * x / count, 0) * np.maximum(yy - y * y / count, 0))
-    made: np.ndarray = np.divide(
+    correlation: np.ndarray = np.divide(
         xy - x * y / count, spread, out=np.zeros(len(sums)), where=spread > 1e-12
     )
-    return made
+    return correlation
 
 
 def expected_score(evidence: Evidence, probabilities: np.ndarray) -> np.ndarray:
-    made: np.ndarray = probabilities @ np.asarray(evidence.scores)
-    return made
+    scores: np.ndarray = probabilities @ np.asarray(evidence.scores)
+    return scores
 
 
 def _outcome(evidence: Evidence) -> np.ndarray:
@@ -159,10 +161,10 @@ class DirectionSkill:
         return "skill_direction_by_place" if self.within_place else "skill_direction"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        given = checked(evidence.given, evidence, "the model")
-        sessions = sessions_of(evidence, self.resamples, self.confidence)
+        probabilities = check_probabilities(evidence.outputs, evidence, "the model")
+        sessions = group_sessions(evidence, self.resamples, self.confidence)
         groups = evidence.judging.place if self.within_place else None
-        ic = RankIC(expected_score(evidence, given), _outcome(evidence), sessions, groups)
+        ic = RankIC(expected_score(evidence, probabilities), _outcome(evidence), sessions, groups)
         if ic.constant:
             reason = "the expected score is the same for all rows that are ranked together"
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
@@ -180,23 +182,23 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
     """Of confusion counts (..., true class, predicted class): the mean F1 over all classes."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     # F1 is twice the hits over all that are of the class and all that were called it.
-    called = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    f1 = np.divide(2 * hits, called, out=np.zeros_like(hits, dtype=float), where=called > 0)
-    made: np.ndarray = f1.mean(axis=-1)
-    return made
+    counted = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    f1 = np.divide(2 * hits, counted, out=np.zeros_like(hits, dtype=float), where=counted > 0)
+    mean_f1: np.ndarray = f1.mean(axis=-1)
+    return mean_f1
 
 
 def shares_by_place(places: np.ndarray, classes: np.ndarray, count: int) -> dict[int, np.ndarray]:
     """The share of each class at each place, and over all places at -1."""
-    made = {-1: np.bincount(classes, minlength=count) / len(classes)}
+    shares = {-1: np.bincount(classes, minlength=count) / len(classes)}
     for place in np.unique(places):
         at = classes[places == place]
-        made[int(place)] = np.bincount(at, minlength=count) / len(at)
-    return made
+        shares[int(place)] = np.bincount(at, minlength=count) / len(at)
+    return shares
 
 
 def place_predictors(evidence: Evidence, strict: bool) -> dict[str, np.ndarray]:
-    """What predictors that know only a bar's place give each judging row, as class probabilities.
+    """The class probabilities that predictors knowing only a bar's place give each judging row.
 
     They learned the class shares of each place from training rows; a place that training never
     saw gets the shares of all. `drawn` draws a class by these shares, `likeliest` gives the most
@@ -204,19 +206,23 @@ def place_predictors(evidence: Evidence, strict: bool) -> dict[str, np.ndarray]:
     rows, or by the toss of a coin its mirror: about the best that knows no direction.
     """
     count = len(evidence.scores)
-    learned = classes_of(evidence.training_truth, evidence.training, count)
-    if not len(learned):
+    classes = check_classes(evidence.training_truth, evidence.training, count)
+    if not len(classes):
         raise InvalidRequest("there are no training rows", "give the evidence a sample of them")
-    shares = shares_by_place(evidence.training.place, learned, count)
-    over = shares[-1]
-    drawn = np.stack([shares.get(int(place), over) for place in evidence.judging.place])
-    one = np.eye(count)
-    made = {"drawn": drawn, "likeliest": one[drawn.argmax(axis=1)]}
+    shares = shares_by_place(evidence.training.place, classes, count)
+    overall_shares = shares[-1]
+    place_shares = np.stack(
+        [shares.get(int(place), overall_shares) for place in evidence.judging.place]
+    )
+    one_hot = np.eye(count)
+    predictors = {"drawn": place_shares, "likeliest": one_hot[place_shares.argmax(axis=1)]}
     if strict:
-        lift = np.divide(drawn, over, out=np.zeros_like(drawn), where=over > 0)
-        typical = one[lift.argmax(axis=1)]
-        made["typical"] = (typical + typical[:, ::-1]) / 2
-    return made
+        lift = np.divide(
+            place_shares, overall_shares, out=np.zeros_like(place_shares), where=overall_shares > 0
+        )
+        typical = one_hot[lift.argmax(axis=1)]
+        predictors["typical"] = (typical + typical[:, ::-1]) / 2
+    return predictors
 
 
 @dataclass(frozen=True)
@@ -240,36 +246,38 @@ class BeyondTheDay:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         count = len(evidence.scores)
-        true = classes_of(evidence.truth, evidence.judging, count)
-        ours = np.eye(count)[classes_of(evidence.published, evidence.judging, count)]
-        sessions = sessions_of(evidence, self.resamples, self.confidence)
-        counted = _confusions(true, ours, sessions)
-        model = float(macro_f1(counted.sum(axis=0)))
+        true = check_classes(evidence.truth, evidence.judging, count)
+        predicted = np.eye(count)[
+            check_classes(evidence.published_classes, evidence.judging, count)
+        ]
+        sessions = group_sessions(evidence, self.resamples, self.confidence)
+        confusions = _confusions(true, predicted, sessions)
+        model_f1 = float(macro_f1(confusions.sum(axis=0)))
         baselines = {
-            name: _confusions(true, given, sessions)
-            for name, given in place_predictors(evidence, self.strict).items()
+            name: _confusions(true, probabilities, sessions)
+            for name, probabilities in place_predictors(evidence, self.strict).items()
         }
         strongest = max(baselines, key=lambda name: float(macro_f1(baselines[name].sum(axis=0))))
-        against = baselines[strongest]
-        baseline = float(macro_f1(against.sum(axis=0)))
-        value = model - baseline
-        drawn = _drawn_f1(counted, sessions) - _drawn_f1(against, sessions)
-        low, high = sessions.bounds(value, drawn)
+        baseline_confusions = baselines[strongest]
+        baseline_f1 = float(macro_f1(baseline_confusions.sum(axis=0)))
+        value = model_f1 - baseline_f1
+        differences = _drawn_f1(confusions, sessions) - _drawn_f1(baseline_confusions, sessions)
+        low, high = sessions.bounds(value, differences)
         passed = bool(low > 0)
         reason = (
-            f"macro F1 {model:.4f} is {value:+.4f} from the {baseline:.4f} that the place in the"
-            f" session gives alone ({strongest}), at least {low:+.4f} at {self.confidence:.0%}"
+            f"macro F1 {model_f1:.4f} is {value:+.4f} from the {baseline_f1:.4f} that the place in"
+            f" the session gives alone ({strongest}), at least {low:+.4f} at {self.confidence:.0%}"
             f" confidence: {'above' if passed else 'not above'} 0"
         )
         return GateVerdict(self.name, passed, value, 0.0, self.blocking, reason, low, high)
 
 
-def _confusions(true: np.ndarray, given: np.ndarray, sessions: Sessions) -> np.ndarray:
+def _confusions(true: np.ndarray, predicted: np.ndarray, sessions: Sessions) -> np.ndarray:
     """(session, true class, predicted class): rows, by the probability of the prediction."""
-    count = given.shape[1]
-    made = np.zeros((sessions.count, count, count))
-    np.add.at(made, (sessions.of_row, true), given)
-    return made
+    count = predicted.shape[1]
+    confusions = np.zeros((sessions.count, count, count))
+    np.add.at(confusions, (sessions.of_row, true), predicted)
+    return confusions
 
 
 def _drawn_f1(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
@@ -282,7 +290,7 @@ def _drawn_f1(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
 class NoWorseThanChampion:
     """The rank IC is not below the champion's, on the same rows, by more than the tolerance.
 
-    The point estimate decides and the interval is only told: to ask for a bound above the
+    The point estimate decides and the interval is only reported: to ask for a bound above the
     champion would keep an old model for ever, and to refuse only what is clearly worse would let
     a run of slightly worse models walk down. Skill itself is held by its own gates.
     """
@@ -295,23 +303,29 @@ class NoWorseThanChampion:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         limit = -self.tolerance
-        checked(evidence.given, evidence, "the model")
-        if evidence.unmet:
-            return GateVerdict(self.name, True, 0.0, limit, self.blocking, evidence.unmet)
-        met = evidence.met()
-        assert met.champion is not None
-        evidence, given = met, checked(met.given, met, "the model")
-        theirs = checked(met.champion, met, "the champion")
-        sessions = sessions_of(evidence, self.resamples, self.confidence)
-        outcome = _outcome(evidence)
-        ours = RankIC(expected_score(evidence, given), outcome, sessions)
-        champion = RankIC(expected_score(evidence, theirs), outcome, sessions)
-        value = ours.value - champion.value
-        low, high = sessions.bounds(value, ours.drawn - champion.drawn)
+        check_probabilities(evidence.outputs, evidence, "the model")
+        if evidence.no_champion:
+            return GateVerdict(self.name, True, 0.0, limit, self.blocking, evidence.no_champion)
+        shared = evidence.for_champion()
+        assert shared.champion is not None
+        sessions = group_sessions(shared, self.resamples, self.confidence)
+        challenger, champion = (
+            RankIC(
+                expected_score(shared, check_probabilities(probabilities, shared, owner)),
+                _outcome(shared),
+                sessions,
+            )
+            for owner, probabilities in (
+                ("the model", shared.outputs),
+                ("the champion", shared.champion),
+            )
+        )
+        value = challenger.value - champion.value
+        low, high = sessions.bounds(value, challenger.drawn - champion.drawn)
         passed = value >= limit
         reason = (
-            f"rank IC {ours.value:.4f} beside the champion's {champion.value:.4f}: {value:+.4f}"
-            f" (from {low:+.4f} to {high:+.4f}), {'not ' if passed else ''}worse"
+            f"rank IC {challenger.value:.4f} beside the champion's {champion.value:.4f}:"
+            f" {value:+.4f} (from {low:+.4f} to {high:+.4f}), {'not ' if passed else ''}worse"
             f" by more than {self.tolerance:g}"
         )
         return GateVerdict(self.name, passed, value, limit, self.blocking, reason, low, high)

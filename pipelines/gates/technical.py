@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.gates.base import Evidence, GateVerdict, checked, classes_of
+from pipelines.gates.base import GateVerdict
+from pipelines.gates.evidence import Evidence, check_classes, check_probabilities
 from pipelines.modeling.metrics import calibration_error
 
 
 @dataclass(frozen=True)
 class Parity:
-    """The ONNX form gives the original's probabilities."""
+    """The ONNX form returns the outputs of the original."""
 
     limit: float = 1e-5
     blocking: bool = True
@@ -21,8 +22,8 @@ class Parity:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         value = evidence.parity
-        said = f"the ONNX form differs from the original by up to {value:.1e}"
-        return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:.0e}")
+        finding = f"the ONNX form differs from the original by up to {value:.1e}"
+        return _at_most(self.name, value, self.limit, self.blocking, finding, f"{self.limit:.0e}")
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Size:
         value = len(evidence.onnx)
         if value == 0:
             raise InvalidRequest("there is no ONNX form", "convert the winner before judging it")
-        said = f"the ONNX form has {value / 1e6:.2f} MB"
+        finding = f"the ONNX form has {value / 1e6:.2f} MB"
         allowed = f"{self.limit / 1e6:g} MB"
-        return _at_most(self.name, value, self.limit, self.blocking, said, allowed)
+        return _at_most(self.name, value, self.limit, self.blocking, finding, allowed)
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class Latency:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         value = evidence.latency_seconds
-        said = f"one request takes {value * 1000:.2f} ms"
+        finding = f"one request takes {value * 1000:.2f} ms"
         allowed = f"{self.limit * 1000:g} ms"
-        return _at_most(self.name, value, self.limit, self.blocking, said, allowed)
+        return _at_most(self.name, value, self.limit, self.blocking, finding, allowed)
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class TrainingTime:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         value = evidence.training_seconds
-        said = f"the training took {value:.1f} s"
-        return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g} s")
+        finding = f"the training took {value:.1f} s"
+        return _at_most(self.name, value, self.limit, self.blocking, finding, f"{self.limit:g} s")
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,16 @@ class Gap:
 
     def judge(self, evidence: Evidence) -> GateVerdict:
         value = evidence.training_fit - evidence.selection_fit
-        said = (
+        finding = (
             f"{self.of} is {evidence.training_fit:.4f} on training and {evidence.selection_fit:.4f}"
             f" on selection rows, a gap of {value:.4f}"
         )
-        return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g}")
+        return _at_most(self.name, value, self.limit, self.blocking, finding, f"{self.limit:g}")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is given a probability happens about that often.
+    """Classes happen about as often as their probabilities say.
 
     The expected calibration error of each class by itself, over bins of equally many rows, and
     then the mean over the classes: a model that is right about its favourite alone does not pass.
@@ -103,18 +104,18 @@ class Calibration:
     name: str = "calibration"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        given = checked(evidence.given, evidence, "the model")
-        true = classes_of(evidence.truth, evidence.judging, given.shape[1])
-        value = calibration_error(true, given, self.bins)
-        said = f"probabilities miss what happened by {value:.4f} in the mean"
-        return _at_most(self.name, value, self.limit, self.blocking, said, f"{self.limit:g}")
+        probabilities = check_probabilities(evidence.outputs, evidence, "the model")
+        true = check_classes(evidence.truth, evidence.judging, probabilities.shape[1])
+        value = calibration_error(true, probabilities, self.bins)
+        finding = f"probabilities miss what happened by {value:.4f} in the mean"
+        return _at_most(self.name, value, self.limit, self.blocking, finding, f"{self.limit:g}")
 
 
 def _at_most(
-    name: str, value: float, limit: float, blocking: bool, said: str, allowed: str
+    name: str, value: float, limit: float, blocking: bool, finding: str, allowed: str
 ) -> GateVerdict:
     if not np.isfinite(value):
-        raise InvalidRequest(f"{said}, which is no number")
+        raise InvalidRequest(f"{finding}, which is no number")
     passed = bool(value <= limit)
-    reason = f"{said}: {'at most' if passed else 'more than'} {allowed}"
+    reason = f"{finding}: {'at most' if passed else 'more than'} {allowed}"
     return GateVerdict(name, passed, float(value), float(limit), blocking, reason)

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.features.base import Block
+from pipelines.features.panel import Panel
 from pipelines.features.rolling import return_deviation
-from pipelines.labels.ahead import reached
-from pipelines.labels.cuts import checked, classed, learned
+from pipelines.labels.ahead import has_bars_ahead
+from pipelines.labels.cuts import check_cuts, classify, learn_thresholds
 
 ACTIONS = ("strong_sell", "sell", "hold", "buy", "strong_buy")
 SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -43,8 +43,8 @@ class Action:
                 f"an action with horizon {self.horizon} and scale {self.scale}",
                 "the horizon is at least 1 bar, the scale at least 2",
             )
-        checked(self.quantiles, ACTIONS)
-        checked(SCORES[1:] if self.fixed is None else self.fixed, ACTIONS)
+        check_cuts(self.quantiles, ACTIONS)
+        check_cuts(SCORES[1:] if self.fixed is None else self.fixed, ACTIONS)
 
     @property
     def look_back(self) -> int:
@@ -54,22 +54,26 @@ class Action:
     def definition(self) -> tuple[object, ...]:
         return ("action", self.horizon, self.scale, self.quantiles, self.fixed)
 
-    def outcome(self, block: Block) -> np.ndarray:
-        made = np.full(len(block), np.nan)
+    def outcome(self, panel: Panel) -> np.ndarray:
+        outcome = np.full(len(panel), np.nan)
         ahead, behind = self.horizon, self.scale
-        if len(block) <= ahead + behind:
-            return made
-        logs = np.log(block.arrays["close"])
+        if len(panel) <= ahead + behind:
+            return outcome
+        logs = np.log(panel.arrays["close"])
         spread = return_deviation(logs, behind) * np.sqrt(ahead)
-        inside = slice(behind, len(block) - ahead)
+        inside = slice(behind, len(panel) - ahead)
         with np.errstate(divide="ignore", invalid="ignore"):
-            made[inside] = (logs[behind + ahead :] - logs[inside]) / spread[: len(spread) - ahead]
+            moves = logs[behind + ahead :] - logs[inside]
+            outcome[inside] = moves / spread[: len(spread) - ahead]
         # Before a symbol's first `behind` returns there is another's, or nothing, to scale by.
-        made[~reached(block, ahead) | (block.nth < behind) | ~np.isfinite(made)] = np.nan
-        return made
+        known = has_bars_ahead(panel, ahead) & (panel.bars_before >= behind) & np.isfinite(outcome)
+        outcome[~known] = np.nan
+        return outcome
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:
-        return learned(outcomes, self.quantiles, self.name) if self.fixed is None else self.fixed
+        if self.fixed is not None:
+            return self.fixed
+        return learn_thresholds(outcomes, self.quantiles, self.name)
 
     def truth(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
-        return classed(outcomes, thresholds)
+        return classify(outcomes, thresholds)

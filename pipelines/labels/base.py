@@ -1,4 +1,4 @@
-"""What a label is: what became of a bar, and what of it a model is asked for.
+"""What a label is: what became of a bar, and what a model predicts of it.
 
 A label declares its horizon: the last `horizon` bars of a symbol have none yet. Its kind says
 what is asked for: one of its classes, or the outcome itself, a value. What a class means is
@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipelines.features.base import Block
+from pipelines.features.panel import Panel
 
 
 class Label(Protocol):
@@ -53,8 +53,8 @@ class Label(Protocol):
     @property
     def definition(self) -> tuple[object, ...]: ...
 
-    def outcome(self, block: Block) -> np.ndarray:
-        """What became of each bar, a number; NaN where that is not known, or cannot be said."""
+    def outcome(self, panel: Panel) -> np.ndarray:
+        """What became of each bar, a number; NaN where it is not known or not defined."""
         ...
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:
@@ -62,7 +62,7 @@ class Label(Protocol):
         ...
 
     def truth(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
-        """What a model was to say of each outcome.
+        """What a model should have predicted for each outcome.
 
         The place of its class in `classes`, -1 where there is no outcome; or the value, NaN
         where there is none.

@@ -8,10 +8,10 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 
-FEWEST = 100  # outcomes
+LEAST_OUTCOMES = 100
 
 
-def checked(cuts: Sequence[float], classes: Sequence[str]) -> None:
+def check_cuts(cuts: Sequence[float], classes: Sequence[str]) -> None:
     """One cut fewer than there are classes, and they ascend."""
     if len(cuts) != len(classes) - 1 or list(cuts) != sorted(set(cuts)):
         raise InvalidRequest(
@@ -20,10 +20,12 @@ def checked(cuts: Sequence[float], classes: Sequence[str]) -> None:
         )
 
 
-def learned(outcomes: np.ndarray, quantiles: Sequence[float], name: str) -> tuple[float, ...]:
+def learn_thresholds(
+    outcomes: np.ndarray, quantiles: Sequence[float], name: str
+) -> tuple[float, ...]:
     """The thresholds that leave these shares of the known outcomes below them."""
     known = outcomes[np.isfinite(outcomes)]
-    if len(known) < FEWEST:
+    if len(known) < LEAST_OUTCOMES:
         raise InvalidRequest(
             f"{len(known)} outcomes are too few to learn the classes of {name} from",
             "train on a longer span or on more symbols",
@@ -31,8 +33,8 @@ def learned(outcomes: np.ndarray, quantiles: Sequence[float], name: str) -> tupl
     return tuple(float(cut) for cut in np.quantile(known, quantiles))
 
 
-def classed(outcomes: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+def classify(outcomes: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     """The place of each outcome's class; -1 where there is no outcome."""
-    made = np.searchsorted(np.asarray(thresholds), outcomes, side="right").astype(np.int8)
-    made[~np.isfinite(outcomes)] = -1
-    return made
+    places = np.searchsorted(np.asarray(thresholds), outcomes, side="right").astype(np.int8)
+    places[~np.isfinite(outcomes)] = -1
+    return places

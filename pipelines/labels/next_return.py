@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.features.base import Block
-from pipelines.labels.ahead import reached
+from pipelines.features.panel import Panel
+from pipelines.labels.ahead import has_bars_ahead
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class NextReturn:
     def definition(self) -> tuple[object, ...]:
         return ("return", self.horizon)
 
-    def outcome(self, block: Block) -> np.ndarray:
-        made, ahead = np.full(len(block), np.nan), self.horizon
-        if len(block) <= ahead:
-            return made
-        close = block.arrays["close"]
+    def outcome(self, panel: Panel) -> np.ndarray:
+        outcome, ahead = np.full(len(panel), np.nan), self.horizon
+        if len(panel) <= ahead:
+            return outcome
+        close = panel.arrays["close"]
         with np.errstate(divide="ignore", invalid="ignore"):
-            made[:-ahead] = np.log(close[ahead:] / close[:-ahead])
-        made[~reached(block, ahead) | ~np.isfinite(made)] = np.nan
-        return made
+            outcome[:-ahead] = np.log(close[ahead:] / close[:-ahead])
+        outcome[~has_bars_ahead(panel, ahead) | ~np.isfinite(outcome)] = np.nan
+        return outcome
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:
         return ()

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.features.base import Block
+from pipelines.features.panel import Panel
 from pipelines.features.rolling import mean
 from pipelines.features.volatility import log_true_range
-from pipelines.labels.ahead import reached
-from pipelines.labels.cuts import checked, classed, learned
+from pipelines.labels.ahead import has_bars_ahead
+from pipelines.labels.cuts import check_cuts, classify, learn_thresholds
 
 RISKS = ("low", "medium", "high")
 SCORES = (0.0, 1.0, 2.0)
@@ -44,26 +44,28 @@ class Risk:
             raise InvalidRequest(
                 f"a risk with horizon {self.horizon}", "the horizon is at least 1 bar"
             )
-        checked(self.quantiles, RISKS)
-        checked(SCORES[1:] if self.fixed is None else self.fixed, RISKS)
+        check_cuts(self.quantiles, RISKS)
+        check_cuts(SCORES[1:] if self.fixed is None else self.fixed, RISKS)
 
     @property
     def definition(self) -> tuple[object, ...]:
         return ("risk", self.horizon, self.quantiles, self.fixed)
 
-    def outcome(self, block: Block) -> np.ndarray:
-        made, ahead = np.full(len(block), np.nan), self.horizon
-        if len(block) <= ahead:
-            return made
-        x = block.arrays
+    def outcome(self, panel: Panel) -> np.ndarray:
+        outcome, ahead = np.full(len(panel), np.nan), self.horizon
+        if len(panel) <= ahead:
+            return outcome
+        x = panel.arrays
         with np.errstate(divide="ignore", invalid="ignore"):
             ranges = log_true_range(x["high"], x["low"], x["close"])
-            made[:-ahead] = np.sqrt(mean(ranges * ranges, ahead))
-        made[~reached(block, ahead) | ~np.isfinite(made)] = np.nan
-        return made
+            outcome[:-ahead] = np.sqrt(mean(ranges * ranges, ahead))
+        outcome[~has_bars_ahead(panel, ahead) | ~np.isfinite(outcome)] = np.nan
+        return outcome
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:
-        return learned(outcomes, self.quantiles, self.name) if self.fixed is None else self.fixed
+        if self.fixed is not None:
+            return self.fixed
+        return learn_thresholds(outcomes, self.quantiles, self.name)
 
     def truth(self, outcomes: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
-        return classed(outcomes, thresholds)
+        return classify(outcomes, thresholds)

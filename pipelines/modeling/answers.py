@@ -1,4 +1,4 @@
-"""What a model of each kind answers: as its ONNX file gives it, and as tables and the API tell it.
+"""What a model of each kind returns: in its ONNX file, and as columns of tables and of the API.
 
 No training library is needed here.
 """
@@ -6,79 +6,84 @@ No training library is needed here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.core.errors import unknown
 from pipelines.labels.base import Label
-
-if TYPE_CHECKING:
-    from pipelines.modeling.scorer import Description
+from pipelines.modeling.description import Description
 
 Output = tuple[str, list[int]]  # type and columns
 
 
 class Answer(Protocol):
-    """How one kind of target is answered."""
+    """How one kind of target is answered: with outputs, and the prediction they lead to."""
 
     @property
     def names(self) -> tuple[str, str]:
-        """The file's outputs: what the model gives, and what it says."""
+        """The names of the file's two results: the outputs and the prediction."""
         ...
 
-    def outputs(self, told: Description) -> dict[str, Output]: ...
-
-    def unsound(self, told: Description) -> str:
-        """What a description lacks, if anything."""
+    def outputs(self, description: Description) -> dict[str, Output]:
+        """The type and the shape of each result that a model so described must have."""
         ...
 
-    def nothing(self, rows: int, told: Description) -> tuple[np.ndarray, np.ndarray]:
-        """What is given and said of rows that are not scored."""
+    def contradiction(self, description: Description) -> str:
+        """What in a description cannot be of this kind; empty where all of it can."""
         ...
 
-    def columns(self, label: Label, given: np.ndarray, said: np.ndarray) -> dict[str, pa.Array]:
-        """Of gold.predictions."""
+    def blank(self, rows: int, description: Description) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs and predictions of rows that are not scored."""
+        ...
+
+    def columns(
+        self, label: Label, outputs: np.ndarray, predictions: np.ndarray
+    ) -> dict[str, pa.Array]:
+        """The columns of gold.predictions that hold the answers."""
         ...
 
     def actual(self, label: Label, truth: np.ndarray) -> pa.Array:
-        """What became of rows, as gold.outcomes tells it."""
+        """The column `actual` of gold.outcomes."""
         ...
 
 
 class ClassAnswer:
-    """A class, and the probability of each."""
+    """A class, and the probability of each class."""
 
     names = ("probabilities", "action")
 
-    def outputs(self, told: Description) -> dict[str, Output]:
+    def outputs(self, description: Description) -> dict[str, Output]:
         return {
-            "probabilities": ("tensor(float)", [len(told.classes)]),
+            "probabilities": ("tensor(float)", [len(description.classes)]),
             "action": ("tensor(int64)", []),
         }
 
-    def unsound(self, told: Description) -> str:
-        count = len(told.classes)
-        if len(told.shares) == count and len(told.thresholds) == count - 1:
+    def contradiction(self, description: Description) -> str:
+        count, shares = len(description.classes), len(description.shares)
+        thresholds = len(description.thresholds)
+        if shares == count and thresholds == count - 1:
             return ""
-        return f"{count} classes, {len(told.shares)} shares and {len(told.thresholds)} thresholds"
+        return f"{count} classes, {shares} shares and {thresholds} thresholds"
 
-    def nothing(self, rows: int, told: Description) -> tuple[np.ndarray, np.ndarray]:
-        return np.zeros((rows, len(told.classes))), np.full(rows, -1, np.int64)
+    def blank(self, rows: int, description: Description) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros((rows, len(description.classes))), np.full(rows, -1, np.int64)
 
-    def columns(self, label: Label, given: np.ndarray, said: np.ndarray) -> dict[str, pa.Array]:
-        scores, count, rows = np.array(label.scores, float), len(label.classes), len(said)
-        probabilities = np.clip(given.astype(np.float64), 0.0, 1.0)
+    def columns(
+        self, label: Label, outputs: np.ndarray, predictions: np.ndarray
+    ) -> dict[str, pa.Array]:
+        scores, count, rows = np.array(label.scores, float), len(label.classes), len(predictions)
+        probabilities = np.clip(outputs.astype(np.float64), 0.0, 1.0)
         offsets = pa.array(np.arange(0, (rows + 1) * count, count, dtype=np.int32))
         classes = pa.array(np.tile(np.array(label.classes), rows), pa.string())
         items = pa.array(probabilities.ravel())
         none = pa.nulls(rows, pa.float64())
         return {
-            "action": pa.array(label.classes).take(pa.array(said)),
-            "score": pa.array(scores[said]),
+            "action": pa.array(label.classes).take(pa.array(predictions)),
+            "score": pa.array(scores[predictions]),
             "expected_score": pa.array(probabilities @ scores),
-            "confidence": pa.array(probabilities[np.arange(rows), said]),
+            "confidence": pa.array(probabilities[np.arange(rows), predictions]),
             "probabilities": pa.MapArray.from_arrays(offsets, classes, items),
             **dict.fromkeys(VALUES, none),
         }
@@ -92,17 +97,20 @@ class ValueAnswer:
 
     names = ("interval", "value")
 
-    def outputs(self, told: Description) -> dict[str, Output]:
+    def outputs(self, description: Description) -> dict[str, Output]:
         return {"interval": ("tensor(float)", [3]), "value": ("tensor(float)", [])}
 
-    def unsound(self, told: Description) -> str:
-        return f"classes ({', '.join(told.classes)}) for a value" if told.classes else ""
+    def contradiction(self, description: Description) -> str:
+        classes = ", ".join(description.classes)
+        return f"classes ({classes}) for a value" if classes else ""
 
-    def nothing(self, rows: int, told: Description) -> tuple[np.ndarray, np.ndarray]:
+    def blank(self, rows: int, description: Description) -> tuple[np.ndarray, np.ndarray]:
         return np.full((rows, 3), np.nan), np.full(rows, np.nan)
 
-    def columns(self, label: Label, given: np.ndarray, said: np.ndarray) -> dict[str, pa.Array]:
-        numbers, rows = given.astype(np.float64), len(said)
+    def columns(
+        self, label: Label, outputs: np.ndarray, predictions: np.ndarray
+    ) -> dict[str, pa.Array]:
+        numbers, rows = outputs.astype(np.float64), len(predictions)
         none, text = pa.nulls(rows, pa.float64()), pa.nulls(rows, pa.string())
         maps = pa.nulls(rows, pa.map_(pa.string(), pa.float64()))
         return {
@@ -123,6 +131,7 @@ ANSWERS: Mapping[str, Answer] = {"classes": ClassAnswer(), "value": ValueAnswer(
 
 
 def answer_of(kind: str) -> Answer:
+    """The answer of a kind of target, by the kind's name."""
     if kind not in ANSWERS:
         raise unknown("kind of target", kind, ANSWERS)
     return ANSWERS[kind]

@@ -1,4 +1,4 @@
-"""What is kept of a comparison besides its figures: files by name, each as its bytes."""
+"""The files that are kept of a comparison: pictures, tables and models, as bytes by name."""
 
 from __future__ import annotations
 
@@ -20,77 +20,87 @@ from pipelines.modeling.scorer import OnnxScorer
 MODEL = "model.onnx"
 
 
-def of_candidate(found: Comparison, one: Result, form: Form) -> dict[str, bytes]:
-    """Its pictures on selection rows, and its ONNX form; nothing of one that failed."""
-    made = {MODEL: form.body} if form.body else {}
-    if one.metrics is None or one.given is None:
-        return made
-    of = f"{one.name} on {one.metrics.rows:,} selection rows"
-    kind = kind_of(found.label)
-    made |= {f"selection_{n}.json": _json(told) for n, told in kind.tables(one.metrics).items()}
-    return made | kind.pictures(of, one.metrics, found.selection.truth, one.given)
+def candidate_files(comparison: Comparison, result: Result, form: Form) -> dict[str, bytes]:
+    """A candidate's pictures on selection rows, and its ONNX form; no files where it failed."""
+    files = {MODEL: form.body} if form.body else {}
+    if result.metrics is None or result.outputs is None:
+        return files
+    subject = f"{result.name} on {result.metrics.rows:,} selection rows"
+    kind = kind_of(comparison.label)
+    files |= {
+        f"selection_{n}.json": _json(table) for n, table in kind.tables(result.metrics).items()
+    }
+    return files | kind.pictures(
+        subject, result.metrics, comparison.selection.truth, result.outputs
+    )
 
 
-def of_comparison(found: Comparison, form: Form) -> dict[str, bytes]:
-    """The winner on judging rows and what it leans on; the ranking, and the rows behind it all.
+def comparison_files(comparison: Comparison, form: Form) -> dict[str, bytes]:
+    """Pictures of the winner on judging rows, feature importances, the ranking, and the data.
 
     `form` is the winner's.
     """
-    metrics, name = found.judging_metrics, found.ranking[0].name
-    of = f"{name} on {metrics.rows:,} judging rows"
-    kind, label = kind_of(found.label), found.label
-    judged = kind.pictures(of, metrics, found.judging.truth, found.given)
-    leans = importances(
-        _predicting(found, form),
-        found.selection.rows.features,
-        found.selection.truth,
-        found.names,
-        lambda truth, said: kind.fit_of(truth, said, label),
+    metrics, name = comparison.judging_metrics, comparison.ranking[0].name
+    subject = f"{name} on {metrics.rows:,} judging rows"
+    kind, label = kind_of(comparison.label), comparison.label
+    judging_files = kind.pictures(subject, metrics, comparison.judging.truth, comparison.outputs)
+    feature_importances = importances(
+        _predictor(comparison, form),
+        comparison.selection.rows.features,
+        comparison.selection.truth,
+        comparison.feature_names,
+        lambda truth, predictions: kind.measure_fit(truth, predictions, label),
         kind.fit_name,
     )
     return {
-        **{f"judging/{file}": body for file, body in judged.items()},
-        "importance.png": pictures.importance(f"{name} on selection rows", leans),
-        "importance.json": _json(asdict(leans)),
-        "ranking.json": _json([_ranked(place, one) for place, one in enumerate(found.ranking, 1)]),
-        "data.json": _json(told_of_data(found)),
+        **{f"judging/{file}": body for file, body in judging_files.items()},
+        "importance.png": pictures.importance(f"{name} on selection rows", feature_importances),
+        "importance.json": _json(asdict(feature_importances)),
+        "ranking.json": _json(
+            [_describe_result(place, result) for place, result in enumerate(comparison.ranking, 1)]
+        ),
+        "data.json": _json(describe_data(comparison)),
         **{
-            f"{part}_{name}.json": _json(told)
-            for part, of_part in measured(found).items()
-            for name, told in kind.tables(of_part).items()
+            f"{part}_{name}.json": _json(table)
+            for part, part_metrics in metrics_by_part(comparison).items()
+            for name, table in kind.tables(part_metrics).items()
         },
     }
 
 
-def measured(found: Comparison) -> dict[str, Metrics]:
-    """The winner's figures on each part of time."""
+def metrics_by_part(comparison: Comparison) -> dict[str, Metrics]:
+    """The winner's metrics on each part of time."""
     return {
-        "training": found.training_metrics,
-        "selection": found.selection_metrics,
-        "judging": found.judging_metrics,
+        "training": comparison.training_metrics,
+        "selection": comparison.selection_metrics,
+        "judging": comparison.judging_metrics,
     }
 
 
-def told_of_data(found: Comparison) -> dict[str, Any]:
-    """What was learned from which rows, and which were left out."""
-    parts = {"training": found.training, "selection": found.selection, "judging": found.judging}
+def describe_data(comparison: Comparison) -> dict[str, Any]:
+    """Thresholds and class shares, the rows of each part of time, and how many were dropped."""
+    parts = {
+        "training": comparison.training,
+        "selection": comparison.selection,
+        "judging": comparison.judging,
+    }
     return {
-        "thresholds": list(found.thresholds),
-        "label_shares": dict(zip(found.label.classes, found.shares, strict=True)),
-        "features": list(found.names),
-        "symbols": len(found.symbols),
-        "dropped": found.dropped,
-        "parts": {name: _part(part, found.label) for name, part in parts.items()},
+        "thresholds": list(comparison.thresholds),
+        "label_shares": dict(zip(comparison.label.classes, comparison.shares, strict=True)),
+        "features": list(comparison.feature_names),
+        "symbols": len(comparison.symbols),
+        "dropped": comparison.dropped,
+        "parts": {name: _describe_part(part, comparison.label) for name, part in parts.items()},
     }
 
 
-def _part(part: Part, label: Label) -> dict[str, Any]:
+def _describe_part(part: Part, label: Label) -> dict[str, Any]:
     return {
         "rows": len(part),
         "sessions": len(np.unique(part.rows.session)),
         "first_close": _minute(part.rows.closes_at.min()),
         "last_close": _minute(part.rows.closes_at.max()),
-        **kind_of(label).spread_of(part.truth, label),
+        **kind_of(label).summarize_truth(part.truth, label),
     }
 
 
@@ -98,26 +108,26 @@ def _minute(at: np.datetime64) -> str:
     return f"{np.datetime_as_string(at, unit='m')}Z"
 
 
-def _predicting(found: Comparison, form: Form) -> Callable[[np.ndarray], np.ndarray]:
-    """What says of rows what the winner does; ONNX Runtime is two to three times as fast."""
+def _predictor(comparison: Comparison, form: Form) -> Callable[[np.ndarray], np.ndarray]:
+    """A function that predicts as the winner does; ONNX Runtime is two to three times as fast."""
     if form.body:
         scorer = OnnxScorer(form.body)
         return lambda rows: scorer.score(rows)[1]
-    return lambda rows: found.winner.score(rows)[1]
+    return lambda rows: comparison.winner.score(rows)[1]
 
 
-def _ranked(place: int, one: Result) -> dict[str, Any]:
+def _describe_result(place: int, result: Result) -> dict[str, Any]:
     return {
         "rank": place,
-        "candidate": one.name,
-        "figures": one.figures,
-        "selection": one.metrics.figures if one.metrics else None,
-        "folds": [fold.figures for fold in one.folds],
-        "seconds": one.seconds,
-        "failure": one.failure,
-        "parameters": one.parameters,
+        "candidate": result.name,
+        "figures": result.figures,
+        "selection": result.metrics.figures if result.metrics else None,
+        "folds": [fold.figures for fold in result.folds],
+        "seconds": result.seconds,
+        "failure": result.failure,
+        "parameters": result.parameters,
     }
 
 
-def _json(told: Any) -> bytes:
-    return json.dumps(told, indent=1, default=str).encode()
+def _json(content: Any) -> bytes:
+    return json.dumps(content, indent=1, default=str).encode()

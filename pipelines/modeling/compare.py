@@ -1,4 +1,4 @@
-"""Candidates, compared on one split of time.
+"""Compare candidates on one split of time, and calibrate and judge the winner.
 
 1. Rows that lack an outcome or any feature are dropped: one rule for every candidate.
 2. Time is cut; thresholds are learned from training rows and give every row its truth.
@@ -6,8 +6,8 @@
 4. They are ranked on selection rows as the target's kind says (classes by macro F1, ties by
    accuracy; values by their error), then by name. A split with folds ranks by the means over
    these instead; each fold learns its own thresholds and weights.
-5. The winner is settled on selection rows (calibrated, or given an interval), and only then sees
-   the judging rows.
+5. The winner is calibrated on selection rows (its probabilities, or the interval of its values),
+   and only then sees the judging rows.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _silent(what: str, done: int, total: int) -> None: ...
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Rows of one part of time, and what is to be said of each."""
+    """Rows of one part of time, and the truth that a model is to predict for each of them."""
 
     rows: Rows
     truth: np.ndarray
@@ -46,17 +46,17 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows to fit on, newer ones to measure on, and what was learned from the former alone."""
+    """Rows to fit on, newer rows to measure on, and what was learned from the first alone."""
 
     training: Part
-    newer: Part
+    validation: Part
     thresholds: tuple[float, ...]
-    shares: tuple[float, ...]  # of the classes among training rows; none where a value is asked
+    shares: tuple[float, ...]  # of the classes among training rows; empty where a value is forecast
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What became of one candidate; without a failure it has everything, with one nothing."""
+    """The result of one candidate: a failure, or a fitted candidate with all of its metrics."""
 
     name: str
     parameters: dict[str, Any]
@@ -64,22 +64,22 @@ class Result:
     failure: str = ""
     fitted: Fitted | None = None
     metrics: Metrics | None = None  # on selection rows, as it was fitted
-    given: np.ndarray | None = None  # the same
-    said: np.ndarray | None = None
+    outputs: np.ndarray | None = None  # of the same rows
+    predictions: np.ndarray | None = None
     folds: tuple[Metrics, ...] = ()  # the oldest first; none where the split has no folds
 
     @property
     def figures(self) -> dict[str, float]:
-        """What it is ranked on: the means over the folds, or those of the selection rows."""
-        found = [one.figures for one in self._ranked_on]
-        return (
-            {name: float(np.mean([f[name] for f in found])) for name in found[0]} if found else {}
-        )
+        """The figures it is ranked by: means over the folds, or those of the selection rows."""
+        figures = [metrics.figures for metrics in self._ranked_on]
+        if not figures:
+            return {}
+        return {name: float(np.mean([f[name] for f in figures])) for name in figures[0]}
 
     @property
     def order(self) -> tuple[float, ...]:
-        """What it is ranked by, the smaller the better."""
-        return tuple(np.mean([one.order for one in self._ranked_on], axis=0).tolist())
+        """The key it is ranked by, the smaller the better."""
+        return tuple(np.mean([metrics.order for metrics in self._ranked_on], axis=0).tolist())
 
     @property
     def _ranked_on(self) -> tuple[Metrics, ...]:
@@ -88,25 +88,26 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """All that a comparison found, and the rows it found it on."""
+    """The ranking of the candidates, the calibrated winner, and the rows they were compared on."""
 
     label: Label
-    names: tuple[str, ...]  # of the features; the symbol's code comes after them
+    feature_names: tuple[str, ...]  # of all columns but the last, the symbol's code
     thresholds: tuple[float, ...]
-    shares: tuple[float, ...]  # of the classes among training rows; none where a value is asked
+    shares: tuple[float, ...]  # of the classes among training rows; empty where a value is forecast
     symbols: tuple[int, ...]  # codes that training rows have; rows of others were dropped
     dropped: dict[str, int]  # reason: rows
     training: Part
     selection: Part
     judging: Part
     ranking: tuple[Result, ...]  # the best first, what failed last
-    settled: str  # what settling the winner taught
+    calibration_reason: str  # what calibrating the winner taught
     winner: Model
-    training_metrics: Metrics  # of the winner, settled
+    training_metrics: Metrics  # of the calibrated winner
     selection_metrics: Metrics
     judging_metrics: Metrics
-    given: np.ndarray  # what the winner gives the judging rows: a column a class, or value and ends
-    said: np.ndarray  # the class of each judging row, or the value
+    # The winner's outputs for the judging rows: a column a class, or the value and its interval.
+    outputs: np.ndarray
+    predictions: np.ndarray  # the class of each judging row, or the value
     seconds: float
 
 
@@ -121,43 +122,51 @@ def compare(
     names: Sequence[str] = (),
     fewest: Fewest | None = None,
 ) -> Comparison:
-    """Fit, rank, settle and judge. `names` are those of the features, for errors."""
+    """Fit and rank the candidates, calibrate the winner, and measure it on the judging rows.
+
+    `names` are those of the features.
+    """
     started = time.perf_counter()
     fewest = fewest or Fewest()
-    required.distinct(candidates)
-    named = required.named(names, rows)
-    usable, dropped = required.usable(rows, named, fewest)
-    older, selecting, newest = split.cut(usable)
-    kept = [required.seen(older, part) for part in (selecting, newest)]
-    lost = len(selecting) + len(newest) - sum(len(part) for part in kept)
-    dropped["a symbol without training rows"] = lost
-    required.enough(older, {"select": kept[0], "judge": kept[1]}, fewest, dropped)
-    required.vary(older, named)
-    whole = learn(older, kept[0], label)
-    training, selection, shares = whole.training, whole.newer, whole.shares
-    judging = told(kept[1], label, whole.thresholds)
-    folds = walk(usable, split, label, fewest)
+    required.check_distinct(candidates)
+    names_of_columns = required.column_names(names, rows)
+    usable, dropped = required.select_usable(rows, names_of_columns, fewest)
+    training_rows, selection_rows, judging_rows = split.cut(usable)
+    held_out = [
+        required.select_known_symbols(training_rows, part)
+        for part in (selection_rows, judging_rows)
+    ]
+    unknown_symbols = len(selection_rows) + len(judging_rows) - sum(len(part) for part in held_out)
+    dropped["a symbol without training rows"] = unknown_symbols
+    required.check_enough(
+        training_rows, {"select": held_out[0], "judge": held_out[1]}, fewest, dropped
+    )
+    required.check_variation(training_rows, names_of_columns)
+    fold = learn_fold(training_rows, held_out[0], label)
+    training, selection, shares = fold.training, fold.validation, fold.shares
+    judging = with_truth(held_out[1], label, fold.thresholds)
+    folds = build_folds(usable, split, label, fewest)
 
     results, done, total = [], 0, len(candidates) * (1 + len(folds))
     for candidate in candidates:
         progress(f"fit {candidate.name}", done, total)
-        results.append(_tried(candidate, whole, folds, label, seed))
+        results.append(_try_candidate(candidate, fold, folds, label, seed))
         done += 1 + len(folds)
     progress("judge the winner", total, total)
-    ranking = tuple(sorted(results, key=_rank))
+    ranking = tuple(sorted(results, key=_rank_key))
     best = ranking[0]
     if best.fitted is None:
-        failures = "; ".join(f"{one.name}: {one.failure}" for one in ranking)
+        failures = "; ".join(f"{result.name}: {result.failure}" for result in ranking)
         raise InvalidRequest(
             f"every candidate failed: {failures}", "look at the first of these: one cause is likely"
         )
-    settled = kind_of(label).settle(best.fitted, shares, selection.rows, selection.truth)
-    winner = settled.model
-    given, said, judged = _judged(winner, judging, label)
+    calibrated = kind_of(label).calibrate(best.fitted, shares, selection.rows, selection.truth)
+    winner = calibrated.model
+    outputs, predictions, judging_metrics = _measure(winner, judging, label)
     return Comparison(
         label=label,
-        names=named[:-1],
-        thresholds=whole.thresholds,
+        feature_names=names_of_columns[:-1],
+        thresholds=fold.thresholds,
         shares=shares,
         symbols=tuple(np.unique(training.rows.symbol).tolist()),
         dropped=dropped,
@@ -165,84 +174,90 @@ def compare(
         selection=selection,
         judging=judging,
         ranking=ranking,
-        settled=settled.reason,
+        calibration_reason=calibrated.reason,
         winner=winner,
-        training_metrics=_judged(winner, training, label)[2],
-        selection_metrics=_judged(winner, selection, label)[2],
-        judging_metrics=judged,
-        given=given,
-        said=said,
+        training_metrics=_measure(winner, training, label)[2],
+        selection_metrics=_measure(winner, selection, label)[2],
+        judging_metrics=judging_metrics,
+        outputs=outputs,
+        predictions=predictions,
         seconds=time.perf_counter() - started,
     )
 
 
-def told(rows: Rows, label: Label, thresholds: tuple[float, ...]) -> Part:
+def with_truth(rows: Rows, label: Label, thresholds: tuple[float, ...]) -> Part:
+    """Rows with the truth that these thresholds make of their outcomes."""
     return Part(rows, label.truth(rows.outcome, thresholds))
 
 
-def learn(training: Rows, newer: Rows, label: Label) -> Fold:
-    """Give all rows their truth, by what training rows alone teach."""
+def learn_fold(training: Rows, validation: Rows, label: Label) -> Fold:
+    """Learn thresholds and class shares from training rows, and give all rows their truth."""
     thresholds = label.learn(training.outcome)
-    part = told(training, label, thresholds)
+    part = with_truth(training, label, thresholds)
     shares = kind_of(label).shares(part.truth, label)
-    return Fold(part, told(newer, label, thresholds), thresholds, shares)
+    return Fold(part, with_truth(validation, label, thresholds), thresholds, shares)
 
 
-def walk(rows: Rows, split: Split, label: Label, fewest: Fewest) -> list[Fold]:
-    """The folds of a split, each of which has what a comparison needs."""
-    made = []
-    for place, (training, newer) in enumerate(split.walk(rows), 1):
-        newer = required.seen(training, newer)
+def build_folds(rows: Rows, split: Split, label: Label, fewest: Fewest) -> list[Fold]:
+    """Build the folds of a split; each must have the rows that a comparison needs."""
+    folds = []
+    for place, (training, validation) in enumerate(split.walk(rows), 1):
+        validation = required.select_known_symbols(training, validation)
         try:
-            required.enough(training, {"rank": newer}, fewest, {})
-            made.append(learn(training, newer, label))
-        except InvalidRequest as refused:
+            required.check_enough(training, {"rank": validation}, fewest, {})
+            folds.append(learn_fold(training, validation, label))
+        except InvalidRequest as error:
             raise InvalidRequest(
-                f"fold {place} of {split.folds}: {refused.message}",
+                f"fold {place} of {split.folds}: {error.message}",
                 f"take fewer folds, or bring {required.LONGER}",
-            ) from refused
-    return made
+            ) from error
+    return folds
 
 
-def _tried(
-    candidate: Candidate, whole: Fold, folds: Sequence[Fold], label: Label, seed: int
+def _try_candidate(
+    candidate: Candidate, main_fold: Fold, folds: Sequence[Fold], label: Label, seed: int
 ) -> Result:
+    """Fit a candidate on the training rows and in every fold, and measure it on newer rows."""
     declared, started, where = parameters(candidate), time.perf_counter(), ""
     try:
-        model = _fitted(candidate, whole, label, seed)
+        model = _fit(candidate, main_fold, label, seed)
         seconds = time.perf_counter() - started
-        given, said, metrics = _judged(model, whole.newer, label)
-        walked = []
+        outputs, predictions, metrics = _measure(model, main_fold.validation, label)
+        fold_metrics = []
         for place, fold in enumerate(folds, 1):
             where = f"fold {place}: "
-            walked.append(_judged(_fitted(candidate, fold, label, seed), fold.newer, label)[2])
+            fold_metrics.append(
+                _measure(_fit(candidate, fold, label, seed), fold.validation, label)[2]
+            )
     # Whatever went wrong, in our code or in a library's: it is this candidate's failure alone.
     except Exception as failure:
-        why = failure.message if isinstance(failure, BullionError) else str(failure)
-        reason = f"{type(failure).__name__}: {where}{why}"
+        message = failure.message if isinstance(failure, BullionError) else str(failure)
+        reason = f"{type(failure).__name__}: {where}{message}"
         return Result(candidate.name, declared, time.perf_counter() - started, failure=reason)
     return Result(
         candidate.name,
-        declared | {f"chosen.{name}": value for name, value in model.fitted.chosen.items()},
+        declared
+        | {f"chosen.{name}": value for name, value in model.fitted.tuned_parameters.items()},
         seconds,
         fitted=model.fitted,
         metrics=metrics,
-        given=given,
-        said=said,
-        folds=tuple(walked),
+        outputs=outputs,
+        predictions=predictions,
+        folds=tuple(fold_metrics),
     )
 
 
-def _fitted(candidate: Candidate, fold: Fold, label: Label, seed: int) -> Model:
+def _fit(candidate: Candidate, fold: Fold, label: Label, seed: int) -> Model:
     kind, training = kind_of(label), fold.training
     fitted = kind.fit(candidate, training.rows.features, training.truth, label, seed)
-    return kind.plain(fitted, fold.shares, training.truth)
+    return kind.uncalibrated(fitted, fold.shares, training.truth)
 
 
-def _rank(result: Result) -> tuple[bool, tuple[float, ...], str]:
+def _rank_key(result: Result) -> tuple[bool, tuple[float, ...], str]:
     return (result.metrics is None, result.order if result.metrics else (), result.name)
 
 
-def _judged(model: Model, part: Part, label: Label) -> tuple[np.ndarray, np.ndarray, Metrics]:
-    given, said = model.score(part.rows.features)
-    return given, said, kind_of(label).measure(label, part.truth, given, said, part.rows)
+def _measure(model: Model, part: Part, label: Label) -> tuple[np.ndarray, np.ndarray, Metrics]:
+    outputs, predictions = model.score(part.rows.features)
+    metrics = kind_of(label).measure(label, part.truth, outputs, predictions, part.rows)
+    return outputs, predictions, metrics

@@ -1,4 +1,4 @@
-"""What the converter to ONNX has to be told of besides scikit-learn's own."""
+"""Register converters to ONNX for models of other libraries than scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ BOOSTED = "XGBRegressor"
 
 
 def register(pipeline: Pipeline) -> None:
-    """Tell it how a pipeline's model is converted, where the model is of another library.
+    """Register the converter of a pipeline's model where another library made the model.
 
-    To be told twice does no harm.
+    Registering twice does no harm.
     """
     if type(pipeline.named_steps["model"]).__name__ != BOOSTED:
         return

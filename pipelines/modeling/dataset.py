@@ -1,4 +1,4 @@
-"""The rows that models are trained and judged on, and how time divides them."""
+"""The rows that models are trained and judged on, and how time is split between them."""
 
 from __future__ import annotations
 
@@ -27,20 +27,22 @@ class Rows:
     def __len__(self) -> int:
         return len(self.outcome)
 
-    def take(self, which: np.ndarray) -> Rows:
-        return Rows(*(getattr(self, field.name)[which] for field in fields(self)))
+    def take(self, rows: np.ndarray) -> Rows:
+        return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Split:
-    """Time in three: what is fitted on, what selects and calibrates, what judges.
+    """How time is cut in three: rows to fit on, to select and calibrate on, and to judge on.
 
     The newest `held_out` of the rows is never fitted on; of it the older half selects and
     calibrates, the newer half alone is seen by the gates. A row belongs to the older side only
     if its outcome was known before the first bar of the newer side had closed.
 
     With `folds`, candidates are ranked by walking forward through all that is not for judging,
-    instead of on the selection rows, which then calibrate alone.
+    instead of on the selection rows, which then calibrate alone. They are not scikit-learn's
+    TimeSeriesSplit: that cuts by rows, through the middle of a session, and purges a fixed number
+    of rows, where outcomes here are known after different times.
     """
 
     held_out: float = 0.2
@@ -65,7 +67,7 @@ class Split:
         return training, self._before(rows, selecting, judging), rows.take(judging)
 
     def walk(self, rows: Rows) -> list[tuple[Rows, Rows]]:
-        """Of each fold the rows to fit on and the newer ones to rank on; the oldest fold first.
+        """The training rows and the newer validation rows of each fold, the oldest fold first.
 
         The sessions before the judging rows are cut into one stretch more than there are folds.
         Each stretch but the first is ranked on once, after a fit on all that came before it.
@@ -80,21 +82,23 @@ class Split:
                 f"{len(sessions)} sessions are too few for {self.folds} folds",
                 "take fewer folds, or train on a longer span",
             )
-        made = []
-        for stretch in np.array_split(sessions, self.folds + 1)[1:]:
-            newer = (rows.session >= stretch[0]) & (rows.session <= stretch[-1])
-            made.append((self._before(rows, rows.session < stretch[0], newer), rows.take(newer)))
-        return made
+        folds = []
+        for sessions_of_fold in np.array_split(sessions, self.folds + 1)[1:]:
+            newer = (rows.session >= sessions_of_fold[0]) & (rows.session <= sessions_of_fold[-1])
+            folds.append(
+                (self._before(rows, rows.session < sessions_of_fold[0], newer), rows.take(newer))
+            )
+        return folds
 
     def _edges(self, rows: Rows) -> tuple[np.datetime64, np.datetime64]:
         """The first session to select on, and the first to judge on."""
         sessions = np.unique(rows.session)
-        held = max(round(len(sessions) * self.held_out), 2)
-        if len(sessions) < held + 2:
+        held_out = max(round(len(sessions) * self.held_out), 2)
+        if len(sessions) < held_out + 2:
             raise InvalidRequest(
                 f"{len(sessions)} sessions are too few to split", "train on a longer span"
             )
-        return sessions[-held], sessions[-(held // 2)]
+        return sessions[-held_out], sessions[-(held_out // 2)]
 
     @staticmethod
     def _before(rows: Rows, older: np.ndarray, newer: np.ndarray) -> Rows:

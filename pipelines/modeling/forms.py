@@ -1,4 +1,5 @@
-"""The ONNX forms of all candidates: kept beside the winner, and scored as challengers."""
+"""Convert all candidates of a comparison to ONNX, to be kept beside the winner or scored as
+challengers."""
 
 from __future__ import annotations
 
@@ -9,12 +10,13 @@ import numpy as np
 
 from pipelines.core.errors import BullionError, unknown
 from pipelines.modeling.compare import Comparison, Result
+from pipelines.modeling.description import Description
 from pipelines.modeling.kinds import Fitted, Model, kind_of
 from pipelines.modeling.onnx import parity, to_onnx
-from pipelines.modeling.scorer import Description, OnnxScorer, checksum
+from pipelines.modeling.scorer import OnnxScorer, checksum
 
-APART = 1e-5  # from the original, at the most
-CHECKED = 1000  # rows that a challenger is held against its original on
+LARGEST_DIFFERENCE = 1e-5  # between the outputs of a form and of its original
+PARITY_ROWS = 1000  # rows on which a challenger is compared with its original
 
 
 @dataclass(frozen=True)
@@ -29,62 +31,72 @@ class Form:
         return checksum(self.body) if self.body else ""
 
 
-def forms(found: Comparison, description: Description) -> dict[str, Form]:
-    """Every candidate by name, as it was fitted and not settled."""
-    return {one.name: _form(one, found, description) for one in found.ranking}
+def convert_candidates(comparison: Comparison, description: Description) -> dict[str, Form]:
+    """Convert every candidate, as it was fitted and without calibration; by name."""
+    return {result.name: _convert(result, comparison, description) for result in comparison.ranking}
 
 
-def challengers(
-    found: Comparison, names: Sequence[str], kept: Mapping[str, Form]
+def check_challengers(
+    comparison: Comparison, names: Sequence[str], forms: Mapping[str, Form]
 ) -> dict[str, Form]:
-    """The named ones of the forms, each held against its original on selection rows."""
+    """The forms of the named candidates, each compared with its original on selection rows."""
     for name in names:
-        if name not in kept:
-            raise unknown("challenger", name, kept)
+        if name not in forms:
+            raise unknown("challenger", name, forms)
     return {
-        one.name: _held(one, found, kept[one.name]) for one in found.ranking if one.name in names
+        result.name: _check_parity(result, comparison, forms[result.name])
+        for result in comparison.ranking
+        if result.name in names
     }
 
 
-def settled(found: Comparison, name: str, description: Description) -> bytes:
-    """A candidate as it would serve, had it won; nothing where it failed."""
-    one = next(one for one in found.ranking if one.name == name)
-    if one.fitted is None:
+def convert_calibrated(comparison: Comparison, name: str, description: Description) -> bytes:
+    """Convert a candidate as it would serve if it had won; no bytes where it failed."""
+    result = next(result for result in comparison.ranking if result.name == name)
+    if result.fitted is None:
         return b""
-    rows = found.selection
-    model = kind_of(found.label).settle(one.fitted, found.shares, rows.rows, rows.truth).model
+    rows = comparison.selection
+    model = (
+        kind_of(comparison.label)
+        .calibrate(result.fitted, comparison.shares, rows.rows, rows.truth)
+        .model
+    )
     return to_onnx(model, description)
 
 
-def _form(one: Result, found: Comparison, description: Description) -> Form:
-    if one.fitted is None:
-        return Form(failure=one.failure)
-    told = replace(description, more={**description.more, "candidate": one.name})
+def _convert(result: Result, comparison: Comparison, description: Description) -> Form:
+    if result.fitted is None:
+        return Form(failure=result.failure)
+    own_description = replace(description, more={**description.more, "candidate": result.name})
     try:
-        return Form(to_onnx(_plain(one.fitted, found), told))
+        return Form(to_onnx(_uncalibrated_model(result.fitted, comparison), own_description))
     # The converter raises whatever it meets: the candidate has no form, and training goes on.
     except Exception as failure:
-        return Form(failure=f"no ONNX form: {_said(failure)}")
+        return Form(failure=f"no ONNX form: {_describe_failure(failure)}")
 
 
-def _held(one: Result, found: Comparison, form: Form) -> Form:
-    if one.fitted is None or not form.body:
+def _check_parity(result: Result, comparison: Comparison, form: Form) -> Form:
+    if result.fitted is None or not form.body:
         return form
-    rows = found.selection.rows.features
-    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), CHECKED)).astype(int)]
+    rows = comparison.selection.rows.features
+    sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), PARITY_ROWS)).astype(int)]
     try:
-        apart = parity(OnnxScorer(form.body), _plain(one.fitted, found), some)
+        difference = parity(
+            OnnxScorer(form.body), _uncalibrated_model(result.fitted, comparison), sample
+        )
     except BullionError as failure:
-        return Form(failure=f"the ONNX form cannot be used: {_said(failure)}")
-    if not apart <= APART:
-        return Form(failure=f"the ONNX form differs from the original by up to {apart:.1e}")
+        return Form(failure=f"the ONNX form cannot be used: {_describe_failure(failure)}")
+    if not difference <= LARGEST_DIFFERENCE:
+        return Form(failure=f"the ONNX form differs from the original by up to {difference:.1e}")
     return form
 
 
-def _plain(fitted: Fitted, found: Comparison) -> Model:
-    return kind_of(found.label).plain(fitted, found.shares, found.training.truth)
+def _uncalibrated_model(fitted: Fitted, comparison: Comparison) -> Model:
+    return kind_of(comparison.label).uncalibrated(
+        fitted, comparison.shares, comparison.training.truth
+    )
 
 
-def _said(failure: Exception) -> str:
-    told = failure.message if isinstance(failure, BullionError) else str(failure)
-    return f"{type(failure).__name__}: {told}"
+def _describe_failure(failure: Exception) -> str:
+    message = failure.message if isinstance(failure, BullionError) else str(failure)
+    return f"{type(failure).__name__}: {message}"

@@ -1,7 +1,7 @@
-"""How much a model leans on each feature: what its fit loses when the feature is shuffled.
+"""Permutation importance: how much worse a model fits when a feature is shuffled.
 
-A permutation importance: it asks nothing of the model but predictions, and so compares forests
-with networks. What it costs is bounded by the rows and the draws, not by the length of history.
+It needs nothing of a model but predictions, and so compares forests with networks. Its cost is
+bounded by the rows and the draws, not by the length of history.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Importance:
-    """What the fit loses without one feature: the mean of the draws and their spread."""
+    """How much worse the fit is without one feature: mean and deviation over the draws."""
 
     name: str
     loss: float
@@ -27,7 +27,7 @@ class Importance:
 
 @dataclass(frozen=True)
 class Importances:
-    """Of every feature, the greatest loss first, and how they were found."""
+    """The importance of every feature, the greatest first, and how it was measured."""
 
     features: tuple[Importance, ...]
     measure: str  # what the fit is
@@ -46,22 +46,22 @@ def importances(
     fit: Callable[[np.ndarray, np.ndarray], float],
     measure: str = "macro F1",
 ) -> Importances:
-    """Shuffle one column after the other, the same way for each.
+    """Measure importances by shuffling one column after the other, the same way for each.
 
-    `predict` says what a model does of rows, and `fit` how well that is the truth; `names` are
-    those of all columns but the last, the symbol's code.
+    `predict` gives a model's predictions for rows, and `fit` how well they match the truth;
+    `names` are those of all columns but the last, the symbol's code.
     """
-    chosen = np.linspace(0, len(truth) - 1, min(len(truth), MOST_ROWS)).astype(int)
-    rows, true = features[chosen], truth[chosen]
+    places = np.linspace(0, len(truth) - 1, min(len(truth), MOST_ROWS)).astype(int)
+    rows, sampled_truth = features[places], truth[places]
     random = np.random.default_rng(SEED)
     orders = [random.permutation(len(rows)) for _ in range(DRAWS)]
-    whole, found = fit(true, predict(rows)), []
+    baseline_fit, losses_by_feature = fit(sampled_truth, predict(rows)), []
     for column, name in enumerate([*names, "symbol"]):
         losses = []
         for order in orders:
             shuffled = rows.copy()
             shuffled[:, column] = rows[order, column]
-            losses.append(whole - fit(true, predict(shuffled)))
-        found.append(Importance(name, float(np.mean(losses)), float(np.std(losses))))
-    ordered = sorted(found, key=lambda one: (-one.loss, one.name))
-    return Importances(tuple(ordered), measure, whole, len(rows), len(truth))
+            losses.append(baseline_fit - fit(sampled_truth, predict(shuffled)))
+        losses_by_feature.append(Importance(name, float(np.mean(losses)), float(np.std(losses))))
+    ordered = sorted(losses_by_feature, key=lambda importance: (-importance.loss, importance.name))
+    return Importances(tuple(ordered), measure, baseline_fit, len(rows), len(truth))

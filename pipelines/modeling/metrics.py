@@ -1,7 +1,7 @@
-"""Figures about predictions: small functions of arrays.
+"""Metrics of predicted classes: small functions of arrays.
 
 `classes` is what became of each row, as its place in the label's classes; `predicted` is the
-class it was given; `probabilities` has a row a row and a column a class, in that order.
+class that was predicted; `probabilities` has a column a class, in the label's order.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SMALLEST = 1e-15  # no probability is taken for less when its logarithm is needed
+SMALLEST = 1e-15  # probability that a logarithm is taken of
 POINTS = 200  # of a curve, at the most
 
 
 @dataclass(frozen=True)
-class OfClass:
-    """How well one class is told from the others."""
+class ClassMetrics:
+    """Metrics of one class against the others."""
 
     name: str
     precision: float
     recall: float
     f1: float
-    rows: int  # that truly were of it
+    rows: int  # that truly are of the class
     predicted: int
 
 
 @dataclass(frozen=True, eq=False)
-class Metrics:
-    """What predictions of some rows are worth."""
+class ClassificationMetrics:
+    """Metrics of the classes predicted for some rows."""
 
     rows: int
     macro_f1: float
@@ -37,19 +37,19 @@ class Metrics:
     log_loss: float
     rank_ic: float  # of the expected score, against the outcome
     calibration_error: float
-    classes: tuple[OfClass, ...]
+    classes: tuple[ClassMetrics, ...]
     confusion: np.ndarray  # a row a true class, a column a predicted one
 
     @property
     def figures(self) -> dict[str, float]:
-        told = {
+        figures = {
             name: getattr(self, name)
             for name in ("macro_f1", "accuracy", "log_loss", "rank_ic", "calibration_error")
         }
-        for one in self.classes:
+        for metrics in self.classes:
             for name in ("precision", "recall", "f1"):
-                told[f"{one.name}.{name}"] = getattr(one, name)
-        return told
+                figures[f"{metrics.name}.{name}"] = getattr(metrics, name)
+        return figures
 
     @property
     def order(self) -> tuple[float, ...]:
@@ -76,12 +76,12 @@ def measure(
     outcome: np.ndarray,
     names: Sequence[str],
     scores: Sequence[float],
-) -> Metrics:
-    """All figures of some rows."""
+) -> ClassificationMetrics:
+    """All metrics of some rows."""
     table = per_class(classes, predicted, names)
-    return Metrics(
+    return ClassificationMetrics(
         rows=len(classes),
-        macro_f1=float(np.mean([one.f1 for one in table])),
+        macro_f1=float(np.mean([metrics.f1 for metrics in table])),
         accuracy=float(np.mean(classes == predicted)),
         log_loss=log_loss(classes, probabilities),
         rank_ic=rank_ic(expected_score(probabilities, scores), outcome),
@@ -102,37 +102,41 @@ def macro_f1(classes: np.ndarray, predicted: np.ndarray, count: int) -> float:
 
 def per_class(
     classes: np.ndarray, predicted: np.ndarray, names: Sequence[str]
-) -> tuple[OfClass, ...]:
+) -> tuple[ClassMetrics, ...]:
     """Precision, recall and F1 of each class."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    found = precision_recall_fscore_support(
+    columns = precision_recall_fscore_support(
         classes, predicted, labels=range(len(names)), zero_division=0
     )
-    called = np.bincount(predicted, minlength=len(names))
+    predicted_counts = np.bincount(predicted, minlength=len(names))
     return tuple(
-        OfClass(name, float(precision), float(recall), float(f1), int(rows), int(given))
-        for name, precision, recall, f1, rows, given in zip(names, *found, called, strict=True)
+        ClassMetrics(
+            name, float(precision), float(recall), float(f1), int(rows), int(predicted_rows)
+        )
+        for name, precision, recall, f1, rows, predicted_rows in zip(
+            names, *columns, predicted_counts, strict=True
+        )
     )
 
 
 def confusion(classes: np.ndarray, predicted: np.ndarray, count: int) -> np.ndarray:
-    """How many rows of each true class (a row) were given each class (a column)."""
-    made: np.ndarray = np.zeros((count, count), dtype=np.int64)
-    np.add.at(made, (classes, predicted), 1)
-    return made
+    """Count the rows of each true class (a row) by predicted class (a column)."""
+    counts: np.ndarray = np.zeros((count, count), dtype=np.int64)
+    np.add.at(counts, (classes, predicted), 1)
+    return counts
 
 
 def log_loss(classes: np.ndarray, probabilities: np.ndarray) -> float:
-    """How surprising what happened is, in the mean."""
-    given = probabilities[np.arange(len(classes)), classes].astype(np.float64)
-    return float(-np.log(np.maximum(given, SMALLEST)).mean())
+    """The mean of minus the logarithm of the probability that what happened was given."""
+    of_truth = probabilities[np.arange(len(classes)), classes].astype(np.float64)
+    return float(-np.log(np.maximum(of_truth, SMALLEST)).mean())
 
 
 def expected_score(probabilities: np.ndarray, scores: Sequence[float]) -> np.ndarray:
     """The sum of probability x score."""
-    made: np.ndarray = probabilities @ np.asarray(scores, dtype=np.float64)
-    return made
+    score: np.ndarray = probabilities @ np.asarray(scores, dtype=np.float64)
+    return score
 
 
 def rank_ic(score: np.ndarray, outcome: np.ndarray) -> float:
@@ -167,9 +171,13 @@ def reliability(happened: np.ndarray, probability: np.ndarray, bins: int = 10) -
     The area is that between the curve and what it should be, in the mean over rows.
     """
     order = np.argsort(probability, kind="stable")
-    given = np.array_split(probability[order].astype(np.float64), bins)
-    found = np.array_split(happened[order].astype(np.float64), bins)
-    filled = [(g.mean(), f.mean(), len(g)) for g, f in zip(given, found, strict=True) if len(g)]
+    predicted_parts = np.array_split(probability[order].astype(np.float64), bins)
+    happened_parts = np.array_split(happened[order].astype(np.float64), bins)
+    filled = [
+        (g.mean(), f.mean(), len(g))
+        for g, f in zip(predicted_parts, happened_parts, strict=True)
+        if len(g)
+    ]
     x, y, rows = (np.array(column) for column in zip(*filled, strict=True))
     return Curve(x, y, float(np.sum(np.abs(x - y) * rows) / rows.sum()))
 
@@ -178,27 +186,27 @@ def roc(happened: np.ndarray, probability: np.ndarray) -> Curve:
     """True positives (y) by false positives (x) of one class against the others."""
     from sklearn.metrics import auc, roc_curve
 
-    if not _both(happened):
+    if not _has_both_outcomes(happened):
         return Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]), float("nan"))
     false, true, _ = roc_curve(happened, probability)
-    return _thinned(false, true, float(auc(false, true)))
+    return _thin_curve(false, true, float(auc(false, true)))
 
 
 def precision_recall(happened: np.ndarray, probability: np.ndarray) -> Curve:
     """Precision (y) by recall (x) of one class against the others; the area is its average."""
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
-    if not _both(happened):
+    if not _has_both_outcomes(happened):
         return Curve(np.array([0.0, 1.0]), np.array([0.0, 0.0]), float("nan"))
     precision, recall, _ = precision_recall_curve(happened, probability)
     area = float(average_precision_score(happened, probability))
-    return _thinned(recall[::-1], precision[::-1], area)
+    return _thin_curve(recall[::-1], precision[::-1], area)
 
 
-def _both(happened: np.ndarray) -> bool:
+def _has_both_outcomes(happened: np.ndarray) -> bool:
     return bool(happened.any()) and not bool(happened.all())
 
 
-def _thinned(x: np.ndarray, y: np.ndarray, area: float) -> Curve:
-    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
-    return Curve(x[kept], y[kept], area)
+def _thin_curve(x: np.ndarray, y: np.ndarray, area: float) -> Curve:
+    points = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
+    return Curve(x[points], y[points], area)

@@ -1,4 +1,4 @@
-"""What rows and candidates must be like to be compared; what is not is refused by name."""
+"""Check that rows and candidates can be compared; whatever cannot is refused by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Fewest:
     sessions: int = 10
 
 
-def distinct(candidates: Sequence[Candidate]) -> None:
+def check_distinct(candidates: Sequence[Candidate]) -> None:
+    """Refuse a comparison of no candidates, or of two of one name."""
     names = [candidate.name for candidate in candidates]
     if not names:
         raise InvalidRequest("no candidate to compare", "name some of modeling.candidates")
@@ -33,7 +34,7 @@ def distinct(candidates: Sequence[Candidate]) -> None:
             raise InvalidRequest(f"two candidates are named {name}", "give one another name")
 
 
-def named(names: Sequence[str], rows: Rows) -> tuple[str, ...]:
+def column_names(names: Sequence[str], rows: Rows) -> tuple[str, ...]:
     """A name for every column; the last one is the symbol's code."""
     columns = rows.features.shape[1]
     if names and len(names) != columns - 1:
@@ -44,60 +45,66 @@ def named(names: Sequence[str], rows: Rows) -> tuple[str, ...]:
     return (*(names or (f"column {place}" for place in range(columns - 1))), "symbol")
 
 
-def usable(rows: Rows, names: Sequence[str], fewest: Fewest) -> tuple[Rows, dict[str, int]]:
-    """The rows with all features and an outcome, and how many were not."""
+def select_usable(rows: Rows, names: Sequence[str], fewest: Fewest) -> tuple[Rows, dict[str, int]]:
+    """Select rows with all features and an outcome; with counts of the others by reason."""
     if not len(rows):
         raise InvalidRequest("there are no rows to train on", "ingest bars of a longer span")
     known = np.isfinite(rows.features)
-    empty = [name for name, any_ in zip(names, known.any(axis=0), strict=True) if not any_]
-    if empty:
+    empty_names = [
+        name for name, has_values in zip(names, known.any(axis=0), strict=True) if not has_values
+    ]
+    if empty_names:
         raise InvalidRequest(
-            f"no row has a value of {', '.join(empty)}",
+            f"no row has a value of {', '.join(empty_names)}",
             "leave it out of the forecast, or bring the bars that it needs",
         )
-    outcome, whole = np.isfinite(rows.outcome), known.all(axis=1)
-    dropped = {"no outcome": int((~outcome).sum()), "a feature is missing": int((~whole).sum())}
-    found = rows.take(outcome & whole)
-    if len(found) < fewest.rows:
+    outcome, complete = np.isfinite(rows.outcome), known.all(axis=1)
+    dropped = {"no outcome": int((~outcome).sum()), "a feature is missing": int((~complete).sum())}
+    usable = rows.take(outcome & complete)
+    if len(usable) < fewest.rows:
         worst = np.argsort(known.mean(axis=0), kind="stable")[0]
         raise InvalidRequest(
-            f"{len(found)} of {len(rows)} rows have an outcome and all features, too few to train"
+            f"{len(usable)} of {len(rows)} rows have an outcome and all features, too few to train"
             f" on; {names[worst]} is missing from {1 - known[:, worst].mean():.0%}",
             f"at least {fewest.rows} are needed: bring more bars or more symbols",
         )
-    return found, dropped
+    return usable, dropped
 
 
-def seen(training: Rows, newer: Rows) -> Rows:
-    """The newer rows, without those of symbols that training rows do not have."""
+def select_known_symbols(training: Rows, newer: Rows) -> Rows:
+    """Select the newer rows of symbols that training rows have."""
     return newer.take(np.isin(newer.symbol, training.symbol))
 
 
-def enough(
+def check_enough(
     training: Rows, newer: Mapping[str, Rows], fewest: Fewest, dropped: Mapping[str, int]
 ) -> None:
-    """`newer` are rows that are not trained on, each with what they are for."""
+    """Refuse parts that have too few rows.
+
+    `newer` are the parts that are not trained on, by what they are for.
+    """
     symbols, sessions = len(np.unique(training.symbol)), len(np.unique(training.session))
-    found = [
+    requirements = [
         (len(training), fewest.rows, "training rows", "more bars or more symbols"),
         (symbols, fewest.symbols, "symbols in training", "more symbols"),
         (sessions, fewest.sessions, "sessions in training", LONGER),
     ]
-    for what, rows in newer.items():
-        found.append((len(rows), fewest.held_out, f"rows to {what} on", LONGER))
-    for count, least, what, remedy in found:
+    for name, rows in newer.items():
+        requirements.append((len(rows), fewest.held_out, f"rows to {name} on", LONGER))
+    for count, least, name, remedy in requirements:
         if count < least:
-            lost = ", ".join(f"{rows} {why}" for why, rows in dropped.items() if rows)
+            dropped_rows = ", ".join(f"{rows} {why}" for why, rows in dropped.items() if rows)
             raise InvalidRequest(
-                f"{count} {what} are too few" + (f" (dropped: {lost})" if lost else ""),
+                f"{count} {name} are too few"
+                + (f" (dropped: {dropped_rows})" if dropped_rows else ""),
                 f"at least {least} are needed: bring {remedy}",
             )
 
 
-def vary(training: Rows, names: Sequence[str]) -> None:
-    """Every feature takes more than one value; a forecast of one symbol is none's fault."""
-    still = np.ptp(training.features[:, :-1], axis=0) == 0
-    constant = [name for name, is_still in zip(names[:-1], still, strict=True) if is_still]
+def check_variation(training: Rows, names: Sequence[str]) -> None:
+    """Refuse features that are constant; the symbol's code may be, in a forecast of one symbol."""
+    is_constant = np.ptp(training.features[:, :-1], axis=0) == 0
+    constant = [name for name, is_still in zip(names[:-1], is_constant, strict=True) if is_still]
     if constant:
         raise InvalidRequest(
             f"the same value on all training rows: {', '.join(constant)}",

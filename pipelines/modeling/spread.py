@@ -1,11 +1,11 @@
-"""From a value to the interval that holds what happens four times in five.
+"""Put an interval around a value that holds what happens four times in five.
 
 The ends lie where the residuals of selection rows had their 10 % and 90 % quantiles, counted
-with one row more than there are, so that rows yet to come are held as often as is said (split
+with one row more than there are, so that future rows are held as often as is promised (split
 conformal prediction). Residuals of training rows are too small, as the model knows these rows;
 they serve only where selection rows are few.
 
-Residuals are taken in units of the width that the features tell (width.py), if the older half of
+Residuals are taken in units of the width that the features predict (width.py), if the older half of
 the selection rows makes a better interval for the newer half that way than one as wide for all.
 """
 
@@ -17,11 +17,11 @@ import numpy as np
 
 from pipelines.modeling.candidates.base import FittedValue
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.values import interval_score
+from pipelines.modeling.value_metrics import interval_score
 from pipelines.modeling.width import Width
 
 COVERAGE = 0.8  # share of what happens that an interval is to hold
-FEWEST = 100  # rows to learn an interval from, and to try one on
+LEAST_ROWS = 100  # to learn an interval from, and to try one on
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,27 @@ class Spread:
     width: Width | None = None  # None: as wide for every row
 
     def around(self, values: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """A row a row: the value, and the lower and the upper end of its interval."""
-        unit = np.ones(len(values)) if self.width is None else self.width.of(features)
+        """For each row the value, and the lower and the upper end of its interval."""
+        unit = np.ones(len(values)) if self.width is None else self.width.sizes(features)
         return np.stack([values, values + self.low * unit, values + self.high * unit], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
 class ValueModel:
-    """A fitted candidate with its interval: what is published."""
+    """A fitted candidate with its spread, as it is published."""
 
     fitted: FittedValue
     spread: Spread
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The value of each row with the ends of its interval, and the value alone."""
+        """The value and the interval of each row, and the value alone."""
         values = self.fitted.values(features)
         return self.spread.around(values, features), values
 
 
-def of_residuals(residuals: np.ndarray, width: Width | None, features: np.ndarray) -> Spread:
-    """The ends that leave as many residuals below as above. The value itself is always inside."""
-    units = residuals if width is None else residuals / width.of(features)
+def spread_of_residuals(residuals: np.ndarray, width: Width | None, features: np.ndarray) -> Spread:
+    """Ends that leave as many residuals below as above. The value itself is always inside."""
+    units = residuals if width is None else residuals / width.sizes(features)
     ordered, count = np.sort(units), len(units)
     # How many end at or outside each end; the least of digits must not cost one.
     beyond = int((count + 1) * (1 - COVERAGE) / 2 + 1e-9)
@@ -61,45 +61,49 @@ def of_residuals(residuals: np.ndarray, width: Width | None, features: np.ndarra
     return Spread(min(float(low), 0.0), max(float(high), 0.0), width)
 
 
-def plain(fitted: FittedValue) -> Spread:
-    """By training rows alone, and as wide for every row."""
-    return of_residuals(fitted.residuals, None, np.empty(0))
+def uncalibrated_spread(fitted: FittedValue) -> Spread:
+    """The spread of the residuals of training rows alone, as wide for every row."""
+    return spread_of_residuals(fitted.residuals, None, np.empty(0))
 
 
-def learn(fitted: FittedValue, rows: Rows, truth: np.ndarray) -> tuple[Spread, str]:
-    """By selection rows, and how that went."""
-    if len(rows) < FEWEST:
-        return plain(fitted), (
+def calibrate_spread(fitted: FittedValue, rows: Rows, truth: np.ndarray) -> tuple[Spread, str]:
+    """Learn the spread from selection rows; with it, a sentence about how that went."""
+    if len(rows) < LEAST_ROWS:
+        return uncalibrated_spread(fitted), (
             f"{len(rows)} rows are too few to learn an interval from: it is that of training rows,"
             " and likely too narrow"
         )
     residuals = truth - fitted.values(rows.features)
-    width, reason = _kept(fitted, rows, truth, residuals)
-    made = of_residuals(residuals, width, rows.features)
-    return made, f"the interval is that of {len(rows)} selection rows; {reason}"
+    width, reason = _choose_width(fitted, rows, truth, residuals)
+    spread = spread_of_residuals(residuals, width, rows.features)
+    return spread, f"the interval is that of {len(rows)} selection rows; {reason}"
 
 
-def _kept(
+def _choose_width(
     fitted: FittedValue, rows: Rows, truth: np.ndarray, residuals: np.ndarray
 ) -> tuple[Width | None, str]:
-    """The width, if it helps on rows newer than those the ends were learned from."""
+    """The width, if it helps on newer rows than the ends were learned from; else none."""
     sessions = np.unique(rows.session)
     newer = rows.session >= sessions[len(sessions) // 2]
     older = ~newer & (rows.known_at < rows.closes_at[newer].min())
-    if min(older.sum(), newer.sum()) < FEWEST:
-        told = f"{older.sum()} and {newer.sum()} rows are too few to try one that is not"
-        return None, f"it is as wide for every row, as {told}"
+    if min(older.sum(), newer.sum()) < LEAST_ROWS:
+        finding = f"{older.sum()} and {newer.sum()} rows are too few to try one that is not"
+        return None, f"it is as wide for every row, as {finding}"
     values, features = fitted.values(rows.features[newer]), rows.features[newer]
     even, by_features = (
         interval_score(
             truth[newer],
-            of_residuals(residuals[older], width, rows.features[older]).around(values, features),
+            spread_of_residuals(residuals[older], width, rows.features[older]).around(
+                values, features
+            ),
             COVERAGE,
         )
         for width in (None, fitted.width)
     )
-    kept = by_features < even
-    told = f"takes its score from {even:.4g} to {by_features:.4g} on rows it was not learned from"
-    return fitted.width if kept else None, (
-        f"a width told from the features {told}: {'kept' if kept else 'not kept'}"
+    helps = by_features < even
+    finding = (
+        f"takes its score from {even:.4g} to {by_features:.4g} on rows it was not learned from"
+    )
+    return fitted.width if helps else None, (
+        f"a width by the features {finding}: {'kept' if helps else 'not kept'}"
     )

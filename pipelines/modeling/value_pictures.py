@@ -1,56 +1,58 @@
-"""What values that were said are worth, as pictures: each function gives the bytes of a PNG."""
+"""Pictures of predicted values: each function returns the bytes of a PNG."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipelines.modeling.class_pictures import CHANCE, SCALE, _axes, _png
-from pipelines.modeling.values import ValueMetrics, inside
+from pipelines.modeling.pictures import CHANCE, CLASS_SCALE, encode_png, new_axes
+from pipelines.modeling.value_metrics import ValueMetrics, is_inside
 
 GROUPS = 10  # of equally many rows, whose means are drawn
-LOW, STILL, HIGH = SCALE[0], SCALE[2], SCALE[-1]
+LOW, STILL, HIGH = CLASS_SCALE[0], CLASS_SCALE[2], CLASS_SCALE[-1]
 
 
-def judged(
-    of: str, metrics: ValueMetrics, truth: np.ndarray, given: np.ndarray
+def draw_predictions(
+    subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.ndarray
 ) -> dict[str, bytes]:
-    """The pictures of some predictions, by file name."""
+    """Draw all pictures of some predictions; by file name."""
     return {
-        "values.png": values(of, metrics, truth, given),
-        "residuals.png": residuals(of, metrics, truth, given),
+        "values.png": values(subject, metrics, truth, outputs),
+        "residuals.png": residuals(subject, metrics, truth, outputs),
     }
 
 
-def values(of: str, metrics: ValueMetrics, truth: np.ndarray, given: np.ndarray) -> bytes:
-    """What happened, by what was said; and the same in the mean of rows that were said alike."""
-    told = f"{of}; R squared {metrics.r2:.4f}, rank IC {metrics.rank_ic:.3f}"
-    axes = _axes("What the model said, and what happened", told)
-    said = given[:, 0]
-    axes.scatter(said, truth, s=9, color=STILL, alpha=0.35, linewidths=0, label="a row")
-    groups = np.array_split(np.argsort(said, kind="stable"), max(1, min(GROUPS, len(said) // 5)))
-    means = np.array([(said[group].mean(), truth[group].mean()) for group in groups])
+def values(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.ndarray) -> bytes:
+    """What happened by what was predicted, for each row and as means of similar predictions."""
+    subtitle = f"{subject}; R squared {metrics.r2:.4f}, rank IC {metrics.rank_ic:.3f}"
+    axes = new_axes("What the model predicted, and what happened", subtitle)
+    predictions = outputs[:, 0]
+    axes.scatter(predictions, truth, s=9, color=STILL, alpha=0.35, linewidths=0, label="a row")
+    groups = np.array_split(
+        np.argsort(predictions, kind="stable"), max(1, min(GROUPS, len(predictions) // 5))
+    )
+    means = np.array([(predictions[group].mean(), truth[group].mean()) for group in groups])
     axes.plot(*means.T, color=HIGH, marker="o", label=f"mean of each of {len(groups)} equal groups")
-    ends = np.array([said.min(), said.max()])
-    axes.plot(ends, ends, label="as it was said", **CHANCE)
-    axes.set_xlabel("value that was said")
+    ends = np.array([predictions.min(), predictions.max()])
+    axes.plot(ends, ends, label="as predicted", **CHANCE)
+    axes.set_xlabel("predicted value")
     axes.set_ylabel("value that happened")
     axes.legend(loc="best", framealpha=0.8, edgecolor="none")
-    return _png(axes)
+    return encode_png(axes)
 
 
-def residuals(of: str, metrics: ValueMetrics, truth: np.ndarray, given: np.ndarray) -> bytes:
-    """How far each row ended from what was said of it, beside the interval it was given."""
-    told = f"{of}; RMSE {metrics.rmse:.4g}, {metrics.coverage:.1%} of the rows inside"
-    axes = _axes("How far off the model was, from row to row", told, 8.4)
-    places, left = np.arange(len(truth)), truth - given[:, 0]
-    held = inside(truth, given)
-    low, high = (given[:, end] - given[:, 0] for end in (1, 2))
+def residuals(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.ndarray) -> bytes:
+    """How far each row ended from its prediction, with the interval that was predicted."""
+    subtitle = f"{subject}; RMSE {metrics.rmse:.4g}, {metrics.coverage:.1%} of the rows inside"
+    axes = new_axes("How far off the model was, from row to row", subtitle, 8.4)
+    places, residuals = np.arange(len(truth)), truth - outputs[:, 0]
+    is_held = is_inside(truth, outputs)
+    low, high = (outputs[:, end] - outputs[:, 0] for end in (1, 2))
     axes.fill_between(places, low, high, color=HIGH, alpha=0.2, linewidth=0, label="interval")
-    for which, colour, name in ((held, STILL, "inside"), (~held, LOW, "outside")):
-        label = f"{name}: {which.sum():,} rows"
-        axes.scatter(places[which], left[which], s=9, color=colour, linewidths=0, label=label)
+    for rows, colour, name in ((is_held, STILL, "inside"), (~is_held, LOW, "outside")):
+        label = f"{name}: {rows.sum():,} rows"
+        axes.scatter(places[rows], residuals[rows], s=9, color=colour, linewidths=0, label=label)
     axes.axhline(0, **CHANCE)
     axes.set_xlabel("rows, the oldest first")
-    axes.set_ylabel("what happened, less what was said")
+    axes.set_ylabel("what happened, less the prediction")
     axes.legend(loc="best", framealpha=0.8, edgecolor="none")
-    return _png(axes)
+    return encode_png(axes)

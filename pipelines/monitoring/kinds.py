@@ -14,7 +14,7 @@ from pipelines.gates.skill import macro_f1
 from pipelines.labels import Label
 from pipelines.modeling.answers import VALUES
 from pipelines.modeling.metrics import confusion, rank_ic
-from pipelines.modeling.values import measure
+from pipelines.modeling.value_metrics import measure
 from pipelines.monitoring.live_rows import LiveRows
 
 if TYPE_CHECKING:

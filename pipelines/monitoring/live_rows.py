@@ -62,8 +62,8 @@ class ReferenceRows:
         return Evidence(
             judging=live.rows,
             truth=live.truth,
-            given=live.outputs,
-            said=live.predictions,
+            outputs=live.outputs,
+            predictions=live.predictions,
             scores=self.scores,
             training=self.rows,
             training_truth=self.truth,

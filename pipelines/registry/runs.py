@@ -20,7 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.core.settings import ROOT
 from pipelines.gates import Decision
-from pipelines.modeling.artefacts import measured, of_candidate, of_comparison, told_of_data
+from pipelines.modeling.artefacts import (
+    candidate_files,
+    comparison_files,
+    describe_data,
+    metrics_by_part,
+)
 from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.forms import Form
 from pipelines.modeling.kinds import Metrics
@@ -55,12 +60,12 @@ def log_comparison(
     """
     forms, challengers = forms or {}, challengers or {}
     no_form = Form(failure="no ONNX form was made")
-    files = of_comparison(comparison, forms.get(comparison.ranking[0].name, no_form))
+    files = comparison_files(comparison, forms.get(comparison.ranking[0].name, no_form))
     files["environment.json"] = json.dumps(environment(), indent=1).encode()
     files |= {f"{v.name}.html": v.report for v in decision.verdicts if v.report}
     files |= {f"challengers/{name}.onnx": c.body for name, c in challengers.items() if c.body}
-    candidate_files = [
-        of_candidate(comparison, result, forms.get(result.name, no_form))
+    candidate_contents = [
+        candidate_files(comparison, result, forms.get(result.name, no_form))
         for result in comparison.ranking
     ]
     parent_tags = {key: str(value)[:LONGEST] for key, value in tags.items()}
@@ -77,7 +82,7 @@ def log_comparison(
             client, experiment_id, parent_tags | verdict_tags, f"train {parent_tags['as_of'][:16]}"
         ) as parent:
             for place, (result, its_files) in enumerate(
-                zip(comparison.ranking, candidate_files, strict=True), 1
+                zip(comparison.ranking, candidate_contents, strict=True), 1
             ):
                 form = forms.get(result.name, no_form)
                 run_tags = {
@@ -93,7 +98,7 @@ def log_comparison(
                     _log(client, run_id, result.parameters, _candidate_points(result), its_files)
             figures = [
                 metric
-                for part, metrics in measured(comparison).items()
+                for part, metrics in metrics_by_part(comparison).items()
                 for metric in _points(part, metrics)
             ]
             _log(client, parent, _parameters(comparison, tags), figures, files)
@@ -144,11 +149,11 @@ def _log(
 
 def _parameters(comparison: Comparison, tags: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a training, flat, so that MLflow's page can compare two trainings."""
-    data = told_of_data(comparison)
+    data = describe_data(comparison)
     parameters = {
         **tags,
         "winner": comparison.ranking[0].name,
-        "settled": comparison.settled,
+        "settled": comparison.calibration_reason,
         "thresholds": data["thresholds"],
         **{f"label_share.{name}": share for name, share in data["label_shares"].items()},
         **{f"dropped.{reason}": rows for reason, rows in comparison.dropped.items()},

@@ -69,7 +69,7 @@ def say(scorer: OnnxScorer, symbols: Sequence[str], features: np.ndarray, bars: 
     codes = {s: place for place, s in enumerate(told.symbols) if s not in told.untrained}
     code = np.array([codes.get(symbol, -1) for symbol in symbols], np.float32)
     known, whole = code >= 0, np.isfinite(features).all(axis=1)
-    given, said = answer_of(told.kind).nothing(len(code), told)
+    given, said = answer_of(told.kind).blank(len(code), told)
     good = np.flatnonzero(known & whole)
     asked = np.column_stack([features, code]).astype(np.float32)
     edges = np.flatnonzero(bars[good][1:] != bars[good][:-1]) + 1

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipelines.core.calendar import UTC_TYPE
 from pipelines.core.universes import universe
-from pipelines.scoring.combine import ComponentWeighted
+from pipelines.forecasts.combination import ComponentWeighted
 
 SIGNALS = pa.schema(
     [

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.core.errors import unknown
-from pipelines.features import Feature, matrix
-from pipelines.features.panel import block_of
+from pipelines.features import Feature, feature_matrix
+from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
 from serving.predict import bars as rules
@@ -233,8 +233,8 @@ def features(model: Model, many: Sequence[Placed]) -> np.ndarray:
     number = pa.array(np.repeat(np.arange(len(many)), lengths)).cast(pa.string())
     columns = {"symbol": number, "ts": pa.array(np.concatenate([one.ts for one in many]))}
     columns |= {name: pa.array(values[:, place]) for place, name in enumerate(VALUES)}
-    block = block_of(pa.table(columns), model.market, model.forecast.bar, model.grid)
-    return matrix(model.forecast.features, block)
+    panel = build_panel(pa.table(columns), model.market, model.forecast.bar, model.grid)
+    return feature_matrix(model.forecast.features, panel)
 
 
 def _newest(model: Model, many: Sequence[Series]) -> list[Asked]:

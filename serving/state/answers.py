@@ -10,8 +10,8 @@ import orjson
 from pydantic import BaseModel
 
 from pipelines.forecasts import Forecast
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.base import Label
-from pipelines.scoring.combine import ComponentWeighted
 from serving.predict.kinds import KINDS, NOTHING, hold_if_weak, risk, whose
 from serving.schemas.answers import OfPrediction, OfSignal, OfTarget, Scored
 

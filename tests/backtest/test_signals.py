@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.backtest.signals import directions, weights_at, wss
+from pipelines.forecasts.combination import SIGNALS, ComponentWeighted
 from pipelines.labels.action import ACTIONS, SCORES
-from pipelines.scoring.combine import SIGNALS, ComponentWeighted
 
 BY = ComponentWeighted("qqq")
 MEMBERS = ("A", "B", "C")

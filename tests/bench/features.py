@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from pipelines.features import HOURLY, Block, matrix
+from pipelines.features import HOURLY, Panel, feature_matrix
 from tests.bench.measure import Figure
 
 SYMBOLS, BARS, ROUNDS = 100, 3500, 3
@@ -17,14 +17,14 @@ SYMBOLS, BARS, ROUNDS = 100, 3500, 3
 
 def figures() -> Iterator[Figure]:
     frame = bars()
-    block = Block(
+    panel = Panel(
         {name: frame[name].to_numpy() for name in frame.columns if name != "symbol"},
         np.arange(SYMBOLS) * BARS,
     )
     ours, peer = [], []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        made = matrix(HOURLY, block)
+        made = feature_matrix(HOURLY, panel)
         ours.append(time.perf_counter() - start)
         start = time.perf_counter()
         theirs = by_pandas(frame)

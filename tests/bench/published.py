@@ -11,9 +11,9 @@ import pyarrow as pa
 from pipelines.core.calendar import calendar
 from pipelines.core.universes import universe
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.action import ACTIONS, SCORES
 from pipelines.lake import Lake
-from pipelines.scoring.combine import ComponentWeighted
 from pipelines.steps.lake import open_lake
 
 SYMBOLS = universe("qqq").symbols

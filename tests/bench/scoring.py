@@ -25,13 +25,15 @@ import pyarrow as pa
 
 from pipelines.core.calendar import calendar, utc
 from pipelines.core.settings import Settings
-from pipelines.features import matrix
-from pipelines.features.panel import block_of
+from pipelines.features import feature_matrix
+from pipelines.features.panel import build_panel
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
-from pipelines.modeling.calibration import Calibration, Model
-from pipelines.modeling.candidates import RandomForest, fit
-from pipelines.modeling.onnx import Description, OnnxScorer, to_onnx
+from pipelines.modeling.calibration import Calibration, ClassModel
+from pipelines.modeling.candidates import RandomForest, fit_classifier
+from pipelines.modeling.description import Description
+from pipelines.modeling.onnx import to_onnx
+from pipelines.modeling.scorer import OnnxScorer
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest
 from pipelines.steps.lake import open_lake
@@ -66,7 +68,7 @@ def figures() -> Iterator[Figure]:
 
 
 def compared(
-    lake: Lake, scorer: OnnxScorer, model: Model, count: int, target: float
+    lake: Lake, scorer: OnnxScorer, model: ClassModel, count: int, target: float
 ) -> Iterator[Figure]:
     symbols = FORECAST.symbols[:count]
     bars = read(lake, symbols)
@@ -141,9 +143,9 @@ def read(lake: Lake, symbols: tuple[str, ...]) -> pa.Table:
 
 def score(bars: pa.Table, scorer: OnnxScorer) -> tuple[np.ndarray, np.ndarray]:
     """The action and the probabilities of each symbol's newest bar."""
-    block = block_of(bars, calendar(), FORECAST.bar)
-    newest = np.append(block.starts[1:], len(block)) - 1
-    features = matrix(FORECAST.features, block)[newest]
+    panel = build_panel(bars, calendar(), FORECAST.bar)
+    newest = np.append(panel.starts[1:], len(panel)) - 1
+    features = feature_matrix(FORECAST.features, panel)[newest]
     probabilities, action = scorer.score(np.column_stack([features, codes(bars, newest)]))
     return action, probabilities
 
@@ -153,7 +155,7 @@ def codes(bars: pa.Table, newest: np.ndarray) -> np.ndarray:
     return np.array([code[name] for name in bars["symbol"].take(newest).to_pylist()], np.float32)
 
 
-def by_peer(bars: pa.Table, model: Model) -> tuple[np.ndarray, np.ndarray]:
+def by_peer(bars: pa.Table, model: ClassModel) -> tuple[np.ndarray, np.ndarray]:
     frame = bars.to_pandas()
     # In summer New York opens at 13:30 UTC.
     frame["place"] = (frame["ts"].dt.hour - 13).astype(float)
@@ -166,17 +168,17 @@ def by_peer(bars: pa.Table, model: Model) -> tuple[np.ndarray, np.ndarray]:
     return action, probabilities
 
 
-def trained() -> Model:
+def trained() -> ClassModel:
     """A forest of the usual size, on every symbol's last half year."""
     rows = rows_of(Sample(), FORECAST.symbols, FORECAST, START, END)
     rows = rows.take(np.isfinite(rows.features).all(axis=1))
     classes = ACTION_FORECAST.label.truth(rows.outcome, ACTION_FORECAST.label.learn(rows.outcome))
-    fitted = fit(RandomForest(), rows.features, classes.astype(np.int64), 5, 0)
+    fitted = fit_classifier(RandomForest(), rows.features, classes.astype(np.int64), 5, 0)
     shares = np.bincount(classes, minlength=5) / len(classes)
-    return Model(fitted, Calibration(tuple(shares.tolist())))
+    return ClassModel(fitted, Calibration(tuple(shares.tolist())))
 
 
-def described(model: Model) -> Description:
+def described(model: ClassModel) -> Description:
     return Description(
         classes=ACTION_FORECAST.label.classes,
         features=FORECAST.feature_names,

@@ -71,19 +71,19 @@ def evidence(
     thresholds = LABEL.learn(training.outcome)
     learned = LABEL.truth(training.outcome, thresholds)
     shares = shares_by_place(training.place, learned, 5)
-    given = np.stack([shares[int(place)] for place in judging.place])
+    outputs = np.stack([shares[int(place)] for place in judging.place])
     if blind:
-        given = (given + given[:, ::-1]) / 2
-        given *= np.exp(0.2 * judging.features[:, 1:2] * np.array([1, 0, -1, 0, 1]))
-        given *= np.exp(0.02 * judging.features[:, 2:3] * np.arange(-2, 3))
+        outputs = (outputs + outputs[:, ::-1]) / 2
+        outputs *= np.exp(0.2 * judging.features[:, 1:2] * np.array([1, 0, -1, 0, 1]))
+        outputs *= np.exp(0.02 * judging.features[:, 2:3] * np.arange(-2, 3))
     else:
-        given *= np.exp(tilt * known[newer, None] * np.arange(-2, 3))
-    given /= given.sum(axis=1, keepdims=True)
+        outputs *= np.exp(tilt * known[newer, None] * np.arange(-2, 3))
+    outputs /= outputs.sum(axis=1, keepdims=True)
     # The class published is the one that is most over its usual share.
     made = Evidence(
         judging=judging,
         truth=LABEL.truth(judging.outcome, thresholds),
-        given=given,
+        outputs=outputs,
         scores=LABEL.scores,
         training=training,
         training_truth=learned,
@@ -94,7 +94,7 @@ def evidence(
         parity=1e-7,
         training_seconds=10.0,
         latency_seconds=0.001,
-        said=(given / shares[-1]).argmax(axis=1),
+        predictions=(outputs / shares[-1]).argmax(axis=1),
         seed=seed,
     )
     return replace(made, **changes)

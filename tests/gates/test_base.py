@@ -67,25 +67,25 @@ def test_nothing_is_promoted_where_nothing_could_refuse() -> None:
 
 def _broken(made: Evidence) -> dict[str, dict[str, Any]]:
     rows = len(made.judging)
-    lost = made.given.copy()
+    lost = made.outputs.copy()
     lost[3, 2] = np.nan
     outcome = made.judging.outcome.copy()
     outcome[5] = np.nan
     return {
-        "a probability is lost": {"given": lost, "said": None},
-        "they are no probabilities": {"given": made.given * 2, "said": None},
-        "a class is missing": {"given": made.given[:, :4], "said": None},
+        "a probability is lost": {"outputs": lost, "predictions": None},
+        "they are no probabilities": {"outputs": made.outputs * 2, "predictions": None},
+        "a class is missing": {"outputs": made.outputs[:, :4], "predictions": None},
         "no rows": {
             "judging": made.judging.take(np.arange(0)),
             "truth": made.truth[:0],
-            "given": made.given[:0],
-            "said": None,
+            "outputs": made.outputs[:0],
+            "predictions": None,
         },
         "few sessions": {
             "judging": made.judging.take(np.arange(70 * 5)),
             "truth": made.truth[: 70 * 5],
-            "given": made.given[: 70 * 5],
-            "said": None,
+            "outputs": made.outputs[: 70 * 5],
+            "predictions": None,
         },
         "outcomes and classes unknown": {
             "judging": replace(made.judging, outcome=outcome),

@@ -17,10 +17,10 @@ from pipelines.gates import (
     Evidence,
     judge_all,
 )
-from pipelines.gates.baselines import row_before
+from pipelines.gates.baselines import previous_row
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.metrics import calibration_error
-from tests.modeling.daily import daily
+from tests.modeling.daily_rows import daily_rows
 
 TRAINING, JUDGING = 3000, 600
 SHOCK = 0.5
@@ -34,7 +34,7 @@ def evidence(seed: int = 0, keeps: float = 0.95, **changes: Any) -> Evidence:
     The risk of a bar is a slow state and a shock of its own; the model knows the state.
     """
     random = np.random.default_rng(seed)
-    rows = daily(TRAINING + JUDGING, seed=seed)
+    rows = daily_rows(TRAINING + JUDGING, seed=seed)
     state = np.empty(len(rows))
     state[0] = random.standard_normal()
     for place in range(1, len(rows)):
@@ -43,13 +43,13 @@ def evidence(seed: int = 0, keeps: float = 0.95, **changes: Any) -> Evidence:
     cuts = np.quantile(risk[:TRAINING], [1 / 3, 2 / 3])
     truth = np.searchsorted(cuts, risk)
     draws = np.searchsorted(cuts, state[:, None] + random.normal(0, SHOCK, 400))
-    given = np.stack([(draws == one).mean(axis=1) for one in range(3)], axis=1)
+    outputs = np.stack([(draws == one).mean(axis=1) for one in range(3)], axis=1)
     rows = replace(rows, outcome=risk)
     older, newer = np.arange(TRAINING), np.arange(TRAINING, len(rows))
     made = Evidence(
         judging=rows.take(newer),
         truth=truth[newer],
-        given=given[newer],
+        outputs=outputs[newer],
         scores=(0.0, 1.0, 2.0),
         training=rows.take(older),
         training_truth=truth[older],
@@ -60,18 +60,18 @@ def evidence(seed: int = 0, keeps: float = 0.95, **changes: Any) -> Evidence:
         parity=1e-7,
         training_seconds=10.0,
         latency_seconds=0.001,
-        said=given[newer].argmax(axis=1),
+        predictions=outputs[newer].argmax(axis=1),
         seed=seed,
     )
     return replace(made, **changes)
 
 
 def saying(made: Evidence, classes: np.ndarray) -> Evidence:
-    return replace(made, said=classes, given=0.1 + 0.7 * np.eye(3)[classes])
+    return replace(made, predictions=classes, outputs=0.1 + 0.7 * np.eye(3)[classes])
 
 
 def persistent(made: Evidence) -> np.ndarray:
-    before = row_before(made)
+    before = previous_row(made)
     return np.where(before >= 0, made.truth[before], 1)
 
 
@@ -114,8 +114,8 @@ def test_the_frequent_class_and_guesses_are_refused() -> None:
     for seed in range(5):
         made, random = evidence(seed), np.random.default_rng(seed)
         frequent = np.bincount(made.training_truth).argmax()
-        for said in (np.full(JUDGING, frequent), random.integers(0, 3, JUDGING)):
-            guessed = saying(made, said)
+        for predictions in (np.full(JUDGING, frequent), random.integers(0, 3, JUDGING)):
+            guessed = saying(made, predictions)
             assert not judge_all(BASELINES, guessed).promote
             assert not BeyondPersistence().judge(guessed).passed
         assert not BeyondFrequent().judge(saying(made, np.full(JUDGING, frequent))).passed
@@ -139,14 +139,14 @@ def test_a_little_more_than_a_baseline_is_not_enough() -> None:
 def test_runs_of_sessions_that_are_alike_count_once() -> None:
     made = evidence()
     which = np.repeat(np.arange(0, JUDGING, 5), 5)
-    alike = replace(made, truth=made.truth[which], given=made.given[which], said=None)
+    alike = replace(made, truth=made.truth[which], outputs=made.outputs[which], predictions=None)
     every = np.arange(0, JUDGING, 5)
     once = replace(
         made,
         judging=made.judging.take(every),
         truth=made.truth[every],
-        given=made.given[every],
-        said=None,
+        outputs=made.outputs[every],
+        predictions=None,
     )
     ours, theirs = BeyondFrequent(run=1).judge(once), BeyondFrequent().judge(alike)
     assert theirs.value == pytest.approx(ours.value)
@@ -178,7 +178,7 @@ def test_where_the_frequent_class_became_rare_draws_are_the_baseline() -> None:
     guesses = saying(turned, random.integers(0, 3, JUDGING))
     verdict = BeyondFrequent().judge(guesses)
     assert "(draws)" in verdict.reason
-    assert verdict.value == pytest.approx(np.mean(guesses.said == 2) - 1 / 4)
+    assert verdict.value == pytest.approx(np.mean(guesses.predictions == 2) - 1 / 4)
 
 
 def test_the_reason_tells_both_figures() -> None:
@@ -215,7 +215,7 @@ def test_what_came_last_was_known_by_the_close_and_is_the_same_symbols(
     symbols: list[int], closes: list[int], known: list[int], before: list[int]
 ) -> None:
     made = replace(evidence(), judging=rows_of(symbols, closes, known))
-    assert row_before(made).tolist() == before
+    assert previous_row(made).tolist() == before
 
 
 def test_rows_without_one_before_them_are_left_out() -> None:
@@ -235,8 +235,8 @@ def test_runs_of_sessions_need_enough_of_them() -> None:
         made,
         judging=made.judging.take(few),
         truth=made.truth[few],
-        given=made.given[few],
-        said=None,
+        outputs=made.outputs[few],
+        predictions=None,
     )
     for gate in BASELINES:
         verdict = judge_all([gate], some).verdicts[0]
@@ -249,11 +249,11 @@ def test_the_limit_of_calibration_lets_honest_models_through() -> None:
     limit = next(gate.limit for gate in RISK_GATES if isinstance(gate, Calibration))
     random, errors = np.random.default_rng(0), []
     for _ in range(200):
-        given = random.dirichlet((2, 2, 2), 200)
-        truth = (given.cumsum(axis=1) < random.random((200, 1))).sum(axis=1)
-        errors.append(calibration_error(truth, given))
+        outputs = random.dirichlet((2, 2, 2), 200)
+        truth = (outputs.cumsum(axis=1) < random.random((200, 1))).sum(axis=1)
+        errors.append(calibration_error(truth, outputs))
     assert np.quantile(errors, 0.98) < limit
-    given = random.dirichlet((2, 2, 2), 600)
-    truth = (given.cumsum(axis=1) < random.random((600, 1))).sum(axis=1)
-    sure = given**3 / (given**3).sum(axis=1, keepdims=True)
+    outputs = random.dirichlet((2, 2, 2), 600)
+    truth = (outputs.cumsum(axis=1) < random.random((600, 1))).sum(axis=1)
+    sure = outputs**3 / (outputs**3).sum(axis=1, keepdims=True)
     assert calibration_error(truth, sure) > limit

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.gates import Drift, Evidence, InputsSound, judge_all
-from pipelines.gates.drift import Measure, labels_of
+from pipelines.gates.drift import Measure, label_classes
 from tests.gates.market import evidence
 
 
@@ -122,7 +122,7 @@ def test_one_report_serves_both_gates(monkeypatch: pytest.MonkeyPatch) -> None:
 
     runs, run = [], evidently.Report.run
     monkeypatch.setattr(
-        evidently.Report, "run", lambda *given, **named: runs.append(1) or run(*given, **named)
+        evidently.Report, "run", lambda *outputs, **named: runs.append(1) or run(*outputs, **named)
     )
     made, measure = evidence(), Measure(rows=300)
     judge_all([InputsSound(measure=measure), Drift(measure=measure)], made)
@@ -135,7 +135,7 @@ def test_values_are_cut_into_fifths_of_the_training_rows() -> None:
     same = replace(made, scores=(), training_truth=values[0], truth=values[1])
     assert Drift().judge(same).passed
     wilder = replace(same, truth=2.5 * values[1])
-    recent_labels, training_labels = labels_of(wilder)
+    recent_labels, training_labels = label_classes(wilder)
     np.testing.assert_allclose(np.bincount(training_labels) / len(training_labels), 0.2, atol=0.01)
     assert np.bincount(recent_labels)[[0, 4]].sum() > 0.6 * len(recent_labels)
     verdict = Drift().judge(wilder)

@@ -42,7 +42,7 @@ def test_the_shape_of_the_day_is_no_direction() -> None:
     """It beats the label shares in macro F1 by far, as the hour alone does on real bars."""
     for seed in range(5):
         blind = evidence(seed, blind=True)
-        plain = f1_score(blind.truth, blind.published, average="macro")
+        plain = f1_score(blind.truth, blind.published_classes, average="macro")
         shares = np.bincount(blind.training_truth) / len(blind.training_truth)
         assert plain > macro_f1(np.outer(np.bincount(blind.truth), shares)) + 0.03
         decision = judge_all(SKILL, blind)
@@ -55,7 +55,9 @@ def test_an_hour_that_rises_is_no_skill_among_rows_of_its_place() -> None:
     rises = made.judging.outcome + 3.0 * (made.judging.place == 6)
     by_hour = np.full((len(rises), 5), 0.2)
     by_hour[made.judging.place == 6] = [0.1, 0.1, 0.2, 0.3, 0.3]
-    made = replace(made, judging=replace(made.judging, outcome=rises), given=by_hour, said=None)
+    made = replace(
+        made, judging=replace(made.judging, outcome=rises), outputs=by_hour, predictions=None
+    )
     assert DirectionSkill().judge(made).passed
     assert not DirectionSkill(within_place=True).judge(made).passed
 
@@ -65,7 +67,7 @@ def test_a_strict_baseline_refuses_what_the_hour_alone_gives() -> None:
     made = evidence(ic=0.0)
     typical = place_predictors(made, strict=True)["typical"]
     coin = np.random.default_rng(0).random(typical.shape)
-    hour_alone = replace(made, said=(typical * coin).argmax(axis=1))
+    hour_alone = replace(made, predictions=(typical * coin).argmax(axis=1))
     assert BeyondTheDay().judge(hour_alone).passed
     assert not BeyondTheDay(strict=True).judge(hour_alone).passed
 
@@ -75,13 +77,13 @@ def test_the_same_evidence_gets_the_same_verdict_whatever_the_order_of_rows() ->
     again = [gate.judge(evidence(3)) for gate in SKILL]
     assert [gate.judge(made) for gate in SKILL] == again
     order = np.random.default_rng(0).permutation(len(made.judging))
-    assert made.said is not None
+    assert made.predictions is not None
     mixed = replace(
         made,
         judging=made.judging.take(order),
         truth=made.truth[order],
-        given=made.given[order],
-        said=made.said[order],
+        outputs=made.outputs[order],
+        predictions=made.predictions[order],
     )
     for gate, before in zip(SKILL, again, strict=True):
         after = gate.judge(mixed)
@@ -96,8 +98,8 @@ def test_whole_sessions_are_drawn_so_symbols_that_move_together_count_once() -> 
         one,
         judging=one.judging.take(copies),
         truth=one.truth[copies],
-        given=one.given[copies],
-        said=one.published[copies],
+        outputs=one.outputs[copies],
+        predictions=one.published_classes[copies],
     )
     for gate in SKILL:
         ours, theirs = gate.judge(one), gate.judge(many)
@@ -109,10 +111,10 @@ def test_ranks_and_macro_f1_are_the_usual_ones() -> None:
     x, y = random.integers(0, 9, 500), random.standard_normal(500)
     ours = np.corrcoef(ranks(x), ranks(y))[0, 1]
     assert ours == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
-    true, given = random.integers(0, 5, 500), random.integers(0, 4, 500)
+    true, outputs = random.integers(0, 5, 500), random.integers(0, 4, 500)
     confusion = np.zeros((5, 5))
-    np.add.at(confusion, (true, given), 1)
-    assert macro_f1(confusion) == pytest.approx(f1_score(true, given, average="macro"))
+    np.add.at(confusion, (true, outputs), 1)
+    assert macro_f1(confusion) == pytest.approx(f1_score(true, outputs, average="macro"))
 
 
 def test_the_bound_holds_the_spread_of_a_mean() -> None:
@@ -132,9 +134,9 @@ def test_a_challenger_is_held_against_the_champion_on_the_same_rows(
     tilt: float, passed: bool
 ) -> None:
     made = evidence(2)
-    verdict = NoWorseThanChampion().judge(replace(made, champion=evidence(2, tilt=tilt).given))
+    verdict = NoWorseThanChampion().judge(replace(made, champion=evidence(2, tilt=tilt).outputs))
     assert verdict.passed is passed
-    turned = NoWorseThanChampion().judge(replace(evidence(2, tilt=tilt), champion=made.given))
+    turned = NoWorseThanChampion().judge(replace(evidence(2, tilt=tilt), champion=made.outputs))
     assert turned.passed is (tilt > 0)
     assert turned.value == pytest.approx(-verdict.value)
 
@@ -143,12 +145,12 @@ def test_the_tolerance_is_declared_and_a_first_model_has_no_champion() -> None:
     first = NoWorseThanChampion().judge(evidence())
     assert first.passed
     assert "no champion" in first.reason
-    worse = replace(evidence(2, tilt=-0.4), champion=evidence(2).given)
+    worse = replace(evidence(2, tilt=-0.4), champion=evidence(2).outputs)
     assert NoWorseThanChampion(tolerance=1.0).judge(worse).passed
 
 
 def test_a_champion_that_tells_rows_apart_no_more_can_be_replaced() -> None:
     made = evidence()
-    flat = np.full_like(made.given, 0.2)
+    flat = np.full_like(made.outputs, 0.2)
     assert NoWorseThanChampion().judge(replace(made, champion=flat)).passed
-    assert not DirectionSkill().judge(replace(made, given=flat)).passed
+    assert not DirectionSkill().judge(replace(made, outputs=flat)).passed

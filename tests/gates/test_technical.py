@@ -41,20 +41,20 @@ def test_calibration_holds_probabilities_against_what_happened() -> None:
     """Classes drawn by the probabilities are calibrated; sharper ones than these are not."""
     made = evidence(blind=True)
     random = np.random.default_rng(0)
-    given = random.dirichlet(np.full(5, 2.0), len(made.judging))
-    drawn = (given.cumsum(axis=1) < random.random((len(given), 1))).sum(axis=1)
-    fair = replace(made, given=given, truth=drawn)
+    outputs = random.dirichlet(np.full(5, 2.0), len(made.judging))
+    drawn = (outputs.cumsum(axis=1) < random.random((len(outputs), 1))).sum(axis=1)
+    fair = replace(made, outputs=outputs, truth=drawn)
     assert Calibration().judge(fair).value < 0.02
-    sharp = given**4 / (given**4).sum(axis=1, keepdims=True)
-    assert not Calibration().judge(replace(fair, given=sharp)).passed
-    turned = replace(fair, given=given[:, ::-1].copy())
+    sharp = outputs**4 / (outputs**4).sum(axis=1, keepdims=True)
+    assert not Calibration().judge(replace(fair, outputs=sharp)).passed
+    turned = replace(fair, outputs=outputs[:, ::-1].copy())
     assert not Calibration().judge(turned).passed
 
 
 def test_few_rows_are_not_called_uncalibrated_by_chance() -> None:
     made = evidence()
     random = np.random.default_rng(1)
-    given = random.dirichlet(np.full(5, 2.0), 350)
-    drawn = (given.cumsum(axis=1) < random.random((350, 1))).sum(axis=1)
-    few = replace(made, judging=made.judging.take(np.arange(350)), truth=drawn, given=given)
+    outputs = random.dirichlet(np.full(5, 2.0), 350)
+    drawn = (outputs.cumsum(axis=1) < random.random((350, 1))).sum(axis=1)
+    few = replace(made, judging=made.judging.take(np.arange(350)), truth=drawn, outputs=outputs)
     assert Calibration().judge(few).passed

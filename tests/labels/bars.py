@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipelines.features import Block
+from pipelines.features import Panel
 
 PRICES = ("open", "high", "low", "close")
 
@@ -27,9 +27,9 @@ def prices(close: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def block(
+def panel_of(
     *symbols: np.ndarray | Mapping[str, np.ndarray], hole: int | None = None, relay: bool = False
-) -> Block:
+) -> Panel:
     """Symbols end to end, by their closes or their prices.
 
     After `hole` a bar is missing. In a relay each begins on the bar after the last one's end.
@@ -41,4 +41,4 @@ def block(
     starts = np.cumsum([0, *map(len, rows)])[:-1]
     if relay:
         ordinals = [ordinal + start for ordinal, start in zip(ordinals, starts, strict=True)]
-    return Block(arrays | {"ordinal": np.concatenate(ordinals)}, starts)
+    return Panel(arrays | {"ordinal": np.concatenate(ordinals)}, starts)

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
-from tests.labels.bars import block, walk
+from tests.labels.bars import panel_of, walk
 
 
 def test_an_action_is_the_scaled_return_of_the_next_bar() -> None:
@@ -15,7 +15,7 @@ def test_an_action_is_the_scaled_return_of_the_next_bar() -> None:
     at = 50
     spread = np.diff(np.log(close))[at - 20 : at].std(ddof=1)
     expected = np.log(close[at + 1] / close[at]) / spread
-    assert Action().outcome(block(close))[at] == pytest.approx(expected, rel=1e-12)
+    assert Action().outcome(panel_of(close))[at] == pytest.approx(expected, rel=1e-12)
 
 
 def test_thresholds_are_quantiles_of_the_outcomes_given() -> None:
@@ -37,4 +37,4 @@ def test_too_little_to_learn_from_and_wrong_cuts_are_told() -> None:
 
 
 def test_flat_prices_have_no_outcome_rather_than_an_infinite_one() -> None:
-    assert np.isnan(Action().outcome(block(np.full(100, 10.0)))).all()
+    assert np.isnan(Action().outcome(panel_of(np.full(100, 10.0)))).all()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.labels import NextReturn
-from tests.labels.bars import block
+from tests.labels.bars import panel_of
 
 
 def test_it_is_the_log_return_to_the_close_so_many_bars_later() -> None:
-    bars = block(np.array([10.0, 11.0, 9.0]), np.array([20.0, 10.0]))
+    bars = panel_of(np.array([10.0, 11.0, 9.0]), np.array([20.0, 10.0]))
     made = NextReturn().outcome(bars)
     np.testing.assert_allclose(made, [*np.log([11 / 10, 9 / 11]), np.nan, np.log(0.5), np.nan])
     two = NextReturn(horizon=2).outcome(bars)
@@ -17,7 +17,7 @@ def test_it_is_the_log_return_to_the_close_so_many_bars_later() -> None:
 
 
 def test_flat_prices_return_nothing_and_that_is_known() -> None:
-    made = NextReturn().outcome(block(np.full(10, 10.0)))
+    made = NextReturn().outcome(panel_of(np.full(10, 10.0)))
     assert (made[:-1] == 0).all()
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.features import DAILY, matrix
+from pipelines.features import DAILY, feature_matrix
 from pipelines.labels import Risk
-from tests.labels.bars import block, walk
+from tests.labels.bars import panel_of, walk
 
 BARS = {
     "open": np.array([10.0, 10.5, 12.5, 8.0]),
@@ -19,24 +19,24 @@ BARS = {
 
 
 def test_it_is_the_next_bars_range_and_a_gap_counts() -> None:
-    made = Risk().outcome(block(BARS))
+    made = Risk().outcome(panel_of(BARS))
     # The bar itself; up from the close before to the high; down from the close before to the low.
     expected = np.log([11 / 9.5, 13 / 10.5, 12.5 / 8])
     np.testing.assert_allclose(made, [*expected, np.nan], rtol=1e-12)
     two = np.sqrt((expected[:-1] ** 2 + expected[1:] ** 2) / 2)
-    np.testing.assert_allclose(Risk(horizon=2).outcome(block(BARS)), [*two, np.nan, np.nan])
+    np.testing.assert_allclose(Risk(horizon=2).outcome(panel_of(BARS)), [*two, np.nan, np.nan])
 
 
 def test_it_is_what_the_next_bars_feature_says() -> None:
     """So that the newest range is a forecast of the next that a model can be held against."""
-    bars = block(walk(1))
+    bars = panel_of(walk(1))
     (feature,) = (one for one in DAILY if one.name == "true_range")
-    own = matrix([feature], bars)[:, 0]
+    own = feature_matrix([feature], bars)[:, 0]
     np.testing.assert_array_equal(Risk().outcome(bars)[:-1].astype(np.float32), own[1:])
 
 
 def test_a_bar_that_does_not_move_is_of_the_lowest_risk() -> None:
-    made = Risk().outcome(block({name: np.full(10, 5.0) for name in BARS}))
+    made = Risk().outcome(panel_of({name: np.full(10, 5.0) for name in BARS}))
     assert (made[:-1] == 0).all()
     assert Risk().truth(made, (0.01, 0.02)).tolist() == [0] * 9 + [-1]
 

@@ -8,9 +8,16 @@ from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Split
-from tests.modeling.made import made_rows
+from pipelines.modeling.onnx import to_onnx
+from tests.modeling.description import described
+from tests.modeling.hourly_rows import hourly_rows
 
 
 @pytest.fixture(scope="session")
 def comparison() -> Comparison:
-    return compare(made_rows(), Action(), CANDIDATES, Split(), 7)
+    return compare(hourly_rows(), Action(), CANDIDATES, Split(), 7)
+
+
+@pytest.fixture(scope="session")
+def content(comparison: Comparison) -> bytes:
+    return to_onnx(comparison.winner, described(comparison))

@@ -26,12 +26,12 @@ def judged(classes: np.ndarray, count: int) -> dict[str, bytes]:
     names, scores = [f"class {place}" for place in range(count)], range(count)
     said = probabilities.argmax(axis=1)
     metrics = measure(classes, said, probabilities, classes.astype(float), names, scores)
-    return pictures.judged("some rows", metrics, classes, probabilities)
+    return pictures.draw_predictions("some rows", metrics, classes, probabilities)
 
 
 def test_the_same_predictions_give_the_same_bytes(comparison: Comparison) -> None:
-    told = ("of", comparison.judging_metrics, comparison.judging.truth, comparison.given)
-    one, two = pictures.judged(*told), pictures.judged(*told)
+    told = ("of", comparison.judging_metrics, comparison.judging.truth, comparison.outputs)
+    one, two = pictures.draw_predictions(*told), pictures.draw_predictions(*told)
     assert one == two
     assert set(one) == {"confusion.png", "roc.png", "precision_recall.png", "calibration.png"}
     assert all(min(size(body)) > 400 for body in one.values())
@@ -57,7 +57,7 @@ def test_importance_shows_the_greatest_of_many() -> None:
 def test_no_figure_stays_behind_in_the_process() -> None:
     code = (
         "import sys; from pipelines.modeling import artefacts, pictures;"
-        "assert 'matplotlib' not in sys.modules; pictures._png(pictures._axes('a', 'b'));"
+        "assert 'matplotlib' not in sys.modules; pictures.encode_png(pictures.new_axes('a', 'b'));"
         "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,10 +11,10 @@ import pytest
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES, HistogramBoosting, Logistic
-from pipelines.modeling.compare import Comparison, Result, _rank, compare
+from pipelines.modeling.compare import Comparison, Result, _rank_key, compare
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.required import Fewest
-from tests.modeling.made import made_rows
+from tests.modeling.hourly_rows import hourly_rows
 
 LABEL = Action()
 QUICK = (Logistic(), HistogramBoosting(rounds=5))
@@ -49,7 +49,9 @@ def same_fits(one: Comparison, other: Comparison) -> None:
         fitted = theirs[result.name].fitted
         assert fitted is not None
         features = one.selection.rows.features
-        np.testing.assert_array_equal(result.fitted.weighed(features), fitted.weighed(features))
+        np.testing.assert_array_equal(
+            result.fitted.balanced_probabilities(features), fitted.balanced_probabilities(features)
+        )
 
 
 def test_every_candidate_is_fitted_and_ranked(comparison: Comparison) -> None:
@@ -62,21 +64,21 @@ def test_every_candidate_is_fitted_and_ranked(comparison: Comparison) -> None:
 
 def test_shuffled_validation_labels_change_nothing_that_is_fitted(comparison: Comparison) -> None:
     """And so the same rows and seed give the same models: these are all fitted a second time."""
-    rows = made_rows()
+    rows = hourly_rows()
     other = run(shuffled(rows, rows.session >= comparison.selection.rows.session[0]), CANDIDATES)
     same_fits(comparison, other)
     assert (other.selection.truth != comparison.selection.truth).any()
 
 
 def test_shuffled_judging_labels_change_neither_choice_nor_calibration() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     before = run(rows)
     after = run(shuffled(rows, rows.session >= before.judging.rows.session[0]))
     same_fits(before, after)
-    assert before.settled.startswith("a temperature")  # it was fitted
-    assert after.settled == before.settled
+    assert before.calibration_reason.startswith("a temperature")  # it was fitted
+    assert after.calibration_reason == before.calibration_reason
     assert [one.name for one in after.ranking] == [one.name for one in before.ranking]
-    np.testing.assert_array_equal(after.given, before.given)
+    np.testing.assert_array_equal(after.outputs, before.outputs)
     assert after.judging_metrics.rank_ic != before.judging_metrics.rank_ic
 
 
@@ -89,20 +91,20 @@ def test_the_parts_of_time_share_no_label(comparison: Comparison) -> None:
 
 def test_a_planted_direction_is_found_and_noise_is_not(comparison: Comparison) -> None:
     assert comparison.judging_metrics.rank_ic > 0.3
-    noise = run(made_rows(sessions=200, symbols=2, signal=0.0))
+    noise = run(hourly_rows(sessions=200, symbols=2, signal=0.0))
     assert abs(noise.judging_metrics.rank_ic) < 0.15
 
 
 def test_probabilities_add_up_and_are_as_frequent_as_they_say(comparison: Comparison) -> None:
-    assert comparison.given.shape == (len(comparison.judging), 5)
-    np.testing.assert_allclose(comparison.given.sum(axis=1), 1)
-    np.testing.assert_allclose(comparison.given.mean(axis=0), comparison.shares, atol=0.06)
-    lift = comparison.given / comparison.shares
-    np.testing.assert_array_equal(comparison.said, lift.argmax(axis=1))
+    assert comparison.outputs.shape == (len(comparison.judging), 5)
+    np.testing.assert_allclose(comparison.outputs.sum(axis=1), 1)
+    np.testing.assert_allclose(comparison.outputs.mean(axis=0), comparison.shares, atol=0.06)
+    lift = comparison.outputs / comparison.shares
+    np.testing.assert_array_equal(comparison.predictions, lift.argmax(axis=1))
 
 
 def test_one_that_fails_is_recorded_and_the_others_go_on() -> None:
-    made = run(made_rows(), (Broken(), Logistic(), Logistic(passes=1, name="hasty")))
+    made = run(hourly_rows(), (Broken(), Logistic(), Logistic(passes=1, name="hasty")))
     assert made.ranking[0].name == "logistic_regression"
     failed = {one.name: one.failure for one in made.ranking[1:]}
     assert failed["broken"] == "ValueError: no such kernel"
@@ -111,23 +113,23 @@ def test_one_that_fails_is_recorded_and_the_others_go_on() -> None:
 
 def test_when_all_fail_every_reason_is_told() -> None:
     with pytest.raises(InvalidRequest, match="broken: ValueError: no such kernel; worse: Value"):
-        run(made_rows(), (Broken(), Broken(name="worse")))
+        run(hourly_rows(), (Broken(), Broken(name="worse")))
 
 
 def test_ties_go_by_accuracy_and_then_by_name() -> None:
-    made = run(made_rows(), (Logistic(name="b"), Logistic(name="a")))
+    made = run(hourly_rows(), (Logistic(name="b"), Logistic(name="a")))
     assert [one.name for one in made.ranking] == ["a", "b"]
     metrics = made.ranking[0].metrics
     assert metrics is not None
     exact = Result("z", {}, 1.0, metrics=replace(metrics, accuracy=0.9))
     better = Result("y", {}, 1.0, metrics=replace(metrics, macro_f1=0.99, accuracy=0.0))
-    order = sorted([Result("0", {}, 1.0, failure="x"), *made.ranking, exact, better], key=_rank)
+    order = sorted([Result("0", {}, 1.0, failure="x"), *made.ranking, exact, better], key=_rank_key)
     assert [one.name for one in order] == ["y", "z", "a", "b", "0"]
 
 
 def test_progress_is_told_before_each_fit() -> None:
     told: list[tuple[str, int, int]] = []
-    run(made_rows(), progress=lambda *said: told.append(said))
+    run(hourly_rows(), progress=lambda *said: told.append(said))
     assert told == [
         ("fit logistic_regression", 0, 2),
         ("fit histogram_gradient_boosting", 1, 2),
@@ -136,7 +138,7 @@ def test_progress_is_told_before_each_fit() -> None:
 
 
 def test_rows_that_lack_something_are_dropped_and_counted() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     rows.features[:8, 2] = np.nan
     rows.outcome[-4:] = np.nan
     made = run(rows)
@@ -146,7 +148,7 @@ def test_rows_that_lack_something_are_dropped_and_counted() -> None:
 
 
 def test_a_symbol_without_training_rows_is_not_judged() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     late = rows.session >= np.unique(rows.session)[-10]
     made = run(rows.take((rows.symbol != 3) | late))
     assert made.symbols == (0, 1, 2)
@@ -180,19 +182,19 @@ def thinned(rows: Rows) -> Rows:
 )
 def test_broken_rows_are_refused_by_name(spoil: Callable[[Rows], Rows], says: str) -> None:
     with pytest.raises(InvalidRequest, match=says) as refused:
-        run(spoil(made_rows()), names=("a", "b", "c", "d", "e", "f"))
+        run(spoil(hourly_rows()), names=("a", "b", "c", "d", "e", "f"))
     assert refused.value.hint
 
 
 def test_too_few_symbols_or_sessions_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="4 symbols in training are too few"):
-        run(made_rows(), fewest=Fewest(symbols=5))
+        run(hourly_rows(), fewest=Fewest(symbols=5))
     with pytest.raises(InvalidRequest, match="80 sessions in training are too few"):
-        run(made_rows(), fewest=Fewest(sessions=90))
+        run(hourly_rows(), fewest=Fewest(sessions=90))
 
 
 def test_a_class_that_training_lacks_is_named() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     fixed = Action(fixed=(-99.0, -0.5, 0.5, 1.0))
     with pytest.raises(InvalidRequest, match="no training row is strong_sell"):
         compare(rows, fixed, QUICK, Split(), 7)
@@ -200,8 +202,8 @@ def test_a_class_that_training_lacks_is_named() -> None:
 
 def test_candidates_must_be_there_and_be_told_apart() -> None:
     with pytest.raises(InvalidRequest, match="no candidate"):
-        run(made_rows(), ())
+        run(hourly_rows(), ())
     with pytest.raises(InvalidRequest, match="two candidates are named logistic_regression"):
-        run(made_rows(), (Logistic(), Logistic(damping=1)))
+        run(hourly_rows(), (Logistic(), Logistic(l2=1)))
     with pytest.raises(InvalidRequest, match="2 feature names for 7 columns"):
-        run(made_rows(), names=("a", "b"))
+        run(hourly_rows(), names=("a", "b"))

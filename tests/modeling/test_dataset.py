@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.dataset import Rows, Split
-from tests.modeling.made import made_rows
+from tests.modeling.hourly_rows import hourly_rows
 
 
 @st.composite
 def rows_with_any_horizon(draw: st.DrawFn) -> Rows:
     """Some bars are missing, and outcomes are known up to three days later."""
-    rows = made_rows(draw(st.integers(20, 50)), 2)
+    rows = hourly_rows(draw(st.integers(20, 50)), 2)
     random = np.random.default_rng(draw(st.integers(0, 99)))
     rows = rows.take(random.random(len(rows)) > draw(st.sampled_from((0.0, 0.3))))
     hours = draw(st.sampled_from((1, 7, 30, 70)))
@@ -52,7 +52,7 @@ def test_folds_grow_and_each_row_is_ranked_on_once(rows: Rows, count: int) -> No
 
 
 def test_without_folds_there_are_none() -> None:
-    assert Split().walk(made_rows(20)) == []
+    assert Split().walk(hourly_rows(20)) == []
 
 
 @pytest.mark.parametrize("folds", [-1, 1])
@@ -63,4 +63,4 @@ def test_a_single_fold_is_refused(folds: int) -> None:
 
 def test_more_folds_than_sessions_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="19 sessions are too few for 19 folds"):
-        Split(0.1, folds=19).walk(made_rows(20))
+        Split(0.1, folds=19).walk(hourly_rows(20))

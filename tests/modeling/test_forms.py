@@ -9,12 +9,13 @@ import onnx
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.modeling.calibration import Calibration, Model
+from pipelines.modeling.calibration import Calibration, ClassModel
 from pipelines.modeling.candidates import CANDIDATES
 from pipelines.modeling.compare import Comparison, Result
-from pipelines.modeling.forms import Form, challengers, forms
-from pipelines.modeling.scorer import Description, OnnxScorer, checksum
-from tests.modeling.test_onnx import described
+from pipelines.modeling.description import Description
+from pipelines.modeling.forms import Form, check_challengers, convert_candidates
+from pipelines.modeling.scorer import OnnxScorer, checksum
+from tests.modeling.description import described
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def told(comparison: Comparison) -> Description:
 
 @pytest.fixture(scope="module")
 def kept(comparison: Comparison, told: Description) -> dict[str, Form]:
-    return forms(comparison, told)
+    return convert_candidates(comparison, told)
 
 
 def test_each_gives_what_the_candidate_gave(comparison: Comparison, kept: dict[str, Form]) -> None:
@@ -35,7 +36,7 @@ def test_each_gives_what_the_candidate_gave(comparison: Comparison, kept: dict[s
         scorer = OnnxScorer(form.body)
         assert scorer.description.more["candidate"] == one.name
         made = scorer.score(comparison.selection.rows.features)[0]
-        np.testing.assert_allclose(made, one.given, atol=1e-5)
+        np.testing.assert_allclose(made, one.outputs, atol=1e-5)
 
 
 def test_what_comes_from_a_set_is_put_in_order(kept: dict[str, Form]) -> None:
@@ -51,7 +52,7 @@ def test_one_that_cannot_be_converted_says_why(comparison: Comparison, told: Des
     steps = type("Unknown", (), {"n_features_in_": 7, "classes_": range(5), "named_steps": {}})()
     odd = replace(other, fitted=replace(other.fitted, pipeline=steps))
     failed = Result("failed", {}, 1.0, failure="ValueError: no such kernel")
-    made = forms(replace(comparison, ranking=(good, odd, failed)), told)
+    made = convert_candidates(replace(comparison, ranking=(good, odd, failed)), told)
     assert made[good.name].body
     assert made[odd.name].failure.startswith("no ONNX form: ")
     assert made["failed"] == Form(failure="ValueError: no such kernel")
@@ -59,10 +60,10 @@ def test_one_that_cannot_be_converted_says_why(comparison: Comparison, told: Des
 
 
 def test_challengers_are_the_named_ones(comparison: Comparison, kept: dict[str, Form]) -> None:
-    made = challengers(comparison, ("svc", "random_forest"), kept)
+    made = check_challengers(comparison, ("svc", "random_forest"), kept)
     assert made == {name: kept[name] for name in ("svc", "random_forest")}
     with pytest.raises(InvalidRequest, match="unknown challenger 'random_florest'") as refused:
-        challengers(comparison, ("random_florest",), kept)
+        check_challengers(comparison, ("random_florest",), kept)
     assert "random_forest" in refused.value.hint
 
 
@@ -71,11 +72,11 @@ def test_a_challenger_that_is_not_its_original_is_refused(
 ) -> None:
     other = replace(comparison, shares=(0.5, 0.2, 0.1, 0.1, 0.1))
     spoiled = {
-        "svc": forms(other, told)["mlp"],
+        "svc": convert_candidates(other, told)["mlp"],
         "mlp": Form(b"garbage"),
         "extra_trees": Form(failure="no ONNX form: x"),
     }
-    made = challengers(comparison, tuple(spoiled), {**kept, **spoiled})
+    made = check_challengers(comparison, tuple(spoiled), {**kept, **spoiled})
     assert made["svc"].failure.startswith("the ONNX form differs from the original by up to")
     assert made["mlp"].failure.startswith("the ONNX form cannot be used: UnreadableModel")
     assert made["extra_trees"] == spoiled["extra_trees"]
@@ -88,5 +89,5 @@ def test_the_published_class_is_the_candidates(
     rows = comparison.judging.rows.features
     for one in comparison.ranking:
         assert one.fitted is not None
-        expected = Model(one.fitted, Calibration(comparison.shares)).score(rows)[1]
+        expected = ClassModel(one.fitted, Calibration(comparison.shares)).score(rows)[1]
         np.testing.assert_array_equal(OnnxScorer(kept[one.name].body).score(rows)[1], expected)

@@ -22,7 +22,7 @@ def test_every_candidate_leans_on_the_planted_feature(comparison: Comparison, na
     assert fitted is not None
     part = comparison.selection
     found = importances(
-        lambda rows: fitted.weighed(rows).argmax(axis=1),
+        lambda rows: fitted.balanced_probabilities(rows).argmax(axis=1),
         part.rows.features,
         part.truth,
         NAMES,

@@ -21,11 +21,11 @@ from pipelines.modeling import artefacts
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Split
-from pipelines.modeling.forms import Form, challengers, forms
-from pipelines.modeling.scorer import Description
+from pipelines.modeling.description import Description
+from pipelines.modeling.forms import Form, check_challengers, convert_candidates
 from pipelines.registry.mlflow import Registry, RegistryError
 from pipelines.registry.runs import PARENT, environment, log_comparison
-from tests.modeling.made import made_rows
+from tests.modeling.hourly_rows import hourly_rows
 from tests.steps.served import fresh_registry
 
 NAMES = ("a", "b", "c", "d", "e", "f")
@@ -47,7 +47,7 @@ class Broken(Logistic):
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
     candidates = (HistogramBoosting(rounds=5), Logistic(), Broken())
-    return compare(made_rows(80), Action(), candidates, Split(folds=2), 7, names=NAMES)
+    return compare(hourly_rows(80), Action(), candidates, Split(folds=2), 7, names=NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,9 @@ def onnx_forms(comparison: Comparison) -> dict[str, Form]:
         comparison.thresholds,
         comparison.shares,
     )
-    return forms(comparison, description) | {BOOSTING: Form(failure="no ONNX form: odd")}
+    return convert_candidates(comparison, description) | {
+        BOOSTING: Form(failure="no ONNX form: odd")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,7 @@ def read(registry: Registry, experiment: str) -> Kept:
 
 @pytest.fixture(scope="module")
 def runs(registry: Registry, comparison: Comparison, onnx_forms: dict[str, Form]) -> Kept:
-    challenger_forms = challengers(comparison, ("logistic_regression", BOOSTING), onnx_forms)
+    challenger_forms = check_challengers(comparison, ("logistic_regression", BOOSTING), onnx_forms)
     run_id = log_comparison(
         registry,
         "whole",
@@ -181,7 +183,9 @@ def test_figures_of_folds_are_steps(runs: Kept, registry: Registry, comparison: 
 @pytest.fixture
 def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where things go wrong, pictures would only take time."""
-    monkeypatch.setattr(artefacts.pictures, "judged", lambda *values: {"roc.png": b"a picture"})
+    monkeypatch.setattr(
+        artefacts.pictures, "draw_predictions", lambda *values: {"roc.png": b"a picture"}
+    )
     monkeypatch.setattr(artefacts.pictures, "importance", lambda *values: b"a picture")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.core.calendar import UTC_TYPE, utc
 from pipelines.core.universes import universe
-from pipelines.scoring.combine import ComponentWeighted
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.scoring.signals import Weights, combined
 
 QQQ = universe("qqq").symbols

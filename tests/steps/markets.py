@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.core.calendar import Calendar, Grid, calendar
-from pipelines.features import matrix
-from pipelines.features.panel import block_of
+from pipelines.features import feature_matrix
+from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.modeling.dataset import Rows
 from pipelines.sources.base import Request
@@ -39,23 +39,25 @@ def rows_of(
 def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Rows:
     market = calendar("XNYS")
     bars = _opened(bars, forecast, market)
-    block = block_of(bars, market, forecast.bar, grid)
+    panel = build_panel(bars, market, forecast.bar, grid)
     sessions = market.whole_sessions(
         forecast.bar, bars["ts"].to_numpy().min(), bars["ts"].to_numpy().max(), grid
     )
-    at = block.arrays["ordinal"]
+    at = panel.arrays["ordinal"]
     closes_at = sessions.closes_at[at].astype("datetime64[us]")
     names = bars["symbol"].to_pylist()
     codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
     symbol = np.array([codes[name] for name in names], dtype=np.int64)
     rows = Rows(
-        features=np.column_stack([matrix(forecast.features, block), symbol]).astype(np.float32),
-        outcome=forecast.target_forecast().label.outcome(block),
+        features=np.column_stack([feature_matrix(forecast.features, panel), symbol]).astype(
+            np.float32
+        ),
+        outcome=forecast.target_forecast().label.outcome(panel),
         symbol=symbol,
         closes_at=closes_at,
         known_at=np.roll(closes_at, -forecast.target_forecast().label.horizon),
         session=sessions.session[at].astype("datetime64[D]"),
-        place=block.arrays["place"].astype(np.int64),
+        place=panel.arrays["place"].astype(np.int64),
     )
     known = np.flatnonzero(np.isfinite(rows.outcome))
     return rows.take(known[np.argsort(rows.closes_at[known], kind="stable")])

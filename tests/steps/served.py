@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.lake import Lake
-from pipelines.modeling.scorer import PREFIX, Description
+from pipelines.modeling.description import PREFIX, Description
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
 from tests.models import target_of
 

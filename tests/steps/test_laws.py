@@ -173,7 +173,7 @@ def test_what_is_fitted_has_seen_training_rows_alone(forecast: Forecast) -> None
         same = known[result.name]
         assert result.failure == same.failure == ""
         assert result.parameters == same.parameters
-        np.testing.assert_array_equal(result.said, same.said)
+        np.testing.assert_array_equal(result.predictions, same.predictions)
 
 
 def test_every_label_is_of_a_kind_that_is_known() -> None:

@@ -2,7 +2,7 @@
 
 CANDIDATES are for targets that are classes, REGRESSORS for those that are values. What every
 candidate must be (deterministic, blind to validation rows, the same in ONNX) is tested for all
-of both without another word.
+of both.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pipelines.modeling.candidates.base import (
     Candidate,
     Fitted,
     FittedValue,
-    fit,
-    fit_values,
+    fit_classifier,
+    fit_regressor,
     parameters,
 )
 from pipelines.modeling.candidates.boosting import GradientBoosting, HistogramBoosting
@@ -50,7 +50,7 @@ __all__ = [
     "RandomForest",
     "Ridge",
     "SupportVectors",
-    "fit",
-    "fit_values",
+    "fit_classifier",
+    "fit_regressor",
     "parameters",
 ]

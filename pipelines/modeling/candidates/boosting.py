@@ -45,7 +45,7 @@ class HistogramBoosting:
     rate: float = 0.1
     leaves: int = 8
     leaf_rows: int = 200
-    damping: float = 10.0
+    l2: float = 10.0
     scaled: bool = False
     most_rows: int | None = None
     name: str = "histogram_gradient_boosting"
@@ -58,7 +58,7 @@ class HistogramBoosting:
             learning_rate=self.rate,
             max_leaf_nodes=self.leaves,
             min_samples_leaf=self.leaf_rows,
-            l2_regularization=self.damping,
+            l2_regularization=self.l2,
             early_stopping=False,
             random_state=seed,
         )

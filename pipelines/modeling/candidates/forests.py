@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Forest:
-    """What both kinds of forest are told."""
+    """The parameters that both kinds of forest have."""
 
     trees: int = 150
     leaves: int = 128  # of a tree, at the most
@@ -24,7 +24,7 @@ class Forest:
     scaled: bool = False
     most_rows: int | None = None
 
-    def _told(self, seed: int) -> dict[str, Any]:
+    def _arguments(self, seed: int) -> dict[str, Any]:
         return {
             "n_estimators": self.trees,
             "max_leaf_nodes": self.leaves,
@@ -45,7 +45,7 @@ class RandomForest(Forest):
     def estimator(self, seed: int) -> BaseEstimator:
         from sklearn.ensemble import RandomForestClassifier
 
-        return RandomForestClassifier(max_samples=self.rows, **self._told(seed))
+        return RandomForestClassifier(max_samples=self.rows, **self._arguments(seed))
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,4 @@ class ExtraTrees(Forest):
     def estimator(self, seed: int) -> BaseEstimator:
         from sklearn.ensemble import ExtraTreesClassifier
 
-        return ExtraTreesClassifier(**self._told(seed))
+        return ExtraTreesClassifier(**self._arguments(seed))

@@ -1,4 +1,4 @@
-"""Logistic regression: the plain thing that the others have to beat."""
+"""Logistic regression: the simple model that the others have to beat."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Logistic:
     """Log-odds that are linear in the features."""
 
-    damping: float = 10.0  # 1 / C
-    passes: int = 500  # not to have settled by then counts as not converged
+    l2: float = 10.0  # 1 / C
+    passes: int = 500  # a fit that needs more has not converged
     scaled: bool = True
     most_rows: int | None = None
     name: str = "logistic_regression"
@@ -22,4 +22,4 @@ class Logistic:
     def estimator(self, seed: int) -> BaseEstimator:
         from sklearn.linear_model import LogisticRegression
 
-        return LogisticRegression(C=1 / self.damping, max_iter=self.passes, random_state=seed)
+        return LogisticRegression(C=1 / self.l2, max_iter=self.passes, random_state=seed)

@@ -14,10 +14,10 @@ class Network:
     """Layers of rectified units; it stops when a tenth of its training rows gain no more."""
 
     layers: tuple[int, ...] = (32, 16)
-    damping: float = 0.01
+    l2: float = 0.01
     rate: float = 1e-3
     batch: int = 256
-    passes: int = 200  # over the rows; not to have stopped by then counts as not converged
+    passes: int = 200  # over the rows; a fit that needs more has not converged
     patience: int = 5
     scaled: bool = True
     most_rows: int | None = None
@@ -28,7 +28,7 @@ class Network:
 
         return MLPClassifier(
             hidden_layer_sizes=self.layers,
-            alpha=self.damping,
+            alpha=self.l2,
             learning_rate_init=self.rate,
             batch_size=self.batch,
             max_iter=self.passes,

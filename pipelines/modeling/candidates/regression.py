@@ -1,4 +1,4 @@
-"""Regressors: what a value is told by."""
+"""Regressors: candidates for targets that are values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.modeling.candidates.tuned import best
+from pipelines.modeling.candidates.tuned import best_parameters
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of its training rows, whatever the features: what the others have to beat."""
+    """The mean of the training rows, whatever the features: the others have to beat it."""
 
     scaled: bool = False
     most_rows: int | None = None
@@ -31,17 +31,17 @@ class Mean:
 
 @dataclass(frozen=True)
 class Ridge:
-    """Linear in the features, and as damped as a tie as weak as that of returns asks for."""
+    """Linear in the features, with the strong L2 penalty that signals as weak as returns' need."""
 
-    damping: float = 1000.0  # in rows
+    l2: float = 1000.0  # in rows
     scaled: bool = True
     most_rows: int | None = None
     name: str = "ridge"
 
     def estimator(self, seed: int) -> BaseEstimator:
-        from sklearn.linear_model import Ridge as Damped
+        from sklearn.linear_model import Ridge as RidgeRegression
 
-        return Damped(alpha=self.damping)
+        return RidgeRegression(alpha=self.l2)
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class BoostedValues:
             n_jobs=1,
         )
 
-    def choose(self, features: np.ndarray, truth: np.ndarray, seed: int) -> dict[str, Any]:
-        def asked(trial: Trial) -> dict[str, Any]:
+    def tune(self, features: np.ndarray, truth: np.ndarray, seed: int) -> dict[str, Any]:
+        def suggest(trial: Trial) -> dict[str, Any]:
             return {
                 "rounds": trial.suggest_int("rounds", 10, 200, log=True),
                 "rate": trial.suggest_float("rate", 0.01, 0.2, log=True),
@@ -91,4 +91,4 @@ class BoostedValues:
                 "leaf_rows": trial.suggest_int("leaf_rows", 5, 200, log=True),
             }
 
-        return best(self, asked, features, truth, seed)
+        return best_parameters(self, suggest, features, truth, seed)

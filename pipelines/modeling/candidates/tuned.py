@@ -1,9 +1,9 @@
-"""Parameters that a fit chooses by itself, from the rows it is given and no others.
+"""Tune the parameters of a candidate on its training rows, walking forward in time.
 
-The rows are cut into stretches of time. Each stretch but the first is said after a fit on all
-that came before it, less a gap, since the outcomes of the last rows before it were not known
-then. What is chosen has the smallest squared error over the stretches, each measured by the
-error of saying the mean, so that a wild year counts as much as a calm one.
+The rows are cut into stretches of time. Each stretch but the first is predicted after a fit on
+all that came before it, less a gap, since the outcomes of the last rows before it were not known
+then. The best parameters have the smallest squared error over the stretches, each in proportion
+to the error of predicting the mean, so that a wild year counts as much as a calm year.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pipelines.modeling.candidates import base
 if TYPE_CHECKING:
     from optuna import Trial
 
-FEWEST = 100  # rows in a stretch
-STARTING = 6  # trials at random before what they found leads the next
+LEAST_ROWS = 100  # in a fold
+RANDOM_TRIALS = 6  # trials at random before their results lead the next
 
 
 class Tuned(base.Candidate, Protocol):
-    """A candidate that says how long to look, and on which stretches."""
+    """A candidate that declares how many trials to make, and on which folds."""
 
     @property
     def trials(self) -> int: ...
@@ -37,44 +37,50 @@ class Tuned(base.Candidate, Protocol):
     def gap(self) -> int: ...
 
 
-def best(
+def best_parameters(
     candidate: Tuned,
-    asked: Callable[[Trial], dict[str, Any]],
+    suggest: Callable[[Trial], dict[str, Any]],
     features: np.ndarray,
     truth: np.ndarray,
     seed: int,
 ) -> dict[str, Any]:
     """The parameters of the best trial; none where there are too few rows to try on."""
-    found = stretches(len(truth), candidate.folds, candidate.gap)
-    if not candidate.trials or not found:
+    folds = time_folds(len(truth), candidate.folds, candidate.gap)
+    if not candidate.trials or not folds:
         return {}
     import optuna
 
     def error(trial: Trial) -> float:
-        told = replace(candidate, **asked(trial))  # type: ignore[type-var]
-        return float(np.mean([_error(told, features, truth, seed, *one) for one in found]))
+        trial_candidate = replace(candidate, **suggest(trial))  # type: ignore[type-var]
+        return float(
+            np.mean([_error(trial_candidate, features, truth, seed, *fold) for fold in folds])
+        )
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTING)
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
     study = optuna.create_study(sampler=sampler)
     declared = base.parameters(candidate)
-    study.enqueue_trial({name: declared[name] for name in _names(asked)})
+    study.enqueue_trial({name: declared[name] for name in _names(suggest)})
     study.optimize(error, n_trials=candidate.trials)
     return dict(study.best_params)
 
 
-def stretches(rows: int, folds: int, gap: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each stretch the rows to fit on and the newer ones to try on; the oldest first."""
+def time_folds(rows: int, folds: int, gap: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The rows to fit on and the newer rows to try on, for each fold; the oldest fold first.
+
+    TimeSeriesSplit(gap=) gives the same folds where rows divide evenly, and elsewhere edges some
+    rows later: existing trainings would be tuned otherwise.
+    """
     cuts = np.linspace(0, rows, folds + 2).astype(int)
-    if rows < FEWEST * (folds + 1) or cuts[1] <= gap:
+    if rows < LEAST_ROWS * (folds + 1) or cuts[1] <= gap:
         return []
     return [(np.arange(first - gap), np.arange(first, last)) for first, last in pairwise(cuts[1:])]
 
 
-def _names(asked: Callable[[Trial], dict[str, Any]]) -> list[str]:
+def _names(suggest: Callable[[Trial], dict[str, Any]]) -> list[str]:
     import optuna
 
-    return list(asked(optuna.create_study().ask()))
+    return list(suggest(optuna.create_study().ask()))
 
 
 def _error(
@@ -85,8 +91,8 @@ def _error(
     older: np.ndarray,
     newer: np.ndarray,
 ) -> float:
-    pipeline = base.pipeline_of(candidate, features.shape[1], seed)
+    pipeline = base.build_pipeline(candidate, features.shape[1], seed)
     pipeline.fit(features[older], truth[older])
-    left = truth[newer] - pipeline.predict(features[newer])
-    usual = truth[newer] - truth[older].mean()
-    return float(np.sum(left**2) / max(float(np.sum(usual**2)), np.finfo(np.float64).tiny))
+    residuals = truth[newer] - pipeline.predict(features[newer])
+    from_mean = truth[newer] - truth[older].mean()
+    return float(np.sum(residuals**2) / max(float(np.sum(from_mean**2)), np.finfo(np.float64).tiny))

@@ -5,8 +5,8 @@ so it is fitted on `most_rows` rows, as many of each class, spread evenly over t
 
 Its own probabilities come from an iteration that stops at a tolerance, and in single precision
 that stops elsewhere: ONNX would differ in the third decimal. So a logistic regression makes
-them, from the distances to the ten borders between pairs of classes, which it learns on rows
-that the borders were not drawn by.
+them from the distances to the ten borders between pairs of classes. It learns on rows that the
+borders were not fitted on.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SupportVectors:
-    """Borders between each two classes, by a radial kernel."""
+    """Support vector machines between each two classes, with a radial kernel."""
 
-    softness: float = 1.0  # C
+    penalty: float = 1.0  # of rows on the wrong side of a border: C
     gamma: float = 0.01
-    damping: float = 10.0  # of the regression, 1 / C
+    l2: float = 10.0  # of the regression, 1 / C
     folds: int = 3
     scaled: bool = True
     most_rows: int | None = 5000
@@ -36,7 +36,7 @@ class SupportVectors:
         from sklearn.svm import SVC
 
         borders = SVC(
-            C=self.softness,
+            C=self.penalty,
             gamma=self.gamma,
             decision_function_shape="ovo",
             cache_size=300,
@@ -44,7 +44,7 @@ class SupportVectors:
         )
         return StackingClassifier(
             [("borders", borders)],
-            LogisticRegression(C=1 / self.damping, max_iter=500),
+            LogisticRegression(C=1 / self.l2, max_iter=500),
             cv=self.folds,
             stack_method="decision_function",
         )

@@ -1,4 +1,4 @@
-"""The kinds of target, one file each. A label says by name of which kind it is."""
+"""The kinds of target, one file each. A label names its kind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pipelines.core.errors import unknown
 from pipelines.labels.base import Label
-from pipelines.modeling.kinds.base import Fitted, Kind, Metrics, Model, Settled
+from pipelines.modeling.kinds.base import CalibratedModel, Fitted, Kind, Metrics, Model
 from pipelines.modeling.kinds.classes import Classes
 from pipelines.modeling.kinds.value import Value
 
@@ -14,13 +14,24 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Classes(), Value())}
 
 
 def kind_of(label: Label) -> Kind:
-    return named(label.kind)
+    """The kind of a label's target."""
+    return kind_named(label.kind)
 
 
-def named(kind: str) -> Kind:
+def kind_named(kind: str) -> Kind:
+    """The kind of that name."""
     if kind not in KINDS:
         raise unknown("kind of target", kind, KINDS)
     return KINDS[kind]
 
 
-__all__ = ["KINDS", "Fitted", "Kind", "Metrics", "Model", "Settled", "kind_of", "named"]
+__all__ = [
+    "KINDS",
+    "CalibratedModel",
+    "Fitted",
+    "Kind",
+    "Metrics",
+    "Model",
+    "kind_named",
+    "kind_of",
+]

@@ -1,4 +1,4 @@
-"""What a kind of target is: how it is learned, measured, settled, converted and shown.
+"""What a kind of target is: how it is fitted, measured, calibrated, converted and drawn.
 
 A label names its kind, and everything else about a target is the same for all kinds: how time is
 divided, who is compared, what is logged, registered and decided.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from sklearn.pipeline import Pipeline
 
-    from pipelines.modeling.scorer import Description
+    from pipelines.modeling.description import Description
 
 
 class Fitted(Protocol):
@@ -33,8 +33,8 @@ class Fitted(Protocol):
     def pipeline(self) -> Pipeline: ...
 
     @property
-    def chosen(self) -> Mapping[str, Any]:
-        """What the fit itself chose, such as tuned parameters."""
+    def tuned_parameters(self) -> Mapping[str, Any]:
+        """Parameters that the fit itself chose."""
         ...
 
 
@@ -45,53 +45,53 @@ class Model(Protocol):
     def fitted(self) -> Any: ...
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What it gives each row (a column a number), and what it says of it."""
+        """The outputs of each row (a column a number), and its prediction."""
         ...
 
 
 class Metrics(Protocol):
-    """What a model's words about some rows are worth."""
+    """Metrics of a model's predictions for some rows."""
 
     @property
     def rows(self) -> int: ...
 
     @property
     def figures(self) -> Mapping[str, float]:
-        """By the names that rankings and MLflow have for them."""
+        """The metrics by the names that rankings and MLflow have for them."""
         ...
 
     @property
     def order(self) -> tuple[float, ...]:
-        """What candidates are ranked by: the smaller the better."""
+        """The key that candidates are ranked by; smaller is better."""
         ...
 
     @property
     def fit(self) -> float:
-        """What the gap between two parts of time is told by: the larger the better."""
+        """Metric of the gap between training and selection; higher is better."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
-    """A fitted candidate with what newer rows taught about its answers, and what that was."""
+class CalibratedModel:
+    """A model that was calibrated on newer rows, and a sentence about how that went."""
 
     model: Model
     reason: str
 
 
 class Kind(Protocol):
-    """What differs between targets that ask for different things."""
+    """Everything that differs between kinds of targets."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def fit_name(self) -> str:
-        """What `fit` of its metrics is: macro F1, R squared."""
+        """The name of the metric `fit`: macro F1, R squared."""
         ...
 
     def shares(self, truth: np.ndarray, label: Label) -> tuple[float, ...]:
-        """The shares of the classes among training rows, if these can be learned from."""
+        """The shares of the classes among training rows; refuses rows that teach nothing."""
         ...
 
     def fit(
@@ -100,38 +100,43 @@ class Kind(Protocol):
         """Fit a candidate to training rows, which come in order of time."""
         ...
 
-    def plain(self, fitted: Any, shares: tuple[float, ...], truth: np.ndarray) -> Model:
-        """As it was fitted, knowing nothing but its training rows and their truth."""
+    def uncalibrated(self, fitted: Any, shares: tuple[float, ...], truth: np.ndarray) -> Model:
+        """The model as it was fitted, from nothing but training rows and their truth."""
         ...
 
-    def settle(
+    def calibrate(
         self, fitted: Any, shares: tuple[float, ...], rows: Rows, truth: np.ndarray
-    ) -> Settled:
-        """With what the selection rows teach of how sure its answers are."""
+    ) -> CalibratedModel:
+        """The model with its probabilities, or its interval, learned from selection rows."""
         ...
 
     def measure(
-        self, label: Label, truth: np.ndarray, given: np.ndarray, said: np.ndarray, rows: Rows
+        self,
+        label: Label,
+        truth: np.ndarray,
+        outputs: np.ndarray,
+        predictions: np.ndarray,
+        rows: Rows,
     ) -> Metrics: ...
 
-    def finish(self, made: ModelProto, model: Any, description: Description) -> None:
-        """Put what settling taught behind the converted pipeline, and name its outputs."""
+    def finish_graph(self, proto: ModelProto, model: Any, description: Description) -> None:
+        """Append the calibration to the converted pipeline, and name the outputs."""
         ...
 
     def pictures(
-        self, of: str, metrics: Any, truth: np.ndarray, given: np.ndarray
+        self, subject: str, metrics: Any, truth: np.ndarray, outputs: np.ndarray
     ) -> dict[str, bytes]:
-        """PNG files by name."""
+        """Pictures of predictions as PNG files, by name."""
         ...
 
     def tables(self, metrics: Any) -> dict[str, Any]:
-        """What figures alone do not tell, for JSON files by name."""
+        """Metrics that are no single figures, such as a confusion, for JSON files by name."""
         ...
 
-    def spread_of(self, truth: np.ndarray, label: Label) -> dict[str, Any]:
-        """What some rows became, for the record: rows of each class, or quantiles of the value."""
+    def summarize_truth(self, truth: np.ndarray, label: Label) -> dict[str, Any]:
+        """A summary of the truth of some rows: rows of each class, or quantiles of the value."""
         ...
 
-    def fit_of(self, truth: np.ndarray, said: np.ndarray, label: Label) -> float:
-        """How well what is said fits: the `fit` of Metrics, alone. Importance is told by it."""
+    def measure_fit(self, truth: np.ndarray, predictions: np.ndarray, label: Label) -> float:
+        """The `fit` of Metrics alone, which importances are measured by."""
         ...

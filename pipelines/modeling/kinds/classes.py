@@ -1,4 +1,4 @@
-"""Targets that ask for one of several classes, and for the probability of each."""
+"""Targets that are one of several classes, predicted with the probability of each class."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels.base import Label
-from pipelines.modeling.calibration import LEAST, Calibration, Model, calibrate
-from pipelines.modeling.candidates.base import Candidate, Fitted, class_order, fit
+from pipelines.modeling.calibration import SMALLEST_PROBABILITY, Calibration, ClassModel, calibrate
+from pipelines.modeling.candidates.base import Candidate, Fitted, class_order, fit_classifier
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.kinds.base import Settled
-from pipelines.modeling.metrics import Metrics, macro_f1, measure
+from pipelines.modeling.kinds.base import CalibratedModel
+from pipelines.modeling.metrics import ClassificationMetrics, macro_f1, measure
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-    from pipelines.modeling.scorer import Description
+    from pipelines.modeling.description import Description
 
 
 class Classes:
-    """Ranked by macro F1, ties by accuracy; settled by a temperature."""
+    """Ranked by macro F1, ties by accuracy; calibrated by a temperature."""
 
     name, fit_name = "classes", "macro F1"
 
@@ -38,48 +38,55 @@ class Classes:
     def fit(
         self, candidate: Candidate, features: np.ndarray, truth: np.ndarray, label: Label, seed: int
     ) -> Fitted:
-        return fit(candidate, features, truth, len(label.classes), seed)
+        return fit_classifier(candidate, features, truth, len(label.classes), seed)
 
-    def plain(self, fitted: Fitted, shares: tuple[float, ...], truth: np.ndarray) -> Model:
-        return Model(fitted, Calibration(shares))
+    def uncalibrated(
+        self, fitted: Fitted, shares: tuple[float, ...], truth: np.ndarray
+    ) -> ClassModel:
+        return ClassModel(fitted, Calibration(shares))
 
-    def settle(
+    def calibrate(
         self, fitted: Fitted, shares: tuple[float, ...], rows: Rows, truth: np.ndarray
-    ) -> Settled:
-        found = calibrate(shares, fitted.weighed(rows.features), truth, rows)
-        return Settled(Model(fitted, found.calibration), found.reason)
+    ) -> CalibratedModel:
+        report = calibrate(shares, fitted.balanced_probabilities(rows.features), truth, rows)
+        return CalibratedModel(ClassModel(fitted, report.calibration), report.reason)
 
     def measure(
-        self, label: Label, truth: np.ndarray, given: np.ndarray, said: np.ndarray, rows: Rows
-    ) -> Metrics:
-        return measure(truth, said, given, rows.outcome, label.classes, label.scores)
+        self,
+        label: Label,
+        truth: np.ndarray,
+        outputs: np.ndarray,
+        predictions: np.ndarray,
+        rows: Rows,
+    ) -> ClassificationMetrics:
+        return measure(truth, predictions, outputs, rows.outcome, label.classes, label.scores)
 
-    def finish(self, made: ModelProto, model: Model, description: Description) -> None:
-        """Put classes in order and calibration behind the model, and give both outputs."""
+    def finish_graph(self, proto: ModelProto, model: ClassModel, description: Description) -> None:
+        """Put the classes in order, append the calibration, and return probabilities and action."""
         from onnx import TensorProto, helper, numpy_helper
 
         count = len(description.classes)
         if model.fitted.count != count or len(model.calibration.shares) != count:
             raise InvalidRequest(f"{count} class names for a model of {model.fitted.count} classes")
-        graph, calibration = made.graph, model.calibration
-        given = "given"
-        _rename(graph.node, graph.output[1].name, given)
+        graph, calibration = proto.graph, model.calibration
+        raw = "fitted_probabilities"
+        _rename(graph.node, graph.output[1].name, raw)
         constants = {
             "class_order": class_order(model.fitted.pipeline, count).astype(np.int64),
-            "least": np.array(LEAST, np.float32),
-            "coldness": np.array(1 / calibration.temperature, np.float32),
-            "usual": np.log(calibration.shares).astype(np.float32),
+            "smallest": np.array(SMALLEST_PROBABILITY, np.float32),
+            "inverse_temperature": np.array(1 / calibration.temperature, np.float32),
+            "log_prior": np.log(calibration.shares).astype(np.float32),
         }
         for name, value in constants.items():
             graph.initializer.append(numpy_helper.from_array(value, name))
         graph.node.extend(
             [
-                helper.make_node("Gather", [given, "class_order"], ["weighed"], axis=1),
-                helper.make_node("ArgMax", ["weighed"], ["action"], axis=1, keepdims=0),
-                helper.make_node("Clip", ["weighed", "least"], ["at_least"]),
-                helper.make_node("Log", ["at_least"], ["logs"]),
-                helper.make_node("Mul", ["logs", "coldness"], ["tempered"]),
-                helper.make_node("Add", ["tempered", "usual"], ["weighted"]),
+                helper.make_node("Gather", [raw, "class_order"], ["balanced"], axis=1),
+                helper.make_node("ArgMax", ["balanced"], ["action"], axis=1, keepdims=0),
+                helper.make_node("Clip", ["balanced", "smallest"], ["clipped"]),
+                helper.make_node("Log", ["clipped"], ["logs"]),
+                helper.make_node("Mul", ["logs", "inverse_temperature"], ["tempered"]),
+                helper.make_node("Add", ["tempered", "log_prior"], ["weighted"]),
                 helper.make_node("Softmax", ["weighted"], ["probabilities"], axis=1),
             ]
         )
@@ -92,21 +99,21 @@ class Classes:
         )
 
     def pictures(
-        self, of: str, metrics: Metrics, truth: np.ndarray, given: np.ndarray
+        self, subject: str, metrics: ClassificationMetrics, truth: np.ndarray, outputs: np.ndarray
     ) -> dict[str, bytes]:
         from pipelines.modeling import class_pictures as pictures
 
-        return pictures.judged(of, metrics, truth, given)
+        return pictures.draw_predictions(subject, metrics, truth, outputs)
 
-    def tables(self, metrics: Metrics) -> dict[str, Any]:
+    def tables(self, metrics: ClassificationMetrics) -> dict[str, Any]:
         return {"confusion": metrics.confusion.tolist()}
 
-    def spread_of(self, truth: np.ndarray, label: Label) -> dict[str, Any]:
+    def summarize_truth(self, truth: np.ndarray, label: Label) -> dict[str, Any]:
         counts = np.bincount(truth, minlength=len(label.classes)).tolist()
         return {"rows_of_class": dict(zip(label.classes, counts, strict=True))}
 
-    def fit_of(self, truth: np.ndarray, said: np.ndarray, label: Label) -> float:
-        return macro_f1(truth, said, len(label.classes))
+    def measure_fit(self, truth: np.ndarray, predictions: np.ndarray, label: Label) -> float:
+        return macro_f1(truth, predictions, len(label.classes))
 
 
 def _rename(nodes: list[NodeProto], old: str, new: str) -> None:

@@ -1,4 +1,4 @@
-"""Targets that ask for the outcome itself, and for an interval that holds it."""
+"""Targets that are the outcome itself, predicted with an interval that holds it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels.base import Label
 from pipelines.modeling import spread
-from pipelines.modeling.candidates.base import Candidate, FittedValue, fit_values
+from pipelines.modeling.candidates.base import Candidate, FittedValue, fit_regressor
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.kinds.base import Settled
+from pipelines.modeling.kinds.base import CalibratedModel
 from pipelines.modeling.spread import ValueModel
-from pipelines.modeling.values import ValueMetrics, measure, r2
+from pipelines.modeling.value_metrics import ValueMetrics, measure, r2
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from pipelines.modeling.scorer import Description
+    from pipelines.modeling.description import Description
 
-QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # that tell what some rows became
+QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # that summarize the truth of some rows
 
 
 class Value:
-    """Ranked by the root of the mean squared error, ties by the mean error; settled by an interval.
+    """Ranked by the root of the mean squared error, ties by the mean error; calibrated by a spread.
 
     There are no classes, and so no shares of them.
     """
@@ -43,41 +43,46 @@ class Value:
     def fit(
         self, candidate: Candidate, features: np.ndarray, truth: np.ndarray, label: Label, seed: int
     ) -> FittedValue:
-        return fit_values(candidate, features, truth, seed)
+        return fit_regressor(candidate, features, truth, seed)
 
-    def plain(
+    def uncalibrated(
         self, fitted: FittedValue, shares: tuple[float, ...], truth: np.ndarray
     ) -> ValueModel:
-        return ValueModel(fitted, spread.plain(fitted))
+        return ValueModel(fitted, spread.uncalibrated_spread(fitted))
 
-    def settle(
+    def calibrate(
         self, fitted: FittedValue, shares: tuple[float, ...], rows: Rows, truth: np.ndarray
-    ) -> Settled:
-        found, reason = spread.learn(fitted, rows, truth)
-        return Settled(ValueModel(fitted, found), reason)
+    ) -> CalibratedModel:
+        calibrated, reason = spread.calibrate_spread(fitted, rows, truth)
+        return CalibratedModel(ValueModel(fitted, calibrated), reason)
 
     def measure(
-        self, label: Label, truth: np.ndarray, given: np.ndarray, said: np.ndarray, rows: Rows
+        self,
+        label: Label,
+        truth: np.ndarray,
+        outputs: np.ndarray,
+        predictions: np.ndarray,
+        rows: Rows,
     ) -> ValueMetrics:
-        return measure(truth, said, given)
+        return measure(truth, predictions, outputs)
 
-    def finish(self, made: ModelProto, model: ValueModel, description: Description) -> None:
-        """Hold the value within what training rows became, put the interval beside it."""
+    def finish_graph(self, proto: ModelProto, model: ValueModel, description: Description) -> None:
+        """Clip the value to those of training rows, and append the interval."""
         from onnx import TensorProto, helper, numpy_helper
 
-        graph, fitted, node = made.graph, model.fitted, helper.make_node
-        told = graph.output[0].name  # a column
+        graph, fitted, node = proto.graph, model.fitted, helper.make_node
+        raw = graph.output[0].name  # a column
         _constants(
             graph,
             least=fitted.least,
             most=fitted.most,
             ends=[[0.0, model.spread.low, model.spread.high]],
         )
-        graph.node.append(node("Clip", [told, "least", "most"], ["held"]))
-        ends = _widened(graph, model) if model.spread.width else "ends"
-        graph.node.append(node("Add", ["held", ends], ["interval"]))
+        graph.node.append(node("Clip", [raw, "least", "most"], ["clipped_value"]))
+        ends = _add_width(graph, model) if model.spread.width else "ends"
+        graph.node.append(node("Add", ["clipped_value", ends], ["interval"]))
         graph.initializer.append(numpy_helper.from_array(np.array([-1]), "flat"))
-        graph.node.append(node("Reshape", ["held", "flat"], ["value"]))
+        graph.node.append(node("Reshape", ["clipped_value", "flat"], ["value"]))
         del graph.output[:]
         graph.output.extend(
             [
@@ -87,33 +92,33 @@ class Value:
         )
 
     def pictures(
-        self, of: str, metrics: ValueMetrics, truth: np.ndarray, given: np.ndarray
+        self, subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.ndarray
     ) -> dict[str, bytes]:
         from pipelines.modeling import value_pictures
 
-        return value_pictures.judged(of, metrics, truth, given)
+        return value_pictures.draw_predictions(subject, metrics, truth, outputs)
 
     def tables(self, metrics: ValueMetrics) -> dict[str, Any]:
         return {}
 
-    def spread_of(self, truth: np.ndarray, label: Label) -> dict[str, Any]:
+    def summarize_truth(self, truth: np.ndarray, label: Label) -> dict[str, Any]:
         cuts = np.quantile(truth, QUANTILES).tolist() if len(truth) else []
-        told = {f"{q:g}": cut for q, cut in zip(QUANTILES, cuts, strict=bool(cuts))}
-        return {"rows": len(truth), "unit": label.unit, "quantiles": told}
+        quantiles = {f"{q:g}": cut for q, cut in zip(QUANTILES, cuts, strict=bool(cuts))}
+        return {"rows": len(truth), "unit": label.unit, "quantiles": quantiles}
 
-    def fit_of(self, truth: np.ndarray, said: np.ndarray, label: Label) -> float:
-        return r2(truth, said)
+    def measure_fit(self, truth: np.ndarray, predictions: np.ndarray, label: Label) -> float:
+        return r2(truth, predictions)
 
 
-def _widened(graph: Any, model: ValueModel) -> str:
-    """The ends times the width of each row, as width.py computes it."""
+def _add_width(graph: Any, model: ValueModel) -> str:
+    """Append the width of each row, as width.py computes it; returns the name of the wide ends."""
     from onnx import helper
 
     width = model.spread.width
     assert width is not None
     _constants(
         graph,
-        middle=width.middle,
+        middle=width.mean,
         scale=width.scale,
         weights=width.weights[:, None],
         base=width.base,
@@ -129,7 +134,9 @@ def _widened(graph: Any, model: ValueModel) -> str:
         ("Exp", ["within"], "width"),
         ("Mul", ["width", "ends"], "widened"),
     ]
-    graph.node.extend(helper.make_node(what, takes, [gives]) for what, takes, gives in steps)
+    graph.node.extend(
+        helper.make_node(operator, inputs, [output]) for operator, inputs, output in steps
+    )
     return "widened"
 
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from pipelines.core.calendar import UTC_TYPE, calendar
 from pipelines.core.instants import from_numpy, to_numpy
-from pipelines.features import Block, matrix
-from pipelines.features.panel import block_of
+from pipelines.features import Panel, feature_matrix
+from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
 from pipelines.lake.series import SeriesCalendar, series_calendar
@@ -206,23 +206,23 @@ def _compute_rows(
     high: datetime,
 ) -> pa.Table:
     """Compute the feature rows that open from `low` to `high`."""
-    block = block_of(bars, calendar(series.calendar), forecast.bar, series.grid)
-    values = matrix(forecast.features, block)
+    panel = build_panel(bars, calendar(series.calendar), forecast.bar, series.grid)
+    values = feature_matrix(forecast.features, panel)
     rows = bars.select(["symbol", "ts", "closes_at", "session"])
-    rows = rows.append_column("source", pa.repeat(pa.scalar(source), len(block)))
-    rows = rows.append_column("place", pa.array(block.arrays["place"].astype(np.int16)))
+    rows = rows.append_column("source", pa.repeat(pa.scalar(source), len(panel)))
+    rows = rows.append_column("place", pa.array(panel.arrays["place"].astype(np.int16)))
     for column, feature in enumerate(forecast.features):
         rows = rows.append_column(feature.name, pa.array(values[:, column], from_pandas=True))
     for target in forecast.targets:
-        outcome = target.label.outcome(block)
-        known_at = _known_at(bars, block, outcome, target.label.horizon)
+        outcome = target.label.outcome(panel)
+        known_at = _known_at(bars, panel, outcome, target.label.horizon)
         rows = rows.append_column(target.outcome, pa.array(outcome, from_pandas=True))
         rows = rows.append_column(target.known_at, known_at)
     inside = pc.and_(pc.greater_equal(rows["ts"], low), pc.less_equal(rows["ts"], high))
     return rows.filter(inside)
 
 
-def _known_at(bars: pa.Table, block: Block, outcome: np.ndarray, horizon: int) -> pa.Array:
+def _known_at(bars: pa.Table, panel: Panel, outcome: np.ndarray, horizon: int) -> pa.Array:
     """When the bar that decides on the outcome had closed."""
     closes = bars["closes_at"].to_numpy().astype("datetime64[us]")
     later = np.roll(closes, -horizon)

@@ -10,8 +10,14 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
-from pipelines.modeling.scorer import OnnxScorer, UnreadableModel
-from pipelines.registry.decisions import ModelDecision, ModelKey, ServingModel, serving_model_at
+from pipelines.modeling.description import UnreadableModel
+from pipelines.modeling.scorer import OnnxScorer
+from pipelines.registry.decisions import (
+    ModelDecision,
+    ModelKey,
+    ServingModel,
+    serving_model_at,
+)
 from pipelines.registry.mlflow import Registry, UnsoundModel, model_name
 from pipelines.scoring.predict import fitting, same_definition
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, Writer
-from pipelines.modeling.scorer import UnreadableModel
+from pipelines.modeling.description import UnreadableModel
 from pipelines.registry.decisions import (
     ModelDecision,
     champion_at,

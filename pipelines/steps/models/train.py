@@ -12,13 +12,24 @@ import pyarrow as pa
 from pipelines.core.errors import BullionError
 from pipelines.core.progress import Progress, no_progress
 from pipelines.forecasts import TargetForecast
+from pipelines.forecasts.description import describe_model
 from pipelines.gates import Decision, NoWorseThanChampion, judge_all
+from pipelines.gates.collect import collect_evidence
 from pipelines.lake import Lake
 from pipelines.modeling.compare import Comparison, compare
-from pipelines.modeling.evidence import described, evidence
-from pipelines.modeling.forms import challengers, forms, settled
-from pipelines.modeling.onnx import OnnxScorer, to_onnx
-from pipelines.registry.decisions import ModelDecision, champion_at, newest_version, read_decisions
+from pipelines.modeling.forms import (
+    check_challengers,
+    convert_calibrated,
+    convert_candidates,
+)
+from pipelines.modeling.onnx import to_onnx
+from pipelines.modeling.scorer import OnnxScorer
+from pipelines.registry.decisions import (
+    ModelDecision,
+    champion_at,
+    newest_version,
+    read_decisions,
+)
 from pipelines.registry.mlflow import ModelVersion, Registry, model_name
 from pipelines.registry.runs import log_comparison
 from pipelines.steps.data.features import refresh_features
@@ -94,13 +105,13 @@ def train(
         progress,
         names=forecast.feature_names,
     )
-    description = described(forecast, comparison)
+    description = describe_model(forecast, comparison)
     body = to_onnx(comparison.winner, description)
-    onnx_forms = forms(comparison, description)
+    onnx_forms = convert_candidates(comparison, description)
     challenger_names = [name for name in forecast.challengers if name != comparison.ranking[0].name]
-    challenger_forms = challengers(comparison, challenger_names, onnx_forms)
+    challenger_forms = check_challengers(comparison, challenger_names, onnx_forms)
     champion, lost = _load_champion(registry, forecast, champion_at(known, as_of))
-    judged = evidence(forecast, comparison, body, OnnxScorer(body), champion, seed)
+    judged = collect_evidence(comparison, body, OnnxScorer(body), champion, seed)
     judged_since = rows.closes_at >= comparison.judging.rows.closes_at.min()
     decision = judge_all(forecast.gates, replace(judged, recent=rows.features[judged_since]))
     if lost:
@@ -115,7 +126,7 @@ def train(
     }
     verdict, candidate = _verdict(decision), comparison.ranking[0].name
     baseline = forecast.target.baseline if verdict == "refused" else ""
-    if baseline and (baseline_body := settled(comparison, baseline, description)):
+    if baseline and (baseline_body := convert_calibrated(comparison, baseline, description)):
         body, candidate = baseline_body, baseline
         decision = replace(decision, reason=f"{decision.reason}; the baseline {candidate} serves")
     progress("register", 0, 1)

@@ -12,7 +12,7 @@ from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.landing.rules import CONTEXT_REASONS
 from pipelines.modeling.answers import answer_of
-from pipelines.modeling.scorer import UnreadableModel
+from pipelines.modeling.description import UnreadableModel
 from pipelines.registry.decisions import ModelDecision, read_decisions
 from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.steps.data.features import refresh_features

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.scoring.combine import ComponentWeighted
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Component, Latest, Signal
 from serving.schemas.listings import Forecasts

@@ -16,7 +16,7 @@ from pipelines.core.universes import universe
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
-from pipelines.modeling.onnx import OnnxScorer
+from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, model_name
 from pipelines.sources import Source
 from pipelines.sources.sample import Sample, SampleNoise
@@ -72,7 +72,7 @@ def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
     assert scorer.description.classes == QUICK.label.classes
     assert scorer.description.thresholds == done.comparison.thresholds
     judged = scorer.score(done.comparison.judging.rows.features)[0]
-    np.testing.assert_allclose(judged, done.comparison.given, atol=1e-5)
+    np.testing.assert_allclose(judged, done.comparison.outputs, atol=1e-5)
 
     rows = lake.rows(
         """SELECT verdict, proven, snapshot, definition, gates FROM gold.model_decisions
@@ -116,7 +116,7 @@ def test_the_same_snapshot_and_seed_give_the_same_model(
 ) -> None:
     one, two = first[0], quick(lake, registry, "sample")
     assert one.comparison.ranking[0].name == two.comparison.ranking[0].name
-    np.testing.assert_array_equal(one.comparison.given, two.comparison.given)
+    np.testing.assert_array_equal(one.comparison.outputs, two.comparison.outputs)
 
 
 def test_nothing_later_than_as_of_is_used(lake: Lake) -> None:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.modeling.candidates import REGRESSORS, BoostedValues, Candidate, Mean, Ridge
-from pipelines.modeling.candidates.base import FittedValue, fit_values, parameters
-from pipelines.modeling.candidates.tuned import FEWEST, stretches
+from pipelines.modeling.candidates import REGRESSORS, Candidate, Mean, Ridge
+from pipelines.modeling.candidates.base import FittedValue, fit_regressor, parameters
+from pipelines.modeling.description import Description
 from pipelines.modeling.onnx import parity, to_onnx
-from pipelines.modeling.scorer import Description, OnnxScorer
+from pipelines.modeling.scorer import OnnxScorer
 from pipelines.modeling.spread import Spread, ValueModel
-from pipelines.modeling.values import r2
-from tests.laws import tried
-from tests.modeling.daily import SIZE, daily
+from pipelines.modeling.value_metrics import r2
+from tests.modeling.daily_rows import SIZE, daily_rows
 
-ROWS, FRESH = daily(), daily(seed=2)
+ROWS, FRESH = daily_rows(), daily_rows(seed=2)
 NAMES = [candidate.name for candidate in REGRESSORS]
 DESCRIPTION = Description(
     classes=(),
@@ -35,7 +30,7 @@ each = pytest.mark.parametrize("candidate", REGRESSORS, ids=NAMES)
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, FittedValue]:
-    return {one.name: fit_values(one, ROWS.features, ROWS.outcome, 0) for one in REGRESSORS}
+    return {one.name: fit_regressor(one, ROWS.features, ROWS.outcome, 0) for one in REGRESSORS}
 
 
 def test_each_has_a_name_of_its_own_and_tells_its_parameters() -> None:
@@ -49,8 +44,8 @@ def test_each_has_a_name_of_its_own_and_tells_its_parameters() -> None:
 def test_the_same_rows_and_seed_give_the_same_values(
     candidate: Candidate, fitted: dict[str, FittedValue]
 ) -> None:
-    again = fit_values(candidate, ROWS.features.copy(), ROWS.outcome.copy(), 0)
-    assert again.chosen == fitted[candidate.name].chosen
+    again = fit_regressor(candidate, ROWS.features.copy(), ROWS.outcome.copy(), 0)
+    assert again.tuned_parameters == fitted[candidate.name].tuned_parameters
     found = fitted[candidate.name].values(FRESH.features)
     np.testing.assert_array_equal(again.values(FRESH.features), found)
 
@@ -60,11 +55,11 @@ def test_rows_that_are_not_given_to_it_change_nothing(candidate: Candidate) -> N
     """Nor does a fit write into the rows it is given."""
     features, outcome = ROWS.features.copy(), ROWS.outcome.copy()
     older = slice(0, 900)
-    before = fit_values(candidate, features[older], outcome[older], 0)
+    before = fit_regressor(candidate, features[older], outcome[older], 0)
     np.testing.assert_array_equal(features, ROWS.features)
     features[900:], outcome[900:] = 7.0, 1.0
-    after = fit_values(candidate, features[older], outcome[older], 0)
-    assert before.chosen == after.chosen
+    after = fit_regressor(candidate, features[older], outcome[older], 0)
+    assert before.tuned_parameters == after.tuned_parameters
     np.testing.assert_array_equal(before.values(FRESH.features), after.values(FRESH.features))
 
 
@@ -99,7 +94,7 @@ def test_one_wild_feature_is_survived(candidate: Candidate, fitted: dict[str, Fi
 
     trained = ROWS.features.copy()
     trained[5, 0] = 1e6
-    assert np.isfinite(fit_values(candidate, trained, ROWS.outcome, 0).values(features)).all()
+    assert np.isfinite(fit_regressor(candidate, trained, ROWS.outcome, 0).values(features)).all()
 
 
 def test_a_planted_tie_is_found_by_all_but_the_mean(fitted: dict[str, FittedValue]) -> None:
@@ -113,51 +108,18 @@ def test_a_planted_tie_is_found_by_all_but_the_mean(fitted: dict[str, FittedValu
 
 
 def test_what_was_tuned_is_told_and_is_what_was_fitted(fitted: dict[str, FittedValue]) -> None:
-    chosen = fitted["xgboost"].chosen
+    chosen = fitted["xgboost"].tuned_parameters
     assert set(chosen) == {"rounds", "rate", "depth", "leaf_rows"}
     model = fitted["xgboost"].pipeline.named_steps["model"]
     assert model.get_params()["n_estimators"] == chosen["rounds"]
     assert model.get_params()["max_depth"] == chosen["depth"]
-    assert fitted["ridge"].chosen == fitted["mean"].chosen == {}
-
-
-def test_tuning_is_no_worse_than_what_was_declared_on_its_own_stretches() -> None:
-    """Slow and shallow trees cannot tell what only two features together tell."""
-    random = np.random.default_rng(0)
-    features = random.normal(0, 1, (1200, 4)).astype(np.float32)
-    both = np.sign(features[:, 0] * features[:, 1]) + 0.3 * random.normal(0, 1, 1200)
-    declared = BoostedValues(depth=1, rounds=10, rate=0.01)
-    plain = fit_values(replace(declared, trials=0), features[:800], both[:800], 0)
-    tuned = fit_values(declared, features[:800], both[:800], 0)
-    assert plain.chosen == {}
-    assert tuned.chosen["depth"] > 1
-    old, new = (r2(both[800:], one.values(features[800:])) for one in (plain, tuned))
-    assert new > old + 0.3
-
-
-def test_too_few_rows_are_not_tuned_on() -> None:
-    few = FEWEST * 4 - 1
-    assert fit_values(BoostedValues(), ROWS.features[:few], ROWS.outcome[:few], 0).chosen == {}
-
-
-@tried(200)
-@given(st.integers(1, 5000), st.integers(1, 6), st.integers(0, 400))
-def test_no_stretch_is_tried_on_what_it_was_fitted_on(rows: int, folds: int, gap: int) -> None:
-    found = stretches(rows, folds, gap)
-    assert len(found) in (0, folds)
-    for older, newer in found:
-        assert len(older)
-        assert older[-1] + gap < newer[0]
-        assert newer[-1] < rows
-    if found:
-        assert [one[1][0] for one in found[1:]] == [one[1][-1] + 1 for one in found[:-1]]
-        assert found[-1][1][-1] == rows - 1
+    assert fitted["ridge"].tuned_parameters == fitted["mean"].tuned_parameters == {}
 
 
 def test_a_subset_of_the_rows_is_spread_over_all_of_time() -> None:
     """What rows become drifts: the mean of a subset of all times is the mean of all."""
     drifting = np.linspace(-1, 1, len(ROWS))
-    found = fit_values(Mean(most_rows=300), ROWS.features, drifting, 0)
+    found = fit_regressor(Mean(most_rows=300), ROWS.features, drifting, 0)
     assert found.rows == 300
     assert found.values(ROWS.features[:1])[0] == pytest.approx(0, abs=0.01)
 
@@ -167,4 +129,4 @@ def test_rows_without_a_value_are_refused(value: float) -> None:
     outcome = ROWS.outcome.copy()
     outcome[3] = value
     with pytest.raises(InvalidRequest, match="1 of 1500 training rows have no value"):
-        fit_values(Ridge(), ROWS.features, outcome, 0)
+        fit_regressor(Ridge(), ROWS.features, outcome, 0)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
-from pipelines.modeling.candidates import CANDIDATES, Logistic, Network, fit, parameters
-from pipelines.modeling.candidates.base import spread
-from tests.modeling.made import made_rows
+from pipelines.modeling.candidates import CANDIDATES, Logistic, Network, fit_classifier, parameters
+from pipelines.modeling.candidates.base import sample_rows
+from tests.modeling.hourly_rows import hourly_rows
 
 
 def test_each_has_a_name_of_its_own_and_tells_its_parameters() -> None:
@@ -42,19 +42,19 @@ def test_a_subset_has_as_many_rows_of_every_class_as_it_can(
     classes: list[int], most: int, seed: int
 ) -> None:
     known = np.array(classes)
-    chosen = spread(known, 5, most, seed)
+    chosen = sample_rows(known, 5, most, seed)
     assert (np.diff(chosen) > 0).all()
     if len(known) <= most:
         assert len(chosen) == len(known)
         return
     found, there = np.bincount(known[chosen], minlength=5), np.bincount(known, minlength=5)
     np.testing.assert_array_equal(found, np.minimum(there, most // 5))
-    np.testing.assert_array_equal(chosen, spread(known, 5, most, seed))
+    np.testing.assert_array_equal(chosen, sample_rows(known, 5, most, seed))
 
 
 def test_a_subset_is_spread_over_all_of_time() -> None:
     classes = np.random.default_rng(0).choice(5, 40_000, p=(0.1, 0.2, 0.4, 0.2, 0.1))
-    chosen = spread(classes, 5, 5000, 3)
+    chosen = sample_rows(classes, 5, 5000, 3)
     tenths = np.histogram(chosen, bins=10, range=(0, len(classes)))[0]
     assert tenths.min() > 450
     assert tenths.max() < 550
@@ -62,21 +62,23 @@ def test_a_subset_is_spread_over_all_of_time() -> None:
 
 def test_classes_count_alike_however_rare_they_are() -> None:
     """Features that tell nothing speak for each class as much, not for the frequent one."""
-    rows = made_rows()
+    rows = hourly_rows()
     classes = np.random.default_rng(0).choice(3, len(rows), p=(0.1, 0.2, 0.7))
-    weighed = fit(Logistic(), rows.features, classes, 3, 0).weighed(rows.features)
-    np.testing.assert_allclose(weighed.mean(axis=0), 1 / 3, atol=0.03)
+    balanced = fit_classifier(Logistic(), rows.features, classes, 3, 0).balanced_probabilities(
+        rows.features
+    )
+    np.testing.assert_allclose(balanced.mean(axis=0), 1 / 3, atol=0.03)
 
 
 def test_scales_are_learned_from_the_rows_it_is_fitted_on() -> None:
-    rows = made_rows()
-    fitted = fit(Logistic(), rows.features[:900], rows.symbol[:900] % 2, 2, 0)
+    rows = hourly_rows()
+    fitted = fit_classifier(Logistic(), rows.features[:900], rows.symbol[:900] % 2, 2, 0)
     scale = fitted.pipeline.named_steps["prepare"].named_transformers_["scale"]
     np.testing.assert_allclose(scale.mean_, rows.features[:900, :-1].mean(axis=0), atol=1e-6)
 
 
 def test_a_fit_that_does_not_converge_is_an_error() -> None:
-    rows = made_rows()
+    rows = hourly_rows()
     for candidate in (Logistic(passes=1), Network(passes=1)):
         with pytest.raises(ConvergenceWarning):
-            fit(candidate, rows.features, rows.symbol, 4, 0)
+            fit_classifier(candidate, rows.features, rows.symbol, 4, 0)

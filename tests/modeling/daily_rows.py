@@ -9,7 +9,7 @@ from pipelines.modeling.dataset import Rows
 SIZE = 0.02  # of a usual return
 
 
-def daily(count: int = 1500, ic: float = 0.3, wild: float = 0.0, seed: int = 1) -> Rows:
+def daily_rows(count: int = 1500, ic: float = 0.3, wild: float = 0.0, seed: int = 1) -> Rows:
     """Five features and the symbol's code: the first tells the return, the second its size.
 
     `wild` is the deviation of the logarithm of the returns' size.

@@ -9,49 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.features import DAILY, HOURLY, SETS, Block, Feature, look_back, matrix
+from pipelines.features import DAILY, HOURLY, SETS, Feature, feature_matrix, look_back
+from tests.features.bars import cut, panel_of, walk
 
 START = np.array([0])
 FEATURES = {feature.name: feature for chosen in SETS for feature in chosen}
-
-
-def walk(seed: int, bars: int) -> dict[str, np.ndarray]:
-    """Plausible bars of one symbol."""
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
-    open_ = close * np.exp(random.normal(0, 0.005, bars))
-    place = np.arange(bars) % 7
-    return {
-        "open": open_,
-        "high": np.maximum(open_, close) * (1 + random.exponential(0.002, bars)),
-        "low": np.minimum(open_, close) * (1 - random.exponential(0.002, bars)),
-        "close": close,
-        "volume": random.integers(1, 10_000, bars).astype(float),
-        "bid": close - 0.01,
-        "ask": close + 0.01,
-        "place": place.astype(float),
-        "session_start": place == 0,
-        "session_bars": np.full(bars, 7.0),
-    }
-
-
-def block(*symbols: dict[str, np.ndarray]) -> Block:
-    arrays = {name: np.concatenate([s[name] for s in symbols]) for name in symbols[0]}
-    lengths = [len(s["close"]) for s in symbols]
-    return Block(arrays, np.cumsum([0, *lengths])[:-1])
-
-
-def cut(bars: dict[str, np.ndarray], first: int, last: int | None = None) -> dict[str, np.ndarray]:
-    return {name: values[first:last] for name, values in bars.items()}
 
 
 @pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
 def test_its_window_gives_what_all_history_gives(feature: Feature) -> None:
     """To the last bit: at scoring time a model sees what it saw in training."""
     history = walk(1, 700)
-    full = matrix([feature], block(history))[:, 0]
+    full = feature_matrix([feature], panel_of(history))[:, 0]
     for last in (feature.window, 300, 700):
-        exact = matrix([feature], block(cut(history, last - feature.window, last)))[-1, 0]
+        exact = feature_matrix([feature], panel_of(cut(history, last - feature.window, last)))[
+            -1, 0
+        ]
         np.testing.assert_array_equal(exact, full[last - 1])
     assert np.isnan(full[: feature.look_back]).all()
     assert np.isfinite(full[feature.look_back :]).all()
@@ -60,30 +33,30 @@ def test_its_window_gives_what_all_history_gives(feature: Feature) -> None:
 @pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
 def test_what_lies_outside_its_window_changes_nothing(feature: Feature) -> None:
     bars, at = walk(2, 120), 60
-    before = matrix([feature], block(bars))[at, 0]
+    before = feature_matrix([feature], panel_of(bars))[at, 0]
     spoiled = {name: values.copy() for name, values in bars.items()}
     for name in ("open", "high", "low", "close", "volume"):
         spoiled[name][at + 1 :] *= 3.0
         spoiled[name][: at - feature.look_back] *= 0.2
-    np.testing.assert_array_equal(matrix([feature], block(spoiled))[at, 0], before)
+    np.testing.assert_array_equal(feature_matrix([feature], panel_of(spoiled))[at, 0], before)
 
 
 @pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
 def test_it_uses_its_whole_window_and_says_what_it_is(feature: Feature) -> None:
     """A window typed too long would ask a caller for bars that nobody looks at."""
     bars = walk(3, 60 + feature.window)
-    before = matrix([feature], block(bars))[:, 0]
+    before = feature_matrix([feature], panel_of(bars))[:, 0]
     moved = []
     for first in range(50):
         spoiled = {name: values.copy() for name, values in bars.items()}
         for factor, name in enumerate(("open", "high", "low", "close", "volume", "place"), 11):
             spoiled[name][first] = spoiled[name][first] * factor / 10 + 1
         last = first + feature.look_back
-        moved.append(matrix([feature], block(spoiled))[last, 0] != before[last])
+        moved.append(feature_matrix([feature], panel_of(spoiled))[last, 0] != before[last])
     assert any(moved), "nobody looks at the first bar of its window"
     assert feature.meaning
     assert feature.unit
-    values = matrix([feature], block(walk(4, 500)))[feature.look_back :, 0]
+    values = feature_matrix([feature], panel_of(walk(4, 500)))[feature.look_back :, 0]
     assert values.min() >= (-np.inf if feature.low is None else feature.low)
     assert values.max() <= (np.inf if feature.high is None else feature.high)
 
@@ -92,8 +65,8 @@ def test_it_uses_its_whole_window_and_says_what_it_is(feature: Feature) -> None:
 def test_symbols_end_to_end_are_as_symbols_alone(lengths: list[int], seed: int) -> None:
     symbols = [walk(seed + n, bars) for n, bars in enumerate(lengths)]
     chosen = list(FEATURES.values())
-    together = matrix(chosen, block(*symbols))
-    alone = np.concatenate([matrix(chosen, block(one)) for one in symbols])
+    together = feature_matrix(chosen, panel_of(*symbols))
+    alone = np.concatenate([feature_matrix(chosen, panel_of(one)) for one in symbols])
     np.testing.assert_array_equal(together, alone)
 
 
@@ -113,14 +86,16 @@ def test_a_name_means_one_thing_in_every_set(chosen: tuple[Feature, ...]) -> Non
 def test_every_daily_feature_varies_where_a_session_is_one_bar() -> None:
     """One that does not is refused at training."""
     daily = walk(8, 200) | {"place": np.zeros(200), "session_start": np.ones(200, bool)}
-    made = matrix(DAILY, block(daily | {"session_bars": np.ones(200)}))[look_back(DAILY) :]
+    made = feature_matrix(DAILY, panel_of(daily | {"session_bars": np.ones(200)}))[
+        look_back(DAILY) :
+    ]
     assert (np.ptp(made, axis=0) > 0).all()
 
 
 def test_hours_without_volume_or_movement_give_no_infinity() -> None:
     flat = walk(5, 40) | {"volume": np.zeros(40)}
     flat |= {name: np.full(40, 10.0) for name in ("open", "high", "low", "close")}
-    made = matrix(list(FEATURES.values()), block(flat))
+    made = feature_matrix(list(FEATURES.values()), panel_of(flat))
     assert not np.isinf(made).any()
 
 
@@ -129,7 +104,7 @@ def test_indicators_with_memory_begin_as_talib_does() -> None:
     bars = walk(6, 300)
     for at in (15, 100, 300):
         some = cut(bars, at - 15, at)
-        ours = matrix([FEATURES["rsi_14"], FEATURES["atr_14"]], block(some))[-1]
+        ours = feature_matrix([FEATURES["rsi_14"], FEATURES["atr_14"]], panel_of(some))[-1]
         high, low, close = some["high"], some["low"], some["close"]
         assert ours[0] == pytest.approx(talib.RSI(close, 14)[-1], rel=1e-6)
         assert ours[1] == pytest.approx(talib.ATR(high, low, close, 14)[-1] / close[-1], rel=1e-6)
@@ -156,46 +131,8 @@ def test_plain_indicators_are_talibs() -> None:
         "volume_ratio_20": bars["volume"] / np.r_[np.nan, talib.SMA(bars["volume"], 20)[:-1]],
     }
     for name, values in expected.items():
-        ours = matrix([FEATURES[name]], block(bars))[60:, 0]
+        ours = feature_matrix([FEATURES[name]], panel_of(bars))[60:, 0]
         np.testing.assert_allclose(ours, values[60:], rtol=2e-6, atol=1e-9, err_msg=name)
-
-
-MACD = ("macd_12_26", "macd_signal_12_26_9", "macd_histogram_12_26_9")
-
-
-def test_macd_is_talibs_of_its_sixty_bars() -> None:
-    close = walk(9, 300)["close"]
-    for at in (60, 61, 200, 300):
-        ours = matrix([FEATURES[name] for name in MACD], Block({"close": close[:at]}, START))[-1]
-        talibs = [line[-1] / close[at - 1] for line in talib.MACD(close[at - 60 : at], 12, 26, 9)]
-        np.testing.assert_allclose(ours, talibs, rtol=1e-6, atol=1e-10)
-
-
-def test_macd_by_hand() -> None:
-    """Averages that begin as the plain mean of their first bars, and lines of them from there."""
-    close = walk(9, 60)["close"]
-
-    def smoothed(values: np.ndarray, bars: int) -> np.ndarray:
-        made = [values[:bars].sum() / bars]
-        for value in values[bars:]:
-            made.append(made[-1] * (bars - 1) / (bars + 1) + value * 2 / (bars + 1))
-        return np.array(made)
-
-    lines = smoothed(close[14:], 12) - smoothed(close, 26)
-    signal = smoothed(lines, 9)[-1]
-    ours = matrix([FEATURES[name] for name in MACD], Block({"close": close}, START))[-1]
-    expected = np.array([lines[-1], signal, lines[-1] - signal]) / close[-1]
-    np.testing.assert_allclose(ours, expected, rtol=1e-6)
-
-
-def test_sixty_bars_are_near_what_talib_makes_of_all_history() -> None:
-    """The bars before have less than a hundredth of the slow average's weight."""
-    close = walk(10, 7000)["close"]
-    ours = matrix([FEATURES[name] for name in MACD], Block({"close": close}, START))[200:]
-    for column, line in zip(ours.T, talib.MACD(close, 12, 26, 9), strict=True):
-        talibs = line[200:] / close[200:]
-        assert np.corrcoef(column, talibs)[0, 1] > 0.997
-        assert (column - talibs).std() < 0.08 * talibs.std()
 
 
 def test_a_definition_changes_with_its_code_and_with_nothing_else() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import LABELS, Label
-from tests.labels.bars import PRICES, block, prices, walk
+from tests.labels.bars import PRICES, panel_of, prices, walk
 from tests.laws import tried
 
 
@@ -28,7 +28,7 @@ NAMED = pytest.mark.parametrize("label", TRIED, ids=lambda one: f"{one.name}_{on
 @NAMED
 @pytest.mark.parametrize("relay", [False, True])
 def test_the_last_bars_have_no_outcome_yet(label: Label, relay: bool) -> None:
-    made = label.outcome(block(walk(1), walk(2), relay=relay))
+    made = label.outcome(panel_of(walk(1), walk(2), relay=relay))
     for last in (200, 400):
         assert np.isnan(made[last - label.horizon : last]).all()
         assert np.isfinite(made[last - label.horizon - 1])
@@ -36,7 +36,7 @@ def test_the_last_bars_have_no_outcome_yet(label: Label, relay: bool) -> None:
 
 @NAMED
 def test_only_the_first_bars_it_reaches_back_over_have_no_outcome(label: Label) -> None:
-    made = label.outcome(block(walk(1), walk(2)))
+    made = label.outcome(panel_of(walk(1), walk(2)))
     for first in (0, 200):
         assert np.isnan(made[first : first + label.look_back]).all()
         assert np.isfinite(made[first + label.look_back : first + 200 - label.horizon]).all()
@@ -44,13 +44,13 @@ def test_only_the_first_bars_it_reaches_back_over_have_no_outcome(label: Label) 
 
 @NAMED
 def test_an_outcome_is_settled_once_its_horizon_has_closed(label: Label) -> None:
-    before = label.outcome(block(walk(3)))
+    before = label.outcome(panel_of(walk(3)))
     for after in (1, label.horizon):
         decided, at = prices(walk(3)), 100
         for name in PRICES:
             decided[name] = decided[name].copy()
             decided[name][at + after :] *= 1.5
-        assert label.outcome(block(decided))[at] != before[at]
+        assert label.outcome(panel_of(decided))[at] != before[at]
 
 
 @tried(100)
@@ -65,14 +65,14 @@ def test_what_comes_after_its_horizon_changes_no_outcome(
     label: Label, at: int, later: int, spoiled: set[str], factor: float
 ) -> None:
     bars = prices(walk(at, 80))
-    before = label.outcome(block(bars, walk(1, 5)))
+    before = label.outcome(panel_of(bars, walk(1, 5)))
     for name in spoiled:
         bars[name] = bars[name].copy()
         bars[name][at + label.horizon + 1 + later :] *= factor
-    after = label.outcome(block(bars, walk(1, 5)))
+    after = label.outcome(panel_of(bars, walk(1, 5)))
     np.testing.assert_array_equal(after[: at + 1], before[: at + 1])
     cut = {name: values[: at + label.horizon + 1] for name, values in prices(walk(at, 80)).items()}
-    np.testing.assert_array_equal(label.outcome(block(cut))[: at + 1], before[: at + 1])
+    np.testing.assert_array_equal(label.outcome(panel_of(cut))[: at + 1], before[: at + 1])
 
 
 @tried(30)
@@ -85,14 +85,14 @@ def test_symbols_end_to_end_are_as_symbols_alone(
     label: Label, lengths: list[int], hole: int | None
 ) -> None:
     symbols = [walk(seed, bars) for seed, bars in enumerate(lengths)]
-    together = label.outcome(block(*symbols, hole=hole))
-    alone = [label.outcome(block(one, hole=hole)) for one in symbols]
+    together = label.outcome(panel_of(*symbols, hole=hole))
+    alone = [label.outcome(panel_of(one, hole=hole)) for one in symbols]
     np.testing.assert_array_equal(together, np.concatenate(alone))
 
 
 @NAMED
 def test_a_missing_bar_leaves_no_outcome_across_it(label: Label) -> None:
-    made = label.outcome(block(walk(6), hole=100))
+    made = label.outcome(panel_of(walk(6), hole=100))
     assert np.isnan(made[101 - label.horizon : 101]).all()
     assert np.isfinite(made[[100 - label.horizon, 101]]).all()
 
@@ -105,7 +105,7 @@ def test_bars_without_a_price_have_no_outcome_rather_than_an_infinite_one(label:
             bars[name] = bars[name].copy()
             bars[name][100] = wrong
         with np.errstate(divide="ignore", invalid="ignore"):
-            made = label.outcome(block(bars))
+            made = label.outcome(panel_of(bars))
         assert np.isnan(made[[100 - label.horizon, 100]]).all()
         assert not np.isinf(made).any()
         assert np.isfinite(made[100 + label.look_back + 1 : -label.horizon]).all()
@@ -113,7 +113,7 @@ def test_bars_without_a_price_have_no_outcome_rather_than_an_infinite_one(label:
 
 @NAMED
 def test_the_truth_is_a_class_or_the_outcome_by_its_kind(label: Label) -> None:
-    outcomes = label.outcome(block(walk(8), walk(9)))
+    outcomes = label.outcome(panel_of(walk(8), walk(9)))
     known = np.isfinite(outcomes)
     thresholds = label.learn(outcomes)
     truth = label.truth(outcomes, thresholds)

@@ -98,8 +98,8 @@ class ComponentWeighted:
 
     def _signal(self, wss: float, coverage: float) -> tuple[str, str]:
         if coverage < self.least_scored:
-            told = f"only {coverage:.1%} of the weight was scored, {self.least_scored:.0%} is asked"
-            return "HOLD", told
+            share = f"only {coverage:.1%} of the weight was scored"
+            return "HOLD", f"{share}, {self.least_scored:.0%} is asked"
         if wss >= self.buy_at:
             return "BUY", f"WSS {wss:+.4f} is at least {self.buy_at:g}"
         if wss <= self.sell_at:
@@ -117,10 +117,10 @@ class ComponentWeighted:
                 raise unknown("member of the universe", symbol, symbols)
             if action not in self.actions:
                 raise unknown(f"action of {symbol}", action, self.actions)
-        lost = [symbol for symbol in symbols if weights.get(symbol) is None]
-        if lost:
+        missing = [symbol for symbol in symbols if weights.get(symbol) is None]
+        if missing:
             raise InvalidRequest(
-                f"no weight is known for {', '.join(lost)}",
+                f"no weight is known for {', '.join(missing)}",
                 "bring the weights in (bullion weights), or use a universe that has them all",
             )
         for symbol in symbols:

@@ -9,7 +9,7 @@ from pipelines.modeling.dataset import Rows
 PLACES = 7
 
 
-def made_rows(sessions: int = 100, symbols: int = 4, signal: float = 0.5, seed: int = 1) -> Rows:
+def hourly_rows(sessions: int = 100, symbols: int = 4, signal: float = 0.5, seed: int = 1) -> Rows:
     """Six features and the symbol's code; the first feature tells of the outcome."""
     random = np.random.default_rng(seed)
     bars = sessions * PLACES

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.action import ACTIONS, SCORES
-from pipelines.scoring.combine import ComponentWeighted
 
 RULE = ComponentWeighted("qqq")
 MIRROR = dict(zip(ACTIONS, reversed(ACTIONS), strict=True))

@@ -1,0 +1,133 @@
+"""What is known about a trained model when its gates judge it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipelines.core.errors import InvalidRequest
+from pipelines.modeling.dataset import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that gates need to know about a challenger. Equal only to itself."""
+
+    judging: Rows  # seen by no fit, no selection and no calibration
+    truth: np.ndarray  # what each judging row became: its place in the label's classes, or a value
+    # The model's outputs for each judging row: a column a class, in that order, with its
+    # probability; or the value and the two ends of its interval.
+    outputs: np.ndarray
+    scores: tuple[float, ...]  # what each class is worth; empty where a value is forecast
+    training: Rows  # training rows, or a fair sample of them
+    training_truth: np.ndarray
+    feature_names: tuple[str, ...]  # of every column of features but the last, the symbol's code
+    training_fit: float  # macro F1, or R squared, on training rows
+    selection_fit: float  # the same on selection rows
+    onnx: bytes
+    parity: float  # largest difference between the outputs of the original and of its ONNX form
+    training_seconds: float
+    latency_seconds: float  # of one request
+    predictions: np.ndarray | None = None  # the published class; None: the most probable class
+    recent: np.ndarray | None = None  # features since judging began, of incomplete rows too
+    # The champion's outputs for the judging rows; NaN in those of symbols it does not know.
+    champion: np.ndarray | None = None
+    seed: int = 0
+
+    def for_champion(self) -> Evidence:
+        """The same evidence on only the judging rows whose symbol the champion knows."""
+        if self.champion is None:
+            return self
+        known = ~np.isnan(self.champion).all(axis=1)
+        return replace(
+            self,
+            judging=self.judging.take(known),
+            truth=self.truth[known],
+            outputs=self.outputs[known],
+            predictions=None if self.predictions is None else self.predictions[known],
+            champion=self.champion[known],
+        )
+
+    @property
+    def no_champion(self) -> str:
+        """Why there is no champion to compare with; empty where there is one."""
+        if self.champion is None:
+            return "there is no champion yet"
+        return "" if len(self.for_champion().judging) else "the champion knows none of the symbols"
+
+    @property
+    def published_classes(self) -> np.ndarray:
+        """The class that the challenger publishes for each judging row."""
+        if self.predictions is None:
+            likeliest: np.ndarray
+            likeliest = check_probabilities(self.outputs, self, "the model").argmax(axis=1)
+            return likeliest
+        if self.predictions.shape != self.truth.shape:
+            raise InvalidRequest(
+                f"{len(self.predictions)} predictions for {len(self.truth)} judging rows",
+                "predict each judging row once",
+            )
+        return self.predictions
+
+
+def check_probabilities(probabilities: np.ndarray, evidence: Evidence, owner: str) -> np.ndarray:
+    """Return probabilities that can be judged: a row a judging row, finite, adding up to 1."""
+    rows, classes = len(evidence.judging), len(evidence.scores)
+    if rows == 0:
+        raise InvalidRequest("there are no judging rows", "train on a longer span")
+    if probabilities.shape != (rows, classes):
+        raise InvalidRequest(
+            f"{owner} gave probabilities of shape {probabilities.shape}, not {(rows, classes)}",
+            "score the judging rows, with the label's classes in their order",
+        )
+    sound = np.isfinite(probabilities).all() and bool((probabilities >= -1e-6).all())
+    if not sound or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-3:
+        raise InvalidRequest(
+            f"{owner} gave numbers that are no probabilities",
+            "each row is finite, not negative, and adds up to 1",
+        )
+    return probabilities.astype(np.float64)
+
+
+def check_classes(classes: np.ndarray, rows: Rows, count: int) -> np.ndarray:
+    """Return classes that can be counted: one class a row, each between 0 and `count` - 1."""
+    if len(classes) != len(rows):
+        raise InvalidRequest(f"{len(classes)} classes for {len(rows)} rows", "give one a row")
+    if len(classes) and not (classes.min() >= 0 and classes.max() < count):
+        raise InvalidRequest(
+            f"classes reach from {classes.min()} to {classes.max()}",
+            "leave out the rows whose outcome is not known",
+        )
+    return classes.astype(np.int64)
+
+
+def check_values(outputs: np.ndarray, evidence: Evidence, owner: str) -> np.ndarray:
+    """Return values that can be judged: a row a judging row, finite, inside their interval."""
+    rows = len(evidence.judging)
+    if rows == 0:
+        raise InvalidRequest("there are no judging rows", "train on a longer span")
+    if outputs.shape != (rows, 3):
+        raise InvalidRequest(
+            f"{owner} gave values of shape {outputs.shape}, not {(rows, 3)}",
+            "score the judging rows: the value, and the lower and the upper end",
+        )
+    value, low, high = outputs.T
+    if not (np.isfinite(outputs).all() and (low <= value).all() and (value <= high).all()):
+        raise InvalidRequest(
+            f"{owner} gave values that are no numbers, or lie outside their interval",
+            "look at the first such row of the judging rows",
+        )
+    return outputs.astype(np.float64)
+
+
+def check_truth(truth: np.ndarray, count: int, part: str) -> np.ndarray:
+    """Return the values that rows became, where these are known for all of the part's rows."""
+    if truth.shape != (count,) or count == 0:
+        raise InvalidRequest(f"{truth.shape} values for {count} {part} rows", "give one a row")
+    if not np.isfinite(truth).all():
+        raise InvalidRequest(
+            f"{int((~np.isfinite(truth)).sum())} {part} rows have no outcome",
+            "leave out the rows whose outcome is not known",
+        )
+    return truth.astype(np.float64)

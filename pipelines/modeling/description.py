@@ -1,0 +1,60 @@
+"""What an ONNX file says about its model, kept as JSON in the file's metadata.
+
+No training library is needed here, nor ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+
+from pipelines.core.errors import BullionError
+
+PREFIX = "bullion."  # of our keys in the metadata
+
+
+class UnreadableModel(BullionError):
+    """The bytes are no model of Bullion, or not the model that was asked for."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the numbers that a model takes and returns mean."""
+
+    classes: tuple[str, ...]
+    features: tuple[str, ...]  # a column each; the symbol's code comes after them
+    symbols: tuple[str, ...]  # by code
+    thresholds: tuple[float, ...]  # between the classes' outcomes
+    shares: tuple[float, ...]  # of the classes among training rows
+    untrained: tuple[str, ...] = ()  # symbols without a training row: they are not scored
+    kind: str = "classes"  # of answers.py
+    more: Mapping[str, str] = field(default_factory=dict)  # such as the forecast's name
+
+    @property
+    def columns(self) -> int:
+        """How many columns the model takes."""
+        return len(self.features) + 1
+
+    def metadata(self) -> dict[str, str]:
+        """The description as entries of a file's metadata; `read_description` reads them."""
+        return {PREFIX + name: json.dumps(value) for name, value in asdict(self).items()}
+
+
+def read_description(metadata: Mapping[str, str]) -> Description:
+    """Read a description from a file's metadata; a file without all of its entries is refused."""
+    names = [entry.name for entry in fields(Description)]
+    present = [name for name in names if PREFIX + name in metadata]
+    missing = [n for n in names if n not in present and n != "kind"]  # older files have no kind
+    if missing:
+        raise UnreadableModel(
+            f"the model does not say its {', '.join(missing)}",
+            "it was not made by bullion train: train it again",
+        )
+    try:
+        values = {name: json.loads(metadata[PREFIX + name]) for name in present}
+        more, kind = dict(values.pop("more")), str(values.pop("kind", "classes"))
+        lists = {name: tuple(value) for name, value in values.items()}
+        return Description(**lists, kind=kind, more=more)
+    except (TypeError, ValueError) as failure:
+        raise UnreadableModel(f"the model's description cannot be read: {failure}") from failure

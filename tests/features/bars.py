@@ -1,0 +1,37 @@
+"""Plausible bars for features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.features import Panel
+
+
+def walk(seed: int, bars: int) -> dict[str, np.ndarray]:
+    """Plausible bars of one symbol."""
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
+    open_ = close * np.exp(random.normal(0, 0.005, bars))
+    place = np.arange(bars) % 7
+    return {
+        "open": open_,
+        "high": np.maximum(open_, close) * (1 + random.exponential(0.002, bars)),
+        "low": np.minimum(open_, close) * (1 - random.exponential(0.002, bars)),
+        "close": close,
+        "volume": random.integers(1, 10_000, bars).astype(float),
+        "bid": close - 0.01,
+        "ask": close + 0.01,
+        "place": place.astype(float),
+        "session_start": place == 0,
+        "session_bars": np.full(bars, 7.0),
+    }
+
+
+def panel_of(*symbols: dict[str, np.ndarray]) -> Panel:
+    arrays = {name: np.concatenate([s[name] for s in symbols]) for name in symbols[0]}
+    lengths = [len(s["close"]) for s in symbols]
+    return Panel(arrays, np.cumsum([0, *lengths])[:-1])
+
+
+def cut(bars: dict[str, np.ndarray], first: int, last: int | None = None) -> dict[str, np.ndarray]:
+    return {name: values[first:last] for name, values in bars.items()}

@@ -1,0 +1,51 @@
+"""The columns of tables that outputs and predictions become."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipelines.core.errors import InvalidRequest
+from pipelines.labels import Action, NextReturn
+from pipelines.modeling.answers import ANSWERS, answer_of
+from pipelines.modeling.description import Description
+
+
+def test_classes_become_an_action_with_its_score_and_probabilities() -> None:
+    label = Action()
+    outputs = np.array([[0.1, 0.1, 0.2, 0.2, 0.4]], np.float32)
+    columns = answer_of("classes").columns(label, outputs, np.array([3]))
+    row = {name: column.to_pylist()[0] for name, column in columns.items()}
+    assert (row["action"], row["score"], row["value"]) == ("buy", 1.0, None)
+    assert row["expected_score"] == pytest.approx(0.7)
+    assert row["confidence"] == pytest.approx(0.2)
+    assert dict(row["probabilities"])["strong_buy"] == pytest.approx(0.4)
+
+
+def test_a_value_is_its_own_expected_score() -> None:
+    outputs = np.array([[0.01, -0.02, 0.03]], np.float32)
+    columns = answer_of("value").columns(NextReturn(), outputs, outputs[:, 0])
+    row = {name: column.to_pylist()[0] for name, column in columns.items()}
+    assert row["expected_score"] == row["value"] == pytest.approx(0.01)
+    assert (row["value_low"], row["value_high"]) == pytest.approx((-0.02, 0.03))
+    assert (row["action"], row["probabilities"]) == (None, None)
+
+
+def test_both_kinds_have_the_same_columns_and_rows_that_are_not_scored() -> None:
+    description = Description(("a", "b"), (), (), (0.0,), (0.5, 0.5))
+    shapes = {}
+    for kind, label in (("classes", Action()), ("value", NextReturn())):
+        outputs, predictions = ANSWERS[kind].blank(2, description)
+        assert len(outputs) == len(predictions) == 2
+        width = len(label.classes) or 3
+        columns = ANSWERS[kind].columns(label, np.zeros((2, width)), np.zeros(2, np.int64))
+        shapes[kind] = {name: (len(column), column.type) for name, column in columns.items()}
+    assert shapes["classes"] == shapes["value"]
+
+
+def test_a_description_of_another_kind_is_contradicted() -> None:
+    description = Description(("a", "b"), (), (), (0.0,), (0.5, 0.5))
+    assert answer_of("classes").contradiction(description) == ""
+    assert "for a value" in answer_of("value").contradiction(description)
+    with pytest.raises(InvalidRequest, match="unknown kind of target"):
+        answer_of("values")

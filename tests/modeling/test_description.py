@@ -1,0 +1,44 @@
+"""A description survives its way through a file's metadata."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.modeling.description import (
+    PREFIX,
+    Description,
+    UnreadableModel,
+    read_description,
+)
+
+DESCRIPTION = Description(
+    classes=("sell", "buy"),
+    features=("a", "b"),
+    symbols=("AAPL", "MSFT"),
+    thresholds=(0.1,),
+    shares=(0.4, 0.6),
+    untrained=("MSFT",),
+    more={"forecast": "daily"},
+)
+
+
+def test_what_was_written_is_read() -> None:
+    metadata = DESCRIPTION.metadata()
+    assert all(key.startswith(PREFIX) for key in metadata)
+    assert read_description(metadata | {"producer": "another"}) == DESCRIPTION
+    assert DESCRIPTION.columns == 3
+
+
+def test_files_of_before_there_were_kinds_are_of_classes() -> None:
+    metadata = DESCRIPTION.metadata()
+    del metadata[f"{PREFIX}kind"]
+    assert read_description(metadata).kind == "classes"
+
+
+def test_a_file_that_lacks_an_entry_is_refused() -> None:
+    metadata = DESCRIPTION.metadata()
+    del metadata[f"{PREFIX}shares"]
+    with pytest.raises(UnreadableModel, match="does not say its shares"):
+        read_description(metadata)
+    with pytest.raises(UnreadableModel, match="cannot be read"):
+        read_description(metadata | {f"{PREFIX}shares": "["})
