@@ -20,7 +20,7 @@ class Market:
     ts: np.ndarray  # of each row: datetime64[us]
     bars: pa.Table  # of the members: symbol, ts, closes_at, session, open, high, low, close
     own: pa.Table  # the same of the index itself; empty where the source has none
-    weights: pa.Table  # symbol, effective, known_at, weight
+    weights: pa.Table  # symbol, weight, effective, known_at, partial
     calendar: str
     snapshot: int
 

@@ -56,7 +56,7 @@ def notes(
     lost = int((~known).sum())
     if lost:
         told.append(
-            f"At {lost:,} of {len(path):,} bars no weights of all members were known: there all "
+            f"At {lost:,} of {len(path):,} bars no weights of the members were known: there all "
             "weigh the same (weights_known is false)."
         )
     if scored.left_out:

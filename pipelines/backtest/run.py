@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.backtest import measure, signals, tune
+from pipelines.backtest import measure, tune
 from pipelines.backtest.market import Asked, Market, day
 from pipelines.backtest.notes import notes
 from pipelines.backtest.path import PRICES, Path, of_members, own
@@ -19,8 +19,10 @@ from pipelines.core.calendar import UTC_TYPE, calendar
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.universes import Universe, universe
 from pipelines.forecasts import TargetForecast
-from pipelines.forecasts.combination import SIGNALS, ComponentWeighted
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.modeling.metrics import expected_score
+from pipelines.scoring.weights import Weights
+from pipelines.scoring.wss import SIGNALS, combine_scores, directions
 
 WALKED = "each window scored by a model trained on what was known before it"
 WHOLE = 0.95  # of the bars that members have, the index's own must be there to be used
@@ -72,14 +74,15 @@ def finish(
         )
     path, weights, known, made_of = _path(market, of, scored)
     number = _numbers(scorers, path)
-    wss, coverage = signals.wss(_scores(forecast, of, scored, path), weights)
-    declared = signals.directions(wss, coverage, by, by.buy_at, by.sell_at)
+    bars = combine_scores(_scores(forecast, of, scored, path), weights)
+    wss, coverage = bars.wss, bars.coverage
+    declared = directions(wss, coverage, by, by.buy_at, by.sell_at)
     ways: dict[str, tuple[Policy, np.ndarray]] = {"signal": (Policy(), declared)}
     best = tune.tuned(path, wss, coverage, number, by, asked.cost) if asked.tune else []
     direction, thresholds = declared, (by.buy_at, by.sell_at)
     if best:
         thresholds = tune.per_bar(best, number)  # type: ignore[assignment]
-        direction = signals.directions(wss, coverage, by, *thresholds)
+        direction = directions(wss, coverage, by, *thresholds)
         ways["tuned"] = (Policy(), direction)
     if policy is not None:
         ways["policy"] = (policy, direction)
@@ -120,7 +123,7 @@ def _path(market: Market, of: Universe, scored: Scored) -> tuple[Path, np.ndarra
         ts, at = np.unique(_instants(alone, "ts"), return_index=True)
     closes_at = _instants(table, "closes_at")[at]
     session = table["session"].to_numpy().astype("datetime64[D]")[at]
-    weights, known = signals.weights_at(market.weights, of.symbols, closes_at, session)
+    weights, known = _weights(market.weights, of, closes_at, session)
     last_bar = _last(market.calendar, closes_at, session)
     if use_own:
         prices = {name: alone[name].to_numpy()[at] for name in PRICES}
@@ -129,8 +132,31 @@ def _path(market: Market, of: Universe, scored: Scored) -> tuple[Path, np.ndarra
     places = {name: place for place, name in enumerate(of.symbols)}
     column = np.array([places[name] for name in bars["symbol"].to_pylist()])
     shape = (len(ts), len(of.symbols))
-    prices = {n: signals.spread(bars[n].to_numpy(), row, column, shape) for n in PRICES}
+    prices = {n: _spread(bars[n].to_numpy(), row, column, shape) for n in PRICES}
     return of_members(ts, closes_at, session, last_bar, prices, weights), weights, known, made_of
+
+
+def _weights(
+    rows: pa.Table, of: Universe, closes_at: np.ndarray, session: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the members' weights at each bar, and at which bars any of them was known.
+
+    They are the weights that a published signal would have had: a member whose weight is not
+    known weighs nothing. Where no weight is known, all weigh the same.
+    """
+    weights = Weights(of.index, rows).at_bars(closes_at, session).of_members(of.symbols)
+    known = np.isfinite(weights).any(axis=1)
+    weights[~known] = 1 / max(1, len(of.symbols))
+    return np.where(np.isfinite(weights), weights, 0.0), known
+
+
+def _spread(
+    values: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Return a table with the values at their places, and NaN everywhere else."""
+    table = np.full(shape, np.nan)
+    table[row, column] = values
+    return table
 
 
 def _within(table: pa.Table, first: np.datetime64, last: np.datetime64) -> pa.Table:
@@ -169,7 +195,7 @@ def _scores(forecast: TargetForecast, of: Universe, scored: Scored, path: Path) 
     row = np.minimum(np.searchsorted(path.ts, scored.ts), len(path) - 1)
     at = (column >= 0) & (path.ts[row] == scored.ts)
     worth = np.asarray(forecast.label.scores)[scored.predicted]
-    return signals.spread(worth[at], row[at], column[at], (len(path), len(codes)))
+    return _spread(worth[at], row[at], column[at], (len(path), len(codes)))
 
 
 def _about(

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines.backtest.path import Path
 from pipelines.backtest.policy import plain
-from pipelines.backtest.signals import directions
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.scoring.wss import directions
 
 GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.backtest.policy import plain
-from pipelines.backtest.signals import directions
 from pipelines.backtest.tune import GRID, per_bar, tuned
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.scoring.wss import directions
 from tests.backtest.made import path
 
 BY, COST, BARS = ComponentWeighted("qqq"), 0.0005, 60

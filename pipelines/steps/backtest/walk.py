@@ -136,7 +136,7 @@ def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -
         bars=_bars(view, forecast, source, asked, of.symbols),
         own=_bars(view, forecast, source, asked, (of.index,)),
         weights=view.sql(
-            """SELECT symbol, effective, known_at, weight FROM silver.weights
+            """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
                WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
             [source, of.index],
         ),

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from pipelines.core.calendar import UTC_TYPE
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
-from pipelines.scoring.signals import Combined, Weights, combined, joined
+from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
+from pipelines.scoring.weights import Weights
 from pipelines.steps.scoring.report import NewestSignal, Scored
 
 PREDICTIONS, SIGNALS, PARTS = "gold.predictions", "gold.index_signals", "gold.contributions"
@@ -25,7 +26,7 @@ def publish(
     forecast: Forecast,
     done: Scored,
     rows: pa.Table,
-    found: Combined,
+    found: CombinedSignals,
     weights: Mapping[str, Weights],
     now: datetime | None,
     run: str,
@@ -138,11 +139,11 @@ def _signals_of(
     rows: pa.Table,
     bars: pa.Array,
     weights: Mapping[str, Weights],
-) -> Combined:
+) -> CombinedSignals:
     """The signals still to be published of live bars, from the rows that are published."""
     combining = [one for one in forecast.per_target() if one.combinations]
     if not len(bars) or not combining:
-        return combined((), rows.slice(0, 0), weights)
+        return combine_actions((), rows.slice(0, 0), weights)
     writer.connection.register("_rows_now", rows.select(["ts", "session"]))
     published = writer.sql(
         f"""SELECT p.* EXCLUDE (probabilities), s.session FROM {PREDICTIONS} p
@@ -156,9 +157,9 @@ def _signals_of(
         f"SELECT universe, ts FROM {SIGNALS} WHERE {OURS} AND live AND ts IN (SELECT unnest(?))",
         [*ours, bars.to_pylist()],
     )
-    made = joined(
+    made = concat_signals(
         [
-            combined(
+            combine_actions(
                 one.combinations,
                 published.filter(pc.equal(published["target"], one.target.name)),
                 weights,
@@ -166,7 +167,7 @@ def _signals_of(
             for one in combining
         ]
     )
-    return Combined(_except(made.signals, known), _except(made.contributions, known))
+    return CombinedSignals(_except(made.signals, known), _except(made.contributions, known))
 
 
 def _except(table: pa.Table, known: list[tuple[str, datetime]]) -> pa.Table:
@@ -175,7 +176,7 @@ def _except(table: pa.Table, known: list[tuple[str, datetime]]) -> pa.Table:
     return table.filter(pa.array([pair not in there for pair in pairs], pa.bool_()))
 
 
-def _without(found: Combined, bars: pa.Array) -> Combined:
+def _without(found: CombinedSignals, bars: pa.Array) -> CombinedSignals:
     """What was combined, but for the bars that are live."""
     if not len(bars):
         return found
@@ -183,7 +184,7 @@ def _without(found: Combined, bars: pa.Array) -> Combined:
         table.filter(pc.invert(pc.is_in(table["ts"], value_set=bars)))
         for table in (found.signals, found.contributions)
     ]
-    return Combined(*left)
+    return CombinedSignals(*left)
 
 
 def _stamped(rows: pa.Table, source: str, live: bool, scored_at: datetime) -> pa.Table:

@@ -28,7 +28,8 @@ from pipelines.landing.grid import naive
 from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions
 from pipelines.registry.mlflow import Registry, Unsound
 from pipelines.scoring.predict import Said, instants, next_closes, prediction_rows, say
-from pipelines.scoring.signals import Combined, Weights, combined, joined
+from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
+from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
@@ -95,9 +96,9 @@ def score(
             f"bars that close after its --as-of, which is now where none is named",
         )
     done.skipped = _skipped(forecast, read, done)
-    found = joined(
+    found = concat_signals(
         [
-            combined(f.combinations, _of_champion(f, rows), read.weights)
+            combine_actions(f.combinations, _of_champion(f, rows), read.weights)
             for f in forecast.per_target()
         ]
     )
@@ -309,7 +310,7 @@ def _skipped(forecast: Forecast, read: _Read, done: Scored) -> str:
     return f"none of the constituents {span} could be scored: {reasons}"
 
 
-def _tell(done: Scored, found: Combined) -> None:
+def _tell(done: Scored, found: CombinedSignals) -> None:
     done.no_signal = found.no_signal
     done.warnings += [
         f"no signal of {name} at {bars:,} bars: {why}"
