@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.core.calendar import UTC_TYPE, Calendar, Grid, Interval, utc
+from pipelines.core.calendar import UTC_TYPE
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.labels import Label
@@ -99,34 +98,6 @@ def prediction_rows(
         columns[name] = pa.repeat(pa.scalar(value, kind), len(rows))
     for name, column in columns.items():
         made = made.append_column(name, column)
-    return made
-
-
-def next_closes(
-    market: Calendar, interval: Interval, grid: Grid, ts: np.ndarray, horizon: int
-) -> np.ndarray:
-    """The close of the bar that comes `horizon` bars after each; NaT for what is no bar.
-
-    After the last bar of a session comes the first of the next.
-    """
-    if not len(ts):
-        return ts.astype("datetime64[us]")
-    if interval.minutes is not None:
-        days = 15 + horizon * interval.minutes // 100
-    else:
-        days = 15 + {"1d": 2, "1w": 8, "1mo": 32}[interval.name] * horizon
-    first, last = (utc(str(at) + "+00:00") for at in (ts.min(), ts.max()))
-    bars = market.bars(interval, first, last + timedelta(days=days), grid)
-    place = np.searchsorted(bars.ts, ts)
-    inside = np.minimum(place, len(bars) - 1)
-    found = bars.ts[inside] == ts if len(bars) else np.zeros(len(ts), bool)
-    if found.any() and place[found].max() + horizon >= len(bars):
-        raise InvalidRequest(
-            f"the calendar {market.name} ends before the bar that follows {last}",
-            "update exchange-calendars",
-        )
-    made = np.full(len(ts), np.datetime64("NaT"), "datetime64[us]")
-    made[found] = bars.closes_at[place[found] + horizon]
     return made
 
 

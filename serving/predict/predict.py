@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.core.calendar import next_closes
 from pipelines.modeling.answers import answer_of
-from pipelines.scoring.predict import next_closes, say
+from pipelines.scoring.predict import say
 from serving.predict.errors import Refused
 from serving.predict.kinds import KINDS, NOTHING
 from serving.state.model import Model, Models

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.core.calendar import calendar, interval_of
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.modeling.scorer import OnnxScorer
-from pipelines.scoring.predict import fitting, next_closes, prediction_rows, same_definition, say
+from pipelines.scoring.predict import fitting, prediction_rows, same_definition, say
 from tests import models
 
 ACTION_FORECAST = FORECAST.target_forecast()
@@ -48,14 +47,6 @@ def test_what_is_published_is_the_models_action_and_not_the_likeliest(
     assert (row["action"], row["score"]) == ("strong_buy", 2.0)
     assert row["confidence"] == pytest.approx(0.2)
     assert row["expected_score"] == pytest.approx(0.2)
-
-
-def test_the_predicted_bar_is_found_over_nights_weekends_and_half_days() -> None:
-    opens = ["2026-11-25T14:30", "2026-11-25T20:30", "2026-11-27T17:30", "2026-11-25T14:31"]
-    ts = np.array(opens, "datetime64[us]")
-    found = next_closes(calendar(), interval_of("1h"), "session", ts, 1)
-    expected = ["2026-11-25T16:30", "2026-11-27T15:30", "2026-11-30T15:30", "NaT"]
-    np.testing.assert_array_equal(found, np.array(expected, "datetime64[us]"))
 
 
 def test_a_model_that_means_another_thing_is_refused() -> None:

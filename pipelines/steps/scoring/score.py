@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.calendar import Calendar, Grid, calendar, utc
+from pipelines.core.calendar import Calendar, Grid, calendar, next_closes, utc
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast, TargetForecast
@@ -27,7 +27,7 @@ from pipelines.lake import Lake, View
 from pipelines.landing.grid import naive
 from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions
 from pipelines.registry.mlflow import Registry, Unsound
-from pipelines.scoring.predict import Said, instants, next_closes, prediction_rows, say
+from pipelines.scoring.predict import Said, instants, prediction_rows, say
 from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
