@@ -17,7 +17,7 @@ from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, Serving, decisions
 from pipelines.registry.mlflow import model_name
-from pipelines.scoring.predict import fitting, same_definition
+from pipelines.scoring.predict import check_fingerprint, check_scorer
 from serving.predict.kinds import whose
 from serving.state.reader import made_up
 
@@ -121,8 +121,8 @@ def read(view: View, forecast: TargetForecast, source: str, before: Told | None)
 
 def checked(forecast: TargetForecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:
     """The scorer, if it means what the forecast means, as its decision says too."""
-    same_definition(forecast, definition)
-    return fitting(forecast, scorer)
+    check_fingerprint(forecast, definition)
+    return check_scorer(forecast, scorer)
 
 
 def served(forecast: TargetForecast, told: Told, who: Serving, scorer: OnnxScorer) -> Model:

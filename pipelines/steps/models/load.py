@@ -13,15 +13,15 @@ from pipelines.forecasts import TargetForecast
 from pipelines.modeling.scorer import OnnxScorer, UnreadableModel
 from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, serving
 from pipelines.registry.mlflow import Registry, Unsound, model_name
-from pipelines.scoring.predict import fitting, same_definition
+from pipelines.scoring.predict import check_fingerprint, check_scorer
 
 
 def champion(registry: Registry, forecast: TargetForecast, decision: ModelDecision) -> OnnxScorer:
     """The model that was decided on; an error, and never another model, where it cannot serve."""
     name = f"{model_name(forecast)} version {decision.model_version}"
-    same_definition(forecast, decision.definition, name)  # before anything is read
+    check_fingerprint(forecast, decision.definition, name)  # before anything is read
     body = registry.model(model_name(forecast), decision.model_version, decision.sha256)
-    return fitting(forecast, OnnxScorer(body, decision.sha256), name)
+    return check_scorer(forecast, OnnxScorer(body, decision.sha256), name)
 
 
 def challenger(
@@ -31,7 +31,7 @@ def challenger(
     name = f"{candidate} beside {model_name(forecast)} version {decision.model_version}"
     digest = decision.challengers[candidate]
     body = registry.challenger(decision.run_id, candidate, digest)
-    return fitting(forecast, OnnxScorer(body, digest), name)
+    return check_scorer(forecast, OnnxScorer(body, digest), name)
 
 
 @dataclass(frozen=True)
