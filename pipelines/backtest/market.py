@@ -1,4 +1,4 @@
-"""Everything that a backtest looks at, read from one snapshot."""
+"""The bars, rows and weights that a backtest uses, and the request for one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Market:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is to be tested, and how."""
+class BacktestRequest:
+    """What to test, and how."""
 
     universe: str
     start: datetime | None  # bars open from then on; None: from the first day that can be
@@ -55,10 +55,11 @@ class Asked:
 
 
 def micros(at: datetime) -> np.datetime64:
-    """An instant in UTC as NumPy has it."""
+    """Convert an instant to NumPy's, in UTC."""
     return np.datetime64(at.replace(tzinfo=None), "us")
 
 
 def day(session: np.datetime64) -> date:
-    made: date = session.astype("datetime64[D]").item()
-    return made
+    """Convert a session from NumPy."""
+    date_of_session: date = session.astype("datetime64[D]").item()
+    return date_of_session

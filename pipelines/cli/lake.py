@@ -1,4 +1,4 @@
-"""The commands on the lake: fill it, ask it, look after it."""
+"""The commands on the lake: fill it, query it, look after it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pipelines.cli.app import (
     SourceOption,
     app,
     chosen_source,
+    count_words,
     err,
     named_folder,
     out,
+    print_table,
     progress_bar,
-    show,
-    words,
 )
 from pipelines.core import universes
 from pipelines.core.calendar import interval_of, utc
@@ -46,7 +46,7 @@ def ingest(
         str | None, typer.Option(help="first bar, UTC; default 30 days ago, files: all")
     ] = None,
     end: Annotated[str | None, typer.Option(help="bars open before this, UTC; default now")] = None,
-    force: Annotated[bool, typer.Option(help="ask again for what came lately")] = False,
+    force: Annotated[bool, typer.Option(help="ask the source again for recent bars")] = False,
 ) -> None:
     """Bring bars from a source through bronze to silver."""
     chosen = chosen_source(source)
@@ -89,8 +89,8 @@ def weights(
     at = utc(as_of) if as_of is not None else None
     with Lake() as lake:
         counts = steps.ingest_weights(lake, chosen, universe, as_of=at)
-    told = f"{chosen.name} weights of {universe}: {words(counts)}"
-    out.print(told, highlight=False, soft_wrap=True)
+    line = f"{chosen.name} weights of {universe}: {count_words(counts)}"
+    out.print(line, highlight=False, soft_wrap=True)
 
 
 # A query may begin with a comment, which is no option.
@@ -100,12 +100,12 @@ def sql(
     snapshot: SnapshotOption = None,
     csv: Annotated[bool, typer.Option(help="print CSV")] = False,
 ) -> None:
-    """Ask the lake, read-only."""
+    """Query the lake, read-only."""
     query = sys.stdin.read() if query == "-" else query
     with Lake(read_only=True) as lake, lake.view(snapshot) as view:
         view.check_files(query)
         try:
-            _ask(view.connection, query, csv)
+            _print_answer(view.connection, query, csv)
         except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
             raise InvalidRequest(
                 str(error), "tables and columns are listed in data_lake/README.md"
@@ -118,8 +118,8 @@ def sql(
             ) from None
 
 
-def _ask(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) -> None:
-    query.encode()  # DuckDB has no words for what is not UTF-8
+def _print_answer(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) -> None:
+    query.encode()  # DuckDB has no clear error for what is not UTF-8
     kinds = [statement.type for statement in connection.extract_statements(query)]
     if not kinds:
         raise InvalidRequest("the query is empty", "for example: SELECT * FROM gold.runs")
@@ -131,7 +131,7 @@ def _ask(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) -> None:
     answer = connection.sql(query)
     if answer is None:
         return
-    # Only now are the rows asked for: a query may still fail here.
+    # Only now are the rows computed: a query may still fail here.
     if csv:
         answer.df().to_csv(sys.stdout, index=False)
     else:
@@ -149,13 +149,14 @@ def sql_init() -> None:
 def verify() -> None:
     """Check every file of the lake, and every row in its catalog, against its checksum."""
     with Lake(read_only=True) as lake:
-        found = maintenance.verify(lake)
-    for problem in found.problems:
+        verification = maintenance.verify(lake)
+    for problem in verification.problems:
         err.print(Text.assemble((problem.path, "red"), f" {problem.what}"), soft_wrap=True)
-    out.print(f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems")
-    if found.problems:
+    count = len(verification.problems)
+    out.print(f"{verification.files} files, {verification.bytes:,} bytes, {count} problems")
+    if count:
         raise CheckFailed(
-            f"{len(found.problems)} files or commits are not what they were",
+            f"{count} files or commits are not what they were",
             "restore them from a copy; see data_lake/README.md",
         )
 
@@ -164,7 +165,8 @@ def verify() -> None:
 def compact(
     keep_days: Annotated[float, typer.Option(help="snapshots younger than this stay")] = 7.0,
     orphans: Annotated[
-        bool, typer.Option("--orphans", help="remove unknown files, however many, whosever")
+        bool,
+        typer.Option("--orphans", help="remove unknown files, however many and of any catalog"),
     ] = False,
 ) -> None:
     """Move inlined rows to files, rewrite small files, expire snapshots, remove orphans."""
@@ -175,15 +177,15 @@ def compact(
         )
     with Lake(create=False) as lake:
         steps.release_snapshots(lake)
-        done = maintenance.compact(lake, keep=timedelta(days=keep_days), orphans=orphans)
-    out.print(done.summary(), soft_wrap=True)
-    for warning in done.warnings():
+        compaction = maintenance.compact(lake, keep=timedelta(days=keep_days), orphans=orphans)
+    out.print(compaction.summary(), soft_wrap=True)
+    for warning in compaction.warnings():
         err.print(warning, style="yellow", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def adopt() -> None:
-    """Give the data folder to this catalog, whosever its files were until now."""
+    """Give the data folder to this catalog, whichever catalog owned its files until now."""
     with Lake(adopt=True) as lake:
         place = lake.store.root
     out.print(f"{place} belongs to this catalog from now on", highlight=False, soft_wrap=True)
@@ -196,7 +198,7 @@ def status() -> None:
         out.print(
             f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False
         )
-        show(
+        print_table(
             "silver bars",
             view.rows(
                 """SELECT source, "interval", count(DISTINCT symbol), count(*), min(ts),
@@ -205,14 +207,14 @@ def status() -> None:
             ),
             ("source", "interval", "symbols", "bars", "first", "newest close"),
         )
-        show(
+        print_table(
             "quarantine",
             view.rows(
                 "SELECT source, reason, count(*) FROM silver.quarantine GROUP BY ALL ORDER BY ALL"
             ),
             ("source", "reason", "rows"),
         )
-        show(
+        print_table(
             "last runs",
             view.rows(
                 """SELECT finished_at, step, source, about, status, coalesce(message, '')
@@ -240,7 +242,7 @@ def export(
 def docs(
     folder: Annotated[str | None, typer.Argument(help="default: docs beside the catalog")] = None,
 ) -> None:
-    """Hold the table contracts with Great Expectations, and write its Data Docs."""
+    """Check the table contracts with Great Expectations, and write its Data Docs."""
     target = named_folder(folder) if folder is not None else None
     with Lake(create=False) as lake:
         out.print(str(build_docs(lake, target)), highlight=False, soft_wrap=True)

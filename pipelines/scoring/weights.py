@@ -36,7 +36,8 @@ class BarWeights:
             for known in self.sets
         ]
         table = np.array(rows, dtype=np.float64).reshape(len(self.sets), len(members))
-        return table[self.set_of_bar]
+        weights: np.ndarray = table[self.set_of_bar]
+        return weights
 
 
 class Weights:

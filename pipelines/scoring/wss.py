@@ -147,7 +147,8 @@ def index_share(bars: BarScores) -> np.ndarray:
 
     Whoever publishes weights rounds them, so that they may add up to a little more than all.
     """
-    return np.minimum(bars.weight, 1.0)
+    share: np.ndarray = np.minimum(bars.weight, 1.0)
+    return share
 
 
 def check_weight(symbol: str, weight: float) -> None:

@@ -14,7 +14,7 @@ from pipelines.lake import Lake
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest_weights
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from tests.commands import Bullion
 from tests.steps.live_market import put_live
 from tests.steps.served import HOURLY, START, fresh_registry, spoil, trained

@@ -9,26 +9,31 @@ import pyarrow as pa
 from pipelines.core.calendar import UTC_TYPE, utc
 from pipelines.scoring.weights import Weights
 
+SCHEMA = pa.schema(
+    [
+        ("symbol", pa.string()),
+        ("weight", pa.float64()),
+        ("effective", pa.date32()),
+        ("known_at", UTC_TYPE),
+        ("partial", pa.bool_()),
+    ]
+)
 
-def index_weights(*rows: tuple[str, float, str, str], partial: bool = False) -> Weights:
-    """Weights of QQQ from rows of symbol, weight, effective and known_at."""
+
+def weight_rows(*rows: tuple[str, float, str, str], partial: bool = False) -> pa.Table:
+    """Rows of silver.weights from symbol, weight, effective and known_at."""
     records = [
         {
             "symbol": symbol,
             "weight": weight,
             "effective": date.fromisoformat(effective),
-            "known_at": utc(known),
+            "known_at": utc(known_at),
             "partial": partial,
         }
-        for symbol, weight, effective, known in rows
+        for symbol, weight, effective, known_at in rows
     ]
-    schema = pa.schema(
-        [
-            ("symbol", pa.string()),
-            ("weight", pa.float64()),
-            ("effective", pa.date32()),
-            ("known_at", UTC_TYPE),
-            ("partial", pa.bool_()),
-        ]
-    )
-    return Weights("QQQ", pa.Table.from_pylist(records, schema=schema))
+    return pa.Table.from_pylist(records, schema=SCHEMA)
+
+
+def index_weights(*rows: tuple[str, float, str, str]) -> Weights:
+    return Weights("QQQ", weight_rows(*rows))

@@ -1,9 +1,11 @@
-"""Scoring: each bar by the model that served when it closed, combined to signals, in one commit.
+"""Score each bar by the model that served when it closed, and combine scores to signals.
 
-One bar that just closed and a range of thousands take the same path and give the same rows. A row is
-live when it is written before the bar it is about has closed, and nothing of that bar is known:
-this is decided at the commit. Live rows are what was published, and stay: scoring again adds
-the constituents that came late and changes nothing. The signal stays too, as it was combined
+All of it is one commit.
+
+One bar that just closed and a range of thousands take the same path and give the same rows. A
+row is live when it is written before the bar it is about has closed, and nothing of that bar is
+known: this is decided at the commit. Live rows are what was published, and stay: scoring again
+adds the constituents that came late and changes nothing. The signal stays too, as it was combined
 from the rows of that time. Rows that are not live are replaced, over exactly the range that is
 scored, and stand beside the live ones.
 """
