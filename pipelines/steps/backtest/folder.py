@@ -32,6 +32,7 @@ from pipelines.backtest.walk import (
     with_candidates,
 )
 from pipelines.core.errors import BullionError, InvalidRequest, SourceError
+from pipelines.core.input_files import read_file
 from pipelines.core.settings import Settings
 from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
@@ -144,7 +145,7 @@ def _hint(lines: Sequence[str]) -> str:
 
 
 def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> Path:
-    """Return the folder where it has a mapping; else one with links to its files and a mapping."""
+    """Return the folder where it has a mapping; else one with copies of its files and a mapping."""
     import yaml
 
     if not folder.path.is_dir():
@@ -164,7 +165,8 @@ def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> 
         )
     beside.mkdir()
     for path in usable:
-        (beside / path.name).symlink_to(path.resolve())
+        # Not a link: a source follows no link out of its folder.
+        (beside / path.name).write_bytes(read_file(path, folder.path))
     entry = {
         "files": [f"*{suffix}" for suffix in SUFFIXES],
         "symbol": {"file": SYMBOL},
