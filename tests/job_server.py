@@ -151,6 +151,6 @@ def tell(name: str, text: str = "") -> None:
 
 
 if __name__ == "__main__":
-    from tests import jobs  # the module that the jobs import, not __main__
+    from tests import job_server  # the module that the jobs import, not __main__
 
-    jobs.serve()
+    job_server.serve()

@@ -23,7 +23,7 @@ MOUNTED_READ_ONLY = (
     "the disk is mounted read-only: mount it for writing (in Docker without :ro), or use a copy; "
     "SQLite writes beside the catalog even to read it"
 )
-LISTED = 60.0  # seconds for which the listing of a bucket's folder stands
+FRESH = 60.0  # seconds for which what a bucket said of an object stands
 
 
 class Store(Protocol):
@@ -160,7 +160,7 @@ class Bucket:
                 f"BULLION_LAKE_DATA={root!r} names no bucket", "write s3://bucket/prefix"
             )
         self._client: Any = None
-        self._listed: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._marks: dict[str, tuple[float, str]] = {}  # by path: when it was asked, and the mark
 
     def _s3(self) -> Any:
         if self._client is None:
@@ -185,9 +185,6 @@ class Bucket:
             ) from error
 
     def listing(self, folder: str) -> set[str]:
-        return set(self._objects(folder))
-
-    def _objects(self, folder: str) -> dict[str, Any]:
         with self._reached(folder):
             pages = (
                 self._s3()
@@ -195,7 +192,7 @@ class Bucket:
                 .paginate(Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/")
             )
             return {
-                item["Key"][len(self._prefix) :]: item
+                item["Key"][len(self._prefix) :]
                 for page in pages
                 for item in page.get("Contents", ())
             }
@@ -213,21 +210,20 @@ class Bucket:
         return _table(self, paths)
 
     def marks(self, paths: Iterable[str]) -> dict[str, str]:
-        # Listing a table's folder asks once for a thousand objects; a request need not wait for it.
         paths = list(paths)
-        objects: dict[str, Any] = {}
-        for folder in {"/".join(path.split("/")[:2]) for path in paths}:
-            at, listed = self._listed.get(folder, (-LISTED, {}))
-            inside = {path for path in paths if path.startswith(f"{folder}/")}
-            if time.monotonic() - at > LISTED or not inside <= listed.keys():
-                listed = self._objects(folder)
-                self._listed[folder] = (time.monotonic(), listed)
-            objects |= listed
-        return {
-            path: f"{item['ETag']} {item['Size']} {item['LastModified'].isoformat()}"
-            for path in paths
-            if (item := objects.get(path))
-        }
+        # By asking for each, since whoever may only read files may not list them.
+        now = time.monotonic()
+        stale = [p for p in paths if now - self._marks.get(p, (-FRESH, ""))[0] > FRESH]
+        with ThreadPoolExecutor(8) as pool:
+            for path, mark in zip(stale, pool.map(self._mark, stale), strict=True):
+                self._marks[path] = (now, mark)
+        return {path: mark for path in paths if (mark := self._marks[path][1])}
+
+    def _mark(self, path: str) -> str:
+        with suppress(FileNotFoundError), self._reached(path):
+            head = self._s3().head_object(Bucket=self._bucket, Key=self._prefix + path)
+            return f"{head['ETag']} {head['ContentLength']} {head['LastModified'].isoformat()}"
+        return ""
 
     def read(self, path: str) -> bytes:
         with self._reached(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.contracts.meta import CHECKSUMS
 from pipelines.contracts.silver import SERIES
 from pipelines.contracts.tables import TABLES, Table, quoted
 from pipelines.lake import Lake, Writer
@@ -58,7 +59,9 @@ def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake) -> None:
     compact(lake)
     with lake.write() as writer:
         for table in TABLES:
-            writer.delete(table.full_name, "true")
+            # The checksums of the lake's own files stay: without them nothing is read.
+            whole = table.full_name != CHECKSUMS.full_name
+            writer.delete(table.full_name, "true" if whole else "path LIKE 'v%'")
             insert(writer, table, 600, 603)
     assert wrong_answers(lake) == []
 

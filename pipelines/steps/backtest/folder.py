@@ -8,6 +8,7 @@ thirds, and the report says so.
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,6 @@ from pipelines.backtest.walk import (
     with_candidates,
 )
 from pipelines.core.errors import BullionError, InvalidRequest, SourceError
-from pipelines.core.input_files import read_file
 from pipelines.core.settings import Settings
 from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
@@ -144,6 +144,17 @@ def _hint(lines: Sequence[str]) -> str:
     return f"correct the files, or describe them in a {NAME} beside them, as include/sample/{NAME}"
 
 
+def _put_beside(path: Path, place: Path) -> None:
+    """Put the same file in another folder, so that the `files` source accepts it as its own."""
+    if not path.is_file():
+        place.symlink_to(path.resolve())  # a pipe or device: the source refuses it by name
+        return
+    try:
+        place.hardlink_to(path.resolve())
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(path, place)
+
+
 def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> Path:
     """Return the folder where it has a mapping; else one with copies of its files and a mapping."""
     import yaml
@@ -165,8 +176,7 @@ def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> 
         )
     beside.mkdir()
     for path in usable:
-        # Not a link: a source follows no link out of its folder.
-        (beside / path.name).write_bytes(read_file(path, folder.path))
+        _put_beside(path, beside / path.name)
     entry = {
         "files": [f"*{suffix}" for suffix in SUFFIXES],
         "symbol": {"file": SYMBOL},

@@ -27,8 +27,7 @@ from pipelines.registry.mlflow import PRODUCTION, Registry
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.sources.sample.oracle import oracle_score
 from pipelines.sources.sample.skeleton import Market
-from pipelines.steps import refresh_features
-from pipelines.steps.data import ingest
+from pipelines.steps import ingest, refresh_features
 from pipelines.steps.models.train import Trained, model_name, train, training_rows
 from tests import empty_lake
 from tests.steps.markets import rows_of

@@ -20,8 +20,7 @@ from pipelines.modeling.onnx import OnnxScorer
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, model_name
 from pipelines.sources import Source
 from pipelines.sources.sample import Sample, SampleNoise
-from pipelines.steps import refresh_features
-from pipelines.steps.data import ingest
+from pipelines.steps import ingest, refresh_features
 from pipelines.steps.models.moves import promote, rollback
 from pipelines.steps.models.train import Trained, train, training_rows
 from tests import empty_lake

@@ -18,7 +18,7 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import decisions, serving
 from pipelines.registry.mlflow import Registry, model_name
 from pipelines.sources.sample import SampleNoise
-from pipelines.steps.data import ingest
+from pipelines.steps import ingest
 from pipelines.steps.models.train import Trained, train
 from tests.empty_lake import lake_of_a_module
 from tests.steps.served import fresh_registry

@@ -1,0 +1,124 @@
+"""A lake, an MLflow store and models made by an earlier Bullion keep working."""
+
+from __future__ import annotations
+
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from pipelines.core.calendar import utc
+from pipelines.core.settings import Settings
+from pipelines.forecasts import forecast
+from pipelines.lake import Lake
+from pipelines.lake.maintenance import compact, verify
+from pipelines.registry.mlflow import Registry
+from pipelines.steps import ingest, refresh_features
+from pipelines.steps.models.train import train
+from pipelines.steps.scoring.outcomes import refresh_outcomes
+from pipelines.steps.scoring.score import score
+from serving.app import create_app
+from tests.aggregates import wrong_answers
+
+ARCHIVE = Path(__file__).resolve().parents[1] / "fixtures" / "older_lake.tar.xz"
+HOURLY, DAILY = forecast("nasdaq100_hourly"), forecast("aapl_daily")
+SCORED = utc("2026-09-29"), utc("2026-10-01")
+TABLES = {"nasdaq100_hourly": "b72a410bc3a11383", "aapl_daily": "e4d31379b4bd79ce"}
+MODELS = {"action": "41cb2d406a46fc69", "return": "9b6df100cb019520", "risk": "819b9655ba18cf8b"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The earlier lake, unpacked where the settings of this test name it."""
+    place = tmp_path / "older"
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(place, filter="data")
+    with sqlite3.connect(place / "mlflow.db") as store:
+        for table, column in (
+            ("experiments", "artifact_location"),
+            ("runs", "artifact_uri"),
+            ("model_versions", "source"),
+            ("model_versions", "storage_location"),
+        ):
+            store.execute(f"UPDATE {table} SET {column} = replace({column}, '/old', '{place}')")
+    store.close()
+    monkeypatch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{place / 'catalog.sqlite'}")
+    monkeypatch.setenv("BULLION_LAKE_DATA", str(place / "files"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place / 'mlflow.db'}")
+    return place
+
+
+@pytest.fixture
+def older(folder: Path, lake_settings: Settings) -> Iterator[Lake]:
+    with Lake(create=False) as lake:
+        yield lake
+
+
+def predictions(lake: Lake) -> list[tuple[Any, ...]]:
+    return lake.rows(
+        """SELECT forecast, target, symbol, ts, role, candidate, model_version, action,
+                  expected_score, value
+           FROM gold.predictions ORDER BY ALL"""
+    )
+
+
+def signals(lake: Lake) -> list[tuple[Any, ...]]:
+    return lake.rows("SELECT universe, ts, wss, signal FROM gold.index_signals ORDER BY ALL")
+
+
+def test_its_fingerprints_are_those_of_today() -> None:
+    """A change of either makes every model in use one of another definition."""
+    assert {name: forecast(name).table_fingerprint for name in TABLES} == TABLES
+    targets = (*HOURLY.per_target(), *DAILY.per_target())
+    assert {one.target.name: one.model_fingerprint for one in targets} == MODELS
+
+
+def test_its_columns_have_their_true_minima_and_nothing_of_it_is_lost(older: Lake) -> None:
+    assert older.rows("SELECT min(ts) FROM silver.bars WHERE \"interval\" = '1h'") == [
+        (utc("2026-07-20T13:30+00:00"),)
+    ]
+    assert wrong_answers(older) == []
+    before = predictions(older), signals(older)
+    compact(older)
+    assert (predictions(older), signals(older)) == before
+    assert verify(older).problems == []
+
+
+def test_its_models_score_as_they_did(folder: Path, older: Lake) -> None:
+    before = predictions(older), signals(older)
+    assert len(before[0]) > 280
+    registry = Registry(folder=folder)
+    start, end = SCORED
+    score(older, registry, HOURLY, "sample", start=start, end=end)
+    score(older, registry, DAILY, "sample", start=utc("2026-09-25"), end=end)
+    assert (predictions(older), signals(older)) == before
+
+
+def test_it_goes_on_with_new_bars_models_and_answers(folder: Path, older: Lake) -> None:
+    from pipelines.core.intervals import interval_of
+    from pipelines.sources.sample import Sample
+
+    end = utc("2026-10-03")
+    ingest(older, Sample(), ("AAPL",), interval_of("1d"), SCORED[1], end)
+    refresh_features(older, DAILY, "sample")
+    registry = Registry(folder=folder)
+    refresh_outcomes(older, registry, DAILY, "sample")
+    done = train(older, registry, DAILY.target_forecast("return"), "sample", as_of=end)
+    assert done.version == 2
+    score(older, registry, DAILY, "sample", start=SCORED[1], end=end)
+    newest = older.rows(
+        """SELECT target, model_version FROM gold.predictions WHERE forecast = 'aapl_daily'
+           AND role = 'champion' AND ts = (SELECT max(ts) FROM gold.predictions
+                                           WHERE forecast = 'aapl_daily')"""
+    )
+    assert dict(newest) == {"return": 1, "risk": 1}  # version 2 serves what closes after its as_of
+    with TestClient(create_app(), base_url="http://localhost") as client:
+        assert client.app.state.follower.looked.wait(60)  # type: ignore[attr-defined]
+        rows = client.get("/forecasts/aapl_daily/history?live=false&limit=2").json()["rows"]
+        assert [(row["symbol"], row["model_version"]) for row in rows] == [("AAPL", 1)] * 2
+        rows = client.get("/signals/history?universe=qqq&live=false&limit=1").json()["rows"]
+        assert [row["signal"] for row in rows] == ["SELL"]
