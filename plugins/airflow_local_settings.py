@@ -1,7 +1,7 @@
-"""What Airflow's own settings cannot say. Airflow imports this module by its name, everywhere.
+"""Settings that Airflow has no option for. Airflow imports this module by its name, everywhere.
 
-Without it a backfill on SQLite is often refused, as the database is locked, and the runs that it
-takes away again can stop the scheduler; and every task spends a second or two on imports.
+Without it a backfill on SQLite often fails because the database is locked, and the runs that it
+deletes again can stop the scheduler; and every task spends a second or two on imports.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-PATIENCE = 60  # seconds
-# What the tasks of an hour import. None of ours is among it: our code may change meanwhile.
-WARM = (
+LOCK_TIMEOUT = 60  # seconds
+# Modules that the hourly tasks import. None is of this repository, whose code may change meanwhile.
+PRELOADED = (
     "pandas", "pyarrow.compute", "scipy.special", "exchange_calendars", "duckdb", "onnxruntime",
     "pydantic_settings", "yaml", "filelock", "concurrent.futures",
 )  # fmt: skip
 
 if sys.argv[1:2] == ["scheduler"]:  # whose LocalExecutor forks a process for each task
-    for name in WARM:
+    for name in PRELOADED:
         with suppress(ImportError):
             import_module(name)
 
@@ -35,17 +35,17 @@ def create_metadata_engine(
 
     sqlite = sql_alchemy_conn.startswith("sqlite")
     if sqlite:  # a backfill of a year holds the turn to write for longer than the usual 5 s
-        connect_args = {"timeout": PATIENCE, **connect_args}
-    made = create_engine(sql_alchemy_conn, connect_args=connect_args, future=True, **engine_args)
+        connect_args = {"timeout": LOCK_TIMEOUT, **connect_args}
+    engine = create_engine(sql_alchemy_conn, connect_args=connect_args, future=True, **engine_args)
     if sqlite:
-        event.listen(made, "savepoint", _begin)
-    return made
+        event.listen(engine, "savepoint", _begin)
+    return engine
 
 
 def _begin(connection: Connection, _name: str) -> None:
-    """A savepoint would begin by reading, and SQLite lets nobody write who read something older.
+    """Begin a savepoint with the write lock, which waits for other writers.
 
-    Who begins by asking for the turn to write waits for it.
+    It would begin by reading otherwise, and SQLite refuses a write after an outdated read.
     """
     if not connection.connection.dbapi_connection.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

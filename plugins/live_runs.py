@@ -1,4 +1,4 @@
-"""When the run of a schedule is due. Backfills and runs asked for by hand never are."""
+"""When a scheduled run is due; backfills and manual runs have no deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LiveRunDue(BaseDeadlineReference):
-    """The moment from which a scheduled run can be at work: no deadline for any other run."""
+    """The instant from which a scheduled run can work; None, and no deadline, for other runs."""
 
     required_kwargs = frozenset({"dag_id", "run_id"})
 
@@ -22,11 +22,11 @@ class LiveRunDue(BaseDeadlineReference):
         from airflow.utils.types import DagRunType
         from sqlalchemy import select
 
-        found = session.scalar(select(DagRun).filter_by(**which))
-        if found is None or found.run_type != DagRunType.SCHEDULED:
+        dag_run = session.scalar(select(DagRun).filter_by(**which))
+        if dag_run is None or dag_run.run_type != DagRunType.SCHEDULED:
             return None
-        # A run that was made late, as after a night without Airflow, is given its time too.
-        return max(one for one in (found.run_after, found.queued_at) if one is not None)
+        # A run that was created late, as after a night without Airflow, has its full time too.
+        return max(at for at in (dag_run.run_after, dag_run.queued_at) if at is not None)
 
 
 class LiveRunsPlugin(AirflowPlugin):

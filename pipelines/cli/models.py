@@ -15,7 +15,13 @@ from pipelines.core.intervals import utc
 from pipelines.forecasts import FORECASTS, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake, View
-from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions, serving
+from pipelines.registry.decisions import (
+    ModelDecision,
+    ModelKey,
+    ServingModel,
+    read_decisions,
+    serving_model_at,
+)
 
 ForecastArgument = Annotated[
     str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")
@@ -71,7 +77,7 @@ def _print_decisions(view: View, forecast: TargetForecast, source: str) -> None:
         )
         return
     aliases, lost = _aliases(forecast)
-    decided = decisions(view, forecast, source)
+    decided = read_decisions(view, forecast, source)
     cells = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:-1]) for row in rows]
     print_table(f"{_title(forecast)} on {source}", cells, COLUMNS)
     for version, as_of, verdict, *_, reason in rows[:EXPLAINED]:
@@ -81,7 +87,9 @@ def _print_decisions(view: View, forecast: TargetForecast, source: str) -> None:
         out.print(f"the aliases are unknown: {lost}", highlight=False, soft_wrap=True)
     else:
         _print_missing(forecast, decided)
-    champion = serving(decided, datetime.now(UTC)) if lost else _loadable(forecast, decided)
+    champion = (
+        serving_model_at(decided, datetime.now(UTC)) if lost else _loadable(forecast, decided)
+    )
     if champion is not None:
         proven = "proven" if champion.proven else f"unproven: {champion.unproven_reason}"
         instead = f"; {champion.instead_of}" if champion.instead_of else ""
@@ -111,15 +119,17 @@ def _print_missing(forecast: TargetForecast, decided: Sequence[ModelDecision]) -
         )
 
 
-def _loadable(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> Serving | None:
+def _loadable(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> ServingModel | None:
     """Find the model that serves now: the champion, or another where its file is lost."""
-    from pipelines.registry.mlflow import Registry, Unsound, model_name
+    from pipelines.registry.mlflow import Registry, UnsoundModel, model_name
 
     registry, lost = Registry(), dict[ModelKey, str]()
-    while champion := serving(decided, datetime.now(UTC), lost):
+    while champion := serving_model_at(decided, datetime.now(UTC), lost):
         try:
-            registry.model(model_name(forecast), champion.model_version, champion.decision.sha256)
-        except Unsound as error:
+            registry.read_model(
+                model_name(forecast), champion.model_version, champion.decision.sha256
+            )
+        except UnsoundModel as error:
             lost[champion.decision.model] = error.message
         else:
             break
@@ -173,7 +183,7 @@ def _aliases(forecast: TargetForecast) -> tuple[dict[object, str], str]:
     from pipelines.registry.mlflow import Registry, model_name
 
     try:
-        standing = Registry().standing(model_name(forecast)).aliases
+        standing = Registry().alias_state(model_name(forecast)).aliases
     except BullionError as error:
         return {}, error.message
     names_of: dict[object, str] = {}

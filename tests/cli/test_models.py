@@ -55,7 +55,7 @@ def test_models_promote_and_rollback_tell_one_story(
     assert code == 0
     assert "a slip" in out
     assert "version 1 serves" in out
-    assert registry.standing(model_name(ACTION_FORECAST)).aliases[PRODUCTION] == 1
+    assert registry.alias_state(model_name(ACTION_FORECAST)).aliases[PRODUCTION] == 1
 
 
 def test_models_are_told_while_mlflow_is_down(

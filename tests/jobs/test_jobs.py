@@ -21,7 +21,7 @@ from pipelines.core.errors import (
     SourceUnavailable,
 )
 from pipelines.core.settings import Settings
-from pipelines.jobs import Asked
+from pipelines.jobs import RunRequest
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import RegistryError
 from pipelines.sources import Answer, Request
@@ -57,8 +57,8 @@ class Faulty(Sample):
         return super().fetch(replace(request, symbols=symbols)) if symbols else iter(())
 
 
-def asked(run: str, span: tuple[datetime, datetime] = NEWEST, **more: Any) -> Asked:
-    return Asked(**{"source": "sample", "symbols": SYMBOLS, "run": run} | more, **ends(span))
+def asked(run: str, span: tuple[datetime, datetime] = NEWEST, **more: Any) -> RunRequest:
+    return RunRequest(**{"source": "sample", "symbols": SYMBOLS, "run": run} | more, **ends(span))
 
 
 def ends(span: tuple[datetime, datetime]) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def served(tmp_path: Path, lake_settings: Settings, monkeypatch: pytest.MonkeyPa
     return lake_settings
 
 
-def hour(told: Asked) -> dict[str, Any]:
-    jobs.bring(NAME, told)
+def hour(told: RunRequest) -> dict[str, Any]:
+    jobs.bring_bars(NAME, told)
     return jobs.score(NAME, told)
 
 
@@ -103,8 +103,8 @@ def test_a_hole_that_a_backfill_left_is_filled(served: Settings) -> None:
 def test_one_bar_at_a_time_gives_the_rows_of_the_range(served: Settings) -> None:
     some = BARS[-4:-1]
     whole = asked("bulk", (some[0][0], some[-1][1]), fill=False)
-    assert "fresh" not in jobs.bring(NAME, whole, weights=True).values()
-    assert "fresh" in jobs.bring(NAME, whole, weights=True).values()
+    assert "fresh" not in jobs.bring_bars(NAME, whole, weights=True).values()
+    assert "fresh" in jobs.bring_bars(NAME, whole, weights=True).values()
     jobs.score(NAME, whole)
     bulk = all_rows(served)
     for place, span in enumerate(reversed(some)):
@@ -136,7 +136,7 @@ def test_a_doubled_run_has_one_result(served: Settings) -> None:
     assert not any(doubled(served).values())
 
 
-def _or_skip(told: Asked) -> bool:
+def _or_skip(told: RunRequest) -> bool:
     try:
         return bool(hour(told))
     except NothingToDo:
@@ -159,7 +159,7 @@ def test_a_source_that_gives_nothing_ends_the_run_and_the_lake_stays(
     with Lake() as lake:
         before = lake.sql("FROM silver.bars ORDER BY ALL")
         with pytest.raises(error, match=words):
-            jobs.bring(NAME, asked("today"))
+            jobs.bring_bars(NAME, asked("today"))
         assert lake.sql("FROM silver.bars ORDER BY ALL").equals(before)
     [(step, status, message)] = noted(served, "today")
     assert (step, status) == ("ingest", "failed")
@@ -171,13 +171,13 @@ def test_a_bar_that_the_source_has_not_got_yet_is_asked_for_again(
 ) -> None:
     faulty(monkeypatch, until=NEWEST[0])
     with pytest.raises(SourceUnavailable, match="has no bar yet that closed after"):
-        jobs.bring(NAME, asked("early"))
+        jobs.bring_bars(NAME, asked("early"))
     assert "no bar yet" in noted(served, "early")[-1][2]
 
 
 def test_symbols_that_came_later_get_their_history_too(served: Settings) -> None:
-    jobs.bring(NAME, asked("few", BARS[-2], symbols=SYMBOLS[:2]))
-    told = jobs.bring(NAME, asked("more"))
+    jobs.bring_bars(NAME, asked("few", BARS[-2], symbols=SYMBOLS[:2]))
+    told = jobs.bring_bars(NAME, asked("more"))
     assert told["accepted"] == 2, "of those that were there the newest bar alone"
     with Lake(read_only=True) as lake:
         first = lake.rows("SELECT symbol, count(*) FROM silver.bars GROUP BY 1 ORDER BY 1")
@@ -198,7 +198,7 @@ def test_a_symbol_that_the_source_lacks_stops_nothing(
 def test_without_weights_there_are_predictions_and_the_signal_says_why_not(
     served: Settings,
 ) -> None:
-    jobs.bring(NAME, asked("run"))
+    jobs.bring_bars(NAME, asked("run"))
     jobs.score(NAME, asked("run"))
     assert len(rows_of(served, "predictions")) == len(SYMBOLS)
     assert rows_of(served, "index_signals") == []
@@ -209,7 +209,7 @@ def test_without_mlflow_scoring_goes_on_and_training_says_so(
     served: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "pipelines.registry.mlflow.DEFAULT", tmp_path
+        "pipelines.registry.mlflow.DEFAULT_FOLDER", tmp_path
     )  # where the verified models are
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -225,7 +225,7 @@ def test_where_nothing_was_trained_the_run_is_skipped_and_says_so(
     lake_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    jobs.bring(NAME, asked("run"))
+    jobs.bring_bars(NAME, asked("run"))
     with pytest.raises(NothingToDo, match="nothing was trained before"):
         jobs.score(NAME, asked("run"))
     assert "nothing was trained" in noted(lake_settings, "run")[-1][2]
@@ -240,14 +240,14 @@ def test_a_lake_held_by_another_writer_is_told_with_its_holder(
         lake.write("a long one"),
         pytest.raises(LakeError, match="held by a long one"),
     ):
-        jobs.bring(NAME, asked("run"))
+        jobs.bring_bars(NAME, asked("run"))
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=12), timedelta(days=40)])
 def test_with_a_clock_moved_back_nothing_is_published(
     served: Settings, monkeypatch: pytest.MonkeyPatch, back: timedelta
 ) -> None:
-    jobs.bring(NAME, asked("before"))
+    jobs.bring_bars(NAME, asked("before"))
     now = NEWEST[1] - back
 
     class Clock(datetime):
@@ -274,13 +274,13 @@ from pipelines.lake.maintenance import verify
 from tests.jobs.test_jobs import BARS, NAME, asked
 
 disk = Path(os.environ["DISK"])
-jobs.bring(NAME, asked("fits", BARS[-2]))
+jobs.bring_bars(NAME, asked("fits", BARS[-2]))
 with Lake() as lake:
     before = lake.snapshot
 room = os.statvfs(disk)
 (disk / "ballast").write_bytes(bytes(room.f_bavail * room.f_bsize))
 try:
-    jobs.bring(NAME, asked("does not"))
+    jobs.bring_bars(NAME, asked("does not"))
 except LakeError as error:
     assert "full" in error.message, error
 else:
@@ -289,7 +289,7 @@ else:
 with Lake() as lake:
     assert lake.snapshot == before
     assert verify(lake).problems == []
-jobs.bring(NAME, asked("does now"))
+jobs.bring_bars(NAME, asked("does now"))
 print("kept")
 """
 

@@ -36,6 +36,6 @@ def test_a_savepoint_that_reads_and_then_writes_is_not_refused(tmp_path: Path) -
 
 
 def test_only_a_scheduler_is_warmed_and_none_of_our_code_is() -> None:
-    from airflow_local_settings import WARM
+    from airflow_local_settings import PRELOADED
 
-    assert not any(name.startswith(("pipelines", "airflow", "serving")) for name in WARM)
+    assert not any(name.startswith(("pipelines", "airflow", "serving")) for name in PRELOADED)

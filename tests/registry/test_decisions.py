@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.calendar import utc
-from pipelines.registry.decisions import ModelDecision, Serving, former, promoted, serving
+from pipelines.registry.decisions import (
+    ModelDecision,
+    ServingModel,
+    champion_at,
+    champion_before,
+    serving_model_at,
+)
 
 AT = utc("2026-09-01T15:30+00:00")
 HOUR = timedelta(hours=1)
@@ -38,45 +44,47 @@ def version(found: ModelDecision | None) -> int | None:
 
 
 def test_without_a_training_before_nobody_serves() -> None:
-    assert serving((), AT) is None
-    assert serving((row(1, hours=0),), AT) is None, "decided on at the close is not before it"
-    assert serving((row(1, "withdrawn"),), AT) is None
+    assert serving_model_at((), AT) is None
+    assert serving_model_at((row(1, hours=0),), AT) is None, (
+        "decided on at the close is not before it"
+    )
+    assert serving_model_at((row(1, "withdrawn"),), AT) is None
 
 
 def test_the_newest_promoted_before_serves() -> None:
     rows = (row(1, hours=-3), row(2, hours=-2), row(3, "kept"), row(4, "refused"), row(5, hours=1))
-    found = serving(rows, AT)
+    found = serving_model_at(rows, AT)
     assert found is not None
     assert (found.model_version, found.proven, found.unproven_reason) == (2, True, None)
-    assert version(former(rows, AT)) == 1
+    assert version(champion_before(rows, AT)) == 1
 
 
 def test_before_any_promotion_the_newest_trained_serves_unproven_with_its_reason() -> None:
     rows = (row(1, "refused", -3), row(2, "refused", -2, "no skill"), row(3, hours=1))
-    found = serving(rows, AT)
+    found = serving_model_at(rows, AT)
     assert found is not None
     assert (found.model_version, found.proven, found.unproven_reason) == (2, False, "no skill")
 
 
 def test_a_rollback_serves_the_former_and_a_withdrawal_alone_leaves_no_champion() -> None:
     rows = (row(1, hours=-4), row(2, hours=-3), row(2, "withdrawn", -2, "it lost its skill"))
-    assert promoted(rows, AT) is None
-    found = serving(rows, AT)
+    assert champion_at(rows, AT) is None
+    found = serving_model_at(rows, AT)
     assert found is not None
     assert (found.model_version, found.unproven_reason) == (2, "it lost its skill")
-    assert version(promoted((*rows, row(1, hours=-2)), AT)) == 1
-    assert version(promoted(rows, AT - 2.5 * HOUR)) == 2, "it served until then"
+    assert version(champion_at((*rows, row(1, hours=-2)), AT)) == 1
+    assert version(champion_at(rows, AT - 2.5 * HOUR)) == 2, "it served until then"
 
 
 def test_who_is_withdrawn_later_or_was_no_champion_takes_nobody_down() -> None:
-    assert version(promoted((row(1, hours=-4), row(2), row(1, "withdrawn", -0.5)), AT)) == 2
-    assert version(promoted((row(1), row(1, "withdrawn", 0)), AT)) == 1
+    assert version(champion_at((row(1, hours=-4), row(2), row(1, "withdrawn", -0.5)), AT)) == 2
+    assert version(champion_at((row(1), row(1, "withdrawn", 0)), AT)) == 1
     again = (row(1, hours=-4), row(1, "withdrawn", -3), row(1, hours=-2))
-    assert version(promoted(again, AT)) == 1
+    assert version(champion_at(again, AT)) == 1
 
 
-def stand_in(rows: tuple[ModelDecision, ...], *lost: int) -> Serving | None:
-    return serving(rows, AT, {(version, "0"): "its file is missing" for version in lost})
+def stand_in(rows: tuple[ModelDecision, ...], *lost: int) -> ServingModel | None:
+    return serving_model_at(rows, AT, {(version, "0"): "its file is missing" for version in lost})
 
 
 def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() -> None:
@@ -92,7 +100,7 @@ def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() 
     assert unproven is not None
     assert (unproven.model_version, unproven.proven) == (2, False)
     assert stand_in(rows, 1, 2, 3, 4) is None
-    assert stand_in(rows, 1, 2, 3) == serving(rows, AT), "the one that serves is not lost"
+    assert stand_in(rows, 1, 2, 3) == serving_model_at(rows, AT), "the one that serves is not lost"
 
 
 def test_who_was_rolled_back_does_not_serve_instead_of_a_lost_one() -> None:
@@ -121,13 +129,17 @@ def test_nothing_decided_later_ever_serves_or_changes_who_does(
     why = {(version, "0"): "lost" for version in lost}
 
     def all_of(known: list[ModelDecision], at: datetime) -> tuple[object, ...]:
-        return serving(known, at, why), promoted(known, at), former(known, at, why)
+        return (
+            serving_model_at(known, at, why),
+            champion_at(known, at),
+            champion_before(known, at, why),
+        )
 
     for hours in range(-6, 7):
         at = AT + hours * HOUR
         before = [one for one in rows if one.as_of < at]
         assert all_of(rows, at) == all_of(before, at)
-        found = serving(rows, at, why)
+        found = serving_model_at(rows, at, why)
         if found is not None:
             assert found.decision.as_of < at
             assert found.model_version not in lost
@@ -136,7 +148,7 @@ def test_nothing_decided_later_ever_serves_or_changes_who_does(
 @given(many)
 def test_somebody_serves_as_soon_as_one_was_trained(rows: list[ModelDecision]) -> None:
     trained = any(one.as_of < AT and one.verdict != "withdrawn" for one in rows)
-    found = serving(rows, AT)
+    found = serving_model_at(rows, AT)
     assert (found is not None) == trained
     if found is not None:
         assert found.proven == (found.unproven_reason is None)

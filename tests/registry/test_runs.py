@@ -24,7 +24,7 @@ from pipelines.modeling.dataset import Split
 from pipelines.modeling.forms import Form, challengers, forms
 from pipelines.modeling.scorer import Description
 from pipelines.registry.mlflow import Registry, RegistryError
-from pipelines.registry.runs import PARENT, environment, keep_runs
+from pipelines.registry.runs import PARENT, environment, log_comparison
 from tests.modeling.made import made_rows
 from tests.steps.served import fresh_registry
 
@@ -88,7 +88,7 @@ def read(registry: Registry, experiment: str) -> Kept:
 @pytest.fixture(scope="module")
 def runs(registry: Registry, found: Comparison, kept: dict[str, Form]) -> Kept:
     asked = challengers(found, ("logistic_regression", BOOSTING), kept)
-    run_id = keep_runs(registry, "whole", found, DECISION, TAGS, forms=kept, challengers=asked)
+    run_id = log_comparison(registry, "whole", found, DECISION, TAGS, forms=kept, challengers=asked)
     made = read(registry, "whole")
     assert made.parent.info.run_id == run_id
     return made
@@ -199,7 +199,7 @@ def test_what_fails_on_the_way_leaves_a_failed_parent(
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, call, fails_at(nth, failure))
         with pytest.raises(RegistryError, match=r"No space|not answer") as told:
-            keep_runs(registry, experiment, found, DECISION, TAGS)
+            log_comparison(registry, experiment, found, DECISION, TAGS)
     assert "space left" in told.value.hint
     made = read(registry, experiment)
     assert made.parent.info.status == "FAILED"
@@ -214,7 +214,7 @@ def test_where_mlflow_is_gone_for_good_no_run_is_finished(
         patch.setattr(MlflowClient, "log_batch", fails_at(1, GONE))
         patch.setattr(MlflowClient, "set_terminated", fails_at(1, MlflowException("nor now")))
         with pytest.raises(RegistryError, match="does not answer"):
-            keep_runs(registry, "gone", found, DECISION, TAGS)
+            log_comparison(registry, "gone", found, DECISION, TAGS)
     made = read(registry, "gone")
     assert {run.info.status for run in (made.parent, *made.nested.values())} == {"RUNNING"}
 
@@ -224,7 +224,7 @@ def test_a_folder_that_cannot_be_written_is_told(registry: Registry, found: Comp
     (registry.folder / "artifacts").mkdir(exist_ok=True)
     (registry.folder / "artifacts" / "blocked").write_text("a file stands in the folder's place")
     with pytest.raises(RegistryError, match="blocked") as told:
-        keep_runs(registry, "blocked", found, DECISION, TAGS)
+        log_comparison(registry, "blocked", found, DECISION, TAGS)
     assert told.value.hint
     assert read(registry, "blocked").parent.info.status == "FAILED"
 
@@ -237,7 +237,7 @@ def test_what_cannot_be_made_leaves_no_run(
 
     monkeypatch.setattr(artefacts.pictures, "importance", broken)
     with pytest.raises(RuntimeError, match="no font"):
-        keep_runs(registry, "unmade", found, DECISION, TAGS)
+        log_comparison(registry, "unmade", found, DECISION, TAGS)
     assert registry.client.get_experiment_by_name("unmade") is None
 
 

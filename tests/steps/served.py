@@ -122,7 +122,7 @@ def trained(
         writer.append("gold.model_decisions", pa.Table.from_pylist([row]))
         writer.append("meta.kept_snapshots", pa.Table.from_pylist([kept]))
     if verdict == "promoted" and point:
-        registry.point(name, PRODUCTION, made.version)
+        registry.set_alias(name, PRODUCTION, made.version)
     return made.version
 
 

@@ -22,7 +22,7 @@ from pipelines.modeling.required import Fewest
 from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.models.train import training_rows
+from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from tests import models
@@ -127,7 +127,7 @@ def test_nothing_later_than_as_of_is_trained_on(lake: Lake, forecast: Forecast) 
     times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
     at = times[-10]
     with lake.view() as view:
-        known = training_rows(view, forecast.target_forecast(), name, at)
+        known = read_training_rows(view, forecast.target_forecast(), name, at)
     limit = np.datetime64(at.replace(tzinfo=None), "us")
     assert len(known)
     assert (known.known_at <= limit).all()

@@ -40,7 +40,7 @@ from pipelines.lake import Lake
 from pipelines.modeling.required import Fewest
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.quality import checks
-from pipelines.registry.decisions import Serving, decisions, serving
+from pipelines.registry.decisions import ServingModel, read_decisions, serving_model_at
 from pipelines.registry.mlflow import Registry, model_name
 from pipelines.sources import source as source_named
 from pipelines.sources.files import Files
@@ -267,14 +267,14 @@ def _served(
     """Find the models that served, a window for each run of bars; or say why there are none."""
     try:
         with Lake(read_only=True) as lake, lake.view() as view:
-            rows = decisions(view, forecast, trained_on)
+            rows = read_decisions(view, forecast, trained_on)
     except BullionError as error:
         return [], error.message
     in_span = rows_in_span(market, request)
     closes, first = np.unique(market.rows.closes_at[in_span], return_index=True)
     sessions = market.rows.session[in_span][first]
-    serving_at = [serving(rows, at.item().replace(tzinfo=UTC)) for at in closes]
-    stretches: list[tuple[Serving, int, int]] = []
+    serving_at = [serving_model_at(rows, at.item().replace(tzinfo=UTC)) for at in closes]
+    stretches: list[tuple[ServingModel, int, int]] = []
     for place, model in enumerate(serving_at):
         if model is None or model.decision.definition != forecast.model_fingerprint:
             continue
@@ -289,7 +289,9 @@ def _served(
     try:
         for number, (model, low, high) in enumerate(stretches, 1):
             decision = model.decision
-            body = registry.model(model_name(forecast), decision.model_version, decision.sha256)
+            body = registry.read_model(
+                model_name(forecast), decision.model_version, decision.sha256
+            )
             onnx = OnnxScorer(body, decision.sha256)
             if onnx.description.symbols != forecast.symbols:
                 return [], f"version {decision.model_version} knows another list of symbols"

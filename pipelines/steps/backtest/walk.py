@@ -26,9 +26,9 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
-from pipelines.modeling.dataset import Rows
 from pipelines.modeling.required import Fewest
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.rows import build_rows, instants, read_feature_table
 
 BARS = "symbol, ts, closes_at, session, open, high, low, close"
 
@@ -112,15 +112,9 @@ def read_market(
     """Read all that a backtest uses: the rows of a training, and those without an outcome yet."""
     of = universe(request.universe)
     since = request.start - request.history - timedelta(days=2) if request.start else None
-    features = ", ".join(f'"{name}"' for name in forecast.feature_names)
-    features_table = view.sql(
-        f"""SELECT symbol, ts, closes_at, {forecast.target.known_at} AS known_at, session, place,
-                   {forecast.target.outcome} AS outcome, {features}
-            FROM {forecast.table.full_name}
-            WHERE source = ? AND ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR closes_at > ?)
-            ORDER BY closes_at, symbol""",
-        [source, request.end, since, since],
-    )
+    condition = "ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR closes_at > ?)"
+    parameters = [request.end, since, since]
+    features_table = read_feature_table(view, forecast, source, condition, parameters)
     if not features_table.num_rows:
         raise InvalidRequest(
             f"{source} has no bars of {forecast.name} before {request.end:%Y-%m-%d}",
@@ -133,8 +127,8 @@ def read_market(
         [source, forecast.interval, list(of.symbols)],
     )
     return Market(
-        rows=_rows(features_table, forecast),
-        ts=_instants(features_table, "ts"),
+        rows=build_rows(forecast, features_table),
+        ts=instants(features_table, "ts"),
         bars=_bars(view, forecast, source, request, of.symbols),
         own=_bars(view, forecast, source, request, (of.index,)),
         weights=view.sql(
@@ -145,25 +139,6 @@ def read_market(
         calendar=calendars[0][0] if calendars else forecast.schedule.calendar,
         snapshot=view.snapshot,
     )
-
-
-def _rows(table: pa.Table, forecast: TargetForecast) -> Rows:
-    codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
-    symbol = np.array([codes[name] for name in table["symbol"].to_pylist()], dtype=np.int64)
-    columns = [table[name].to_numpy() for name in forecast.feature_names]
-    return Rows(
-        features=np.column_stack([*columns, symbol]).astype(np.float32),
-        outcome=table["outcome"].to_numpy(),
-        symbol=symbol,
-        closes_at=_instants(table, "closes_at"),
-        known_at=_instants(table, "known_at"),
-        session=table["session"].to_numpy().astype("datetime64[D]"),
-        place=table["place"].to_numpy().astype(np.int64),
-    )
-
-
-def _instants(table: pa.Table, name: str) -> np.ndarray:
-    return np.asarray(table[name].to_numpy().astype("datetime64[us]"))
 
 
 def _bars(

@@ -13,8 +13,8 @@ from pipelines.lake import Lake, View
 from pipelines.landing import judge as silver
 from pipelines.modeling.answers import answer_of
 from pipelines.modeling.scorer import UnreadableModel
-from pipelines.registry.decisions import ModelDecision, decisions
-from pipelines.registry.mlflow import Registry, Unsound
+from pipelines.registry.decisions import ModelDecision, read_decisions
+from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.models import load as models
 
@@ -104,8 +104,8 @@ def _with_readable_models(
     unreadable_versions = set()
     for number in np.unique(version).tolist():
         try:
-            models.champion(registry, target.forecast, target.versions[number])
-        except (UnreadableModel, Unsound, InvalidRequest) as error:
+            models.load_champion(registry, target.forecast, target.versions[number])
+        except (UnreadableModel, UnsoundModel, InvalidRequest) as error:
             unreadable_versions.add(number)
             unreadable.append(error.message)
     versions = {
@@ -142,7 +142,7 @@ def _read(view: View, forecast: Forecast, source: str) -> _Changes:
 def _read_target(view: View, forecast: TargetForecast, source: str) -> _TargetOutcomes:
     versions = {
         row.model_version: row
-        for row in decisions(view, forecast, source)
+        for row in read_decisions(view, forecast, source)
         if row.definition == forecast.model_fingerprint
     }
     of_series, target = "forecast = ? AND source = ?", forecast.target
@@ -179,7 +179,7 @@ def _rows(registry: Registry, target: _TargetOutcomes, source: str) -> pa.Table:
     truth = outcome.copy()
     for number in np.unique(version).tolist():
         is_version = version == number
-        scorer = models.champion(registry, forecast, target.versions[number])
+        scorer = models.load_champion(registry, forecast, target.versions[number])
         truth[is_version] = forecast.label.truth(outcome[is_version], scorer.description.thresholds)
     actual = answer_of(forecast.label.kind).actual(forecast.label, truth)
     known = known.append_column("actual", actual)

@@ -27,12 +27,13 @@ from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.landing.grid import naive
-from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions
-from pipelines.registry.mlflow import Registry, Unsound
+from pipelines.registry.decisions import ModelDecision, ModelKey, ServingModel, read_decisions
+from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.scoring.predict import Scores, instants, prediction_rows, score_rows
 from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.rows import feature_columns, feature_matrix
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
 from pipelines.steps.scoring.report import ScoringReport
@@ -94,7 +95,7 @@ def score(
         [_score_target(registry, target, snapshot, report, progress) for target in targets]
     )
     if report.lost and not report.scored:
-        raise Unsound(
+        raise UnsoundModel(
             f"no model that may score is left: {'; '.join(report.lost)}",
             f"bring its file back, or train: bullion train {forecast.name}; a model serves the "
             f"bars that close after its --as-of, which is now where none is named",
@@ -124,14 +125,13 @@ def _read(
         if len(newest):
             end = newest[0].astype("datetime64[us]").item().replace(tzinfo=UTC)
         start = end - timedelta(microseconds=1)
-    names = ", ".join(f'"{name}"' for name in forecast.feature_names)
+    names = feature_columns(forecast.feature_names)
     table = view.sql(
         f"""SELECT {", ".join(KEYS)}, {names} FROM {forecast.table.full_name}
             WHERE source = ? AND closes_at > ? AND closes_at <= ?
             AND symbol IN (SELECT unnest(?)) ORDER BY ts, symbol""",
         [source, start, end, list(forecast.symbols)],
     )
-    values = [table[name].to_numpy() for name in forecast.feature_names]
     ts = table["ts"].to_numpy().astype("datetime64[us]")
     timestamp_next = {
         target.name: instants(next_closes(market, forecast.bar, grid, ts, target.label.horizon))
@@ -143,9 +143,9 @@ def _read(
         end,
         _count_due_bars(market, forecast, grid, start, end),
         table.select(KEYS),
-        np.column_stack(values).astype(np.float32),
+        feature_matrix(forecast.feature_names, table),
         timestamp_next,
-        {f.target.name: decisions(view, f, source) for f in forecast.per_target()},
+        {f.target.name: read_decisions(view, f, source) for f in forecast.per_target()},
         {index: _weights(view, source, index) for index in sorted(indexes)},
     )
 
@@ -197,8 +197,10 @@ def _score_target(
     lost: dict[ModelKey, str] = {}
     versions: set[int] = set()
     tables: list[pa.Table] = []
-    for served in models.models_of_bars(registry, forecast, snapshot.decisions[target], bars, lost):
-        served_rows, serving = np.isin(closes, served.closes) & is_bar, served.who
+    for served in models.load_models_of_bars(
+        registry, forecast, snapshot.decisions[target], bars, lost
+    ):
+        served_rows, serving = np.isin(closes, served.closes) & is_bar, served.serving
         if serving is None:
             report.no_model[target] += len(served.closes)
             continue
@@ -225,7 +227,7 @@ def _score_target(
         tables.append(_predictions(forecast, keys, scores, serving, decision.candidate, "champion"))
         for candidate in decision.challengers:
             try:
-                model = models.challenger(registry, forecast, decision, candidate)
+                model = models.load_challenger(registry, forecast, decision, candidate)
             except BullionError as error:
                 report.warnings.append(
                     f"the challenger {candidate} does not score: {error.message}"
@@ -270,7 +272,7 @@ def _predictions(
     forecast: TargetForecast,
     keys: pa.Table,
     scores: Scores,
-    serving: Serving,
+    serving: ServingModel,
     candidate: str,
     role: str,
 ) -> pa.Table:
@@ -280,7 +282,7 @@ def _predictions(
 
 
 def _constants(
-    forecast: TargetForecast, serving: Serving | None, candidate: str, role: str
+    forecast: TargetForecast, serving: ServingModel | None, candidate: str, role: str
 ) -> dict[str, object]:
     proven, reason = (serving.proven, serving.unproven_reason) if serving else (False, None)
     if role == "challenger":
@@ -299,7 +301,7 @@ def _constants(
     }
 
 
-def _digest(serving: Serving | None, candidate: str, role: str) -> str | None:
+def _digest(serving: ServingModel | None, candidate: str, role: str) -> str | None:
     """Return the SHA-256 of the file of a champion, or of one of its challengers."""
     if serving is None:
         return None

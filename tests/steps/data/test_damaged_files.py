@@ -18,7 +18,7 @@ from pipelines.lake.maintenance import compact
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.backtest.walk import read_market
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.models.train import training_rows
+from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from tests import empty_lake
@@ -39,7 +39,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, str]:
 
 def trained_on(lake: Lake, source: str) -> bytes:
     with lake.view() as view:
-        rows = training_rows(view, HOURLY.target_forecast(), source, END)
+        rows = read_training_rows(view, HOURLY.target_forecast(), source, END)
     return rows.features.tobytes() + np.nan_to_num(rows.outcome).tobytes()
 
 

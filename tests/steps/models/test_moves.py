@@ -9,10 +9,10 @@ import pytest
 
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake import Lake
-from pipelines.registry.decisions import decisions, promoted, serving
+from pipelines.registry.decisions import champion_at, read_decisions, serving_model_at
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, model_name
 from pipelines.steps.models.aliases import reconcile
-from pipelines.steps.models.manual_decisions import EVER
+from pipelines.steps.models.manual_decisions import END_OF_TIME
 from pipelines.steps.models.moves import promote, rollback
 from tests.steps.served import HOURLY, fresh_registry, spoil, tiny_model, told, trained
 
@@ -28,12 +28,12 @@ def registry(tmp_path: Path) -> Registry:
 
 def champion(lake: Lake, source: str = "sample") -> int | None:
     with lake.view() as view:
-        found = promoted(decisions(view, ACTION_FORECAST, source), EVER)
+        found = champion_at(read_decisions(view, ACTION_FORECAST, source), END_OF_TIME)
     return found.model_version if found else None
 
 
 def alias(registry: Registry, name: str = PRODUCTION) -> int | None:
-    return registry.standing(NAME).aliases.get(name)
+    return registry.alias_state(NAME).aliases.get(name)
 
 
 def by_hand(registry: Registry, version: int) -> None:
@@ -68,7 +68,7 @@ def test_what_its_gates_refused_may_be_promoted_and_stays_unproven(
     version = trained(lake, registry, HOURLY, verdict="refused")
     promote(lake, registry, ACTION_FORECAST, version, PRODUCTION)
     with lake.view() as view:
-        who = serving(decisions(view, ACTION_FORECAST, "sample"), EVER)
+        who = serving_model_at(read_decisions(view, ACTION_FORECAST, "sample"), END_OF_TIME)
     assert who is not None
     assert (who.model_version, who.proven) == (version, False)
     assert who.unproven_reason is not None
@@ -159,14 +159,14 @@ def test_a_rollback_needs_no_mlflow_where_the_former_was_verified_before(
 ) -> None:
     old, _ = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
     sha = registry.version(NAME, old).sha256
-    registry.model(NAME, old, sha)  # scoring had read it
+    registry.read_model(NAME, old, sha)  # scoring had read it
 
     def down(*_: object, **__: object) -> None:
         raise RegistryError("MLflow cannot be used")
 
     with monkeypatch.context() as broken:
         broken.setattr(Registry, "version", down)
-        broken.setattr(Registry, "standing", down)
+        broken.setattr(Registry, "alias_state", down)
         done = rollback(lake, registry, ACTION_FORECAST, "sample")
     assert done.champion == old
     assert "its alias could not follow" in done.summary()
@@ -176,9 +176,9 @@ def test_a_rollback_needs_no_mlflow_where_the_former_was_verified_before(
 
 
 def test_an_alias_that_is_where_it_should_be_is_left(lake: Lake, registry: Registry) -> None:
-    assert reconcile(lake, registry, ACTION_FORECAST, "sample").said == ()  # an empty registry
+    assert reconcile(lake, registry, ACTION_FORECAST, "sample").messages == ()  # an empty registry
     trained(lake, registry, HOURLY)
-    assert reconcile(lake, registry, ACTION_FORECAST, "sample").said == ()
+    assert reconcile(lake, registry, ACTION_FORECAST, "sample").messages == ()
     assert len(told(lake, "verdict")) == 1
 
 
@@ -207,7 +207,7 @@ def test_an_alias_moved_to_what_cannot_serve_is_put_back_and_told_once(
         spoil(registry, HOURLY, bad, how)
     for _ in range(2):
         by_hand(registry, bad)
-        assert reconcile(lake, registry, ACTION_FORECAST, "sample").said
+        assert reconcile(lake, registry, ACTION_FORECAST, "sample").messages
         assert champion(lake) == alias(registry) == good
     assert [verdict for (verdict,) in told(lake, "verdict")] == ["refused", "promoted", "refused"]
 

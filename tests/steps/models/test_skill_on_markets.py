@@ -27,8 +27,10 @@ from pipelines.registry.mlflow import PRODUCTION, Registry
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.sources.sample.oracle import oracle_score
 from pipelines.sources.sample.skeleton import Market
-from pipelines.steps import ingest, refresh_features
-from pipelines.steps.models.train import Trained, model_name, train, training_rows
+from pipelines.steps import refresh_features
+from pipelines.steps.data.ingest import ingest
+from pipelines.steps.data.rows import read_training_rows
+from pipelines.steps.models.train import TrainingReport, model_name, train
 from tests import empty_lake
 from tests.steps.markets import rows_of
 from tests.steps.served import fresh_registry
@@ -52,7 +54,7 @@ def ingested(folder: Path, source: Sample, start: datetime) -> Iterator[Lake]:
 
 def trained(
     folder: Path, registry: Registry, source: Sample, forecast: TargetForecast, start: datetime
-) -> Trained:
+) -> TrainingReport:
     with ingested(folder, source, start) as lake:
         return train(lake, registry, forecast, source.name, as_of=END)
 
@@ -71,7 +73,7 @@ def oracle_of(market: Market, rows: Rows, start: datetime) -> np.ndarray:
     return made
 
 
-def reached(done: Trained, market: Market, start: datetime) -> tuple[float, float]:
+def reached(done: TrainingReport, market: Market, start: datetime) -> tuple[float, float]:
     """The rank IC of the winner and of the oracle, on the same judging rows and outcomes."""
     judging = done.comparison.judging.rows
     best = rank_ic(oracle_of(market, judging, start), judging.outcome)
@@ -102,7 +104,7 @@ def test_the_shortcut_gives_the_rows_of_training(tmp_path: Path) -> None:
     with ingested(tmp_path, source, start) as lake:
         refresh_features(lake, FORECAST, source.name)
         with lake.view() as view:
-            wanted = training_rows(view, ACTION_FORECAST, source.name, END)
+            wanted = read_training_rows(view, ACTION_FORECAST, source.name, END)
     made = rows_of(source, SYMBOLS, FORECAST, start, END)
     for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session", "place"):
         np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
@@ -137,11 +139,11 @@ def test_of_twenty_noises_one_is_promoted_at_the_most(folders: Folders, registry
     assert promoted <= 1
 
 
-def refusing(done: Trained) -> list[str]:
+def refusing(done: TrainingReport) -> list[str]:
     return [v.name for v in done.decision.verdicts if v.blocking and not v.passed]
 
 
-def told(done: Trained) -> str:
+def told(done: TrainingReport) -> str:
     winner = done.comparison.ranking[0].name
     ic = done.comparison.judging_metrics.rank_ic
     return f"{winner} {done.verdict} with rank IC {ic:+.4f} {' '.join(refusing(done))}"
@@ -149,7 +151,7 @@ def told(done: Trained) -> str:
 
 def forget(registry: Registry) -> None:
     """Take Production away, so that the next market has no champion to be held against."""
-    if registry.holder(model_name(ACTION_FORECAST), PRODUCTION) is not None:
+    if registry.version_by_alias(model_name(ACTION_FORECAST), PRODUCTION) is not None:
         registry.client.delete_registered_model_alias(model_name(ACTION_FORECAST), PRODUCTION)
 
 
