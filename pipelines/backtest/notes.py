@@ -32,7 +32,7 @@ def build_notes(
     trained_here = any(scorer.version is None for scorer in scorers)
     lines = [
         f"{proven} of {len(scorers)} models passed the gates that block"
-        + " (latency, training time and inputs_sound are not asked here)" * trained_here
+        + " (latency, training time and inputs_sound are not checked here)" * trained_here
         + "; the others serve unproven.",
         f"Members are those of {members.name} as listed on {members.since}; who was a member "
         "earlier is not known, so that survivorship is not excluded.",

@@ -88,7 +88,7 @@ def path_of_members(
     close = LEVEL * np.cumprod(ratio["close"])
     start = np.concatenate([[LEVEL], close[:-1]])
     opened, high, low = (start * ratio[name] for name in ("open", "high", "low"))
-    # Means of rounded numbers: they may miss one another by a last digit.
+    # Means of rounded numbers may differ from one another in the last digit.
     high, low = (
         np.maximum(high, np.maximum(opened, close)),
         np.minimum(low, np.minimum(opened, close)),

@@ -1,7 +1,7 @@
 """The equity curve of a backtest, as the bytes of a PNG.
 
-Figures are made without pyplot, which keeps them for the whole process; the same numbers give
-the same bytes.
+Figures are drawn without pyplot, which would keep them for the whole process; the same numbers
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LONG, SHORT, PALE = "#2166ac", "#b2182b", "#e6e6e6"
 
 
 def equity(result: Backtest) -> bytes:
-    """What was earned net over the span, above the score that it was earned by."""
+    """Draw the net return over the span, above the score that it was earned by."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.5, 7.0), layout="constrained")
@@ -98,13 +98,13 @@ def _score(axes: Axes, result: Backtest) -> None:
 
 
 def _changes(values: np.ndarray) -> np.ndarray:
-    """Where something else begins, the first place among them."""
+    """Return the places where the value changes, and the first place."""
     places: np.ndarray = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
     return places
 
 
 def _dates(axes: Axes, result: Backtest) -> None:
-    """Bars lie side by side, so that nights take no room; months are named, or days."""
+    """Label the axis of time. Bars lie side by side, so that nights take no room."""
     session = result.path.session
     by_month, by_year = (_changes(session.astype(f"datetime64[{unit}]")) for unit in "MY")
     if len(by_year) > 3:
@@ -114,7 +114,7 @@ def _dates(axes: Axes, result: Backtest) -> None:
     else:
         days = _changes(session)
         ticks, form = days[:: 1 + len(days) // 10], "%d %b"
-    axes.set_xticks(ticks, [session[one].item().strftime(form) for one in ticks])
+    axes.set_xticks(ticks, [session[tick].item().strftime(form) for tick in ticks])
     axes.set_xlim(-1, len(session))
 
 

@@ -218,7 +218,7 @@ def build_markdown(result: Backtest) -> str:
         parts.append("## Thresholds\n\n" + _table(THRESHOLD_COLUMNS, threshold_rows(result)))
     parts += [
         "## Symbols\n\n" + _table(SYMBOL_COLUMNS, symbol_rows(result)),
-        "## What the gates said\n\n"
+        "## What the gates decided\n\n"
         + "\n".join(
             f"- window {window['window']}: {window['reason']}" for window in result.windows
         ),

@@ -138,7 +138,7 @@ def _combine(
     at_bars = known.at_bars(bars.closes_at, bars.session)
     weight = at_bars.of_members(symbols)
     codes = _action_codes(rule, bars, symbols, np.isfinite(weight))
-    has_set = np.array([one is not None for one in at_bars.sets])[at_bars.set_of_bar]
+    has_set = np.array([weight_set is not None for weight_set in at_bars.sets])[at_bars.set_of_bar]
     was_scored = (codes >= 0).any(axis=1)
     signalled = np.flatnonzero(has_set & was_scored)
     _check_weights(symbols, weight[signalled])
@@ -205,11 +205,11 @@ def _tables(
         "reason": reason,
         "coverage": combined.coverage,
         "index_share": index_share(combined),
-        "weights_effective": [one.effective for one in sets if one],
+        "weights_effective": [weight_set.effective for weight_set in sets if weight_set],
         "weights_partial": [
-            one.partial or not whole
-            for one, whole in zip(sets, known.all(axis=1).tolist(), strict=True)
-            if one
+            weight_set.partial or not whole
+            for weight_set, whole in zip(sets, known.all(axis=1).tolist(), strict=True)
+            if weight_set
         ],
     }
     bar, member = np.nonzero(known)

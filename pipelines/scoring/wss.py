@@ -42,7 +42,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class IndexSignal:
-    """The signal of one bar."""
+    """The signal of a universe at one bar."""
 
     wss: float  # -2 to 2
     signal: str

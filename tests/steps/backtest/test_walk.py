@@ -183,14 +183,6 @@ def test_what_cannot_be_asked(lake: Lake, change: dict[str, object], said: str) 
         backtest(lake, QUICK, "sample", replace(REQUEST, **change))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"retrain": 0}, {"cost": -1.0}, {"end": utc("2026-01-01")}, {"cost": float("nan")}]
-)
-def test_a_request_that_means_nothing_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(InvalidRequest):
-        replace(REQUEST, **wrong)  # type: ignore[arg-type]
-
-
 def test_an_index_with_bars_of_its_own_is_taken_as_it_is(
     lake: Lake, market: Market, done: Backtest
 ) -> None:
