@@ -15,12 +15,12 @@ def read_model_file(file: Path, hint: str) -> bytes:
     """The file's bytes. A device or a pipe has no end, and would fill the memory."""
     try:
         with open(file, "rb", opener=_open_at_once) as opened:
-            found = os.fstat(opened.fileno())
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(opened.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise UnsoundModel("the model's file is a device, a pipe or a folder", hint)
-            if found.st_size > LARGEST:
+            if status.st_size > LARGEST:
                 raise UnsoundModel(f"the model's file is larger than {LARGEST:,} bytes", hint)
-            return opened.read(found.st_size)
+            return opened.read(status.st_size)
     except (OSError, ValueError) as error:  # a path that holds NUL is a ValueError
         why = error.strerror if isinstance(error, OSError) else error
         raise UnsoundModel(f"the model's file cannot be read: {why}", hint) from error

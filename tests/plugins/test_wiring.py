@@ -59,7 +59,9 @@ def test_a_manual_run_without_an_interval_uses_nothing_later_than_its_start() ->
 def test_a_range_in_the_form_is_the_range_of_the_run() -> None:
     form = {"start": "2026-08-01T00:00:00Z", "end": "2026-08-05T00:00:00Z", "symbols": ["NVDA"]}
     request = request_of(form, kind="manual", interval=False)
-    assert (request.start, request.at) == tuple(datetime(2026, 8, day, tzinfo=UTC) for day in (1, 5))
+    assert (request.start, request.at) == tuple(
+        datetime(2026, 8, day, tzinfo=UTC) for day in (1, 5)
+    )
     assert (request.fill, request.symbols) == (False, ("NVDA",))
 
 
@@ -73,7 +75,9 @@ def test_a_range_in_the_form_is_the_range_of_the_run() -> None:
         (LakeError, "LakeError"),
     ],
 )
-def test_an_error_that_a_retry_cannot_cure_is_not_tried_again(error: type[BullionError], ends: str) -> None:
+def test_an_error_that_a_retry_cannot_cure_is_not_tried_again(
+    error: type[BullionError], ends: str
+) -> None:
     import wiring
 
     @wiring.step()

@@ -39,8 +39,8 @@ def row(
     )
 
 
-def version(found: ModelDecision | None) -> int | None:
-    return None if found is None else found.model_version
+def version(decision: ModelDecision | None) -> int | None:
+    return None if decision is None else decision.model_version
 
 
 def test_without_a_training_before_nobody_serves() -> None:
@@ -53,25 +53,29 @@ def test_without_a_training_before_nobody_serves() -> None:
 
 def test_the_newest_promoted_before_serves() -> None:
     rows = (row(1, hours=-3), row(2, hours=-2), row(3, "kept"), row(4, "refused"), row(5, hours=1))
-    found = serving_model_at(rows, AT)
-    assert found is not None
-    assert (found.model_version, found.proven, found.unproven_reason) == (2, True, None)
+    serving = serving_model_at(rows, AT)
+    assert serving is not None
+    assert (serving.model_version, serving.proven, serving.unproven_reason) == (2, True, None)
     assert version(champion_before(rows, AT)) == 1
 
 
 def test_before_any_promotion_the_newest_trained_serves_unproven_with_its_reason() -> None:
     rows = (row(1, "refused", -3), row(2, "refused", -2, "no skill"), row(3, hours=1))
-    found = serving_model_at(rows, AT)
-    assert found is not None
-    assert (found.model_version, found.proven, found.unproven_reason) == (2, False, "no skill")
+    serving = serving_model_at(rows, AT)
+    assert serving is not None
+    assert (serving.model_version, serving.proven, serving.unproven_reason) == (
+        2,
+        False,
+        "no skill",
+    )
 
 
 def test_a_rollback_serves_the_former_and_a_withdrawal_alone_leaves_no_champion() -> None:
     rows = (row(1, hours=-4), row(2, hours=-3), row(2, "withdrawn", -2, "it lost its skill"))
     assert champion_at(rows, AT) is None
-    found = serving_model_at(rows, AT)
-    assert found is not None
-    assert (found.model_version, found.unproven_reason) == (2, "it lost its skill")
+    serving = serving_model_at(rows, AT)
+    assert serving is not None
+    assert (serving.model_version, serving.unproven_reason) == (2, "it lost its skill")
     assert version(champion_at((*rows, row(1, hours=-2)), AT)) == 1
     assert version(champion_at(rows, AT - 2.5 * HOUR)) == 2, "it served until then"
 
@@ -89,10 +93,10 @@ def stand_in(rows: tuple[ModelDecision, ...], *lost: int) -> ServingModel | None
 
 def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() -> None:
     rows = (row(1, hours=-4), row(2, "kept", -3), row(3, hours=-2), row(4, hours=-1))
-    found = stand_in(rows, 4)
-    assert found is not None
-    assert (found.model_version, found.proven, found.unproven_reason) == (3, True, None)
-    assert found.instead_of == "version 4 cannot serve: its file is missing"
+    serving = stand_in(rows, 4)
+    assert serving is not None
+    assert (serving.model_version, serving.proven, serving.unproven_reason) == (3, True, None)
+    assert serving.instead_of == "version 4 cannot serve: its file is missing"
     further = stand_in(rows, 4, 3)
     assert further is not None
     assert (further.model_version, further.proven) == (1, True)
@@ -108,9 +112,9 @@ def test_who_was_rolled_back_does_not_serve_instead_of_a_lost_one() -> None:
         row(1, hours=-5), row(2, hours=-4), row(3, hours=-3),
         row(3, "withdrawn", -2), row(2, hours=-2), row(4, hours=1),
     )  # fmt: skip
-    found = stand_in(rows, 2)
-    assert found is not None
-    assert (found.model_version, found.proven) == (1, True)
+    serving = stand_in(rows, 2)
+    assert serving is not None
+    assert (serving.model_version, serving.proven) == (1, True)
 
 
 decided = st.builds(
@@ -137,18 +141,18 @@ def test_nothing_decided_later_ever_serves_or_changes_who_does(
 
     for hours in range(-6, 7):
         at = AT + hours * HOUR
-        before = [one for one in rows if one.as_of < at]
+        before = [r for r in rows if r.as_of < at]
         assert all_of(rows, at) == all_of(before, at)
-        found = serving_model_at(rows, at, why)
-        if found is not None:
-            assert found.decision.as_of < at
-            assert found.model_version not in lost
+        serving = serving_model_at(rows, at, why)
+        if serving is not None:
+            assert serving.decision.as_of < at
+            assert serving.model_version not in lost
 
 
 @given(many)
 def test_somebody_serves_as_soon_as_one_was_trained(rows: list[ModelDecision]) -> None:
-    trained = any(one.as_of < AT and one.verdict != "withdrawn" for one in rows)
-    found = serving_model_at(rows, AT)
-    assert (found is not None) == trained
-    if found is not None:
-        assert found.proven == (found.unproven_reason is None)
+    trained = any(r.as_of < AT and r.verdict != "withdrawn" for r in rows)
+    serving = serving_model_at(rows, AT)
+    assert (serving is not None) == trained
+    if serving is not None:
+        assert serving.proven == (serving.unproven_reason is None)

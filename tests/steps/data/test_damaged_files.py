@@ -45,10 +45,10 @@ def trained_on(lake: Lake, source: str) -> bytes:
 
 def backtested_on(lake: Lake, source: str) -> str:
     with lake.view() as view:
-        found = read_market(
+        market = read_market(
             view, HOURLY.target_forecast(), source, BacktestRequest("qqq", START, END)
         )
-    return repr((found.rows.features.tobytes(), found.bars.to_pylist()))
+    return repr((market.rows.features.tobytes(), market.bars.to_pylist()))
 
 
 def scored(lake: Lake, source: str) -> str:
@@ -78,14 +78,14 @@ def test_a_flipped_bit_is_refused_and_nothing_is_written(
     paths = sorted(path for table in tables for path in lake.store.listing(table))
     path = data.draw(st.sampled_from(paths))
     file = Path(lake.config.lake_data) / path
-    whole = file.read_bytes()
-    flipped = bytearray(whole)
-    flipped[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    content = file.read_bytes()
+    flipped = bytearray(content)
+    flipped[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     file.write_bytes(flipped)
     try:
         with pytest.raises(LakeError, match=f"{path} is damaged"):
             run(lake, source)
         assert lake.snapshot == snapshot
     finally:
-        file.write_bytes(whole)
+        file.write_bytes(content)
     assert run(lake, source) == before

@@ -61,7 +61,7 @@ def trained(
 
 def oracle_of(market: Market, rows: Rows, start: datetime) -> np.ndarray:
     """What the oracle expects of each row, in units of the next bar's volatility."""
-    made = np.full(len(rows), np.nan)
+    values = np.full(len(rows), np.nan)
     bars = calendar().closed_bars(FORECAST.bar, start, END)
     for code in np.unique(rows.symbol):
         of_symbol = rows.symbol == code
@@ -69,8 +69,8 @@ def oracle_of(market: Market, rows: Rows, start: datetime) -> np.ndarray:
         np.testing.assert_array_equal(oracle.ts, bars.ts)
         at = np.searchsorted(bars.closes_at, rows.closes_at[of_symbol])
         np.testing.assert_array_equal(bars.closes_at[at], rows.closes_at[of_symbol])
-        made[of_symbol] = oracle.score[at]
-    return made
+        values[of_symbol] = oracle.score[at]
+    return values
 
 
 def reached(done: TrainingReport, market: Market, start: datetime) -> tuple[float, float]:
@@ -86,9 +86,9 @@ def test_a_year_of_ten_symbols_gives_most_of_what_can_be_known(
 ) -> None:
     source = Sample()
     done = trained(tmp_path, registry, source, QUICK, YEAR)
-    ours, best = reached(done, source.market, YEAR)
+    skill, best = reached(done, source.market, YEAR)
     assert best == pytest.approx(0.2, abs=0.05)
-    assert ours >= 0.8 * best
+    assert skill >= 0.8 * best
     assert done.verdict == "promoted", done.summary()
 
 
@@ -105,9 +105,9 @@ def test_the_shortcut_gives_the_rows_of_training(tmp_path: Path) -> None:
         refresh_features(lake, FORECAST, source.name)
         with lake.view() as view:
             wanted = read_training_rows(view, ACTION_FORECAST, source.name, END)
-    made = rows_of(source, SYMBOLS, FORECAST, start, END)
+    values = rows_of(source, SYMBOLS, FORECAST, start, END)
     for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session", "place"):
-        np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
+        np.testing.assert_array_equal(getattr(values, name), getattr(wanted, name), name)
 
 
 @pytest.mark.torture
@@ -117,9 +117,9 @@ def test_five_markets_give_most_of_what_can_be_known(folders: Folders, registry:
     for seed in range(1, 6):
         source = Sample(seed=seed)
         done = trained(folders(), registry, source, ACTION_FORECAST, HISTORY)
-        ours, best = reached(done, source.market, HISTORY)
-        print(f"market {seed}: {ours:.4f} of {best:.4f}, {told(done)}", flush=True)
-        shares.append(ours / best)
+        skill, best = reached(done, source.market, HISTORY)
+        print(f"market {seed}: {skill:.4f} of {best:.4f}, {describe(done)}", flush=True)
+        shares.append(skill / best)
         assert done.verdict == "promoted", done.summary()
         forget(registry)
     assert min(shares) >= 0.8
@@ -133,7 +133,7 @@ def test_of_twenty_noises_one_is_promoted_at_the_most(folders: Folders, registry
         done = trained(folders(), registry, SampleNoise(seed=seed), ACTION_FORECAST, EIGHT_MONTHS)
         promoted += done.verdict == "promoted"
         by.update(refusing(done))
-        print(f"noise {seed}: {told(done)}", flush=True)
+        print(f"noise {seed}: {describe(done)}", flush=True)
         forget(registry)
     print(f"{promoted} of 20 promoted; refused by {dict(by)}")
     assert promoted <= 1
@@ -143,7 +143,7 @@ def refusing(done: TrainingReport) -> list[str]:
     return [v.name for v in done.decision.verdicts if v.blocking and not v.passed]
 
 
-def told(done: TrainingReport) -> str:
+def describe(done: TrainingReport) -> str:
     winner = done.comparison.ranking[0].name
     ic = done.comparison.judging_metrics.rank_ic
     return f"{winner} {done.verdict} with rank IC {ic:+.4f} {' '.join(refusing(done))}"
@@ -160,17 +160,17 @@ Folders = Callable[[], Path]
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    made = iter(range(1000))
-    return lambda: tmp_path / str(next(made))
+    values = iter(range(1000))
+    return lambda: tmp_path / str(next(values))
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+def shared_registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture
-def registry(kept: Registry) -> Iterator[Registry]:
+def registry(shared_registry: Registry) -> Iterator[Registry]:
     """One store for all, as it takes seconds to make; nobody meets another's champion."""
-    yield kept
-    forget(kept)
+    yield shared_registry
+    forget(shared_registry)

@@ -18,7 +18,7 @@ from pipelines.steps.models.manual_decisions import END_OF_TIME
 from pipelines.steps.watch.monitor import monitor
 from tests.models import target_of
 from tests.steps.live_market import after, put_features, put_live
-from tests.steps.served import HOURLY, fresh_registry, told, trained
+from tests.steps.served import HOURLY, decisions_of, fresh_registry, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
 MONITOR_RUN = "pipelines.steps.watch.monitor._MonitoringRun"
@@ -63,7 +63,9 @@ def credited_champion(
 ) -> int:
     """Train a champion that its first gate credited with this lower bound."""
     gates = json.dumps([{"gate": target_of(target).gates[0].name, "passed": True, "low": low}])
-    return trained(lake, registry, target, body=target_of(target).target.name.encode(), gates=gates)
+    return train_model(
+        lake, registry, target, body=target_of(target).target.name.encode(), gates=gates
+    )
 
 
 def recorded_run(lake: Lake) -> tuple[str, dict[str, Any], str]:
@@ -74,8 +76,8 @@ def recorded_run(lake: Lake) -> tuple[str, dict[str, Any], str]:
 
 def test_a_champion_with_skill_is_reported_and_stays(lake: Lake, registry: Registry) -> None:
     put_features(lake, HOURLY)
-    trained(lake, registry, HOURLY)
-    version = trained(lake, registry, HOURLY, day=0, low=0.1)
+    train_model(lake, registry, HOURLY)
+    version = train_model(lake, registry, HOURLY, day=0, low=0.1)
     put_live(lake, HOURLY, version, ic=0.3, sessions=22)
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30), run="r")
     assert not report.rolled_back
@@ -108,14 +110,14 @@ def test_a_champion_with_skill_is_reported_and_stays(lake: Lake, registry: Regis
 def test_a_champion_whose_skill_is_gone_is_rolled_back_with_the_figures(
     lake: Lake, registry: Registry
 ) -> None:
-    old = trained(lake, registry, HOURLY)
-    bad = trained(lake, registry, HOURLY, day=1, low=0.2)
+    old = train_model(lake, registry, HOURLY)
+    bad = train_model(lake, registry, HOURLY, day=1, low=0.2)
     put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert report.rolled_back
     assert champion(lake) == old
     assert recorded_run(lake)[0] == "warned"
-    moves = told(lake, "model_version", "verdict", "reason")[-2:]
+    moves = decisions_of(lake, "model_version", "verdict", "reason")[-2:]
     assert [move[:2] for move in moves] == [(bad, "withdrawn"), (old, "promoted")]
     assert "withdrawn by monitor: live skill_direction" in moves[0][2]
     assert "all below the 0.2000" in moves[0][2]
@@ -129,8 +131,8 @@ def test_a_champion_whose_skill_is_gone_is_rolled_back_with_the_figures(
 def test_only_enough_live_rows_of_the_champion_itself_count(
     lake: Lake, registry: Registry, case: str
 ) -> None:
-    other = trained(lake, registry, HOURLY)
-    version = trained(lake, registry, HOURLY, day=1, low=0.2)
+    other = train_model(lake, registry, HOURLY)
+    version = train_model(lake, registry, HOURLY, day=1, low=0.2)
     put_live(
         lake, HOURLY, other if case == "of another version" else version, ic=0.0,
         sessions=19 if case == "few" else 24, day=2, live=case != "not live",
@@ -146,8 +148,8 @@ def test_only_enough_live_rows_of_the_champion_itself_count(
 def test_mlflow_being_down_stops_no_rollback_and_is_recorded(
     lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = trained(lake, registry, HOURLY)
-    bad = trained(lake, registry, HOURLY, day=1, low=0.2)
+    old = train_model(lake, registry, HOURLY)
+    bad = train_model(lake, registry, HOURLY, day=1, low=0.2)
     put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
     with lake.view() as view:
         row = read_decisions(view, ACTION_FORECAST, "sample")[0]
@@ -170,8 +172,8 @@ def test_mlflow_being_down_stops_no_rollback_and_is_recorded(
 def test_a_failure_of_evidently_stops_no_rollback_and_is_recorded(
     lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained(lake, registry, HOURLY)
-    bad = trained(lake, registry, HOURLY, day=1, low=0.2)
+    train_model(lake, registry, HOURLY)
+    bad = train_model(lake, registry, HOURLY, day=1, low=0.2)
     put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
 
     def broken(*_: object, **__: object) -> None:
@@ -193,10 +195,10 @@ def test_without_models_or_live_rows_the_report_says_so(lake: Lake, registry: Re
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(0))
     assert "nothing was trained yet: bullion train" in report.summary()
     assert recorded_run(lake)[0] == "warned"
-    trained(lake, registry, HOURLY, verdict="refused")
+    train_model(lake, registry, HOURLY, verdict="refused")
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(1))
     assert "serves unproven: there is nothing to roll back" in report.summary()
-    trained(lake, registry, HOURLY, day=1)
+    train_model(lake, registry, HOURLY, day=1)
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(2))
     assert "no live prediction of it has an outcome yet" in report.summary()
     assert report.pages == ()
@@ -204,7 +206,7 @@ def test_without_models_or_live_rows_the_report_says_so(lake: Lake, registry: Re
 
 def test_one_class_and_missing_features_are_explained(lake: Lake, registry: Registry) -> None:
     put_features(lake, HOURLY)
-    version = trained(lake, registry, HOURLY)
+    version = train_model(lake, registry, HOURLY)
     put_live(lake, HOURLY, version, ic=0.2, sessions=21, shift=float("nan"), one_class=True)
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert report.failures == ()
@@ -214,7 +216,7 @@ def test_one_class_and_missing_features_are_explained(lake: Lake, registry: Regi
 
 def test_moved_features_are_a_warning(lake: Lake, registry: Registry) -> None:
     put_features(lake, HOURLY)
-    version = trained(lake, registry, HOURLY)
+    version = train_model(lake, registry, HOURLY)
     put_live(lake, HOURLY, version, ic=0.3, sessions=5, shift=3.0)
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
     assert report.drifted

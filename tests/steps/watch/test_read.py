@@ -8,7 +8,7 @@ from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.watch.read import TrainingRecord, read_reference_rows
-from tests.steps.any_market import market_of, say
+from tests.steps.forecast_market import market_of, say
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 
