@@ -1,1 +1,1 @@
-"""What a forecast would have said and earned, told by models that knew the past alone. Pure."""
+"""Backtests: what a forecast would have predicted and earned, by models that knew only the past."""

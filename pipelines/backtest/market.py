@@ -1,4 +1,4 @@
-"""Everything that a backtest looks at, read from one snapshot."""
+"""The bars, rows and weights that a backtest uses, and the request for one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Market:
     ts: np.ndarray  # of each row: datetime64[us]
     bars: pa.Table  # of the members: symbol, ts, closes_at, session, open, high, low, close
     own: pa.Table  # the same of the index itself; empty where the source has none
-    weights: pa.Table  # symbol, effective, known_at, weight
+    weights: pa.Table  # symbol, weight, effective, known_at, partial
     calendar: str
     snapshot: int
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is to be tested, and how."""
+class BacktestRequest:
+    """What to test, and how."""
 
     universe: str
     start: datetime | None  # bars open from then on; None: from the first day that can be
@@ -55,10 +55,11 @@ class Asked:
 
 
 def micros(at: datetime) -> np.datetime64:
-    """An instant in UTC as NumPy has it."""
+    """Convert an instant to NumPy's, in UTC."""
     return np.datetime64(at.replace(tzinfo=None), "us")
 
 
 def day(session: np.datetime64) -> date:
-    made: date = session.astype("datetime64[D]").item()
-    return made
+    """Convert a session from NumPy."""
+    date_of_session: date = session.astype("datetime64[D]").item()
+    return date_of_session

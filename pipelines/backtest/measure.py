@@ -1,4 +1,4 @@
-"""What predictions were worth and what signals earned, with intervals over whole sessions."""
+"""Measure predictions and the returns of signals, with intervals over whole sessions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.backtest.path import Path
-from pipelines.backtest.policy import NONE, Earned
-from pipelines.backtest.walk import Scored
+from pipelines.backtest.policy import NONE, BarReturns
+from pipelines.backtest.walk import ScoredRows
 from pipelines.gates.skill import LEAST_SESSIONS, RankIC, Sessions, macro_f1
 from pipelines.labels.base import Label
 from pipelines.modeling.metrics import confusion, expected_score, rank_ic
@@ -21,29 +21,22 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Figure:
-    """A number, and its interval where there were sessions enough to draw one from."""
+    """A number, and its interval where there are enough sessions for one."""
 
     value: float
     low: float | None = None
     high: float | None = None
 
-    def plain(self) -> dict[str, float | None]:
+    def as_dict(self) -> dict[str, float | None]:
         return {"value": _number(self.value), "low": _number(self.low), "high": _number(self.high)}
-
-    def told(self, form: str = ".4f", percent: bool = False) -> str:
-        def one(number: float) -> str:
-            return f"{number:+.2%}" if percent else format(number, form)
-
-        if self.low is None or self.high is None:
-            return one(self.value)
-        return f"{one(self.value)} ({one(self.low)} to {one(self.high)})"
 
 
 def _number(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else round(float(value), 10)
 
 
-def drawn_from(session: np.ndarray, seed: int) -> Sessions:
+def resample_sessions(session: np.ndarray, seed: int) -> Sessions:
+    """Prepare draws of whole sessions, to be repeated by the seed."""
     of_row = np.unique(session, return_inverse=True)[1]
     return Sessions(of_row, RESAMPLES, seed, (1 + CONFIDENCE) / 2)
 
@@ -55,7 +48,7 @@ def _figure(value: float, over_draws: np.ndarray, sessions: Sessions) -> Figure:
 
 
 def share(yes: np.ndarray, among: np.ndarray, sessions: Sessions) -> Figure:
-    """How many of some rows are so."""
+    """Return the share of the rows in `among` for which `yes` holds."""
     sums = sessions.sums(np.stack([yes & among, among], axis=1).astype(float))
     whole, drawn = sums.sum(axis=0), sessions.drawn(sums)
     if not whole[1]:
@@ -65,13 +58,13 @@ def share(yes: np.ndarray, among: np.ndarray, sessions: Sessions) -> Figure:
 
 
 def total(values: np.ndarray, sessions: Sessions) -> Figure:
-    """The sum, and how it lies over draws of as many sessions."""
+    """Return the sum, and its interval over draws of as many sessions."""
     sums = sessions.sums(values[:, None])
     return _figure(float(values.sum()), sessions.drawn(sums)[:, 0], sessions)
 
 
 def correlation(x: np.ndarray, y: np.ndarray, sessions: Sessions) -> Figure:
-    """Pearson's, of a score and the outcome."""
+    """Return Pearson's correlation of a score and the outcome."""
     sums = sessions.sums(np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1))
     return _figure(
         float(_pearson(sums.sum(axis=0)[None])[0]), _pearson(sessions.drawn(sums)), sessions
@@ -81,15 +74,15 @@ def correlation(x: np.ndarray, y: np.ndarray, sessions: Sessions) -> Figure:
 def _pearson(sums: np.ndarray) -> np.ndarray:
     count, x, y, xx, yy, xy = sums.T
     apart = np.sqrt(np.maximum(xx - x * x / count, 0) * np.maximum(yy - y * y / count, 0))
-    made: np.ndarray = np.divide(
+    correlations: np.ndarray = np.divide(
         xy - x * y / count, apart, out=np.zeros(len(sums)), where=apart > 1e-12
     )
-    return made
+    return correlations
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """Scored rows whose outcome is known, as figures look at them."""
+class JudgedRows:
+    """Scored rows whose outcome is known."""
 
     expected: np.ndarray
     direction: np.ndarray  # -1, 0 or 1, of the action
@@ -99,8 +92,8 @@ class Judged:
     session: np.ndarray
     classes: int
 
-    def take(self, which: np.ndarray) -> Judged:
-        return Judged(
+    def take(self, which: np.ndarray) -> JudgedRows:
+        return JudgedRows(
             self.expected[which],
             self.direction[which],
             self.outcome[which],
@@ -114,10 +107,10 @@ class Judged:
         return len(self.outcome)
 
 
-def judged(scored: Scored, label: Label) -> Judged:
-    """Only the rows whose outcome is known can be judged."""
+def judge(scored: ScoredRows, label: Label) -> JudgedRows:
+    """Select the rows whose outcome is known: only they can be judged."""
     at = scored.actual >= 0
-    return Judged(
+    return JudgedRows(
         expected_score(scored.probabilities[at], label.scores),
         np.sign(np.asarray(label.scores)[scored.predicted[at]]),
         scored.rows.outcome[at],
@@ -128,20 +121,20 @@ def judged(scored: Scored, label: Label) -> Judged:
     )
 
 
-def figures(of: Judged, seed: int) -> dict[str, Figure]:
-    """The figures of all rows. A hit is a buy before a rise, or a sell before a fall."""
-    sessions, called = drawn_from(of.session, seed), of.direction != 0
-    ranked = RankIC(of.expected, of.outcome, sessions)
-    pairs = np.eye(of.classes**2)[of.actual * of.classes + of.predicted]
+def figures(rows: JudgedRows, seed: int) -> dict[str, Figure]:
+    """Compute the figures of all rows. A hit is a buy before a rise, or a sell before a fall."""
+    sessions, called = resample_sessions(rows.session, seed), rows.direction != 0
+    ranked = RankIC(rows.expected, rows.outcome, sessions)
+    pairs = np.eye(rows.classes**2)[rows.actual * rows.classes + rows.predicted]
     sums = sessions.sums(pairs)
-    shape = (-1, of.classes, of.classes)
-    always = max(share(of.outcome * up > 0, called, sessions).value for up in (1, -1))
+    shape = (-1, rows.classes, rows.classes)
+    always = max(share(rows.outcome * up > 0, called, sessions).value for up in (1, -1))
     return {
         "rank_ic": _figure(ranked.value, ranked.drawn, sessions),
-        "ic": correlation(of.expected, of.outcome, sessions),
-        "hit_rate": share(of.direction * of.outcome > 0, called, sessions),
+        "ic": correlation(rows.expected, rows.outcome, sessions),
+        "hit_rate": share(rows.direction * rows.outcome > 0, called, sessions),
         "hit_rate_of_one_side": Figure(always),
-        "accuracy": share(of.actual == of.predicted, np.ones(len(of), bool), sessions),
+        "accuracy": share(rows.actual == rows.predicted, np.ones(len(rows), bool), sessions),
         "macro_f1": _figure(
             float(macro_f1(sums.sum(axis=0).reshape(shape))[0]),
             macro_f1(sessions.drawn(sums).reshape(shape)),
@@ -150,49 +143,54 @@ def figures(of: Judged, seed: int) -> dict[str, Figure]:
     }
 
 
-def row_of(of: Judged) -> dict[str, float | int | None]:
-    """The figures of some of the rows, without intervals."""
-    called = of.direction != 0
-    hits = (of.direction * of.outcome > 0)[called]
-    apart = len(of) > 1 and np.ptp(of.expected) > 0 and np.ptp(of.outcome) > 0
-    counted = confusion(of.actual, of.predicted, of.classes)
+def summarise_rows(rows: JudgedRows) -> dict[str, float | int | None]:
+    """Compute the figures of some of the rows, without intervals."""
+    called = rows.direction != 0
+    hits = (rows.direction * rows.outcome > 0)[called]
+    varies = len(rows) > 1 and np.ptp(rows.expected) > 0 and np.ptp(rows.outcome) > 0
+    counts = confusion(rows.actual, rows.predicted, rows.classes)
     return {
-        "rows": len(of),
+        "rows": len(rows),
         "hit_rate": _number(float(hits.mean())) if len(hits) else None,
-        "rank_ic": _number(rank_ic(of.expected, of.outcome)),
-        "ic": _number(float(np.corrcoef(of.expected, of.outcome)[0, 1])) if apart else None,
-        "macro_f1": _number(float(macro_f1(counted))),
+        "rank_ic": _number(rank_ic(rows.expected, rows.outcome)),
+        "ic": _number(float(np.corrcoef(rows.expected, rows.outcome)[0, 1])) if varies else None,
+        "macro_f1": _number(float(macro_f1(counts))),
     }
 
 
-def shares(of: Judged, names: Sequence[str]) -> list[dict[str, Any]]:
-    """How often each class happened, and how often it was said."""
-    count = max(1, len(of))
-    happened, said = (
-        np.bincount(c, minlength=len(names)) / count for c in (of.actual, of.predicted)
+def class_shares(rows: JudgedRows, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return how often each class happened, and how often it was predicted."""
+    count = max(1, len(rows))
+    frequency, predicted_frequency = (
+        np.bincount(c, minlength=len(names)) / count for c in (rows.actual, rows.predicted)
     )
     return [
         {"action": name, "happened": _number(h), "said": _number(s)}
-        for name, h, s in zip(names, happened, said, strict=True)
+        for name, h, s in zip(names, frequency, predicted_frequency, strict=True)
     ]
 
 
-def earned(one: Earned, path: Path, seed: int, long: Earned) -> dict[str, Any]:
-    """What positions earned, and what they earned beyond being always long."""
-    sessions, held = drawn_from(path.session, seed), np.abs(one.position) > 0
-    curve = np.cumsum(one.net)
-    moved = one.gross != 0
-    stops = {why: int((one.exits == why).sum()) for why in sorted(set(one.exits.tolist()) - {NONE})}
+def summarise_returns(
+    returns: BarReturns, path: Path, seed: int, long: BarReturns
+) -> dict[str, Any]:
+    """Summarise what positions earned, also beyond being always long."""
+    sessions, in_market = resample_sessions(path.session, seed), np.abs(returns.position) > 0
+    curve = np.cumsum(returns.net)
+    moved = returns.gross != 0
+    stops = {
+        reason: int((returns.exits == reason).sum())
+        for reason in sorted(set(returns.exits.tolist()) - {NONE})
+    }
     return {
-        "net": total(one.net, sessions).plain(),
-        "gross": _number(float(one.gross.sum())),
-        "cost": _number(float(one.cost.sum())),
-        "over_night": _number(float(one.gross[path.over_night].sum())),
-        "beyond_always_long": total(one.net - long.net, sessions).plain(),
+        "net": total(returns.net, sessions).as_dict(),
+        "gross": _number(float(returns.gross.sum())),
+        "cost": _number(float(returns.cost.sum())),
+        "over_night": _number(float(returns.gross[path.over_night].sum())),
+        "beyond_always_long": total(returns.net - long.net, sessions).as_dict(),
         "worst_fall": _number(float((np.maximum.accumulate(np.maximum(curve, 0)) - curve).max())),
-        "changes": int((one.traded > 0).sum()),
-        "traded": _number(float(one.traded.sum())),
-        "bars_held": _number(float(held.mean())),
-        "bars_won": _number(float((one.gross[moved] > 0).mean())) if moved.any() else None,
+        "changes": int((returns.traded > 0).sum()),
+        "traded": _number(float(returns.traded.sum())),
+        "bars_held": _number(float(in_market.mean())),
+        "bars_won": _number(float((returns.gross[moved] > 0).mean())) if moved.any() else None,
         **({"exits": stops} if stops else {}),
     }

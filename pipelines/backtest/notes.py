@@ -1,4 +1,4 @@
-"""What the figures of a backtest rest on, and what they do not say."""
+"""Notes of a backtest's report: what its figures rest on, and what they do not say."""
 
 from __future__ import annotations
 
@@ -6,67 +6,68 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.backtest.market import Asked
+from pipelines.backtest.market import BacktestRequest
 from pipelines.backtest.measure import CONFIDENCE
 from pipelines.backtest.path import Path
-from pipelines.backtest.walk import Scored, Scorer
+from pipelines.backtest.walk import ScoredRows, Scorer
 from pipelines.core.universes import Universe
 from pipelines.forecasts import TargetForecast
 from pipelines.gates.skill import LEAST_SESSIONS
 from pipelines.sources import source as source_named
 
 
-def notes(
+def build_notes(
     forecast: TargetForecast,
     source: str,
-    of: Universe,
-    asked: Asked,
-    scored: Scored,
+    members: Universe,
+    request: BacktestRequest,
+    scored: ScoredRows,
     path: Path,
-    known: np.ndarray,
+    weights_known: np.ndarray,
     scorers: Sequence[Scorer],
-    made_of: str,
+    source_of_bars: str,
 ) -> list[str]:
-    """What these figures rest on, and what they do not say."""
-    proven = sum(one.proven for one in scorers)
-    made_here = any(one.version is None for one in scorers)
-    told = [
+    """Write the notes of a backtest."""
+    proven = sum(scorer.proven for scorer in scorers)
+    trained_here = any(scorer.version is None for scorer in scorers)
+    lines = [
         f"{proven} of {len(scorers)} models passed the gates that block"
-        + " (latency, training time and inputs_sound are not asked here)" * made_here
+        + " (latency, training time and inputs_sound are not checked here)" * trained_here
         + "; the others serve unproven.",
-        f"Members are those of {of.name} as listed on {of.since}; who was a member earlier is not "
-        "known, so that survivorship is not excluded.",
+        f"Members are those of {members.name} as listed on {members.since}; who was a member "
+        "earlier is not known, so that survivorship is not excluded.",
         "Bars are those of one snapshot: corrections that arrived later are in them.",
         _intervals(len(np.unique(path.session))),
         "The last bar's return of a session spans the night (over_night); it is booked with the "
         "first bar of the next session.",
-        f"A position is entered at the close of its signal's bar, at that price; each change costs "
-        f"{asked.cost:g} of the notional that changes hands, a turn from long to short twice that. "
-        "The notional is fixed, nothing is compounded, and a short position costs no interest.",
-        f"The index is {made_of}.",
+        "A position is entered at the close of its signal's bar, at that price; each change costs "
+        f"{request.cost:g} of the notional that changes hands, a turn from long to short twice "
+        "that. The notional is fixed, nothing is compounded, and a short position costs no "
+        "interest.",
+        f"The index is {source_of_bars}.",
     ]
-    if "members" in made_of:
-        told.append(
-            "Its highs and lows are bounds made of the members': a stop looks at the far one, a "
-            "target only at open and close."
+    if "members" in source_of_bars:
+        lines.append(
+            "Its highs and lows are bounds computed from the members': a stop uses the far one, a "
+            "target only open and close."
         )
-    silent = _silent(forecast, of, scored)
-    if silent:
-        told.append(f"Nothing was said of {', '.join(silent)}: they count as hold.")
-    lost = int((~known).sum())
-    if lost:
-        told.append(
-            f"At {lost:,} of {len(path):,} bars no weights of all members were known: there all "
-            "weigh the same (weights_known is false)."
+    unscored = _unscored_members(forecast, members, scored)
+    if unscored:
+        lines.append(f"Not scored at all: {', '.join(unscored)}. They count as hold.")
+    without_weights = int((~weights_known).sum())
+    if without_weights:
+        lines.append(
+            f"At {without_weights:,} of {len(path):,} bars no weights of the members were known: "
+            "there all weigh the same (weights_known is false)."
         )
     if scored.left_out:
-        told.append(
+        lines.append(
             f"{scored.left_out:,} rows were not scored: a feature was missing, or training had no "
             "bar of the symbol. They count as hold."
         )
     if source_named(source).is_sample:
-        told.insert(0, "This market is made up: nothing here is about real prices.")
-    return told
+        lines.insert(0, "This market is made up: nothing here is about real prices.")
+    return lines
 
 
 def _intervals(sessions: int) -> str:
@@ -79,7 +80,7 @@ def _intervals(sessions: int) -> str:
     )
 
 
-def _silent(forecast: TargetForecast, of: Universe, scored: Scored) -> list[str]:
-    """The members that no scored row is of."""
-    said = {forecast.symbols[code] for code in np.unique(scored.rows.symbol)}
-    return [name for name in of.symbols if name not in said]
+def _unscored_members(forecast: TargetForecast, members: Universe, scored: ScoredRows) -> list[str]:
+    """Name the members without a scored row."""
+    scored_symbols = {forecast.symbols[code] for code in np.unique(scored.rows.symbol)}
+    return [name for name in members.symbols if name not in scored_symbols]

@@ -1,7 +1,7 @@
 """The equity curve of a backtest, as the bytes of a PNG.
 
-Figures are made without pyplot, which keeps them for the whole process; the same numbers give
-the same bytes.
+Figures are drawn without pyplot, which would keep them for the whole process; the same numbers
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
 LONG, SHORT, PALE = "#2166ac", "#b2182b", "#e6e6e6"
 
 
-def equity(of: Backtest) -> bytes:
-    """What was earned net over the span, above the score that it was earned by."""
+def equity(result: Backtest) -> bytes:
+    """Draw the net return over the span, above the score that it was earned by."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.5, 7.0), layout="constrained")
@@ -36,27 +36,27 @@ def equity(of: Backtest) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_axisbelow(True)
         axes.axhline(0, color="#444444", linewidth=0.8)
-        for start in _changes(of.signals["window"].to_numpy())[1:]:
+        for start in _changes(result.signals["window"].to_numpy())[1:]:
             axes.axvline(start - 0.5, color=PALE, linewidth=1.0, zorder=0)
-    _curves(upper, of)
-    _score(lower, of)
-    _dates(lower, of)
+    _curves(upper, result)
+    _score(lower, result)
+    _dates(lower, result)
     return _png(figure)
 
 
-def _curves(axes: Axes, of: Backtest) -> None:
-    place = np.arange(len(of.path))
-    for name, (told, line) in LINES.items():
-        if name not in of.earned:
+def _curves(axes: Axes, result: Backtest) -> None:
+    place = np.arange(len(result.path))
+    for name, (name, line) in LINES.items():
+        if name not in result.earned:
             continue
-        net = of.returns[name]["net"]
+        net = result.returns[name]["net"]
         spread = "" if net["low"] is None else f" ({net['low']:+.1%} to {net['high']:+.1%})"
-        curve = 100 * np.cumsum(of.earned[name].net)
-        axes.plot(place, curve, label=f"{told}: {net['value']:+.1%}{spread}", **line)
-    gross = 100 * np.cumsum(of.earned["signal"].gross)
+        curve = 100 * np.cumsum(result.earned[name].net)
+        axes.plot(place, curve, label=f"{name}: {net['value']:+.1%}{spread}", **line)
+    gross = 100 * np.cumsum(result.earned["signal"].gross)
     line = {"color": "#2166ac", "linewidth": 1.0, "linestyle": ":"}
     axes.plot(place, gross, label=f"signal before costs: {gross[-1] / 100:+.1%}", **line)
-    about = of.about
+    about = result.about
     title = f"What the {about['instrument']} signal of {about['forecast']} would have earned"
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24)
     subtitle = (
@@ -72,25 +72,25 @@ def _curves(axes: Axes, of: Backtest) -> None:
     axes.legend(handles, labels, loc="best", frameon=False, fontsize=9.5)
 
 
-def _score(axes: Axes, of: Backtest) -> None:
-    wss = of.signals["wss"].to_numpy()
-    column = "tuned_signal" if "tuned_signal" in of.signals.schema.names else "signal"
-    said = np.array(of.signals[column].to_pylist())
+def _score(axes: Axes, result: Backtest) -> None:
+    wss = result.signals["wss"].to_numpy()
+    column = "tuned_signal" if "tuned_signal" in result.signals.schema.names else "signal"
+    signals = np.array(result.signals[column].to_pylist())
     place = np.arange(len(wss))
     for word, colour in (("HOLD", "#bdbdbd"), ("BUY", LONG), ("SELL", SHORT)):
-        at = said == word
+        ticks = signals == word
         axes.vlines(
-            place[at], 0, wss[at], color=colour, linewidth=0.9,
-            label=f"{word} {at.mean():.0%} of the bars",
+            place[ticks], 0, wss[ticks], color=colour, linewidth=0.9,
+            label=f"{word} {ticks.mean():.0%} of the bars",
         )  # fmt: skip
     if column == "tuned_signal":
         for name in ("buy_at", "sell_at"):
             axes.step(
-                place, of.signals[name].to_numpy(), where="mid", color="#444444", linewidth=0.8
+                place, result.signals[name].to_numpy(), where="mid", color="#444444", linewidth=0.8
             )
     else:
         for name in ("buy_at", "sell_at"):
-            axes.axhline(of.about[name], color="#444444", linewidth=0.8, linestyle=":")
+            axes.axhline(result.about[name], color="#444444", linewidth=0.8, linestyle=":")
     most = max(float(np.abs(wss).max()), 0.6) * 1.15
     axes.set_ylim(-most, most)
     axes.set_ylabel("score (WSS)")
@@ -98,27 +98,27 @@ def _score(axes: Axes, of: Backtest) -> None:
 
 
 def _changes(values: np.ndarray) -> np.ndarray:
-    """Where something else begins, the first place among them."""
-    found: np.ndarray = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
-    return found
+    """Return the places where the value changes, and the first place."""
+    places: np.ndarray = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+    return places
 
 
-def _dates(axes: Axes, of: Backtest) -> None:
-    """Bars lie side by side, so that nights take no room; months are named, or days."""
-    session = of.path.session
+def _dates(axes: Axes, result: Backtest) -> None:
+    """Label the axis of time. Bars lie side by side, so that nights take no room."""
+    session = result.path.session
     by_month, by_year = (_changes(session.astype(f"datetime64[{unit}]")) for unit in "MY")
     if len(by_year) > 3:
-        at, form = by_year, "%Y"
+        ticks, form = by_year, "%Y"
     elif len(by_month) > 2:
-        at, form = by_month[:: 1 + len(by_month) // 14], "%b %Y"
+        ticks, form = by_month[:: 1 + len(by_month) // 14], "%b %Y"
     else:
         days = _changes(session)
-        at, form = days[:: 1 + len(days) // 10], "%d %b"
-    axes.set_xticks(at, [session[one].item().strftime(form) for one in at])
+        ticks, form = days[:: 1 + len(days) // 10], "%d %b"
+    axes.set_xticks(ticks, [session[tick].item().strftime(form) for tick in ticks])
     axes.set_xlim(-1, len(session))
 
 
 def _png(figure: Any) -> bytes:
-    made = BytesIO()
-    figure.savefig(made, format="png", dpi=DPI, metadata={"Software": None})
-    return made.getvalue()
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,8 +1,8 @@
-"""From directions to positions, and what they earn.
+"""Turn signals into positions, and compute what they earn.
 
-A position is entered at the close of the bar whose signal asked for it, and can be stopped from
-the next bar on. What a bar earned is booked with the bar, in units of the notional, and the
-notional is the same at every bar: nothing is compounded.
+A position is entered at the close of the bar with the signal, and can be stopped from the next
+bar on. What a bar earned is booked with the bar, in units of the notional, and the notional is
+the same at every bar: nothing is compounded.
 """
 
 from __future__ import annotations
@@ -44,31 +44,32 @@ class Policy:
                     f"a {name} of {share:g}", "name a share of the entry price, such as 0.01"
                 )
 
-    def told(self) -> str:
-        said = [f"at most {self.limit:g} notional", f"{self.size:g} a signal"]
+    def summary(self) -> str:
+        """Describe the policy in one line."""
+        parts = [f"at most {self.limit:g} notional", f"{self.size:g} a signal"]
         if self.stop_loss is not None:
-            said.append(f"stop at {self.stop_loss:.2%}")
+            parts.append(f"stop at {self.stop_loss:.2%}")
         if self.take_profit is not None:
-            said.append(f"target at {self.take_profit:.2%}")
-        said += ["flat by the session's close"] * self.flat_by_close
-        return ", ".join(said)
+            parts.append(f"target at {self.take_profit:.2%}")
+        parts += ["flat by the session's close"] * self.flat_by_close
+        return ", ".join(parts)
 
-    def wanted(self, direction: int, held: float) -> float:
-        """The position after a signal."""
+    def target_position(self, direction: int, holding: float) -> float:
+        """Return the position after a signal."""
         if direction == 0:
             return 0.0
-        same = max(held * direction, 0.0)
-        return direction * min(same + self.size, self.limit)
+        same_side = max(holding * direction, 0.0)
+        return direction * min(same_side + self.size, self.limit)
 
     def exit(
-        self, held: float, entry: float, opened: float, worst: float, best: float
+        self, holding: float, entry: float, opened: float, worst: float, best: float
     ) -> tuple[float, str]:
-        """At which price a bar ends a position, and why; NaN where it does not.
+        """Find the price at which a bar ends a position, and the reason; NaN where it does not.
 
-        `worst` is the end of the bar against the position, `best` the end for it. What the open
-        already went beyond is filled at the open. Within a bar the stop is assumed to come first.
+        `worst` is the end of the bar against the position, `best` the end in its favour. A level
+        that the open is already beyond is filled at the open. Within a bar the stop comes first.
         """
-        side = 1.0 if held > 0 else -1.0
+        side = 1.0 if holding > 0 else -1.0
         stop = entry * (1 - side * self.stop_loss) if self.stop_loss is not None else None
         target = entry * (1 + side * self.take_profit) if self.take_profit is not None else None
         if stop is not None and side * opened <= side * stop:
@@ -83,8 +84,8 @@ class Policy:
 
 
 @dataclass(frozen=True, eq=False)
-class Earned:
-    """What each bar held and earned."""
+class BarReturns:
+    """The position of each bar, and what it earned."""
 
     position: np.ndarray  # after the bar's close
     gross: np.ndarray  # of what was held over the bar
@@ -94,46 +95,46 @@ class Earned:
 
     @property
     def net(self) -> np.ndarray:
-        made: np.ndarray = self.gross - self.cost
-        return made
+        net: np.ndarray = self.gross - self.cost
+        return net
 
 
-def simulate(policy: Policy, path: Path, direction: np.ndarray, cost: float) -> Earned:
-    """Bar by bar; what is held after the last one is closed at its close."""
+def simulate(policy: Policy, path: Path, direction: np.ndarray, cost: float) -> BarReturns:
+    """Trade the signals bar by bar; the last position is closed at the last bar's close."""
     count = len(path)
     position, gross, traded = np.zeros(count), np.zeros(count), np.zeros(count)
     exits = np.full(count, NONE, dtype=object)
     names = ("open", "high", "low", "close", "sure_high", "sure_low")
     opened, high, low, close, sure_high, sure_low = (getattr(path, n).tolist() for n in names)
-    asked, last = direction.tolist(), path.last.tolist()
-    held = entry = 0.0
+    signs, last = direction.tolist(), path.last.tolist()
+    holding = entry = 0.0
     for t in range(count):
-        if held:
-            ends = (low[t], sure_high[t]) if held > 0 else (high[t], sure_low[t])
-            price, why = policy.exit(held, entry, opened[t], *ends)
-            gross[t] = held * ((price if why else close[t]) / close[t - 1] - 1)
-            if why:
-                traded[t], exits[t], held = abs(held), why, 0.0
-        ends_now = t == count - 1 or (policy.flat_by_close and last[t])
-        wanted = 0.0 if ends_now else policy.wanted(asked[t], held)
-        if wanted * held <= 0:
+        if holding:
+            ends = (low[t], sure_high[t]) if holding > 0 else (high[t], sure_low[t])
+            price, exit_reason = policy.exit(holding, entry, opened[t], *ends)
+            gross[t] = holding * ((price if exit_reason else close[t]) / close[t - 1] - 1)
+            if exit_reason:
+                traded[t], exits[t], holding = abs(holding), exit_reason, 0.0
+        must_close = t == count - 1 or (policy.flat_by_close and last[t])
+        target_position = 0.0 if must_close else policy.target_position(signs[t], holding)
+        if target_position * holding <= 0:
             entry = close[t]
-        elif abs(wanted) > abs(held):
-            entry += (close[t] - entry) * (1 - held / wanted)
-        traded[t] += abs(wanted - held)
-        position[t] = held = wanted
-    return Earned(position, gross, cost * traded, exits, traded)
+        elif abs(target_position) > abs(holding):
+            entry += (close[t] - entry) * (1 - holding / target_position)
+        traded[t] += abs(target_position - holding)
+        position[t] = holding = target_position
+    return BarReturns(position, gross, cost * traded, exits, traded)
 
 
-def plain(path: Path, direction: np.ndarray, cost: float) -> np.ndarray:
-    """What each bar earns net when the direction is the position: `simulate` for many at once.
+def net_returns(path: Path, direction: np.ndarray, cost: float) -> np.ndarray:
+    """Compute each bar's net return when the direction is the position: `simulate` for many.
 
-    Directions may have leading axes; what is held at the end stays open.
+    Directions may have leading axes; the last position stays open.
     """
     moved = (
         np.concatenate([[0.0], path.close[1:] / path.close[:-1] - 1]) if len(path) else path.close
     )
     before = np.zeros(direction.shape)
     before[..., 1:] = direction[..., :-1]
-    made: np.ndarray = before * moved - cost * np.abs(direction - before)
-    return made
+    net: np.ndarray = before * moved - cost * np.abs(direction - before)
+    return net

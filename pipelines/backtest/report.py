@@ -1,4 +1,4 @@
-"""A backtest as files: the same backtest gives the same bytes."""
+"""Write a backtest as files: the same backtest gives the same bytes."""
 
 from __future__ import annotations
 
@@ -30,66 +30,69 @@ WAYS = {
 }
 
 
-def files(of: Backtest, picture: bytes) -> dict[str, bytes]:
-    """Every file by its name."""
+def build_files(result: Backtest, picture: bytes) -> dict[str, bytes]:
+    """Return every file by its name."""
     return {
-        "report.json": (json.dumps(plain(of), indent=1) + "\n").encode(),
-        "report.md": markdown(of).encode(),
-        "predictions.parquet": _parquet(of.predictions),
-        "signals.parquet": _parquet(of.signals),
-        "symbols.csv": _csv(of.symbols),
+        "report.json": (json.dumps(build_document(result), indent=1) + "\n").encode(),
+        "report.md": build_markdown(result).encode(),
+        "predictions.parquet": _parquet(result.predictions),
+        "signals.parquet": _parquet(result.signals),
+        "symbols.csv": _csv(result.symbols),
         "equity.png": picture,
     }
 
 
-def plain(of: Backtest) -> dict[str, Any]:
+def build_document(result: Backtest) -> dict[str, Any]:
     return {
-        "about": of.about,
-        "figures": {name: one.plain() for name, one in of.figures.items()},
-        "shares": of.shares,
-        "returns": of.returns,
-        "windows": of.windows,
-        "symbols": of.symbols,
-        "notes": of.notes,
+        "about": result.about,
+        "figures": {name: figure.as_dict() for name, figure in result.figures.items()},
+        "shares": result.shares,
+        "returns": result.returns,
+        "windows": result.windows,
+        "symbols": result.symbols,
+        "notes": result.notes,
     }
 
 
 def _parquet(table: pa.Table) -> bytes:
-    made = io.BytesIO()
-    pq.write_table(table, made, compression="zstd")
-    return made.getvalue()
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    made = io.StringIO()
-    writer = csv.DictWriter(made, list(rows[0]), lineterminator="\n")
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return made.getvalue().encode()
+    return buffer.getvalue().encode()
 
 
-def figure_rows(of: Backtest) -> list[tuple[object, ...]]:
-    """What the predictions were worth: name, value, interval."""
-    return [(NAMES[name], f"{one.value:.4f}", _between(one)) for name, one in of.figures.items()]
+def figure_rows(result: Backtest) -> list[tuple[object, ...]]:
+    """Build the rows on predictions: name, value, interval."""
+    return [
+        (NAMES[name], f"{figure.value:.4f}", _between(figure))
+        for name, figure in result.figures.items()
+    ]
 
 
-def _between(one: Figure, percent: bool = False) -> str:
-    if one.low is None or one.high is None:
+def _between(figure: Figure, percent: bool = False) -> str:
+    if figure.low is None or figure.high is None:
         return ""
     if percent:
-        return f"{one.low:+.2%} to {one.high:+.2%}"
-    return f"{one.low:.4f} to {one.high:.4f}"
+        return f"{figure.low:+.2%} to {figure.high:+.2%}"
+    return f"{figure.low:.4f} to {figure.high:.4f}"
 
 
-def return_rows(of: Backtest) -> list[tuple[object, ...]]:
-    """What was earned: a row a figure, a column a way of trading."""
-    columns = zip(*(_returns(name, of) for name in of.returns), strict=True)
+def return_rows(result: Backtest) -> list[tuple[object, ...]]:
+    """Build the rows on returns: a row for each figure, a column for each way of trading."""
+    columns = zip(*(_returns(name, result) for name in result.returns), strict=True)
     rows = [(what, *cells) for what, cells in zip(RETURNS, columns, strict=True)]
     return [row for row in rows if any(row[1:])]
 
 
-def return_columns(of: Backtest) -> tuple[str, ...]:
-    return ("", *(WAYS[name] for name in of.returns))
+def return_columns(result: Backtest) -> tuple[str, ...]:
+    return ("", *(WAYS[name] for name in result.returns))
 
 
 RETURNS = (
@@ -98,22 +101,22 @@ RETURNS = (
 )  # fmt: skip
 
 
-def _returns(name: str, of: Backtest) -> tuple[object, ...]:
-    one = of.returns[name]
-    net, beyond = Figure(**one["net"]), Figure(**one["beyond_always_long"])
-    itself = name == "always_long"
+def _returns(name: str, result: Backtest) -> tuple[object, ...]:
+    returns = result.returns[name]
+    net, beyond = Figure(**returns["net"]), Figure(**returns["beyond_always_long"])
+    is_always_long = name == "always_long"
     return (
         f"{net.value:+.2%}",
         _between(net, percent=True),
-        f"{one['gross']:+.2%}",
-        f"{one['cost']:.2%}",
-        f"{one['over_night']:+.2%}",
-        "" if itself else f"{beyond.value:+.2%}",
-        "" if itself else _between(beyond, percent=True),
-        f"{one['worst_fall']:.2%}",
-        one["changes"],
-        f"{one['bars_held']:.0%}",
-        "" if one["bars_won"] is None else f"{one['bars_won']:.1%}",
+        f"{returns['gross']:+.2%}",
+        f"{returns['cost']:.2%}",
+        f"{returns['over_night']:+.2%}",
+        "" if is_always_long else f"{beyond.value:+.2%}",
+        "" if is_always_long else _between(beyond, percent=True),
+        f"{returns['worst_fall']:.2%}",
+        returns["changes"],
+        f"{returns['bars_held']:.0%}",
+        "" if returns["bars_won"] is None else f"{returns['bars_won']:.1%}",
     )
 
 
@@ -123,66 +126,66 @@ WINDOW_COLUMNS = (
 )  # fmt: skip
 
 
-def window_rows(of: Backtest) -> list[tuple[object, ...]]:
-    made: list[tuple[object, ...]] = []
-    for one in of.windows:
-        version = f" {one['model_version']}" if "model_version" in one else ""
-        made.append(
+def window_rows(result: Backtest) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for window in result.windows:
+        version = f" {window['model_version']}" if "model_version" in window else ""
+        rows.append(
             (
-                one["window"],
-                f"{one['first_session']} to {one['last_session']}",
-                f"{one['model']}{version}",
-                _trained(one),
-                one["rows"],
-                _short(one["hit_rate"]),
-                _short(one["rank_ic"]),
-                _short(one["macro_f1"]),
-                f"{one['net']:+.2%}",
-                "proven" if one["proven"] else "refused",
+                window["window"],
+                f"{window['first_session']} to {window['last_session']}",
+                f"{window['model']}{version}",
+                _trained(window),
+                window["rows"],
+                _short(window["hit_rate"]),
+                _short(window["rank_ic"]),
+                _short(window["macro_f1"]),
+                f"{window['net']:+.2%}",
+                "proven" if window["proven"] else "refused",
             )
         )
-    return made
+    return rows
 
 
 SHORT_COLUMNS = ("from", "model", "rows", "hit rate", "rank IC", "net", "gates")
 
 
-def short_rows(of: Backtest) -> list[tuple[object, ...]]:
-    """The windows, for a terminal."""
+def short_rows(result: Backtest) -> list[tuple[object, ...]]:
+    """Build the rows of the windows as a terminal shows them."""
     return [
-        (one["first_session"], *row[2:3], *row[4:7], *row[8:])
-        for one, row in zip(of.windows, window_rows(of), strict=True)
+        (window["first_session"], *row[2:3], *row[4:7], *row[8:])
+        for window, row in zip(result.windows, window_rows(result), strict=True)
     ]
 
 
-def _trained(one: dict[str, Any]) -> str:
-    at = one["trained_as_of"][:16].replace("T", " ")
-    return at if one["training_rows"] is None else f"{at}, {one['training_rows']:,} rows"
+def _trained(window: dict[str, Any]) -> str:
+    at = window["trained_as_of"][:16].replace("T", " ")
+    return at if window["training_rows"] is None else f"{at}, {window['training_rows']:,} rows"
 
 
 SYMBOL_COLUMNS = ("symbol", "rows", "hit rate", "rank IC", "IC", "macro F1")
 
 
-def symbol_rows(of: Backtest) -> list[tuple[object, ...]]:
+def symbol_rows(result: Backtest) -> list[tuple[object, ...]]:
     names = ("hit_rate", "rank_ic", "ic", "macro_f1")
-    return [(s["symbol"], s["rows"], *(_short(s[n]) for n in names)) for s in of.symbols]
+    return [(s["symbol"], s["rows"], *(_short(s[n]) for n in names)) for s in result.symbols]
 
 
 SHARE_COLUMNS = ("action", "happened", "said")
 
 
-def share_rows(of: Backtest) -> list[tuple[object, ...]]:
-    return [(s["action"], f"{s['happened']:.1%}", f"{s['said']:.1%}") for s in of.shares]
+def share_rows(result: Backtest) -> list[tuple[object, ...]]:
+    return [(s["action"], f"{s['happened']:.1%}", f"{s['said']:.1%}") for s in result.shares]
 
 
 THRESHOLD_COLUMNS = ("window", "buys at", "sells at", "net as declared", "net as tuned")
 
 
-def threshold_rows(of: Backtest) -> list[tuple[object, ...]]:
-    """The thresholds chosen for each window; none where nothing was tuned."""
+def threshold_rows(result: Backtest) -> list[tuple[object, ...]]:
+    """Build the rows of the thresholds of each window; none where nothing was tuned."""
     return [
         (w["window"], w["buy_at"], w["sell_at"], f"{w['net']:+.2%}", f"{w['net_tuned']:+.2%}")
-        for w in of.windows
+        for w in result.windows
         if "net_tuned" in w
     ]
 
@@ -191,52 +194,54 @@ def _short(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def headline(of: Backtest) -> str:
-    about = of.about
+def headline(result: Backtest) -> str:
+    about = result.about
     return (
         f"{about['forecast']} on {about['source']}, {about['universe']}: "
         f"{about['first_session']} to {about['last_session']}, {about['sessions']} sessions, "
-        f"{of.predictions.num_rows:,} predictions, snapshot {about['snapshot']}"
+        f"{result.predictions.num_rows:,} predictions, snapshot {about['snapshot']}"
     )
 
 
-def markdown(of: Backtest) -> str:
-    """The whole report to be read."""
+def build_markdown(result: Backtest) -> str:
+    """Write the report as Markdown."""
     parts = [
-        f"# Backtest: {headline(of)}",
-        _asked(of),
+        f"# Backtest: {headline(result)}",
+        _describe_request(result),
         "![equity](equity.png)",
-        "## Predictions\n\n" + _table(("", "value", "interval"), figure_rows(of)),
-        _table(SHARE_COLUMNS, share_rows(of)),
-        "## Returns\n\n" + _table(return_columns(of), return_rows(of)),
-        "## Windows\n\n" + _table(WINDOW_COLUMNS, window_rows(of)),
+        "## Predictions\n\n" + _table(("", "value", "interval"), figure_rows(result)),
+        _table(SHARE_COLUMNS, share_rows(result)),
+        "## Returns\n\n" + _table(return_columns(result), return_rows(result)),
+        "## Windows\n\n" + _table(WINDOW_COLUMNS, window_rows(result)),
     ]
-    if threshold_rows(of):
-        parts.append("## Thresholds\n\n" + _table(THRESHOLD_COLUMNS, threshold_rows(of)))
+    if threshold_rows(result):
+        parts.append("## Thresholds\n\n" + _table(THRESHOLD_COLUMNS, threshold_rows(result)))
     parts += [
-        "## Symbols\n\n" + _table(SYMBOL_COLUMNS, symbol_rows(of)),
-        "## What the gates said\n\n"
-        + "\n".join(f"- window {one['window']}: {one['reason']}" for one in of.windows),
-        "## What this rests on\n\n" + "\n".join(f"- {note}" for note in of.notes),
+        "## Symbols\n\n" + _table(SYMBOL_COLUMNS, symbol_rows(result)),
+        "## What the gates decided\n\n"
+        + "\n".join(
+            f"- window {window['window']}: {window['reason']}" for window in result.windows
+        ),
+        "## What this rests on\n\n" + "\n".join(f"- {note}" for note in result.notes),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _asked(of: Backtest) -> str:
-    about = of.about
-    said = [about["how"][:1].upper() + about["how"][1:]]
-    if not any("model_version" in one for one in of.windows):
-        said.append(
+def _describe_request(result: Backtest) -> str:
+    about = result.about
+    sentences = [about["how"][:1].upper() + about["how"][1:]]
+    if not any("model_version" in window for window in result.windows):
+        sentences.append(
             f"Retrained every {about['retrain_sessions']} sessions on up to "
             f"{about['history_days']:g} days; candidates {', '.join(about['candidates'])}"
         )
-    said.append(
+    sentences.append(
         f"Buys at {about['buy_at']:g}, sells at {about['sell_at']:g}; cost {about['cost']:g} of "
         f"what changes hands; intervals hold {about['confidence']:.0%}"
     )
     if about["policy"]:
-        said.append(f"Policy: {about['policy']}")
-    return ". ".join(said) + "."
+        sentences.append(f"Policy: {about['policy']}")
+    return ". ".join(sentences) + "."
 
 
 def _table(columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> str:

@@ -1,4 +1,4 @@
-"""From scored rows to everything that a backtest tells."""
+"""Combine, trade and measure scored rows: all that a backtest reports."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.backtest import measure, signals, tune
-from pipelines.backtest.market import Asked, Market, day
-from pipelines.backtest.notes import notes
-from pipelines.backtest.path import PRICES, Path, of_members, own
-from pipelines.backtest.policy import Earned, Policy, simulate
-from pipelines.backtest.walk import Scored, Scorer
+from pipelines.backtest import measure, tune
+from pipelines.backtest.market import BacktestRequest, Market, day
+from pipelines.backtest.notes import build_notes
+from pipelines.backtest.path import PRICES, Path, path_of_bars, path_of_members
+from pipelines.backtest.policy import BarReturns, Policy, simulate
+from pipelines.backtest.walk import ScoredRows, Scorer
 from pipelines.core.calendar import UTC_TYPE, calendar
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.universes import Universe, universe
 from pipelines.forecasts import TargetForecast
-from pipelines.forecasts.combination import SIGNALS, ComponentWeighted
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.modeling.metrics import expected_score
+from pipelines.scoring.weights import Weights
+from pipelines.scoring.wss import SIGNALS, combine_scores, directions
 
 WALKED = "each window scored by a model trained on what was known before it"
-WHOLE = 0.95  # of the bars that members have, the index's own must be there to be used
+OWN_BARS_SHARE = 0.95  # of the members' bars, to use the bars of the index itself
 
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """All that is told: plain values that go to JSON, and two tables."""
+    """All that is reported: plain values that go to JSON, and two tables."""
 
     about: dict[str, Any]
     windows: list[dict[str, Any]]
@@ -39,98 +41,150 @@ class Backtest:
     notes: list[str]
     predictions: pa.Table
     signals: pa.Table
-    earned: dict[str, Earned] = field(repr=False)
+    earned: dict[str, BarReturns] = field(repr=False)
     path: Path = field(repr=False)
 
 
-def combination_of(forecast: TargetForecast, name: str) -> ComponentWeighted:
-    """How a forecast combines a universe."""
-    for one in forecast.combinations:
-        if one.universe == name:
-            return one
+def find_combination(forecast: TargetForecast, name: str) -> ComponentWeighted:
+    """Return the rule by which a forecast combines a universe."""
+    for rule in forecast.combinations:
+        if rule.universe == name:
+            return rule
     raise unknown(
-        f"combination of {forecast.name}", name, (one.universe for one in forecast.combinations)
+        f"combination of {forecast.name}", name, (rule.universe for rule in forecast.combinations)
     )
 
 
-def finish(
+def build_backtest(
     forecast: TargetForecast,
     source: str,
     market: Market,
     scorers: Sequence[Scorer],
-    scored: Scored,
-    asked: Asked,
+    scored: ScoredRows,
+    request: BacktestRequest,
     policy: Policy | None = None,
     how: str = WALKED,
 ) -> Backtest:
-    """Combine, trade and measure what was scored. `how` says by which models, in words."""
-    by, of = combination_of(forecast, asked.universe), universe(asked.universe)
-    judged = measure.judged(scored, forecast.label)
-    if not len(judged):
+    """Combine, trade and measure what was scored. `how` says in words by which models."""
+    rule, members = find_combination(forecast, request.universe), universe(request.universe)
+    judged_rows = measure.judge(scored, forecast.label)
+    if not len(judged_rows):
         raise InvalidRequest(
             "no scored bar has an outcome that is known", "name a longer span, or a later one"
         )
-    path, weights, known, made_of = _path(market, of, scored)
-    number = _numbers(scorers, path)
-    wss, coverage = signals.wss(_scores(forecast, of, scored, path), weights)
-    declared = signals.directions(wss, coverage, by, by.buy_at, by.sell_at)
+    path, weights, known, source_of_bars = _index_path(market, members, scored)
+    window_of_bar = _window_of_bar(scorers, path)
+    bars = combine_scores(_member_scores(forecast, members, scored, path), weights)
+    wss, coverage = bars.wss, bars.coverage
+    declared = directions(wss, coverage, rule, rule.buy_at, rule.sell_at)
     ways: dict[str, tuple[Policy, np.ndarray]] = {"signal": (Policy(), declared)}
-    best = tune.tuned(path, wss, coverage, number, by, asked.cost) if asked.tune else []
-    direction, thresholds = declared, (by.buy_at, by.sell_at)
-    if best:
-        thresholds = tune.per_bar(best, number)  # type: ignore[assignment]
-        direction = signals.directions(wss, coverage, by, *thresholds)
+    thresholds_of_windows = (
+        tune.tune_thresholds(path, wss, coverage, window_of_bar, rule, request.cost)
+        if request.tune
+        else []
+    )
+    direction, thresholds = declared, (rule.buy_at, rule.sell_at)
+    if thresholds_of_windows:
+        thresholds = tune.thresholds_per_bar(thresholds_of_windows, window_of_bar)  # type: ignore[assignment]
+        direction = directions(wss, coverage, rule, *thresholds)
         ways["tuned"] = (Policy(), direction)
     if policy is not None:
         ways["policy"] = (policy, direction)
-    earned = {name: simulate(how, path, at, asked.cost) for name, (how, at) in ways.items()}
-    long = simulate(Policy(), path, np.ones(len(path), dtype=np.int64), asked.cost)
+    earned = {
+        name: simulate(trading, path, signs, request.cost)
+        for name, (trading, signs) in ways.items()
+    }
+    long = simulate(Policy(), path, np.ones(len(path), dtype=np.int64), request.cost)
     earned["always_long"] = long
     return Backtest(
-        about=_about(forecast, source, market, asked, path, made_of, by, policy, how),
-        windows=_windows(scorers, scored, judged, number, earned, best),
-        figures=measure.figures(judged, asked.seed),
-        shares=measure.shares(judged, forecast.label.classes),
-        symbols=_symbols(forecast, scored, judged),
-        returns={n: measure.earned(e, path, asked.seed, long) for n, e in earned.items()},
-        notes=notes(forecast, source, of, asked, scored, path, known, scorers, made_of),
+        about=_describe(forecast, source, market, request, path, source_of_bars, rule, policy, how),
+        windows=_windows(
+            scorers, scored, judged_rows, window_of_bar, earned, thresholds_of_windows
+        ),
+        figures=measure.figures(judged_rows, request.seed),
+        shares=measure.class_shares(judged_rows, forecast.label.classes),
+        symbols=_symbols(forecast, scored, judged_rows),
+        returns={
+            n: measure.summarise_returns(e, path, request.seed, long) for n, e in earned.items()
+        },
+        notes=build_notes(
+            forecast, source, members, request, scored, path, known, scorers, source_of_bars
+        ),
         predictions=_predictions(forecast, scored, scorers),
         signals=_signals(
-            path, number, wss, coverage, known, declared, direction, earned, thresholds
+            path, window_of_bar, wss, coverage, known, declared, direction, earned, thresholds
         ),
         earned=earned,
         path=path,
     )
 
 
-def _path(market: Market, of: Universe, scored: Scored) -> tuple[Path, np.ndarray, np.ndarray, str]:
-    """The index's bars over the scored sessions, and the members' weights at each."""
+def _index_path(
+    market: Market, members: Universe, scored: ScoredRows
+) -> tuple[Path, np.ndarray, np.ndarray, str]:
+    """Return the index's bars over the scored sessions, and the members' weights at each."""
     first, last = scored.rows.session.min(), scored.rows.session.max()
-    bars, alone = (_within(table, first, last) for table in (market.bars, market.own))
+    bars, own_bars = (_within(table, first, last) for table in (market.bars, market.own))
     if not bars.num_rows:
         raise InvalidRequest(
-            f"no member of {of.name} has bars in the span",
+            f"no member of {members.name} has bars in the span",
             "name another universe, or ingest the bars of its members",
         )
     ts, at = np.unique(_instants(bars, "ts"), return_index=True)
-    table, made_of = bars, f"its members' bars, by weight ({of.name}, {len(of.symbols)} members)"
-    use_own = np.isin(ts, _instants(alone, "ts")).mean() >= WHOLE
+    table, source_of_bars = (
+        bars,
+        f"its members' bars, by weight ({members.name}, {len(members.symbols)} members)",
+    )
+    use_own = np.isin(ts, _instants(own_bars, "ts")).mean() >= OWN_BARS_SHARE
     if use_own:
-        table, made_of = alone, f"{of.index}'s own bars"
-        ts, at = np.unique(_instants(alone, "ts"), return_index=True)
+        table, source_of_bars = own_bars, f"{members.index}'s own bars"
+        ts, at = np.unique(_instants(own_bars, "ts"), return_index=True)
     closes_at = _instants(table, "closes_at")[at]
     session = table["session"].to_numpy().astype("datetime64[D]")[at]
-    weights, known = signals.weights_at(market.weights, of.symbols, closes_at, session)
-    last_bar = _last(market.calendar, closes_at, session)
+    weights, known = member_weights(market.weights, members, closes_at, session)
+    last_bar = _ends_session(market.calendar, closes_at, session)
     if use_own:
-        prices = {name: alone[name].to_numpy()[at] for name in PRICES}
-        return own(ts, closes_at, session, last_bar, prices), weights, known, made_of
+        prices = {name: own_bars[name].to_numpy()[at] for name in PRICES}
+        return (
+            path_of_bars(ts, closes_at, session, last_bar, prices),
+            weights,
+            known,
+            source_of_bars,
+        )
     row = np.searchsorted(ts, _instants(bars, "ts"))
-    places = {name: place for place, name in enumerate(of.symbols)}
+    places = {name: place for place, name in enumerate(members.symbols)}
     column = np.array([places[name] for name in bars["symbol"].to_pylist()])
-    shape = (len(ts), len(of.symbols))
-    prices = {n: signals.spread(bars[n].to_numpy(), row, column, shape) for n in PRICES}
-    return of_members(ts, closes_at, session, last_bar, prices, weights), weights, known, made_of
+    shape = (len(ts), len(members.symbols))
+    prices = {n: _spread(bars[n].to_numpy(), row, column, shape) for n in PRICES}
+    return (
+        path_of_members(ts, closes_at, session, last_bar, prices, weights),
+        weights,
+        known,
+        source_of_bars,
+    )
+
+
+def member_weights(
+    rows: pa.Table, members: Universe, closes_at: np.ndarray, session: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the members' weights at each bar, and at which bars any of them was known.
+
+    They are the weights that a published signal would have had: a member whose weight is not
+    known weighs nothing. Where no weight is known, all weigh the same.
+    """
+    weights = Weights(members.index, rows).at_bars(closes_at, session).of_members(members.symbols)
+    known = np.isfinite(weights).any(axis=1)
+    weights[~known] = 1 / max(1, len(members.symbols))
+    return np.where(np.isfinite(weights), weights, 0.0), known
+
+
+def _spread(
+    values: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Return a table with the values at their places, and NaN everywhere else."""
+    table = np.full(shape, np.nan)
+    table[row, column] = values
+    return table
 
 
 def _within(table: pa.Table, first: np.datetime64, last: np.datetime64) -> pa.Table:
@@ -142,58 +196,60 @@ def _instants(table: pa.Table, name: str) -> np.ndarray:
     return np.asarray(table[name].to_numpy().astype("datetime64[us]"))
 
 
-def _last(name: str, closes_at: np.ndarray, session: np.ndarray) -> np.ndarray:
-    """Where the calendar says that the session ends with the bar."""
+def _ends_session(name: str, closes_at: np.ndarray, session: np.ndarray) -> np.ndarray:
+    """Mark the bars that end their session by the calendar."""
     market, days = calendar(name), np.unique(session)
-    ends = [market.session_bounds(day(one))[1].replace(tzinfo=None) for one in days]
+    ends = [market.session_bounds(day(session_day))[1].replace(tzinfo=None) for session_day in days]
     closes = np.array(ends, dtype="datetime64[us]")
-    found: np.ndarray = closes_at >= closes[np.searchsorted(days, session)]
-    return found
+    ends_session: np.ndarray = closes_at >= closes[np.searchsorted(days, session)]
+    return ends_session
 
 
-def _numbers(scorers: Sequence[Scorer], path: Path) -> np.ndarray:
-    """The window of each bar of the index."""
-    after = np.array([one.window.after for one in scorers])
-    at = np.searchsorted(after, path.closes_at, side="left") - 1
-    numbers = np.array([one.window.number for one in scorers])
-    found: np.ndarray = numbers[np.maximum(at, 0)]
-    return found
+def _window_of_bar(scorers: Sequence[Scorer], path: Path) -> np.ndarray:
+    """Return the number of the window of each bar of the index."""
+    after = np.array([scorer.window.after for scorer in scorers])
+    place = np.searchsorted(after, path.closes_at, side="left") - 1
+    numbers = np.array([scorer.window.number for scorer in scorers])
+    number: np.ndarray = numbers[np.maximum(place, 0)]
+    return number
 
 
-def _scores(forecast: TargetForecast, of: Universe, scored: Scored, path: Path) -> np.ndarray:
-    """What each member was said to do at each bar of the index; NaN where nothing was said."""
-    codes = np.array([forecast.symbols.index(name) for name in of.symbols])
+def _member_scores(
+    forecast: TargetForecast, members: Universe, scored: ScoredRows, path: Path
+) -> np.ndarray:
+    """Return the score of each member at each bar of the index; NaN where there is none."""
+    codes = np.array([forecast.symbols.index(name) for name in members.symbols])
     place = np.full(len(forecast.symbols), -1)
     place[codes] = np.arange(len(codes))
     column = place[scored.rows.symbol]
     row = np.minimum(np.searchsorted(path.ts, scored.ts), len(path) - 1)
-    at = (column >= 0) & (path.ts[row] == scored.ts)
-    worth = np.asarray(forecast.label.scores)[scored.predicted]
-    return signals.spread(worth[at], row[at], column[at], (len(path), len(codes)))
+    matches = (column >= 0) & (path.ts[row] == scored.ts)
+    scores = np.asarray(forecast.label.scores)[scored.predicted]
+    return _spread(scores[matches], row[matches], column[matches], (len(path), len(codes)))
 
 
-def _about(
+def _describe(
     forecast: TargetForecast,
     source: str,
     market: Market,
-    asked: Asked,
+    request: BacktestRequest,
     path: Path,
-    made_of: str,
-    by: ComponentWeighted,
+    source_of_bars: str,
+    rule: ComponentWeighted,
     policy: Policy | None,
     how: str,
 ) -> dict[str, Any]:
-    of = universe(asked.universe)
+    members = universe(request.universe)
     return {
         "forecast": forecast.name,
         "target": forecast.label.name,
         "source": source,
         "how": how,
-        "universe": of.name,
-        "universe_since": of.since.isoformat(),
-        "index": of.index,
-        "instrument": of.instrument,
-        "index_bars": made_of,
+        "universe": members.name,
+        "universe_since": members.since.isoformat(),
+        "index": members.index,
+        "instrument": members.instrument,
+        "index_bars": source_of_bars,
         "interval": forecast.interval,
         "first_session": str(path.session[0]),
         "last_session": str(path.session[-1]),
@@ -201,68 +257,74 @@ def _about(
         "bars": len(path),
         "snapshot": market.snapshot,
         "definition": forecast.model_fingerprint,
-        "candidates": [one.name for one in forecast.candidates],
-        "retrain_sessions": asked.retrain,
-        "history_days": round(asked.history.total_seconds() / 86400, 3),
-        "cost": asked.cost,
-        "buy_at": by.buy_at,
-        "sell_at": by.sell_at,
-        "least_scored": by.least_scored,
-        "policy": policy.told() if policy else None,
+        "candidates": [candidate.name for candidate in forecast.candidates],
+        "retrain_sessions": request.retrain,
+        "history_days": round(request.history.total_seconds() / 86400, 3),
+        "cost": request.cost,
+        "buy_at": rule.buy_at,
+        "sell_at": rule.sell_at,
+        "least_scored": rule.least_scored,
+        "policy": policy.summary() if policy else None,
         "confidence": measure.CONFIDENCE,
-        "seed": asked.seed,
+        "seed": request.seed,
     }
 
 
 def _windows(
     scorers: Sequence[Scorer],
-    scored: Scored,
-    judged: measure.Judged,
-    number: np.ndarray,
-    earned: dict[str, Earned],
-    best: list[tune.Thresholds],
+    scored: ScoredRows,
+    judged_rows: measure.JudgedRows,
+    window_of_bar: np.ndarray,
+    earned: dict[str, BarReturns],
+    thresholds_of_windows: list[tune.Thresholds],
 ) -> list[dict[str, Any]]:
-    of_judged = scored.window[scored.actual >= 0]
-    chosen = {one.window: one for one in best}
-    made = []
-    for one in scorers:
-        window, at = one.window, number == one.window.number
-        told: dict[str, Any] = {
+    window_of_judged = scored.window[scored.actual >= 0]
+    thresholds_of = {pair.window: pair for pair in thresholds_of_windows}
+    rows = []
+    for scorer in scorers:
+        window, bars = scorer.window, window_of_bar == scorer.window.number
+        row: dict[str, Any] = {
             "window": window.number,
             "first_session": str(window.first),
             "last_session": str(window.last),
-            "model": one.candidate,
-            **({"model_version": one.version} if one.version is not None else {}),
+            "model": scorer.candidate,
+            **({"model_version": scorer.version} if scorer.version is not None else {}),
             "trained_as_of": f"{window.as_of}Z",
-            "training_rows": one.training_rows,
-            **measure.row_of(judged.take(of_judged == window.number)),
-            "net": round(float(earned["signal"].net[at].sum()), 10),
-            "proven": one.proven,
-            "reason": one.reason,
+            "training_rows": scorer.training_rows,
+            **measure.summarise_rows(judged_rows.take(window_of_judged == window.number)),
+            "net": round(float(earned["signal"].net[bars].sum()), 10),
+            "proven": scorer.proven,
+            "reason": scorer.reason,
         }
-        if window.number in chosen:
-            pair = chosen[window.number]
-            told |= {"buy_at": pair.buy_at, "sell_at": pair.sell_at}
-            told["net_tuned"] = round(float(earned["tuned"].net[at].sum()), 10)
-        made.append(told)
-    return made
+        if window.number in thresholds_of:
+            pair = thresholds_of[window.number]
+            row |= {"buy_at": pair.buy_at, "sell_at": pair.sell_at}
+            row["net_tuned"] = round(float(earned["tuned"].net[bars].sum()), 10)
+        rows.append(row)
+    return rows
 
 
 def _symbols(
-    forecast: TargetForecast, scored: Scored, judged: measure.Judged
+    forecast: TargetForecast, scored: ScoredRows, judged_rows: measure.JudgedRows
 ) -> list[dict[str, Any]]:
-    code = scored.rows.symbol[scored.actual >= 0]
-    found = ((forecast.symbols[one], judged.take(code == one)) for one in np.unique(code))
-    return [
-        {"symbol": name, **measure.row_of(rows)} for name, rows in sorted(found, key=lambda f: f[0])
+    code_of_row = scored.rows.symbol[scored.actual >= 0]
+    rows = [
+        {
+            "symbol": forecast.symbols[code],
+            **measure.summarise_rows(judged_rows.take(code_of_row == code)),
+        }
+        for code in np.unique(code_of_row)
     ]
+    return sorted(rows, key=lambda row: str(row["symbol"]))
 
 
-def _predictions(forecast: TargetForecast, scored: Scored, scorers: Sequence[Scorer]) -> pa.Table:
+def _predictions(
+    forecast: TargetForecast, scored: ScoredRows, scorers: Sequence[Scorer]
+) -> pa.Table:
     label, rows = forecast.label, scored.rows
     names = np.array(label.classes, dtype=object)
-    versions = {one.window.number: one.version for one in scorers}
-    made: dict[str, Any] = {
+    versions = {scorer.window.number: scorer.version for scorer in scorers}
+    columns: dict[str, Any] = {
         "symbol": [forecast.symbols[code] for code in rows.symbol.tolist()],
         "ts": pa.array(scored.ts).cast(UTC_TYPE),
         "closes_at": pa.array(rows.closes_at).cast(UTC_TYPE),
@@ -276,43 +338,45 @@ def _predictions(forecast: TargetForecast, scored: Scored, scorers: Sequence[Sco
         "confidence": scored.probabilities[np.arange(len(scored)), scored.predicted],
     }
     for column, name in enumerate(label.classes):
-        made[f"probability_{name}"] = scored.probabilities[:, column]
-    made["outcome"] = pa.array(rows.outcome, from_pandas=True)
-    made["actual"] = pa.array([names[one] if one >= 0 else None for one in scored.actual.tolist()])
-    made["known_at"] = pa.array(rows.known_at).cast(UTC_TYPE)
-    return pa.table(made)
+        columns[f"probability_{name}"] = scored.probabilities[:, column]
+    columns["outcome"] = pa.array(rows.outcome, from_pandas=True)
+    columns["actual"] = pa.array(
+        [names[code] if code >= 0 else None for code in scored.actual.tolist()]
+    )
+    columns["known_at"] = pa.array(rows.known_at).cast(UTC_TYPE)
+    return pa.table(columns)
 
 
 def _signals(
     path: Path,
-    number: np.ndarray,
+    window_of_bar: np.ndarray,
     wss: np.ndarray,
     coverage: np.ndarray,
     known: np.ndarray,
     declared: np.ndarray,
     direction: np.ndarray,
-    earned: dict[str, Earned],
+    earned: dict[str, BarReturns],
     thresholds: tuple[Any, Any],
 ) -> pa.Table:
     words = np.array(SIGNALS, dtype=object)
-    made: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "ts": pa.array(path.ts).cast(UTC_TYPE),
         "closes_at": pa.array(path.closes_at).cast(UTC_TYPE),
         "session": pa.array(path.session),
-        "window": number,
+        "window": window_of_bar,
         "wss": wss,
         "coverage": coverage,
         "weights_known": known,
         "signal": words[declared + 1],
     }
     if "tuned" in earned:
-        made |= {"buy_at": thresholds[0], "sell_at": thresholds[1]}
-        made["tuned_signal"] = words[direction + 1]
-    made |= {"index_close": path.close, "over_night": path.over_night}
-    for name, one in earned.items():
-        before = "" if name == "signal" else f"{name}_"
-        made |= {f"{before}position": one.position, f"{before}gross": one.gross}
-        made |= {f"{before}cost": one.cost, f"{before}net": one.net}
+        columns |= {"buy_at": thresholds[0], "sell_at": thresholds[1]}
+        columns["tuned_signal"] = words[direction + 1]
+    columns |= {"index_close": path.close, "over_night": path.over_night}
+    for name, returns in earned.items():
+        prefix = "" if name == "signal" else f"{name}_"
+        columns |= {f"{prefix}position": returns.position, f"{prefix}gross": returns.gross}
+        columns |= {f"{prefix}cost": returns.cost, f"{prefix}net": returns.net}
         if name == "policy":
-            made["policy_exit"] = one.exits
-    return pa.table(made)
+            columns["policy_exit"] = returns.exits
+    return pa.table(columns)

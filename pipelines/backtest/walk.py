@@ -1,4 +1,4 @@
-"""Walk-forward: before each window a model is made of what was known, and scores the window."""
+"""Walk forward: train a model on what was known before each window, and score the window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from pipelines.backtest.market import Asked, Market, day
+from pipelines.backtest.market import BacktestRequest, Market, day
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.forecasts import TargetForecast
 from pipelines.forecasts.description import describe_model
@@ -22,8 +22,8 @@ from pipelines.modeling.required import Fewest
 from pipelines.modeling.scorer import OnnxScorer
 
 Progress = Callable[[str, int, int], None]
-# Two ask about this machine, and the third takes seconds of Evidently in each window.
-NOT_ASKED = (Latency, TrainingTime, InputsSound)
+# Two measure this machine, and the third takes seconds of Evidently in each window.
+SKIPPED_GATES = (Latency, TrainingTime, InputsSound)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """A model as it would be served, and what is told of it."""
+    """A model as it would be served, and what the report says of it."""
 
     window: Window
     onnx: OnnxScorer
@@ -48,16 +48,16 @@ class Scorer:
     training_rows: int | None  # None: not known
     proven: bool
     reason: str
-    version: int | None = None  # None: made by the backtest, and kept nowhere
+    version: int | None = None  # None: trained by the backtest, and not registered
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredRows:
     """The rows of all windows that were scored, in order of time."""
 
     rows: Rows
     ts: np.ndarray
-    window: np.ndarray  # number of each row's
+    window: np.ndarray  # number of the window of each row
     probabilities: np.ndarray  # a column a class
     predicted: np.ndarray
     actual: np.ndarray  # by the thresholds of the model; -1 where the outcome is not known
@@ -67,30 +67,30 @@ class Scored:
         return len(self.ts)
 
 
-def windows(rows: Rows, ts: np.ndarray, asked: Asked) -> list[Window]:
-    """The span, cut into stretches of `retrain` sessions; the last one may be shorter."""
+def windows(rows: Rows, ts: np.ndarray, request: BacktestRequest) -> list[Window]:
+    """Cut the span into windows of `retrain` sessions; the last one may be shorter."""
     sessions, first = np.unique(rows.session, return_index=True)
     opens = np.minimum.reduceat(ts, first) if len(first) else ts
-    made = []
-    for number, at in enumerate(range(0, len(sessions), asked.retrain), 1):
-        following = at + asked.retrain
-        more = following < len(sessions)
-        until = opens[following] if more else rows.closes_at.max()
-        last = sessions[following - 1 if more else -1]
-        made.append(Window(number, sessions[at], last, opens[at], opens[at], until))
-    return made
+    cut = []
+    for number, place in enumerate(range(0, len(sessions), request.retrain), 1):
+        following = place + request.retrain
+        is_last = following >= len(sessions)
+        until = rows.closes_at.max() if is_last else opens[following]
+        last = sessions[-1 if is_last else following - 1]
+        cut.append(Window(number, sessions[place], last, opens[place], opens[place], until))
+    return cut
 
 
-def known(rows: Rows, as_of: np.datetime64, history: timedelta) -> Rows:
-    """What was known at `as_of`: outcomes settled by then, of bars not older than `history`."""
+def select_known(rows: Rows, as_of: np.datetime64, history: timedelta) -> Rows:
+    """Select the rows known at `as_of`: outcomes known by then, of bars within `history`."""
     since = as_of - np.timedelta64(history)
     return rows.take(
         np.isfinite(rows.outcome) & (rows.known_at <= as_of) & (rows.closes_at > since)
     )
 
 
-def lacking(forecast: TargetForecast, rows: Rows, fewest: Fewest) -> str:
-    """Why rows are too few to compare candidates on; nothing where they are enough."""
+def find_shortage(forecast: TargetForecast, rows: Rows, fewest: Fewest) -> str:
+    """Say why rows are too few to compare candidates on; empty where they are enough."""
     try:
         names = required.column_names(forecast.feature_names, rows)
         usable, dropped = required.select_usable(rows, names, fewest)
@@ -105,128 +105,142 @@ def lacking(forecast: TargetForecast, rows: Rows, fewest: Fewest) -> str:
     return ""
 
 
-def earliest(
-    forecast: TargetForecast, market: Market, asked: Asked, fewest: Fewest
+def find_earliest_session(
+    forecast: TargetForecast, market: Market, request: BacktestRequest, fewest: Fewest
 ) -> np.datetime64:
-    """The first session before which there is enough history; NaT where there is none."""
-    every = windows(market.rows, market.ts, replace(asked, retrain=1))
-    low, high = 0, len(every)
+    """Find the first session with enough history before it; NaT where there is none."""
+    days = windows(market.rows, market.ts, replace(request, retrain=1))
+    low, high = 0, len(days)
     while low < high:
         middle = (low + high) // 2
-        before = known(market.rows, every[middle].as_of, asked.history)
-        low, high = (middle + 1, high) if lacking(forecast, before, fewest) else (low, middle)
-    return every[low].first if low < len(every) else np.datetime64("NaT")
+        before = select_known(market.rows, days[middle].as_of, request.history)
+        low, high = (middle + 1, high) if find_shortage(forecast, before, fewest) else (low, middle)
+    return days[low].first if low < len(days) else np.datetime64("NaT")
 
 
-def sessions_needed(split: Split, fewest: Fewest, rows: int, lost: int) -> int:
-    """How many sessions of `rows` rows a comparison needs, when features take `lost` of them."""
+def count_comparison_sessions(split: Split, fewest: Fewest, rows: int, lost: int) -> int:
+    """Count the sessions of `rows` rows that a comparison needs, if features use up `lost`."""
     count = 4
     while True:
-        held = max(round(count * split.held_out), 2)
-        training = count - held
+        held_out = max(round(count * split.held_out), 2)
+        training = count - held_out
         enough = training >= fewest.sessions and training * rows >= fewest.rows
-        if enough and (held // 2) * rows >= fewest.held_out:
+        if enough and (held_out // 2) * rows >= fewest.held_out:
             return count + lost
         count += 1
 
 
-def chosen(forecast: TargetForecast, names: Sequence[str]) -> TargetForecast:
-    """The forecast with the named candidates alone."""
-    known_names = [one.name for one in forecast.candidates]
+def with_candidates(forecast: TargetForecast, names: Sequence[str]) -> TargetForecast:
+    """Return the forecast with the named candidates alone."""
+    known_names = [candidate.name for candidate in forecast.candidates]
     for name in names:
         if name not in known_names:
             raise unknown(f"candidate of {forecast.name}", name, known_names)
     if not names:
         return forecast
-    kept = tuple(one for one in forecast.candidates if one.name in names)
-    return forecast.replace(candidates=kept, challengers=())
+    candidates = tuple(c for c in forecast.candidates if c.name in names)
+    return forecast.replace(candidates=candidates, challengers=())
 
 
 def walk(
     forecast: TargetForecast,
     market: Market,
     cut: Sequence[Window],
-    asked: Asked,
+    request: BacktestRequest,
     fewest: Fewest,
     progress: Progress,
 ) -> Iterator[Scorer]:
-    """A model for each window, made of what was known before it."""
+    """Train a model for each window on what was known before it."""
     champion: Scorer | None = None
     for window in cut:
-        told = f"window {window.number} of {len(cut)}"
+        name = f"window {window.number} of {len(cut)}"
         try:
-            found = compare(
-                known(market.rows, window.as_of, asked.history),
+            comparison = compare(
+                select_known(market.rows, window.as_of, request.history),
                 forecast.label,
                 forecast.candidates,
                 forecast.split,
-                asked.seed,
-                _within(progress, told, window.number - 1, len(cut)),
+                request.seed,
+                _progress_in(progress, name, window.number - 1, len(cut)),
                 names=forecast.feature_names,
                 fewest=fewest,
             )
         except InvalidRequest as refused:
             raise InvalidRequest(
-                f"{told}, trained as of {day(window.first)}: {refused.message}", refused.hint
+                f"{name}, trained as of {day(window.first)}: {refused.message}", refused.hint
             ) from refused
-        made = _made(forecast, found, window, champion, asked.seed)
-        champion = made if made.proven else champion
-        yield made
+        scorer = _scorer_of(forecast, comparison, window, champion, request.seed)
+        champion = scorer if scorer.proven else champion
+        yield scorer
 
 
-def _within(progress: Progress, told: str, done: int, total: int) -> Progress:
-    """What a comparison reports, as part of a window."""
-    return lambda what, _done, _total: progress(f"{told}: {what}", done, total)
+def _progress_in(progress: Progress, window: str, done: int, total: int) -> Progress:
+    """Report the progress of a comparison as part of a window."""
+    return lambda what, _done, _total: progress(f"{window}: {what}", done, total)
 
 
-def _made(
-    forecast: TargetForecast, found: Comparison, window: Window, champion: Scorer | None, seed: int
+def _scorer_of(
+    forecast: TargetForecast,
+    comparison: Comparison,
+    window: Window,
+    champion: Scorer | None,
+    seed: int,
 ) -> Scorer:
-    body = to_onnx(found.winner, describe_model(forecast, found))
+    body = to_onnx(comparison.winner, describe_model(forecast, comparison))
     scorer = OnnxScorer(body)
-    decision = _decided(forecast, found, body, scorer, champion, seed)
+    decision = _decide(forecast, comparison, body, scorer, champion, seed)
     return Scorer(
         window,
         scorer,
-        found.ranking[0].name,
-        len(found.training),
+        comparison.ranking[0].name,
+        len(comparison.training),
         decision.promote,
         decision.reason,
     )
 
 
-def _decided(
+def _decide(
     forecast: TargetForecast,
-    found: Comparison,
+    comparison: Comparison,
     body: bytes,
     scorer: OnnxScorer,
     champion: Scorer | None,
     seed: int,
 ) -> Decision:
-    """What the gates that block would have said, but for those that are not asked."""
-    gates = [one for one in forecast.gates if one.blocking and not isinstance(one, NOT_ASKED)]
-    held = champion.onnx if champion else None
-    return judge_all(gates, collect_evidence(found, body, scorer, held, seed))
+    """Ask the blocking gates, except those that a backtest skips."""
+    gates = [
+        gate for gate in forecast.gates if gate.blocking and not isinstance(gate, SKIPPED_GATES)
+    ]
+    reigning = champion.onnx if champion else None
+    return judge_all(gates, collect_evidence(comparison, body, scorer, reigning, seed))
 
 
-def score(forecast: TargetForecast, market: Market, scorers: Sequence[Scorer]) -> Scored:
-    """Every row of the windows, by the model of its window."""
-    rows, taken, numbers, given, actions, actual, left = market.rows, [], [], [], [], [], 0
-    whole = np.isfinite(rows.features).all(axis=1)
-    for one in scorers:
-        window, told = one.window, one.onnx.description
-        inside = (rows.closes_at > window.after) & (rows.closes_at <= window.until)
-        untrained = [told.symbols.index(name) for name in told.untrained]
-        at = np.flatnonzero(inside & whole & ~np.isin(rows.symbol, untrained))
-        left += int(inside.sum()) - len(at)
-        probabilities, action = one.onnx.score(rows.features[at])
-        taken.append(at)
-        numbers.append(np.full(len(at), window.number))
-        given.append(probabilities.astype(np.float64))
-        actions.append(action.astype(np.int64))
-        actual.append(forecast.label.truth(rows.outcome[at], told.thresholds).astype(np.int64))
-    at = np.concatenate(taken)
-    order = np.argsort(at, kind="stable")
-    at = at[order]
-    joined = [np.concatenate(part)[order] for part in (numbers, given, actions, actual)]
-    return Scored(rows.take(at), market.ts[at], joined[0], joined[1], joined[2], joined[3], left)
+def score_windows(
+    forecast: TargetForecast, market: Market, scorers: Sequence[Scorer]
+) -> ScoredRows:
+    """Score every row of the windows by the model of its window."""
+    rows, places, numbers, probabilities, classes, actual = market.rows, [], [], [], [], []
+    left_out = 0
+    is_complete = np.isfinite(rows.features).all(axis=1)
+    for scorer in scorers:
+        window, description = scorer.window, scorer.onnx.description
+        is_inside = (rows.closes_at > window.after) & (rows.closes_at <= window.until)
+        untrained = [description.symbols.index(name) for name in description.untrained]
+        place = np.flatnonzero(is_inside & is_complete & ~np.isin(rows.symbol, untrained))
+        left_out += int(is_inside.sum()) - len(place)
+        outputs, predictions = scorer.onnx.score(rows.features[place])
+        places.append(place)
+        numbers.append(np.full(len(place), window.number))
+        probabilities.append(outputs.astype(np.float64))
+        classes.append(predictions.astype(np.int64))
+        truth = forecast.label.truth(rows.outcome[place], description.thresholds)
+        actual.append(truth.astype(np.int64))
+    place = np.concatenate(places)
+    order = np.argsort(place, kind="stable")
+    place = place[order]
+    number, probability, predicted, truth = (
+        np.concatenate(part)[order] for part in (numbers, probabilities, classes, actual)
+    )
+    return ScoredRows(
+        rows.take(place), market.ts[place], number, probability, predicted, truth, left_out
+    )

@@ -1,4 +1,4 @@
-"""The bullion command: the same steps that the DAGs run, for someone at a prompt."""
+"""The bullion command: the same steps that the DAGs run, for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
-STOPPED = "stopped; what was committed stays, and the same command goes on from there"
+STOPPED = "stopped; what was committed stays, and the same command continues from there"
 
 
 def main() -> None:
-    """Run a command; a failure says what was wrong and what to do, and exits with 1."""
+    """Run a command. A failure prints what was wrong and what to do, and exits with 1 or 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII alone
@@ -23,22 +23,22 @@ def main() -> None:
     except KeyboardInterrupt:
         _stop()
     except RuntimeError as error:
-        if str(error) != "Query interrupted":  # how DuckDB tells of a Ctrl-C that met it
+        if str(error) != "Query interrupted":  # DuckDB's error after a Ctrl-C
             raise
         _stop()
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # how typer tells of a Ctrl-C
+        if end.code == INTERRUPTED:  # typer's exit after a Ctrl-C
             _stop()
         raise
 
 
 def _run() -> None:
-    """The command, its errors in words."""
+    """Run the command, and print its errors as text."""
     before = signal.getsignal(signal.SIGINT)
-    # The imports take a second, and an extension module may lose or change an exception that
-    # meets it. Nothing has been done yet, so a Ctrl-C may simply end the process.
+    # The imports take a second, and an extension module may lose or change a KeyboardInterrupt
+    # that arrives meanwhile. Nothing has been done yet, so a Ctrl-C may simply end the process.
     if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+        signal.signal(signal.SIGINT, _exit_at_once)
     from pipelines.cli import backtest, forecasts, lake, new  # noqa: F401  (they register their commands)
     from pipelines.cli.app import app, complain
     from pipelines.core.errors import BullionError, InvalidRequest
@@ -58,7 +58,7 @@ def _run() -> None:
         sys.exit(1)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+def _exit_at_once(_number: int, _frame: FrameType | None) -> NoReturn:
     os.write(2, f"{STOPPED}\n".encode())
     os._exit(INTERRUPTED)
 

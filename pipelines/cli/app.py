@@ -1,4 +1,4 @@
-"""What every command shares: the app, its consoles, options and ways of showing."""
+"""What every command shares: the app, its consoles, options and output."""
 
 from __future__ import annotations
 
@@ -25,54 +25,59 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Bars in, signals out. Every command works on the lake that BULLION_LAKE_CATALOG names.",
 )
-# What is printed holds names and answers of others: none of it is markup.
+# Printed text contains names and answers from outside: none of it is markup.
 out = Console(markup=False)
 err = Console(stderr=True, markup=False)
 
 SourceOption = Annotated[str | None, typer.Option(help="sample, sample_noise, yahoo or files")]
 SnapshotOption = Annotated[
-    int | None, typer.Option(min=0, max=10**15, show_default=False, help="of an older snapshot")
+    int | None, typer.Option(min=0, max=10**15, show_default=False, help="read this older snapshot")
 ]
-AsOfOption = Annotated[str | None, typer.Option(help="as known then, UTC; default now")]
+AsOfOption = Annotated[
+    str | None, typer.Option(help="use only what was known at this time, UTC; default now")
+]
 
 
 def complain(message: str, hint: str) -> None:
-    """Say on stderr what was wrong, and what to do next."""
+    """Print on stderr what was wrong, and what to do next."""
     err.print(Text.assemble(("error:", "red"), f" {message}"), soft_wrap=True)
     if hint:
         err.print(f"  next: {hint}", highlight=False, soft_wrap=True)
 
 
 def named_folder(name: str) -> Path:
-    """A folder that an argument names. An empty one is a slip, such as an unset variable."""
+    """Return the folder that an argument names. An empty name is a slip: an unset variable."""
     if not name:
         raise InvalidRequest("the folder's name is empty", "name one; . is the current folder")
     return Path(name)
 
 
 def chosen_source(name: str | None) -> Source:
+    """Return the named source, or the one of the settings."""
     return source_named(settings().source if name is None else name)
 
 
-def show(title: str, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> None:
+def print_table(title: str, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> None:
+    """Print rows as a table, or that there are none."""
     table = RichTable(*columns, title=title, title_justify="left")
     for row in rows:
         table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in row))
     if not rows:
         out.print(f"{title}: none")
         return
-    # Whole, also where the terminal is narrow or there is none: a cut column says nothing.
-    whole = Measurement.get(out, out.options.update(max_width=10_000), table).maximum
-    Console(markup=False, file=out.file, width=max(out.width, whole)).print(table)
+    # At full width, even where the terminal is narrow or there is none: a cut column is useless.
+    full_width = Measurement.get(out, out.options.update(max_width=10_000), table).maximum
+    Console(markup=False, file=out.file, width=max(out.width, full_width)).print(table)
 
 
-def words(counts: dict[str, int]) -> str:
+def count_words(counts: dict[str, int]) -> str:
+    """Write counts as text: "3 received, 2 accepted"."""
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 @contextmanager
 def progress_bar() -> Iterator[steps.Progress]:
-    """A bar on a terminal, nothing in a pipe."""
+    """Show progress on a terminal, and nothing in a pipe."""
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -82,7 +87,7 @@ def progress_bar() -> Iterator[steps.Progress]:
         disable=not err.is_terminal,
         transient=True,
     ) as bar:
-        task = bar.add_task("asking", total=None)
+        task = bar.add_task("starting", total=None)
 
         def report(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""The command that tells what a forecast would have said and earned."""
+"""The command that backtests a forecast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.app import SourceOption, app, chosen_source, err, out, progress_bar, show
+from pipelines.cli.app import SourceOption, app, chosen_source, err, out, print_table, progress_bar
 from pipelines.core.calendar import GRIDS, utc
 from pipelines.core.errors import InvalidRequest, unknown, writing_to
 from pipelines.forecasts import TargetForecast
@@ -16,7 +16,7 @@ from pipelines.forecasts import forecast as forecast_named
 from pipelines.steps.lake import open_lake
 
 if TYPE_CHECKING:
-    from pipelines.backtest.market import Asked
+    from pipelines.backtest.market import BacktestRequest
     from pipelines.backtest.policy import Policy
     from pipelines.backtest.run import Backtest
     from pipelines.steps.backtest.folder import Folder
@@ -84,10 +84,10 @@ def backtest(
     bullion backtest nasdaq100_hourly --folder bars --out report
     """
     from pipelines.backtest import picture, report
-    from pipelines.backtest.market import Asked
+    from pipelines.backtest.market import BacktestRequest
     from pipelines.steps.backtest.folder import Folder
 
-    combining = [one for one in forecast_named(name).per_target() if one.combinations]
+    combining = [f for f in forecast_named(name).per_target() if f.combinations]
     chosen = chosen_source(source)
     if not combining:
         raise InvalidRequest(f"{name} combines no universe", "backtest one that does")
@@ -98,14 +98,14 @@ def backtest(
         raise InvalidRequest(f"{history:g} days of history", f"name 1 to {MOST_DAYS:,} days")
     if grid not in GRIDS:
         raise unknown("grid", grid, GRIDS)
-    asked = Asked(
+    request = BacktestRequest(
         universe or forecast.combinations[0].universe,
         utc(start) if start else None,
         utc(end) if end else datetime.now(UTC),
         retrain,
         timedelta(days=history),
         cost,
-        tuple(one.strip() for one in candidates.split(",")) if candidates is not None else (),
+        tuple(c.strip() for c in candidates.split(",")) if candidates is not None else (),
         tune,
         seed,
     )
@@ -114,17 +114,17 @@ def backtest(
         with writing_to(to_folder):
             to_folder.mkdir(parents=True, exist_ok=True)
     if folder is None:
-        done = _of_lake(forecast, chosen.name, asked, policy)
+        result = _backtest_lake(forecast, chosen.name, request, policy)
     else:
-        given = Folder(folder, timezone or "", grid)
-        done = _of_folder(given, forecast, chosen.name, asked, policy)
-    _tell(done)
+        files_of_bars = Folder(folder, timezone or "", grid)
+        result = _backtest_folder(files_of_bars, forecast, chosen.name, request, policy)
+    _print_result(result)
     if to_folder is not None:
-        made = report.files(done, picture.equity(done))
+        files = report.build_files(result, picture.equity(result))
         with writing_to(to_folder):
-            for file, body in made.items():
+            for file, body in files.items():
                 (to_folder / file).write_bytes(body)
-        out.print(f"in {to_folder}: {', '.join(made)}", highlight=False, soft_wrap=True)
+        out.print(f"in {to_folder}: {', '.join(files)}", highlight=False, soft_wrap=True)
 
 
 def _policy(
@@ -138,41 +138,45 @@ def _policy(
     return Policy(most, min(1.0, most), stop, target, flat)
 
 
-def _of_lake(
-    forecast: TargetForecast, source: str, asked: Asked, policy: Policy | None
+def _backtest_lake(
+    forecast: TargetForecast, source: str, request: BacktestRequest, policy: Policy | None
 ) -> Backtest:
-    from pipelines.steps.backtest.walk import backtest as of_lake
+    from pipelines.steps.backtest.walk import backtest as backtest_lake
 
     with open_lake(create=False) as lake, progress_bar() as progress:
-        return of_lake(lake, forecast, source, asked, policy, progress)
+        return backtest_lake(lake, forecast, source, request, policy, progress)
 
 
-def _of_folder(
-    given: Folder, forecast: TargetForecast, trained_on: str, asked: Asked, policy: Policy | None
+def _backtest_folder(
+    folder: Folder,
+    forecast: TargetForecast,
+    trained_on: str,
+    request: BacktestRequest,
+    policy: Policy | None,
 ) -> Backtest:
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.backtest.folder import backtest_folder
 
     with progress_bar() as progress:
-        done, taken = backtest_folder(
-            given, forecast, asked, trained_on, Registry(), policy, progress
+        result, folder_report = backtest_folder(
+            folder, forecast, request, trained_on, Registry(), policy, progress
         )
-    for line in taken.told:
+    for line in folder_report.lines:
         err.print(line, highlight=False, soft_wrap=True)
-    return done
+    return result
 
 
-def _tell(done: Backtest) -> None:
+def _print_result(result: Backtest) -> None:
     from pipelines.backtest import report
 
-    out.print(report.headline(done), highlight=False, soft_wrap=True)
-    out.print(done.about["how"], highlight=False, soft_wrap=True)
-    show("predictions", report.figure_rows(done), ("", "value", "interval"))
-    show("actions", report.share_rows(done), report.SHARE_COLUMNS)
-    show("symbols", report.symbol_rows(done), report.SYMBOL_COLUMNS)
-    show("windows", report.short_rows(done), report.SHORT_COLUMNS)
-    if report.threshold_rows(done):
-        show("thresholds", report.threshold_rows(done), report.THRESHOLD_COLUMNS)
-    show("returns", report.return_rows(done), report.return_columns(done))
-    for note in done.notes:
+    out.print(report.headline(result), highlight=False, soft_wrap=True)
+    out.print(result.about["how"], highlight=False, soft_wrap=True)
+    print_table("predictions", report.figure_rows(result), ("", "value", "interval"))
+    print_table("actions", report.share_rows(result), report.SHARE_COLUMNS)
+    print_table("symbols", report.symbol_rows(result), report.SYMBOL_COLUMNS)
+    print_table("windows", report.short_rows(result), report.SHORT_COLUMNS)
+    if report.threshold_rows(result):
+        print_table("thresholds", report.threshold_rows(result), report.THRESHOLD_COLUMNS)
+    print_table("returns", report.return_rows(result), report.return_columns(result))
+    for note in result.notes:
         out.print(f"- {note}", highlight=False, soft_wrap=True)

@@ -33,20 +33,20 @@ def train(
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.models.train import train as train_forecast
 
-    asked, chosen, registry = targets(name, target), chosen_source(source), Registry()
+    named, chosen, registry = targets(name, target), chosen_source(source), Registry()
     with open_lake(create=False) as lake:
-        for one in asked:
+        for forecast in named:
             with progress_bar() as progress:
                 done = train_forecast(
                     lake,
                     registry,
-                    one,
+                    forecast,
                     chosen.name,
                     as_of=utc(as_of) if as_of is not None else None,
                     seed=seed,
                     progress=progress,
                 )
-            _say(done.summary())
+            _print(done.summary())
 
 
 @app.command()
@@ -85,7 +85,7 @@ def score(
 
 @app.command()
 def outcomes(name: ForecastArgument, source: SourceOption = None) -> None:
-    """Say what became of earlier predictions, as far as it is known."""
+    """Compute what became of earlier predictions, as far as it is known."""
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.scoring.outcomes import refresh_outcomes
 
@@ -107,24 +107,26 @@ def run(name: ForecastArgument, source: SourceOption = None) -> None:
     declared, chosen = forecast_named(name), chosen_source(source).name
     registry = Registry()
     with open_lake(create=False) as lake, progress_bar() as progress:
-        _say(f"features: {refresh_features(lake, declared, chosen).summary()}")
-        for one in declared.per_target():
-            due = _training_due(lake, one, chosen)
+        _print(f"features: {refresh_features(lake, declared, chosen).summary()}")
+        for target in declared.per_target():
+            due = _training_due(lake, target, chosen)
             if due:
-                _say(f"training {model_name(one)}, as {due}")
-                _say(train_forecast(lake, registry, one, chosen, progress=progress).summary())
+                _print(f"training {model_name(target)}, as {due}")
+                _print(train_forecast(lake, registry, target, chosen, progress=progress).summary())
         done = score_bars(lake, registry, declared, chosen, run=_run_name(), progress=progress)
-        _say(done.summary())
-        _say(refresh_outcomes(lake, registry, declared, chosen).summary())
+        _print(done.summary())
+        _print(refresh_outcomes(lake, registry, declared, chosen).summary())
 
 
 def _training_due(lake: Lake, forecast: TargetForecast, source: str) -> str:
-    """Why a training is due; nothing if the newest is not older than a session."""
+    """Say why a training is due; empty if the newest is not older than a session."""
     with lake.view() as view:
-        known = [row for row in read_decisions(view, forecast, source) if row.verdict in TRAINED]
-        if not any(row.definition == forecast.model_fingerprint for row in known):
+        trainings = [
+            row for row in read_decisions(view, forecast, source) if row.verdict in TRAINED
+        ]
+        if not any(row.definition == forecast.model_fingerprint for row in trainings):
             return "no model of these features and this label was trained yet"
-        newest = max(row.as_of for row in known)
+        newest = max(row.as_of for row in trainings)
         sessions = view.one(
             f"""SELECT count(DISTINCT session) FROM {forecast.table.full_name}
                 WHERE source = ? AND closes_at > ?""",
@@ -137,5 +139,5 @@ def _run_name() -> str:
     return f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-def _say(words: str) -> None:
-    out.print(words, highlight=False, soft_wrap=True)
+def _print(text: str) -> None:
+    out.print(text, highlight=False, soft_wrap=True)

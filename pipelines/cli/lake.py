@@ -1,4 +1,4 @@
-"""The commands on the lake: fill it, ask it, look after it."""
+"""The commands on the lake: fill it, query it, look after it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pipelines.cli.app import (
     SourceOption,
     app,
     chosen_source,
+    count_words,
     err,
     named_folder,
     out,
+    print_table,
     progress_bar,
-    show,
-    words,
 )
 from pipelines.core import universes
 from pipelines.core.calendar import interval_of, utc
@@ -47,7 +47,7 @@ def ingest(
         str | None, typer.Option(help="first bar, UTC; default 30 days ago, files: all")
     ] = None,
     end: Annotated[str | None, typer.Option(help="bars open before this, UTC; default now")] = None,
-    force: Annotated[bool, typer.Option(help="ask again for what came lately")] = False,
+    force: Annotated[bool, typer.Option(help="ask the source again for recent bars")] = False,
 ) -> None:
     """Bring bars from a source through bronze to silver."""
     chosen = chosen_source(source)
@@ -90,8 +90,8 @@ def weights(
     at = utc(as_of) if as_of is not None else None
     with open_lake() as lake:
         counts = steps.ingest_weights(lake, chosen, universe, as_of=at)
-    told = f"{chosen.name} weights of {universe}: {words(counts)}"
-    out.print(told, highlight=False, soft_wrap=True)
+    line = f"{chosen.name} weights of {universe}: {count_words(counts)}"
+    out.print(line, highlight=False, soft_wrap=True)
 
 
 # A query may begin with a comment, which is no option.
@@ -101,12 +101,12 @@ def sql(
     snapshot: SnapshotOption = None,
     csv: Annotated[bool, typer.Option(help="print CSV")] = False,
 ) -> None:
-    """Ask the lake, read-only."""
+    """Query the lake, read-only."""
     query = sys.stdin.read() if query == "-" else query
     with open_lake(read_only=True) as lake, lake.view(snapshot) as view:
         view.check_files(query)
         try:
-            _ask(view.connection, query, csv)
+            _print_answer(view.connection, query, csv)
         except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
             raise InvalidRequest(
                 str(error), "tables and columns are listed in data_lake/README.md"
@@ -119,8 +119,8 @@ def sql(
             ) from None
 
 
-def _ask(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) -> None:
-    query.encode()  # DuckDB has no words for what is not UTF-8
+def _print_answer(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) -> None:
+    query.encode()  # DuckDB has no clear error for what is not UTF-8
     kinds = [statement.type for statement in connection.extract_statements(query)]
     if not kinds:
         raise InvalidRequest("the query is empty", "for example: SELECT * FROM gold.runs")
@@ -132,7 +132,7 @@ def _ask(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) -> None:
     answer = connection.sql(query)
     if answer is None:
         return
-    # Only now are the rows asked for: a query may still fail here.
+    # Only now are the rows computed: a query may still fail here.
     if csv:
         answer.df().to_csv(sys.stdout, index=False)
     else:
@@ -150,13 +150,14 @@ def sql_init() -> None:
 def verify() -> None:
     """Check every file of the lake, and every row in its catalog, against its checksum."""
     with open_lake(read_only=True) as lake:
-        found = verification.verify(lake)
-    for problem in found.problems:
+        result = verification.verify(lake)
+    for problem in result.problems:
         err.print(Text.assemble((problem.path, "red"), f" {problem.what}"), soft_wrap=True)
-    out.print(f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems")
-    if found.problems:
+    count = len(result.problems)
+    out.print(f"{result.files} files, {result.bytes:,} bytes, {count} problems")
+    if count:
         raise CheckFailed(
-            f"{len(found.problems)} files or commits are not what they were",
+            f"{count} files or commits are not what they were",
             "restore them from a copy; see data_lake/README.md",
         )
 
@@ -165,7 +166,8 @@ def verify() -> None:
 def compact(
     keep_days: Annotated[float, typer.Option(help="snapshots younger than this stay")] = 7.0,
     orphans: Annotated[
-        bool, typer.Option("--orphans", help="remove unknown files, however many, whosever")
+        bool,
+        typer.Option("--orphans", help="remove unknown files, however many and of any catalog"),
     ] = False,
 ) -> None:
     """Move inlined rows to files, rewrite small files, expire snapshots, remove orphans."""
@@ -176,15 +178,15 @@ def compact(
         )
     with open_lake(create=False) as lake:
         steps.release_snapshots(lake)
-        done = compaction.compact(lake, keep=timedelta(days=keep_days), orphans=orphans)
-    out.print(done.summary(), soft_wrap=True)
-    for warning in done.warnings():
+        report = compaction.compact(lake, keep=timedelta(days=keep_days), orphans=orphans)
+    out.print(report.summary(), soft_wrap=True)
+    for warning in report.warnings():
         err.print(warning, style="yellow", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def adopt() -> None:
-    """Give the data folder to this catalog, whosever its files were until now."""
+    """Give the data folder to this catalog, whichever catalog owned its files until now."""
     with open_lake(adopt=True) as lake:
         place = lake.store.root
     out.print(f"{place} belongs to this catalog from now on", highlight=False, soft_wrap=True)
@@ -197,7 +199,7 @@ def status() -> None:
         out.print(
             f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False
         )
-        show(
+        print_table(
             "silver bars",
             view.rows(
                 """SELECT source, "interval", count(DISTINCT symbol), count(*), min(ts),
@@ -206,14 +208,14 @@ def status() -> None:
             ),
             ("source", "interval", "symbols", "bars", "first", "newest close"),
         )
-        show(
+        print_table(
             "quarantine",
             view.rows(
                 "SELECT source, reason, count(*) FROM silver.quarantine GROUP BY ALL ORDER BY ALL"
             ),
             ("source", "reason", "rows"),
         )
-        show(
+        print_table(
             "last runs",
             view.rows(
                 """SELECT finished_at, step, source, about, status, coalesce(message, '')
@@ -241,7 +243,7 @@ def export(
 def docs(
     folder: Annotated[str | None, typer.Argument(help="default: docs beside the catalog")] = None,
 ) -> None:
-    """Hold the table contracts with Great Expectations, and write its Data Docs."""
+    """Check the table contracts with Great Expectations, and write its Data Docs."""
     target = named_folder(folder) if folder is not None else None
     with open_lake(create=False) as lake:
         out.print(str(build_docs(lake, target)), highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The commands on models: who serves, and moving it by hand."""
+"""The commands on models: which one serves, and how to change that by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, show
+from pipelines.cli.app import AsOfOption, SourceOption, app, chosen_source, out, print_table
 from pipelines.core.errors import BullionError
 from pipelines.core.intervals import utc
 from pipelines.forecasts import FORECASTS, TargetForecast
@@ -38,13 +38,13 @@ COLUMNS = (
 
 
 def targets(name: str, target: str | None) -> tuple[TargetForecast, ...]:
-    """The forecast of the target that was named, or of each of them."""
+    """Return the forecast of the named target, or of each target."""
     declared = forecast_named(name)
     return declared.per_target() if target is None else (declared.target_forecast(target),)
 
 
 def the_target(name: str, target: str | None) -> TargetForecast:
-    """The forecast of the target that was named; where it has several, one must be."""
+    """Return the forecast of the named target; a forecast with several needs a name."""
     return forecast_named(name).target_forecast(target or "")
 
 
@@ -54,24 +54,24 @@ def models(
     source: SourceOption = None,
     target: TargetOption = None,
 ) -> None:
-    """The decisions about a forecast's models, newest first, and who serves now.
+    """The decisions about a forecast's models, newest first, and which model serves now.
 
     The rank IC and its lower bound are of the rows that its gates judged, the macro F1 of those
     that selected it.
     """
     chosen = chosen_source(source).name
-    names = [one.name for one in FORECASTS] if name is None else [name]
-    asked = [one for each in names for one in targets(each, target)]
+    names = [forecast.name for forecast in FORECASTS] if name is None else [name]
+    named = [forecast for each in names for forecast in targets(each, target)]
     with open_lake(create=False) as lake, lake.view() as view:
-        for one in asked:
-            _list(view, one, chosen)
+        for forecast in named:
+            _print_decisions(view, forecast, chosen)
 
 
-def _list(view: View, forecast: TargetForecast, source: str) -> None:
+def _print_decisions(view: View, forecast: TargetForecast, source: str) -> None:
     rows = _rows(view, forecast, source)
     if not rows:
         out.print(
-            f"{_told(forecast)} on {source}: nothing was trained yet\n"
+            f"{_title(forecast)} on {source}: nothing was trained yet\n"
             f"  next: bullion train {forecast.name} --source {source}",
             highlight=False,
             soft_wrap=True,
@@ -79,34 +79,37 @@ def _list(view: View, forecast: TargetForecast, source: str) -> None:
         return
     aliases, lost = _aliases(forecast)
     decided = read_decisions(view, forecast, source)
-    told = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:-1]) for row in rows]
-    show(f"{_told(forecast)} on {source}", told, COLUMNS)
+    cells = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:-1]) for row in rows]
+    print_table(f"{_title(forecast)} on {source}", cells, COLUMNS)
     for version, as_of, verdict, *_, reason in rows[:EXPLAINED]:
-        said = f"{as_of}, version {version} {verdict}: {reason}"
-        out.print(said, highlight=False, soft_wrap=True)
+        line = f"{as_of}, version {version} {verdict}: {reason}"
+        out.print(line, highlight=False, soft_wrap=True)
     if lost:
         out.print(f"the aliases are unknown: {lost}", highlight=False, soft_wrap=True)
     else:
-        _tell_missing(forecast, decided)
-    who = serving_model_at(decided, datetime.now(UTC)) if lost else _loadable(forecast, decided)
-    if who is not None:
-        proven = "proven" if who.proven else f"unproven: {who.unproven_reason}"
-        instead = f"; {who.instead_of}" if who.instead_of else ""
-        said = f"version {who.model_version} serves, {proven}{instead}"
-        out.print(said, highlight=False, soft_wrap=True)
+        _print_missing(forecast, decided)
+    champion = (
+        serving_model_at(decided, datetime.now(UTC)) if lost else _loadable(forecast, decided)
+    )
+    if champion is not None:
+        proven = "proven" if champion.proven else f"unproven: {champion.unproven_reason}"
+        instead = f"; {champion.instead_of}" if champion.instead_of else ""
+        line = f"version {champion.model_version} serves, {proven}{instead}"
+        out.print(line, highlight=False, soft_wrap=True)
     else:
         out.print(
             "no version can serve: the files of all are lost", highlight=False, soft_wrap=True
         )
 
 
-def _tell_missing(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> None:
-    """Which versions the lake knows and MLflow does not, or knows with another file."""
+def _print_missing(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> None:
+    """Print the versions that the lake knows and MLflow does not, or with another file."""
     from pipelines.registry.mlflow import Registry, model_name
 
     registry = Registry()
-    there = {(one.version, one.sha256) for one in registry.versions(model_name(forecast))}
-    missing = sorted({row.model_version for row in decided if row.model not in there})
+    versions = registry.versions(model_name(forecast))
+    registered = {(version.version, version.sha256) for version in versions}
+    missing = sorted({row.model_version for row in decided if row.model not in registered})
     if missing:
         numbers = ", ".join(map(str, missing))
         out.print(
@@ -118,26 +121,28 @@ def _tell_missing(forecast: TargetForecast, decided: Sequence[ModelDecision]) ->
 
 
 def _loadable(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> ServingModel | None:
-    """Who serves now: the one decided on, or another where its file is lost."""
+    """Find the model that serves now: the champion, or another where its file is lost."""
     from pipelines.registry.mlflow import Registry, UnsoundModel, model_name
 
     registry, lost = Registry(), dict[ModelKey, str]()
-    while who := serving_model_at(decided, datetime.now(UTC), lost):
+    while champion := serving_model_at(decided, datetime.now(UTC), lost):
         try:
-            registry.read_model(model_name(forecast), who.model_version, who.decision.sha256)
+            registry.read_model(
+                model_name(forecast), champion.model_version, champion.decision.sha256
+            )
         except UnsoundModel as error:
-            lost[who.decision.model] = error.message
+            lost[champion.decision.model] = error.message
         else:
             break
-    return who
+    return champion
 
 
-def _told(forecast: TargetForecast) -> str:
+def _title(forecast: TargetForecast) -> str:
     return f"{forecast.name}, {forecast.target.name}," if forecast.has_siblings else forecast.name
 
 
 def _rows(view: View, forecast: TargetForecast, source: str) -> list[tuple[object, ...]]:
-    found = view.rows(
+    rows = view.rows(
         """SELECT d.model_version, d.as_of, d.verdict, d.proven, d.candidate, d.gates, d.reason,
                   (SELECT any_value(macro_f1) FROM gold.model_rankings r
                    WHERE r.forecast = d.forecast AND r.target = d.target AND r.source = d.source
@@ -158,7 +163,7 @@ def _rows(view: View, forecast: TargetForecast, source: str) -> list[tuple[objec
             "" if macro_f1 is None else f"{macro_f1:.4f}",
             _short(reason),
         )
-        for version, as_of, verdict, proven, candidate, gates, reason, macro_f1 in found
+        for version, as_of, verdict, proven, candidate, gates, reason, macro_f1 in rows
     ]
 
 
@@ -175,17 +180,17 @@ def _short(reason: str, length: int = 90) -> str:
 
 
 def _aliases(forecast: TargetForecast) -> tuple[dict[object, str], str]:
-    """The aliases of each version; in words why they are not known, where MLflow is down."""
+    """Return the aliases of each version, and why they are not known where MLflow is down."""
     from pipelines.registry.mlflow import Registry, model_name
 
     try:
         standing = Registry().alias_state(model_name(forecast)).aliases
     except BullionError as error:
         return {}, error.message
-    made: dict[object, str] = {}
+    names_of: dict[object, str] = {}
     for alias, version in sorted(standing.items()):
-        made[version] = ", ".join(filter(None, [made.get(version, ""), alias]))
-    return made, ""
+        names_of[version] = ", ".join(filter(None, [names_of.get(version, ""), alias]))
+    return names_of, ""
 
 
 @app.command()
@@ -195,7 +200,7 @@ def promote(
     to: Annotated[str, typer.Option(help="Staging or Production")],
     target: TargetOption = None,
 ) -> None:
-    """Make a version Staging, or Production: then it serves from now on, verified first."""
+    """Make a version Staging or Production; in Production it serves, once its file is verified."""
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.models.moves import promote as move
 
@@ -227,20 +232,22 @@ def monitor(
     name: ForecastArgument,
     source: SourceOption = None,
     as_of: AsOfOption = None,
-    sessions: Annotated[int, typer.Option(min=1, max=2_000, help="to look back over")] = 60,
+    sessions: Annotated[
+        int, typer.Option(min=1, max=2_000, help="sessions to look back over")
+    ] = 60,
     target: TargetOption = None,
 ) -> None:
-    """Hold the champion to what it showed at its gate; reports, and a rollback if it must be."""
+    """Compare the champion's live results with its gates; write reports, roll back if needed."""
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.watch.monitor import monitor as look
 
-    asked, chosen, registry = targets(name, target), chosen_source(source).name, Registry()
+    named, chosen, registry = targets(name, target), chosen_source(source).name, Registry()
     with open_lake(create=False) as lake:
-        for one in asked:
+        for forecast in named:
             done = look(
                 lake,
                 registry,
-                one,
+                forecast,
                 chosen,
                 now=utc(as_of) if as_of is not None else None,
                 sessions=sessions,

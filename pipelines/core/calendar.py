@@ -30,7 +30,7 @@ UTC_TYPE = pa.timestamp("us", tz="UTC")
 
 __all__ = [
     "GRIDS", "INTERVALS", "UTC_TYPE", "Bars", "Calendar", "Grid", "Interval",
-    "calendar", "interval_of", "utc",
+    "calendar", "interval_of", "next_closes", "utc",
 ]  # fmt: skip
 
 
@@ -214,6 +214,34 @@ class Calendar:
         if place == len(held.day) or held.day[place] != np.datetime64(session):
             raise InvalidRequest(f"{session} is no session of {self.name}")
         return from_numpy(held.opens[place]), from_numpy(held.closes[place])
+
+
+def next_closes(
+    market: Calendar, interval: Interval, grid: Grid, ts: np.ndarray, horizon: int
+) -> np.ndarray:
+    """Return the close of the bar that comes `horizon` bars after each; NaT for what is no bar.
+
+    After the last bar of a session comes the first of the next.
+    """
+    if not len(ts):
+        return ts.astype("datetime64[us]")
+    if interval.minutes is not None:
+        days = 15 + horizon * interval.minutes // 100
+    else:
+        days = 15 + {"1d": 2, "1w": 8, "1mo": 32}[interval.name] * horizon
+    first, last = (utc(str(at) + "+00:00") for at in (ts.min(), ts.max()))
+    bars = market.bars(interval, first, last + timedelta(days=days), grid)
+    place = np.searchsorted(bars.ts, ts)
+    inside = np.minimum(place, len(bars) - 1)
+    is_bar = bars.ts[inside] == ts if len(bars) else np.zeros(len(ts), bool)
+    if is_bar.any() and place[is_bar].max() + horizon >= len(bars):
+        raise InvalidRequest(
+            f"the calendar {market.name} ends before the bar that follows {last}",
+            "update exchange-calendars",
+        )
+    closes_at = np.full(len(ts), np.datetime64("NaT"), "datetime64[us]")
+    closes_at[is_bar] = bars.closes_at[place[is_bar] + horizon]
+    return closes_at
 
 
 def _last(bars: Bars) -> Bars:

@@ -1,16 +1,15 @@
-"""From rows of features to what a model says of them, once it fits: arrays, no lake."""
+"""From rows of features to a model's predictions, once it fits the forecast: arrays, no lake."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.core.calendar import UTC_TYPE, Calendar, Grid, Interval, utc
+from pipelines.core.calendar import UTC_TYPE
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.labels import Label
@@ -21,115 +20,98 @@ MISSING, UNTRAINED = "missing_feature", "untrained"
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
-    """What a model gives and says of rows; see pipelines.modeling.answers."""
+class Scores:
+    """A model's outputs and predictions, a row for each row of features.
 
-    given: np.ndarray  # a column a number: the probability of each class, or a value and its ends
-    said: np.ndarray  # the place in the classes, or the value
-    good: np.ndarray  # the rows that are scored
+    What they are for each kind of target is declared in pipelines.modeling.answers.
+    """
+
+    outputs: np.ndarray  # the probability of each class, or a value and the ends of its interval
+    predictions: np.ndarray  # the place in the classes, or the value
+    scored_rows: np.ndarray  # places of the rows that were scored
     not_scored: dict[str, Counter[str]]  # reason -> symbol -> rows
 
 
-def same_definition(
-    forecast: TargetForecast, definition: str | None, name: str = "the model"
+def check_fingerprint(
+    forecast: TargetForecast, fingerprint: str | None, name: str = "the model"
 ) -> None:
-    """Refuse a model that was made by another definition than the forecast has."""
-    if definition != forecast.model_fingerprint:
+    """Refuse a model that was trained on other features or another label than today's."""
+    if fingerprint != forecast.model_fingerprint:
         raise InvalidRequest(
             f"{name} was trained on other features or another label than {forecast.name} has now",
             f"bullion train {forecast.name}",
         )
 
 
-def fitting(forecast: TargetForecast, scorer: OnnxScorer, name: str = "the model") -> OnnxScorer:
-    """The scorer, if what it takes and gives is what the forecast means."""
-    told = scorer.description
-    same_definition(forecast, told.more.get("definition"), name)
-    answers = (told.kind, told.classes)
-    if told.features != forecast.feature_names or answers != (
+def check_scorer(
+    forecast: TargetForecast, scorer: OnnxScorer, name: str = "the model"
+) -> OnnxScorer:
+    """Return the scorer if its inputs and outputs are those of the forecast; refuse it if not."""
+    description = scorer.description
+    check_fingerprint(forecast, description.more.get("definition"), name)
+    outputs = (description.kind, description.classes)
+    if description.features != forecast.feature_names or outputs != (
         forecast.label.kind,
         forecast.label.classes,
     ):
         raise InvalidRequest(
-            f"{name} takes {len(told.features)} features and gives "
-            f"{', '.join(told.classes) or told.kind}: "
+            f"{name} takes {len(description.features)} features and gives "
+            f"{', '.join(description.classes) or description.kind}: "
             f"not those of {forecast.name}, or in another order",
             f"bullion train {forecast.name}",
         )
     return scorer
 
 
-def say(scorer: OnnxScorer, symbols: Sequence[str], features: np.ndarray, bars: np.ndarray) -> Said:
-    """Score rows that are ordered by bar; `bars` says which rows are of one bar.
+def score_rows(
+    scorer: OnnxScorer, symbols: Sequence[str], features: np.ndarray, bars: np.ndarray
+) -> Scores:
+    """Score rows that are ordered by bar; `bars` tells which rows belong to one bar.
 
-    The model is asked bar by bar: its last digit depends on how many rows it is given at once,
-    and a bar that is scored alone is to say what it says among thousands.
+    The model gets one bar at a time: the last digit of its output depends on how many rows it
+    gets at once, and a bar that is scored alone must give what it gives among thousands.
     """
-    told = scorer.description
-    codes = {s: place for place, s in enumerate(told.symbols) if s not in told.untrained}
-    code = np.array([codes.get(symbol, -1) for symbol in symbols], np.float32)
-    known, whole = code >= 0, np.isfinite(features).all(axis=1)
-    given, said = answer_of(told.kind).blank(len(code), told)
-    good = np.flatnonzero(known & whole)
-    asked = np.column_stack([features, code]).astype(np.float32)
-    edges = np.flatnonzero(bars[good][1:] != bars[good][:-1]) + 1
-    for rows in np.split(good, edges) if len(good) else ():
-        given[rows], said[rows] = scorer.score(asked[rows])
-    lost = {UNTRAINED: ~known, MISSING: known & ~whole}
-    counted = {
-        why: Counter(symbols[row] for row in np.flatnonzero(rows).tolist())
-        for why, rows in lost.items()
+    description = scorer.description
+    code_of = {
+        symbol: code
+        for code, symbol in enumerate(description.symbols)
+        if symbol not in description.untrained
+    }
+    code = np.array([code_of.get(symbol, -1) for symbol in symbols], np.float32)
+    is_trained, is_complete = code >= 0, np.isfinite(features).all(axis=1)
+    outputs, predictions = answer_of(description.kind).blank(len(code), description)
+    scored_rows = np.flatnonzero(is_trained & is_complete)
+    inputs = np.column_stack([features, code]).astype(np.float32)
+    edges = np.flatnonzero(bars[scored_rows][1:] != bars[scored_rows][:-1]) + 1
+    for rows in np.split(scored_rows, edges) if len(scored_rows) else ():
+        outputs[rows], predictions[rows] = scorer.score(inputs[rows])
+    reasons = {UNTRAINED: ~is_trained, MISSING: is_trained & ~is_complete}
+    not_scored = {
+        reason: Counter(symbols[row] for row in np.flatnonzero(rows).tolist())
+        for reason, rows in reasons.items()
         if rows.any()
     }
-    return Said(given, said, good, counted)
+    return Scores(outputs, predictions, scored_rows, not_scored)
 
 
 def prediction_rows(
-    keys: pa.Table, said: Said, label: Label, about: Mapping[str, object]
+    keys: pa.Table, scores: Scores, label: Label, constants: Mapping[str, object]
 ) -> pa.Table:
-    """Rows of gold.predictions of what was scored, all but when that was, and whether live.
+    """Build rows of gold.predictions, without when they were scored and whether they are live.
 
-    `keys` has a row for each that was asked; `about` is the same for all of them.
+    `keys` has a row for each row of `scores`; `constants` are columns with one value for all rows.
     """
-    rows = said.good
-    made = keys.take(pa.array(rows))
-    columns = answer_of(label.kind).columns(label, said.given[rows], said.said[rows])
-    for name, value in about.items():
+    rows = scores.scored_rows
+    predictions = keys.take(pa.array(rows))
+    columns = answer_of(label.kind).columns(label, scores.outputs[rows], scores.predictions[rows])
+    for name, value in constants.items():
         kind = pa.string() if value is None else None
         columns[name] = pa.repeat(pa.scalar(value, kind), len(rows))
     for name, column in columns.items():
-        made = made.append_column(name, column)
-    return made
-
-
-def next_closes(
-    market: Calendar, interval: Interval, grid: Grid, ts: np.ndarray, horizon: int
-) -> np.ndarray:
-    """The close of the bar that comes `horizon` bars after each; NaT for what is no bar.
-
-    After the last bar of a session comes the first of the next.
-    """
-    if not len(ts):
-        return ts.astype("datetime64[us]")
-    if interval.minutes is not None:
-        days = 15 + horizon * interval.minutes // 100
-    else:
-        days = 15 + {"1d": 2, "1w": 8, "1mo": 32}[interval.name] * horizon
-    first, last = (utc(str(at) + "+00:00") for at in (ts.min(), ts.max()))
-    bars = market.bars(interval, first, last + timedelta(days=days), grid)
-    place = np.searchsorted(bars.ts, ts)
-    inside = np.minimum(place, len(bars) - 1)
-    found = bars.ts[inside] == ts if len(bars) else np.zeros(len(ts), bool)
-    if found.any() and place[found].max() + horizon >= len(bars):
-        raise InvalidRequest(
-            f"the calendar {market.name} ends before the bar that follows {last}",
-            "update exchange-calendars",
-        )
-    made = np.full(len(ts), np.datetime64("NaT"), "datetime64[us]")
-    made[found] = bars.closes_at[place[found] + horizon]
-    return made
+        predictions = predictions.append_column(name, column)
+    return predictions
 
 
 def instants(values: np.ndarray) -> pa.Array:
-    """NumPy's UTC instants as the lake has them."""
+    """Convert NumPy's UTC instants to the lake's type of times."""
     return pa.array(values).cast(UTC_TYPE)

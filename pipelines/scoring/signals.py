@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.core.calendar import UTC_TYPE
-from pipelines.core.universes import universe
+from pipelines.core.errors import unknown
+from pipelines.core.universes import Universe, universe
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.scoring.weights import BarWeights, Weights
+from pipelines.scoring.wss import (
+    check_weight,
+    combine_scores,
+    contributions,
+    index_share,
+    signals_of,
+)
 
 SIGNALS = pa.schema(
     [
@@ -54,53 +62,9 @@ CONTRIBUTIONS = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Weighed:
-    """An index's weights as they stood at a bar."""
-
-    weights: Mapping[str, float]
-    effective: date
-    partial: bool  # the source names only some of the members
-
-
-class Weights:
-    """What is known of one index's weights, and since when."""
-
-    def __init__(self, index: str, rows: pa.Table) -> None:
-        self.index = index
-        self._symbol = rows["symbol"].to_pylist()
-        self._weight = rows["weight"].to_numpy()
-        self._effective = rows["effective"].to_numpy().astype("datetime64[D]")
-        self._known_at = rows["known_at"].to_numpy().astype("datetime64[us]")
-        self._partial = rows["partial"].to_numpy(zero_copy_only=False)
-        self._made: dict[bytes, Weighed] = {}
-
-    def at(self, closes_at: np.datetime64, session: np.datetime64) -> Weighed | None:
-        """The newest that apply to the bar's session and were known when it closed."""
-        open_ = (self._known_at <= closes_at) & (self._effective <= session)
-        if not open_.any():
-            return None
-        newest = self._effective[open_].max()
-        taken = open_ & (self._effective == newest)
-        name = taken.tobytes()
-        if name not in self._made:
-            rows = np.flatnonzero(taken)
-            self._made[name] = Weighed(
-                {self._symbol[row]: float(self._weight[row]) for row in rows},
-                newest.item(),
-                bool(self._partial[rows].any()),
-            )
-        return self._made[name]
-
-    @property
-    def why_none(self) -> str:
-        told = "became known only after the bar" if self._symbol else "are not known"
-        return f"weights of {self.index} {told}"
-
-
 @dataclass(eq=False)
-class Combined:
-    """Signals, the parts they are made of, and what stood against the others."""
+class CombinedSignals:
+    """Signals, the contributions they are made of, and why some bars have none."""
 
     signals: pa.Table
     contributions: pa.Table
@@ -108,109 +72,167 @@ class Combined:
     unweighed: dict[str, set[str]] = field(default_factory=dict)  # universe -> members
 
 
-def joined(parts: Sequence[Combined]) -> Combined:
-    """What several targets' rows were combined to, together."""
-    made = Combined(
-        pa.concat_tables([SIGNALS.empty_table(), *(one.signals for one in parts)]),
-        pa.concat_tables([CONTRIBUTIONS.empty_table(), *(one.contributions for one in parts)]),
+def concat_signals(parts: Sequence[CombinedSignals]) -> CombinedSignals:
+    """Put together what several targets' rows were combined to."""
+    whole = CombinedSignals(
+        pa.concat_tables([SIGNALS.empty_table(), *(part.signals for part in parts)]),
+        pa.concat_tables([CONTRIBUTIONS.empty_table(), *(part.contributions for part in parts)]),
     )
-    for one in parts:
-        made.no_signal |= one.no_signal
-        made.unweighed |= one.unweighed
-    return made
+    for part in parts:
+        whole.no_signal |= part.no_signal
+        whole.unweighed |= part.unweighed
+    return whole
 
 
-def combined(
-    combinations: Sequence[ComponentWeighted], rows: pa.Table, weights: Mapping[str, Weights]
-) -> Combined:
-    """The signal of every bar that `rows`, a champion's predictions ordered by bar, speak of.
+def combine_actions(
+    rules: Sequence[ComponentWeighted], rows: pa.Table, weights: Mapping[str, Weights]
+) -> CombinedSignals:
+    """Make the signal of every bar in `rows`, a champion's predictions ordered by bar.
 
-    A member whose weight is not known is left out, and said: what a source with partial weights
-    has is combined, and `index_share` tells how much of the index that is.
+    A member whose weight is not known is left out and reported: what a source with partial
+    weights has is combined, and `index_share` tells how much of the index that is.
     """
-    signals: list[dict[str, Any]] = []
-    parts: list[tuple[Any, ...]] = []
-    made = Combined(SIGNALS.empty_table(), CONTRIBUTIONS.empty_table())
-    bars = list(_bars(rows))
-    for one in combinations:
-        known = universe(one.universe)
-        worth, members = dict(zip(one.actions, one.scores, strict=True)), set(known.symbols)
-        reasons: Counter[str] = Counter()
-        for bar in bars:
-            weighed = weights[known.index].at(bar.closes, bar.session)
-            if weighed is None:
-                reasons[weights[known.index].why_none] += 1
-                continue
-            counted = [s for s in known.symbols if s in weighed.weights]
-            lacking = members.difference(counted)
-            if lacking:
-                made.unweighed.setdefault(one.universe, set()).update(lacking)
-            counts = set(counted)
-            actions = {s: action for s, action in bar.actions.items() if s in counts}
-            if not actions:
-                reasons["no member that has a weight was scored"] += 1
-                continue
-            found = one.combine(counted, actions, weighed.weights)
-            signals.append(
-                {
-                    "universe": one.universe,
-                    "index": known.index,
-                    "instrument": known.instrument,
-                    **bar.about,
-                    "wss": found.wss,
-                    "signal": found.signal,
-                    "reason": found.reason,
-                    "coverage": found.coverage,
-                    "index_share": found.index_share,
-                    "weights_effective": weighed.effective,
-                    "weights_partial": weighed.partial or bool(lacking),
-                }
-            )
-            parts += [
-                (
-                    one.universe, bar.about["ts"], p.symbol, p.weight, p.share, p.action,
-                    None if p.action is None else worth[p.action], p.contribution,
-                )
-                for p in found.contributions
-            ]  # fmt: skip
-        if reasons:
-            made.no_signal[one.universe] = reasons
-    if signals:
-        made.signals = pa.Table.from_pylist(signals, schema=SIGNALS)
-        made.contributions = pa.table(
-            [
-                pa.array(column, f.type)
-                for column, f in zip(zip(*parts, strict=True), CONTRIBUTIONS, strict=True)
-            ],
-            schema=CONTRIBUTIONS,
-        )
-    return made
+    if not rows.num_rows:
+        return concat_signals(())
+    bars = _bars(rows)
+    return concat_signals([_combine(rule, bars, weights) for rule in rules])
 
 
 @dataclass(frozen=True, eq=False)
-class _Bar:
-    closes: np.datetime64
-    session: np.datetime64
-    actions: dict[str, str]
-    about: dict[str, Any]  # what its signal carries on
+class _Bars:
+    """The rows of a champion, and the bars that they are of."""
+
+    symbols: list[str]  # of each row
+    actions: list[str]
+    bar_of_row: np.ndarray
+    closes_at: np.ndarray  # of each bar
+    session: np.ndarray
+    carried: pa.Table  # what a bar's signal takes over from its rows
 
 
-def _bars(rows: pa.Table) -> Iterator[_Bar]:
-    """The rows of each bar together. Where models differ, the least proven speaks for the bar."""
-    if not rows.num_rows:
-        return
-    ts, closes, session, version, proven = (
+def _bars(rows: pa.Table) -> _Bars:
+    """Group rows by bar. Where models differ, the least proven speaks for the bar."""
+    ts, closes_at, session, version, proven = (
         rows[name].to_numpy() for name in ("ts", "closes_at", "session", "model_version", "proven")
     )
-    edges = np.flatnonzero(np.append(True, ts[1:] != ts[:-1])).tolist()
-    bar = np.cumsum(np.append(0, ts[1:] != ts[:-1]))
-    speaks = np.lexsort((-version, proven, bar))[edges]
-    about = rows.select(CARRIED).take(pa.array(speaks)).to_pylist()
-    symbols, actions = rows["symbol"].to_pylist(), rows["action"].to_pylist()
-    for low, high, carried in zip(edges, [*edges[1:], len(ts)], about, strict=True):
-        yield _Bar(
-            closes[low].astype("datetime64[us]"),
-            session[low].astype("datetime64[D]"),
-            dict(zip(symbols[low:high], actions[low:high], strict=True)),
-            carried,
-        )
+    is_first = np.append(True, ts[1:] != ts[:-1])
+    first, bar = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+    speaker = np.lexsort((-version, proven, bar))[first]
+    return _Bars(
+        rows["symbol"].to_pylist(),
+        rows["action"].to_pylist(),
+        bar,
+        closes_at[first].astype("datetime64[us]"),
+        session[first].astype("datetime64[D]"),
+        rows.select(CARRIED).take(pa.array(speaker)),
+    )
+
+
+def _combine(
+    rule: ComponentWeighted, bars: _Bars, weights: Mapping[str, Weights]
+) -> CombinedSignals:
+    """Make the signals of one universe."""
+    members = universe(rule.universe)
+    symbols = sorted(set(members.symbols))
+    known = weights[members.index]
+    at_bars = known.at_bars(bars.closes_at, bars.session)
+    weight = at_bars.of_members(symbols)
+    codes = _action_codes(rule, bars, symbols, np.isfinite(weight))
+    has_set = np.array([weight_set is not None for weight_set in at_bars.sets])[at_bars.set_of_bar]
+    was_scored = (codes >= 0).any(axis=1)
+    signalled = np.flatnonzero(has_set & was_scored)
+    _check_weights(symbols, weight[signalled])
+    reasons = Counter(
+        {
+            known.missing_reason: int((~has_set).sum()),
+            "no member that has a weight was scored": int((has_set & ~was_scored).sum()),
+        }
+    )
+    lacking = np.isnan(weight[has_set]).any(axis=0)
+    unweighed = {symbols[place] for place in np.flatnonzero(lacking).tolist()}
+    return CombinedSignals(
+        *_tables(rule, members, symbols, bars, at_bars, codes, weight, signalled),
+        {rule.universe: +reasons} if +reasons else {},
+        {rule.universe: unweighed} if unweighed else {},
+    )
+
+
+def _action_codes(
+    rule: ComponentWeighted, bars: _Bars, symbols: Sequence[str], has_weight: np.ndarray
+) -> np.ndarray:
+    """Return the place of each bar's actions; -1 where a member has no action or no weight."""
+    column_of = {symbol: column for column, symbol in enumerate(symbols)}
+    code_of = {action: code for code, action in enumerate(rule.actions)}
+    column = np.array([column_of.get(symbol, -1) for symbol in bars.symbols], np.int64)
+    code = np.array([code_of.get(action, -1) for action in bars.actions], np.int64)
+    rows = np.flatnonzero((column >= 0) & has_weight[bars.bar_of_row, column])
+    for row in rows[code[rows] < 0].tolist():
+        raise unknown(f"action of {bars.symbols[row]}", bars.actions[row], rule.actions)
+    codes = np.full(has_weight.shape, -1)
+    codes[bars.bar_of_row[rows], column[rows]] = code[rows]
+    return codes
+
+
+def _check_weights(symbols: Sequence[str], weight: np.ndarray) -> None:
+    for bar, column in np.argwhere(~np.isnan(weight) & ~((weight > 0) & (weight <= 1)))[:1]:
+        check_weight(symbols[column], float(weight[bar, column]))
+
+
+def _tables(
+    rule: ComponentWeighted,
+    members: Universe,
+    symbols: Sequence[str],
+    bars: _Bars,
+    at_bars: BarWeights,
+    codes: np.ndarray,
+    weight: np.ndarray,
+    signalled: np.ndarray,
+) -> tuple[pa.Table, pa.Table]:
+    """Return the signals and the contributions of the bars that have a signal."""
+    codes, weight = codes[signalled], weight[signalled]
+    scores = np.array([*rule.scores, np.nan])[codes]
+    combined = combine_scores(scores, weight)
+    signal, reason = signals_of(rule, combined)
+    sets = [at_bars.sets[place] for place in at_bars.set_of_bar[signalled].tolist()]
+    known, carried = np.isfinite(weight), bars.carried.take(pa.array(signalled))
+    columns: dict[str, Any] = {
+        "universe": [rule.universe] * len(signalled),
+        "index": [members.index] * len(signalled),
+        "instrument": [members.instrument] * len(signalled),
+        **{name: carried[name] for name in CARRIED},
+        "wss": combined.wss,
+        "signal": signal,
+        "reason": reason,
+        "coverage": combined.coverage,
+        "index_share": index_share(combined),
+        "weights_effective": [weight_set.effective for weight_set in sets if weight_set],
+        "weights_partial": [
+            weight_set.partial or not whole
+            for weight_set, whole in zip(sets, known.all(axis=1).tolist(), strict=True)
+            if weight_set
+        ],
+    }
+    bar, member = np.nonzero(known)
+    names = np.array([*rule.actions, None], dtype=object)
+    parts: dict[str, Any] = {
+        "universe": [rule.universe] * len(bar),
+        "ts": carried["ts"].take(pa.array(bar)),
+        "symbol": [symbols[place] for place in member.tolist()],
+        "weight": weight[known],
+        "share": (weight / combined.weight[:, None])[known],
+        "action": names[codes[known]],
+        "score": pa.array(scores[known], from_pandas=True),
+        "contribution": contributions(scores, weight, combined.weight)[known],
+    }
+    return _typed(columns, SIGNALS), _typed(parts, CONTRIBUTIONS)
+
+
+def _typed(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    return pa.table([pa.chunked_array(_array(columns[f.name], f.type)) for f in schema], schema)
+
+
+def _array(values: Any, kind: pa.DataType) -> list[pa.Array]:
+    """Return values as Arrow arrays of a type."""
+    if isinstance(values, pa.ChunkedArray):
+        return values.cast(kind).chunks or [pa.array([], kind)]
+    return [pa.array(values, kind) if not isinstance(values, pa.Array) else values.cast(kind)]

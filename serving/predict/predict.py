@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.core.calendar import next_closes
 from pipelines.modeling.answers import answer_of
-from pipelines.scoring.predict import next_closes, say
+from pipelines.scoring.predict import score_rows
 from serving.predict.errors import Refused
 from serving.predict.kinds import KINDS, NOTHING
 from serving.state.model import Model, Models
@@ -53,9 +54,11 @@ def say_all(models: Models, symbols: Sequence[str], features: np.ndarray) -> lis
     """
     found: list[dict[str, Row]] = [{} for _ in symbols]
     for name, model in models.by_target.items():
-        said = say(model.scorer, symbols, features, np.zeros(len(symbols)))
-        label, good = model.forecast.label, said.good
-        columns = answer_of(label.kind).columns(label, said.given[good], said.said[good])
+        scores = score_rows(model.scorer, symbols, features, np.zeros(len(symbols)))
+        label, good = model.forecast.label, scores.scored_rows
+        columns = answer_of(label.kind).columns(
+            label, scores.outputs[good], scores.predictions[good]
+        )
         for place, row in zip(good.tolist(), pa.table(columns).to_pylist(), strict=True):
             if row["probabilities"] is not None:
                 row["probabilities"] = dict(row["probabilities"])

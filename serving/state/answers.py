@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pipelines.forecasts import Forecast
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.base import Label
+from pipelines.scoring.wss import combine_bar
 from serving.predict.kinds import KINDS, NOTHING, hold_if_weak, risk, whose
 from serving.schemas.answers import OfPrediction, OfSignal, OfTarget, Scored
 
@@ -151,7 +152,7 @@ def _combined_again(one: ComponentWeighted, label: Label, members: list[Row], le
         hold_if_weak(part, label, least)
     actions = {p["symbol"]: p["action"] for p in members if p["action"] is not None}
     weights = {p["symbol"]: p["weight"] for p in members}
-    found = one.combine(list(weights), actions, weights)
+    found = combine_bar(one, list(weights), actions, weights)
     parts = {p.symbol: p.contribution for p in found.contributions}
     for part in members:
         part["contribution"] = parts[part["symbol"]]

@@ -18,7 +18,7 @@ from pipelines.lake.series import series_calendar
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, ServingModel, read_decisions
 from pipelines.registry.mlflow import model_name
-from pipelines.scoring.predict import fitting, same_definition
+from pipelines.scoring.predict import check_fingerprint, check_scorer
 from pipelines.sources import is_sample
 from serving.predict.kinds import whose
 
@@ -125,8 +125,8 @@ def read(view: View, forecast: TargetForecast, source: str, before: Told | None)
 
 def checked(forecast: TargetForecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:
     """The scorer, if it means what the forecast means, as its decision says too."""
-    same_definition(forecast, definition)
-    return fitting(forecast, scorer)
+    check_fingerprint(forecast, definition)
+    return check_scorer(forecast, scorer)
 
 
 def served(forecast: TargetForecast, told: Told, who: ServingModel, scorer: OnnxScorer) -> Model:

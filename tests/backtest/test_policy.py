@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.backtest.path import Path
-from pipelines.backtest.policy import Policy, plain, simulate
+from pipelines.backtest.policy import Policy, net_returns, simulate
 from pipelines.core.errors import InvalidRequest
-from tests.backtest.made import path, times
+from tests.backtest.price_paths import path, times
 
 SHARES = st.none() | st.sampled_from([0.002, 0.01, 0.03])
 POLICIES = st.builds(
@@ -34,53 +34,56 @@ def direction(seed: int, bars: int) -> np.ndarray:
 def test_what_comes_after_a_bar_changes_no_position_up_to_it(
     policy: Policy, seed: int, at: int
 ) -> None:
-    old, new, asked = path(seed, 40), path(seed + 1, 40), direction(seed, 40)
+    old, new, signs = path(seed, 40), path(seed + 1, 40), direction(seed, 40)
     later = np.arange(40) >= at
     names = ("open", "high", "low", "close", "sure_high", "sure_low")
     mixed = replace(old, **{n: np.where(later, getattr(new, n), getattr(old, n)) for n in names})
-    other = np.where(later, -asked, asked)
-    one, two = simulate(policy, old, asked, 0.001), simulate(policy, mixed, other, 0.001)
-    np.testing.assert_array_equal(one.position[:at], two.position[:at])
-    np.testing.assert_array_equal(one.net[:at], two.net[:at])
+    other = np.where(later, -signs, signs)
+    first, second = simulate(policy, old, signs, 0.001), simulate(policy, mixed, other, 0.001)
+    np.testing.assert_array_equal(first.position[:at], second.position[:at])
+    np.testing.assert_array_equal(first.net[:at], second.net[:at])
 
 
 @given(POLICIES, SEEDS)
 def test_a_position_keeps_its_limit_and_its_close(policy: Policy, seed: int) -> None:
-    made = path(seed, 60)
-    earned = simulate(policy, made, direction(seed, 60), 0.0)
-    assert np.abs(earned.position).max() <= policy.limit
-    assert earned.position[-1] == 0
+    price_path = path(seed, 60)
+    returns = simulate(policy, price_path, direction(seed, 60), 0.0)
+    assert np.abs(returns.position).max() <= policy.limit
+    assert returns.position[-1] == 0
     if policy.flat_by_close:
-        assert not earned.position[made.last].any()
-        assert not earned.gross[made.over_night].any()
+        assert not returns.position[price_path.last].any()
+        assert not returns.gross[price_path.over_night].any()
 
 
 @given(POLICIES, SEEDS, st.floats(0, 0.01), st.floats(0, 0.01))
 def test_costs_only_ever_lower_what_is_earned(
-    policy: Policy, seed: int, one: float, two: float
+    policy: Policy, seed: int, first: float, second: float
 ) -> None:
-    made, asked = path(seed, 40), direction(seed, 40)
-    less, more = (simulate(policy, made, asked, cost) for cost in sorted((one, two)))
+    price_path, signs = path(seed, 40), direction(seed, 40)
+    less, more = (simulate(policy, price_path, signs, cost) for cost in sorted((first, second)))
     np.testing.assert_array_equal(less.position, more.position)
     assert (more.net <= less.net).all()
 
 
 @given(SEEDS)
 def test_without_stops_a_position_is_the_signal(seed: int) -> None:
-    made, asked = path(seed, 40), direction(seed, 40)
-    asked[-1] = 0
-    earned = simulate(Policy(), made, asked, 0.001)
-    np.testing.assert_array_equal(earned.position, asked)
-    np.testing.assert_allclose(earned.net, plain(made, asked, 0.001), atol=1e-14)
-    assert earned.net.sum() == pytest.approx(
-        sum(a * (made.close[t + 1] / made.close[t] - 1) for t, a in enumerate(asked[:-1]))
-        - 0.001 * np.abs(np.diff(asked, prepend=0)).sum()
+    price_path, signs = path(seed, 40), direction(seed, 40)
+    signs[-1] = 0
+    returns = simulate(Policy(), price_path, signs, 0.001)
+    np.testing.assert_array_equal(returns.position, signs)
+    np.testing.assert_allclose(returns.net, net_returns(price_path, signs, 0.001), atol=1e-14)
+    assert returns.net.sum() == pytest.approx(
+        sum(
+            a * (price_path.close[t + 1] / price_path.close[t] - 1)
+            for t, a in enumerate(signs[:-1])
+        )
+        - 0.001 * np.abs(np.diff(signs, prepend=0)).sum()
     )
 
 
-def bars(*told: tuple[float, float, float, float]) -> Path:
-    opened, high, low, close = np.array(told).T
-    return Path(*times(len(told)), opened, high, low, close, high, low)
+def bars(*prices: tuple[float, float, float, float]) -> Path:
+    opened, high, low, close = np.array(prices).T
+    return Path(*times(len(prices)), opened, high, low, close, high, low)
 
 
 STILL = (100.0, 100.0, 100.0, 100.0)
@@ -103,41 +106,43 @@ def test_where_a_bar_ends_a_position(
     side: int, bar: tuple[float, float, float, float], price: float, why: str
 ) -> None:
     policy = Policy(stop_loss=0.01, take_profit=0.02)
-    made = bars(STILL, bar, STILL)
-    earned = simulate(policy, made, np.array([side, 0, 0]), 0.0)
-    assert earned.exits[1] == why
-    assert earned.gross[1] == pytest.approx(side * (price / 100 - 1))
-    assert earned.traded.tolist() == [1, 1, 0]
+    price_path = bars(STILL, bar, STILL)
+    returns = simulate(policy, price_path, np.array([side, 0, 0]), 0.0)
+    assert returns.exits[1] == why
+    assert returns.gross[1] == pytest.approx(side * (price / 100 - 1))
+    assert returns.traded.tolist() == [1, 1, 0]
 
 
 def test_the_bar_of_the_signal_itself_stops_nothing() -> None:
-    made = bars((100, 120, 80, 100), STILL, STILL)
-    earned = simulate(Policy(stop_loss=0.01, take_profit=0.01), made, np.array([1, 1, 1]), 0.0)
-    assert not earned.exits.any()
+    price_path = bars((100, 120, 80, 100), STILL, STILL)
+    returns = simulate(
+        Policy(stop_loss=0.01, take_profit=0.01), price_path, np.array([1, 1, 1]), 0.0
+    )
+    assert not returns.exits.any()
 
 
 def test_a_target_of_a_made_index_needs_a_price_that_was_reached() -> None:
-    made = bars(STILL, (100, 105, 100, 101), STILL)
-    made = replace(made, sure_high=np.array([100.0, 101.0, 100.0]))
-    earned = simulate(Policy(take_profit=0.02), made, np.array([1, 1, 1]), 0.0)
-    assert not earned.exits.any()
+    price_path = bars(STILL, (100, 105, 100, 101), STILL)
+    price_path = replace(price_path, sure_high=np.array([100.0, 101.0, 100.0]))
+    returns = simulate(Policy(take_profit=0.02), price_path, np.array([1, 1, 1]), 0.0)
+    assert not returns.exits.any()
 
 
 def test_a_position_grows_to_its_limit_and_turns_at_once() -> None:
-    made = bars(*[STILL] * 6)
-    asked = np.array([1, 1, 1, -1, 0, 0])
-    earned = simulate(Policy(limit=1.5, size=1.0), made, asked, 0.01)
-    assert earned.position.tolist() == [1.0, 1.5, 1.5, -1.0, 0.0, 0.0]
-    assert earned.traded.tolist() == [1.0, 0.5, 0.0, 2.5, 1.0, 0.0]
-    assert earned.cost.sum() == pytest.approx(0.05)
+    price_path = bars(*[STILL] * 6)
+    signs = np.array([1, 1, 1, -1, 0, 0])
+    returns = simulate(Policy(limit=1.5, size=1.0), price_path, signs, 0.01)
+    assert returns.position.tolist() == [1.0, 1.5, 1.5, -1.0, 0.0, 0.0]
+    assert returns.traded.tolist() == [1.0, 0.5, 0.0, 2.5, 1.0, 0.0]
+    assert returns.cost.sum() == pytest.approx(0.05)
 
 
 def test_stops_look_at_the_mean_entry() -> None:
-    made = bars(STILL, (110, 110, 110, 110), (106, 106, 104.5, 106), STILL)
-    earned = simulate(Policy(limit=2, stop_loss=0.004), made, np.array([1, 1, 0, 0]), 0.0)
+    price_path = bars(STILL, (110, 110, 110, 110), (106, 106, 104.5, 106), STILL)
+    returns = simulate(Policy(limit=2, stop_loss=0.004), price_path, np.array([1, 1, 0, 0]), 0.0)
     # bought at 100 and at 110: the mean is 105, its stop 104.58
-    assert earned.exits.tolist() == ["", "", "stop", ""]
-    assert earned.gross[2] == pytest.approx(2 * (105 * 0.996 / 110 - 1))
+    assert returns.exits.tolist() == ["", "", "stop", ""]
+    assert returns.gross[2] == pytest.approx(2 * (105 * 0.996 / 110 - 1))
 
 
 @pytest.mark.parametrize("wrong", [{"limit": 0.0}, {"stop_loss": 1.0}, {"take_profit": -0.1}])

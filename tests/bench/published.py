@@ -14,6 +14,7 @@ from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.action import ACTIONS, SCORES
 from pipelines.lake import Lake
+from pipelines.scoring.wss import combine_bar
 from pipelines.steps.lake import open_lake
 
 SYMBOLS = universe("qqq").symbols
@@ -73,7 +74,7 @@ def publish(lake: Lake, count: int) -> None:
     actions = {s: ACTIONS[(count + place) % 5] for place, s in enumerate(SYMBOLS)}
     worth = dict(zip(ACTIONS, SCORES, strict=True))
     weights = {s: 0.02 + place / 100 for place, s in enumerate(SYMBOLS)}
-    found = told.combine(SYMBOLS, actions, weights)
+    found = combine_bar(told, SYMBOLS, actions, weights)
     times = {"ts": now["ts"], "closes_at": now["closes_at"], "timestamp_next": after["closes_at"]}
     mine = {"forecast": FORECAST.name, "source": "sample", "interval": "1h", "live": True}
     here = "ts >= ?"

@@ -17,6 +17,7 @@ from pipelines.core.calendar import (
     Interval,
     calendar,
     interval_of,
+    next_closes,
     utc,
 )
 from pipelines.core.errors import InvalidRequest
@@ -191,3 +192,11 @@ def test_the_whole_of_new_york_is_the_same_from_any_year() -> None:
         assert near.ts.tolist() == same.ts.tolist()
         assert near.closes_at.tolist() == same.closes_at.tolist()
         assert str(near.session[0])[:4] == str(year)
+
+
+def test_the_predicted_bar_is_found_over_nights_weekends_and_half_days() -> None:
+    opens = ["2026-11-25T14:30", "2026-11-25T20:30", "2026-11-27T17:30", "2026-11-25T14:31"]
+    ts = np.array(opens, "datetime64[us]")
+    closes_at = next_closes(calendar(), interval_of("1h"), "session", ts, 1)
+    expected = ["2026-11-25T16:30", "2026-11-27T15:30", "2026-11-30T15:30", "NaT"]
+    np.testing.assert_array_equal(closes_at, np.array(expected, "datetime64[us]"))

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.core.calendar import calendar, interval_of
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.modeling.scorer import OnnxScorer
-from pipelines.scoring.predict import fitting, next_closes, prediction_rows, same_definition, say
+from pipelines.scoring.predict import check_fingerprint, check_scorer, prediction_rows, score_rows
 from tests import models
 
 ACTION_FORECAST = FORECAST.target_forecast()
@@ -26,10 +25,10 @@ def test_each_bar_is_asked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     features = np.zeros((6, len(FORECAST.features)), np.float32)
     features[1, 0] = np.nan
     symbols = ["AAPL", "MSFT", "NVDA", "AAPL", "MSFT", "XYZ"]
-    said = say(scorer, symbols, features, np.array([1, 1, 1, 2, 2, 2]))
+    scores = score_rows(scorer, symbols, features, np.array([1, 1, 1, 2, 2, 2]))
     assert asked == [1, 2]
-    assert said.good.tolist() == [0, 3, 4]
-    assert said.not_scored == {
+    assert scores.scored_rows.tolist() == [0, 3, 4]
+    assert scores.not_scored == {
         "untrained": {"NVDA": 1, "XYZ": 1},
         "missing_feature": {"MSFT": 1},
     }
@@ -42,34 +41,26 @@ def test_what_is_published_is_the_models_action_and_not_the_likeliest(
     told = np.array([[0.1, 0.1, 0.5, 0.1, 0.2]], np.float32)
     monkeypatch.setattr(scorer, "score", lambda rows: (told, np.array([4])))
     features = np.zeros((1, len(FORECAST.features)), np.float32)
-    said = say(scorer, ["AAPL"], features, np.array([1]))
+    scores = score_rows(scorer, ["AAPL"], features, np.array([1]))
     keys = pa.table({"symbol": ["AAPL"]})
-    row = prediction_rows(keys, said, ACTION_FORECAST.label, {}).to_pylist()[0]
+    row = prediction_rows(keys, scores, ACTION_FORECAST.label, {}).to_pylist()[0]
     assert (row["action"], row["score"]) == ("strong_buy", 2.0)
     assert row["confidence"] == pytest.approx(0.2)
     assert row["expected_score"] == pytest.approx(0.2)
 
 
-def test_the_predicted_bar_is_found_over_nights_weekends_and_half_days() -> None:
-    opens = ["2026-11-25T14:30", "2026-11-25T20:30", "2026-11-27T17:30", "2026-11-25T14:31"]
-    ts = np.array(opens, "datetime64[us]")
-    found = next_closes(calendar(), interval_of("1h"), "session", ts, 1)
-    expected = ["2026-11-25T16:30", "2026-11-27T15:30", "2026-11-30T15:30", "NaT"]
-    np.testing.assert_array_equal(found, np.array(expected, "datetime64[us]"))
-
-
 def test_a_model_that_means_another_thing_is_refused() -> None:
     scorer = OnnxScorer(models.body(FORECAST))
-    assert fitting(ACTION_FORECAST, scorer) is scorer
+    assert check_scorer(ACTION_FORECAST, scorer) is scorer
     with pytest.raises(InvalidRequest, match="other features or another label") as refused:
-        fitting(
+        check_scorer(
             ACTION_FORECAST,
             OnnxScorer(models.body(FORECAST, definition="older")),
             "version 3",
         )
     assert refused.value.message.startswith("version 3 was")
     with pytest.raises(InvalidRequest, match="other features or another label"):
-        same_definition(ACTION_FORECAST, None)
+        check_fingerprint(ACTION_FORECAST, None)
 
 
 @pytest.mark.parametrize("what", ["features", "classes"])
@@ -79,4 +70,4 @@ def test_a_model_that_takes_or_gives_them_in_another_order_is_refused(what: str)
     turned = tuple(reversed(getattr(told, what)))
     scorer.description = replace(told, **{what: turned})
     with pytest.raises(InvalidRequest, match="in another order"):
-        fitting(ACTION_FORECAST, scorer)
+        check_scorer(ACTION_FORECAST, scorer)

@@ -1,8 +1,8 @@
-"""A backtest on a folder of constituents' files, in a lake of its own that is gone afterwards.
+"""Backtest a folder of constituents' files, in a lake of its own that is deleted afterwards.
 
 A folder of some weeks is too short to train on. It is scored by the models that served at the
-time, from the user's lake, where there were any; else a model is made of its first two thirds,
-and that is said.
+time, from the user's lake, where there were any; else by a model trained on its first two
+thirds, and the report says so.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.backtest.market import Asked, Market
+from pipelines.backtest.market import BacktestRequest, Market, micros
 from pipelines.backtest.policy import Policy
-from pipelines.backtest.run import WALKED, Backtest, combination_of, finish
+from pipelines.backtest.run import WALKED, Backtest, build_backtest, find_combination
 from pipelines.backtest.walk import (
     Progress,
     Scorer,
     Window,
-    chosen,
-    known,
-    lacking,
-    score,
+    find_shortage,
+    score_windows,
+    select_known,
     walk,
     windows,
+    with_candidates,
 )
 from pipelines.core.errors import BullionError, InvalidRequest, SourceError
 from pipelines.core.settings import Settings
@@ -45,21 +45,23 @@ from pipelines.registry.mlflow import Registry, model_name
 from pipelines.sources import source as source_named
 from pipelines.sources.files import Files
 from pipelines.sources.files.mapping import NAME
-from pipelines.steps.backtest.walk import inside, market_of, needed
+from pipelines.steps.backtest.walk import count_needed_sessions, read_market, rows_in_span
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.ingest import ingest, ingest_weights
 from pipelines.steps.lake import open_lake
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 SYMBOL = r"^(?P<symbol>[A-Za-z0-9]+)"  # a name begins with its symbol: aapl.csv, AAPL_1h.csv
-ALONE = 60  # sessions before the first window, from which on a folder is trained on by itself
-SHOWN = 5  # files that could not be read
-LITTLE = Fewest(rows=200, held_out=20, sessions=5)  # for the first two thirds of a short folder
+WALK_SESSIONS = 60  # before the first window: enough for a folder to be walked forward alone
+NAMED_FAILURES = 5  # files that could not be read
+FEWEST_OF_SHORT = Fewest(
+    rows=200, held_out=20, sessions=5
+)  # for the first two thirds of a short folder
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Where the files lie, and how they are read when no mapping lies beside them."""
+    """Where the files are, and how to read them where no mapping is beside them."""
 
     path: Path
     timezone: str = ""  # of times that carry no offset
@@ -67,38 +69,40 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What became of a folder's rows."""
+class FolderReport:
+    """What became of the rows of a folder."""
 
-    told: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def backtest_folder(
     folder: Folder,
     forecast: TargetForecast,
-    asked: Asked,
+    request: BacktestRequest,
     trained_on: str,
     registry: Registry,
     policy: Policy | None,
     progress: Progress,
-) -> tuple[Backtest, Taken]:
+) -> tuple[Backtest, FolderReport]:
     """Score a folder's bars. `trained_on` is the source whose models serve, in the user's lake."""
-    combination_of(forecast, asked.universe)
-    with _lake(folder, forecast, asked.universe) as (lake, taken):
+    find_combination(forecast, request.universe)
+    with _lake(folder, forecast, request.universe) as (lake, folder_report):
         progress("features", 0, 1)
         refresh_features(lake, forecast.forecast, Files.name)
         with lake.view() as view:
-            market = market_of(view, forecast, Files.name, replace(asked, start=None))
-    forecast = chosen(forecast, asked.candidates)
-    scorers, how, asked = _scorers(forecast, market, asked, trained_on, registry, progress)
+            market = read_market(view, forecast, Files.name, replace(request, start=None))
+    forecast = with_candidates(forecast, request.candidates)
+    scorers, how, request = _scorers(forecast, market, request, trained_on, registry, progress)
     progress("measure", 1, 1)
-    scored = score(forecast, market, scorers)
-    return finish(forecast, Files.name, market, scorers, scored, asked, policy, how), taken
+    scored = score_windows(forecast, market, scorers)
+    return build_backtest(
+        forecast, Files.name, market, scorers, scored, request, policy, how
+    ), folder_report
 
 
 @contextmanager
-def _lake(folder: Folder, forecast: TargetForecast, of: str) -> Iterator[tuple[Lake, Taken]]:
-    """A lake that holds the folder and nothing else."""
+def _lake(folder: Folder, forecast: TargetForecast, of: str) -> Iterator[tuple[Lake, FolderReport]]:
+    """Open a lake that holds the folder and nothing else."""
     with tempfile.TemporaryDirectory(prefix="bullion-backtest-") as name:
         source = Files(_mapped(folder, forecast, of, Path(name) / "files"))
         place = Path(name) / "lake"
@@ -107,39 +111,42 @@ def _lake(folder: Folder, forecast: TargetForecast, of: str) -> Iterator[tuple[L
         )
         with open_lake(config) as lake:
             report = ingest(lake, source, (), forecast.bar, None, datetime.now(UTC), about="folder")
-            told = [*_ignored(folder, source), *report.summary().splitlines()]
-            told += [f"not read: {one.splitlines()[0]}" for one in report.failures[:SHOWN]]
-            if len(report.failures) > SHOWN:
-                told.append(f"not read: {len(report.failures) - SHOWN} more files")
+            lines = [*_ignored(folder, source), *report.summary().splitlines()]
+            lines += [
+                f"not read: {failure.splitlines()[0]}"
+                for failure in report.failures[:NAMED_FAILURES]
+            ]
+            if len(report.failures) > NAMED_FAILURES:
+                lines.append(f"not read: {len(report.failures) - NAMED_FAILURES} more files")
             if not report.counts["accepted"]:
                 raise SourceError(
-                    f"no bar of {folder.path} could be used:\n  " + "\n  ".join(told), _hint(told)
+                    f"no bar of {folder.path} could be used:\n  " + "\n  ".join(lines), _hint(lines)
                 )
             checks.enforce(report.landed.verdicts)
             try:
                 ingest_weights(lake, source, of)
             except SourceError:
-                told.append("no weights came with the files: all members weigh the same")
-            yield lake, Taken(tuple(told))
+                lines.append("no weights came with the files: all members weigh the same")
+            yield lake, FolderReport(tuple(lines))
 
 
 def _ignored(folder: Folder, source: Files) -> list[str]:
-    """The files that are named after no member, where no mapping says what they are."""
+    """Name the files that are named after no member, where no mapping describes them."""
     if source.folder is None or source.folder == folder.path:
         return []
     names = sorted(p.name for p in folder.path.iterdir() if p.name.lower().endswith(SUFFIXES))
-    lost = [name for name in names if not (source.folder / name).exists()]
-    return [f"not looked at, as they name no member: {', '.join(lost[:20])}"] if lost else []
+    ignored = [name for name in names if not (source.folder / name).exists()]
+    return [f"not looked at, as they name no member: {', '.join(ignored[:20])}"] if ignored else []
 
 
-def _hint(told: Sequence[str]) -> str:
-    if any("carry no time zone" in one for one in told):
+def _hint(lines: Sequence[str]) -> str:
+    if any("carry no time zone" in line for line in lines):
         return "say which clock the times show: --timezone America/New_York (or UTC)"
-    return f"mend the files, or describe them in a {NAME} beside them, as include/sample/{NAME}"
+    return f"correct the files, or describe them in a {NAME} beside them, as include/sample/{NAME}"
 
 
 def _put_beside(path: Path, place: Path) -> None:
-    """The same file at another place, where the `files` source takes it for one of its folder."""
+    """Put the same file in another folder, so that the `files` source accepts it as its own."""
     if not path.is_file():
         place.symlink_to(path.resolve())  # a pipe or device: the source refuses it by name
         return
@@ -150,7 +157,7 @@ def _put_beside(path: Path, place: Path) -> None:
 
 
 def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> Path:
-    """The folder itself where it has a mapping; else one of its files beside a mapping."""
+    """Return the folder where it has a mapping; else one with copies of its files and a mapping."""
     import yaml
 
     if not folder.path.is_dir():
@@ -159,20 +166,20 @@ def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> 
         )
     if (folder.path / NAME).is_file():
         return folder.path
-    wanted = {*forecast.symbols, universe(of).index}
+    symbols = {*forecast.symbols, universe(of).index}
     files = sorted(p for p in folder.path.iterdir() if p.name.lower().endswith(SUFFIXES))
-    named = [(p, re.match(SYMBOL, p.name)) for p in files]
-    kept = [p for p, found in named if found and found["symbol"].upper() in wanted]
-    if not kept:
+    matches = [(p, re.match(SYMBOL, p.name)) for p in files]
+    usable = [p for p, match in matches if match and match["symbol"].upper() in symbols]
+    if not usable:
         raise InvalidRequest(
             f"{folder.path} has no file named after a member of {forecast.universe}",
             f"name them AAPL.csv, msft_1h.csv.gz, ...; or describe them in a {NAME} beside them",
         )
     beside.mkdir()
-    for path in kept:
+    for path in usable:
         _put_beside(path, beside / path.name)
     entry = {
-        "files": [f"*{one}" for one in SUFFIXES],
+        "files": [f"*{suffix}" for suffix in SUFFIXES],
         "symbol": {"file": SYMBOL},
         "interval": forecast.interval,
         "grid": folder.grid,
@@ -185,110 +192,125 @@ def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> 
 def _scorers(
     forecast: TargetForecast,
     market: Market,
-    asked: Asked,
+    request: BacktestRequest,
     trained_on: str,
     registry: Registry,
     progress: Progress,
-) -> tuple[list[Scorer], str, Asked]:
-    """By which models the folder is scored, and how that is told."""
-    sessions = np.unique(market.rows.session[market.ts < _end(asked)])
-    alone = asked if asked.start else _from(market, sessions, ALONE, asked)
-    cut = _cut(market, alone)
-    if cut and not lacking(forecast, known(market.rows, cut[0].as_of, alone.history), Fewest()):
-        made = list(walk(forecast, market, cut, alone, Fewest(), progress))
-        return made, WALKED, alone
-    served, why = _served(forecast, market, asked, trained_on, registry)
+) -> tuple[list[Scorer], str, BacktestRequest]:
+    """Choose the models that score the folder, and describe the choice."""
+    sessions = np.unique(market.rows.session[market.ts < micros(request.end)])
+    walk_request = request if request.start else _from(market, sessions, WALK_SESSIONS, request)
+    cut = _cut(market, walk_request)
+    if cut and not find_shortage(
+        forecast, select_known(market.rows, cut[0].as_of, walk_request.history), Fewest()
+    ):
+        scorers = list(walk(forecast, market, cut, walk_request, Fewest(), progress))
+        return scorers, WALKED, walk_request
+    served, no_model = _served(forecast, market, request, trained_on, registry)
     if served:
-        told = (
+        training_source = (
             f"{trained_on}, a made-up market,"
             if source_named(trained_on).is_sample
             else f"{trained_on},"
         )
-        how = f"scored by the model trained on {told} which has not seen these bars"
-        return served, how, asked
-    part = asked if asked.start else _from(market, sessions, 2 * len(sessions) // 3, asked)
+        how = f"scored by the model trained on {training_source} which has not seen these bars"
+        return served, how, request
+    part = request if request.start else _from(market, sessions, 2 * len(sessions) // 3, request)
     cut = _cut(market, replace(part, retrain=max(1, len(sessions))))
     before = (
-        known(market.rows, cut[0].as_of, part.history)
+        select_known(market.rows, cut[0].as_of, part.history)
         if cut
         else market.rows.take(np.zeros(0, int))
     )
-    lacks = lacking(forecast, before, LITTLE)
-    if lacks:
+    shortage = find_shortage(forecast, before, FEWEST_OF_SHORT)
+    if shortage:
         raise InvalidRequest(
-            f"{len(sessions)} sessions in the folder are too few to train on ({lacks}), and no "
-            f"model can score them: {why}",
-            f"bring about {needed(forecast, market, Fewest())} sessions before the first day that "
-            f"is to be scored; or train on another source before these bars: bullion train "
-            f"{forecast.name} --source {trained_on} --as-of {sessions[0] if len(sessions) else ''}",
+            f"{len(sessions)} sessions in the folder are too few to train on ({shortage}), and no "
+            f"model can score them: {no_model}",
+            f"bring about {count_needed_sessions(forecast, market, Fewest())} sessions before the "
+            "first day that is to be scored; or train on another source before these bars: "
+            f"bullion train {forecast.name} --source {trained_on} "
+            f"--as-of {sessions[0] if len(sessions) else ''}",
         )
-    made = list(walk(forecast, market, cut, part, LITTLE, progress))
-    first = "what came before it" if asked.start else f"the first two thirds of {len(sessions)}"
+    scorers = list(walk(forecast, market, cut, part, FEWEST_OF_SHORT, progress))
+    first = "what came before it" if request.start else f"the first two thirds of {len(sessions)}"
     how = (
         f"scored by a model trained on {first} sessions of the folder alone, far fewer than a "
-        f"training asks for, because no other can score them: {why}"
+        f"training asks for, because no other can score them: {no_model}"
     )
-    return made, how, part
+    return scorers, how, part
 
 
-def _end(asked: Asked) -> np.datetime64:
-    return np.datetime64(asked.end.replace(tzinfo=None), "us")
-
-
-def _from(market: Market, sessions: np.ndarray, count: int, asked: Asked) -> Asked:
-    """The span from the session that has so many before it; all after the end where none has."""
+def _from(
+    market: Market, sessions: np.ndarray, count: int, request: BacktestRequest
+) -> BacktestRequest:
+    """Start the span at the session that has so many before it; change nothing where none has."""
     if count >= len(sessions):
-        return asked
+        return request
     opens = market.ts[market.rows.session == sessions[count]].min()
-    return replace(asked, start=opens.item().replace(tzinfo=UTC))
+    return replace(request, start=opens.item().replace(tzinfo=UTC))
 
 
-def _cut(market: Market, asked: Asked) -> list[Window]:
-    if asked.start is None:
+def _cut(market: Market, request: BacktestRequest) -> list[Window]:
+    if request.start is None:
         return []
-    at = inside(market, asked)
-    return windows(market.rows.take(at), market.ts[at], asked)
+    in_span = rows_in_span(market, request)
+    return windows(market.rows.take(in_span), market.ts[in_span], request)
 
 
 def _served(
-    forecast: TargetForecast, market: Market, asked: Asked, trained_on: str, registry: Registry
+    forecast: TargetForecast,
+    market: Market,
+    request: BacktestRequest,
+    trained_on: str,
+    registry: Registry,
 ) -> tuple[list[Scorer], str]:
-    """The models that served, a window for each stretch of bars of one; or why there is none."""
+    """Find the models that served, a window for each run of bars; or say why there are none."""
     try:
         with open_lake(read_only=True) as lake, lake.view() as view:
             rows = read_decisions(view, forecast, trained_on)
     except BullionError as error:
         return [], error.message
-    at = inside(market, asked)
-    closes, first = np.unique(market.rows.closes_at[at], return_index=True)
-    sessions = market.rows.session[at][first]
-    who = [serving_model_at(rows, one.item().replace(tzinfo=UTC)) for one in closes]
+    in_span = rows_in_span(market, request)
+    closes, first = np.unique(market.rows.closes_at[in_span], return_index=True)
+    sessions = market.rows.session[in_span][first]
+    serving_at = [serving_model_at(rows, at.item().replace(tzinfo=UTC)) for at in closes]
     stretches: list[tuple[ServingModel, int, int]] = []
-    for place, one in enumerate(who):
-        if one is None or one.decision.definition != forecast.model_fingerprint:
+    for place, model in enumerate(serving_at):
+        if model is None or model.decision.definition != forecast.model_fingerprint:
             continue
-        if stretches and stretches[-1][0] == one and stretches[-1][2] == place - 1:
-            stretches[-1] = (one, stretches[-1][1], place)
+        if stretches and stretches[-1][0] == model and stretches[-1][2] == place - 1:
+            stretches[-1] = (model, stretches[-1][1], place)
         else:
-            stretches.append((one, place, place))
+            stretches.append((model, place, place))
     if not stretches:
         when = f"{str(closes[0])[:16]}Z" if len(closes) else "them"
         return [], f"no model of {forecast.name} had been trained on {trained_on} before {when}"
-    made = []
+    scorers = []
     try:
-        for number, (one, low, high) in enumerate(stretches, 1):
-            told = one.decision
-            body = registry.read_model(model_name(forecast), told.model_version, told.sha256)
-            onnx = OnnxScorer(body, told.sha256)
+        for number, (model, low, high) in enumerate(stretches, 1):
+            decision = model.decision
+            body = registry.read_model(
+                model_name(forecast), decision.model_version, decision.sha256
+            )
+            onnx = OnnxScorer(body, decision.sha256)
             if onnx.description.symbols != forecast.symbols:
-                return [], f"version {told.model_version} knows another list of symbols"
+                return [], f"version {decision.model_version} knows another list of symbols"
             after = closes[low - 1] if low else closes[0] - np.timedelta64(1, "us")
-            as_of = np.datetime64(told.as_of.astimezone(UTC).replace(tzinfo=None), "us")
+            as_of = np.datetime64(decision.as_of.astimezone(UTC).replace(tzinfo=None), "us")
             window = Window(number, sessions[low], sessions[high], as_of, after, closes[high])
-            reason = one.unproven_reason or told.reason
-            made.append(
-                Scorer(window, onnx, told.candidate, None, one.proven, reason, told.model_version)
+            reason = model.unproven_reason or decision.reason
+            scorers.append(
+                Scorer(
+                    window,
+                    onnx,
+                    decision.candidate,
+                    None,
+                    model.proven,
+                    reason,
+                    decision.model_version,
+                )
             )
     except BullionError as error:
         return [], error.message
-    return made, ""
+    return scorers, ""

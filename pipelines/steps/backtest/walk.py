@@ -1,26 +1,26 @@
-"""A backtest: walk forward over one snapshot. Nothing is published, and no model is kept."""
+"""Backtest a forecast on one snapshot. Nothing is published, and no model is registered."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.backtest.market import Asked, Market, day
+from pipelines.backtest.market import BacktestRequest, Market, day, micros
 from pipelines.backtest.policy import Policy
-from pipelines.backtest.run import Backtest, combination_of, finish
+from pipelines.backtest.run import Backtest, build_backtest, find_combination
 from pipelines.backtest.walk import (
     Progress,
     Window,
-    chosen,
-    earliest,
-    known,
-    lacking,
-    score,
-    sessions_needed,
+    count_comparison_sessions,
+    find_earliest_session,
+    find_shortage,
+    score_windows,
+    select_known,
     walk,
     windows,
+    with_candidates,
 )
 from pipelines.core.errors import InvalidRequest
 from pipelines.core.universes import universe
@@ -41,81 +41,84 @@ def backtest(
     lake: Lake,
     forecast: TargetForecast,
     source: str,
-    asked: Asked,
+    request: BacktestRequest,
     policy: Policy | None = None,
     progress: Progress = _silent,
     fewest: Fewest | None = None,
 ) -> Backtest:
-    """Train before each window on what was known, score the window, and tell what came of it.
+    """Train before each window on what was known, score the window, and measure the result.
 
-    Features are brought up to date as a training does; nothing else of the lake changes.
+    Features are refreshed as before a training; nothing else in the lake changes.
     """
-    forecast, fewest = chosen(forecast, asked.candidates), fewest or Fewest()
-    combination_of(forecast, asked.universe)
+    forecast, fewest = with_candidates(forecast, request.candidates), fewest or Fewest()
+    find_combination(forecast, request.universe)
     progress("features", 0, 1)
     refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
-        market = market_of(view, forecast, source, asked)
-    cut = span(forecast, source, market, asked, fewest)
-    scorers = list(walk(forecast, market, cut, asked, fewest, progress))
+        market = read_market(view, forecast, source, request)
+    cut = cut_windows(forecast, source, market, request, fewest)
+    scorers = list(walk(forecast, market, cut, request, fewest, progress))
     progress("measure", len(cut), len(cut))
-    scored = score(forecast, market, scorers)
-    return finish(forecast, source, market, scorers, scored, asked, policy)
+    scored = score_windows(forecast, market, scorers)
+    return build_backtest(forecast, source, market, scorers, scored, request, policy)
 
 
-def span(
-    forecast: TargetForecast, source: str, market: Market, asked: Asked, fewest: Fewest
+def cut_windows(
+    forecast: TargetForecast, source: str, market: Market, request: BacktestRequest, fewest: Fewest
 ) -> list[Window]:
-    """The windows; refused where too little is known before the first."""
-    at = inside(market, asked)
-    cut = windows(market.rows.take(at), market.ts[at], asked)
+    """Cut the span into windows; refuse it where too little is known before the first."""
+    in_span = rows_in_span(market, request)
+    cut = windows(market.rows.take(in_span), market.ts[in_span], request)
     if not cut:
         raise InvalidRequest(
             f"{source} has no bars of {forecast.name} in the span",
             f"bullion ingest --source {source} --universe {forecast.universe} "
             f"--interval {forecast.interval}",
         )
-    lacks = lacking(forecast, known(market.rows, cut[0].as_of, asked.history), fewest)
-    if lacks:
-        first = earliest(forecast, market, asked, fewest)
-        found = len(np.unique(market.rows.session[market.ts < cut[0].as_of]))
+    shortage = find_shortage(
+        forecast, select_known(market.rows, cut[0].as_of, request.history), fewest
+    )
+    if shortage:
+        first = find_earliest_session(forecast, market, request, fewest)
+        sessions = len(np.unique(market.rows.session[market.ts < cut[0].as_of]))
         raise InvalidRequest(
-            f"{found} sessions before {day(cut[0].first)} are too few to train on: {lacks}",
+            f"{sessions} sessions before {day(cut[0].first)} are too few to train on: {shortage}",
             f"begin with --from {first}"
             if not np.isnat(first)
-            else f"about {needed(forecast, market, fewest)} sessions are needed before the first "
-            "day: ingest a longer span",
+            else f"about {count_needed_sessions(forecast, market, fewest)} sessions are needed "
+            "before the first day: ingest a longer span",
         )
     return cut
 
 
-def needed(forecast: TargetForecast, market: Market, fewest: Fewest) -> int:
-    """How many sessions a comparison needs, with as many bars a session as there are."""
+def count_needed_sessions(forecast: TargetForecast, market: Market, fewest: Fewest) -> int:
+    """Count the sessions that a comparison needs, with as many bars a session as there are."""
     sessions = max(1, len(np.unique(market.rows.session)))
     bars = max(1.0, len(market.rows) / sessions / len(np.unique(market.rows.symbol)))
     lost = int(np.ceil(forecast.look_back / bars))
-    return sessions_needed(forecast.split, fewest, max(1, len(market.rows) // sessions), lost)
+    return count_comparison_sessions(
+        forecast.split, fewest, max(1, len(market.rows) // sessions), lost
+    )
 
 
-def inside(market: Market, asked: Asked) -> np.ndarray:
-    """The rows of the span."""
-    made: np.ndarray = market.ts < _us(asked.end)
-    return made if asked.start is None else made & (market.ts >= _us(asked.start))
+def rows_in_span(market: Market, request: BacktestRequest) -> np.ndarray:
+    """Mark the rows of the span."""
+    in_span: np.ndarray = market.ts < micros(request.end)
+    return in_span if request.start is None else in_span & (market.ts >= micros(request.start))
 
 
-def _us(at: datetime) -> np.datetime64:
-    return np.datetime64(at.replace(tzinfo=None), "us")
-
-
-def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -> Market:
-    """All that a backtest looks at. Rows are those of a training, and those not yet settled."""
-    of = universe(asked.universe)
-    since = asked.start - asked.history - timedelta(days=2) if asked.start else None
+def read_market(
+    view: View, forecast: TargetForecast, source: str, request: BacktestRequest
+) -> Market:
+    """Read all that a backtest uses: the rows of a training, and those without an outcome yet."""
+    of = universe(request.universe)
+    since = request.start - request.history - timedelta(days=2) if request.start else None
     condition = "ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR closes_at > ?)"
-    found = read_feature_table(view, forecast, source, condition, [asked.end, since, since])
-    if not found.num_rows:
+    parameters = [request.end, since, since]
+    features_table = read_feature_table(view, forecast, source, condition, parameters)
+    if not features_table.num_rows:
         raise InvalidRequest(
-            f"{source} has no bars of {forecast.name} before {asked.end:%Y-%m-%d}",
+            f"{source} has no bars of {forecast.name} before {request.end:%Y-%m-%d}",
             f"bullion ingest --source {source} --universe {forecast.universe} "
             f"--interval {forecast.interval} --start A --end B",
         )
@@ -123,12 +126,12 @@ def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -
         view, source, forecast.interval, of.symbols, forecast.schedule.calendar
     )
     return Market(
-        rows=build_rows(forecast, found),
-        ts=instants(found, "ts"),
-        bars=_bars(view, forecast, source, asked, of.symbols),
-        own=_bars(view, forecast, source, asked, (of.index,)),
+        rows=build_rows(forecast, features_table),
+        ts=instants(features_table, "ts"),
+        bars=_bars(view, forecast, source, request, of.symbols),
+        own=_bars(view, forecast, source, request, (of.index,)),
         weights=view.sql(
-            """SELECT symbol, effective, known_at, weight FROM silver.weights
+            """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
                WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
             [source, of.index],
         ),
@@ -138,11 +141,15 @@ def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -
 
 
 def _bars(
-    view: View, forecast: TargetForecast, source: str, asked: Asked, symbols: tuple[str, ...]
+    view: View,
+    forecast: TargetForecast,
+    source: str,
+    request: BacktestRequest,
+    symbols: tuple[str, ...],
 ) -> pa.Table:
     return view.sql(
         f"""SELECT {BARS} FROM silver.bars
             WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))
             AND ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR ts >= ?) ORDER BY ts, symbol""",
-        [source, forecast.interval, list(symbols), asked.end, asked.start, asked.start],
+        [source, forecast.interval, list(symbols), request.end, request.start, request.start],
     )

@@ -19,7 +19,7 @@ from pipelines.registry.decisions import (
     serving_model_at,
 )
 from pipelines.registry.mlflow import Registry, UnsoundModel, model_name
-from pipelines.scoring.predict import fitting, same_definition
+from pipelines.scoring.predict import check_fingerprint, check_scorer
 
 
 def load_champion(
@@ -27,9 +27,9 @@ def load_champion(
 ) -> OnnxScorer:
     """Load the model that was decided on; raise where it cannot serve, and never load another."""
     name = f"{model_name(forecast)} version {decision.model_version}"
-    same_definition(forecast, decision.definition, name)  # before anything is read
+    check_fingerprint(forecast, decision.definition, name)  # before anything is read
     body = registry.read_model(model_name(forecast), decision.model_version, decision.sha256)
-    return fitting(forecast, OnnxScorer(body, decision.sha256), name)
+    return check_scorer(forecast, OnnxScorer(body, decision.sha256), name)
 
 
 def load_challenger(
@@ -39,7 +39,7 @@ def load_challenger(
     name = f"{candidate} beside {model_name(forecast)} version {decision.model_version}"
     digest = decision.challengers[candidate]
     body = registry.read_challenger(decision.run_id, candidate, digest)
-    return fitting(forecast, OnnxScorer(body, digest), name)
+    return check_scorer(forecast, OnnxScorer(body, digest), name)
 
 
 @dataclass(frozen=True)

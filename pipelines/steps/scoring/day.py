@@ -1,4 +1,4 @@
-"""What was said over the newest day that has any: what MLflow is told of it, once a day."""
+"""The predictions and scores of the newest day, as MLflow gets them once a day."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipelines.lake import View
 
 # What was published live stands before what was scored later.
 _NEWEST = """
-    WITH ours AS (SELECT * FROM {table} WHERE forecast = ? AND source = ? AND closes_at <= ?
+    WITH series AS (SELECT * FROM {table} WHERE forecast = ? AND source = ? AND closes_at <= ?
                   AND {which} IN (SELECT unnest(?)))
-    SELECT {columns} FROM ours
-    WHERE closes_at::DATE = (SELECT max(closes_at)::DATE FROM ours)
+    SELECT {columns} FROM series
+    WHERE closes_at::DATE = (SELECT max(closes_at)::DATE FROM series)
     QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY live DESC) = 1
     ORDER BY closes_at, {key}
 """
@@ -24,22 +24,22 @@ _NEWEST = """
 
 @dataclass(frozen=True)
 class Day:
-    """Each prediction as a table, and the WSS of each universe by bar."""
+    """The predictions of a day, and the WSS of each universe by bar."""
 
     predictions: pa.Table
     wss: tuple[tuple[str, datetime, float], ...]
 
     @property
     def table(self) -> str:
-        """The predictions as CSV."""
+        """Write the predictions as CSV."""
         out = pa.BufferOutputStream()
         csv.write_csv(self.predictions, out)
         return str(out.getvalue().to_pybytes(), "utf-8")
 
 
 def newest_day(view: View, forecast: TargetForecast, source: str, at: datetime) -> Day:
-    """The day of the newest bar that had closed by then, in UTC."""
-    asked = [forecast.name, source, at]
+    """Read the day of the newest bar that had closed by `at`, in UTC."""
+    series = [forecast.name, source, at]
     predictions = view.sql(
         _NEWEST.format(
             table="gold.predictions",
@@ -49,7 +49,7 @@ def newest_day(view: View, forecast: TargetForecast, source: str, at: datetime) 
             " live, scored_at",
             key="symbol, ts, role, candidate",
         ),
-        [*asked, [forecast.target.name]],
+        [*series, [forecast.target.name]],
     )
     signals = view.rows(
         _NEWEST.format(
@@ -58,7 +58,7 @@ def newest_day(view: View, forecast: TargetForecast, source: str, at: datetime) 
             columns="universe, closes_at, wss",
             key="universe, ts",
         ),
-        [*asked, [one.universe for one in forecast.target.combinations]],
+        [*series, [rule.universe for rule in forecast.target.combinations]],
     )
     return Day(
         predictions, tuple((u, closes, wss) for u, closes, wss in signals if wss is not None)

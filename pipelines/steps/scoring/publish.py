@@ -1,4 +1,4 @@
-"""Predictions, signals, their parts and the run's record, written in one commit."""
+"""Write predictions, signals, their contributions and the run's record in one commit."""
 
 from __future__ import annotations
 
@@ -13,65 +13,73 @@ import pyarrow.compute as pc
 from pipelines.core.calendar import UTC_TYPE
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
-from pipelines.scoring.signals import Combined, Weights, combined, joined
-from pipelines.steps.scoring.report import NewestSignal, Scored
+from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
+from pipelines.scoring.weights import Weights
+from pipelines.steps.scoring.report import NewestSignal, ScoringReport
 
-PREDICTIONS, SIGNALS, PARTS = "gold.predictions", "gold.index_signals", "gold.contributions"
-OURS = 'forecast = ? AND source = ? AND "interval" = ?'
+PREDICTIONS, SIGNALS, CONTRIBUTIONS = "gold.predictions", "gold.index_signals", "gold.contributions"
+SERIES = 'forecast = ? AND source = ? AND "interval" = ?'
 
 
 def publish(
     lake: Lake,
     forecast: Forecast,
-    done: Scored,
+    report: ScoringReport,
     rows: pa.Table,
-    found: Combined,
+    combined: CombinedSignals,
     weights: Mapping[str, Weights],
     now: datetime | None,
     run: str,
 ) -> None:
-    """Write what was scored; what is live already stays as it is, and is not written again.
+    """Write what was scored; rows that are live already stay, and are not written again.
 
-    Whether a row is live is asked here, with the turn to write in hand: whoever waited for it
-    until the next bar had closed publishes nothing.
+    Whether a row is live is decided here, once it is this writer's turn: who had to wait until
+    the next bar had closed publishes nothing live.
     """
-    ours = [forecast.name, done.source, forecast.interval]
-    span = [done.start, done.end]
+    series = [forecast.name, report.source, forecast.interval]
+    span = [report.start, report.end]
     with lake.write(f"score {forecast.name}") as writer:
         scored_at = now or datetime.now(UTC)
-        live = _live(writer, forecast, done.source, rows["timestamp_next"], scored_at)
-        bars = pc.unique(rows["ts"].filter(pa.array(live)))  # that are published now, or were
-        # Targets reach ahead by bars of their own: only those that combine make a signal live.
-        combining = [one.target.name for one in forecast.per_target() if one.combinations]
-        of_them = pc.is_in(rows["target"], pa.array(combining, pa.string()))
-        signals_too = pc.and_(pa.array(live), of_them)
-        signalled = pc.unique(rows["ts"].filter(signals_too))
-        _forget(writer, ours, span)
-        fresh = _unpublished(writer, ours, rows.filter(pa.array(live)), bars)
+        live = _is_live(writer, forecast, report.source, rows["timestamp_next"], scored_at)
+        live_bars = pc.unique(rows["ts"].filter(pa.array(live)))
+        # Horizons differ by target: only targets that are combined make a signal live.
+        combining = [f.target.name for f in forecast.per_target() if f.combinations]
+        is_combined = pc.is_in(rows["target"], pa.array(combining, pa.string()))
+        signalled = pc.unique(rows["ts"].filter(pc.and_(pa.array(live), is_combined)))
+        _delete_not_live(writer, series, span)
+        unpublished = _not_yet_published(writer, series, rows.filter(pa.array(live)), live_bars)
         late = rows.filter(pa.array(~live))
-        done.published = int(live.sum()) - fresh.num_rows
-        for some, is_live in ((late, False), (fresh, True)):
-            writer.append(PREDICTIONS, _stamped(some, done.source, is_live, scored_at))
-        for made, is_live in (
-            (_without(found, signalled), False),
-            (_signals_of(writer, forecast, ours, rows, signalled, weights), True),
+        report.published = int(live.sum()) - unpublished.num_rows
+        for predictions, is_live in ((late, False), (unpublished, True)):
+            writer.append(
+                PREDICTIONS, _with_publication(predictions, report.source, is_live, scored_at)
+            )
+        for combined_bars, is_live in (
+            (_without_bars(combined, signalled), False),
+            (_live_signals(writer, forecast, series, rows, signalled, weights), True),
         ):
-            signals = _stamped(made.signals, done.source, is_live, scored_at)
-            writer.append(SIGNALS, _named(signals, forecast))
-            parts = _stamped(made.contributions, done.source, is_live, scored_at)
-            writer.append(PARTS, _named(parts, forecast))
-            done.signals += signals.num_rows
-        done.written, done.live = late.num_rows + fresh.num_rows, fresh.num_rows
-        done.newest = _newest(writer, ours, span)
-        done.snapshot = writer.batch
-        _record(writer, forecast, done, run)
+            signals = _with_publication(combined_bars.signals, report.source, is_live, scored_at)
+            writer.append(SIGNALS, _with_forecast(signals, forecast))
+            parts = _with_publication(
+                combined_bars.contributions, report.source, is_live, scored_at
+            )
+            writer.append(CONTRIBUTIONS, _with_forecast(parts, forecast))
+            report.signals += signals.num_rows
+        report.written, report.live = late.num_rows + unpublished.num_rows, unpublished.num_rows
+        report.newest = _newest_signals(writer, series, span)
+        report.snapshot = writer.batch
+        _write_run(writer, forecast, report, run)
 
 
-def _live(
-    writer: Writer, forecast: Forecast, source: str, after: pa.ChunkedArray, scored_at: datetime
+def _is_live(
+    writer: Writer,
+    forecast: Forecast,
+    source: str,
+    timestamp_next: pa.ChunkedArray,
+    scored_at: datetime,
 ) -> np.ndarray:
-    """Which rows are written before the bar they are about has closed, or is known."""
-    ends = after.to_numpy().astype("datetime64[us]")
+    """Find the rows that are written before the bar they are about has closed, or is known."""
+    ends = timestamp_next.to_numpy().astype("datetime64[us]")
     ahead: np.ndarray = ends > np.datetime64(scored_at.replace(tzinfo=None), "us")
     if not ahead.any():
         return ahead
@@ -92,35 +100,37 @@ def _live(
     return ahead
 
 
-def _forget(writer: Writer, ours: list[str], span: list[datetime]) -> None:
-    """Take away what the range had that was not live."""
-    where = f"{OURS} AND NOT live AND closes_at > ? AND closes_at <= ?"
-    bars = writer.rows(f"SELECT DISTINCT ts FROM {SIGNALS} WHERE {where}", [*ours, *span])
+def _delete_not_live(writer: Writer, series: list[str], span: list[datetime]) -> None:
+    """Delete the rows of the range that are not live."""
+    where = f"{SERIES} AND NOT live AND closes_at > ? AND closes_at <= ?"
+    bars = writer.rows(f"SELECT DISTINCT ts FROM {SIGNALS} WHERE {where}", [*series, *span])
     if bars:
         writer.delete(
-            PARTS,
-            f"{OURS} AND NOT live AND ts IN (SELECT unnest(?))",
-            [*ours, [ts for (ts,) in bars]],
+            CONTRIBUTIONS,
+            f"{SERIES} AND NOT live AND ts IN (SELECT unnest(?))",
+            [*series, [ts for (ts,) in bars]],
         )
-        writer.delete(SIGNALS, where, [*ours, *span])
-    writer.delete(PREDICTIONS, where, [*ours, *span])
+        writer.delete(SIGNALS, where, [*series, *span])
+    writer.delete(PREDICTIONS, where, [*series, *span])
 
 
-def _unpublished(writer: Writer, ours: list[str], rows: pa.Table, bars: pa.Array) -> pa.Table:
-    """Of rows that are live, those whose constituent has no live row of that role yet.
+def _not_yet_published(
+    writer: Writer, series: list[str], rows: pa.Table, bars: pa.Array
+) -> pa.Table:
+    """Return the rows whose constituent has no live row of that role yet.
 
-    A champion has one live row a bar, whichever model was the champion then.
+    A champion has one live row for each bar, whichever model was the champion then.
     """
     if not rows.num_rows:
         return rows
     writer.connection.register("_live", rows)
     known = writer.sql(
         f"""SELECT symbol, ts, target, role, candidate FROM {PREDICTIONS}
-            WHERE {OURS} AND live AND ts IN (SELECT unnest(?))""",
-        [*ours, bars.to_pylist()],
+            WHERE {SERIES} AND live AND ts IN (SELECT unnest(?))""",
+        [*series, bars.to_pylist()],
     )
     writer.connection.register("_known", known)
-    left = writer.sql(
+    rows = writer.sql(
         """SELECT l.* FROM _live l ANTI JOIN _known k ON l.symbol = k.symbol AND l.ts = k.ts
            AND l.target = k.target AND l.role = k.role
            AND (l.role = 'champion' OR l.candidate = k.candidate)
@@ -128,65 +138,68 @@ def _unpublished(writer: Writer, ours: list[str], rows: pa.Table, bars: pa.Array
     )
     writer.connection.unregister("_live")
     writer.connection.unregister("_known")
-    return left
+    return rows
 
 
-def _signals_of(
+def _live_signals(
     writer: Writer,
     forecast: Forecast,
-    ours: list[str],
+    series: list[str],
     rows: pa.Table,
     bars: pa.Array,
     weights: Mapping[str, Weights],
-) -> Combined:
-    """The signals still to be published of live bars, from the rows that are published."""
-    combining = [one for one in forecast.per_target() if one.combinations]
+) -> CombinedSignals:
+    """Combine the live bars that have no published signal yet, from their published rows."""
+    combining = [f for f in forecast.per_target() if f.combinations]
     if not len(bars) or not combining:
-        return combined((), rows.slice(0, 0), weights)
+        return combine_actions((), rows.slice(0, 0), weights)
     writer.connection.register("_rows_now", rows.select(["ts", "session"]))
     published = writer.sql(
         f"""SELECT p.* EXCLUDE (probabilities), s.session FROM {PREDICTIONS} p
             JOIN (SELECT DISTINCT ts, session FROM _rows_now) s ON p.ts = s.ts
-            WHERE {OURS} AND live AND role = 'champion' AND p.ts IN (SELECT unnest(?))
+            WHERE {SERIES} AND live AND role = 'champion' AND p.ts IN (SELECT unnest(?))
             ORDER BY p.ts, p.symbol""",
-        [*ours, bars.to_pylist()],
+        [*series, bars.to_pylist()],
     )
     writer.connection.unregister("_rows_now")
     known = writer.rows(
-        f"SELECT universe, ts FROM {SIGNALS} WHERE {OURS} AND live AND ts IN (SELECT unnest(?))",
-        [*ours, bars.to_pylist()],
+        f"SELECT universe, ts FROM {SIGNALS} WHERE {SERIES} AND live AND ts IN (SELECT unnest(?))",
+        [*series, bars.to_pylist()],
     )
-    made = joined(
+    signals = concat_signals(
         [
-            combined(
-                one.combinations,
-                published.filter(pc.equal(published["target"], one.target.name)),
+            combine_actions(
+                f.combinations,
+                published.filter(pc.equal(published["target"], f.target.name)),
                 weights,
             )
-            for one in combining
+            for f in combining
         ]
     )
-    return Combined(_except(made.signals, known), _except(made.contributions, known))
+    return CombinedSignals(
+        _without_known(signals.signals, known), _without_known(signals.contributions, known)
+    )
 
 
-def _except(table: pa.Table, known: list[tuple[str, datetime]]) -> pa.Table:
-    there = set(known)
+def _without_known(table: pa.Table, known: list[tuple[str, datetime]]) -> pa.Table:
+    """Drop the rows of universes and bars that have a published signal."""
+    known_pairs = set(known)
     pairs = zip(table["universe"].to_pylist(), table["ts"].to_pylist(), strict=True)
-    return table.filter(pa.array([pair not in there for pair in pairs], pa.bool_()))
+    return table.filter(pa.array([pair not in known_pairs for pair in pairs], pa.bool_()))
 
 
-def _without(found: Combined, bars: pa.Array) -> Combined:
-    """What was combined, but for the bars that are live."""
+def _without_bars(combined: CombinedSignals, bars: pa.Array) -> CombinedSignals:
+    """Drop the bars that are live."""
     if not len(bars):
-        return found
-    left = [
+        return combined
+    tables = [
         table.filter(pc.invert(pc.is_in(table["ts"], value_set=bars)))
-        for table in (found.signals, found.contributions)
+        for table in (combined.signals, combined.contributions)
     ]
-    return Combined(*left)
+    return CombinedSignals(*tables)
 
 
-def _stamped(rows: pa.Table, source: str, live: bool, scored_at: datetime) -> pa.Table:
+def _with_publication(rows: pa.Table, source: str, live: bool, scored_at: datetime) -> pa.Table:
     for name, value in (
         ("source", pa.scalar(source)),
         ("live", pa.scalar(live)),
@@ -196,34 +209,36 @@ def _stamped(rows: pa.Table, source: str, live: bool, scored_at: datetime) -> pa
     return rows
 
 
-def _named(rows: pa.Table, forecast: Forecast) -> pa.Table:
+def _with_forecast(rows: pa.Table, forecast: Forecast) -> pa.Table:
     for name, value in (("forecast", forecast.name), ("interval", forecast.interval)):
         rows = rows.append_column(name, pa.repeat(pa.scalar(value), rows.num_rows))
     return rows
 
 
-def _newest(writer: Writer, ours: list[str], span: list[datetime]) -> tuple[NewestSignal, ...]:
-    """What the newest bar of the range says: as it was published, where it was."""
-    found = writer.rows(
+def _newest_signals(
+    writer: Writer, series: list[str], span: list[datetime]
+) -> tuple[NewestSignal, ...]:
+    """Read the newest signals of the range: the published one where there is one."""
+    rows = writer.rows(
         f"""SELECT DISTINCT ON (universe) universe, closes_at, wss, signal, reason, coverage, live
-            FROM {SIGNALS} WHERE {OURS} AND closes_at > ? AND closes_at <= ?
+            FROM {SIGNALS} WHERE {SERIES} AND closes_at > ? AND closes_at <= ?
             ORDER BY universe, closes_at DESC, live DESC""",
-        [*ours, *span],
+        [*series, *span],
     )
-    return tuple(NewestSignal(row[0], row[1].astimezone(UTC), *row[2:]) for row in found)
+    return tuple(NewestSignal(row[0], row[1].astimezone(UTC), *row[2:]) for row in rows)
 
 
-def _record(writer: Writer, forecast: Forecast, done: Scored, run: str) -> None:
+def _write_run(writer: Writer, forecast: Forecast, report: ScoringReport, run: str) -> None:
     row = {
         "run": run,
         "step": "score",
-        "source": done.source,
+        "source": report.source,
         "about": forecast.name,
-        "interval_start": done.start,
-        "interval_end": done.end,
-        "status": done.status,
-        "counts": json.dumps(done.counts),
-        "message": done.message,
+        "interval_start": report.start,
+        "interval_end": report.end,
+        "status": report.status,
+        "counts": json.dumps(report.counts),
+        "message": report.message,
         "finished_at": datetime.now(UTC),
     }
     writer.append("gold.runs", pa.Table.from_pylist([row]))

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-SHOWN = 5  # symbols that a summary names
+NAMED = 5  # symbols that a summary names
 
 
 @dataclass(frozen=True)
 class NewestSignal:
-    """What a universe's newest bar says, as published."""
+    """The signal of a universe's newest bar, as published."""
 
     universe: str
     closes_at: datetime
@@ -25,7 +25,7 @@ class NewestSignal:
 
 
 @dataclass
-class Scored:
+class ScoringReport:
     """What a scoring did."""
 
     forecast: str
@@ -50,9 +50,10 @@ class Scored:
     newest: tuple[NewestSignal, ...] = ()
     snapshot: int = 0
 
-    def lose(self, reasons: Mapping[str, Counter[str]]) -> None:
-        for why, symbols in reasons.items():
-            self.not_scored.setdefault(why, Counter()).update(symbols)
+    def count_not_scored(self, reasons: Mapping[str, Counter[str]]) -> None:
+        """Add rows that were not scored, by reason and symbol."""
+        for reason, symbols in reasons.items():
+            self.not_scored.setdefault(reason, Counter()).update(symbols)
 
     @property
     def status(self) -> str:
@@ -64,7 +65,7 @@ class Scored:
 
     @property
     def counts(self) -> dict[str, Any]:
-        """For the record of the run."""
+        """Figures for the row of this run in gold.runs."""
         return {
             "bars": self.bars,
             "constituents": self.constituents,
@@ -74,13 +75,14 @@ class Scored:
             "published": self.published,
             "challengers": self.challengers,
             "versions": {target: list(numbers) for target, numbers in self.versions.items()},
-            "not_scored": {why: dict(symbols) for why, symbols in self.not_scored.items()},
+            "not_scored": {reason: dict(symbols) for reason, symbols in self.not_scored.items()},
             "no_model": dict(self.no_model),
             "signals": self.signals,
             "no_signal": {name: dict(reasons) for name, reasons in self.no_signal.items()},
         }
 
     def summary(self) -> str:
+        """Describe the scoring in a few lines."""
         lines = [f"{self.forecast} on {self.source}, {self._span()}"]
         if self.skipped:
             lines.append(f"skipped: {self.skipped}")
@@ -96,16 +98,17 @@ class Scored:
                 f"{self.live:,} of them live; {self.published:,} had been published before"
             )
         lines += [f"challenger {name}: {rows:,} rows" for name, rows in self.challengers.items()]
-        lines += [self._lost(why, symbols) for why, symbols in self.not_scored.items()]
+        lines += [_not_scored_line(reason, symbols) for reason, symbols in self.not_scored.items()]
         lines += [
-            f"not scored, {target}: {bars:,} bars, nothing had been trained before"
+            f"not scored, {target}: {bars:,} bars, as no model had been trained before them"
             for target, bars in self.no_model.items()
         ]
         lines += [f"warning: {warning}" for warning in self.warnings]
         lines += [
-            f"{one.universe} {one.closes_at:%Y-%m-%d %H:%M} UTC: WSS {one.wss:+.4f}, {one.signal} "
-            f"({one.reason}); {one.coverage:.1%} scored, {'live' if one.live else 'not live'}"
-            for one in self.newest
+            f"{signal.universe} {signal.closes_at:%Y-%m-%d %H:%M} UTC: WSS {signal.wss:+.4f}, "
+            f"{signal.signal} ({signal.reason}); {signal.coverage:.1%} scored, "
+            f"{'live' if signal.live else 'not live'}"
+            for signal in self.newest
         ]
         return "\n".join(lines)
 
@@ -114,10 +117,10 @@ class Scored:
             return f"the bar that closed at {self.end:%Y-%m-%d %H:%M} UTC"
         return f"bars closed from {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
 
-    @staticmethod
-    def _lost(why: str, symbols: Counter[str]) -> str:
-        names = ", ".join(sorted(symbols)[:SHOWN]) + (", ..." if len(symbols) > SHOWN else "")
-        return (
-            f"not scored, {why.replace('_', ' ')}: {symbols.total():,} rows of "
-            f"{len(symbols)} symbols ({names})"
-        )
+
+def _not_scored_line(reason: str, symbols: Counter[str]) -> str:
+    names = ", ".join(sorted(symbols)[:NAMED]) + (", ..." if len(symbols) > NAMED else "")
+    return (
+        f"not scored, {reason.replace('_', ' ')}: {symbols.total():,} rows of "
+        f"{len(symbols)} symbols ({names})"
+    )

@@ -1,11 +1,13 @@
-"""Scoring: each bar by the model that served when it closed, combined to signals, in one commit.
+"""Score each bar by the model that served when it closed, and combine scores to signals.
 
-One bar just closed and a range of thousands take the same way and give the same rows. A row is
-live when it is written before the bar it is about has closed, and nothing of that bar is known:
-this is found out at the commit. Live rows are what was published, and stay: scoring again adds
-the constituents that came late and changes nothing. The signal stays too, as it was made of
-what was there. Rows that are not live are replaced, over exactly the range that is scored, and
-stand beside the live ones.
+All of it is one commit.
+
+One bar that just closed and a range of thousands take the same path and give the same rows. A
+row is live when it is written before the bar it is about has closed, and nothing of that bar is
+known: this is decided at the commit. Live rows are what was published, and stay: scoring again
+adds the constituents that came late and changes nothing. The signal stays too, as it was combined
+from the rows of that time. Rows that are not live are replaced, over exactly the range that is
+scored, and stand beside the live ones.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.calendar import Calendar, Grid, calendar, utc
+from pipelines.core.calendar import Calendar, Grid, calendar, next_closes, utc
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.core.instants import to_numpy
 from pipelines.core.universes import universe
@@ -33,13 +35,14 @@ from pipelines.registry.decisions import (
     read_decisions,
 )
 from pipelines.registry.mlflow import Registry, UnsoundModel
-from pipelines.scoring.predict import Said, instants, next_closes, prediction_rows, say
-from pipelines.scoring.signals import Combined, Weights, combined, joined
+from pipelines.scoring.predict import Scores, instants, prediction_rows, score_rows
+from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
+from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.rows import feature_columns, feature_matrix
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
-from pipelines.steps.scoring.report import Scored
+from pipelines.steps.scoring.report import ScoringReport
 
 Progress = Callable[[str, int, int], None]
 KEYS = ("symbol", "ts", "closes_at", "session")
@@ -50,15 +53,15 @@ def _silent(what: str, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
-class _Read:
-    """What one snapshot knows of a range: a row a bar and constituent, ordered by bar."""
+class _Snapshot:
+    """What one snapshot knows of a range, with a row for each bar and constituent, by bar."""
 
     start: datetime
     end: datetime
-    due: int  # bars that the calendar has
+    due_bars: int  # that the calendar has
     keys: pa.Table
     features: np.ndarray
-    after: dict[str, pa.Array]  # by target: the close of the bar that each row is about
+    timestamp_next: dict[str, pa.Array]  # by target: the close of the bar that a row is about
     decisions: dict[str, tuple[ModelDecision, ...]]  # by target
     weights: dict[str, Weights]  # by index
 
@@ -74,7 +77,7 @@ def score(
     now: datetime | None = None,
     run: str = "cli",
     progress: Progress = _silent,
-) -> Scored:
+) -> ScoringReport:
     """Score every bar that closed after `start`, up to `end`; without a start, the newest bar.
 
     Nothing that closes after `now` is scored, and each bar only by what closed and was decided
@@ -90,34 +93,38 @@ def score(
     progress("features", 0, 1)
     refresh_features(lake, forecast, source)
     with lake.view() as view:
-        read = _read(view, forecast, source, utc(start) if start else None, until)
-    done = Scored(forecast.name, source, read.start, read.end)
-    _count_absent(forecast, read, done)
+        snapshot = _read(view, forecast, source, utc(start) if start else None, until)
+    report = ScoringReport(forecast.name, source, snapshot.start, snapshot.end)
+    _count_absent(forecast, snapshot, report)
     targets = forecast.per_target()
-    rows = pa.concat_tables([_scored(registry, target, read, done, progress) for target in targets])
-    if done.lost and not done.scored:
+    rows = pa.concat_tables(
+        [_score_target(registry, target, snapshot, report, progress) for target in targets]
+    )
+    if report.lost and not report.scored:
         raise UnsoundModel(
-            f"no model that may score is left: {'; '.join(done.lost)}",
+            f"no model that may score is left: {'; '.join(report.lost)}",
             f"bring its file back, or train: bullion train {forecast.name}; a model serves the "
             f"bars that close after its --as-of, which is now where none is named",
         )
-    done.skipped = _skipped(forecast, read, done)
-    found = joined(
+    report.skipped = _skip_reason(forecast, snapshot, report)
+    combined = concat_signals(
         [
-            combined(f.combinations, _of_champion(f, rows), read.weights)
+            combine_actions(f.combinations, _champion_rows(f, rows), snapshot.weights)
             for f in forecast.per_target()
         ]
     )
     progress("write", 0, 1)
-    _tell(done, found)
-    publish(lake, forecast, done, rows.combine_chunks(), found, read.weights, now and at, run)
+    _report_signals(report, combined)
+    publish(
+        lake, forecast, report, rows.combine_chunks(), combined, snapshot.weights, now and at, run
+    )
     progress("write", 1, 1)
-    return done
+    return report
 
 
 def _read(
     view: View, forecast: Forecast, source: str, start: datetime | None, end: datetime
-) -> _Read:
+) -> _Snapshot:
     market, grid = _grid(view, forecast, source)
     if start is None:
         newest = market.newest_closed(forecast.bar, end, grid).closes_at
@@ -125,32 +132,34 @@ def _read(
             end = newest[0].astype("datetime64[us]").item().replace(tzinfo=UTC)
         start = end - timedelta(microseconds=1)
     names = feature_columns(forecast.feature_names)
-    found = view.sql(
+    table = view.sql(
         f"""SELECT {", ".join(KEYS)}, {names} FROM {forecast.table.full_name}
             WHERE source = ? AND closes_at > ? AND closes_at <= ?
             AND symbol IN (SELECT unnest(?)) ORDER BY ts, symbol""",
         [source, start, end, list(forecast.symbols)],
     )
-    ts = found["ts"].to_numpy().astype("datetime64[us]")
-    after = {
+    ts = table["ts"].to_numpy().astype("datetime64[us]")
+    timestamp_next = {
         target.name: instants(next_closes(market, forecast.bar, grid, ts, target.label.horizon))
         for target in forecast.targets
     }
-    bars = {universe(one.universe).index for one in forecast.combinations}
-    return _Read(
+    indexes = {universe(rule.universe).index for rule in forecast.combinations}
+    return _Snapshot(
         start,
         end,
-        _due(market, forecast, grid, start, end),
-        found.select(KEYS),
-        feature_matrix(forecast.feature_names, found),
-        after,
+        _count_due_bars(market, forecast, grid, start, end),
+        table.select(KEYS),
+        feature_matrix(forecast.feature_names, table),
+        timestamp_next,
         {f.target.name: read_decisions(view, f, source) for f in forecast.per_target()},
-        {index: _weights(view, source, index) for index in sorted(bars)},
+        {index: _weights(view, source, index) for index in sorted(indexes)},
     )
 
 
-def _due(market: Calendar, forecast: Forecast, grid: Grid, start: datetime, end: datetime) -> int:
-    """How many bars closed after `start` and up to `end`."""
+def _count_due_bars(
+    market: Calendar, forecast: Forecast, grid: Grid, start: datetime, end: datetime
+) -> int:
+    """Count the bars that closed after `start` and up to `end`."""
     opened = start - timedelta(days=40)  # no bar is longer
     bars = market.closed_bars(forecast.bar, opened, end, grid)
     return int((bars.closes_at > to_numpy(start)).sum())
@@ -164,101 +173,122 @@ def _grid(view: View, forecast: Forecast, source: str) -> tuple[Calendar, Grid]:
 
 
 def _weights(view: View, source: str, index: str) -> Weights:
-    found = view.sql(
+    rows = view.sql(
         """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
            WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
         [source, index],
     )
-    return Weights(index, found)
+    return Weights(index, rows)
 
 
-def _scored(
-    registry: Registry, forecast: TargetForecast, read: _Read, done: Scored, progress: Progress
+def _score_target(
+    registry: Registry,
+    forecast: TargetForecast,
+    snapshot: _Snapshot,
+    report: ScoringReport,
+    progress: Progress,
 ) -> pa.Table:
-    """The predictions of a target by all its models, each for the bars it served."""
-    every = read.keys.append_column("timestamp_next", read.after[forecast.target.name])
-    ts, closes = (every[name].to_numpy().astype("datetime64[us]") for name in ("ts", "closes_at"))
+    """Predict a target with all its models, each for the bars it served."""
+    all_keys = snapshot.keys.append_column(
+        "timestamp_next", snapshot.timestamp_next[forecast.target.name]
+    )
+    ts, closes = (
+        all_keys[name].to_numpy().astype("datetime64[us]") for name in ("ts", "closes_at")
+    )
     target, bars = forecast.target.name, np.unique(closes)
-    on_grid = every["timestamp_next"].is_valid().to_numpy()
-    _lose(forecast, done, "off_the_calendar", every, ~on_grid)
+    is_bar = all_keys["timestamp_next"].is_valid().to_numpy()
+    _count_not_scored(forecast, report, "off_the_calendar", all_keys, ~is_bar)
     lost: dict[ModelKey, str] = {}
     versions: set[int] = set()
-    made: list[pa.Table] = []
+    tables: list[pa.Table] = []
     for served in models.load_models_of_bars(
-        registry, forecast, read.decisions[target], bars, lost
+        registry, forecast, snapshot.decisions[target], bars, lost
     ):
-        its, who = np.isin(closes, served.closes) & on_grid, served.serving
-        if who is None:
-            done.no_model[target] += len(served.closes)
+        served_rows, serving = np.isin(closes, served.closes) & is_bar, served.serving
+        if serving is None:
+            report.no_model[target] += len(served.closes)
             continue
         if served.model is None:
-            _lose(forecast, done, "model_lost", every, its)
-            why = f"version {who.model_version} cannot serve: {lost[who.decision.model]}"
-            done.warnings.append(_of(forecast, f"{why}; no model before it can: train anew"))
+            _count_not_scored(forecast, report, "model_lost", all_keys, served_rows)
+            reason = f"version {serving.model_version} cannot serve: {lost[serving.decision.model]}"
+            report.warnings.append(
+                _with_target(forecast, f"{reason}; no model before it can: train anew")
+            )
             continue
-        if who.instead_of:
-            stand_in = f"version {who.model_version} serves {len(served.closes):,} bars instead"
-            done.warnings.append(_of(forecast, f"{who.instead_of}; {stand_in}"))
-        versions.add(who.model_version)
-        progress(f"score by version {who.model_version}", len(made), len(made) + 1)
-        rows, decision = np.flatnonzero(its), who.decision
-        keys, features = every.take(pa.array(rows)), read.features[rows]
+        if serving.instead_of:
+            stand_in = f"version {serving.model_version} serves {len(served.closes):,} bars instead"
+            report.warnings.append(_with_target(forecast, f"{serving.instead_of}; {stand_in}"))
+        versions.add(serving.model_version)
+        progress(f"score by version {serving.model_version}", len(tables), len(tables) + 1)
+        rows, decision = np.flatnonzero(served_rows), serving.decision
+        keys, features = all_keys.take(pa.array(rows)), snapshot.features[rows]
         symbols, opens = keys["symbol"].to_pylist(), ts[rows]
-        said = say(served.model, symbols, features, opens)
-        done.lose({_of(forecast, why): symbols_ for why, symbols_ in said.not_scored.items()})
-        done.scored += len(said.good)
-        made.append(_predictions(forecast, keys, said, who, decision.candidate, "champion"))
+        scores = score_rows(served.model, symbols, features, opens)
+        report.count_not_scored(
+            {_with_target(forecast, reason): counts for reason, counts in scores.not_scored.items()}
+        )
+        report.scored += len(scores.scored_rows)
+        tables.append(_predictions(forecast, keys, scores, serving, decision.candidate, "champion"))
         for candidate in decision.challengers:
             try:
                 model = models.load_challenger(registry, forecast, decision, candidate)
             except BullionError as error:
-                done.warnings.append(f"the challenger {candidate} does not score: {error.message}")
+                report.warnings.append(
+                    f"the challenger {candidate} does not score: {error.message}"
+                )
                 continue
-            said = say(model, symbols, features, opens)
-            name = _of(forecast, candidate)
-            done.challengers[name] = done.challengers.get(name, 0) + len(said.good)
-            made.append(_predictions(forecast, keys, said, who, candidate, "challenger"))
-    done.versions[target] = tuple(sorted(versions))
-    done.lost += [_of(forecast, f"version {version}: {why}") for (version, _), why in lost.items()]
-    return pa.concat_tables(made or [_none(forecast, every)])
+            scores = score_rows(model, symbols, features, opens)
+            name = _with_target(forecast, candidate)
+            report.challengers[name] = report.challengers.get(name, 0) + len(scores.scored_rows)
+            tables.append(_predictions(forecast, keys, scores, serving, candidate, "challenger"))
+    report.versions[target] = tuple(sorted(versions))
+    report.lost += [
+        _with_target(forecast, f"version {version}: {reason}")
+        for (version, _), reason in lost.items()
+    ]
+    return pa.concat_tables(tables or [_empty_predictions(forecast, all_keys)])
 
 
-def _lose(
-    forecast: TargetForecast, done: Scored, why: str, keys: pa.Table, rows: np.ndarray
+def _count_not_scored(
+    forecast: TargetForecast, report: ScoringReport, reason: str, keys: pa.Table, rows: np.ndarray
 ) -> None:
     """Count rows that are not scored, by symbol."""
     if rows.any():
         symbols = Counter(keys["symbol"].filter(pa.array(rows)).to_pylist())
-        done.lose({_of(forecast, why): symbols})
+        report.count_not_scored({_with_target(forecast, reason): symbols})
 
 
-def _none(forecast: TargetForecast, keys: pa.Table) -> pa.Table:
+def _empty_predictions(forecast: TargetForecast, keys: pa.Table) -> pa.Table:
     count = len(forecast.label.classes)
-    nothing = Said(np.zeros((0, max(count, 3))), np.zeros(0, np.int64), np.zeros(0, np.int64), {})
-    about = _about(forecast, None, "", "champion")
-    return prediction_rows(keys.slice(0, 0), nothing, forecast.label, about)
+    no_scores = Scores(
+        np.zeros((0, max(count, 3))), np.zeros(0, np.int64), np.zeros(0, np.int64), {}
+    )
+    constants = _constants(forecast, None, "", "champion")
+    return prediction_rows(keys.slice(0, 0), no_scores, forecast.label, constants)
 
 
-def _of(forecast: TargetForecast, what: str) -> str:
-    """What is counted of a target, named by it where there are several."""
+def _with_target(forecast: TargetForecast, what: str) -> str:
+    """Put the target's name before a text, where the forecast has several."""
     return f"{forecast.target.name}: {what}" if forecast.has_siblings else what
 
 
 def _predictions(
     forecast: TargetForecast,
     keys: pa.Table,
-    said: Said,
-    who: ServingModel,
+    scores: Scores,
+    serving: ServingModel,
     candidate: str,
     role: str,
 ) -> pa.Table:
-    return prediction_rows(keys, said, forecast.label, _about(forecast, who, candidate, role))
+    return prediction_rows(
+        keys, scores, forecast.label, _constants(forecast, serving, candidate, role)
+    )
 
 
-def _about(
-    forecast: TargetForecast, who: ServingModel | None, candidate: str, role: str
+def _constants(
+    forecast: TargetForecast, serving: ServingModel | None, candidate: str, role: str
 ) -> dict[str, object]:
-    proven, reason = (who.proven, who.unproven_reason) if who else (False, None)
+    proven, reason = (serving.proven, serving.unproven_reason) if serving else (False, None)
     if role == "challenger":
         proven, reason = False, UNGATED
     return {
@@ -267,67 +297,71 @@ def _about(
         "interval": forecast.interval,
         "role": role,
         "candidate": candidate,
-        "model_version": who.model_version if who else 0,
-        "sha256": _digest(who, candidate, role),
+        "model_version": serving.model_version if serving else 0,
+        "sha256": _digest(serving, candidate, role),
         "proven": proven,
         "unproven_reason": reason,
-        "instead_of": who.instead_of if who else None,
+        "instead_of": serving.instead_of if serving else None,
     }
 
 
-def _digest(who: ServingModel | None, candidate: str, role: str) -> str | None:
-    """SHA-256 of the file of a champion, or of a challenger beside it."""
-    if who is None:
+def _digest(serving: ServingModel | None, candidate: str, role: str) -> str | None:
+    """Return the SHA-256 of the file of a champion, or of one of its challengers."""
+    if serving is None:
         return None
-    return who.decision.challengers[candidate] if role == "challenger" else who.decision.sha256
+    return (
+        serving.decision.challengers[candidate] if role == "challenger" else serving.decision.sha256
+    )
 
 
-def _of_champion(forecast: TargetForecast, rows: pa.Table) -> pa.Table:
-    """The champion's rows of one target, ordered by bar."""
-    of_it = pc.equal(rows["target"], forecast.target.name)
-    made = rows.filter(pc.and_(of_it, pc.equal(rows["role"], "champion")))
-    return made.sort_by([("ts", "ascending"), ("symbol", "ascending")])
+def _champion_rows(forecast: TargetForecast, rows: pa.Table) -> pa.Table:
+    """Return the champion's rows of one target, ordered by bar."""
+    is_target = pc.equal(rows["target"], forecast.target.name)
+    champion_rows = rows.filter(pc.and_(is_target, pc.equal(rows["role"], "champion")))
+    return champion_rows.sort_by([("ts", "ascending"), ("symbol", "ascending")])
 
 
-def _count_absent(forecast: Forecast, read: _Read, done: Scored) -> None:
-    """The constituents that have no bar where others have one."""
-    done.constituents = read.keys.num_rows
-    done.bars = len(pc.unique(read.keys["ts"]))
-    there = Counter(read.keys["symbol"].to_pylist())
-    absent = Counter({s: done.bars - there[s] for s in forecast.symbols if there[s] < done.bars})
+def _count_absent(forecast: Forecast, snapshot: _Snapshot, report: ScoringReport) -> None:
+    """Count the constituents that have no bar where others have one."""
+    report.constituents = snapshot.keys.num_rows
+    report.bars = len(pc.unique(snapshot.keys["ts"]))
+    bars_of = Counter(snapshot.keys["symbol"].to_pylist())
+    absent = Counter(
+        {s: report.bars - bars_of[s] for s in forecast.symbols if bars_of[s] < report.bars}
+    )
     if absent:
-        done.lose({"no_bar": absent})
+        report.count_not_scored({"no_bar": absent})
 
 
-def _skipped(forecast: Forecast, read: _Read, done: Scored) -> str:
-    span = f"after {read.start:%Y-%m-%d %H:%M} up to {read.end:%Y-%m-%d %H:%M} UTC"
-    if not read.due:
+def _skip_reason(forecast: Forecast, snapshot: _Snapshot, report: ScoringReport) -> str:
+    span = f"after {snapshot.start:%Y-%m-%d %H:%M} up to {snapshot.end:%Y-%m-%d %H:%M} UTC"
+    if not snapshot.due_bars:
         return f"the calendar has no {forecast.interval} bar that closed {span}"
-    if not done.bars:
+    if not report.bars:
         return (
-            f"{done.source} has no {forecast.interval} bar of {forecast.universe} that closed "
-            f"{span}: bullion ingest --source {done.source} --universe {forecast.universe} "
+            f"{report.source} has no {forecast.interval} bar of {forecast.universe} that closed "
+            f"{span}: bullion ingest --source {report.source} --universe {forecast.universe} "
             f"--interval {forecast.interval}"
         )
-    if done.scored:
+    if report.scored:
         return ""
-    if not any(done.versions.values()):
+    if not any(report.versions.values()):
         return (
-            f"nothing was trained before {read.end:%Y-%m-%d %H:%M} UTC: "
+            f"nothing was trained before {snapshot.end:%Y-%m-%d %H:%M} UTC: "
             f"trigger train_{forecast.name}, or bullion train {forecast.name}"
         )
-    reasons = ", ".join(f"{n.total():,} {why}" for why, n in done.not_scored.items())
+    reasons = ", ".join(f"{n.total():,} {reason}" for reason, n in report.not_scored.items())
     return f"none of the constituents {span} could be scored: {reasons}"
 
 
-def _tell(done: Scored, found: Combined) -> None:
-    done.no_signal = found.no_signal
-    done.warnings += [
-        f"no signal of {name} at {bars:,} bars: {why}"
-        for name, reasons in found.no_signal.items()
-        for why, bars in reasons.items()
+def _report_signals(report: ScoringReport, combined: CombinedSignals) -> None:
+    report.no_signal = combined.no_signal
+    report.warnings += [
+        f"no signal of {name} at {bars:,} bars: {reason}"
+        for name, reasons in combined.no_signal.items()
+        for reason, bars in reasons.items()
     ]
-    done.warnings += [
+    report.warnings += [
         f"{name} is combined without {', '.join(sorted(symbols))}: no weight is known"
-        for name, symbols in found.unweighed.items()
+        for name, symbols in combined.unweighed.items()
     ]

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.scoring.wss import combine_bar
 from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Component, Latest, Signal
 from serving.schemas.listings import Forecasts
@@ -142,7 +143,8 @@ def test_weaker_actions_count_as_hold_and_the_score_follows(api: TestClient) -> 
     held = {part.symbol for part in said.per_symbol if part.said is not None}
     assert held == {p.symbol for p in plain.per_symbol if (p.confidence or 0) < least}
     assert all(p.action == "hold" and p.score == 0 for p in said.per_symbol if p.symbol in held)
-    wanted = ComponentWeighted("qqq").combine(
+    wanted = combine_bar(
+        ComponentWeighted("qqq"),
         SYMBOLS,
         {p.symbol: "hold" if p.symbol in held else str(p.action) for p in plain.per_symbol},
         dict.fromkeys(SYMBOLS, 0.1),

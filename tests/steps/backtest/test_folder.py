@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.csv as csv
 import pytest
 
-from pipelines.backtest.market import Asked
+from pipelines.backtest.market import BacktestRequest
 from pipelines.backtest.run import WALKED, Backtest
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import BullionError, InvalidRequest, SourceError
@@ -18,7 +18,7 @@ from pipelines.modeling.candidates import Logistic
 from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest
-from pipelines.steps.backtest.folder import Folder, Taken, backtest_folder
+from pipelines.steps.backtest.folder import Folder, FolderReport, backtest_folder
 from tests import models
 from tests.steps.markets import bars_of
 from tests.steps.served import fresh_registry
@@ -26,7 +26,7 @@ from tests.steps.served import fresh_registry
 QUICK = NASDAQ100_HOURLY.target_forecast().replace(candidates=(Logistic(),))
 SYMBOLS = universe("qqq").symbols
 START, END = utc("2026-08-01"), utc("2026-09-01")
-ASKED = Asked("qqq", None, END)
+REQUEST = BacktestRequest("qqq", None, END)
 
 
 def folder_of(
@@ -38,14 +38,16 @@ def folder_of(
     for symbol, rows in bars.groupby("symbol"):
         local = rows.ts.dt.tz_convert("America/New_York")
         shown = local.astype(str) if offset else local.dt.strftime("%Y-%m-%d %H:%M:%S")
-        made = rows[["open", "high", "low", "close", "volume"]].assign(Datetime=shown)
-        made.to_csv(place / f"{str(symbol).lower()}_1h.csv", index=False)
+        columns = rows[["open", "high", "low", "close", "volume"]].assign(Datetime=shown)
+        columns.to_csv(place / f"{str(symbol).lower()}_1h.csv", index=False)
     return place
 
 
-def run(folder: Folder, registry: Path, asked: Asked = ASKED) -> tuple[Backtest, Taken]:
-    made = Registry(uri=f"sqlite:///{registry / 'mlflow.db'}", folder=registry)
-    return backtest_folder(folder, QUICK, asked, "sample", made, None, lambda *_: None)
+def run(
+    folder: Folder, registry: Path, request: BacktestRequest = REQUEST
+) -> tuple[Backtest, FolderReport]:
+    model_registry = Registry(uri=f"sqlite:///{registry / 'mlflow.db'}", folder=registry)
+    return backtest_folder(folder, QUICK, request, "sample", model_registry, None, lambda *_: None)
 
 
 def test_a_short_folder_is_scored_by_who_served_then_and_not_mixed_in(
@@ -56,33 +58,34 @@ def test_a_short_folder_is_scored_by_who_served_then_and_not_mixed_in(
     registry = fresh_registry(place)
     models.decide(lake, QUICK, "sample", models.kept(registry, QUICK, models.body(QUICK), 1), START)
     before = lake.snapshot
-    done, taken = run(Folder(folder_of(tmp_path / "bars", "2026-08-03")), place)
-    assert done.about["how"] == (
+    result, folder_report = run(Folder(folder_of(tmp_path / "bars", "2026-08-03")), place)
+    assert result.about["how"] == (
         "scored by the model trained on sample, a made-up market, which has not seen these bars"
     )
-    assert [w["model_version"] for w in done.windows] == [1]
-    assert set(done.predictions["model_version"].to_pylist()) == {1}
-    assert done.about["source"] == "files"
-    assert done.predictions.num_rows == 21 * 70 - 20 * 10  # but for the look-back
-    assert "1,470 accepted" in taken.told[0]
+    assert [w["model_version"] for w in result.windows] == [1]
+    assert set(result.predictions["model_version"].to_pylist()) == {1}
+    assert result.about["source"] == "files"
+    assert result.predictions.num_rows == 21 * 70 - 20 * 10  # but for the look-back
+    assert "1,470 accepted" in folder_report.lines[0]
     assert lake.snapshot == before
     # a model that was trained after the first bars scores only what came after
     late = models.kept(registry, QUICK, models.body(QUICK, 1), 2)
     models.decide(lake, QUICK, "sample", late, utc("2026-07-30"))
-    done, _ = run(Folder(folder_of(tmp_path / "earlier", "2026-07-27")), place)
-    assert min(done.predictions["closes_at"].to_pylist()) > utc("2026-07-30")
-    by_time = [w["model_version"] for w in done.windows]
+    result, _ = run(Folder(folder_of(tmp_path / "earlier", "2026-07-27")), place)
+    assert min(result.predictions["closes_at"].to_pylist()) > utc("2026-07-30")
+    by_time = [w["model_version"] for w in result.windows]
     assert by_time[0] == 2
 
 
 def test_without_a_model_its_own_first_two_thirds_are_trained_on(tmp_path: Path) -> None:
-    done, taken = run(Folder(folder_of(tmp_path / "bars", "2026-08-03")), tmp_path)
-    assert "trained on the first two thirds of 21 sessions of the folder alone" in done.about["how"]
-    assert "there is no lake" in done.about["how"]
-    assert done.about["sessions"] == 7
-    assert not done.windows[0]["proven"]
-    assert done.figures["rank_ic"].low is None
-    assert "no weights came with the files: all members weigh the same" in taken.told
+    result, folder_report = run(Folder(folder_of(tmp_path / "bars", "2026-08-03")), tmp_path)
+    how = result.about["how"]
+    assert "trained on the first two thirds of 21 sessions of the folder alone" in how
+    assert "there is no lake" in result.about["how"]
+    assert result.about["sessions"] == 7
+    assert not result.windows[0]["proven"]
+    assert result.figures["rank_ic"].low is None
+    assert "no weights came with the files: all members weigh the same" in folder_report.lines
     assert not (tmp_path / "lake").exists()
 
 
@@ -95,12 +98,12 @@ def test_too_short_says_how_many_sessions_are_needed(tmp_path: Path) -> None:
 
 def test_a_long_folder_is_walked_through(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "bars", "2026-05-26", symbols=SYMBOLS[:5])
-    done, _ = run(Folder(folder), tmp_path)
-    assert done.about["how"] == WALKED
-    assert done.about["sessions"] == 8
+    result, _ = run(Folder(folder), tmp_path)
+    assert result.about["how"] == WALKED
+    assert result.about["sessions"] == 8
     # five of ten members are under the share that a signal asks for
-    assert set(done.signals["signal"].to_pylist()) == {"HOLD"}
-    assert any(note.startswith("Nothing was said of") for note in done.notes)
+    assert set(result.signals["signal"].to_pylist()) == {"HOLD"}
+    assert any(note.startswith("Not scored at all: ") for note in result.notes)
 
 
 def test_times_without_a_zone_are_refused_until_it_is_told(tmp_path: Path) -> None:
@@ -108,8 +111,8 @@ def test_times_without_a_zone_are_refused_until_it_is_told(tmp_path: Path) -> No
     with pytest.raises(SourceError, match="carry no time zone") as found:
         run(Folder(place), tmp_path)
     assert "--timezone America/New_York" in found.value.hint
-    done, _ = run(Folder(place, "America/New_York"), tmp_path)
-    assert done.predictions.num_rows == 490
+    result, _ = run(Folder(place, "America/New_York"), tmp_path)
+    assert result.predictions.num_rows == 490
 
 
 def test_what_was_rejected_and_what_was_not_looked_at_is_told(tmp_path: Path) -> None:
@@ -118,11 +121,11 @@ def test_what_was_rejected_and_what_was_not_looked_at_is_told(tmp_path: Path) ->
     head, first, *rest = file.read_text().splitlines()
     file.write_text("\n".join([head, "oops" + first[first.index(",") :], *rest]) + "\n")
     (place / "notes.csv").write_text("hello\n")
-    _, taken = run(Folder(place), tmp_path)
-    told = "\n".join(taken.told)
-    assert "not looked at, as they name no member: notes.csv" in told
-    assert "1,469 accepted" in told
-    assert "1 unparsable" in told
+    _, folder_report = run(Folder(place), tmp_path)
+    lines = "\n".join(folder_report.lines)
+    assert "not looked at, as they name no member: notes.csv" in lines
+    assert "1,469 accepted" in lines
+    assert "1 unparsable" in lines
     assert sorted(p.name for p in place.iterdir() if "yaml" in p.name) == []
 
 
@@ -140,9 +143,9 @@ weights:
   - { files: weights.csv, universe: nasdaq100, effective: 2026-07-01 }
 """
     )
-    done, taken = run(Folder(place), tmp_path)
-    assert done.signals["weights_known"].to_pylist() == [True] * 49
-    assert not any("no weights" in line for line in taken.told)
+    result, folder_report = run(Folder(place), tmp_path)
+    assert result.signals["weights_known"].to_pylist() == [True] * 49
+    assert not any("no weights" in line for line in folder_report.lines)
 
 
 @pytest.mark.parametrize("name", ["none", "empty"])

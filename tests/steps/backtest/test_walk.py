@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pytest
 
 from pipelines.backtest import picture, report
-from pipelines.backtest.market import Asked, Market, micros
+from pipelines.backtest.market import BacktestRequest, Market, micros
 from pipelines.backtest.policy import Policy
-from pipelines.backtest.run import Backtest, finish
-from pipelines.backtest.walk import Scorer, known, score, walk
+from pipelines.backtest.run import Backtest, build_backtest
+from pipelines.backtest.walk import Scorer, score_windows, select_known, walk
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.core.universes import universe
@@ -24,12 +24,12 @@ from pipelines.modeling.candidates import Logistic
 from pipelines.modeling.required import Fewest
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import ingest, ingest_weights
-from pipelines.steps.backtest.walk import backtest, market_of, span
+from pipelines.steps.backtest.walk import backtest, cut_windows, read_market
 from pipelines.steps.data.rows import read_training_rows
 from tests import empty_lake
 
 QUICK = NASDAQ100_HOURLY.target_forecast().replace(candidates=(Logistic(),))
-ASKED = Asked("qqq", utc("2026-03-01"), utc("2026-05-01"), retrain=15, tune=True)
+REQUEST = BacktestRequest("qqq", utc("2026-03-01"), utc("2026-05-01"), retrain=15, tune=True)
 POLICY = Policy(stop_loss=0.005, flat_by_close=True)
 UNTOUCHED = ("predictions", "index_signals", "model_decisions", "model_rankings", "outcomes")
 
@@ -46,20 +46,20 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def done(lake: Lake) -> Backtest:
-    return backtest(lake, QUICK, "sample", ASKED, POLICY)
+    return backtest(lake, QUICK, "sample", REQUEST, POLICY)
 
 
 @pytest.fixture(scope="module")
 def market(lake: Lake, done: Backtest) -> Market:
     with lake.view() as view:
-        return market_of(view, QUICK, "sample", ASKED)
+        return read_market(view, QUICK, "sample", REQUEST)
 
 
-def walked(market: Market, asked: Asked = ASKED) -> tuple[list[Scorer], Backtest]:
-    cut = span(QUICK, "sample", market, asked, Fewest())
-    scorers = list(walk(QUICK, market, cut, asked, Fewest(), lambda *_: None))
-    scored = score(QUICK, market, scorers)
-    return scorers, finish(QUICK, "sample", market, scorers, scored, asked, POLICY)
+def walked(market: Market, request: BacktestRequest = REQUEST) -> tuple[list[Scorer], Backtest]:
+    cut = cut_windows(QUICK, "sample", market, request, Fewest())
+    scorers = list(walk(QUICK, market, cut, request, Fewest(), lambda *_: None))
+    scored = score_windows(QUICK, market, scorers)
+    return scorers, build_backtest(QUICK, "sample", market, scorers, scored, request, POLICY)
 
 
 def test_skill_is_found_and_told_with_its_intervals(done: Backtest) -> None:
@@ -76,7 +76,7 @@ def test_skill_is_found_and_told_with_its_intervals(done: Backtest) -> None:
 
 
 def test_noise_has_none(lake: Lake) -> None:
-    done = backtest(lake, QUICK, "sample_noise", ASKED)
+    done = backtest(lake, QUICK, "sample_noise", REQUEST)
     ic = done.figures["rank_ic"]
     assert ic.low is not None
     assert ic.high is not None
@@ -88,11 +88,11 @@ def test_noise_has_none(lake: Lake) -> None:
 
 def test_each_window_knew_what_a_training_would_have_known(lake: Lake, market: Market) -> None:
     at = utc("2026-03-24T13:30+00:00")
-    ours = known(market.rows, micros(at), ASKED.history)
+    of_backtest = select_known(market.rows, micros(at), REQUEST.history)
     with lake.view() as view:
-        theirs = read_training_rows(view, QUICK, "sample", at, ASKED.history)
+        of_training = read_training_rows(view, QUICK, "sample", at, REQUEST.history)
     for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session"):
-        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+        np.testing.assert_array_equal(getattr(of_backtest, name), getattr(of_training, name))
 
 
 def test_every_bar_is_scored_once_and_closes_after_its_model_was_made(done: Backtest) -> None:
@@ -128,8 +128,8 @@ def test_what_comes_later_changes_nothing_in_earlier_windows(market: Market) -> 
         )
     before = one.path.closes_at <= edge
     for name in ("wss", "position", "net", "tuned_net", "policy_net", "buy_at", "sell_at"):
-        ours, theirs = (t.signals[name].to_numpy()[before] for t in (one, two))
-        np.testing.assert_array_equal(ours, theirs, err_msg=name)
+        of_backtest, of_training = (t.signals[name].to_numpy()[before] for t in (one, two))
+        np.testing.assert_array_equal(of_backtest, of_training, err_msg=name)
     # the third window's thresholds rest on what had closed before it
     assert [(w["buy_at"], w["sell_at"]) for w in one.windows] == [
         (w["buy_at"], w["sell_at"]) for w in two.windows
@@ -139,9 +139,9 @@ def test_what_comes_later_changes_nothing_in_earlier_windows(market: Market) -> 
 
 def test_twice_gives_the_same_bytes_and_writes_nothing(lake: Lake, done: Backtest) -> None:
     before = _counts(lake)
-    again = backtest(lake, QUICK, "sample", ASKED, POLICY)
+    again = backtest(lake, QUICK, "sample", REQUEST, POLICY)
     assert _counts(lake) == before == dict.fromkeys(UNTOUCHED, 0)
-    first, second = (report.files(one, picture.equity(one)) for one in (done, again))
+    first, second = (report.build_files(one, picture.equity(one)) for one in (done, again))
     told = json.loads(first["report.json"]), json.loads(second["report.json"])
     for one in told:
         one["about"].pop("snapshot")  # another source's features may have been committed between
@@ -156,17 +156,17 @@ def _counts(lake: Lake) -> dict[str, int]:
 
 
 def test_too_little_history_says_from_when_on_it_can_begin(lake: Lake) -> None:
-    early = replace(ASKED, start=utc("2025-11-10"), end=utc("2026-02-01"))
-    with pytest.raises(InvalidRequest, match="too few to train on") as found:
+    early = replace(REQUEST, start=utc("2025-11-10"), end=utc("2026-02-01"))
+    with pytest.raises(InvalidRequest, match="too few to train on") as refusal:
         backtest(lake, QUICK, "sample", early)
-    first = found.value.hint.removeprefix("begin with --from ")
+    first = refusal.value.hint.removeprefix("begin with --from ")
     backtest(lake, QUICK, "sample", replace(early, start=utc(first), retrain=100))
     day_before = utc(str(np.datetime64(first) - 1))
     with pytest.raises(InvalidRequest, match="too few to train on"):
         backtest(lake, QUICK, "sample", replace(early, start=day_before))
-    with pytest.raises(InvalidRequest, match="too few to train on") as found:
+    with pytest.raises(InvalidRequest, match="too few to train on") as refusal:
         backtest(lake, QUICK, "sample", replace(early, end=utc("2025-11-14")))
-    assert "sessions are needed before the first day" in found.value.hint
+    assert "sessions are needed before the first day" in refusal.value.hint
 
 
 @pytest.mark.parametrize(
@@ -179,15 +179,7 @@ def test_too_little_history_says_from_when_on_it_can_begin(lake: Lake) -> None:
 )
 def test_what_cannot_be_asked(lake: Lake, change: dict[str, object], said: str) -> None:
     with pytest.raises(BullionError, match=said):
-        backtest(lake, QUICK, "sample", replace(ASKED, **change))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"retrain": 0}, {"cost": -1.0}, {"end": utc("2026-01-01")}, {"cost": float("nan")}]
-)
-def test_a_request_that_means_nothing_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(InvalidRequest):
-        replace(ASKED, **wrong)  # type: ignore[arg-type]
+        backtest(lake, QUICK, "sample", replace(REQUEST, **change))  # type: ignore[arg-type]
 
 
 def test_an_index_with_bars_of_its_own_is_taken_as_it_is(
@@ -195,15 +187,15 @@ def test_an_index_with_bars_of_its_own_is_taken_as_it_is(
 ) -> None:
     bars = market.bars
     own = bars.filter(pc.equal(bars["symbol"], "AAPL"))
-    _, found = walked(replace(market, own=own))
-    assert found.about["index_bars"] == "QQQ's own bars"
-    inside = np.isin(own["ts"].to_numpy().astype("datetime64[us]"), found.path.ts)
-    np.testing.assert_array_equal(found.path.close, own["close"].to_numpy()[inside])
+    _, result = walked(replace(market, own=own))
+    assert result.about["index_bars"] == "QQQ's own bars"
+    is_inside = np.isin(own["ts"].to_numpy().astype("datetime64[us]"), result.path.ts)
+    np.testing.assert_array_equal(result.path.close, own["close"].to_numpy()[is_inside])
     assert done.about["index_bars"].startswith("its members' bars")
-    np.testing.assert_array_equal(found.path.ts, done.path.ts)
+    np.testing.assert_array_equal(result.path.ts, done.path.ts)
 
 
 def test_without_weights_all_members_weigh_the_same_and_that_is_said(market: Market) -> None:
-    _, found = walked(replace(market, weights=market.weights.slice(0, 0)))
-    assert any("all weigh the same" in note for note in found.notes)
-    assert not found.signals["weights_known"].to_numpy().any()
+    _, result = walked(replace(market, weights=market.weights.slice(0, 0)))
+    assert any("all weigh the same" in note for note in result.notes)
+    assert not result.signals["weights_known"].to_numpy().any()

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipelines.backtest.market import Asked
+from pipelines.backtest.market import BacktestRequest
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
 from pipelines.registry.mlflow import Registry
-from pipelines.steps.backtest.walk import market_of
+from pipelines.steps.backtest.walk import read_market
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.scoring.outcomes import refresh_outcomes
@@ -45,7 +45,9 @@ def trained_on(lake: Lake, source: str) -> bytes:
 
 def backtested_on(lake: Lake, source: str) -> str:
     with lake.view() as view:
-        market = market_of(view, HOURLY.target_forecast(), source, Asked("qqq", START, END))
+        market = read_market(
+            view, HOURLY.target_forecast(), source, BacktestRequest("qqq", START, END)
+        )
     return repr((market.rows.features.tobytes(), market.bars.to_pylist()))
 
 

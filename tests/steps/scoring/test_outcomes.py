@@ -218,5 +218,5 @@ def test_a_model_whose_file_is_damaged_stops_no_other_outcomes(
     done = refresh_outcomes(lake, kept, HOURLY, source)
     told = lake.rows("SELECT DISTINCT model_version FROM gold.outcomes WHERE source = ?", [source])
     assert told == [(2,)]
-    assert len(done.lost) == 1
+    assert len(done.unreadable) == 1
     assert "outcomes stay as they are" in done.summary()

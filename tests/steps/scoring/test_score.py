@@ -23,7 +23,7 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError
 from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import model_name
-from pipelines.steps.scoring.report import Scored
+from pipelines.steps.scoring.report import ScoringReport
 from pipelines.steps.scoring.score import score
 from tests import models
 from tests.empty_lake import lake_of_a_module
@@ -71,7 +71,7 @@ def served(lake: Lake, registry: Registry, source: str, seed: int = 0) -> models
     return made
 
 
-def scored(lake: Lake, registry: Registry, source: str, **asked: datetime) -> Scored:
+def scored(lake: Lake, registry: Registry, source: str, **asked: datetime) -> ScoringReport:
     return score(lake, registry, HOURLY, source, **asked)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Made paths and markets for the laws of a backtest."""
+"""Random prices and paths for the tests of a backtest."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def prices(seed: int, shape: tuple[int, ...], scale: float = 0.01) -> dict[str, 
 
 
 def path(seed: int, bars: int, scale: float = 0.01) -> Path:
-    made = prices(seed, (bars,), scale)
-    return Path(*times(bars), *made.values(), made["high"], made["low"])
+    columns = prices(seed, (bars,), scale)
+    return Path(*times(bars), *columns.values(), columns["high"], columns["low"])

@@ -1,0 +1,86 @@
+"""The weights of an index as they were known at each bar: one rule for scoring and backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class WeightSet:
+    """An index's weights as they stood at a bar."""
+
+    weights: Mapping[str, float]
+    effective: date
+    partial: bool  # the source names only some of the members
+
+
+@dataclass(frozen=True, eq=False)
+class BarWeights:
+    """The weight set of each bar. Many bars share one set."""
+
+    sets: tuple[WeightSet | None, ...]  # None: nothing was known
+    set_of_bar: np.ndarray  # place in `sets`
+
+    def of_members(self, members: Sequence[str]) -> np.ndarray:
+        """Return the weights with a row for each bar and a column for each member.
+
+        NaN where the member's weight is not known.
+        """
+        rows = [
+            [np.nan if known is None else known.weights.get(name, np.nan) for name in members]
+            for known in self.sets
+        ]
+        table = np.array(rows, dtype=np.float64).reshape(len(self.sets), len(members))
+        weights: np.ndarray = table[self.set_of_bar]
+        return weights
+
+
+class Weights:
+    """What is known of one index's weights, and since when."""
+
+    def __init__(self, index: str, rows: pa.Table) -> None:
+        self.index = index
+        self._symbol = rows["symbol"].to_pylist()
+        self._weight = rows["weight"].to_numpy()
+        self._effective = rows["effective"].to_numpy().astype("datetime64[D]")
+        self._known_at = rows["known_at"].to_numpy().astype("datetime64[us]")
+        self._partial = rows["partial"].to_numpy(zero_copy_only=False)
+
+    def at_bars(self, closes_at: np.ndarray, session: np.ndarray) -> BarWeights:
+        """Find for each bar the newest set that was in effect in its session.
+
+        A row counts from the bar on at whose close it was known. A set is never completed from
+        another one.
+        """
+        known_times, days = np.unique(self._known_at), np.unique(self._effective)
+        known = np.searchsorted(known_times, closes_at, side="right")
+        effective = np.searchsorted(days, session, side="right")
+        # Bars between the same two changes see the same rows.
+        _, first, set_of_bar = np.unique(
+            known * (len(days) + 1) + effective, return_index=True, return_inverse=True
+        )
+        sets = tuple(self._set_at(closes_at[bar], session[bar]) for bar in first.tolist())
+        return BarWeights(sets, set_of_bar)
+
+    def _set_at(self, closes_at: np.datetime64, session: np.datetime64) -> WeightSet | None:
+        known = (self._known_at <= closes_at) & (self._effective <= session)
+        if not known.any():
+            return None
+        newest = self._effective[known].max()
+        rows = np.flatnonzero(known & (self._effective == newest))
+        return WeightSet(
+            {self._symbol[row]: float(self._weight[row]) for row in rows},
+            newest.item(),
+            bool(self._partial[rows].any()),
+        )
+
+    @property
+    def missing_reason(self) -> str:
+        """Say why a bar has no weights."""
+        reason = "became known only after the bar" if self._symbol else "are not known"
+        return f"weights of {self.index} {reason}"
