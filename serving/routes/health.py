@@ -14,7 +14,7 @@ from serving.http.guard import measures
 from serving.http.keys import reading
 from serving.schemas.errors import public
 from serving.state.answers import Row
-from serving.state.cache import Newest
+from serving.state.cache import ForecastCache
 from serving.state.follower import Follower
 from serving.state.model import Model
 
@@ -84,7 +84,7 @@ async def health(request: Request) -> JSONResponse:
 
 def _health(request: Request) -> tuple[dict[str, Any], int]:
     follower: Follower = request.app.state.follower
-    scoring, now = request.app.state.scoring, request.app.state.clock()
+    scoring, now = request.app.state.models, request.app.state.clock()
     settings, state = request.app.state.settings, follower.state
     told = [_told(one, now) for one in state.forecasts.values()] if state else []
     p99 = measures(request).recent.p99()
@@ -131,7 +131,7 @@ def _loaded(model: Model) -> LoadedModel:
     )
 
 
-def _told(newest: Newest, now: float) -> ForecastHealth:
+def _told(newest: ForecastCache, now: float) -> ForecastHealth:
     rows = newest.newest_rows
     closes = [row["closes_at"] for row in (*newest.signals.values(), *rows.values())]
     closed: datetime | None = max(closes).astimezone(UTC) if closes else None
@@ -148,7 +148,7 @@ def _told(newest: Newest, now: float) -> ForecastHealth:
     )
 
 
-def _target(newest: Newest, name: str, row: Row | None, now: float) -> TargetHealth:
+def _target(newest: ForecastCache, name: str, row: Row | None, now: float) -> TargetHealth:
     model = newest.models.get(name)
     return TargetHealth(
         target=name,

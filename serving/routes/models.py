@@ -14,7 +14,7 @@ from serving.predict import predict
 from serving.routes.predict import NAMES, ForecastName, Served
 from serving.schemas.errors import NotYet
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
-from serving.state.models import Reloaded
+from serving.state.model_loader import ReloadResult
 
 router = APIRouter(tags=["scoring"])
 
@@ -94,7 +94,7 @@ def reload_model(
     )
 
 
-def _told(done: Reloaded) -> dict[str, object]:
+def _told(done: ReloadResult) -> dict[str, object]:
     return {
         "changed": done.changed,
         "before": done.before,

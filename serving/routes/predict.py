@@ -38,9 +38,9 @@ from serving.schemas.scoring import (
     Sent,
 )
 from serving.settings import Settings
-from serving.state import models as state
 from serving.state.kinds import policy
 from serving.state.model import Models
+from serving.state.model_loader import ModelLoader
 
 router, named = routers("scoring")
 NAMES = [one.name for one in FORECASTS]
@@ -76,15 +76,15 @@ class HowOf(How):
     forecast: ForecastName = NAMES[0]
 
 
-async def ready() -> state.State:
+async def ready(request: Request) -> ModelLoader:
     """The models, once they were looked for."""
-    found = state.current()
+    found: ModelLoader = request.app.state.models
     if not found.looked.is_set():
         await run_in_threadpool(found.looked.wait, 10)
     return found
 
 
-Served = Annotated[state.State, Depends(ready)]
+Served = Annotated[ModelLoader, Depends(ready)]
 
 
 async def _here(name: Named, served: Served) -> Models:
@@ -148,7 +148,7 @@ async def predict_newest(
 
 
 async def _predict(
-    request: Request, served: state.State, models: Models, content: bytes, how: How
+    request: Request, served: ModelLoader, models: Models, content: bytes, how: How
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
     policy(models.forecast, how.min_confidence)
@@ -159,7 +159,7 @@ async def _predict(
         if isinstance(made, Refused):
             raise made
         taken = time.perf_counter() - start
-        served.recent.took(taken)
+        served.recent.add(taken)
         return plain(made | {"latency_ms": round(1000 * taken, 3)})
 
     return await _in_turn(request.app.state.predictions, work)
@@ -173,7 +173,7 @@ async def _in_turn(turns: Turns, work: Callable[[], Response]) -> Response:
 
 
 def _all(
-    served: state.State, models: Models, bodies: Sequence[Sent], how: How, most: int
+    served: ModelLoader, models: Models, bodies: Sequence[Sent], how: How, most: int
 ) -> list[predict.Row | Refused]:
     """The prediction of each, or why there is none: one snapshot and one look for all of them."""
     with served.view() if how.history == "stored" else nullcontext() as view:

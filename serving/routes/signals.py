@@ -27,8 +27,8 @@ from serving.http.errors import may
 from serving.schemas.answers import Component, Latest, Signal
 from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
-from serving.state.answers import Row, component_of, ready, signal_of
-from serving.state.cache import UNIVERSE, Newest, State
+from serving.state.answers import Row, build_component, build_signal, encode_answer
+from serving.state.cache import UNIVERSE, ForecastCache, SignalCache
 from serving.state.kinds import policy
 
 router, named = routers("newest")
@@ -55,8 +55,8 @@ async def signal(
         raise not_yet(newest, state, f"signal of {universe}")
     if min_confidence is None:
         return conditional(request, newest.ready[universe])
-    made = signal_of(state.marks, newest.forecast, newest.signals[universe], min_confidence)
-    return conditional(request, ready(made))
+    made = build_signal(state.marks, newest.forecast, newest.signals[universe], min_confidence)
+    return conditional(request, encode_answer(made))
 
 
 @router.get("/predict/component", response_model=Component, responses=POLLED | may(404))
@@ -74,8 +74,8 @@ async def component(
     rows = _prediction(newest, state, symbol)
     if min_confidence is None:
         return conditional(request, newest.symbols[symbol])
-    made = component_of(state.marks, newest.forecast, rows, min_confidence)
-    return conditional(request, ready(made))
+    made = build_component(state.marks, newest.forecast, rows, min_confidence)
+    return conditional(request, encode_answer(made))
 
 
 @router.get("/forecasts", response_model=Forecasts)
@@ -106,7 +106,7 @@ async def features(state: Held, name: Named) -> Response:
     return plain({"forecast": name, "interval": one.interval, "features": told})
 
 
-def _prediction(newest: Newest, state: State, symbol: str) -> Mapping[str, Row]:
+def _prediction(newest: ForecastCache, state: SignalCache, symbol: str) -> Mapping[str, Row]:
     if symbol in newest.predictions:
         return newest.predictions[symbol]
     if symbol not in newest.forecast.symbols:
@@ -120,7 +120,7 @@ def _prediction(newest: Newest, state: State, symbol: str) -> Mapping[str, Row]:
     )
 
 
-def _told(newest: Newest, now: float) -> Row:
+def _told(newest: ForecastCache, now: float) -> Row:
     one, main = newest.forecast, newest.forecast.targets[0].label
     last = max((row["ts"] for row in newest.newest_rows.values()), default=None)
     return {
