@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from serving.http.dependencies import TargetName, known_target, plain
+from serving.http.docs import NEEDS_KEY
 from serving.http.errors import NotYet, may
 from serving.http.keys import changing, reading
 from serving.predict import predict
@@ -69,6 +70,7 @@ async def model_info(
     response_model=ReloadAnswer,
     responses=may(403, 422),
     dependencies=[changing],
+    openapi_extra=NEEDS_KEY,
 )
 def reload_model(
     served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
