@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from starlette.types import Message, Receive
 
-from serving.http.errors import Busy, TooLarge
+from serving.schemas.errors import Busy, TooLarge
 from serving.settings import Settings
 
 

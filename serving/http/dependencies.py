@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Annotated
 
 import orjson
@@ -14,14 +14,15 @@ from pipelines.contracts.columns import SYMBOL, UNIVERSE
 from pipelines.core.errors import unknown
 from pipelines.core.universes import universes
 from pipelines.forecasts import FORECASTS, Forecast
-from serving.http.errors import NotFound, NotYet, refuse
+from pipelines.lake import View
 from serving.http.keys import reading
 from serving.http.ready import told
-from serving.predict.errors import Refused
+from serving.schemas.errors import NotFound, NotYet, Refused, refuse
 from serving.schemas.strict import QueryNumber
 from serving.state.answers import OPTIONS, Kept, Row
 from serving.state.cache import Newest, State
 from serving.state.follower import Follower
+from serving.state.reader import Reader
 
 MAIN = FORECASTS[0].name
 # DuckLake puts values into the SQL that prunes files, and a NUL would cut that short.
@@ -118,6 +119,21 @@ def held(request: Request) -> State:
 
 
 Held = Annotated[State, Depends(_state)]
+
+
+async def _turn(request: Request) -> AsyncIterator[None]:
+    async with request.app.state.queries.turn():
+        yield
+
+
+def _newest_view(request: Request, turn: Annotated[None, Depends(_turn)]) -> Iterator[View]:
+    reader: Reader = request.app.state.reader
+    with reader.view() as view:
+        yield view
+
+
+NewestView = Annotated[View, Depends(_newest_view)]
+"""The lake's newest snapshot for the whole of a request, opened once it is its turn."""
 
 
 def newest_of(state: State, forecast: str) -> Newest:

@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic.json_schema import models_json_schema
 
-from serving.http.errors import NotFound
+from serving.schemas.errors import NotFound
 from serving.schemas.scoring import Batch, Sent
 
 router = APIRouter(include_in_schema=False)

@@ -10,54 +10,28 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
-from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from pipelines.core.errors import BullionError, CheckFailed, InvalidRequest, LakeError, SourceError
+from serving.schemas.errors import (
+    HIDDEN,
+    SEE_LOG,
+    Again,
+    Busy,
+    ErrorBody,
+    Forbidden,
+    NotAcceptable,
+    NotFound,
+    NotYet,
+    Problem,
+    TooLarge,
+    TooMany,
+    Unauthorized,
+    public,
+)
 
 log = logging.getLogger(__name__)
-
-
-class NotFound(BullionError):
-    """What was asked for is not there."""
-
-
-class Unauthorized(BullionError):
-    """A key is needed, or is not known."""
-
-
-class Forbidden(BullionError):
-    """Nobody may do this here."""
-
-
-class NotAcceptable(BullionError):
-    """None of the forms that the caller takes can be made."""
-
-
-class TooLarge(BullionError):
-    """More was sent, or asked, than is taken at once."""
-
-
-class Again(BullionError):
-    """It may work later: `seconds` says when to ask."""
-
-    def __init__(self, message: str, hint: str, seconds: int) -> None:
-        super().__init__(message, hint)
-        self.seconds = seconds
-
-
-class TooMany(Again):
-    """A key has asked too often."""
-
-
-class NotYet(Again):
-    """There is nothing to answer with so far."""
-
-
-class Busy(Again):
-    """Others are being served, as many as can be at once."""
 
 
 STATUS: Mapping[type[BullionError], tuple[int, str]] = {
@@ -87,39 +61,6 @@ MOST = 10  # errors of one request that are named
 KINDS = {status: kind for status, kind in STATUS.values() if status != 503}
 
 
-HIDDEN: Mapping[type[BullionError], str] = {
-    LakeError: "the lake cannot be read",
-    SourceError: "the source of the data cannot be read",
-    CheckFailed: "the data did not pass a check",
-    BullionError: "the request failed",
-}
-"""What is answered in place of messages about this machine, which may name its paths and hosts."""
-LOG = "ask the operator to see the API's log"
-
-
-def public(error: BullionError) -> tuple[str, str]:
-    """Message and hint of an error for those who may not see this machine."""
-    kind = next(k for k in type(error).__mro__ if k in STATUS)
-    if kind not in HIDDEN:
-        return error.message, error.hint
-    return (error.summary, error.hint) if error.summary else (HIDDEN[kind], LOG)
-
-
-class Problem(BaseModel):
-    """What was wrong, and what to do next."""
-
-    type: str = Field(description="kind of failure, one word", examples=["not_found"])
-    message: str = Field(description="what was wrong")
-    hint: str = Field(description="what to do next; may be empty")
-    field: str | None = Field(description="parameter at fault, where there is one")
-
-
-class ErrorBody(BaseModel):
-    """The body of every answer that is not a success."""
-
-    error: Problem
-
-
 Responses = dict[int | str, dict[str, Any]]
 RETRY_AFTER = {
     "Retry-After": {
@@ -140,13 +81,6 @@ def may(*statuses: int) -> Responses:
 
 ALWAYS = may(400, 401, 413, 429, 500, 503)
 """What any route may answer: bad requests, keys, large bodies, and what is wrong here."""
-
-
-def refuse(error: InvalidRequest) -> PydanticCustomError:
-    """The same error as a parameter's validator raises it, which adds the parameter's name."""
-    return PydanticCustomError(
-        "invalid_request", "{message}", {"message": error.message, "hint": error.hint}
-    )
 
 
 def install(app: FastAPI) -> None:
@@ -196,7 +130,7 @@ def _gone(_: Request, error: Exception) -> JSONResponse:
 
 def _unforeseen(_: Request, error: Exception) -> JSONResponse:
     # What went wrong is in the server's log; it may name files and is not for callers.
-    return answer(500, "internal", HIDDEN[BullionError], LOG)
+    return answer(500, "internal", HIDDEN[BullionError], SEE_LOG)
 
 
 def _place(error: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 from fastapi.responses import Response
 
-from serving.http.errors import NotAcceptable
+from serving.schemas.errors import NotAcceptable
 
 ARROW, CSV, JSON = "application/vnd.apache.arrow.stream", "text/csv", "application/json"
 KNOWN = (JSON, CSV, ARROW)

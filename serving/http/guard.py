@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.http.bodies import Bodies
 from serving.http.errors import answer
-from serving.http.latency import Recent
 from serving.http.origins import is_same_origin
 from serving.settings import Settings
+from serving.state.latency import Recent
 
 HOST = re.compile(r"(?:([a-z0-9_.-]+)|\[([0-9a-f:.]+)\])(?::[0-9]{1,5})?")  # a name, or IPv6
 ASKING = ("GET", "HEAD")  # methods that send nothing and change nothing

@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
 
-from serving.http.errors import Forbidden, TooMany, Unauthorized
+from serving.schemas.errors import Forbidden, TooMany, Unauthorized
 from serving.settings import Settings
 
 HOW = "send a key as `X-API-Key: ...` or `Authorization: Bearer ...`"

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipelines.contracts.schema import quoted
 from pipelines.core.errors import InvalidRequest
-from serving.http.errors import TooLarge
+from serving.schemas.errors import TooLarge
 from serving.state.answers import Row
 
 KNOWN = ("outcome", "next_return", "actual")

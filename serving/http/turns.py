@@ -6,7 +6,7 @@ from asyncio import Semaphore
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from serving.http.errors import Busy
+from serving.schemas.errors import Busy
 
 
 class Turns:

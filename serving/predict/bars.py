@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from pipelines.core.calendar import Bars, Calendar, Grid, Interval
-from serving.predict.errors import Refused
+from serving.schemas.errors import Refused
 from serving.state.times import instants
 
 VALUES = ("open", "high", "low", "close", "volume")

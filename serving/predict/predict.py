@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.core.calendar import spans_night
 from pipelines.modeling.answers import answer_of
 from pipelines.scoring.predict import next_closes, say
-from serving.predict.errors import Refused
-from serving.predict.kinds import KINDS, NOTHING
+from serving.schemas.errors import Refused
+from serving.state.kinds import KINDS, NOTHING
 from serving.state.model import Model, Models
-from serving.state.times import instant, spans_night
+from serving.state.times import instant
 
 Row = dict[str, Any]
 NEVER = np.datetime64("NaT", "us")

@@ -15,8 +15,7 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from serving.http.errors import TooLarge
-from serving.predict.errors import Refused
+from serving.schemas.errors import Refused, TooLarge
 from serving.settings import Settings
 
 Sent = TypeVar("Sent", bound=BaseModel)

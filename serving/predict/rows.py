@@ -17,8 +17,8 @@ from pipelines.forecasts import Forecast
 from pipelines.lake import View
 from serving.predict import bars as rules
 from serving.predict.bars import VALUES, Placed
-from serving.predict.errors import Refused
 from serving.predict.predict import NEVER, Asked
+from serving.schemas.errors import Refused
 from serving.schemas.scoring import Sent, SentBar
 from serving.state.model import Model, Models
 from serving.state.times import instant

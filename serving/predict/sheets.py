@@ -13,10 +13,10 @@ from pipelines.core.intervals import utc
 from serving.predict import bars as rules
 from serving.predict import predict
 from serving.predict.bars import VALUES, Placed
-from serving.predict.errors import Refused
 from serving.predict.predict import NEVER
 from serving.predict.rows import features, impossible
 from serving.predict.upload import Kind, Line, Sheet, refused, seen
+from serving.schemas.errors import Refused
 from serving.schemas.strict import HOW, NUMBER
 from serving.state.model import Model, Models
 

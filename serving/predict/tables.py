@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from serving.predict import predict
-from serving.predict.kinds import KINDS
 from serving.predict.upload import Line, Sheet
 from serving.state.answers import OPTIONS
+from serving.state.kinds import KINDS
 from serving.state.model import Model, Models
 from serving.state.times import instant
 

@@ -13,11 +13,10 @@ import numpy as np
 from python_multipart.multipart import parse_options_header
 
 from pipelines.forecasts import Forecast
-from serving.http.errors import TooLarge
 from serving.predict.bars import VALUES
-from serving.predict.errors import Refused
 from serving.predict.predict import Next, Said
 from serving.predict.rows import nearest
+from serving.schemas.errors import Refused, TooLarge
 from serving.schemas.strict import HOW
 
 NAMES = ("symbol", "ts", *VALUES)

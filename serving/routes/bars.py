@@ -13,11 +13,11 @@ from pipelines.contracts.schema import quoted
 from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.errors import unknown
 from pipelines.lake import View
-from serving.http.dependencies import PATTERN
-from serving.http.errors import NotFound, may, refuse
+from serving.http.dependencies import PATTERN, NewestView
+from serving.http.errors import may
 from serving.http.keys import reading
+from serving.schemas.errors import NotFound, refuse
 from serving.schemas.fields import of
-from serving.state.reader import Newest
 
 router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
 
@@ -58,7 +58,7 @@ IntervalName = Annotated[
 
 @router.get("/newest", responses=may(404, 422))
 def newest(
-    view: Newest,
+    view: NewestView,
     symbol: Annotated[Name, Query(description=SYMBOL.meaning, examples=["NVDA"])],
     source: Annotated[Name, Query(description=SOURCE.meaning)] = "sample",
     interval: IntervalName = "1h",

@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from serving.http.errors import public
 from serving.http.guard import measures
 from serving.http.keys import reading
+from serving.schemas.errors import public
 from serving.state.answers import Row
 from serving.state.cache import Newest
 from serving.state.follower import Follower

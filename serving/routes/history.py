@@ -13,13 +13,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pipelines.contracts.columns import UNIVERSE
 from pipelines.contracts.gold import INDEX_SIGNALS, MODEL_DECISIONS, PREDICTIONS
 from pipelines.contracts.schema import Table
-from pipelines.core.calendar import calendar
+from pipelines.core.calendar import calendar, spans_night
 from pipelines.core.universes import universes
 from pipelines.forecasts import Forecast
 from serving.http.dependencies import (
     PATTERN,
     Held,
     Named,
+    NewestView,
     TargetName,
     combined,
     known_target,
@@ -41,8 +42,6 @@ from serving.schemas.answers import (
 )
 from serving.schemas.strict import DateTime, QueryNumber
 from serving.state.answers import Row
-from serving.state.reader import Newest
-from serving.state.times import spans_night
 
 router, named = routers("history")
 FORMS = may(406, 422) | {
@@ -150,7 +149,7 @@ class Where:
 
     request: Request
     state: Held
-    view: Newest
+    view: NewestView
     name: Named
 
     def page(self, past: Past, asked: Asked) -> Response:

@@ -9,10 +9,11 @@ from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from serving.http.dependencies import TargetName, known_target, plain
 from serving.http.docs import NEEDS_KEY
-from serving.http.errors import NotYet, may
+from serving.http.errors import may
 from serving.http.keys import changing, reading
 from serving.predict import predict
 from serving.routes.predict import NAMES, ForecastName, Served
+from serving.schemas.errors import NotYet
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
 from serving.state.models import Reloaded
 

@@ -21,15 +21,14 @@ from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
 from serving.http.dependencies import Confidence, Named, plain, routers
-from serving.http.errors import NotAcceptable, NotFound, Problem, may, refuse
+from serving.http.errors import may
 from serving.http.formats import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, form
 from serving.http.turns import Turns
 from serving.predict import predict, sheets, upload
 from serving.predict import rows as sent
 from serving.predict import tables as written
-from serving.predict.errors import Refused
-from serving.predict.kinds import policy
 from serving.predict.reading import Content, read_json
+from serving.schemas.errors import NotAcceptable, NotFound, Problem, Refused, refuse
 from serving.schemas.scoring import (
     EXAMPLE_FILE,
     Batch,
@@ -40,6 +39,7 @@ from serving.schemas.scoring import (
 )
 from serving.settings import Settings
 from serving.state import models as state
+from serving.state.kinds import policy
 from serving.state.model import Models
 
 router, named = routers("scoring")

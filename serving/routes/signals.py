@@ -23,12 +23,13 @@ from serving.http.dependencies import (
     plain,
     routers,
 )
-from serving.http.errors import NotFound, may
-from serving.predict.kinds import policy
+from serving.http.errors import may
 from serving.schemas.answers import Component, Latest, Signal
+from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
 from serving.state.answers import Row, component_of, ready, signal_of
 from serving.state.cache import UNIVERSE, Newest, State
+from serving.state.kinds import policy
 
 router, named = routers("newest")
 POLLED = may(422) | {304: {"description": "Unchanged but for its age", "content": {}}}

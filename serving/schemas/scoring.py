@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 from pipelines.contracts import columns as words
 from pipelines.contracts.gold import MODEL_DECISIONS, MODEL_RANKINGS, PREDICTIONS
 from pipelines.forecasts import FORECASTS
-from serving.http.errors import Problem
 from serving.schemas.answers import Risk, ToldClass, ToldValue
+from serving.schemas.errors import Problem
 from serving.schemas.fields import (
     HINTS,
     KIND,

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.scoring.combine import ComponentWeighted
-from serving.predict.kinds import KINDS, NOTHING, hold_if_weak, risk, whose
 from serving.schemas.answers import OfPrediction, OfSignal, OfTarget, Scored
+from serving.state.kinds import KINDS, NOTHING, hold_if_weak, risk, whose
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 AGE = b',"age_seconds":'

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipelines.core.calendar import calendar
+from pipelines.core.calendar import calendar, spans_night
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
 from pipelines.registry.decisions import Serving, decisions, serving
@@ -23,7 +23,7 @@ from serving.state.answers import (
     signal_of,
 )
 from serving.state.reader import made_up
-from serving.state.times import instants, spans_night
+from serving.state.times import instants
 
 UNIVERSE = "qqq"  # whose signal is meant where none is named
 WINDOW = timedelta(days=10)  # a symbol whose newest prediction is older has none

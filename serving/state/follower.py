@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from pipelines.core.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast
-from serving.http.errors import NotYet
+from serving.schemas.errors import NotYet
 from serving.settings import Settings
 from serving.state import cache as newest
 from serving.state.cache import State

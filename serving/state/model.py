@@ -18,7 +18,7 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, Serving, decisions
 from pipelines.registry.mlflow import model_name
 from pipelines.scoring.predict import fitting, same_definition
-from serving.predict.kinds import whose
+from serving.state.kinds import whose
 from serving.state.reader import made_up
 
 PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"

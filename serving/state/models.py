@@ -22,10 +22,10 @@ from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import Serving, serving
 from pipelines.registry.mlflow import RegistryError, Unsound, model_name
-from serving.http.errors import NotYet, public
-from serving.http.latency import Recent
+from serving.schemas.errors import NotYet, public
 from serving.settings import settings
 from serving.state import model as models
+from serving.state.latency import Recent
 from serving.state.model import Model, Models, Told
 from serving.state.model_files import Files
 from serving.state.pinned_model import Pin

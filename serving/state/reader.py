@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Annotated
 
 import duckdb
 import pyarrow as pa
-from fastapi import Depends, Request
 
 from pipelines.core.errors import InvalidRequest, LakeError
 from pipelines.core.settings import Settings, settings
@@ -98,18 +96,3 @@ def _file(lake: Lake) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-async def _turn(request: Request) -> AsyncIterator[None]:
-    async with request.app.state.queries.turn():
-        yield
-
-
-def _newest(request: Request, turn: Annotated[None, Depends(_turn)]) -> Iterator[View]:
-    reader: Reader = request.app.state.reader
-    with reader.view() as view:
-        yield view
-
-
-Newest = Annotated[View, Depends(_newest)]
-"""One snapshot for the whole of a request: the newest, once it is this request's turn."""

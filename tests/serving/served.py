@@ -21,7 +21,7 @@ from pipelines.registry.mlflow import Registry
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from serving.app import create_app
-from serving.http.errors import ErrorBody, Problem
+from serving.schemas.errors import ErrorBody, Problem
 from tests import models
 from tests.serving import daily
 from tests.serving.process import WAIT

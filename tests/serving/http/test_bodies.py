@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from serving.http import memory
 from serving.http.bodies import Bodies
-from serving.http.errors import Busy, TooLarge
 from serving.http.turns import Turns
+from serving.schemas.errors import Busy, TooLarge
 from serving.settings import Settings
 from tests.serving.served import problem, served, soon
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.forecasts import TargetForecast
-from serving.http.errors import NotYet
-from serving.predict.kinds import KINDS
 from serving.routes.health import Health
+from serving.schemas.errors import NotYet
 from serving.schemas.listings import Features
 from serving.schemas.scoring import BatchAnswer, ModelInfo, Prediction, ReloadAnswer
 from serving.state import models as state
+from serving.state.kinds import KINDS
 from tests.laws import tried
 from tests.serving.asking import (
     HERE,

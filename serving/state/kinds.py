@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.modeling.spread import COVERAGE
-from serving.predict.errors import Refused
 from serving.schemas.answers import ToldClass, ToldValue
+from serving.schemas.errors import Refused
 
 Row = dict[str, Any]
 
