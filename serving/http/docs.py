@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic.json_schema import models_json_schema
 
 from serving.schemas.errors import NotFound
-from serving.schemas.scoring import Batch, Sent
+from serving.schemas.scoring import BatchRequest, ScoreRequest
 
 router = APIRouter(include_in_schema=False)
 EXAMPLES = Path(__file__).with_name("examples.json")
@@ -96,7 +96,7 @@ def complete(app: FastAPI) -> None:
 def _complete(schema: dict[str, Any]) -> None:
     """Add what FastAPI does not know: keys, bodies that routes read by themselves, examples."""
     _, bodies = models_json_schema(
-        [(Sent, "validation"), (Batch, "validation")],
+        [(ScoreRequest, "validation"), (BatchRequest, "validation")],
         ref_template="#/components/schemas/{model}",
     )
     schema["components"]["schemas"] |= bodies["$defs"]

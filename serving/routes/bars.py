@@ -17,7 +17,7 @@ from serving.http.dependencies import PATTERN, NewestView
 from serving.http.errors import may
 from serving.http.keys import reading
 from serving.schemas.errors import NotFound, refuse
-from serving.schemas.fields import of
+from serving.schemas.fields import table_field
 
 router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
 
@@ -25,17 +25,17 @@ router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
 class Bar(BaseModel):
     """One closed bar of silver, and the snapshot it was read from."""
 
-    source: str = of(SILVER_BARS, "source")
-    symbol: str = of(SILVER_BARS, "symbol")
-    interval: str = of(SILVER_BARS, "interval")
-    ts: datetime = of(SILVER_BARS, "ts")
-    closes_at: datetime = of(SILVER_BARS, "closes_at")
-    open: float = of(SILVER_BARS, "open")
-    high: float = of(SILVER_BARS, "high")
-    low: float = of(SILVER_BARS, "low")
-    close: float = of(SILVER_BARS, "close")
-    volume: float | None = of(SILVER_BARS, "volume")
-    batch: int = of(SILVER_BARS, "batch")
+    source: str = table_field(SILVER_BARS, "source")
+    symbol: str = table_field(SILVER_BARS, "symbol")
+    interval: str = table_field(SILVER_BARS, "interval")
+    ts: datetime = table_field(SILVER_BARS, "ts")
+    closes_at: datetime = table_field(SILVER_BARS, "closes_at")
+    open: float = table_field(SILVER_BARS, "open")
+    high: float = table_field(SILVER_BARS, "high")
+    low: float = table_field(SILVER_BARS, "low")
+    close: float = table_field(SILVER_BARS, "close")
+    volume: float | None = table_field(SILVER_BARS, "volume")
+    batch: int = table_field(SILVER_BARS, "batch")
     snapshot: int = Field(description="number of the lake's snapshot that was read")
 
 

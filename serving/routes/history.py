@@ -80,7 +80,7 @@ DECISIONS = Past(
 )
 
 
-class Asked(BaseModel):
+class HistoryFilters(BaseModel):
     """What every history takes."""
 
     model_config = ConfigDict(extra="forbid")
@@ -94,21 +94,21 @@ class Asked(BaseModel):
         1000, ge=1, le=10_000, description="rows at the most"
     )
 
-    def chosen(self, forecast: Forecast) -> Row:
+    def column_values(self, forecast: Forecast) -> Row:
         """Which rows: values of columns, None where any will do."""
         return {}
 
 
-class AskedTarget(Asked):
+class TargetFilters(HistoryFilters):
     """And of which target."""
 
     target: TargetName = None
 
-    def chosen(self, forecast: Forecast) -> Row:
+    def column_values(self, forecast: Forecast) -> Row:
         return {"target": known_target(forecast, self.target)}
 
 
-class AskedRows(Asked):
+class LiveFilters(HistoryFilters):
     """And whether rows were live."""
 
     live: bool | None = Field(
@@ -116,18 +116,18 @@ class AskedRows(Asked):
     )
 
 
-class AskedSignals(AskedRows):
+class SignalFilters(LiveFilters):
     """A universe's signals."""
 
     universe: Annotated[str, AfterValidator(known_universe)] = Field(
         "qqq", description=UNIVERSE.meaning, json_schema_extra={"enum": [*sorted(universes())]}
     )
 
-    def chosen(self, forecast: Forecast) -> Row:
+    def column_values(self, forecast: Forecast) -> Row:
         return {"universe": self.universe, "live": self.live}
 
 
-class AskedPredictions(AskedRows, AskedTarget):
+class PredictionFilters(LiveFilters, TargetFilters):
     """A symbol's predictions, or all of them; of one target, or of all."""
 
     symbol: str | None = Field(
@@ -139,12 +139,12 @@ class AskedPredictions(AskedRows, AskedTarget):
         description="ticker; all of them where none is named",
     )
 
-    def chosen(self, forecast: Forecast) -> Row:
-        return super().chosen(forecast) | {"symbol": self.symbol, "live": self.live}
+    def column_values(self, forecast: Forecast) -> Row:
+        return super().column_values(forecast) | {"symbol": self.symbol, "live": self.live}
 
 
 @dataclass(frozen=True)
-class Where:
+class HistoryQuery:
     """What every history reads: one snapshot, of one forecast."""
 
     request: Request
@@ -152,15 +152,18 @@ class Where:
     view: NewestView
     name: Named
 
-    def page(self, past: Past, asked: Asked) -> Response:
+    def page(self, past: Past, filters: HistoryFilters) -> Response:
         """Some rows of a table, in the form that the caller accepts."""
         wanted = form(self.request.headers.get("accept"))
         forecast = newest_of(self.state, self.name).forecast
         settings = self.request.app.state.settings
-        limit = min(asked.limit, settings.rows)
-        start, end = range_of(asked.start, asked.end, settings.range_days)
-        chosen = {"forecast": self.name, "source": self.state.source} | asked.chosen(forecast)
-        found = self.view.sql(*query(past, chosen, start, end, asked.cursor, limit + 1))
+        limit = min(filters.limit, settings.rows)
+        start, end = range_of(filters.start, filters.end, settings.range_days)
+        column_values = {
+            "forecast": self.name,
+            "source": self.state.source,
+        } | filters.column_values(forecast)
+        found = self.view.sql(*query(past, column_values, start, end, filters.cursor, limit + 1))
         more = found.num_rows > limit
         found = found.slice(0, limit)
         after = cursor_of(past, found) if more else None
@@ -192,29 +195,29 @@ def _json_rows(table: pa.Table) -> list[Row]:
     return rows
 
 
-Here = Annotated[Where, Depends(Where)]
+Here = Annotated[HistoryQuery, Depends(HistoryQuery)]
 
 
 @router.get("/signals/history", response_model=PastSignals, responses=FORMS)
 @named.get("/signals", response_model=PastSignals, responses=may(404) | FORMS)
-def signals(here: Here, asked: Annotated[AskedSignals, Query()]) -> Response:
+def signals(here: Here, filters: Annotated[SignalFilters, Query()]) -> Response:
     """Past signals of a universe, the newest first; live ones unless asked otherwise."""
-    combined(newest_of(here.state, here.name), asked.universe)
-    return here.page(PAST_SIGNALS, asked)
+    combined(newest_of(here.state, here.name), filters.universe)
+    return here.page(PAST_SIGNALS, filters)
 
 
 @router.get("/predictions/history", response_model=PastPredictions, responses=FORMS)
 @named.get("/history", response_model=PastPredictions, responses=may(404) | FORMS)
-def predictions(here: Here, asked: Annotated[AskedPredictions, Query()]) -> Response:
+def predictions(here: Here, filters: Annotated[PredictionFilters, Query()]) -> Response:
     """Past predictions, a row a bar and target, each with its outcome where that is known."""
-    return here.page(PAST_PREDICTIONS, asked)
+    return here.page(PAST_PREDICTIONS, filters)
 
 
 @router.get("/models/decisions", response_model=Decisions, responses=FORMS)
 @named.get("/decisions", response_model=Decisions, responses=may(404) | FORMS)
-def decisions(here: Here, asked: Annotated[AskedTarget, Query()]) -> Response:
+def decisions(here: Here, filters: Annotated[TargetFilters, Query()]) -> Response:
     """Why models were promoted, kept, refused or withdrawn."""
-    return here.page(DECISIONS, asked)
+    return here.page(DECISIONS, filters)
 
 
 def _with_nights(rows: pa.Table, forecast: Forecast) -> pa.Table:

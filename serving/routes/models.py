@@ -11,7 +11,7 @@ from serving.http.dependencies import TargetName, known_target, plain
 from serving.http.docs import NEEDS_KEY
 from serving.http.errors import may
 from serving.http.keys import changing, reading
-from serving.predict import predict
+from serving.predict import predictions
 from serving.routes.predict import NAMES, ForecastName, Served
 from serving.schemas.errors import NotYet
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
@@ -35,7 +35,7 @@ async def model_info(
     model = served.model(_meant(forecast_named(forecast), target)[0])
     told, label, more = model.scorer.description, model.forecast.label, model.more
     return plain(
-        predict.marks_of(model)
+        predictions.model_marks(model)
         | {
             "target": model.target,
             "kind": label.kind,

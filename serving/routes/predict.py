@@ -1,6 +1,6 @@
-"""Routes that score what a caller sends, by the models of all targets of a forecast.
+"""Routes that score what a caller sends, with the models of all targets of a forecast.
 
-Each is there for any forecast by its name, and with the forecast as a parameter.
+Each route exists twice: with the forecast in its path, and with the forecast as a parameter.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pipelines.contracts import columns as words
+from pipelines.contracts import columns as columns
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
@@ -24,18 +24,16 @@ from serving.http.dependencies import Confidence, Named, plain, routers
 from serving.http.errors import may
 from serving.http.formats import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, form
 from serving.http.turns import Turns
-from serving.predict import predict, sheets, upload
-from serving.predict import rows as sent
-from serving.predict import tables as written
-from serving.predict.reading import Content, read_json
+from serving.predict import csv_file, file_answers, file_scoring, predictions, request_features
+from serving.predict.json_body import Content, read_json
 from serving.schemas.errors import NotAcceptable, NotFound, Problem, Refused, refuse
 from serving.schemas.scoring import (
     EXAMPLE_FILE,
-    Batch,
     BatchAnswer,
+    BatchRequest,
     FileAnswer,
     Prediction,
-    Sent,
+    ScoreRequest,
 )
 from serving.settings import Settings
 from serving.state import models as state
@@ -55,12 +53,12 @@ def _known(name: str) -> str:
 ForecastName = Annotated[
     str,
     AfterValidator(_known),
-    Query(description=words.FORECAST.meaning, json_schema_extra={"enum": NAMES}),
+    Query(description=columns.FORECAST.meaning, json_schema_extra={"enum": NAMES}),
 ]
 
 
-class How(BaseModel):
-    """How what is sent is to be scored."""
+class ScoringOptions(BaseModel):
+    """How a request is scored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,8 +68,8 @@ class How(BaseModel):
     min_confidence: Confidence = None
 
 
-class HowOf(How):
-    """And by which forecast's models."""
+class ForecastScoringOptions(ScoringOptions):
+    """How a request is scored, and by which forecast."""
 
     forecast: ForecastName = NAMES[0]
 
@@ -96,7 +94,7 @@ async def _here(name: Named, served: Served) -> Models:
     return served.models(forecast)
 
 
-Here = Annotated[Models, Depends(_here)]
+ForecastModels = Annotated[Models, Depends(_here)]
 
 
 def _settings(request: Request) -> Settings:
@@ -112,8 +110,8 @@ def _refusing(place: str = "body") -> Iterator[None]:
         raise error.at(place) from error
 
 
-def sends(kind: type[BaseModel]) -> dict[str, Any]:
-    """How a route that reads its own body documents it."""
+def json_body(kind: type[BaseModel]) -> dict[str, Any]:
+    """Document the body of a route that reads it by itself."""
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
@@ -126,36 +124,49 @@ def _since(start: float) -> float:
 
 
 @named.post(
-    "/predict", response_model=Prediction, responses=may(403, 404, 422), openapi_extra=sends(Sent)
+    "/predict",
+    response_model=Prediction,
+    responses=may(403, 404, 422),
+    openapi_extra=json_body(ScoreRequest),
 )
 async def predict_here(
-    request: Request, served: Served, models: Here, content: Content, how: Annotated[How, Query()]
+    request: Request,
+    served: Served,
+    models: ForecastModels,
+    content: Content,
+    options: Annotated[ScoringOptions, Query()],
 ) -> Response:
     """What the models of all targets say of the newest of the bars, or of the indicators, that
     are sent."""
-    return await _predict(request, served, models, content, how)
+    return await _predict(request, served, models, content, options)
 
 
 @router.post(
-    "/predict", response_model=Prediction, responses=may(403, 422), openapi_extra=sends(Sent)
+    "/predict",
+    response_model=Prediction,
+    responses=may(403, 422),
+    openapi_extra=json_body(ScoreRequest),
 )
 async def predict_newest(
-    request: Request, served: Served, content: Content, how: Annotated[HowOf, Query()]
+    request: Request,
+    served: Served,
+    content: Content,
+    options: Annotated[ForecastScoringOptions, Query()],
 ) -> Response:
     """The same, with the forecast as a parameter."""
-    models = served.models(forecast_named(how.forecast))
-    return await _predict(request, served, models, content, how)
+    models = served.models(forecast_named(options.forecast))
+    return await _predict(request, served, models, content, options)
 
 
 async def _predict(
-    request: Request, served: state.State, models: Models, content: bytes, how: How
+    request: Request, served: state.State, models: Models, content: bytes, options: ScoringOptions
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
-    policy(models.forecast, how.min_confidence)
+    policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
-        body = read_json(content, Sent, limits)
-        (made,) = _all(served, models, [body], how, limits.bars)
+        body = read_json(content, ScoreRequest, limits)
+        (made,) = _all(served, models, [body], options, limits.bars)
         if isinstance(made, Refused):
             raise made
         taken = time.perf_counter() - start
@@ -173,13 +184,17 @@ async def _in_turn(turns: Turns, work: Callable[[], Response]) -> Response:
 
 
 def _all(
-    served: state.State, models: Models, bodies: Sequence[Sent], how: How, most: int
-) -> list[predict.Row | Refused]:
+    served: state.State,
+    models: Models,
+    bodies: Sequence[ScoreRequest],
+    options: ScoringOptions,
+    most: int,
+) -> list[predictions.Row | Refused]:
     """The prediction of each, or why there is none: one snapshot and one look for all of them."""
-    with served.view() if how.history == "stored" else nullcontext() as view:
-        asked = sent.asked(models, bodies, datetime.now(UTC), view, most)
+    with served.view() if options.history == "stored" else nullcontext() as view:
+        asked = request_features.build_feature_rows(models, bodies, datetime.now(UTC), view, most)
     good = [one for one in asked if not isinstance(one, Refused)]
-    made = iter(predict.predicted(models, good, how.min_confidence) if good else ())
+    made = iter(predictions.build_predictions(models, good, options.min_confidence) if good else ())
     return [one if isinstance(one, Refused) else next(made) for one in asked]
 
 
@@ -190,34 +205,37 @@ def _all(
     "/predict/batch",
     response_model=BatchAnswer,
     responses=may(403, 422),
-    openapi_extra=sends(Batch),
+    openapi_extra=json_body(BatchRequest),
 )
 async def predict_many(
-    request: Request, served: Served, content: Content, how: Annotated[HowOf, Query()]
+    request: Request,
+    served: Served,
+    content: Content,
+    options: Annotated[ForecastScoringOptions, Query()],
 ) -> Response:
     """The same for many requests at once, each with its own result or error, all by the same
     models."""
     start, limits = time.perf_counter(), _settings(request)
-    models = served.models(forecast_named(how.forecast))
-    policy(models.forecast, how.min_confidence)
+    models = served.models(forecast_named(options.forecast))
+    policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
-        body = read_json(content, Batch, limits)
-        made = _all(served, models, body.requests, how, limits.bars)
+        body = read_json(content, BatchRequest, limits)
+        made = _all(served, models, body.requests, options, limits.bars)
         taken = _since(start)
         results = [{"index": place} | _result(one, taken) for place, one in enumerate(made)]
         told = {
-            "models": predict.of_models(models),
+            "models": predictions.describe_models(models),
             "results": results,
             "scored": sum(one["prediction"] is not None for one in results),
             "latency_ms": taken,
         }
-        return plain(predict.marks(models) | told)
+        return plain(predictions.build_marks(models) | told)
 
     return await _in_turn(request.app.state.batches, work)
 
 
-def _result(one: predict.Row | Refused, taken: float) -> dict[str, Any]:
+def _result(one: predictions.Row | Refused, taken: float) -> dict[str, Any]:
     if not isinstance(one, Refused):
         return {"prediction": one | {"latency_ms": taken}, "error": None}
     problem = Problem(type="invalid_request", message=one.message, hint=one.hint, field=one.field)
@@ -258,7 +276,10 @@ OfAllRows = Annotated[
 
 @named.post("/predict_batch", responses=may(404) | ROWS, **FILE)
 async def predict_file_here(
-    request: Request, models: Here, symbol: OfAllRows = None, min_confidence: Confidence = None
+    request: Request,
+    models: ForecastModels,
+    symbol: OfAllRows = None,
+    min_confidence: Confidence = None,
 ) -> Response:
     """A CSV of bars or of indicators, as the body or as the field `file`: a row out for every
     row in.
@@ -295,12 +316,16 @@ async def _predict_file(
     kind = request.headers.get("content-type", "")
 
     def work() -> Response:
-        sheet = upload.read(upload.file_of(content, kind), limits.rows, models.forecast)
-        sheets.score(models, sheet, symbol, datetime.now(UTC))
+        sheet = csv_file.read_csv(
+            csv_file.extract_file(content, kind), limits.rows, models.forecast
+        )
+        file_scoring.score_file(models, sheet, symbol, datetime.now(UTC))
         if wanted == CSV:
-            marks = predict.marks(models, sheet.notices)
-            return _attached(written.as_csv(models, sheet.lines, min_confidence), marks)
-        return plain(written.as_json(models, sheet, min_confidence) | {"latency_ms": _since(start)})
+            marks = predictions.build_marks(models, sheet.notices)
+            return _attached(file_answers.write_csv(models, sheet.lines, min_confidence), marks)
+        return plain(
+            file_answers.build_json(models, sheet, min_confidence) | {"latency_ms": _since(start)}
+        )
 
     return await _in_turn(request.app.state.batches, work)
 

@@ -24,7 +24,7 @@ from serving.http.dependencies import (
     routers,
 )
 from serving.http.errors import may
-from serving.schemas.answers import Component, Latest, Signal
+from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
 from serving.state.answers import Row, component_of, ready, signal_of
@@ -85,7 +85,7 @@ async def forecasts(request: Request, state: Held) -> Response:
     return plain(state.marks | {"forecasts": [_told(one, now) for one in state.forecasts.values()]})
 
 
-@named.get("/latest", response_model=Latest, responses=POLLED | may(404))
+@named.get("/latest", response_model=LatestPredictions, responses=POLLED | may(404))
 async def latest(request: Request, state: Held, name: Named) -> Response:
     """The newest prediction of every symbol of a forecast, each with all targets by name.
 

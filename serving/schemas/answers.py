@@ -7,17 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.contracts.gold import CONTRIBUTIONS, INDEX_SIGNALS, MODEL_DECISIONS, OUTCOMES
-from pipelines.contracts.gold import PREDICTIONS as PREDICTED
+from pipelines.contracts.gold import (
+    CONTRIBUTIONS,
+    INDEX_SIGNALS,
+    MODEL_DECISIONS,
+    OUTCOMES,
+    PREDICTIONS,
+)
 from serving.schemas.fields import (
-    HINTS,
     KIND,
+    RISK,
     SAID,
     SPANS_NIGHT,
     UNIT,
     VALUE_COVERAGE,
     VALUE_WORDS,
-    of,
+    table_field,
 )
 
 
@@ -27,7 +32,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Marked(Answer):
+class Provenance(Answer):
     """What every answer says of its own worth."""
 
     data_source: str = Field(description="whose data this is made from")
@@ -36,7 +41,7 @@ class Marked(Answer):
     snapshot: int = Field(description="number of the lake's snapshot that was read")
 
 
-class Risk(Answer):
+class RiskHints(Answer):
     """Hints from the probabilities alone; none of them is a loss in money."""
 
     against: float = Field(description="probability of the actions opposite to the one said")
@@ -44,22 +49,22 @@ class Risk(Answer):
     uncertainty: float = Field(description="entropy of the probabilities over the greatest, 0 to 1")
 
 
-class Member(Answer):
+class Constituent(Answer):
     """One constituent's part in the signal."""
 
-    symbol: str = of(CONTRIBUTIONS, "symbol")
-    action: str | None = of(CONTRIBUTIONS, "action")
+    symbol: str = table_field(CONTRIBUTIONS, "symbol")
+    action: str | None = table_field(CONTRIBUTIONS, "action")
     said: str | None = SAID
-    score: float | None = of(CONTRIBUTIONS, "score")
-    weight: float = of(CONTRIBUTIONS, "weight")
-    share: float = of(CONTRIBUTIONS, "share")
-    contribution: float = of(CONTRIBUTIONS, "contribution")
-    confidence: float | None = of(PREDICTED, "confidence")
-    probabilities: dict[str, float] | None = of(PREDICTED, "probabilities")
-    risk: Risk | None
+    score: float | None = table_field(CONTRIBUTIONS, "score")
+    weight: float = table_field(CONTRIBUTIONS, "weight")
+    share: float = table_field(CONTRIBUTIONS, "share")
+    contribution: float = table_field(CONTRIBUTIONS, "contribution")
+    confidence: float | None = table_field(PREDICTIONS, "confidence")
+    probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
+    risk: RiskHints | None
 
 
-class Thresholds(Answer):
+class SignalThresholds(Answer):
     """Where the score becomes a signal."""
 
     buy_at: float = Field(description="BUY from this WSS on")
@@ -67,119 +72,122 @@ class Thresholds(Answer):
     least_scored: float = Field(description="HOLD below this coverage, whatever the WSS")
 
 
-class Scored(Answer):
+class ScoredBar(Answer):
     """What is said of every bar that a model scored."""
 
-    forecast: str = of(PREDICTED, "forecast")
-    interval: str = of(PREDICTED, "interval")
-    ts: datetime = of(PREDICTED, "ts")
-    closes_at: datetime = of(PREDICTED, "closes_at")
-    timestamp_next: datetime = of(PREDICTED, "timestamp_next")
+    forecast: str = table_field(PREDICTIONS, "forecast")
+    interval: str = table_field(PREDICTIONS, "interval")
+    ts: datetime = table_field(PREDICTIONS, "ts")
+    closes_at: datetime = table_field(PREDICTIONS, "closes_at")
+    timestamp_next: datetime = table_field(PREDICTIONS, "timestamp_next")
     spans_night: bool = SPANS_NIGHT
-    model_version: int = of(PREDICTED, "model_version")
-    proven: bool = of(PREDICTED, "proven")
-    unproven_reason: str | None = of(PREDICTED, "unproven_reason")
-    instead_of: str | None = of(PREDICTED, "instead_of")
-    live: bool = of(PREDICTED, "live")
+    model_version: int = table_field(PREDICTIONS, "model_version")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
+    instead_of: str | None = table_field(PREDICTIONS, "instead_of")
+    live: bool = table_field(PREDICTIONS, "live")
 
 
-class OfSignal(Answer):
+class SignalFields(Answer):
     """What a universe's signal is."""
 
-    universe: str = of(INDEX_SIGNALS, "universe")
-    index: str = of(INDEX_SIGNALS, "index")
-    instrument: str = of(INDEX_SIGNALS, "instrument")
-    wss: float = of(INDEX_SIGNALS, "wss")
-    signal: Literal["SELL", "HOLD", "BUY"] = of(INDEX_SIGNALS, "signal")
-    reason: str = of(INDEX_SIGNALS, "reason")
-    coverage: float = of(INDEX_SIGNALS, "coverage")
-    index_share: float = of(INDEX_SIGNALS, "index_share")
-    weights_effective: date = of(INDEX_SIGNALS, "weights_effective")
-    weights_partial: bool = of(INDEX_SIGNALS, "weights_partial")
+    universe: str = table_field(INDEX_SIGNALS, "universe")
+    index: str = table_field(INDEX_SIGNALS, "index")
+    instrument: str = table_field(INDEX_SIGNALS, "instrument")
+    wss: float = table_field(INDEX_SIGNALS, "wss")
+    signal: Literal["SELL", "HOLD", "BUY"] = table_field(INDEX_SIGNALS, "signal")
+    reason: str = table_field(INDEX_SIGNALS, "reason")
+    coverage: float = table_field(INDEX_SIGNALS, "coverage")
+    index_share: float = table_field(INDEX_SIGNALS, "index_share")
+    weights_effective: date = table_field(INDEX_SIGNALS, "weights_effective")
+    weights_partial: bool = table_field(INDEX_SIGNALS, "weights_partial")
 
 
-class OfPrediction(Answer):
+class PredictionFields(Answer):
     """What a symbol's prediction is: of a class, or of a value; what is not of its kind is null."""
 
-    symbol: str = of(PREDICTED, "symbol")
-    target: str = of(PREDICTED, "target")
-    candidate: str = of(PREDICTED, "candidate")
-    action: str | None = of(PREDICTED, "action")
-    score: float | None = of(PREDICTED, "score")
-    expected_score: float = of(PREDICTED, "expected_score")
-    confidence: float | None = of(PREDICTED, "confidence")
-    probabilities: dict[str, float] | None = of(PREDICTED, "probabilities")
-    value: float | None = of(PREDICTED, "value")
-    value_low: float | None = of(PREDICTED, "value_low")
-    value_high: float | None = of(PREDICTED, "value_high")
+    symbol: str = table_field(PREDICTIONS, "symbol")
+    target: str = table_field(PREDICTIONS, "target")
+    candidate: str = table_field(PREDICTIONS, "candidate")
+    action: str | None = table_field(PREDICTIONS, "action")
+    score: float | None = table_field(PREDICTIONS, "score")
+    expected_score: float = table_field(PREDICTIONS, "expected_score")
+    confidence: float | None = table_field(PREDICTIONS, "confidence")
+    probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
+    value: float | None = table_field(PREDICTIONS, "value")
+    value_low: float | None = table_field(PREDICTIONS, "value_low")
+    value_high: float | None = table_field(PREDICTIONS, "value_high")
 
 
-class ToldClass(Answer):
+class ClassPrediction(Answer):
     """What a model of classes says."""
 
     kind: Literal["classes"]
-    action: str = of(PREDICTED, "action")
-    score: float = of(PREDICTED, "score")
-    expected_score: float = of(PREDICTED, "expected_score")
-    confidence: float = of(PREDICTED, "confidence")
-    probabilities: dict[str, float] = of(PREDICTED, "probabilities")
+    action: str = table_field(PREDICTIONS, "action")
+    score: float = table_field(PREDICTIONS, "score")
+    expected_score: float = table_field(PREDICTIONS, "expected_score")
+    confidence: float = table_field(PREDICTIONS, "confidence")
+    probabilities: dict[str, float] = table_field(PREDICTIONS, "probabilities")
     said: str | None = SAID
-    risk: Risk | None = HINTS
+    risk: RiskHints | None = RISK
 
 
-class ToldValue(Answer):
+class ValuePrediction(Answer):
     """What a model of a value says."""
 
     kind: Literal["value"]
-    value: float = of(PREDICTED, "value")
-    value_low: float = of(PREDICTED, "value_low")
-    value_high: float = of(PREDICTED, "value_high")
-    expected_score: float = of(PREDICTED, "expected_score")
+    value: float = table_field(PREDICTIONS, "value")
+    value_low: float = table_field(PREDICTIONS, "value_low")
+    value_high: float = table_field(PREDICTIONS, "value_high")
+    expected_score: float = table_field(PREDICTIONS, "expected_score")
     unit: str = UNIT
     value_coverage: float = VALUE_COVERAGE
     value_words: str = VALUE_WORDS
 
 
-class Main(OfPrediction):
+class MainPrediction(PredictionFields):
     """The main target, the first of the forecast's that is predicted, beside all targets."""
 
     kind: str = KIND
     said: str | None = SAID
-    risk: Risk | None = HINTS
+    risk: RiskHints | None = RISK
     unit: str | None = UNIT
     value_coverage: float | None = VALUE_COVERAGE
     value_words: str | None = VALUE_WORDS
 
 
-class OfTarget(Answer):
+class TargetFields(Answer):
     """Whose prediction of which bar it is."""
 
-    candidate: str = of(PREDICTED, "candidate")
-    model_version: int = of(PREDICTED, "model_version")
-    proven: bool = of(PREDICTED, "proven")
-    unproven_reason: str | None = of(PREDICTED, "unproven_reason")
-    instead_of: str | None = of(PREDICTED, "instead_of")
-    live: bool = of(PREDICTED, "live")
-    scored_at: datetime = of(PREDICTED, "scored_at")
-    ts: datetime = of(PREDICTED, "ts")
-    closes_at: datetime = of(PREDICTED, "closes_at")
-    timestamp_next: datetime = of(PREDICTED, "timestamp_next")
+    candidate: str = table_field(PREDICTIONS, "candidate")
+    model_version: int = table_field(PREDICTIONS, "model_version")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
+    instead_of: str | None = table_field(PREDICTIONS, "instead_of")
+    live: bool = table_field(PREDICTIONS, "live")
+    scored_at: datetime = table_field(PREDICTIONS, "scored_at")
+    ts: datetime = table_field(PREDICTIONS, "ts")
+    closes_at: datetime = table_field(PREDICTIONS, "closes_at")
+    timestamp_next: datetime = table_field(PREDICTIONS, "timestamp_next")
     spans_night: bool = SPANS_NIGHT
     stale_at: datetime = Field(description="when this one turns stale [UTC]")
 
 
-class TargetOfClass(OfTarget, ToldClass):
+class NewestClassPrediction(TargetFields, ClassPrediction):
     """The newest prediction of a target of classes."""
 
 
-class TargetOfValue(OfTarget, ToldValue):
+class NewestValuePrediction(TargetFields, ValuePrediction):
     """The newest prediction of a target that is a value."""
 
 
-Targets = dict[str, Annotated[TargetOfClass | TargetOfValue, Field(discriminator="kind")] | None]
+TargetPredictions = dict[
+    str,
+    Annotated[NewestClassPrediction | NewestValuePrediction, Field(discriminator="kind")] | None,
+]
 
 
-class Aged(Marked, Scored):
+class AgedAnswer(Provenance, ScoredBar):
     """An answer that says how old it is."""
 
     as_of: datetime = Field(description="when it was scored: nothing known later was used [UTC]")
@@ -191,69 +199,71 @@ class Aged(Marked, Scored):
     )
 
 
-class Signal(OfSignal, Aged):
+class Signal(SignalFields, AgedAnswer):
     """The newest signal of a universe."""
 
-    thresholds: Thresholds
-    per_symbol: list[Member]
+    thresholds: SignalThresholds
+    per_symbol: list[Constituent]
 
 
-class Component(Main, Aged):
+class Component(MainPrediction, AgedAnswer):
     """The newest prediction of one symbol: its main target, and all of them by name."""
 
-    targets: Targets = Field(description="each by its name; null: nothing was predicted of it")
+    targets: TargetPredictions = Field(
+        description="each by its name; null: nothing was predicted of it"
+    )
 
 
-class Latest(Marked):
+class LatestPredictions(Provenance):
     """The newest prediction of every symbol."""
 
-    forecast: str = of(PREDICTED, "forecast")
+    forecast: str = table_field(PREDICTIONS, "forecast")
     predictions: list[Component]
 
 
-class Page(Marked):
+class Page(Provenance):
     """Some rows, and where the next begin."""
 
     next: str | None = Field(description="cursor of the next page; null: this is the last")
 
 
-class Past(Scored):
+class PastRow(ScoredBar):
     """What was scored, from whose data and when."""
 
-    source: str = of(PREDICTED, "source")
-    scored_at: datetime = of(PREDICTED, "scored_at")
+    source: str = table_field(PREDICTIONS, "source")
+    scored_at: datetime = table_field(PREDICTIONS, "scored_at")
 
 
-class PastSignal(OfSignal, Past):
+class PastSignal(SignalFields, PastRow):
     """A row of gold.index_signals."""
 
 
-class PastPrediction(OfPrediction, Past):
+class PastPrediction(PredictionFields, PastRow):
     """A row of gold.predictions, with what became of it where that is known."""
 
-    outcome: float | None = of(OUTCOMES, "outcome")
-    next_return: float | None = of(OUTCOMES, "next_return")
-    actual: str | None = of(OUTCOMES, "actual")
+    outcome: float | None = table_field(OUTCOMES, "outcome")
+    next_return: float | None = table_field(OUTCOMES, "next_return")
+    actual: str | None = table_field(OUTCOMES, "actual")
 
 
 class Decision(Answer):
     """A row of gold.model_decisions."""
 
-    forecast: str = of(MODEL_DECISIONS, "forecast")
-    target: str = of(MODEL_DECISIONS, "target")
-    source: str = of(MODEL_DECISIONS, "source")
-    as_of: datetime = of(MODEL_DECISIONS, "as_of")
-    model_version: int = of(MODEL_DECISIONS, "model_version")
-    verdict: str = of(MODEL_DECISIONS, "verdict")
-    proven: bool = of(MODEL_DECISIONS, "proven")
-    reason: str = of(MODEL_DECISIONS, "reason")
-    gates: str = of(MODEL_DECISIONS, "gates")
-    snapshot: int = of(MODEL_DECISIONS, "snapshot")
-    definition: str = of(MODEL_DECISIONS, "definition")
-    candidate: str = of(MODEL_DECISIONS, "candidate")
-    sha256: str = of(MODEL_DECISIONS, "sha256")
-    run_id: str = of(MODEL_DECISIONS, "run_id")
-    decided_at: datetime = of(MODEL_DECISIONS, "decided_at")
+    forecast: str = table_field(MODEL_DECISIONS, "forecast")
+    target: str = table_field(MODEL_DECISIONS, "target")
+    source: str = table_field(MODEL_DECISIONS, "source")
+    as_of: datetime = table_field(MODEL_DECISIONS, "as_of")
+    model_version: int = table_field(MODEL_DECISIONS, "model_version")
+    verdict: str = table_field(MODEL_DECISIONS, "verdict")
+    proven: bool = table_field(MODEL_DECISIONS, "proven")
+    reason: str = table_field(MODEL_DECISIONS, "reason")
+    gates: str = table_field(MODEL_DECISIONS, "gates")
+    snapshot: int = table_field(MODEL_DECISIONS, "snapshot")
+    definition: str = table_field(MODEL_DECISIONS, "definition")
+    candidate: str = table_field(MODEL_DECISIONS, "candidate")
+    sha256: str = table_field(MODEL_DECISIONS, "sha256")
+    run_id: str = table_field(MODEL_DECISIONS, "run_id")
+    decided_at: datetime = table_field(MODEL_DECISIONS, "decided_at")
 
 
 class PastSignals(Page):

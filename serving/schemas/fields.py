@@ -9,15 +9,15 @@ from pydantic import Field
 from pipelines.contracts.schema import Column, Table
 
 
-def meaning(column: Column, **more: Any) -> Any:
+def column_field(column: Column, **more: Any) -> Any:
     """A field that means what a column means."""
     unit = f" [{column.unit}]" if column.unit else ""
     return Field(description=column.meaning + unit, **more)
 
 
-def of(table: Table, name: str, **more: Any) -> Any:
+def table_field(table: Table, name: str, **more: Any) -> Any:
     """A field that means what a table's column means."""
-    return meaning(table.column(name), **more)
+    return column_field(table.column(name), **more)
 
 
 SAID = Field(description="the model's action, where min_confidence made it hold")
@@ -27,7 +27,7 @@ SPANS_NIGHT = Field(
     "the close of the next session's first bar"
 )
 KIND = Field(description="classes: one of some is said; value: a number with its interval")
-HINTS = Field(
+RISK = Field(
     description="hints from the probabilities; null where the classes are not two opposite sides"
 )
 UNIT = Field(description="of the value")

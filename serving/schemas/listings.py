@@ -6,15 +6,15 @@ from datetime import datetime
 
 from pydantic import Field
 
-from pipelines.contracts.gold import PREDICTIONS as PREDICTED
-from serving.schemas.answers import Answer, Marked
-from serving.schemas.fields import KIND, of
+from pipelines.contracts.gold import PREDICTIONS
+from serving.schemas.answers import Answer, Provenance
+from serving.schemas.fields import KIND, table_field
 
 
-class OfWhat(Answer):
+class TargetInfo(Answer):
     """One thing that is forecast of each bar."""
 
-    target: str = of(PREDICTED, "target")
+    target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
     unit: str = Field(description="of what becomes of a bar")
     classes: list[str] = Field(description="from the lowest to the highest; none of a value")
@@ -22,7 +22,7 @@ class OfWhat(Answer):
     horizon: int = Field(description="bars after a bar that decide on it")
 
 
-class Indicator(Answer):
+class FeatureInfo(Answer):
     """One feature, as POST /forecasts/{name}/predict takes it."""
 
     name: str = Field(description="its name among `indicators`, and as a column of a file")
@@ -36,12 +36,12 @@ class Indicator(Answer):
 class Features(Answer):
     """Every feature of a forecast, in the order of its models' columns."""
 
-    forecast: str = of(PREDICTED, "forecast")
-    interval: str = of(PREDICTED, "interval")
-    features: list[Indicator]
+    forecast: str = table_field(PREDICTIONS, "forecast")
+    interval: str = table_field(PREDICTIONS, "interval")
+    features: list[FeatureInfo]
 
 
-class Told(Answer):
+class ForecastInfo(Answer):
     """What a forecast is, and what there is of it."""
 
     name: str = Field(description="as it stands in the paths")
@@ -51,13 +51,15 @@ class Told(Answer):
     symbols: list[str] = Field(description="the constituents it forecasts")
     universes: list[str] = Field(description="whose signals it combines")
     classes: list[str] = Field(description="of its first target, from the lowest to the highest")
-    targets: list[OfWhat] = Field(description="what it forecasts of each bar, the main one first")
+    targets: list[TargetInfo] = Field(
+        description="what it forecasts of each bar, the main one first"
+    )
     look_back: int = Field(description="bars before a bar that its features need")
     newest: datetime | None = Field(description="open of the newest bar it has predicted [UTC]")
     stale: bool | None = Field(description="of its newest prediction; null: there is none")
 
 
-class Forecasts(Marked):
+class Forecasts(Provenance):
     """Every forecast."""
 
-    forecasts: list[Told]
+    forecasts: list[ForecastInfo]

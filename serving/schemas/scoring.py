@@ -7,25 +7,25 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
-from pipelines.contracts import columns as words
+from pipelines.contracts import columns as columns
 from pipelines.contracts.gold import MODEL_DECISIONS, MODEL_RANKINGS, PREDICTIONS
 from pipelines.forecasts import FORECASTS
-from serving.schemas.answers import Risk, ToldClass, ToldValue
+from serving.schemas.answers import ClassPrediction, RiskHints, ValuePrediction
 from serving.schemas.errors import Problem
 from serving.schemas.fields import (
-    HINTS,
     KIND,
+    RISK,
     SAID,
     SPANS_NIGHT,
     UNIT,
     VALUE_COVERAGE,
     VALUE_WORDS,
-    meaning,
-    of,
+    column_field,
+    table_field,
 )
 from serving.schemas.strict import DateTime, JsonNumber
 
-TIMES = words.TIMESTAMP_NEXT.but(
+TIMESTAMP_NEXT = columns.TIMESTAMP_NEXT.but(
     meaning="close of the bar it is about; null: of what bar is unknown"
 )
 MODELS: Any = Field(description="by target: which model answers it")
@@ -46,16 +46,16 @@ EXAMPLE_FILE = "\n".join(
 )
 
 
-class SentBar(BaseModel):
+class RequestBar(BaseModel):
     """One closed bar."""
 
     model_config = ConfigDict(extra="forbid")
 
-    open: JsonNumber = meaning(words.OPEN)
-    high: JsonNumber = meaning(words.HIGH)
-    low: JsonNumber = meaning(words.LOW)
-    close: JsonNumber = meaning(words.CLOSE)
-    volume: JsonNumber | None = meaning(words.VOLUME, default=None)
+    open: JsonNumber = column_field(columns.OPEN)
+    high: JsonNumber = column_field(columns.HIGH)
+    low: JsonNumber = column_field(columns.LOW)
+    close: JsonNumber = column_field(columns.CLOSE)
+    volume: JsonNumber | None = column_field(columns.VOLUME, default=None)
     ts: Annotated[DateTime, Field(ge=FIRST, le=LAST)] | None = Field(
         default=None,
         description="the bar's open with its zone; without any, the bars count as the newest "
@@ -63,7 +63,7 @@ class SentBar(BaseModel):
     )
 
 
-class Sent(BaseModel):
+class ScoreRequest(BaseModel):
     """Bars of one symbol, oldest first, or the indicators of one bar: one of the two."""
 
     model_config = ConfigDict(
@@ -77,8 +77,8 @@ class Sent(BaseModel):
         max_length=32,
         pattern=r"^[A-Za-z0-9.^=/_-]+$",
     )
-    interval: str | None = meaning(words.INTERVAL, default=None, max_length=8)
-    bars: Annotated[list[SentBar], Field(fail_fast=True)] | None = Field(
+    interval: str | None = column_field(columns.INTERVAL, default=None, max_length=8)
+    bars: Annotated[list[RequestBar], Field(fail_fast=True)] | None = Field(
         default=None, description="closed bars, oldest first", min_length=1
     )
     indicators: dict[str, Annotated[FiniteFloat, Strict()]] | None = Field(
@@ -90,25 +90,27 @@ class Sent(BaseModel):
     )
 
 
-class Batch(BaseModel):
+class BatchRequest(BaseModel):
     """Bars or indicators of many symbols, each answered by itself."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"requests": [EXAMPLE]}]}
     )
 
-    requests: list[Sent] = Field(description="what is to be scored", min_length=1, fail_fast=True)
+    requests: list[ScoreRequest] = Field(
+        description="what is to be scored", min_length=1, fail_fast=True
+    )
 
 
-class Marks(BaseModel):
+class ModelSummary(BaseModel):
     """Which model answers, and how far it is to be trusted."""
 
-    forecast: str = of(PREDICTIONS, "forecast")
+    forecast: str = table_field(PREDICTIONS, "forecast")
     model_version: int | None = Field(
         description="version in the model registry; null: a file that no decision knows"
     )
-    proven: bool = of(PREDICTIONS, "proven")
-    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
     trained_on: str = Field(description="source of the bars that the model was trained on")
     sample: bool = Field(description="true: it was trained on made-up data, and no market")
     notices: list[str] = Field(
@@ -116,62 +118,64 @@ class Marks(BaseModel):
     )
 
 
-class OfModel(BaseModel):
+class TargetModel(BaseModel):
     """The model that answers a target."""
 
     candidate: str | None = Field(description="kind of model; null: no decision knows the file")
     model_version: int | None = Field(description="version in the model registry; null likewise")
-    proven: bool = of(PREDICTIONS, "proven")
-    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
 
 
-class OfNext(BaseModel):
+class NextBarFields(BaseModel):
     """The bar that is forecast."""
 
-    timestamp_next: datetime | None = meaning(TIMES)
+    timestamp_next: datetime | None = column_field(TIMESTAMP_NEXT)
     spans_night: bool | None = SPANS_NIGHT
 
 
-class AskedClass(ToldClass, OfNext, OfModel):
+class ClassResult(ClassPrediction, NextBarFields, TargetModel):
     """What is said of a target of classes."""
 
 
-class AskedValue(ToldValue, OfNext, OfModel):
+class ValueResult(ValuePrediction, NextBarFields, TargetModel):
     """What is said of a target that is a value."""
 
 
-class Said(BaseModel):
+class BarPrediction(BaseModel):
     """What is said of one bar: at the top its main target, the forecast's first; null is what
     is not of that one's kind. All targets stand in `targets`."""
 
-    target: str = of(PREDICTIONS, "target")
+    target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
-    action: str | None = of(PREDICTIONS, "action")
-    score: float | None = of(PREDICTIONS, "score")
+    action: str | None = table_field(PREDICTIONS, "action")
+    score: float | None = table_field(PREDICTIONS, "score")
     confidence: float | None = Field(description="probability of the model's action [0 to 1]")
-    probabilities: dict[str, float] | None = of(PREDICTIONS, "probabilities")
-    expected_score: float = of(PREDICTIONS, "expected_score")
+    probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
+    expected_score: float = table_field(PREDICTIONS, "expected_score")
     said: str | None = SAID
-    risk: Risk | None = HINTS
-    value: float | None = of(PREDICTIONS, "value")
-    value_low: float | None = of(PREDICTIONS, "value_low")
-    value_high: float | None = of(PREDICTIONS, "value_high")
+    risk: RiskHints | None = RISK
+    value: float | None = table_field(PREDICTIONS, "value")
+    value_low: float | None = table_field(PREDICTIONS, "value_low")
+    value_high: float | None = table_field(PREDICTIONS, "value_high")
     unit: str | None = UNIT
     value_coverage: float | None = VALUE_COVERAGE
     value_words: str | None = VALUE_WORDS
-    targets: dict[str, Annotated[AskedClass | AskedValue, Field(discriminator="kind")] | None] = (
+    targets: dict[str, Annotated[ClassResult | ValueResult, Field(discriminator="kind")] | None] = (
         Field(description="each by its name; null: no model of it serves")
     )
 
 
-class Prediction(Marks, Said):
+class Prediction(ModelSummary, BarPrediction):
     """What the models say of the newest bar, or of the indicators."""
 
-    symbol: str = of(PREDICTIONS, "symbol")
-    interval: str = of(PREDICTIONS, "interval")
-    ts: datetime | None = meaning(words.TS.but(meaning="the bar's open; null: indicators"))
-    closes_at: datetime | None = meaning(words.CLOSES_AT.but(meaning="its close; null likewise"))
-    timestamp_next: datetime | None = meaning(TIMES)
+    symbol: str = table_field(PREDICTIONS, "symbol")
+    interval: str = table_field(PREDICTIONS, "interval")
+    ts: datetime | None = column_field(columns.TS.but(meaning="the bar's open; null: indicators"))
+    closes_at: datetime | None = column_field(
+        columns.CLOSES_AT.but(meaning="its close; null likewise")
+    )
+    timestamp_next: datetime | None = column_field(TIMESTAMP_NEXT)
     spans_night: bool | None = SPANS_NIGHT
     features_used: dict[str, float] = Field(description="the features that were scored")
     bars_used: int = Field(
@@ -183,7 +187,7 @@ class Prediction(Marks, Said):
     latency_ms: float = Field(description="from request to answer [ms]")
 
 
-class Item(BaseModel):
+class BatchResult(BaseModel):
     """One result of a batch: a prediction, or why there is none."""
 
     index: int = Field(description="place in the request, from 0")
@@ -191,17 +195,17 @@ class Item(BaseModel):
     error: Problem | None = None
 
 
-class BatchAnswer(Marks):
+class BatchAnswer(ModelSummary):
     """A result for each request, in their order; all by the same models."""
 
-    models: dict[str, OfModel] = MODELS
+    models: dict[str, TargetModel] = MODELS
 
-    results: list[Item]
+    results: list[BatchResult]
     scored: int = Field(description="how many have a prediction")
     latency_ms: float = Field(description="from request to answer [ms]")
 
 
-class Row(BaseModel):
+class FileRow(BaseModel):
     """What became of one line of a file."""
 
     line: int = Field(description="line of the file, the header being 1")
@@ -209,55 +213,57 @@ class Row(BaseModel):
     ts: datetime | None = None
     timestamp_next: datetime | None = None
     spans_night: bool | None = None
-    prediction: Said | None = None
+    prediction: BarPrediction | None = None
     reason: str | None = Field(description="why there is no prediction")
 
 
-class FileAnswer(Marks):
+class FileAnswer(ModelSummary):
     """A row for each row of the file, in its order."""
 
-    models: dict[str, OfModel] = MODELS
+    models: dict[str, TargetModel] = MODELS
 
     data_source: str = "caller"
-    rows: list[Row]
+    rows: list[FileRow]
     scored: int = Field(description="rows with a prediction")
     warming_up: int = Field(description="rows with too few bars before them")
     bad: int = Field(description="rows that cannot be scored, whatever comes before them")
     latency_ms: float = Field(description="from request to answer [ms]")
 
 
-class Rank(BaseModel):
+class CandidateRank(BaseModel):
     """One candidate of the training."""
 
-    rank: int = of(MODEL_RANKINGS, "rank")
-    candidate: str = of(MODEL_RANKINGS, "candidate")
-    macro_f1: float | None = of(MODEL_RANKINGS, "macro_f1")
-    accuracy: float | None = of(MODEL_RANKINGS, "accuracy")
-    log_loss: float | None = of(MODEL_RANKINGS, "log_loss")
-    rank_ic: float | None = of(MODEL_RANKINGS, "rank_ic")
-    rmse: float | None = of(MODEL_RANKINGS, "rmse")
-    mae: float | None = of(MODEL_RANKINGS, "mae")
-    r2: float | None = of(MODEL_RANKINGS, "r2")
-    hit_rate: float | None = of(MODEL_RANKINGS, "hit_rate")
-    failure: str | None = of(MODEL_RANKINGS, "failure")
+    rank: int = table_field(MODEL_RANKINGS, "rank")
+    candidate: str = table_field(MODEL_RANKINGS, "candidate")
+    macro_f1: float | None = table_field(MODEL_RANKINGS, "macro_f1")
+    accuracy: float | None = table_field(MODEL_RANKINGS, "accuracy")
+    log_loss: float | None = table_field(MODEL_RANKINGS, "log_loss")
+    rank_ic: float | None = table_field(MODEL_RANKINGS, "rank_ic")
+    rmse: float | None = table_field(MODEL_RANKINGS, "rmse")
+    mae: float | None = table_field(MODEL_RANKINGS, "mae")
+    r2: float | None = table_field(MODEL_RANKINGS, "r2")
+    hit_rate: float | None = table_field(MODEL_RANKINGS, "hit_rate")
+    failure: str | None = table_field(MODEL_RANKINGS, "failure")
 
 
-class ModelInfo(Marks):
+class ModelInfo(ModelSummary):
     """The model that serves a target, and what is known of it."""
 
-    target: str = of(PREDICTIONS, "target")
+    target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
     unit: str = Field(description="of what becomes of a bar")
     candidate: str | None = Field(description="kind of model")
     verdict: str | None = Field(description="the last decision about it")
     reason: str | None = Field(description="that decision in words")
-    as_of: datetime | None = meaning(words.AS_OF)
+    as_of: datetime | None = column_field(columns.AS_OF)
     decided_at: datetime | None = Field(description="when that was decided [UTC]")
-    gates: list[dict[str, Any]] = of(MODEL_DECISIONS, "gates")
-    rankings: list[Rank] = Field(description="how the candidates compared, on the same rows")
-    data_snapshot: int | None = of(MODEL_DECISIONS, "snapshot")
-    definition: str = of(MODEL_DECISIONS, "definition")
-    sha256: str = of(MODEL_DECISIONS, "sha256")
+    gates: list[dict[str, Any]] = table_field(MODEL_DECISIONS, "gates")
+    rankings: list[CandidateRank] = Field(
+        description="how the candidates compared, on the same rows"
+    )
+    data_snapshot: int | None = table_field(MODEL_DECISIONS, "snapshot")
+    definition: str = table_field(MODEL_DECISIONS, "definition")
+    sha256: str = table_field(MODEL_DECISIONS, "sha256")
     classes: list[str] = Field(description="in the order of the model's columns; none of a value")
     scores: list[float] = Field(description="what each class is worth")
     thresholds: list[float] = Field(description="between the classes, in the label's unit")
@@ -265,7 +271,7 @@ class ModelInfo(Marks):
     features: list[str] = Field(description="in the order of the model's columns")
     symbols: list[str] = Field(description="that can be scored")
     untrained: list[str] = Field(description="symbols it was trained on no bar of")
-    interval: str = of(PREDICTIONS, "interval")
+    interval: str = table_field(PREDICTIONS, "interval")
     look_back: int = Field(description="bars before a bar that its features need")
     calendar: str = Field(description="exchange calendar that places the bars")
     origin: str = Field(description="registry: decided on in the lake; MODEL_URI: pinned")
@@ -274,21 +280,21 @@ class ModelInfo(Marks):
     )
 
 
-class Reloaded(BaseModel):
+class TargetReload(BaseModel):
     """What a reload found of one target."""
 
     changed: bool = Field(description="true: another model serves than before")
     before: int | None = Field(description="version that served before")
     model_version: int | None = Field(description="version that serves now")
-    sha256: str = of(MODEL_DECISIONS, "sha256")
-    proven: bool = of(PREDICTIONS, "proven")
-    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
+    sha256: str = table_field(MODEL_DECISIONS, "sha256")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
 
 
-class ReloadAnswer(Reloaded):
+class ReloadAnswer(TargetReload):
     """What a reload found: of the first target that was taken, and of each by its name."""
 
-    forecast: str = of(PREDICTIONS, "forecast")
-    target: str = of(PREDICTIONS, "target")
-    targets: dict[str, Reloaded | None]  # null: the old one stays
+    forecast: str = table_field(PREDICTIONS, "forecast")
+    target: str = table_field(PREDICTIONS, "target")
+    targets: dict[str, TargetReload | None]  # null: the old one stays
     notices: list[str]  # why

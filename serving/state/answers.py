@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.scoring.combine import ComponentWeighted
-from serving.schemas.answers import OfPrediction, OfSignal, OfTarget, Scored
+from serving.schemas.answers import PredictionFields, ScoredBar, SignalFields, TargetFields
 from serving.state.kinds import KINDS, NOTHING, hold_if_weak, risk, whose
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
@@ -115,7 +115,7 @@ def _noticed(marks: Row, row: Row, target: str = "") -> None:
 
 def _shared(marks: Row, row: Row, min_confidence: float | None) -> Row:
     told = {"as_of": row["scored_at"], "min_confidence": min_confidence}
-    return marks | _of(Scored, row) | {"stale_at": row["stale_at"]} | told
+    return marks | _of(ScoredBar, row) | {"stale_at": row["stale_at"]} | told
 
 
 def signal_of(marks: Row, forecast: Forecast, row: Row, min_confidence: float | None = None) -> Row:
@@ -125,7 +125,7 @@ def signal_of(marks: Row, forecast: Forecast, row: Row, min_confidence: float | 
         part | {"said": None, "risk": risk(label, part["action"], part["probabilities"])}
         for part in row["members"]
     ]
-    told = _of(OfSignal, row)
+    told = _of(SignalFields, row)
     if min_confidence is not None:
         told |= _combined_again(one, label, members, min_confidence)
     limits = {"buy_at": one.buy_at, "sell_at": one.sell_at, "least_scored": one.least_scored}
@@ -177,10 +177,10 @@ def component_of(
             marks["notices"].append(f"nothing was predicted{of_it} lately")
             continue
         said = KINDS[target.label.kind].told(target.label, row, min_confidence)
-        targets[target.name] = said | _of(OfTarget, row)
+        targets[target.name] = said | _of(TargetFields, row)
         _noticed(marks, row, of_it)
     main = next(rows[name] for name in targets if name in rows)
-    told = _of(OfPrediction, main) | NOTHING | _said(targets[main["target"]])
+    told = _of(PredictionFields, main) | NOTHING | _said(targets[main["target"]])
     late = {"stale_at": min(row["stale_at"] for row in rows.values())}
     return _shared(marks, main, min_confidence) | told | late | {"targets": targets}
 
