@@ -104,9 +104,25 @@ def _complete(schema: dict[str, Any]) -> None:
     schema["info"] |= {"summary": SUMMARY, "description": ABOUT}
     schema["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     schema["security"] = [{}, *NEEDS_KEY["security"]]
+    _finish_sentences(schema)
     for method, path, operation in operations(schema):
         operation["summary"] = operation["description"].splitlines()[0].removesuffix(".")
         _add_examples(operation["responses"], f"{method.upper()} {path}")
+
+
+def _finish_sentences(node: Any) -> None:
+    """Begin every description below a node with a capital, and end it with a full stop."""
+    if isinstance(node, list):
+        for item in node:
+            _finish_sentences(item)
+    elif isinstance(node, dict):
+        text = node.get("description")
+        if isinstance(text, str) and text:
+            end = "" if text.endswith((".", "?")) else "."
+            node["description"] = text[0].upper() + text[1:] + end
+        for name, item in node.items():
+            if name not in ("example", "examples", "enum", "default"):
+                _finish_sentences(item)
 
 
 def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Bars: the newest of a series."""
+"""The route of the newest bar of a series."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Bar(BaseModel):
     close: float = table_field(SILVER_BARS, "close")
     volume: float | None = table_field(SILVER_BARS, "volume")
     batch: int = table_field(SILVER_BARS, "batch")
-    snapshot: int = Field(description="number of the lake's snapshot that was read")
+    snapshot: int = Field(description="number of the snapshot of the lake that was read")
 
 
 COLUMNS = ", ".join(quoted(name) for name in Bar.model_fields if name != "snapshot")
@@ -63,15 +63,15 @@ def newest(
     source: Annotated[Name, Query(description=SOURCE.meaning)] = "sample",
     interval: IntervalName = "1h",
 ) -> Bar:
-    """The newest closed bar of a symbol."""
-    found = view.sql(
+    """Return the newest closed bar of a symbol."""
+    rows = view.sql(
         f"SELECT {COLUMNS} FROM silver.bars "
         'WHERE source = ? AND symbol = ? AND "interval" = ? ORDER BY ts DESC LIMIT 1',
         [source, symbol, interval],
     ).to_pylist()
-    if not found:
+    if not rows:
         raise _none(view, source, symbol, interval)
-    return Bar(**found[0], snapshot=view.snapshot)
+    return Bar(**rows[0], snapshot=view.snapshot)
 
 
 def _none(view: View, source: str, symbol: str, interval: str) -> NotFound:

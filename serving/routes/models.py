@@ -1,4 +1,4 @@
-"""Routes that tell of the models that serve, and that have them looked for anew."""
+"""Routes that describe the models that serve, and that reload them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from serving.state.models import Reloaded
 router = APIRouter(tags=["scoring"])
 
 
-def _meant(forecast: Forecast, target: str | None) -> tuple[TargetForecast, ...]:
-    """The targets that are asked for: all of them where none is named."""
+def _chosen_targets(forecast: Forecast, target: str | None) -> tuple[TargetForecast, ...]:
+    """Return the named target, or all targets where none is named."""
     name = known_target(forecast, target)
     return forecast.per_target() if name is None else (forecast.target_forecast(name),)
 
@@ -30,9 +30,11 @@ def _meant(forecast: Forecast, target: str | None) -> tuple[TargetForecast, ...]
 async def model_info(
     served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
 ) -> Response:
-    """The model that serves a target, and what is known of it; the first target's, where none
-    is named."""
-    model = served.model(_meant(forecast_named(forecast), target)[0])
+    """Describe the model that serves a target.
+
+    Without `target`, the first target of the forecast is described.
+    """
+    model = served.model(_chosen_targets(forecast_named(forecast), target)[0])
     told, label, more = model.scorer.description, model.forecast.label, model.more
     return plain(
         predictions.model_marks(model)
@@ -76,11 +78,14 @@ async def model_info(
 def reload_model(
     served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
 ) -> Response:
-    """Take the models that are decided on now, of all targets or of the one that is named; where
-    one cannot be taken the old one stays, and a notice says why. An error where none can be."""
+    """Load the models that the newest decisions name, of all targets or of one.
+
+    Where a model cannot be loaded, the old one stays and a notice says why. It is an error only
+    where none of them can be loaded. This always needs a key.
+    """
     done: dict[str, dict[str, object] | None] = {}
     failed: list[NotYet] = []
-    for one in _meant(forecast_named(forecast), target):
+    for one in _chosen_targets(forecast_named(forecast), target):
         try:
             done[one.target.name] = _told(served.reload(one))
         except NotYet as error:

@@ -41,7 +41,7 @@ from serving.state.kinds import policy
 from serving.state.model import Models
 
 router, named = routers("scoring")
-NAMES = [one.name for one in FORECASTS]
+NAMES = [forecast.name for forecast in FORECASTS]
 
 
 def _known(name: str) -> str:
@@ -63,7 +63,8 @@ class ScoringOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     history: Literal["sent", "stored"] = Field(
-        "sent", description="stored: bars of the lake complete those sent, where they are too few"
+        "sent",
+        description="`stored`: bars of the lake complete the sent ones where these are too few",
     )
     min_confidence: Confidence = None
 
@@ -75,18 +76,18 @@ class ForecastScoringOptions(ScoringOptions):
 
 
 async def ready() -> state.State:
-    """The models, once they were looked for."""
-    found = state.current()
-    if not found.looked.is_set():
-        await run_in_threadpool(found.looked.wait, 10)
-    return found
+    """Return the loaded models, after the first look for them has ended."""
+    models = state.current()
+    if not models.looked.is_set():
+        await run_in_threadpool(models.looked.wait, 10)
+    return models
 
 
 Served = Annotated[state.State, Depends(ready)]
 
 
 async def _here(name: Named, served: Served) -> Models:
-    """The models of the forecast that the path names."""
+    """Return the models of the forecast that the path names."""
     try:
         forecast = forecast_named(name)
     except InvalidRequest as error:
@@ -98,8 +99,8 @@ ForecastModels = Annotated[Models, Depends(_here)]
 
 
 def _settings(request: Request) -> Settings:
-    found: Settings = request.app.state.settings
-    return found
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 @contextmanager
@@ -120,7 +121,7 @@ def _since(start: float) -> float:
     return round(1000 * (time.perf_counter() - start), 3)
 
 
-# -- one
+# -- one request
 
 
 @named.post(
@@ -136,8 +137,10 @@ async def predict_here(
     content: Content,
     options: Annotated[ScoringOptions, Query()],
 ) -> Response:
-    """What the models of all targets say of the newest of the bars, or of the indicators, that
-    are sent."""
+    """Predict all targets from the bars or the indicators that are sent.
+
+    Of bars, the newest one is scored; the others are the past that its features need.
+    """
     return await _predict(request, served, models, content, options)
 
 
@@ -153,7 +156,10 @@ async def predict_newest(
     content: Content,
     options: Annotated[ForecastScoringOptions, Query()],
 ) -> Response:
-    """The same, with the forecast as a parameter."""
+    """Predict all targets from the bars or the indicators that are sent.
+
+    Of bars, the newest one is scored. The query names the forecast.
+    """
     models = served.models(forecast_named(options.forecast))
     return await _predict(request, served, models, content, options)
 
@@ -166,39 +172,41 @@ async def _predict(
 
     def work() -> Response:
         body = read_json(content, ScoreRequest, limits)
-        (made,) = _all(served, models, [body], options, limits.bars)
-        if isinstance(made, Refused):
-            raise made
+        (result,) = _score_all(served, models, [body], options, limits.bars)
+        if isinstance(result, Refused):
+            raise result
         taken = time.perf_counter() - start
         served.recent.took(taken)
-        return plain(made | {"latency_ms": round(1000 * taken, 3)})
+        return plain(result | {"latency_ms": round(1000 * taken, 3)})
 
     return await _in_turn(request.app.state.predictions, work)
 
 
 async def _in_turn(turns: Turns, work: Callable[[], Response]) -> Response:
-    """What a thread makes of a body: neither reading nor scoring it holds up the event loop."""
+    """Read and score a body in a thread, so that neither holds up the event loop."""
     async with turns.turn():
         with _refusing():
             return await run_in_threadpool(work)
 
 
-def _all(
+def _score_all(
     served: state.State,
     models: Models,
     bodies: Sequence[ScoreRequest],
     options: ScoringOptions,
     most: int,
 ) -> list[predictions.Row | Refused]:
-    """The prediction of each, or why there is none: one snapshot and one look for all of them."""
+    """Return the prediction or the error of each request, all from one snapshot."""
     with served.view() if options.history == "stored" else nullcontext() as view:
-        asked = request_features.build_feature_rows(models, bodies, datetime.now(UTC), view, most)
-    good = [one for one in asked if not isinstance(one, Refused)]
-    made = iter(predictions.build_predictions(models, good, options.min_confidence) if good else ())
-    return [one if isinstance(one, Refused) else next(made) for one in asked]
+        rows = request_features.build_feature_rows(models, bodies, datetime.now(UTC), view, most)
+    good = [row for row in rows if not isinstance(row, Refused)]
+    answers = iter(
+        predictions.build_predictions(models, good, options.min_confidence) if good else ()
+    )
+    return [row if isinstance(row, Refused) else next(answers) for row in rows]
 
 
-# -- many
+# -- several requests
 
 
 @router.post(
@@ -213,32 +221,38 @@ async def predict_many(
     content: Content,
     options: Annotated[ForecastScoringOptions, Query()],
 ) -> Response:
-    """The same for many requests at once, each with its own result or error, all by the same
-    models."""
+    """Predict for several requests at once, each with a result or an error of its own.
+
+    The same models answer all of them; the query names the forecast.
+    """
     start, limits = time.perf_counter(), _settings(request)
     models = served.models(forecast_named(options.forecast))
     policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
         body = read_json(content, BatchRequest, limits)
-        made = _all(served, models, body.requests, options, limits.bars)
+        answers = _score_all(served, models, body.requests, options, limits.bars)
         taken = _since(start)
-        results = [{"index": place} | _result(one, taken) for place, one in enumerate(made)]
-        told = {
+        results = [
+            {"index": place} | _result(answer, taken) for place, answer in enumerate(answers)
+        ]
+        summary = {
             "models": predictions.describe_models(models),
             "results": results,
-            "scored": sum(one["prediction"] is not None for one in results),
+            "scored": sum(result["prediction"] is not None for result in results),
             "latency_ms": taken,
         }
-        return plain(predictions.build_marks(models) | told)
+        return plain(predictions.build_marks(models) | summary)
 
     return await _in_turn(request.app.state.batches, work)
 
 
-def _result(one: predictions.Row | Refused, taken: float) -> dict[str, Any]:
-    if not isinstance(one, Refused):
-        return {"prediction": one | {"latency_ms": taken}, "error": None}
-    problem = Problem(type="invalid_request", message=one.message, hint=one.hint, field=one.field)
+def _result(answer: predictions.Row | Refused, taken: float) -> dict[str, Any]:
+    if not isinstance(answer, Refused):
+        return {"prediction": answer | {"latency_ms": taken}, "error": None}
+    problem = Problem(
+        type="invalid_request", message=answer.message, hint=answer.hint, field=answer.field
+    )
     return {"prediction": None, "error": problem.model_dump()}
 
 
@@ -264,13 +278,13 @@ FILE: dict[str, Any] = {
 ROWS = may(403, 406, 422) | {
     200: {
         "content": {CSV: {"schema": {"type": "string"}}},
-        "description": "a row a row",
+        "description": "A row for each row of the file",
         "headers": CSV_HEADERS,
     }
 }
 OfAllRows = Annotated[
     str | None,
-    Query(max_length=32, description="of all rows, where the file has no such column"),
+    Query(max_length=32, description="symbol of all rows, where the file has no column for it"),
 ]
 
 
@@ -281,12 +295,12 @@ async def predict_file_here(
     symbol: OfAllRows = None,
     min_confidence: Confidence = None,
 ) -> Response:
-    """A CSV of bars or of indicators, as the body or as the field `file`: a row out for every
-    row in.
+    """Predict every row of a CSV file of bars or of indicators.
 
-    Of bars it has the columns open, high, low, close, and symbol, ts and volume where there are;
-    of indicators a column for every feature. Rows without a prediction say why. The answer is
-    JSON, or CSV where `Accept` says text/csv, with columns for each target.
+    The file is the body, or the field `file` of a form. Bars have the columns open, high, low and
+    close, and may have symbol, ts and volume; indicators have a column for every feature. The
+    answer has a row for each row of the file; a row without a prediction says why. It is JSON, or
+    CSV with columns for each target where the header `Accept` is text/csv.
     """
     return await _predict_file(request, models, symbol, min_confidence)
 
@@ -299,7 +313,10 @@ async def predict_file(
     symbol: OfAllRows = None,
     min_confidence: Confidence = None,
 ) -> Response:
-    """The same, with the forecast as a parameter."""
+    """Predict every row of a CSV file; the query names the forecast.
+
+    The file and the answer are as for POST /forecasts/{name}/predict_batch.
+    """
     models = served.models(forecast_named(forecast))
     return await _predict_file(request, models, symbol, min_confidence)
 
@@ -316,15 +333,13 @@ async def _predict_file(
     kind = request.headers.get("content-type", "")
 
     def work() -> Response:
-        sheet = csv_file.read_csv(
-            csv_file.extract_file(content, kind), limits.rows, models.forecast
-        )
-        file_scoring.score_file(models, sheet, symbol, datetime.now(UTC))
+        file = csv_file.read_csv(csv_file.extract_file(content, kind), limits.rows, models.forecast)
+        file_scoring.score_file(models, file, symbol, datetime.now(UTC))
         if wanted == CSV:
-            marks = predictions.build_marks(models, sheet.notices)
-            return _attached(file_answers.write_csv(models, sheet.lines, min_confidence), marks)
+            marks = predictions.build_marks(models, file.notices)
+            return _attached(file_answers.write_csv(models, file.lines, min_confidence), marks)
         return plain(
-            file_answers.build_json(models, sheet, min_confidence) | {"latency_ms": _since(start)}
+            file_answers.build_json(models, file, min_confidence) | {"latency_ms": _since(start)}
         )
 
     return await _in_turn(request.app.state.batches, work)

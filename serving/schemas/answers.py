@@ -1,4 +1,4 @@
-"""What the read side answers, as models: each field says what it means."""
+"""Answers of the routes that read the lake, as models with a description of each field."""
 
 from __future__ import annotations
 
@@ -27,30 +27,36 @@ from serving.schemas.fields import (
 
 
 class Answer(BaseModel):
-    """Nothing is answered that is not told here."""
+    """Base of the answers: a field that is not declared is never answered."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Provenance(Answer):
-    """What every answer says of its own worth."""
+    """Where an answer comes from, and what limits its worth."""
 
-    data_source: str = Field(description="whose data this is made from")
-    sample: bool = Field(description="true: the data are made up, and no market")
-    notices: list[str] = Field(description="in words: sample data, stale, unproven, not live")
-    snapshot: int = Field(description="number of the lake's snapshot that was read")
+    data_source: str = Field(description="source of the data that the answer is made from")
+    sample: bool = Field(description="true: the data are made up; they are of no real market")
+    notices: list[str] = Field(
+        description="limits of the answer in words: sample data, stale, unproven model, not live"
+    )
+    snapshot: int = Field(description="number of the snapshot of the lake that was read")
 
 
 class RiskHints(Answer):
-    """Hints from the probabilities alone; none of them is a loss in money."""
+    """Hints about risk, computed from the probabilities alone; none is an amount of money."""
 
-    against: float = Field(description="probability of the actions opposite to the one said")
-    tails: float = Field(description="probability of the two outermost actions")
-    uncertainty: float = Field(description="entropy of the probabilities over the greatest, 0 to 1")
+    against: float = Field(
+        description="probability of the actions opposite to the predicted one [0 to 1]"
+    )
+    tails: float = Field(description="probability of the two outermost actions [0 to 1]")
+    uncertainty: float = Field(
+        description="entropy of the probabilities as a share of the greatest possible one [0 to 1]"
+    )
 
 
 class Constituent(Answer):
-    """One constituent's part in the signal."""
+    """What one constituent contributes to the signal."""
 
     symbol: str = table_field(CONTRIBUTIONS, "symbol")
     action: str | None = table_field(CONTRIBUTIONS, "action")
@@ -65,15 +71,17 @@ class Constituent(Answer):
 
 
 class SignalThresholds(Answer):
-    """Where the score becomes a signal."""
+    """The thresholds at which the weighted sentiment score (WSS) becomes a signal."""
 
-    buy_at: float = Field(description="BUY from this WSS on")
-    sell_at: float = Field(description="SELL from this WSS down")
-    least_scored: float = Field(description="HOLD below this coverage, whatever the WSS")
+    buy_at: float = Field(description="the signal is BUY at this WSS or above")
+    sell_at: float = Field(description="the signal is SELL at this WSS or below")
+    least_scored: float = Field(
+        description="the signal is HOLD while the coverage is below this, whatever the WSS is"
+    )
 
 
 class ScoredBar(Answer):
-    """What is said of every bar that a model scored."""
+    """The bar that was scored, and the model that scored it."""
 
     forecast: str = table_field(PREDICTIONS, "forecast")
     interval: str = table_field(PREDICTIONS, "interval")
@@ -89,7 +97,7 @@ class ScoredBar(Answer):
 
 
 class SignalFields(Answer):
-    """What a universe's signal is."""
+    """The signal of a universe."""
 
     universe: str = table_field(INDEX_SIGNALS, "universe")
     index: str = table_field(INDEX_SIGNALS, "index")
@@ -104,7 +112,7 @@ class SignalFields(Answer):
 
 
 class PredictionFields(Answer):
-    """What a symbol's prediction is: of a class, or of a value; what is not of its kind is null."""
+    """A prediction of one symbol: a class or a value. Fields of the other kind are null."""
 
     symbol: str = table_field(PREDICTIONS, "symbol")
     target: str = table_field(PREDICTIONS, "target")
@@ -120,7 +128,7 @@ class PredictionFields(Answer):
 
 
 class ClassPrediction(Answer):
-    """What a model of classes says."""
+    """The prediction of a target whose kind is classes."""
 
     kind: Literal["classes"]
     action: str = table_field(PREDICTIONS, "action")
@@ -133,7 +141,7 @@ class ClassPrediction(Answer):
 
 
 class ValuePrediction(Answer):
-    """What a model of a value says."""
+    """The prediction of a target whose kind is value."""
 
     kind: Literal["value"]
     value: float = table_field(PREDICTIONS, "value")
@@ -146,7 +154,7 @@ class ValuePrediction(Answer):
 
 
 class MainPrediction(PredictionFields):
-    """The main target, the first of the forecast's that is predicted, beside all targets."""
+    """The prediction of the main target: the first of the forecast's targets that is predicted."""
 
     kind: str = KIND
     said: str | None = SAID
@@ -157,7 +165,7 @@ class MainPrediction(PredictionFields):
 
 
 class TargetFields(Answer):
-    """Whose prediction of which bar it is."""
+    """The model of a target, and the bar that it predicted."""
 
     candidate: str = table_field(PREDICTIONS, "candidate")
     model_version: int = table_field(PREDICTIONS, "model_version")
@@ -170,15 +178,15 @@ class TargetFields(Answer):
     closes_at: datetime = table_field(PREDICTIONS, "closes_at")
     timestamp_next: datetime = table_field(PREDICTIONS, "timestamp_next")
     spans_night: bool = SPANS_NIGHT
-    stale_at: datetime = Field(description="when this one turns stale [UTC]")
+    stale_at: datetime = Field(description="when this prediction becomes stale [UTC]")
 
 
 class NewestClassPrediction(TargetFields, ClassPrediction):
-    """The newest prediction of a target of classes."""
+    """The newest prediction of a target whose kind is classes."""
 
 
 class NewestValuePrediction(TargetFields, ValuePrediction):
-    """The newest prediction of a target that is a value."""
+    """The newest prediction of a target whose kind is value."""
 
 
 TargetPredictions = dict[
@@ -190,12 +198,18 @@ TargetPredictions = dict[
 class AgedAnswer(Provenance, ScoredBar):
     """An answer that says how old it is."""
 
-    as_of: datetime = Field(description="when it was scored: nothing known later was used [UTC]")
-    min_confidence: float | None = Field(description="the confidence policy that was asked for")
-    stale: bool = Field(description="true: a bar that closed since has none, and should")
-    stale_at: datetime = Field(description="when it turns stale unless a newer one comes [UTC]")
+    as_of: datetime = Field(
+        description="when the bar was scored; nothing that became known later was used [UTC]"
+    )
+    min_confidence: float | None = Field(description="the `min_confidence` of the request")
+    stale: bool = Field(
+        description="true: a later bar has closed and should have been scored, and was not"
+    )
+    stale_at: datetime = Field(
+        description="when the answer becomes stale unless a newer one is published [UTC]"
+    )
     age_seconds: int = Field(
-        description="since closes_at, at the time of the answer; after a 304 count on yourself"
+        description="seconds from `closes_at` to the answer; after a 304, count on from there"
     )
 
 
@@ -207,10 +221,10 @@ class Signal(SignalFields, AgedAnswer):
 
 
 class Component(MainPrediction, AgedAnswer):
-    """The newest prediction of one symbol: its main target, and all of them by name."""
+    """The newest prediction of one symbol: its main target at the top, and all targets by name."""
 
     targets: TargetPredictions = Field(
-        description="each by its name; null: nothing was predicted of it"
+        description="the prediction of each target by name; null where there is none"
     )
 
 
@@ -222,13 +236,13 @@ class LatestPredictions(Provenance):
 
 
 class Page(Provenance):
-    """Some rows, and where the next begin."""
+    """A page of rows, and the cursor of the next page."""
 
-    next: str | None = Field(description="cursor of the next page; null: this is the last")
+    next: str | None = Field(description="cursor of the next page; null on the last page")
 
 
 class PastRow(ScoredBar):
-    """What was scored, from whose data and when."""
+    """A scored bar, with the source of its data and the time of scoring."""
 
     source: str = table_field(PREDICTIONS, "source")
     scored_at: datetime = table_field(PREDICTIONS, "scored_at")
@@ -239,7 +253,7 @@ class PastSignal(SignalFields, PastRow):
 
 
 class PastPrediction(PredictionFields, PastRow):
-    """A row of gold.predictions, with what became of it where that is known."""
+    """A row of gold.predictions, with its outcome where that is known."""
 
     outcome: float | None = table_field(OUTCOMES, "outcome")
     next_return: float | None = table_field(OUTCOMES, "next_return")

@@ -1,4 +1,4 @@
-"""What is sent to be scored, and what is answered."""
+"""Requests to score bars or indicators, and their answers, as models."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from serving.schemas.fields import (
 from serving.schemas.strict import DateTime, JsonNumber
 
 TIMESTAMP_NEXT = columns.TIMESTAMP_NEXT.but(
-    meaning="close of the bar it is about; null: of what bar is unknown"
+    meaning="close of the bar that is predicted; null where the scored bar is not known"
 )
-MODELS: Any = Field(description="by target: which model answers it")
+MODELS: Any = Field(description="the model of each target, by name")
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 EXAMPLE_BARS = [
     {"open": 100.0 + n / 4, "high": 101.0 + n / 4, "low": 99.5 + n / 4, "close": 100.5 + n / 4,
@@ -58,13 +58,13 @@ class RequestBar(BaseModel):
     volume: JsonNumber | None = column_field(columns.VOLUME, default=None)
     ts: Annotated[DateTime, Field(ge=FIRST, le=LAST)] | None = Field(
         default=None,
-        description="the bar's open with its zone; without any, the bars count as the newest "
-        "closed ones of the calendar",
+        description="open of the bar as a date-time with its zone; where no bar has one, the bars "
+        "count as the newest closed bars of the calendar",
     )
 
 
 class ScoreRequest(BaseModel):
-    """Bars of one symbol, oldest first, or the indicators of one bar: one of the two."""
+    """What to score: either bars of one symbol, oldest first, or the indicators of one bar."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [EXAMPLE, EXAMPLE_INDICATORS]}
@@ -72,85 +72,94 @@ class ScoreRequest(BaseModel):
 
     symbol: str | None = Field(
         default=None,
-        description="ticker as the source spells it; may lack where the forecast has but one",
+        description="ticker as the source spells it; not needed where the forecast has one symbol",
         min_length=1,
         max_length=32,
         pattern=r"^[A-Za-z0-9.^=/_-]+$",
     )
     interval: str | None = column_field(columns.INTERVAL, default=None, max_length=8)
     bars: Annotated[list[RequestBar], Field(fail_fast=True)] | None = Field(
-        default=None, description="closed bars, oldest first", min_length=1
+        default=None, description="closed bars, the oldest first", min_length=1
     )
     indicators: dict[str, Annotated[FiniteFloat, Strict()]] | None = Field(
         default=None,
-        description="every feature of the forecast by its name, as GET /forecasts/{name}/features "
-        "lists them, instead of bars",
+        description="instead of bars: the value of every feature by name, as "
+        "GET /forecasts/{name}/features lists them",
         min_length=1,
         max_length=1000,
     )
 
 
 class BatchRequest(BaseModel):
-    """Bars or indicators of many symbols, each answered by itself."""
+    """Several requests to score, each of which has a result of its own."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"requests": [EXAMPLE]}]}
     )
 
     requests: list[ScoreRequest] = Field(
-        description="what is to be scored", min_length=1, fail_fast=True
+        description="the requests to score", min_length=1, fail_fast=True
     )
 
 
 class ModelSummary(BaseModel):
-    """Which model answers, and how far it is to be trusted."""
+    """The model that answers, and what limits its worth."""
 
     forecast: str = table_field(PREDICTIONS, "forecast")
     model_version: int | None = Field(
-        description="version in the model registry; null: a file that no decision knows"
+        description="version in the model registry; null where no decision names the model's file"
     )
     proven: bool = table_field(PREDICTIONS, "proven")
     unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
-    trained_on: str = Field(description="source of the bars that the model was trained on")
-    sample: bool = Field(description="true: it was trained on made-up data, and no market")
+    trained_on: str = Field(description="source of the bars on which the model was trained")
+    sample: bool = Field(
+        description="true: the model was trained on made-up data of no real market"
+    )
     notices: list[str] = Field(
-        description="in words: what was assumed, left out or filled in; sample data, unproven"
+        description="limits of the answer in words: what was assumed, left out or filled in, "
+        "sample data, unproven model"
     )
 
 
 class TargetModel(BaseModel):
-    """The model that answers a target."""
+    """The model of one target."""
 
-    candidate: str | None = Field(description="kind of model; null: no decision knows the file")
-    model_version: int | None = Field(description="version in the model registry; null likewise")
+    candidate: str | None = Field(
+        description="kind of model; null where no decision names the model's file"
+    )
+    model_version: int | None = Field(
+        description="version in the model registry; null where no decision names it"
+    )
     proven: bool = table_field(PREDICTIONS, "proven")
     unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
 
 
 class NextBarFields(BaseModel):
-    """The bar that is forecast."""
+    """The bar that is predicted."""
 
     timestamp_next: datetime | None = column_field(TIMESTAMP_NEXT)
     spans_night: bool | None = SPANS_NIGHT
 
 
 class ClassResult(ClassPrediction, NextBarFields, TargetModel):
-    """What is said of a target of classes."""
+    """The prediction of a target whose kind is classes."""
 
 
 class ValueResult(ValuePrediction, NextBarFields, TargetModel):
-    """What is said of a target that is a value."""
+    """The prediction of a target whose kind is value."""
 
 
 class BarPrediction(BaseModel):
-    """What is said of one bar: at the top its main target, the forecast's first; null is what
-    is not of that one's kind. All targets stand in `targets`."""
+    """The prediction of one bar: its main target at the top, and all targets in `targets`.
+
+    The main target is the forecast's first. Fields that its kind does not have are null.
+    """
 
     target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
     action: str | None = table_field(PREDICTIONS, "action")
     score: float | None = table_field(PREDICTIONS, "score")
-    confidence: float | None = Field(description="probability of the model's action [0 to 1]")
+    confidence: float | None = Field(description="probability of the action of the model [0 to 1]")
     probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
     expected_score: float = table_field(PREDICTIONS, "expected_score")
     said: str | None = SAID
@@ -162,76 +171,80 @@ class BarPrediction(BaseModel):
     value_coverage: float | None = VALUE_COVERAGE
     value_words: str | None = VALUE_WORDS
     targets: dict[str, Annotated[ClassResult | ValueResult, Field(discriminator="kind")] | None] = (
-        Field(description="each by its name; null: no model of it serves")
+        Field(description="the prediction of each target by name; null where no model of it serves")
     )
 
 
 class Prediction(ModelSummary, BarPrediction):
-    """What the models say of the newest bar, or of the indicators."""
+    """The prediction for the newest bar that was sent, or for the indicators."""
 
     symbol: str = table_field(PREDICTIONS, "symbol")
     interval: str = table_field(PREDICTIONS, "interval")
-    ts: datetime | None = column_field(columns.TS.but(meaning="the bar's open; null: indicators"))
+    ts: datetime | None = column_field(
+        columns.TS.but(meaning="open of the scored bar; null where indicators were sent")
+    )
     closes_at: datetime | None = column_field(
-        columns.CLOSES_AT.but(meaning="its close; null likewise")
+        columns.CLOSES_AT.but(meaning="close of the scored bar; null where indicators were sent")
     )
     timestamp_next: datetime | None = column_field(TIMESTAMP_NEXT)
     spans_night: bool | None = SPANS_NIGHT
-    features_used: dict[str, float] = Field(description="the features that were scored")
+    features_used: dict[str, float] = Field(
+        description="the value of each feature that was scored, by name"
+    )
     bars_used: int = Field(
-        description="bars that decided, of these the stored ones included; 0: indicators did"
+        description="how many bars the features come from, stored ones included; 0 for indicators"
     )
     data_source: str = Field(
-        description="caller: what was sent; caller+<source>: completed by stored bars"
+        description="`caller`: only what was sent; `caller+<source>`: completed by stored bars"
     )
-    latency_ms: float = Field(description="from request to answer [ms]")
+    latency_ms: float = Field(description="time from the request to the answer [ms]")
 
 
 class BatchResult(BaseModel):
-    """One result of a batch: a prediction, or why there is none."""
+    """One result of a batch: either a prediction or an error."""
 
-    index: int = Field(description="place in the request, from 0")
+    index: int = Field(description="position in `requests`, counted from 0")
     prediction: Prediction | None = None
     error: Problem | None = None
 
 
 class BatchAnswer(ModelSummary):
-    """A result for each request, in their order; all by the same models."""
+    """A result for each request, in the same order and by the same models."""
 
     models: dict[str, TargetModel] = MODELS
 
     results: list[BatchResult]
-    scored: int = Field(description="how many have a prediction")
-    latency_ms: float = Field(description="from request to answer [ms]")
+    scored: int = Field(description="how many results have a prediction")
+    latency_ms: float = Field(description="time from the request to the answer [ms]")
 
 
 class FileRow(BaseModel):
-    """What became of one line of a file."""
+    """The result of one row of a file."""
 
-    line: int = Field(description="line of the file, the header being 1")
+    line: int = Field(description="number of the line in the file; the header is line 1")
     symbol: str | None = None
     ts: datetime | None = None
     timestamp_next: datetime | None = None
     spans_night: bool | None = None
     prediction: BarPrediction | None = None
-    reason: str | None = Field(description="why there is no prediction")
+    reason: str | None = Field(description="why the row has no prediction; null where it has one")
 
 
 class FileAnswer(ModelSummary):
-    """A row for each row of the file, in its order."""
+    """A result for each row of the file, in the same order."""
 
     models: dict[str, TargetModel] = MODELS
 
     data_source: str = "caller"
     rows: list[FileRow]
-    scored: int = Field(description="rows with a prediction")
-    warming_up: int = Field(description="rows with too few bars before them")
-    bad: int = Field(description="rows that cannot be scored, whatever comes before them")
-    latency_ms: float = Field(description="from request to answer [ms]")
+    scored: int = Field(description="how many rows have a prediction")
+    warming_up: int = Field(description="how many rows have too few bars before them")
+    bad: int = Field(description="how many rows are wrong and cannot be scored")
+    latency_ms: float = Field(description="time from the request to the answer [ms]")
 
 
 class CandidateRank(BaseModel):
-    """One candidate of the training."""
+    """One candidate of the training, and its metrics."""
 
     rank: int = table_field(MODEL_RANKINGS, "rank")
     candidate: str = table_field(MODEL_RANKINGS, "candidate")
@@ -247,43 +260,51 @@ class CandidateRank(BaseModel):
 
 
 class ModelInfo(ModelSummary):
-    """The model that serves a target, and what is known of it."""
+    """The model that serves a target: its decision, its rivals and its columns."""
 
     target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
-    unit: str = Field(description="of what becomes of a bar")
+    unit: str = Field(description="unit of the outcome")
     candidate: str | None = Field(description="kind of model")
-    verdict: str | None = Field(description="the last decision about it")
-    reason: str | None = Field(description="that decision in words")
+    verdict: str | None = Field(description="the last decision about the model")
+    reason: str | None = Field(description="reason of the decision, in words")
     as_of: datetime | None = column_field(columns.AS_OF)
-    decided_at: datetime | None = Field(description="when that was decided [UTC]")
+    decided_at: datetime | None = Field(description="when the decision was made [UTC]")
     gates: list[dict[str, Any]] = table_field(MODEL_DECISIONS, "gates")
     rankings: list[CandidateRank] = Field(
-        description="how the candidates compared, on the same rows"
+        description="ranks and metrics of all candidates, measured on the same rows"
     )
     data_snapshot: int | None = table_field(MODEL_DECISIONS, "snapshot")
     definition: str = table_field(MODEL_DECISIONS, "definition")
     sha256: str = table_field(MODEL_DECISIONS, "sha256")
-    classes: list[str] = Field(description="in the order of the model's columns; none of a value")
-    scores: list[float] = Field(description="what each class is worth")
-    thresholds: list[float] = Field(description="between the classes, in the label's unit")
-    shares: list[float] = Field(description="of the classes among the training's rows")
-    features: list[str] = Field(description="in the order of the model's columns")
-    symbols: list[str] = Field(description="that can be scored")
-    untrained: list[str] = Field(description="symbols it was trained on no bar of")
+    classes: list[str] = Field(
+        description="classes in the order of the model's columns; empty where the kind is value"
+    )
+    scores: list[float] = Field(description="score of each class")
+    thresholds: list[float] = Field(
+        description="thresholds between the classes, in the unit of the target"
+    )
+    shares: list[float] = Field(
+        description="share of each class among the rows of the training [0 to 1]"
+    )
+    features: list[str] = Field(description="features in the order of the model's columns")
+    symbols: list[str] = Field(description="symbols that can be scored")
+    untrained: list[str] = Field(description="symbols of which the training had no bar")
     interval: str = table_field(PREDICTIONS, "interval")
-    look_back: int = Field(description="bars before a bar that its features need")
-    calendar: str = Field(description="exchange calendar that places the bars")
-    origin: str = Field(description="registry: decided on in the lake; MODEL_URI: pinned")
+    look_back: int = Field(description="how many bars before a bar its features need")
+    calendar: str = Field(description="exchange calendar on which the bars are placed")
+    origin: str = Field(
+        description="`registry`: a decision in the lake names the model; `MODEL_URI`: it is pinned"
+    )
     instead_of: str | None = Field(
-        description="why it serves though another was decided on; mostly null"
+        description="why this model serves although a decision names another; else null"
     )
 
 
 class TargetReload(BaseModel):
-    """What a reload found of one target."""
+    """The result of a reload for one target."""
 
-    changed: bool = Field(description="true: another model serves than before")
+    changed: bool = Field(description="true: another model serves now than before")
     before: int | None = Field(description="version that served before")
     model_version: int | None = Field(description="version that serves now")
     sha256: str = table_field(MODEL_DECISIONS, "sha256")
@@ -292,9 +313,11 @@ class TargetReload(BaseModel):
 
 
 class ReloadAnswer(TargetReload):
-    """What a reload found: of the first target that was taken, and of each by its name."""
+    """The result of a reload: of the first target that was loaded, and of each target by name."""
 
     forecast: str = table_field(PREDICTIONS, "forecast")
     target: str = table_field(PREDICTIONS, "target")
-    targets: dict[str, TargetReload | None]  # null: the old one stays
-    notices: list[str]  # why
+    targets: dict[str, TargetReload | None] = Field(
+        description="the result of each target by name; null where the old model stays"
+    )
+    notices: list[str] = Field(description="why old models stay, in words")
