@@ -22,63 +22,71 @@ router = APIRouter(tags=["health"], dependencies=[reading])
 
 
 class LoadedModel(BaseModel):
-    """A model that scores on demand."""
+    """A model that is loaded and scores on demand."""
 
     forecast: str = Field(description="name of the forecast")
-    target: str = Field(description="what of it the model predicts")
+    target: str = Field(description="target that the model predicts")
     model_version: int | None = Field(description="version in the model registry")
     candidate: str | None = Field(description="kind of model")
-    proven: bool = Field(description="true: it had passed every blocking gate")
-    unproven_reason: str | None = Field(description="why it is unproven")
-    source: str | None = Field(description="whose data it was trained on")
-    origin: str = Field(description="where its file came from")
-    feature_columns: list[str] = Field(description="what it is given, in order")
+    proven: bool = Field(description="true: the model passed every blocking gate")
+    unproven_reason: str | None = Field(description="why the model is unproven")
+    source: str | None = Field(description="source of the data on which the model was trained")
+    origin: str = Field(description="where the file of the model came from")
+    feature_columns: list[str] = Field(description="features in the order of the model's columns")
 
 
 class TargetHealth(BaseModel):
     """How fresh one target of a forecast is."""
 
     target: str = Field(description="name of the target")
-    newest: datetime | None = Field(description="close of the newest bar scored [UTC]")
-    stale: bool | None = Field(description="true: a later bar should be scored, and is not")
-    model_version: int | None = Field(description="of the model that the tables say serves")
-    proven: bool | None = Field(description="whether that one had passed every blocking gate")
+    newest: datetime | None = Field(description="close of the newest bar that was scored [UTC]")
+    stale: bool | None = Field(description="true: a later bar should have been scored, and was not")
+    model_version: int | None = Field(description="version of the model that serves by the tables")
+    proven: bool | None = Field(description="whether that model passed every blocking gate")
 
 
 class ForecastHealth(BaseModel):
     """How fresh a forecast is."""
 
     forecast: str = Field(description="name of the forecast")
-    newest_bar: datetime | None = Field(description="close of the newest bar of silver [UTC]")
-    newest_signal: datetime | None = Field(description="close of the newest bar scored [UTC]")
-    age_seconds: int | None = Field(description="since newest_signal")
-    stale: bool | None = Field(description="true: one of its targets is")
-    model_version: int | None = Field(description="of the model of its first target")
-    proven: bool | None = Field(description="whether that one had passed every blocking gate")
+    newest_bar: datetime | None = Field(description="close of the newest bar in silver [UTC]")
+    newest_signal: datetime | None = Field(
+        description="close of the newest bar that was scored [UTC]"
+    )
+    age_seconds: int | None = Field(description="seconds since `newest_signal`")
+    stale: bool | None = Field(description="true: at least one of its targets is stale")
+    model_version: int | None = Field(description="version of the model of its first target")
+    proven: bool | None = Field(description="whether that model passed every blocking gate")
     targets: list[TargetHealth]
 
 
 class Health(BaseModel):
     """Whether the API can answer, and what it reads."""
 
-    status: Literal["ok", "degraded", "down"] = Field(description="down: it can serve nothing")
-    reasons: list[str] = Field(description="why it is not ok")
-    data_source: str = Field(description="whose data is served")
-    sample: bool | None = Field(description="true: the data are made up, and no market")
-    snapshot: int | None = Field(description="number of the lake's snapshot in memory")
-    model_loaded: bool = Field(description="true: POST /predict can score")
+    status: Literal["ok", "degraded", "down"] = Field(
+        description="`ok`, `degraded` with reasons, or `down`: nothing can be served"
+    )
+    reasons: list[str] = Field(description="why the status is not `ok`")
+    data_source: str = Field(description="source of the data that is served")
+    sample: bool | None = Field(
+        description="true: the data are made up; they are of no real market"
+    )
+    snapshot: int | None = Field(description="number of the snapshot of the lake that is in memory")
+    model_loaded: bool = Field(description="true: a model is loaded, so POST /predict can score")
     models: list[LoadedModel]
     forecasts: list[ForecastHealth]
-    p99_ms: float | None = Field(description="of the requests of late; null while too few")
+    p99_ms: float | None = Field(
+        description="99th percentile of recent times to answer [ms]; null while there are too few"
+    )
 
 
 @router.get(
     "/health",
     response_model=Health,
-    responses={503: {"model": Health, "description": "Down: it can serve nothing"}},
+    responses={503: {"model": Health, "description": "The API is down: nothing can be served"}},
 )
 async def health(request: Request) -> JSONResponse:
-    """Ok, degraded or down, with the reasons."""
+    """Tell whether the API is ok, degraded or down, and why."""
     return JSONResponse(*_health(request))
 
 
@@ -161,7 +169,7 @@ def _target(newest: ForecastCache, name: str, row: Row | None, now: float) -> Ta
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request) -> Response:
-    """For Prometheus."""
+    """Return the metrics of the API for Prometheus."""
     told, state = measures(request), request.app.state.follower.state
     now = request.app.state.clock()
     if state is not None:

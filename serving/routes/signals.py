@@ -24,7 +24,7 @@ from serving.http.dependencies import (
     routers,
 )
 from serving.http.errors import may
-from serving.schemas.answers import Component, Latest, Signal
+from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
 from serving.state.answers import Row, build_component, build_signal, encode_answer
@@ -32,7 +32,9 @@ from serving.state.cache import UNIVERSE, ForecastCache, SignalCache
 from serving.state.kinds import policy
 
 router, named = routers("newest")
-POLLED = may(422) | {304: {"description": "Unchanged but for its age", "content": {}}}
+POLLED = may(422) | {
+    304: {"description": "Nothing but the age of the answer has changed", "content": {}}
+}
 
 
 @router.get("/signal/index", response_model=Signal, responses=POLLED)
@@ -44,7 +46,7 @@ async def signal(
     universe: UniverseName = UNIVERSE,
     min_confidence: Confidence = None,
 ) -> Response:
-    """The newest signal of a universe.
+    """Return the newest signal of a universe.
 
     Poll it with `If-None-Match`: the tag changes with the snapshot, the model and staleness,
     and not with `age_seconds` alone.
@@ -68,7 +70,7 @@ async def component(
     symbol: SymbolName,
     min_confidence: Confidence = None,
 ) -> Response:
-    """The newest prediction of one symbol: its main target, and all of them by name."""
+    """Return the newest prediction of one symbol: its main target, and all targets by name."""
     newest = newest_of(state, name)
     policy(newest.forecast, min_confidence)
     rows = _prediction(newest, state, symbol)
@@ -80,16 +82,16 @@ async def component(
 
 @router.get("/forecasts", response_model=Forecasts)
 async def forecasts(request: Request, state: Held) -> Response:
-    """Every forecast, what it is about, and the newest bar it has predicted."""
+    """List all forecasts with their targets and the newest bar that each has scored."""
     now = request.app.state.clock()
     return plain(state.marks | {"forecasts": [_told(one, now) for one in state.forecasts.values()]})
 
 
-@named.get("/latest", response_model=Latest, responses=POLLED | may(404))
+@named.get("/latest", response_model=LatestPredictions, responses=POLLED | may(404))
 async def latest(request: Request, state: Held, name: Named) -> Response:
-    """The newest prediction of every symbol of a forecast, each with all targets by name.
+    """Return the newest prediction of every symbol of a forecast, with all targets by name.
 
-    Poll it with `If-None-Match`, as the signal.
+    Poll it with `If-None-Match`, like the signal.
     """
     newest = newest_of(state, name)
     if newest.latest is None:
@@ -99,7 +101,7 @@ async def latest(request: Request, state: Held, name: Named) -> Response:
 
 @named.get("/features", response_model=Features, responses=may(404, 422))
 async def features(state: Held, name: Named) -> Response:
-    """The features of a forecast: the indicators that POST /forecasts/{name}/predict takes."""
+    """List the features of a forecast: the indicators that can be sent to be scored."""
     one = newest_of(state, name).forecast
     fields = ("name", "meaning", "unit", "low", "high", "window")
     told = [{field: getattr(feature, field) for field in fields} for feature in one.features]

@@ -12,7 +12,13 @@ from pydantic import BaseModel
 from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.scoring.combine import ComponentWeighted
-from serving.schemas.answers import OfPrediction, OfSignal, OfTarget, Scored, Thresholds
+from serving.schemas.answers import (
+    PredictionFields,
+    ScoredBar,
+    SignalFields,
+    SignalThresholds,
+    TargetFields,
+)
 from serving.state.kinds import KINDS, NOTHING, hold_if_weak, risk, whose
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
@@ -117,7 +123,7 @@ def _add_notices(marks: Row, row: Row, target: str = "") -> None:
 def _common_fields(marks: Row, row: Row, min_confidence: float | None) -> Row:
     """Return the fields that signals and predictions share."""
     times = {"stale_at": row["stale_at"], "as_of": row["scored_at"]}
-    return marks | _select(Scored, row) | times | {"min_confidence": min_confidence}
+    return marks | _select(ScoredBar, row) | times | {"min_confidence": min_confidence}
 
 
 def build_signal(
@@ -129,10 +135,10 @@ def build_signal(
         member | {"said": None, "risk": risk(label, member["action"], member["probabilities"])}
         for member in row["members"]
     ]
-    signal = _select(OfSignal, row)
+    signal = _select(SignalFields, row)
     if min_confidence is not None:
         signal |= _combine_again(combination, label, members, min_confidence)
-    thresholds = {name: getattr(combination, name) for name in Thresholds.model_fields}
+    thresholds = {name: getattr(combination, name) for name in SignalThresholds.model_fields}
     _add_notices(marks, row)
     return (
         _common_fields(marks, row, min_confidence)
@@ -185,7 +191,7 @@ def build_component(
             marks["notices"].append(f"nothing was predicted{suffix} lately")
             continue
         prediction = KINDS[target.label.kind].told(target.label, row, min_confidence)
-        targets[target.name] = prediction | _select(OfTarget, row)
+        targets[target.name] = prediction | _select(TargetFields, row)
         _add_notices(marks, row, suffix)
     main = next(rows[name] for name in targets if name in rows)
     of_main = {
@@ -193,7 +199,7 @@ def build_component(
     }
     return (
         _common_fields(marks, main, min_confidence)
-        | _select(OfPrediction, main)
+        | _select(PredictionFields, main)
         | NOTHING
         | of_main
         | {"stale_at": min(row["stale_at"] for row in rows.values()), "targets": targets}

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.modeling.spread import COVERAGE
-from serving.schemas.answers import ToldClass, ToldValue
+from serving.schemas.answers import ClassPrediction, ValuePrediction
 from serving.schemas.errors import Refused
 
 Row = dict[str, Any]
@@ -75,7 +75,7 @@ class ValueTold:
 
 
 KINDS: Mapping[str, Told] = {"classes": ClassTold(), "value": ValueTold()}
-NOTHING: Row = dict.fromkeys([*ToldClass.model_fields, *ToldValue.model_fields])
+NOTHING: Row = dict.fromkeys([*ClassPrediction.model_fields, *ValuePrediction.model_fields])
 """The fields of all kinds: where the main target stands at the top, some are null."""
 
 

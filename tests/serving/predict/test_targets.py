@@ -121,9 +121,9 @@ def test_features_are_listed_as_they_are_to_be_sent(client: TestClient) -> None:
         ({"log_return_1": 1e300}, "indicators.log_return_1", "not a number", "features"),
         ({"log_return_1": float("nan")}, "log_return_1", "finite", "/docs"),
         ({"log_return_1": float("inf")}, "log_return_1", "finite", "/docs"),
-        ({"log_return_1": "0.1"}, "log_return_1", "valid number", "/docs"),
-        ({"log_return_1": True}, "log_return_1", "valid number", "/docs"),
-        ({"log_return_1": [0.1]}, "log_return_1", "valid number", "/docs"),
+        ({"log_return_1": "0.1"}, "log_return_1", "valid number", "without quotes"),
+        ({"log_return_1": True}, "log_return_1", "valid number", "without quotes"),
+        ({"log_return_1": [0.1]}, "log_return_1", "valid number", "without quotes"),
     ],
 )
 def test_an_indicator_that_cannot_be_is_named(

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from pipelines.lake import Lake
 from pipelines.scoring.combine import ComponentWeighted
-from serving.schemas.answers import Component, Latest, Signal
+from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.listings import Forecasts
 from serving.state.answers import build_component, build_signal
 from tests.serving.served import CLOSED, LATE, NIGHT, SOURCE, at, lake_of, problem, served
@@ -168,7 +168,9 @@ def test_the_risk_is_told_from_the_probabilities_alone(api: TestClient) -> None:
 
 def test_every_forecast_is_served_by_the_same_routes(api: TestClient) -> None:
     for one in Forecasts.model_validate_json(api.get("/forecasts").text).forecasts:
-        latest = Latest.model_validate_json(api.get(f"/forecasts/{one.name}/latest").text)
+        latest = LatestPredictions.model_validate_json(
+            api.get(f"/forecasts/{one.name}/latest").text
+        )
         assert {p.symbol for p in latest.predictions} == set(SYMBOLS) & set(one.symbols)
         for rest in ("history", "decisions", "features"):
             assert api.get(f"/forecasts/{one.name}/{rest}").status_code == 200

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from serving.http.formats import ARROW, CSV
-from serving.schemas.answers import Component, Decisions, Latest, PastPredictions
+from serving.schemas.answers import Component, Decisions, LatestPredictions, PastPredictions
 from serving.schemas.listings import Forecasts
 from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
 from tests.serving.served import CLOSED, at, filled, lake_of, problem, served
@@ -27,7 +27,7 @@ HISTORY = f"{HERE}/history?live=false"
 
 
 def latest(client: TestClient) -> Component:
-    (one,) = Latest.model_validate_json(client.get(f"{HERE}/latest").text).predictions
+    (one,) = LatestPredictions.model_validate_json(client.get(f"{HERE}/latest").text).predictions
     return one
 
 
