@@ -13,7 +13,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from pipelines.core.errors import BullionError, unknown
 from serving.http.dependencies import MAIN
-from serving.http.guard import Measures
+from serving.http.metrics import Metrics
 from serving.state.answers import OPTIONS
 from serving.state.cache import SignalCache
 
@@ -73,10 +73,10 @@ class Client:
 class Hub:
     """Encodes each message once, and hands it to everybody who listens to its topic."""
 
-    def __init__(self, measures: Measures, clock: Callable[[], float]) -> None:
+    def __init__(self, metrics: Metrics, clock: Callable[[], float]) -> None:
         self.clients: dict[Topic, set[Client]] = defaultdict(set)
         self.state: SignalCache | None = None
-        self._measures, self._clock = measures, clock
+        self._metrics, self._clock = metrics, clock
         self._loop = asyncio.get_running_loop()
         self._beat = self._loop.create_task(self._beats())
 
@@ -104,7 +104,7 @@ class Hub:
         for client in slow:
             self.clients[topic].discard(client)
             client.drop()
-            self._measures.dropped.inc()
+            self._metrics.dropped.inc()
 
     def told(self, topic: Topic, kind: str) -> str:
         """A message: the state, a signal or a heartbeat."""
@@ -156,12 +156,12 @@ async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MA
     client, topic = Client(websocket), (forecast, universe)
     client.give(hub.told(topic, "state"))
     hub.clients[topic].add(client)
-    state.measures.sockets.inc()
+    state.metrics.sockets.inc()
     try:
         await client.listen()
     finally:
         hub.clients[topic].discard(client)
-        state.measures.sockets.dec()
+        state.metrics.sockets.dec()
     if client.slow:
         with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
             await asyncio.wait_for(websocket.close(TRY_AGAIN, "too slow"), 1)
