@@ -19,8 +19,8 @@ from serving.http.keys import reading
 from serving.http.ready import told
 from serving.schemas.errors import NotFound, NotYet, Refused, refuse
 from serving.schemas.strict import QueryNumber
-from serving.state.answers import OPTIONS, Kept, Row
-from serving.state.cache import Newest, State
+from serving.state.answers import OPTIONS, CachedAnswer, Row
+from serving.state.cache import ForecastCache, SignalCache
 from serving.state.follower import Follower
 from serving.state.reader import Reader
 
@@ -106,11 +106,11 @@ Named = Annotated[str, Depends(_forecast)]
 """The forecast that a route is asked of: the main one where its path names none."""
 
 
-async def _state(request: Request) -> State:
+async def _state(request: Request) -> SignalCache:
     return held(request)
 
 
-def held(request: Request) -> State:
+def held(request: Request) -> SignalCache:
     """What is in memory; while nothing is, the reason why."""
     follower: Follower = request.app.state.follower
     if follower.state is None:
@@ -118,7 +118,7 @@ def held(request: Request) -> State:
     return follower.state
 
 
-Held = Annotated[State, Depends(_state)]
+Held = Annotated[SignalCache, Depends(_state)]
 
 
 async def _turn(request: Request) -> AsyncIterator[None]:
@@ -136,7 +136,7 @@ NewestView = Annotated[View, Depends(_newest_view)]
 """The lake's newest snapshot for the whole of a request, opened once it is its turn."""
 
 
-def newest_of(state: State, forecast: str) -> Newest:
+def newest_of(state: SignalCache, forecast: str) -> ForecastCache:
     """A forecast's newest; one that is not known is not found."""
     if forecast not in state.forecasts:
         error = unknown("forecast", forecast, state.forecasts)
@@ -144,7 +144,7 @@ def newest_of(state: State, forecast: str) -> Newest:
     return state.forecasts[forecast]
 
 
-def combined(newest: Newest, universe: str) -> str:
+def combined(newest: ForecastCache, universe: str) -> str:
     """A universe that a forecast combines; of any other it has no signals."""
     name, known = newest.forecast.name, [one.universe for one in newest.forecast.combinations]
     if universe not in known:
@@ -155,7 +155,7 @@ def combined(newest: Newest, universe: str) -> str:
     return universe
 
 
-def not_yet(newest: Newest, state: State, what: str) -> NotYet:
+def not_yet(newest: ForecastCache, state: SignalCache, what: str) -> NotYet:
     """Nothing was published so far: what is missing is said."""
     name = newest.forecast.name
     lacking = "no bar is there yet" if not newest.bars else "no model was trained yet"
@@ -168,7 +168,7 @@ def not_yet(newest: Newest, state: State, what: str) -> NotYet:
     )
 
 
-def conditional(request: Request, made: Kept) -> Response:
+def conditional(request: Request, made: CachedAnswer) -> Response:
     """The bytes that are ready, or 304 where the caller has them but for the age."""
     state = request.app.state
     given = request.headers.get("if-none-match", "").encode("latin-1")

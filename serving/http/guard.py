@@ -14,7 +14,7 @@ from serving.http.bodies import Bodies
 from serving.http.errors import answer
 from serving.http.origins import is_same_origin
 from serving.settings import Settings
-from serving.state.latency import Recent
+from serving.state.latency import LatencyWindow
 
 HOST = re.compile(r"(?:([a-z0-9_.-]+)|\[([0-9a-f:.]+)\])(?::[0-9]{1,5})?")  # a name, or IPv6
 ASKING = ("GET", "HEAD")  # methods that send nothing and change nothing
@@ -46,7 +46,7 @@ class Measures:
             "bullion_sockets_dropped", "WebSockets that were too slow", registry=self.registry
         )
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-        self.recent = Recent()
+        self.recent = LatencyWindow()
 
     def took(self, route: str, status: int, seconds: float) -> None:
         child = self._children.get((route, status))
@@ -55,7 +55,7 @@ class Measures:
             self._children[route, status] = child
         child[0].inc()
         child[1].observe(seconds)
-        self.recent.took(seconds)
+        self.recent.add(seconds)
 
 
 class Guard:

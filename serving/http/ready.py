@@ -8,14 +8,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipelines.core.errors import BullionError
 from serving.settings import Settings
-from serving.state.answers import Kept
+from serving.state.answers import CachedAnswer
 
 Headers = list[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
 VARY = (b"vary", b"X-API-Key, Authorization")
 
 
-def told(made: Kept, now: float, settings: Settings, given: bytes) -> tuple[int, Headers, bytes]:
+def told(
+    made: CachedAnswer, now: float, settings: Settings, given: bytes
+) -> tuple[int, Headers, bytes]:
     """Status, headers and body of a ready answer; 304 where the caller has it but for the age."""
     kept, tag = min(settings.cache_seconds, made.fresh_for(now)), made.tag(now)
     who = b"private" if settings.key_list else b"public"
@@ -55,11 +57,11 @@ class Hot:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _ready(self, scope: Scope) -> Kept | None:
+    def _ready(self, scope: Scope) -> CachedAnswer | None:
         held = self._state.follower.state
         if held is None or scope["method"] != "GET":
             return None
-        made: Kept | None = held.hot.get((scope["path"], scope["query_string"]))
+        made: CachedAnswer | None = held.hot.get((scope["path"], scope["query_string"]))
         if made is not None:
             try:
                 self._state.keys.read(HTTPConnection(scope))

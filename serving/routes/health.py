@@ -14,7 +14,7 @@ from serving.http.guard import measures
 from serving.http.keys import reading
 from serving.schemas.errors import public
 from serving.state.answers import Row
-from serving.state.cache import Newest
+from serving.state.cache import ForecastCache
 from serving.state.follower import Follower
 from serving.state.model import Model
 
@@ -92,7 +92,7 @@ async def health(request: Request) -> JSONResponse:
 
 def _health(request: Request) -> tuple[dict[str, Any], int]:
     follower: Follower = request.app.state.follower
-    scoring, now = request.app.state.scoring, request.app.state.clock()
+    scoring, now = request.app.state.models, request.app.state.clock()
     settings, state = request.app.state.settings, follower.state
     forecasts = [_forecast_health(n, now) for n in state.forecasts.values()] if state else []
     p99 = measures(request).recent.p99()
@@ -143,7 +143,7 @@ def _describe_model(model: Model) -> LoadedModel:
     )
 
 
-def _forecast_health(newest: Newest, now: float) -> ForecastHealth:
+def _forecast_health(newest: ForecastCache, now: float) -> ForecastHealth:
     rows = newest.newest_rows
     closes = [row["closes_at"] for row in (*newest.signals.values(), *rows.values())]
     newest_close: datetime | None = max(closes).astimezone(UTC) if closes else None
@@ -162,7 +162,7 @@ def _forecast_health(newest: Newest, now: float) -> ForecastHealth:
     )
 
 
-def _target_health(newest: Newest, name: str, row: Row | None, now: float) -> TargetHealth:
+def _target_health(newest: ForecastCache, name: str, row: Row | None, now: float) -> TargetHealth:
     model = newest.models.get(name)
     return TargetHealth(
         target=name,

@@ -15,7 +15,7 @@ from serving.predict import predictions
 from serving.routes.predict import NAMES, ForecastName, Served
 from serving.schemas.errors import NotYet
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
-from serving.state.models import Reloaded
+from serving.state.model_loader import ReloadResult
 
 router = APIRouter(tags=["scoring"])
 
@@ -107,7 +107,7 @@ def reload_model(
     )
 
 
-def _describe_reload(reloaded: Reloaded) -> dict[str, object]:
+def _describe_reload(reloaded: ReloadResult) -> dict[str, object]:
     return {
         "changed": reloaded.changed,
         "before": reloaded.before,

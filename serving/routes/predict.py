@@ -36,9 +36,9 @@ from serving.schemas.scoring import (
     ScoreRequest,
 )
 from serving.settings import Settings
-from serving.state import models as state
 from serving.state.kinds import policy
 from serving.state.model import Models
+from serving.state.model_loader import ModelLoader
 
 router, named = routers("scoring")
 NAMES = [forecast.name for forecast in FORECASTS]
@@ -75,15 +75,15 @@ class ForecastScoringOptions(ScoringOptions):
     forecast: ForecastName = NAMES[0]
 
 
-async def ready() -> state.State:
+async def ready(request: Request) -> ModelLoader:
     """Return the loaded models, after the first look for them has ended."""
-    models = state.current()
+    models: ModelLoader = request.app.state.models
     if not models.looked.is_set():
         await run_in_threadpool(models.looked.wait, 10)
     return models
 
 
-Served = Annotated[state.State, Depends(ready)]
+Served = Annotated[ModelLoader, Depends(ready)]
 
 
 async def _here(name: Named, served: Served) -> Models:
@@ -165,7 +165,7 @@ async def predict_newest(
 
 
 async def _predict(
-    request: Request, served: state.State, models: Models, content: bytes, options: ScoringOptions
+    request: Request, served: ModelLoader, models: Models, content: bytes, options: ScoringOptions
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
     policy(models.forecast, options.min_confidence)
@@ -176,7 +176,7 @@ async def _predict(
         if isinstance(result, Refused):
             raise result
         taken = time.perf_counter() - start
-        served.recent.took(taken)
+        served.recent.add(taken)
         return plain(result | {"latency_ms": round(1000 * taken, 3)})
 
     return await _in_turn(request.app.state.predictions, work)
@@ -190,7 +190,7 @@ async def _in_turn(turns: Turns, work: Callable[[], Response]) -> Response:
 
 
 def _score_all(
-    served: state.State,
+    served: ModelLoader,
     models: Models,
     bodies: Sequence[ScoreRequest],
     options: ScoringOptions,

@@ -27,8 +27,8 @@ from serving.http.errors import may
 from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
-from serving.state.answers import Row, component_of, ready, signal_of
-from serving.state.cache import UNIVERSE, Newest, State
+from serving.state.answers import Row, build_component, build_signal, encode_answer
+from serving.state.cache import UNIVERSE, ForecastCache, SignalCache
 from serving.state.kinds import policy
 
 router, named = routers("newest")
@@ -57,8 +57,8 @@ async def signal(
         raise not_yet(newest, state, f"signal of {universe}")
     if min_confidence is None:
         return conditional(request, newest.ready[universe])
-    answer = signal_of(state.marks, newest.forecast, newest.signals[universe], min_confidence)
-    return conditional(request, ready(answer))
+    answer = build_signal(state.marks, newest.forecast, newest.signals[universe], min_confidence)
+    return conditional(request, encode_answer(answer))
 
 
 @router.get("/predict/component", response_model=Component, responses=POLLED | may(404))
@@ -76,8 +76,8 @@ async def component(
     rows = _prediction(newest, state, symbol)
     if min_confidence is None:
         return conditional(request, newest.symbols[symbol])
-    answer = component_of(state.marks, newest.forecast, rows, min_confidence)
-    return conditional(request, ready(answer))
+    answer = build_component(state.marks, newest.forecast, rows, min_confidence)
+    return conditional(request, encode_answer(answer))
 
 
 @router.get("/forecasts", response_model=Forecasts)
@@ -110,7 +110,7 @@ async def features(state: Held, name: Named) -> Response:
     return plain({"forecast": name, "interval": forecast.interval, "features": rows})
 
 
-def _prediction(newest: Newest, state: State, symbol: str) -> Mapping[str, Row]:
+def _prediction(newest: ForecastCache, state: SignalCache, symbol: str) -> Mapping[str, Row]:
     if symbol in newest.predictions:
         return newest.predictions[symbol]
     if symbol not in newest.forecast.symbols:
@@ -124,7 +124,7 @@ def _prediction(newest: Newest, state: State, symbol: str) -> Mapping[str, Row]:
     )
 
 
-def _describe(newest: Newest, now: float) -> Row:
+def _describe(newest: ForecastCache, now: float) -> Row:
     forecast, main = newest.forecast, newest.forecast.targets[0].label
     last = max((row["ts"] for row in newest.newest_rows.values()), default=None)
     return {

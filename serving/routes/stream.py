@@ -15,7 +15,7 @@ from pipelines.core.errors import BullionError, unknown
 from serving.http.dependencies import MAIN
 from serving.http.guard import Measures
 from serving.state.answers import OPTIONS
-from serving.state.cache import State
+from serving.state.cache import SignalCache
 
 router = APIRouter()
 HEARTBEAT = 5.0
@@ -75,7 +75,7 @@ class Hub:
 
     def __init__(self, measures: Measures, clock: Callable[[], float]) -> None:
         self.clients: dict[Topic, set[Client]] = defaultdict(set)
-        self.state: State | None = None
+        self.state: SignalCache | None = None
         self._measures, self._clock = measures, clock
         self._loop = asyncio.get_running_loop()
         self._beat = self._loop.create_task(self._beats())
@@ -85,12 +85,12 @@ class Hub:
         with suppress(asyncio.CancelledError):
             await self._beat
 
-    def changed(self, state: State) -> None:
+    def changed(self, state: SignalCache) -> None:
         """Called by the thread that follows the lake."""
         with suppress(RuntimeError):  # the loop has closed meanwhile
             self._loop.call_soon_threadsafe(self._publish, state)
 
-    def _publish(self, state: State) -> None:
+    def _publish(self, state: SignalCache) -> None:
         before, self.state = self.state, state
         for forecast, newest in state.forecasts.items():
             for universe, row in newest.signals.items():

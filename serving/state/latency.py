@@ -1,4 +1,4 @@
-"""How long requests of late took."""
+"""How long the latest requests took."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import math
 import time
 from collections import deque
 
-KEPT, RECENT, ENOUGH = 2000, 300.0, 20  # requests and seconds that the p99 is taken over
+CAPACITY = 2000  # requests
+SPAN = 300.0  # seconds
+ENOUGH = 20  # requests without which there is no p99
 
 
-class Recent:
-    """The times that the last requests took."""
+class LatencyWindow:
+    """The durations of the latest requests, and their 99th percentile."""
 
     def __init__(self) -> None:
-        self._taken: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._durations: deque[tuple[float, float]] = deque(maxlen=CAPACITY)  # when, and seconds
 
-    def took(self, seconds: float) -> None:
-        """Note one."""
-        self._taken.append((time.monotonic(), seconds))
+    def add(self, seconds: float) -> None:
+        """Note how long a request took that was answered just now."""
+        self._durations.append((time.monotonic(), seconds))
 
     def p99(self) -> float | None:
-        """Milliseconds that 99 of 100 of them stayed below; None while they are too few."""
-        since = time.monotonic() - RECENT
-        recent = sorted(taken for at, taken in tuple(self._taken) if at >= since)
+        """Return the milliseconds that 99 of 100 requests stayed below; None for too few."""
+        since = time.monotonic() - SPAN
+        recent = sorted(seconds for at, seconds in tuple(self._durations) if at >= since)
         if len(recent) < ENOUGH:
             return None
         return 1000 * recent[math.ceil(0.99 * len(recent)) - 1]

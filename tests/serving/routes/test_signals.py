@@ -12,7 +12,7 @@ from pipelines.lake import Lake
 from pipelines.scoring.combine import ComponentWeighted
 from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.listings import Forecasts
-from serving.state.answers import component_of, signal_of
+from serving.state.answers import build_component, build_signal
 from tests.serving.served import CLOSED, LATE, NIGHT, SOURCE, at, lake_of, problem, served
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
@@ -71,7 +71,7 @@ def test_an_answer_says_which_model_serves_instead_of_a_lost_one(api: TestClient
     rows = {name: row | {"instead_of": why} for name, row in newest.predictions["NVDA"].items()}
     signal = newest.signals["qqq"] | {"instead_of": why}
     for said in (
-        component_of(held.marks, HOURLY, rows), signal_of(held.marks, HOURLY, signal),
+        build_component(held.marks, HOURLY, rows), build_signal(held.marks, HOURLY, signal),
     ):  # fmt: skip
         assert said["instead_of"] == why
         assert f"another model: {why}; version 1 serves instead" in said["notices"]
