@@ -11,10 +11,11 @@ from fastapi import FastAPI
 
 from serving.http import docs, errors, memory
 from serving.http.bodies import Bodies
-from serving.http.guard import Guard, Measures
+from serving.http.guard import Guard
 from serving.http.head import Head
 from serving.http.keys import Keys
-from serving.http.ready import Hot
+from serving.http.metrics import Metrics
+from serving.http.polled import PolledAnswers
 from serving.http.turns import Turns
 from serving.routes import bars, health, history, signals, stream
 from serving.routes import models as info
@@ -30,7 +31,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Follow the lake for as long as the app runs."""
     follower: Follower = app.state.follower
     models: ModelLoader = app.state.models
-    app.state.hub = stream.Hub(app.state.measures, app.state.clock)
+    app.state.hub = stream.Hub(app.state.metrics, app.state.clock)
     follower.state_listeners.append(app.state.hub.changed)
     follower.lake_listeners.append(models.lake_changed)
     await to_thread(follower.start)
@@ -56,7 +57,7 @@ def create_app() -> FastAPI:
         openapi_url=None,
     )
     config, state = settings(), app.state
-    state.settings, state.measures, state.clock = config, Measures(), time.time
+    state.settings, state.metrics, state.clock = config, Metrics(), time.time
     state.keys = Keys(config)
     state.bodies = Bodies(config)
     state.reader = Reader()
@@ -66,8 +67,8 @@ def create_app() -> FastAPI:
     state.queries = Turns("the lake", at_once=4, waiting=32)
     state.predictions = Turns("scoring", at_once=2, waiting=100)
     state.batches = Turns("scoring of batches and files", at_once=1, waiting=8)
-    app.add_middleware(Hot, api=app)
-    app.add_middleware(Guard, settings=config, measures=state.measures, bodies=state.bodies)
+    app.add_middleware(PolledAnswers, api=app)
+    app.add_middleware(Guard, settings=config, metrics=state.metrics, bodies=state.bodies)
     app.add_middleware(Head)
     errors.install(app)
     for part in (signals, history, scoring_router, info, bars, health, stream, docs):

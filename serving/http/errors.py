@@ -1,4 +1,4 @@
-"""Every failure leaves the API in one shape, with the status that this map gives it."""
+"""Every failure is answered in one shape, with the status that this map gives it."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ STATUS: Mapping[type[BullionError], tuple[int, str]] = {
 HINTS: Mapping[str, str] = {
     "float_type": "write a number, without quotes",
 }
-"""What to do about what pydantic refuses, by its kind of error."""
+"""Hints for errors of pydantic, by its kind of error."""
 
 
 MOST = 10  # errors of one request that are named
-KINDS = {status: kind for status, kind in STATUS.values() if status != 503}
+KINDS_BY_STATUS = {status: kind for status, kind in STATUS.values() if status != 503}
 
 
 Responses = dict[int | str, dict[str, Any]]
@@ -71,7 +71,7 @@ RETRY_AFTER = {
 
 
 def may(*statuses: int) -> Responses:
-    """What a route may answer besides, for its documentation."""
+    """Return the errors that a route may answer, for its documentation."""
     return {
         status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
         | ({"headers": RETRY_AFTER} if status in (429, 503) else {})
@@ -80,19 +80,19 @@ def may(*statuses: int) -> Responses:
 
 
 ALWAYS = may(400, 401, 413, 429, 500, 503)
-"""What any route may answer: bad requests, keys, large bodies, and what is wrong here."""
+"""Errors that any route may answer: bad requests, keys, large bodies, and failures here."""
 
 
 def install(app: FastAPI) -> None:
     """Answer every failure of the app in the one shape."""
-    app.add_exception_handler(BullionError, _ours)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(BullionError, _bullion_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _disconnect)
+    app.add_exception_handler(Exception, _unexpected)
 
 
-def _ours(request: Request, error: Exception) -> JSONResponse:
+def _bullion_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BullionError)
     message, hint = public(error)
     if message != error.message and error is not request.app.state.follower.trouble:
@@ -105,7 +105,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     return answer(status, kind, message, hint, headers=headers)
 
 
-def _validation(_: Request, error: Exception) -> JSONResponse:
+def _validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first, *others = error.errors()
     hint = str(first.get("ctx", {}).get("hint", HINTS.get(first["type"], "")))
@@ -116,25 +116,25 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
     return answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    kind = KINDS.get(error.status_code, kind)
+    kind = KINDS_BY_STATUS.get(error.status_code, kind)
     return answer(error.status_code, kind, str(error.detail), "see /docs", headers=error.headers)
 
 
-def _gone(_: Request, error: Exception) -> JSONResponse:
-    # Nobody is there to read it: it is what the measures count, and no failure of ours.
+def _disconnect(_: Request, error: Exception) -> JSONResponse:
+    # Nobody is there to read it: the metrics count it, and the API has not failed.
     return answer(400, "bad_request", "the body broke off", "send the whole of it")
 
 
-def _unforeseen(_: Request, error: Exception) -> JSONResponse:
+def _unexpected(_: Request, error: Exception) -> JSONResponse:
     # What went wrong is in the server's log; it may name files and is not for callers.
     return answer(500, "internal", HIDDEN[BullionError], SEE_LOG)
 
 
 def _place(error: Mapping[str, Any]) -> str:
-    # The first says whether it is of the query or the body.
+    # The first part says whether it stands in the query or in the body.
     return ".".join(map(str, error["loc"][1:] or error["loc"]))[:64]
 
 
@@ -146,6 +146,6 @@ def answer(
     field: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """An answer in the one shape."""
+    """Return an error as an answer in the one shape."""
     body = ErrorBody(error=Problem(type=kind, message=message, hint=hint, field=field))
     return JSONResponse(body.model_dump(), status, headers)

@@ -53,7 +53,7 @@ def _cells(target: str, model: Model, line: FileLine, min_confidence: float | No
     kind = KINDS[label.kind]
     prediction: list[Any] = [""] * len(kind.columns(label))
     if line.predictions is not None:
-        fields = kind.told(label, line.predictions[target], min_confidence)
+        fields = kind.fields(label, line.predictions[target], min_confidence)
         prediction = kind.cells(label, fields)
     known = next_bar is not None and next_bar.closes_at is not None
     return [

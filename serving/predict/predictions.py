@@ -14,7 +14,7 @@ from pipelines.core.calendar import spans_night
 from pipelines.modeling.answers import answer_of
 from pipelines.scoring.predict import next_closes, say
 from serving.schemas.errors import Refused
-from serving.state.kinds import KINDS, NOTHING
+from serving.state.kinds import KINDS, NO_FIELDS
 from serving.state.model import Model, Models
 from serving.state.times import instant
 
@@ -153,8 +153,8 @@ def describe_prediction(
     top: Row = {}
     for name, model in models.by_target.items():
         label, bar = model.forecast.label, upcoming[name]
-        fields = KINDS[label.kind].told(label, predictions[name], min_confidence)
-        top = top or NOTHING | fields | {"target": name}
+        fields = KINDS[label.kind].fields(label, predictions[name], min_confidence)
+        top = top or NO_FIELDS | fields | {"target": name}
         times = {"timestamp_next": bar.closes_at, "spans_night": bar.spans_night}
         targets[name] = fields | times | describe_model(model)
     return top | {"targets": targets}

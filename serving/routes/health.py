@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from serving.http.guard import measures
 from serving.http.keys import reading
+from serving.http.metrics import metrics_of
 from serving.schemas.errors import public
 from serving.state.answers import Row
 from serving.state.cache import ForecastCache
@@ -95,7 +95,7 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
     scoring, now = request.app.state.models, request.app.state.clock()
     settings, state = request.app.state.settings, follower.state
     forecasts = [_forecast_health(n, now) for n in state.forecasts.values()] if state else []
-    p99 = measures(request).recent.p99()
+    p99 = metrics_of(request).recent.p99()
     reasons = [public(follower.trouble)[0]] if follower.trouble else []
     if not follower.alive:
         reasons.append("changes of the lake are no longer followed: restart the API")
@@ -176,7 +176,7 @@ def _target_health(newest: ForecastCache, name: str, row: Row | None, now: float
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request) -> Response:
     """Return the metrics of the API for Prometheus."""
-    gauges, state = measures(request), request.app.state.follower.state
+    gauges, state = metrics_of(request), request.app.state.follower.state
     now = request.app.state.clock()
     if state is not None:
         gauges.snapshot.set(state.snapshot)

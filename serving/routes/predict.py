@@ -36,7 +36,7 @@ from serving.schemas.scoring import (
     ScoreRequest,
 )
 from serving.settings import Settings
-from serving.state.kinds import policy
+from serving.state.kinds import check_policy
 from serving.state.model import Models
 from serving.state.model_loader import ModelLoader
 
@@ -168,7 +168,7 @@ async def _predict(
     request: Request, served: ModelLoader, models: Models, content: bytes, options: ScoringOptions
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
-    policy(models.forecast, options.min_confidence)
+    check_policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
         body = read_json(content, ScoreRequest, limits)
@@ -227,7 +227,7 @@ async def predict_many(
     """
     start, limits = time.perf_counter(), _settings(request)
     models = served.models(forecast_named(options.forecast))
-    policy(models.forecast, options.min_confidence)
+    check_policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
         body = read_json(content, BatchRequest, limits)
@@ -325,7 +325,7 @@ async def _predict_file(
     request: Request, models: Models, symbol: str | None, min_confidence: float | None
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
-    policy(models.forecast, min_confidence)
+    check_policy(models.forecast, min_confidence)
     wanted = form(request.headers.get("accept"))
     if wanted == ARROW:
         raise NotAcceptable("rows of a file are not answered as Arrow", f"accept {JSON} or {CSV}")

@@ -29,7 +29,7 @@ from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
 from serving.state.answers import Row, build_component, build_signal, encode_answer
 from serving.state.cache import UNIVERSE, ForecastCache, SignalCache
-from serving.state.kinds import policy
+from serving.state.kinds import check_policy
 
 router, named = routers("newest")
 POLLED = may(422) | {
@@ -72,7 +72,7 @@ async def component(
 ) -> Response:
     """Return the newest prediction of one symbol: its main target, and all targets by name."""
     newest = newest_of(state, name)
-    policy(newest.forecast, min_confidence)
+    check_policy(newest.forecast, min_confidence)
     rows = _prediction(newest, state, symbol)
     if min_confidence is None:
         return conditional(request, newest.symbols[symbol])

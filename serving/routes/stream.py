@@ -13,7 +13,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from pipelines.core.errors import BullionError, unknown
 from serving.http.dependencies import MAIN
-from serving.http.guard import Measures
+from serving.http.metrics import Metrics
 from serving.state.answers import OPTIONS
 from serving.state.cache import SignalCache
 
@@ -74,10 +74,10 @@ class Client:
 class Hub:
     """Sends messages to all clients of a topic; each message is encoded once."""
 
-    def __init__(self, measures: Measures, clock: Callable[[], float]) -> None:
+    def __init__(self, metrics: Metrics, clock: Callable[[], float]) -> None:
         self.clients: dict[Topic, set[Client]] = defaultdict(set)
         self.state: SignalCache | None = None
-        self._measures, self._clock = measures, clock
+        self._metrics, self._clock = metrics, clock
         self._loop = asyncio.get_running_loop()
         self._beat = self._loop.create_task(self._beats())
 
@@ -107,7 +107,7 @@ class Hub:
         for client in slow:
             self.clients[topic].discard(client)
             client.drop()
-            self._measures.dropped.inc()
+            self._metrics.dropped.inc()
 
     def encode_message(self, topic: Topic, kind: str) -> str:
         """Encode a message: the state, a signal or a heartbeat."""
@@ -160,12 +160,12 @@ async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MA
     client, topic = Client(websocket), (forecast, universe)
     client.give(hub.encode_message(topic, "state"))
     hub.clients[topic].add(client)
-    state.measures.sockets.inc()
+    state.metrics.sockets.inc()
     try:
         await client.listen()
     finally:
         hub.clients[topic].discard(client)
-        state.measures.sockets.dec()
+        state.metrics.sockets.dec()
     if client.slow:
         with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
             await asyncio.wait_for(websocket.close(TRY_AGAIN, "too slow"), 1)

@@ -19,7 +19,7 @@ from serving.schemas.answers import (
     SignalThresholds,
     TargetFields,
 )
-from serving.state.kinds import KINDS, NOTHING, hold_if_weak, risk, whose
+from serving.state.kinds import KINDS, NO_FIELDS, hold_if_weak, risk_hints, target_suffix
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 AGE = b',"age_seconds":'
@@ -132,7 +132,8 @@ def build_signal(
     """Build the answer of a universe's signal; by the confidence policy, if one is asked for."""
     combination, label = combination_of(forecast, row["universe"])
     members = [
-        member | {"said": None, "risk": risk(label, member["action"], member["probabilities"])}
+        member
+        | {"said": None, "risk": risk_hints(label, member["action"], member["probabilities"])}
         for member in row["members"]
     ]
     signal = _select(SignalFields, row)
@@ -185,22 +186,22 @@ def build_component(
     """
     targets: dict[str, Row | None] = dict.fromkeys(forecast.target_names)
     for target in forecast.targets:
-        suffix = whose(forecast, target.name)
+        suffix = target_suffix(forecast, target.name)
         row = rows.get(target.name)
         if row is None:
             marks["notices"].append(f"nothing was predicted{suffix} lately")
             continue
-        prediction = KINDS[target.label.kind].told(target.label, row, min_confidence)
+        prediction = KINDS[target.label.kind].fields(target.label, row, min_confidence)
         targets[target.name] = prediction | _select(TargetFields, row)
         _add_notices(marks, row, suffix)
     main = next(rows[name] for name in targets if name in rows)
     of_main = {
-        name: value for name, value in (targets[main["target"]] or {}).items() if name in NOTHING
+        name: value for name, value in (targets[main["target"]] or {}).items() if name in NO_FIELDS
     }
     return (
         _common_fields(marks, main, min_confidence)
         | _select(PredictionFields, main)
-        | NOTHING
+        | NO_FIELDS
         | of_main
         | {"stale_at": min(row["stale_at"] for row in rows.values()), "targets": targets}
     )

@@ -18,7 +18,7 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, Serving, decisions
 from pipelines.registry.mlflow import model_name
 from pipelines.scoring.predict import fitting, same_definition
-from serving.state.kinds import whose
+from serving.state.kinds import target_suffix
 from serving.state.reader import is_sample
 
 PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
@@ -62,7 +62,7 @@ class Model:
     @property
     def notices(self) -> list[str]:
         """What every answer says about it in words."""
-        which = f"the model{whose(self.forecast.forecast, self.target)}"
+        which = f"the model{target_suffix(self.forecast.forecast, self.target)}"
         notices = []
         if self.sample:
             notices.append(f"{which} was trained on made-up data: it knows no market")
