@@ -94,24 +94,28 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
     follower: Follower = request.app.state.follower
     scoring, now = request.app.state.models, request.app.state.clock()
     settings, state = request.app.state.settings, follower.state
-    told = [_told(one, now) for one in state.forecasts.values()] if state else []
+    forecasts = [_forecast_health(n, now) for n in state.forecasts.values()] if state else []
     p99 = metrics_of(request).recent.p99()
     reasons = [public(follower.trouble)[0]] if follower.trouble else []
     if not follower.alive:
-        reasons.append("the lake is followed no longer: restart the API")
-    for one in told:
-        if one.newest_signal is None:
-            reasons.append(f"{one.forecast}: nothing was scored yet")
-        elif one.stale:
-            reasons.append(f"{one.forecast}: stale since the bar after {one.newest_signal}")
-        if one.newest_signal is not None:
-            never = [part.target for part in one.targets if part.newest is None]
-            reasons += [f"{one.forecast}: nothing was scored of {name}" for name in never]
+        reasons.append("changes of the lake are no longer followed: restart the API")
+    for forecast in forecasts:
+        if forecast.newest_signal is None:
+            reasons.append(f"{forecast.forecast}: no bar was scored yet")
+        elif forecast.stale:
+            reasons.append(
+                f"{forecast.forecast}: stale since the bar after {forecast.newest_signal}"
+            )
+        if forecast.newest_signal is not None:
+            unscored = [part.target for part in forecast.targets if part.newest is None]
+            reasons += [
+                f"{forecast.forecast}: no bar was scored for the target {name}" for name in unscored
+            ]
     if p99 is not None and p99 > settings.slow_ms:
         reasons.append(f"answers take {p99:.0f} ms at the 99th percentile")
-    models = [_loaded(model) for model in scoring.loaded()]
+    models = [_describe_model(model) for model in scoring.loaded()]
     reasons += scoring.reasons()
-    made = Health(
+    answer = Health(
         status="down" if state is None else "degraded" if reasons else "ok",
         reasons=reasons,
         data_source=settings.data_source,
@@ -119,13 +123,13 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
         snapshot=state.snapshot if state else None,
         model_loaded=bool(models),
         models=models,
-        forecasts=told,
+        forecasts=forecasts,
         p99_ms=p99,
     )
-    return made.model_dump(mode="json"), 503 if state is None else 200
+    return answer.model_dump(mode="json"), 503 if state is None else 200
 
 
-def _loaded(model: Model) -> LoadedModel:
+def _describe_model(model: Model) -> LoadedModel:
     return LoadedModel(
         forecast=model.forecast.name,
         target=model.target,
@@ -139,16 +143,18 @@ def _loaded(model: Model) -> LoadedModel:
     )
 
 
-def _told(newest: ForecastCache, now: float) -> ForecastHealth:
+def _forecast_health(newest: ForecastCache, now: float) -> ForecastHealth:
     rows = newest.newest_rows
     closes = [row["closes_at"] for row in (*newest.signals.values(), *rows.values())]
-    closed: datetime | None = max(closes).astimezone(UTC) if closes else None
-    targets = [_target(newest, name, rows.get(name), now) for name in newest.forecast.target_names]
+    newest_close: datetime | None = max(closes).astimezone(UTC) if closes else None
+    targets = [
+        _target_health(newest, name, rows.get(name), now) for name in newest.forecast.target_names
+    ]
     return ForecastHealth(
         forecast=newest.forecast.name,
         newest_bar=newest.newest_bar,
-        newest_signal=closed,
-        age_seconds=None if closed is None else max(0, int(now - closed.timestamp())),
+        newest_signal=newest_close,
+        age_seconds=None if newest_close is None else max(0, int(now - newest_close.timestamp())),
         stale=newest.stale(now),
         model_version=targets[0].model_version,
         proven=targets[0].proven,
@@ -156,7 +162,7 @@ def _told(newest: ForecastCache, now: float) -> ForecastHealth:
     )
 
 
-def _target(newest: ForecastCache, name: str, row: Row | None, now: float) -> TargetHealth:
+def _target_health(newest: ForecastCache, name: str, row: Row | None, now: float) -> TargetHealth:
     model = newest.models.get(name)
     return TargetHealth(
         target=name,
@@ -170,12 +176,12 @@ def _target(newest: ForecastCache, name: str, row: Row | None, now: float) -> Ta
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request) -> Response:
     """Return the metrics of the API for Prometheus."""
-    told, state = metrics_of(request), request.app.state.follower.state
+    gauges, state = metrics_of(request), request.app.state.follower.state
     now = request.app.state.clock()
     if state is not None:
-        told.snapshot.set(state.snapshot)
+        gauges.snapshot.set(state.snapshot)
         for forecast, newest in state.forecasts.items():
-            for universe, made in newest.ready.items():
-                told.age.labels(forecast, universe).set(now - made.closes_at)
-                told.stale.labels(forecast, universe).set(now >= made.stale_at)
-    return Response(generate_latest(told.registry), media_type=CONTENT_TYPE_LATEST)
+            for universe, signal in newest.ready.items():
+                gauges.age.labels(forecast, universe).set(now - signal.closes_at)
+                gauges.stale.labels(forecast, universe).set(now >= signal.stale_at)
+    return Response(generate_latest(gauges.registry), media_type=CONTENT_TYPE_LATEST)

@@ -35,7 +35,7 @@ async def model_info(
     Without `target`, the first target of the forecast is described.
     """
     model = served.model(_chosen_targets(forecast_named(forecast), target)[0])
-    told, label, more = model.scorer.description, model.forecast.label, model.more
+    description, label, more = model.scorer.description, model.forecast.label, model.more
     return plain(
         predictions.model_marks(model)
         | {
@@ -52,13 +52,13 @@ async def model_info(
             "data_snapshot": more.get("data_snapshot"),
             "definition": model.forecast.model_fingerprint,
             "sha256": model.sha256,
-            "classes": told.classes,
+            "classes": description.classes,
             "scores": label.scores,
-            "thresholds": told.thresholds,
-            "shares": told.shares,
-            "features": told.features,
-            "symbols": told.symbols,
-            "untrained": told.untrained,
+            "thresholds": description.thresholds,
+            "shares": description.shares,
+            "features": description.features,
+            "symbols": description.symbols,
+            "untrained": description.untrained,
             "interval": model.forecast.interval,
             "look_back": model.forecast.look_back,
             "calendar": model.market.name,
@@ -83,30 +83,36 @@ def reload_model(
     Where a model cannot be loaded, the old one stays and a notice says why. It is an error only
     where none of them can be loaded. This always needs a key.
     """
-    done: dict[str, dict[str, object] | None] = {}
+    results: dict[str, dict[str, object] | None] = {}
     failed: list[NotYet] = []
-    for one in _chosen_targets(forecast_named(forecast), target):
+    for target_forecast in _chosen_targets(forecast_named(forecast), target):
         try:
-            done[one.target.name] = _told(served.reload(one))
+            results[target_forecast.target.name] = _describe_reload(served.reload(target_forecast))
         except NotYet as error:
-            done[one.target.name] = None
+            results[target_forecast.target.name] = None
             failed.append(error)
-    taken = [(name, told) for name, told in done.items() if told]
-    if not taken:
+    loaded = [(name, result) for name, result in results.items() if result]
+    if not loaded:
         raise failed[0]
-    main, told = taken[0]
+    main, main_result = loaded[0]
     notices = [error.message for error in failed]
     return plain(
-        {"forecast": forecast, "target": main, **told, "targets": done, "notices": notices}
+        {
+            "forecast": forecast,
+            "target": main,
+            **main_result,
+            "targets": results,
+            "notices": notices,
+        }
     )
 
 
-def _told(done: ReloadResult) -> dict[str, object]:
+def _describe_reload(reloaded: ReloadResult) -> dict[str, object]:
     return {
-        "changed": done.changed,
-        "before": done.before,
-        "model_version": done.model.version,
-        "sha256": done.model.sha256,
-        "proven": done.model.proven,
-        "unproven_reason": done.model.unproven_reason,
+        "changed": reloaded.changed,
+        "before": reloaded.before,
+        "model_version": reloaded.model.version,
+        "sha256": reloaded.model.sha256,
+        "proven": reloaded.model.proven,
+        "unproven_reason": reloaded.model.unproven_reason,
     }

@@ -49,7 +49,7 @@ async def signal(
     """Return the newest signal of a universe.
 
     Poll it with `If-None-Match`: the tag changes with the snapshot, the model and staleness,
-    and not with `age_seconds` alone.
+    and not with `age_seconds` alforecast.
     """
     newest = newest_of(state, name)
     combined(newest, universe)
@@ -57,8 +57,8 @@ async def signal(
         raise not_yet(newest, state, f"signal of {universe}")
     if min_confidence is None:
         return conditional(request, newest.ready[universe])
-    made = build_signal(state.marks, newest.forecast, newest.signals[universe], min_confidence)
-    return conditional(request, encode_answer(made))
+    answer = build_signal(state.marks, newest.forecast, newest.signals[universe], min_confidence)
+    return conditional(request, encode_answer(answer))
 
 
 @router.get("/predict/component", response_model=Component, responses=POLLED | may(404))
@@ -76,15 +76,17 @@ async def component(
     rows = _prediction(newest, state, symbol)
     if min_confidence is None:
         return conditional(request, newest.symbols[symbol])
-    made = build_component(state.marks, newest.forecast, rows, min_confidence)
-    return conditional(request, encode_answer(made))
+    answer = build_component(state.marks, newest.forecast, rows, min_confidence)
+    return conditional(request, encode_answer(answer))
 
 
 @router.get("/forecasts", response_model=Forecasts)
 async def forecasts(request: Request, state: Held) -> Response:
     """List all forecasts with their targets and the newest bar that each has scored."""
     now = request.app.state.clock()
-    return plain(state.marks | {"forecasts": [_told(one, now) for one in state.forecasts.values()]})
+    return plain(
+        state.marks | {"forecasts": [_describe(newest, now) for newest in state.forecasts.values()]}
+    )
 
 
 @named.get("/latest", response_model=LatestPredictions, responses=POLLED | may(404))
@@ -102,10 +104,10 @@ async def latest(request: Request, state: Held, name: Named) -> Response:
 @named.get("/features", response_model=Features, responses=may(404, 422))
 async def features(state: Held, name: Named) -> Response:
     """List the features of a forecast: the indicators that can be sent to be scored."""
-    one = newest_of(state, name).forecast
+    forecast = newest_of(state, name).forecast
     fields = ("name", "meaning", "unit", "low", "high", "window")
-    told = [{field: getattr(feature, field) for field in fields} for feature in one.features]
-    return plain({"forecast": name, "interval": one.interval, "features": told})
+    rows = [{field: getattr(feature, field) for field in fields} for feature in forecast.features]
+    return plain({"forecast": name, "interval": forecast.interval, "features": rows})
 
 
 def _prediction(newest: ForecastCache, state: SignalCache, symbol: str) -> Mapping[str, Row]:
@@ -122,24 +124,24 @@ def _prediction(newest: ForecastCache, state: SignalCache, symbol: str) -> Mappi
     )
 
 
-def _told(newest: ForecastCache, now: float) -> Row:
-    one, main = newest.forecast, newest.forecast.targets[0].label
+def _describe(newest: ForecastCache, now: float) -> Row:
+    forecast, main = newest.forecast, newest.forecast.targets[0].label
     last = max((row["ts"] for row in newest.newest_rows.values()), default=None)
     return {
-        "name": one.name,
-        "meaning": one.meaning.strip(),
-        "main": one.name == MAIN,
-        "interval": one.interval,
-        "symbols": one.symbols,
-        "universes": [c.universe for c in one.combinations],
+        "name": forecast.name,
+        "meaning": forecast.meaning.strip(),
+        "main": forecast.name == MAIN,
+        "interval": forecast.interval,
+        "symbols": forecast.symbols,
+        "universes": [c.universe for c in forecast.combinations],
         "classes": main.classes,
-        "targets": [_of_what(target.label) for target in one.targets],
-        "look_back": one.look_back,
+        "targets": [_describe_target(target.label) for target in forecast.targets],
+        "look_back": forecast.look_back,
         "newest": last,
         "stale": newest.stale(now),
     }
 
 
-def _of_what(label: Label) -> Row:
+def _describe_target(label: Label) -> Row:
     fields = ("kind", "unit", "classes", "scores", "horizon")
     return {"target": label.name} | {field: getattr(label, field) for field in fields}

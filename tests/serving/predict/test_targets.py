@@ -143,7 +143,7 @@ def test_an_indicator_that_cannot_be_is_named(
         ({}, "bars", "neither bars nor indicators"),
         (sent() | {"indicators": {"rsi_14": 50.0}}, "indicators", "both bars and indicators"),
         ({"indicators": {}}, "indicators", "at least 1"),
-        ({"indicators": {f"x{n}": 1.0 for n in range(1001)}}, "indicators", "at most 1000"),
+        ({"indicators": {f"x{n}": 1.0 for n in range(1001)}}, "body", "1,001 names"),
         ({"indicators": [1.0]}, "indicators", "valid dictionary"),
         ({"indicators": {"rsi_14": 50.0}, "colour": 1}, "colour", "Extra"),
         ({"indicators": {"rsi_14": 50.0}, "symbol": "NVDA"}, "symbol", "knows no symbol"),

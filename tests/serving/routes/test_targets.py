@@ -182,4 +182,4 @@ def test_a_target_that_was_never_said_is_null_and_told(half: TestClient) -> None
     assert (made.targets[VALUE], made.target) == (None, RISK)
     assert f"nothing was predicted of {VALUE} lately" in made.notices
     reasons = half.get("/health").json()["reasons"]
-    assert f"{DAILY.name}: nothing was scored of {VALUE}" in reasons
+    assert f"{DAILY.name}: no bar was scored for the target {VALUE}" in reasons
