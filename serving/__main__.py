@@ -10,7 +10,7 @@ from serving.app import create_app
 from serving.http.protocol import options
 
 if __name__ == "__main__":
-    # What a thread computes gives way to the event loop after a millisecond, and not after five.
+    # A computing thread gives way to the event loop after one millisecond instead of five.
     sys.setswitchinterval(0.001)
     app = create_app()
     uvicorn.run(app, **options(app.state.settings))

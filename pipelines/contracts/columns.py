@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.contracts.schema import Column
 
-SOURCE = Column("source", "VARCHAR", "who said it: sample, sample_noise, yahoo, files, ...")
+SOURCE = Column("source", "VARCHAR", "source of the data: sample, sample_noise, yahoo, files, ...")
 SYMBOL = Column("symbol", "VARCHAR", "ticker as the source spells it")
 INTERVAL = Column(
     "interval",
@@ -46,15 +46,17 @@ TARGET = Column("target", "VARCHAR", "what is predicted: action, return, risk")
 AS_OF = Column("as_of", "TIMESTAMPTZ", "nothing known later was used", "UTC")
 MODEL_VERSION = Column("model_version", "BIGINT", "version in the model registry", low=1)
 UNIVERSE = Column("universe", "VARCHAR", "list of constituents: qqq, nasdaq100")
-TIMESTAMP_NEXT = Column("timestamp_next", "TIMESTAMPTZ", "close of the bar it is about", "UTC")
+TIMESTAMP_NEXT = Column(
+    "timestamp_next", "TIMESTAMPTZ", "close of the bar that is predicted", "UTC"
+)
 ACTION = Column("action", "VARCHAR", "what it is said to do: strong_sell to strong_buy")
-SCORE = Column("score", "DOUBLE", "what the action is worth", "-2 to 2")
+SCORE = Column("score", "DOUBLE", "score of the action", "-2 to 2")
 PROVEN = Column("proven", "BOOLEAN", "true: the model had passed every blocking gate")
 UNPROVEN_REASON = Column("unproven_reason", "VARCHAR", "why the model is unproven", nullable=True)
 INSTEAD_OF = Column(
     "instead_of",
     "VARCHAR",
-    "which model was decided on, and why it cannot serve; null: the one decided on serves",
+    "which model the newest decision names, and why it cannot serve; null where it does serve",
     nullable=True,
 )
 SHA256 = Column(

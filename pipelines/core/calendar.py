@@ -30,7 +30,7 @@ UTC_TYPE = pa.timestamp("us", tz="UTC")
 
 __all__ = [
     "GRIDS", "INTERVALS", "UTC_TYPE", "Bars", "Calendar", "Grid", "Interval",
-    "calendar", "interval_of", "next_closes", "utc",
+    "calendar", "interval_of", "next_closes", "spans_night", "utc",
 ]  # fmt: skip
 
 
@@ -279,6 +279,23 @@ def _sessions(name: str, first: np.datetime64) -> _Sessions:
     day = schedule.index.to_numpy().astype("datetime64[D]")
     known_from = first if first > FIRST_SESSION else EVER
     return _Sessions(known_from, day, opens, closes, exchange.tz)
+
+
+def spans_night(market: Calendar, closes_at: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """Tell which spans from a bar's close to a later close hold the open of another session.
+
+    Both are NumPy UTC instants; where the later one is not known (NaT) there is no night.
+    """
+    known = ~np.isnat(later)
+    nights = np.zeros(len(later), bool)
+    if not known.any():
+        return nights
+    first, last = from_numpy(closes_at[known].min()), from_numpy(later[known].max())
+    opens = market.bars(interval_of("1d"), first, last).ts
+    # A market that opens where it closes has no night between: hence the sides.
+    before = np.searchsorted(opens, closes_at[known], side="right")
+    nights[known] = before < np.searchsorted(opens, later[known], side="left")
+    return nights
 
 
 def calendar(name: str = "XNYS") -> Calendar:

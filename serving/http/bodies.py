@@ -1,4 +1,4 @@
-"""The bodies of requests: how large one may be, and all together."""
+"""Bounds on the bodies of requests: on each of them, and on all together."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from starlette.types import Message, Receive
 
-from serving.http.errors import Busy, TooLarge
+from serving.schemas.errors import Busy, TooLarge
 from serving.settings import Settings
 
 
 class Bodies:
-    """The bytes of all bodies that are held, each of them until its request is answered."""
+    """Counts the bytes of all bodies in memory, each until its request is answered."""
 
     def __init__(self, settings: Settings) -> None:
         self.largest, self._most = settings.body_bytes, settings.bodies_bytes
@@ -20,14 +20,14 @@ class Bodies:
 
     @property
     def too_large(self) -> TooLarge:
-        """The refusal of a body that is larger than one may be."""
+        """The error for a body that is larger than allowed."""
         return TooLarge(
             f"the body is larger than {self.largest} bytes", "send it in smaller pieces"
         )
 
     @contextmanager
     def counted(self, receive: Receive) -> Iterator[Receive]:
-        """Count what a request receives, and refuse what exceeds either bound."""
+        """Count the body of a request as it comes, and refuse what exceeds either bound."""
         size = 0
 
         async def receive_counted() -> Message:

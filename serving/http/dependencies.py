@@ -1,8 +1,8 @@
-"""What routes take, and how they give an answer that is ready: validators and conditions."""
+"""Parameters that routes share, and how they send answers: validators and conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Annotated
 
 import orjson
@@ -14,14 +14,15 @@ from pipelines.contracts.columns import SYMBOL, UNIVERSE
 from pipelines.core.errors import unknown
 from pipelines.core.universes import universes
 from pipelines.forecasts import FORECASTS, Forecast
-from serving.http.errors import NotFound, NotYet, refuse
+from pipelines.lake import View
 from serving.http.keys import reading
-from serving.http.ready import told
-from serving.predict.errors import Refused
+from serving.http.polled import render
+from serving.schemas.errors import NotFound, NotYet, Refused, refuse
 from serving.schemas.strict import QueryNumber
-from serving.state.answers import OPTIONS, Kept, Row
-from serving.state.cache import Newest, State
+from serving.state.answers import OPTIONS, CachedAnswer, Row
+from serving.state.cache import ForecastCache, SignalCache
 from serving.state.follower import Follower
+from serving.state.reader import Reader
 
 MAIN = FORECASTS[0].name
 # DuckLake puts values into the SQL that prunes files, and a NUL would cut that short.
@@ -29,14 +30,14 @@ PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
 
 def known_universe(name: str) -> str:
-    """One of the universes, or an error that names the nearest."""
+    """Return the name of a known universe, or raise an error that suggests the nearest."""
     if name not in universes():
         raise refuse(unknown("universe", name, universes()))
     return name
 
 
 def known_target(forecast: Forecast, name: str | None) -> str | None:
-    """One of a forecast's targets, or none; an error that names the nearest."""
+    """Return the name of a known target, or None; an error suggests the nearest."""
     if name is not None and name not in forecast.target_names:
         error = unknown(f"target of {forecast.name}", name, forecast.target_names)
         raise Refused(error.message, error.hint, "target").at("query")
@@ -80,7 +81,7 @@ Confidence = Annotated[
 
 
 def routers(tag: str) -> tuple[APIRouter, APIRouter]:
-    """For routes of the main forecast, and for the same ones of any forecast by its name."""
+    """Return two routers: of the main forecast, and of any forecast by its name in the path."""
     named = [reading, Depends(_named)]
     return (
         APIRouter(tags=[tag], dependencies=[reading]),
@@ -93,7 +94,7 @@ async def _named(
         str, Path(max_length=64, description="as GET /forecasts lists them", examples=[MAIN])
     ],
 ) -> None:
-    """Declares the part of the path that _forecast reads."""
+    """Declare the part of the path that _forecast reads."""
 
 
 async def _forecast(request: Request) -> str:
@@ -102,35 +103,47 @@ async def _forecast(request: Request) -> str:
 
 
 Named = Annotated[str, Depends(_forecast)]
-"""The forecast that a route is asked of: the main one where its path names none."""
+"""The forecast that is asked for: the main one where the path names none."""
 
 
-async def _state(request: Request) -> State:
-    return held(request)
-
-
-def held(request: Request) -> State:
-    """What is in memory; while nothing is, the reason why."""
+async def _cache(request: Request) -> SignalCache:
+    """Return what is in memory; while nothing is, raise the reason why."""
     follower: Follower = request.app.state.follower
     if follower.state is None:
         raise follower.trouble or NotYet("the lake is being read", "ask again", 1)
     return follower.state
 
 
-Held = Annotated[State, Depends(_state)]
+Held = Annotated[SignalCache, Depends(_cache)]
 
 
-def newest_of(state: State, forecast: str) -> Newest:
-    """A forecast's newest; one that is not known is not found."""
+async def _turn(request: Request) -> AsyncIterator[None]:
+    async with request.app.state.queries.turn():
+        yield
+
+
+def _newest_view(request: Request, turn: Annotated[None, Depends(_turn)]) -> Iterator[View]:
+    reader: Reader = request.app.state.reader
+    with reader.view() as view:
+        yield view
+
+
+NewestView = Annotated[View, Depends(_newest_view)]
+"""The lake's newest snapshot for the whole of a request, opened once it is its turn."""
+
+
+def newest_of(state: SignalCache, forecast: str) -> ForecastCache:
+    """Return a forecast's newest rows, or raise that no forecast has this name."""
     if forecast not in state.forecasts:
         error = unknown("forecast", forecast, state.forecasts)
         raise NotFound(error.message, error.hint)
     return state.forecasts[forecast]
 
 
-def combined(newest: Newest, universe: str) -> str:
-    """A universe that a forecast combines; of any other it has no signals."""
-    name, known = newest.forecast.name, [one.universe for one in newest.forecast.combinations]
+def combined(newest: ForecastCache, universe: str) -> str:
+    """Return the universe if the forecast combines it; of any other it has no signals."""
+    forecast = newest.forecast
+    name, known = forecast.name, [combination.universe for combination in forecast.combinations]
     if universe not in known:
         raise NotFound(
             f"{name} combines no signal of {universe}",
@@ -139,8 +152,8 @@ def combined(newest: Newest, universe: str) -> str:
     return universe
 
 
-def not_yet(newest: Newest, state: State, what: str) -> NotYet:
-    """Nothing was published so far: what is missing is said."""
+def not_yet(newest: ForecastCache, state: SignalCache, what: str) -> NotYet:
+    """Return the error that nothing was published so far, with what is missing."""
     name = newest.forecast.name
     lacking = "no bar is there yet" if not newest.bars else "no model was trained yet"
     if newest.bars and newest.models:
@@ -152,18 +165,18 @@ def not_yet(newest: Newest, state: State, what: str) -> NotYet:
     )
 
 
-def conditional(request: Request, made: Kept) -> Response:
-    """The bytes that are ready, or 304 where the caller has them but for the age."""
+def conditional(request: Request, answer: CachedAnswer) -> Response:
+    """Send a cached answer, or 304 where the caller has it but for its age."""
     state = request.app.state
-    given = request.headers.get("if-none-match", "").encode("latin-1")
-    status, headers, body = told(made, state.clock(), state.settings, given)
+    condition = request.headers.get("if-none-match", "").encode("latin-1")
+    status, headers, body = render(answer, state.clock(), state.settings, condition)
     response = Response(body, status)
     response.raw_headers = headers
     return response
 
 
 def plain(answer: Row, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer that is made anew each time."""
+    """Send an answer that is computed for each request."""
     return Response(
         orjson.dumps(answer, option=OPTIONS),
         media_type="application/json",

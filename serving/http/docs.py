@@ -1,143 +1,183 @@
-"""GET /openapi.json and GET /docs, a page of our own that asks nothing of the network."""
+"""GET /openapi.json, and two pages that show it: /docs (Swagger UI) and /redoc (ReDoc).
+
+The scripts and styles of both pages come from this API, so they work without a network. All three
+can be read without a key: they hold no data, and /docs is where a person enters the key.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic.json_schema import models_json_schema
 
-from serving.http.keys import reading
-from serving.schemas.scoring import Batch, Sent
+from serving.schemas.errors import NotFound
+from serving.schemas.scoring import BatchRequest, ScoreRequest
 
-router = APIRouter(dependencies=[reading], include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 EXAMPLES = Path(__file__).with_name("examples.json")
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
-code,pre{background:#f2f2f2;padding:.1em .3em}pre{padding:.7em;overflow:auto}
-td,th{text-align:left;vertical-align:top;padding:.15em 1em .15em 0}summary{cursor:pointer}"""
-CONVENTIONS = (
-    "Times are date-times with their zone, such as 2026-08-28T14:30:00Z; a number, or a day "
-    "alone, is refused. Every GET can be asked by HEAD too: the same status and headers, and no "
-    "body."
+PAGES = Path(__file__).with_name("pages")
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+FILES = {
+    path.name: path
+    for folder in (PAGES, Path(str(files("fastapi_offline"))) / "static")
+    for path in folder.iterdir()
+    if path.suffix in MEDIA_TYPES
+}
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self' 'unsafe-inline'",  # both pages write styles while they are shown
+    "img-src": "'self' data:",  # icons that stand in the style sheet
+    "connect-src": "'self'",  # openapi.json, and what is tried out
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+DOCS_POLICY = "; ".join(f"{name} {allowed}" for name, allowed in POLICY.items())
+REDOC_POLICY = f"{DOCS_POLICY}; worker-src blob:"  # its search runs in a worker
+
+SUMMARY = "The newest signals of Bullion, each with its age and what it is worth."
+ABOUT = (
+    "Signals, predictions and their history, and scoring of bars that you send.\n\n"
+    "**Times** are date-times with their zone, such as `2026-08-28T14:30:00Z`. A number or a day "
+    "alone is refused.\n\n"
+    "**HEAD** is answered wherever GET is: with the same status and headers, and without a body."
+    "\n\n"
+    "**Keys**: reading needs a key once the API has keys; changing what is served always needs "
+    "one. On the page `/docs`, the button *Authorize* takes it.\n\n"
+    "**WebSocket**: `/ws/market-stream?universe=qqq` sends the newest state at once, then each "
+    "new signal when it is published, and a heartbeat every 5 seconds.\n\n"
+    "The same reference is shown at `/docs`, where requests can be tried out, and at `/redoc`, "
+    "for reading."
 )
-KEY = "Sent as X-API-Key; needed once the API has keys, and always by what changes it."
+TAGS = {
+    "newest": "The newest signals and predictions, for polling.",
+    "history": "Past signals, predictions and decisions on models, page by page.",
+    "scoring": "Predictions of bars or indicators that you send, and the models that make them.",
+    "bars": "Bars as the lake has them.",
+    "health": "Whether the API can answer, and its metrics.",
+}
+SECURITY_SCHEMES: dict[str, Any] = {
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "A key of the API, sent as the header `X-API-Key`.",
+    },
+    "BearerKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The same key, sent as the header `Authorization: Bearer ...`.",
+    },
+}
+NEEDS_KEY: dict[str, Any] = {"security": [{name: []} for name in SECURITY_SCHEMES]}
+"""For `openapi_extra` of a route that always needs a key."""
 
 
 def complete(app: FastAPI) -> None:
-    """Tell the schema of what routes take without FastAPI's own ways: the key, bodies of JSON."""
-    plain = app.openapi
+    """Complete the schema that FastAPI builds."""
+    build_schema = app.openapi
 
-    def told() -> dict[str, Any]:
-        schema = plain()
-        _, sent = models_json_schema(
-            [(Sent, "validation"), (Batch, "validation")],
-            ref_template="#/components/schemas/{model}",
-        )
-        schema["components"]["schemas"] |= sent["$defs"]
-        schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
-        schemes["key"] = {
-            "type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY,
-        }  # fmt: skip
-        schema["info"]["description"] = CONVENTIONS
-        schema["security"] = [{}, {"key": []}]
-        for method, path, operation in operations(schema):
-            _exemplify(operation["responses"], f"{method.upper()} {path}")
-        return schema
+    def build_complete_schema() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            _complete(build_schema())
+        return build_schema()
 
-    app.openapi = told  # type: ignore[method-assign]
+    app.openapi = build_complete_schema  # type: ignore[method-assign]
+
+
+def _complete(schema: dict[str, Any]) -> None:
+    """Add what FastAPI does not know: keys, bodies that routes read by themselves, examples."""
+    _, bodies = models_json_schema(
+        [(ScoreRequest, "validation"), (BatchRequest, "validation")],
+        ref_template="#/components/schemas/{model}",
+    )
+    schema["components"]["schemas"] |= bodies["$defs"]
+    schema["components"]["securitySchemes"] = SECURITY_SCHEMES
+    schema["info"] |= {"summary": SUMMARY, "description": ABOUT}
+    schema["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    schema["security"] = [{}, *NEEDS_KEY["security"]]
+    _finish_sentences(schema)
+    for method, path, operation in operations(schema):
+        operation["summary"] = operation["description"].splitlines()[0].removesuffix(".")
+        _add_examples(operation["responses"], f"{method.upper()} {path}")
+
+
+def _finish_sentences(node: Any) -> None:
+    """Begin every description below a node with a capital, and end it with a full stop."""
+    if isinstance(node, list):
+        for item in node:
+            _finish_sentences(item)
+    elif isinstance(node, dict):
+        text = node.get("description")
+        if isinstance(text, str) and text:
+            end = "" if text.endswith((".", "?")) else "."
+            node["description"] = text[0].upper() + text[1:] + end
+        for name, item in node.items():
+            if name not in ("example", "examples", "enum", "default"):
+                _finish_sentences(item)
 
 
 def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description of each route."""
+    """Yield method, path and description of each route."""
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             yield method, path, operation
 
 
-def _exemplify(responses: dict[str, Any], operation: str) -> None:
-    """Give every answer the example that was once answered."""
-    known = _examples()
+def _add_examples(responses: dict[str, Any], operation: str) -> None:
+    """Give each documented answer the example that the API once gave."""
+    examples = _examples()
     for status, response in responses.items():
-        told = known.get(operation, {}).get(status) or known["*"].get(status, {})
-        for form, example in told.items():
+        by_form = examples.get(operation, {}).get(status) or examples["*"].get(status, {})
+        for form, example in by_form.items():
             response.setdefault("content", {}).setdefault(form, {})["example"] = example
 
 
 @cache
 def _examples() -> dict[str, dict[str, dict[str, Any]]]:
-    """Answers by operation (* for all), status and form, as a lake that was scored gave them."""
-    found: dict[str, dict[str, dict[str, Any]]] = orjson.loads(EXAMPLES.read_bytes())
-    return found
+    """Return answers by operation (* for all), status and form, as a scored lake gave them."""
+    examples: dict[str, dict[str, dict[str, Any]]] = orjson.loads(EXAMPLES.read_bytes())
+    return examples
 
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> JSONResponse:
-    """What can be asked, for machines."""
+    """Describe the API for programs, as OpenAPI."""
     return JSONResponse(request.app.openapi())
 
 
 @router.get("/docs")
-async def docs(request: Request) -> HTMLResponse:
-    """What can be asked, for people."""
-    schema = request.app.openapi()
-    parts = [_route(method, path, told, schema) for method, path, told in operations(schema)]
-    page = (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>Bullion API</title>"
-        f"<style>{STYLE}</style><h1>Bullion API</h1><p>{escape(schema['info']['summary'])}.</p>"
-        f"<p>{escape(KEY)} For machines: <a href=openapi.json>openapi.json</a>.</p>"
-        f"<p>{escape(CONVENTIONS)}</p>"
-        f"<p><code>WS /ws/market-stream?universe=qqq</code> sends the newest state, then each new "
-        f"signal as it is published, and a heartbeat every 5 s.</p>{''.join(parts)}</html>"
+def docs() -> HTMLResponse:
+    """Show the API in Swagger UI, where requests can be tried out."""
+    return _page("docs.html", DOCS_POLICY)
+
+
+@router.get("/redoc")
+def redoc() -> HTMLResponse:
+    """Show the API in ReDoc, for reading."""
+    return _page("redoc.html", REDOC_POLICY)
+
+
+@router.get("/docs/files/{name}")
+def page_file(name: str) -> Response:
+    """Send a script, a style or a picture of the two pages."""
+    # Not Starlette's StaticFiles: it answers a malformed Range in a shape of its own.
+    path = FILES.get(name)
+    if path is None:
+        raise NotFound(f"the documentation has no file {name[:64]!r}", "see /docs")
+    headers = {"cache-control": "public, max-age=3600"}
+    return Response(path.read_bytes(), media_type=MEDIA_TYPES[path.suffix], headers=headers)
+
+
+def _page(name: str, policy: str) -> HTMLResponse:
+    return HTMLResponse(
+        (PAGES / name).read_text(encoding="utf-8"), headers={"content-security-policy": policy}
     )
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return HTMLResponse(page, headers={"content-security-policy": policy})
-
-
-def _route(method: str, path: str, told: dict[str, Any], schema: dict[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><td><code>{escape(p['name'])}</code>{'*' if p.get('required') else ''}"
-        f"<td>{escape(p.get('description', ''))}</tr>"
-        for p in told.get("parameters", ())
-    )
-    link = ""
-    if method == "get":
-        address = example(path, told)
-        link = f"<p><a href='{escape(address.lstrip('/'))}'>{escape(address)}</a></p>"
-    answer = told["responses"].get("200", {}).get("content", {}).get("application/json", {})
-    fields = _fields(answer.get("schema", {}), schema)
-    return (
-        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
-        f"{escape(told.get('description', '').splitlines()[0] if told.get('description') else '')}"
-        f"</summary><p>{escape(told.get('description', ''))}</p>{link}<table>{rows}</table>"
-        f"<h4>Answers</h4><table>{fields}</table></details>"
-    )
-
-
-def _fields(given: dict[str, Any], schema: dict[str, Any]) -> str:
-    name = given.get("$ref", "").rpartition("/")[2]
-    properties = schema["components"]["schemas"].get(name, {}).get("properties", {})
-    return "".join(
-        f"<tr><td><code>{escape(field)}</code><td>{escape(about.get('description', ''))}</tr>"
-        for field, about in properties.items()
-    )
-
-
-def example(path: str, told: dict[str, Any]) -> str:
-    """The address that the examples of a route's parameters make."""
-    query = {}
-    for one in told.get("parameters", ()):
-        given = one.get("example") or next(iter(one.get("schema", {}).get("examples", ())), None)
-        if given is None:
-            continue
-        if one["in"] == "path":
-            path = path.replace(f"{{{one['name']}}}", str(given))
-        elif one["in"] == "query":
-            query[one["name"]] = given
-    return f"{path}?{urlencode(query)}" if query else path

@@ -1,4 +1,4 @@
-"""Every failure leaves the API in one shape, with the status that this map gives it."""
+"""Every failure is answered in one shape, with the status that this map gives it."""
 
 from __future__ import annotations
 
@@ -10,54 +10,28 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
-from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from pipelines.core.errors import BullionError, CheckFailed, InvalidRequest, LakeError, SourceError
+from serving.schemas.errors import (
+    HIDDEN,
+    SEE_LOG,
+    Again,
+    Busy,
+    ErrorBody,
+    Forbidden,
+    NotAcceptable,
+    NotFound,
+    NotYet,
+    Problem,
+    TooLarge,
+    TooMany,
+    Unauthorized,
+    public,
+)
 
 log = logging.getLogger(__name__)
-
-
-class NotFound(BullionError):
-    """What was asked for is not there."""
-
-
-class Unauthorized(BullionError):
-    """A key is needed, or is not known."""
-
-
-class Forbidden(BullionError):
-    """Nobody may do this here."""
-
-
-class NotAcceptable(BullionError):
-    """None of the forms that the caller takes can be made."""
-
-
-class TooLarge(BullionError):
-    """More was sent, or asked, than is taken at once."""
-
-
-class Again(BullionError):
-    """It may work later: `seconds` says when to ask."""
-
-    def __init__(self, message: str, hint: str, seconds: int) -> None:
-        super().__init__(message, hint)
-        self.seconds = seconds
-
-
-class TooMany(Again):
-    """A key has asked too often."""
-
-
-class NotYet(Again):
-    """There is nothing to answer with so far."""
-
-
-class Busy(Again):
-    """Others are being served, as many as can be at once."""
 
 
 STATUS: Mapping[type[BullionError], tuple[int, str]] = {
@@ -80,44 +54,11 @@ STATUS: Mapping[type[BullionError], tuple[int, str]] = {
 HINTS: Mapping[str, str] = {
     "float_type": "write a number, without quotes",
 }
-"""What to do about what pydantic refuses, by its kind of error."""
+"""Hints for errors of pydantic, by its kind of error."""
 
 
 MOST = 10  # errors of one request that are named
-KINDS = {status: kind for status, kind in STATUS.values() if status != 503}
-
-
-HIDDEN: Mapping[type[BullionError], str] = {
-    LakeError: "the lake cannot be read",
-    SourceError: "the source of the data cannot be read",
-    CheckFailed: "the data did not pass a check",
-    BullionError: "the request failed",
-}
-"""What is answered in place of messages about this machine, which may name its paths and hosts."""
-LOG = "ask the operator to see the API's log"
-
-
-def public(error: BullionError) -> tuple[str, str]:
-    """Message and hint of an error for those who may not see this machine."""
-    kind = next(k for k in type(error).__mro__ if k in STATUS)
-    if kind not in HIDDEN:
-        return error.message, error.hint
-    return (error.summary, error.hint) if error.summary else (HIDDEN[kind], LOG)
-
-
-class Problem(BaseModel):
-    """What was wrong, and what to do next."""
-
-    type: str = Field(description="kind of failure, one word", examples=["not_found"])
-    message: str = Field(description="what was wrong")
-    hint: str = Field(description="what to do next; may be empty")
-    field: str | None = Field(description="parameter at fault, where there is one")
-
-
-class ErrorBody(BaseModel):
-    """The body of every answer that is not a success."""
-
-    error: Problem
+KINDS_BY_STATUS = {status: kind for status, kind in STATUS.values() if status != 503}
 
 
 Responses = dict[int | str, dict[str, Any]]
@@ -130,7 +71,7 @@ RETRY_AFTER = {
 
 
 def may(*statuses: int) -> Responses:
-    """What a route may answer besides, for its documentation."""
+    """Return the errors that a route may answer, for its documentation."""
     return {
         status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
         | ({"headers": RETRY_AFTER} if status in (429, 503) else {})
@@ -139,26 +80,19 @@ def may(*statuses: int) -> Responses:
 
 
 ALWAYS = may(400, 401, 413, 429, 500, 503)
-"""What any route may answer: bad requests, keys, large bodies, and what is wrong here."""
-
-
-def refuse(error: InvalidRequest) -> PydanticCustomError:
-    """The same error as a parameter's validator raises it, which adds the parameter's name."""
-    return PydanticCustomError(
-        "invalid_request", "{message}", {"message": error.message, "hint": error.hint}
-    )
+"""Errors that any route may answer: bad requests, keys, large bodies, and failures here."""
 
 
 def install(app: FastAPI) -> None:
     """Answer every failure of the app in the one shape."""
-    app.add_exception_handler(BullionError, _ours)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(BullionError, _bullion_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _disconnect)
+    app.add_exception_handler(Exception, _unexpected)
 
 
-def _ours(request: Request, error: Exception) -> JSONResponse:
+def _bullion_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BullionError)
     message, hint = public(error)
     if message != error.message and error is not request.app.state.follower.trouble:
@@ -171,7 +105,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     return answer(status, kind, message, hint, headers=headers)
 
 
-def _validation(_: Request, error: Exception) -> JSONResponse:
+def _validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first, *others = error.errors()
     hint = str(first.get("ctx", {}).get("hint", HINTS.get(first["type"], "")))
@@ -182,25 +116,25 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
     return answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    kind = KINDS.get(error.status_code, kind)
+    kind = KINDS_BY_STATUS.get(error.status_code, kind)
     return answer(error.status_code, kind, str(error.detail), "see /docs", headers=error.headers)
 
 
-def _gone(_: Request, error: Exception) -> JSONResponse:
-    # Nobody is there to read it: it is what the measures count, and no failure of ours.
+def _disconnect(_: Request, error: Exception) -> JSONResponse:
+    # Nobody is there to read it: the metrics count it, and the API has not failed.
     return answer(400, "bad_request", "the body broke off", "send the whole of it")
 
 
-def _unforeseen(_: Request, error: Exception) -> JSONResponse:
+def _unexpected(_: Request, error: Exception) -> JSONResponse:
     # What went wrong is in the server's log; it may name files and is not for callers.
-    return answer(500, "internal", HIDDEN[BullionError], LOG)
+    return answer(500, "internal", HIDDEN[BullionError], SEE_LOG)
 
 
 def _place(error: Mapping[str, Any]) -> str:
-    # The first says whether it is of the query or the body.
+    # The first part says whether it stands in the query or in the body.
     return ".".join(map(str, error["loc"][1:] or error["loc"]))[:64]
 
 
@@ -212,6 +146,6 @@ def answer(
     field: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """An answer in the one shape."""
+    """Return an error as an answer in the one shape."""
     body = ErrorBody(error=Problem(type=kind, message=message, hint=hint, field=field))
     return JSONResponse(body.model_dump(), status, headers)

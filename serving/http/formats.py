@@ -1,4 +1,4 @@
-"""Rows as JSON, CSV or Arrow, by what the caller accepts."""
+"""Rows as JSON, CSV or Arrow, whichever the caller accepts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 from fastapi.responses import Response
 
-from serving.http.errors import NotAcceptable
+from serving.schemas.errors import NotAcceptable
 
 ARROW, CSV, JSON = "application/vnd.apache.arrow.stream", "text/csv", "application/json"
 KNOWN = (JSON, CSV, ARROW)
@@ -24,8 +24,8 @@ CSV_HEADERS: Mapping[str, Any] = {
 
 
 def form(accept: str | None) -> str:
-    """The form that a caller likes best; JSON where it likes all the same."""
-    liked: list[tuple[float, str]] = []
+    """Return the format that a caller prefers; JSON where it has no preference."""
+    accepted: list[tuple[float, str]] = []
     for part in (accept or "*/*").split(","):
         kind, *options = (piece.strip().lower() for piece in part.split(";"))
         weight = next((o[2:] for o in options if o.startswith("q=")), "1")
@@ -35,38 +35,38 @@ def form(accept: str | None) -> str:
             quality = 0.0
         for known in KNOWN:
             if quality > 0 and kind in (known, "*/*", known.split("/")[0] + "/*"):
-                liked.append((quality, known))
-    if not liked:
+                accepted.append((quality, known))
+    if not accepted:
         raise NotAcceptable(f"none of {accept!r} is made here", f"accept {', '.join(KNOWN)}")
-    return max(liked, key=lambda one: (one[0], -KNOWN.index(one[1])))[1]
+    return max(accepted, key=lambda choice: (choice[0], -KNOWN.index(choice[1])))[1]
 
 
 def as_arrow(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, str]) -> Response:
-    """An Arrow stream; its schema says what the data are worth."""
-    told = {f"bullion.{name}": orjson.dumps(value) for name, value in marks.items()}
+    """Send rows as an Arrow stream; its schema has the notes that JSON has beside the rows."""
+    metadata = {f"bullion.{name}": orjson.dumps(value) for name, value in marks.items()}
     sink = pa.BufferOutputStream()
-    rows = rows.replace_schema_metadata(told)
+    rows = rows.replace_schema_metadata(metadata)
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_table(rows)
     return Response(sink.getvalue().to_pybytes(), media_type=ARROW, headers=dict(headers))
 
 
 def csv_headers(marks: Mapping[str, object]) -> dict[str, str]:
-    """What an answer says about all its rows, as headers: each value is JSON, in ASCII."""
+    """Return what an answer says about all its rows as headers; each value is JSON in ASCII."""
     return {f"x-bullion-{name.replace('_', '-')}": json.dumps(marks[name]) for name in marks}
 
 
 def as_csv(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, str]) -> Response:
-    """CSV with a header line; probabilities are JSON in their column.
+    """Send rows as CSV with a header line; probabilities are JSON in their column.
 
-    What the data are worth stands in the answer's headers.
+    What JSON says beside the rows stands in the answer's headers.
     """
     import pyarrow.csv
 
     if "probabilities" in rows.schema.names:
         place = rows.schema.get_field_index("probabilities")
         shares = rows["probabilities"].to_pylist()
-        texts = [None if one is None else orjson.dumps(dict(one)).decode() for one in shares]
+        texts = [None if row is None else orjson.dumps(dict(row)).decode() for row in shares]
         rows = rows.set_column(place, "probabilities", pa.array(texts, pa.string()))
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(rows, sink)

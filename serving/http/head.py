@@ -1,4 +1,4 @@
-"""HEAD: what GET answers, without its body. Every route that GET has takes it, /docs included."""
+"""HEAD requests: the answer of GET without its body, on every route that has GET."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Head:
-    """Answers HEAD by the route of GET, so with its headers, and keeps the body back."""
+    """Answers HEAD by the route of GET, so with its headers, and leaves out the body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Memory that large requests took is given back to the machine once they have gone."""
+"""Return memory to the machine once large requests are over."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pyarrow as pa
 from serving.http.bodies import Bodies
 
 EVERY = 10.0  # seconds between two looks
-WORTH = 2**20  # bytes of bodies that have gone: less of them leaves nothing to speak of
+WORTH = 2**20  # bytes of bodies since the last trim; fewer leave nothing worth returning
 
 
 async def give_back(bodies: Bodies) -> None:
-    """Trim the process's memory, again and again, where large bodies have gone since."""
+    """Trim the process's memory again and again, after large bodies were let go of."""
     while True:
         await asyncio.sleep(EVERY)
         if bodies.gone >= WORTH:
@@ -23,7 +23,7 @@ async def give_back(bodies: Bodies) -> None:
 
 
 def trim() -> None:
-    """Return what is free: glibc, and Arrow's own pool, keep it for a next time otherwise."""
+    """Return free memory, which glibc and Arrow's own pool would keep for later."""
     pa.default_memory_pool().release_unused()
     malloc_trim = getattr(CDLL(None), "malloc_trim", None)
     if malloc_trim is not None:  # another C library has no such call, and keeps less

@@ -1,4 +1,4 @@
-"""Which web page a browser says that a request comes from."""
+"""The Origin of a request: the web page that a browser says it comes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a table is read a page at a time: by range and cursor, and by nothing that a caller wrote."""
+"""SQL that reads a table a page at a time; callers give it values, and never SQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipelines.contracts.schema import quoted
 from pipelines.core.errors import InvalidRequest
-from serving.http.errors import TooLarge
+from serving.schemas.errors import TooLarge
 from serving.state.answers import Row
 
 KNOWN = ("outcome", "next_return", "actual")
@@ -21,7 +21,7 @@ KNOWN = ("outcome", "next_return", "actual")
 
 @dataclass(frozen=True)
 class Past:
-    """A table as it is paged: in an order in which no two rows share a place."""
+    """A table in pages: its columns, and an order in which no two rows share a place."""
 
     table: str
     columns: tuple[str, ...]
@@ -38,7 +38,7 @@ FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 def range_of(
     asked_start: datetime | None, asked_end: datetime | None, days: int
 ) -> tuple[datetime, datetime]:
-    """From when to when: all there is, where nothing is asked."""
+    """Return the range of a history in UTC; without ends it is all there is."""
     try:
         start = (asked_start or FIRST).astimezone(UTC)
         end = (asked_end or LAST).astimezone(UTC)
@@ -56,7 +56,7 @@ def range_of(
 def query(
     past: Past, chosen: Row, start: datetime, end: datetime, cursor: str | None, limit: int
 ) -> tuple[str, list[Any]]:
-    """The SQL of a page and its values: nothing that a caller sent stands in the SQL itself."""
+    """Return the SQL of a page and its values; nothing that a caller sent stands in the SQL."""
     time, *_ = past.order
     where = [past.where, f"{time} >= ?", f"{time} < ?"]
     values: list[Any] = [start, end]
@@ -86,26 +86,27 @@ def query(
 
 
 def cursor_of(past: Past, rows: pa.Table) -> str:
+    """Return the cursor of the page after these rows: the place of the last of them."""
     last = rows.slice(rows.num_rows - 1).select(past.order).to_pylist()[0]
     text = orjson.dumps(list(last.values()))
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 def _place(past: Past, cursor: str) -> list[Any]:
-    """The values of a cursor; one that another table made, or nobody, is refused."""
+    """Read the values of a cursor; one that is of another table, or made up, is refused."""
     try:
-        told = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True))
+        values = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True))
         kinds = [_KINDS.get(name, str) for name in past.order]
-        if not isinstance(told, list) or [type(value) for value in told] != [
+        if not isinstance(values, list) or [type(value) for value in values] != [
             str if kind is datetime else kind for kind in kinds
         ]:
             raise ValueError(cursor)
-        told[0] = datetime.fromisoformat(told[0]).astimezone(UTC)
+        values[0] = datetime.fromisoformat(values[0]).astimezone(UTC)
     except (ValueError, binascii.Error, OverflowError):
         raise InvalidRequest("this is no cursor of these rows", "send `next` as it came") from None
-    if any(isinstance(v, int) and abs(v) >= 2**63 for v in told):
+    if any(isinstance(v, int) and abs(v) >= 2**63 for v in values):
         raise InvalidRequest("this is no cursor of these rows", "send `next` as it came")
-    return told
+    return values
 
 
 _KINDS = {"ts": datetime, "decided_at": datetime, "live": bool, "model_version": int}

@@ -1,4 +1,4 @@
-"""How many do one kind of work at once: a few do it, some wait, the rest are refused at once."""
+"""A bound on one kind of work: a few requests do it, some wait, the rest are refused at once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from asyncio import Semaphore
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from serving.http.errors import Busy
+from serving.schemas.errors import Busy
 
 
 class Turns:
     """The turns at one kind of work.
 
-    Whoever is refused knows it at once and may ask again; whoever waited behind hundreds would
-    have given up before its turn came.
+    A request that is refused is told at once and may come again; one that waited behind hundreds
+    would have given up before its turn came.
     """
 
     def __init__(self, work: str, at_once: int, waiting: int) -> None:

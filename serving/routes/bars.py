@@ -1,4 +1,4 @@
-"""Bars: the newest of a series."""
+"""The route of the newest bar of a series."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipelines.contracts.schema import quoted
 from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.errors import unknown
 from pipelines.lake import View
-from serving.http.dependencies import PATTERN
-from serving.http.errors import NotFound, may, refuse
+from serving.http.dependencies import PATTERN, NewestView
+from serving.http.errors import may
 from serving.http.keys import reading
-from serving.schemas.fields import of
-from serving.state.reader import Newest
+from serving.schemas.errors import NotFound, refuse
+from serving.schemas.fields import table_field
 
 router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
 
@@ -25,18 +25,18 @@ router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
 class Bar(BaseModel):
     """One closed bar of silver, and the snapshot it was read from."""
 
-    source: str = of(SILVER_BARS, "source")
-    symbol: str = of(SILVER_BARS, "symbol")
-    interval: str = of(SILVER_BARS, "interval")
-    ts: datetime = of(SILVER_BARS, "ts")
-    closes_at: datetime = of(SILVER_BARS, "closes_at")
-    open: float = of(SILVER_BARS, "open")
-    high: float = of(SILVER_BARS, "high")
-    low: float = of(SILVER_BARS, "low")
-    close: float = of(SILVER_BARS, "close")
-    volume: float | None = of(SILVER_BARS, "volume")
-    batch: int = of(SILVER_BARS, "batch")
-    snapshot: int = Field(description="number of the lake's snapshot that was read")
+    source: str = table_field(SILVER_BARS, "source")
+    symbol: str = table_field(SILVER_BARS, "symbol")
+    interval: str = table_field(SILVER_BARS, "interval")
+    ts: datetime = table_field(SILVER_BARS, "ts")
+    closes_at: datetime = table_field(SILVER_BARS, "closes_at")
+    open: float = table_field(SILVER_BARS, "open")
+    high: float = table_field(SILVER_BARS, "high")
+    low: float = table_field(SILVER_BARS, "low")
+    close: float = table_field(SILVER_BARS, "close")
+    volume: float | None = table_field(SILVER_BARS, "volume")
+    batch: int = table_field(SILVER_BARS, "batch")
+    snapshot: int = Field(description="number of the snapshot of the lake that was read")
 
 
 COLUMNS = ", ".join(quoted(name) for name in Bar.model_fields if name != "snapshot")
@@ -58,20 +58,20 @@ IntervalName = Annotated[
 
 @router.get("/newest", responses=may(404, 422))
 def newest(
-    view: Newest,
+    view: NewestView,
     symbol: Annotated[Name, Query(description=SYMBOL.meaning, examples=["NVDA"])],
     source: Annotated[Name, Query(description=SOURCE.meaning)] = "sample",
     interval: IntervalName = "1h",
 ) -> Bar:
-    """The newest closed bar of a symbol."""
-    found = view.sql(
+    """Return the newest closed bar of a symbol."""
+    rows = view.sql(
         f"SELECT {COLUMNS} FROM silver.bars "
         'WHERE source = ? AND symbol = ? AND "interval" = ? ORDER BY ts DESC LIMIT 1',
         [source, symbol, interval],
     ).to_pylist()
-    if not found:
+    if not rows:
         raise _none(view, source, symbol, interval)
-    return Bar(**found[0], snapshot=view.snapshot)
+    return Bar(**rows[0], snapshot=view.snapshot)
 
 
 def _none(view: View, source: str, symbol: str, interval: str) -> NotFound:

@@ -10,11 +10,11 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from serving.http.errors import public
-from serving.http.guard import measures
 from serving.http.keys import reading
+from serving.http.metrics import metrics_of
+from serving.schemas.errors import public
 from serving.state.answers import Row
-from serving.state.cache import Newest
+from serving.state.cache import ForecastCache
 from serving.state.follower import Follower
 from serving.state.model import Model
 
@@ -22,88 +22,100 @@ router = APIRouter(tags=["health"], dependencies=[reading])
 
 
 class LoadedModel(BaseModel):
-    """A model that scores on demand."""
+    """A model that is loaded and scores on demand."""
 
     forecast: str = Field(description="name of the forecast")
-    target: str = Field(description="what of it the model predicts")
+    target: str = Field(description="target that the model predicts")
     model_version: int | None = Field(description="version in the model registry")
     candidate: str | None = Field(description="kind of model")
-    proven: bool = Field(description="true: it had passed every blocking gate")
-    unproven_reason: str | None = Field(description="why it is unproven")
-    source: str | None = Field(description="whose data it was trained on")
-    origin: str = Field(description="where its file came from")
-    feature_columns: list[str] = Field(description="what it is given, in order")
+    proven: bool = Field(description="true: the model passed every blocking gate")
+    unproven_reason: str | None = Field(description="why the model is unproven")
+    source: str | None = Field(description="source of the data on which the model was trained")
+    origin: str = Field(description="where the file of the model came from")
+    feature_columns: list[str] = Field(description="features in the order of the model's columns")
 
 
 class TargetHealth(BaseModel):
     """How fresh one target of a forecast is."""
 
     target: str = Field(description="name of the target")
-    newest: datetime | None = Field(description="close of the newest bar scored [UTC]")
-    stale: bool | None = Field(description="true: a later bar should be scored, and is not")
-    model_version: int | None = Field(description="of the model that the tables say serves")
-    proven: bool | None = Field(description="whether that one had passed every blocking gate")
+    newest: datetime | None = Field(description="close of the newest bar that was scored [UTC]")
+    stale: bool | None = Field(description="true: a later bar should have been scored, and was not")
+    model_version: int | None = Field(description="version of the model that serves by the tables")
+    proven: bool | None = Field(description="whether that model passed every blocking gate")
 
 
 class ForecastHealth(BaseModel):
     """How fresh a forecast is."""
 
     forecast: str = Field(description="name of the forecast")
-    newest_bar: datetime | None = Field(description="close of the newest bar of silver [UTC]")
-    newest_signal: datetime | None = Field(description="close of the newest bar scored [UTC]")
-    age_seconds: int | None = Field(description="since newest_signal")
-    stale: bool | None = Field(description="true: one of its targets is")
-    model_version: int | None = Field(description="of the model of its first target")
-    proven: bool | None = Field(description="whether that one had passed every blocking gate")
+    newest_bar: datetime | None = Field(description="close of the newest bar in silver [UTC]")
+    newest_signal: datetime | None = Field(
+        description="close of the newest bar that was scored [UTC]"
+    )
+    age_seconds: int | None = Field(description="seconds since `newest_signal`")
+    stale: bool | None = Field(description="true: at least one of its targets is stale")
+    model_version: int | None = Field(description="version of the model of its first target")
+    proven: bool | None = Field(description="whether that model passed every blocking gate")
     targets: list[TargetHealth]
 
 
 class Health(BaseModel):
     """Whether the API can answer, and what it reads."""
 
-    status: Literal["ok", "degraded", "down"] = Field(description="down: it can serve nothing")
-    reasons: list[str] = Field(description="why it is not ok")
-    data_source: str = Field(description="whose data is served")
-    sample: bool | None = Field(description="true: the data are made up, and no market")
-    snapshot: int | None = Field(description="number of the lake's snapshot in memory")
-    model_loaded: bool = Field(description="true: POST /predict can score")
+    status: Literal["ok", "degraded", "down"] = Field(
+        description="`ok`, `degraded` with reasons, or `down`: nothing can be served"
+    )
+    reasons: list[str] = Field(description="why the status is not `ok`")
+    data_source: str = Field(description="source of the data that is served")
+    sample: bool | None = Field(
+        description="true: the data are made up; they are of no real market"
+    )
+    snapshot: int | None = Field(description="number of the snapshot of the lake that is in memory")
+    model_loaded: bool = Field(description="true: a model is loaded, so POST /predict can score")
     models: list[LoadedModel]
     forecasts: list[ForecastHealth]
-    p99_ms: float | None = Field(description="of the requests of late; null while too few")
+    p99_ms: float | None = Field(
+        description="99th percentile of recent times to answer [ms]; null while there are too few"
+    )
 
 
 @router.get(
     "/health",
     response_model=Health,
-    responses={503: {"model": Health, "description": "Down: it can serve nothing"}},
+    responses={503: {"model": Health, "description": "The API is down: nothing can be served"}},
 )
 async def health(request: Request) -> JSONResponse:
-    """Ok, degraded or down, with the reasons."""
+    """Tell whether the API is ok, degraded or down, and why."""
     return JSONResponse(*_health(request))
 
 
 def _health(request: Request) -> tuple[dict[str, Any], int]:
     follower: Follower = request.app.state.follower
-    scoring, now = request.app.state.scoring, request.app.state.clock()
+    scoring, now = request.app.state.models, request.app.state.clock()
     settings, state = request.app.state.settings, follower.state
-    told = [_told(one, now) for one in state.forecasts.values()] if state else []
-    p99 = measures(request).recent.p99()
+    forecasts = [_forecast_health(n, now) for n in state.forecasts.values()] if state else []
+    p99 = metrics_of(request).recent.p99()
     reasons = [public(follower.trouble)[0]] if follower.trouble else []
     if not follower.alive:
-        reasons.append("the lake is followed no longer: restart the API")
-    for one in told:
-        if one.newest_signal is None:
-            reasons.append(f"{one.forecast}: nothing was scored yet")
-        elif one.stale:
-            reasons.append(f"{one.forecast}: stale since the bar after {one.newest_signal}")
-        if one.newest_signal is not None:
-            never = [part.target for part in one.targets if part.newest is None]
-            reasons += [f"{one.forecast}: nothing was scored of {name}" for name in never]
+        reasons.append("changes of the lake are no longer followed: restart the API")
+    for forecast in forecasts:
+        if forecast.newest_signal is None:
+            reasons.append(f"{forecast.forecast}: no bar was scored yet")
+        elif forecast.stale:
+            reasons.append(
+                f"{forecast.forecast}: stale since the bar after {forecast.newest_signal}"
+            )
+        if forecast.newest_signal is not None:
+            unscored = [part.target for part in forecast.targets if part.newest is None]
+            reasons += [
+                f"{forecast.forecast}: no bar was scored for the target {name}" for name in unscored
+            ]
     if p99 is not None and p99 > settings.slow_ms:
         reasons.append(f"answers take {p99:.0f} ms at the 99th percentile")
-    models = [_loaded(model) for model in scoring.loaded()]
+    models = [_describe_model(model) for model in scoring.loaded()]
     reasons += scoring.reasons()
-    made = Health(
+    answer = Health(
         status="down" if state is None else "degraded" if reasons else "ok",
         reasons=reasons,
         data_source=settings.data_source,
@@ -111,13 +123,13 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
         snapshot=state.snapshot if state else None,
         model_loaded=bool(models),
         models=models,
-        forecasts=told,
+        forecasts=forecasts,
         p99_ms=p99,
     )
-    return made.model_dump(mode="json"), 503 if state is None else 200
+    return answer.model_dump(mode="json"), 503 if state is None else 200
 
 
-def _loaded(model: Model) -> LoadedModel:
+def _describe_model(model: Model) -> LoadedModel:
     return LoadedModel(
         forecast=model.forecast.name,
         target=model.target,
@@ -131,16 +143,18 @@ def _loaded(model: Model) -> LoadedModel:
     )
 
 
-def _told(newest: Newest, now: float) -> ForecastHealth:
+def _forecast_health(newest: ForecastCache, now: float) -> ForecastHealth:
     rows = newest.newest_rows
     closes = [row["closes_at"] for row in (*newest.signals.values(), *rows.values())]
-    closed: datetime | None = max(closes).astimezone(UTC) if closes else None
-    targets = [_target(newest, name, rows.get(name), now) for name in newest.forecast.target_names]
+    newest_close: datetime | None = max(closes).astimezone(UTC) if closes else None
+    targets = [
+        _target_health(newest, name, rows.get(name), now) for name in newest.forecast.target_names
+    ]
     return ForecastHealth(
         forecast=newest.forecast.name,
         newest_bar=newest.newest_bar,
-        newest_signal=closed,
-        age_seconds=None if closed is None else max(0, int(now - closed.timestamp())),
+        newest_signal=newest_close,
+        age_seconds=None if newest_close is None else max(0, int(now - newest_close.timestamp())),
         stale=newest.stale(now),
         model_version=targets[0].model_version,
         proven=targets[0].proven,
@@ -148,7 +162,7 @@ def _told(newest: Newest, now: float) -> ForecastHealth:
     )
 
 
-def _target(newest: Newest, name: str, row: Row | None, now: float) -> TargetHealth:
+def _target_health(newest: ForecastCache, name: str, row: Row | None, now: float) -> TargetHealth:
     model = newest.models.get(name)
     return TargetHealth(
         target=name,
@@ -161,13 +175,13 @@ def _target(newest: Newest, name: str, row: Row | None, now: float) -> TargetHea
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request) -> Response:
-    """For Prometheus."""
-    told, state = measures(request), request.app.state.follower.state
+    """Return the metrics of the API for Prometheus."""
+    gauges, state = metrics_of(request), request.app.state.follower.state
     now = request.app.state.clock()
     if state is not None:
-        told.snapshot.set(state.snapshot)
+        gauges.snapshot.set(state.snapshot)
         for forecast, newest in state.forecasts.items():
-            for universe, made in newest.ready.items():
-                told.age.labels(forecast, universe).set(now - made.closes_at)
-                told.stale.labels(forecast, universe).set(now >= made.stale_at)
-    return Response(generate_latest(told.registry), media_type=CONTENT_TYPE_LATEST)
+            for universe, signal in newest.ready.items():
+                gauges.age.labels(forecast, universe).set(now - signal.closes_at)
+                gauges.stale.labels(forecast, universe).set(now >= signal.stale_at)
+    return Response(generate_latest(gauges.registry), media_type=CONTENT_TYPE_LATEST)

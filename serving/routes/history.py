@@ -13,13 +13,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pipelines.contracts.columns import UNIVERSE
 from pipelines.contracts.gold import INDEX_SIGNALS, MODEL_DECISIONS, PREDICTIONS
 from pipelines.contracts.schema import Table
-from pipelines.core.calendar import calendar
+from pipelines.core.calendar import calendar, spans_night
 from pipelines.core.universes import universes
 from pipelines.forecasts import Forecast
 from serving.http.dependencies import (
     PATTERN,
     Held,
     Named,
+    NewestView,
     TargetName,
     combined,
     known_target,
@@ -41,13 +42,11 @@ from serving.schemas.answers import (
 )
 from serving.schemas.strict import DateTime, QueryNumber
 from serving.state.answers import Row
-from serving.state.reader import Newest
-from serving.state.times import spans_night
 
 router, named = routers("history")
 FORMS = may(406, 422) | {
     200: {
-        "description": "Rows, the newest first: JSON, CSV or Arrow, as Accept says",
+        "description": "Rows, the newest first, as JSON, CSV or Arrow: the header `Accept` chooses",
         "content": {ARROW: {}, CSV: {"schema": {"type": "string"}}},
         "headers": {
             "X-Next-Cursor": {
@@ -81,55 +80,60 @@ DECISIONS = Past(
 )
 
 
-class Asked(BaseModel):
-    """What every history takes."""
+class HistoryFilters(BaseModel):
+    """Query parameters of every history."""
 
     model_config = ConfigDict(extra="forbid")
 
     start: DateTime | None = Field(
-        None, description="from this instant on, with its zone", examples=["2026-08-01T00:00:00Z"]
+        None,
+        description="only rows from this instant on; a date-time with its zone",
+        examples=["2026-08-01T00:00:00Z"],
     )
-    end: DateTime | None = Field(None, description="before this instant, with its zone")
-    cursor: str | None = Field(None, max_length=400, description="`next` of the page before")
+    end: DateTime | None = Field(
+        None, description="only rows before this instant; a date-time with its zone"
+    )
+    cursor: str | None = Field(None, max_length=400, description="`next` of the previous page")
     limit: Annotated[int, QueryNumber] = Field(
-        1000, ge=1, le=10_000, description="rows at the most"
+        1000, ge=1, le=10_000, description="the most rows to return"
     )
 
-    def chosen(self, forecast: Forecast) -> Row:
-        """Which rows: values of columns, None where any will do."""
+    def column_values(self, forecast: Forecast) -> Row:
+        """Return the values that columns must have; None allows any value."""
         return {}
 
 
-class AskedTarget(Asked):
-    """And of which target."""
+class TargetFilters(HistoryFilters):
+    """Query parameters of a history with targets."""
 
     target: TargetName = None
 
-    def chosen(self, forecast: Forecast) -> Row:
+    def column_values(self, forecast: Forecast) -> Row:
         return {"target": known_target(forecast, self.target)}
 
 
-class AskedRows(Asked):
-    """And whether rows were live."""
+class LiveFilters(HistoryFilters):
+    """Query parameters of a history with rows that were live or not."""
 
     live: bool | None = Field(
-        True, description="true: written before the bar it is about had closed; false: the others"
+        True,
+        description="true: only rows that were published in time to act on; false: only the others",
     )
 
 
-class AskedSignals(AskedRows):
-    """A universe's signals."""
+class SignalFilters(LiveFilters):
+    """Query parameters of the history of signals."""
 
     universe: Annotated[str, AfterValidator(known_universe)] = Field(
         "qqq", description=UNIVERSE.meaning, json_schema_extra={"enum": [*sorted(universes())]}
     )
 
-    def chosen(self, forecast: Forecast) -> Row:
+    def column_values(self, forecast: Forecast) -> Row:
         return {"universe": self.universe, "live": self.live}
 
 
-class AskedPredictions(AskedRows, AskedTarget):
-    """A symbol's predictions, or all of them; of one target, or of all."""
+class PredictionFilters(LiveFilters, TargetFilters):
+    """Query parameters of the history of predictions."""
 
     symbol: str | None = Field(
         None,
@@ -137,46 +141,49 @@ class AskedPredictions(AskedRows, AskedTarget):
         max_length=64,
         pattern=PATTERN,
         examples=["NVDA"],
-        description="ticker; all of them where none is named",
+        description="ticker; without it, rows of all symbols",
     )
 
-    def chosen(self, forecast: Forecast) -> Row:
-        return super().chosen(forecast) | {"symbol": self.symbol, "live": self.live}
+    def column_values(self, forecast: Forecast) -> Row:
+        return super().column_values(forecast) | {"symbol": self.symbol, "live": self.live}
 
 
 @dataclass(frozen=True)
-class Where:
-    """What every history reads: one snapshot, of one forecast."""
+class HistoryQuery:
+    """Reads pages of one forecast's history from one snapshot."""
 
     request: Request
     state: Held
-    view: Newest
+    view: NewestView
     name: Named
 
-    def page(self, past: Past, asked: Asked) -> Response:
-        """Some rows of a table, in the form that the caller accepts."""
+    def page(self, past: Past, filters: HistoryFilters) -> Response:
+        """Return a page of rows of a table, in the format that the caller accepts."""
         wanted = form(self.request.headers.get("accept"))
         forecast = newest_of(self.state, self.name).forecast
         settings = self.request.app.state.settings
-        limit = min(asked.limit, settings.rows)
-        start, end = range_of(asked.start, asked.end, settings.range_days)
-        chosen = {"forecast": self.name, "source": self.state.source} | asked.chosen(forecast)
-        found = self.view.sql(*query(past, chosen, start, end, asked.cursor, limit + 1))
-        more = found.num_rows > limit
-        found = found.slice(0, limit)
-        after = cursor_of(past, found) if more else None
+        limit = min(filters.limit, settings.rows)
+        start, end = range_of(filters.start, filters.end, settings.range_days)
+        column_values = {
+            "forecast": self.name,
+            "source": self.state.source,
+        } | filters.column_values(forecast)
+        rows = self.view.sql(*query(past, column_values, start, end, filters.cursor, limit + 1))
+        more = rows.num_rows > limit
+        rows = rows.slice(0, limit)
+        after = cursor_of(past, rows) if more else None
         headers = {"X-Next-Cursor": after} if after else {}
         if past.scored:
-            found = _with_nights(found, forecast)
-        marks = self._marks(found)
+            rows = _with_nights(rows, forecast)
+        marks = self._marks(rows)
         if wanted == ARROW:
-            return as_arrow(found, marks, headers)
+            return as_arrow(rows, marks, headers)
         if wanted == CSV:
-            return as_csv(found, marks, headers)
-        return plain(marks | {"next": after, "rows": _json_rows(found)}, headers)
+            return as_csv(rows, marks, headers)
+        return plain(marks | {"next": after, "rows": _json_rows(rows)}, headers)
 
     def _marks(self, rows: pa.Table) -> Row:
-        """What is said about all the rows."""
+        """Return the provenance of all rows of a page."""
         marks = self.state.marks | {"snapshot": self.view.snapshot}
         if not all(rows["proven"].to_pylist()):
             marks["notices"].append(
@@ -193,33 +200,33 @@ def _json_rows(table: pa.Table) -> list[Row]:
     return rows
 
 
-Here = Annotated[Where, Depends(Where)]
+History = Annotated[HistoryQuery, Depends(HistoryQuery)]
 
 
 @router.get("/signals/history", response_model=PastSignals, responses=FORMS)
 @named.get("/signals", response_model=PastSignals, responses=may(404) | FORMS)
-def signals(here: Here, asked: Annotated[AskedSignals, Query()]) -> Response:
-    """Past signals of a universe, the newest first; live ones unless asked otherwise."""
-    combined(newest_of(here.state, here.name), asked.universe)
-    return here.page(PAST_SIGNALS, asked)
+def signals(history: History, filters: Annotated[SignalFilters, Query()]) -> Response:
+    """List past signals of a universe, the newest first; only live ones by default."""
+    combined(newest_of(history.state, history.name), filters.universe)
+    return history.page(PAST_SIGNALS, filters)
 
 
 @router.get("/predictions/history", response_model=PastPredictions, responses=FORMS)
 @named.get("/history", response_model=PastPredictions, responses=may(404) | FORMS)
-def predictions(here: Here, asked: Annotated[AskedPredictions, Query()]) -> Response:
-    """Past predictions, a row a bar and target, each with its outcome where that is known."""
-    return here.page(PAST_PREDICTIONS, asked)
+def predictions(history: History, filters: Annotated[PredictionFilters, Query()]) -> Response:
+    """List past predictions with their outcomes where these are known: a row per bar and target."""
+    return history.page(PAST_PREDICTIONS, filters)
 
 
 @router.get("/models/decisions", response_model=Decisions, responses=FORMS)
 @named.get("/decisions", response_model=Decisions, responses=may(404) | FORMS)
-def decisions(here: Here, asked: Annotated[AskedTarget, Query()]) -> Response:
-    """Why models were promoted, kept, refused or withdrawn."""
-    return here.page(DECISIONS, asked)
+def decisions(history: History, filters: Annotated[TargetFilters, Query()]) -> Response:
+    """List the decisions on models: why each was promoted, kept, refused or withdrawn."""
+    return history.page(DECISIONS, filters)
 
 
 def _with_nights(rows: pa.Table, forecast: Forecast) -> pa.Table:
-    """The rows with spans_night after timestamp_next, which the tables do not keep."""
+    """Return the rows with spans_night after timestamp_next, which the tables do not keep."""
     span = (rows[name].to_numpy() for name in ("closes_at", "timestamp_next"))
     nights = spans_night(calendar(forecast.schedule.calendar), *span)
     place = rows.schema.get_field_index("timestamp_next") + 1

@@ -1,4 +1,4 @@
-"""Routes that tell of the models that serve, and that have them looked for anew."""
+"""Routes that describe the models that serve, and that reload them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from fastapi.responses import Response
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from serving.http.dependencies import TargetName, known_target, plain
-from serving.http.errors import NotYet, may
+from serving.http.docs import NEEDS_KEY
+from serving.http.errors import may
 from serving.http.keys import changing, reading
-from serving.predict import predict
+from serving.predict import predictions
 from serving.routes.predict import NAMES, ForecastName, Served
+from serving.schemas.errors import NotYet
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
-from serving.state.models import Reloaded
+from serving.state.model_loader import ReloadResult
 
 router = APIRouter(tags=["scoring"])
 
 
-def _meant(forecast: Forecast, target: str | None) -> tuple[TargetForecast, ...]:
-    """The targets that are asked for: all of them where none is named."""
+def _chosen_targets(forecast: Forecast, target: str | None) -> tuple[TargetForecast, ...]:
+    """Return the named target, or all targets where none is named."""
     name = known_target(forecast, target)
     return forecast.per_target() if name is None else (forecast.target_forecast(name),)
 
@@ -28,12 +30,14 @@ def _meant(forecast: Forecast, target: str | None) -> tuple[TargetForecast, ...]
 async def model_info(
     served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
 ) -> Response:
-    """The model that serves a target, and what is known of it; the first target's, where none
-    is named."""
-    model = served.model(_meant(forecast_named(forecast), target)[0])
-    told, label, more = model.scorer.description, model.forecast.label, model.more
+    """Describe the model that serves a target.
+
+    Without `target`, the first target of the forecast is described.
+    """
+    model = served.model(_chosen_targets(forecast_named(forecast), target)[0])
+    description, label, more = model.scorer.description, model.forecast.label, model.more
     return plain(
-        predict.marks_of(model)
+        predictions.model_marks(model)
         | {
             "target": model.target,
             "kind": label.kind,
@@ -48,13 +52,13 @@ async def model_info(
             "data_snapshot": more.get("data_snapshot"),
             "definition": model.forecast.model_fingerprint,
             "sha256": model.sha256,
-            "classes": told.classes,
+            "classes": description.classes,
             "scores": label.scores,
-            "thresholds": told.thresholds,
-            "shares": told.shares,
-            "features": told.features,
-            "symbols": told.symbols,
-            "untrained": told.untrained,
+            "thresholds": description.thresholds,
+            "shares": description.shares,
+            "features": description.features,
+            "symbols": description.symbols,
+            "untrained": description.untrained,
             "interval": model.forecast.interval,
             "look_back": model.forecast.look_back,
             "calendar": model.market.name,
@@ -69,36 +73,46 @@ async def model_info(
     response_model=ReloadAnswer,
     responses=may(403, 422),
     dependencies=[changing],
+    openapi_extra=NEEDS_KEY,
 )
 def reload_model(
     served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
 ) -> Response:
-    """Take the models that are decided on now, of all targets or of the one that is named; where
-    one cannot be taken the old one stays, and a notice says why. An error where none can be."""
-    done: dict[str, dict[str, object] | None] = {}
+    """Load the models that the newest decisions name, of all targets or of one.
+
+    Where a model cannot be loaded, the old one stays and a notice says why. It is an error only
+    where none of them can be loaded. This always needs a key.
+    """
+    results: dict[str, dict[str, object] | None] = {}
     failed: list[NotYet] = []
-    for one in _meant(forecast_named(forecast), target):
+    for target_forecast in _chosen_targets(forecast_named(forecast), target):
         try:
-            done[one.target.name] = _told(served.reload(one))
+            results[target_forecast.target.name] = _describe_reload(served.reload(target_forecast))
         except NotYet as error:
-            done[one.target.name] = None
+            results[target_forecast.target.name] = None
             failed.append(error)
-    taken = [(name, told) for name, told in done.items() if told]
-    if not taken:
+    loaded = [(name, result) for name, result in results.items() if result]
+    if not loaded:
         raise failed[0]
-    main, told = taken[0]
+    main, main_result = loaded[0]
     notices = [error.message for error in failed]
     return plain(
-        {"forecast": forecast, "target": main, **told, "targets": done, "notices": notices}
+        {
+            "forecast": forecast,
+            "target": main,
+            **main_result,
+            "targets": results,
+            "notices": notices,
+        }
     )
 
 
-def _told(done: Reloaded) -> dict[str, object]:
+def _describe_reload(reloaded: ReloadResult) -> dict[str, object]:
     return {
-        "changed": done.changed,
-        "before": done.before,
-        "model_version": done.model.version,
-        "sha256": done.model.sha256,
-        "proven": done.model.proven,
-        "unproven_reason": done.model.unproven_reason,
+        "changed": reloaded.changed,
+        "before": reloaded.before,
+        "model_version": reloaded.model.version,
+        "sha256": reloaded.model.sha256,
+        "proven": reloaded.model.proven,
+        "unproven_reason": reloaded.model.unproven_reason,
     }

@@ -1,6 +1,6 @@
-"""Routes that score what a caller sends, by the models of all targets of a forecast.
+"""Routes that score what a caller sends, with the models of all targets of a forecast.
 
-Each is there for any forecast by its name, and with the forecast as a parameter.
+Each route exists twice: with the forecast in its path, and with the forecast as a parameter.
 """
 
 from __future__ import annotations
@@ -16,34 +16,32 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pipelines.contracts import columns as words
+from pipelines.contracts import columns as columns
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
 from serving.http.dependencies import Confidence, Named, plain, routers
-from serving.http.errors import NotAcceptable, NotFound, Problem, may, refuse
+from serving.http.errors import may
 from serving.http.formats import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, form
 from serving.http.turns import Turns
-from serving.predict import predict, sheets, upload
-from serving.predict import rows as sent
-from serving.predict import tables as written
-from serving.predict.errors import Refused
-from serving.predict.kinds import policy
-from serving.predict.reading import Content, read_json
+from serving.predict import csv_file, file_answers, file_scoring, predictions, request_features
+from serving.predict.json_body import Content, read_json
+from serving.schemas.errors import NotAcceptable, NotFound, Problem, Refused, refuse
 from serving.schemas.scoring import (
     EXAMPLE_FILE,
-    Batch,
     BatchAnswer,
+    BatchRequest,
     FileAnswer,
     Prediction,
-    Sent,
+    ScoreRequest,
 )
 from serving.settings import Settings
-from serving.state import models as state
+from serving.state.kinds import check_policy
 from serving.state.model import Models
+from serving.state.model_loader import ModelLoader
 
 router, named = routers("scoring")
-NAMES = [one.name for one in FORECASTS]
+NAMES = [forecast.name for forecast in FORECASTS]
 
 
 def _known(name: str) -> str:
@@ -55,40 +53,41 @@ def _known(name: str) -> str:
 ForecastName = Annotated[
     str,
     AfterValidator(_known),
-    Query(description=words.FORECAST.meaning, json_schema_extra={"enum": NAMES}),
+    Query(description=columns.FORECAST.meaning, json_schema_extra={"enum": NAMES}),
 ]
 
 
-class How(BaseModel):
-    """How what is sent is to be scored."""
+class ScoringOptions(BaseModel):
+    """How a request is scored."""
 
     model_config = ConfigDict(extra="forbid")
 
     history: Literal["sent", "stored"] = Field(
-        "sent", description="stored: bars of the lake complete those sent, where they are too few"
+        "sent",
+        description="`stored`: bars of the lake complete the sent ones where these are too few",
     )
     min_confidence: Confidence = None
 
 
-class HowOf(How):
-    """And by which forecast's models."""
+class ForecastScoringOptions(ScoringOptions):
+    """How a request is scored, and by which forecast."""
 
     forecast: ForecastName = NAMES[0]
 
 
-async def ready() -> state.State:
-    """The models, once they were looked for."""
-    found = state.current()
-    if not found.looked.is_set():
-        await run_in_threadpool(found.looked.wait, 10)
-    return found
+async def ready(request: Request) -> ModelLoader:
+    """Return the loaded models, after the first look for them has ended."""
+    models: ModelLoader = request.app.state.models
+    if not models.looked.is_set():
+        await run_in_threadpool(models.looked.wait, 10)
+    return models
 
 
-Served = Annotated[state.State, Depends(ready)]
+Served = Annotated[ModelLoader, Depends(ready)]
 
 
 async def _here(name: Named, served: Served) -> Models:
-    """The models of the forecast that the path names."""
+    """Return the models of the forecast that the path names."""
     try:
         forecast = forecast_named(name)
     except InvalidRequest as error:
@@ -96,12 +95,12 @@ async def _here(name: Named, served: Served) -> Models:
     return served.models(forecast)
 
 
-Here = Annotated[Models, Depends(_here)]
+ForecastModels = Annotated[Models, Depends(_here)]
 
 
 def _settings(request: Request) -> Settings:
-    found: Settings = request.app.state.settings
-    return found
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 @contextmanager
@@ -112,8 +111,8 @@ def _refusing(place: str = "body") -> Iterator[None]:
         raise error.at(place) from error
 
 
-def sends(kind: type[BaseModel]) -> dict[str, Any]:
-    """How a route that reads its own body documents it."""
+def json_body(kind: type[BaseModel]) -> dict[str, Any]:
+    """Document the body of a route that reads it by itself."""
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
@@ -122,105 +121,138 @@ def _since(start: float) -> float:
     return round(1000 * (time.perf_counter() - start), 3)
 
 
-# -- one
+# -- one request
 
 
 @named.post(
-    "/predict", response_model=Prediction, responses=may(403, 404, 422), openapi_extra=sends(Sent)
+    "/predict",
+    response_model=Prediction,
+    responses=may(403, 404, 422),
+    openapi_extra=json_body(ScoreRequest),
 )
 async def predict_here(
-    request: Request, served: Served, models: Here, content: Content, how: Annotated[How, Query()]
+    request: Request,
+    served: Served,
+    models: ForecastModels,
+    content: Content,
+    options: Annotated[ScoringOptions, Query()],
 ) -> Response:
-    """What the models of all targets say of the newest of the bars, or of the indicators, that
-    are sent."""
-    return await _predict(request, served, models, content, how)
+    """Predict all targets from the bars or the indicators that are sent.
+
+    Of bars, the newest one is scored; the others are the past that its features need.
+    """
+    return await _predict(request, served, models, content, options)
 
 
 @router.post(
-    "/predict", response_model=Prediction, responses=may(403, 422), openapi_extra=sends(Sent)
+    "/predict",
+    response_model=Prediction,
+    responses=may(403, 422),
+    openapi_extra=json_body(ScoreRequest),
 )
 async def predict_newest(
-    request: Request, served: Served, content: Content, how: Annotated[HowOf, Query()]
+    request: Request,
+    served: Served,
+    content: Content,
+    options: Annotated[ForecastScoringOptions, Query()],
 ) -> Response:
-    """The same, with the forecast as a parameter."""
-    models = served.models(forecast_named(how.forecast))
-    return await _predict(request, served, models, content, how)
+    """Predict all targets from the bars or the indicators that are sent.
+
+    Of bars, the newest one is scored. The query names the forecast.
+    """
+    models = served.models(forecast_named(options.forecast))
+    return await _predict(request, served, models, content, options)
 
 
 async def _predict(
-    request: Request, served: state.State, models: Models, content: bytes, how: How
+    request: Request, served: ModelLoader, models: Models, content: bytes, options: ScoringOptions
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
-    policy(models.forecast, how.min_confidence)
+    check_policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
-        body = read_json(content, Sent, limits)
-        (made,) = _all(served, models, [body], how, limits.bars)
-        if isinstance(made, Refused):
-            raise made
+        body = read_json(content, ScoreRequest, limits)
+        (result,) = _score_all(served, models, [body], options, limits.bars)
+        if isinstance(result, Refused):
+            raise result
         taken = time.perf_counter() - start
-        served.recent.took(taken)
-        return plain(made | {"latency_ms": round(1000 * taken, 3)})
+        served.recent.add(taken)
+        return plain(result | {"latency_ms": round(1000 * taken, 3)})
 
     return await _in_turn(request.app.state.predictions, work)
 
 
 async def _in_turn(turns: Turns, work: Callable[[], Response]) -> Response:
-    """What a thread makes of a body: neither reading nor scoring it holds up the event loop."""
+    """Read and score a body in a thread, so that neither holds up the event loop."""
     async with turns.turn():
         with _refusing():
             return await run_in_threadpool(work)
 
 
-def _all(
-    served: state.State, models: Models, bodies: Sequence[Sent], how: How, most: int
-) -> list[predict.Row | Refused]:
-    """The prediction of each, or why there is none: one snapshot and one look for all of them."""
-    with served.view() if how.history == "stored" else nullcontext() as view:
-        asked = sent.asked(models, bodies, datetime.now(UTC), view, most)
-    good = [one for one in asked if not isinstance(one, Refused)]
-    made = iter(predict.predicted(models, good, how.min_confidence) if good else ())
-    return [one if isinstance(one, Refused) else next(made) for one in asked]
+def _score_all(
+    served: ModelLoader,
+    models: Models,
+    bodies: Sequence[ScoreRequest],
+    options: ScoringOptions,
+    most: int,
+) -> list[predictions.Row | Refused]:
+    """Return the prediction or the error of each request, all from one snapshot."""
+    with served.view() if options.history == "stored" else nullcontext() as view:
+        rows = request_features.build_feature_rows(models, bodies, datetime.now(UTC), view, most)
+    good = [row for row in rows if not isinstance(row, Refused)]
+    answers = iter(
+        predictions.build_predictions(models, good, options.min_confidence) if good else ()
+    )
+    return [row if isinstance(row, Refused) else next(answers) for row in rows]
 
 
-# -- many
+# -- several requests
 
 
 @router.post(
     "/predict/batch",
     response_model=BatchAnswer,
     responses=may(403, 422),
-    openapi_extra=sends(Batch),
+    openapi_extra=json_body(BatchRequest),
 )
 async def predict_many(
-    request: Request, served: Served, content: Content, how: Annotated[HowOf, Query()]
+    request: Request,
+    served: Served,
+    content: Content,
+    options: Annotated[ForecastScoringOptions, Query()],
 ) -> Response:
-    """The same for many requests at once, each with its own result or error, all by the same
-    models."""
+    """Predict for several requests at once, each with a result or an error of its own.
+
+    The same models answer all of them; the query names the forecast.
+    """
     start, limits = time.perf_counter(), _settings(request)
-    models = served.models(forecast_named(how.forecast))
-    policy(models.forecast, how.min_confidence)
+    models = served.models(forecast_named(options.forecast))
+    check_policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
-        body = read_json(content, Batch, limits)
-        made = _all(served, models, body.requests, how, limits.bars)
+        body = read_json(content, BatchRequest, limits)
+        answers = _score_all(served, models, body.requests, options, limits.bars)
         taken = _since(start)
-        results = [{"index": place} | _result(one, taken) for place, one in enumerate(made)]
-        told = {
-            "models": predict.of_models(models),
+        results = [
+            {"index": place} | _result(answer, taken) for place, answer in enumerate(answers)
+        ]
+        summary = {
+            "models": predictions.describe_models(models),
             "results": results,
-            "scored": sum(one["prediction"] is not None for one in results),
+            "scored": sum(result["prediction"] is not None for result in results),
             "latency_ms": taken,
         }
-        return plain(predict.marks(models) | told)
+        return plain(predictions.build_marks(models) | summary)
 
     return await _in_turn(request.app.state.batches, work)
 
 
-def _result(one: predict.Row | Refused, taken: float) -> dict[str, Any]:
-    if not isinstance(one, Refused):
-        return {"prediction": one | {"latency_ms": taken}, "error": None}
-    problem = Problem(type="invalid_request", message=one.message, hint=one.hint, field=one.field)
+def _result(answer: predictions.Row | Refused, taken: float) -> dict[str, Any]:
+    if not isinstance(answer, Refused):
+        return {"prediction": answer | {"latency_ms": taken}, "error": None}
+    problem = Problem(
+        type="invalid_request", message=answer.message, hint=answer.hint, field=answer.field
+    )
     return {"prediction": None, "error": problem.model_dump()}
 
 
@@ -246,26 +278,29 @@ FILE: dict[str, Any] = {
 ROWS = may(403, 406, 422) | {
     200: {
         "content": {CSV: {"schema": {"type": "string"}}},
-        "description": "a row a row",
+        "description": "A row for each row of the file",
         "headers": CSV_HEADERS,
     }
 }
 OfAllRows = Annotated[
     str | None,
-    Query(max_length=32, description="of all rows, where the file has no such column"),
+    Query(max_length=32, description="symbol of all rows, where the file has no column for it"),
 ]
 
 
 @named.post("/predict_batch", responses=may(404) | ROWS, **FILE)
 async def predict_file_here(
-    request: Request, models: Here, symbol: OfAllRows = None, min_confidence: Confidence = None
+    request: Request,
+    models: ForecastModels,
+    symbol: OfAllRows = None,
+    min_confidence: Confidence = None,
 ) -> Response:
-    """A CSV of bars or of indicators, as the body or as the field `file`: a row out for every
-    row in.
+    """Predict every row of a CSV file of bars or of indicators.
 
-    Of bars it has the columns open, high, low, close, and symbol, ts and volume where there are;
-    of indicators a column for every feature. Rows without a prediction say why. The answer is
-    JSON, or CSV where `Accept` says text/csv, with columns for each target.
+    The file is the body, or the field `file` of a form. Bars have the columns open, high, low and
+    close, and may have symbol, ts and volume; indicators have a column for every feature. The
+    answer has a row for each row of the file; a row without a prediction says why. It is JSON, or
+    CSV with columns for each target where the header `Accept` is text/csv.
     """
     return await _predict_file(request, models, symbol, min_confidence)
 
@@ -278,7 +313,10 @@ async def predict_file(
     symbol: OfAllRows = None,
     min_confidence: Confidence = None,
 ) -> Response:
-    """The same, with the forecast as a parameter."""
+    """Predict every row of a CSV file; the query names the forecast.
+
+    The file and the answer are as for POST /forecasts/{name}/predict_batch.
+    """
     models = served.models(forecast_named(forecast))
     return await _predict_file(request, models, symbol, min_confidence)
 
@@ -287,7 +325,7 @@ async def _predict_file(
     request: Request, models: Models, symbol: str | None, min_confidence: float | None
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
-    policy(models.forecast, min_confidence)
+    check_policy(models.forecast, min_confidence)
     wanted = form(request.headers.get("accept"))
     if wanted == ARROW:
         raise NotAcceptable("rows of a file are not answered as Arrow", f"accept {JSON} or {CSV}")
@@ -295,12 +333,14 @@ async def _predict_file(
     kind = request.headers.get("content-type", "")
 
     def work() -> Response:
-        sheet = upload.read(upload.file_of(content, kind), limits.rows, models.forecast)
-        sheets.score(models, sheet, symbol, datetime.now(UTC))
+        file = csv_file.read_csv(csv_file.extract_file(content, kind), limits.rows, models.forecast)
+        file_scoring.score_file(models, file, symbol, datetime.now(UTC))
         if wanted == CSV:
-            marks = predict.marks(models, sheet.notices)
-            return _attached(written.as_csv(models, sheet.lines, min_confidence), marks)
-        return plain(written.as_json(models, sheet, min_confidence) | {"latency_ms": _since(start)})
+            marks = predictions.build_marks(models, file.notices)
+            return _attached(file_answers.write_csv(models, file.lines, min_confidence), marks)
+        return plain(
+            file_answers.build_json(models, file, min_confidence) | {"latency_ms": _since(start)}
+        )
 
     return await _in_turn(request.app.state.batches, work)
 

@@ -23,15 +23,18 @@ from serving.http.dependencies import (
     plain,
     routers,
 )
-from serving.http.errors import NotFound, may
-from serving.predict.kinds import policy
-from serving.schemas.answers import Component, Latest, Signal
+from serving.http.errors import may
+from serving.schemas.answers import Component, LatestPredictions, Signal
+from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
-from serving.state.answers import Row, component_of, ready, signal_of
-from serving.state.cache import UNIVERSE, Newest, State
+from serving.state.answers import Row, build_component, build_signal, encode_answer
+from serving.state.cache import UNIVERSE, ForecastCache, SignalCache
+from serving.state.kinds import check_policy
 
 router, named = routers("newest")
-POLLED = may(422) | {304: {"description": "Unchanged but for its age", "content": {}}}
+POLLED = may(422) | {
+    304: {"description": "Nothing but the age of the answer has changed", "content": {}}
+}
 
 
 @router.get("/signal/index", response_model=Signal, responses=POLLED)
@@ -43,10 +46,10 @@ async def signal(
     universe: UniverseName = UNIVERSE,
     min_confidence: Confidence = None,
 ) -> Response:
-    """The newest signal of a universe.
+    """Return the newest signal of a universe.
 
     Poll it with `If-None-Match`: the tag changes with the snapshot, the model and staleness,
-    and not with `age_seconds` alone.
+    and not with `age_seconds` alforecast.
     """
     newest = newest_of(state, name)
     combined(newest, universe)
@@ -54,8 +57,8 @@ async def signal(
         raise not_yet(newest, state, f"signal of {universe}")
     if min_confidence is None:
         return conditional(request, newest.ready[universe])
-    made = signal_of(state.marks, newest.forecast, newest.signals[universe], min_confidence)
-    return conditional(request, ready(made))
+    answer = build_signal(state.marks, newest.forecast, newest.signals[universe], min_confidence)
+    return conditional(request, encode_answer(answer))
 
 
 @router.get("/predict/component", response_model=Component, responses=POLLED | may(404))
@@ -67,28 +70,30 @@ async def component(
     symbol: SymbolName,
     min_confidence: Confidence = None,
 ) -> Response:
-    """The newest prediction of one symbol: its main target, and all of them by name."""
+    """Return the newest prediction of one symbol: its main target, and all targets by name."""
     newest = newest_of(state, name)
-    policy(newest.forecast, min_confidence)
+    check_policy(newest.forecast, min_confidence)
     rows = _prediction(newest, state, symbol)
     if min_confidence is None:
         return conditional(request, newest.symbols[symbol])
-    made = component_of(state.marks, newest.forecast, rows, min_confidence)
-    return conditional(request, ready(made))
+    answer = build_component(state.marks, newest.forecast, rows, min_confidence)
+    return conditional(request, encode_answer(answer))
 
 
 @router.get("/forecasts", response_model=Forecasts)
 async def forecasts(request: Request, state: Held) -> Response:
-    """Every forecast, what it is about, and the newest bar it has predicted."""
+    """List all forecasts with their targets and the newest bar that each has scored."""
     now = request.app.state.clock()
-    return plain(state.marks | {"forecasts": [_told(one, now) for one in state.forecasts.values()]})
+    return plain(
+        state.marks | {"forecasts": [_describe(newest, now) for newest in state.forecasts.values()]}
+    )
 
 
-@named.get("/latest", response_model=Latest, responses=POLLED | may(404))
+@named.get("/latest", response_model=LatestPredictions, responses=POLLED | may(404))
 async def latest(request: Request, state: Held, name: Named) -> Response:
-    """The newest prediction of every symbol of a forecast, each with all targets by name.
+    """Return the newest prediction of every symbol of a forecast, with all targets by name.
 
-    Poll it with `If-None-Match`, as the signal.
+    Poll it with `If-None-Match`, like the signal.
     """
     newest = newest_of(state, name)
     if newest.latest is None:
@@ -98,14 +103,14 @@ async def latest(request: Request, state: Held, name: Named) -> Response:
 
 @named.get("/features", response_model=Features, responses=may(404, 422))
 async def features(state: Held, name: Named) -> Response:
-    """The features of a forecast: the indicators that POST /forecasts/{name}/predict takes."""
-    one = newest_of(state, name).forecast
+    """List the features of a forecast: the indicators that can be sent to be scored."""
+    forecast = newest_of(state, name).forecast
     fields = ("name", "meaning", "unit", "low", "high", "window")
-    told = [{field: getattr(feature, field) for field in fields} for feature in one.features]
-    return plain({"forecast": name, "interval": one.interval, "features": told})
+    rows = [{field: getattr(feature, field) for field in fields} for feature in forecast.features]
+    return plain({"forecast": name, "interval": forecast.interval, "features": rows})
 
 
-def _prediction(newest: Newest, state: State, symbol: str) -> Mapping[str, Row]:
+def _prediction(newest: ForecastCache, state: SignalCache, symbol: str) -> Mapping[str, Row]:
     if symbol in newest.predictions:
         return newest.predictions[symbol]
     if symbol not in newest.forecast.symbols:
@@ -119,24 +124,24 @@ def _prediction(newest: Newest, state: State, symbol: str) -> Mapping[str, Row]:
     )
 
 
-def _told(newest: Newest, now: float) -> Row:
-    one, main = newest.forecast, newest.forecast.targets[0].label
+def _describe(newest: ForecastCache, now: float) -> Row:
+    forecast, main = newest.forecast, newest.forecast.targets[0].label
     last = max((row["ts"] for row in newest.newest_rows.values()), default=None)
     return {
-        "name": one.name,
-        "meaning": one.meaning.strip(),
-        "main": one.name == MAIN,
-        "interval": one.interval,
-        "symbols": one.symbols,
-        "universes": [c.universe for c in one.combinations],
+        "name": forecast.name,
+        "meaning": forecast.meaning.strip(),
+        "main": forecast.name == MAIN,
+        "interval": forecast.interval,
+        "symbols": forecast.symbols,
+        "universes": [c.universe for c in forecast.combinations],
         "classes": main.classes,
-        "targets": [_of_what(target.label) for target in one.targets],
-        "look_back": one.look_back,
+        "targets": [_describe_target(target.label) for target in forecast.targets],
+        "look_back": forecast.look_back,
         "newest": last,
         "stale": newest.stale(now),
     }
 
 
-def _of_what(label: Label) -> Row:
+def _describe_target(label: Label) -> Row:
     fields = ("kind", "unit", "classes", "scores", "horizon")
     return {"target": label.name} | {field: getattr(label, field) for field in fields}

@@ -1,4 +1,4 @@
-"""WS /ws/market-stream: the newest state, each new signal, and a heartbeat."""
+"""The WebSocket /ws/market-stream: the newest state, each new signal, and a heartbeat."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from pipelines.core.errors import BullionError, unknown
 from serving.http.dependencies import MAIN
-from serving.http.guard import Measures
+from serving.http.metrics import Metrics
 from serving.state.answers import OPTIONS
-from serving.state.cache import State
+from serving.state.cache import SignalCache
 
 router = APIRouter()
 HEARTBEAT = 5.0
@@ -25,9 +25,9 @@ TRY_AGAIN, POLICY = 1013, 1008
 
 
 class Client:
-    """One listener: what waits for it, in a line that does not grow.
+    """One listener, with a bounded queue of the messages that wait for it.
 
-    While nothing waits it costs no task of its own: there may be thousands.
+    It has a task of its own only while messages wait: there may be thousands of listeners.
     """
 
     def __init__(self, websocket: WebSocket) -> None:
@@ -38,6 +38,7 @@ class Client:
         self._listening = asyncio.current_task()
 
     def give(self, text: str) -> bool:
+        """Queue a message; False: the queue is full."""
         if len(self._waiting) == WAITING:
             return False
         self._waiting.append(text)
@@ -52,7 +53,7 @@ class Client:
         self._sending = None
 
     async def listen(self) -> None:
-        """Until it goes, or is dropped."""
+        """Wait until the client disconnects or is dropped."""
         try:
             while (await self._websocket.receive())["type"] != "websocket.disconnect":
                 continue
@@ -64,19 +65,19 @@ class Client:
                 self._sending.cancel()
 
     def drop(self) -> None:
-        """End listen, which waits for what the client says."""
+        """Disconnect a client that is too slow, by ending its `listen`."""
         self.slow = True
         if self._listening is not None:
             self._listening.cancel()
 
 
 class Hub:
-    """Encodes each message once, and hands it to everybody who listens to its topic."""
+    """Sends messages to all clients of a topic; each message is encoded once."""
 
-    def __init__(self, measures: Measures, clock: Callable[[], float]) -> None:
+    def __init__(self, metrics: Metrics, clock: Callable[[], float]) -> None:
         self.clients: dict[Topic, set[Client]] = defaultdict(set)
-        self.state: State | None = None
-        self._measures, self._clock = measures, clock
+        self.state: SignalCache | None = None
+        self._metrics, self._clock = metrics, clock
         self._loop = asyncio.get_running_loop()
         self._beat = self._loop.create_task(self._beats())
 
@@ -85,67 +86,70 @@ class Hub:
         with suppress(asyncio.CancelledError):
             await self._beat
 
-    def changed(self, state: State) -> None:
+    def changed(self, state: SignalCache) -> None:
         """Called by the thread that follows the lake."""
         with suppress(RuntimeError):  # the loop has closed meanwhile
             self._loop.call_soon_threadsafe(self._publish, state)
 
-    def _publish(self, state: State) -> None:
+    def _publish(self, state: SignalCache) -> None:
         before, self.state = self.state, state
         for forecast, newest in state.forecasts.items():
             for universe, row in newest.signals.items():
                 old = before.forecasts[forecast].signals.get(universe) if before else None
-                if old is None or _mark(old) != _mark(row):
-                    self.give((forecast, universe), self.told((forecast, universe), "signal"))
+                if old is None or _identity(old) != _identity(row):
+                    self.give(
+                        (forecast, universe), self.encode_message((forecast, universe), "signal")
+                    )
 
     def give(self, topic: Topic, text: str) -> None:
-        """A message to all who listen to a topic; who is too far behind is dropped."""
+        """Send a message to all clients of a topic, and drop those that are too far behind."""
         slow = [client for client in self.clients[topic] if not client.give(text)]
         for client in slow:
             self.clients[topic].discard(client)
             client.drop()
-            self._measures.dropped.inc()
+            self._metrics.dropped.inc()
 
-    def told(self, topic: Topic, kind: str) -> str:
-        """A message: the state, a signal or a heartbeat."""
+    def encode_message(self, topic: Topic, kind: str) -> str:
+        """Encode a message: the state, a signal or a heartbeat."""
         forecast, universe = topic
         now, state = self._clock(), self.state
         newest = state.forecasts.get(forecast) if state else None
-        made = newest.ready.get(universe) if newest else None
-        about: dict[str, Any] = {
+        answer = newest.ready.get(universe) if newest else None
+        message: dict[str, Any] = {
             "type": kind,
             "forecast": forecast,
             "universe": universe,
             "snapshot": state.snapshot if state else None,
-            "stale": None if made is None else now >= made.stale_at,
+            "stale": None if answer is None else now >= answer.stale_at,
         }
-        text = orjson.dumps(about, option=OPTIONS).decode()
+        text = orjson.dumps(message, option=OPTIONS).decode()
         if kind == "heartbeat":
             return text
-        return f'{text[:-1]},"signal":{made.body(now).decode() if made else "null"}}}'
+        return f'{text[:-1]},"signal":{answer.body(now).decode() if answer else "null"}}}'
 
     async def _beats(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT)
             for topic in list(self.clients):
-                self.give(topic, self.told(topic, "heartbeat"))
+                self.give(topic, self.encode_message(topic, "heartbeat"))
 
     @property
     def count(self) -> int:
         return sum(map(len, self.clients.values()))
 
 
-def _mark(row: dict[str, Any]) -> tuple[Any, ...]:
+def _identity(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a signal from the one before it."""
     return row["ts"], row["live"], row["scored_at"], row["model_version"], row["wss"]
 
 
 @router.websocket("/ws/market-stream")
 async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MAIN) -> None:
-    """The newest state on connect, each new signal as it is published, a heartbeat every 5 s."""
+    """Send the newest state on connect, each new signal when published, a heartbeat every 5 s."""
     state, hub = websocket.app.state, websocket.app.state.hub
     try:
         state.keys.read(websocket)
-        _known(state, forecast, universe)
+        _check_topic(state, forecast, universe)
     except BullionError as error:
         await websocket.close(POLICY, error.message[:120])
         return
@@ -154,22 +158,23 @@ async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MA
         return
     await websocket.accept()
     client, topic = Client(websocket), (forecast, universe)
-    client.give(hub.told(topic, "state"))
+    client.give(hub.encode_message(topic, "state"))
     hub.clients[topic].add(client)
-    state.measures.sockets.inc()
+    state.metrics.sockets.inc()
     try:
         await client.listen()
     finally:
         hub.clients[topic].discard(client)
-        state.measures.sockets.dec()
+        state.metrics.sockets.dec()
     if client.slow:
         with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
             await asyncio.wait_for(websocket.close(TRY_AGAIN, "too slow"), 1)
 
 
-def _known(state: Any, forecast: str, universe: str) -> None:
-    held = {f.name: [c.universe for c in f.combinations] for f in state.follower.forecasts}
-    if forecast not in held:
-        raise unknown("forecast", forecast, held)
-    if universe not in held[forecast]:
-        raise unknown("universe", universe, held[forecast])
+def _check_topic(state: Any, forecast: str, universe: str) -> None:
+    """Refuse a forecast that is not known, or a universe that it does not combine."""
+    universes = {f.name: [c.universe for c in f.combinations] for f in state.follower.forecasts}
+    if forecast not in universes:
+        raise unknown("forecast", forecast, universes)
+    if universe not in universes[forecast]:
+        raise unknown("universe", universe, universes[forecast])

@@ -1,4 +1,4 @@
-"""What the read side answers, as models: each field says what it means."""
+"""Answers of the routes that read the lake, as models with a description of each field."""
 
 from __future__ import annotations
 
@@ -7,253 +7,277 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.contracts.gold import CONTRIBUTIONS, INDEX_SIGNALS, MODEL_DECISIONS, OUTCOMES
-from pipelines.contracts.gold import PREDICTIONS as PREDICTED
+from pipelines.contracts.gold import (
+    CONTRIBUTIONS,
+    INDEX_SIGNALS,
+    MODEL_DECISIONS,
+    OUTCOMES,
+    PREDICTIONS,
+)
 from serving.schemas.fields import (
-    HINTS,
     KIND,
+    RISK,
     SAID,
     SPANS_NIGHT,
     UNIT,
     VALUE_COVERAGE,
     VALUE_WORDS,
-    of,
+    table_field,
 )
 
 
 class Answer(BaseModel):
-    """Nothing is answered that is not told here."""
+    """Base of the answers: a field that is not declared is never answered."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Marked(Answer):
-    """What every answer says of its own worth."""
+class Provenance(Answer):
+    """Where an answer comes from, and what limits its worth."""
 
-    data_source: str = Field(description="whose data this is made from")
-    sample: bool = Field(description="true: the data are made up, and no market")
-    notices: list[str] = Field(description="in words: sample data, stale, unproven, not live")
-    snapshot: int = Field(description="number of the lake's snapshot that was read")
-
-
-class Risk(Answer):
-    """Hints from the probabilities alone; none of them is a loss in money."""
-
-    against: float = Field(description="probability of the actions opposite to the one said")
-    tails: float = Field(description="probability of the two outermost actions")
-    uncertainty: float = Field(description="entropy of the probabilities over the greatest, 0 to 1")
+    data_source: str = Field(description="source of the data that the answer is made from")
+    sample: bool = Field(description="true: the data are made up; they are of no real market")
+    notices: list[str] = Field(
+        description="limits of the answer in words: sample data, stale, unproven model, not live"
+    )
+    snapshot: int = Field(description="number of the snapshot of the lake that was read")
 
 
-class Member(Answer):
-    """One constituent's part in the signal."""
+class RiskHints(Answer):
+    """Hints about risk, computed from the probabilities alone; none is an amount of money."""
 
-    symbol: str = of(CONTRIBUTIONS, "symbol")
-    action: str | None = of(CONTRIBUTIONS, "action")
+    against: float = Field(
+        description="probability of the actions opposite to the predicted one [0 to 1]"
+    )
+    tails: float = Field(description="probability of the two outermost actions [0 to 1]")
+    uncertainty: float = Field(
+        description="entropy of the probabilities as a share of the greatest possible one [0 to 1]"
+    )
+
+
+class Constituent(Answer):
+    """What one constituent contributes to the signal."""
+
+    symbol: str = table_field(CONTRIBUTIONS, "symbol")
+    action: str | None = table_field(CONTRIBUTIONS, "action")
     said: str | None = SAID
-    score: float | None = of(CONTRIBUTIONS, "score")
-    weight: float = of(CONTRIBUTIONS, "weight")
-    share: float = of(CONTRIBUTIONS, "share")
-    contribution: float = of(CONTRIBUTIONS, "contribution")
-    confidence: float | None = of(PREDICTED, "confidence")
-    probabilities: dict[str, float] | None = of(PREDICTED, "probabilities")
-    risk: Risk | None
+    score: float | None = table_field(CONTRIBUTIONS, "score")
+    weight: float = table_field(CONTRIBUTIONS, "weight")
+    share: float = table_field(CONTRIBUTIONS, "share")
+    contribution: float = table_field(CONTRIBUTIONS, "contribution")
+    confidence: float | None = table_field(PREDICTIONS, "confidence")
+    probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
+    risk: RiskHints | None
 
 
-class Thresholds(Answer):
-    """Where the score becomes a signal."""
+class SignalThresholds(Answer):
+    """The thresholds at which the weighted sentiment score (WSS) becomes a signal."""
 
-    buy_at: float = Field(description="BUY from this WSS on")
-    sell_at: float = Field(description="SELL from this WSS down")
-    least_scored: float = Field(description="HOLD below this coverage, whatever the WSS")
+    buy_at: float = Field(description="the signal is BUY at this WSS or above")
+    sell_at: float = Field(description="the signal is SELL at this WSS or below")
+    least_scored: float = Field(
+        description="the signal is HOLD while the coverage is below this, whatever the WSS is"
+    )
 
 
-class Scored(Answer):
-    """What is said of every bar that a model scored."""
+class ScoredBar(Answer):
+    """The bar that was scored, and the model that scored it."""
 
-    forecast: str = of(PREDICTED, "forecast")
-    interval: str = of(PREDICTED, "interval")
-    ts: datetime = of(PREDICTED, "ts")
-    closes_at: datetime = of(PREDICTED, "closes_at")
-    timestamp_next: datetime = of(PREDICTED, "timestamp_next")
+    forecast: str = table_field(PREDICTIONS, "forecast")
+    interval: str = table_field(PREDICTIONS, "interval")
+    ts: datetime = table_field(PREDICTIONS, "ts")
+    closes_at: datetime = table_field(PREDICTIONS, "closes_at")
+    timestamp_next: datetime = table_field(PREDICTIONS, "timestamp_next")
     spans_night: bool = SPANS_NIGHT
-    model_version: int = of(PREDICTED, "model_version")
-    proven: bool = of(PREDICTED, "proven")
-    unproven_reason: str | None = of(PREDICTED, "unproven_reason")
-    instead_of: str | None = of(PREDICTED, "instead_of")
-    live: bool = of(PREDICTED, "live")
+    model_version: int = table_field(PREDICTIONS, "model_version")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
+    instead_of: str | None = table_field(PREDICTIONS, "instead_of")
+    live: bool = table_field(PREDICTIONS, "live")
 
 
-class OfSignal(Answer):
-    """What a universe's signal is."""
+class SignalFields(Answer):
+    """The signal of a universe."""
 
-    universe: str = of(INDEX_SIGNALS, "universe")
-    index: str = of(INDEX_SIGNALS, "index")
-    instrument: str = of(INDEX_SIGNALS, "instrument")
-    wss: float = of(INDEX_SIGNALS, "wss")
-    signal: Literal["SELL", "HOLD", "BUY"] = of(INDEX_SIGNALS, "signal")
-    reason: str = of(INDEX_SIGNALS, "reason")
-    coverage: float = of(INDEX_SIGNALS, "coverage")
-    index_share: float = of(INDEX_SIGNALS, "index_share")
-    weights_effective: date = of(INDEX_SIGNALS, "weights_effective")
-    weights_partial: bool = of(INDEX_SIGNALS, "weights_partial")
-
-
-class OfPrediction(Answer):
-    """What a symbol's prediction is: of a class, or of a value; what is not of its kind is null."""
-
-    symbol: str = of(PREDICTED, "symbol")
-    target: str = of(PREDICTED, "target")
-    candidate: str = of(PREDICTED, "candidate")
-    action: str | None = of(PREDICTED, "action")
-    score: float | None = of(PREDICTED, "score")
-    expected_score: float = of(PREDICTED, "expected_score")
-    confidence: float | None = of(PREDICTED, "confidence")
-    probabilities: dict[str, float] | None = of(PREDICTED, "probabilities")
-    value: float | None = of(PREDICTED, "value")
-    value_low: float | None = of(PREDICTED, "value_low")
-    value_high: float | None = of(PREDICTED, "value_high")
+    universe: str = table_field(INDEX_SIGNALS, "universe")
+    index: str = table_field(INDEX_SIGNALS, "index")
+    instrument: str = table_field(INDEX_SIGNALS, "instrument")
+    wss: float = table_field(INDEX_SIGNALS, "wss")
+    signal: Literal["SELL", "HOLD", "BUY"] = table_field(INDEX_SIGNALS, "signal")
+    reason: str = table_field(INDEX_SIGNALS, "reason")
+    coverage: float = table_field(INDEX_SIGNALS, "coverage")
+    index_share: float = table_field(INDEX_SIGNALS, "index_share")
+    weights_effective: date = table_field(INDEX_SIGNALS, "weights_effective")
+    weights_partial: bool = table_field(INDEX_SIGNALS, "weights_partial")
 
 
-class ToldClass(Answer):
-    """What a model of classes says."""
+class PredictionFields(Answer):
+    """A prediction of one symbol: a class or a value. Fields of the other kind are null."""
+
+    symbol: str = table_field(PREDICTIONS, "symbol")
+    target: str = table_field(PREDICTIONS, "target")
+    candidate: str = table_field(PREDICTIONS, "candidate")
+    action: str | None = table_field(PREDICTIONS, "action")
+    score: float | None = table_field(PREDICTIONS, "score")
+    expected_score: float = table_field(PREDICTIONS, "expected_score")
+    confidence: float | None = table_field(PREDICTIONS, "confidence")
+    probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
+    value: float | None = table_field(PREDICTIONS, "value")
+    value_low: float | None = table_field(PREDICTIONS, "value_low")
+    value_high: float | None = table_field(PREDICTIONS, "value_high")
+
+
+class ClassPrediction(Answer):
+    """The prediction of a target whose kind is classes."""
 
     kind: Literal["classes"]
-    action: str = of(PREDICTED, "action")
-    score: float = of(PREDICTED, "score")
-    expected_score: float = of(PREDICTED, "expected_score")
-    confidence: float = of(PREDICTED, "confidence")
-    probabilities: dict[str, float] = of(PREDICTED, "probabilities")
+    action: str = table_field(PREDICTIONS, "action")
+    score: float = table_field(PREDICTIONS, "score")
+    expected_score: float = table_field(PREDICTIONS, "expected_score")
+    confidence: float = table_field(PREDICTIONS, "confidence")
+    probabilities: dict[str, float] = table_field(PREDICTIONS, "probabilities")
     said: str | None = SAID
-    risk: Risk | None = HINTS
+    risk: RiskHints | None = RISK
 
 
-class ToldValue(Answer):
-    """What a model of a value says."""
+class ValuePrediction(Answer):
+    """The prediction of a target whose kind is value."""
 
     kind: Literal["value"]
-    value: float = of(PREDICTED, "value")
-    value_low: float = of(PREDICTED, "value_low")
-    value_high: float = of(PREDICTED, "value_high")
-    expected_score: float = of(PREDICTED, "expected_score")
+    value: float = table_field(PREDICTIONS, "value")
+    value_low: float = table_field(PREDICTIONS, "value_low")
+    value_high: float = table_field(PREDICTIONS, "value_high")
+    expected_score: float = table_field(PREDICTIONS, "expected_score")
     unit: str = UNIT
     value_coverage: float = VALUE_COVERAGE
     value_words: str = VALUE_WORDS
 
 
-class Main(OfPrediction):
-    """The main target, the first of the forecast's that is predicted, beside all targets."""
+class MainPrediction(PredictionFields):
+    """The prediction of the main target: the first of the forecast's targets that is predicted."""
 
     kind: str = KIND
     said: str | None = SAID
-    risk: Risk | None = HINTS
+    risk: RiskHints | None = RISK
     unit: str | None = UNIT
     value_coverage: float | None = VALUE_COVERAGE
     value_words: str | None = VALUE_WORDS
 
 
-class OfTarget(Answer):
-    """Whose prediction of which bar it is."""
+class TargetFields(Answer):
+    """The model of a target, and the bar that it predicted."""
 
-    candidate: str = of(PREDICTED, "candidate")
-    model_version: int = of(PREDICTED, "model_version")
-    proven: bool = of(PREDICTED, "proven")
-    unproven_reason: str | None = of(PREDICTED, "unproven_reason")
-    instead_of: str | None = of(PREDICTED, "instead_of")
-    live: bool = of(PREDICTED, "live")
-    scored_at: datetime = of(PREDICTED, "scored_at")
-    ts: datetime = of(PREDICTED, "ts")
-    closes_at: datetime = of(PREDICTED, "closes_at")
-    timestamp_next: datetime = of(PREDICTED, "timestamp_next")
+    candidate: str = table_field(PREDICTIONS, "candidate")
+    model_version: int = table_field(PREDICTIONS, "model_version")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
+    instead_of: str | None = table_field(PREDICTIONS, "instead_of")
+    live: bool = table_field(PREDICTIONS, "live")
+    scored_at: datetime = table_field(PREDICTIONS, "scored_at")
+    ts: datetime = table_field(PREDICTIONS, "ts")
+    closes_at: datetime = table_field(PREDICTIONS, "closes_at")
+    timestamp_next: datetime = table_field(PREDICTIONS, "timestamp_next")
     spans_night: bool = SPANS_NIGHT
-    stale_at: datetime = Field(description="when this one turns stale [UTC]")
+    stale_at: datetime = Field(description="when this prediction becomes stale [UTC]")
 
 
-class TargetOfClass(OfTarget, ToldClass):
-    """The newest prediction of a target of classes."""
+class NewestClassPrediction(TargetFields, ClassPrediction):
+    """The newest prediction of a target whose kind is classes."""
 
 
-class TargetOfValue(OfTarget, ToldValue):
-    """The newest prediction of a target that is a value."""
+class NewestValuePrediction(TargetFields, ValuePrediction):
+    """The newest prediction of a target whose kind is value."""
 
 
-Targets = dict[str, Annotated[TargetOfClass | TargetOfValue, Field(discriminator="kind")] | None]
+TargetPredictions = dict[
+    str,
+    Annotated[NewestClassPrediction | NewestValuePrediction, Field(discriminator="kind")] | None,
+]
 
 
-class Aged(Marked, Scored):
+class AgedAnswer(Provenance, ScoredBar):
     """An answer that says how old it is."""
 
-    as_of: datetime = Field(description="when it was scored: nothing known later was used [UTC]")
-    min_confidence: float | None = Field(description="the confidence policy that was asked for")
-    stale: bool = Field(description="true: a bar that closed since has none, and should")
-    stale_at: datetime = Field(description="when it turns stale unless a newer one comes [UTC]")
+    as_of: datetime = Field(
+        description="when the bar was scored; nothing that became known later was used [UTC]"
+    )
+    min_confidence: float | None = Field(description="the `min_confidence` of the request")
+    stale: bool = Field(
+        description="true: a later bar has closed and should have been scored, and was not"
+    )
+    stale_at: datetime = Field(
+        description="when the answer becomes stale unless a newer one is published [UTC]"
+    )
     age_seconds: int = Field(
-        description="since closes_at, at the time of the answer; after a 304 count on yourself"
+        description="seconds from `closes_at` to the answer; after a 304, count on from there"
     )
 
 
-class Signal(OfSignal, Aged):
+class Signal(SignalFields, AgedAnswer):
     """The newest signal of a universe."""
 
-    thresholds: Thresholds
-    per_symbol: list[Member]
+    thresholds: SignalThresholds
+    per_symbol: list[Constituent]
 
 
-class Component(Main, Aged):
-    """The newest prediction of one symbol: its main target, and all of them by name."""
+class Component(MainPrediction, AgedAnswer):
+    """The newest prediction of one symbol: its main target at the top, and all targets by name."""
 
-    targets: Targets = Field(description="each by its name; null: nothing was predicted of it")
+    targets: TargetPredictions = Field(
+        description="the prediction of each target by name; null where there is none"
+    )
 
 
-class Latest(Marked):
+class LatestPredictions(Provenance):
     """The newest prediction of every symbol."""
 
-    forecast: str = of(PREDICTED, "forecast")
+    forecast: str = table_field(PREDICTIONS, "forecast")
     predictions: list[Component]
 
 
-class Page(Marked):
-    """Some rows, and where the next begin."""
+class Page(Provenance):
+    """A page of rows, and the cursor of the next page."""
 
-    next: str | None = Field(description="cursor of the next page; null: this is the last")
-
-
-class Past(Scored):
-    """What was scored, from whose data and when."""
-
-    source: str = of(PREDICTED, "source")
-    scored_at: datetime = of(PREDICTED, "scored_at")
+    next: str | None = Field(description="cursor of the next page; null on the last page")
 
 
-class PastSignal(OfSignal, Past):
+class PastRow(ScoredBar):
+    """A scored bar, with the source of its data and the time of scoring."""
+
+    source: str = table_field(PREDICTIONS, "source")
+    scored_at: datetime = table_field(PREDICTIONS, "scored_at")
+
+
+class PastSignal(SignalFields, PastRow):
     """A row of gold.index_signals."""
 
 
-class PastPrediction(OfPrediction, Past):
-    """A row of gold.predictions, with what became of it where that is known."""
+class PastPrediction(PredictionFields, PastRow):
+    """A row of gold.predictions, with its outcome where that is known."""
 
-    outcome: float | None = of(OUTCOMES, "outcome")
-    next_return: float | None = of(OUTCOMES, "next_return")
-    actual: str | None = of(OUTCOMES, "actual")
+    outcome: float | None = table_field(OUTCOMES, "outcome")
+    next_return: float | None = table_field(OUTCOMES, "next_return")
+    actual: str | None = table_field(OUTCOMES, "actual")
 
 
 class Decision(Answer):
     """A row of gold.model_decisions."""
 
-    forecast: str = of(MODEL_DECISIONS, "forecast")
-    target: str = of(MODEL_DECISIONS, "target")
-    source: str = of(MODEL_DECISIONS, "source")
-    as_of: datetime = of(MODEL_DECISIONS, "as_of")
-    model_version: int = of(MODEL_DECISIONS, "model_version")
-    verdict: str = of(MODEL_DECISIONS, "verdict")
-    proven: bool = of(MODEL_DECISIONS, "proven")
-    reason: str = of(MODEL_DECISIONS, "reason")
-    gates: str = of(MODEL_DECISIONS, "gates")
-    snapshot: int = of(MODEL_DECISIONS, "snapshot")
-    definition: str = of(MODEL_DECISIONS, "definition")
-    candidate: str = of(MODEL_DECISIONS, "candidate")
-    sha256: str = of(MODEL_DECISIONS, "sha256")
-    run_id: str = of(MODEL_DECISIONS, "run_id")
-    decided_at: datetime = of(MODEL_DECISIONS, "decided_at")
+    forecast: str = table_field(MODEL_DECISIONS, "forecast")
+    target: str = table_field(MODEL_DECISIONS, "target")
+    source: str = table_field(MODEL_DECISIONS, "source")
+    as_of: datetime = table_field(MODEL_DECISIONS, "as_of")
+    model_version: int = table_field(MODEL_DECISIONS, "model_version")
+    verdict: str = table_field(MODEL_DECISIONS, "verdict")
+    proven: bool = table_field(MODEL_DECISIONS, "proven")
+    reason: str = table_field(MODEL_DECISIONS, "reason")
+    gates: str = table_field(MODEL_DECISIONS, "gates")
+    snapshot: int = table_field(MODEL_DECISIONS, "snapshot")
+    definition: str = table_field(MODEL_DECISIONS, "definition")
+    candidate: str = table_field(MODEL_DECISIONS, "candidate")
+    sha256: str = table_field(MODEL_DECISIONS, "sha256")
+    run_id: str = table_field(MODEL_DECISIONS, "run_id")
+    decided_at: datetime = table_field(MODEL_DECISIONS, "decided_at")
 
 
 class PastSignals(Page):

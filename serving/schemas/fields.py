@@ -1,4 +1,4 @@
-"""Fields of answers that mean what the tables' contracts say."""
+"""Fields of answers whose descriptions come from the contracts of the tables."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from pydantic import Field
 from pipelines.contracts.schema import Column, Table
 
 
-def meaning(column: Column, **more: Any) -> Any:
-    """A field that means what a column means."""
+def column_field(column: Column, **more: Any) -> Any:
+    """Return a field that is described as a column."""
     unit = f" [{column.unit}]" if column.unit else ""
     return Field(description=column.meaning + unit, **more)
 
 
-def of(table: Table, name: str, **more: Any) -> Any:
-    """A field that means what a table's column means."""
-    return meaning(table.column(name), **more)
+def table_field(table: Table, name: str, **more: Any) -> Any:
+    """Return a field that is described as a column of a table."""
+    return column_field(table.column(name), **more)
 
 
-SAID = Field(description="the model's action, where min_confidence made it hold")
+SAID = Field(description="the action of the model, where `min_confidence` replaced it by hold")
 SPANS_NIGHT = Field(
     description="true: the market closes between closes_at and timestamp_next, as it does after "
     "a session's last bar: the return that is forecast runs over the night, from this close to "
     "the close of the next session's first bar"
 )
-KIND = Field(description="classes: one of some is said; value: a number with its interval")
-HINTS = Field(
-    description="hints from the probabilities; null where the classes are not two opposite sides"
+KIND = Field(
+    description="`classes`: one of several classes is predicted; `value`: a number and its interval"
 )
-UNIT = Field(description="of the value")
+RISK = Field(
+    description="hints from the probabilities; null where the classes have no two opposite sides"
+)
+UNIT = Field(description="unit of the value")
 VALUE_COVERAGE = Field(
-    description="share of the outcomes that is to lie from value_low to value_high [0 to 1]"
+    description="share of outcomes that should lie between `value_low` and `value_high` [0 to 1]"
 )
-VALUE_WORDS = Field(description="the same in words")
+VALUE_WORDS = Field(description="`value_coverage` in words")

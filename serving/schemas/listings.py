@@ -1,4 +1,4 @@
-"""What there is to ask of, as models: forecasts, their targets and their features."""
+"""Lists of the forecasts, their targets and their features, as models."""
 
 from __future__ import annotations
 
@@ -6,58 +6,64 @@ from datetime import datetime
 
 from pydantic import Field
 
-from pipelines.contracts.gold import PREDICTIONS as PREDICTED
-from serving.schemas.answers import Answer, Marked
-from serving.schemas.fields import KIND, of
+from pipelines.contracts.gold import PREDICTIONS
+from serving.schemas.answers import Answer, Provenance
+from serving.schemas.fields import KIND, table_field
 
 
-class OfWhat(Answer):
-    """One thing that is forecast of each bar."""
+class TargetInfo(Answer):
+    """A target: one quantity that a forecast predicts for each bar."""
 
-    target: str = of(PREDICTED, "target")
+    target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
-    unit: str = Field(description="of what becomes of a bar")
-    classes: list[str] = Field(description="from the lowest to the highest; none of a value")
-    scores: list[float] = Field(description="what each class is worth")
-    horizon: int = Field(description="bars after a bar that decide on it")
+    unit: str = Field(description="unit of the outcome")
+    classes: list[str] = Field(
+        description="the classes from the lowest to the highest; empty where the kind is value"
+    )
+    scores: list[float] = Field(description="score of each class")
+    horizon: int = Field(description="how many bars after a bar decide its outcome")
 
 
-class Indicator(Answer):
+class FeatureInfo(Answer):
     """One feature, as POST /forecasts/{name}/predict takes it."""
 
-    name: str = Field(description="its name among `indicators`, and as a column of a file")
-    meaning: str = Field(description="what it is")
-    unit: str = Field(description="its unit")
-    low: float | None = Field(description="smallest value possible, where there is one")
-    high: float | None = Field(description="greatest value possible, where there is one")
-    window: int = Field(description="bars that it is made of, the bar itself among them")
+    name: str = Field(description="name of the feature in `indicators`, and as a column of a file")
+    meaning: str = Field(description="what the feature measures")
+    unit: str = Field(description="unit of the feature")
+    low: float | None = Field(description="smallest possible value; null where there is no bound")
+    high: float | None = Field(description="greatest possible value; null where there is no bound")
+    window: int = Field(description="how many bars it is computed from, the bar itself included")
 
 
 class Features(Answer):
-    """Every feature of a forecast, in the order of its models' columns."""
+    """All features of a forecast, in the order of its models' columns."""
 
-    forecast: str = of(PREDICTED, "forecast")
-    interval: str = of(PREDICTED, "interval")
-    features: list[Indicator]
-
-
-class Told(Answer):
-    """What a forecast is, and what there is of it."""
-
-    name: str = Field(description="as it stands in the paths")
-    meaning: str = Field(description="what it forecasts, in words")
-    main: bool = Field(description="true: the routes that name no forecast answer this one")
-    interval: str = Field(description="length of its bars")
-    symbols: list[str] = Field(description="the constituents it forecasts")
-    universes: list[str] = Field(description="whose signals it combines")
-    classes: list[str] = Field(description="of its first target, from the lowest to the highest")
-    targets: list[OfWhat] = Field(description="what it forecasts of each bar, the main one first")
-    look_back: int = Field(description="bars before a bar that its features need")
-    newest: datetime | None = Field(description="open of the newest bar it has predicted [UTC]")
-    stale: bool | None = Field(description="of its newest prediction; null: there is none")
+    forecast: str = table_field(PREDICTIONS, "forecast")
+    interval: str = table_field(PREDICTIONS, "interval")
+    features: list[FeatureInfo]
 
 
-class Forecasts(Marked):
-    """Every forecast."""
+class ForecastInfo(Answer):
+    """A forecast, and how far it has come."""
 
-    forecasts: list[Told]
+    name: str = Field(description="name of the forecast, as paths have it")
+    meaning: str = Field(description="what the forecast predicts, in words")
+    main: bool = Field(description="true: routes whose path names no forecast answer for this one")
+    interval: str = Field(description="length of the forecast's bars")
+    symbols: list[str] = Field(description="symbols that are predicted")
+    universes: list[str] = Field(description="universes for which a signal is combined")
+    classes: list[str] = Field(
+        description="classes of the first target, from the lowest to the highest"
+    )
+    targets: list[TargetInfo] = Field(description="the targets of the forecast, the main one first")
+    look_back: int = Field(description="how many bars before a bar its features need")
+    newest: datetime | None = Field(description="open of the newest bar that was scored [UTC]")
+    stale: bool | None = Field(
+        description="true: the newest prediction is stale; null where there is none"
+    )
+
+
+class Forecasts(Provenance):
+    """All forecasts."""
+
+    forecasts: list[ForecastInfo]

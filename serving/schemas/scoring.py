@@ -1,4 +1,4 @@
-"""What is sent to be scored, and what is answered."""
+"""Requests to score bars or indicators, and their answers, as models."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
-from pipelines.contracts import columns as words
+from pipelines.contracts import columns as columns
 from pipelines.contracts.gold import MODEL_DECISIONS, MODEL_RANKINGS, PREDICTIONS
 from pipelines.forecasts import FORECASTS
-from serving.http.errors import Problem
-from serving.schemas.answers import Risk, ToldClass, ToldValue
+from serving.schemas.answers import ClassPrediction, RiskHints, ValuePrediction
+from serving.schemas.errors import Problem
 from serving.schemas.fields import (
-    HINTS,
     KIND,
+    RISK,
     SAID,
     SPANS_NIGHT,
     UNIT,
     VALUE_COVERAGE,
     VALUE_WORDS,
-    meaning,
-    of,
+    column_field,
+    table_field,
 )
 from serving.schemas.strict import DateTime, JsonNumber
 
-TIMES = words.TIMESTAMP_NEXT.but(
-    meaning="close of the bar it is about; null: of what bar is unknown"
+TIMESTAMP_NEXT = columns.TIMESTAMP_NEXT.but(
+    meaning="close of the bar that is predicted; null where the scored bar is not known"
 )
-MODELS: Any = Field(description="by target: which model answers it")
+MODELS: Any = Field(description="the model of each target, by name")
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 EXAMPLE_BARS = [
     {"open": 100.0 + n / 4, "high": 101.0 + n / 4, "low": 99.5 + n / 4, "close": 100.5 + n / 4,
@@ -46,25 +46,25 @@ EXAMPLE_FILE = "\n".join(
 )
 
 
-class SentBar(BaseModel):
+class RequestBar(BaseModel):
     """One closed bar."""
 
     model_config = ConfigDict(extra="forbid")
 
-    open: JsonNumber = meaning(words.OPEN)
-    high: JsonNumber = meaning(words.HIGH)
-    low: JsonNumber = meaning(words.LOW)
-    close: JsonNumber = meaning(words.CLOSE)
-    volume: JsonNumber | None = meaning(words.VOLUME, default=None)
+    open: JsonNumber = column_field(columns.OPEN)
+    high: JsonNumber = column_field(columns.HIGH)
+    low: JsonNumber = column_field(columns.LOW)
+    close: JsonNumber = column_field(columns.CLOSE)
+    volume: JsonNumber | None = column_field(columns.VOLUME, default=None)
     ts: Annotated[DateTime, Field(ge=FIRST, le=LAST)] | None = Field(
         default=None,
-        description="the bar's open with its zone; without any, the bars count as the newest "
-        "closed ones of the calendar",
+        description="open of the bar as a date-time with its zone; where no bar has one, the bars "
+        "count as the newest closed bars of the calendar",
     )
 
 
-class Sent(BaseModel):
-    """Bars of one symbol, oldest first, or the indicators of one bar: one of the two."""
+class ScoreRequest(BaseModel):
+    """What to score: either bars of one symbol, oldest first, or the indicators of one bar."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [EXAMPLE, EXAMPLE_INDICATORS]}
@@ -72,223 +72,252 @@ class Sent(BaseModel):
 
     symbol: str | None = Field(
         default=None,
-        description="ticker as the source spells it; may lack where the forecast has but one",
+        description="ticker as the source spells it; not needed where the forecast has one symbol",
         min_length=1,
         max_length=32,
         pattern=r"^[A-Za-z0-9.^=/_-]+$",
     )
-    interval: str | None = meaning(words.INTERVAL, default=None, max_length=8)
-    bars: Annotated[list[SentBar], Field(fail_fast=True)] | None = Field(
-        default=None, description="closed bars, oldest first", min_length=1
+    interval: str | None = column_field(columns.INTERVAL, default=None, max_length=8)
+    bars: Annotated[list[RequestBar], Field(fail_fast=True)] | None = Field(
+        default=None, description="closed bars, the oldest first", min_length=1
     )
     indicators: dict[str, Annotated[FiniteFloat, Strict()]] | None = Field(
         default=None,
-        description="every feature of the forecast by its name, as GET /forecasts/{name}/features "
-        "lists them, instead of bars",
+        description="instead of bars: the value of every feature by name, as "
+        "GET /forecasts/{name}/features lists them",
         min_length=1,
         max_length=1000,
     )
 
 
-class Batch(BaseModel):
-    """Bars or indicators of many symbols, each answered by itself."""
+class BatchRequest(BaseModel):
+    """Several requests to score, each of which has a result of its own."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"requests": [EXAMPLE]}]}
     )
 
-    requests: list[Sent] = Field(description="what is to be scored", min_length=1, fail_fast=True)
+    requests: list[ScoreRequest] = Field(
+        description="the requests to score", min_length=1, fail_fast=True
+    )
 
 
-class Marks(BaseModel):
-    """Which model answers, and how far it is to be trusted."""
+class ModelSummary(BaseModel):
+    """The model that answers, and what limits its worth."""
 
-    forecast: str = of(PREDICTIONS, "forecast")
+    forecast: str = table_field(PREDICTIONS, "forecast")
     model_version: int | None = Field(
-        description="version in the model registry; null: a file that no decision knows"
+        description="version in the model registry; null where no decision names the model's file"
     )
-    proven: bool = of(PREDICTIONS, "proven")
-    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
-    trained_on: str = Field(description="source of the bars that the model was trained on")
-    sample: bool = Field(description="true: it was trained on made-up data, and no market")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
+    trained_on: str = Field(description="source of the bars on which the model was trained")
+    sample: bool = Field(
+        description="true: the model was trained on made-up data of no real market"
+    )
     notices: list[str] = Field(
-        description="in words: what was assumed, left out or filled in; sample data, unproven"
+        description="limits of the answer in words: what was assumed, left out or filled in, "
+        "sample data, unproven model"
     )
 
 
-class OfModel(BaseModel):
-    """The model that answers a target."""
+class TargetModel(BaseModel):
+    """The model of one target."""
 
-    candidate: str | None = Field(description="kind of model; null: no decision knows the file")
-    model_version: int | None = Field(description="version in the model registry; null likewise")
-    proven: bool = of(PREDICTIONS, "proven")
-    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
+    candidate: str | None = Field(
+        description="kind of model; null where no decision names the model's file"
+    )
+    model_version: int | None = Field(
+        description="version in the model registry; null where no decision names it"
+    )
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
 
 
-class OfNext(BaseModel):
-    """The bar that is forecast."""
+class NextBarFields(BaseModel):
+    """The bar that is predicted."""
 
-    timestamp_next: datetime | None = meaning(TIMES)
+    timestamp_next: datetime | None = column_field(TIMESTAMP_NEXT)
     spans_night: bool | None = SPANS_NIGHT
 
 
-class AskedClass(ToldClass, OfNext, OfModel):
-    """What is said of a target of classes."""
+class ClassResult(ClassPrediction, NextBarFields, TargetModel):
+    """The prediction of a target whose kind is classes."""
 
 
-class AskedValue(ToldValue, OfNext, OfModel):
-    """What is said of a target that is a value."""
+class ValueResult(ValuePrediction, NextBarFields, TargetModel):
+    """The prediction of a target whose kind is value."""
 
 
-class Said(BaseModel):
-    """What is said of one bar: at the top its main target, the forecast's first; null is what
-    is not of that one's kind. All targets stand in `targets`."""
+class BarPrediction(BaseModel):
+    """The prediction of one bar: its main target at the top, and all targets in `targets`.
 
-    target: str = of(PREDICTIONS, "target")
+    The main target is the forecast's first. Fields that its kind does not have are null.
+    """
+
+    target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
-    action: str | None = of(PREDICTIONS, "action")
-    score: float | None = of(PREDICTIONS, "score")
-    confidence: float | None = Field(description="probability of the model's action [0 to 1]")
-    probabilities: dict[str, float] | None = of(PREDICTIONS, "probabilities")
-    expected_score: float = of(PREDICTIONS, "expected_score")
+    action: str | None = table_field(PREDICTIONS, "action")
+    score: float | None = table_field(PREDICTIONS, "score")
+    confidence: float | None = Field(description="probability of the action of the model [0 to 1]")
+    probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
+    expected_score: float = table_field(PREDICTIONS, "expected_score")
     said: str | None = SAID
-    risk: Risk | None = HINTS
-    value: float | None = of(PREDICTIONS, "value")
-    value_low: float | None = of(PREDICTIONS, "value_low")
-    value_high: float | None = of(PREDICTIONS, "value_high")
+    risk: RiskHints | None = RISK
+    value: float | None = table_field(PREDICTIONS, "value")
+    value_low: float | None = table_field(PREDICTIONS, "value_low")
+    value_high: float | None = table_field(PREDICTIONS, "value_high")
     unit: str | None = UNIT
     value_coverage: float | None = VALUE_COVERAGE
     value_words: str | None = VALUE_WORDS
-    targets: dict[str, Annotated[AskedClass | AskedValue, Field(discriminator="kind")] | None] = (
-        Field(description="each by its name; null: no model of it serves")
+    targets: dict[str, Annotated[ClassResult | ValueResult, Field(discriminator="kind")] | None] = (
+        Field(description="the prediction of each target by name; null where no model of it serves")
     )
 
 
-class Prediction(Marks, Said):
-    """What the models say of the newest bar, or of the indicators."""
+class Prediction(ModelSummary, BarPrediction):
+    """The prediction for the newest bar that was sent, or for the indicators."""
 
-    symbol: str = of(PREDICTIONS, "symbol")
-    interval: str = of(PREDICTIONS, "interval")
-    ts: datetime | None = meaning(words.TS.but(meaning="the bar's open; null: indicators"))
-    closes_at: datetime | None = meaning(words.CLOSES_AT.but(meaning="its close; null likewise"))
-    timestamp_next: datetime | None = meaning(TIMES)
+    symbol: str = table_field(PREDICTIONS, "symbol")
+    interval: str = table_field(PREDICTIONS, "interval")
+    ts: datetime | None = column_field(
+        columns.TS.but(meaning="open of the scored bar; null where indicators were sent")
+    )
+    closes_at: datetime | None = column_field(
+        columns.CLOSES_AT.but(meaning="close of the scored bar; null where indicators were sent")
+    )
+    timestamp_next: datetime | None = column_field(TIMESTAMP_NEXT)
     spans_night: bool | None = SPANS_NIGHT
-    features_used: dict[str, float] = Field(description="the features that were scored")
+    features_used: dict[str, float] = Field(
+        description="the value of each feature that was scored, by name"
+    )
     bars_used: int = Field(
-        description="bars that decided, of these the stored ones included; 0: indicators did"
+        description="how many bars the features come from, stored ones included; 0 for indicators"
     )
     data_source: str = Field(
-        description="caller: what was sent; caller+<source>: completed by stored bars"
+        description="`caller`: only what was sent; `caller+<source>`: completed by stored bars"
     )
-    latency_ms: float = Field(description="from request to answer [ms]")
+    latency_ms: float = Field(description="time from the request to the answer [ms]")
 
 
-class Item(BaseModel):
-    """One result of a batch: a prediction, or why there is none."""
+class BatchResult(BaseModel):
+    """One result of a batch: either a prediction or an error."""
 
-    index: int = Field(description="place in the request, from 0")
+    index: int = Field(description="position in `requests`, counted from 0")
     prediction: Prediction | None = None
     error: Problem | None = None
 
 
-class BatchAnswer(Marks):
-    """A result for each request, in their order; all by the same models."""
+class BatchAnswer(ModelSummary):
+    """A result for each request, in the same order and by the same models."""
 
-    models: dict[str, OfModel] = MODELS
+    models: dict[str, TargetModel] = MODELS
 
-    results: list[Item]
-    scored: int = Field(description="how many have a prediction")
-    latency_ms: float = Field(description="from request to answer [ms]")
+    results: list[BatchResult]
+    scored: int = Field(description="how many results have a prediction")
+    latency_ms: float = Field(description="time from the request to the answer [ms]")
 
 
-class Row(BaseModel):
-    """What became of one line of a file."""
+class FileRow(BaseModel):
+    """The result of one row of a file."""
 
-    line: int = Field(description="line of the file, the header being 1")
+    line: int = Field(description="number of the line in the file; the header is line 1")
     symbol: str | None = None
     ts: datetime | None = None
     timestamp_next: datetime | None = None
     spans_night: bool | None = None
-    prediction: Said | None = None
-    reason: str | None = Field(description="why there is no prediction")
+    prediction: BarPrediction | None = None
+    reason: str | None = Field(description="why the row has no prediction; null where it has one")
 
 
-class FileAnswer(Marks):
-    """A row for each row of the file, in its order."""
+class FileAnswer(ModelSummary):
+    """A result for each row of the file, in the same order."""
 
-    models: dict[str, OfModel] = MODELS
+    models: dict[str, TargetModel] = MODELS
 
     data_source: str = "caller"
-    rows: list[Row]
-    scored: int = Field(description="rows with a prediction")
-    warming_up: int = Field(description="rows with too few bars before them")
-    bad: int = Field(description="rows that cannot be scored, whatever comes before them")
-    latency_ms: float = Field(description="from request to answer [ms]")
+    rows: list[FileRow]
+    scored: int = Field(description="how many rows have a prediction")
+    warming_up: int = Field(description="how many rows have too few bars before them")
+    bad: int = Field(description="how many rows are wrong and cannot be scored")
+    latency_ms: float = Field(description="time from the request to the answer [ms]")
 
 
-class Rank(BaseModel):
-    """One candidate of the training."""
+class CandidateRank(BaseModel):
+    """One candidate of the training, and its metrics."""
 
-    rank: int = of(MODEL_RANKINGS, "rank")
-    candidate: str = of(MODEL_RANKINGS, "candidate")
-    macro_f1: float | None = of(MODEL_RANKINGS, "macro_f1")
-    accuracy: float | None = of(MODEL_RANKINGS, "accuracy")
-    log_loss: float | None = of(MODEL_RANKINGS, "log_loss")
-    rank_ic: float | None = of(MODEL_RANKINGS, "rank_ic")
-    rmse: float | None = of(MODEL_RANKINGS, "rmse")
-    mae: float | None = of(MODEL_RANKINGS, "mae")
-    r2: float | None = of(MODEL_RANKINGS, "r2")
-    hit_rate: float | None = of(MODEL_RANKINGS, "hit_rate")
-    failure: str | None = of(MODEL_RANKINGS, "failure")
+    rank: int = table_field(MODEL_RANKINGS, "rank")
+    candidate: str = table_field(MODEL_RANKINGS, "candidate")
+    macro_f1: float | None = table_field(MODEL_RANKINGS, "macro_f1")
+    accuracy: float | None = table_field(MODEL_RANKINGS, "accuracy")
+    log_loss: float | None = table_field(MODEL_RANKINGS, "log_loss")
+    rank_ic: float | None = table_field(MODEL_RANKINGS, "rank_ic")
+    rmse: float | None = table_field(MODEL_RANKINGS, "rmse")
+    mae: float | None = table_field(MODEL_RANKINGS, "mae")
+    r2: float | None = table_field(MODEL_RANKINGS, "r2")
+    hit_rate: float | None = table_field(MODEL_RANKINGS, "hit_rate")
+    failure: str | None = table_field(MODEL_RANKINGS, "failure")
 
 
-class ModelInfo(Marks):
-    """The model that serves a target, and what is known of it."""
+class ModelInfo(ModelSummary):
+    """The model that serves a target: its decision, its rivals and its columns."""
 
-    target: str = of(PREDICTIONS, "target")
+    target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
-    unit: str = Field(description="of what becomes of a bar")
+    unit: str = Field(description="unit of the outcome")
     candidate: str | None = Field(description="kind of model")
-    verdict: str | None = Field(description="the last decision about it")
-    reason: str | None = Field(description="that decision in words")
-    as_of: datetime | None = meaning(words.AS_OF)
-    decided_at: datetime | None = Field(description="when that was decided [UTC]")
-    gates: list[dict[str, Any]] = of(MODEL_DECISIONS, "gates")
-    rankings: list[Rank] = Field(description="how the candidates compared, on the same rows")
-    data_snapshot: int | None = of(MODEL_DECISIONS, "snapshot")
-    definition: str = of(MODEL_DECISIONS, "definition")
-    sha256: str = of(MODEL_DECISIONS, "sha256")
-    classes: list[str] = Field(description="in the order of the model's columns; none of a value")
-    scores: list[float] = Field(description="what each class is worth")
-    thresholds: list[float] = Field(description="between the classes, in the label's unit")
-    shares: list[float] = Field(description="of the classes among the training's rows")
-    features: list[str] = Field(description="in the order of the model's columns")
-    symbols: list[str] = Field(description="that can be scored")
-    untrained: list[str] = Field(description="symbols it was trained on no bar of")
-    interval: str = of(PREDICTIONS, "interval")
-    look_back: int = Field(description="bars before a bar that its features need")
-    calendar: str = Field(description="exchange calendar that places the bars")
-    origin: str = Field(description="registry: decided on in the lake; MODEL_URI: pinned")
+    verdict: str | None = Field(description="the last decision about the model")
+    reason: str | None = Field(description="reason of the decision, in words")
+    as_of: datetime | None = column_field(columns.AS_OF)
+    decided_at: datetime | None = Field(description="when the decision was made [UTC]")
+    gates: list[dict[str, Any]] = table_field(MODEL_DECISIONS, "gates")
+    rankings: list[CandidateRank] = Field(
+        description="ranks and metrics of all candidates, measured on the same rows"
+    )
+    data_snapshot: int | None = table_field(MODEL_DECISIONS, "snapshot")
+    definition: str = table_field(MODEL_DECISIONS, "definition")
+    sha256: str = table_field(MODEL_DECISIONS, "sha256")
+    classes: list[str] = Field(
+        description="classes in the order of the model's columns; empty where the kind is value"
+    )
+    scores: list[float] = Field(description="score of each class")
+    thresholds: list[float] = Field(
+        description="thresholds between the classes, in the unit of the target"
+    )
+    shares: list[float] = Field(
+        description="share of each class among the rows of the training [0 to 1]"
+    )
+    features: list[str] = Field(description="features in the order of the model's columns")
+    symbols: list[str] = Field(description="symbols that can be scored")
+    untrained: list[str] = Field(description="symbols of which the training had no bar")
+    interval: str = table_field(PREDICTIONS, "interval")
+    look_back: int = Field(description="how many bars before a bar its features need")
+    calendar: str = Field(description="exchange calendar on which the bars are placed")
+    origin: str = Field(
+        description="`registry`: a decision in the lake names the model; `MODEL_URI`: it is pinned"
+    )
     instead_of: str | None = Field(
-        description="why it serves though another was decided on; mostly null"
+        description="why this model serves although a decision names another; else null"
     )
 
 
-class Reloaded(BaseModel):
-    """What a reload found of one target."""
+class TargetReload(BaseModel):
+    """The result of a reload for one target."""
 
-    changed: bool = Field(description="true: another model serves than before")
+    changed: bool = Field(description="true: another model serves now than before")
     before: int | None = Field(description="version that served before")
     model_version: int | None = Field(description="version that serves now")
-    sha256: str = of(MODEL_DECISIONS, "sha256")
-    proven: bool = of(PREDICTIONS, "proven")
-    unproven_reason: str | None = of(PREDICTIONS, "unproven_reason")
+    sha256: str = table_field(MODEL_DECISIONS, "sha256")
+    proven: bool = table_field(PREDICTIONS, "proven")
+    unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
 
 
-class ReloadAnswer(Reloaded):
-    """What a reload found: of the first target that was taken, and of each by its name."""
+class ReloadAnswer(TargetReload):
+    """The result of a reload: of the first target that was loaded, and of each target by name."""
 
-    forecast: str = of(PREDICTIONS, "forecast")
-    target: str = of(PREDICTIONS, "target")
-    targets: dict[str, Reloaded | None]  # null: the old one stays
-    notices: list[str]  # why
+    forecast: str = table_field(PREDICTIONS, "forecast")
+    target: str = table_field(PREDICTIONS, "target")
+    targets: dict[str, TargetReload | None] = Field(
+        description="the result of each target by name; null where the old model stays"
+    )
+    notices: list[str] = Field(description="why old models stay, in words")

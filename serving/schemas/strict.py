@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BeforeValidator, Strict
 
 from pipelines.core.errors import InvalidRequest
-from serving.http.errors import refuse
+from serving.schemas.errors import refuse
 
 DATE_TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII

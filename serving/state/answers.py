@@ -1,4 +1,4 @@
-"""Rows of gold as they are answered, and the bytes of these answers."""
+"""Rows of gold as the API answers them, and the bytes of these answers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from pipelines.forecasts import Forecast
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.base import Label
 from pipelines.scoring.wss import combine_bar
-from serving.predict.kinds import KINDS, NOTHING, hold_if_weak, risk, whose
-from serving.schemas.answers import OfPrediction, OfSignal, OfTarget, Scored
+from serving.schemas.answers import (
+    PredictionFields,
+    ScoredBar,
+    SignalFields,
+    SignalThresholds,
+    TargetFields,
+)
+from serving.state.kinds import KINDS, NO_FIELDS, hold_if_weak, risk_hints, target_suffix
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 AGE = b',"age_seconds":'
@@ -22,25 +28,25 @@ DAY = 86400
 Row = dict[str, Any]
 
 
-class Kept(Protocol):
-    """An answer that is ready."""
+class CachedAnswer(Protocol):
+    """An answer whose bytes are ready but for its age."""
 
     def body(self, now: float) -> bytes:
-        """The answer as it reads at an instant, in seconds since 1970."""
+        """Return the answer at an instant, in seconds since 1970."""
         ...
 
     def tag(self, now: float) -> bytes:
-        """The same until something other than the age changes."""
+        """Return its ETag: the same until something other than the age changes."""
         ...
 
     def fresh_for(self, now: float) -> int:
-        """Whole seconds until it turns stale."""
+        """Return the whole seconds until it turns stale."""
         ...
 
 
 @dataclass(frozen=True)
-class Ready:
-    """An answer as bytes but for its age, fresh and stale."""
+class EncodedAnswer:
+    """One answer as bytes without its age: as it reads while fresh, and once stale."""
 
     fresh: bytes
     stale: bytes
@@ -60,12 +66,12 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class All:
-    """The ready answers of all symbols as one."""
+class EncodedAnswers:
+    """The answers of all symbols as one."""
 
     head: bytes
     etag: bytes
-    parts: tuple[Ready, ...]
+    parts: tuple[EncodedAnswer, ...]
 
     def body(self, now: float) -> bytes:
         return b'%b,"predictions":[%b]}' % (self.head, b",".join(p.body(now) for p in self.parts))
@@ -77,20 +83,20 @@ class All:
         return min((part.fresh_for(now) for part in self.parts), default=DAY)
 
 
-def all_of(marks: Row, forecast: Forecast, parts: Sequence[Ready]) -> All:
-    """The newest predictions of all symbols."""
+def encode_all(marks: Row, forecast: Forecast, parts: Sequence[EncodedAnswer]) -> EncodedAnswers:
+    """Join the answers of all symbols."""
     head = orjson.dumps(marks | {"forecast": forecast.name}, option=OPTIONS)[:-1]
-    return All(head, b"%d-all" % marks["snapshot"], tuple(parts))
+    return EncodedAnswers(head, b"%d-all" % marks["snapshot"], tuple(parts))
 
 
-def ready(answer: Row) -> Ready:
-    """The bytes of an answer, and how long they hold."""
+def encode_answer(answer: Row) -> EncodedAnswer:
+    """Encode an answer as it reads while fresh, and once stale."""
     late = (
         f"stale: a bar that should be scored since {answer['stale_at']:%Y-%m-%d %H:%M} UTC is not"
     )
     stale = answer | {"stale": True, "notices": [late, *answer["notices"]]}
     tag = f"{answer['snapshot']}-{answer['model_version']}-{answer['min_confidence'] or 0:g}"
-    return Ready(
+    return EncodedAnswer(
         orjson.dumps(answer | {"stale": False}, option=OPTIONS)[:-1],
         orjson.dumps(stale, option=OPTIONS)[:-1],
         tag.encode(),
@@ -99,12 +105,13 @@ def ready(answer: Row) -> Ready:
     )
 
 
-def _of(kind: type[BaseModel], row: Row) -> Row:
-    """The part of a row that a model tells."""
+def _select(kind: type[BaseModel], row: Row) -> Row:
+    """Return the fields of a row that an answer of this kind has."""
     return {name: row[name] for name in kind.model_fields}
 
 
-def _noticed(marks: Row, row: Row, target: str = "") -> None:
+def _add_notices(marks: Row, row: Row, target: str = "") -> None:
+    """Say in words what speaks against trusting a row."""
     if not row["proven"]:
         marks["notices"].append(f"unproven model{target}: {row['unproven_reason']}")
     if row["instead_of"]:
@@ -114,77 +121,88 @@ def _noticed(marks: Row, row: Row, target: str = "") -> None:
         marks["notices"].append(f"not live{target}: written after the bar it is about had closed")
 
 
-def _shared(marks: Row, row: Row, min_confidence: float | None) -> Row:
-    told = {"as_of": row["scored_at"], "min_confidence": min_confidence}
-    return marks | _of(Scored, row) | {"stale_at": row["stale_at"]} | told
+def _common_fields(marks: Row, row: Row, min_confidence: float | None) -> Row:
+    """Return the fields that signals and predictions share."""
+    times = {"stale_at": row["stale_at"], "as_of": row["scored_at"]}
+    return marks | _select(ScoredBar, row) | times | {"min_confidence": min_confidence}
 
 
-def signal_of(marks: Row, forecast: Forecast, row: Row, min_confidence: float | None = None) -> Row:
-    """A universe's signal as it is answered; by the confidence policy, if one is asked for."""
-    one, label = making(forecast, row["universe"])
+def build_signal(
+    marks: Row, forecast: Forecast, row: Row, min_confidence: float | None = None
+) -> Row:
+    """Build the answer of a universe's signal; by the confidence policy, if one is asked for."""
+    combination, label = combination_of(forecast, row["universe"])
     members = [
-        part | {"said": None, "risk": risk(label, part["action"], part["probabilities"])}
-        for part in row["members"]
+        member
+        | {"said": None, "risk": risk_hints(label, member["action"], member["probabilities"])}
+        for member in row["members"]
     ]
-    told = _of(OfSignal, row)
+    signal = _select(SignalFields, row)
     if min_confidence is not None:
-        told |= _combined_again(one, label, members, min_confidence)
-    limits = {"buy_at": one.buy_at, "sell_at": one.sell_at, "least_scored": one.least_scored}
-    _noticed(marks, row)
+        signal |= _combine_again(combination, label, members, min_confidence)
+    thresholds = {name: getattr(combination, name) for name in SignalThresholds.model_fields}
+    _add_notices(marks, row)
     return (
-        _shared(marks, row, min_confidence) | told | {"thresholds": limits, "per_symbol": members}
+        _common_fields(marks, row, min_confidence)
+        | signal
+        | {"thresholds": thresholds, "per_symbol": members}
     )
 
 
-def making(forecast: Forecast, universe: str) -> tuple[ComponentWeighted, Label]:
-    """The combination that makes a universe's signal, and the label whose classes it combines."""
+def combination_of(forecast: Forecast, universe: str) -> tuple[ComponentWeighted, Label]:
+    """Return the combination that gives a universe's signal, and the label that it combines."""
     return next(
-        (one, target.label)
+        (combination, target.label)
         for target in forecast.targets
-        for one in target.combinations
-        if one.universe == universe
+        for combination in target.combinations
+        if combination.universe == universe
     )
 
 
-def _combined_again(one: ComponentWeighted, label: Label, members: list[Row], least: float) -> Row:
-    """The signal once weaker actions count as hold; the members are changed along."""
-    for part in members:
-        hold_if_weak(part, label, least)
-    actions = {p["symbol"]: p["action"] for p in members if p["action"] is not None}
-    weights = {p["symbol"]: p["weight"] for p in members}
-    found = combine_bar(one, list(weights), actions, weights)
-    parts = {p.symbol: p.contribution for p in found.contributions}
-    for part in members:
-        part["contribution"] = parts[part["symbol"]]
-    return {"wss": found.wss, "signal": found.signal, "reason": found.reason}
+def _combine_again(
+    combination: ComponentWeighted, label: Label, members: list[Row], least: float
+) -> Row:
+    """Compute the signal once weaker actions count as hold; the members are changed too."""
+    for member in members:
+        hold_if_weak(member, label, least)
+    actions = {m["symbol"]: m["action"] for m in members if m["action"] is not None}
+    weights = {m["symbol"]: m["weight"] for m in members}
+    signal = combine_bar(combination, list(weights), actions, weights)
+    contributions = {part.symbol: part.contribution for part in signal.contributions}
+    for member in members:
+        member["contribution"] = contributions[member["symbol"]]
+    return {"wss": signal.wss, "signal": signal.signal, "reason": signal.reason}
 
 
-def component_of(
+def build_component(
     marks: Row,
     forecast: Forecast,
     rows: Mapping[str, Row],
     min_confidence: float | None = None,
 ) -> Row:
-    """A symbol's newest predictions as they are answered, given their rows by target.
+    """Build the answer of a symbol's newest predictions from their rows by target.
 
-    At the top stands the main target: the first that is predicted. It turns stale with the first
-    of them all.
+    At the top stands the main target: the first that is predicted. The answer turns stale with
+    the first of its targets.
     """
     targets: dict[str, Row | None] = dict.fromkeys(forecast.target_names)
     for target in forecast.targets:
-        of_it = whose(forecast, target.name)
+        suffix = target_suffix(forecast, target.name)
         row = rows.get(target.name)
         if row is None:
-            marks["notices"].append(f"nothing was predicted{of_it} lately")
+            marks["notices"].append(f"nothing was predicted{suffix} lately")
             continue
-        said = KINDS[target.label.kind].told(target.label, row, min_confidence)
-        targets[target.name] = said | _of(OfTarget, row)
-        _noticed(marks, row, of_it)
+        prediction = KINDS[target.label.kind].fields(target.label, row, min_confidence)
+        targets[target.name] = prediction | _select(TargetFields, row)
+        _add_notices(marks, row, suffix)
     main = next(rows[name] for name in targets if name in rows)
-    told = _of(OfPrediction, main) | NOTHING | _said(targets[main["target"]])
-    late = {"stale_at": min(row["stale_at"] for row in rows.values())}
-    return _shared(marks, main, min_confidence) | told | late | {"targets": targets}
-
-
-def _said(told: Row | None) -> Row:
-    return {name: value for name, value in (told or {}).items() if name in NOTHING}
+    of_main = {
+        name: value for name, value in (targets[main["target"]] or {}).items() if name in NO_FIELDS
+    }
+    return (
+        _common_fields(marks, main, min_confidence)
+        | _select(PredictionFields, main)
+        | NO_FIELDS
+        | of_main
+        | {"stale_at": min(row["stale_at"] for row in rows.values()), "targets": targets}
+    )

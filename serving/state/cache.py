@@ -1,4 +1,4 @@
-"""The newest of every forecast, from one snapshot, with its answers made ready."""
+"""The newest rows of every forecast, of one snapshot, and the answers encoded from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipelines.core.calendar import calendar
+from pipelines.core.calendar import calendar, spans_night
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
 from pipelines.registry.decisions import (
@@ -17,68 +17,69 @@ from pipelines.registry.decisions import (
 )
 from pipelines.sources import is_sample
 from serving.state.answers import (
-    All,
-    Kept,
-    Ready,
+    CachedAnswer,
+    EncodedAnswer,
+    EncodedAnswers,
     Row,
-    all_of,
-    component_of,
-    making,
-    ready,
-    signal_of,
+    build_component,
+    build_signal,
+    combination_of,
+    encode_all,
+    encode_answer,
 )
-from serving.state.times import instants, spans_night
+from serving.state.times import instants
 
-UNIVERSE = "qqq"  # whose signal is meant where none is named
+UNIVERSE = "qqq"  # whose signal is answered where none is named
 WINDOW = timedelta(days=10)  # a symbol whose newest prediction is older has none
 
 
 @dataclass(frozen=True)
-class Newest:
-    """A forecast's newest rows."""
+class ForecastCache:
+    """A forecast's newest rows, and the answers encoded from them."""
 
     forecast: Forecast
     signals: Mapping[str, Row]  # by universe
     predictions: Mapping[str, Mapping[str, Row]]  # by symbol and target
     bars: Mapping[str, datetime]  # close of the newest bar, by symbol
     models: Mapping[str, ServingModel]  # by target
-    ready: Mapping[str, Ready]  # by universe
-    symbols: Mapping[str, Ready]
-    latest: All | None  # of all symbols
+    ready: Mapping[str, EncodedAnswer]  # by universe
+    symbols: Mapping[str, EncodedAnswer]
+    latest: EncodedAnswers | None  # of all symbols
 
     @property
     def newest_bar(self) -> datetime | None:
         return max(self.bars.values(), default=None)
 
     def rows(self, target: str) -> list[Row]:
-        """The newest predictions of one target."""
+        """Return each symbol's newest prediction of one target."""
         return [rows[target] for rows in self.predictions.values() if target in rows]
 
     @property
     def newest_rows(self) -> Mapping[str, Row]:
         """The newest prediction of each target that is predicted."""
-        found = {name: self.rows(name) for name in self.forecast.target_names}
-        return {name: max(rows, key=lambda r: r["ts"]) for name, rows in found.items() if rows}
+        by_target = {name: self.rows(name) for name in self.forecast.target_names}
+        return {name: max(rows, key=lambda r: r["ts"]) for name, rows in by_target.items() if rows}
 
     def stale(self, now: float) -> bool | None:
-        """Whether any target's newest prediction is; None: there is none."""
+        """Whether any target's newest prediction is stale; None where there is none."""
         rows = self.newest_rows.values()
         return any(now >= row["stale_at"].timestamp() for row in rows) if rows else None
 
 
 @dataclass(frozen=True)
-class State:
+class SignalCache:
     """Everything that is answered from memory, of one snapshot."""
 
     snapshot: int
     source: str
     sample: bool
-    forecasts: Mapping[str, Newest] = field(default_factory=dict)
-    hot: Mapping[tuple[str, bytes], Kept] = field(default_factory=dict)  # by path and query
+    forecasts: Mapping[str, ForecastCache] = field(default_factory=dict)
+    # By path and query.
+    hot: Mapping[tuple[str, bytes], CachedAnswer] = field(default_factory=dict)
 
     @property
     def marks(self) -> Row:
-        """What every answer says of the data."""
+        """What every answer says about the data."""
         return {
             "data_source": self.source,
             "sample": self.sample,
@@ -89,42 +90,44 @@ class State:
 
 def load(
     view: View, forecasts: Sequence[Forecast], source: str, grace: timedelta, now: datetime
-) -> State:
-    """The newest state of a snapshot."""
-    bare = State(view.snapshot, source, is_sample(source))
-    made = {f.name: _newest(view, f, bare, grace, now) for f in forecasts}
-    return replace(bare, forecasts=made, hot=_hot(made, forecasts[0].name))
+) -> SignalCache:
+    """Read the newest rows of every forecast at one snapshot, and encode their answers."""
+    empty = SignalCache(view.snapshot, source, is_sample(source))
+    caches = {f.name: _load_forecast(view, f, empty, grace, now) for f in forecasts}
+    return replace(empty, forecasts=caches, hot=_polled_answers(caches, forecasts[0].name))
 
 
-def _hot(forecasts: Mapping[str, Newest], main: str) -> dict[tuple[str, bytes], Kept]:
-    """What is polled, by path and query as clients write them; others go by the router."""
-    made: dict[tuple[str, bytes], Kept] = {}
-    for name, one in forecasts.items():
-        if one.latest is not None:
-            made[f"/forecasts/{name}/latest", b""] = one.latest
+def _polled_answers(
+    caches: Mapping[str, ForecastCache], main: str
+) -> dict[tuple[str, bytes], CachedAnswer]:
+    """Return what is polled, by path and query as clients write them; others go by the router."""
+    answers: dict[tuple[str, bytes], CachedAnswer] = {}
+    for name, cache in caches.items():
+        if cache.latest is not None:
+            answers[f"/forecasts/{name}/latest", b""] = cache.latest
         paths = [(f"/forecasts/{name}/signal", f"/forecasts/{name}/component")]
         if name == main:
             paths.append(("/signal/index", "/predict/component"))
         for signal, component in paths:
-            for universe, answer in one.ready.items():
-                made[signal, f"universe={universe}".encode()] = answer
-            for symbol, answer in one.symbols.items():
-                made[component, f"symbol={symbol}".encode()] = answer
-            if UNIVERSE in one.ready:
-                made[signal, b""] = one.ready[UNIVERSE]
-    return made
+            for universe, answer in cache.ready.items():
+                answers[signal, f"universe={universe}".encode()] = answer
+            for symbol, answer in cache.symbols.items():
+                answers[component, f"symbol={symbol}".encode()] = answer
+            if UNIVERSE in cache.ready:
+                answers[signal, b""] = cache.ready[UNIVERSE]
+    return answers
 
 
-def _newest(
-    view: View, forecast: Forecast, state: State, grace: timedelta, now: datetime
-) -> Newest:
-    mine, about = [forecast.name, state.source], "forecast = ? AND source = ?"
+def _load_forecast(
+    view: View, forecast: Forecast, state: SignalCache, grace: timedelta, now: datetime
+) -> ForecastCache:
+    values, where = [forecast.name, state.source], "forecast = ? AND source = ?"
     predictions = _rows(
-        view, "predictions", "symbol, target", f"{about} AND role = 'champion'", mine
+        view, "predictions", "symbol, target", f"{where} AND role = 'champion'", values
     )
-    signals = _rows(view, "index_signals", "universe", about, mine)
-    known = {one.universe for one in forecast.combinations}
-    signals = [row for row in signals if row["universe"] in known]
+    signals = _rows(view, "index_signals", "universe", where, values)
+    universes = {combination.universe for combination in forecast.combinations}
+    signals = [row for row in signals if row["universe"] in universes]
     for row in signals:
         _add_members(view, forecast, row)
     by_symbol: dict[str, dict[str, Row]] = {}
@@ -132,52 +135,54 @@ def _newest(
         if row["symbol"] in forecast.symbols and row["target"] in forecast.target_names:
             by_symbol.setdefault(row["symbol"], {})[row["target"]] = row
     for row in (*signals, *predictions):
-        row |= by_calendar(forecast, row, grace)
-    told = {row["universe"]: row for row in signals}
+        row |= calendar_fields(forecast, row, grace)
     symbols = {
-        symbol: ready(component_of(state.marks, forecast, rows))
+        symbol: encode_answer(build_component(state.marks, forecast, rows))
         for symbol, rows in by_symbol.items()
     }
-    return Newest(
-        forecast,
-        told,
-        by_symbol,
-        _bars(view, forecast, state.source),
-        _models(view, forecast, state.source, now),
-        {name: ready(signal_of(state.marks, forecast, row)) for name, row in told.items()},
-        symbols,
-        all_of(state.marks, forecast, list(symbols.values())) if symbols else None,
+    return ForecastCache(
+        forecast=forecast,
+        signals={row["universe"]: row for row in signals},
+        predictions=by_symbol,
+        bars=_newest_closes(view, forecast, state.source),
+        models=_models(view, forecast, state.source, now),
+        ready={
+            row["universe"]: encode_answer(build_signal(state.marks, forecast, row))
+            for row in signals
+        },
+        symbols=symbols,
+        latest=encode_all(state.marks, forecast, list(symbols.values())) if symbols else None,
     )
 
 
 def _models(view: View, forecast: Forecast, source: str, now: datetime) -> dict[str, ServingModel]:
-    """Who serves each target, as far as anyone does."""
-    found = {
+    """Return the model that serves each target, where one does."""
+    choices = {
         one.target.name: serving_model_at(read_decisions(view, one, source), now)
         for one in forecast.per_target()
     }
-    return {target: who for target, who in found.items() if who is not None}
+    return {target: choice for target, choice in choices.items() if choice is not None}
 
 
 def _rows(view: View, table: str, by: str, where: str, values: list[Any]) -> list[Row]:
-    """The newest row of each, live before not."""
+    """Read the newest row of each group; of two of the same bar, the live one."""
     newest = view.one(f"SELECT max(ts) FROM gold.{table} WHERE {where}", values)
     if newest is None:
         return []
-    found: list[Row] = view.sql(
+    rows: list[Row] = view.sql(
         f"""SELECT * EXCLUDE (batch) FROM gold.{table} WHERE {where} AND ts > ?
             QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY ts DESC, live DESC) = 1
             ORDER BY {by}""",
         [*values, newest - WINDOW],
     ).to_pylist()
-    for row in found:
+    for row in rows:
         if row.get("probabilities") is not None:
             row["probabilities"] = dict(row["probabilities"])
-    return found
+    return rows
 
 
 def _add_members(view: View, forecast: Forecast, row: Row) -> None:
-    """The parts of a signal, each with what the model said at that bar."""
+    """Add a signal's members to its row, each with what the model predicted at that bar."""
     row["members"] = [
         part | {"probabilities": dict(part["probabilities"]) if part["probabilities"] else None}
         for part in view.sql(
@@ -191,7 +196,7 @@ def _add_members(view: View, forecast: Forecast, row: Row) -> None:
                  AND c.ts = ? AND c.live = ?
                ORDER BY c.weight DESC, c.symbol""",
             [
-                making(forecast, row["universe"])[1].name,
+                combination_of(forecast, row["universe"])[1].name,
                 row["ts"],
                 *(row[name] for name in ("forecast", "source", "universe", "interval")),
                 row["ts"],
@@ -201,21 +206,22 @@ def _add_members(view: View, forecast: Forecast, row: Row) -> None:
     ]
 
 
-def _bars(view: View, forecast: Forecast, source: str) -> dict[str, datetime]:
+def _newest_closes(view: View, forecast: Forecast, source: str) -> dict[str, datetime]:
+    """Read when each symbol's newest bar has closed."""
     where = 'source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))'
     values = [source, forecast.interval, list(forecast.symbols)]
     newest = view.one(f"SELECT max(ts) FROM silver.bars WHERE {where}", values)
     if newest is None:
         return {}
-    found = view.rows(
+    rows = view.rows(
         f"SELECT symbol, max(closes_at) FROM silver.bars WHERE {where} AND ts > ? GROUP BY symbol",
         [*values, newest - WINDOW],
     )
-    return {symbol: closes_at.astimezone(UTC) for symbol, closes_at in found}
+    return {symbol: closes_at.astimezone(UTC) for symbol, closes_at in rows}
 
 
-def by_calendar(forecast: Forecast, row: Row, grace: timedelta) -> Row:
-    """When a bar that closed later should have been scored, and whether a night lies before it."""
+def calendar_fields(forecast: Forecast, row: Row, grace: timedelta) -> Row:
+    """Return when the next bar should have been scored, and whether a night lies before it."""
     market, ts = calendar(forecast.schedule.calendar), row["ts"]
     after = timedelta(microseconds=1)
     later = market.bars(forecast.bar, ts + after, ts + timedelta(days=70)).closes_at

@@ -1,38 +1,43 @@
-"""One thread follows the lake's snapshot number and holds the newest state in memory."""
+"""One thread follows the lake: it holds the newest state in memory, and tells who waits for it."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 from pipelines.core.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast
-from serving.http.errors import NotYet
+from serving.schemas.errors import NotYet
 from serving.settings import Settings
-from serving.state import cache as newest
-from serving.state.cache import State
-from serving.state.reader import BROKEN, Reader, broken
+from serving.state.cache import SignalCache, load
+from serving.state.reader import READ_ERRORS, Reader, as_lake_error
 
 log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Looks at the snapshot number a few times a second, and loads what is new as one object."""
+    """Looks at the snapshot number a few times a second, and loads what is new as one object.
+
+    It is the only thread of the API that polls the lake. `state_listeners` get each new state;
+    `lake_listeners` are called when there is another snapshot or catalog, and when the lake
+    became readable or no longer is.
+    """
 
     def __init__(
         self, settings: Settings, reader: Reader, forecasts: Sequence[Forecast] = FORECASTS
     ) -> None:
-        self.state: State | None = None
+        self.state: SignalCache | None = None
         self.trouble: BullionError | None = NotYet("the lake is being read", "ask again", 1)
-        self.looked_at = 0.0  # monotonic, the last time all went well
-        self.listeners: list[Callable[[State], None]] = []
-        self._settings = settings
+        self.state_listeners: list[Callable[[SignalCache], None]] = []
+        self.lake_listeners: list[Callable[[], None]] = []
         self.forecasts = tuple(forecasts)
-        self._reader = reader
         self.looked, self._stop = Event(), Event()
+        self._settings, self._reader = settings, reader
+        # The catalog's file counts too: one that was restored may have the number it had before.
+        self._announced: tuple[object, int] | None = None
+        self._loaded: tuple[object, int] | None = None
         self._thread = Thread(target=self._run, name="follow the lake", daemon=True)
 
     def start(self, wait: float = 5.0) -> None:
@@ -41,8 +46,10 @@ class Follower:
         self.looked.wait(wait)
 
     def stop(self) -> None:
+        """End the thread once it has finished what it does."""
         self._stop.set()
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._thread.join(10)
 
     @property
     def alive(self) -> bool:
@@ -55,34 +62,39 @@ class Follower:
             self._stop.wait(self._settings.poll_seconds)
 
     def look(self) -> None:
-        """Load the newest snapshot if it is another one than is held."""
+        """Load the newest snapshot if it is another than the one in memory, and tell of it."""
+        trouble_before, announced_before = self.trouble, self._announced
         try:
-            self._renew()
+            self._load_newest()
             self.trouble = None
-            self.looked_at = time.monotonic()
         except BullionError as error:
-            self._failed(error)
-        except BROKEN as error:
+            self._note_failure(error)
+        except READ_ERRORS as error:
             log.exception("the newest state could not be loaded")
-            self._failed(broken(error))
+            self._note_failure(as_lake_error(error))
+        readable_changed = (trouble_before is None) != (self.trouble is None)
+        if readable_changed or self._announced != announced_before:
+            for listener in self.lake_listeners:
+                listener()
 
-    def _renew(self) -> None:
+    def _load_newest(self) -> None:
         lake = self._reader.lake()
-        if self.state is not None and lake.snapshot == self.state.snapshot:
+        newest = self._announced = (self._reader.catalog_file, lake.snapshot)
+        if newest == self._loaded:
             return
         with lake.view() as view:
-            made = newest.load(
+            state = load(
                 view,
                 self.forecasts,
                 self._settings.data_source,
                 timedelta(seconds=self._settings.grace),
                 datetime.now(UTC),
             )
-        self.state = made
-        for tell in self.listeners:
-            tell(made)
+        self.state, self._loaded = state, newest
+        for listener in self.state_listeners:
+            listener(state)
 
-    def _failed(self, error: BullionError) -> None:
+    def _note_failure(self, error: BullionError) -> None:
         if self.trouble is None or self.trouble.message != error.message:
             log.warning("%s", error)
         self.trouble = error

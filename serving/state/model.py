@@ -1,4 +1,4 @@
-"""A model that serves: its scorer, and all that an answer tells of it.
+"""A model that serves: its scorer, and all that answers say about it.
 
 It is never changed, only swapped as a whole.
 """
@@ -20,21 +20,21 @@ from pipelines.registry.decisions import ModelDecision, ServingModel, read_decis
 from pipelines.registry.mlflow import model_name
 from pipelines.scoring.predict import check_fingerprint, check_scorer
 from pipelines.sources import is_sample
-from serving.predict.kinds import whose
+from serving.state.kinds import target_suffix
 
 PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
-    """What one snapshot says about the models of a forecast's target."""
+class TargetDecisions:
+    """The decisions on one target's models at one snapshot, and the calendar of its bars."""
 
     source: str
     sample: bool = False
-    decisions: tuple[ModelDecision, ...] = ()
+    rows: tuple[ModelDecision, ...] = ()
     calendar: str = "XNYS"
     grid: Grid = "session"
-    mark: tuple[object, ...] = ()  # changes with what it was read from
+    mark: tuple[object, ...] = ()  # changes when the tables that were read do
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +62,16 @@ class Model:
 
     @property
     def notices(self) -> list[str]:
-        """What every answer of it says in words."""
-        which = f"the model{whose(self.forecast.forecast, self.target)}"
-        told = [f"{which} was trained on made-up data: it knows no market"] if self.sample else []
+        """What every answer says about it in words."""
+        which = f"the model{target_suffix(self.forecast.forecast, self.target)}"
+        notices = []
+        if self.sample:
+            notices.append(f"{which} was trained on made-up data: it knows no market")
         if not self.proven:
-            told.append(f"{which} is unproven: {self.unproven_reason}")
+            notices.append(f"{which} is unproven: {self.unproven_reason}")
         if self.instead_of:
-            told.append(self.instead_of)
-        return told
+            notices.append(self.instead_of)
+        return notices
 
     @property
     def sha256(self) -> str:
@@ -82,7 +84,7 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """The models that serve the targets of a forecast: a request is answered by them all."""
+    """The models that serve a forecast's targets: all of them answer a request."""
 
     forecast: Forecast
     by_target: Mapping[str, Model]  # in the forecast's order, as far as there are any
@@ -90,18 +92,20 @@ class Models:
 
     @property
     def main(self) -> Model:
-        """The first: calendar and source are the same for all."""
+        """The model of the first target: calendar and source are the same for all."""
         return next(iter(self.by_target.values()))
 
     @property
     def notices(self) -> list[str]:
-        """What every answer of them says in words."""
-        told = [notice for one in self.by_target.values() for notice in one.notices]
-        return told + [f"{name} is not answered: {why}" for name, why in self.lacking.items()]
+        """What every answer says about them in words."""
+        notices = [notice for model in self.by_target.values() for notice in model.notices]
+        return notices + [f"{name} is not answered: {why}" for name, why in self.lacking.items()]
 
 
-def read(view: View, forecast: TargetForecast, source: str, before: Told | None) -> Told:
-    """What a snapshot says; the same object while nothing of it has changed."""
+def read_target_decisions(
+    view: View, forecast: TargetForecast, source: str, before: TargetDecisions | None
+) -> TargetDecisions:
+    """Read a target's decisions; return `before` itself while nothing of it has changed."""
     mark = view.rows(
         """SELECT (SELECT max(batch) FROM gold.model_decisions
                    WHERE forecast = ? AND target = ? AND source = ?),
@@ -113,7 +117,7 @@ def read(view: View, forecast: TargetForecast, source: str, before: Told | None)
     series = series_calendar(
         view, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
     )
-    return Told(
+    return TargetDecisions(
         source,
         is_sample(source),
         read_decisions(view, forecast, source),
@@ -123,75 +127,85 @@ def read(view: View, forecast: TargetForecast, source: str, before: Told | None)
     )
 
 
-def checked(forecast: TargetForecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:
-    """The scorer, if it means what the forecast means, as its decision says too."""
+def check_decided_scorer(
+    forecast: TargetForecast, scorer: OnnxScorer, definition: str | None
+) -> OnnxScorer:
+    """Return the scorer if it was made for this forecast, and its decision was too; else raise."""
     check_fingerprint(forecast, definition)
     return check_scorer(forecast, scorer)
 
 
-def served(forecast: TargetForecast, told: Told, who: ServingModel, scorer: OnnxScorer) -> Model:
-    """The model of a decision."""
-    row = who.decision
+def decided_model(
+    forecast: TargetForecast, decisions: TargetDecisions, choice: ServingModel, scorer: OnnxScorer
+) -> Model:
+    """Return the model of a decision."""
+    row = choice.decision
     return Model(
-        forecast,
-        scorer,
-        told.source,
-        told.sample,
-        row.model_version,
-        row.candidate,
-        who.proven,
-        who.unproven_reason,
-        row.as_of,
-        "registry",
-        who.instead_of or "",
-        calendar(told.calendar),
-        told.grid,
+        forecast=forecast,
+        scorer=scorer,
+        source=decisions.source,
+        sample=decisions.sample,
+        version=row.model_version,
+        candidate=row.candidate,
+        proven=choice.proven,
+        unproven_reason=choice.unproven_reason,
+        as_of=row.as_of,
+        origin="registry",
+        instead_of=choice.instead_of or "",
+        market=calendar(decisions.calendar),
+        grid=decisions.grid,
     )
 
 
-def pinned(forecast: TargetForecast, told: Told, scorer: OnnxScorer) -> Model:
-    """The model of MODEL_URI, with what the lake knows of the same file."""
-    known = [row for row in told.decisions if row.sha256 == scorer.checksum]
-    row = known[-1] if known else None
+def pinned_model(forecast: TargetForecast, decisions: TargetDecisions, scorer: OnnxScorer) -> Model:
+    """Return the model of MODEL_URI, with what the lake knows of the same file."""
+    same_file = [row for row in decisions.rows if row.sha256 == scorer.checksum]
+    row = same_file[-1] if same_file else None
     reason = PINNED if row is None else row.reason
     proven = row is not None and row.proven and row.verdict != "withdrawn"
     return Model(
-        forecast,
-        scorer,
-        told.source,
-        told.sample,
-        row.model_version if row else None,
-        row.candidate if row else None,
-        proven,
-        None if proven else reason,
-        row.as_of if row else None,
-        "MODEL_URI",
-        "",
-        calendar(told.calendar),
-        told.grid,
+        forecast=forecast,
+        scorer=scorer,
+        source=decisions.source,
+        sample=decisions.sample,
+        version=row.model_version if row else None,
+        candidate=row.candidate if row else None,
+        proven=proven,
+        unproven_reason=None if proven else reason,
+        as_of=row.as_of if row else None,
+        origin="MODEL_URI",
+        instead_of="",
+        market=calendar(decisions.calendar),
+        grid=decisions.grid,
     )
 
 
-def particulars(view: View, model: Model) -> dict[str, Any]:
-    """Gates, rankings and snapshot of a model's training, as the lake keeps them."""
+def read_training(view: View, model: Model) -> dict[str, Any]:
+    """Read the gates, rankings and snapshot of a model's training from the lake."""
     key = [model.forecast.name, model.target, model.source, model.version]
-    found = view.rows(
+    rows = view.rows(
         """SELECT gates, snapshot, verdict, reason, decided_at FROM gold.model_decisions
            WHERE forecast = ? AND target = ? AND source = ? AND model_version = ? AND sha256 = ?
            ORDER BY decided_at DESC""",
         [*key, model.scorer.checksum],
     )
-    ranked = view.sql(
+    rankings = view.sql(
         """SELECT rank, candidate, macro_f1, accuracy, log_loss, rank_ic, rmse, mae, r2, hit_rate,
                   failure
            FROM gold.model_rankings
            WHERE forecast = ? AND target = ? AND source = ? AND model_version = ? ORDER BY rank""",
         key,
     ).to_pylist()
-    if not found:
-        return {"rankings": ranked}
-    # A move by hand repeats the decision; the training that made the model says most.
-    gates, snapshot = max(found, key=lambda row: len(row[0]))[:2]
-    _, _, verdict, reason, at = found[0]
-    told: Mapping[str, Any] = {"verdict": verdict, "reason": reason, "decided_at": at}
-    return {"gates": json.loads(gates), "data_snapshot": snapshot, "rankings": ranked, **told}
+    if not rows:
+        return {"rankings": rankings}
+    # A manual decision repeats the reason; the training that made the model has all the gates.
+    gates, snapshot = max(rows, key=lambda row: len(row[0]))[:2]
+    _, _, verdict, reason, decided_at = rows[0]
+    return {
+        "gates": json.loads(gates),
+        "data_snapshot": snapshot,
+        "rankings": rankings,
+        "verdict": verdict,
+        "reason": reason,
+        "decided_at": decided_at,
+    }

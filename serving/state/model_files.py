@@ -1,6 +1,6 @@
 """The files of models without MLflow's library: verified ones beside the lake, else over HTTP.
 
-Whatever is found is hashed before anything else is done with it.
+Every file is hashed before anything else is done with it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
 NAME_A_FILE = "name a path or a file:// URI of an ONNX file on this machine"
 
 
-class Pinned(BaseSettings):
+class PinnedFile(BaseSettings):
     """A model's file that is to serve whatever the lake's decisions say."""
 
     uri: str = Field(default="", validation_alias="MODEL_URI")
@@ -41,58 +41,58 @@ class Pinned(BaseSettings):
     """What the file must be; without it the file is refused."""
 
     def body(self) -> bytes:
-        """The file, if it is what was told."""
+        """Read the file, and check that it has the SHA-256 that is set."""
         try:
-            place = urlsplit(self.uri)
+            parts = urlsplit(self.uri)
         except ValueError as error:
             raise UnsoundModel(f"MODEL_URI is no URI: {error}", NAME_A_FILE) from error
-        if place.scheme not in ("", "file") or place.netloc not in ("", "localhost"):
+        if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
             raise UnsoundModel("MODEL_URI is no file of this machine", NAME_A_FILE)
         if not self.sha256:
             raise UnsoundModel(
                 "MODEL_URI is set without BULLION_MODEL_SHA256", "set it to the file's SHA-256"
             )
-        found = read_model_file(
-            Path(unquote(place.path) if place.scheme else self.uri), NAME_A_FILE
-        )
-        if sha256(found).hexdigest() != self.sha256.lower():
+        path = Path(unquote(parts.path) if parts.scheme else self.uri)
+        content = read_model_file(path, NAME_A_FILE)
+        if sha256(content).hexdigest() != self.sha256.lower():
             raise UnsoundModel(
                 f"the file of MODEL_URI has another SHA-256 than {self.sha256[:12]}",
                 "set BULLION_MODEL_SHA256 to that of the file you trust",
             )
-        return found
+        return content
 
 
-class Files(Registry):
-    """The registry's files, found without its library."""
+class ModelFiles(Registry):
+    """The registry's model files, read without MLflow's library."""
 
     def body(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
-        """The file of a model that was decided on."""
+        """Read and verify the file of a model that was decided on."""
         try:
-            return self.copies.get(decision.sha256, lambda: self._found(forecast, decision))
+            return self.copies.get(decision.sha256, lambda: self._fetch_file(forecast, decision))
         except OSError:  # a cache that cannot be written: the file is verified all the same
-            kept = self._cached(decision.sha256)
-            found = (
-                read_model_file(kept, UNUSABLE)
-                if kept.is_file()
-                else self._found(forecast, decision)
+            cached = self._cache_path(decision.sha256)
+            content = (
+                read_model_file(cached, UNUSABLE)
+                if cached.is_file()
+                else self._fetch_file(forecast, decision)
             )
-            if sha256(found).hexdigest() != decision.sha256:
+            if sha256(content).hexdigest() != decision.sha256:
                 raise UnsoundModel(
                     f"the model's file is not {decision.sha256[:12]}", UNUSABLE
                 ) from None
-            return found
+            return content
 
     def has(self, decision: ModelDecision) -> bool:
-        """Whether its file was verified before."""
-        return self._cached(decision.sha256).is_file()
+        """Whether the model's file was verified here before."""
+        return self._cache_path(decision.sha256).is_file()
 
-    def _cached(self, digest: str) -> Path:
+    def _cache_path(self, digest: str) -> Path:
         return self.folder / "verified" / f"{digest}.onnx"
 
-    def _found(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
+    def _fetch_file(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
+        """Read a file from the store: over HTTP, or beside MLflow's SQLite file."""
         if urlsplit(self.uri).scheme in ("http", "https"):
-            return self._over_http(forecast, decision)
+            return self._download(forecast, decision)
         file = self._sqlite_file()
         if file is None or not decision.run_id:
             raise RegistryError(
@@ -103,7 +103,7 @@ class Files(Registry):
         run = file.parent / "artifacts" / forecast.name / decision.run_id
         return read_model_file(run / "artifacts" / "model" / FILE, UNUSABLE)
 
-    def _over_http(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
+    def _download(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
         import httpx
 
         name, number = model_name(forecast), str(decision.model_version)
@@ -111,13 +111,13 @@ class Files(Registry):
             with httpx.Client(
                 base_url=self.uri.rstrip("/"), timeout=TIMEOUT, **_credentials()
             ) as client:
-                told = client.get(
+                answer = client.get(
                     "/api/2.0/mlflow/model-versions/get", params={"name": name, "version": number}
                 )
-                if told.status_code == 404:
+                if answer.status_code == 404:
                     raise UnsoundModel(f"{name} version {number} is not in MLflow", UNUSABLE)
-                told.raise_for_status()
-                source = urlsplit(str(told.json()["model_version"]["source"]))
+                answer.raise_for_status()
+                source = urlsplit(str(answer.json()["model_version"]["source"]))
                 if source.scheme in ("", "file"):
                     return read_model_file(Path(unquote(source.path)) / FILE, UNUSABLE)
                 if source.scheme != "mlflow-artifacts":
@@ -125,7 +125,7 @@ class Files(Registry):
                         f"{name} version {number} lies at {source.scheme}://, not behind MLflow",
                         "start MLflow's server with --serve-artifacts",
                     )
-                return _download(client, f"{ARTIFACTS}{source.path.strip('/')}/{FILE}")
+                return _read_stream(client, f"{ARTIFACTS}{source.path.strip('/')}/{FILE}")
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             raise RegistryError(
                 f"MLflow cannot give {name} version {number}: {type(error).__name__}",
@@ -133,19 +133,20 @@ class Files(Registry):
             ) from error
 
 
-def _download(client: Any, path: str) -> bytes:
-    got = bytearray()
+def _read_stream(client: Any, path: str) -> bytes:
+    """Download a file that is not larger than a model may be."""
+    content = bytearray()
     with client.stream("GET", path) as answer:
         answer.raise_for_status()
         for part in answer.iter_bytes():
-            got += part
-            if len(got) > LARGEST:
+            content += part
+            if len(content) > LARGEST:
                 raise UnsoundModel(f"the model's file is larger than {LARGEST:,} bytes", UNUSABLE)
-    return bytes(got)
+    return bytes(content)
 
 
 def _credentials() -> dict[str, Any]:
-    """As MLflow's own client takes them from the environment."""
+    """Return the credentials that MLflow's own client would take from the environment."""
     token, user = (
         os.environ.get("MLFLOW_TRACKING_TOKEN"),
         os.environ.get("MLFLOW_TRACKING_USERNAME"),

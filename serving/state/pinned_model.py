@@ -9,36 +9,37 @@ from pipelines.forecasts import TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.mlflow import model_name
-from serving.state import model as models
-from serving.state.model_files import Pinned
+from serving.state.model import check_decided_scorer
+from serving.state.model_files import PinnedFile
 
 LOG = logging.getLogger(__name__)
 
 
-class Pin:
-    """The file, once it was read; one that is refused changes nothing."""
+class PinnedModel:
+    """The scorer of the pinned file, once it was read; a file that is refused changes nothing."""
 
     def __init__(self) -> None:
         self.trouble = ""
-        self._file, self._read = Pinned(), False
-        self._held: tuple[str, OnnxScorer] | None = None
+        self._file, self._was_read = PinnedFile(), False
+        self._scorer: OnnxScorer | None = None
+        self._name = ""  # of the model whose target it serves
 
-    def read(self, anew: bool) -> None:
-        """Read it the first time, and when it is to be read anew."""
-        if not self._file.uri or (self._read and not anew):
+    def read(self, again: bool = False) -> None:
+        """Read the file the first time, and whenever it is to be read again."""
+        if not self._file.uri or (self._was_read and not again):
             return
-        self._read = True
+        self._was_read = True
         try:
             scorer = OnnxScorer(self._file.body())
-            told = scorer.description.more
-            declared = forecast_named(told.get("forecast", ""))
-            found = declared.target_forecast(told.get("target", ""))
-            models.checked(found, scorer, told.get("definition"))
-            self._held, self.trouble = (model_name(found), scorer), ""
+            more = scorer.description.more
+            forecast = forecast_named(more.get("forecast", ""))
+            target = forecast.target_forecast(more.get("target", ""))
+            self._scorer = check_decided_scorer(target, scorer, more.get("definition"))
+            self._name, self.trouble = model_name(target), ""
         except BullionError as error:
             self.trouble = f"MODEL_URI is refused: {error.summary or error.message}"
             LOG.warning("MODEL_URI=%s is refused: %s", self._file.uri, error)
 
-    def of(self, forecast: TargetForecast) -> OnnxScorer | None:
-        """The model of the target, if it is the one that is pinned."""
-        return self._held[1] if self._held and self._held[0] == model_name(forecast) else None
+    def scorer_of(self, forecast: TargetForecast) -> OnnxScorer | None:
+        """Return the scorer, if this is the target that it serves."""
+        return self._scorer if self._name == model_name(forecast) else None

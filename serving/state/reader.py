@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Annotated
 
 import duckdb
 import pyarrow as pa
-from fastapi import Depends, Request
 
 from pipelines.core.errors import InvalidRequest, LakeError
 from pipelines.core.settings import Settings, settings
@@ -18,11 +16,11 @@ from pipelines.forecasts.tables import FEATURE_TABLES
 from pipelines.lake import Lake, View
 
 # What goes wrong when the lake is read, besides what pipelines.lake has words for.
-BROKEN = (duckdb.Error, pa.ArrowException, OSError)
+READ_ERRORS = (duckdb.Error, pa.ArrowException, OSError)
 
 
-def broken(error: Exception) -> LakeError:
-    """The same in the one shape; the log has the rest."""
+def as_lake_error(error: Exception) -> LakeError:
+    """Return one of READ_ERRORS as an error that can be answered; the log has the rest."""
     message = f"the lake cannot be read: {type(error).__name__}"
     return LakeError(message, "see the API's log", message)
 
@@ -30,29 +28,30 @@ def broken(error: Exception) -> LakeError:
 class Reader:
     """Opens the lake when it is first asked; while there is none, every request tries again.
 
-    An API has one for all that it asks: each lake that is open takes its time and its memory.
+    An API has one reader for all its requests: each lake that is open takes time and memory.
     """
 
     def __init__(self) -> None:
         self._config = settings()
-        self._turn = Lock()
+        self._lock = Lock()
         self._lake: Lake | None = None
-        self._file: tuple[int, int] | None = None
+        self.catalog_file: tuple[int, int] | None = None  # device and inode, where it is a file
 
     def lake(self) -> Lake:
-        with self._turn:
-            if self._lake is not None and self._file != _file(self._lake):
+        """Return the open lake; open it where it is not, or where its catalog was replaced."""
+        with self._lock:
+            if self._lake is not None and self.catalog_file != _catalog_file(self._lake):
                 self._lake = None  # the catalog is another file: it was restored, or made again
             if self._lake is None:
-                self._lake = _opened(self._config)
-                self._file = _file(self._lake)
+                self._lake = _open(self._config)
+                self.catalog_file = _catalog_file(self._lake)
             return self._lake
 
     @contextmanager
     def view(self, *, checked: bool = False) -> Iterator[View]:
-        """The newest snapshot; after a failure of the lake the next look opens it anew.
+        """Open a view of the newest snapshot; after a failure the next one opens the lake anew.
 
-        What is scored is read from a `checked` one, which refuses damaged files.
+        What is scored is read from a `checked` view, which refuses damaged files.
         """
         try:
             with self.lake().view(checked=checked) as view:
@@ -62,18 +61,18 @@ class Reader:
             raise
 
     def close(self) -> None:
-        """Let go of it; the next who asks opens it with whatever layout it has then.
+        """Let go of the lake; the next request opens it with whatever layout it has then.
 
-        It closes with the last view of it: to close it here would break what others ask.
+        It closes with the last view of it: to close it here would break the requests of others.
         """
-        with self._turn:
+        with self._lock:
             self._lake = None
 
 
-def _opened(config: Settings) -> Lake:
+def _open(config: Settings) -> Lake:
     try:
         lake = Lake(config, read_only=True, feature_tables=FEATURE_TABLES)
-    except InvalidRequest as error:  # of this machine's settings, and no fault of who asks
+    except InvalidRequest as error:  # of this machine's settings, and no fault of the caller's
         raise LakeError(error.message, error.hint) from error
     with lake.view(checked=False) as view:
         # The event loop needs a core more than any of these queries does.
@@ -81,27 +80,12 @@ def _opened(config: Settings) -> Lake:
     return lake
 
 
-def _file(lake: Lake) -> tuple[int, int] | None:
-    """Which file the catalog is; None where it is none, or is gone."""
+def _catalog_file(lake: Lake) -> tuple[int, int] | None:
+    """Return which file the catalog is; None where it is no file, or is gone."""
     if lake.kind != "sqlite":
         return None
     try:
-        found = Path(lake.target).stat()
+        status = Path(lake.target).stat()
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino
-
-
-async def _turn(request: Request) -> AsyncIterator[None]:
-    async with request.app.state.queries.turn():
-        yield
-
-
-def _newest(request: Request, turn: Annotated[None, Depends(_turn)]) -> Iterator[View]:
-    reader: Reader = request.app.state.reader
-    with reader.view() as view:
-        yield view
-
-
-Newest = Annotated[View, Depends(_newest)]
-"""One snapshot for the whole of a request: the newest, once it is this request's turn."""
+    return status.st_dev, status.st_ino

@@ -18,6 +18,7 @@ from pipelines.core.calendar import (
     calendar,
     interval_of,
     next_closes,
+    spans_night,
     utc,
 )
 from pipelines.core.errors import InvalidRequest
@@ -55,6 +56,30 @@ def test_half_days_and_holidays() -> None:
     made = calendar().bars(HOUR, utc("2026-11-27"), utc("2026-11-28"))
     assert str(made.closes_at[-1])[11:16] == "18:00"
     assert opens("2026-11-28") == []  # a Saturday
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("horizon", [1, 2])
+@pytest.mark.parametrize("interval", ["5m", "1h", "1d"])
+def test_a_night_lies_between_bars_of_different_sessions(
+    interval: str, horizon: int, grid: Grid
+) -> None:
+    bars = calendar().bars(interval_of(interval), utc("2025-01-01"), utc("2026-01-01"), grid)
+    nights = spans_night(calendar(), bars.closes_at[:-horizon], bars.closes_at[horizon:])
+    np.testing.assert_array_equal(nights, bars.session[:-horizon] != bars.session[horizon:])
+    assert nights.any()
+
+
+def test_a_market_that_never_closes_has_no_night() -> None:
+    bars = calendar("24/7").bars(HOUR, utc("2025-01-01"), utc("2026-01-01"))
+    assert not spans_night(calendar("24/7"), bars.closes_at[:-1], bars.closes_at[1:]).any()
+
+
+def test_no_night_lies_before_a_bar_that_is_not_known() -> None:
+    later = np.array(["NaT", "2026-08-31T20:00"], "datetime64[us]")
+    closes = np.array(["2026-08-31T20:00", "2026-08-31T19:30"], "datetime64[us]")
+    assert spans_night(calendar(), closes, later).tolist() == [False, False]
+    assert spans_night(calendar(), closes[:1], later[:1]).tolist() == [False]
 
 
 def test_the_clock_grid_counts_full_hours_of_the_exchange() -> None:

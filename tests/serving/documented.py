@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from serving.http.docs import EXAMPLES, example, operations
+from serving.http.docs import EXAMPLES, operations
 from serving.http.formats import CSV, JSON
 from tests.serving.daily import DAILY, SYMBOL
 from tests.serving.served import filled, served
@@ -133,6 +134,21 @@ def bodies_of(operation: dict[str, Any], schema: dict[str, Any]) -> dict[str, by
         if "example" in told:
             found[form] = told["example"].encode()
     return found
+
+
+def example(path: str, operation: dict[str, Any]) -> str:
+    """The address of a route with the examples of its parameters."""
+    query = {}
+    for parameter in operation.get("parameters", ()):
+        examples = parameter.get("schema", {}).get("examples", ())
+        value = parameter.get("example") or next(iter(examples), None)
+        if value is None:
+            continue
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", str(value))
+        elif parameter["in"] == "query":
+            query[parameter["name"]] = value
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from pipelines.steps.lake import open_lake
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from serving.app import create_app
-from serving.http.errors import ErrorBody, Problem
+from serving.schemas.errors import ErrorBody, Problem
 from tests import models
 from tests.serving import daily
 from tests.serving.process import WAIT

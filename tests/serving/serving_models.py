@@ -14,7 +14,7 @@ from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
 from serving.app import create_app
-from serving.state import models as state
+from serving.state.model_loader import ModelLoader
 from tests.models import Made, body, decide, kept
 from tests.serving import daily
 from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, market, say
@@ -40,7 +40,7 @@ def environment(folder: Path) -> Iterator[pytest.MonkeyPatch]:
 
 
 @contextmanager
-def api() -> Iterator[TestClient]:
+def api_client() -> Iterator[TestClient]:
     with TestClient(
         create_app(),
         base_url="http://localhost",
@@ -66,9 +66,15 @@ def fill(lake: Lake) -> None:
     say(lake, SOURCE, market())
 
 
-def reasons() -> list[str]:
+def loader_of(client: TestClient) -> ModelLoader:
+    """The loader of the API's models."""
+    return client.app.state.models  # type: ignore[attr-defined, no-any-return]
+
+
+def reasons(client: TestClient) -> list[str]:
     """What makes the scoring of the main forecast less than well."""
-    return [why for why in state.reasons() if not why.startswith(f"{daily.DAILY.name}.")]
+    others = f"{daily.DAILY.name}."
+    return [why for why in loader_of(client).reasons() if not why.startswith(others)]
 
 
 def sent(

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from serving.http import memory
 from serving.http.bodies import Bodies
-from serving.http.errors import Busy, TooLarge
-from serving.http.turns import Turns
+from serving.schemas.errors import Busy, TooLarge
 from serving.settings import Settings
-from tests.serving.served import problem, served, soon
+from tests.serving.served import problem, served
 
 LAKE = ("/signals/history", "/predictions/history", "/models/decisions")
 JSON = {"Content-Type": "application/json"}
@@ -132,59 +130,3 @@ def test_a_page_of_another_origin_may_send_nothing(
     refused = answer.status_code == 403 and "origin" in problem(answer).message
     assert refused is not welcome
     assert api.get("/signal/index", headers=headers).status_code == 200
-
-
-@pytest.mark.parametrize("path", [*LAKE, "/bars/newest?symbol=NVDA"])
-def test_whoever_would_wait_too_long_for_the_lake_is_told_at_once(
-    scored_folder: Path, path: str
-) -> None:
-    with served(scored_folder) as client:
-        turns = client.app.state.queries = Turns("the lake", at_once=1, waiting=0)  # type: ignore[attr-defined]
-        assert client.portal is not None
-        with client.portal.wrap_async_context_manager(turns.turn()):
-            answer = client.get(path)
-            assert answer.status_code == 503
-            assert (problem(answer).type, answer.headers["retry-after"]) == ("busy", "1")
-            assert client.get("/signal/index").status_code == 200
-        assert client.get(path).status_code == 200
-
-
-def test_some_wait_for_their_turn_and_have_it() -> None:
-    async def take() -> list[str]:
-        turns, order = Turns("the lake", at_once=1, waiting=1), list[str]()
-
-        async def work(name: str) -> None:
-            async with turns.turn():
-                order.append(f"{name} begins")
-                await asyncio.sleep(0)
-                order.append(f"{name} ends")
-
-        done = await asyncio.gather(*map(work, "abc"), return_exceptions=True)
-        assert [type(one) for one in done] == [type(None), type(None), Busy]
-        await work("d")
-        return order
-
-    assert asyncio.run(take()) == [
-        f"{name} {what}" for name in "abd" for what in ("begins", "ends")
-    ]
-
-
-def test_memory_is_given_back_once_large_bodies_have_gone(
-    scored_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trims: list[int] = []
-
-    def trim() -> None:
-        memory_trim()
-        trims.append(1)
-
-    memory_trim = memory.trim
-    monkeypatch.setattr(memory, "EVERY", 0.01)
-    monkeypatch.setattr(memory, "trim", trim)
-    with served(scored_folder) as client:
-        client.post("/predict", content=b" " * 1000, headers=JSON)
-        bodies = client.app.state.bodies  # type: ignore[attr-defined]
-        assert (bodies.held, bodies.gone, trims) == (0, 1000, [])
-        client.post("/predict", content=b" " * memory.WORTH, headers=JSON)
-        soon(lambda: trims)
-        assert (bodies.held, bodies.gone) == (0, 0)

@@ -100,7 +100,7 @@ def test_no_answer_names_a_path_of_the_server(
     monkeypatch.setenv("MODEL_URI", uri.format(folder))
     monkeypatch.setenv("BULLION_MODEL_SHA256", "0" * 64)
     with served(folder, keys="secret") as client:
-        soon(client.app.state.scoring.current().looked.is_set)  # type: ignore[attr-defined]
+        soon(client.app.state.models.looked.is_set)  # type: ignore[attr-defined]
         answers = [client.get(path, headers=KEY) for path in GETS]
         answers.append(client.post("/reload-model", headers=KEY))
         answers.append(client.post("/predict", headers=KEY, json={"indicators": {"a": 1}}))

@@ -9,7 +9,8 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from serving.http.docs import example, operations
+from serving.http.docs import operations
+from tests.serving.documented import example
 from tests.serving.process import answered
 from tests.serving.routes.test_stream import listened
 from tests.serving.served import served

@@ -12,7 +12,7 @@ from serving.http.keys import Keys
 from serving.settings import Settings
 from tests.serving.served import STREAM, problem, served
 
-READS = ("/signal/index", "/signals/history", "/health", "/metrics", "/docs", "/openapi.json",
+READS = ("/signal/index", "/signals/history", "/health", "/metrics",
          "/bars/newest?symbol=NVDA", "/forecasts")  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.landing.rules import ROW_RULES
-from serving.predict.bars import VALUES, faults
+from serving.predict.request_bars import VALUES, find_faults
 
 CONNECTION = duckdb.connect()
 prices = st.one_of(
@@ -41,5 +41,5 @@ def test_a_row_is_refused_exactly_where_silver_refuses_it(
 ) -> None:
     values = np.array(many, dtype=np.float64)
     absent = np.array([row[4] is None for row in many])
-    ours = {fault.row: fault.reason for fault in faults(values, absent)}
+    ours = {fault.row: fault.reason for fault in find_faults(values, absent)}
     assert ours == by_silver(many)

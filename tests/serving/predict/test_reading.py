@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from serving.predict import reading, upload
+from serving.predict import csv_file, json_body
 from serving.routes import predict as router
 from serving.settings import Settings
 from tests.serving.predict.test_upload import file_of, rows_of
@@ -30,7 +30,7 @@ REPEATED = b"{" + b'"bars":1,' * 60_000 + b'"bars":1}'
 def test_more_values_than_are_taken_are_refused(
     client: TestClient, path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "json", None)  # it is not even parsed
+    monkeypatch.setattr(json_body, "json", None)  # it is not even parsed
     answer = client.post(path, content=content, headers=JSON)
     assert answer.status_code == 413
     assert "50,000 values" in problem(answer).message
@@ -77,7 +77,7 @@ def test_the_most_bars_that_are_taken_are_within_the_bound() -> None:
     whole = {"symbol": "NVDA", "interval": "1h", "bars": [bar] * limits.bars}
     batch = {"requests": [sent(count=NEEDED)] * limits.batch}
     for one in (whole, batch):
-        reading._check_values(json.dumps(one).encode(), limits.values)
+        json_body._check_values(json.dumps(one).encode(), limits.values)
 
 
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
@@ -107,8 +107,8 @@ def test_no_body_is_read_on_the_event_loop(
 
     watched(router, "read_json")
     watched(router, "plain")
-    watched(upload, "file_of")
-    watched(upload, "read")
+    watched(csv_file, "extract_file")
+    watched(csv_file, "read_csv")
     monkeypatch.setattr(BaseModel, "model_validate_json", None)  # there is no other way in
     content = file_of(*rows_of("NVDA"))
     answers = [

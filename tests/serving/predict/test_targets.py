@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.forecasts import TargetForecast
-from serving.http.errors import NotYet
-from serving.predict.kinds import KINDS
 from serving.routes.health import Health
+from serving.schemas.errors import NotYet
 from serving.schemas.listings import Features
 from serving.schemas.scoring import BatchAnswer, ModelInfo, Prediction, ReloadAnswer
-from serving.state import models as state
+from serving.state.kinds import KINDS
+from serving.state.model_loader import ModelLoader, ReloadResult
 from tests.laws import tried
 from tests.serving.asking import (
     HERE,
@@ -32,7 +32,7 @@ from tests.serving.asking import (
 )
 from tests.serving.daily import BASELINE, DAILY, DAYS, NEEDED, NOT_PROVEN, SYMBOL, sent
 from tests.serving.served import problem
-from tests.serving.serving_models import HOURLY
+from tests.serving.serving_models import HOURLY, loader_of
 from tests.serving.serving_models import sent as sent_hours
 
 
@@ -43,7 +43,7 @@ def test_each_target_says_what_its_model_says(client: TestClient) -> None:
     for one in DAILY.per_target():
         told = made.targets[one.target.name]
         assert told is not None
-        given, what = state.current().model(one).scorer.score(row)
+        given, what = loader_of(client).model(one).scorer.score(row)
         if told.kind == "value":
             assert (told.value, told.value_low, told.value_high) == tuple(given[0].tolist())
             assert (told.unit, told.value_coverage) == ("fraction", 0.8)
@@ -143,7 +143,7 @@ def test_an_indicator_that_cannot_be_is_named(
         ({}, "bars", "neither bars nor indicators"),
         (sent() | {"indicators": {"rsi_14": 50.0}}, "indicators", "both bars and indicators"),
         ({"indicators": {}}, "indicators", "at least 1"),
-        ({"indicators": {f"x{n}": 1.0 for n in range(1001)}}, "indicators", "at most 1000"),
+        ({"indicators": {f"x{n}": 1.0 for n in range(1001)}}, "body", "1,001 names"),
         ({"indicators": [1.0]}, "indicators", "valid dictionary"),
         ({"indicators": {"rsi_14": 50.0}, "colour": 1}, "colour", "Extra"),
         ({"indicators": {"rsi_14": 50.0}, "symbol": "NVDA"}, "symbol", "knows no symbol"),
@@ -261,14 +261,14 @@ def test_where_one_target_has_no_model_the_others_are_reloaded(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever it is; and where none can be taken, it is an error."""
-    reload, lost = state.State.reload, set[str]()
+    reload, lost = ModelLoader.reload, set[str]()
 
-    def some(held: state.State, forecast: TargetForecast) -> state.Reloaded:
+    def some(held: ModelLoader, forecast: TargetForecast) -> ReloadResult:
         if forecast.target.name in lost:
             raise NotYet(f"{forecast.target.name}: nothing was trained yet", "train it", 5)
-        return reload(held, forecast.target_forecast())
+        return reload(held, forecast)
 
-    monkeypatch.setattr(state.State, "reload", some)
+    monkeypatch.setattr(ModelLoader, "reload", some)
     for name in DAILY.target_names:
         lost.clear()
         lost.add(name)

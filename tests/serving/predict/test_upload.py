@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.predict.tables import safe
+from serving.predict.file_answers import escape_formula
 from serving.schemas.scoring import FileAnswer, Prediction
 from tests.serving.served import problem
 from tests.serving.serving_models import (
@@ -251,7 +251,7 @@ def test_nothing_that_comes_back_is_a_formula(client: TestClient, evil: str) -> 
     for row in csv.DictReader(io.StringIO(answer.text)):
         for name in ("symbol", "ts", "action", "reason"):
             assert not row[name].startswith(("=", "+", "-", "@", "\t", "\r")), row
-    assert safe(evil) == f"'{evil}"
+    assert escape_formula(evil) == f"'{evil}"
 
 
 cells = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(

@@ -20,7 +20,7 @@ def test_slow_answers_make_it_degraded(scored_folder: Path) -> None:
     with served(scored_folder, slow_ms="400") as client:
         soon(lambda: health(client).status == "ok")
         for _ in range(200):
-            client.app.state.measures.took("/signal/index", 200, 0.5)  # type: ignore[attr-defined]
+            client.app.state.metrics.took("/signal/index", 200, 0.5)  # type: ignore[attr-defined]
         said = health(client)
     assert (said.status, said.p99_ms) == ("degraded", 500)
     assert said.reasons == ["answers take 500 ms at the 99th percentile"]

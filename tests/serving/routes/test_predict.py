@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from pipelines.core.calendar import calendar
 from serving.schemas.scoring import BatchAnswer, ModelInfo, Prediction
-from serving.state import models as state
 from tests.scripted import hours
 from tests.serving.served import problem
 from tests.serving.serving_models import (
@@ -27,6 +26,7 @@ from tests.serving.serving_models import (
     SOURCE,
     SYMBOLS,
     UNTRAINED,
+    loader_of,
     sent,
 )
 
@@ -36,10 +36,10 @@ NAMES = HOURLY.feature_names
 JSON = {"content-type": "application/json"}
 
 
-def stored_features(symbol: str) -> dict[datetime, tuple[Any, ...]]:
+def stored_features(client: TestClient, symbol: str) -> dict[datetime, tuple[Any, ...]]:
     """What the step wrote to gold, by bar."""
     columns = ", ".join(f'"{name}"' for name in NAMES)
-    with state.current().view() as view:
+    with loader_of(client).view() as view:
         rows = view.rows(
             f"SELECT ts, {columns} FROM {HOURLY.table.full_name} "
             "WHERE source = ? AND symbol = ? ORDER BY ts",
@@ -50,7 +50,7 @@ def stored_features(symbol: str) -> dict[datetime, tuple[Any, ...]]:
 
 @pytest.mark.parametrize("symbol", SYMBOLS[:2])
 def test_features_are_those_that_the_step_wrote(client: TestClient, symbol: str) -> None:
-    kept = stored_features(symbol)
+    kept = stored_features(client, symbol)
     assert len(kept) == len(HOURS)
     for last in range(NEEDED, len(HOURS) + 1, 9):
         answer = client.post("/predict", json=sent(symbol, last))
@@ -61,7 +61,7 @@ def test_features_are_those_that_the_step_wrote(client: TestClient, symbol: str)
 
 def test_the_answer_is_what_the_model_says_of_these_features(client: TestClient) -> None:
     said = Prediction.model_validate_json(client.post("/predict", json=sent()).text)
-    model = state.current().model(ACTION_FORECAST)
+    model = loader_of(client).model(ACTION_FORECAST)
     row = np.array([*said.features_used.values(), HOURLY.symbols.index(SYMBOLS[0])], np.float32)
     probabilities, action = model.scorer.score(row[None, :])
     classes, scores = ACTION_FORECAST.label.classes, ACTION_FORECAST.label.scores
@@ -299,7 +299,7 @@ def test_what_is_known_of_the_model_is_told(client: TestClient) -> None:
         ACTION_FORECAST.model_fingerprint,
     )
     assert len(said.thresholds) == len(said.classes) - 1
-    assert said.sha256 == state.current().model(ACTION_FORECAST).sha256
+    assert said.sha256 == loader_of(client).model(ACTION_FORECAST).sha256
 
 
 numbers = st.one_of(

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.scoring.wss import combine_bar
 from pipelines.steps.lake import open_lake
-from serving.schemas.answers import Component, Latest, Signal
+from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.listings import Forecasts
-from serving.state.answers import component_of, signal_of
+from serving.state.answers import build_component, build_signal
 from tests.serving.served import CLOSED, LATE, NIGHT, SOURCE, at, lake_of, problem, served
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
@@ -72,7 +72,7 @@ def test_an_answer_says_which_model_serves_instead_of_a_lost_one(api: TestClient
     rows = {name: row | {"instead_of": why} for name, row in newest.predictions["NVDA"].items()}
     signal = newest.signals["qqq"] | {"instead_of": why}
     for said in (
-        component_of(held.marks, HOURLY, rows), signal_of(held.marks, HOURLY, signal),
+        build_component(held.marks, HOURLY, rows), build_signal(held.marks, HOURLY, signal),
     ):  # fmt: skip
         assert said["instead_of"] == why
         assert f"another model: {why}; version 1 serves instead" in said["notices"]
@@ -170,7 +170,9 @@ def test_the_risk_is_told_from_the_probabilities_alone(api: TestClient) -> None:
 
 def test_every_forecast_is_served_by_the_same_routes(api: TestClient) -> None:
     for one in Forecasts.model_validate_json(api.get("/forecasts").text).forecasts:
-        latest = Latest.model_validate_json(api.get(f"/forecasts/{one.name}/latest").text)
+        latest = LatestPredictions.model_validate_json(
+            api.get(f"/forecasts/{one.name}/latest").text
+        )
         assert {p.symbol for p in latest.predictions} == set(SYMBOLS) & set(one.symbols)
         for rest in ("history", "decisions", "features"):
             assert api.get(f"/forecasts/{one.name}/{rest}").status_code == 200

@@ -89,7 +89,7 @@ def test_two_thousand_get_a_new_signal(scored_folder: Path, tmp_path: Path) -> N
 
 def test_who_does_not_read_is_let_go_and_the_others_get_theirs(scored_folder: Path) -> None:
     with listened(scored_folder) as (port, app, server), socket.socket() as slow:
-        hub, measures = app.state.hub, app.state.measures.registry
+        hub, measures = app.state.hub, app.state.metrics.registry
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(("127.0.0.1", port))
         slow.sendall(UPGRADE.format(PATH).encode())

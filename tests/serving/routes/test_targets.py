@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from pipelines.core.calendar import utc
 from pipelines.steps.lake import open_lake
 from serving.http.formats import ARROW, CSV
-from serving.schemas.answers import Component, Decisions, Latest, PastPredictions
+from serving.schemas.answers import Component, Decisions, LatestPredictions, PastPredictions
 from serving.schemas.listings import Forecasts
 from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
 from tests.serving.served import CLOSED, at, filled, lake_of, problem, served
@@ -27,7 +27,7 @@ HISTORY = f"{HERE}/history?live=false"
 
 
 def latest(client: TestClient) -> Component:
-    (one,) = Latest.model_validate_json(client.get(f"{HERE}/latest").text).predictions
+    (one,) = LatestPredictions.model_validate_json(client.get(f"{HERE}/latest").text).predictions
     return one
 
 
@@ -182,4 +182,4 @@ def test_a_target_that_was_never_said_is_null_and_told(half: TestClient) -> None
     assert (made.targets[VALUE], made.target) == (None, RISK)
     assert f"nothing was predicted of {VALUE} lately" in made.notices
     reasons = half.get("/health").json()["reasons"]
-    assert f"{DAILY.name}: nothing was scored of {VALUE}" in reasons
+    assert f"{DAILY.name}: no bar was scored for the target {VALUE}" in reasons

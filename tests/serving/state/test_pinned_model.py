@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.lake import Lake
 from tests.serving.served import soon
-from tests.serving.serving_models import api, reasons, serve
+from tests.serving.serving_models import api_client, reasons, serve
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_what_is_no_file_of_a_model_is_refused_and_the_decided_one_serves(
         sparse.truncate(2**40)
     monkeypatch.setenv("MODEL_URI", uri.format(folder))
     monkeypatch.setenv("BULLION_MODEL_SHA256", "0" * 64)
-    with api() as client:
+    with api_client() as client:
         soon(lambda: client.get("/model-info").is_success)
         assert client.get("/model-info").json()["model_version"] == 1
-        (refusal,) = (why for why in reasons() if "MODEL_URI" in why)
+        (refusal,) = (why for why in reasons(client) if "MODEL_URI" in why)
         assert words in refusal
         assert str(folder) not in refusal

@@ -1,4 +1,4 @@
-"""A body of JSON that is to be scored: held to its bounds before it becomes objects.
+"""Reading of JSON bodies: their size is checked before they become objects.
 
 It is read in a thread and never on the event loop, and in steps that are short enough to leave the
 interpreter to the loop in between.
@@ -15,18 +15,17 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from serving.http.errors import TooLarge
-from serving.predict.errors import Refused
+from serving.schemas.errors import Refused, TooLarge
 from serving.settings import Settings
 
-Sent = TypeVar("Sent", bound=BaseModel)
+Body = TypeVar("Body", bound=BaseModel)
 NAMES = 1000  # in one object: more than any forecast has features
-SEEN = 64  # characters of a wrong name that are told
+SEEN = 64  # characters of a wrong name that an error repeats
 DEEP = "the body nests objects too deeply", "send the object that /docs shows", "body"
 
 
 async def _content(request: Request) -> bytes:
-    """The body, if it is said to be JSON."""
+    """Return the body, if its content type is JSON."""
     content = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (
@@ -42,22 +41,22 @@ async def _content(request: Request) -> bytes:
 Content = Annotated[bytes, Depends(_content)]
 
 
-def read_json(content: bytes, kind: type[Sent], settings: Settings) -> Sent:
-    """What a body says, as an object of its kind."""
+def read_json(content: bytes, model: type[Body], settings: Settings) -> Body:
+    """Read a body of JSON into a model."""
     _check_values(content, settings.values)
     try:
-        found = json.loads(content, object_pairs_hook=_read_object)
+        parsed = json.loads(content, object_pairs_hook=_read_object)
     except RecursionError as error:
         raise Refused(*DEEP) from error
     except ValueError as error:  # of JSON, of UTF-8, or of a number with thousands of digits
         raise Refused(f"the body is no JSON: {error}"[:300], "see /docs", "body") from error
-    _check_batch(found, settings.batch)
+    _check_batch(parsed, settings.batch)
     try:
-        return kind.model_validate(found)
+        return model.model_validate(parsed)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
         raise RequestValidationError(
-            [{**one, "loc": ("body", *one["loc"])} for one in errors]
+            [{**problem, "loc": ("body", *problem["loc"])} for problem in errors]
         ) from None
 
 
@@ -76,19 +75,19 @@ def _check_values(content: bytes, most: int) -> None:
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """One object; a name that comes twice is refused, as to take either value would be a guess."""
+    """Read one object. A name that comes twice is refused: either value would be a guess."""
     if len(pairs) > NAMES:
         raise Refused(f"an object has {len(pairs):,} names", f"{NAMES:,} are taken", "body")
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    by_name = dict(pairs)
+    if len(by_name) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         name = next(name for name, count in counts.items() if count > 1)[:SEEN]
         raise Refused(f"{name!r} is sent twice", "send it once", name)
-    return found
+    return by_name
 
 
-def _check_batch(found: object, most: int) -> None:
-    requests = found.get("requests") if isinstance(found, dict) else None
+def _check_batch(parsed: object, most: int) -> None:
+    requests = parsed.get("requests") if isinstance(parsed, dict) else None
     if isinstance(requests, list) and len(requests) > most:
         raise TooLarge(
             f"{len(requests):,} requests are more than the {most:,} taken at once",

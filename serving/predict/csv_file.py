@@ -1,4 +1,4 @@
-"""A file of bars or of indicators: its rows, and what is no such file."""
+"""Reading of CSV files: bars or indicators, a row each."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ import numpy as np
 from python_multipart.multipart import parse_options_header
 
 from pipelines.forecasts import Forecast
-from serving.http.errors import TooLarge
-from serving.predict.bars import VALUES
-from serving.predict.errors import Refused
-from serving.predict.predict import Next, Said
-from serving.predict.rows import nearest
+from serving.predict.predictions import NextBar, TargetRows
+from serving.predict.request_bars import VALUES
+from serving.predict.request_features import hint_nearest
+from serving.schemas.errors import Refused, TooLarge
 from serving.schemas.strict import HOW
 
 NAMES = ("symbol", "ts", *VALUES)
 TIMES = ("date", "datetime", "time", "timestamp")  # other names of ts, where it is not there
 CLOCK = "ts, its time of day"  # where a file has the day in a column of its own
-SEEN = 40  # characters of a wrong value that are told
+SHOWN = 40  # characters of a wrong value that an error shows
 CELLS = 1000  # in one row: more than any forecast has features
 FIELDS = 10  # of a form that are looked at
 HEAD = 10_000  # characters of a header that are looked at
@@ -31,47 +30,47 @@ Kind = Literal["bars", "indicators"]
 
 
 @dataclass
-class Line:
-    """One row of the file, and what becomes of it."""
+class FileLine:
+    """One row of the file: its cells, and its predictions or the reason why it has none."""
 
     line: int
     cells: dict[str, str]
     symbol: str = ""
     ts: np.datetime64 | None = None
-    after: Mapping[str, Next] | None = None  # by target
+    next_bars: Mapping[str, NextBar] | None = None  # by target
     reason: str | None = None
     bad: bool = False
-    said: Said | None = None
+    predictions: TargetRows | None = None
 
     def reject(self, reason: str) -> None:
         self.reason, self.bad = f"line {self.line}: {reason}", True
 
 
 @dataclass
-class Sheet:
+class CsvFile:
     """The rows of a file, in its order."""
 
-    lines: list[Line]
+    lines: list[FileLine]
     columns: tuple[str, ...]
     kind: Kind  # of what its rows are
     notices: list[str] = field(default_factory=list)
 
 
-def file_of(content: bytes, kind: str) -> bytes:
-    """The file that was sent: as the body, or in a form as the field `file`."""
+def extract_file(content: bytes, kind: str) -> bytes:
+    """Return the file of a request: the body itself, or the field `file` of a form."""
     if not kind.lower().startswith("multipart/"):
         return content
     _, options = parse_options_header(kind)
     border = b"\r\n--" + options.get(b"boundary", b"")
     for part in (b"\r\n" + content).split(border, FIELDS)[1:]:
         head, _, value = part.partition(b"\r\n\r\n")
-        if _name(head) == b"file":
+        if _field_name(head) == b"file":
             return value.split(border, 1)[0]
-    raise refused("the form has no file", "send it as the field `file`")
+    raise file_error("the form has no file", "send it as the field `file`")
 
 
-def _name(head: bytes) -> bytes:
-    """What the headers of a field name it."""
+def _field_name(head: bytes) -> bytes:
+    """Return the name that the headers of a form's field give it."""
     for line in head[:HEAD].split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-disposition":
@@ -79,47 +78,48 @@ def _name(head: bytes) -> bytes:
     return b""
 
 
-def read(content: bytes, most: int, forecast: Forecast) -> Sheet:
-    """The rows of a CSV; what is no such file is refused as a whole."""
+def read_csv(content: bytes, most: int, forecast: Forecast) -> CsvFile:
+    """Read the rows of a CSV. A file that is not one is refused as a whole."""
     text = _text(content)
     head = text.lstrip()[:200].lower()
     if head.startswith(("<!doctype", "<html", "<?xml", "<head", "<body")):
-        raise refused("the file is a web page, not CSV", "save the data itself, not the page")
+        raise file_error("the file is a web page, not CSV", "save the data itself, not the page")
     if head.startswith(("{", "[")):
-        raise refused("the file is JSON, not CSV", "send JSON to POST /predict/batch")
+        raise file_error("the file is JSON, not CSV", "send JSON to POST /predict/batch")
     rows = _rows(text)
     columns, kind = _header(rows, forecast)
     lines = list(_lines(rows, columns, most, {*NAMES, *forecast.feature_names}))
     if not lines:
-        raise refused("the file has a header and no row", "send a row a bar")
-    return Sheet(lines, columns, kind)
+        raise file_error("the file has a header and no row", "send a row a bar")
+    return CsvFile(lines, columns, kind)
 
 
-def refused(message: str, hint: str) -> Refused:
+def file_error(message: str, hint: str) -> Refused:
+    """Return the error of a file that cannot be read."""
     return Refused(message, hint, "file")
 
 
 def _text(content: bytes) -> str:
     if not content.strip():
-        raise refused("the file is empty", "send a header line and a row a bar")
+        raise file_error("the file is empty", "send a header line and a row a bar")
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise refused("the file is UTF-16", "save it as UTF-8: in Excel, CSV UTF-8")
+        raise file_error("the file is UTF-16", "save it as UTF-8: in Excel, CSV UTF-8")
     if content[:4] == b"PK\x03\x04" or content[:2] == b"\x1f\x8b":
-        raise refused("the file is compressed, or a workbook", "send plain CSV")
+        raise file_error("the file is compressed, or a workbook", "send plain CSV")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise refused(f"line {line} is not UTF-8", "save the file as UTF-8") from error
+        raise file_error(f"line {line} is not UTF-8", "save the file as UTF-8") from error
     if "\0" in text:
-        raise refused("the file holds NUL characters: it is no text", "save it as UTF-8 CSV")
+        raise file_error("the file holds NUL characters: it is no text", "save it as UTF-8 CSV")
     return text
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not empty, each with the line that it ends on.
+    """Yield the rows that are not empty, each with the line on which it ends.
 
-    One of too many cells is refused before they are made.
+    A row with too many cells is refused before its cells are made.
     """
     cells = 0
 
@@ -128,7 +128,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         for line in io.StringIO(text, newline=""):
             cells += line.count(",") + 1
             if cells > CELLS:
-                raise refused(f"a row has more than {CELLS:,} cells", "send the columns needed")
+                raise file_error(f"a row has more than {CELLS:,} cells", "send the columns needed")
             yield line
 
     reader = csv.reader(count_cells(), strict=True)
@@ -138,7 +138,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in row):
                 yield reader.line_num, row
     except csv.Error as error:
-        raise refused(
+        raise file_error(
             f"line {reader.line_num} is not CSV: {error}", "check its quotes; write UTF-8 CSV"
         ) from error
 
@@ -146,33 +146,35 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 def _header(
     rows: Iterator[tuple[int, list[str]]], forecast: Forecast
 ) -> tuple[tuple[str, ...], Kind]:
-    """The columns, and by them what the rows are."""
+    """Return the names of the columns, and whether the rows are bars or indicators."""
     _, first = next(rows, (0, []))
     names = tuple(cell.strip().lower() for cell in first)
     prices, features = set(VALUES) - {"volume"}, forecast.feature_names
     kind: Kind = "bars"
     if not prices <= set(names) and set(features) & set(names):
         kind = "indicators"
-    wanted = prices if kind == "bars" else set(features)
-    if not wanted <= set(names):
+    required = prices if kind == "bars" else set(features)
+    if not required <= set(names):
         for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
             split = {cell.strip().lower() for cell in ",".join(first)[:HEAD].split(mark)}
             if prices <= split or set(features) <= split:
-                raise refused(f"the columns are split by {called}", "save the file with commas")
-        raise _lacking(kind, names, [n for n in (*VALUES, *features) if n in wanted - set(names)])
+                raise file_error(f"the columns are split by {called}", "save the file with commas")
+        raise _missing_columns(
+            kind, names, [n for n in (*VALUES, *features) if n in required - set(names)]
+        )
     if "ts" not in names:
         time_columns = _time_columns([name for name in names if name not in features])
         names = tuple(time_columns.get(name, name) for name in names)
     twice = [name for name in (*NAMES, *features) if names.count(name) > 1]
     if twice:
-        raise refused(f"the column {min(twice)} comes twice", "leave one away")
+        raise file_error(f"the column {min(twice)} comes twice", "leave one of them out")
     return names, kind
 
 
 def _time_columns(names: Sequence[str]) -> dict[str, str]:
-    """What the columns with the bars' times are called here; it is never guessed which they are.
+    """Return the names for the columns that hold the bars' times; they are never guessed.
 
-    Bars of a file without any would count as the newest, whatever its rows say.
+    Without such a column the bars would count as the newest ones, whatever the rows say.
     """
     known = [name for name in names if name in TIMES]
     if len(known) == 1:
@@ -181,17 +183,18 @@ def _time_columns(names: Sequence[str]) -> dict[str, str]:
         return {"date": "ts", "time": CLOCK}
     similar = [name for name in names if set(re.split("[^a-z]+", name)) & set(TIMES)]
     if similar:
-        raise refused(
-            f"which column has the bars' times: {', '.join(name[:SEEN] for name in similar[:10])}?",
+        shown = ", ".join(name[:SHOWN] for name in similar[:10])
+        raise file_error(
+            f"which column has the bars' times: {shown}?",
             f"call the column of their opens ts, and {HOW}; or send a date and a time",
         )
     return {}
 
 
-def _lacking(kind: Kind, names: Sequence[str], lacking: list[str]) -> Refused:
-    close = nearest(lacking[0], names) if kind == "indicators" else ""
-    few = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
-    return refused(
+def _missing_columns(kind: Kind, names: Sequence[str], missing: list[str]) -> Refused:
+    close = hint_nearest(missing[0], names) if kind == "indicators" else ""
+    few = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+    return file_error(
         f"the header has no column {few}{close}",
         f"the first line names the columns: {', '.join(NAMES)}, where symbol, ts and volume may "
         "lack; or every feature that GET /forecasts/{name}/features lists",
@@ -200,8 +203,8 @@ def _lacking(kind: Kind, names: Sequence[str], lacking: list[str]) -> Refused:
 
 def _lines(
     rows: Iterator[tuple[int, list[str]]], columns: tuple[str, ...], most: int, known: set[str]
-) -> Iterator[Line]:
-    """The rows after the header, with the cells of the columns that are known."""
+) -> Iterator[FileLine]:
+    """Yield the rows after the header, with the cells of the known columns."""
     places = [(name, place) for place, name in enumerate(columns) if name in known or name == CLOCK]
     for count, (line, row) in enumerate(rows):
         if count == most:
@@ -209,12 +212,12 @@ def _lines(
         cells = {name: row[place].strip() for name, place in places if place < len(row)}
         if CLOCK in cells:
             cells["ts"] = f"{cells['ts']} {cells[CLOCK]}".strip()
-        made = Line(line, cells)
+        file_line = FileLine(line, cells)
         if len(row) != len(columns):
-            made.reject(f"it has {len(row)} cells, the header {len(columns)}")
-        yield made
+            file_line.reject(f"it has {len(row)} cells, the header {len(columns)}")
+        yield file_line
 
 
-def seen(cell: str) -> str:
-    """A wrong cell as it is told."""
-    return repr(cell[:SEEN]) if cell else "missing"
+def quote_cell(cell: str) -> str:
+    """Return a wrong cell as an error shows it."""
+    return repr(cell[:SHOWN]) if cell else "missing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from pipelines.modeling.scorer import OnnxScorer, checksum
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
-from serving.state import models as state
+from serving.state.model_loader import ModelLoader
 from tests.models import Made, body, decide, kept
 from tests.serving import daily
 from tests.serving.served import problem, soon
@@ -28,8 +29,9 @@ from tests.serving.serving_models import (
     SOURCE,
     SYMBOLS,
     UNTRAINED,
-    api,
+    api_client,
     fill,
+    loader_of,
     reasons,
     sent,
     serve,
@@ -49,24 +51,24 @@ def version(client: TestClient) -> int | None:
 
 
 def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Path) -> None:
-    with api() as client:
+    with api_client() as client:
         answer = client.post("/predict", json=sent())
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
         assert "no model of nasdaq100_hourly" in problem(answer).message
         assert client.get("/model-info").status_code == 503
-        assert any("no lake" in reason for reason in reasons())
+        assert any("no lake" in reason for reason in reasons(client))
         with open_lake() as lake:
             fill(lake)
-            soon(lambda: any("nothing was trained" in reason for reason in reasons()))
+            soon(lambda: any("nothing was trained" in reason for reason in reasons(client)))
             serve(lake, folder)
         soon(lambda: version(client) == 1)
-        assert reasons() == []
+        assert reasons(client) == []
 
 
 def test_a_promotion_is_picked_up_without_a_restart(lake: Lake, folder: Path) -> None:
     serve(lake, folder)
-    with api() as client:
+    with api_client() as client:
         before = client.post("/predict", json=sent()).json()
         made = serve(lake, folder, seed=1, version=2, as_of=LATER)
         soon(lambda: version(client) == 2)
@@ -78,7 +80,7 @@ def test_a_promotion_is_picked_up_without_a_restart(lake: Lake, folder: Path) ->
 
 def test_an_unproven_model_serves_as_unproven(lake: Lake, folder: Path) -> None:
     serve(lake, folder, verdict="refused", proven=False, reason="no skill in direction")
-    with api() as client:
+    with api_client() as client:
         for answer in (client.post("/predict", json=sent()), client.get("/model-info")):
             said = answer.json()
             assert said["proven"] is False
@@ -89,7 +91,7 @@ def test_an_unproven_model_serves_as_unproven(lake: Lake, folder: Path) -> None:
 def test_a_withdrawn_model_gives_way(lake: Lake, folder: Path) -> None:
     first = serve(lake, folder)
     serve(lake, folder, seed=1, version=2, as_of=LATER)
-    with api() as client:
+    with api_client() as client:
         assert version(client) == 2
         decide(lake, HOURLY, SOURCE, first, utc("2026-08-13"), reason="rolled back")
         soon(lambda: version(client) == 1)
@@ -100,7 +102,7 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
     lake: Lake, folder: Path, how: str
 ) -> None:
     serve(lake, folder)
-    with api() as client:
+    with api_client() as client:
         assert version(client) == 1
         registry = Registry(folder=folder / "mlflow")
         content = body(HOURLY, 2, definition="other" if how == "another forecast's" else None)
@@ -112,7 +114,7 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
         if how == "missing":
             cached(folder, made).unlink()
         decide(lake, HOURLY, SOURCE, made, LATER)
-        soon(lambda: any("version 2 cannot serve" in reason for reason in reasons()))
+        soon(lambda: any("version 2 cannot serve" in reason for reason in reasons(client)))
         assert version(client) == 1
         soon(lambda: "version 2 cannot serve" in client.post("/predict", json=sent()).text)
         answer = client.post("/reload-model")
@@ -132,11 +134,11 @@ def test_it_runs_from_the_last_verified_model_when_mlflow_is_down(
     monkeypatch.setattr(
         "serving.state.model_files.Registry.__init__", _at(folder, "http://127.0.0.1:9")
     )
-    with api() as client:
+    with api_client() as client:
         said = client.post("/predict", json=sent()).json()
         assert said["model_version"] == 1
         assert any("version 2 cannot serve" in notice for notice in said["notices"])
-        assert any("MLflow cannot give" in reason for reason in reasons())
+        assert any("MLflow cannot give" in reason for reason in reasons(client))
 
 
 @pytest.mark.parametrize("how", ["tampered", "missing"])
@@ -146,12 +148,12 @@ def test_it_starts_with_the_champion_before_a_lost_one(lake: Lake, folder: Path,
     first = train_model(lake, registry, HOURLY, SOURCE, point=False)
     lost = train_model(lake, registry, HOURLY, SOURCE, day=1, point=False)
     spoil(registry, HOURLY, lost, how)
-    with api() as client:
+    with api_client() as client:
         assert version(client) == first
         said = client.get("/model-info").json()
         assert (said["proven"], said["instead_of"][:22]) == (True, f"version {lost} cannot serve")
         assert any(f"version {lost} cannot serve" in notice for notice in said["notices"])
-        assert any(f"version {lost} cannot serve" in reason for reason in reasons())
+        assert any(f"version {lost} cannot serve" in reason for reason in reasons(client))
 
 
 def _at(folder: Path, uri: str) -> Any:
@@ -186,7 +188,7 @@ def test_a_file_is_fetched_over_http_and_verified(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         uri = f"http://127.0.0.1:{server.server_address[1]}"
         monkeypatch.setattr("serving.state.model_files.Registry.__init__", _at(folder, uri))
-        with api() as client:
+        with api_client() as client:
             assert version(client) == (1 if served == "sound" else None)
         server.shutdown()
     assert asked[:2] == [
@@ -200,7 +202,7 @@ def test_a_trained_model_is_found_beside_the_store(lake: Lake, folder: Path) -> 
     registry = fresh_registry(folder / "mlflow")
     number = train_model(lake, registry, HOURLY, SOURCE, point=False)
     assert not (folder / "mlflow" / "verified").exists()
-    with api() as client:
+    with api_client() as client:
         assert version(client) == number
 
 
@@ -215,15 +217,15 @@ def test_a_file_can_be_pinned_by_its_checksum(
     monkeypatch.setenv("MODEL_URI", file.as_uri())
     if digest != "none":
         monkeypatch.setenv("BULLION_MODEL_SHA256", sha if digest == "right" else "0" * 64)
-    with api() as client:
+    with api_client() as client:
         said = ModelInfo.model_validate_json(client.get("/model-info").text)
         if digest == "right":
             assert (said.sha256, said.model_version, said.origin) == (sha, None, "MODEL_URI")
             assert not said.proven
-            assert reasons() == []
+            assert reasons(client) == []
         else:
             assert said.model_version == 1
-            assert any("SHA256" in r or "SHA-256" in r for r in reasons())
+            assert any("SHA256" in r or "SHA-256" in r for r in reasons(client))
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -237,7 +239,7 @@ def test_a_pinned_file_serves_the_target_that_it_names(
     )
     monkeypatch.setenv("MODEL_URI", file.as_uri())
     monkeypatch.setenv("BULLION_MODEL_SHA256", checksum(file.read_bytes()))
-    with api() as client:
+    with api_client() as client:
         asked = f"/model-info?forecast={one.name}&target="
         assert client.get(f"{asked}{one.target.name}").status_code == (200 if named else 503)
         assert client.get(f"{asked}{one.forecast.target_names[0]}").status_code == 503
@@ -247,16 +249,16 @@ def test_a_pinned_file_serves_the_target_that_it_names(
             assert answer["targets"][one.forecast.target_names[0]] is None
             assert any("is not answered" in notice for notice in answer["notices"])
         else:
-            assert any("name one of them" in why or "targets" in why for why in reasons())
+            assert any("name one of them" in why or "targets" in why for why in reasons(client))
 
 
 def test_a_reload_needs_a_key_and_takes_what_is_decided(lake: Lake, folder: Path) -> None:
     serve(lake, folder)
-    with api() as client:
+    with api_client() as client:
         assert client.post("/reload-model", headers={"X-API-Key": "no"}).status_code == 401
         said = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
         assert (said.changed, said.before, said.model_version) == (False, 1, 1)
-        with state.current()._turn:  # nobody else may look meanwhile
+        with loader_of(client)._lock:  # nobody else may look meanwhile
             serve(lake, folder, seed=1, version=2, as_of=LATER)
         said = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
         assert said.model_version == 2
@@ -264,11 +266,11 @@ def test_a_reload_needs_a_key_and_takes_what_is_decided(lake: Lake, folder: Path
 
 def test_slow_predictions_are_a_reason(lake: Lake, folder: Path) -> None:
     serve(lake, folder)
-    with api() as client:
+    with api_client() as client:
         assert version(client) == 1
         for _ in range(100):
-            state.current().recent.took(0.6)
-        assert any("99th percentile" in reason for reason in reasons())
+            loader_of(client).recent.add(0.6)
+        assert any("99th percentile" in reason for reason in reasons(client))
 
 
 def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, folder: Path) -> None:
@@ -280,7 +282,7 @@ def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, fold
     }
     answers: list[dict[str, Any]] = []
     over = threading.Event()
-    with api() as client:
+    with api_client() as client:
         assert version(client) == 1
 
         def ask() -> None:
@@ -309,18 +311,45 @@ def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, fold
             np.testing.assert_allclose(list(one["probabilities"].values()), said, atol=1e-5)
 
 
-def test_what_breaks_without_words_is_told_and_the_lake_followed_on(
+def test_decisions_that_could_not_be_read_are_read_again(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve(lake, folder)
 
-    def broken(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise duckdb.InvalidInputException("No open result set")
 
-    with api() as client:
+    with api_client() as client:
         assert version(client) == 1
         with monkeypatch.context() as patch:
-            patch.setattr("serving.state.model.read", broken)
-            soon(lambda: any("the lake cannot be read" in reason for reason in reasons()))
+            patch.setattr("serving.state.model_loader.read_target_decisions", fail)
+            serve(lake, folder, seed=1, version=2, as_of=LATER)
+            soon(lambda: any("the lake cannot be read" in reason for reason in reasons(client)))
             assert version(client) == 1
-        soon(lambda: reasons() == [])
+        soon(lambda: version(client) == 2)
+        assert reasons(client) == []
+
+
+def test_a_lake_that_does_not_change_is_read_once(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that follows the lake polls it, and no other."""
+    serve(lake, folder)
+    with api_client() as client:
+        assert version(client) == 1
+        soon(lambda: reasons(client) == [])
+        views: list[int] = []
+        view = ModelLoader.view
+
+        def count(loader: ModelLoader) -> Any:
+            views.append(1)
+            return view(loader)
+
+        monkeypatch.setattr(ModelLoader, "view", count)
+        monkeypatch.setattr("serving.state.model_loader.CLOCK", 0.01)
+        loader_of(client)._wake.set()
+        time.sleep(0.3)
+        assert views == []
+        serve(lake, folder, seed=1, version=2, as_of=LATER)
+        soon(lambda: version(client) == 2)
+        assert views

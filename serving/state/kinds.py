@@ -1,4 +1,4 @@
-"""How what is said of each kind of target is told, whether it stands in gold or was just said."""
+"""The fields of a prediction by its kind of target: from a row of gold, or computed just now."""
 
 from __future__ import annotations
 
@@ -9,55 +9,58 @@ from typing import Any, Protocol
 from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.modeling.spread import COVERAGE
-from serving.predict.errors import Refused
-from serving.schemas.answers import ToldClass, ToldValue
+from serving.schemas.answers import ClassPrediction, ValuePrediction
+from serving.schemas.errors import Refused
 
 Row = dict[str, Any]
 
 
-class Told(Protocol):
-    """How one kind of target is told. A row has the columns of gold.predictions."""
+class TargetKind(Protocol):
+    """How the predictions of one kind of target are answered."""
 
-    def told(self, label: Label, row: Row, least: float | None = None) -> Row:
-        """The fields of a prediction; `least` is the confidence that is asked for."""
+    def fields(self, label: Label, row: Row, least: float | None = None) -> Row:
+        """Return the fields of a prediction from a row with the columns of gold.predictions.
+
+        `least` is the confidence below which an action counts as hold.
+        """
         ...
 
     def columns(self, label: Label) -> tuple[str, ...]:
-        """Of a file of predictions."""
+        """Return the columns of a file of predictions."""
         ...
 
-    def cells(self, label: Label, told: Row) -> list[Any]:
-        """What `told` has in these columns."""
+    def cells(self, label: Label, fields: Row) -> list[Any]:
+        """Return the values of these columns from the fields of a prediction."""
         ...
 
 
-class ClassTold:
+class ClassKind:
     """A class, and the probability of each."""
 
     names = ("action", "score", "confidence", "expected_score", "said")
 
-    def told(self, label: Label, row: Row, least: float | None = None) -> Row:
+    def fields(self, label: Label, row: Row, least: float | None = None) -> Row:
         names = ("action", "score", "expected_score", "confidence", "probabilities")
-        made = {"kind": label.kind, **{name: row[name] for name in names}, "said": None}
-        made["risk"] = risk(label, row["action"], row["probabilities"])
+        fields = {"kind": label.kind, **{name: row[name] for name in names}, "said": None}
+        fields["risk"] = risk_hints(label, row["action"], row["probabilities"])
         if least is not None:
-            hold_if_weak(made, label, least)
-        return made
+            hold_if_weak(fields, label, least)
+        return fields
 
     def columns(self, label: Label) -> tuple[str, ...]:
         return (*self.names, *(f"p_{name}" for name in label.classes))
 
-    def cells(self, label: Label, told: Row) -> list[Any]:
-        shares = told["probabilities"]
-        return [*(told[name] for name in self.names), *(shares[name] for name in label.classes)]
+    def cells(self, label: Label, fields: Row) -> list[Any]:
+        shares = fields["probabilities"]
+        return [*(fields[name] for name in self.names), *(shares[name] for name in label.classes)]
 
 
-class ValueTold:
+class ValueKind:
     """A value, and the ends of its interval. A policy on confidence leaves it alone."""
 
     names = ("value", "value_low", "value_high")
 
-    def told(self, label: Label, row: Row, least: float | None = None) -> Row:
+    def fields(self, label: Label, row: Row, least: float | None = None) -> Row:
         return {
             "kind": label.kind,
             **{name: row[name] for name in (*self.names, "expected_score")},
@@ -70,17 +73,17 @@ class ValueTold:
     def columns(self, label: Label) -> tuple[str, ...]:
         return self.names
 
-    def cells(self, label: Label, told: Row) -> list[Any]:
-        return [told[name] for name in self.names]
+    def cells(self, label: Label, fields: Row) -> list[Any]:
+        return [fields[name] for name in self.names]
 
 
-KINDS: Mapping[str, Told] = {"classes": ClassTold(), "value": ValueTold()}
-NOTHING: Row = dict.fromkeys([*ToldClass.model_fields, *ToldValue.model_fields])
-"""The fields of all kinds: where the main target stands at the top, some are null."""
+KINDS: Mapping[str, TargetKind] = {"classes": ClassKind(), "value": ValueKind()}
+NO_FIELDS: Row = dict.fromkeys([*ClassPrediction.model_fields, *ValuePrediction.model_fields])
+"""The fields of all kinds as null: an answer has them all, whatever its main target is."""
 
 
 def neutral(label: Label) -> str | None:
-    """The class between two opposite sides; None where there are no two sides."""
+    """Return the class between two opposite sides; None where there are no two sides."""
     if not label.scores or not min(label.scores) < 0 < max(label.scores):
         return None
     least = min(range(len(label.scores)), key=lambda place: abs(label.scores[place]))
@@ -88,15 +91,15 @@ def neutral(label: Label) -> str | None:
 
 
 def hold_if_weak(row: Row, label: Label, least: float) -> None:
-    """Have an action that is less probable than asked for count as hold, and tell which it was."""
+    """Make an action that is less probable than asked for a hold, and keep it as `said`."""
     hold = neutral(label)
     weak = row["confidence"] is None or row["confidence"] < least
     if hold is not None and weak and row["action"] not in (None, hold):
         row |= {"said": row["action"], "action": hold, "score": 0.0}
 
 
-def policy(forecast: Forecast, least: float | None) -> None:
-    """Refuse a confidence policy where no target has an action that it could make hold."""
+def check_policy(forecast: Forecast, least: float | None) -> None:
+    """Refuse a confidence policy where no target has an action that it could turn into hold."""
     if least is not None and not any(neutral(target.label) for target in forecast.targets):
         raise Refused(
             f"{forecast.name} says nothing that min_confidence could make hold",
@@ -105,8 +108,10 @@ def policy(forecast: Forecast, least: float | None) -> None:
         ).at("query")
 
 
-def risk(label: Label, action: str | None, probabilities: Mapping[str, float] | None) -> Row | None:
-    """Hints from the probabilities: what speaks against the action, the tails, the doubt."""
+def risk_hints(
+    label: Label, action: str | None, probabilities: Mapping[str, float] | None
+) -> Row | None:
+    """Return hints: the probability of opposite and outermost actions, and the uncertainty."""
     if action is None or not probabilities or neutral(label) is None:
         return None
     worth = dict(zip(label.classes, label.scores, strict=True))
@@ -119,6 +124,6 @@ def risk(label: Label, action: str | None, probabilities: Mapping[str, float] | 
     }
 
 
-def whose(forecast: Forecast, target: str) -> str:
-    """Which target is meant, in words; nothing where there is but one."""
+def target_suffix(forecast: Forecast, target: str) -> str:
+    """Return the words that name a target; empty where the forecast has only one."""
     return f" of {target}" if len(forecast.targets) > 1 else ""

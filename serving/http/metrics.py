@@ -1,0 +1,54 @@
+"""Counters of the API: requests, their durations, WebSockets and the age of signals."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from serving.state.latency import LatencyWindow
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """What Prometheus reads, and the p99 that health looks at."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "bullion_requests", "Answers", ("route", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "bullion_request_seconds", "Time to answer", ("route",), buckets=BUCKETS,
+            registry=self.registry,
+        )  # fmt: skip
+        self.snapshot = Gauge("bullion_snapshot", "Snapshot served", registry=self.registry)
+        self.age = Gauge(
+            "bullion_signal_age_seconds", "Since the signal's bar closed",
+            ("forecast", "universe"), registry=self.registry,
+        )  # fmt: skip
+        self.stale = Gauge(
+            "bullion_signal_stale", "1: stale", ("forecast", "universe"), registry=self.registry
+        )
+        self.sockets = Gauge("bullion_sockets", "WebSockets open", registry=self.registry)
+        self.dropped = Counter(
+            "bullion_sockets_dropped", "WebSockets that were too slow", registry=self.registry
+        )
+        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self.recent = LatencyWindow()
+
+    def took(self, route: str, status: int, seconds: float) -> None:
+        """Count a request, and how long it took."""
+        child = self._children.get((route, status))
+        if child is None:  # finding them by name takes longer than counting
+            child = self._requests.labels(route, status), self._seconds.labels(route)
+            self._children[route, status] = child
+        child[0].inc()
+        child[1].observe(seconds)
+        self.recent.add(seconds)
+
+
+def metrics_of(request: Request) -> Metrics:
+    """Return the metrics of the app that answers a request."""
+    metrics: Metrics = request.app.state.metrics
+    return metrics

@@ -1,0 +1,239 @@
+"""Scoring of a file: each of its rows gets its predictions, or the reason why it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from pipelines.core.errors import InvalidRequest
+from pipelines.core.intervals import utc
+from serving.predict import predictions
+from serving.predict import request_bars as rules
+from serving.predict.csv_file import CsvFile, FileLine, Kind, file_error, quote_cell
+from serving.predict.predictions import NEVER
+from serving.predict.request_bars import VALUES, RequestBars
+from serving.predict.request_features import compute_features, find_impossible
+from serving.schemas.errors import Refused
+from serving.schemas.strict import HOW, NUMBER
+from serving.state.model import Model, Models
+
+WARMING = "warm-up: fewer than {} bars of its symbol come before it"
+
+
+def score_file(models: Models, file: CsvFile, symbol: str | None, now: datetime) -> None:
+    """Score all lines of a file at once; a line without predictions gets the reason."""
+    symbols = models.forecast.symbols
+    if "symbol" not in file.columns and symbol is None:
+        if len(symbols) > 1:
+            raise Refused(
+                "the file has no column symbol",
+                "add one, or name the symbol: ?symbol=NVDA",
+                "symbol",
+            )
+        symbol = symbols[0]
+    known = {
+        name for name in symbols if all(_knows(model, name) for model in models.by_target.values())
+    }
+    for line in file.lines:
+        line.symbol = line.cells.get("symbol", "") or symbol or ""
+        if not line.bad and line.symbol not in known:
+            line.reject(f"the model knows no symbol {quote_cell(line.symbol)}")
+    if "ts" in file.columns:
+        _read_times(file.lines, models.main)
+    blocks = BLOCKS[file.kind](models, file, now)
+    _score_blocks(models, file.lines, blocks)
+
+
+def _knows(model: Model, symbol: str) -> bool:
+    description = model.scorer.description
+    return symbol in description.symbols and symbol not in description.untrained
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBlock:
+    """Lines that are scored together, as rows of features."""
+
+    places: list[int]
+    rows: np.ndarray
+    ts: np.ndarray  # NaT: not known
+    closes_at: np.ndarray
+    warming: int = 0  # how many of the first lines have too few bars before them
+
+
+def _bar_blocks(models: Models, file: CsvFile, now: datetime) -> list[FeatureBlock]:
+    """Compute the features of lines that are bars, symbol by symbol."""
+    model, timed = models.main, "ts" in file.columns
+    values = _read_values(file.lines)
+    if not timed:
+        file.notices.append(
+            "the bars have no times: those of a symbol count as the newest closed ones of "
+            f"{model.market.name}"
+        )
+    by_symbol: dict[str, list[int]] = {}
+    for place, line in enumerate(file.lines):
+        if line.symbol in model.forecast.symbols and (not timed or line.ts is not None):
+            by_symbol.setdefault(line.symbol, []).append(place)
+    placed = [
+        series
+        for places in by_symbol.values()
+        if (series := _place_lines(model, file, places, values, timed, now))
+    ]
+    if not placed:
+        return []
+    rows = compute_features(model, [bars for _, bars in placed])
+    cuts = np.cumsum([len(bars) for _, bars in placed])[:-1]
+    warming = model.forecast.look_back
+    return [
+        FeatureBlock(places, features, bars.ts, bars.closes_at, warming)
+        for (places, bars), features in zip(placed, np.split(rows, cuts), strict=True)
+    ]
+
+
+def _indicator_blocks(models: Models, file: CsvFile, now: datetime) -> list[FeatureBlock]:
+    """Read the features of lines that are indicators."""
+    model, lines = models.main, file.lines
+    rows = np.full((len(lines), len(model.forecast.features)), np.nan)
+    for place, line in enumerate(lines):
+        for column, feature in enumerate(model.forecast.features):
+            value = _number(line, feature.name)
+            if value is None:
+                break
+            rows[place, column] = value
+            reason = find_impossible(feature, value)
+            if reason:
+                line.reject(reason)
+                break
+    ts = np.array([NEVER if line.ts is None else line.ts for line in lines], "datetime64[us]")
+    closes = np.full(len(lines), NEVER)
+    if "ts" in file.columns:
+        closes = _match_closes(model, lines, ts, now)
+    good = [place for place, line in enumerate(lines) if not line.bad]
+    return [FeatureBlock(good, rows[good], ts[good], closes[good])] if good else []
+
+
+BLOCKS: Mapping[Kind, Callable[[Models, CsvFile, datetime], list[FeatureBlock]]] = {
+    "bars": _bar_blocks,
+    "indicators": _indicator_blocks,
+}
+
+
+def _number(line: FileLine, name: str) -> float | None:
+    """Return a cell as a number, or reject its line."""
+    if line.bad:
+        return None
+    cell = line.cells.get(name, "")
+    if not NUMBER.fullmatch(cell):
+        line.reject(f"{name} is {quote_cell(cell)}, not a number")
+        return None
+    return float(cell)
+
+
+def _read_values(lines: Sequence[FileLine]) -> np.ndarray:
+    """Read prices and volumes, and reject the lines that break a rule of silver."""
+    values = np.full((len(lines), len(VALUES)), np.nan)
+    absent = np.zeros(len(lines), bool)
+    for place, line in enumerate(lines):
+        absent[place] = not line.cells.get("volume")
+        for column, name in enumerate(VALUES):
+            if line.bad or (name == "volume" and absent[place]):
+                continue
+            value = _number(line, name)
+            if value is not None:
+                values[place, column] = value
+    for fault in rules.find_faults(values, absent):
+        if not lines[fault.row].bad:
+            lines[fault.row].reject(f"{fault.detail} ({fault.reason})")
+    return values
+
+
+def _read_times(lines: Sequence[FileLine], model: Model) -> None:
+    """Read the open of each line's bar, or reject the line."""
+    for line in lines:
+        cell = line.cells.get("ts", "")
+        try:
+            if NUMBER.fullmatch(cell):  # which utc would take for a day where it has eight digits
+                raise InvalidRequest(f"{cell} is a number")
+            line.ts = np.datetime64(utc(cell).replace(tzinfo=None), "us")
+        except (InvalidRequest, OverflowError):
+            if not line.bad:
+                line.reject(f"ts is {quote_cell(cell)}, not a time with its zone: {HOW}")
+    timed = [line for line in lines if line.ts is not None]
+    times = np.array([line.ts for line in timed], "datetime64[us]")
+    opened = rules.resolve_days(times, model.market, model.forecast.bar, model.grid)
+    for line, at in zip(timed, opened, strict=True):
+        line.ts = at
+
+
+def _place_lines(
+    model: Model, file: CsvFile, places: list[int], values: np.ndarray, timed: bool, now: datetime
+) -> tuple[list[int], RequestBars] | None:
+    """Place the good lines of one symbol on the calendar, oldest first; reject the others."""
+    lines, interval = file.lines, model.forecast.bar
+    if not timed:
+        newest = rules.newest_bars(len(places), model.market, interval, model.grid, now)
+        if len(newest) < len(places):
+            raise file_error(f"{model.market.name} has not had {len(places):,} bars", "send fewer")
+        for place, at in zip(places, newest.ts, strict=True):
+            lines[place].ts = at
+    ts = np.array([lines[place].ts for place in places], "datetime64[us]")
+    closes = _match_closes(model, [lines[place] for place in places], ts, now)
+    order = [int(n) for n in np.argsort(ts, kind="stable") if not lines[places[n]].bad]
+    good = [places[n] for n in order]
+    if not good:
+        return None
+    bars = RequestBars(ts[order], closes[order], values[good])
+    row = rules.find_leap(bars.values)
+    if row is not None:
+        for place in good[row:]:
+            lines[place].reject(
+                f"the close leaps at line {lines[good[row]].line}: adjust for splits and units"
+            )
+        bars, good = (
+            RequestBars(ts[order][:row], closes[order][:row], values[good[:row]]),
+            good[:row],
+        )
+    return good, bars
+
+
+def _match_closes(
+    model: Model, lines: Sequence[FileLine], ts: np.ndarray, now: datetime
+) -> np.ndarray:
+    """Return when the lines' bars close; reject lines that open no bar, or the same one again."""
+    interval = model.forecast.bar
+    known, closes = rules.match_grid(ts, model.market, interval, model.grid)
+    unclosed = closes > np.datetime64(now.replace(tzinfo=None), "us")
+    first_lines: dict[tuple[str, np.datetime64], int] = {}
+    for line, at, on_calendar, late in zip(lines, ts, known, unclosed, strict=True):
+        if line.bad:
+            continue
+        if not on_calendar:
+            line.reject(f"no {interval} bar of {model.market.name} opens at that time")
+        elif late:
+            line.reject("the bar has not closed yet")
+        elif (line.symbol, at) in first_lines:
+            line.reject(f"the same bar as line {first_lines[line.symbol, at]}")
+        else:
+            first_lines[line.symbol, at] = line.line
+    return closes
+
+
+def _score_blocks(models: Models, lines: Sequence[FileLine], blocks: list[FeatureBlock]) -> None:
+    if not blocks:
+        return
+    rows = np.concatenate([block.rows for block in blocks])
+    places = [place for block in blocks for place in block.places]
+    by_row = predictions.predict_rows(models, [lines[place].symbol for place in places], rows)
+    times = (np.concatenate([getattr(block, n) for block in blocks]) for n in ("ts", "closes_at"))
+    upcoming = predictions.next_bars(models, *times)
+    warm = np.concatenate([np.arange(len(block.places)) >= block.warming for block in blocks])
+    for n, place in enumerate(places):
+        line = lines[place]
+        line.next_bars = {target: bars[n] for target, bars in upcoming.items()}
+        line.predictions = by_row[n]
+        if line.predictions is None and not warm[n]:
+            line.reason = WARMING.format(models.forecast.look_back)
+        elif line.predictions is None:
+            line.reason = predictions.missing_features_error(models, rows[n]).message

@@ -1,0 +1,262 @@
+"""Features of the requests to score: computed from bars, or sent as indicators."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.core.errors import unknown
+from pipelines.features import Feature, feature_matrix
+from pipelines.features.panel import build_panel
+from pipelines.forecasts import Forecast
+from pipelines.lake import View
+from serving.predict import request_bars as rules
+from serving.predict.predictions import NEVER, FeatureRow
+from serving.predict.request_bars import VALUES, RequestBars
+from serving.schemas.errors import Refused
+from serving.schemas.scoring import RequestBar, ScoreRequest
+from serving.state.model import Model, Models
+from serving.state.times import instant
+
+LARGEST = float(np.finfo(np.float32).max)  # a model takes no more
+NO_BAR = "indicators were sent: which bar they are of is not known"
+
+
+@dataclass(frozen=True, eq=False)
+class RequestSeries:
+    """Bars that can be scored, and what their answer says about them."""
+
+    symbol: str
+    bars: RequestBars
+    data_source: str
+    notices: tuple[str, ...]
+
+
+def build_feature_rows(
+    models: Models, requests: Sequence[ScoreRequest], now: datetime, view: View | None, most: int
+) -> list[FeatureRow | Refused]:
+    """Build the row of features of each request, or the error of a request without one.
+
+    With a view of the lake, stored bars complete those that were sent.
+    """
+    results: list[FeatureRow | Refused | RequestSeries] = []
+    for request in requests:
+        try:
+            results.append(_read_request(models, request, now, view, most))
+        except Refused as error:
+            results.append(error)
+    series = [result for result in results if isinstance(result, RequestSeries)]
+    rows = iter(_newest_rows(models.main, series))
+    return [next(rows) if isinstance(result, RequestSeries) else result for result in results]
+
+
+def _read_request(
+    models: Models, request: ScoreRequest, now: datetime, view: View | None, most: int
+) -> FeatureRow | RequestSeries:
+    if (request.bars is None) == (request.indicators is None):
+        sent = "neither bars nor" if request.bars is None else "both bars and"
+        raise Refused(
+            f"the request has {sent} indicators",
+            "send either bars or indicators",
+            "bars" if request.bars is None else "indicators",
+        )
+    symbol = resolve_symbol(models, request.symbol)
+    _check_interval(models.forecast, request.interval)
+    if request.indicators is not None:
+        row = read_indicators(models.forecast, request.indicators)
+        return FeatureRow(symbol, row, NEVER, NEVER, 0, "caller", (NO_BAR,))
+    return _place_series(models.main, symbol, request.bars or [], now, view, most)
+
+
+def resolve_symbol(models: Models, symbol: str | None) -> str:
+    """Return the symbol of a request, if the models were trained on it."""
+    forecast = models.forecast
+    if symbol is None:
+        if len(forecast.symbols) > 1:
+            raise Refused(
+                f"{forecast.name} forecasts {len(forecast.symbols)} symbols, and none is named",
+                "name the symbol as `symbol`",
+                "symbol",
+            )
+        symbol = forecast.symbols[0]
+    for model in models.by_target.values():
+        description = model.scorer.description
+        if symbol not in description.symbols:
+            error = unknown("symbol", symbol.upper(), description.symbols)
+            raise Refused(f"{forecast.name} knows no symbol {symbol!r}", error.hint, "symbol")
+        if symbol in description.untrained:
+            raise Refused(
+                f"the model was trained on no bar of {symbol}",
+                "it can be scored once it is",
+                "symbol",
+            )
+    return symbol
+
+
+def _check_interval(forecast: Forecast, interval: str | None) -> None:
+    if interval is not None and interval != forecast.interval:
+        raise Refused(
+            f"{forecast.name} is scored on {forecast.interval} bars, not {interval!r}",
+            f"send {forecast.interval} bars, or name another forecast",
+            "interval",
+        )
+
+
+# -- indicators
+
+
+def read_indicators(forecast: Forecast, sent: Mapping[str, float]) -> np.ndarray:
+    """Return the sent features in the model's order; each must be there and be possible."""
+    known = {feature.name: feature for feature in forecast.features}
+    listed = f"GET /forecasts/{forecast.name}/features lists all {len(known)}"
+    for name in sent:
+        if name not in known:
+            error = unknown("indicator", name[:64], known)
+            raise Refused(error.message, error.hint, f"indicators.{name[:64]}")
+    absent = [name for name in known if name not in sent]
+    if absent:
+        others = f" and {len(absent) - 1} others" if len(absent) > 1 else ""
+        raise Refused(
+            f"the indicator {absent[0]} is missing{others}", listed, f"indicators.{absent[0]}"
+        )
+    for name, feature in known.items():
+        reason = find_impossible(feature, sent[name])
+        if reason:
+            raise Refused(reason, listed, f"indicators.{name}")
+    return np.array([sent[name] for name in known], np.float64)
+
+
+def find_impossible(feature: Feature, value: float) -> str:
+    """Return what is wrong with a value of a feature; empty where nothing is."""
+    if not abs(value) <= LARGEST:
+        return f"{feature.name} is {value:g}, not a number that a model takes"
+    if feature.low is not None and value < feature.low:
+        return f"{feature.name} is {value:g}, not at least {feature.low:g}"
+    if feature.high is not None and value > feature.high:
+        return f"{feature.name} is {value:g}, not at most {feature.high:g}"
+    return ""
+
+
+def hint_nearest(name: str, names: Sequence[str]) -> str:
+    """Return a hint that names the most similar known name; empty where none is similar."""
+    similar = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; is it {similar[0]!r}?" if similar else ""
+
+
+# -- bars
+
+
+def _place_series(
+    model: Model, symbol: str, sent: list[RequestBar], now: datetime, view: View | None, most: int
+) -> RequestSeries:
+    """Check the bars of a request, place them on the calendar, and see that there are enough."""
+    forecast, needed = model.forecast, model.forecast.look_back + 1
+    if len(sent) > most:
+        raise Refused(
+            f"{len(sent):,} bars are more than the {most:,} that are taken at once",
+            f"{needed} are enough",
+            "bars",
+        )
+    values, ts = _arrays(sent)
+    interval, market, grid = forecast.bar, model.market, model.grid
+    bars = rules.place_bars(values, ts, market, interval, grid, now)
+    notices, source = list(bars.notices), "caller"
+    if view is not None and len(bars) < needed:
+        stored = _read_stored_bars(model, view, symbol, bars.ts[0], needed - len(bars))
+        if len(stored):
+            pairs = zip(_parts(stored), _parts(bars), strict=True)
+            opens, closes, prices = (np.concatenate(pair) for pair in pairs)
+            bars = rules.refuse_leap(RequestBars(opens, closes, prices))
+            source = f"caller+{model.source}"
+        notices.append(f"{len(stored)} stored bars of {model.source} complete those sent")
+    if len(bars) < needed:
+        hint = "send more, or ask with history=stored to complete them from stored bars"
+        raise Refused(
+            f"{len(bars)} closed bars, and {needed} are needed: the bar and "
+            f"{forecast.look_back} before it",
+            hint if view is None else "there are too few stored ones too: send more",
+            "bars",
+        )
+    bars = bars.last(needed)
+    absent = rules.count_missing(bars, market, interval, grid)
+    if absent:
+        notices.append(f"{absent} bars of the calendar are missing between those scored")
+    return RequestSeries(symbol, bars, source, tuple(notices))
+
+
+def _arrays(sent: list[RequestBar]) -> tuple[np.ndarray, list[datetime] | None]:
+    rows = [(b.open, b.high, b.low, b.close, b.volume) for b in sent]
+    absent = np.array([row[4] is None for row in rows])
+    values = np.array(rows, dtype=np.float64)  # None becomes NaN
+    faults = rules.find_faults(values, absent)
+    if faults:
+        first, others = faults[0], len(faults) - 1
+        more = f"; {others} other bars are wrong too" if others else ""
+        raise Refused(
+            f"bar {first.row}: {first.detail} ({first.reason}){more}",
+            "correct it, or leave the bar out",
+            f"bars.{first.row}.{first.field}",
+        )
+    times = [b.ts for b in sent if b.ts is not None]
+    if times and len(times) < len(sent):
+        row = next(n for n, b in enumerate(sent) if b.ts is None)
+        raise Refused(
+            f"bar {row} has no ts, others have", "give all a ts, or none", f"bars.{row}.ts"
+        )
+    return values, times or None
+
+
+def _parts(bars: RequestBars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return bars.ts, bars.closes_at, bars.values
+
+
+def _read_stored_bars(
+    model: Model, view: View, symbol: str, before: np.datetime64, count: int
+) -> RequestBars:
+    """Read the newest stored bars that open before an instant, oldest first."""
+    table = view.sql(
+        f"""SELECT ts, closes_at, {", ".join(VALUES)} FROM silver.bars
+            WHERE source = ? AND symbol = ? AND "interval" = ? AND ts < ?
+            ORDER BY ts DESC LIMIT ?""",
+        [model.source, symbol, model.forecast.interval, instant(before), count],
+    )
+    ts, closes = (table[c].to_numpy().astype("datetime64[us]")[::-1] for c in ("ts", "closes_at"))
+    values = np.column_stack([table[name].to_numpy() for name in VALUES])[::-1]
+    return RequestBars(ts, closes, values)
+
+
+def compute_features(model: Model, series: Sequence[RequestBars]) -> np.ndarray:
+    """Compute a row of features per bar, of all series end to end, as training does."""
+    lengths = [len(bars) for bars in series]
+    values = np.concatenate([bars.values for bars in series])
+    # The number of a series stands for its symbol: one symbol may come more than once.
+    number = pa.array(np.repeat(np.arange(len(series)), lengths)).cast(pa.string())
+    columns = {"symbol": number, "ts": pa.array(np.concatenate([bars.ts for bars in series]))}
+    columns |= {name: pa.array(values[:, place]) for place, name in enumerate(VALUES)}
+    panel = build_panel(pa.table(columns), model.market, model.forecast.bar, model.grid)
+    return feature_matrix(model.forecast.features, panel)
+
+
+def _newest_rows(model: Model, series: Sequence[RequestSeries]) -> list[FeatureRow]:
+    """Compute the features of each series' newest bar."""
+    if not series:
+        return []
+    ends = np.cumsum([len(item.bars) for item in series]) - 1
+    rows = compute_features(model, [item.bars for item in series])[ends]
+    return [
+        FeatureRow(
+            item.symbol,
+            row,
+            item.bars.ts[-1],
+            item.bars.closes_at[-1],
+            len(item.bars),
+            item.data_source,
+            item.notices,
+        )
+        for item, row in zip(series, rows, strict=True)
+    ]

@@ -1,0 +1,99 @@
+"""The API's two pages of documentation as a person uses them, in headless Chromium, with a key."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.integration.test_ui import PATIENCE, picture
+from tests.servers.ports import free_port
+from tests.serving.process import answered, of_folder, running
+from tests.serving.served import filled, made_once
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+KEY = "a-secret-key"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an API that needs a key."""
+    folder, port = made_once(tmp_path_factory, "scored", filled), free_port()
+    with running("-m", "serving", env=of_folder(folder, port) | {"BULLION_API_KEYS": KEY}):
+        answered(port, "/docs")
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def hosts() -> set[str]:
+    """Every host that has answered the page."""
+    return set()
+
+
+@pytest.fixture
+def page(hosts: set[str]) -> Iterator[Page]:
+    known = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, known)), None)
+    assert program, "these tests need Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1400})
+        page.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
+        page.on("response", lambda response: hosts.add(urlsplit(response.url).netloc))
+        yield page
+        browser.close()
+
+
+def paths_of(url: str) -> list[str]:
+    return list(httpx.get(f"{url}/openapi.json").json()["paths"])
+
+
+def own_hosts(url: str) -> set[str]:
+    """The API, and no host at all: icons that are part of a style sheet, and the worker."""
+    return {urlsplit(url).netloc, ""}
+
+
+def test_a_request_is_tried_out_with_the_key_that_authorize_takes(
+    page: Page, url: str, hosts: set[str]
+) -> None:
+    page.goto(f"{url}/docs")
+    for path in paths_of(url):
+        expect(page.locator(f'.opblock-summary-path[data-path="{path}"]').first).to_be_visible()
+    picture(page, "api_docs")
+
+    signal = page.locator("#operations-newest-signal_signal_index_get")
+    signal.locator(".opblock-summary-control").click()
+    signal.get_by_role("button", name="Try it out").click()
+    signal.get_by_role("button", name="Execute").click()
+    status = signal.locator(".live-responses-table tbody .response-col_status").first
+    expect(status).to_contain_text("401")
+
+    page.locator(".auth-wrapper .authorize").first.click()
+    dialog = page.locator(".dialog-ux")
+    expect(dialog).to_contain_text("X-API-Key")
+    dialog.locator("input").first.fill(KEY)
+    picture(page, "api_docs_authorize")
+    dialog.get_by_role("button", name="Apply credentials").first.click()
+    dialog.get_by_role("button", name="Close").first.click()
+
+    signal.get_by_role("button", name="Execute").click()
+    expect(status).to_contain_text("200")
+    expect(signal.locator(".live-responses-table")).to_contain_text("expected_wss")
+    signal.scroll_into_view_if_needed()
+    picture(page, "api_docs_answer")
+    assert hosts <= own_hosts(url)
+
+
+def test_redoc_shows_every_route(page: Page, url: str, hosts: set[str]) -> None:
+    page.goto(f"{url}/redoc")
+    expect(page.get_by_role("heading", name="Bullion").first).to_be_visible()
+    for path in paths_of(url):
+        expect(page.get_by_text(path, exact=True).first).to_be_attached()
+    picture(page, "api_redoc")
+    assert hosts <= own_hosts(url)

@@ -1,0 +1,43 @@
+"""The format of an answer is the one that Accept prefers."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from serving.http.formats import ARROW, CSV, JSON, as_csv, csv_headers, form
+from serving.schemas.errors import NotAcceptable
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, JSON),
+        ("*/*", JSON),
+        ("text/*", CSV),
+        ("text/csv;q=0.5, application/json;q=0.4", CSV),
+        (f"image/png, {ARROW}", ARROW),
+        ("text/csv;q=0, */*", JSON),
+    ],
+)
+def test_the_preferred_format_is_chosen(accept: str | None, expected: str) -> None:
+    assert form(accept) == expected
+
+
+@pytest.mark.parametrize("accept", ["image/png", "text/csv;q=0", "text/csv;q=x"])
+def test_a_caller_that_accepts_no_format_is_told_which_there_are(accept: str) -> None:
+    with pytest.raises(NotAcceptable) as refused:
+        form(accept)
+    assert CSV in refused.value.hint
+
+
+def test_what_json_says_beside_the_rows_stands_in_headers_of_csv() -> None:
+    marks = {"data_source": "sample", "notices": ["caf\u00e9"]}
+    headers = csv_headers(marks)
+    assert headers["x-bullion-data-source"] == '"sample"'
+    assert headers["x-bullion-notices"].isascii()
+    rows = pa.table({"symbol": ["A"], "probabilities": [{"up": 0.25}]})
+    answer = as_csv(rows, marks, {"X-Next-Cursor": "abc"})
+    assert answer.body.decode().splitlines()[0] == '"symbol","probabilities"'
+    assert '""up"":0.25' in answer.body.decode()
+    assert answer.headers["x-next-cursor"] == "abc"

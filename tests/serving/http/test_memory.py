@@ -1,0 +1,33 @@
+"""Memory is returned to the machine after large bodies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from serving.http import memory
+from tests.serving.served import served, soon
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_memory_is_returned_after_large_bodies(
+    scored_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trims: list[int] = []
+
+    def trim() -> None:
+        memory_trim()
+        trims.append(1)
+
+    memory_trim = memory.trim
+    monkeypatch.setattr(memory, "EVERY", 0.01)
+    monkeypatch.setattr(memory, "trim", trim)
+    with served(scored_folder) as client:
+        client.post("/predict", content=b" " * 1000, headers=JSON)
+        bodies = client.app.state.bodies  # type: ignore[attr-defined]
+        assert (bodies.held, bodies.gone, trims) == (0, 1000, [])
+        client.post("/predict", content=b" " * memory.WORTH, headers=JSON)
+        soon(lambda: trims)
+        assert (bodies.held, bodies.gone) == (0, 0)

@@ -1,0 +1,49 @@
+"""Turns at the lake: a few requests at once, some that wait, and the rest refused at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from serving.http.turns import Turns
+from serving.schemas.errors import Busy
+from tests.serving.served import problem, served
+
+LAKE = ("/signals/history", "/predictions/history", "/models/decisions")
+
+
+@pytest.mark.parametrize("path", [*LAKE, "/bars/newest?symbol=NVDA"])
+def test_a_request_that_would_wait_too_long_for_the_lake_is_refused_at_once(
+    scored_folder: Path, path: str
+) -> None:
+    with served(scored_folder) as client:
+        turns = client.app.state.queries = Turns("the lake", at_once=1, waiting=0)  # type: ignore[attr-defined]
+        assert client.portal is not None
+        with client.portal.wrap_async_context_manager(turns.turn()):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert (problem(answer).type, answer.headers["retry-after"]) == ("busy", "1")
+            assert client.get("/signal/index").status_code == 200
+        assert client.get(path).status_code == 200
+
+
+def test_some_wait_for_their_turn_and_have_it() -> None:
+    async def take() -> list[str]:
+        turns, order = Turns("the lake", at_once=1, waiting=1), list[str]()
+
+        async def work(name: str) -> None:
+            async with turns.turn():
+                order.append(f"{name} begins")
+                await asyncio.sleep(0)
+                order.append(f"{name} ends")
+
+        done = await asyncio.gather(*map(work, "abc"), return_exceptions=True)
+        assert [type(one) for one in done] == [type(None), type(None), Busy]
+        await work("d")
+        return order
+
+    assert asyncio.run(take()) == [
+        f"{name} {what}" for name in "abd" for what in ("begins", "ends")
+    ]
