@@ -44,7 +44,7 @@ def models(page: Page, chosen: Services) -> None:
 def api(page: Page, chosen: Services) -> None:
     """The routes of the API."""
     page.goto(f"{chosen.url('api')}/docs")
-    page.get_by_text("/signal/index").first.wait_for()
+    page.locator('[data-path="/signal/index"]').first.wait_for()
 
 
 VIEWS: tuple[Callable[[Page, Services], None], ...] = (score, models, api)

@@ -76,7 +76,7 @@ class Health(BaseModel):
     models: list[LoadedModel]
     forecasts: list[ForecastHealth]
     p99_ms: float | None = Field(
-        description="99th percentile of recent times to answer [ms]; null while there are too few"
+        description="time in which 99 of 100 recent requests were answered [ms]; null while too few"
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from serving.predict import csv_file, json_body
 from serving.routes import predict as router
 from serving.settings import Settings
-from tests.serving.predict.test_upload import file_of, rows_of
+from tests.serving.predict.test_csv_file import file_of, rows_of
 from tests.serving.served import problem
 from tests.serving.serving_models import NEEDED, sent
 
