@@ -9,6 +9,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
+# Downloads trust the system's certificates, so that they work behind a proxy that signs TLS anew;
+# SSL_CERT_FILE names a file of others. An older pip has to be told where the system keeps them.
+SYSTEM_CERTS := /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem
+PIP_CERT ?= $(firstword $(SSL_CERT_FILE) $(wildcard $(SYSTEM_CERTS)))
+UV_SYSTEM_CERTS := 1
+export PIP_CERT UV_SYSTEM_CERTS
+
 .PHONY: help install install-dev lock format check test test-unit test-integration coverage torture \
 	bench verify sql clean up down status logs airflow mlflow api screenshots smoke promote rollback secrets \
 	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean

@@ -11,25 +11,25 @@ from datetime import UTC, datetime
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import BRONZE_BARS, PARAMS, SILVER_BARS, asked, doc, step
+from wiring import BRONZE_BARS, PARAMS, SILVER_BARS, doc, request_of, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
 
-def wire(forecast: Forecast) -> None:
+def build_dag(forecast: Forecast) -> None:
     @step(outlets=[BRONZE_BARS, SILVER_BARS], minutes=60)
     def bars(params=None, dag_run=None):
         """Bring bars to silver; returns what became of the rows received."""
         from pipelines import jobs
 
-        return jobs.bring(forecast.name, asked(forecast, params, dag_run), history=True)
+        return jobs.bring(forecast.name, request_of(forecast, params, dag_run), history=True)
 
     @step()
     def weights(params=None, dag_run=None):
         """Bring the index weights, as they were known at the end of the run's interval."""
         from pipelines import jobs
 
-        return jobs.bring_weights(forecast.name, asked(forecast, params, dag_run))
+        return jobs.bring_weights(forecast.name, request_of(forecast, params, dag_run))
 
     @step()
     def data_docs():
@@ -47,11 +47,11 @@ def wire(forecast: Forecast) -> None:
         doc_md=doc(forecast, __doc__),
         tags=["ingest", forecast.name],
     )
-    def made():
+    def tasks():
         [bars(), weights()] >> data_docs()
 
-    made()
+    tasks()
 
 
-for one in FORECASTS:
-    wire(one)
+for declared in FORECASTS:
+    build_dag(declared)

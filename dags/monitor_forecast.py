@@ -14,7 +14,7 @@ from wiring import MODELS, PARAMS, doc, step
 from pipelines.forecasts import FORECASTS, Forecast
 
 
-def wire(forecast: Forecast) -> None:
+def build_dag(forecast: Forecast) -> None:
     @step(outlets=[MODELS])
     def monitor(params=None, dag_run=None):
         """Measure live skill and drift, write the reports, and roll back where it must be."""
@@ -31,11 +31,11 @@ def wire(forecast: Forecast) -> None:
         doc_md=doc(forecast, __doc__),
         tags=["monitor", forecast.name],
     )
-    def made():
+    def tasks():
         monitor()
 
-    made()
+    tasks()
 
 
-for one in FORECASTS:
-    wire(one)
+for declared in FORECASTS:
+    build_dag(declared)

@@ -9,32 +9,32 @@ from datetime import UTC, datetime
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import LATE, OUTCOMES, PARAMS, SCORED, SILVER_BARS, asked, doc, step
+from wiring import LATE, OUTCOMES, PARAMS, SCORED, SILVER_BARS, doc, request_of, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
 
-def wire(forecast: Forecast) -> None:
+def build_dag(forecast: Forecast) -> None:
     @step(outlets=[SILVER_BARS])
     def ingest(params=None, dag_run=None):
         """Bring the run's bar, what is missing before it, and the weights if they are old."""
         from pipelines import jobs
 
-        return jobs.bring(forecast.name, asked(forecast, params, dag_run), weights=True)
+        return jobs.bring(forecast.name, request_of(forecast, params, dag_run), weights=True)
 
     @step(outlets=SCORED)
     def score(params=None, dag_run=None):
         """Score, combine and publish in one commit; returns the counts."""
         from pipelines import jobs
 
-        return jobs.score(forecast.name, asked(forecast, params, dag_run))
+        return jobs.score(forecast.name, request_of(forecast, params, dag_run))
 
     @step(outlets=[OUTCOMES], trigger_rule="none_failed")
     def outcomes(params=None, dag_run=None):
         """Say what became of earlier predictions, as far as it is known by now."""
         from pipelines import jobs
 
-        return jobs.outcomes(forecast.name, asked(forecast, params, dag_run))
+        return jobs.outcomes(forecast.name, request_of(forecast, params, dag_run))
 
     @dag(
         f"score_{forecast.name}",
@@ -48,11 +48,11 @@ def wire(forecast: Forecast) -> None:
         doc_md=doc(forecast, __doc__),
         tags=["score", forecast.name],
     )
-    def made():
+    def tasks():
         ingest() >> score() >> outcomes()
 
-    made()
+    tasks()
 
 
-for one in FORECASTS:
-    wire(one)
+for declared in FORECASTS:
+    build_dag(declared)

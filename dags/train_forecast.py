@@ -10,18 +10,18 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import FEATURES, MODELS, PARAMS, SILVER_BARS, asked, doc, one_after_another, step
+from wiring import FEATURES, MODELS, PARAMS, SILVER_BARS, doc, one_after_another, request_of, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
 
-def wire(forecast: Forecast) -> None:
+def build_dag(forecast: Forecast) -> None:
     @step(outlets=[SILVER_BARS], minutes=60)
     def ingest(params=None, dag_run=None):
         """Bring the bars that are trained on, as far as they are missing."""
         from pipelines import jobs
 
-        return jobs.bring(forecast.name, asked(forecast, params, dag_run), history=True)
+        return jobs.bring(forecast.name, request_of(forecast, params, dag_run), history=True)
 
     @step(outlets=[FEATURES])
     def features(params=None):
@@ -35,7 +35,7 @@ def wire(forecast: Forecast) -> None:
         """Compare, register the winner, ask the gates, promote or keep; returns the verdict."""
         from pipelines import jobs
 
-        return jobs.train(forecast.name, asked(forecast, params, dag_run))
+        return jobs.train(forecast.name, request_of(forecast, params, dag_run))
 
     @dag(
         f"train_{forecast.name}",
@@ -46,11 +46,11 @@ def wire(forecast: Forecast) -> None:
         doc_md=doc(forecast, __doc__),
         tags=["train", forecast.name],
     )
-    def made():
+    def tasks():
         one_after_another(ingest(), features(), train())
 
-    made()
+    tasks()
 
 
-for one in FORECASTS:
-    wire(one)
+for declared in FORECASTS:
+    build_dag(declared)

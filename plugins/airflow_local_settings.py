@@ -1,7 +1,7 @@
-"""What Airflow's own settings cannot say. Airflow imports this module by its name, everywhere.
+"""Settings that Airflow has no option for. Airflow imports this module by its name, everywhere.
 
-Without it a backfill on SQLite is often refused, as the database is locked, and the runs that it
-takes away again can stop the scheduler; and every task spends a second or two on imports.
+Without it a backfill on SQLite often fails because the database is locked, and the runs that it
+then deletes can stop the scheduler; and every task spends a second or two on imports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 PATIENCE = 60  # seconds
-# What the tasks of an hour import. None of ours is among it: our code may change meanwhile.
+# What the tasks of an hour import. No module of Bullion: its code may change meanwhile.
 WARM = (
     "pandas", "pyarrow.compute", "scipy.special", "exchange_calendars", "duckdb", "onnxruntime",
     "pydantic_settings", "yaml", "filelock", "concurrent.futures",
@@ -36,16 +36,16 @@ def create_metadata_engine(
     sqlite = sql_alchemy_conn.startswith("sqlite")
     if sqlite:  # a backfill of a year holds the turn to write for longer than the usual 5 s
         connect_args = {"timeout": PATIENCE, **connect_args}
-    made = create_engine(sql_alchemy_conn, connect_args=connect_args, future=True, **engine_args)
+    engine = create_engine(sql_alchemy_conn, connect_args=connect_args, future=True, **engine_args)
     if sqlite:
-        event.listen(made, "savepoint", _begin)
-    return made
+        event.listen(engine, "savepoint", _begin)
+    return engine
 
 
 def _begin(connection: Connection, _name: str) -> None:
-    """A savepoint would begin by reading, and SQLite lets nobody write who read something older.
+    """Ask for the turn to write at once, and wait for it.
 
-    Who begins by asking for the turn to write waits for it.
+    A savepoint would begin by reading, and SQLite refuses a write by whoever has read older rows.
     """
     if not connection.connection.dbapi_connection.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -24,22 +24,22 @@ class ExchangeTimetable(Timetable):
     """One run for each bar of an exchange, from its open to its close, a grace after its close.
 
     The data interval is the bar: half-days, holidays and daylight saving are the calendar's. From
-    `1d` on a bar is a session. Nothing is run for bars missed while no one was looking (a run
-    fills these itself), and a run asked for by hand is about the newest bar that had closed.
+    `1d` on a bar is a session. Bars missed while Airflow was down get no runs of their own (the
+    next run fills them), and a run triggered by hand is about the newest bar that had closed.
     """
 
     def __init__(
         self, interval: str, calendar: str = "XNYS", grace: timedelta = timedelta(0)
     ) -> None:
         self.interval, self.calendar, self.grace = interval, calendar, grace
-        what = "session" if interval == "1d" else f"{interval} bar"
-        self._told = f"Each {what} of {calendar}"
+        unit = "session" if interval == "1d" else f"{interval} bar"
+        self._summary = f"Each {unit} of {calendar}"
         wait = f"{self.grace.total_seconds():g} s after its close" if grace else "at its close"
-        self.description = f"{self._told}, {wait}; no holidays, half-days as they are"
+        self.description = f"{self._summary}, {wait}; no holidays, half-days as they are"
 
     @property
     def summary(self) -> str:
-        return self._told
+        return self._summary
 
     def serialize(self) -> dict[str, Any]:
         grace = self.grace.total_seconds()
@@ -76,23 +76,25 @@ class ExchangeTimetable(Timetable):
             starts.append(last_automated_data_interval.start + MOMENT)
         if not restriction.catchup:
             starts.append(self._newest(pendulum.now("UTC") - self.grace).start)
-        found = _intervals(self._between(max(starts), AHEAD))
-        if not found or (restriction.latest is not None and found[0].start > restriction.latest):
+        intervals = _intervals(self._between(max(starts), AHEAD))
+        if not intervals or (
+            restriction.latest is not None and intervals[0].start > restriction.latest
+        ):
             return None
-        return DagRunInfo(run_after=found[0].end + self.grace, data_interval=found[0])
+        return DagRunInfo(run_after=intervals[0].end + self.grace, data_interval=intervals[0])
 
     def _newest(self, at: datetime) -> DataInterval:
         from pipelines.core.calendar import interval_of
 
-        made = self._made()
-        return _intervals(made.newest_closed(interval_of(self.interval), at))[0]
+        exchange = self._exchange()
+        return _intervals(exchange.newest_closed(interval_of(self.interval), at))[0]
 
     def _between(self, start: datetime, span: timedelta) -> Bars:
         from pipelines.core.calendar import interval_of
 
-        return self._made().bars(interval_of(self.interval), start, start + span)
+        return self._exchange().bars(interval_of(self.interval), start, start + span)
 
-    def _made(self) -> Calendar:
+    def _exchange(self) -> Calendar:
         from pipelines.core.calendar import calendar
 
         return calendar(self.calendar)

@@ -1,4 +1,4 @@
-"""When the run of a schedule is due. Backfills and runs asked for by hand never are."""
+"""When a scheduled run is due. Backfills and runs triggered by hand are never late."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class LiveRunDue(BaseDeadlineReference):
 
     required_kwargs = frozenset({"dag_id", "run_id"})
 
-    def _evaluate_with(self, *, session: Session, **which: Any) -> datetime | None:
+    def _evaluate_with(self, *, session: Session, **keys: Any) -> datetime | None:
         from airflow.models import DagRun
         from airflow.utils.types import DagRunType
         from sqlalchemy import select
 
-        found = session.scalar(select(DagRun).filter_by(**which))
-        if found is None or found.run_type != DagRunType.SCHEDULED:
+        run = session.scalar(select(DagRun).filter_by(**keys))
+        if run is None or run.run_type != DagRunType.SCHEDULED:
             return None
-        # A run that was made late, as after a night without Airflow, is given its time too.
-        return max(one for one in (found.run_after, found.queued_at) if one is not None)
+        # A run that was queued late, as after a night without Airflow, has its full time too.
+        return max(time for time in (run.run_after, run.queued_at) if time is not None)
 
 
 class LiveRunsPlugin(AirflowPlugin):

@@ -1,4 +1,4 @@
-"""What every DAG shares: owner, retries, time-outs, parameters, and how our errors end a task.
+"""What every DAG shares: owner, retries, time-outs, parameters, and how an error ends a task.
 
 Light to import, as every DAG file is read again and again: what a task does is imported in it.
 """
@@ -14,17 +14,17 @@ from airflow.sdk import Asset, DeadlineAlert, Param, SyncCallback, chain, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from live_runs import LiveRunDue
 
-from include.alerting import tell_failure, tell_late
+from include.alerting import report_failure, report_late_run
 from pipelines.core.errors import CheckFailed, InvalidRequest, NothingToDo
 from pipelines.core.intervals import utc
 from pipelines.core.settings import settings
 from pipelines.core.universes import universes
 from pipelines.forecasts import Forecast
+from pipelines.sources import SOURCES
 
 if TYPE_CHECKING:
     from pipelines.jobs import Asked
 
-SOURCES = ["sample", "sample_noise", "yahoo", "files"]
 NAMES = {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
 TIME = {"type": ["null", "string"], "format": "date-time"}
 PARAMS = {
@@ -32,7 +32,7 @@ PARAMS = {
         settings().source,
         "Whose bars; `sample` is a made-up market.",
         type="string",
-        enum=SOURCES,
+        enum=list(SOURCES),
     ),
     "universe": Param(
         settings().universe,
@@ -51,7 +51,9 @@ RETRIES: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,  # a multiplier: True would count as 1
     "max_retry_delay": timedelta(minutes=10),
 }
-LATE = DeadlineAlert(LiveRunDue(), timedelta(minutes=5), SyncCallback(tell_late), "signal is late")
+LATE = DeadlineAlert(
+    LiveRunDue(), timedelta(minutes=5), SyncCallback(report_late_run), "signal is late"
+)
 BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
     Asset(name)
     for name in (
@@ -62,14 +64,14 @@ BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
 SCORED = [FEATURES, PREDICTIONS, SIGNALS]
 
 
-def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A task of ours: our errors end it the way they should, and a failure is told.
+def step(minutes: int = 30, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Make a task of a function: an error ends it as it should, and a failure is reported.
 
     What is wrong with a request, or with the data, is not tried again; that there is nothing to
     do is a skip, with its reason in the log; everything else is tried again.
     """
 
-    def made(function: Callable[..., Any]) -> Any:
+    def decorate(function: Callable[..., Any]) -> Any:
         @wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -82,16 +84,16 @@ def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:
         return task(
             owner="bullion",
             execution_timeout=timedelta(minutes=minutes),
-            on_failure_callback=tell_failure,
+            on_failure_callback=report_failure,
             **RETRIES,
-            **more,
+            **options,
         )(run)
 
-    return made
+    return decorate
 
 
 def one_after_another(*steps: Any) -> None:
-    """In turn, and a run begins when the one before has ended, whatever came of it.
+    """Chain the steps; a run begins when the run before it has ended, however it ended.
 
     Airflow asks what became of a task's own downstream tasks in the run before; these do nothing,
     so they never hold up the next run. `ended` is a teardown: it comes after a failure too, and
@@ -108,8 +110,8 @@ def one_after_another(*steps: Any) -> None:
     in_order >> ended
 
 
-def asked(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Asked:
-    """What a run is asked for: its data interval, unless the trigger form says otherwise."""
+def request_of(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Asked:
+    """Return what a run is to do: its data interval, unless the trigger form says otherwise."""
     from pipelines.jobs import Asked, symbols_of
 
     start, end = params["start"], params["end"]
@@ -126,5 +128,5 @@ def asked(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Asked:
 
 
 def doc(forecast: Forecast, text: str | None) -> str:
-    """The page of a DAG: what is forecast, and what the DAG does."""
+    """Return the page of a DAG: what the DAG does, and what is forecast."""
     return f"{text}\n\n**{forecast.name}**: {forecast.meaning}"

@@ -24,7 +24,7 @@ from pipelines.core.settings import Settings
 from pipelines.jobs import Asked
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import RegistryError
-from pipelines.sources import Answer, Request
+from pipelines.sources.base import Answer, Request
 from pipelines.sources.sample import Sample
 from tests import empty_lake, models
 from tests.recent import HOURLY, NOW, SESSIONS, all_rows, bars, doubled, noted, rows_of, spans

@@ -1,4 +1,4 @@
-"""How a run is asked, and how our errors end a task."""
+"""What a run is to do, and how an error ends a task."""
 
 from __future__ import annotations
 
@@ -35,32 +35,32 @@ def run(kind: str = "scheduled", interval: bool = True) -> Any:
     )
 
 
-def asked(form: dict[str, Any] | None = None, **of_run: Any) -> Any:
+def request(form: dict[str, Any] | None = None, **of_run: Any) -> Any:
     import wiring
 
-    return wiring.asked(FORECASTS[0], FORM | (form or {}), run(**of_run))
+    return wiring.request_of(FORECASTS[0], FORM | (form or {}), run(**of_run))
 
 
 def test_a_run_is_about_its_interval_and_fills_what_was_missed() -> None:
-    told = asked()
-    assert (told.start, told.at, told.fill, told.run) == (START, END, True, "r")
-    assert len(told.symbols) == 10
+    wanted = request()
+    assert (wanted.start, wanted.at, wanted.fill, wanted.run) == (START, END, True, "r")
+    assert len(wanted.symbols) == 10
 
 
 def test_a_backfill_keeps_to_its_interval() -> None:
-    assert asked(kind="backfill").fill is False
+    assert request(kind="backfill").fill is False
 
 
 def test_a_run_by_hand_without_an_interval_knows_nothing_later_than_its_start() -> None:
-    told = asked(kind="manual", interval=False)
-    assert (told.start, told.at, told.fill) == (None, AFTER, True)
+    wanted = request(kind="manual", interval=False)
+    assert (wanted.start, wanted.at, wanted.fill) == (None, AFTER, True)
 
 
 def test_a_range_in_the_form_is_the_range_that_is_done() -> None:
     form = {"start": "2026-08-01T00:00:00Z", "end": "2026-08-05T00:00:00Z", "symbols": ["NVDA"]}
-    told = asked(form, kind="manual", interval=False)
-    assert (told.start, told.at) == tuple(datetime(2026, 8, day, tzinfo=UTC) for day in (1, 5))
-    assert (told.fill, told.symbols) == (False, ("NVDA",))
+    wanted = request(form, kind="manual", interval=False)
+    assert (wanted.start, wanted.at) == tuple(datetime(2026, 8, day, tzinfo=UTC) for day in (1, 5))
+    assert (wanted.fill, wanted.symbols) == (False, ("NVDA",))
 
 
 @pytest.mark.parametrize(

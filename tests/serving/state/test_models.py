@@ -17,7 +17,7 @@ from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer, checksum
 from pipelines.registry.mlflow import Registry
-from pipelines.sources import SOURCES
+from pipelines.sources import SOURCES, source_class
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
 from serving.state import models as state
 from serving.state.reader import made_up
@@ -328,4 +328,4 @@ def test_what_breaks_without_words_is_told_and_the_lake_followed_on(
 
 
 def test_made_up_data_are_told_by_the_name_of_their_source() -> None:
-    assert all(made_up(kind.name) == kind.is_sample for kind in SOURCES)
+    assert all(made_up(name) == source_class(name).is_sample for name in SOURCES)
