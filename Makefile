@@ -82,6 +82,7 @@ check: $(READY) ## Lint, types, import rules, and the lock in step with requirem
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m tests.import_circles
 	@$(BIN)/python -m tests.lock_in_step
 
 test-unit: test ## The same as test
