@@ -15,7 +15,7 @@ PACKAGES = ("pipelines", "serving")
 
 
 def find_circle(*packages: str) -> list[str]:
-    """Return the modules of one circle, each imported by the next; none where there is no circle."""
+    """Return the modules of one circle of imports; an empty list where there is none."""
     graph = grimp.build_graph(*packages, cache_dir=None, exclude_type_checking_imports=False)
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
     try:

@@ -25,7 +25,8 @@ td,th{text-align:left;vertical-align:top;padding:.15em 1em .15em 0}summary{curso
 CONVENTIONS = (
     "Times are date-times with their zone, such as 2026-08-28T14:30:00Z; a number, or a day "
     "alone, is refused. Every GET can be asked by HEAD too: the same status and headers, and no "
-    "body."
+    "body. Terms such as live, proven, WSS and coverage are explained in include/glossary.md, in "
+    "the repository."
 )
 KEY = "Sent as X-API-Key; needed once the API has keys, and always by what changes it."
 
