@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # The order in which they are offered: the default first. Any other follows by its name.
 SOURCES = module_names(__path__, first=("sample", "sample_noise", "yahoo", "files"))
 
-__all__ = ["SOURCES", "source", "source_class"]
+__all__ = ["SOURCES", "is_sample", "source", "source_class"]
 
 
 def source_class(name: str) -> type[Source]:
@@ -37,3 +37,8 @@ def source_class(name: str) -> type[Source]:
 def source(name: str) -> Source:
     """Return the source of that name, made once."""
     return source_class(name)()
+
+
+def is_sample(name: str) -> bool:
+    """Whether the data of the source of that name are made up. Of an unknown one they are not."""
+    return name in SOURCES and source_class(name).is_sample

@@ -50,15 +50,15 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def python(copy: Path, *arguments: str) -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *arguments],
         cwd=copy,
         env=os.environ | {"PYTHONPATH": str(copy)},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
 def test_every_command_of_the_page_leaves_a_tree_that_passes(copy: Path) -> None:
@@ -89,19 +89,21 @@ def test_the_targets_that_the_pages_show_can_be_forecast(page: Path) -> None:
     for module in (gates, labels, candidates):
         known |= {name: getattr(module, name) for name in module.__all__}
     blocks = [
-        textwrap.dedent(one) for one in re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+        textwrap.dedent(block)
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     ]
-    shown = [target for one in blocks if "Target(" in one for target in _targets(one, known)]
-    assert [target.label.kind for target in shown] == ["classes", "value"]
-    whole = replace(FORECASTS[0], name="shown", targets=tuple(shown))
-    assert [one.label.kind for one in whole.per_target()] == ["classes", "value"]
+    with_targets = [block for block in blocks if "Target(" in block]
+    targets = [target for block in with_targets for target in _targets(block, known)]
+    assert [target.label.kind for target in targets] == ["classes", "value"]
+    whole = replace(FORECASTS[0], name="shown", targets=tuple(targets))
+    assert [target.label.kind for target in whole.per_target()] == ["classes", "value"]
 
 
 def _targets(code: str, known: dict[str, object]) -> list[Target]:
     """Every target that is named, alone or among others."""
-    calls = [one for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Call)]
-    named = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "Target"]
-    return [eval(ast.unparse(one), dict(known)) for one in named]
+    calls = [call for call in ast.walk(ast.parse(code)) if isinstance(call, ast.Call)]
+    named = [call for call in calls if isinstance(call.func, ast.Name)]
+    return [eval(ast.unparse(c), dict(known)) for c in named if c.func.id == "Target"]
 
 
 def _is_new(path: Path, copy: Path) -> bool:

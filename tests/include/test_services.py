@@ -183,9 +183,10 @@ def test_what_a_session_left_is_found_and_a_number_used_again_is_not() -> None:
         assert leader.stdout
         left = int(leader.stdout.readline())
     try:
-        assert list(supervising._of_session(leader.pid, born)) == [left]
-        me = os.getpid()
-        assert list(supervising._of_session(me, psutil.Process(me).create_time() - 100)) == []
+        assert list(supervising._session_processes(leader.pid, born)) == [left]
+        me = psutil.Process()
+        earlier = me.create_time() - 100
+        assert list(supervising._session_processes(me.pid, earlier)) == []
     finally:
         os.kill(left, 9)
 
