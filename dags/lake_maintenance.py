@@ -1,7 +1,8 @@
 """Keep the lake small and sound: compact it, then check every file against its checksum.
 
-Inlined rows move to files, small files are rewritten, snapshots older than a week expire (none
-that a model names), and what no snapshot needs is removed. Readers and writers go on meanwhile.
+Inlined rows move to files, small files are rewritten, snapshots older than a week expire (except
+those of retained models), and files that no snapshot needs are removed. Readers and writers can
+work meanwhile.
 """
 
 from datetime import UTC, datetime

@@ -1,8 +1,8 @@
-"""Hold a forecast's champion to what it had shown, on live rows only, after each session.
+"""Monitor a forecast's champion on live rows after each session, and roll back where it fails.
 
 Evidently writes reports on the drift of its inputs and the quality of its predictions. When its
-live skill has been below what its gates had credited it with for long enough to mean it, it is
-rolled back to the champion before it, with a row in `gold.model_decisions` that says why.
+live skill lies significantly below the bound that its gates credited it with, the champion before
+it serves again, and a row in `gold.model_decisions` says why.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,10 @@ from wiring import MODELS, PARAMS, doc, step
 from pipelines.forecasts import FORECASTS, Forecast
 
 
-def build_dag(forecast: Forecast) -> None:
+def wire(forecast: Forecast) -> None:
     @step(outlets=[MODELS])
     def monitor(params=None, dag_run=None):
-        """Measure live skill and drift, write the reports, and roll back where it must be."""
+        """Measure live skill and drift, write the reports, and roll back where skill is gone."""
         from pipelines import jobs
 
         return jobs.monitor(forecast.name, params["source"], dag_run.run_id)
@@ -31,11 +31,11 @@ def build_dag(forecast: Forecast) -> None:
         doc_md=doc(forecast, __doc__),
         tags=["monitor", forecast.name],
     )
-    def tasks():
+    def pipeline():
         monitor()
 
-    tasks()
+    pipeline()
 
 
 for declared in FORECASTS:
-    build_dag(declared)
+    wire(declared)

@@ -1,40 +1,41 @@
 """Score every constituent after each bar has closed, combine to a signal, and publish.
 
 Predictions, signal and the record of the run are one commit. A bar is scored by the newest model
-promoted before it closed. What was published live stays: a backfill writes beside it, the same
-rows each time. Bars missed since the last run come first. The log of a skipped task says why.
+that was promoted before the bar closed. Rows that were published live stay: a backfill writes its
+rows beside them, the same rows each time. Bars that were missed since the last run are scored
+first. The log of a skipped task says why it was skipped.
 """
 
 from datetime import UTC, datetime
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import LATE, OUTCOMES, PARAMS, SCORED, SILVER_BARS, doc, request_of, step
+from wiring import LATE, OUTCOMES, PARAMS, SCORED, SILVER_BARS, doc, run_request, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
 
-def build_dag(forecast: Forecast) -> None:
+def wire(forecast: Forecast) -> None:
     @step(outlets=[SILVER_BARS])
     def ingest(params=None, dag_run=None):
         """Bring the run's bar, what is missing before it, and the weights if they are old."""
         from pipelines import jobs
 
-        return jobs.bring(forecast.name, request_of(forecast, params, dag_run), weights=True)
+        return jobs.bring_bars(forecast.name, run_request(forecast, params, dag_run), weights=True)
 
     @step(outlets=SCORED)
     def score(params=None, dag_run=None):
         """Score, combine and publish in one commit; returns the counts."""
         from pipelines import jobs
 
-        return jobs.score(forecast.name, request_of(forecast, params, dag_run))
+        return jobs.score(forecast.name, run_request(forecast, params, dag_run))
 
     @step(outlets=[OUTCOMES], trigger_rule="none_failed")
     def outcomes(params=None, dag_run=None):
-        """Say what became of earlier predictions, as far as it is known by now."""
+        """Write the outcomes of earlier predictions, as far as they are known by now."""
         from pipelines import jobs
 
-        return jobs.outcomes(forecast.name, request_of(forecast, params, dag_run))
+        return jobs.outcomes(forecast.name, run_request(forecast, params, dag_run))
 
     @dag(
         f"score_{forecast.name}",
@@ -48,11 +49,11 @@ def build_dag(forecast: Forecast) -> None:
         doc_md=doc(forecast, __doc__),
         tags=["score", forecast.name],
     )
-    def tasks():
+    def pipeline():
         ingest() >> score() >> outcomes()
 
-    tasks()
+    pipeline()
 
 
 for declared in FORECASTS:
-    build_dag(declared)
+    wire(declared)

@@ -1,41 +1,42 @@
 """Train a forecast's candidates after each session, and promote the winner or say why not.
 
-Everything is read from one snapshot of the lake and nothing later than the end of the session is
-known, so a backfill is a walk-forward: it runs forwards only, each training meets the champion of
-its own time, and none moves an alias back. The gates' verdicts are in `gold.model_decisions`, the
-ranking in `gold.model_rankings`, every candidate's figures and pictures in MLflow.
+Everything is read from one snapshot of the lake, and nothing later than the end of the session is
+used. A backfill is therefore a walk-forward: it runs forwards only, each training is compared with
+the champion of its own time, and none moves an alias back. The gates' verdicts are in
+`gold.model_decisions`, the ranking in `gold.model_rankings`, and every candidate's figures and
+charts in MLflow.
 """
 
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import FEATURES, MODELS, PARAMS, SILVER_BARS, doc, one_after_another, request_of, step
+from wiring import FEATURES, MODELS, PARAMS, SILVER_BARS, doc, one_after_another, run_request, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
 
-def build_dag(forecast: Forecast) -> None:
+def wire(forecast: Forecast) -> None:
     @step(outlets=[SILVER_BARS], minutes=60)
     def ingest(params=None, dag_run=None):
-        """Bring the bars that are trained on, as far as they are missing."""
+        """Bring the bars that are needed for training and still missing."""
         from pipelines import jobs
 
-        return jobs.bring(forecast.name, request_of(forecast, params, dag_run), history=True)
+        return jobs.bring_bars(forecast.name, run_request(forecast, params, dag_run), history=True)
 
     @step(outlets=[FEATURES])
     def features(params=None):
-        """Bring the features to what silver says now."""
+        """Compute the features from the bars that silver has now."""
         from pipelines import jobs
 
         return jobs.features(forecast.name, params["source"])
 
     @step(outlets=[MODELS], minutes=120)
     def train(params=None, dag_run=None):
-        """Compare, register the winner, ask the gates, promote or keep; returns the verdict."""
+        """Compare the candidates, register the winner, ask the gates; returns the verdict."""
         from pipelines import jobs
 
-        return jobs.train(forecast.name, request_of(forecast, params, dag_run))
+        return jobs.train(forecast.name, run_request(forecast, params, dag_run))
 
     @dag(
         f"train_{forecast.name}",
@@ -46,11 +47,11 @@ def build_dag(forecast: Forecast) -> None:
         doc_md=doc(forecast, __doc__),
         tags=["train", forecast.name],
     )
-    def tasks():
+    def pipeline():
         one_after_another(ingest(), features(), train())
 
-    tasks()
+    pipeline()
 
 
 for declared in FORECASTS:
-    build_dag(declared)
+    wire(declared)

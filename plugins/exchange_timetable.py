@@ -1,7 +1,7 @@
-"""Runs that follow an exchange: one for each bar, or one for each session, after it has closed.
+"""A timetable of an exchange: a run for each bar, or for each session, after it has closed.
 
-Airflow loads this module by its name in every component, so that a schedule that was stored is
-the same one wherever it is read.
+Airflow loads this module by its name in every component, so that a stored schedule is the same
+wherever it is read.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MOMENT = timedelta(microseconds=1)
 
 
 class ExchangeTimetable(Timetable):
-    """One run for each bar of an exchange, from its open to its close, a grace after its close.
+    """One run for each bar of an exchange, started a grace period after the bar's close.
 
-    The data interval is the bar: half-days, holidays and daylight saving are the calendar's. From
-    `1d` on a bar is a session. Bars missed while Airflow was down get no runs of their own (the
-    next run fills them), and a run triggered by hand is about the newest bar that had closed.
+    The data interval is the bar: half-days, holidays and daylight saving follow the calendar. From
+    `1d` on a bar is a session. There is no run for each bar that was missed while the scheduler was
+    down (a run fills these itself), and a manual run is about the newest bar that had closed.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class ExchangeTimetable(Timetable):
     def _newest(self, at: datetime) -> DataInterval:
         from pipelines.core.calendar import interval_of
 
-        exchange = self._exchange()
-        return _intervals(exchange.newest_closed(interval_of(self.interval), at))[0]
+        market = self._exchange()
+        return _intervals(market.newest_closed(interval_of(self.interval), at))[0]
 
     def _between(self, start: datetime, span: timedelta) -> Bars:
         from pipelines.core.calendar import interval_of

@@ -1,4 +1,4 @@
-"""No page of another site may show Airflow in a frame, and have its buttons pressed unseen."""
+"""Forbid other sites to show Airflow in a frame, where clicks on its buttons could be stolen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Its own pages may: the UI shows those of users and roles in a frame.
+# Airflow's own pages may: its UI shows the pages of users and roles in a frame.
 HEADERS = (
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"content-security-policy", b"frame-ancestors 'self'"),
@@ -17,7 +17,7 @@ HEADERS = (
 
 
 class RefuseFrames:
-    """Adds to every answer the headers that tell a browser so. Airflow 3 has no option for it."""
+    """Adds the headers that forbid it to every answer: Airflow 3 has no option for this."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""When a scheduled run is due. Backfills and runs triggered by hand are never late."""
+"""When a scheduled run is due; backfills and manual runs have no deadline."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class LiveRunDue(BaseDeadlineReference):
-    """The moment from which a scheduled run can be at work: no deadline for any other run."""
+    """The instant from which a scheduled run can work; None, and no deadline, for other runs."""
 
     required_kwargs = frozenset({"dag_id", "run_id"})
 
-    def _evaluate_with(self, *, session: Session, **keys: Any) -> datetime | None:
+    def _evaluate_with(self, *, session: Session, **which: Any) -> datetime | None:
         from airflow.models import DagRun
         from airflow.utils.types import DagRunType
         from sqlalchemy import select
 
-        run = session.scalar(select(DagRun).filter_by(**keys))
-        if run is None or run.run_type != DagRunType.SCHEDULED:
+        dag_run = session.scalar(select(DagRun).filter_by(**which))
+        if dag_run is None or dag_run.run_type != DagRunType.SCHEDULED:
             return None
-        # A run that was queued late, as after a night without Airflow, has its full time too.
-        return max(time for time in (run.run_after, run.queued_at) if time is not None)
+        # A run that was created late, as after a night without Airflow, has its full time too.
+        return max(at for at in (dag_run.run_after, dag_run.queued_at) if at is not None)
 
 
 class LiveRunsPlugin(AirflowPlugin):

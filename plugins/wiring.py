@@ -1,6 +1,7 @@
-"""What every DAG shares: owner, retries, time-outs, parameters, and how an error ends a task.
+"""What every DAG shares: owner, retries, time-outs, parameters, and how errors end a task.
 
-Light to import, as every DAG file is read again and again: what a task does is imported in it.
+It is light to import, because Airflow reads every DAG file again and again: a task imports what it
+needs when it runs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pipelines.forecasts import Forecast
 from pipelines.sources import SOURCES
 
 if TYPE_CHECKING:
-    from pipelines.jobs import Asked
+    from pipelines.jobs import RunRequest
 
 NAMES = {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
 TIME = {"type": ["null", "string"], "format": "date-time"}
@@ -36,14 +37,18 @@ PARAMS = {
     ),
     "universe": Param(
         settings().universe,
-        "The index whose constituents are brought.",
+        "The index whose constituents are ingested.",
         type="string",
         enum=list(universes()),
     ),
     "symbols": Param([], "Only these symbols; empty: all of the universe.", **NAMES),
     "start": Param(None, "Bars that open from here on, UTC; empty: the run's interval.", **TIME),
-    "end": Param(None, "Nothing later is known, UTC; empty: the run's interval.", **TIME),
-    "force": Param(False, "Ask again for what came lately.", type="boolean"),
+    "end": Param(None, "Nothing later than this is used, UTC; empty: the run's interval.", **TIME),
+    "force": Param(
+        False,
+        "Ask the source again for what an earlier run brought in the last hours.",
+        type="boolean",
+    ),
 }
 RETRIES: dict[str, Any] = {
     "retries": 3,
@@ -64,14 +69,14 @@ BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
 SCORED = [FEATURES, PREDICTIONS, SIGNALS]
 
 
-def step(minutes: int = 30, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Make a task of a function: an error ends it as it should, and a failure is reported.
+def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Declare a task of Bullion: its errors decide on retries, and a failure sends an alert.
 
-    What is wrong with a request, or with the data, is not tried again; that there is nothing to
-    do is a skip, with its reason in the log; everything else is tried again.
+    An error of the request or of the data is not tried again. Where there is nothing to do the
+    task is skipped, with the reason in the log. Everything else is tried again.
     """
 
-    def decorate(function: Callable[..., Any]) -> Any:
+    def declare(function: Callable[..., Any]) -> Any:
         @wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -86,17 +91,17 @@ def step(minutes: int = 30, **options: Any) -> Callable[[Callable[..., Any]], An
             execution_timeout=timedelta(minutes=minutes),
             on_failure_callback=report_failure,
             **RETRIES,
-            **options,
+            **more,
         )(run)
 
-    return decorate
+    return declare
 
 
 def one_after_another(*steps: Any) -> None:
-    """Chain the steps; a run begins when the run before it has ended, however it ended.
+    """Run the steps in turn, and begin a run only when the run before it has ended or failed.
 
-    Airflow asks what became of a task's own downstream tasks in the run before; these do nothing,
-    so they never hold up the next run. `ended` is a teardown: it comes after a failure too, and
+    Airflow waits for a task's own downstream tasks in the run before. The empty tasks here never
+    fail, so they never block the next run. `ended` is a teardown: it runs after a failure too, and
     does not turn the run into a success.
     """
     from airflow.providers.standard.operators.empty import EmptyOperator
@@ -110,13 +115,13 @@ def one_after_another(*steps: Any) -> None:
     in_order >> ended
 
 
-def request_of(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Asked:
-    """Return what a run is to do: its data interval, unless the trigger form says otherwise."""
-    from pipelines.jobs import Asked, symbols_of
+def run_request(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> RunRequest:
+    """The request of a run: its data interval, unless the trigger form says otherwise."""
+    from pipelines.jobs import RunRequest, symbols_of
 
     start, end = params["start"], params["end"]
     interval = (dag_run.data_interval_start, dag_run.data_interval_end)
-    return Asked(
+    return RunRequest(
         source=params["source"],
         symbols=symbols_of(forecast.name, params["universe"], params["symbols"]),
         start=utc(start) if start else interval[0] and utc(interval[0]),
@@ -128,5 +133,5 @@ def request_of(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Aske
 
 
 def doc(forecast: Forecast, text: str | None) -> str:
-    """Return the page of a DAG: what the DAG does, and what is forecast."""
+    """The page of a DAG: what the DAG does, and what is forecast."""
     return f"{text}\n\n**{forecast.name}**: {forecast.meaning}"

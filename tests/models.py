@@ -1,4 +1,4 @@
-"""Small real models, registered and decided on in no time, so that scoring need not train."""
+"""Small real models that are registered and decided on without a training."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def body(
     untrained: tuple[str, ...] = (),
     definition: str | None = None,
 ) -> bytes:
-    """A model of a forecast's target; another seed, another model."""
+    """The ONNX bytes of a model of a forecast's target; each seed gives another model."""
     label = target_of(forecast).label
     more = {
         "forecast": forecast.name,
         "definition": definition or target_of(forecast).model_fingerprint,
     }
-    told = Description(
+    description = Description(
         classes=label.classes,
         features=forecast.feature_names,
         symbols=forecast.symbols,
@@ -49,7 +49,7 @@ def body(
         kind=label.kind,
         more=more | ({"target": label.name} if target_of(forecast).has_siblings else {}),
     )
-    return BODIES[label.kind](told, seed)
+    return BODIES[label.kind](description, seed)
 
 
 def target_of(forecast: Forecast | TargetForecast) -> TargetForecast:
@@ -57,23 +57,25 @@ def target_of(forecast: Forecast | TargetForecast) -> TargetForecast:
     return forecast.target_forecast() if isinstance(forecast, Forecast) else forecast
 
 
-def _classes(told: Description, seed: int) -> bytes:
-    """One that has seen noise."""
+def _classes(description: Description, seed: int) -> bytes:
+    """Train a classifier on noise."""
     random = np.random.default_rng(seed)
-    count, columns, classes = 400, len(told.features), len(told.classes)
+    count, columns, classes = 400, len(description.features), len(description.classes)
     features = random.normal(0, 0.5, (count, columns)).astype(np.float32)
-    symbol = np.arange(count) % len(told.symbols)
+    symbol = np.arange(count) % len(description.symbols)
     lean = features @ random.normal(0, 1, columns) + random.normal(0, 0.1, count)
     truth = np.argsort(np.argsort(lean)) * classes // count
     fitted = fit(Logistic(), np.column_stack([features, symbol]), truth, classes, seed)
-    return to_onnx(Model(fitted, Calibration(told.shares)), told)
+    return to_onnx(Model(fitted, Calibration(description.shares)), description)
 
 
-def _value(told: Description, seed: int) -> bytes:
-    """One that says small numbers, and as wide an interval of each."""
+def _value(description: Description, seed: int) -> bytes:
+    """Build a model that predicts small values, each with an interval of the same width."""
     from onnx import TensorProto, helper, numpy_helper
 
-    weights = np.random.default_rng(seed).normal(0, 1e-4, (told.columns, 1)).astype(np.float32)
+    weights = (
+        np.random.default_rng(seed).normal(0, 1e-4, (description.columns, 1)).astype(np.float32)
+    )
     ends = np.array([[0.0, -0.02, 0.03]], np.float32)
     graph = helper.make_graph(
         [
@@ -82,7 +84,7 @@ def _value(told: Description, seed: int) -> bytes:
             helper.make_node("Squeeze", ["column", "axis"], ["value"]),
         ],
         "value",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, told.columns])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, description.columns])],
         [
             helper.make_tensor_value_info("interval", TensorProto.FLOAT, [None, 3]),
             helper.make_tensor_value_info("value", TensorProto.FLOAT, [None]),
@@ -93,11 +95,11 @@ def _value(told: Description, seed: int) -> bytes:
             numpy_helper.from_array(np.array([1], np.int64), "axis"),
         ],
     )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    for key, value in asdict(told).items():
-        entry = made.metadata_props.add()
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    for key, value in asdict(description).items():
+        entry = model.metadata_props.add()
         entry.key, entry.value = PREFIX + key, json.dumps(value)
-    return bytes(made.SerializeToString())
+    return bytes(model.SerializeToString())
 
 
 BODIES = {"classes": _classes, "value": _value}
@@ -105,7 +107,7 @@ BODIES = {"classes": _classes, "value": _value}
 
 @dataclass(frozen=True)
 class Made:
-    """A registered model, with those beside it."""
+    """A registered model, with the challengers of its training."""
 
     version: int
     sha256: str
@@ -120,17 +122,23 @@ def registered(
     content: bytes,
     challengers: Mapping[str, bytes] | None = None,
 ) -> Made:
-    """Register a model's bytes, as training does, and keep others beside it."""
+    """Register a model's bytes as a training does, and log challengers with its run."""
     run = registry.client.create_run(registry.experiment(forecast.name))
     run_id = str(run.info.run_id)
-    beside = {}
+    challenger_digests = {}
     for name, other in (challengers or {}).items():
         file = registry.folder / f"{name}.onnx"
         file.write_bytes(other)
         registry.client.log_artifact(run_id, str(file), "challengers")
-        beside[name] = checksum(other)
-    made = registry.register(model_name(target_of(forecast)), content, run_id, {})
-    return Made(made.version, made.sha256, run_id, target_of(forecast).model_fingerprint, beside)
+        challenger_digests[name] = checksum(other)
+    version = registry.register(model_name(target_of(forecast)), content, run_id, {})
+    return Made(
+        version.version,
+        version.sha256,
+        run_id,
+        target_of(forecast).model_fingerprint,
+        challenger_digests,
+    )
 
 
 def kept(
@@ -140,14 +148,16 @@ def kept(
     version: int = 1,
     challengers: Mapping[str, bytes] | None = None,
 ) -> Made:
-    """A model that was verified before: it lies beside the lake, and MLflow is not asked."""
+    """Write a model to the verified files beside the lake, so that MLflow is not asked for it."""
     folder = registry.folder / "verified"
     folder.mkdir(parents=True, exist_ok=True)
     others = dict(challengers or {})
-    for one in (content, *others.values()):
-        (folder / f"{checksum(one)}.onnx").write_bytes(one)
-    beside = {name: checksum(one) for name, one in others.items()}
-    return Made(version, checksum(content), "", target_of(forecast).model_fingerprint, beside)
+    for file_body in (content, *others.values()):
+        (folder / f"{checksum(file_body)}.onnx").write_bytes(file_body)
+    challenger_digests = {name: checksum(file_body) for name, file_body in others.items()}
+    return Made(
+        version, checksum(content), "", target_of(forecast).model_fingerprint, challenger_digests
+    )
 
 
 def decide(

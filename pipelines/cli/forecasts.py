@@ -14,7 +14,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake
-from pipelines.registry.decisions import TRAINED, decisions
+from pipelines.registry.decisions import TRAINED, read_decisions
 
 
 @app.command()
@@ -120,7 +120,7 @@ def run(name: ForecastArgument, source: SourceOption = None) -> None:
 def _training_due(lake: Lake, forecast: TargetForecast, source: str) -> str:
     """Why a training is due; nothing if the newest is not older than a session."""
     with lake.view() as view:
-        known = [row for row in decisions(view, forecast, source) if row.verdict in TRAINED]
+        known = [row for row in read_decisions(view, forecast, source) if row.verdict in TRAINED]
         if not any(row.definition == forecast.model_fingerprint for row in known):
             return "no model of these features and this label was trained yet"
         newest = max(row.as_of for row in known)

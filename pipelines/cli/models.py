@@ -15,7 +15,13 @@ from pipelines.core.intervals import utc
 from pipelines.forecasts import FORECASTS, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import Lake, View
-from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions, serving
+from pipelines.registry.decisions import (
+    ModelDecision,
+    ModelKey,
+    ServingModel,
+    read_decisions,
+    serving_model_at,
+)
 
 ForecastArgument = Annotated[
     str, typer.Argument(metavar="FORECAST", help="such as nasdaq100_hourly")
@@ -71,7 +77,7 @@ def _list(view: View, forecast: TargetForecast, source: str) -> None:
         )
         return
     aliases, lost = _aliases(forecast)
-    decided = decisions(view, forecast, source)
+    decided = read_decisions(view, forecast, source)
     told = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:-1]) for row in rows]
     show(f"{_told(forecast)} on {source}", told, COLUMNS)
     for version, as_of, verdict, *_, reason in rows[:EXPLAINED]:
@@ -81,7 +87,7 @@ def _list(view: View, forecast: TargetForecast, source: str) -> None:
         out.print(f"the aliases are unknown: {lost}", highlight=False, soft_wrap=True)
     else:
         _tell_missing(forecast, decided)
-    who = serving(decided, datetime.now(UTC)) if lost else _loadable(forecast, decided)
+    who = serving_model_at(decided, datetime.now(UTC)) if lost else _loadable(forecast, decided)
     if who is not None:
         proven = "proven" if who.proven else f"unproven: {who.unproven_reason}"
         instead = f"; {who.instead_of}" if who.instead_of else ""
@@ -110,15 +116,15 @@ def _tell_missing(forecast: TargetForecast, decided: Sequence[ModelDecision]) ->
         )
 
 
-def _loadable(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> Serving | None:
+def _loadable(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> ServingModel | None:
     """Who serves now: the one decided on, or another where its file is lost."""
-    from pipelines.registry.mlflow import Registry, Unsound, model_name
+    from pipelines.registry.mlflow import Registry, UnsoundModel, model_name
 
     registry, lost = Registry(), dict[ModelKey, str]()
-    while who := serving(decided, datetime.now(UTC), lost):
+    while who := serving_model_at(decided, datetime.now(UTC), lost):
         try:
-            registry.model(model_name(forecast), who.model_version, who.decision.sha256)
-        except Unsound as error:
+            registry.read_model(model_name(forecast), who.model_version, who.decision.sha256)
+        except UnsoundModel as error:
             lost[who.decision.model] = error.message
         else:
             break
@@ -172,7 +178,7 @@ def _aliases(forecast: TargetForecast) -> tuple[dict[object, str], str]:
     from pipelines.registry.mlflow import Registry, model_name
 
     try:
-        standing = Registry().standing(model_name(forecast)).aliases
+        standing = Registry().alias_state(model_name(forecast)).aliases
     except BullionError as error:
         return {}, error.message
     made: dict[object, str] = {}

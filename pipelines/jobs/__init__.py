@@ -1,19 +1,19 @@
-"""What one scheduled run does, told by names and instants: the tasks of the DAGs, without Airflow.
+"""The tasks of the DAGs without Airflow: what one scheduled run does, by names and instants.
 
-A job opens the lake and the registry, calls steps, logs what came in, went out and was rejected,
-and returns it in counts. Every job may be run again: it then changes nothing, or goes on.
+A job opens the lake and the registry, calls steps, logs how many rows came in, went out and were
+rejected, and returns these counts. Every job may be repeated: it changes nothing, or goes on.
 """
 
 from __future__ import annotations
 
-from pipelines.jobs.bars import bring, bring_weights
+from pipelines.jobs.bars import bring_bars, bring_weights
 from pipelines.jobs.models import features, monitor, outcomes, score, train
-from pipelines.jobs.run import Asked, symbols_of
+from pipelines.jobs.run import RunRequest, symbols_of
 from pipelines.jobs.upkeep import compact, data_docs, verify
 
 __all__ = [
-    "Asked",
-    "bring",
+    "RunRequest",
+    "bring_bars",
     "bring_weights",
     "compact",
     "data_docs",

@@ -1,4 +1,4 @@
-"""Bars and weights: what a run and those missed before it bring to silver."""
+"""Bring bars and weights to silver: those of a run, and those that were missed before it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines import steps
 from pipelines.core.errors import SourceError, SourceUnavailable
 from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast, forecast
-from pipelines.jobs.run import Asked, failures_told, interval, log, logged
+from pipelines.jobs.run import RunRequest, log, log_progress, record_failures, run_interval
 from pipelines.lake import Lake
 from pipelines.sources import source as source_named
 from pipelines.steps.data import due
@@ -18,26 +18,26 @@ from pipelines.steps.data import due
 FRESH_WEIGHTS = timedelta(days=7)  # those asked for longer ago are asked for again
 
 
-def bring(
-    name: str, asked: Asked, *, history: bool = False, weights: bool = False
+def bring_bars(
+    name: str, request: RunRequest, *, history: bool = False, weights: bool = False
 ) -> dict[str, Any]:
     """Bring the bars of a run to silver, and what is missing before them.
 
-    With `history`, all that is trained on; with `weights`, these too, if they are old. A source
-    that is down, or has nothing, ends the run here: what the lake had stays as it was. Symbols
-    that have lagged behind the others since an earlier run are asked for too; that they are not
-    there is told, and stops nothing.
+    With `history`, bring all that is trained on; with `weights`, the weights too if they are old.
+    A source that is down, or has nothing, ends the run here, and the lake stays as it was. Symbols
+    that lag behind the others since an earlier run are asked for too; a failure there is logged and
+    stops nothing.
     """
-    declared, source = forecast(name), source_named(asked.source)
+    declared, source = forecast(name), source_named(request.source)
     with Lake() as lake:
-        with failures_told(lake, "ingest", name, asked):
-            start, at = interval(declared, asked)
-        ours = (lake, declared, source.name, asked.symbols, start)
-        if asked.fill:
+        with record_failures(lake, "ingest", name, request):
+            start, at = run_interval(declared, request)
+        series = (lake, declared, source.name, request.symbols, start)
+        if request.fill:
             span = declared.schedule.history if history else due.look_back(declared)
-            missing = due.missing_since(*ours, span)
+            missing = due.missing_since(*series, span)
         else:
-            missing = due.look_back_since(*ours)
+            missing = due.look_back_since(*series)
 
         def ingest(symbols: Sequence[str], since: datetime, about: str) -> steps.IngestReport:
             return steps.ingest(
@@ -49,9 +49,9 @@ def bring(
                 at,
                 as_of=at,
                 about=about,
-                run=asked.run,
-                force=asked.force,
-                progress=logged,
+                run=request.run,
+                force=request.force,
+                progress=log_progress,
             )
 
         if missing.late:
@@ -62,58 +62,61 @@ def bring(
         report = ingest(missing.symbols, missing.since, name)
         log.info(report.summary())
         report.enforce()
-        if asked.fill and not history:
-            with failures_told(lake, "ingest", name, asked):
-                _has_come(lake, declared, asked, start, at)
-        told = _weights(lake, declared, asked) if weights else {}
-    return report.counts | {"snapshot": report.snapshot} | told
+        if request.fill and not history:
+            with record_failures(lake, "ingest", name, request):
+                _check_newest_bar(lake, declared, request, start, at)
+        weight_counts = _bring_weights(lake, declared, request) if weights else {}
+    return report.counts | {"snapshot": report.snapshot} | weight_counts
 
 
-def _has_come(lake: Lake, declared: Forecast, asked: Asked, start: datetime, at: datetime) -> None:
-    """A source that has not got the run's bar yet is asked again: the signal is about that bar."""
-    found = lake.rows(
+def _check_newest_bar(
+    lake: Lake, declared: Forecast, request: RunRequest, start: datetime, at: datetime
+) -> None:
+    """Raise where the run's bar is not there yet, so that the run is tried again for it."""
+    bars = lake.rows(
         """SELECT count(*) FROM silver.bars WHERE source = ? AND "interval" = ?
            AND symbol IN (SELECT unnest(?)) AND closes_at > ? AND closes_at <= ?""",
-        [asked.source, declared.interval, list(asked.symbols), start, at],
+        [request.source, declared.interval, list(request.symbols), start, at],
     )[0][0]
-    if not found:
+    if not bars:
         raise SourceUnavailable(
-            f"{asked.source} has no bar yet that closed after {start:%Y-%m-%d %H:%M} up to "
+            f"{request.source} has no bar yet that closed after {start:%Y-%m-%d %H:%M} up to "
             f"{at:%Y-%m-%d %H:%M} UTC",
             "it is asked again; the next run brings and scores what comes too late",
         )
 
 
-def bring_weights(name: str, asked: Asked) -> dict[str, Any]:
+def bring_weights(name: str, request: RunRequest) -> dict[str, Any]:
     """Bring the weights of the universes that a forecast combines, where they are not fresh.
 
-    Weights that cannot be had are no reason to stop: the newest known ones serve, and every
-    signal says which they are.
+    A source without weights stops nothing: signals use the newest known ones, and say which.
     """
     with Lake() as lake:
-        return _weights(lake, forecast(name), asked)
+        return _bring_weights(lake, forecast(name), request)
 
 
-def _weights(lake: Lake, declared: Forecast, asked: Asked) -> dict[str, Any]:
-    source = source_named(asked.source)
-    told: dict[str, Any] = {}
-    for one in {universe(c.universe).whole for c in declared.combinations}:
-        if not asked.force and _weights_are_fresh(lake, source.name, one, asked.at):
-            told[one] = "fresh"
+def _bring_weights(lake: Lake, declared: Forecast, request: RunRequest) -> dict[str, Any]:
+    source = source_named(request.source)
+    results: dict[str, Any] = {}
+    for index in {universe(c.universe).whole for c in declared.combinations}:
+        if not request.force and _weights_are_fresh(lake, source.name, index, request.at):
+            results[index] = "fresh"
             continue
         try:
-            told[one] = steps.ingest_weights(lake, source, one, as_of=asked.at, run=asked.run)
+            results[index] = steps.ingest_weights(
+                lake, source, index, as_of=request.at, run=request.run
+            )
         except SourceError as error:
-            told[one] = f"none: {error.message}"
-        log.info("weights of %s: %s", one, told[one])
-    return told
+            results[index] = f"none: {error.message}"
+        log.info("weights of %s: %s", index, results[index])
+    return results
 
 
 def _weights_are_fresh(lake: Lake, source: str, whole: str, at: datetime) -> bool:
-    """Were they asked for lately, or later? An answer tells what was known before it, too."""
-    found: int = lake.rows(
+    """Whether the source was asked for weights within the last days before `at`, or later."""
+    answers: int = lake.rows(
         """SELECT count(*) FROM bronze.answers
            WHERE source = ? AND kind = 'weights' AND piece = ? AND received_at > ?""",
         [source, f"{whole} weights", at - FRESH_WEIGHTS],
     )[0][0]
-    return found > 0
+    return answers > 0

@@ -1,4 +1,4 @@
-"""What a run is asked for, over which interval, and how what it does is told."""
+"""A run's request, its interval, and how its failures and progress are recorded."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ log = logging.getLogger("pipelines.jobs")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a run is asked for. It knows nothing later than `at`."""
+class RunRequest:
+    """What a run must do. It knows nothing later than `at`."""
 
     source: str
     symbols: tuple[str, ...]
-    start: datetime | None  # of its data interval, or as a user said
+    start: datetime | None  # of its data interval, or as a user named it
     at: datetime  # its end
     run: str
-    fill: bool = True  # bring and score, too, what was missed before it
+    fill: bool = True  # bring and score what was missed before it, too
     force: bool = False
 
 
 def symbols_of(name: str, chosen: str, symbols: Sequence[str] = ()) -> tuple[str, ...]:
-    """The symbols named, or those of a universe as far as the forecast forecasts them."""
+    """The symbols that were named, or else those of a universe that the forecast covers."""
     if symbols:
         return tuple(symbols)
     declared = forecast(name)
     return tuple(s for s in universe(chosen).symbols if s in declared.symbols) or declared.symbols
 
 
-def interval(declared: Forecast, asked: Asked) -> tuple[datetime, datetime]:
-    """The run's interval; without one, that of the newest bar that had closed."""
+def run_interval(declared: Forecast, request: RunRequest) -> tuple[datetime, datetime]:
+    """The run's interval; without one, the interval of the newest bar that had closed."""
     now = datetime.now(UTC)
-    if asked.at > now:
+    if request.at > now:
         raise InvalidRequest(
-            f"the run ends at {asked.at:%Y-%m-%d %H:%M} UTC, and by the clock of this machine it "
+            f"the run ends at {request.at:%Y-%m-%d %H:%M} UTC, and by the clock of this machine it "
             f"is {now:%Y-%m-%d %H:%M} UTC",
             "ask for a range that is over, or set the clock if it was moved back",
         )
-    if asked.start is not None:
-        return asked.start, asked.at
+    if request.start is not None:
+        return request.start, request.at
     market = calendar(declared.schedule.calendar)
-    newest = market.newest_closed(declared.bar, asked.at)
+    newest = market.newest_closed(declared.bar, request.at)
     if not len(newest):
-        raise NothingToDo(f"no bar of {declared.schedule.calendar} had closed by {asked.at}")
+        raise NothingToDo(f"no bar of {declared.schedule.calendar} had closed by {request.at}")
     ends = (newest.ts[0], newest.closes_at[0])
-    start, end = (one.astype("datetime64[us]").item().replace(tzinfo=UTC) for one in ends)
+    start, end = (at.astype("datetime64[us]").item().replace(tzinfo=UTC) for at in ends)
     return start, end
 
 
-def clock_is_right(lake: Lake, declared: Forecast, asked: Asked) -> None:
-    """Nothing can be published at a time at which a later bar was known already."""
+def check_clock(lake: Lake, declared: Forecast, request: RunRequest) -> None:
+    """Raise where the lake has a bar that closes after the time of this machine's clock."""
     newest = lake.rows(
         'SELECT max(closes_at) FROM silver.bars WHERE source = ? AND "interval" = ?',
-        [asked.source, declared.interval],
+        [request.source, declared.interval],
     )[0][0]
     now = datetime.now(UTC)
     if newest is not None and newest > now:
@@ -76,20 +76,20 @@ def clock_is_right(lake: Lake, declared: Forecast, asked: Asked) -> None:
 
 
 @contextmanager
-def failures_told(lake: Lake, step: str, name: str, asked: Asked) -> Iterator[None]:
-    """What goes wrong is in gold.runs too, if the lake can be written."""
+def record_failures(lake: Lake, step: str, name: str, request: RunRequest) -> Iterator[None]:
+    """Record an error in gold.runs, if the lake can be written, and raise it again."""
     try:
         yield
     except (NothingToDo, LakeError):
         raise
     except BullionError as error:
         row = {
-            "run": asked.run,
+            "run": request.run,
             "step": step,
-            "source": asked.source,
+            "source": request.source,
             "about": name,
-            "interval_start": asked.start or asked.at,
-            "interval_end": asked.at,
+            "interval_start": request.start or request.at,
+            "interval_end": request.at,
             "status": "failed",
             "counts": "{}",
             "message": error.message,
@@ -100,7 +100,7 @@ def failures_told(lake: Lake, step: str, name: str, asked: Asked) -> Iterator[No
         raise
 
 
-def logged(what: str, done: int, total: int) -> None:
-    """Progress as plain lines: the first, the last, and some between."""
+def log_progress(what: str, done: int, total: int) -> None:
+    """Log progress as plain lines: the first, the last, and some between."""
     if total <= 10 or done in (0, total) or done % max(1, total // 10) == 0:
         log.info("%s: %d of %d", what, done, total)

@@ -1,4 +1,4 @@
-"""The lake itself: held to its contracts, kept small, and checked file by file."""
+"""Maintain the lake: check its contracts, keep it small, and verify every file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipelines.lake import Lake
 
 
 def data_docs() -> str:
-    """Hold every table to its contract with Great Expectations; the address of its pages."""
+    """Check every table against its contract with Great Expectations; return the pages' address."""
     from pipelines.quality.data_docs import build_docs
 
     with Lake() as lake:
@@ -24,11 +24,11 @@ def compact() -> str:
 
     with Lake() as lake:
         steps.release_snapshots(lake)
-        done = maintenance.compact(lake)
-    log.info(done.summary())
-    for warning in done.warnings():
+        report = maintenance.compact(lake)
+    log.info(report.summary())
+    for warning in report.warnings():
         log.warning(warning)
-    return "; ".join((done.summary(), *done.warnings()))
+    return "; ".join((report.summary(), *report.warnings()))
 
 
 def verify() -> str:
@@ -36,13 +36,13 @@ def verify() -> str:
     from pipelines.lake import maintenance
 
     with Lake(read_only=True) as lake:
-        found = maintenance.verify(lake)
-    told = f"{found.files} files, {found.bytes:,} bytes, {len(found.problems)} problems"
-    log.info(told)
-    if found.problems:
-        damaged = "\n  ".join(f"{one.path} {one.what}" for one in found.problems)
+        result = maintenance.verify(lake)
+    summary = f"{result.files} files, {result.bytes:,} bytes, {len(result.problems)} problems"
+    log.info(summary)
+    if result.problems:
+        damaged = "\n  ".join(f"{problem.path} {problem.what}" for problem in result.problems)
         raise CheckFailed(
-            f"{len(found.problems)} files or commits are not what they were:\n  {damaged}",
+            f"{len(result.problems)} files or commits are not what they were:\n  {damaged}",
             "restore them from a copy; see data_lake/README.md",
         )
-    return told
+    return summary

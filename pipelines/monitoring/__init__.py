@@ -1,1 +1,1 @@
-"""Monitoring: what became of what was said live, and how far the market has moved since."""
+"""Monitoring: the outcomes of live predictions, and how far the market moved since training."""

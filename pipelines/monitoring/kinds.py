@@ -1,4 +1,4 @@
-"""What differs in monitoring between targets that ask for different things."""
+"""How a target is monitored by its kind: a target of classes, or one of values."""
 
 from __future__ import annotations
 
@@ -15,75 +15,76 @@ from pipelines.labels import Label
 from pipelines.modeling.answers import VALUES
 from pipelines.modeling.metrics import confusion, rank_ic
 from pipelines.modeling.values import measure
-from pipelines.monitoring.live import LiveRows
+from pipelines.monitoring.live_rows import LiveRows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Read = tuple[np.ndarray, np.ndarray, np.ndarray]  # given, said and truth, as LiveRows has them
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]  # outputs, predictions, truth: see LiveRows
 
 
-class Watched(Protocol):
-    """How one kind of target is watched."""
+class KindMonitor(Protocol):
+    """How one kind of target is monitored."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its figures."""
+        """The names of its figures."""
         ...
 
-    def read(self, label: Label, found: pa.Table) -> Read:
-        """From rows of gold.predictions with their actual and outcome of gold.outcomes."""
+    def read_arrays(self, label: Label, table: pa.Table) -> Arrays:
+        """Read rows of gold.predictions joined with `actual` and `outcome` of gold.outcomes."""
         ...
 
-    def counted(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """The rows of which something was said, and became something, that can be compared."""
+    def is_comparable(self, predictions: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Whether each row has a prediction and an outcome that can be compared."""
         ...
 
     def figures(self, label: Label, live: LiveRows) -> Mapping[str, float]: ...
 
-    def page(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
-        """What was said beside what happened, what its columns are, and Evidently's preset."""
+    def report_inputs(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
+        """Predictions beside outcomes, Evidently's definition of the columns, and its preset."""
         ...
 
 
-class WatchedClasses:
-    """Hit rate: the share of the actions that took a side whose outcome was on it.
+class ClassMonitor:
+    """Monitors classes by their F1, accuracy, hit rate and rank IC.
 
-    A class takes the side of its score. Classes that are all on one side, such as risks, have no
+    The hit rate is the share of predictions with a side whose outcome lay on that side. A class
+    has the sign of its score as its side. Classes that are all on one side, such as risks, have no
     hit rate.
     """
 
     names = ("macro_f1", "accuracy", "hit_rate", "rank_ic")
 
-    def read(self, label: Label, found: pa.Table) -> Read:
-        # A label that was cut otherwise had other classes: its rows cannot be counted with these.
+    def read_arrays(self, label: Label, table: pa.Table) -> Arrays:
+        # A label of another definition had other classes: its rows cannot be compared.
         place = {name: number for number, name in enumerate(label.classes)}
-        said, truth = (
-            np.array([place.get(name, -1) for name in found[column].to_pylist()], np.int64)
+        predictions, truth = (
+            np.array([place.get(name, -1) for name in table[column].to_pylist()], np.int64)
             for column in ("action", "actual")
         )
-        maps = found["probabilities"]
-        given = [pc.map_lookup(maps, pa.scalar(name), "first").to_numpy() for name in place]
-        return np.column_stack(given).astype(np.float64), said, truth
+        maps = table["probabilities"]
+        outputs = [pc.map_lookup(maps, pa.scalar(name), "first").to_numpy() for name in place]
+        return np.column_stack(outputs).astype(np.float64), predictions, truth
 
-    def counted(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        return (said >= 0) & (truth >= 0)
+    def is_comparable(self, predictions: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        return (predictions >= 0) & (truth >= 0)
 
     def figures(self, label: Label, live: LiveRows) -> Mapping[str, float]:
         scores, outcome = np.asarray(label.scores, float), live.rows.outcome
-        counts = confusion(live.truth, live.said, len(label.classes))
+        counts = confusion(live.truth, live.predictions, len(label.classes))
         return {
             "macro_f1": float(macro_f1(counts)),
-            "accuracy": float(np.mean(live.truth == live.said)),
-            "hit_rate": _hits(np.sign(scores), live.said, outcome),
-            "rank_ic": rank_ic(live.given @ scores, outcome),
+            "accuracy": float(np.mean(live.truth == live.predictions)),
+            "hit_rate": _hit_rate(np.sign(scores), live.predictions, outcome),
+            "rank_ic": rank_ic(live.outputs @ scores, outcome),
         }
 
-    def page(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
+    def report_inputs(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
         if len(np.unique(live.truth)) < 2:
-            happened = f"only {label.classes[int(live.truth[0])]}" if len(live) else "nothing"
+            outcomes = f"only {label.classes[int(live.truth[0])]}" if len(live) else "nothing"
             raise InvalidRequest(
-                f"{happened} happened in {len(live)} live rows: there are no classes to tell apart",
+                f"{outcomes} happened in {len(live)} live rows: there are no classes to tell apart",
                 "wait for more sessions",
             )
         import pandas as pd
@@ -91,29 +92,29 @@ class WatchedClasses:
         from evidently.presets import ClassificationPreset
 
         names = np.asarray(label.classes)
-        frame = pd.DataFrame({"actual": names[live.truth], "action": names[live.said]})
+        frame = pd.DataFrame({"actual": names[live.truth], "action": names[live.predictions]})
         task = MulticlassClassification(target="actual", prediction_labels="action")
         definition = DataDefinition(classification=[task], categorical_columns=["actual", "action"])
         return frame, definition, ClassificationPreset()
 
 
-class WatchedValues:
-    """R squared is told against the mean of the live rows themselves, which no model knew."""
+class ValueMonitor:
+    """Monitors values; R squared is against the mean of the live rows, which no model knew."""
 
     names = ("rmse", "mae", "r2", "hit_rate", "coverage", "rank_ic")
 
-    def read(self, label: Label, found: pa.Table) -> Read:
-        given = np.column_stack([found[name].to_numpy() for name in VALUES]).astype(np.float64)
-        return given, given[:, 0], found["outcome"].to_numpy().astype(np.float64)
+    def read_arrays(self, label: Label, table: pa.Table) -> Arrays:
+        outputs = np.column_stack([table[name].to_numpy() for name in VALUES]).astype(np.float64)
+        return outputs, outputs[:, 0], table["outcome"].to_numpy().astype(np.float64)
 
-    def counted(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        made: np.ndarray = np.isfinite(said) & np.isfinite(truth)
-        return made
+    def is_comparable(self, predictions: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        comparable: np.ndarray = np.isfinite(predictions) & np.isfinite(truth)
+        return comparable
 
     def figures(self, label: Label, live: LiveRows) -> Mapping[str, float]:
-        return measure(live.truth, live.said, live.given).figures
+        return measure(live.truth, live.predictions, live.outputs).figures
 
-    def page(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
+    def report_inputs(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
         if not len(live) or np.ptp(live.truth) == 0:
             raise InvalidRequest(
                 f"the outcome is the same in {len(live)} live rows: there is nothing to tell apart",
@@ -123,36 +124,37 @@ class WatchedValues:
         from evidently import DataDefinition, Regression
         from evidently.presets import RegressionPreset
 
-        frame = pd.DataFrame({"outcome": live.truth, "value": live.said})
+        frame = pd.DataFrame({"outcome": live.truth, "value": live.predictions})
         task = Regression(target="outcome", prediction="value")
         definition = DataDefinition(regression=[task], numerical_columns=["outcome", "value"])
         return frame, definition, RegressionPreset()
 
 
-def _hits(sides: np.ndarray, said: np.ndarray, outcome: np.ndarray) -> float:
-    taken = sides[said]
-    counted = (taken != 0) & np.isfinite(outcome) & (outcome != 0)
+def _hit_rate(sides: np.ndarray, predictions: np.ndarray, outcome: np.ndarray) -> float:
+    predicted_side = sides[predictions]
+    counted = (predicted_side != 0) & np.isfinite(outcome) & (outcome != 0)
     if sides.min() >= 0 or sides.max() <= 0 or not counted.any():
         return float("nan")
-    return float(np.mean(np.sign(outcome[counted]) == taken[counted]))
+    return float(np.mean(np.sign(outcome[counted]) == predicted_side[counted]))
 
 
-WATCHED: Mapping[str, Watched] = {"classes": WatchedClasses(), "value": WatchedValues()}
+MONITORS: Mapping[str, KindMonitor] = {"classes": ClassMonitor(), "value": ValueMonitor()}
 
 
-def watched(kind: str) -> Watched:
-    if kind not in WATCHED:
-        raise unknown("kind of target", kind, WATCHED)
-    return WATCHED[kind]
+def monitor_of(kind: str) -> KindMonitor:
+    """Look up the monitor of a kind of target."""
+    if kind not in MONITORS:
+        raise unknown("kind of target", kind, MONITORS)
+    return MONITORS[kind]
 
 
-def figures(label: Label, live: LiveRows) -> dict[str, float | int | None]:
-    """How what was published did, over all rows; None where these rows cannot tell."""
-    kind = watched(label.kind)
-    found = kind.figures(label, live) if len(live) else {}
-    known = {name: value for name, value in found.items() if np.isfinite(value)}
+def measure_live(label: Label, live: LiveRows) -> dict[str, float | int | None]:
+    """Measure the published predictions over all rows; None where a figure is not defined."""
+    monitor = monitor_of(label.kind)
+    figures = monitor.figures(label, live) if len(live) else {}
+    known = {name: value for name, value in figures.items() if np.isfinite(value)}
     return {
         "rows": len(live),
         "sessions": live.sessions,
-        **{name: known.get(name) for name in kind.names},
+        **{name: known.get(name) for name in monitor.names},
     }

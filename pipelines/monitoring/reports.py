@@ -13,12 +13,12 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.gates import Evidence
 from pipelines.gates.drift import Measure, distances
 from pipelines.labels import Label
-from pipelines.monitoring.kinds import watched
-from pipelines.monitoring.live import LiveRows
+from pipelines.monitoring.kinds import monitor_of
+from pipelines.monitoring.live_rows import LiveRows
 
-LEAST_ROWS = 100  # of live rows that a distance is told from: fewer look far from anything
+LEAST_ROWS = 100  # live rows that a distance needs: fewer look far from anything
 
-# The pages carry their scripts; their browser is told to fetch nothing.
+# The pages contain their scripts; this tells the browser to fetch nothing.
 POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
     "script-src 'unsafe-inline' 'unsafe-eval' blob:; style-src 'unsafe-inline'; "
@@ -27,8 +27,8 @@ POLICY = (
 
 
 @dataclass(frozen=True)
-class Drifted:
-    """How far live rows lie from the rows that the model was trained on."""
+class DriftReport:
+    """How far live rows lie from the rows that the model was trained on, and Evidently's page."""
 
     share: float  # of the features that moved or cannot be compared
     labels: float  # distance of the shares of the classes, or of fifths of the values
@@ -39,15 +39,15 @@ class Drifted:
     @property
     def reason(self) -> str:
         far = ", ".join(f"{name} by {by:.2f}" for name, by in list(self.moved.items())[:5])
-        told = (
+        drifted = (
             f"a share of {self.share:.2f} of the features has drifted{f' ({far})' if far else ''}"
         )
         lost = f"; nothing to compare of {', '.join(self.broken)}" if self.broken else ""
-        return f"{told}{lost}; labels lie {self.labels:.3f} apart"
+        return f"{drifted}{lost}; labels lie {self.labels:.3f} apart"
 
 
-def drift(evidence: Evidence, measure: Measure | None = None) -> Drifted:
-    """Hold live rows, which are the judging rows here, against training rows."""
+def measure_drift(evidence: Evidence, measure: Measure | None = None) -> DriftReport:
+    """Compare live rows, which are the judging rows of the evidence, with training rows."""
     names, training, live = evidence.feature_names, evidence.training, evidence.judging
     if len(live) < LEAST_ROWS:
         raise InvalidRequest(
@@ -55,58 +55,59 @@ def drift(evidence: Evidence, measure: Measure | None = None) -> Drifted:
             f"wait for {LEAST_ROWS}",
         )
     measure = measure or Measure()
-    sound = [
+    comparable = [
         column
         for column in range(len(names))
-        if _varies(training.features[:, column]) and _some(live.features[:, column])
+        if _is_varying(training.features[:, column]) and _has_values(live.features[:, column])
     ]
-    broken = tuple(name for column, name in enumerate(names) if column not in sound)
-    if not sound:
+    broken = tuple(name for column, name in enumerate(names) if column not in comparable)
+    if not comparable:
         raise InvalidRequest(
             f"no feature can be compared: {', '.join(names)} are missing from the live rows, or "
             "constant in the training rows",
             "look at silver.gaps and silver.quarantine for what became of the bars",
         )
-    columns = [*sound, len(names)]
-    compared = replace(
+    columns = [*comparable, len(names)]
+    comparable_evidence = replace(
         evidence,
-        feature_names=tuple(names[column] for column in sound),
+        feature_names=tuple(names[column] for column in comparable),
         training=replace(training, features=training.features[:, columns]),
         judging=replace(live, features=live.features[:, columns]),
     )
-    found = distances(compared, measure)
-    moved = {name: found.features[name] for name in measure.drifted(found)}
+    distance = distances(comparable_evidence, measure)
+    moved = {name: distance.features[name] for name in measure.drifted(distance)}
     share = (len(moved) + len(broken)) / len(names)
-    return Drifted(share, found.labels, moved, broken, offline(found.report))
+    return DriftReport(share, distance.labels, moved, broken, block_network(distance.report))
 
 
-def _varies(values: np.ndarray) -> bool:
+def _is_varying(values: np.ndarray) -> bool:
     known = values[np.isfinite(values)].astype(np.float64)
     return len(known) > 1 and bool(np.std(known) > 0)
 
 
-def _some(values: np.ndarray) -> bool:
+def _has_values(values: np.ndarray) -> bool:
     return int(np.isfinite(values).sum()) >= LEAST_ROWS // 2
 
 
-def quality(label: Label, live: LiveRows) -> bytes:
-    """Evidently's report on what was said beside what happened."""
-    frame, definition, preset = watched(label.kind).page(label, live)
+def build_quality_page(label: Label, live: LiveRows) -> bytes:
+    """Build Evidently's report on predictions beside outcomes, as an HTML page."""
+    frame, definition, preset = monitor_of(label.kind).report_inputs(label, live)
     from evidently import Dataset, Report
 
-    made = Report([preset]).run(Dataset.from_pandas(frame, data_definition=definition), None)
-    return offline(made.get_html_str(as_iframe=False).encode())
+    snapshot = Report([preset]).run(Dataset.from_pandas(frame, data_definition=definition), None)
+    return block_network(snapshot.get_html_str(as_iframe=False).encode())
 
 
-def offline(page: bytes) -> bytes:
-    """The page, told to load nothing; what it would have linked to is taken out."""
-    cut = re.sub(rb"<link\b[^>]*\bhref=.?https?:[^>]*>", b"", page)
-    made, found = re.subn(rb"<head\b[^>]*>", lambda m: m[0] + POLICY.encode(), cut, count=1)
-    return made if found else b"<!DOCTYPE html><head>" + POLICY.encode() + b"</head>" + made
+def block_network(page: bytes) -> bytes:
+    """Add a policy to the page that lets it load nothing, and remove its links to other sites."""
+    unlinked = re.sub(rb"<link\b[^>]*\bhref=.?https?:[^>]*>", b"", page)
+    policy = POLICY.encode()
+    guarded, heads = re.subn(rb"<head\b[^>]*>", lambda m: m[0] + policy, unlinked, count=1)
+    return guarded if heads else b"<!DOCTYPE html><head>" + policy + b"</head>" + guarded
 
 
-def index(pages: Sequence[tuple[str, str, str, Mapping[str, str]]], title: str) -> str:
-    """The first page: (forecast, source, date, link by kind of report) in the order given."""
+def build_index(pages: Sequence[tuple[str, str, str, Mapping[str, str]]], title: str) -> str:
+    """Build the first page: a row a report, with its forecast, source, date and links by kind."""
     rows = "".join(
         f"<tr><td>{html.escape(date)}</td><td>{html.escape(forecast)}</td>"
         f"<td>{html.escape(source)}</td><td>"
@@ -125,8 +126,8 @@ body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 60r
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ border-bottom: 1px solid #ddd; padding: .35rem .6rem; text-align: left; }}
 </style></head><body><h1>{html.escape(title)}</h1>
-<p>What live rows look like beside the rows each model was trained on, and what was said beside what
-happened, newest first. The figures are rows of <code>gold.runs</code>, step
+<p>Live rows compared with the rows that each model was trained on, and predictions compared with
+outcomes, newest first. The figures are rows of <code>gold.runs</code>, step
 <code>monitor</code>.</p>
 <table><tr><th>date</th><th>forecast</th><th>source</th><th>reports</th></tr>{rows}</table>
 </body></html>

@@ -1,4 +1,4 @@
-"""What can go wrong with MLflow, in our words."""
+"""What can go wrong with MLflow, as errors of Bullion with a hint."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from contextlib import contextmanager
 
 from pipelines.core.errors import BullionError, InvalidRequest
 
+UNUSABLE = "do not use it; train again, or roll back: `bullion rollback`"
+
 
 class RegistryError(BullionError):
-    """The registry cannot be reached, or holds something else than was registered."""
+    """The registry cannot be mlflow_errors, or has another file than was registered."""
 
 
-class Unsound(RegistryError):
+class UnsoundModel(RegistryError):
     """The registry answers, but a version's file is missing or is not what was registered."""
 
 
 @contextmanager
-def reached(uri: str) -> Iterator[None]:
-    """MLflow's failures in our words."""
+def mlflow_errors(uri: str) -> Iterator[None]:
+    """Raise MLflow's failures as RegistryError, or as InvalidRequest where nothing is found."""
     from mlflow.exceptions import MlflowException, RestException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -42,5 +44,5 @@ def reached(uri: str) -> Iterator[None]:
 
 
 def _without_sql(error: Exception) -> str:
-    """What went wrong, without the statement that SQLAlchemy prints after it."""
+    """The message of an error, without the statement that SQLAlchemy prints after it."""
     return str(error).partition("\n[SQL: ")[0]

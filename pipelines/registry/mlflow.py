@@ -10,8 +10,8 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,33 +19,30 @@ from urllib.parse import urlparse
 
 from pipelines.core.errors import BullionError, InvalidRequest, unknown
 from pipelines.core.settings import ROOT
-from pipelines.registry.errors import RegistryError, Unsound, reached
-from pipelines.registry.model_files import LARGEST, read_model_file
-from pipelines.registry.versions import Loaded, Standing, Version
+from pipelines.forecasts import TargetForecast
+from pipelines.registry.artifacts import FILE, fetch_artifact, has_artifact
+from pipelines.registry.errors import UNUSABLE, RegistryError, UnsoundModel, mlflow_errors
+from pipelines.registry.verified_files import VerifiedFiles
+from pipelines.registry.versions import AliasState, ModelVersion, VerifiedModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-    from pipelines.forecasts import TargetForecast
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 STAGING, PRODUCTION = "Staging", "Production"
 ALIASES = (STAGING, PRODUCTION)
-OURS = "bullion."  # begins the tag that says where this code last put an alias
-FILE = "model.onnx"
-DEFAULT = ROOT / "data_lake" / "mlflow"
-MOST = 1000  # versions listed of one model, the newest
-UNUSABLE = "do not use it; train again, or roll back: `bullion rollback`"
-CACHED = 50  # verified files kept beside the lake, those used last
-
+ALIAS_TAG = "bullion."  # begins the tag that says where Bullion last pointed an alias
+DEFAULT_FOLDER = ROOT / "data_lake" / "mlflow"
+MOST_VERSIONS = 1000  # listed of one model, the newest
 
 __all__ = [
-    "ALIASES", "PRODUCTION", "STAGING", "Loaded", "Registry", "RegistryError", "Standing",
-    "Unsound", "Version", "model_name", "reached",
+    "ALIASES", "FILE", "PRODUCTION", "STAGING", "UNUSABLE", "AliasState", "ModelVersion",
+    "Registry", "RegistryError", "UnsoundModel", "VerifiedModel", "mlflow_errors", "model_name",
 ]  # fmt: skip
 
 
 def model_name(forecast: TargetForecast) -> str:
-    """What a forecast's models are registered as."""
+    """The name that the models of a forecast's target are registered under."""
     return f"{forecast.name}.{forecast.label.name}"
 
 
@@ -53,29 +50,30 @@ class Registry:
     """Runs and models at MLFLOW_TRACKING_URI, or in a SQLite file beside the lake."""
 
     def __init__(self, uri: str | None = None, folder: Path | None = None) -> None:
-        told = uri or (None if folder else os.environ.get("MLFLOW_TRACKING_URI"))
-        self.uri = told or f"sqlite:///{(folder or DEFAULT) / 'mlflow.db'}"
+        address = uri or (None if folder else os.environ.get("MLFLOW_TRACKING_URI"))
+        self.uri = address or f"sqlite:///{(folder or DEFAULT_FOLDER) / 'mlflow.db'}"
         file = self._sqlite_file()
-        self.folder = folder or (file.parent if file else DEFAULT)
+        self.folder = folder or (file.parent if file else DEFAULT_FOLDER)
+        self.copies = VerifiedFiles(self.folder / "verified")
 
     @cached_property
     def client(self) -> MlflowClient:
-        """MLflow's client, with the store made by one process alone: several at once fail."""
-        # A server that is down is told within seconds, not after minutes of trying.
+        """MLflow's client; its store is created by one process alone, as several at once fail."""
+        # A server that is down is noticed within seconds, not after minutes of trying.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         from mlflow import MlflowClient
 
-        logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells how it makes its tables
-        # Logs the traceback of each error that it also raises, and `reached` tells in words.
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each table it creates
+        # It logs the traceback of each error that it also raises, which `mlflow_errors` explains.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-        with reached(self.uri), self._alone():
+        with mlflow_errors(self.uri), self._store_lock():
             client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             client.search_experiments(max_results=1)
         return client
 
-    def _alone(self) -> AbstractContextManager[object]:
-        """The turn to make a SQLite store; a server makes its own."""
+    def _store_lock(self) -> AbstractContextManager[object]:
+        """A lock on creating a SQLite store; a server creates its own."""
         from filelock import FileLock
 
         file = self._sqlite_file()
@@ -89,30 +87,30 @@ class Registry:
             return None
         return Path(self.uri.removeprefix("sqlite:///"))
 
-    def page(self, name: str, version: int) -> str:
-        """Where a person reads about a version; for a file, what to open it with."""
+    def version_page(self, name: str, version: int) -> str:
+        """The address of a version's page; for a SQLite file, the command that shows it."""
         if urlparse(self.uri).scheme in ("http", "https"):
             return f"{self.uri.rstrip('/')}/#/models/{name}/versions/{version}"
         return f"mlflow ui --backend-store-uri {self.uri}, then {name} version {version}"
 
     def experiment(self, name: str) -> str:
-        """The id of the experiment of that name, made if it is not there."""
+        """Return the id of the experiment of that name; create it if it is not there."""
         from mlflow.exceptions import MlflowException
 
-        with reached(self.uri):
-            found = self.client.get_experiment_by_name(name)
-            if found is not None:
-                return str(found.experiment_id)
+        with mlflow_errors(self.uri):
+            experiment = self.client.get_experiment_by_name(name)
+            if experiment is not None:
+                return str(experiment.experiment_id)
             file = self._sqlite_file()
             # A server knows where its artifacts go; without one they lie beside the database.
             place = (file.parent / "artifacts" / name).absolute().as_uri() if file else None
             try:
                 return str(self.client.create_experiment(name, artifact_location=place))
             except MlflowException:  # another process was first
-                made = self.client.get_experiment_by_name(name)
-                if made is None:
+                experiment = self.client.get_experiment_by_name(name)
+                if experiment is None:
                     raise
-                return str(made.experiment_id)
+                return str(experiment.experiment_id)
 
     def register(
         self,
@@ -123,37 +121,37 @@ class Registry:
         *,
         staging: bool = True,
         above: int = 0,
-    ) -> Version:
-        """Keep a model's file with its run, read it back, and only then make it a version.
+    ) -> ModelVersion:
+        """Log a model's file with its run, read it back, and only then register it as a version.
 
-        With `staging` it is Staging's from then on. What fails before leaves no version and no
-        alias behind. The version is higher than `above`, the highest that the lake knows: a new
-        store of MLflow counts from 1 again, and no number is to mean two models.
+        With `staging` the alias Staging points to it from then on. A failure before that leaves no
+        version and no alias behind. The version is higher than `above`, the highest that the lake
+        knows: a new store of MLflow counts from 1 again, and no number may mean two models.
         """
         digest = hashlib.sha256(body).hexdigest()
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder) / FILE
                 file.write_bytes(body)
                 self.client.log_artifact(run_id, str(file), "model")
             source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
-            if hashlib.sha256(self._fetch(source)).hexdigest() != digest:
+            if hashlib.sha256(fetch_artifact(self.uri, source)).hexdigest() != digest:
                 raise RegistryError(
                     f"{source} is not what was just written", "check the disk of the artifacts"
                 )
-            self._ensure(name)
-            kept = {key: str(value) for key, value in tags.items()} | {"sha256": digest}
-            made = self.client.create_model_version(name, source, run_id, tags=kept)
+            self._ensure_model(name)
+            all_tags = {key: str(value) for key, value in tags.items()} | {"sha256": digest}
+            version = self.client.create_model_version(name, source, run_id, tags=all_tags)
             # MLflow numbers versions itself, on from the highest it ever had, deleted or not.
-            while int(made.version) <= above:
-                passed = made.version
-                made = self.client.create_model_version(name, source, run_id, tags=kept)
-                self.client.delete_model_version(name, passed)
+            while int(version.version) <= above:
+                too_low = version.version
+                version = self.client.create_model_version(name, source, run_id, tags=all_tags)
+                self.client.delete_model_version(name, too_low)
             if staging:
-                self.client.set_registered_model_alias(name, STAGING, made.version)
-        return self.version(name, int(made.version))
+                self.client.set_registered_model_alias(name, STAGING, version.version)
+        return self.version(name, int(version.version))
 
-    def _ensure(self, name: str) -> None:
+    def _ensure_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -162,34 +160,34 @@ class Registry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def point(self, name: str, alias: str, version: int) -> Version:
-        """Give an alias to a version, once its file has been found sound."""
+    def set_alias(self, name: str, alias: str, version: int) -> ModelVersion:
+        """Point an alias to a version, once its file has been verified."""
         if alias not in ALIASES:
             raise unknown("alias", alias, ALIASES)
-        loaded = self.load(name, version)
-        stood = self.standing(name).aliases
-        before = stood.get(alias)
-        # What leaves Staging is not replaced while it is Production.
-        serves = alias == STAGING and before == stood.get(PRODUCTION)
-        with reached(self.uri):
+        model = self.load(name, version)
+        aliases = self.alias_state(name).aliases
+        previous = aliases.get(alias)
+        # A version that leaves Staging is not archived while it is Production.
+        serves = alias == STAGING and previous == aliases.get(PRODUCTION)
+        with mlflow_errors(self.uri):
             self.client.set_registered_model_alias(name, alias, str(version))
-            self.client.set_registered_model_tag(name, f"{OURS}{alias}", str(version))
-            if before is not None and before != version and not serves:
-                self._archived(name, before, "true")
-            self._archived(name, version, "false")
-        return loaded.version
+            self.client.set_registered_model_tag(name, f"{ALIAS_TAG}{alias}", str(version))
+            if previous is not None and previous != version and not serves:
+                self._tag_archived(name, previous, "true")
+            self._tag_archived(name, version, "false")
+        return model.version
 
-    def unpoint(self, name: str, alias: str) -> None:
+    def remove_alias(self, name: str, alias: str) -> None:
         """Take an alias away; nothing happens where there is none."""
-        before = self.standing(name)
-        with reached(self.uri):
-            if alias in before.aliases:
+        state = self.alias_state(name)
+        with mlflow_errors(self.uri):
+            if alias in state.aliases:
                 self.client.delete_registered_model_alias(name, alias)
-                self._archived(name, before.aliases[alias], "true")
-            if alias in before.ours:
-                self.client.delete_registered_model_tag(name, f"{OURS}{alias}")
+                self._tag_archived(name, state.aliases[alias], "true")
+            if alias in state.set_by_bullion:
+                self.client.delete_registered_model_tag(name, f"{ALIAS_TAG}{alias}")
 
-    def _archived(self, name: str, version: int, value: str) -> None:
+    def _tag_archived(self, name: str, version: int, value: str) -> None:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -198,170 +196,120 @@ class Registry:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
 
-    def standing(self, name: str) -> Standing:
-        """Where the aliases of a model stand; nowhere while no version was registered."""
+    def alias_state(self, name: str) -> AliasState:
+        """Return where the aliases of a model point; empty while no version is registered."""
         from mlflow.exceptions import MlflowException
 
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             try:
-                found = self.client.get_registered_model(name)
+                model = self.client.get_registered_model(name)
             except MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                    return Standing({}, {})
+                    return AliasState({}, {})
                 raise
-        ours = {
-            key.removeprefix(OURS): int(value)
-            for key, value in found.tags.items()
-            if key.startswith(OURS)
+        set_by_bullion = {
+            key.removeprefix(ALIAS_TAG): int(value)
+            for key, value in model.tags.items()
+            if key.startswith(ALIAS_TAG)
         }
-        return Standing({alias: int(number) for alias, number in found.aliases.items()}, ours)
+        aliases = {alias: int(number) for alias, number in model.aliases.items()}
+        return AliasState(aliases, set_by_bullion)
 
-    def versions(self, name: str, most: int = MOST) -> list[Version]:
-        """The versions of a model, newest first."""
-        aliases = self.standing(name).aliases
+    def versions(self, name: str, most: int = MOST_VERSIONS) -> list[ModelVersion]:
+        """List the versions of a model, newest first."""
+        aliases = self.alias_state(name).aliases
         quoted = name.replace("'", "")
-        with reached(self.uri):
-            found = self.client.search_model_versions(
+        with mlflow_errors(self.uri):
+            versions = self.client.search_model_versions(
                 f"name = '{quoted}'", max_results=most, order_by=["version_number DESC"]
             )
+        # The versions of a search do not say which aliases point to them.
         return [
-            Version(
-                name,
-                int(one.version),
-                str(one.run_id),
-                dict(one.tags),
-                tuple(sorted(a for a, number in aliases.items() if number == int(one.version))),
-                str(one.source),
-            )
-            for one in found
+            _version(v, (a for a, number in aliases.items() if number == int(v.version)))
+            for v in versions
         ]
 
-    def version(self, name: str, number: int) -> Version:
-        with reached(self.uri):
-            found = self.client.get_model_version(name, str(number))
-        return Version(
-            name,
-            int(found.version),
-            str(found.run_id),
-            dict(found.tags),
-            tuple(found.aliases),
-            str(found.source),
-        )
+    def version(self, name: str, number: int) -> ModelVersion:
+        """Look up a version by its number."""
+        with mlflow_errors(self.uri):
+            version = self.client.get_model_version(name, str(number))
+        return _version(version, version.aliases)
 
-    def holder(self, name: str, alias: str) -> Version | None:
-        """The version that has an alias, or None while none has."""
+    def version_by_alias(self, name: str, alias: str) -> ModelVersion | None:
+        """Look up the version that an alias points to; None while it points to none."""
         from mlflow.exceptions import MlflowException
 
-        with reached(self.uri):
+        with mlflow_errors(self.uri):
             try:
-                found = self.client.get_model_version_by_alias(name, alias)
+                version = self.client.get_model_version_by_alias(name, alias)
             except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
-        return self.version(name, int(found.version))
+        return self.version(name, int(version.version))
 
-    def load(self, name: str, version: int) -> Loaded:
-        """A version's file, refused unless it is what was registered."""
-        known = self.version(name, version)
-        body = self._read(known)
-        if hashlib.sha256(body).hexdigest() != known.sha256:
-            raise Unsound(
-                f"{name} version {version} is not what was registered: its SHA-256 differs",
+    def load(self, name: str, number: int) -> VerifiedModel:
+        """Read a version and its file from MLflow; refuse it unless it is what was registered."""
+        version = self.version(name, number)
+        body = self._read_file(version)
+        if hashlib.sha256(body).hexdigest() != version.sha256:
+            raise UnsoundModel(
+                f"{name} version {number} is not what was registered: its SHA-256 differs",
                 UNUSABLE,
             )
-        return Loaded(known, body)
+        return VerifiedModel(version, body)
 
-    def _read(self, known: Version) -> bytes:
-        """A version's file. One that is missing is told apart from a store that is down."""
+    def _read_file(self, version: ModelVersion) -> bytes:
+        """Read a version's file; a missing file is another error than a store that is down."""
         try:
-            with reached(self.uri):
-                return self._fetch(known.source)
+            with mlflow_errors(self.uri):
+                return fetch_artifact(self.uri, version.source)
         except BullionError as error:
-            if self._holds(known.source):
+            with mlflow_errors(self.uri):
+                listed = has_artifact(self.uri, version.source)
+            if listed:
                 raise
-            raise Unsound(
-                f"the file of {known.name} version {known.version} is missing", UNUSABLE
+            raise UnsoundModel(
+                f"the file of {version.name} version {version.version} is missing", UNUSABLE
             ) from error
 
-    def _holds(self, source: str) -> bool:
-        """Is the file listed there? A store that cannot list it raises."""
-        import mlflow
+    def read_model(self, name: str, version: int, sha256: str) -> bytes:
+        """Read the file of a version that the lake knows by its SHA-256.
 
-        with reached(self.uri):
-            found = mlflow.artifacts.list_artifacts(artifact_uri=source, tracking_uri=self.uri)
-        return any(Path(one.path).name == FILE for one in found)
-
-    def model(self, name: str, version: int, sha256: str) -> bytes:
-        """The file of a version that the lake knows by its SHA-256.
-
-        What was verified once is kept beside the lake, so that scoring neither waits for MLflow
-        nor stops when it is down.
+        A file that was verified once is copied beside the lake, and then read from there.
         """
 
         def fetch() -> bytes:
             try:
                 return self.load(name, version).body
             except InvalidRequest as error:
-                raise Unsound(
+                raise UnsoundModel(
                     f"{name} version {version} is not in MLflow at {self.uri}", UNUSABLE
                 ) from error
 
-        return self._kept(sha256, fetch)
+        return self.copies.get(sha256, fetch)
 
-    def challenger(self, run_id: str, candidate: str, sha256: str) -> bytes:
-        """The file of a candidate that was kept beside the winner of its training."""
+    def read_challenger(self, run_id: str, candidate: str, sha256: str) -> bytes:
+        """Read the file of a candidate that was logged beside the winner of its training."""
 
         def fetch() -> bytes:
-            with reached(self.uri):
-                place = self.client.get_run(run_id).info.artifact_uri
-                return self._fetch(f"{place}/challengers", f"{candidate}.onnx")
+            with mlflow_errors(self.uri):
+                folder = self.client.get_run(run_id).info.artifact_uri
+                return fetch_artifact(self.uri, f"{folder}/challengers", f"{candidate}.onnx")
 
-        return self._kept(sha256, fetch)
+        return self.copies.get(sha256, fetch)
 
-    def keep(self, body: bytes) -> None:
-        """Keep a file that was just made beside the lake, so that nobody need ask MLflow for it."""
-        self._kept(hashlib.sha256(body).hexdigest(), lambda: body)
+    def cache_model(self, body: bytes) -> None:
+        """Copy a file that was just written beside the lake, so that nobody need ask MLflow."""
+        self.copies.get(hashlib.sha256(body).hexdigest(), lambda: body)
 
-    def _kept(self, sha256: str, fetch: Callable[[], bytes]) -> bytes:
-        file = self.folder / "verified" / f"{sha256}.onnx"
-        if file.is_file() and file.stat().st_size <= LARGEST:
-            body = file.read_bytes()
-            if hashlib.sha256(body).hexdigest() == sha256:
-                file.touch()  # what is used is not pruned
-                return body
-        body = fetch()
-        if hashlib.sha256(body).hexdigest() != sha256:
-            raise Unsound(
-                f"the registry's model is not the one decided on: its SHA-256 is not {sha256[:12]}",
-                UNUSABLE,
-            )
-        file.parent.mkdir(parents=True, exist_ok=True)
-        made = tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False)  # noqa: SIM115
-        try:
-            with made:
-                made.write(body)
-            Path(made.name).replace(file)
-        finally:
-            Path(made.name).unlink(missing_ok=True)
-        self._prune(file.parent)
-        return body
 
-    @staticmethod
-    def _prune(folder: Path) -> None:
-        """Keep the files that were used last; another process may be pruning too."""
-        used: list[tuple[float, Path]] = []
-        for file in folder.glob("*.onnx"):
-            with suppress(FileNotFoundError):
-                used.append((file.stat().st_mtime, file))
-        for _, file in sorted(used, reverse=True)[CACHED:]:
-            file.unlink(missing_ok=True)
-
-    def _fetch(self, source: str, file: str = FILE) -> bytes:
-        import mlflow
-
-        with tempfile.TemporaryDirectory() as folder:
-            got = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{source}/{file}", dst_path=folder, tracking_uri=self.uri
-            )
-            return read_model_file(Path(got), UNUSABLE)
+def _version(version: MlflowVersion, aliases: Iterable[str]) -> ModelVersion:
+    return ModelVersion(
+        str(version.name),
+        int(version.version),
+        str(version.run_id),
+        dict(version.tags),
+        tuple(sorted(aliases)),
+        str(version.source),
+    )

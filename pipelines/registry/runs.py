@@ -1,8 +1,8 @@
-"""A comparison as MLflow runs: one parent, a nested run for each candidate.
+"""Log a comparison of candidates to MLflow: a parent run, and a nested run for each candidate.
 
-Everything is made before the first run is: what cannot be made leaves nothing behind. Each run
-takes one batch of figures and one folder of files. A run that was not logged to its end is
-marked FAILED, or stays RUNNING if MLflow itself is gone; it is never FINISHED.
+All figures and files are built before the first run is created, so that an error there leaves
+nothing behind. Each run takes one batch of figures and one folder of files. A run that was not
+logged to its end is marked FAILED, or stays RUNNING if MLflow itself is gone; never FINISHED.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pipelines.modeling.artefacts import measured, of_candidate, of_comparison, 
 from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.forms import Form
 from pipelines.modeling.kinds import Metrics
-from pipelines.registry.mlflow import Registry, reached
+from pipelines.registry.mlflow import Registry, mlflow_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-PARENT = "mlflow.parentRunId"  # what makes MLflow's page show one run inside another
+PARENT = "mlflow.parentRunId"  # the tag that makes MLflow's page show one run inside another
 LONGEST = 5000  # letters of a parameter or a tag
 AT_ONCE = 100  # parameters or tags that MLflow takes in one batch
 LIBRARIES = (
@@ -39,53 +39,64 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def keep_runs(
+def log_comparison(
     registry: Registry,
     experiment: str,
-    found: Comparison,
+    comparison: Comparison,
     decision: Decision,
     tags: Mapping[str, Any],
     *,
     forms: Mapping[str, Form] | None = None,
     challengers: Mapping[str, Form] | None = None,
 ) -> str:
-    """Log a comparison; the parent run's id.
+    """Log a comparison as runs; return the id of the parent run.
 
-    `forms` are the candidates' ONNX files, `challengers` those to be scored beside the champion.
+    `forms` are the candidates' ONNX files, `challengers` those that score beside the champion.
     """
     forms, challengers = forms or {}, challengers or {}
-    none = Form(failure="no ONNX form was made")
-    files = of_comparison(found, forms.get(found.ranking[0].name, none))
+    no_form = Form(failure="no ONNX form was made")
+    files = of_comparison(comparison, forms.get(comparison.ranking[0].name, no_form))
     files["environment.json"] = json.dumps(environment(), indent=1).encode()
     files |= {f"{v.name}.html": v.report for v in decision.verdicts if v.report}
     files |= {f"challengers/{name}.onnx": c.body for name, c in challengers.items() if c.body}
-    theirs = [of_candidate(found, one, forms.get(one.name, none)) for one in found.ranking]
-    told = {key: str(value)[:LONGEST] for key, value in tags.items()}
-    more = {f"gate.{verdict.name}": verdict.reason[:LONGEST] for verdict in decision.verdicts}
-    more |= {
+    candidate_files = [
+        of_candidate(comparison, result, forms.get(result.name, no_form))
+        for result in comparison.ranking
+    ]
+    parent_tags = {key: str(value)[:LONGEST] for key, value in tags.items()}
+    verdict_tags = {
+        f"gate.{verdict.name}": verdict.reason[:LONGEST] for verdict in decision.verdicts
+    }
+    verdict_tags |= {
         f"challenger.{name}": (form.sha256 or form.failure)[:LONGEST]
         for name, form in challengers.items()
     }
-    with reached(registry.uri):
-        number, client = registry.experiment(experiment), registry.client
-        with _run(client, number, told | more, f"train {told['as_of'][:16]}") as parent:
-            for place, (one, made) in enumerate(zip(found.ranking, theirs, strict=True), 1):
-                form = forms.get(one.name, none)
-                about = {
+    with mlflow_errors(registry.uri):
+        experiment_id, client = registry.experiment(experiment), registry.client
+        with _run(
+            client, experiment_id, parent_tags | verdict_tags, f"train {parent_tags['as_of'][:16]}"
+        ) as parent:
+            for place, (result, its_files) in enumerate(
+                zip(comparison.ranking, candidate_files, strict=True), 1
+            ):
+                form = forms.get(result.name, no_form)
+                run_tags = {
                     PARENT: parent,
                     "rank": str(place),
-                    "failure": one.failure[:LONGEST],
+                    "failure": result.failure[:LONGEST],
                     "sha256": form.sha256,
                     "onnx": form.failure[:LONGEST] or "model.onnx",
                 }
-                with _run(client, number, about, one.name, failed=bool(one.failure)) as run_id:
-                    _log(client, run_id, one.parameters, _of_candidate(one), made)
+                with _run(
+                    client, experiment_id, run_tags, result.name, failed=bool(result.failure)
+                ) as run_id:
+                    _log(client, run_id, result.parameters, _candidate_points(result), its_files)
             figures = [
                 metric
-                for part, metrics in measured(found).items()
+                for part, metrics in measured(comparison).items()
                 for metric in _points(part, metrics)
             ]
-            _log(client, parent, _parameters(found, tags), figures, files)
+            _log(client, parent, _parameters(comparison, tags), figures, files)
     return parent
 
 
@@ -93,7 +104,7 @@ def keep_runs(
 def _run(
     client: MlflowClient, number: str, tags: Mapping[str, str], name: str, *, failed: bool = False
 ) -> Iterator[str]:
-    """A run that is FINISHED only if all that is done within it was done."""
+    """Create a run, and mark it FINISHED at the end of the block, or FAILED where that raises."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -102,7 +113,7 @@ def _run(
         yield run_id
         client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
     except BaseException:
-        # Where MLflow is gone this fails as well; what went wrong first is what is told.
+        # Where MLflow is gone this fails as well; the first error is the one to raise.
         with suppress(MlflowException, OSError, SQLAlchemyError):
             client.set_terminated(run_id, "FAILED")
         raise
@@ -120,8 +131,8 @@ def _log(
     params = [Param(key, str(value)[:LONGEST]) for key, value in parameters.items()]
     batches = [params[first : first + AT_ONCE] for first in range(0, len(params), AT_ONCE)]
     points = [metrics[first : first + 1000] for first in range(0, len(metrics), 1000)]
-    for some, figures in zip_longest(batches, points, fillvalue=()):
-        client.log_batch(run_id, params=list(some), metrics=list(figures))
+    for batch, figures in zip_longest(batches, points, fillvalue=()):
+        client.log_batch(run_id, params=list(batch), metrics=list(figures))
     with tempfile.TemporaryDirectory() as folder:
         for name, body in files.items():
             file = Path(folder, name)
@@ -131,32 +142,34 @@ def _log(
             client.log_artifacts(run_id, folder)
 
 
-def _parameters(found: Comparison, tags: Mapping[str, Any]) -> dict[str, Any]:
-    """What made the winner what it is, flat, so that MLflow's page can compare two trainings."""
-    data = told_of_data(found)
-    made = {
+def _parameters(comparison: Comparison, tags: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a training, flat, so that MLflow's page can compare two trainings."""
+    data = told_of_data(comparison)
+    parameters = {
         **tags,
-        "winner": found.ranking[0].name,
-        "settled": found.settled,
+        "winner": comparison.ranking[0].name,
+        "settled": comparison.settled,
         "thresholds": data["thresholds"],
         **{f"label_share.{name}": share for name, share in data["label_shares"].items()},
-        **{f"dropped.{reason}": rows for reason, rows in found.dropped.items()},
+        **{f"dropped.{reason}": rows for reason, rows in comparison.dropped.items()},
     }
     for name, part in data["parts"].items():
-        made[f"{name}.rows"] = part["rows"]
-        made[f"{name}.span"] = f"{part['first_close']} to {part['last_close']}"
-    for one in found.ranking:
-        made |= {f"{one.name}.{key}": v for key, v in one.parameters.items() if key != "name"}
-    return made
+        parameters[f"{name}.rows"] = part["rows"]
+        parameters[f"{name}.span"] = f"{part['first_close']} to {part['last_close']}"
+    for result in comparison.ranking:
+        parameters |= {
+            f"{result.name}.{key}": v for key, v in result.parameters.items() if key != "name"
+        }
+    return parameters
 
 
-def _of_candidate(one: Result) -> list[Metric]:
+def _candidate_points(result: Result) -> list[Metric]:
     from mlflow.entities import Metric
 
-    points = [Metric("fit_seconds", one.seconds, 0, 0)]
-    if one.metrics is not None:
-        points += _points("selection", one.metrics)
-    for step, fold in enumerate(one.folds, 1):
+    points = [Metric("fit_seconds", result.seconds, 0, 0)]
+    if result.metrics is not None:
+        points += _points("selection", result.metrics)
+    for step, fold in enumerate(result.folds, 1):
         points += _points("fold", fold, step)
     return points
 

@@ -1,4 +1,4 @@
-"""What the registry tells of a model: its versions, their files and its aliases."""
+"""Versions of a model in the registry, their files, and the aliases that point to them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a model's aliases stand, and where this code last put them.
+class AliasState:
+    """The version that each alias of a model points to, and the one Bullion last pointed it to.
 
-    Where the two differ somebody moved an alias by hand; where only the lake's decisions differ
-    from both, a process ended between a decision and its alias.
+    Where the two differ, somebody moved an alias by hand. Where only the lake's decisions differ
+    from both, a process ended between writing a decision and moving its alias.
     """
 
     aliases: Mapping[str, int]
-    ours: Mapping[str, int]
+    set_by_bullion: Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Version:
-    """One registered model."""
+class ModelVersion:
+    """A registered version of a model."""
 
     name: str
     version: int
@@ -35,8 +35,8 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A model whose file is what was registered."""
+class VerifiedModel:
+    """A version and its file, which is the one that was registered."""
 
-    version: Version
+    version: ModelVersion
     body: bytes

@@ -1,7 +1,8 @@
 """The steps that DAGs and the command line run: read, judge by pure functions, check, write."""
 
+from pipelines.core.progress import Progress
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.data.ingest import IngestReport, Progress, ingest, ingest_weights
+from pipelines.steps.data.ingest import IngestReport, ingest, ingest_weights
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.core.calendar import calendar
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
-from pipelines.registry.decisions import Serving, decisions, serving
+from pipelines.registry.decisions import ServingModel, read_decisions, serving_model_at
 from serving.state.answers import (
     All,
     Kept,
@@ -37,7 +37,7 @@ class Newest:
     signals: Mapping[str, Row]  # by universe
     predictions: Mapping[str, Mapping[str, Row]]  # by symbol and target
     bars: Mapping[str, datetime]  # close of the newest bar, by symbol
-    models: Mapping[str, Serving]  # by target
+    models: Mapping[str, ServingModel]  # by target
     ready: Mapping[str, Ready]  # by universe
     symbols: Mapping[str, Ready]
     latest: All | None  # of all symbols
@@ -146,10 +146,11 @@ def _newest(
     )
 
 
-def _models(view: View, forecast: Forecast, source: str, now: datetime) -> dict[str, Serving]:
+def _models(view: View, forecast: Forecast, source: str, now: datetime) -> dict[str, ServingModel]:
     """Who serves each target, as far as anyone does."""
     found = {
-        one.target.name: serving(decisions(view, one, source), now) for one in forecast.per_target()
+        one.target.name: serving_model_at(read_decisions(view, one, source), now)
+        for one in forecast.per_target()
     }
     return {target: who for target, who in found.items() if who is not None}
 

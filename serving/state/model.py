@@ -15,7 +15,7 @@ from pipelines.core.calendar import Calendar, Grid, calendar
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
-from pipelines.registry.decisions import ModelDecision, Serving, decisions
+from pipelines.registry.decisions import ModelDecision, ServingModel, read_decisions
 from pipelines.registry.mlflow import model_name
 from pipelines.scoring.predict import fitting, same_definition
 from serving.predict.kinds import whose
@@ -116,7 +116,7 @@ def read(view: View, forecast: TargetForecast, source: str, before: Told | None)
         [source, forecast.interval, list(forecast.symbols)],
     )
     name, grid = known[0] if known else (forecast.schedule.calendar, "session")
-    return Told(source, made_up(source), decisions(view, forecast, source), name, grid, mark)
+    return Told(source, made_up(source), read_decisions(view, forecast, source), name, grid, mark)
 
 
 def checked(forecast: TargetForecast, scorer: OnnxScorer, definition: str | None) -> OnnxScorer:
@@ -125,7 +125,7 @@ def checked(forecast: TargetForecast, scorer: OnnxScorer, definition: str | None
     return fitting(forecast, scorer)
 
 
-def served(forecast: TargetForecast, told: Told, who: Serving, scorer: OnnxScorer) -> Model:
+def served(forecast: TargetForecast, told: Told, who: ServingModel, scorer: OnnxScorer) -> Model:
     """The model of a decision."""
     row = who.decision
     return Model(

@@ -16,7 +16,14 @@ from pydantic_settings import BaseSettings
 
 from pipelines.forecasts import TargetForecast
 from pipelines.registry.decisions import ModelDecision
-from pipelines.registry.mlflow import FILE, UNUSABLE, Registry, RegistryError, Unsound, model_name
+from pipelines.registry.mlflow import (
+    FILE,
+    UNUSABLE,
+    Registry,
+    RegistryError,
+    UnsoundModel,
+    model_name,
+)
 from pipelines.registry.model_files import LARGEST, read_model_file
 
 TIMEOUT = 5.0  # seconds until MLflow counts as down
@@ -38,18 +45,18 @@ class Pinned(BaseSettings):
         try:
             place = urlsplit(self.uri)
         except ValueError as error:
-            raise Unsound(f"MODEL_URI is no URI: {error}", NAME_A_FILE) from error
+            raise UnsoundModel(f"MODEL_URI is no URI: {error}", NAME_A_FILE) from error
         if place.scheme not in ("", "file") or place.netloc not in ("", "localhost"):
-            raise Unsound("MODEL_URI is no file of this machine", NAME_A_FILE)
+            raise UnsoundModel("MODEL_URI is no file of this machine", NAME_A_FILE)
         if not self.sha256:
-            raise Unsound(
+            raise UnsoundModel(
                 "MODEL_URI is set without BULLION_MODEL_SHA256", "set it to the file's SHA-256"
             )
         found = read_model_file(
             Path(unquote(place.path) if place.scheme else self.uri), NAME_A_FILE
         )
         if sha256(found).hexdigest() != self.sha256.lower():
-            raise Unsound(
+            raise UnsoundModel(
                 f"the file of MODEL_URI has another SHA-256 than {self.sha256[:12]}",
                 "set BULLION_MODEL_SHA256 to that of the file you trust",
             )
@@ -62,7 +69,7 @@ class Files(Registry):
     def body(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
         """The file of a model that was decided on."""
         try:
-            return self._kept(decision.sha256, lambda: self._found(forecast, decision))
+            return self.copies.get(decision.sha256, lambda: self._found(forecast, decision))
         except OSError:  # a cache that cannot be written: the file is verified all the same
             kept = self._cached(decision.sha256)
             found = (
@@ -71,7 +78,9 @@ class Files(Registry):
                 else self._found(forecast, decision)
             )
             if sha256(found).hexdigest() != decision.sha256:
-                raise Unsound(f"the model's file is not {decision.sha256[:12]}", UNUSABLE) from None
+                raise UnsoundModel(
+                    f"the model's file is not {decision.sha256[:12]}", UNUSABLE
+                ) from None
             return found
 
     def has(self, decision: ModelDecision) -> bool:
@@ -106,7 +115,7 @@ class Files(Registry):
                     "/api/2.0/mlflow/model-versions/get", params={"name": name, "version": number}
                 )
                 if told.status_code == 404:
-                    raise Unsound(f"{name} version {number} is not in MLflow", UNUSABLE)
+                    raise UnsoundModel(f"{name} version {number} is not in MLflow", UNUSABLE)
                 told.raise_for_status()
                 source = urlsplit(str(told.json()["model_version"]["source"]))
                 if source.scheme in ("", "file"):
@@ -131,7 +140,7 @@ def _download(client: Any, path: str) -> bytes:
         for part in answer.iter_bytes():
             got += part
             if len(got) > LARGEST:
-                raise Unsound(f"the model's file is larger than {LARGEST:,} bytes", UNUSABLE)
+                raise UnsoundModel(f"the model's file is larger than {LARGEST:,} bytes", UNUSABLE)
     return bytes(got)
 
 

@@ -20,8 +20,8 @@ from pipelines.core.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
-from pipelines.registry.decisions import Serving, serving
-from pipelines.registry.mlflow import RegistryError, Unsound, model_name
+from pipelines.registry.decisions import ServingModel, serving_model_at
+from pipelines.registry.mlflow import RegistryError, UnsoundModel, model_name
 from serving.http.errors import NotYet, public
 from serving.http.latency import Recent
 from serving.settings import settings
@@ -195,7 +195,7 @@ class State:
     def _take(self, forecast: TargetForecast, told: Told, forced: bool) -> None:
         """Serve what is decided, if it is sound; else keep what serves, or what served before."""
         name, pin = model_name(forecast), self._pin.of(forecast)
-        who = None if pin else serving(told.decisions, datetime.now(UTC))
+        who = None if pin else serving_model_at(told.decisions, datetime.now(UTC))
         wanted = (told.mark, pin, who and (who.model_version, who.proven, who.decision.sha256))
         tried, again = self._tried.get(name, (None, 0.0))
         if tried == wanted and not forced and time.monotonic() < again:
@@ -211,7 +211,7 @@ class State:
         self._swap(made)
 
     def _made(
-        self, forecast: TargetForecast, told: Told, who: Serving | None, forced: bool
+        self, forecast: TargetForecast, told: Told, who: ServingModel | None, forced: bool
     ) -> Model:
         held, pin = self._models.get(model_name(forecast)), self._pin.of(forecast)
         if pin:
@@ -222,13 +222,13 @@ class State:
             return models.served(forecast, told, who, held.scorer)
         return models.served(forecast, told, who, self._loaded(forecast, who))
 
-    def _loaded(self, forecast: TargetForecast, who: Serving) -> OnnxScorer:
+    def _loaded(self, forecast: TargetForecast, who: ServingModel) -> OnnxScorer:
         row = who.decision
         scorer = OnnxScorer(self._files.body(forecast, row), row.sha256)
         return models.checked(forecast, scorer, row.definition)
 
     def _refused(
-        self, forecast: TargetForecast, told: Told, who: Serving | None, error: BullionError
+        self, forecast: TargetForecast, told: Told, who: ServingModel | None, error: BullionError
     ) -> None:
         which = f"version {who.model_version} cannot serve: " if who else ""
         trouble, name = which + (error.summary or error.message), model_name(forecast)
@@ -243,7 +243,7 @@ class State:
             self._swap(other)
 
     def _stand_in(
-        self, forecast: TargetForecast, told: Told, who: Serving, error: BullionError
+        self, forecast: TargetForecast, told: Told, who: ServingModel, error: BullionError
     ) -> Model | None:
         """The model that serves instead of one that cannot; None where no other can."""
         held, lost = (
@@ -251,7 +251,7 @@ class State:
             {who.decision.model: error.summary or error.message},
         )
         down = _is_down(error)
-        while other := serving(told.decisions, datetime.now(UTC), lost):
+        while other := serving_model_at(told.decisions, datetime.now(UTC), lost):
             row = other.decision
             if held and held.sha256 == row.sha256:
                 return models.served(forecast, told, other, held.scorer)
@@ -281,7 +281,7 @@ class State:
 
 def _is_down(error: BullionError) -> bool:
     """Is it the store that fails, and not the one file?"""
-    return isinstance(error, RegistryError) and not isinstance(error, Unsound)
+    return isinstance(error, RegistryError) and not isinstance(error, UnsoundModel)
 
 
 _running: list[State] = []

@@ -14,7 +14,7 @@ from pipelines.core.settings import Settings
 from pipelines.core.universes import universe
 from pipelines.lake import Lake
 from pipelines.sources.sample import Sample
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from tests.bench.measure import Figure
 
 HOUR = interval_of("1h")

@@ -69,7 +69,7 @@ def ours(folder: str, lake_folder: str) -> None:
     from pipelines.lake import Lake
     from pipelines.sources import source
     from pipelines.sources.files import Files
-    from pipelines.steps.data import ingest
+    from pipelines.steps.data.ingest import ingest
 
     assert source("files").name == "files"
     config = Settings(

@@ -33,7 +33,7 @@ from pipelines.modeling.calibration import Calibration, Model
 from pipelines.modeling.candidates import RandomForest, fit
 from pipelines.modeling.onnx import Description, OnnxScorer, to_onnx
 from pipelines.sources.sample import Sample
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from tests.bench.features import by_pandas
 from tests.bench.measure import Figure
 from tests.steps.markets import rows_of

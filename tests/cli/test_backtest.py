@@ -12,7 +12,7 @@ from pipelines.core.universes import universe
 from pipelines.lake import Lake
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest_weights
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from tests.commands import Bullion
 
 QUICK = ("--candidates", "logistic_regression")

@@ -14,10 +14,10 @@ from pipelines.lake import Lake
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest_weights
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from tests.commands import Bullion
 from tests.steps.live_market import put_live
-from tests.steps.served import HOURLY, START, fresh_registry, spoil, trained
+from tests.steps.served import HOURLY, START, fresh_registry, spoil, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
 
@@ -37,8 +37,8 @@ def test_models_promote_and_rollback_tell_one_story(
     code, out, _ = bullion("models")
     assert code == 0
     assert f"next: bullion train {NAME}" in out
-    trained(lake, registry, HOURLY)
-    trained(lake, registry, HOURLY, day=1, verdict="refused", low=None)
+    train_model(lake, registry, HOURLY)
+    train_model(lake, registry, HOURLY, day=1, verdict="refused", low=None)
     _, out, _ = bullion("models", NAME)
     lines = [line for line in out.splitlines() if "logistic_regression" in line]
     assert ["Staging" in line for line in lines] == [True, False]
@@ -55,13 +55,13 @@ def test_models_promote_and_rollback_tell_one_story(
     assert code == 0
     assert "a slip" in out
     assert "version 1 serves" in out
-    assert registry.standing(model_name(ACTION_FORECAST)).aliases[PRODUCTION] == 1
+    assert registry.alias_state(model_name(ACTION_FORECAST)).aliases[PRODUCTION] == 1
 
 
 def test_models_are_told_while_mlflow_is_down(
     bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained(lake, registry, HOURLY)
+    train_model(lake, registry, HOURLY)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     code, out, _ = bullion("models", NAME)
     assert code == 0
@@ -76,8 +76,8 @@ def test_models_are_told_while_mlflow_is_down(
 def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
     bullion: Bullion, lake: Lake, registry: Registry
 ) -> None:
-    trained(lake, registry, HOURLY)
-    lost = trained(lake, registry, HOURLY, day=1)
+    train_model(lake, registry, HOURLY)
+    lost = train_model(lake, registry, HOURLY, day=1)
     _, out, _ = bullion("models", NAME)
     assert "no longer in MLflow" not in out
     registry.client.delete_model_version(model_name(ACTION_FORECAST), str(lost))
@@ -119,7 +119,7 @@ def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
 def test_a_wrong_request_names_the_offender_and_the_way_out(
     bullion: Bullion, lake: Lake, registry: Registry, words: list[str], said: str, hint: str
 ) -> None:
-    spoil(registry, HOURLY, trained(lake, registry, HOURLY, verdict="refused"), "missing")
+    spoil(registry, HOURLY, train_model(lake, registry, HOURLY, verdict="refused"), "missing")
     code, out, err = bullion(*words)
     assert code == 2
     assert out == ""
@@ -131,8 +131,10 @@ def test_a_wrong_request_names_the_offender_and_the_way_out(
 def test_monitor_prints_the_figures_and_records_the_run(
     bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.monitoring.reports.quality", lambda *_: b"<head></head>")
-    version = trained(lake, registry, HOURLY)
+    monkeypatch.setattr(
+        "pipelines.monitoring.reports.build_quality_page", lambda *_: b"<head></head>"
+    )
+    version = train_model(lake, registry, HOURLY)
     put_live(lake, HOURLY, version, ic=0.3, sessions=3)
     code, out, _ = bullion("monitor", NAME, "--as-of", "2026-03-10")
     assert code == 0
@@ -155,7 +157,7 @@ def test_run_trains_where_it_is_due_scores_and_follows_up(
             return "trained"
 
     def train(lake: Lake, registry: Registry, *_: object, **__: object) -> Done:
-        asked.append(trained(lake, registry, HOURLY, day=-3 + 6 * len(asked)))
+        asked.append(train_model(lake, registry, HOURLY, day=-3 + 6 * len(asked)))
         return Done()
 
     monkeypatch.setattr("pipelines.steps.models.train.train", train)

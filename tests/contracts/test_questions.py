@@ -18,7 +18,7 @@ from pipelines.lake.maintenance import compact
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest_weights
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from pipelines.steps.models.train import train
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score

@@ -161,7 +161,7 @@ def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
     assert "depends_on_past" in refused.text
 
     registry = Registry(f"sqlite:///{airflow.home}/mlflow.db")
-    stood = registry.standing(model_name(ACTION_FORECAST)).aliases
+    stood = registry.alias_state(model_name(ACTION_FORECAST)).aliases
     runs = airflow.backfilled(airflow.backfill(TRAIN, told(some[0][0]), told(some[-1][1]), **asked))
     assert {run["state"] for run in runs} == {"success"}
     with Lake(shared_lake, read_only=True) as lake:
@@ -173,7 +173,7 @@ def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
     assert newest == [close for _, close in reversed(some)], "in their order"
     # Whether the sample of today lets a model through is not ours to say; the order is.
     trained = {version: at for version, at, _ in decided}
-    stand = registry.standing(model_name(ACTION_FORECAST)).aliases
+    stand = registry.alias_state(model_name(ACTION_FORECAST)).aliases
     assert all(trained[stand[alias]] >= trained[version] for alias, version in stood.items())
     passed = [(at, version) for version, at, verdict in decided if verdict == "promoted"]
     assert stand.get("Production") == (max(passed)[1] if passed else None)

@@ -162,7 +162,7 @@ def test_a_killed_training_is_tried_again_and_decides_once(
             ["sample_noise"],
         )
     [(version,)] = decided
-    standing = Registry(f"sqlite:///{airflow.home}/mlflow.db").standing(
+    standing = Registry(f"sqlite:///{airflow.home}/mlflow.db").alias_state(
         model_name(HOURLY.target_forecast())
     )
     assert version in standing.aliases.values() or "Production" in standing.aliases

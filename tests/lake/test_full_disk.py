@@ -50,13 +50,13 @@ assert listed.read_text().startswith(text)
 sys.exit(1)
 """
 MLFLOW = """
-from pipelines.registry.mlflow import Registry, RegistryError, reached
+from pipelines.registry.mlflow import Registry, RegistryError, mlflow_errors
 from pipelines.registry.runs import _log, _run
 
 registry = Registry(f"sqlite:///{disk}/mlflow.db")
 number = registry.experiment("train")
 try:
-    with reached(registry.uri), _run(registry.client, number, {}, "train") as run_id:
+    with mlflow_errors(registry.uri), _run(registry.client, number, {}, "train") as run_id:
         leave(0)
         _log(registry.client, run_id, {"seed": 0}, [], {"model.onnx": bytes(100_000)})
 except RegistryError as error:

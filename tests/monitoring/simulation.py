@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import t
 
 from pipelines.gates import DirectionSkill
-from pipelines.monitoring.live import LiveSkill
+from pipelines.monitoring.live_skill import LiveSkill
 
 YEAR, JUDGED, BARS = 250, 50, 7
 CONFIDENCE = DirectionSkill().confidence

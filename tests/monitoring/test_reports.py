@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import LABELS, Label
 from pipelines.modeling.dataset import Rows
-from pipelines.monitoring.live import LiveRows, TrainedOn
-from pipelines.monitoring.pages import KEPT, keep_pages, reports_folder
-from pipelines.monitoring.reports import POLICY, Drifted, drift, offline, quality
-from tests.monitoring.test_kinds import made as live_rows
+from pipelines.monitoring.live_rows import LiveRows, ReferenceRows
+from pipelines.monitoring.reports import (
+    POLICY,
+    DriftReport,
+    block_network,
+    build_quality_page,
+    measure_drift,
+)
+from tests.monitoring.live_rows import simulate_live_rows
 
 NAMES = ("first", "second", "third")
 
 
-def made(count: int, seed: int) -> Rows:
+def random_rows(count: int, seed: int) -> Rows:
     random = np.random.default_rng(seed)
     zero = np.zeros(count, np.int64)
     features = random.normal(0, 1, (count, 4)).astype(np.float32)
@@ -26,79 +29,64 @@ def made(count: int, seed: int) -> Rows:
     return Rows(features, random.normal(size=count), zero, at, at, at.astype("datetime64[D]"), zero)
 
 
-def held(
+def drift_of(
     live: Rows, training: Rows | None = None, scores: tuple[float, ...] = (-1, 0, 1)
-) -> Drifted:
-    """Classes in equal shares; without scores, values."""
-    training = training or made(600, 1)
+) -> DriftReport:
+    """The drift of live rows with classes in equal shares; without scores, of values."""
+    training = training or random_rows(600, 1)
     truths = [np.arange(len(rows)) % 3 if scores else rows.outcome for rows in (training, live)]
-    given = np.zeros((len(live), 3))
-    of = LiveRows(live, np.ones(len(live), np.int64), given, truths[1], truths[1])
-    return drift(TrainedOn(training, truths[0], NAMES, scores).beside(of))
+    outputs = np.zeros((len(live), 3))
+    live_rows = LiveRows(live, np.ones(len(live), np.int64), outputs, truths[1], truths[1])
+    return measure_drift(
+        ReferenceRows(training, truths[0], NAMES, scores).build_evidence(live_rows)
+    )
 
 
-def test_a_feature_that_moved_is_told_and_the_page_is_offline() -> None:
-    live = made(400, 2)
+def test_a_moved_feature_is_reported_and_the_page_loads_nothing() -> None:
+    live = random_rows(400, 2)
     live.features[:, 1] += 2
-    found = held(live)
-    assert list(found.moved) == ["second"]
-    assert found.share == pytest.approx(1 / 3)
-    page = found.page.decode()
+    drift = drift_of(live)
+    assert list(drift.moved) == ["second"]
+    assert drift.share == pytest.approx(1 / 3)
+    page = drift.page.decode()
     assert POLICY in page
     assert "<link" not in page
     assert 'src="http' not in page
 
 
 def test_features_that_are_missing_or_constant_count_as_drifted() -> None:
-    live, training = made(400, 2), made(600, 1)
+    live, training = random_rows(400, 2), random_rows(600, 1)
     live.features[:, 0] = np.nan
     training.features[:, 2] = 7
-    found = held(live, training)
-    assert found.broken == ("first", "third")
-    assert found.share == pytest.approx(2 / 3)
+    drift = drift_of(live, training)
+    assert drift.broken == ("first", "third")
+    assert drift.share == pytest.approx(2 / 3)
     live.features[:, 1] = 5.0  # the same in every live row: far from what it was
-    assert "second" in held(live, training).moved
+    assert "second" in drift_of(live, training).moved
     live.features[:] = np.nan
     with pytest.raises(InvalidRequest, match="no feature can be compared"):
-        held(live, training)
+        drift_of(live, training)
     with pytest.raises(InvalidRequest, match="5 live rows are too few"):
-        held(made(5, 1))
+        drift_of(random_rows(5, 1))
 
 
-def test_values_that_moved_are_labels_apart() -> None:
-    live = made(400, 2)
-    assert held(live, scores=()).labels < 0.1
+def test_moved_values_set_the_labels_apart() -> None:
+    live = random_rows(400, 2)
+    assert drift_of(live, scores=()).labels < 0.1
     live.outcome[:] += 3
-    assert held(live, scores=()).labels > 0.5
+    assert drift_of(live, scores=()).labels > 0.5
 
 
-@pytest.mark.parametrize("label", LABELS, ids=lambda one: one.name)
-def test_every_kind_of_target_has_a_page_of_what_was_said_and_happened(label: Label) -> None:
-    page = quality(label, live_rows(label)).decode()
+@pytest.mark.parametrize("label", LABELS, ids=lambda label: label.name)
+def test_every_kind_of_target_has_a_page_of_predictions_and_outcomes(label: Label) -> None:
+    page = build_quality_page(label, simulate_live_rows(label)).decode()
     assert POLICY in page
     assert "<link" not in page
     assert 'src="http' not in page
     assert (label.classes or ("Regression",))[0] in page
 
 
-def test_links_to_the_outside_are_taken_out() -> None:
+def test_links_to_other_sites_are_removed() -> None:
     page = b"<html><head><link rel=x href='https://fonts.example/a.css'></head>t</html>"
-    assert b"fonts.example" not in offline(page)
-    assert POLICY.encode() in offline(b"no head at all")
-
-
-def test_pages_are_listed_newest_first_and_old_ones_go(tmp_path: Path) -> None:
-    folder = reports_folder(tmp_path / "catalog.sqlite")
-    assert folder == tmp_path / "reports"
-    days = [f"2026-{month:02d}-{day:02d}" for month in (1, 2) for day in range(1, 21)]
-    for day in days:
-        keep_pages(folder, "f", "s", day, {"drift": b"d", "quality": b"q"})
-    written = keep_pages(folder, "g", "s", "2026-02-10", {"drift": b"d"})
-    assert written == (folder / "g" / "s" / "2026-02-10-drift.html", folder / "index.html")
-    index = written[-1].read_text()
-    places = [index.index(f'"f/s/{day}-drift.html"') for day in reversed(days[-KEPT:])]
-    assert places == sorted(places)
-    assert f"{days[0]}-drift" not in index
-    assert {file.name[:10] for file in (folder / "f" / "s").iterdir()} == set(days[-KEPT:])
-    assert not list(folder.rglob(".*")), "no temporary file stays"
-    assert keep_pages(folder, "f", "s", "2026-03-01", {}) == ()
+    assert b"fonts.example" not in block_network(page)
+    assert POLICY.encode() in block_network(b"no head at all")

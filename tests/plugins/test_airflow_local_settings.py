@@ -11,31 +11,31 @@ import sqlalchemy
 def test_a_savepoint_that_reads_and_then_writes_is_not_refused(tmp_path: Path) -> None:
     from airflow_local_settings import create_metadata_engine
 
-    engine = create_metadata_engine(f"sqlite:///{tmp_path}/a.db", engine_args={}, connect_args={})
-    with engine.begin() as first:
+    made = create_metadata_engine(f"sqlite:///{tmp_path}/a.db", engine_args={}, connect_args={})
+    with made.begin() as first:
         first.exec_driver_sql("PRAGMA journal_mode=wal")
         first.exec_driver_sql("CREATE TABLE t (x INTEGER)")
 
-    def insert() -> None:
-        with engine.begin() as connection:
+    def other() -> None:
+        with made.begin() as connection:
             connection.exec_driver_sql("INSERT INTO t VALUES (2)")
 
-    thread = threading.Thread(target=insert)
-    with engine.connect() as connection:
+    beside = threading.Thread(target=other)
+    with made.connect() as connection:
         with connection.begin_nested():
             connection.execute(sqlalchemy.text("SELECT * FROM t")).all()
-            thread.start()
-            thread.join(0.3)
+            beside.start()
+            beside.join(0.3)
             connection.exec_driver_sql("INSERT INTO t VALUES (1)")
         connection.commit()
-    thread.join()
-    with engine.connect() as connection:
-        values = connection.execute(sqlalchemy.text("SELECT x FROM t ORDER BY x")).scalars().all()
-    engine.dispose()
-    assert values == [1, 2]
+    beside.join()
+    with made.connect() as connection:
+        found = connection.execute(sqlalchemy.text("SELECT x FROM t ORDER BY x")).scalars().all()
+    made.dispose()
+    assert found == [1, 2]
 
 
 def test_only_a_scheduler_is_warmed_and_none_of_our_code_is() -> None:
-    from airflow_local_settings import WARM
+    from airflow_local_settings import PRELOADED
 
-    assert not any(name.startswith(("pipelines", "airflow", "serving")) for name in WARM)
+    assert not any(name.startswith(("pipelines", "airflow", "serving")) for name in PRELOADED)

@@ -1,4 +1,4 @@
-"""What a run is to do, and how an error ends a task."""
+"""The request of a run, and how the errors of Bullion end a task."""
 
 from __future__ import annotations
 
@@ -35,32 +35,34 @@ def run(kind: str = "scheduled", interval: bool = True) -> Any:
     )
 
 
-def request(form: dict[str, Any] | None = None, **of_run: Any) -> Any:
+def request_of(form: dict[str, Any] | None = None, **of_run: Any) -> Any:
     import wiring
 
-    return wiring.request_of(FORECASTS[0], FORM | (form or {}), run(**of_run))
+    return wiring.run_request(FORECASTS[0], FORM | (form or {}), run(**of_run))
 
 
-def test_a_run_is_about_its_interval_and_fills_what_was_missed() -> None:
-    wanted = request()
-    assert (wanted.start, wanted.at, wanted.fill, wanted.run) == (START, END, True, "r")
-    assert len(wanted.symbols) == 10
+def test_a_run_has_its_interval_and_fills_missed_bars() -> None:
+    request = request_of()
+    assert (request.start, request.at, request.fill, request.run) == (START, END, True, "r")
+    assert len(request.symbols) == 10
 
 
 def test_a_backfill_keeps_to_its_interval() -> None:
-    assert request(kind="backfill").fill is False
+    assert request_of(kind="backfill").fill is False
 
 
-def test_a_run_by_hand_without_an_interval_knows_nothing_later_than_its_start() -> None:
-    wanted = request(kind="manual", interval=False)
-    assert (wanted.start, wanted.at, wanted.fill) == (None, AFTER, True)
+def test_a_manual_run_without_an_interval_uses_nothing_later_than_its_start() -> None:
+    request = request_of(kind="manual", interval=False)
+    assert (request.start, request.at, request.fill) == (None, AFTER, True)
 
 
-def test_a_range_in_the_form_is_the_range_that_is_done() -> None:
+def test_a_range_in_the_form_is_the_range_of_the_run() -> None:
     form = {"start": "2026-08-01T00:00:00Z", "end": "2026-08-05T00:00:00Z", "symbols": ["NVDA"]}
-    wanted = request(form, kind="manual", interval=False)
-    assert (wanted.start, wanted.at) == tuple(datetime(2026, 8, day, tzinfo=UTC) for day in (1, 5))
-    assert (wanted.fill, wanted.symbols) == (False, ("NVDA",))
+    request = request_of(form, kind="manual", interval=False)
+    assert (request.start, request.at) == tuple(
+        datetime(2026, 8, day, tzinfo=UTC) for day in (1, 5)
+    )
+    assert (request.fill, request.symbols) == (False, ("NVDA",))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,9 @@ def test_a_range_in_the_form_is_the_range_that_is_done() -> None:
         (LakeError, "LakeError"),
     ],
 )
-def test_what_cannot_help_is_not_tried_again(error: type[BullionError], ends: str) -> None:
+def test_an_error_that_a_retry_cannot_cure_is_not_tried_again(
+    error: type[BullionError], ends: str
+) -> None:
     import wiring
 
     @wiring.step()

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.calendar import utc
-from pipelines.registry.decisions import ModelDecision, Serving, former, promoted, serving
+from pipelines.registry.decisions import (
+    ModelDecision,
+    ServingModel,
+    champion_at,
+    champion_before,
+    serving_model_at,
+)
 
 AT = utc("2026-09-01T15:30+00:00")
 HOUR = timedelta(hours=1)
@@ -33,58 +39,64 @@ def row(
     )
 
 
-def version(found: ModelDecision | None) -> int | None:
-    return None if found is None else found.model_version
+def version(decision: ModelDecision | None) -> int | None:
+    return None if decision is None else decision.model_version
 
 
 def test_without_a_training_before_nobody_serves() -> None:
-    assert serving((), AT) is None
-    assert serving((row(1, hours=0),), AT) is None, "decided on at the close is not before it"
-    assert serving((row(1, "withdrawn"),), AT) is None
+    assert serving_model_at((), AT) is None
+    assert serving_model_at((row(1, hours=0),), AT) is None, (
+        "decided on at the close is not before it"
+    )
+    assert serving_model_at((row(1, "withdrawn"),), AT) is None
 
 
 def test_the_newest_promoted_before_serves() -> None:
     rows = (row(1, hours=-3), row(2, hours=-2), row(3, "kept"), row(4, "refused"), row(5, hours=1))
-    found = serving(rows, AT)
-    assert found is not None
-    assert (found.model_version, found.proven, found.unproven_reason) == (2, True, None)
-    assert version(former(rows, AT)) == 1
+    serving = serving_model_at(rows, AT)
+    assert serving is not None
+    assert (serving.model_version, serving.proven, serving.unproven_reason) == (2, True, None)
+    assert version(champion_before(rows, AT)) == 1
 
 
 def test_before_any_promotion_the_newest_trained_serves_unproven_with_its_reason() -> None:
     rows = (row(1, "refused", -3), row(2, "refused", -2, "no skill"), row(3, hours=1))
-    found = serving(rows, AT)
-    assert found is not None
-    assert (found.model_version, found.proven, found.unproven_reason) == (2, False, "no skill")
+    serving = serving_model_at(rows, AT)
+    assert serving is not None
+    assert (serving.model_version, serving.proven, serving.unproven_reason) == (
+        2,
+        False,
+        "no skill",
+    )
 
 
 def test_a_rollback_serves_the_former_and_a_withdrawal_alone_leaves_no_champion() -> None:
     rows = (row(1, hours=-4), row(2, hours=-3), row(2, "withdrawn", -2, "it lost its skill"))
-    assert promoted(rows, AT) is None
-    found = serving(rows, AT)
-    assert found is not None
-    assert (found.model_version, found.unproven_reason) == (2, "it lost its skill")
-    assert version(promoted((*rows, row(1, hours=-2)), AT)) == 1
-    assert version(promoted(rows, AT - 2.5 * HOUR)) == 2, "it served until then"
+    assert champion_at(rows, AT) is None
+    serving = serving_model_at(rows, AT)
+    assert serving is not None
+    assert (serving.model_version, serving.unproven_reason) == (2, "it lost its skill")
+    assert version(champion_at((*rows, row(1, hours=-2)), AT)) == 1
+    assert version(champion_at(rows, AT - 2.5 * HOUR)) == 2, "it served until then"
 
 
 def test_who_is_withdrawn_later_or_was_no_champion_takes_nobody_down() -> None:
-    assert version(promoted((row(1, hours=-4), row(2), row(1, "withdrawn", -0.5)), AT)) == 2
-    assert version(promoted((row(1), row(1, "withdrawn", 0)), AT)) == 1
+    assert version(champion_at((row(1, hours=-4), row(2), row(1, "withdrawn", -0.5)), AT)) == 2
+    assert version(champion_at((row(1), row(1, "withdrawn", 0)), AT)) == 1
     again = (row(1, hours=-4), row(1, "withdrawn", -3), row(1, hours=-2))
-    assert version(promoted(again, AT)) == 1
+    assert version(champion_at(again, AT)) == 1
 
 
-def stand_in(rows: tuple[ModelDecision, ...], *lost: int) -> Serving | None:
-    return serving(rows, AT, {(version, "0"): "its file is missing" for version in lost})
+def stand_in(rows: tuple[ModelDecision, ...], *lost: int) -> ServingModel | None:
+    return serving_model_at(rows, AT, {(version, "0"): "its file is missing" for version in lost})
 
 
 def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() -> None:
     rows = (row(1, hours=-4), row(2, "kept", -3), row(3, hours=-2), row(4, hours=-1))
-    found = stand_in(rows, 4)
-    assert found is not None
-    assert (found.model_version, found.proven, found.unproven_reason) == (3, True, None)
-    assert found.instead_of == "version 4 cannot serve: its file is missing"
+    serving = stand_in(rows, 4)
+    assert serving is not None
+    assert (serving.model_version, serving.proven, serving.unproven_reason) == (3, True, None)
+    assert serving.instead_of == "version 4 cannot serve: its file is missing"
     further = stand_in(rows, 4, 3)
     assert further is not None
     assert (further.model_version, further.proven) == (1, True)
@@ -92,7 +104,7 @@ def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() 
     assert unproven is not None
     assert (unproven.model_version, unproven.proven) == (2, False)
     assert stand_in(rows, 1, 2, 3, 4) is None
-    assert stand_in(rows, 1, 2, 3) == serving(rows, AT), "the one that serves is not lost"
+    assert stand_in(rows, 1, 2, 3) == serving_model_at(rows, AT), "the one that serves is not lost"
 
 
 def test_who_was_rolled_back_does_not_serve_instead_of_a_lost_one() -> None:
@@ -100,9 +112,9 @@ def test_who_was_rolled_back_does_not_serve_instead_of_a_lost_one() -> None:
         row(1, hours=-5), row(2, hours=-4), row(3, hours=-3),
         row(3, "withdrawn", -2), row(2, hours=-2), row(4, hours=1),
     )  # fmt: skip
-    found = stand_in(rows, 2)
-    assert found is not None
-    assert (found.model_version, found.proven) == (1, True)
+    serving = stand_in(rows, 2)
+    assert serving is not None
+    assert (serving.model_version, serving.proven) == (1, True)
 
 
 decided = st.builds(
@@ -121,22 +133,26 @@ def test_nothing_decided_later_ever_serves_or_changes_who_does(
     why = {(version, "0"): "lost" for version in lost}
 
     def all_of(known: list[ModelDecision], at: datetime) -> tuple[object, ...]:
-        return serving(known, at, why), promoted(known, at), former(known, at, why)
+        return (
+            serving_model_at(known, at, why),
+            champion_at(known, at),
+            champion_before(known, at, why),
+        )
 
     for hours in range(-6, 7):
         at = AT + hours * HOUR
-        before = [one for one in rows if one.as_of < at]
+        before = [r for r in rows if r.as_of < at]
         assert all_of(rows, at) == all_of(before, at)
-        found = serving(rows, at, why)
-        if found is not None:
-            assert found.decision.as_of < at
-            assert found.model_version not in lost
+        serving = serving_model_at(rows, at, why)
+        if serving is not None:
+            assert serving.decision.as_of < at
+            assert serving.model_version not in lost
 
 
 @given(many)
 def test_somebody_serves_as_soon_as_one_was_trained(rows: list[ModelDecision]) -> None:
-    trained = any(one.as_of < AT and one.verdict != "withdrawn" for one in rows)
-    found = serving(rows, AT)
-    assert (found is not None) == trained
-    if found is not None:
-        assert found.proven == (found.unproven_reason is None)
+    trained = any(r.as_of < AT and r.verdict != "withdrawn" for r in rows)
+    serving = serving_model_at(rows, AT)
+    assert (serving is not None) == trained
+    if serving is not None:
+        assert serving.proven == (serving.unproven_reason is None)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.registry.mlflow import CACHED, PRODUCTION, STAGING, Registry, RegistryError, Unsound
+from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, UnsoundModel
 
 NAME = "nasdaq100_hourly.action"
 
@@ -27,66 +26,68 @@ def keep(registry: Registry, name: str, body: bytes) -> int:
 
 def test_a_registered_model_is_stagings_and_loads_as_it_was(registry: Registry) -> None:
     version = keep(registry, NAME, b"first")
-    held = registry.holder(NAME, STAGING)
-    assert held is not None
-    assert (held.version, held.tags["as_of"]) == (version, "2026-09-01")
-    assert registry.holder(NAME, PRODUCTION) is None
+    holder = registry.version_by_alias(NAME, STAGING)
+    assert holder is not None
+    assert (holder.version, holder.tags["as_of"]) == (version, "2026-09-01")
+    assert registry.version_by_alias(NAME, PRODUCTION) is None
     assert registry.load(NAME, version).body == b"first"
 
 
 def test_promotion_archives_what_it_replaces_and_can_be_taken_back(registry: Registry) -> None:
     old, new = (keep(registry, "other", body) for body in (b"old", b"new"))
-    registry.point("other", PRODUCTION, old)
-    registry.point("other", PRODUCTION, new)
+    registry.set_alias("other", PRODUCTION, old)
+    registry.set_alias("other", PRODUCTION, new)
     assert registry.version("other", old).tags["archived"] == "true"
-    registry.point("other", PRODUCTION, old)
-    held = registry.holder("other", PRODUCTION)
-    assert held is not None
-    assert held.version == old
+    registry.set_alias("other", PRODUCTION, old)
+    holder = registry.version_by_alias("other", PRODUCTION)
+    assert holder is not None
+    assert holder.version == old
     assert [v.version for v in registry.versions("other")] == [new, old]
-    registry.point("other", STAGING, old)
-    registry.point("other", STAGING, new)
+    registry.set_alias("other", STAGING, old)
+    registry.set_alias("other", STAGING, new)
     assert registry.version("other", old).tags["archived"] == "false", "it is Production still"
 
 
 @pytest.mark.parametrize("spoil", ["tampered", "missing"])
 def test_a_spoiled_file_is_refused_and_the_alias_stays(registry: Registry, spoil: str) -> None:
     good, bad = keep(registry, spoil, b"good"), keep(registry, spoil, b"bad!")
-    registry.point(spoil, PRODUCTION, good)
+    registry.set_alias(spoil, PRODUCTION, good)
     file = Path(registry.version(spoil, bad).source.removeprefix("file://")) / "model.onnx"
     if spoil == "tampered":
         file.write_bytes(b"evil")
     else:
         file.unlink()
-    with pytest.raises(Unsound, match="not what was registered" if spoil == "tampered" else spoil):
-        registry.point(spoil, PRODUCTION, bad)
-    held = registry.holder(spoil, PRODUCTION)
-    assert held is not None
-    assert held.version == good
+    with pytest.raises(
+        UnsoundModel, match="not what was registered" if spoil == "tampered" else spoil
+    ):
+        registry.set_alias(spoil, PRODUCTION, bad)
+    holder = registry.version_by_alias(spoil, PRODUCTION)
+    assert holder is not None
+    assert holder.version == good
 
 
 def test_a_new_store_goes_on_with_the_numbers_that_the_lake_knows(registry: Registry) -> None:
     run = registry.client.create_run(registry.experiment("train")).info.run_id
     for above, expected in ((4, 5), (4, 6), (0, 7)):
-        made = registry.register("numbered", b"body", run, {}, above=above)
-        assert made.version == expected
-    assert [one.version for one in registry.versions("numbered")] == [7, 6, 5]
+        registered = registry.register("numbered", b"body", run, {}, above=above)
+        assert registered.version == expected
+    assert [v.version for v in registry.versions("numbered")] == [7, 6, 5]
     assert registry.load("numbered", 5).body == b"body"
-    held = registry.holder("numbered", STAGING)
-    assert held is not None
-    assert held.version == 7
+    holder = registry.version_by_alias("numbered", STAGING)
+    assert holder is not None
+    assert holder.version == 7
 
 
 def test_unknown_names_are_told(registry: Registry) -> None:
     with pytest.raises(InvalidRequest):
         registry.load("nobody", 1)
     with pytest.raises(InvalidRequest, match="unknown alias 'Prod'"):
-        registry.point(NAME, "Prod", 1)
+        registry.set_alias(NAME, "Prod", 1)
 
 
 def test_a_server_that_is_down_is_told_with_its_address() -> None:
     with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9"):
-        Registry("http://127.0.0.1:9").holder("x", STAGING)
+        Registry("http://127.0.0.1:9").version_by_alias("x", STAGING)
 
 
 def test_a_store_that_is_down_is_not_a_missing_file(
@@ -99,91 +100,65 @@ def test_a_store_that_is_down_is_not_a_missing_file(
 
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", refused)
     monkeypatch.setattr("mlflow.artifacts.list_artifacts", refused)
-    with pytest.raises(RegistryError, match="cannot be used") as found:
+    with pytest.raises(RegistryError, match="cannot be used") as error:
         registry.load("down", version)
-    assert not isinstance(found.value, Unsound)
+    assert not isinstance(error.value, UnsoundModel)
 
 
 def test_where_an_alias_was_put_is_known_from_where_somebody_moved_it(registry: Registry) -> None:
-    assert registry.standing("moved").aliases == {}
+    assert registry.alias_state("moved").aliases == {}
     old, new = (keep(registry, "moved", body) for body in (b"old", b"new"))
-    registry.point("moved", PRODUCTION, new)
+    registry.set_alias("moved", PRODUCTION, new)
     registry.client.set_registered_model_alias("moved", PRODUCTION, str(old))
-    standing = registry.standing("moved")
-    assert (standing.aliases[PRODUCTION], standing.ours[PRODUCTION]) == (old, new)
-    registry.unpoint("moved", PRODUCTION)
-    standing = registry.standing("moved")
-    assert PRODUCTION not in {*standing.aliases, *standing.ours}
+    standing = registry.alias_state("moved")
+    assert (standing.aliases[PRODUCTION], standing.set_by_bullion[PRODUCTION]) == (old, new)
+    registry.remove_alias("moved", PRODUCTION)
+    standing = registry.alias_state("moved")
+    assert PRODUCTION not in {*standing.aliases, *standing.set_by_bullion}
     assert registry.version("moved", old).tags["archived"] == "true"
-    registry.unpoint("moved", PRODUCTION)
+    registry.remove_alias("moved", PRODUCTION)
+
+
+def test_a_verified_model_is_read_without_mlflow(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = keep(registry, "copied", b"copied")
+    digest = hashlib.sha256(b"copied").hexdigest()
+    assert registry.read_model("copied", version, digest) == b"copied"
+    monkeypatch.setattr(Registry, "load", None)
+    assert registry.read_model("copied", version, digest) == b"copied"
+
+
+def test_a_version_that_mlflow_does_not_have_cannot_serve(registry: Registry) -> None:
+    keep(registry, "short", b"short")
+    with pytest.raises(UnsoundModel, match="short version 9 is not in MLflow"):
+        registry.read_model("short", 9, "0" * 64)
 
 
 def test_versions_are_listed_in_two_calls_with_their_aliases(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = [keep(registry, "many", bytes([n])) for n in range(3)]
-    registry.point("many", PRODUCTION, numbers[0])
+    registry.set_alias("many", PRODUCTION, numbers[0])
     monkeypatch.setattr(registry.client, "get_model_version", None)
-    found = registry.versions("many")
-    assert [one.version for one in found] == numbers[::-1]
-    assert [one.aliases for one in found] == [(STAGING,), (), (PRODUCTION,)]
-    assert [one.version for one in registry.versions("many", most=2)] == numbers[:0:-1]
+    versions = registry.versions("many")
+    assert [v.version for v in versions] == numbers[::-1]
+    assert [v.aliases for v in versions] == [(STAGING,), (), (PRODUCTION,)]
+    assert [v.version for v in registry.versions("many", most=2)] == numbers[:0:-1]
     assert registry.versions("none of them") == []
-
-
-def test_verified_files_are_kept_whole_and_those_used_last(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    version = keep(registry, "kept", b"kept")
-    digest = hashlib.sha256(b"kept").hexdigest()
-    folder = registry.folder / "verified"
-    folder.mkdir(exist_ok=True)
-    for age in range(CACHED + 5):
-        file = folder / f"{age:064d}.onnx"
-        file.write_bytes(b"old")
-        os.utime(file, (age, age))
-    assert registry.model("kept", version, digest) == b"kept"
-    left = {file.stem for file in folder.iterdir()}
-    assert left == {digest, *(f"{age:064d}" for age in range(6, CACHED + 5))}
-
-    monkeypatch.setattr(Registry, "load", None)
-    assert registry.model("kept", version, digest) == b"kept", "MLflow is not asked again"
-    (folder / f"{digest}.onnx").write_bytes(b"evil")
-    monkeypatch.undo()
-    assert registry.model("kept", version, digest) == b"kept", "a spoiled copy is fetched anew"
-
-    def full(*_: object) -> None:
-        raise OSError("no space left")
-
-    (folder / f"{digest}.onnx").unlink()
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="no space left"):
-        registry.model("kept", version, digest)
-    assert {file.stem for file in folder.iterdir()} == left - {digest}
 
 
 def _first_use(folder: str) -> str:
     return Registry(folder=Path(folder)).experiment("train")
 
 
-def test_a_kept_file_that_is_larger_than_a_model_is_not_read(registry: Registry) -> None:
-    body = b"kept once"
-    registry.keep(body)
-    digest = hashlib.sha256(body).hexdigest()
-    file = registry.folder / "verified" / f"{digest}.onnx"
-    with file.open("wb") as sparse:
-        sparse.truncate(2**40)
-    registry.keep(body)
-    assert file.read_bytes() == body
-
-
 def test_first_use_by_several_processes_at_once(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
-        found = pool.map(_first_use, [str(tmp_path)] * 3, chunksize=1)
-    assert len(set(found)) == 1
+        folders = pool.map(_first_use, [str(tmp_path)] * 3, chunksize=1)
+    assert len(set(folders)) == 1
 
 
 def test_a_version_has_a_page(tmp_path: Path) -> None:
-    served = Registry("http://127.0.0.1:5000/").page("x.action", 3)
+    served = Registry("http://127.0.0.1:5000/").version_page("x.action", 3)
     assert served == "http://127.0.0.1:5000/#/models/x.action/versions/3"
-    assert f"{tmp_path}/mlflow.db" in Registry(folder=tmp_path).page("x.action", 3)
+    assert f"{tmp_path}/mlflow.db" in Registry(folder=tmp_path).version_page("x.action", 3)

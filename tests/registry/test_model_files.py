@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.registry import model_files
-from pipelines.registry.errors import Unsound
+from pipelines.registry.errors import UnsoundModel
 from pipelines.registry.model_files import read_model_file
 
 
@@ -30,7 +30,7 @@ def test_what_has_no_end_is_refused_at_once(tmp_path: Path, name: str) -> None:
     elif name == "socket":
         with socket.socket(socket.AF_UNIX) as opened:
             opened.bind(str(place))
-    with pytest.raises(Unsound) as refused:
+    with pytest.raises(UnsoundModel) as refused:
         read_model_file(place, "name another")
     assert refused.value.hint == "name another"
     assert str(tmp_path) not in refused.value.message
@@ -40,12 +40,12 @@ def test_what_is_larger_than_a_model_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     with file.open("wb") as sparse:
         sparse.truncate(model_files.LARGEST + 1)
-    with pytest.raises(Unsound, match="larger than 67,108,864 bytes"):
+    with pytest.raises(UnsoundModel, match="larger than 67,108,864 bytes"):
         read_model_file(file, "")
 
 
 @pytest.mark.parametrize("name", ["missing", "no\0file"])
 def test_what_is_not_there_is_told_without_its_path(tmp_path: Path, name: str) -> None:
-    with pytest.raises(Unsound, match="cannot be read") as refused:
+    with pytest.raises(UnsoundModel, match="cannot be read") as refused:
         read_model_file(tmp_path / name, "")
     assert str(tmp_path) not in str(refused.value)

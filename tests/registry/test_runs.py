@@ -24,7 +24,7 @@ from pipelines.modeling.dataset import Split
 from pipelines.modeling.forms import Form, challengers, forms
 from pipelines.modeling.scorer import Description
 from pipelines.registry.mlflow import Registry, RegistryError
-from pipelines.registry.runs import PARENT, environment, keep_runs
+from pipelines.registry.runs import PARENT, environment, log_comparison
 from tests.modeling.made import made_rows
 from tests.steps.served import fresh_registry
 
@@ -45,17 +45,21 @@ class Broken(Logistic):
 
 
 @pytest.fixture(scope="module")
-def found() -> Comparison:
-    some = (HistogramBoosting(rounds=5), Logistic(), Broken())
-    return compare(made_rows(80), Action(), some, Split(folds=2), 7, names=NAMES)
+def comparison() -> Comparison:
+    candidates = (HistogramBoosting(rounds=5), Logistic(), Broken())
+    return compare(made_rows(80), Action(), candidates, Split(folds=2), 7, names=NAMES)
 
 
 @pytest.fixture(scope="module")
-def kept(found: Comparison) -> dict[str, Form]:
-    told = Description(
-        found.label.classes, NAMES, ("A", "B", "C", "D"), found.thresholds, found.shares
+def onnx_forms(comparison: Comparison) -> dict[str, Form]:
+    description = Description(
+        comparison.label.classes,
+        NAMES,
+        ("A", "B", "C", "D"),
+        comparison.thresholds,
+        comparison.shares,
     )
-    return forms(found, told) | {BOOSTING: Form(failure="no ONNX form: odd")}
+    return forms(comparison, description) | {BOOSTING: Form(failure="no ONNX form: odd")}
 
 
 @pytest.fixture(scope="module")
@@ -86,28 +90,36 @@ def read(registry: Registry, experiment: str) -> Kept:
 
 
 @pytest.fixture(scope="module")
-def runs(registry: Registry, found: Comparison, kept: dict[str, Form]) -> Kept:
-    asked = challengers(found, ("logistic_regression", BOOSTING), kept)
-    run_id = keep_runs(registry, "whole", found, DECISION, TAGS, forms=kept, challengers=asked)
-    made = read(registry, "whole")
-    assert made.parent.info.run_id == run_id
-    return made
+def runs(registry: Registry, comparison: Comparison, onnx_forms: dict[str, Form]) -> Kept:
+    challenger_forms = challengers(comparison, ("logistic_regression", BOOSTING), onnx_forms)
+    run_id = log_comparison(
+        registry,
+        "whole",
+        comparison,
+        DECISION,
+        TAGS,
+        forms=onnx_forms,
+        challengers=challenger_forms,
+    )
+    logged_runs = read(registry, "whole")
+    assert logged_runs.parent.info.run_id == run_id
+    return logged_runs
 
 
-def test_the_parent_says_what_the_winner_was_made_of(runs: Kept, found: Comparison) -> None:
-    told, parent = runs.parent.data.params, runs.parent
+def test_the_parent_says_what_the_winner_was_made_of(runs: Kept, comparison: Comparison) -> None:
+    values, parent = runs.parent.data.params, runs.parent
     assert parent.info.status == "FINISHED"
-    assert (told["snapshot"], told["definition"], told["seed"]) == ("17", "d1", "7")
-    assert told["winner"] == found.ranking[0].name
-    assert json.loads(told["thresholds"]) == list(found.thresholds)
-    assert float(told["label_share.hold"]) == found.shares[2]
-    assert told["judging.rows"] == str(len(found.judging))
-    assert told["training.span"].startswith("2026-01-01T14:00Z to ")
-    assert told["dropped.no outcome"] == "0"
-    assert told[f"{BOOSTING}.rounds"] == "5"
+    assert (values["snapshot"], values["definition"], values["seed"]) == ("17", "d1", "7")
+    assert values["winner"] == comparison.ranking[0].name
+    assert json.loads(values["thresholds"]) == list(comparison.thresholds)
+    assert float(values["label_share.hold"]) == comparison.shares[2]
+    assert values["judging.rows"] == str(len(comparison.judging))
+    assert values["training.span"].startswith("2026-01-01T14:00Z to ")
+    assert values["dropped.no outcome"] == "0"
+    assert values[f"{BOOSTING}.rounds"] == "5"
     assert parent.data.tags["gate.drift"] == "no drift"
-    assert parent.data.metrics["judging.macro_f1"] == found.judging_metrics.macro_f1
-    assert parent.data.metrics["judging.buy.recall"] == found.judging_metrics.classes[3].recall
+    assert parent.data.metrics["judging.macro_f1"] == comparison.judging_metrics.macro_f1
+    assert parent.data.metrics["judging.buy.recall"] == comparison.judging_metrics.classes[3].recall
 
 
 def test_the_parent_keeps_pictures_reports_and_the_environment(runs: Kept) -> None:
@@ -119,23 +131,25 @@ def test_the_parent_keeps_pictures_reports_and_the_environment(runs: Kept) -> No
     }  # fmt: skip
     leans = json.loads(runs.file(runs.parent, "importance.json"))
     assert leans["features"][0]["name"] == "a"
-    told = json.loads(runs.file(runs.parent, "environment.json"))
-    assert told["packages"]["scikit-learn"]
+    values = json.loads(runs.file(runs.parent, "environment.json"))
+    assert values["packages"]["scikit-learn"]
     ranking = json.loads(runs.file(runs.parent, "ranking.json"))
     assert len(ranking[0]["folds"]) == 2
 
 
 def test_every_candidate_has_its_run_with_its_file(
-    runs: Kept, found: Comparison, kept: dict[str, Form]
+    runs: Kept, comparison: Comparison, onnx_forms: dict[str, Form]
 ) -> None:
-    assert set(runs.nested) == {one.name for one in found.ranking}
+    assert set(runs.nested) == {result.name for result in comparison.ranking}
     run = runs.nested["logistic_regression"]
     assert run.info.status == "FINISHED"
     assert run.data.tags["sha256"] == sha256(runs.file(run, "model.onnx")).hexdigest()
     assert {"model.onnx", "roc.png", "calibration.png"} < runs.files(run)
 
 
-def test_a_challengers_file_is_told_by_its_checksum(runs: Kept, kept: dict[str, Form]) -> None:
+def test_a_challengers_file_is_told_by_its_checksum(
+    runs: Kept, onnx_forms: dict[str, Form]
+) -> None:
     tags = runs.parent.data.tags
     body = runs.file(runs.parent, "challengers/logistic_regression.onnx")
     assert tags["challenger.logistic_regression"] == sha256(body).hexdigest()
@@ -156,19 +170,19 @@ def test_a_candidate_that_failed_has_a_failed_run(runs: Kept) -> None:
     assert runs.files(run) == set()
 
 
-def test_figures_of_folds_are_steps(runs: Kept, registry: Registry, found: Comparison) -> None:
+def test_figures_of_folds_are_steps(runs: Kept, registry: Registry, comparison: Comparison) -> None:
     run_id = runs.nested["logistic_regression"].info.run_id
-    told = registry.client.get_metric_history(run_id, "fold.macro_f1")
-    one = next(one for one in found.ranking if one.name == "logistic_regression")
-    expected = [(step, fold.macro_f1) for step, fold in enumerate(one.folds, 1)]
-    assert [(point.step, point.value) for point in told] == expected
+    values = registry.client.get_metric_history(run_id, "fold.macro_f1")
+    result = next(result for result in comparison.ranking if result.name == "logistic_regression")
+    expected = [(step, fold.macro_f1) for step, fold in enumerate(result.folds, 1)]
+    assert [(point.step, point.value) for point in values] == expected
 
 
 @pytest.fixture
 def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where things go wrong, pictures would only take time."""
-    monkeypatch.setattr(artefacts.pictures, "judged", lambda *told: {"roc.png": b"a picture"})
-    monkeypatch.setattr(artefacts.pictures, "importance", lambda *told: b"a picture")
+    monkeypatch.setattr(artefacts.pictures, "judged", lambda *values: {"roc.png": b"a picture"})
+    monkeypatch.setattr(artefacts.pictures, "importance", lambda *values: b"a picture")
 
 
 def fails_at(nth: int, failure: Exception) -> Callable[..., None]:
@@ -192,58 +206,62 @@ GONE = MlflowException("the server does not answer")
     ("call", "nth"), [("log_artifacts", 1), ("log_artifacts", 3), ("log_batch", 2)]
 )
 def test_what_fails_on_the_way_leaves_a_failed_parent(
-    registry: Registry, found: Comparison, monkeypatch: pytest.MonkeyPatch,
+    registry: Registry, comparison: Comparison, monkeypatch: pytest.MonkeyPatch,
     call: str, nth: int, failure: Exception,
 ) -> None:  # fmt: skip
     experiment = f"{call} {nth} {type(failure).__name__}"
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, call, fails_at(nth, failure))
-        with pytest.raises(RegistryError, match=r"No space|not answer") as told:
-            keep_runs(registry, experiment, found, DECISION, TAGS)
-    assert "space left" in told.value.hint
-    made = read(registry, experiment)
-    assert made.parent.info.status == "FAILED"
-    assert "RUNNING" not in {run.info.status for run in made.nested.values()}
+        with pytest.raises(RegistryError, match=r"No space|not answer") as values:
+            log_comparison(registry, experiment, comparison, DECISION, TAGS)
+    assert "space left" in values.value.hint
+    logged_runs = read(registry, experiment)
+    assert logged_runs.parent.info.status == "FAILED"
+    assert "RUNNING" not in {run.info.status for run in logged_runs.nested.values()}
 
 
 @pytest.mark.usefixtures("unpictured")
 def test_where_mlflow_is_gone_for_good_no_run_is_finished(
-    registry: Registry, found: Comparison, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_batch", fails_at(1, GONE))
         patch.setattr(MlflowClient, "set_terminated", fails_at(1, MlflowException("nor now")))
         with pytest.raises(RegistryError, match="does not answer"):
-            keep_runs(registry, "gone", found, DECISION, TAGS)
-    made = read(registry, "gone")
-    assert {run.info.status for run in (made.parent, *made.nested.values())} == {"RUNNING"}
+            log_comparison(registry, "gone", comparison, DECISION, TAGS)
+    logged_runs = read(registry, "gone")
+    assert {run.info.status for run in (logged_runs.parent, *logged_runs.nested.values())} == {
+        "RUNNING"
+    }
 
 
 @pytest.mark.usefixtures("unpictured")
-def test_a_folder_that_cannot_be_written_is_told(registry: Registry, found: Comparison) -> None:
+def test_a_folder_that_cannot_be_written_is_told(
+    registry: Registry, comparison: Comparison
+) -> None:
     (registry.folder / "artifacts").mkdir(exist_ok=True)
     (registry.folder / "artifacts" / "blocked").write_text("a file stands in the folder's place")
-    with pytest.raises(RegistryError, match="blocked") as told:
-        keep_runs(registry, "blocked", found, DECISION, TAGS)
-    assert told.value.hint
+    with pytest.raises(RegistryError, match="blocked") as values:
+        log_comparison(registry, "blocked", comparison, DECISION, TAGS)
+    assert values.value.hint
     assert read(registry, "blocked").parent.info.status == "FAILED"
 
 
 def test_what_cannot_be_made_leaves_no_run(
-    registry: Registry, found: Comparison, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*told: object) -> None:
+    def broken(*values: object) -> None:
         raise RuntimeError("no font")
 
     monkeypatch.setattr(artefacts.pictures, "importance", broken)
     with pytest.raises(RuntimeError, match="no font"):
-        keep_runs(registry, "unmade", found, DECISION, TAGS)
+        log_comparison(registry, "unmade", comparison, DECISION, TAGS)
     assert registry.client.get_experiment_by_name("unmade") is None
 
 
 def test_the_environment_names_the_lock(tmp_path: Path) -> None:
     assert environment(tmp_path / "none")["lock_sha256"] is None
     (tmp_path / "lock").write_bytes(b"numpy==2.4.6\n")
-    told = environment(tmp_path / "lock")
-    assert told["lock_sha256"] == sha256(b"numpy==2.4.6\n").hexdigest()
-    assert {"numpy", "onnxruntime", "mlflow"} < set(told["packages"])
+    values = environment(tmp_path / "lock")
+    assert values["lock_sha256"] == sha256(b"numpy==2.4.6\n").hexdigest()
+    assert {"numpy", "onnxruntime", "mlflow"} < set(values["packages"])

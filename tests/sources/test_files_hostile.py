@@ -23,7 +23,7 @@ from pipelines.lake import Lake
 from pipelines.sources.files import bars, read
 from pipelines.sources.files.limits import MOST_COLUMNS, MOST_LINE, has_long_line
 from pipelines.sources.files.mapping import load
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from tests.sources.files_folder import folder, one, request
 from tests.sources.files_folder import read as read_all
 

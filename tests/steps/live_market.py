@@ -1,7 +1,7 @@
-"""Rows of a forecast as features, predictions and outcomes leave them, written directly.
+"""Features, live predictions and outcomes of a forecast, written to the lake directly.
 
-Behind each bar stands a number that nobody knows, the same for all targets: what the label says
-became of it follows, and what is said of it hangs on it by a rank IC.
+Each bar has a hidden number, the same for all targets: the outcome of every label follows from it,
+and predictions correlate with it by a rank IC.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from tests.steps.served import START
 BARS = 7
 CUTS = {3: (-0.43, 0.43), 5: (-1.2, -0.5, 0.5, 1.2)}
 UNIT = 0.01  # of values
-BELIEVED = 0.3  # the rank IC that values are said by, whatever theirs is
+ASSUMED_IC = 0.3  # the rank IC that the size of predicted values assumes, whatever the real one is
 
-Given = tuple[np.ndarray, np.ndarray]  # given and said, as a model has them
+Prediction = tuple[np.ndarray, np.ndarray]  # outputs and predictions, as a model has them
 
 
-def _classes(label: Label, score: np.ndarray) -> Given:
-    """The probabilities whose expected score it is, and its class."""
+def _classes(label: Label, score: np.ndarray) -> Prediction:
+    """The probabilities whose expected score is `score`, and its class."""
     count = len(label.classes)
     place = np.clip(score + (count - 1) / 2, 0, count - 1)
-    given = np.maximum(1 - np.abs(place[:, None] - np.arange(count)), 0)
-    return given, np.searchsorted(CUTS[count], score)
+    outputs = np.maximum(1 - np.abs(place[:, None] - np.arange(count)), 0)
+    return outputs, np.searchsorted(CUTS[count], score)
 
 
-def _values(label: Label, score: np.ndarray) -> Given:
-    value = BELIEVED * UNIT * score
-    reach = 1.28 * UNIT * np.sqrt(1 - BELIEVED**2)
+def _values(label: Label, score: np.ndarray) -> Prediction:
+    value = ASSUMED_IC * UNIT * score
+    reach = 1.28 * UNIT * np.sqrt(1 - ASSUMED_IC**2)
     return np.stack([value, value - reach, value + reach], axis=1), value
 
 
-SPOKEN = {"classes": _classes, "value": _values}
-BECAME = {
+PREDICT = {"classes": _classes, "value": _values}
+TRUTH = {
     "classes": lambda label, hidden: np.searchsorted(CUTS[len(label.classes)], hidden),
     "value": lambda label, hidden: hidden * UNIT,
 }
 
 
 def outcome_of(label: Label, hidden: np.ndarray) -> np.ndarray:
-    """In a value's unit, in an action's, or never below nothing, as ranges are."""
+    """The outcome in the unit of the label; never negative for a label of ranges."""
     if not label.scores:
         return hidden * UNIT
     return hidden if label.scores[0] < 0 else np.exp(hidden)
@@ -64,18 +64,18 @@ def _keys(
         for day in range(sessions)
         for bar in range(bars)
     ]
-    named = forecast.symbols[:symbols]
-    ts = [at for at in opens for _ in named]
+    symbols_of_rows = forecast.symbols[:symbols]
+    ts = [at for at in opens for _ in symbols_of_rows]
     count = len(ts)
     return pa.table(
         {
             "source": [source] * count,
-            "symbol": list(named) * len(opens),
+            "symbol": list(symbols_of_rows) * len(opens),
             "ts": pa.array(ts, UTC_TYPE),
             "closes_at": pa.array([at + timedelta(hours=1) for at in ts], UTC_TYPE),
             "known_at": pa.array([at + timedelta(hours=2) for at in ts], UTC_TYPE),
             "session": pa.array([at.date() for at in ts], pa.date32()),
-            "place": pa.array([n // len(named) % bars for n in range(count)], pa.int16()),
+            "place": pa.array([n // len(symbols_of_rows) % bars for n in range(count)], pa.int16()),
         }
     )
 
@@ -92,7 +92,7 @@ def put_features(
     seed: int = 1,
     write: bool = True,
 ) -> tuple[pa.Table, np.ndarray]:
-    """Features and outcomes of so many days; the keys and what stands behind each bar."""
+    """Write features and outcomes of that many days; return the keys and the hidden numbers."""
     random = np.random.default_rng(seed)
     keys = _keys(forecast, source, first, sessions, symbols)
     hidden, rows = random.normal(size=keys.num_rows), keys.drop_columns("known_at")
@@ -124,9 +124,9 @@ def put_live(
     one_class: bool = False,
     features: bool = True,
 ) -> None:
-    """What a version said from `day` days after the first training on, and what became of it.
+    """Write live predictions of a version with outcomes, from `day` days after the first training.
 
-    Without `features` their rows are there already, put for another target.
+    Without `features` their rows are there already, written for another target.
     """
     first = START + timedelta(days=day)
     keys, hidden = put_features(
@@ -136,11 +136,11 @@ def put_live(
     random = np.random.default_rng(day + 1000)
     score = ic * hidden + np.sqrt(1 - ic**2) * random.normal(size=len(hidden))
     label, count = target_of(forecast).label, len(score)
-    answer, (given, said) = answer_of(label.kind), SPOKEN[label.kind](label, score)
-    truth = BECAME[label.kind](label, hidden)
+    answer, (outputs, predictions) = answer_of(label.kind), PREDICT[label.kind](label, score)
+    truth = TRUTH[label.kind](label, hidden)
     if one_class:
         truth = np.full(count, len(label.classes) // 2)
-    about = {
+    key_columns = {
         "forecast": [forecast.name] * count,
         "target": [label.name] * count,
         "source": [source] * count,
@@ -149,26 +149,26 @@ def put_live(
         "ts": keys["ts"],
         "model_version": pa.array([version] * count, pa.int64()),
     }
-    told = about | {
+    predicted = key_columns | {
         "closes_at": keys["closes_at"],
         "timestamp_next": keys["known_at"],
         "role": ["champion"] * count,
         "candidate": ["logistic_regression"] * count,
-        **answer.columns(label, given, said),
+        **answer.columns(label, outputs, predictions),
         "proven": [True] * count,
         "unproven_reason": pa.nulls(count, pa.string()),
         "live": [live] * count,
         "scored_at": keys["closes_at"],
     }
-    became = about | {
+    outcomes = key_columns | {
         "outcome": outcome_of(label, hidden),
         "next_return": hidden / 100,
         "actual": answer.actual(label, truth),
         "known_at": keys["known_at"],
     }
     with lake.write("live") as writer:
-        writer.append("gold.predictions", pa.table(told))
-        writer.append("gold.outcomes", pa.table(became))
+        writer.append("gold.predictions", pa.table(predicted))
+        writer.append("gold.outcomes", pa.table(outcomes))
 
 
 def after(day: int) -> datetime:

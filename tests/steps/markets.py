@@ -24,7 +24,7 @@ def bars_of(
 ) -> pa.Table:
     """What the source says, ordered by symbol and ts."""
     request = Request(symbols, forecast.bar, start, end, end)
-    bars = pa.concat_tables([source.parse(one).bars for one in source.fetch(request)])
+    bars = pa.concat_tables([source.parse(answer).bars for answer in source.fetch(request)])
     return bars.sort_by([("symbol", "ascending"), ("ts", "ascending")])
 
 
@@ -40,11 +40,11 @@ def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Row
     market = calendar("XNYS")
     bars = _opened(bars, forecast, market)
     block = block_of(bars, market, forecast.bar, grid)
-    made = market.whole_sessions(
+    sessions = market.whole_sessions(
         forecast.bar, bars["ts"].to_numpy().min(), bars["ts"].to_numpy().max(), grid
     )
     at = block.arrays["ordinal"]
-    closes_at = made.closes_at[at].astype("datetime64[us]")
+    closes_at = sessions.closes_at[at].astype("datetime64[us]")
     names = bars["symbol"].to_pylist()
     codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
     symbol = np.array([codes[name] for name in names], dtype=np.int64)
@@ -54,7 +54,7 @@ def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Row
         symbol=symbol,
         closes_at=closes_at,
         known_at=np.roll(closes_at, -forecast.target_forecast().label.horizon),
-        session=made.session[at].astype("datetime64[D]"),
+        session=sessions.session[at].astype("datetime64[D]"),
         place=block.arrays["place"].astype(np.int64),
     )
     known = np.flatnonzero(np.isfinite(rows.outcome))
@@ -66,7 +66,7 @@ def _opened(bars: pa.Table, forecast: Forecast, market: Calendar) -> pa.Table:
     if forecast.bar.intraday:
         return bars
     days = bars["ts"].to_numpy().astype("datetime64[D]")
-    made = market.whole_sessions(forecast.bar, days.min(), days.max() + 1)
-    at = np.searchsorted(made.session.astype("datetime64[D]"), days)
-    opens = pa.array(made.ts[at]).cast(bars.schema.field("ts").type)
+    sessions = market.whole_sessions(forecast.bar, days.min(), days.max() + 1)
+    at = np.searchsorted(sessions.session.astype("datetime64[D]"), days)
+    opens = pa.array(sessions.ts[at]).cast(bars.schema.field("ts").type)
     return bars.set_column(bars.schema.get_field_index("ts"), "ts", opens)

@@ -1,4 +1,4 @@
-"""Small models that are registered and decided on as a training would, without training."""
+"""Register small models and write their decisions as a training does, without training."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ START = datetime(2026, 3, 2, 22, tzinfo=UTC)
 
 @cache
 def _empty_store() -> bytes:
-    """MLflow's tables take seconds to make: they are made once."""
+    """An empty store of MLflow: its tables take seconds to create, so they are created once."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Registry(folder=Path(folder))
-        made.client.search_experiments(max_results=1)
-        made.client._tracking_client.store._dispose_engine()
+        registry = Registry(folder=Path(folder))
+        registry.client.search_experiments(max_results=1)
+        registry.client._tracking_client.store._dispose_engine()
         return (Path(folder) / "mlflow.db").read_bytes()
 
 
@@ -40,7 +40,7 @@ def fresh_registry(folder: Path) -> Registry:
 
 
 def tiny_model(forecast: Forecast | TargetForecast, seed: int = 0, **changes: Any) -> bytes:
-    """An ONNX model of the forecast's form with random weights; `changes` are to what it says."""
+    """Build an ONNX model of the forecast with random weights and a changed description."""
     from onnx import TensorProto, helper, numpy_helper
 
     label, columns = target_of(forecast).label, len(forecast.features) + 1
@@ -60,8 +60,8 @@ def tiny_model(forecast: Forecast | TargetForecast, seed: int = 0, **changes: An
         ],
         [numpy_helper.from_array(weights, "weights")],
     )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    told = Description(
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    description = Description(
         classes=label.classes,
         features=forecast.feature_names,
         symbols=forecast.symbols,
@@ -69,13 +69,13 @@ def tiny_model(forecast: Forecast | TargetForecast, seed: int = 0, **changes: An
         shares=(0.1, 0.2, 0.4, 0.2, 0.1),
         more={"forecast": forecast.name, "definition": target_of(forecast).model_fingerprint},
     )
-    for key, value in asdict(replace(told, **changes)).items():
-        entry = made.metadata_props.add()
+    for key, value in asdict(replace(description, **changes)).items():
+        entry = model.metadata_props.add()
         entry.key, entry.value = PREFIX + key, json.dumps(value)
-    return bytes(made.SerializeToString())
+    return bytes(model.SerializeToString())
 
 
-def trained(
+def train_model(
     lake: Lake,
     registry: Registry,
     forecast: Forecast | TargetForecast,
@@ -88,19 +88,21 @@ def trained(
     point: bool = True,
     **changes: Any,
 ) -> int:
-    """A version with its decision, `day` days after the first, as `train` leaves them."""
+    """Register a version and write its decision, `day` days after the first, as a training does."""
     as_of = START + timedelta(days=day)
     name = model_name(target_of(forecast))
-    run = registry.client.create_run(registry.experiment(forecast.name)).info.run_id
+    run_id = registry.client.create_run(registry.experiment(forecast.name)).info.run_id
     content = tiny_model(forecast, seed=abs(day)) if body is None else body
-    made = registry.register(name, content, run, {"source": source, "as_of": as_of.isoformat()})
+    version = registry.register(
+        name, content, run_id, {"source": source, "as_of": as_of.isoformat()}
+    )
     gates = [{"gate": "skill_direction", "passed": True, "value": 0.17, "low": low}]
     row = {
         "forecast": forecast.name,
         "target": target_of(forecast).label.name,
         "source": source,
         "as_of": as_of,
-        "model_version": made.version,
+        "model_version": version.version,
         "verdict": verdict,
         "proven": verdict == "promoted",
         "reason": f"{verdict} by the gates",
@@ -108,22 +110,22 @@ def trained(
         "snapshot": lake.snapshot,
         "definition": target_of(forecast).model_fingerprint,
         "candidate": "logistic_regression",
-        "sha256": made.sha256,
+        "sha256": version.sha256,
         "challengers": "{}",
-        "run_id": run,
+        "run_id": run_id,
         "decided_at": as_of + timedelta(minutes=5),
     } | changes
-    kept = {
+    snapshot_row = {
         "snapshot": lake.snapshot,
-        "reason": f"{name} {made.version}",
+        "reason": f"{name} {version.version}",
         "kept_at": row["decided_at"],
     }
     with lake.write("train") as writer:
         writer.append("gold.model_decisions", pa.Table.from_pylist([row]))
-        writer.append("meta.kept_snapshots", pa.Table.from_pylist([kept]))
+        writer.append("meta.kept_snapshots", pa.Table.from_pylist([snapshot_row]))
     if verdict == "promoted" and point:
-        registry.point(name, PRODUCTION, made.version)
-    return made.version
+        registry.set_alias(name, PRODUCTION, version.version)
+    return version.version
 
 
 def file_of(registry: Registry, forecast: Forecast | TargetForecast, version: int) -> Path:
@@ -140,8 +142,8 @@ def spoil(registry: Registry, forecast: Forecast | TargetForecast, version: int,
         file.write_bytes(b"evil")
 
 
-def told(lake: Lake, *columns: str) -> list[tuple[Any, ...]]:
-    """The decisions in the order in which they were made."""
+def decisions_of(lake: Lake, *columns: str) -> list[tuple[Any, ...]]:
+    """Columns of the decisions, in the order in which they were made."""
     return lake.rows(
         f"SELECT {', '.join(columns)} FROM gold.model_decisions "
         "ORDER BY decided_at, verdict = 'promoted', model_version"

@@ -22,13 +22,13 @@ from pipelines.modeling.required import Fewest
 from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.models.train import training_rows
+from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from tests import models
 from tests.empty_lake import lake_of_a_module
 from tests.laws import tried
-from tests.steps.any_market import END, market_of, say
+from tests.steps.forecast_market import END, market_of, say
 from tests.steps.markets import rows_of
 from tests.steps.scored_market import all_rows
 from tests.steps.served import fresh_registry
@@ -42,8 +42,8 @@ fresh_name = (f"market_{n}" for n in count())
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with lake_of_a_module(tmp_path_factory) as made:
-        yield made
+    with lake_of_a_module(tmp_path_factory) as lake:
+        yield lake
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 def served(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> None:
     """A model of each target, promoted before all bars."""
     for one in forecast.per_target():
-        made = models.kept(registry, one, models.body(one))
-        models.decide(lake, one, source, made, utc("2020-01-01"))
+        lake = models.kept(registry, one, models.body(one))
+        models.decide(lake, one, source, lake, utc("2020-01-01"))
 
 
 @NAMED
@@ -98,10 +98,10 @@ def test_scored_and_settled_in_pieces_is_as_at_once(
     refresh_outcomes(lake, registry, forecast, name)
     tables = ("predictions", "index_signals", "contributions", "outcomes")
 
-    def told() -> list[str]:
+    def states() -> list[str]:
         return [repr(sorted(_rows(lake, table, name))) for table in tables]
 
-    whole = told()
+    whole = states()
     assert len(_rows(lake, "outcomes", name)) > 0
     with lake.write("forget") as writer:
         for table in tables:
@@ -109,14 +109,14 @@ def test_scored_and_settled_in_pieces_is_as_at_once(
     for low, high in (edges[2:4], edges[0:2], edges[1:3], edges[0:2]):
         score(lake, registry, forecast, name, start=low, end=high)
         refresh_outcomes(lake, registry, forecast, name)
-    assert told() == whole
+    assert states() == whole
 
 
 def _rows(lake: Lake, table: str, name: str) -> list[tuple[object, ...]]:
     unsteady = ("batch", "scored_at")
-    found = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?", [name])
-    kept = found.select([n for n in found.schema.names if n not in unsteady])
-    return sorted((repr(row),) for row in kept.to_pylist())
+    table = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?", [name])
+    steady_columns = table.select([n for n in table.schema.names if n not in unsteady])
+    return sorted((repr(row),) for row in steady_columns.to_pylist())
 
 
 @EACH
@@ -127,7 +127,7 @@ def test_nothing_later_than_as_of_is_trained_on(lake: Lake, forecast: Forecast) 
     times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
     at = times[-10]
     with lake.view() as view:
-        known = training_rows(view, forecast.target_forecast(), name, at)
+        known = read_training_rows(view, forecast.target_forecast(), name, at)
     limit = np.datetime64(at.replace(tzinfo=None), "us")
     assert len(known)
     assert (known.known_at <= limit).all()
@@ -154,7 +154,7 @@ def test_what_is_fitted_has_seen_training_rows_alone(forecast: Forecast) -> None
     newer = np.flatnonzero(rows.session >= selecting)
     outcome = rows.outcome.copy()
     outcome[newer] = np.random.default_rng(1).permutation(outcome[newer])
-    made = [
+    lake = [
         compare(
             some,
             forecast.target_forecast().label,
@@ -165,7 +165,7 @@ def test_what_is_fitted_has_seen_training_rows_alone(forecast: Forecast) -> None
         )
         for some in (rows, replace(rows, outcome=outcome))
     ]
-    one, other = made
+    one, other = lake
     assert (one.thresholds, one.shares) == (other.thresholds, other.shares)
     assert (one.selection.truth != other.selection.truth).any()
     known = {result.name: result for result in other.ranking}

@@ -39,7 +39,7 @@ from pipelines.lake import Lake
 from pipelines.modeling.required import Fewest
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.quality import checks
-from pipelines.registry.decisions import Serving, decisions, serving
+from pipelines.registry.decisions import ServingModel, read_decisions, serving_model_at
 from pipelines.registry.mlflow import Registry, model_name
 from pipelines.sources import source as source_named
 from pipelines.sources.files import Files
@@ -243,14 +243,14 @@ def _served(
     """The models that served, a window for each stretch of bars of one; or why there is none."""
     try:
         with Lake(read_only=True) as lake, lake.view() as view:
-            rows = decisions(view, forecast, trained_on)
+            rows = read_decisions(view, forecast, trained_on)
     except BullionError as error:
         return [], error.message
     at = inside(market, asked)
     closes, first = np.unique(market.rows.closes_at[at], return_index=True)
     sessions = market.rows.session[at][first]
-    who = [serving(rows, one.item().replace(tzinfo=UTC)) for one in closes]
-    stretches: list[tuple[Serving, int, int]] = []
+    who = [serving_model_at(rows, one.item().replace(tzinfo=UTC)) for one in closes]
+    stretches: list[tuple[ServingModel, int, int]] = []
     for place, one in enumerate(who):
         if one is None or one.decision.definition != forecast.model_fingerprint:
             continue
@@ -265,7 +265,7 @@ def _served(
     try:
         for number, (one, low, high) in enumerate(stretches, 1):
             told = one.decision
-            body = registry.model(model_name(forecast), told.model_version, told.sha256)
+            body = registry.read_model(model_name(forecast), told.model_version, told.sha256)
             onnx = OnnxScorer(body, told.sha256)
             if onnx.description.symbols != forecast.symbols:
                 return [], f"version {told.model_version} knows another list of symbols"

@@ -26,9 +26,9 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
-from pipelines.modeling.dataset import Rows
 from pipelines.modeling.required import Fewest
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.rows import build_rows, instants, read_feature_table
 
 BARS = "symbol, ts, closes_at, session, open, high, low, close"
 
@@ -110,15 +110,8 @@ def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -
     """All that a backtest looks at. Rows are those of a training, and those not yet settled."""
     of = universe(asked.universe)
     since = asked.start - asked.history - timedelta(days=2) if asked.start else None
-    features = ", ".join(f'"{name}"' for name in forecast.feature_names)
-    found = view.sql(
-        f"""SELECT symbol, ts, closes_at, {forecast.target.known_at} AS known_at, session, place,
-                   {forecast.target.outcome} AS outcome, {features}
-            FROM {forecast.table.full_name}
-            WHERE source = ? AND ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR closes_at > ?)
-            ORDER BY closes_at, symbol""",
-        [source, asked.end, since, since],
-    )
+    condition = "ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR closes_at > ?)"
+    found = read_feature_table(view, forecast, source, condition, [asked.end, since, since])
     if not found.num_rows:
         raise InvalidRequest(
             f"{source} has no bars of {forecast.name} before {asked.end:%Y-%m-%d}",
@@ -131,8 +124,8 @@ def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -
         [source, forecast.interval, list(of.symbols)],
     )
     return Market(
-        rows=_rows(found, forecast),
-        ts=_instants(found, "ts"),
+        rows=build_rows(forecast, found),
+        ts=instants(found, "ts"),
         bars=_bars(view, forecast, source, asked, of.symbols),
         own=_bars(view, forecast, source, asked, (of.index,)),
         weights=view.sql(
@@ -143,25 +136,6 @@ def market_of(view: View, forecast: TargetForecast, source: str, asked: Asked) -
         calendar=named[0][0] if named else forecast.schedule.calendar,
         snapshot=view.snapshot,
     )
-
-
-def _rows(found: pa.Table, forecast: TargetForecast) -> Rows:
-    codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
-    symbol = np.array([codes[name] for name in found["symbol"].to_pylist()], dtype=np.int64)
-    columns = [found[name].to_numpy() for name in forecast.feature_names]
-    return Rows(
-        features=np.column_stack([*columns, symbol]).astype(np.float32),
-        outcome=found["outcome"].to_numpy(),
-        symbol=symbol,
-        closes_at=_instants(found, "closes_at"),
-        known_at=_instants(found, "known_at"),
-        session=found["session"].to_numpy().astype("datetime64[D]"),
-        place=found["place"].to_numpy().astype(np.int64),
-    )
-
-
-def _instants(found: pa.Table, name: str) -> np.ndarray:
-    return np.asarray(found[name].to_numpy().astype("datetime64[us]"))
 
 
 def _bars(

@@ -1,6 +1,6 @@
-"""What is due: from when on bars must be asked for, and which were never scored.
+"""What a run must bring and score: the bars that are missing, and those that were never scored.
 
-A run brings and scores what is missing, and no more. All that was done is read from the lake.
+All that earlier runs did is read from the lake.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pipelines.core.calendar import calendar
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 
-CORRECTIONS = timedelta(days=1)  # asked for again, as a source may have mended them since
+CORRECTIONS = timedelta(days=1)  # asked for again, as a source may have corrected them since
 SPARE = 2  # bars more than features need: the outcome's scale, and a bar that never came
 SLACK = timedelta(days=5)  # that a run's history may begin later than another's, for a long weekend
 REFILL = timedelta(days=30)  # in which holes are looked for, and filled
 
 
 @dataclass(frozen=True)
-class Due:
-    """Bars that are missing: of most symbols alike, and of those that lag behind them."""
+class MissingBars:
+    """From when on bars are missing: of most symbols, and of those that lag behind them."""
 
     since: datetime
     symbols: tuple[str, ...]
@@ -30,7 +30,7 @@ class Due:
 
 
 def look_back(forecast: Forecast) -> timedelta:
-    """Days that surely hold the bars which features look back at."""
+    """A span of days that surely has the bars which features look back at."""
     per_day = 1 if forecast.bar.minutes is None else max(1, 390 // forecast.bar.minutes)
     return timedelta(days=10 + 2 * (forecast.look_back + SPARE) // per_day)
 
@@ -42,13 +42,13 @@ def missing_since(
     symbols: Sequence[str],
     start: datetime,
     history: timedelta,
-) -> Due:
-    """From when on bars are missing that lie before `start`; from `start` where none are.
+) -> MissingBars:
+    """Find from when on bars before `start` are missing; `start` itself where none are.
 
-    The first run brings `history`; a later one goes on a day before the newest bar there is,
-    however long ago that was, or from the first hole of the last weeks.
+    The first run brings `history`. A later one begins a day before the newest bar in silver,
+    however long ago that was, or at the first hole of the last weeks.
     """
-    whole = start - history
+    earliest = start - history
     newest = {
         symbol: closes_at.astimezone(UTC)
         for symbol, closes_at in lake.rows(
@@ -58,61 +58,65 @@ def missing_since(
             [source, forecast.interval, list(symbols), start],
         )
     }
-    if not newest or not _was_asked(lake, forecast, source, whole + SLACK):
-        return Due(whole, tuple(symbols), whole)
-    last = max(newest.values())
-    on_from = min(last - CORRECTIONS, _hole(lake, forecast, source, symbols, start) or start)
-    abreast = tuple(symbol for symbol in symbols if newest.get(symbol) == last)
-    late = tuple(symbol for symbol in symbols if newest.get(symbol) != last)
-    return Due(
-        max(whole, on_from),
+    if not newest or not _was_asked(lake, forecast, source, earliest + SLACK):
+        return MissingBars(earliest, tuple(symbols), earliest)
+    newest_close = max(newest.values())
+    resume_at = min(
+        newest_close - CORRECTIONS, _first_hole(lake, forecast, source, symbols, start) or start
+    )
+    abreast = tuple(symbol for symbol in symbols if newest.get(symbol) == newest_close)
+    late = tuple(symbol for symbol in symbols if newest.get(symbol) != newest_close)
+    return MissingBars(
+        max(earliest, resume_at),
         abreast,
-        max(whole, min((newest.get(s, whole) - CORRECTIONS for s in late), default=start)),
+        max(earliest, min((newest.get(s, earliest) - CORRECTIONS for s in late), default=start)),
         late,
     )
 
 
 def look_back_since(
     lake: Lake, forecast: Forecast, source: str, symbols: Sequence[str], start: datetime
-) -> Due:
-    """From when on bars must be asked for, so that those that open at `start` can be scored."""
+) -> MissingBars:
+    """Find from when on bars must be asked for, so that bars that open at `start` can be scored."""
     market = calendar(forecast.schedule.calendar)
     bars = forecast.look_back + SPARE
     opens = market.bars(forecast.bar, start - look_back(forecast), start).ts[-bars:].tolist()
     if not opens:
-        return Due(start, tuple(symbols), start)
+        return MissingBars(start, tuple(symbols), start)
     first = opens[0].replace(tzinfo=UTC)
-    found = lake.rows(
+    bars_there = lake.rows(
         """SELECT ts, list(symbol) FROM silver.bars
            WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))
            AND ts >= ? AND ts < ? GROUP BY ts""",
         [source, forecast.interval, list(symbols), first, start],
     )
-    have = {ts.astimezone(UTC).replace(tzinfo=None) for ts, _ in found}
-    there = {symbol for _, some in found for symbol in some}
-    lost = [ts for ts in opens if ts not in have]
-    since = lost[0].replace(tzinfo=UTC) if lost else start
-    if not there:
-        return Due(since, tuple(symbols), since)
-    return Due(since, _among(symbols, there), first, _among(symbols, set(symbols) - there))
+    opens_there = {ts.astimezone(UTC).replace(tzinfo=None) for ts, _ in bars_there}
+    symbols_there = {symbol for _, symbols_of_bar in bars_there for symbol in symbols_of_bar}
+    missing = [ts for ts in opens if ts not in opens_there]
+    since = missing[0].replace(tzinfo=UTC) if missing else start
+    if not symbols_there:
+        return MissingBars(since, tuple(symbols), since)
+    return MissingBars(
+        since, _among(symbols, symbols_there), first, _among(symbols, set(symbols) - symbols_there)
+    )
 
 
 def unscored_since(
     lake: Lake, forecast: Forecast, source: str, before: datetime
 ) -> datetime | None:
-    """After which close bars were not scored that silver has; None where nothing ever was.
+    """Find the close after which silver has bars that were not scored; None where none ever were.
 
-    Bars that close at `before` or later do not count, nor those before the first one scored.
+    Bars that close at `before` or later do not count, nor those before the first scored bar.
     """
-    ours = [forecast.name, source]
+    keys = [forecast.name, source]
     newest = lake.rows(
         """SELECT max(closes_at) FROM gold.predictions
            WHERE forecast = ? AND source = ? AND role = 'champion' AND closes_at < ?""",
-        [*ours, before],
+        [*keys, before],
     )[0][0]
     if newest is None:
         return None
-    found = lake.rows(
+    last_scored = lake.rows(
         """WITH scored AS (SELECT DISTINCT closes_at FROM gold.predictions
                 WHERE forecast = ? AND source = ? AND role = 'champion'
                 AND closes_at >= ? AND closes_at < ?),
@@ -123,7 +127,7 @@ def unscored_since(
            SELECT max(closes_at) FROM scored
            WHERE closes_at < coalesce((SELECT first FROM hole), ?)""",
         [
-            *ours,
+            *keys,
             newest - REFILL,
             before,
             source,
@@ -133,30 +137,34 @@ def unscored_since(
             before,
         ],
     )[0][0]
-    since: datetime = found.astimezone(UTC)
+    since: datetime = last_scored.astimezone(UTC)
     return since
 
 
-def _hole(
+def _first_hole(
     lake: Lake, forecast: Forecast, source: str, symbols: Sequence[str], start: datetime
 ) -> datetime | None:
-    """The first bar of the last weeks that no symbol has, after one that some have."""
-    found = lake.rows(
+    """Find the first bar of the last weeks that no symbol has, after a bar that some have."""
+    opens = lake.rows(
         """SELECT DISTINCT ts FROM silver.bars
            WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))
            AND ts >= ? AND ts < ? ORDER BY ts""",
         [source, forecast.interval, list(symbols), start - REFILL, start],
     )
-    have = [ts.astimezone(UTC) for (ts,) in found]
-    if not have:
+    opens_there = [ts.astimezone(UTC) for (ts,) in opens]
+    if not opens_there:
         return None
-    due = calendar(forecast.schedule.calendar).bars(forecast.bar, have[0], have[-1]).ts.tolist()
-    lost = sorted({ts.replace(tzinfo=UTC) for ts in due} - set(have))
-    return lost[0] if lost else None
+    expected = (
+        calendar(forecast.schedule.calendar)
+        .bars(forecast.bar, opens_there[0], opens_there[-1])
+        .ts.tolist()
+    )
+    missing = sorted({ts.replace(tzinfo=UTC) for ts in expected} - set(opens_there))
+    return missing[0] if missing else None
 
 
 def _was_asked(lake: Lake, forecast: Forecast, source: str, since: datetime) -> bool:
-    """Did a run that ended well ask for all from then on? What was not given is not there."""
+    """Whether a run that did not fail asked for all bars from then on."""
     return bool(
         lake.rows(
             """SELECT count(*) FROM gold.runs WHERE step = 'ingest' AND source = ? AND about = ?
@@ -166,5 +174,5 @@ def _was_asked(lake: Lake, forecast: Forecast, source: str, since: datetime) -> 
     )
 
 
-def _among(symbols: Iterable[str], some: set[str]) -> tuple[str, ...]:
-    return tuple(symbol for symbol in symbols if symbol in some)
+def _among(symbols: Iterable[str], chosen: set[str]) -> tuple[str, ...]:
+    return tuple(symbol for symbol in symbols if symbol in chosen)

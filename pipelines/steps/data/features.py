@@ -1,4 +1,4 @@
-"""gold.features_<forecast>, kept in step with silver: a run costs what has changed."""
+"""Refresh gold.features_<forecast> from silver, at the cost of what has changed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ KEYED = 'source = ? AND "interval" = ?'
 
 
 @dataclass(frozen=True)
-class Refreshed:
-    """What a refresh did."""
+class FeatureRefresh:
+    """What a refresh of features did."""
 
-    symbols: int  # that had changed
+    symbols: int  # whose bars had changed
     read: int  # bars of silver
     written: int  # rows of features
-    whole: bool  # a changed definition, or a first run: everything was computed
+    whole: bool  # everything was computed: a first run, or a changed definition
     snapshot: int
 
     def summary(self) -> str:
@@ -38,11 +38,11 @@ class Refreshed:
         )
 
 
-def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
-    """Bring a forecast's features to what silver says now.
+def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefresh:
+    """Compute a forecast's features from the bars that silver has now.
 
-    What has changed in silver since the last refresh is widened by the labels' horizon before
-    and the features' look-back after, and only that is computed, and replaced.
+    The bars that changed since the last refresh are widened by the labels' horizon before and the
+    features' look-back after, and only these rows are computed and replaced.
     """
     with lake.write(f"features {forecast.name}") as writer:
         known = writer.rows(
@@ -53,11 +53,11 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
         followed = 0 if whole else int(known[0][1])
         if whole:
             writer.delete(forecast.table.full_name, "source = ?", [source])
-        changed = _changed(writer, forecast, source, followed)
+        changed = _changed_symbols(writer, forecast, source, followed)
         read = written = 0
         for span in _spans(changed):
-            bars, low, high = _read(writer, forecast, source, span)
-            rows = _computed(writer, forecast, source, bars, low, high)
+            bars, low, high = _read_bars(writer, forecast, source, span)
+            rows = _compute_rows(writer, forecast, source, bars, low, high)
             writer.replace(
                 forecast.table.full_name,
                 rows,
@@ -76,15 +76,15 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> Refreshed:
             )
             where = "forecast = ? AND source = ?"
             writer.replace("meta.feature_state", state, where, [forecast.name, source])
-        return Refreshed(len(changed), read, written, whole, writer.batch)
+        return FeatureRefresh(len(changed), read, written, whole, writer.batch)
 
 
-def _changed(
+def _changed_symbols(
     writer: Writer, forecast: Forecast, source: str, followed: int
 ) -> list[tuple[str, datetime, datetime]]:
-    """Each symbol of the forecast with the first and last bar that silver changed since.
+    """Find each symbol of the forecast with changed bars, and the first and last of these.
 
-    A bar that silver lost again is told by its row in quarantine.
+    A bar that was removed from silver is found by its row in quarantine.
     """
     lost = ", ".join(f"'{reason}'" for reason in silver.CONTEXT_REASONS)
     return writer.rows(
@@ -100,7 +100,7 @@ def _changed(
 
 @dataclass(frozen=True)
 class _Span:
-    """From the first to the last bar that changed of these symbols."""
+    """Symbols whose changed bars have the same first and last instant."""
 
     symbols: tuple[str, ...]
     first: datetime
@@ -108,17 +108,17 @@ class _Span:
 
 
 def _spans(changed: list[tuple[str, datetime, datetime]]) -> list[_Span]:
-    """Symbols that changed over the same span together: mostly all of them, over one bar."""
-    together: dict[tuple[datetime, datetime], list[str]] = {}
+    """Group symbols that changed over the same span: mostly all of them, over one bar."""
+    groups: dict[tuple[datetime, datetime], list[str]] = {}
     for symbol, first, last in changed:
-        together.setdefault((first, last), []).append(symbol)
-    return [_Span(tuple(symbols), *ends) for ends, symbols in together.items()]
+        groups.setdefault((first, last), []).append(symbol)
+    return [_Span(tuple(symbols), *ends) for ends, symbols in groups.items()]
 
 
-def _read(
+def _read_bars(
     writer: Writer, forecast: Forecast, source: str, span: _Span
 ) -> tuple[pa.Table, datetime, datetime]:
-    """The bars that decide on the changed rows, and the first and last of these rows.
+    """Read the bars that the changed rows depend on, and find the first and last of these rows.
 
     Bars are counted as silver has them, symbol by symbol; the calendar only says where to look,
     and where a symbol has too few there all its history is read.
@@ -128,18 +128,18 @@ def _read(
     per_day = 1.0 if forecast.bar.minutes is None else max(1.0, 390 / forecast.bar.minutes)
     days = timedelta(days=10 + int(4 * needed / per_day))
     low, high = span.first - days, span.last + days
-    found = _around(writer, forecast, source, span, low, high)
+    surrounding = _read_surrounding(writer, forecast, source, span, low, high)
     newest = high > datetime.now(UTC)  # nothing opens later
-    if found.fewest_before < needed or (found.fewest_after < needed and not newest):
-        low = low if found.fewest_before >= needed else FIRST
-        high = high if newest or found.fewest_after >= needed else LAST
-        found = _around(writer, forecast, source, span, low, high)
-    return found.bars, found.back(horizon), found.forth(ahead)
+    if surrounding.fewest_before < needed or (surrounding.fewest_after < needed and not newest):
+        low = low if surrounding.fewest_before >= needed else FIRST
+        high = high if newest or surrounding.fewest_after >= needed else LAST
+        surrounding = _read_surrounding(writer, forecast, source, span, low, high)
+    return surrounding.bars, surrounding.start_before(horizon), surrounding.end_after(ahead)
 
 
 @dataclass(frozen=True, eq=False)
-class _Around:
-    """The bars before, in and after a span, ordered by symbol and ts."""
+class _SurroundingBars:
+    """The bars before, in and after a span, in order of symbol and ts."""
 
     span: _Span
     bars: pa.Table
@@ -150,33 +150,33 @@ class _Around:
 
     @property
     def fewest_before(self) -> int:
-        return int(self.before.min()) if self._all else 0
+        return int(self.before.min()) if self._is_complete else 0
 
     @property
     def fewest_after(self) -> int:
-        return int(self.after.min()) if self._all else 0
+        return int(self.after.min()) if self._is_complete else 0
 
     @property
-    def _all(self) -> bool:
-        """Whether every symbol has a bar here: the only one of a symbol may be the one lost."""
+    def _is_complete(self) -> bool:
+        """Whether every symbol has a bar here: a symbol's only bar may be the removed one."""
         return len(self.starts) == len(self.span.symbols)
 
-    def back(self, bars: int) -> datetime:
+    def start_before(self, bars: int) -> datetime:
         """Where the last `bars` bars before the span begin, of the symbol where it is earliest."""
         rows = self.starts + np.maximum(self.before - bars, 0)
         return min([self.span.first, *map(aware, self.ts[rows])])
 
-    def forth(self, bars: int) -> datetime:
+    def end_after(self, bars: int) -> datetime:
         """Where the next `bars` bars after the span end, of the symbol where it is latest."""
         ends = np.append(self.starts[1:], len(self.ts))
         rows = ends - 1 - np.maximum(self.after - bars, 0)
         return max([self.span.last, *map(aware, self.ts[rows])])
 
 
-def _around(
+def _read_surrounding(
     writer: Writer, forecast: Forecast, source: str, span: _Span, low: datetime, high: datetime
-) -> _Around:
-    """The bars of the span's symbols that open from `low` to `high`."""
+) -> _SurroundingBars:
+    """Read the bars of the span's symbols that open from `low` to `high`."""
     bars = writer.sql(
         f"""SELECT symbol, ts, closes_at, session, open, high, low, close, volume
             FROM silver.bars WHERE {KEYED} AND symbol IN (SELECT unnest(?))
@@ -187,36 +187,36 @@ def _around(
     codes = bars["symbol"].combine_chunks().dictionary_encode().indices.to_numpy()
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     before, after = (
-        np.add.reduceat(there, starts, dtype=np.int64) if len(starts) else np.zeros(0, np.int64)
-        for there in (ts < naive(span.first), ts > naive(span.last))
+        np.add.reduceat(is_there, starts, dtype=np.int64) if len(starts) else np.zeros(0, np.int64)
+        for is_there in (ts < naive(span.first), ts > naive(span.last))
     )
-    return _Around(span, bars, ts, starts, before, after)
+    return _SurroundingBars(span, bars, ts, starts, before, after)
 
 
-def _computed(
+def _compute_rows(
     writer: Writer, forecast: Forecast, source: str, bars: pa.Table, low: datetime, high: datetime
 ) -> pa.Table:
-    """The feature rows that open from `low` to `high`."""
-    known = writer.rows(
+    """Compute the feature rows that open from `low` to `high`."""
+    series = writer.rows(
         f"SELECT DISTINCT calendar, grid FROM silver.series WHERE {KEYED}"
         " AND symbol IN (SELECT unnest(?))",
         [source, forecast.interval, pc.unique(bars["symbol"]).to_pylist()],
     )
-    name, grid = known[0] if known else ("XNYS", "session")
+    name, grid = series[0] if series else ("XNYS", "session")
     block = block_of(bars, calendar(name), forecast.bar, grid)
     values = matrix(forecast.features, block)
-    made = bars.select(["symbol", "ts", "closes_at", "session"])
-    made = made.append_column("source", pa.repeat(pa.scalar(source), len(block)))
-    made = made.append_column("place", pa.array(block.arrays["place"].astype(np.int16)))
+    rows = bars.select(["symbol", "ts", "closes_at", "session"])
+    rows = rows.append_column("source", pa.repeat(pa.scalar(source), len(block)))
+    rows = rows.append_column("place", pa.array(block.arrays["place"].astype(np.int16)))
     for column, feature in enumerate(forecast.features):
-        made = made.append_column(feature.name, pa.array(values[:, column], from_pandas=True))
+        rows = rows.append_column(feature.name, pa.array(values[:, column], from_pandas=True))
     for target in forecast.targets:
         outcome = target.label.outcome(block)
         known_at = _known_at(bars, block, outcome, target.label.horizon)
-        made = made.append_column(target.outcome, pa.array(outcome, from_pandas=True))
-        made = made.append_column(target.known_at, known_at)
-    inside = pc.and_(pc.greater_equal(made["ts"], low), pc.less_equal(made["ts"], high))
-    return made.filter(inside)
+        rows = rows.append_column(target.outcome, pa.array(outcome, from_pandas=True))
+        rows = rows.append_column(target.known_at, known_at)
+    inside = pc.and_(pc.greater_equal(rows["ts"], low), pc.less_equal(rows["ts"], high))
+    return rows.filter(inside)
 
 
 def _known_at(bars: pa.Table, block: Block, outcome: np.ndarray, horizon: int) -> pa.Array:

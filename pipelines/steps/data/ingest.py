@@ -1,9 +1,9 @@
-"""Bars and weights from a source to silver."""
+"""Bring bars and weights from a source to silver."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core import universes
 from pipelines.core.calendar import Interval
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
+from pipelines.core.progress import Progress, no_progress
 from pipelines.lake import Lake, Writer
 from pipelines.landing import Due, Group, Landed, land, land_weights
 from pipelines.landing.bronze import keep_answers
@@ -21,16 +22,11 @@ from pipelines.quality import checks
 from pipelines.sources.base import Answer, Parsed, Request, Source
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-UNTOLD = timedelta(days=30)  # before the end, where no start is told
+DEFAULT_SPAN = timedelta(days=30)  # before the end, where no start is named
 COMMIT_ROWS = 500_000  # rows gathered before they are committed
 COMMIT_BYTES = 256 << 20
 GIVE_UP_AFTER = 3  # pieces in a row for which the source was down
 RESUME_WITHIN = timedelta(hours=6)  # later, corrections may have come: everything is asked again
-
-Progress = Callable[[str, int, int], None]  # what, done, of how many
-
-
-def _silent(what: str, done: int, total: int) -> None: ...
 
 
 @dataclass
@@ -50,8 +46,8 @@ class IngestReport:
         return self.landed.counts
 
     def summary(self) -> str:
-        told = ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
-        lines = [f"{self.source} {self.about}: {told}"]
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
+        lines = [f"{self.source} {self.about}: {counts}"]
         if self.landed.reasons:
             reasons = ", ".join(f"{n:,} {r}" for r, n in self.landed.reasons.most_common())
             lines.append(f"quarantined: {reasons}")
@@ -87,18 +83,18 @@ def ingest(
     about: str = "",
     run: str = "cli",
     force: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
 ) -> IngestReport:
     """Bring the bars that open in [start, end) from a source to silver.
 
-    Without symbols a source gives all it has; without a start, what it says is `whole`, or 30
-    days. Nothing later than `as_of` (now, if not told) is used. Every commit is whole; a run that
-    was stopped goes on where it stood, and a run repeated changes nothing.
+    Without symbols a source returns all it has; without a start, everything where the source is
+    `whole`, or else 30 days. Nothing later than `as_of` (default: now) is used. Every commit is
+    complete; a run that was stopped continues where it was, and a repeated run changes nothing.
     """
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
     if start is None and not source.whole:
-        start = end - UNTOLD
+        start = end - DEFAULT_SPAN
     if not interval.intraday:
         start, end = _whole_days(start, end)
     if end <= (start or FIRST):
@@ -110,7 +106,7 @@ def ingest(
     report = IngestReport(source.name, about or ",".join(symbols) or "everything found")
     pieces = list(source.pieces(request))
     done = _finished(lake, source, pieces) if source.resumes and not force else set()
-    basket = _Basket(lake, report, request, start is not None, run)
+    pending = _PendingAnswers(lake, report, request, start is not None, run)
     progress("asking", 0, len(pieces))
     for number, piece in enumerate(pieces, 1):
         if _name(piece) in done:
@@ -119,14 +115,14 @@ def ingest(
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not asked for")
             break
         else:
-            basket.take(piece, _answers(source, piece, report))
+            pending.take(piece, _answers(source, piece, report))
         progress(f"{','.join(piece.symbols[:3])} {piece.start:%Y-%m-%d}", number, len(pieces))
-    basket.commit(last=True)
+    pending.commit(last=True)
     return report
 
 
 def _whole_days(start: datetime | None, end: datetime) -> tuple[datetime | None, datetime]:
-    """From one day up bars are named by dates: any instant of a day asks for that day."""
+    """Widen the range to whole days, by which bars of a day and longer are named."""
     first = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
     last = end.replace(hour=0, minute=0, second=0, microsecond=0)
     return first, last if last == end else last + timedelta(days=1)
@@ -135,7 +131,7 @@ def _whole_days(start: datetime | None, end: datetime) -> tuple[datetime | None,
 def _answers(
     source: Source, piece: Request, report: IngestReport
 ) -> Iterator[tuple[Answer, Parsed]]:
-    """The answers of one piece that can be read; the others are noted, and go on."""
+    """Fetch and parse the answers of a piece; those that cannot be used go to the failures."""
     try:
         for answer in source.fetch(piece):
             try:
@@ -148,8 +144,8 @@ def _answers(
         report.unavailable += isinstance(error, SourceUnavailable)
 
 
-class _Basket:
-    """Answers gathered for one commit."""
+class _PendingAnswers:
+    """Answers that are gathered for one commit."""
 
     def __init__(
         self, lake: Lake, report: IngestReport, request: Request, bounded: bool, run: str
@@ -157,7 +153,7 @@ class _Basket:
         self._lake, self._report, self._request, self._run = lake, report, request, run
         # Without a start the data says where it begins, and no gap lies before that.
         self._asked = (request.start, request.end) if bounded else None
-        self._held: list[tuple[Request, Answer, Parsed]] = []
+        self._answers: list[tuple[Request, Answer, Parsed]] = []
         self._rows = self._bytes = 0
 
     def take(self, piece: Request, answers: Iterator[tuple[Answer, Parsed]]) -> None:
@@ -165,22 +161,22 @@ class _Basket:
             # Not before another comes: the last ones share their commit with the run's record.
             if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES:
                 self.commit()
-            self._held.append((piece, answer, parsed))
+            self._answers.append((piece, answer, parsed))
             self._rows += parsed.bars.num_rows
             self._bytes += len(answer.body)
 
     def commit(self, last: bool = False) -> None:
-        if not self._held and not last:
+        if not self._answers and not last:
             return
         report, landed = self._report, Landed()
         groups: dict[Group, list[tuple[Answer, Parsed]]] = {}
         wanted: dict[Group, set[str]] = {}
-        for piece, answer, parsed in self._held:
+        for piece, answer, parsed in self._answers:
             group = Group.of(answer, parsed)
             groups.setdefault(group, []).append((answer, parsed))
             wanted.setdefault(group, set()).update(piece.symbols)
         with self._lake.write(f"ingest {report.source}") as writer:
-            keep_answers(writer, [(_name(piece), answer) for piece, answer, _ in self._held])
+            keep_answers(writer, [(_name(piece), answer) for piece, answer, _ in self._answers])
             for group, pieces in groups.items():
                 due = Due(tuple(wanted[group]), self._asked)
                 landed.add(land(writer, group, pieces, due, self._request.as_of))
@@ -189,7 +185,7 @@ class _Basket:
                 report.landed.verdicts = checks.merged([*report.landed.verdicts, *_overall(report)])
             _record(writer, report, landed, self._request, self._run, last)
             report.snapshot = writer.batch
-        self._held, self._rows, self._bytes = [], 0, 0
+        self._answers, self._rows, self._bytes = [], 0, 0
 
 
 def _overall(report: IngestReport) -> list[checks.Verdict]:
@@ -208,7 +204,7 @@ def _overall(report: IngestReport) -> list[checks.Verdict]:
 def _record(
     writer: Writer, report: IngestReport, landed: Landed, request: Request, run: str, last: bool
 ) -> None:
-    """The run record and the verdicts, in the same commit as the rows they speak of."""
+    """Write the run record and the verdicts in the commit of the rows that they are about."""
     verdicts = report.landed.verdicts if last else landed.verdicts
     now = datetime.now(UTC)
     if verdicts:
@@ -238,7 +234,7 @@ def _name(piece: Request) -> str:
 
 
 def _finished(lake: Lake, source: Source, pieces: Sequence[Request]) -> set[str]:
-    """The pieces that a run of the last hours brought, after the last of their bars was over."""
+    """Find the pieces that a run of the last hours brought after their last bar had closed."""
     answers = lake.rows(
         "SELECT piece, min(received_at) FROM bronze.answers "
         "WHERE source = ? AND received_at > ? GROUP BY piece",
@@ -260,27 +256,28 @@ def ingest_weights(
     as_of: datetime | None = None,
     run: str = "cli",
 ) -> dict[str, int]:
-    """Bring a universe's index weights to silver, as they were known at `as_of`."""
-    known = universes.universe(universe)
+    """Bring the weights of a universe's index to silver, as they were known at `as_of`."""
+    declared = universes.universe(universe)
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
-    # A part of an index is weighed as the whole is, so that one member has one weight.
-    answers = source.fetch_weights(known.whole, as_of)
+    # A part of an index has the weights of the whole, so that a member has one weight.
+    answers = source.fetch_weights(declared.whole, as_of)
     pieces = [(answer, source.parse_weights(answer)) for answer in answers]
     if not any(rows.num_rows for _, rows in pieces):
-        return _newest_known(lake, source, known.index, as_of)
+        return _check_known_weights(lake, source, declared.index, as_of)
     with lake.write(f"weights {source.name}") as writer:
-        keep_answers(writer, [(f"{known.whole} weights", answer) for answer, _ in pieces])
-        return land_weights(writer, source.name, known.index, pieces)
+        keep_answers(writer, [(f"{declared.whole} weights", answer) for answer, _ in pieces])
+        return land_weights(writer, source.name, declared.index, pieces)
 
 
-def _newest_known(lake: Lake, source: Source, index: str, as_of: datetime) -> dict[str, int]:
-    found = lake.rows(
+def _check_known_weights(lake: Lake, source: Source, index: str, as_of: datetime) -> dict[str, int]:
+    """Raise unless weights are known from before; return the counts of a run without rows."""
+    newest = lake.rows(
         """SELECT max(effective) FROM silver.weights
            WHERE source = ? AND "index" = ? AND known_at <= ?""",
         [source.name, index, as_of],
     )
-    if not found or found[0][0] is None:
+    if not newest or newest[0][0] is None:
         raise SourceError(
             f"{source.name} has no weights of {index}, and none are known from before",
             "drop in a holdings CSV (BULLION_HOLDINGS_CSV) and run it again",

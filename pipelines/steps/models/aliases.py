@@ -1,4 +1,4 @@
-"""The registry's Production alias and the decisions, kept together whoever moved one of them."""
+"""Keep the registry's Production alias and the decisions in agreement."""
 
 from __future__ import annotations
 
@@ -10,88 +10,96 @@ import pyarrow as pa
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
-from pipelines.registry.decisions import ModelDecision, decisions, promoted
+from pipelines.registry.decisions import ModelDecision, champion_at, read_decisions
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
 from pipelines.steps.models.manual_decisions import (
-    EVER,
-    Moved,
-    Unfit,
-    append,
-    same,
-    told,
-    trained_as,
-    verify,
+    END_OF_TIME,
+    MoveReport,
+    UnfitModel,
+    append_decisions,
+    build_report,
+    find_training_decision,
+    is_same_model,
+    verify_model,
 )
 
 
-def reconcile(lake: Lake, registry: Registry, forecast: TargetForecast, source: str) -> Moved:
-    """Bring decisions and the Production alias together, whoever moved it.
+def reconcile(lake: Lake, registry: Registry, forecast: TargetForecast, source: str) -> MoveReport:
+    """Bring the decisions and the Production alias into agreement, whoever moved the alias.
 
-    An alias that was moved by hand is obeyed, if its version is sound: from now on that version
-    serves. If it is not, the alias is put back and the refusal kept. An alias that was taken away
-    withdraws its version. Where only a process had ended between a decision and its alias, the
-    alias follows. MLflow being down raises RegistryError.
+    An alias that was moved by hand is obeyed if its version can serve: from now on that version
+    is the champion. If it cannot, the alias is put back and the refusal is recorded. An alias that
+    was removed by hand withdraws its version. Where a process ended between writing a decision and
+    moving its alias, the alias follows. Raises RegistryError while MLflow is down.
     """
     with lake.view() as view:
-        rows = decisions(view, forecast, source)
-    champion = promoted(rows, EVER)
+        rows = read_decisions(view, forecast, source)
+    champion = champion_at(rows, END_OF_TIME)
     decided = champion.model_version if champion else None
-    standing = registry.standing(model_name(forecast))
-    held, ours = standing.aliases.get(PRODUCTION), standing.ours.get(PRODUCTION)
-    if held == decided and ours == decided:
-        return told(lake, forecast, source, [])
-    about = held if held is not None else ours
-    if about is not None and not of_source(registry, forecast, source, rows, about):
-        return told(lake, forecast, source, [])  # another source's model has the alias
-    said: list[str] = []
-    if held is None and ours is not None and ours == decided:
-        said = _taken_away(lake, forecast, source)
-    elif held is not None and held not in (decided, ours):
-        said = _moved_by_hand(lake, registry, forecast, source, held)
-    return told(lake, forecast, source, [*said, *follow(lake, registry, forecast, source)])
+    state = registry.alias_state(model_name(forecast))
+    current, recorded = state.aliases.get(PRODUCTION), state.set_by_bullion.get(PRODUCTION)
+    if current == decided and recorded == decided:
+        return build_report(lake, forecast, source, [])
+    version = current if current is not None else recorded
+    if version is not None and not is_of_source(registry, forecast, source, rows, version):
+        # The alias belongs to a model of another source.
+        return build_report(lake, forecast, source, [])
+    messages: list[str] = []
+    if current is None and recorded is not None and recorded == decided:
+        messages = _withdraw_champion(lake, forecast, source)
+    elif current is not None and current not in (decided, recorded):
+        messages = _adopt_alias(lake, registry, forecast, source, current)
+    messages += move_production_alias(lake, registry, forecast, source)
+    return build_report(lake, forecast, source, messages)
 
 
-def _taken_away(lake: Lake, forecast: TargetForecast, source: str) -> list[str]:
+def _withdraw_champion(lake: Lake, forecast: TargetForecast, source: str) -> list[str]:
+    """Withdraw the champion whose alias was removed by hand."""
     with lake.write(f"reconcile {forecast.name}") as writer:
-        rows = decisions(writer, forecast, source)
-        champion = promoted(rows, EVER)
+        rows = read_decisions(writer, forecast, source)
+        champion = champion_at(rows, END_OF_TIME)
         if champion is None:
             return []
         reason = "withdrawn: its alias was taken away by hand"
-        append(writer, forecast, source, rows, [(champion, "withdrawn", reason)])
+        append_decisions(writer, forecast, source, rows, [(champion, "withdrawn", reason)])
         return [f"version {champion.model_version} was {reason}"]
 
 
-def _moved_by_hand(
-    lake: Lake, registry: Registry, forecast: TargetForecast, source: str, held: int
+def _adopt_alias(
+    lake: Lake, registry: Registry, forecast: TargetForecast, source: str, version: int
 ) -> list[str]:
+    """Promote the version that somebody pointed the alias to, or record why it is refused."""
     try:
-        source, row = trained_as(lake, registry, forecast, held)
-    except Unfit as error:  # a model that this lake knows nothing of has no row to copy
-        return [_refused_stranger(lake, forecast, source, held, error.message)]
+        source, row = find_training_decision(lake, registry, forecast, version)
+    except UnfitModel as error:  # a model that this lake does not know has no row to copy
+        return [_record_unknown_version(lake, forecast, source, version, error.message)]
     verdict, reason = "promoted", f"the alias {PRODUCTION} was moved to it by hand"
     try:
-        verify(registry, forecast, row)
-    except Unfit as error:
+        verify_model(registry, forecast, row)
+    except UnfitModel as error:
         verdict, reason = "refused", f"{reason}, and put back: {error.message}"
     with lake.write(f"reconcile {forecast.name}") as writer:
-        rows = decisions(writer, forecast, source)
-        # Another process may have done it, and a refusal is told once.
-        if verdict == "promoted" and same(promoted(rows, EVER), row):
+        rows = read_decisions(writer, forecast, source)
+        # Another process may have promoted it, and a refusal is recorded once.
+        if verdict == "promoted" and is_same_model(champion_at(rows, END_OF_TIME), row):
             return []
-        told_before = any(
-            same(r, row) and r.verdict == verdict and r.reason.startswith(reason) for r in rows
+        recorded_before = any(
+            is_same_model(r, row) and r.verdict == verdict and r.reason.startswith(reason)
+            for r in rows
         )
-        if verdict == "promoted" or not told_before:
-            append(writer, forecast, source, rows, [(row, verdict, reason)])
-    return [f"version {held} was {verdict}: {reason}"]
+        if verdict == "promoted" or not recorded_before:
+            append_decisions(writer, forecast, source, rows, [(row, verdict, reason)])
+    return [f"version {version} was {verdict}: {reason}"]
 
 
-def _refused_stranger(
-    lake: Lake, forecast: TargetForecast, source: str, version: int, why: str
+def _record_unknown_version(
+    lake: Lake, forecast: TargetForecast, source: str, version: int, cause: str
 ) -> str:
+    """Record in gold.runs that the alias was moved to a version which this lake does not know."""
     now = datetime.now(UTC)
-    said = f"the alias {PRODUCTION} was moved to version {version} by hand, and put back: {why}"
+    message = (
+        f"the alias {PRODUCTION} was moved to version {version} by hand, and put back: {cause}"
+    )
     row = {
         "run": f"reconcile:{now:%Y-%m-%dT%H:%M:%S.%f}",
         "step": "reconcile",
@@ -101,28 +109,30 @@ def _refused_stranger(
         "interval_end": now,
         "status": "failed",
         "counts": "{}",
-        "message": said,
+        "message": message,
         "finished_at": now,
     }
     with lake.write(f"reconcile {forecast.name}") as writer:
         writer.append("gold.runs", pa.Table.from_pylist([row]))
-    return said
+    return message
 
 
-def follow(lake: Lake, registry: Registry, forecast: TargetForecast, source: str) -> list[str]:
-    """Put the Production alias where the decisions say; in words why, if that cannot be done."""
+def move_production_alias(
+    lake: Lake, registry: Registry, forecast: TargetForecast, source: str
+) -> list[str]:
+    """Point the Production alias to the champion; a message says why where that fails."""
     name = model_name(forecast)
     with lake.view() as view:
-        rows = decisions(view, forecast, source)
-    champion = promoted(rows, EVER)
+        rows = read_decisions(view, forecast, source)
+    champion = champion_at(rows, END_OF_TIME)
     try:
         if champion is not None:
-            registry.point(name, PRODUCTION, champion.model_version)
+            registry.set_alias(name, PRODUCTION, champion.model_version)
             return []
-        standing = registry.standing(name)
-        stood = standing.aliases.get(PRODUCTION, standing.ours.get(PRODUCTION))
-        if stood is not None and of_source(registry, forecast, source, rows, stood):
-            registry.unpoint(name, PRODUCTION)
+        state = registry.alias_state(name)
+        version = state.aliases.get(PRODUCTION, state.set_by_bullion.get(PRODUCTION))
+        if version is not None and is_of_source(registry, forecast, source, rows, version):
+            registry.remove_alias(name, PRODUCTION)
     except BullionError as error:
         return [
             f"the decision stands, but its alias could not follow: {error.message}; "
@@ -131,18 +141,18 @@ def follow(lake: Lake, registry: Registry, forecast: TargetForecast, source: str
     return []
 
 
-def of_source(
+def is_of_source(
     registry: Registry,
     forecast: TargetForecast,
     source: str,
     rows: Sequence[ModelDecision],
     version: int,
 ) -> bool:
-    """Is a version this source's? The registry has one alias for the models of all sources."""
+    """Whether a version was trained on this source: models of all sources share one alias."""
     if any(row.model_version == version for row in rows):
         return True
     try:
-        tagged = registry.version(model_name(forecast), version).tags.get("source")
+        tag = registry.version(model_name(forecast), version).tags.get("source")
     except InvalidRequest:  # the version is gone
         return False
-    return tagged in (None, source)
+    return tag in (None, source)

@@ -1,4 +1,4 @@
-"""Models as steps use them: read from the registry, and refused unless they fit the forecast."""
+"""Load models from the registry, and refuse those that do not fit the forecast."""
 
 from __future__ import annotations
 
@@ -11,80 +11,87 @@ import numpy as np
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.modeling.scorer import OnnxScorer, UnreadableModel
-from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, serving
-from pipelines.registry.mlflow import Registry, Unsound, model_name
+from pipelines.registry.decisions import ModelDecision, ModelKey, ServingModel, serving_model_at
+from pipelines.registry.mlflow import Registry, UnsoundModel, model_name
 from pipelines.scoring.predict import fitting, same_definition
 
 
-def champion(registry: Registry, forecast: TargetForecast, decision: ModelDecision) -> OnnxScorer:
-    """The model that was decided on; an error, and never another model, where it cannot serve."""
+def load_champion(
+    registry: Registry, forecast: TargetForecast, decision: ModelDecision
+) -> OnnxScorer:
+    """Load the model that was decided on; raise where it cannot serve, and never load another."""
     name = f"{model_name(forecast)} version {decision.model_version}"
     same_definition(forecast, decision.definition, name)  # before anything is read
-    body = registry.model(model_name(forecast), decision.model_version, decision.sha256)
+    body = registry.read_model(model_name(forecast), decision.model_version, decision.sha256)
     return fitting(forecast, OnnxScorer(body, decision.sha256), name)
 
 
-def challenger(
+def load_challenger(
     registry: Registry, forecast: TargetForecast, decision: ModelDecision, candidate: str
 ) -> OnnxScorer:
-    """The model of another candidate that was kept beside the one decided on."""
+    """Load the model of another candidate of the same training."""
     name = f"{candidate} beside {model_name(forecast)} version {decision.model_version}"
     digest = decision.challengers[candidate]
-    body = registry.challenger(decision.run_id, candidate, digest)
+    body = registry.read_challenger(decision.run_id, candidate, digest)
     return fitting(forecast, OnnxScorer(body, digest), name)
 
 
 @dataclass(frozen=True)
 class ServedBars:
-    """Closes of bars, and the model that serves them; what is missing of it is None."""
+    """Bars by their closes, and the model that serves them."""
 
     closes: np.ndarray
-    who: Serving | None  # None: nothing had been trained before
+    serving: ServingModel | None  # None: nothing had been trained before
     model: OnnxScorer | None  # None: its file is lost, and no other model may serve instead
 
 
-def models_of_bars(
+def load_models_of_bars(
     registry: Registry,
     forecast: TargetForecast,
     decisions: Sequence[ModelDecision],
     closes: np.ndarray,
     lost: dict[ModelKey, str],
 ) -> Iterator[ServedBars]:
-    """Load the models that serve bars, one after the other, the oldest bars first.
+    """Load the models that serve bars one by one, the oldest bars first.
 
-    A model whose file is lost goes to `lost`, with the reason; the one that serves instead of it
-    follows. One decided on that is of another definition is an error: the forecast was changed.
+    A model whose file is lost is added to `lost` with the reason, and the model that serves
+    instead of it follows. A model of another definition raises: the forecast was changed.
     """
-    waiting = _by_model(decisions, closes, lost)
-    while waiting:
-        who, its = waiting.pop(0)
-        if who is None:
-            yield ServedBars(its, None, None)
+    queue = _group_by_model(decisions, closes, lost)
+    while queue:
+        serving, bars = queue.pop(0)
+        if serving is None:
+            yield ServedBars(bars, None, None)
             continue
         try:
-            model = champion(registry, forecast, who.decision)
-        except (Unsound, UnreadableModel, InvalidRequest) as error:
-            if isinstance(error, InvalidRequest) and who.instead_of is None:
+            model = load_champion(registry, forecast, serving.decision)
+        except (UnsoundModel, UnreadableModel, InvalidRequest) as error:
+            if isinstance(error, InvalidRequest) and serving.instead_of is None:
                 raise
-            lost[who.decision.model] = error.message
-            for other, bars in reversed(_by_model(decisions, its, lost)):
-                if other is None:
-                    yield ServedBars(bars, who, None)
+            lost[serving.decision.model] = error.message
+            for substitute, its_bars in reversed(_group_by_model(decisions, bars, lost)):
+                if substitute is None:
+                    yield ServedBars(its_bars, serving, None)
                 else:
-                    waiting.insert(0, (other, bars))
+                    queue.insert(0, (substitute, its_bars))
         else:
-            yield ServedBars(its, who, model)
+            yield ServedBars(bars, serving, model)
 
 
-def _by_model(
+def _group_by_model(
     decisions: Sequence[ModelDecision],
     closes: np.ndarray,
     lost: Mapping[ModelKey, str],
-) -> list[tuple[Serving | None, np.ndarray]]:
+) -> list[tuple[ServingModel | None, np.ndarray]]:
     """The bars that each model serves, oldest first."""
-    together: dict[object, tuple[Serving | None, list[datetime]]] = {}
-    for at in closes.tolist():
-        who = serving(decisions, at.replace(tzinfo=UTC), lost)
-        name = who and (who.decision.model, who.proven, who.unproven_reason, who.instead_of)
-        together.setdefault(name, (who, []))[1].append(at)
-    return [(who, np.array(bars, "datetime64[us]")) for who, bars in together.values()]
+    groups: dict[object, tuple[ServingModel | None, list[datetime]]] = {}
+    for close in closes.tolist():
+        serving = serving_model_at(decisions, close.replace(tzinfo=UTC), lost)
+        key = serving and (
+            serving.decision.model,
+            serving.proven,
+            serving.unproven_reason,
+            serving.instead_of,
+        )
+        groups.setdefault(key, (serving, []))[1].append(close)
+    return [(serving, np.array(bars, "datetime64[us]")) for serving, bars in groups.values()]

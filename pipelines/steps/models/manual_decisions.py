@@ -1,4 +1,4 @@
-"""Decisions made after training: what is copied, what must be sound, and how it is written."""
+"""Decisions made after training: verify a model, and write a decision that moves it."""
 
 from __future__ import annotations
 
@@ -13,67 +13,77 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, Writer
 from pipelines.modeling.scorer import UnreadableModel
-from pipelines.registry.decisions import ModelDecision, decisions, promoted, trainings
-from pipelines.registry.mlflow import Registry, RegistryError, Unsound, model_name
-from pipelines.steps.models.load import champion as loaded
+from pipelines.registry.decisions import (
+    ModelDecision,
+    champion_at,
+    read_decisions,
+    training_decisions,
+)
+from pipelines.registry.mlflow import Registry, RegistryError, UnsoundModel, model_name
+from pipelines.steps.models.load import load_champion
 
-EVER = datetime(9999, 1, 1, tzinfo=UTC)  # after every decision
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)  # after every decision
 
 
-class Unfit(InvalidRequest):
+class UnfitModel(InvalidRequest):
     """A version that may not serve."""
 
 
 @dataclass(frozen=True)
-class Moved:
-    """What a move did."""
+class MoveReport:
+    """What a promotion, a rollback or a reconciliation did."""
 
     forecast: str
     source: str
-    champion: int | None  # who is promoted now
-    said: tuple[str, ...]  # nothing: all stood as it should
+    champion: int | None  # the version that is promoted now
+    messages: tuple[str, ...]  # empty where nothing had to be moved
 
     def summary(self) -> str:
         now = f"version {self.champion} serves" if self.champion else "no version is promoted"
-        return "\n".join([*self.said, f"{self.forecast} on {self.source}: {now}"])
+        return "\n".join([*self.messages, f"{self.forecast} on {self.source}: {now}"])
 
 
-def told(lake: Lake, forecast: TargetForecast, source: str, said: Sequence[str]) -> Moved:
+def build_report(
+    lake: Lake, forecast: TargetForecast, source: str, messages: Sequence[str]
+) -> MoveReport:
+    """Report the messages of a move, and the champion after it."""
     with lake.view() as view:
-        champion = promoted(decisions(view, forecast, source), EVER)
-    return Moved(forecast.name, source, champion.model_version if champion else None, tuple(said))
+        champion = champion_at(read_decisions(view, forecast, source), END_OF_TIME)
+    return MoveReport(
+        forecast.name, source, champion.model_version if champion else None, tuple(messages)
+    )
 
 
-def verify(
+def verify_model(
     registry: Registry, forecast: TargetForecast, row: ModelDecision, *, offline: bool = False
 ) -> None:
-    """Refuse a version unless its file is what was decided on and fits the forecast as it is.
+    """Refuse a version unless its file is the one decided on, and fits the forecast of today.
 
-    The registry's own file is read. With `offline` a copy that was verified before will do while
-    the registry cannot be reached, or has lost the version.
+    The registry's own file is read. With `offline`, a copy that was verified before is enough
+    while the registry cannot be reached, or has lost the version.
     """
     name = f"version {row.model_version} of {model_name(forecast)}"
-    again = f"promote another, or train: bullion train {forecast.name}"
+    hint = f"promote another, or train: bullion train {forecast.name}"
     try:
         try:
-            found = registry.load(model_name(forecast), row.model_version).version
+            registered = registry.load(model_name(forecast), row.model_version).version
         except (RegistryError, InvalidRequest) as error:
-            if isinstance(error, Unsound) or not offline:
+            if isinstance(error, UnsoundModel) or not offline:
                 raise
         else:
-            if found.sha256 != row.sha256:
-                raise Unfit(f"{name} is another file than the one that was trained", again)
-        loaded(registry, forecast, row)
-    except (Unsound, UnreadableModel) as error:
-        raise Unfit(f"{name} cannot serve: {error.message}", again) from error
+            if registered.sha256 != row.sha256:
+                raise UnfitModel(f"{name} is another file than the one that was trained", hint)
+        load_champion(registry, forecast, row)
+    except (UnsoundModel, UnreadableModel) as error:
+        raise UnfitModel(f"{name} cannot serve: {error.message}", hint) from error
     except InvalidRequest as error:
-        raise Unfit(error.message, error.hint or again) from error
+        raise UnfitModel(error.message, error.hint or hint) from error
 
 
-def trained_as(
+def find_training_decision(
     lake: Lake, registry: Registry, forecast: TargetForecast, version: int
 ) -> tuple[str, ModelDecision]:
-    """The source and the decision that a version's training wrote."""
+    """Find the source that a version was trained on, and the decision that its training wrote."""
     name = model_name(forecast)
     with lake.view() as view:
         sources = view.rows(
@@ -82,46 +92,50 @@ def trained_as(
             [forecast.name, forecast.label.name, version],
         )
         try:
-            found = registry.version(name, version)
+            registered = registry.version(name, version)
         except InvalidRequest as error:
             if not sources:
                 raise
-            raise Unfit(
+            raise UnfitModel(
                 f"version {version} of {name} is in the lake and no longer in MLflow at "
                 f"{registry.uri}: its store was lost, or the version deleted",
                 f"bring the store back from a copy, or promote another: bullion models "
                 f"{forecast.name}",
             ) from error
         for (source,) in sources:
-            for row in trainings(decisions(view, forecast, source)):
-                if row.model_version == version and row.sha256 == found.sha256:
+            for row in training_decisions(read_decisions(view, forecast, source)):
+                if row.model_version == version and row.sha256 == registered.sha256:
                     return source, row
-    raise Unfit(
+    raise UnfitModel(
         f"version {version} of {name} was not trained on this lake, or its SHA-256 was changed",
         f"`bullion models {forecast.name}` lists those that may be promoted",
     )
 
 
-def same(row: ModelDecision | None, other: ModelDecision) -> bool:
+def is_same_model(row: ModelDecision | None, other: ModelDecision) -> bool:
+    """Whether two decisions are about the same file."""
     return row is not None and row.model == other.model
 
 
-def append(
+def append_decisions(
     writer: Writer,
     forecast: TargetForecast,
     source: str,
     rows: Sequence[ModelDecision],
     moves: Sequence[tuple[ModelDecision, str, str]],
 ) -> None:
-    """Decisions made by hand, as copies of what the versions' own trainings wrote."""
+    """Write decisions as copies of those that the versions' own trainings wrote.
+
+    Each move is the decision on a version, the new verdict and the reason.
+    """
     now = datetime.now(UTC)
-    # A clock that was set back must not put a move before what it moves.
+    # A clock that was set back must not put a decision before the one that it replaces.
     if rows and rows[-1].as_of >= now:
         now = rows[-1].as_of + timedelta(microseconds=1)
-    made: list[dict[str, Any]] = []
+    copies: list[dict[str, Any]] = []
     for row, verdict, reason in moves:
-        own = next((t for t in trainings(rows) if same(t, row)), row)
-        found = writer.sql(
+        training = next((t for t in training_decisions(rows) if is_same_model(t, row)), row)
+        original = writer.sql(
             """SELECT * EXCLUDE (batch) FROM gold.model_decisions
                WHERE forecast = ? AND target = ? AND source = ? AND model_version = ?
                AND verdict = ? AND decided_at = ?""",
@@ -129,13 +143,14 @@ def append(
                 forecast.name,
                 forecast.label.name,
                 source,
-                own.model_version,
-                own.verdict,
-                own.decided_at,
+                training.model_version,
+                training.verdict,
+                training.decided_at,
             ],
         ).to_pylist()[0]
-        # A refusal is no move: it stands beside the training that it is about.
-        as_of = own.as_of if verdict == "refused" else now
-        told = f"{reason}; its gates had said: {own.reason}"
-        made.append(found | {"verdict": verdict, "as_of": as_of, "reason": told, "decided_at": now})
-    writer.append("gold.model_decisions", pa.Table.from_pylist(made))
+        # A refusal moves nothing: it has the instant of the training that it is about.
+        as_of = training.as_of if verdict == "refused" else now
+        full_reason = f"{reason}; its gates had said: {training.reason}"
+        changes = {"verdict": verdict, "as_of": as_of, "reason": full_reason, "decided_at": now}
+        copies.append(original | changes)
+    writer.append("gold.model_decisions", pa.Table.from_pylist(copies))

@@ -1,7 +1,7 @@
-"""Moves of who serves: promotion by hand, and rollback.
+"""Change the champion: promotion by hand, and rollback.
 
-gold.model_decisions is the truth. A move is written there first and the alias follows, so that no
-alias stands that no decision explains.
+gold.model_decisions is the truth. A decision is written there first and the alias follows, so
+that every alias is explained by a decision.
 """
 
 from __future__ import annotations
@@ -11,17 +11,23 @@ from collections.abc import Sequence
 from pipelines.core.errors import BullionError, InvalidRequest, unknown
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
-from pipelines.registry.decisions import ModelDecision, ModelKey, decisions, former, promoted
+from pipelines.registry.decisions import (
+    ModelDecision,
+    ModelKey,
+    champion_at,
+    champion_before,
+    read_decisions,
+)
 from pipelines.registry.mlflow import ALIASES, STAGING, Registry, model_name
-from pipelines.steps.models.aliases import follow
+from pipelines.steps.models.aliases import move_production_alias
 from pipelines.steps.models.manual_decisions import (
-    EVER,
-    Moved,
-    append,
-    same,
-    told,
-    trained_as,
-    verify,
+    END_OF_TIME,
+    MoveReport,
+    append_decisions,
+    build_report,
+    find_training_decision,
+    is_same_model,
+    verify_model,
 )
 
 
@@ -33,26 +39,28 @@ def promote(
     to: str,
     *,
     by: str = "cli",
-) -> Moved:
-    """Make a version Staging or Production, once it has been found sound.
+) -> MoveReport:
+    """Make a version Staging or Production, once its file has been verified.
 
-    One that its gates refused may be promoted by hand, and stays unproven.
+    A version that its gates refused may be promoted by hand, and stays unproven.
     """
     if to not in ALIASES:
         raise unknown("alias", to, ALIASES)
-    source, row = trained_as(lake, registry, forecast, version)
-    verify(registry, forecast, row)
+    source, row = find_training_decision(lake, registry, forecast, version)
+    verify_model(registry, forecast, row)
     if to == STAGING:
-        registry.point(model_name(forecast), STAGING, version)
-        return told(lake, forecast, source, [f"version {version} is Staging"])
-    said = f"version {version} was promoted by {by}"
+        registry.set_alias(model_name(forecast), STAGING, version)
+        return build_report(lake, forecast, source, [f"version {version} is Staging"])
+    message = f"version {version} was promoted by {by}"
     with lake.write(f"promote {forecast.name}") as writer:
-        rows = decisions(writer, forecast, source)
-        if same(promoted(rows, EVER), row):
-            said = f"version {version} was promoted already"
+        rows = read_decisions(writer, forecast, source)
+        if is_same_model(champion_at(rows, END_OF_TIME), row):
+            message = f"version {version} was promoted already"
         else:
-            append(writer, forecast, source, rows, [(row, "promoted", said)])
-    return told(lake, forecast, source, [said, *follow(lake, registry, forecast, source)])
+            append_decisions(writer, forecast, source, rows, [(row, "promoted", message)])
+    return build_report(
+        lake, forecast, source, [message, *move_production_alias(lake, registry, forecast, source)]
+    )
 
 
 def rollback(
@@ -63,52 +71,62 @@ def rollback(
     *,
     reason: str = "",
     by: str = "cli",
-) -> Moved:
-    """Withdraw the champion; the nearest former one that is still sound serves again.
+) -> MoveReport:
+    """Withdraw the champion; the newest former champion that can still serve does so again.
 
-    Where none is, nobody is promoted, and bars are scored by the newest trained, unproven.
+    Where there is none, no version is promoted, and the newest trained model scores, unproven.
     """
     with lake.view() as view:
-        rows = decisions(view, forecast, source)
-    champion = promoted(rows, EVER)
+        rows = read_decisions(view, forecast, source)
+    champion = champion_at(rows, END_OF_TIME)
     if champion is None:
         raise InvalidRequest(
             f"no model of {forecast.name} on {source} is promoted: there is nothing to roll back",
             f"`bullion models {forecast.name} --source {source}` shows who serves",
         )
-    said: list[str] = []
-    heir = _heir(registry, forecast, rows, said)
-    why = f"withdrawn by {by}{f': {reason}' if reason else ''}"
-    moves = [(champion, "withdrawn", "; ".join([why, *said]))]
-    if heir is not None:
-        again = f"serves again, as {by} withdrew version {champion.model_version}"
-        moves.append((heir, "promoted", f"{again}{f': {reason}' if reason else ''}"))
+    messages: list[str] = []
+    successor = _find_successor(registry, forecast, rows, messages)
+    cause = f"withdrawn by {by}{f': {reason}' if reason else ''}"
+    moves = [(champion, "withdrawn", "; ".join([cause, *messages]))]
+    if successor is not None:
+        reinstated = f"serves again, as {by} withdrew version {champion.model_version}"
+        moves.append((successor, "promoted", f"{reinstated}{f': {reason}' if reason else ''}"))
     with lake.write(f"roll back {forecast.name}") as writer:
-        newest = decisions(writer, forecast, source)
-        if promoted(newest, EVER) != champion:
+        newest = read_decisions(writer, forecast, source)
+        if champion_at(newest, END_OF_TIME) != champion:
             raise InvalidRequest(
                 f"another move came before: version {champion.model_version} of {forecast.name} "
                 f"serves no longer",
                 f"`bullion models {forecast.name} --source {source}` shows who does",
             )
-        append(writer, forecast, source, newest, moves)
-    said = [f"version {champion.model_version}: {why}", *said]
-    if heir is None:
-        said.append("no former champion is left: bars are scored by the newest trained, unproven")
-    return told(lake, forecast, source, [*said, *follow(lake, registry, forecast, source)])
+        append_decisions(writer, forecast, source, newest, moves)
+    messages = [f"version {champion.model_version}: {cause}", *messages]
+    if successor is None:
+        messages.append(
+            "no former champion is left: bars are scored by the newest trained, unproven"
+        )
+    return build_report(
+        lake,
+        forecast,
+        source,
+        [*messages, *move_production_alias(lake, registry, forecast, source)],
+    )
 
 
-def _heir(
-    registry: Registry, forecast: TargetForecast, rows: Sequence[ModelDecision], said: list[str]
+def _find_successor(
+    registry: Registry,
+    forecast: TargetForecast,
+    rows: Sequence[ModelDecision],
+    messages: list[str],
 ) -> ModelDecision | None:
-    """The nearest former champion that is sound; what is wrong with nearer ones is said."""
+    """Find the newest former champion that can serve; add a message on each that cannot."""
     unfit: set[ModelKey] = set()
-    while heir := former(rows, EVER, unfit):
+    while former := champion_before(rows, END_OF_TIME, unfit):
         try:
-            verify(registry, forecast, heir, offline=True)
+            verify_model(registry, forecast, former, offline=True)
         except BullionError as error:
-            said.append(f"version {heir.model_version} was passed over: {error.message}")
-            unfit.add(heir.model)
+            messages.append(f"version {former.model_version} was passed over: {error.message}")
+            unfit.add(former.model)
         else:
-            return heir
+            return former
     return None

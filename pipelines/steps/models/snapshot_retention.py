@@ -1,4 +1,4 @@
-"""Snapshots of models: which are kept, and which may be expired."""
+"""Retention of the snapshots that models were trained on."""
 
 from __future__ import annotations
 
@@ -8,54 +8,55 @@ from datetime import datetime
 from pipelines.lake import Lake, View
 from pipelines.registry.decisions import TRAINED
 
-CHAMPIONS = 10  # whose snapshots are kept
+CHAMPIONS = 10  # the newest ones, whose snapshots are retained
 
-Row = tuple[int, str, datetime, datetime]  # version, verdict, as_of, decided_at
+DecisionRow = tuple[int, str, datetime, datetime]  # version, verdict, as_of, decided_at
 
 
 def release_snapshots(lake: Lake) -> list[str]:
-    """Let snapshots go whose model is neither Staging, Production nor of the last ten champions.
+    """Release the snapshots of models that are neither the newest nor among the last ten champions.
 
-    Models are told from the decisions alone, so that MLflow need not be there. `bullion compact`
-    may then expire the snapshots.
+    This reads the decisions alone, and needs no MLflow. `bullion compact` may then expire the
+    snapshots.
     """
     with lake.write("release snapshots") as writer:
-        found = writer.rows(
+        targets = writer.rows(
             """SELECT DISTINCT forecast, target, source FROM gold.model_decisions
                ORDER BY ALL"""
         )
-        known, kept = set[str](), set[str]()
-        for forecast, target, source in found:
+        known, retained = set[str](), set[str]()
+        for forecast, target, source in targets:
             rows = _decisions_of(writer, forecast, target, source)
             known |= {f"{forecast}.{target} {version}" for version, _, _, _ in rows}
-            kept |= {f"{forecast}.{target} {version}" for version in _kept(rows)}
-        gone = writer.rows(
+            retained |= {f"{forecast}.{target} {version}" for version in _retained_versions(rows)}
+        released = writer.rows(
             "SELECT DISTINCT reason FROM meta.kept_snapshots WHERE reason IN (SELECT unnest(?))",
-            [sorted(known - kept)],
+            [sorted(known - retained)],
         )
-        reasons = sorted(reason for (reason,) in gone)
+        reasons = sorted(reason for (reason,) in released)
         if reasons:
             writer.delete("meta.kept_snapshots", "reason IN (SELECT unnest(?))", [reasons])
         return reasons
 
 
-def _decisions_of(view: View, forecast: str, target: str, source: str) -> list[Row]:
-    """In the order in which they take effect; of forecasts no longer declared, too."""
-    found = view.rows(
+def _decisions_of(view: View, forecast: str, target: str, source: str) -> list[DecisionRow]:
+    """Read the decisions in the order in which they take effect, of undeclared forecasts too."""
+    rows = view.rows(
         """SELECT model_version, verdict, as_of, decided_at FROM gold.model_decisions
            WHERE forecast = ? AND target = ? AND source = ?
            ORDER BY as_of, decided_at, verdict = 'promoted', model_version""",
         [forecast, target, source],
     )
-    return [(int(version), verdict, as_of, at) for version, verdict, as_of, at in found]
+    return [(int(version), verdict, as_of, at) for version, verdict, as_of, at in rows]
 
 
-def _kept(rows: Sequence[Row]) -> set[int]:
-    first: dict[int, Row] = {}  # what each training decided; moves by hand came later
+def _retained_versions(rows: Sequence[DecisionRow]) -> set[int]:
+    """The last champions, and the newest trained by as_of and by time of decision."""
+    first: dict[int, DecisionRow] = {}  # each training's own decision, not later ones by hand
     for row in sorted(rows, key=lambda row: row[3]):
         if row[1] in TRAINED:
             first.setdefault(row[0], row)
-    trained = list(first.values())
+    trainings = list(first.values())
     champions = list(dict.fromkeys(row[0] for row in reversed(rows) if row[1] == "promoted"))
-    newest = {max(trained, key=lambda row: row[key])[0] for key in (2, 3)} if trained else set()
+    newest = {max(trainings, key=lambda row: row[key])[0] for key in (2, 3)} if trainings else set()
     return {*champions[:CHAMPIONS], *newest}

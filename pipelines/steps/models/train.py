@@ -1,41 +1,37 @@
-"""Training: candidates compared on one snapshot, the winner registered, the gates' word kept."""
+"""Training: compare candidates on one snapshot, register the winner, record the gates' decision."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.core.errors import BullionError, InvalidRequest
+from pipelines.core.errors import BullionError
+from pipelines.core.progress import Progress, no_progress
 from pipelines.forecasts import TargetForecast
 from pipelines.gates import Decision, NoWorseThanChampion, judge_all
-from pipelines.lake import Lake, View
+from pipelines.lake import Lake
 from pipelines.modeling.compare import Comparison, compare
-from pipelines.modeling.dataset import Rows
 from pipelines.modeling.evidence import described, evidence
 from pipelines.modeling.forms import challengers, forms, settled
 from pipelines.modeling.onnx import OnnxScorer, to_onnx
-from pipelines.registry.decisions import ModelDecision, decisions, newest_version, promoted
-from pipelines.registry.mlflow import Registry, Version, model_name
-from pipelines.registry.runs import keep_runs
+from pipelines.registry.decisions import ModelDecision, champion_at, newest_version, read_decisions
+from pipelines.registry.mlflow import ModelVersion, Registry, model_name
+from pipelines.registry.runs import log_comparison
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.models.aliases import follow, reconcile
+from pipelines.steps.data.rows import read_training_rows
+from pipelines.steps.models.aliases import move_production_alias, reconcile
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
-Progress = Callable[[str, int, int], None]
-# What gold.model_rankings has of a candidate's figures.
-RANKED = ("macro_f1", "accuracy", "rmse", "mae", "r2", "hit_rate", "rank_ic", "log_loss")
-
-
-def _silent(what: str, done: int, total: int) -> None: ...
+# The figures of a candidate that are columns of gold.model_rankings.
+RANKING_FIGURES = ("macro_f1", "accuracy", "rmse", "mae", "r2", "hit_rate", "rank_ic", "log_loss")
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingReport:
     """What a training did."""
 
     forecast: str
@@ -44,7 +40,7 @@ class Trained:
     model: str
     version: int
     verdict: str  # promoted, kept or refused
-    candidate: str  # that is registered: the winner, or the baseline where the winner was refused
+    candidate: str  # the registered one: the winner, or the baseline where the winner was refused
     decision: Decision
     comparison: Comparison
     snapshot: int
@@ -55,53 +51,15 @@ class Trained:
             f"{self.verdict} {self.model} version {self.version}",
             self.decision.reason,
         ]
-        for place, one in enumerate(self.comparison.ranking, 1):
-            figures = [f"{name} {one.figures[name]:.4f}" for name in RANKED if name in one.figures]
-            told = one.failure or ", ".join([*figures, f"{one.seconds:.1f} s"])
-            lines.append(f"{place}. {one.name}: {told}")
+        for place, result in enumerate(self.comparison.ranking, 1):
+            figures = [
+                f"{name} {result.figures[name]:.4f}"
+                for name in RANKING_FIGURES
+                if name in result.figures
+            ]
+            text = result.failure or ", ".join([*figures, f"{result.seconds:.1f} s"])
+            lines.append(f"{place}. {result.name}: {text}")
         return "\n".join(lines)
-
-
-def training_rows(
-    view: View,
-    forecast: TargetForecast,
-    source: str,
-    as_of: datetime,
-    history: timedelta | None = None,
-) -> Rows:
-    """What was known at `as_of`: bars closed by then, and outcomes settled by then.
-
-    No further back than `history`, which is the schedule's where none is given.
-    """
-    since = as_of - (history or forecast.schedule.history)
-    features = ", ".join(f'"{name}"' for name in forecast.feature_names)
-    known_at = forecast.target.known_at
-    found = view.sql(
-        f"""SELECT symbol, closes_at, {known_at} AS known_at, session, place,
-                   {forecast.target.outcome} AS outcome, {features}
-            FROM {forecast.table.full_name}
-            WHERE source = ? AND {known_at} <= ? AND closes_at > ?
-            ORDER BY closes_at, symbol""",
-        [source, as_of, since],
-    )
-    if found.num_rows == 0:
-        raise InvalidRequest(
-            f"{source} has no bars of {forecast.name} with an outcome known at {as_of}",
-            f"bullion ingest --source {source} --universe {forecast.universe} "
-            f"--interval {forecast.interval}",
-        )
-    codes = {symbol: code for code, symbol in enumerate(forecast.symbols)}
-    symbol = np.array([codes[name] for name in found["symbol"].to_pylist()], dtype=np.int64)
-    columns = [found[name].to_numpy() for name in forecast.feature_names]
-    return Rows(
-        features=np.column_stack([*columns, symbol]).astype(np.float32),
-        outcome=found["outcome"].to_numpy(),
-        symbol=symbol,
-        closes_at=found["closes_at"].to_numpy().astype("datetime64[us]"),
-        known_at=found["known_at"].to_numpy().astype("datetime64[us]"),
-        session=found["session"].to_numpy().astype("datetime64[D]"),
-        place=found["place"].to_numpy().astype(np.int64),
-    )
 
 
 def train(
@@ -112,22 +70,22 @@ def train(
     *,
     as_of: datetime | None = None,
     seed: int = 0,
-    progress: Progress = _silent,
-) -> Trained:
-    """Compare the candidates as of an instant, register the winner, promote it or say why not.
+    progress: Progress = no_progress,
+) -> TrainingReport:
+    """Compare the candidates as of an instant, register the winner, and promote it or say why not.
 
-    Everything is read from one snapshot, whose number is kept with the model. The champion it
-    meets is the one of that instant. A training as of an older instant is told as any other, and
-    serves the bars of its own time, but moves no alias back.
+    Everything is read from one snapshot, whose number is recorded with the model. The winner is
+    compared with the champion of that instant. A training as of an older instant is recorded as any
+    other, and serves the bars of its own time, but moves no alias back.
     """
     as_of = min(as_of or datetime.now(UTC), datetime.now(UTC))
     progress("features", 0, 1)
     reconcile(lake, registry, forecast, source)
     refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
-        rows, snapshot = training_rows(view, forecast, source, as_of), view.snapshot
-        known, numbered = decisions(view, forecast, source), newest_version(view, forecast)
-    found = compare(
+        rows, snapshot = read_training_rows(view, forecast, source, as_of), view.snapshot
+        known, highest = read_decisions(view, forecast, source), newest_version(view, forecast)
+    comparison = compare(
         rows,
         forecast.label,
         forecast.candidates,
@@ -136,15 +94,15 @@ def train(
         progress,
         names=forecast.feature_names,
     )
-    description = described(forecast, found)
-    body = to_onnx(found.winner, description)
-    kept = forms(found, description)
-    others = [name for name in forecast.challengers if name != found.ranking[0].name]
-    beside = challengers(found, others, kept)
-    champion, lost = _champion(registry, forecast, promoted(known, as_of))
-    shown = evidence(forecast, found, body, OnnxScorer(body), champion, seed)
-    judged_since = rows.closes_at >= found.judging.rows.closes_at.min()
-    decision = judge_all(forecast.gates, replace(shown, recent=rows.features[judged_since]))
+    description = described(forecast, comparison)
+    body = to_onnx(comparison.winner, description)
+    onnx_forms = forms(comparison, description)
+    challenger_names = [name for name in forecast.challengers if name != comparison.ranking[0].name]
+    challenger_forms = challengers(comparison, challenger_names, onnx_forms)
+    champion, lost = _load_champion(registry, forecast, champion_at(known, as_of))
+    judged = evidence(forecast, comparison, body, OnnxScorer(body), champion, seed)
+    judged_since = rows.closes_at >= comparison.judging.rows.closes_at.min()
+    decision = judge_all(forecast.gates, replace(judged, recent=rows.features[judged_since]))
     if lost:
         decision = replace(decision, reason=f"{decision.reason}; {lost}")
     tags = {
@@ -155,13 +113,27 @@ def train(
         "definition": forecast.model_fingerprint,
         "seed": seed,
     }
-    verdict, serves, baseline = _verdict(decision), found.ranking[0].name, forecast.target.baseline
-    if verdict == "refused" and baseline and (made := settled(found, baseline, description)):
-        body, serves = made, baseline
-        decision = replace(decision, reason=f"{decision.reason}; the baseline {serves} serves")
+    verdict, candidate, baseline = (
+        _verdict(decision),
+        comparison.ranking[0].name,
+        forecast.target.baseline,
+    )
+    if (
+        verdict == "refused"
+        and baseline
+        and (baseline_body := settled(comparison, baseline, description))
+    ):
+        body, candidate = baseline_body, baseline
+        decision = replace(decision, reason=f"{decision.reason}; the baseline {candidate} serves")
     progress("register", 0, 1)
-    run_id = keep_runs(
-        registry, forecast.name, found, decision, tags, forms=kept, challengers=beside
+    run_id = log_comparison(
+        registry,
+        forecast.name,
+        comparison,
+        decision,
+        tags,
+        forms=onnx_forms,
+        challengers=challenger_forms,
     )
     version = registry.register(
         model_name(forecast),
@@ -169,69 +141,73 @@ def train(
         run_id,
         tags | {"proven": decision.promote, "reason": decision.reason[:4000]},
         staging=not any(row.as_of > as_of for row in known),
-        above=numbered,
+        above=highest,
     )
-    for one in (body, *(form.body for form in beside.values() if form.body)):
-        registry.keep(one)
-    done = Trained(
+    for model_file in (body, *(form.body for form in challenger_forms.values() if form.body)):
+        registry.cache_model(model_file)
+    report = TrainingReport(
         forecast.name,
         source,
         as_of,
         version.name,
         version.version,
         verdict,
-        serves,
+        candidate,
         decision,
-        found,
+        comparison,
         snapshot,
     )
-    # The decision is written first: no alias ever stands that no decision explains.
-    digests = {name: form.sha256 for name, form in beside.items() if form.body}
-    _record(lake, forecast, done, version, digests)
-    follow(lake, registry, forecast, source)
+    # The decision is written first, so that every alias is explained by a decision.
+    digests = {name: form.sha256 for name, form in challenger_forms.items() if form.body}
+    _record(lake, forecast, report, version, digests)
+    move_production_alias(lake, registry, forecast, source)
     release_snapshots(lake)
-    return done
+    return report
 
 
 def _verdict(decision: Decision) -> str:
-    """Kept: the champion is kept, because the winner, though sound, is not as good."""
+    """Promoted, refused, or kept: the winner is sound, but the champion is better and stays."""
     failed = {v.name for v in decision.verdicts if v.blocking and not v.passed}
     if decision.promote:
         return "promoted"
     return "kept" if failed == {NoWorseThanChampion.name} else "refused"
 
 
-def _champion(
-    registry: Registry, forecast: TargetForecast, held: ModelDecision | None
+def _load_champion(
+    registry: Registry, forecast: TargetForecast, decision: ModelDecision | None
 ) -> tuple[OnnxScorer | None, str]:
-    """The champion, to be met on the judging rows; None, and why, where it cannot be.
+    """Load the champion to judge it on the same rows; None and the reason where that is impossible.
 
-    One of another definition reads other features, and one that is lost or damaged serves no one:
-    neither can keep its place.
+    A champion of another definition reads other features, and one that is lost or damaged cannot
+    serve: neither can keep its place.
     """
-    if held is None:
+    if decision is None:
         return None, ""
-    told = f"the champion, version {held.model_version},"
-    if held.definition != forecast.model_fingerprint:
-        return None, f"{told} reads other features, and was not met"
+    champion = f"the champion, version {decision.model_version},"
+    if decision.definition != forecast.model_fingerprint:
+        return None, f"{champion} reads other features, and was not met"
     try:
-        body = registry.model(model_name(forecast), held.model_version, held.sha256)
-        return OnnxScorer(body, held.sha256), ""
+        body = registry.read_model(model_name(forecast), decision.model_version, decision.sha256)
+        return OnnxScorer(body, decision.sha256), ""
     except BullionError as error:
-        return None, f"{told} cannot be loaded, and was not met: {error.message}"
+        return None, f"{champion} cannot be loaded, and was not met: {error.message}"
 
 
 def _record(
-    lake: Lake, forecast: TargetForecast, done: Trained, version: Version, beside: dict[str, str]
+    lake: Lake,
+    forecast: TargetForecast,
+    report: TrainingReport,
+    version: ModelVersion,
+    challenger_digests: dict[str, str],
 ) -> None:
-    """The decision, the ranking and the kept snapshot, in one commit."""
+    """Write the decision, the ranking and the retained snapshot in one commit."""
     now = datetime.now(UTC)
-    decision, ranking = done.decision, done.comparison.ranking
-    about = {
+    decision, ranking = report.decision, report.comparison.ranking
+    keys = {
         "forecast": forecast.name,
         "target": forecast.label.name,
-        "source": done.source,
-        "as_of": done.as_of,
+        "source": report.source,
+        "as_of": report.as_of,
         "model_version": version.version,
     }
     gates = [
@@ -247,40 +223,40 @@ def _record(
         }
         for v in decision.verdicts
     ]
-    decided = about | {
-        "verdict": done.verdict,
+    decision_row = keys | {
+        "verdict": report.verdict,
         "proven": decision.promote,
         "reason": decision.reason,
         "gates": json.dumps(gates),
-        "snapshot": done.snapshot,
+        "snapshot": report.snapshot,
         "definition": forecast.model_fingerprint,
-        "candidate": done.candidate,
+        "candidate": report.candidate,
         "sha256": version.sha256,
-        "challengers": json.dumps(beside),
+        "challengers": json.dumps(challenger_digests),
         "run_id": version.run_id,
         "decided_at": now,
     }
-    ranked = [
-        about
+    ranking_rows = [
+        keys
         | {
             "rank": place,
-            "candidate": one.name,
+            "candidate": result.name,
             "sha256": version.sha256,
-            **{name: one.figures.get(name) for name in RANKED},
-            "seconds": one.seconds,
-            "failure": one.failure or None,
+            **{name: result.figures.get(name) for name in RANKING_FIGURES},
+            "seconds": result.seconds,
+            "failure": result.failure or None,
         }
-        for place, one in enumerate(ranking, 1)
+        for place, result in enumerate(ranking, 1)
     ]
-    kept = {
-        "snapshot": done.snapshot,
+    snapshot_row = {
+        "snapshot": report.snapshot,
         "reason": f"{version.name} {version.version}",
         "kept_at": now,
     }
     with lake.write(f"train {forecast.name}") as writer:
-        writer.append("gold.model_decisions", pa.Table.from_pylist([decided]))
-        writer.append("gold.model_rankings", pa.Table.from_pylist(ranked))
-        writer.append("meta.kept_snapshots", pa.Table.from_pylist([kept]))
+        writer.append("gold.model_decisions", pa.Table.from_pylist([decision_row]))
+        writer.append("gold.model_rankings", pa.Table.from_pylist(ranking_rows))
+        writer.append("meta.kept_snapshots", pa.Table.from_pylist([snapshot_row]))
 
 
 def _number(value: float | None) -> float | None:

@@ -13,8 +13,8 @@ from pipelines.lake import Lake, View
 from pipelines.landing import judge as silver
 from pipelines.modeling.answers import answer_of
 from pipelines.modeling.scorer import UnreadableModel
-from pipelines.registry.decisions import ModelDecision, decisions
-from pipelines.registry.mlflow import Registry, Unsound
+from pipelines.registry.decisions import ModelDecision, read_decisions
+from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.models import load as models
 
@@ -98,8 +98,8 @@ def _loadable(registry: Registry, of: _Target, lost: list[str]) -> _Target:
     gone = set()
     for number in np.unique(version).tolist():
         try:
-            models.champion(registry, of.forecast, of.versions[number])
-        except (UnreadableModel, Unsound, InvalidRequest) as error:
+            models.load_champion(registry, of.forecast, of.versions[number])
+        except (UnreadableModel, UnsoundModel, InvalidRequest) as error:
             gone.add(number)
             lost.append(error.message)
     kept = {number: row for number, row in of.versions.items() if number not in gone}
@@ -132,7 +132,7 @@ def _read(view: View, forecast: Forecast, source: str) -> _Read:
 def _of_target(view: View, forecast: TargetForecast, source: str) -> _Target:
     versions = {
         row.model_version: row
-        for row in decisions(view, forecast, source)
+        for row in read_decisions(view, forecast, source)
         if row.definition == forecast.model_fingerprint
     }
     mine, target = "forecast = ? AND source = ?", forecast.target
@@ -169,7 +169,7 @@ def _rows(registry: Registry, of: _Target, source: str) -> pa.Table:
     truth = outcome.copy()
     for number in np.unique(version).tolist():
         of_it = version == number
-        scorer = models.champion(registry, forecast, of.versions[number])
+        scorer = models.load_champion(registry, forecast, of.versions[number])
         truth[of_it] = forecast.label.truth(outcome[of_it], scorer.description.thresholds)
     actual = answer_of(forecast.label.kind).actual(forecast.label, truth)
     known = known.append_column("actual", actual)

@@ -25,11 +25,12 @@ from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.landing.grid import naive
-from pipelines.registry.decisions import ModelDecision, ModelKey, Serving, decisions
-from pipelines.registry.mlflow import Registry, Unsound
+from pipelines.registry.decisions import ModelDecision, ModelKey, ServingModel, read_decisions
+from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.scoring.predict import Said, instants, next_closes, prediction_rows, say
 from pipelines.scoring.signals import Combined, Weights, combined, joined
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.rows import feature_columns, feature_matrix
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
 from pipelines.steps.scoring.report import Scored
@@ -89,7 +90,7 @@ def score(
     targets = forecast.per_target()
     rows = pa.concat_tables([_scored(registry, target, read, done, progress) for target in targets])
     if done.lost and not done.scored:
-        raise Unsound(
+        raise UnsoundModel(
             f"no model that may score is left: {'; '.join(done.lost)}",
             f"bring its file back, or train: bullion train {forecast.name}; a model serves the "
             f"bars that close after its --as-of, which is now where none is named",
@@ -117,14 +118,13 @@ def _read(
         if len(newest):
             end = newest[0].astype("datetime64[us]").item().replace(tzinfo=UTC)
         start = end - timedelta(microseconds=1)
-    names = ", ".join(f'"{name}"' for name in forecast.feature_names)
+    names = feature_columns(forecast.feature_names)
     found = view.sql(
         f"""SELECT {", ".join(KEYS)}, {names} FROM {forecast.table.full_name}
             WHERE source = ? AND closes_at > ? AND closes_at <= ?
             AND symbol IN (SELECT unnest(?)) ORDER BY ts, symbol""",
         [source, start, end, list(forecast.symbols)],
     )
-    values = [found[name].to_numpy() for name in forecast.feature_names]
     ts = found["ts"].to_numpy().astype("datetime64[us]")
     after = {
         target.name: instants(next_closes(market, forecast.bar, grid, ts, target.label.horizon))
@@ -136,9 +136,9 @@ def _read(
         end,
         _due(market, forecast, grid, start, end),
         found.select(KEYS),
-        np.column_stack(values).astype(np.float32),
+        feature_matrix(forecast.feature_names, found),
         after,
-        {f.target.name: decisions(view, f, source) for f in forecast.per_target()},
+        {f.target.name: read_decisions(view, f, source) for f in forecast.per_target()},
         {index: _weights(view, source, index) for index in sorted(bars)},
     )
 
@@ -180,8 +180,10 @@ def _scored(
     lost: dict[ModelKey, str] = {}
     versions: set[int] = set()
     made: list[pa.Table] = []
-    for served in models.models_of_bars(registry, forecast, read.decisions[target], bars, lost):
-        its, who = np.isin(closes, served.closes) & on_grid, served.who
+    for served in models.load_models_of_bars(
+        registry, forecast, read.decisions[target], bars, lost
+    ):
+        its, who = np.isin(closes, served.closes) & on_grid, served.serving
         if who is None:
             done.no_model[target] += len(served.closes)
             continue
@@ -204,7 +206,7 @@ def _scored(
         made.append(_predictions(forecast, keys, said, who, decision.candidate, "champion"))
         for candidate in decision.challengers:
             try:
-                model = models.challenger(registry, forecast, decision, candidate)
+                model = models.load_challenger(registry, forecast, decision, candidate)
             except BullionError as error:
                 done.warnings.append(f"the challenger {candidate} does not score: {error.message}")
                 continue
@@ -239,13 +241,18 @@ def _of(forecast: TargetForecast, what: str) -> str:
 
 
 def _predictions(
-    forecast: TargetForecast, keys: pa.Table, said: Said, who: Serving, candidate: str, role: str
+    forecast: TargetForecast,
+    keys: pa.Table,
+    said: Said,
+    who: ServingModel,
+    candidate: str,
+    role: str,
 ) -> pa.Table:
     return prediction_rows(keys, said, forecast.label, _about(forecast, who, candidate, role))
 
 
 def _about(
-    forecast: TargetForecast, who: Serving | None, candidate: str, role: str
+    forecast: TargetForecast, who: ServingModel | None, candidate: str, role: str
 ) -> dict[str, object]:
     proven, reason = (who.proven, who.unproven_reason) if who else (False, None)
     if role == "challenger":
@@ -264,7 +271,7 @@ def _about(
     }
 
 
-def _digest(who: Serving | None, candidate: str, role: str) -> str | None:
+def _digest(who: ServingModel | None, candidate: str, role: str) -> str | None:
     """SHA-256 of the file of a champion, or of a challenger beside it."""
     if who is None:
         return None

@@ -1,7 +1,7 @@
 """Monitoring: live figures, Evidently's reports, and a rollback where skill is gone.
 
-The figures and the rollback need nothing but the lake. That a report could not be made, or that
-MLflow is down, is recorded and hides neither.
+The figures and the rollback need nothing but the lake. A report that cannot be built, or MLflow
+being down, is recorded and stops neither.
 """
 
 from __future__ import annotations
@@ -20,21 +20,34 @@ from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
 from pipelines.monitoring import reports
-from pipelines.monitoring.kinds import figures
-from pipelines.monitoring.live import Credit, LiveRows, LiveSkill, TrainedOn, credited
-from pipelines.monitoring.pages import keep_pages, reports_folder
-from pipelines.registry.decisions import ModelDecision, Serving, decisions, promoted, serving
-from pipelines.registry.mlflow import Registry, reached
+from pipelines.monitoring.kinds import measure_live
+from pipelines.monitoring.live_rows import LiveRows, ReferenceRows
+from pipelines.monitoring.live_skill import Credit, LiveSkill, find_credit
+from pipelines.monitoring.pages import reports_folder, write_pages
+from pipelines.registry.decisions import (
+    ModelDecision,
+    ServingModel,
+    champion_at,
+    read_decisions,
+    serving_model_at,
+)
+from pipelines.registry.mlflow import Registry, mlflow_errors
 from pipelines.steps.models.aliases import reconcile
-from pipelines.steps.models.manual_decisions import EVER
+from pipelines.steps.models.manual_decisions import END_OF_TIME
 from pipelines.steps.models.moves import rollback
 from pipelines.steps.scoring.day import Day, newest_day
-from pipelines.steps.watch.live import Training, live_rows, nothing_known, trained_on, training_of
-from pipelines.steps.watch.report import Monitored
+from pipelines.steps.watch.read import (
+    TrainingRecord,
+    empty_reference,
+    read_live_rows,
+    read_reference_rows,
+    read_training_record,
+)
+from pipelines.steps.watch.report import MonitoringReport
 
-DRIFTED = 0.3  # share of the features that is worth a warning, as at the gate
-# Sessions that hold the rows a report takes: each has one or more, but not every row counts.
-ENOUGH = reports.LEAST_ROWS * 5 // 4
+DRIFT_WARNING = 0.3  # share of the features that is worth a warning, as at the gate
+# Sessions that hold the rows of a report: each has one or more, but not every row counts.
+REPORT_SESSIONS = reports.LEAST_ROWS * 5 // 4
 
 
 def monitor(
@@ -47,60 +60,67 @@ def monitor(
     sessions: int = 60,
     skill: LiveSkill | None = None,
     run: str = "cli",
-) -> Monitored:
-    """Look at what was said live over the last sessions, report it, and roll back if it must be.
+) -> MonitoringReport:
+    """Measure a target's live predictions over the last sessions; roll back where skill is gone.
 
-    It is about one target. As of an earlier `now` everything is looked at as it was
-    then, and nothing is moved that another decision has moved since.
+    With an earlier `now` everything is as it was then, and nothing is moved that a later decision
+    has moved since.
     """
     if sessions < 1:
         raise InvalidRequest(f"{sessions} sessions to look at", "name one at the least")
-    look = _Look(lake, registry, forecast, source, utc(now) if now else datetime.now(UTC))
-    look.reconcile()
+    monitoring = _MonitoringRun(
+        lake, registry, forecast, source, utc(now) if now else datetime.now(UTC)
+    )
+    monitoring.reconcile_alias()
     skill = skill or LiveSkill(window=max(sessions, LiveSkill.least))
     with lake.view() as view:
-        known = decisions(view, forecast, source)
-        who, champion = serving(known, look.at), promoted(known, look.at)
-        own = training_of(view, forecast, source, who) if who else None
-        credit = credited(forecast.gates, own.gates) if own else None
-        rows = live_rows(
-            view, forecast, source, look.at, max(sessions, skill.reach(credit), ENOUGH)
+        known = read_decisions(view, forecast, source)
+        serving, champion = (
+            serving_model_at(known, monitoring.at),
+            champion_at(known, monitoring.at),
         )
-        day = newest_day(view, forecast, source, look.at)
+        training = read_training_record(view, forecast, source, serving) if serving else None
+        credit = find_credit(forecast.gates, training.gates) if training else None
+        span = max(sessions, skill.reach(credit), REPORT_SESSIONS)
+        rows = read_live_rows(view, forecast, source, monitoring.at, span)
+        day = newest_day(view, forecast, source, monitoring.at)
     window = rows.newest(sessions)
-    look.figures |= figures(forecast.label, window)
-    rolled_back = look.judge(skill, champion, own, credit, rows)
+    monitoring.figures |= measure_live(forecast.label, window)
+    rolled_back = monitoring.judge(skill, champion, training, credit, rows)
     if champion is None:
-        look.said.append(_unproven(forecast, source, who))
-    pages = look.reports(own, window, rows.newest(sessions, reports.LEAST_ROWS))
-    look.log(who.model_version if who else None, pages, day)
-    kept = look.keep(pages)
-    share = look.figures.get("drifted_share")
-    done = Monitored(
+        monitoring.messages.append(_explain_no_champion(forecast, source, serving))
+    pages = monitoring.build_pages(training, window, rows.newest(sessions, reports.LEAST_ROWS))
+    version = serving.model_version if serving else None
+    monitoring.log(version, pages, day)
+    files = monitoring.write_pages(pages)
+    drifted_share = monitoring.figures.get("drifted_share")
+    report = MonitoringReport(
         forecast.name,
         forecast.target.name,
         source,
-        who.model_version if who else None,
-        look.figures,
-        tuple(look.said),
-        tuple(look.failures),
+        version,
+        monitoring.figures,
+        tuple(monitoring.messages),
+        tuple(monitoring.failures),
         rolled_back,
-        share is not None and share > DRIFTED,
-        kept,
+        drifted_share is not None and drifted_share > DRIFT_WARNING,
+        files,
     )
-    _record(lake, done, look.at, window, run)
-    return done
+    _record(lake, report, monitoring.at, window, run)
+    return report
 
 
-def _unproven(forecast: TargetForecast, source: str, who: Serving | None) -> str:
-    if who is None:
+def _explain_no_champion(
+    forecast: TargetForecast, source: str, serving: ServingModel | None
+) -> str:
+    if serving is None:
         return f"nothing was trained yet: bullion train {forecast.name} --source {source}"
-    return f"version {who.model_version} serves unproven: there is nothing to roll back"
+    return f"version {serving.model_version} serves unproven: there is nothing to roll back"
 
 
 @dataclass
-class _Look:
-    """One look, and what it has found so far."""
+class _MonitoringRun:
+    """One monitoring run, with the figures, messages and failures so far."""
 
     lake: Lake
     registry: Registry
@@ -108,39 +128,42 @@ class _Look:
     source: str
     at: datetime
     figures: dict[str, float | int | None] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    down: bool = False  # MLflow could not be asked
-    trained: TrainedOn | None = None
+    mlflow_is_down: bool = False
+    reference: ReferenceRows | None = None
 
-    def reconcile(self) -> None:
+    def reconcile_alias(self) -> None:
+        """Bring the alias and the decisions into agreement first."""
         try:
-            self.said += reconcile(self.lake, self.registry, self.forecast, self.source).said
+            report = reconcile(self.lake, self.registry, self.forecast, self.source)
+            self.messages += report.messages
         except BullionError as error:
             self.failures.append(f"the alias was not looked at: {error.message}")
-            self.down = True
+            self.mlflow_is_down = True
 
     def judge(
         self,
         skill: LiveSkill,
         champion: ModelDecision | None,
-        own: Training | None,
+        training: TrainingRecord | None,
         credit: Credit | None,
         rows: LiveRows,
     ) -> bool:
-        """True where the champion was rolled back."""
-        if champion is None or own is None:
+        """Judge the champion's live rows; True where it was rolled back."""
+        if champion is None or training is None:
             return False
-        # What it said before it was last promoted was known to whoever promoted it.
+        # Rows from before its last promotion were known to whoever promoted it.
         since = np.datetime64(champion.as_of.astimezone(UTC).replace(tzinfo=None), "us")
-        its = rows.take((rows.version == champion.model_version) & (rows.rows.closes_at > since))
+        is_own = (rows.version == champion.model_version) & (rows.rows.closes_at > since)
+        own_rows = rows.take(is_own)
         try:
-            trained = self._trained_on(own) if len(its) and credit else None
+            reference = self._reference_rows(training) if len(own_rows) and credit else None
         except BullionError:  # the report on drift says so
-            trained = None
-        beside = (trained or nothing_known(self.forecast, its)).beside
-        verdict = skill.judge(its, credit, beside)
-        self.said.append(f"version {champion.model_version}: {verdict.reason}")
+            reference = None
+        reference = reference or empty_reference(self.forecast, own_rows)
+        verdict = skill.judge(own_rows, credit, reference.build_evidence)
+        self.messages.append(f"version {champion.model_version}: {verdict.reason}")
         self.figures |= {
             "skill": verdict.skill,
             "skill_low": verdict.low,
@@ -151,76 +174,82 @@ class _Look:
         }
         return verdict.failed and self._roll_back(champion, verdict.reason)
 
-    def _trained_on(self, own: Training) -> TrainedOn:
-        """What the model was trained on, read once."""
-        if self.trained is None:
-            self.trained, otherwise = trained_on(self.lake, self.forecast, self.source, own)
-            self.said += [otherwise] if otherwise else []
-        return self.trained
+    def _reference_rows(self, training: TrainingRecord) -> ReferenceRows:
+        """The rows that the model was trained on, read once."""
+        if self.reference is None:
+            self.reference, message = read_reference_rows(
+                self.lake, self.forecast, self.source, training
+            )
+            self.messages += [message] if message else []
+        return self.reference
 
     def _roll_back(self, champion: ModelDecision, reason: str) -> bool:
         with self.lake.view() as view:
-            known = decisions(view, self.forecast, self.source)
-        if promoted(known, EVER) != champion:
-            self.said.append("it is champion no longer, so nothing is moved")
+            known = read_decisions(view, self.forecast, self.source)
+        if champion_at(known, END_OF_TIME) != champion:
+            self.messages.append("it is champion no longer, so nothing is moved")
             return False
         try:
-            done = rollback(
+            report = rollback(
                 self.lake, self.registry, self.forecast, self.source, reason=reason, by="monitor"
             )
         except BullionError as error:
             self.failures.append(f"the rollback: {error.message}")
             return False
-        self.said += done.said
+        self.messages += report.messages
         return True
 
-    def reports(self, own: Training | None, rows: LiveRows, enough: LiveRows) -> dict[str, bytes]:
-        """The pages by kind. What cannot be told from the rows is said; the rest has failed."""
-        if not len(rows):
-            self.said.append("no live prediction has an outcome yet: nothing to report on")
+    def build_pages(
+        self, training: TrainingRecord | None, window: LiveRows, drift_rows: LiveRows
+    ) -> dict[str, bytes]:
+        """Build Evidently's pages by kind; one that fails leaves a message or a failure."""
+        if not len(window):
+            self.messages.append("no live prediction has an outcome yet: nothing to report on")
             return {}
         pages: dict[str, bytes] = {}
-        for kind in ("drift", "quality") if own else ("quality",):
+        for kind in ("drift", "quality") if training else ("quality",):
             try:
-                if kind == "drift" and own:
-                    pages[kind] = self._drift(own, enough)
+                if kind == "drift" and training:
+                    pages[kind] = self._build_drift_page(training, drift_rows)
                 else:
-                    pages[kind] = reports.quality(self.forecast.label, rows)
+                    pages[kind] = reports.build_quality_page(self.forecast.label, window)
             except InvalidRequest as error:
-                self.said.append(f"no {kind} report: {error.message}")
+                self.messages.append(f"no {kind} report: {error.message}")
             # Evidently raises whatever pandas or NumPy does; no figure depends on it.
-            except Exception as failure:
-                told = failure.message if isinstance(failure, BullionError) else str(failure)
-                self.failures.append(f"the {kind} report: {type(failure).__name__}: {told[:500]}")
+            except Exception as error:
+                cause = error.message if isinstance(error, BullionError) else str(error)
+                self.failures.append(f"the {kind} report: {type(error).__name__}: {cause[:500]}")
         return pages
 
-    def _drift(self, own: Training, rows: LiveRows) -> bytes:
-        """Live rows against the rows that the model was trained on."""
-        moved = reports.drift(self._trained_on(own).beside(rows))
-        self.figures |= {"drifted_share": moved.share, "labels_apart": moved.labels}
-        self.said.append(moved.reason)
-        return moved.page
+    def _build_drift_page(self, training: TrainingRecord, rows: LiveRows) -> bytes:
+        """Compare live rows with the rows that the model was trained on."""
+        drift = reports.measure_drift(self._reference_rows(training).build_evidence(rows))
+        self.figures |= {"drifted_share": drift.share, "labels_apart": drift.labels}
+        self.messages.append(drift.reason)
+        return drift.page
 
     @property
-    def which(self) -> str:
-        """The target, where there are several to tell apart."""
+    def target_label(self) -> str:
+        """The target's name, where the forecast has several; else nothing."""
         return self.forecast.target.name if self.forecast.has_siblings else ""
 
     def log(self, version: int | None, pages: Mapping[str, bytes], day: Day) -> None:
-        """A run of the forecast's experiment: the figures, the pages, the day's table and WSS."""
-        if self.down:
+        """Log a run to MLflow: the figures, the pages, the day's predictions and WSS."""
+        if self.mlflow_is_down:
             return
         registry = self.registry
         try:
-            number = registry.experiment(self.forecast.name)
-            with reached(registry.uri):
+            experiment = registry.experiment(self.forecast.name)
+            with mlflow_errors(registry.uri):
                 tags = {
                     "source": self.source,
                     "target": self.forecast.target.name,
                     "model_version": str(version),
                 }
-                name = " ".join(filter(None, ["monitor", self.which, f"{self.at:%Y-%m-%d}"]))
-                run_id = registry.client.create_run(number, tags=tags, run_name=name).info.run_id
+                name = " ".join(filter(None, ["monitor", self.target_label, f"{self.at:%Y-%m-%d}"]))
+                run_id = registry.client.create_run(
+                    experiment, tags=tags, run_name=name
+                ).info.run_id
                 for key, value in self.figures.items():
                     if value is not None:
                         registry.client.log_metric(run_id, key, float(value))
@@ -233,35 +262,36 @@ class _Look:
                     registry.client.log_metric(run_id, f"wss_{universe}", wss, milliseconds, bar)
                 registry.client.set_terminated(run_id, "FINISHED")
         except BullionError as error:
-            self.failures.append(f"MLflow was not told: {error.message}")
+            self.failures.append(f"not everything was logged to MLflow: {error.message}")
 
-    def keep(self, pages: Mapping[str, bytes]) -> tuple[Path, ...]:
-        """The pages as files beside the lake."""
+    def write_pages(self, pages: Mapping[str, bytes]) -> tuple[Path, ...]:
+        """Write the pages to files beside the lake."""
         folder = reports_folder(Path(self.lake.target) if self.lake.kind == "sqlite" else None)
         date = f"{self.at:%Y-%m-%d}"
         try:
-            named = {
-                "-".join(filter(None, [self.which, kind])): page for kind, page in pages.items()
+            named_pages = {
+                "-".join(filter(None, [self.target_label, kind])): page
+                for kind, page in pages.items()
             }
-            return keep_pages(folder, self.forecast.name, self.source, date, named)
+            return write_pages(folder, self.forecast.name, self.source, date, named_pages)
         except OSError as error:
             self.failures.append(f"the reports could not be written to {folder}: {error}")
             return ()
 
 
-def _record(lake: Lake, done: Monitored, now: datetime, rows: LiveRows, run: str) -> None:
-    first = rows.days[0].item() if len(rows) else None
+def _record(lake: Lake, report: MonitoringReport, now: datetime, rows: LiveRows, run: str) -> None:
+    first = rows.session_days[0].item() if len(rows) else None
     row = {
         "run": run,
         "step": "monitor",
-        "source": done.source,
-        "about": done.forecast,
+        "source": report.source,
+        "about": report.forecast,
         "interval_start": datetime.combine(first, time(), UTC) if first else now,
         "interval_end": now,
-        "status": done.status,
-        "counts": json.dumps(done.counts),
-        "message": "; ".join([*done.failures, *done.said]) or None,
+        "status": report.status,
+        "counts": json.dumps(report.counts),
+        "message": "; ".join([*report.failures, *report.messages]) or None,
         "finished_at": datetime.now(UTC),
     }
-    with lake.write(f"monitor {done.forecast}") as writer:
+    with lake.write(f"monitor {report.forecast}") as writer:
         writer.append("gold.runs", pa.Table.from_pylist([row]))

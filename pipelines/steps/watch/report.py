@@ -1,4 +1,4 @@
-"""What a look at the live rows of a target found."""
+"""The report of a monitoring run on one target."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Monitored:
-    """A look: what it measured, said, could not do, and moved."""
+class MonitoringReport:
+    """What a monitoring run measured and moved, and what it could not do."""
 
     forecast: str
     target: str
     source: str
-    version: int | None  # that serves
+    version: int | None  # the one that serves
     figures: Mapping[str, float | int | None]
-    said: tuple[str, ...]
+    messages: tuple[str, ...]
     failures: tuple[str, ...]  # what could not be done
     rolled_back: bool
     drifted: bool
@@ -33,12 +33,13 @@ class Monitored:
         return {"target": self.target, "model_version": self.version, **self.figures}
 
     def summary(self) -> str:
-        told = [f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in self.known]
-        about = f"{self.forecast}'s {self.target} on {self.source}"
-        lines = [f"{about}: {', '.join(told) or 'no figures'}", *self.said]
+        figures = [f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in self.known]
+        title = f"{self.forecast}'s {self.target} on {self.source}"
+        lines = [f"{title}: {', '.join(figures) or 'no figures'}", *self.messages]
         lines += [f"failed: {failure}" for failure in self.failures]
         return "\n".join([*lines, *(str(page) for page in self.pages)])
 
     @property
     def known(self) -> list[tuple[str, float | int]]:
+        """The figures that could be measured."""
         return [(name, value) for name, value in self.figures.items() if value is not None]

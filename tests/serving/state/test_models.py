@@ -35,7 +35,7 @@ from tests.serving.serving_models import (
     sent,
     serve,
 )
-from tests.steps.served import fresh_registry, spoil, tiny_model, trained
+from tests.steps.served import fresh_registry, spoil, tiny_model, train_model
 
 LATER = utc("2026-08-12")
 
@@ -144,8 +144,8 @@ def test_it_runs_from_the_last_verified_model_when_mlflow_is_down(
 def test_it_starts_with_the_champion_before_a_lost_one(lake: Lake, folder: Path, how: str) -> None:
     """Nothing was verified here before: the files are those of the store."""
     registry = fresh_registry(folder / "mlflow")
-    first = trained(lake, registry, HOURLY, SOURCE, point=False)
-    lost = trained(lake, registry, HOURLY, SOURCE, day=1, point=False)
+    first = train_model(lake, registry, HOURLY, SOURCE, point=False)
+    lost = train_model(lake, registry, HOURLY, SOURCE, day=1, point=False)
     spoil(registry, HOURLY, lost, how)
     with api() as client:
         assert version(client) == first
@@ -199,7 +199,7 @@ def test_a_file_is_fetched_over_http_and_verified(
 
 def test_a_trained_model_is_found_beside_the_store(lake: Lake, folder: Path) -> None:
     registry = fresh_registry(folder / "mlflow")
-    number = trained(lake, registry, HOURLY, SOURCE, point=False)
+    number = train_model(lake, registry, HOURLY, SOURCE, point=False)
     assert not (folder / "mlflow" / "verified").exists()
     with api() as client:
         assert version(client) == number

@@ -18,7 +18,7 @@ from pipelines.modeling.candidates import Logistic
 from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps.backtest.folder import Folder, Taken, backtest_folder
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from tests import models
 from tests.steps.markets import bars_of
 from tests.steps.served import fresh_registry

@@ -25,8 +25,8 @@ from pipelines.modeling.required import Fewest
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import ingest_weights
 from pipelines.steps.backtest.walk import backtest, market_of, span
-from pipelines.steps.data import ingest
-from pipelines.steps.models.train import training_rows
+from pipelines.steps.data.ingest import ingest
+from pipelines.steps.data.rows import read_training_rows
 from tests import empty_lake
 
 QUICK = NASDAQ100_HOURLY.target_forecast().replace(candidates=(Logistic(),))
@@ -91,7 +91,7 @@ def test_each_window_knew_what_a_training_would_have_known(lake: Lake, market: M
     at = utc("2026-03-24T13:30+00:00")
     ours = known(market.rows, micros(at), ASKED.history)
     with lake.view() as view:
-        theirs = training_rows(view, QUICK, "sample", at, ASKED.history)
+        theirs = read_training_rows(view, QUICK, "sample", at, ASKED.history)
     for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
 

@@ -46,16 +46,16 @@ def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.fixture
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of files with a good one in it."""
-    made = tmp_path / "inbox"
-    made.mkdir()
-    (made / "good.csv").write_text(GOOD)
-    (made / NAME).write_text(yaml.safe_dump({"series": [SERIES]}))
-    monkeypatch.setenv("BULLION_FILES", str(made))
-    return made
+    inbox_folder = tmp_path / "inbox"
+    inbox_folder.mkdir()
+    (inbox_folder / "good.csv").write_text(GOOD)
+    (inbox_folder / NAME).write_text(yaml.safe_dump({"series": [SERIES]}))
+    monkeypatch.setenv("BULLION_FILES", str(inbox_folder))
+    return inbox_folder
 
 
 @pytest.mark.parametrize(
-    ("words", "said", "hint"),
+    ("words", "message", "hint"),
     [
         (["ingest", "--symbols", "[/red]", *DAY], "unknown symbol '[/red]'", "AAPL"),
         (["ingest", "--symbols", "[bold]x", *DAY], "unknown symbol '[bold]x'", "AAPL"),
@@ -85,11 +85,11 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_what_nobody_can_mean_is_told(
-    bullion: Bullion, words: list[str], said: str, hint: str
+    bullion: Bullion, words: list[str], message: str, hint: str
 ) -> None:
     code, out, err = bullion(*words)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert hint in err
 
 
@@ -106,10 +106,10 @@ QUERIES = {
 
 def test_a_query_that_fails_late_is_told_as_one_that_fails_early(bullion: Bullion) -> None:
     Lake().close()
-    for n, (query, said) in enumerate(QUERIES.items()):
+    for n, (query, message) in enumerate(QUERIES.items()):
         code, _, err = bullion("sql", *["--csv"] * (n % 2), query)
         assert (query, code) == (query, 2)
-        assert said in err
+        assert message in err
 
 
 def test_a_file_where_a_folder_is_due(bullion: Bullion, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_run_whose_rows_were_all_rejected_fails_and_says_why(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"files": None}, "has no files"),
         ({"files": "/etc/*"}, "files of"),
@@ -193,9 +193,9 @@ def test_a_run_whose_rows_were_all_rejected_fails_and_says_why(
         ],
     ],
 )
-def test_a_wrong_mapping_is_told(inbox: Path, change: dict[str, Any], said: str) -> None:
+def test_a_wrong_mapping_is_told(inbox: Path, change: dict[str, Any], message: str) -> None:
     (inbox / NAME).write_text(yaml.safe_dump({"series": [{**SERIES, **change}]}))
-    with pytest.raises(BullionError, match=said):
+    with pytest.raises(BullionError, match=message):
         read(Files(inbox), request())
 
 
@@ -213,32 +213,32 @@ KEYS = ["files", "symbol", "interval", "columns", "timezone", "calendar", "csv",
 @example_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(change=st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=2))
 def test_no_mapping_brings_a_traceback(inbox: Path, change: dict[str, Any]) -> None:
-    told = yaml.safe_dump({"series": [{**SERIES, **change}]}, allow_unicode=True)
-    (inbox / NAME).write_text(told, encoding="utf-8", errors="replace")
+    declaration = yaml.safe_dump({"series": [{**SERIES, **change}]}, allow_unicode=True)
+    (inbox / NAME).write_text(declaration, encoding="utf-8", errors="replace")
     with suppress(BullionError):
         read(Files(inbox), request())
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("A,0.5,9999-12-31", "line 2: date value out of range"),
         ("A,0.5,2026-01-01\nA,0.4,2026-01-01", "more than one weight of A on 2026-01-01"),
         ("", "has no weights of QQQ"),
     ],
 )
-def test_wrong_weights_are_told(bullion: Bullion, inbox: Path, body: str, said: str) -> None:
-    told = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
-    (inbox / NAME).write_text(yaml.safe_dump(told))
+def test_wrong_weights_are_told(bullion: Bullion, inbox: Path, body: str, message: str) -> None:
+    declaration = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
+    (inbox / NAME).write_text(yaml.safe_dump(declaration))
     (inbox / "good.csv").write_text(f"symbol,weight,effective\n{body}\n")
     code, _, err = bullion("weights", "--source", "files")
     assert code == 1
-    assert said in err
+    assert message in err
 
 
 def test_a_broken_weight_is_kept_once(bullion: Bullion, inbox: Path) -> None:
-    told = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
-    (inbox / NAME).write_text(yaml.safe_dump(told))
+    declaration = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
+    (inbox / NAME).write_text(yaml.safe_dump(declaration))
     (inbox / "good.csv").write_text("symbol,weight,effective\nA,-1,2026-01-01\nB,1,2026-01-01\n")
     for _ in range(2):
         bullion("weights", "--source", "files")
@@ -275,8 +275,10 @@ def test_prices_at_the_ends_of_floats_are_judged(lake: Lake, pair: tuple[float, 
 @pytest.mark.parametrize("ratio", [1e308, 1e-308, 1e7])
 def test_a_split_that_is_none_changes_nothing(lake: Lake, ratio: float) -> None:
     opens = hours("2026-06-01", "2026-06-03")
-    told = [{"symbol": "A", "date": datetime(2026, 6, 2).date(), "kind": "split", "value": ratio}]
-    source = Scripted(bars([bar("A", ts, 100.0) for ts in opens]), actions=told)
+    declaration = [
+        {"symbol": "A", "date": datetime(2026, 6, 2).date(), "kind": "split", "value": ratio}
+    ]
+    source = Scripted(bars([bar("A", ts, 100.0) for ts in opens]), actions=declaration)
     now = datetime(2026, 6, 10, tzinfo=UTC)
     steps.ingest(lake, source, ["A"], interval_of("1h"), None, now)
     assert lake.rows("SELECT DISTINCT split_factor FROM silver.bars") == [(1.0,)]

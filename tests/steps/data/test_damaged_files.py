@@ -18,7 +18,7 @@ from pipelines.lake.maintenance import compact
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.backtest.walk import market_of
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.models.train import training_rows
+from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from tests import empty_lake
@@ -39,14 +39,14 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, str]:
 
 def trained_on(lake: Lake, source: str) -> bytes:
     with lake.view() as view:
-        rows = training_rows(view, HOURLY.target_forecast(), source, END)
+        rows = read_training_rows(view, HOURLY.target_forecast(), source, END)
     return rows.features.tobytes() + np.nan_to_num(rows.outcome).tobytes()
 
 
 def backtested_on(lake: Lake, source: str) -> str:
     with lake.view() as view:
-        found = market_of(view, HOURLY.target_forecast(), source, Asked("qqq", START, END))
-    return repr((found.rows.features.tobytes(), found.bars.to_pylist()))
+        market = market_of(view, HOURLY.target_forecast(), source, Asked("qqq", START, END))
+    return repr((market.rows.features.tobytes(), market.bars.to_pylist()))
 
 
 def scored(lake: Lake, source: str) -> str:
@@ -76,14 +76,14 @@ def test_a_flipped_bit_is_refused_and_nothing_is_written(
     paths = sorted(path for table in tables for path in lake.store.listing(table))
     path = data.draw(st.sampled_from(paths))
     file = Path(lake.config.lake_data) / path
-    whole = file.read_bytes()
-    flipped = bytearray(whole)
-    flipped[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    content = file.read_bytes()
+    flipped = bytearray(content)
+    flipped[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     file.write_bytes(flipped)
     try:
         with pytest.raises(LakeError, match=f"{path} is damaged"):
             run(lake, source)
         assert lake.snapshot == snapshot
     finally:
-        file.write_bytes(whole)
+        file.write_bytes(content)
     assert run(lake, source) == before

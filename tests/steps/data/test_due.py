@@ -19,7 +19,9 @@ START = HOURS[-1]
 WHOLE = START - HISTORY
 
 
-def told(lake: Lake, rows: list[Row], since: datetime | None = WHOLE, status: str = "ok") -> None:
+def write_run(
+    lake: Lake, rows: list[Row], since: datetime | None = WHOLE, status: str = "ok"
+) -> None:
     """What silver has, and that a run had asked for all from an instant on."""
     say(lake, "s", rows)
     if since is None:
@@ -57,38 +59,38 @@ def test_the_first_run_brings_all(lake: Lake) -> None:
 def test_bars_that_came_in_another_way_are_not_the_history(
     lake: Lake, since: datetime | None, status: str
 ) -> None:
-    told(lake, market(), since, status)
+    write_run(lake, market(), since, status)
     assert missing(lake).since == WHOLE
 
 
 def test_a_later_run_goes_on_a_day_before_the_newest_bar(lake: Lake) -> None:
-    told(lake, until(HOURS[-2]))
-    found = missing(lake)
-    assert (found.symbols, found.late) == (SYMBOLS, ())
-    assert START - timedelta(days=2) < found.since < START - timedelta(hours=20)
+    write_run(lake, until(HOURS[-2]))
+    missing_bars = missing(lake)
+    assert (missing_bars.symbols, missing_bars.late) == (SYMBOLS, ())
+    assert START - timedelta(days=2) < missing_bars.since < START - timedelta(hours=20)
 
 
 def test_a_hole_is_asked_for_again(lake: Lake) -> None:
     hole = HOURS[-20]
-    told(lake, [row for row in until(HOURS[-2]) if row["ts"] != hole])
+    write_run(lake, [row for row in until(HOURS[-2]) if row["ts"] != hole])
     assert missing(lake).since == hole
 
 
 def test_symbols_that_lag_are_asked_for_from_where_they_stand(lake: Lake) -> None:
-    told(lake, [*until(HOURS[-2], SYMBOLS[:2]), *until(HOURS[-30], SYMBOLS[:3])[-1:]])
-    found = missing(lake)
-    assert (found.symbols, found.late) == (SYMBOLS[:2], SYMBOLS[2:])
-    assert found.late_since == WHOLE, "one of them has no bars at all"
+    write_run(lake, [*until(HOURS[-2], SYMBOLS[:2]), *until(HOURS[-30], SYMBOLS[:3])[-1:]])
+    missing_bars = missing(lake)
+    assert (missing_bars.symbols, missing_bars.late) == (SYMBOLS[:2], SYMBOLS[2:])
+    assert missing_bars.late_since == WHOLE, "one of them has no bars at all"
 
 
 def test_what_lies_before_a_bar_is_brought_only_where_it_is_not_there(lake: Lake) -> None:
     empty = behind(lake)
     assert empty.since < START
     assert empty.symbols == SYMBOLS
-    told(lake, market(SYMBOLS[:3]))
-    found = behind(lake)
-    assert (found.since, found.symbols) == (START, SYMBOLS[:3])
-    assert (found.late_since, found.late) == (empty.since, SYMBOLS[3:])
+    write_run(lake, market(SYMBOLS[:3]))
+    missing_bars = behind(lake)
+    assert (missing_bars.since, missing_bars.symbols) == (START, SYMBOLS[:3])
+    assert (missing_bars.late_since, missing_bars.late) == (empty.since, SYMBOLS[3:])
 
 
 def scored(lake: Lake, closes: list[datetime]) -> None:

@@ -17,7 +17,7 @@ from pipelines.steps import refresh_features
 from tests.empty_lake import lake_of_a_module
 from tests.laws import tried
 from tests.scripted import bar
-from tests.steps.any_market import HOURS, market, market_of, say
+from tests.steps.forecast_market import HOURS, market, market_of, say
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 fresh_name = (f"source_{n}" for n in itertools.count())
@@ -25,8 +25,8 @@ fresh_name = (f"source_{n}" for n in itertools.count())
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with lake_of_a_module(tmp_path_factory) as made:
-        yield made
+    with lake_of_a_module(tmp_path_factory) as lake:
+        yield lake
 
 
 def features(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ...]]:
@@ -108,7 +108,7 @@ def test_a_split_found_later_is_in_every_feature(lake: Lake) -> None:
 parts = st.lists(st.sampled_from(["day", "bar", "fix", "spike"]), min_size=2, max_size=6)
 
 
-@pytest.mark.parametrize("forecast", FORECASTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("forecast", FORECASTS, ids=lambda row: row.name)
 @tried(4)
 @given(parts, st.data())
 def test_in_parts_is_as_in_whole(
@@ -128,14 +128,14 @@ def test_in_parts_is_as_in_whole(
         if step == "day" and late:
             day = min(late)
             late.discard(day)
-            some = [r for r in rows if r["ts"].date() == day]  # type: ignore[attr-defined]
+            changed = [r for r in rows if r["ts"].date() == day]  # type: ignore[attr-defined]
         else:
-            one = dict(rows[data.draw(st.integers(0, len(rows) - 1))])
+            row = dict(rows[data.draw(st.integers(0, len(rows) - 1))])
             factor = {"fix": 1.01, "spike": 100.0}.get(step, 1.0)
             for price in ("open", "high", "low", "close"):
-                one[price] = float(str(one[price])) * factor
-            some = [one]
-        say(lake, name, some, interval=interval)
+                row[price] = float(str(row[price])) * factor
+            changed = [row]
+        say(lake, name, changed, interval=interval)
         refresh_features(lake, forecast, name)
     parts_made = features(lake, forecast, name)
     assert len(parts_made) > len(rows) // 2

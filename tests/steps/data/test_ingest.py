@@ -14,23 +14,23 @@ from pipelines.core.errors import CheckFailed, InvalidRequest, SourceError
 from pipelines.lake import Lake
 from tests.empty_lake import lake_of_a_module
 from tests.scripted import Scripted, bars
-from tests.steps.data.ingesting import (
+from tests.steps.data.ingest_helpers import (
     END,
     HOURS,
     START,
+    assert_nothing_vanished,
     clean,
     fresh_name,
     ingest,
     quarantine,
     silver,
-    whole,
 )
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with lake_of_a_module(tmp_path_factory) as made:
-        yield made
+    with lake_of_a_module(tmp_path_factory) as lake:
+        yield lake
 
 
 def test_every_run_is_recorded_with_its_counts_and_checks(lake: Lake) -> None:
@@ -74,7 +74,7 @@ def test_unreadable_rows_are_counted_and_kept(lake: Lake) -> None:
     source = Scripted(bars(clean("A")), name=name, rejects=[reject | {"original": '{"x": 1}'}])
     for _ in range(2):
         report = ingest(lake, source)
-        whole(report)
+        assert_nothing_vanished(report)
         assert report.counts["quarantined"] == 1
     assert [(r[2], r[3]) for r in quarantine(lake, name)] == [("unparsable", '{"x": 1}')]
 

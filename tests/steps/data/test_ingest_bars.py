@@ -23,16 +23,16 @@ from pipelines.sources.sample import Sample
 from tests.empty_lake import lake_of_a_module
 from tests.laws import tried
 from tests.scripted import VALUES, Scripted, bar, bars, hours
-from tests.steps.data.ingesting import (
+from tests.steps.data.ingest_helpers import (
     END,
     HOURS,
     START,
+    assert_nothing_vanished,
     clean,
     fresh_name,
     ingest,
     quarantine,
     silver,
-    whole,
 )
 
 few = tried(6)
@@ -40,8 +40,8 @@ few = tried(6)
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with lake_of_a_module(tmp_path_factory) as made:
-        yield made
+    with lake_of_a_module(tmp_path_factory) as lake:
+        yield lake
 
 
 def test_clean_bars_arrive_as_they_were_said(lake: Lake) -> None:
@@ -71,7 +71,7 @@ def test_a_correction_changes_its_own_row_alone(lake: Lake) -> None:
     rows = clean()
     rows[9]["close"] = float(str(rows[9]["close"])) * 1.001
     report = ingest(lake, Scripted(bars(rows), name=name))
-    whole(report)
+    assert_nothing_vanished(report)
     assert report.counts["replaced"] == 1
     changed = [a != b for a, b in zip(before, silver(lake, name), strict=True)]
     assert changed.index(True) == 9
@@ -90,7 +90,7 @@ def test_a_bad_correction_leaves_the_good_bar(lake: Lake) -> None:
     for spoil in ({"close": math.nan}, dict.fromkeys(("open", "high", "low", "close"), 12000.0)):
         rows = clean("A")
         rows[30].update(spoil)
-        whole(ingest(lake, Scripted(bars(rows), name=name)))
+        assert_nothing_vanished(ingest(lake, Scripted(bars(rows), name=name)))
         assert silver(lake, name) == before
     reasons = {str(reason) for _, _, reason, _ in quarantine(lake, name)}
     assert reasons == {"not_a_number", "unit_error"}
@@ -113,7 +113,7 @@ def test_an_impossible_bar_is_quarantined_with_its_reason(lake: Lake, reason: st
     rows = clean("A")
     rows[20].update(SPOILS[reason])
     report = ingest(lake, Scripted(bars(rows), name=name))
-    whole(report)
+    assert_nothing_vanished(report)
     assert dict(report.landed.reasons) == {reason: 1}
     ((_, ts, _, original),) = quarantine(lake, name)
     assert ts == rows[20]["ts"]
@@ -129,7 +129,7 @@ def test_a_block_in_another_unit_is_caught_and_the_rest_stays(lake: Lake) -> Non
         for price in ("open", "high", "low", "close"):
             row[price] = float(str(row[price])) * 100
     report = ingest(lake, Scripted(bars(rows), name=name))
-    whole(report)
+    assert_nothing_vanished(report)
     assert dict(report.landed.reasons) == {"unit_error": 6}
     assert len(silver(lake, name)) == len(HOURS) - 6
 
@@ -156,16 +156,16 @@ def test_a_split_readjusts_history_and_keeps_what_was_said(lake: Lake) -> None:
     old = bars([bar("A", ts, 400.0) for ts in before])
     first = Scripted(old, name=name, received_at=datetime(2026, 9, 15, 22, tzinfo=UTC))
     ingest(lake, first, end="2026-09-16")
-    kept = lake.snapshot
+    snapshot = lake.snapshot
     split = {"symbol": "A", "date": date(2026, 9, 16), "kind": "split", "value": 4.0}
     later = Scripted(bars([bar("A", ts, 100.0) for ts in after]), actions=[split], name=name)
     report = ingest(lake, later, start="2026-09-16")
-    whole(report)
+    assert_nothing_vanished(report)
     assert report.counts["revised"] == len(before)
     rows = silver(lake, name)
     assert {row[7] for row in rows} == {100.0}
     assert [row[8] for row in rows] == [4000.0] * len(before) + [1000.0] * len(after)
-    with lake.view(kept) as view:
+    with lake.view(snapshot) as view:
         assert view.one("SELECT max(close) FROM silver.bars WHERE source = ?", [name]) == 400.0
     assert ingest(lake, later, start="2026-09-16").counts["revised"] == 0
 
@@ -184,7 +184,7 @@ def test_an_open_bar_waits(lake: Lake) -> None:
     at = utc("2026-09-15T15:00+00:00")  # in the middle of the 14:30 bar
     rows = [bar("A", ts, 100.0) for ts in HOURS if ts < at]
     report = ingest(lake, Scripted(bars(rows), name=name), as_of=at)
-    whole(report)
+    assert_nothing_vanished(report)
     assert report.counts["unclosed"] == 1
     assert max(row[2] for row in silver(lake, name)) <= at  # type: ignore[type-var]
     assert not lake.rows("SELECT 1 FROM bronze.bars WHERE source = ? AND ts > ?", [name, HOURS[65]])
@@ -204,7 +204,7 @@ def test_the_fuller_of_two_rows_for_one_bar_counts(lake: Lake) -> None:
     name = next(fresh_name)
     thin = bar("A", HOURS[5], 99.0, volume=10)
     report = ingest(lake, Scripted(bars([thin, *clean("A")]), name=name))
-    whole(report)
+    assert_nothing_vanished(report)
     assert dict(report.landed.reasons) == {"duplicate_conflict": 1}
     assert silver(lake, name)[5][7] == clean("A")[5]["close"]
 
@@ -235,7 +235,7 @@ def test_any_order_of_arrival_gives_the_same_silver(
 ) -> None:
     straight, shuffled = next(fresh_name), next(fresh_name)
     report = ingest(lake, Scripted(bars(rows), name=straight))
-    whole(report)
+    assert_nothing_vanished(report)
     # By whole days, backwards and dealt into answers and runs; within a day in any order.
     days: dict[object, list[dict[str, object]]] = {}
     for row in rows:
@@ -246,7 +246,7 @@ def test_any_order_of_arrival_gives_the_same_silver(
         dealt[number % answers] += days[day]
     for part in dealt:
         if part:
-            whole(ingest(lake, Scripted(bars(part), name=shuffled)))
+            assert_nothing_vanished(ingest(lake, Scripted(bars(part), name=shuffled)))
     assert silver(lake, shuffled) == silver(lake, straight)
     assert quarantine(lake, shuffled) == quarantine(lake, straight)
 

@@ -1,4 +1,4 @@
-"""Promotion, rollback and the alias: decisions say who serves, whatever is done by hand."""
+"""Promotion and rollback: the decision is written first, and the alias follows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import pytest
 
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake import Lake
-from pipelines.registry.decisions import decisions, promoted, serving
-from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, model_name
+from pipelines.registry.decisions import read_decisions, serving_model_at
+from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError
 from pipelines.steps.models.aliases import reconcile
-from pipelines.steps.models.manual_decisions import EVER
+from pipelines.steps.models.manual_decisions import END_OF_TIME
 from pipelines.steps.models.moves import promote, rollback
-from tests.steps.served import HOURLY, fresh_registry, spoil, tiny_model, told, trained
-
-ACTION_FORECAST = HOURLY.target_forecast()
-
-NAME = model_name(ACTION_FORECAST)
+from tests.steps.models.production import ACTION_FORECAST, NAME, alias, champion
+from tests.steps.served import HOURLY, decisions_of, fresh_registry, spoil, tiny_model, train_model
 
 
 @pytest.fixture
@@ -26,32 +23,17 @@ def registry(tmp_path: Path) -> Registry:
     return fresh_registry(tmp_path / "mlflow")
 
 
-def champion(lake: Lake, source: str = "sample") -> int | None:
-    with lake.view() as view:
-        found = promoted(decisions(view, ACTION_FORECAST, source), EVER)
-    return found.model_version if found else None
-
-
-def alias(registry: Registry, name: str = PRODUCTION) -> int | None:
-    return registry.standing(NAME).aliases.get(name)
-
-
-def by_hand(registry: Registry, version: int) -> None:
-    """As somebody does it in MLflow's own pages."""
-    registry.client.set_registered_model_alias(NAME, PRODUCTION, str(version))
-
-
 def test_a_promotion_is_a_copy_of_its_training_and_moves_the_alias(
     lake: Lake, registry: Registry
 ) -> None:
-    old, new = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
+    old, new = (train_model(lake, registry, HOURLY, day=day) for day in (0, 1))
     before = datetime.now(UTC)
     done = promote(lake, registry, ACTION_FORECAST, old, PRODUCTION, by="ann")
     assert done.champion == champion(lake) == alias(registry) == old
     copied = "model_version, proven, candidate, sha256, definition, snapshot, gates, run_id"
-    first, _, last = told(lake, copied)
+    first, _, last = decisions_of(lake, copied)
     assert first == last
-    verdict, reason, as_of = told(lake, "verdict", "reason", "as_of")[-1]
+    verdict, reason, as_of = decisions_of(lake, "verdict", "reason", "as_of")[-1]
     assert verdict == "promoted"
     assert reason == f"version {old} was promoted by ann; its gates had said: promoted by the gates"
     assert as_of.astimezone(UTC) >= before
@@ -59,16 +41,14 @@ def test_a_promotion_is_a_copy_of_its_training_and_moves_the_alias(
     assert registry.version(NAME, old).tags["archived"] == "false"
 
     assert promote(lake, registry, ACTION_FORECAST, old, PRODUCTION).champion == old
-    assert len(told(lake, "verdict")) == 3, "the same promotion again is no second decision"
+    assert len(decisions_of(lake, "verdict")) == 3, "the same promotion again is no second decision"
 
 
-def test_what_its_gates_refused_may_be_promoted_and_stays_unproven(
-    lake: Lake, registry: Registry
-) -> None:
-    version = trained(lake, registry, HOURLY, verdict="refused")
+def test_a_refused_model_may_be_promoted_and_stays_unproven(lake: Lake, registry: Registry) -> None:
+    version = train_model(lake, registry, HOURLY, verdict="refused")
     promote(lake, registry, ACTION_FORECAST, version, PRODUCTION)
     with lake.view() as view:
-        who = serving(decisions(view, ACTION_FORECAST, "sample"), EVER)
+        who = serving_model_at(read_decisions(view, ACTION_FORECAST, "sample"), END_OF_TIME)
     assert who is not None
     assert (who.model_version, who.proven) == (version, False)
     assert who.unproven_reason is not None
@@ -76,16 +56,16 @@ def test_what_its_gates_refused_may_be_promoted_and_stays_unproven(
 
 
 def test_staging_is_an_alias_alone(lake: Lake, registry: Registry) -> None:
-    old, new = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
+    old, new = (train_model(lake, registry, HOURLY, day=day) for day in (0, 1))
     assert alias(registry, STAGING) == new
     promote(lake, registry, ACTION_FORECAST, old, STAGING)
     assert alias(registry, STAGING) == old
     assert champion(lake) == new
-    assert len(told(lake, "verdict")) == 2
+    assert len(decisions_of(lake, "verdict")) == 2
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"not a model", "no ONNX model"),
         (tiny_model(HOURLY, more={"definition": "another"}), "other features or another label"),
@@ -96,20 +76,20 @@ def test_staging_is_an_alias_alone(lake: Lake, registry: Registry) -> None:
     ],
     ids=["not onnx", "definition", "class order"],
 )
-def test_what_does_not_fit_is_refused_and_nothing_moves(
-    lake: Lake, registry: Registry, body: bytes, said: str
+def test_a_model_that_does_not_fit_is_refused_and_nothing_moves(
+    lake: Lake, registry: Registry, body: bytes, message: str
 ) -> None:
-    good = trained(lake, registry, HOURLY)
-    bad = trained(lake, registry, HOURLY, day=1, verdict="refused", body=body)
-    with pytest.raises(InvalidRequest, match=said) as found:
+    good = train_model(lake, registry, HOURLY)
+    bad = train_model(lake, registry, HOURLY, day=1, verdict="refused", body=body)
+    with pytest.raises(InvalidRequest, match=message) as error:
         promote(lake, registry, ACTION_FORECAST, bad, PRODUCTION)
-    assert "bullion train" in found.value.hint
+    assert "bullion train" in error.value.hint
     assert champion(lake) == alias(registry) == good
 
 
 @pytest.mark.parametrize("how", ["tampered", "missing"])
 def test_a_spoiled_file_is_refused_by_name(lake: Lake, registry: Registry, how: str) -> None:
-    version = trained(lake, registry, HOURLY, verdict="refused")
+    version = train_model(lake, registry, HOURLY, verdict="refused")
     spoil(registry, HOURLY, version, how)
     with pytest.raises(InvalidRequest, match=f"version {version} .*cannot serve"):
         promote(lake, registry, ACTION_FORECAST, version, PRODUCTION)
@@ -117,22 +97,22 @@ def test_a_spoiled_file_is_refused_by_name(lake: Lake, registry: Registry, how: 
     assert alias(registry) is None
 
 
-def test_an_unknown_version_or_alias_is_told(lake: Lake, registry: Registry) -> None:
+def test_an_unknown_version_or_alias_is_an_error(lake: Lake, registry: Registry) -> None:
     with pytest.raises(InvalidRequest):
         promote(lake, registry, ACTION_FORECAST, 1, PRODUCTION)
-    version = trained(lake, registry, HOURLY)
+    version = train_model(lake, registry, HOURLY)
     with pytest.raises(InvalidRequest, match="not found"):
         promote(lake, registry, ACTION_FORECAST, version + 1, PRODUCTION)
-    with pytest.raises(InvalidRequest, match="unknown alias 'production'") as found:
+    with pytest.raises(InvalidRequest, match="unknown alias 'production'") as error:
         promote(lake, registry, ACTION_FORECAST, version, "production")
-    assert "Production" in found.value.hint
+    assert "Production" in error.value.hint
 
 
 def test_a_rollback_withdraws_and_the_former_serves_again(lake: Lake, registry: Registry) -> None:
-    versions = [trained(lake, registry, HOURLY, day=day) for day in range(3)]
+    versions = [train_model(lake, registry, HOURLY, day=day) for day in range(3)]
     done = rollback(lake, registry, ACTION_FORECAST, "sample", reason="it lost", by="ann")
     assert done.champion == champion(lake) == alias(registry) == versions[1]
-    moves = told(lake, "model_version", "verdict", "reason", "decided_at", "as_of")[-2:]
+    moves = decisions_of(lake, "model_version", "verdict", "reason", "decided_at", "as_of")[-2:]
     assert [(version, verdict) for version, verdict, *_ in moves] == [
         (versions[2], "withdrawn"),
         (versions[1], "promoted"),
@@ -147,7 +127,7 @@ def test_a_rollback_withdraws_and_the_former_serves_again(lake: Lake, registry: 
 
 
 def test_a_former_champion_that_is_spoiled_is_passed_over(lake: Lake, registry: Registry) -> None:
-    versions = [trained(lake, registry, HOURLY, day=day) for day in range(3)]
+    versions = [train_model(lake, registry, HOURLY, day=day) for day in range(3)]
     spoil(registry, HOURLY, versions[1], "tampered")
     done = rollback(lake, registry, ACTION_FORECAST, "sample")
     assert done.champion == alias(registry) == versions[0]
@@ -157,110 +137,27 @@ def test_a_former_champion_that_is_spoiled_is_passed_over(lake: Lake, registry: 
 def test_a_rollback_needs_no_mlflow_where_the_former_was_verified_before(
     lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, _ = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
+    old, _ = (train_model(lake, registry, HOURLY, day=day) for day in (0, 1))
     sha = registry.version(NAME, old).sha256
-    registry.model(NAME, old, sha)  # scoring had read it
+    registry.read_model(NAME, old, sha)  # scoring had read it
 
     def down(*_: object, **__: object) -> None:
         raise RegistryError("MLflow cannot be used")
 
     with monkeypatch.context() as broken:
         broken.setattr(Registry, "version", down)
-        broken.setattr(Registry, "standing", down)
+        broken.setattr(Registry, "alias_state", down)
         done = rollback(lake, registry, ACTION_FORECAST, "sample")
     assert done.champion == old
     assert "its alias could not follow" in done.summary()
     reconcile(lake, registry, ACTION_FORECAST, "sample")
     assert alias(registry) == champion(lake) == old
-    assert len(told(lake, "verdict")) == 4, "the alias that lagged is no move by hand"
-
-
-def test_an_alias_that_is_where_it_should_be_is_left(lake: Lake, registry: Registry) -> None:
-    assert reconcile(lake, registry, ACTION_FORECAST, "sample").said == ()  # an empty registry
-    trained(lake, registry, HOURLY)
-    assert reconcile(lake, registry, ACTION_FORECAST, "sample").said == ()
-    assert len(told(lake, "verdict")) == 1
-
-
-def test_an_alias_moved_by_hand_is_obeyed_once(lake: Lake, registry: Registry) -> None:
-    old, _ = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
-    by_hand(registry, old)
-    for _ in range(2):
-        reconcile(lake, registry, ACTION_FORECAST, "sample")
-        assert champion(lake) == alias(registry) == old
-    rows = told(lake, "verdict", "reason")
-    assert len(rows) == 3
-    assert "moved to it by hand" in rows[-1][1]
-
-
-@pytest.mark.parametrize("how", ["tampered", "missing", "not onnx", "definition"])
-def test_an_alias_moved_to_what_cannot_serve_is_put_back_and_told_once(
-    lake: Lake, registry: Registry, how: str
-) -> None:
-    bodies = {
-        "not onnx": b"not a model",
-        "definition": tiny_model(HOURLY, more={"definition": "another"}),
-    }
-    bad = trained(lake, registry, HOURLY, verdict="refused", body=bodies.get(how))
-    good = trained(lake, registry, HOURLY, day=1)
-    if how not in bodies:
-        spoil(registry, HOURLY, bad, how)
-    for _ in range(2):
-        by_hand(registry, bad)
-        assert reconcile(lake, registry, ACTION_FORECAST, "sample").said
-        assert champion(lake) == alias(registry) == good
-    assert [verdict for (verdict,) in told(lake, "verdict")] == ["refused", "promoted", "refused"]
-
-
-def test_a_model_that_was_never_trained_here_does_not_serve(lake: Lake, registry: Registry) -> None:
-    good = trained(lake, registry, HOURLY)
-    run = registry.client.create_run(registry.experiment("x")).info.run_id
-    stranger = registry.register(NAME, tiny_model(HOURLY, seed=9), run, {}).version
-    by_hand(registry, stranger)
-    said = reconcile(lake, registry, ACTION_FORECAST, "sample").summary()
-    assert "was not trained on this lake" in said
-    assert champion(lake) == alias(registry) == good
-    assert lake.rows("SELECT status FROM gold.runs WHERE step = 'reconcile'") == [("failed",)]
-    with pytest.raises(InvalidRequest, match="was not trained on this lake"):
-        promote(lake, registry, ACTION_FORECAST, stranger, PRODUCTION)
-
-
-def test_an_alias_taken_away_by_hand_withdraws_its_model(lake: Lake, registry: Registry) -> None:
-    trained(lake, registry, HOURLY)
-    registry.client.delete_registered_model_alias(NAME, PRODUCTION)
-    for _ in range(2):
-        reconcile(lake, registry, ACTION_FORECAST, "sample")
-        assert champion(lake) is alias(registry) is None
-    assert [verdict for (verdict,) in told(lake, "verdict")] == ["promoted", "withdrawn"]
-
-
-def test_an_alias_that_a_dead_process_left_behind_follows_the_decision(
-    lake: Lake, registry: Registry
-) -> None:
-    first = trained(lake, registry, HOURLY, point=False)
-    reconcile(lake, registry, ACTION_FORECAST, "sample")
-    assert alias(registry) == champion(lake) == first
-    second = trained(lake, registry, HOURLY, day=1, point=False)
-    assert alias(registry) == first
-    reconcile(lake, registry, ACTION_FORECAST, "sample")
-    assert alias(registry) == champion(lake) == second
-    assert len(told(lake, "verdict")) == 2
-
-
-def test_sources_share_the_alias_and_not_their_champions(lake: Lake, registry: Registry) -> None:
-    ours = trained(lake, registry, HOURLY, "sample")
-    theirs = trained(lake, registry, HOURLY, "yahoo", day=1)
-    assert alias(registry) == theirs
-    assert reconcile(lake, registry, ACTION_FORECAST, "sample").champion == ours
-    assert alias(registry) == theirs
-    assert rollback(lake, registry, ACTION_FORECAST, "sample").champion is None
-    assert alias(registry) == theirs, "a rollback of one source takes no alias from another"
-    assert champion(lake, "yahoo") == theirs
+    assert len(decisions_of(lake, "verdict")) == 4, "the alias that lagged is no move by hand"
 
 
 def test_a_clock_set_back_does_not_undo_a_move(lake: Lake, registry: Registry) -> None:
-    old = trained(lake, registry, HOURLY)
-    trained(lake, registry, HOURLY, day=100_000, point=False)
+    old = train_model(lake, registry, HOURLY)
+    train_model(lake, registry, HOURLY, day=100_000, point=False)
     promote(lake, registry, ACTION_FORECAST, old, PRODUCTION)
     assert champion(lake) == alias(registry) == old
 
@@ -268,12 +165,12 @@ def test_a_clock_set_back_does_not_undo_a_move(lake: Lake, registry: Registry) -
 def test_a_failed_write_moves_no_alias(
     lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, new = (trained(lake, registry, HOURLY, day=day) for day in (0, 1))
+    old, new = (train_model(lake, registry, HOURLY, day=day) for day in (0, 1))
 
     def full(*_: object, **__: object) -> None:
         raise BullionError("the disk is full")
 
-    monkeypatch.setattr("pipelines.steps.models.moves.append", full)
+    monkeypatch.setattr("pipelines.steps.models.moves.append_decisions", full)
     for move in (
         lambda: promote(lake, registry, ACTION_FORECAST, old, PRODUCTION),
         lambda: rollback(lake, registry, ACTION_FORECAST, "sample"),

@@ -28,8 +28,9 @@ from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.sources.sample.oracle import oracle_score
 from pipelines.sources.sample.skeleton import Market
 from pipelines.steps import refresh_features
-from pipelines.steps.data import ingest
-from pipelines.steps.models.train import Trained, model_name, train, training_rows
+from pipelines.steps.data.ingest import ingest
+from pipelines.steps.data.rows import read_training_rows
+from pipelines.steps.models.train import TrainingReport, model_name, train
 from tests import empty_lake
 from tests.steps.markets import rows_of
 from tests.steps.served import fresh_registry
@@ -53,14 +54,14 @@ def ingested(folder: Path, source: Sample, start: datetime) -> Iterator[Lake]:
 
 def trained(
     folder: Path, registry: Registry, source: Sample, forecast: TargetForecast, start: datetime
-) -> Trained:
+) -> TrainingReport:
     with ingested(folder, source, start) as lake:
         return train(lake, registry, forecast, source.name, as_of=END)
 
 
 def oracle_of(market: Market, rows: Rows, start: datetime) -> np.ndarray:
     """What the oracle expects of each row, in units of the next bar's volatility."""
-    made = np.full(len(rows), np.nan)
+    values = np.full(len(rows), np.nan)
     bars = calendar().closed_bars(FORECAST.bar, start, END)
     for code in np.unique(rows.symbol):
         of_symbol = rows.symbol == code
@@ -68,11 +69,11 @@ def oracle_of(market: Market, rows: Rows, start: datetime) -> np.ndarray:
         np.testing.assert_array_equal(oracle.ts, bars.ts)
         at = np.searchsorted(bars.closes_at, rows.closes_at[of_symbol])
         np.testing.assert_array_equal(bars.closes_at[at], rows.closes_at[of_symbol])
-        made[of_symbol] = oracle.score[at]
-    return made
+        values[of_symbol] = oracle.score[at]
+    return values
 
 
-def reached(done: Trained, market: Market, start: datetime) -> tuple[float, float]:
+def reached(done: TrainingReport, market: Market, start: datetime) -> tuple[float, float]:
     """The rank IC of the winner and of the oracle, on the same judging rows and outcomes."""
     judging = done.comparison.judging.rows
     best = rank_ic(oracle_of(market, judging, start), judging.outcome)
@@ -85,9 +86,9 @@ def test_a_year_of_ten_symbols_gives_most_of_what_can_be_known(
 ) -> None:
     source = Sample()
     done = trained(tmp_path, registry, source, QUICK, YEAR)
-    ours, best = reached(done, source.market, YEAR)
+    skill, best = reached(done, source.market, YEAR)
     assert best == pytest.approx(0.2, abs=0.05)
-    assert ours >= 0.8 * best
+    assert skill >= 0.8 * best
     assert done.verdict == "promoted", done.summary()
 
 
@@ -103,10 +104,10 @@ def test_the_shortcut_gives_the_rows_of_training(tmp_path: Path) -> None:
     with ingested(tmp_path, source, start) as lake:
         refresh_features(lake, FORECAST, source.name)
         with lake.view() as view:
-            wanted = training_rows(view, ACTION_FORECAST, source.name, END)
-    made = rows_of(source, SYMBOLS, FORECAST, start, END)
+            wanted = read_training_rows(view, ACTION_FORECAST, source.name, END)
+    values = rows_of(source, SYMBOLS, FORECAST, start, END)
     for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session", "place"):
-        np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name), name)
+        np.testing.assert_array_equal(getattr(values, name), getattr(wanted, name), name)
 
 
 @pytest.mark.torture
@@ -116,9 +117,9 @@ def test_five_markets_give_most_of_what_can_be_known(folders: Folders, registry:
     for seed in range(1, 6):
         source = Sample(seed=seed)
         done = trained(folders(), registry, source, ACTION_FORECAST, HISTORY)
-        ours, best = reached(done, source.market, HISTORY)
-        print(f"market {seed}: {ours:.4f} of {best:.4f}, {told(done)}", flush=True)
-        shares.append(ours / best)
+        skill, best = reached(done, source.market, HISTORY)
+        print(f"market {seed}: {skill:.4f} of {best:.4f}, {describe(done)}", flush=True)
+        shares.append(skill / best)
         assert done.verdict == "promoted", done.summary()
         forget(registry)
     assert min(shares) >= 0.8
@@ -132,17 +133,17 @@ def test_of_twenty_noises_one_is_promoted_at_the_most(folders: Folders, registry
         done = trained(folders(), registry, SampleNoise(seed=seed), ACTION_FORECAST, EIGHT_MONTHS)
         promoted += done.verdict == "promoted"
         by.update(refusing(done))
-        print(f"noise {seed}: {told(done)}", flush=True)
+        print(f"noise {seed}: {describe(done)}", flush=True)
         forget(registry)
     print(f"{promoted} of 20 promoted; refused by {dict(by)}")
     assert promoted <= 1
 
 
-def refusing(done: Trained) -> list[str]:
+def refusing(done: TrainingReport) -> list[str]:
     return [v.name for v in done.decision.verdicts if v.blocking and not v.passed]
 
 
-def told(done: Trained) -> str:
+def describe(done: TrainingReport) -> str:
     winner = done.comparison.ranking[0].name
     ic = done.comparison.judging_metrics.rank_ic
     return f"{winner} {done.verdict} with rank IC {ic:+.4f} {' '.join(refusing(done))}"
@@ -150,7 +151,7 @@ def told(done: Trained) -> str:
 
 def forget(registry: Registry) -> None:
     """Take Production away, so that the next market has no champion to be held against."""
-    if registry.holder(model_name(ACTION_FORECAST), PRODUCTION) is not None:
+    if registry.version_by_alias(model_name(ACTION_FORECAST), PRODUCTION) is not None:
         registry.client.delete_registered_model_alias(model_name(ACTION_FORECAST), PRODUCTION)
 
 
@@ -159,17 +160,17 @@ Folders = Callable[[], Path]
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    made = iter(range(1000))
-    return lambda: tmp_path / str(next(made))
+    values = iter(range(1000))
+    return lambda: tmp_path / str(next(values))
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+def shared_registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture
-def registry(kept: Registry) -> Iterator[Registry]:
+def registry(shared_registry: Registry) -> Iterator[Registry]:
     """One store for all, as it takes seconds to make; nobody meets another's champion."""
-    yield kept
-    forget(kept)
+    yield shared_registry
+    forget(shared_registry)

@@ -8,12 +8,12 @@ from pipelines.lake import Lake
 from pipelines.registry.mlflow import PRODUCTION, model_name
 from pipelines.steps.models.moves import promote
 from pipelines.steps.models.snapshot_retention import CHAMPIONS, release_snapshots
-from tests.steps.served import HOURLY, fresh_registry, trained
+from tests.steps.served import HOURLY, fresh_registry, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
 
 
-def kept(lake: Lake) -> set[int]:
+def retained_versions(lake: Lake) -> set[int]:
     rows = lake.rows("SELECT reason FROM meta.kept_snapshots WHERE reason LIKE ?", [f"{NAME} %"])
     return {int(reason.rpartition(" ")[2]) for (reason,) in rows}
 
@@ -26,16 +26,18 @@ def test_champions_of_late_and_the_newest_keep_their_snapshots(lake: Lake, tmp_p
     with lake.write() as writer:
         writer.touch("meta.kept_snapshots")
         writer.run("INSERT INTO meta.kept_snapshots VALUES (1, 'a study', now())")
-    old = trained(lake, registry, HOURLY)
-    lost = trained(lake, registry, HOURLY, day=1, verdict="refused")
-    champions = [trained(lake, registry, HOURLY, day=2 + n) for n in range(CHAMPIONS)]
-    newest = trained(lake, registry, HOURLY, day=90, verdict="refused")
-    theirs = trained(lake, registry, HOURLY, "yahoo", day=91)
+    old = train_model(lake, registry, HOURLY)
+    lost = train_model(lake, registry, HOURLY, day=1, verdict="refused")
+    champions = [train_model(lake, registry, HOURLY, day=2 + n) for n in range(CHAMPIONS)]
+    newest = train_model(lake, registry, HOURLY, day=90, verdict="refused")
+    version_of_yahoo = train_model(lake, registry, HOURLY, "yahoo", day=91)
     assert release_snapshots(lake) == sorted(f"{NAME} {version}" for version in (old, lost))
-    assert kept(lake) == {*champions, newest, theirs}
+    assert retained_versions(lake) == {*champions, newest, version_of_yahoo}
     assert release_snapshots(lake) == []
 
     promote(lake, registry, ACTION_FORECAST, champions[5], PRODUCTION)
     assert release_snapshots(lake) == []
-    assert kept(lake) == {*champions, newest, theirs}, "the newest trained is Staging still"
+    assert retained_versions(lake) == {*champions, newest, version_of_yahoo}, (
+        "the newest trained is Staging still"
+    )
     assert lake.rows("SELECT count(*) FROM meta.kept_snapshots WHERE reason = 'a study'") == [(1,)]

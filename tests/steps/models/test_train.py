@@ -21,9 +21,10 @@ from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, model_name
 from pipelines.sources.base import Source
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import refresh_features
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
+from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.models.moves import promote, rollback
-from pipelines.steps.models.train import Trained, train, training_rows
+from pipelines.steps.models.train import TrainingReport, train
 from tests import empty_lake
 from tests.steps.served import fresh_registry
 
@@ -49,22 +50,22 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 
 @pytest.fixture(scope="module")
-def first(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Registry]:
+def first(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingReport, Registry]:
     """A training that nothing came before, and the registry that knows it alone."""
     registry = fresh_registry(tmp_path_factory.mktemp("first"))
     return quick(lake, registry, "sample"), registry
 
 
-def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) -> Trained:
+def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) -> TrainingReport:
     return train(lake, registry, QUICK, source, as_of=as_of)
 
 
 def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
-    lake: Lake, first: tuple[Trained, Registry]
+    lake: Lake, first: tuple[TrainingReport, Registry]
 ) -> None:
     done, registry = first
     assert done.verdict == "promoted", done.summary()
-    held = registry.holder(NAME, PRODUCTION)
+    held = registry.version_by_alias(NAME, PRODUCTION)
     assert held is not None
     assert held.version == done.version
 
@@ -93,7 +94,7 @@ def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
     older = quick(lake, registry, "sample", as_of=utc("2026-08-01"))
     assert older.version > done.version
     for alias in (PRODUCTION, STAGING):
-        held = registry.holder(NAME, alias)
+        held = registry.version_by_alias(NAME, alias)
         assert held is not None
         assert held.version == done.version, "no alias moves back"
 
@@ -104,15 +105,15 @@ def test_noise_is_refused_with_its_reason_and_stays_at_staging(
     done = quick(lake, registry, "sample_noise")
     assert done.verdict == "refused"
     assert "skill_direction" in done.decision.reason
-    assert registry.holder(NAME, PRODUCTION) is None
-    held = registry.holder(NAME, STAGING)
+    assert registry.version_by_alias(NAME, PRODUCTION) is None
+    held = registry.version_by_alias(NAME, STAGING)
     assert held is not None
     assert held.tags["proven"] == "False"
     assert "skill_direction" in held.tags["reason"]
 
 
 def test_the_same_snapshot_and_seed_give_the_same_model(
-    lake: Lake, registry: Registry, first: tuple[Trained, Registry]
+    lake: Lake, registry: Registry, first: tuple[TrainingReport, Registry]
 ) -> None:
     one, two = first[0], quick(lake, registry, "sample")
     assert one.comparison.ranking[0].name == two.comparison.ranking[0].name
@@ -123,7 +124,7 @@ def test_nothing_later_than_as_of_is_used(lake: Lake) -> None:
     refresh_features(lake, QUICK.forecast, "sample")
     at = utc("2026-07-15T15:00+00:00")
     with lake.view() as view:
-        rows = training_rows(view, QUICK, "sample", at)
+        rows = read_training_rows(view, QUICK, "sample", at)
     assert len(rows)
     limit = np.datetime64(at.replace(tzinfo=None), "us")
     assert (rows.known_at <= limit).all()
@@ -143,11 +144,13 @@ def test_what_fails_half_way_leaves_no_version_and_no_decision(
     lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = lake.rows("SELECT count(*) FROM gold.model_decisions")
-    monkeypatch.setattr(Registry, "_fetch", lambda self, source, file="": b"another file")
+    monkeypatch.setattr(
+        "pipelines.registry.mlflow.fetch_artifact", lambda uri, folder, name="": b"another file"
+    )
     with pytest.raises(Exception, match="not what was just written"):
         train(lake, registry, QUICK.replace(candidates=(Logistic(),)), "sample", as_of=END)
     assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
-    assert registry.holder(NAME, STAGING) is None
+    assert registry.version_by_alias(NAME, STAGING) is None
 
 
 def test_after_the_store_of_mlflow_was_lost_no_version_is_given_twice(

@@ -12,14 +12,14 @@ import pytest
 from pipelines.core.calendar import utc
 from pipelines.core.errors import BullionError
 from pipelines.forecasts import FORECASTS
-from pipelines.jobs.run import Asked
+from pipelines.jobs.run import RunRequest
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer
-from pipelines.registry.decisions import decisions, serving
+from pipelines.registry.decisions import read_decisions, serving_model_at
 from pipelines.registry.mlflow import Registry, model_name
 from pipelines.sources.sample import SampleNoise
-from pipelines.steps.data import ingest
-from pipelines.steps.models.train import Trained, train
+from pipelines.steps.data.ingest import ingest
+from pipelines.steps.models.train import TrainingReport, train
 from tests.empty_lake import lake_of_a_module
 from tests.steps.served import fresh_registry
 
@@ -42,7 +42,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 
 @pytest.fixture(scope="module")
-def trained(lake: Lake, registry: Registry) -> dict[str, Trained]:
+def trained(lake: Lake, registry: Registry) -> dict[str, TrainingReport]:
     return {
         one.target.name: train(lake, registry, one, NOISE.name, as_of=END)
         for one in TWO.per_target()
@@ -50,12 +50,12 @@ def trained(lake: Lake, registry: Registry) -> dict[str, Trained]:
 
 
 def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
-    lake: Lake, registry: Registry, trained: dict[str, Trained]
+    lake: Lake, registry: Registry, trained: dict[str, TrainingReport]
 ) -> None:
     for one in TWO.per_target():
         done = trained[one.target.name]
         with lake.view() as view:
-            (row,) = decisions(view, one, NOISE.name)
+            (row,) = read_decisions(view, one, NOISE.name)
             ranked = view.rows(
                 """SELECT candidate, coalesce(macro_f1, rmse) FROM gold.model_rankings
                    WHERE forecast = ? AND target = ? ORDER BY rank""",
@@ -75,18 +75,18 @@ def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
 
 
 def test_while_nothing_is_proven_the_baseline_serves_and_says_so(
-    lake: Lake, registry: Registry, trained: dict[str, Trained]
+    lake: Lake, registry: Registry, trained: dict[str, TrainingReport]
 ) -> None:
     one = next(f for f in TWO.per_target() if f.target.baseline)
     done = trained[one.target.name]
     assert done.verdict == "refused"
     assert done.candidate == one.target.baseline
     with lake.view() as view:
-        who = serving(decisions(view, one, NOISE.name), END + timedelta(days=1))
+        who = serving_model_at(read_decisions(view, one, NOISE.name), END + timedelta(days=1))
     assert who is not None
     assert (who.proven, who.decision.candidate) == (False, one.target.baseline)
     assert f"the baseline {one.target.baseline} serves" in str(who.unproven_reason)
-    body = registry.model(model_name(one), who.model_version, who.decision.sha256)
+    body = registry.read_model(model_name(one), who.model_version, who.decision.sha256)
     judged = done.comparison.judging
     given, said = OnnxScorer(body).score(judged.rows.features)
     learned = done.comparison.training.truth.mean()
@@ -106,7 +106,7 @@ def test_where_one_target_cannot_be_trained_the_others_are(
 
     def first_fails(
         lake: Lake, registry: Registry, forecast: object, *rest: object, **more: object
-    ) -> Trained:
+    ) -> TrainingReport:
         asked_of.append(forecast.target.name)  # type: ignore[attr-defined]
         if len(asked_of) == 1:
             raise BullionError("too few bars")
@@ -116,7 +116,7 @@ def test_where_one_target_cannot_be_trained_the_others_are(
     monkeypatch.setattr("pipelines.jobs.models.Registry", lambda: registry)
     monkeypatch.setattr("pipelines.jobs.models.Lake", lambda: Lake(lake.config))
     before = lake.rows("SELECT count(*) FROM gold.model_decisions")[0][0]
-    asked = Asked(NOISE.name, TWO.symbols, None, END, "test")
+    asked = RunRequest(NOISE.name, TWO.symbols, None, END, "test")
     with pytest.raises(BullionError, match="too few bars"):
         jobs.train(TWO.name, asked)
     assert asked_of == list(TWO.target_names)

@@ -361,7 +361,7 @@ def test_where_every_model_is_tampered_with_none_is_used(lake: Lake, registry: R
     good = models.registered(registry, HOURLY, models.body(HOURLY))
     models.decide(lake, HOURLY, source, good, TRAINED)
     bad = models.registered(registry, HOURLY, models.body(HOURLY, 3))
-    registry.point(model_name(ACTION_FORECAST), PRODUCTION, bad.version)
+    registry.set_alias(model_name(ACTION_FORECAST), PRODUCTION, bad.version)
     models.decide(lake, HOURLY, source, bad, TRAINED + timedelta(hours=1))
     scored(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
     before = all_rows(lake, source)
@@ -374,7 +374,7 @@ def test_where_every_model_is_tampered_with_none_is_used(lake: Lake, registry: R
     assert "bullion train nasdaq100_hourly" in refused.value.hint
     assert all_rows(lake, source) == before
     for alias in (PRODUCTION, STAGING):
-        held = registry.holder(model_name(ACTION_FORECAST), alias)
+        held = registry.version_by_alias(model_name(ACTION_FORECAST), alias)
         assert held is not None
         assert held.version == bad.version
 

@@ -1,4 +1,4 @@
-"""Made bars, and what became of them: shared by the tests of ingest."""
+"""Bars that tests of ingest bring, and the rows that the lake has of them."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def clean(symbols: str = "AB", level: float = 100.0) -> list[dict[str, object]]:
     ]
 
 
-def whole(report: IngestReport) -> None:
-    """Nothing received may vanish."""
-    c = report.counts
+def assert_nothing_vanished(report: IngestReport) -> None:
+    """Every row that was received is counted as one of the results."""
+    counts = report.counts
     parts = ("accepted", "unchanged", "replaced", "quarantined", "unclosed")
-    assert c["received"] == sum(c[part] for part in parts), c
+    assert counts["received"] == sum(counts[part] for part in parts), counts

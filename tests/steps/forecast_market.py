@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pipelines.core.calendar import utc
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
-from pipelines.steps.data import ingest
+from pipelines.steps.data.ingest import ingest
 from tests.scripted import Scripted, bar, bars, hours
 
 START, END = "2026-08-03", "2026-09-15"

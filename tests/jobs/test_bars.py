@@ -1,0 +1,89 @@
+"""Bringing bars: faults of a source stop a run, and leave the lake as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines import jobs
+from pipelines.core.errors import (
+    CheckFailed,
+    LakeError,
+    SourceError,
+    SourceUnavailable,
+)
+from pipelines.core.settings import Settings
+from pipelines.lake import Lake
+from tests.jobs.run_requests import (
+    BARS,
+    NAME,
+    NEWEST,
+    SYMBOLS,
+    bring_and_score,
+    request,
+    use_faulty_source,
+)
+from tests.recent import HOURLY, noted, rows_of
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [("down", SourceError, "does not answer"), ("silent", CheckFailed, "no rows at all")],
+)
+def test_a_source_without_an_answer_ends_the_run_and_the_lake_stays(
+    served: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    error: type[Exception],
+    words: str,
+) -> None:
+    bring_and_score(request("yesterday", BARS[-8]))
+    use_faulty_source(monkeypatch, fault=fault)
+    with Lake() as lake:
+        before = lake.sql("FROM silver.bars ORDER BY ALL")
+        with pytest.raises(error, match=words):
+            jobs.bring_bars(NAME, request("today"))
+        assert lake.sql("FROM silver.bars ORDER BY ALL").equals(before)
+    [(step, status, message)] = noted(served, "today")
+    assert (step, status) == ("ingest", "failed")
+    assert words in message
+
+
+def test_a_bar_that_the_source_does_not_have_yet_fails_the_run(
+    served: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_faulty_source(monkeypatch, until=NEWEST[0])
+    with pytest.raises(SourceUnavailable, match="has no bar yet that closed after"):
+        jobs.bring_bars(NAME, request("early"))
+    assert "no bar yet" in noted(served, "early")[-1][2]
+
+
+def test_symbols_that_came_later_get_their_history_too(served: Settings) -> None:
+    jobs.bring_bars(NAME, request("few", BARS[-2], symbols=SYMBOLS[:2]))
+    counts = jobs.bring_bars(NAME, request("more"))
+    assert counts["accepted"] == 2, "of those that were there the newest bar alone"
+    with Lake(read_only=True) as lake:
+        bars_of = lake.rows("SELECT symbol, count(*) FROM silver.bars GROUP BY 1 ORDER BY 1")
+    assert [symbol for symbol, *_ in bars_of] == sorted(SYMBOLS)
+    assert all(count > HOURLY.look_back for *_, count in bars_of)
+
+
+def test_a_symbol_that_the_source_lacks_stops_nothing(
+    served: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    symbols = HOURLY.symbols[:12]  # too many missing ones would stop it
+    use_faulty_source(monkeypatch, lacks=symbols[0])
+    bring_and_score(request("first", BARS[-2], symbols=symbols))
+    bring_and_score(request("next", symbols=symbols))
+    assert {row["symbol"] for row in rows_of(served, "predictions")} == set(symbols[1:])
+
+
+def test_the_error_of_a_locked_lake_names_its_writer(
+    served: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULLION_LAKE_LOCK_TIMEOUT", "0.2")
+    with (
+        Lake() as lake,
+        lake.write("a long one"),
+        pytest.raises(LakeError, match="held by a long one"),
+    ):
+        jobs.bring_bars(NAME, request("run"))

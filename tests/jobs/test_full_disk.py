@@ -1,0 +1,42 @@
+"""A run on a full disk raises an error, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.small_disk import run_on
+
+FULL = """
+import os, sys
+from dataclasses import replace
+from pathlib import Path
+from pipelines import jobs
+from pipelines.core.errors import LakeError
+from pipelines.lake import Lake
+from pipelines.lake.maintenance import verify
+from tests.jobs.run_requests import BARS, NAME, request
+
+disk = Path(os.environ["DISK"])
+jobs.bring_bars(NAME, request("fits", BARS[-2]))
+with Lake() as lake:
+    before = lake.snapshot
+room = os.statvfs(disk)
+(disk / "ballast").write_bytes(bytes(room.f_bavail * room.f_bsize))
+try:
+    jobs.bring_bars(NAME, request("does not"))
+except LakeError as error:
+    assert "full" in error.message, error
+else:
+    raise AssertionError("it fitted")
+(disk / "ballast").unlink()
+with Lake() as lake:
+    assert lake.snapshot == before
+    assert verify(lake).problems == []
+jobs.bring_bars(NAME, request("does now"))
+print("kept")
+"""
+
+
+def test_a_run_on_a_full_disk_fails_and_leaves_nothing(tmp_path: Path) -> None:
+    ran = run_on(tmp_path / "disk", 32, FULL)
+    assert ran.stdout.endswith("kept\n"), ran.stderr

@@ -1,0 +1,114 @@
+"""Scoring runs: gaps are filled, and no bar is published twice."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pipelines import jobs
+from pipelines.core.errors import (
+    NothingToDo,
+)
+from pipelines.core.settings import Settings
+from pipelines.jobs import RunRequest
+from pipelines.registry.mlflow import RegistryError
+from tests.jobs.run_requests import (
+    BARS,
+    NAME,
+    NEWEST,
+    SYMBOLS,
+    bring_and_score,
+    request,
+)
+from tests.recent import HOURLY, all_rows, doubled, noted, rows_of
+
+
+def test_a_run_after_a_gap_fills_it_and_publishes_only_the_newest(served: Settings) -> None:
+    assert bring_and_score(request("first", BARS[0]))["bars"] == 1
+    assert bring_and_score(request("next"))["bars"] == len(BARS) - 1
+    rows = rows_of(served, "predictions")
+    assert {row["closes_at"] for row in rows} == {close for _, close in BARS}
+    assert {row["closes_at"] for row in rows if row["live"]} == {NEWEST[1]}
+    assert not any(doubled(served).values())
+
+
+def test_a_hole_that_a_backfill_left_is_filled(served: Settings) -> None:
+    bring_and_score(request("first", BARS[0]))
+    bring_and_score(request("backfill", BARS[-2], fill=False))
+    bring_and_score(request("next"))
+    assert {row["closes_at"] for row in rows_of(served, "predictions")} == {c for _, c in BARS}
+
+
+def test_one_bar_at_a_time_gives_the_rows_of_the_range(served: Settings) -> None:
+    spans_of_range = BARS[-4:-1]
+    whole = request("bulk", (spans_of_range[0][0], spans_of_range[-1][1]), fill=False)
+    assert "fresh" not in jobs.bring_bars(NAME, whole, weights=True).values()
+    assert "fresh" in jobs.bring_bars(NAME, whole, weights=True).values()
+    jobs.score(NAME, whole)
+    bulk = all_rows(served)
+    for place, span in enumerate(reversed(spans_of_range)):
+        bring_and_score(request(f"backfill {place}", span, fill=False))
+    assert all_rows(served) == bulk
+    assert len(bulk["index_signals"]) == len(spans_of_range) * len(HOURLY.combinations)
+    assert jobs.outcomes(NAME, whole)["written"] == (len(spans_of_range) - 1) * len(SYMBOLS)
+
+
+def test_a_bar_that_was_published_is_not_published_again(served: Settings) -> None:
+    bring_and_score(request("first"))
+    before = all_rows(served)
+    with pytest.raises(NothingToDo, match="was published before"):
+        jobs.score(NAME, request("second"))
+    assert all_rows(served) == before
+
+
+def test_a_doubled_run_has_one_result(served: Settings) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        results = [pool.submit(_or_skip, request(f"run {n}")) for n in range(2)]
+    assert [result.result() for result in results].count(True) == 1
+    assert len(rows_of(served, "predictions")) == len(SYMBOLS)
+    assert not any(doubled(served).values())
+
+
+def _or_skip(run: RunRequest) -> bool:
+    try:
+        return bool(bring_and_score(run))
+    except NothingToDo:
+        return False
+
+
+def test_without_weights_there_are_predictions_and_the_signal_says_why_not(
+    served: Settings,
+) -> None:
+    jobs.bring_bars(NAME, request("run"))
+    jobs.score(NAME, request("run"))
+    assert len(rows_of(served, "predictions")) == len(SYMBOLS)
+    assert rows_of(served, "index_signals") == []
+    assert "no signal of qqq at 1 bars" in noted(served, "run")[-1][2]
+
+
+def test_without_mlflow_scoring_works_and_training_fails(
+    served: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pipelines.registry.mlflow.DEFAULT_FOLDER", tmp_path
+    )  # where the verified models are
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert bring_and_score(request("hour"))["scored"] == len(SYMBOLS)
+    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:1"):
+        jobs.train(NAME, request("day"))
+    [(step, status, message)] = noted(served, "day")
+    assert (step, status) == ("train", "failed")
+    assert "127.0.0.1:1" in message
+
+
+def test_without_a_trained_model_the_run_is_skipped_with_its_reason(
+    lake_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    jobs.bring_bars(NAME, request("run"))
+    with pytest.raises(NothingToDo, match="nothing was trained before"):
+        jobs.score(NAME, request("run"))
+    assert "nothing was trained" in noted(lake_settings, "run")[-1][2]

@@ -1,0 +1,48 @@
+"""The interval of a run, and the clock that it is checked against."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipelines import jobs
+from pipelines.core.errors import (
+    InvalidRequest,
+)
+from pipelines.core.settings import Settings
+from tests.jobs.run_requests import (
+    NAME,
+    NEWEST,
+    bring_and_score,
+    request,
+)
+from tests.recent import NOW, noted, rows_of
+
+
+def test_a_run_without_an_interval_is_about_the_newest_bar(served: Settings) -> None:
+    run = replace(request("manual"), start=None, at=NOW)
+    bring_and_score(run)
+    assert {row["closes_at"] for row in rows_of(served, "predictions")} == {NEWEST[1]}
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=12), timedelta(days=40)])
+def test_with_a_clock_moved_back_nothing_is_published(
+    served: Settings, monkeypatch: pytest.MonkeyPatch, back: timedelta
+) -> None:
+    jobs.bring_bars(NAME, request("before"))
+    now = NEWEST[1] - back
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return now
+
+    monkeypatch.setattr("pipelines.jobs.run.datetime", Clock)
+    for run in (request("ahead"), replace(request("manual"), start=None, at=now)):
+        with pytest.raises(InvalidRequest, match="by the clock of this machine"):
+            jobs.score(NAME, run)
+        assert noted(served, run.run)[-1][1] == "failed"
+    assert rows_of(served, "predictions") == []
