@@ -58,9 +58,10 @@ def new(
         )
     if room is not None and kind != "task":
         raise InvalidRequest(f"a {kind} has no room", "leave out --room: it is for a task")
-    if kind == "task" and (room := room or ROOM) not in (rooms := step_rooms(root)):
-        raise unknown("room", room, rooms)
-    words = _words(name, meaning.rstrip(".") or name.replace("_", " ").capitalize(), room or "")
+    room = room or ROOM
+    if kind == "task" and room not in step_rooms(root):
+        raise unknown("room", room, step_rooms(root))
+    words = _words(name, meaning.rstrip(".") or name.replace("_", " ").capitalize(), room)
     folder = Template(KINDS[kind].folder).substitute(words)
     module = root / folder / f"{name}.py"
     test = root / "tests" / Path(folder).relative_to("pipelines") / f"test_{name}.py"
