@@ -1,4 +1,4 @@
-# Bullion. `make help` lists what can be done; it is made from the comments below.
+# Bullion. `make help` lists the targets, with the comments below.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -9,6 +9,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
+# Downloads trust the system's certificates, so that they work behind a proxy that signs TLS anew;
+# SSL_CERT_FILE names a file of others. An older pip has to be told where the system keeps them.
+SYSTEM_CERTS := /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem
+PIP_CERT ?= $(firstword $(SSL_CERT_FILE) $(wildcard $(SYSTEM_CERTS)))
+UV_SYSTEM_CERTS := 1
+export PIP_CERT UV_SYSTEM_CERTS
+
 .PHONY: help install install-dev lock format check test test-unit test-integration coverage torture \
 	bench verify sql clean up down status logs airflow mlflow api screenshots smoke promote rollback secrets \
 	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean
@@ -16,7 +23,7 @@ UV_VERSION := 0.13.8
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(READY) ## Make .venv from the lock, if it is missing or stale
+install: $(READY) ## Make .venv from the lock, if it is missing or out of date
 
 # The lock's checksum names the environment: a changed lock makes a new one. Installing needs
 # nothing but Python 3.11; uv comes from the package registry and is much faster than pip.
@@ -70,11 +77,12 @@ format: $(READY) ## Put the code into shape
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-check: $(READY) ## Lint, types, import rules, and the lock in step with requirements.in
+check: $(READY) ## Lint, types, rules and circles of imports, and the lock in step with requirements.in
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m tests.import_circles
 	@$(BIN)/python -m tests.lock_in_step
 
 test-unit: test ## The same as test
@@ -92,13 +100,13 @@ torture: $(READY) ## The long form of the laws: hundreds of kill -9 rounds
 	@$(BIN)/pytest -m torture -s
 	@BULLION_TEST_TIMES=20 $(BIN)/pytest -n 2 -m law --timeout 3600
 
-bench: $(READY) ## Our figures beside a floor measured in the same run
+bench: $(READY) ## Speed, compared with others measured in the same run
 	@$(BIN)/python -m tests.bench
 
 verify: $(READY) ## Check every file of the lake against its recorded checksum
 	@$(BIN)/bullion verify
 
-screenshots: $(READY) ## Pictures for the README of what `make up` started
+screenshots: $(READY) ## Pictures for the README, while `make up` runs
 	@$(BIN)/python -m include.screenshots
 
 smoke: $(READY) ## Bars in, signal out, in about a minute, on a lake that is gone afterwards
@@ -109,7 +117,7 @@ TO ?= Production
 OF = $(if $(TARGET),--target $(TARGET))
 
 promote: $(READY) ## Make a version serve: VERSION=3, FORECAST=nasdaq100_hourly, TARGET=one of several, TO=Production
-	@test -n "$(VERSION)" || { echo "which one? make promote VERSION=3; bullion models lists them" >&2; exit 2; }
+	@test -n "$(VERSION)" || { echo "which version? make promote VERSION=3; bullion models lists them" >&2; exit 2; }
 	@$(BIN)/bullion promote $(FORECAST) $(OF) --version $(VERSION) --to $(TO)
 
 rollback: $(READY) ## Withdraw the champion: REASON="...", FORECAST=nasdaq100_hourly, TARGET=one of several

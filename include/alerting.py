@@ -1,7 +1,7 @@
-"""Telling people of failures and late signals, by webhook and by mail.
+"""Send alerts about failures and late signals, by webhook and by mail.
 
-BULLION_ALERT_WEBHOOK and BULLION_ALERT_MAIL say where to. What cannot be sent is logged, and is no
-reason to fail besides.
+BULLION_ALERT_WEBHOOK and BULLION_ALERT_MAIL say where to. An alert that cannot be sent is logged,
+and makes nothing else fail.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ log = logging.getLogger(__name__)
 PATIENCE = 10.0  # seconds
 
 
-def tell_failure(context: Any) -> None:
-    """Say which task failed, of which run, and why; with the address of its log."""
-    one = context["task_instance"]
-    tell(
-        f"{one.dag_id}.{one.task_id} failed",
+def report_failure(context: Any) -> None:
+    """Report which task failed, of which run, and why; with the address of its log."""
+    task = context["task_instance"]
+    send_alert(
+        f"{task.dag_id}.{task.task_id} failed",
         {
-            "dag_id": one.dag_id,
-            "task_id": one.task_id,
-            "run_id": one.run_id,
-            "try_number": one.try_number,
+            "dag_id": task.dag_id,
+            "task_id": task.task_id,
+            "run_id": task.run_id,
+            "try_number": task.try_number,
             "reason": str(context.get("exception") or ""),
-            "log_url": one.log_url,
+            "log_url": task.log_url,
         },
     )
 
 
-def tell_late(context: Any) -> None:
-    """Say that a scheduled run had no success by its deadline."""
+def report_late_run(context: Any) -> None:
+    """Report that a scheduled run had no success by its deadline."""
     run, due = context["dag_run"], context["deadline"]["deadline_time"]
-    tell(
+    send_alert(
         f"{run['dag_id']} is late: no success by {due}",
         {
             "dag_id": run["dag_id"],
@@ -51,13 +51,13 @@ def tell_late(context: Any) -> None:
     )
 
 
-def tell(text: str, more: dict[str, Any]) -> None:
+def send_alert(text: str, details: dict[str, Any]) -> None:
     """Send one message to wherever the settings say."""
-    to = settings()
-    if to.alert_webhook:
-        _attempt(text, _post, to.alert_webhook, text, more)
-    if to.alert_mail and to.smtp:
-        _attempt(text, _mail, to.smtp, to.alert_mail, text, more)
+    chosen = settings()
+    if chosen.alert_webhook:
+        _attempt(text, _post, chosen.alert_webhook, text, details)
+    if chosen.alert_mail and chosen.smtp:
+        _attempt(text, _mail, chosen.smtp, chosen.alert_mail, text, details)
 
 
 def _attempt(text: str, send: Any, *arguments: Any) -> None:
@@ -67,22 +67,22 @@ def _attempt(text: str, send: Any, *arguments: Any) -> None:
         log.warning("the alert %r could not be sent: %s", text, redacted(str(error)))
 
 
-def _post(address: str, text: str, more: dict[str, Any]) -> None:
-    body = json.dumps({"text": text} | more).encode()
+def _post(address: str, text: str, details: dict[str, Any]) -> None:
+    body = json.dumps({"text": text} | details).encode()
     request = urllib.request.Request(  # noqa: S310 - settings allow http and https alone
         address, body, {"Content-Type": "application/json"}
     )
     urllib.request.urlopen(request, timeout=PATIENCE).close()  # noqa: S310
 
 
-def _mail(server: str, to: str, text: str, more: dict[str, Any]) -> None:
+def _mail(server: str, address: str, text: str, details: dict[str, Any]) -> None:
     letter = EmailMessage()
     letter["Subject"] = f"Bullion: {' '.join(text.split())}"
-    letter["From"], letter["To"] = to, to
-    letter.set_content("\n".join(f"{name}: {value}" for name, value in more.items()))
+    letter["From"], letter["To"] = address, address
+    letter.set_content("\n".join(f"{name}: {value}" for name, value in details.items()))
     place = urlsplit(server)
-    made = smtplib.SMTP_SSL if place.scheme == "smtps" else smtplib.SMTP
-    with made(place.hostname or "", place.port or 0, timeout=PATIENCE) as post:
+    connect = smtplib.SMTP_SSL if place.scheme == "smtps" else smtplib.SMTP
+    with connect(place.hostname or "", place.port or 0, timeout=PATIENCE) as post:
         post.ehlo()
         if place.scheme == "smtp" and post.has_extn("starttls"):
             post.starttls()

@@ -22,47 +22,47 @@ FOLDER = ROOT / "include" / "pictures"
 FORECAST = "nasdaq100_hourly"
 
 
-def score(page: Page, chosen: Services) -> None:
+def score(page: Page, config: Services) -> None:
     """The runs of the hourly DAG, as one sees them after the login."""
-    page.goto(chosen.url("airflow"))
+    page.goto(config.url("airflow"))
     page.locator("input[name=username]").fill("admin")
-    page.locator("input[name=password]").fill(chosen.secrets["admin"])
+    page.locator("input[name=password]").fill(config.secrets["admin"])
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{chosen.url('airflow')}/")
-    page.goto(f"{chosen.url('airflow')}/dags/score_{FORECAST}")
+    page.wait_for_url(f"{config.url('airflow')}/")
+    page.goto(f"{config.url('airflow')}/dags/score_{FORECAST}")
     page.get_by_text("outcomes", exact=True).first.wait_for()
 
 
-def models(page: Page, chosen: Services) -> None:
+def models(page: Page, config: Services) -> None:
     """The candidates of a training in MLflow."""
-    page.goto(f"{chosen.url('mlflow')}/#/models")
+    page.goto(f"{config.url('mlflow')}/#/models")
     page.get_by_text(FORECAST).first.wait_for()
     page.wait_for_timeout(3000)
     page.keyboard.press("Escape")  # what MLflow advertises at the first visit
 
 
-def api(page: Page, chosen: Services) -> None:
+def api(page: Page, config: Services) -> None:
     """The routes of the API."""
-    page.goto(f"{chosen.url('api')}/docs")
+    page.goto(f"{config.url('api')}/docs")
     page.locator('[data-path="/signal/index"]').first.wait_for()
 
 
 VIEWS: tuple[Callable[[Page, Services], None], ...] = (score, models, api)
 
 
-def take(folder: Path, chosen: Services) -> None:
+def take(folder: Path, config: Services) -> None:
     """A picture of each view."""
     from playwright.sync_api import sync_playwright
 
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
+    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser_path is None:
         sys.exit("pictures need Chromium: apt-get install chromium")
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         for view in VIEWS:
-            view(page, chosen)
+            view(page, config)
             page.wait_for_timeout(3000)  # what moves has come to rest
             page.screenshot(path=folder / f"{view.__name__}.png")
             print(folder / f"{view.__name__}.png")

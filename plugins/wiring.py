@@ -15,17 +15,17 @@ from airflow.sdk import Asset, DeadlineAlert, Param, SyncCallback, chain, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from live_runs import LiveRunDue
 
-from include.alerting import tell_failure, tell_late
+from include.alerting import report_failure, report_late_run
 from pipelines.core.errors import CheckFailed, InvalidRequest, NothingToDo
 from pipelines.core.intervals import utc
 from pipelines.core.settings import settings
 from pipelines.core.universes import universes
 from pipelines.forecasts import Forecast
+from pipelines.sources import SOURCES
 
 if TYPE_CHECKING:
     from pipelines.jobs import RunRequest
 
-SOURCES = ["sample", "sample_noise", "yahoo", "files"]
 NAMES = {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
 TIME = {"type": ["null", "string"], "format": "date-time"}
 PARAMS = {
@@ -33,7 +33,7 @@ PARAMS = {
         settings().source,
         "Whose bars; `sample` is a made-up market.",
         type="string",
-        enum=SOURCES,
+        enum=list(SOURCES),
     ),
     "universe": Param(
         settings().universe,
@@ -56,7 +56,9 @@ RETRIES: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,  # a multiplier: True would count as 1
     "max_retry_delay": timedelta(minutes=10),
 }
-LATE = DeadlineAlert(LiveRunDue(), timedelta(minutes=5), SyncCallback(tell_late), "signal is late")
+LATE = DeadlineAlert(
+    LiveRunDue(), timedelta(minutes=5), SyncCallback(report_late_run), "signal is late"
+)
 BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
     Asset(name)
     for name in (
@@ -87,7 +89,7 @@ def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:
         return task(
             owner="bullion",
             execution_timeout=timedelta(minutes=minutes),
-            on_failure_callback=tell_failure,
+            on_failure_callback=report_failure,
             **RETRIES,
             **more,
         )(run)

@@ -12,36 +12,36 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def lines(file: Path) -> list[Requirement]:
-    found = []
+    requirements = []
     for line in file.read_text().splitlines():
         text = line.split("#")[0].rstrip("\\ ").strip()
         if text and not text.startswith("-"):
-            found.append(Requirement(text))
-    return found
+            requirements.append(Requirement(text))
+    return requirements
 
 
 def differences(lock: str = "requirements") -> list[str]:
-    """What NAME.in asks for and NAME.txt does not give, in words."""
+    """Return, in words, what NAME.in asks for and NAME.txt does not pin."""
     locked = {canonicalize_name(r.name): r for r in lines(ROOT / f"{lock}.txt")}
-    told = []
+    problems = []
     for wanted in lines(ROOT / f"{lock}.in"):
-        found = locked.get(canonicalize_name(wanted.name))
-        if found is None:
-            told.append(f"{wanted.name} is not locked")
+        pin = locked.get(canonicalize_name(wanted.name))
+        if pin is None:
+            problems.append(f"{wanted.name} is not locked")
             continue
-        version = next(iter(found.specifier)).version
+        version = next(iter(pin.specifier)).version
         if not wanted.specifier.contains(version, prereleases=True):
-            told.append(f"{wanted} is asked for, {version} is locked")
-    return told
+            problems.append(f"{wanted} is asked for, {version} is locked")
+    return problems
 
 
 def apart(part: str = "requirements-serving", whole: str = "requirements") -> list[str]:
-    """What one lock pins and the other does not pin to the same, in words."""
+    """Return, in words, what one lock pins and the other does not pin to the same."""
     known = {canonicalize_name(r.name): r.specifier for r in lines(ROOT / f"{whole}.txt")}
     return [
-        f"{one} of {part}.txt is not what {whole}.txt has"
-        for one in lines(ROOT / f"{part}.txt")
-        if known.get(canonicalize_name(one.name)) != one.specifier
+        f"{pin} of {part}.txt is not what {whole}.txt has"
+        for pin in lines(ROOT / f"{part}.txt")
+        if known.get(canonicalize_name(pin.name)) != pin.specifier
     ]
 
 

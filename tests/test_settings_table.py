@@ -21,12 +21,12 @@ CLASSES: tuple[type[BaseSettings], ...] = (Settings, ApiSettings, Services, Pinn
 
 def defaults() -> dict[str, object]:
     """The settings that a class declares, with what they are when they are unset."""
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for declared in CLASSES:
         prefix = declared.model_config.get("env_prefix", "")
         for name, field in declared.model_fields.items():
-            found[str(field.validation_alias or prefix + name).upper()] = field.default
-    return found
+            values[str(field.validation_alias or prefix + name).upper()] = field.default
+    return values
 
 
 def read_directly() -> set[str]:
@@ -35,18 +35,18 @@ def read_directly() -> set[str]:
     return {name for file in files for name in NAMED.findall(file.read_text())}
 
 
-def told() -> dict[str, str]:
+def table_of_settings() -> dict[str, str]:
     """Each setting of the table, with the default it states."""
     page = (ROOT / "README.md").read_text()
     return dict(ROW.findall(page[page.index("## Settings") :]))
 
 
 def test_the_table_has_every_setting_and_no_other() -> None:
-    assert set(told()) == defaults().keys() | read_directly()
+    assert set(table_of_settings()) == defaults().keys() | read_directly()
 
 
 @pytest.mark.parametrize(("name", "value"), defaults().items(), ids=defaults())
 def test_the_table_states_the_default(name: str, value: object) -> None:
-    shown = str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
-    shown = shown.replace(f"{ROOT}{Path('/')}", "")
-    assert told()[name] == {"False": "", "None": ""}.get(shown, shown)
+    text = str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
+    text = text.replace(f"{ROOT}{Path('/')}", "")
+    assert table_of_settings()[name] == {"False": "", "None": ""}.get(text, text)

@@ -1,4 +1,4 @@
-"""Make what the services of a deployment need: python -m include.deploy.prepare.
+"""Create what the services of a deployment need: python -m include.deploy.prepare.
 
 Roles and databases in PostgreSQL, buckets, the lake, Airflow's tables and its first user. It may
 be run again at any time: what is there stays, and the passwords become those of the environment.
@@ -25,7 +25,7 @@ ADMIN = "admin"
 
 
 def needed(name: str) -> str:
-    """A setting without which nothing can be made."""
+    """Return a setting that has to be set."""
     if not (value := os.environ.get(name, "")):
         raise InvalidRequest(f"{name} is not set", "write the secrets: make secrets")
     return value
@@ -33,7 +33,7 @@ def needed(name: str) -> str:
 
 @contextmanager
 def database(name: str) -> Iterator[Any]:
-    """A cursor of the server's superuser."""
+    """Yield a cursor of the server's superuser."""
     import psycopg2
 
     with closing(psycopg2.connect(needed("POSTGRES_SERVER"), dbname=name)) as connection:
@@ -43,7 +43,7 @@ def database(name: str) -> Iterator[Any]:
 
 
 def databases() -> None:
-    """A role and a database for each of the services, and the reader of the lake."""
+    """Create a role and a database for each service, and the role that only reads the lake."""
     from psycopg2.sql import SQL, Identifier, Literal
 
     with database("postgres") as cursor:
@@ -75,9 +75,9 @@ def buckets() -> None:
     import boto3
 
     client = boto3.client("s3")
-    there = {one["Name"] for one in client.list_buckets()["Buckets"]}
+    existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     places = (needed("BULLION_LAKE_DATA"), needed("MLFLOW_ARTIFACTS_DESTINATION"))
-    for name in sorted({urlsplit(place).netloc for place in places} - there):
+    for name in sorted({urlsplit(place).netloc for place in places} - existing):
         client.create_bucket(Bucket=name)
 
 
@@ -106,7 +106,7 @@ def reader() -> None:
 
 
 def reading(place: str, user: str) -> dict[str, Any]:
-    """The policy of a bucket that lets a user fetch the files below s3://bucket/prefix."""
+    """Return the policy of a bucket that lets a user fetch the files below s3://bucket/prefix."""
     allowed = {
         "Effect": "Allow",
         "Principal": {"AWS": user},
@@ -117,7 +117,7 @@ def reading(place: str, user: str) -> dict[str, Any]:
 
 
 def administer(url: str, body: str) -> str:
-    """Send a call of the gateway's own API, signed by the store's root; why it was refused."""
+    """Call the gateway's own API, signed by the store's root; return why it was refused, or ''."""
     import boto3
     from botocore.auth import S3SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -131,7 +131,7 @@ def administer(url: str, body: str) -> str:
 
 
 def lake() -> None:
-    """An empty lake, so that the API starts well; one of an older layout is brought up to date."""
+    """Create an empty lake, so that the API can start; migrate one of an older layout."""
     from pipelines.steps.lake import open_lake
 
     with open_lake():
@@ -139,16 +139,16 @@ def lake() -> None:
 
 
 def airflow() -> None:
-    """Airflow's tables, and its first user with the password of the environment."""
+    """Create Airflow's tables, and its first user with the password of the environment."""
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True)
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
     password = needed("AIRFLOW_ADMIN_PASSWORD")
     with get_application_builder() as builder:
         users = builder.sm
-        found = users.find_user(username=ADMIN)
-        if found:
-            users.reset_password(found.id, password)
+        admin = users.find_user(username=ADMIN)
+        if admin:
+            users.reset_password(admin.id, password)
         elif not users.add_user(
             ADMIN, "Bullion", "Operator", "admin@localhost", users.find_role("Admin"), password
         ):
@@ -156,7 +156,7 @@ def airflow() -> None:
 
 
 def main() -> None:
-    """Everything, in an order that each part can stand on."""
+    """Prepare every part, each after the parts it needs."""
     for part in (databases, buckets, reader, lake, airflow):
         print(f"{part.__name__} ...", flush=True)
         part()

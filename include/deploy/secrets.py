@@ -1,7 +1,7 @@
 """Write the secrets of a deployment: python -m include.deploy.secrets [FILE].
 
-Every one is made at random; nothing that is there already is ever changed. The file can be read
-by its owner alone. Whatever is missing in an older file is added to its end. Any Python runs it.
+Every secret is random, and none that exists is ever changed. Only the owner can read the file.
+Secrets that an older file lacks are added at its end. Any Python runs it.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ FERNET = "AIRFLOW_FERNET_KEY"
 NAMES = (*HEX, FERNET)
 
 
-def made() -> dict[str, str]:
-    """A value for every secret."""
+def random_secrets() -> dict[str, str]:
+    """Return a random value for every secret."""
     fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return {name: secrets.token_hex(32) for name in HEX} | {FERNET: fernet}
 
 
 def write(file: Path) -> list[str]:
-    """Add what is missing; the names of it."""
+    """Add the secrets that are missing; return their names."""
     with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+") as opened:
         os.fchmod(opened.fileno(), 0o600)
         text = opened.read()
-        there = set(re.findall(r"^\s*(?:export\s+)?(\w+)=", text, re.MULTILINE))
-        added = {name: value for name, value in made().items() if name not in there}
+        known = set(re.findall(r"^\s*(?:export\s+)?(\w+)=", text, re.MULTILINE))
+        added = {name: value for name, value in random_secrets().items() if name not in known}
         if added and text and not text.endswith("\n"):
             opened.write("\n")
         opened.write("".join(f"{name}={value}\n" for name, value in added.items()))

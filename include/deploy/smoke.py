@@ -1,9 +1,9 @@
 """Bars in, signal out, in about a minute: python -m include.deploy.smoke [--api URL].
 
-Brings the sample market in, trains as of the last session but one, holds the model's file to the
-SHA-256 that the lake knows, scores what has closed since, and asks the API for the signal. All of
-it is done on a lake of its own that is gone afterwards. With --api it is done on the lake and the
-MLflow of the environment, and the signal is asked for at that address: the sample's rows stay.
+Brings the sample market in, trains as of the last session but one, checks the model's file against
+the SHA-256 in the lake, scores what has closed since, and asks the API for the signal. All of it
+happens on a temporary lake. With --api it happens on the lake and the MLflow of the environment,
+and the signal is read from that address: the sample's rows stay.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ class SmokeError(BullionError):
 
 
 def sessions(now: datetime) -> list[datetime]:
-    """The closes of the sessions of late, the newest last."""
+    """Return the closes of the last sessions, the newest last."""
     from pipelines.core.calendar import calendar
     from pipelines.core.intervals import interval_of
 
-    found = calendar().closed_bars(interval_of("1d"), now - timedelta(days=21), now)
-    return [close.replace(tzinfo=UTC) for close in found.closes_at.tolist()]
+    bars = calendar().closed_bars(interval_of("1d"), now - timedelta(days=21), now)
+    return [close.replace(tzinfo=UTC) for close in bars.closes_at.tolist()]
 
 
 def bullion(environment: Mapping[str, str], *words: str) -> None:
-    """A command of ours, with what it says."""
+    """Run a bullion command and show its output."""
     print(f"$ bullion {' '.join(words)}", flush=True)
     command = [sys.executable, "-m", "pipelines.cli", *words]
-    done = subprocess.run(command, env=dict(environment), cwd=ROOT, check=False)  # noqa: S603
-    if done.returncode:
-        raise SmokeError(f"bullion {words[0]} failed", "see what it said above")
+    process = subprocess.run(command, env=dict(environment), cwd=ROOT, check=False)  # noqa: S603
+    if process.returncode:
+        raise SmokeError(f"bullion {words[0]} failed", "see its output above")
 
 
-def hold(environment: Mapping[str, str]) -> str:
-    """The newest model's file is what the lake says it is; its SHA-256."""
+def check_model_file(environment: Mapping[str, str]) -> str:
+    """Check the newest model's file against the lake's record; return its SHA-256."""
     from pipelines.forecasts import forecast
     from pipelines.lake import Lake
     from pipelines.registry.mlflow import Registry, model_name
@@ -63,24 +63,24 @@ def hold(environment: Mapping[str, str]) -> str:
         lake_data=environment.get("BULLION_LAKE_DATA", default.lake_data),
     )
     with Lake(where, read_only=True) as lake:
-        [(version, said)] = lake.rows(
+        [(version, recorded)] = lake.rows(
             "SELECT model_version, sha256 FROM gold.model_decisions "
             "WHERE forecast = ? AND source = ? ORDER BY decided_at DESC LIMIT 1",
             [FORECAST, SOURCE],
         )
     registry = Registry(environment.get("MLFLOW_TRACKING_URI"))
-    found = hashlib.sha256(
+    digest = hashlib.sha256(
         registry.load(model_name(forecast(FORECAST).target_forecast()), version).body
     ).hexdigest()
-    if found != said:
-        raise SmokeError(f"version {version} is {found[:12]}, the lake says {said[:12]}")
-    print(f"version {version} is what was registered: SHA-256 {said}", flush=True)
-    return found
+    if digest != recorded:
+        raise SmokeError(f"version {version} is {digest[:12]}, the lake says {recorded[:12]}")
+    print(f"version {version} is what was registered: SHA-256 {recorded}", flush=True)
+    return digest
 
 
 @contextmanager
 def served(environment: Mapping[str, str]) -> Iterator[str]:
-    """The address of an API of our own."""
+    """Start an API, yield its address, and stop it afterwards."""
     import socket
 
     with socket.socket() as probe:
@@ -99,27 +99,29 @@ def served(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def signal(api: str, closes_at: datetime) -> dict[str, Any]:
-    """The newest signal, as the API gives it, once it is that of the newest bar."""
+    """Wait until the API has the signal of the newest bar, and return it."""
     import httpx
 
     key = os.environ.get("BULLION_API_KEYS", "").split(",")[0].strip()
     headers = {"X-API-Key": key} if key else {}
-    said, deadline = "no answer", time.monotonic() + ANSWERS_WITHIN
+    last_answer, deadline = "no answer", time.monotonic() + ANSWERS_WITHIN
     with httpx.Client(base_url=api, headers=headers, timeout=10, trust_env=False) as client:
         while time.monotonic() < deadline:
             with suppress(httpx.TransportError):
                 answer = client.get("/signal/index", params={"universe": UNIVERSE})
-                said = answer.text
+                last_answer = answer.text
                 if answer.is_success:
-                    told: dict[str, Any] = answer.json()
-                    if datetime.fromisoformat(told["closes_at"]) == closes_at:
-                        return told
+                    state: dict[str, Any] = answer.json()
+                    if datetime.fromisoformat(state["closes_at"]) == closes_at:
+                        return state
             time.sleep(0.5)
-    raise SmokeError(f"{api}/signal/index gives no signal of {closes_at:%Y-%m-%d %H:%M}: {said}")
+    raise SmokeError(
+        f"{api}/signal/index gives no signal of {closes_at:%Y-%m-%d %H:%M}: {last_answer}"
+    )
 
 
 def smoke(environment: Mapping[str, str], api: str = "") -> None:
-    """All of it."""
+    """Run every step, from the bars to the signal."""
     now = datetime.now(UTC)
     before, newest = sessions(now)[-2:]
     span = ("--start", f"{now - timedelta(days=DAYS):%Y-%m-%d}", "--end", now.isoformat())
@@ -128,32 +130,32 @@ def smoke(environment: Mapping[str, str], api: str = "") -> None:
     dated = ("--as-of", before.isoformat())
     bullion(environment, "weights", *source, "--universe", UNIVERSE, *dated)
     bullion(environment, "train", FORECAST, *source, *dated)
-    hold(environment)
+    check_model_file(environment)
     between = ("--start", before.isoformat(), "--end", newest.isoformat())
     bullion(environment, "score", FORECAST, *source, *between)
     bullion(environment, "verify")
     with nullcontext(api) if api else served(environment) as where:
-        told = signal(where, newest)
-    print(f"{told['instrument']}: {told['signal']}, weighted sentiment {told['wss']:+.3f}")
+        state = signal(where, newest)
+    print(f"{state['instrument']}: {state['signal']}, weighted sentiment {state['wss']:+.3f}")
 
 
 def main() -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python -m include.deploy.smoke", description=__doc__)
     parser.add_argument("--api", default="", help="address of a running API on the same lake")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     began = time.monotonic()
     try:
-        if asked.api:
+        if options.api:
             if settings().source != SOURCE:
                 raise InvalidRequest(
                     f"the API serves {settings().source}, and the smoke test asks for {SOURCE}",
                     f"ask the API itself, or start it with BULLION_SOURCE={SOURCE}",
                 )
-            smoke(os.environ, asked.api)
+            smoke(os.environ, options.api)
         else:
             with tempfile.TemporaryDirectory(prefix="bullion-smoke-") as folder:
-                smoke(own(Path(folder)))
+                smoke(own_environment(Path(folder)))
     except BullionError as error:
         print(f"smoke: {error.message}", file=sys.stderr)
         if error.hint:
@@ -163,8 +165,8 @@ def main() -> int:
     return 0
 
 
-def own(folder: Path) -> dict[str, str]:
-    """The environment of a lake of our own; nothing that was set for another is seen."""
+def own_environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a separate lake, without the settings of any other."""
     foreign = ("BULLION_", "MLFLOW_", "AWS_", "MODEL_URI")
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},

@@ -27,8 +27,8 @@ OPTIONS = csv.WriteOptions(quoting_style="none")
 def bars(symbol: str, interval: str, start: str, end: str) -> pa.Table:
     """The sample's bars of one symbol."""
     sample = Sample()
-    asked = Request((symbol,), interval_of(interval), utc(start), utc(end), utc(end))
-    return pa.concat_tables(sample.parse(answer).bars for answer in sample.fetch(asked))
+    request = Request((symbol,), interval_of(interval), utc(start), utc(end), utc(end))
+    return pa.concat_tables(sample.parse(answer).bars for answer in sample.fetch(request))
 
 
 def column(table: pa.Table, name: str) -> pa.ChunkedArray:

@@ -15,7 +15,7 @@ from pipelines.core.errors import BullionError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, 1 after a failure, 130 when it was interrupted."""
+    """Run a command; return the exit code: 0, 1 after a failure, 130 when it was interrupted."""
     parser = argparse.ArgumentParser(prog="python -m include.services", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start, bring the first data, and say where everything is")
@@ -26,19 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs = commands.add_parser("logs", help="follow the logs")
     logs.add_argument("--lines", type=int, default=20)
     logs.add_argument("--once", action="store_true", help="do not follow")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     try:
         stack = Stack(services())
-        if asked.command == "up":
-            stack.up(asked.parts, detach=asked.detach or not sys.stdout.isatty())
-        elif asked.command == "down":
+        if options.command == "up":
+            stack.up(options.parts, detach=options.detach or not sys.stdout.isatty())
+        elif options.command == "down":
             stack.down()
-        elif asked.command == "status":
+        elif options.command == "status":
             return 0 if stack.status() else 1
         else:
-            stack.logs(asked.lines, follow=not asked.once)
+            stack.logs(options.lines, follow=not options.once)
     except BullionError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:

@@ -1,7 +1,7 @@
-"""The first data, through the real DAGs: ingest, train, score, train again.
+"""Bring the first data through the real DAGs: ingest, train, score, train again.
 
-Each stage is known by what Airflow has of it, so that a second start goes on where the first
-stood. The scheduled runs do what is due now; two runs of our own do what lies five sessions back.
+Which stages are done is read from Airflow's runs, so that a second start continues where the first
+stopped. Scheduled runs do what is due now; two triggered runs do what lies five sessions back.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ Run = dict[str, Any]
 Wait = Callable[[], None]
 
 
-def bring(chosen: Services, say: Callable[[str], None]) -> None:
-    """All stages of every forecast, side by side; those that were done are passed over."""
-    parts = [FirstData(chosen, say, one) for one in FORECASTS]
+def bring(config: Services, say: Callable[[str], None]) -> None:
+    """Run all stages of every forecast, side by side; skip those that are done."""
+    drivers = [FirstData(config, say, forecast) for forecast in FORECASTS]
     with ExitStack() as stack:
-        for one in parts:
-            stack.enter_context(one.client)
-        going = [one.stages() for one in parts]
-        while going:
-            begun = [(stages, next(stages, None)) for stages in going]
-            for _, wait in begun:
+        for driver in drivers:
+            stack.enter_context(driver.client)
+        unfinished = [driver.stages() for driver in drivers]
+        while unfinished:
+            waits = [(stages, next(stages, None)) for stages in unfinished]
+            for _, wait in waits:
                 if wait:
                     wait()
-            going = [stages for stages, wait in begun if wait]
+            unfinished = [stages for stages, wait in waits if wait]
 
 
 class FirstData:
-    """Drives Airflow over REST for one forecast. `say` tells each stage as it begins."""
+    """Drives Airflow over REST for one forecast. `say` prints each stage as it begins."""
 
-    def __init__(self, chosen: Services, say: Callable[[str], None], forecast: Forecast) -> None:
-        self.services, self.source, self.forecast = chosen, settings().source, forecast
-        self.say = lambda what: say(f"{forecast.name}: {what}")
-        self.client = httpx.Client(base_url=chosen.url("airflow"), timeout=30, trust_env=False)
+    def __init__(self, config: Services, say: Callable[[str], None], forecast: Forecast) -> None:
+        self.services, self.source, self.forecast = config, settings().source, forecast
+        self.say = lambda stage: say(f"{forecast.name}: {stage}")
+        self.client = httpx.Client(base_url=config.url("airflow"), timeout=30, trust_env=False)
 
     def stages(self) -> Iterator[Wait]:
-        """Each begins when it is asked for, and is given as what waits for its end."""
+        """Yield a function for each stage that waits for its end; asking for the next begins it."""
         self._log_in()
         self._parsed(self._dag("score"))
         at = _sessions_ago(SESSIONS, self.forecast)
-        begun = self._begun_with()
-        if begun != self.source:
+        first_source = self._first_source()
+        if first_source != self.source:
             yield from self._another_source(at)
             return
         yield self._ingest()
@@ -68,25 +68,25 @@ class FirstData:
     def _dag(self, kind: str) -> str:
         return f"{kind}_{self.forecast.name}"
 
-    def _begun_with(self) -> str:
-        """The source of the first start, whose scheduled runs there are; ours at the first."""
-        begun = self._run(self._dag("train"), "first_before")
-        return str(begun["conf"].get("source", "sample")) if begun else self.source
+    def _first_source(self) -> str:
+        """Return the source of the first start, which the scheduled runs have."""
+        run = self._run(self._dag("train"), "first_before")
+        return str(run["conf"].get("source", "sample")) if run else self.source
 
     def _another_source(self, since: datetime) -> Iterator[Wait]:
-        """The same stages for a source that came later, all in runs of our own."""
+        """Yield the same stages for a source that came later, all in triggered runs."""
         at, now = since.isoformat(), datetime.now(UTC).isoformat()
-        yield self._own("bringing in bars and weights", "ingest", "first_bars", {})
-        yield self._own(f"training as of {at[:16]} UTC", "train", "first_before", {"end": at})
+        yield self._triggered("bringing in bars and weights", "ingest", "first_bars", {})
+        yield self._triggered(f"training as of {at[:16]} UTC", "train", "first_before", {"end": at})
         scores = {"start": at, "end": now}
-        yield self._own("scoring every bar since", "score", "first_scores", scores)
-        yield self._own("training as of now", "train", "first_now", {})
+        yield self._triggered("scoring every bar since", "score", "first_scores", scores)
+        yield self._triggered("training as of now", "train", "first_now", {})
 
-    def _own(self, what: str, kind: str, name: str, conf: dict[str, str]) -> Wait:
+    def _triggered(self, stage: str, kind: str, name: str, conf: dict[str, str]) -> Wait:
         dag, run = self._dag(kind), f"{name}_{self.source}"
         if not self._run(dag, run):
             self._trigger(dag, run, conf, datetime.now(UTC))
-        return self._end_of(what, dag, lambda: self._named(dag, run))
+        return self._end_of(stage, dag, lambda: self._named(dag, run))
 
     def _ingest(self) -> Wait:
         dag = self._dag("ingest")
@@ -96,12 +96,12 @@ class FirstData:
     def _train_before(self, at: datetime) -> tuple[datetime, Wait]:
         """Train as of five sessions ago. The DAG's own run, as of now, is the next one."""
         dag, run = self._dag("train"), "first_before"
-        if not (found := self._run(dag, run)):
-            found = self._trigger(dag, run, {"end": at.isoformat()}, at)
-        since = datetime.fromisoformat(found["conf"]["end"])
+        if not (before := self._run(dag, run)):
+            before = self._trigger(dag, run, {"end": at.isoformat()}, at)
+        since = datetime.fromisoformat(before["conf"]["end"])
         self._once(dag)
-        what = f"training as of {since:%Y-%m-%d %H:%M} UTC"
-        return since, self._end_of(what, dag, lambda: self._named(dag, run))
+        stage = f"training as of {since:%Y-%m-%d %H:%M} UTC"
+        return since, self._end_of(stage, dag, lambda: self._named(dag, run))
 
     def _score(self, since: datetime) -> Wait:
         dag, run = self._dag("score"), "first_scores"
@@ -137,13 +137,13 @@ class FirstData:
             time.sleep(1)
 
     def _once(self, dag: str) -> None:
-        """Unpause a DAG that never ran for its schedule: whoever pauses it later is obeyed."""
+        """Unpause a DAG that never ran on its schedule; paused by a person later, it stays so."""
         if any(r["run_type"] == "scheduled" for r in self._runs(dag)):
             return
         self._send("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
 
     def _trigger(self, dag: str, run: str, conf: dict[str, str], at: datetime) -> Run:
-        """Ask for a run while its DAG is paused: the one with the earlier time begins first."""
+        """Trigger a run while its DAG is paused: the one with the earlier time begins first."""
         body = {
             "dag_run_id": run,
             "logical_date": None,
@@ -151,37 +151,38 @@ class FirstData:
             "conf": conf | {"source": self.source},
             "note": "asked for by `make up`",
         }
-        made: Run = self._send("POST", f"/api/v2/dags/{dag}/dagRuns", body)
-        return made or {"conf": conf}
+        answer: Run = self._send("POST", f"/api/v2/dags/{dag}/dagRuns", body)
+        return answer or {"conf": conf}
 
     def _runs(self, dag: str) -> list[Run]:
-        found = self._send("GET", f"/api/v2/dags/{dag}/dagRuns?order_by=-run_after&limit=50")
-        return list(found["dag_runs"])
+        answer = self._send("GET", f"/api/v2/dags/{dag}/dagRuns?order_by=-run_after&limit=50")
+        return list(answer["dag_runs"])
 
     def _run(self, dag: str, run: str) -> Run | None:
-        """By its name, as it may be long ago; None where there is none."""
-        found: Run | None = self._send("GET", f"/api/v2/dags/{dag}/dagRuns/{run}", absent=True)
-        return found
+        """Return the run of that name, however old; None where there is none."""
+        answer: Run | None = self._send("GET", f"/api/v2/dags/{dag}/dagRuns/{run}", absent=True)
+        return answer
 
     def _named(self, dag: str, run: str) -> list[Run]:
-        return [one for one in [self._run(dag, run)] if one]
+        known = self._run(dag, run)
+        return [known] if known else []
 
-    def _end_of(self, what: str, dag: str, runs: Callable[[], list[Run]]) -> Wait:
+    def _end_of(self, stage: str, dag: str, runs: Callable[[], list[Run]]) -> Wait:
         if not any(r["state"] == "success" for r in runs()):
-            self.say(f"{what} ...")
+            self.say(f"{stage} ...")
         return lambda: self._succeeded(dag, runs)
 
     def _succeeded(self, dag: str, runs: Callable[[], list[Run]]) -> None:
-        """Wait for the success of one of these runs; one that had failed before is tried again."""
+        """Wait until one of these runs succeeds; try one again that had failed before."""
         within = 1800.0
         deadline = time.monotonic() + within
         earlier = {r["dag_run_id"] for r in runs() if r["state"] == "failed"}
         while time.monotonic() < deadline:
-            found = runs()
-            if any(r["state"] == "success" for r in found):
+            current = runs()
+            if any(r["state"] == "success" for r in current):
                 return
-            failed = [r["dag_run_id"] for r in found if r["state"] == "failed"]
-            if failed and all(r["state"] in OVER for r in found):
+            failed = [r["dag_run_id"] for r in current if r["state"] == "failed"]
+            if failed and all(r["state"] in OVER for r in current):
                 if failed[0] not in earlier:
                     raise self._failed(dag, failed[0])
                 earlier.clear()
@@ -207,7 +208,7 @@ class FirstData:
         return f"see {self.services.url('airflow')}/dags/{path}, then `make up` again"
 
     def _send(self, method: str, path: str, body: Any = None, *, absent: bool = False) -> Any:
-        """An answer; the API server may just be restarting. With `absent`, 404 gives None."""
+        """Return Airflow's answer, with patience for a restart. With `absent`, 404 gives None."""
         for patience in (1, 2, 4, 8, 15, 0):
             with suppress(httpx.TransportError):
                 answer = self.client.request(method, path, json=body)
@@ -228,13 +229,15 @@ class FirstData:
 
 
 def _sessions_ago(count: int, forecast: Forecast) -> datetime:
-    """The close of the session that lies so many before the newest one that has closed."""
+    """Return the close of the session that lies `count` before the newest closed one."""
     from pipelines.core.calendar import calendar
     from pipelines.core.intervals import interval_of
 
     now = datetime.now(UTC)
     market = calendar(forecast.schedule.calendar)
     bars = market.bars(interval_of("1d"), now - timedelta(days=21 + 2 * count), now)
-    closes = (one.replace(tzinfo=UTC) for one in bars.closes_at.astype("datetime64[us]").tolist())
-    found: datetime = [one for one in closes if one <= now][-1 - count]
-    return found
+    closes = (
+        close.replace(tzinfo=UTC) for close in bars.closes_at.astype("datetime64[us]").tolist()
+    )
+    past: list[datetime] = [close for close in closes if close <= now]
+    return past[-1 - count]

@@ -1,6 +1,6 @@
 """Become one process of the services: python -m include.services.launch NAME.
 
-The supervisor starts every process this way, so that each sees the secrets of its own part alone.
+The supervisor starts every process this way, so that each sees only the secrets of its own part.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from include.services.settings import services
 
 def launch(name: str) -> None:
     """Replace this process by the named one, in the environment of its part."""
-    chosen = services()
-    [process] = [one for one in processes(chosen) if one.name == name]
-    os.execve(process.command[0], process.command, environment_of(process.part, chosen))  # noqa: S606
+    config = services()
+    [process] = [p for p in processes(config) if p.name == name]
+    os.execve(process.command[0], process.command, environment_of(process.part, config))  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Serve Evidently's reports and the Data Docs, and nothing else of the lake's folder."""
+"""Serve Evidently's reports and the Data Docs, and nothing else from the lake's folder."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ STYLE = "font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40r
 
 
 class Pages(SimpleHTTPRequestHandler):
-    """Two folders, each with a first page of its own, and a page that names both."""
+    """Serves two folders, each with an index page of its own, and a page with links to both."""
 
     server_version = "Bullion"
     sys_version = ""
 
     def send_head(self) -> Any:
-        # Another name for this address is a web page that wants to read it.
+        # A request under another host name comes from a web page of another site.
         if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
             return self.send_error(403)
         if self.path.partition("?")[0] == "/":
-            return self._first()
-        # Told by the file that would be sent: a path may climb out of the folder that it names.
+            return self._send_overview()
+        # Decided by the file that would be sent: a path may leave the folder that it names.
         root, file = Path(self.directory).resolve(), Path(self.translate_path(self.path)).resolve()
         name = file.relative_to(root).parts[:1] if file.is_relative_to(root) else ()
         if not name or name[0] not in SITES:
@@ -38,11 +38,11 @@ class Pages(SimpleHTTPRequestHandler):
     def list_directory(self, path: Any) -> None:
         return self.send_error(404)
 
-    def _first(self) -> None:
-        made = {n for n in SITES if (Path(self.directory) / n / "index.html").exists()}
+    def _send_overview(self) -> None:
+        ready = {n for n in SITES if (Path(self.directory) / n / "index.html").exists()}
         items = "".join(
             f'<li><a href="/{name}/">{what}</a></li>'
-            if name in made
+            if name in ready
             else f"<li>{what}: not yet</li>"
             for name, what in SITES.items()
         )
@@ -67,10 +67,10 @@ class Pages(SimpleHTTPRequestHandler):
 
 
 def server(port: int, folder: Path) -> ThreadingHTTPServer:
-    """A server that is ready to serve."""
+    """Return a server that listens on the port and serves the folder."""
     return ThreadingHTTPServer((HOST, port), partial(Pages, directory=str(folder)))
 
 
 if __name__ == "__main__":
-    with server(services().pages_port, lake_folder()) as serving:
-        serving.serve_forever()
+    with server(services().pages_port, lake_folder()) as pages:
+        pages.serve_forever()

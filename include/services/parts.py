@@ -14,8 +14,8 @@ from pipelines.core.settings import ROOT, Settings, redacted
 
 PARTS = ("mlflow", "api", "pages", "airflow")
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|WEBHOOK|_KEYS?(_|$)", re.IGNORECASE)
-# The secrets of the outer environment that a part is given. Airflow's tasks ask sources, which
-# may have keys of any name, so that Airflow is given all but those of the others.
+# The secrets of the outer environment that a part gets. Airflow's tasks call sources, which may
+# have keys of any name, so Airflow gets all secrets but those of the other parts.
 NEEDED = {
     "api": {
         "BULLION_API_KEYS", "BULLION_LAKE_CATALOG",
@@ -36,9 +36,9 @@ class Process:
     command: tuple[str, ...]
 
 
-def processes(chosen: Services) -> tuple[Process, ...]:
-    """Every process, in the order in which they start."""
-    python, mlflow = sys.executable, chosen.folder("mlflow")
+def processes(config: Services) -> tuple[Process, ...]:
+    """Return every process, in the order in which they start."""
+    python, mlflow = sys.executable, config.folder("mlflow")
     airflow = (python, "-m", "airflow")
     return (
         Process(
@@ -46,7 +46,7 @@ def processes(chosen: Services) -> tuple[Process, ...]:
             "mlflow",
             (
                 python, "-m", "mlflow", "server",
-                "--host", HOST, "--port", str(chosen.mlflow_port), "--workers", "1",
+                "--host", HOST, "--port", str(config.mlflow_port), "--workers", "1",
                 "--backend-store-uri", f"sqlite:///{mlflow / 'mlflow.db'}",
                 # Files, not a proxy's addresses: `bullion` reads them without a server too.
                 "--default-artifact-root", (mlflow / "artifacts").as_uri(),
@@ -64,46 +64,46 @@ def processes(chosen: Services) -> tuple[Process, ...]:
 
 
 def environment_of(
-    part: str, chosen: Services, outer: Mapping[str, str] = os.environ
+    part: str, config: Services, outer: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """What the processes of one part see: the common variables, and no secret but their own."""
-    seen = environment(chosen, outer)
+    """Return the environment of a part: the common variables, and no secrets but its own."""
+    variables = environment(config, outer)
     if part != "airflow":
-        return {k: v for k, v in seen.items() if k in NEEDED[part] or not is_secret(k, v)}
-    options = {f"AIRFLOW__{name}": value for name, value in airflow_options(chosen).items()}
-    home = {"AIRFLOW_HOME": str(chosen.folder("airflow"))}
-    return {k: v for k, v in seen.items() if k not in OTHERS} | home | options
+        return {k: v for k, v in variables.items() if k in NEEDED[part] or not is_secret(k, v)}
+    options = {f"AIRFLOW__{name}": value for name, value in airflow_options(config).items()}
+    home = {"AIRFLOW_HOME": str(config.folder("airflow"))}
+    return {k: v for k, v in variables.items() if k not in OTHERS} | home | options
 
 
 def is_secret(name: str, value: str) -> bool:
-    """By the name of a variable, or by a password in its value."""
+    """Whether a variable is secret: by its name, or by a password in its value."""
     return bool(SECRET.search(name)) or redacted(value) != value
 
 
-def environment(chosen: Services, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What is common to all. What was set for another Airflow or MLflow is left out."""
-    home = chosen.home.absolute()
-    kept = {k: v for k, v in outer.items() if not k.startswith(("AIRFLOW", "MLFLOW_"))}
-    loopback = ",".join(filter(None, [kept.get("NO_PROXY"), HOST, "localhost"]))
+def environment(config: Services, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables of all parts. Those for another Airflow or MLflow are left out."""
+    home = config.home.absolute()
+    inherited = {k: v for k, v in outer.items() if not k.startswith(("AIRFLOW", "MLFLOW_"))}
+    loopback = ",".join(filter(None, [inherited.get("NO_PROXY"), HOST, "localhost"]))
     return {
         "BULLION_LAKE_CATALOG": f"sqlite:{home / 'catalog.sqlite'}",
         "BULLION_LAKE_DATA": str(home / "files"),
-        **kept,
-        **{name: str(port) for name, port in chosen.ports.items()},
+        **inherited,
+        **{name: str(port) for name, port in config.ports.items()},
         "BULLION_HOME": str(home),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), kept.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
         "NO_PROXY": loopback,
         "no_proxy": loopback,
-        "MLFLOW_TRACKING_URI": chosen.url("mlflow"),
+        "MLFLOW_TRACKING_URI": config.url("mlflow"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
 
 
-def airflow_options(chosen: Services) -> dict[str, str]:
-    """What differs from Airflow's own defaults."""
-    home, url = chosen.folder("airflow"), chosen.url("airflow")
+def airflow_options(config: Services) -> dict[str, str]:
+    """Return the options that differ from Airflow's own defaults."""
+    home, url = config.folder("airflow"), config.url("airflow")
     return {
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
@@ -113,28 +113,28 @@ def airflow_options(chosen: Services) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "CORE__FERNET_KEY": chosen.secrets["fernet_key"],
+        "CORE__FERNET_KEY": config.secrets["fernet_key"],
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "API__HOST": HOST,
-        "API__PORT": str(chosen.airflow_port),
+        "API__PORT": str(config.airflow_port),
         "API__BASE_URL": url,
         "API__WORKERS": "1",
         "API__ENABLE_SWAGGER_UI": "False",
         "API__EXPOSE_CONFIG": "False",
         "API__INSTANCE_NAME": "Bullion",
-        "API__SECRET_KEY": chosen.secrets["api_secret"],
-        "API_AUTH__JWT_SECRET": chosen.secrets["jwt_secret"],
+        "API__SECRET_KEY": config.secrets["api_secret"],
+        "API_AUTH__JWT_SECRET": config.secrets["jwt_secret"],
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         # A process that was killed is noticed, and its task tried again, within 90 s.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-        "LOGGING__BASE_LOG_FOLDER": str(chosen.folder("logs") / "tasks"),
+        "LOGGING__BASE_LOG_FOLDER": str(config.folder("logs") / "tasks"),
         "LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",
     }
 
 
 def lake_folder(outer: Mapping[str, str] = os.environ) -> Path:
-    """Where the pages lie: beside a SQLite catalog; for one on a server, in data_lake."""
+    """Return the folder of the pages: beside a SQLite catalog; for one on a server, data_lake."""
     kind, _, place = Settings().lake_catalog.partition(":")
     return Path(place).absolute().parent if kind == "sqlite" else ROOT / "data_lake"

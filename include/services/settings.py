@@ -20,7 +20,7 @@ FOLDERS = ("airflow", "logs", "mlflow", "run")
 
 
 class Services(BaseSettings):
-    """Where the services keep what is theirs, and on which ports of 127.0.0.1 they listen."""
+    """Where the services store their files, and on which ports of 127.0.0.1 they listen."""
 
     model_config = SettingsConfigDict(env_prefix="BULLION_", extra="ignore", frozen=True)
 
@@ -40,52 +40,52 @@ class Services(BaseSettings):
     """Port of the pages: Evidently's reports and the Data Docs."""
 
     def folder(self, name: str) -> Path:
-        """One of the folders below home, made when it is missing."""
-        made = self.home.absolute() / name
-        made.mkdir(parents=True, exist_ok=True)
-        return made
+        """Return a folder below home; create it if it is missing."""
+        folder = self.home.absolute() / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     @property
     def ports(self) -> dict[str, int]:
-        """The setting of each port, and its value."""
+        """Return the value of each port, by the name of its setting."""
         names = ("airflow_port", "mlflow_port", "api_port", "pages_port")
         return {f"BULLION_{name.upper()}": getattr(self, name) for name in names}
 
-    def url(self, what: str) -> str:
+    def url(self, part: str) -> str:
         """The address of `airflow`, `mlflow`, `api` or `pages`."""
-        return f"http://{HOST}:{getattr(self, f'{what}_port')}"
+        return f"http://{HOST}:{getattr(self, f'{part}_port')}"
 
     @cached_property
     def secrets(self) -> dict[str, str]:
-        """Passwords and keys, made once and kept in a file that only its owner can read."""
+        """Return passwords and keys, created once, from a file that only its owner can read."""
         file = self.home.absolute() / "secrets.json"
         known = json.loads(file.read_text()) if file.exists() else {}
-        made = {
+        fresh = {
             "admin": secrets.token_urlsafe(15),
             "api_secret": secrets.token_urlsafe(32),
             "jwt_secret": secrets.token_urlsafe(64),
             "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "supervisor": secrets.token_urlsafe(32),
         }
-        if made.keys() - known.keys():
-            known = made | known
+        if fresh.keys() - known.keys():
+            known = fresh | known
             write_private(file, json.dumps(known, indent=2))
         return known
 
 
 def services() -> Services:
-    """Read from the environment, and refused in our words."""
-    found = read(Services)
+    """Read the settings from the environment; refuse two equal ports."""
+    config = read(Services)
     taken: dict[int, str] = {}
-    for name, port in found.ports.items():
+    for name, port in config.ports.items():
         if port in taken:
             raise InvalidRequest(f"{name} and {taken[port]} are both {port}", f"change {name}")
         taken[port] = name
-    return found
+    return config
 
 
 def write_private(file: Path, text: str) -> None:
-    """Replace a file in one go by one that only its owner can read."""
+    """Replace a file atomically by one that only its owner can read."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)

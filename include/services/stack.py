@@ -1,4 +1,4 @@
-"""What a person asks of the services: up, down, status, logs."""
+"""The commands of the services: up, down, status, logs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEALTH = {
     "pages": "/",
 }
 FIRST_PAGE = {"api": "/signal/index", "mlflow": "/#/experiments"}
-WHAT = {
+TITLES = {
     "airflow": "Airflow: runs, backfills, logs",
     "mlflow": "MLflow: trainings and models",
     "api": "the API: the newest signal",
@@ -42,46 +42,46 @@ WHAT = {
 class Stack:
     """The services of one home folder."""
 
-    def __init__(self, chosen: Services) -> None:
-        self.services, self.supervisor = chosen, Supervisor(chosen)
-        self._begun = time.monotonic()
+    def __init__(self, config: Services) -> None:
+        self.services, self.supervisor = config, Supervisor(config)
+        self._started_at = time.monotonic()
 
     def up(self, parts: Sequence[str] = (), *, detach: bool) -> None:
-        """Start what does not run yet; all of it brings the first data too.
+        """Start what does not run yet; without `parts` everything, and bring the first data.
 
         Attached, it stays until Ctrl-C, which stops what it started. A failure leaves the
-        services running, so that one can see why.
+        services running, so that its cause can be seen.
         """
-        asked = parts or PARTS
-        begun: list[str] = []
+        wanted = parts or PARTS
+        started: list[str] = []
         try:
             with self._alone():
-                self._may_start(asked)
+                self._check_start(wanted)
                 if not self.supervisor.running():
                     self.supervisor.start()
-                begun = self._start(asked)
+                started = self._start(wanted)
                 if not parts:
                     first_data.bring(self.services, self._say)
-            self._tell(asked, first=not parts)
+            self._print_addresses(wanted, first=not parts)
             if not detach:
                 print("Ctrl-C stops it.", flush=True)
                 while self.supervisor.running():
                     time.sleep(1)
         except KeyboardInterrupt:
-            with _deaf():
+            with _ignore_signals():
                 print("\nstopping ...", flush=True)
                 self.supervisor.stop_parts(
-                    [p.name for p in self.supervisor.processes if p.name in begun or not parts]
+                    [p.name for p in self.supervisor.processes if p.name in started or not parts]
                 )
                 print("stopped; nothing is left running", flush=True)
             raise
 
     def down(self) -> None:
-        """Stop everything, and say whether there was anything."""
+        """Stop everything; print what was done."""
         if not self.supervisor.running() and not self.supervisor.left():
             print("nothing runs")
             return
-        with _deaf():
+        with _ignore_signals():
             self.supervisor.stop()
         left = self.supervisor.left()
         if left:
@@ -91,11 +91,11 @@ class Stack:
         print("stopped; the data stays")
 
     def status(self) -> bool:
-        """Print how each process and each address stands; whether all is well."""
+        """Print the state of each process and address; return whether all is well."""
         well = True
-        for one in self.supervisor.status():
-            print(f"{one.name:24} {one.state.lower():10} {one.detail}")
-            well = well and one.state in UP
+        for process in self.supervisor.status():
+            print(f"{process.name:24} {process.state.lower():10} {process.detail}")
+            well = well and process.state in UP
         for part in PARTS:
             answers = self._answers(part)
             well = well and answers
@@ -103,7 +103,7 @@ class Stack:
         return well
 
     def logs(self, lines: int, *, follow: bool) -> None:
-        """The last lines of every log; and what comes."""
+        """Print the last lines of every log, and what follows."""
         files = [
             file
             for p in self.supervisor.processes
@@ -112,8 +112,8 @@ class Stack:
         if not files:
             raise ServiceError("there are no logs yet", "start it: make up")
         # By name, so that a log that was rotated is followed on.
-        more = ["-F"] if follow else []
-        subprocess.run(["tail", "-n", str(lines), *more, *map(str, files)], check=False)  # noqa: S603, S607
+        options = ["-F"] if follow else []
+        subprocess.run(["tail", "-n", str(lines), *options, *map(str, files)], check=False)  # noqa: S603, S607
 
     # -- the start
 
@@ -131,15 +131,15 @@ class Stack:
         finally:
             lock.release()
 
-    def _may_start(self, parts: Sequence[str]) -> None:
+    def _check_start(self, parts: Sequence[str]) -> None:
         from pipelines.sources import source
 
         source(settings().source)  # an unknown one is refused before anything starts
         if self.supervisor.running():
-            now, then = os.environ.get("BULLION_SOURCE", ""), self.supervisor.source
-            if now != then:
+            wanted, running = os.environ.get("BULLION_SOURCE", ""), self.supervisor.source
+            if wanted != running:
                 raise ServiceError(
-                    f"it runs with source {then or 'sample'}, not {now or 'sample'}",
+                    f"it runs with source {running or 'sample'}, not {wanted or 'sample'}",
                     "make down first",
                 )
             return
@@ -171,26 +171,26 @@ class Stack:
 
     def _start(self, parts: Sequence[str]) -> list[str]:
         self._say(f"starting {', '.join(parts)} ...")
-        begun = self.supervisor.ensure([p for p in parts if p != "airflow"])
+        started = self.supervisor.ensure([p for p in parts if p != "airflow"])
         if "airflow" in parts:
             self._migrate()
-            begun += self.supervisor.ensure(["airflow"])
+            started += self.supervisor.ensure(["airflow"])
         for part in parts:
             names = [p.name for p in self.supervisor.processes if p.part == part]
             self.supervisor.wait(names, lambda part=part: self._answers(part), 180)  # type: ignore[misc]
-        if begun:
+        if started:
             self._say(f"{', '.join(parts)}: healthy")
         else:
             self._say("it runs already")
-        return begun
+        return started
 
     def _migrate(self) -> None:
-        """Make Airflow's database; once for each version of Airflow."""
+        """Create or migrate Airflow's database; once for each version of Airflow."""
         folder = self.services.folder("airflow")
         passwords = f'{{"admin": "{self.services.secrets["admin"]}"}}'
         write_private(folder / "passwords.json", passwords)
-        done, now = folder / "migrated", version("apache-airflow")
-        if (folder / "airflow.db").exists() and done.exists() and done.read_text() == now:
+        marker, release = folder / "migrated", version("apache-airflow")
+        if (folder / "airflow.db").exists() and marker.exists() and marker.read_text() == release:
             return
         self._say("making Airflow's database ...")
         log = self.services.folder("logs") / "airflow-migrate.log"
@@ -205,15 +205,15 @@ class Stack:
                 start_new_session=True,
             )
         try:
-            failed = process.wait(300)
+            exit_code = process.wait(300)
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
-        if failed:
+        if exit_code:
             raise ServiceError("Airflow's database could not be made", f"see {log}")
-        done.write_text(now)
+        marker.write_text(release)
 
     def _answers(self, part: str) -> bool:
         with suppress(httpx.HTTPError, ValueError, KeyError):
@@ -223,64 +223,67 @@ class Stack:
                 return False
             if part != "airflow":
                 return True
-            said = answer.json()
+            health = answer.json()
             needed = ("metadatabase", "scheduler", "dag_processor")
-            return all(said[one]["status"] == "healthy" for one in needed)
+            return all(health[name]["status"] == "healthy" for name in needed)
         return False
 
     # -- words
 
     def _say(self, text: str) -> None:
-        print(f"[{time.monotonic() - self._begun:4.0f} s] {text}", flush=True)
+        print(f"[{time.monotonic() - self._started_at:4.0f} s] {text}", flush=True)
 
-    def _tell(self, parts: Sequence[str], *, first: bool) -> None:
+    def _print_addresses(self, parts: Sequence[str], *, first: bool) -> None:
         if first:
             print(f"\n{_signal(environment(self.services))}\n")
         for part in parts:
-            print(f"{WHAT[part]:32} {self.services.url(part)}{FIRST_PAGE.get(part, '')}")
+            print(f"{TITLES[part]:32} {self.services.url(part)}{FIRST_PAGE.get(part, '')}")
         if "airflow" in parts:
             print(f"{'':32} log in as admin, {self.services.secrets['admin']}")
         print("make status, make logs and make down watch it and stop it.", flush=True)
 
 
-def _signal(seen: dict[str, str]) -> str:
-    """The newest signal that was published, in words."""
+def _signal(variables: dict[str, str]) -> str:
+    """Return the newest signal that was published, in words."""
     from pipelines.core.settings import Settings
     from pipelines.lake import Lake
     from pipelines.sources import is_sample
 
-    where = Settings(lake_catalog=seen["BULLION_LAKE_CATALOG"], lake_data=seen["BULLION_LAKE_DATA"])
+    where = Settings(
+        lake_catalog=variables["BULLION_LAKE_CATALOG"], lake_data=variables["BULLION_LAKE_DATA"]
+    )
     with Lake(where, read_only=True) as lake:
-        found = lake.rows(
+        rows = lake.rows(
             """SELECT instrument, signal, wss, closes_at, source, proven, reason
                FROM gold.index_signals WHERE source = ?
                ORDER BY closes_at DESC, coverage DESC, live DESC LIMIT 1""",
             [settings().source],
         )
-    if not found:
+    if not rows:
         return "no signal yet: see the newest runs of the score DAGs in Airflow"
-    instrument, told, wss, closes_at, source, proven, reason = found[0]
+    instrument, signal_name, wss, closes_at, source, proven, reason = rows[0]
     kind = "" if proven else ", by an unproven model"
     made_up = " (a made-up market)" if is_sample(source) else ""
     return (
-        f"{instrument}: {told}, weighted sentiment {wss:+.3f}, for the first bar after "
+        f"{instrument}: {signal_name}, weighted sentiment {wss:+.3f}, for the first bar after "
         f"{closes_at:%Y-%m-%d %H:%M} UTC{kind}\n  source {source}{made_up}; {reason}"
     )
 
 
 def _holder(port: int) -> str:
-    """Who listens on a port, as far as one may know."""
+    """Return which process listens on a port; empty where that is not visible."""
     with suppress(psutil.Error):
-        for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr.port == port and one.pid:
-                command = " ".join(psutil.Process(one.pid).cmdline())[:60]
-                return f"process {one.pid} listens there ({command})"
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and connection.laddr.port == port and connection.pid:
+                command = " ".join(psutil.Process(connection.pid).cmdline())[:60]
+                return f"process {connection.pid} listens there ({command})"
     return ""
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Stopping is not stopped half-way by a second Ctrl-C."""
+def _ignore_signals() -> Iterator[None]:
+    """Ignore Ctrl-C and hang-ups meanwhile, so that a second one does not interrupt stopping."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:

@@ -37,7 +37,7 @@ class ServiceError(BullionError):
 
 @dataclass(frozen=True)
 class Status:
-    """How one process stands."""
+    """State of one process, with what supervisord says about it."""
 
     name: str
     state: str
@@ -45,20 +45,20 @@ class Status:
 
 
 class Supervisor:
-    """Supervisord with a session of its own: whatever began below it is found by that session."""
+    """Runs supervisord in a session of its own, by which every process below it can be found."""
 
-    def __init__(self, chosen: Services) -> None:
-        self.services = chosen
-        self.processes = processes(chosen)
-        run = chosen.folder("run")
-        self._config, self._note = run / "supervisord.conf", run / "supervisord.json"
+    def __init__(self, config: Services) -> None:
+        self.services = config
+        self.processes = processes(config)
+        run = config.folder("run")
+        self._config, self._record = run / "supervisord.conf", run / "supervisord.json"
         self._socket = _socket(run)
 
     # -- life
 
     def start(self) -> None:
         """Start supervisord, with no process as yet."""
-        self._sweep()  # what a killed supervisor left
+        self._sweep()  # processes that a killed supervisor left
         self._socket.unlink(missing_ok=True)
         write_private(self._config, self._configuration())
         log = self.services.folder("logs") / "supervisord.out"
@@ -74,8 +74,8 @@ class Supervisor:
                 umask=0o077,
             )
         born = psutil.Process(leader.pid).create_time()
-        note = {"pid": leader.pid, "born": born, "source": os.environ.get("BULLION_SOURCE", "")}
-        write_private(self._note, json.dumps(note))
+        record = {"pid": leader.pid, "born": born, "source": os.environ.get("BULLION_SOURCE", "")}
+        write_private(self._record, json.dumps(record))
         deadline = time.monotonic() + STOP_WITHIN
         while not self.running():
             if leader.poll() is not None or time.monotonic() > deadline:
@@ -86,48 +86,48 @@ class Supervisor:
     def running(self) -> bool:
         """Whether supervisord answers."""
         with suppress(OSError, HTTPException, Fault):
-            return bool(self._ask("getState")["statename"] == "RUNNING")
+            return bool(self._call("getState")["statename"] == "RUNNING")
         return False
 
     @property
     def source(self) -> str:
         """BULLION_SOURCE as it was when the services were started."""
-        return str(self._known().get("source", ""))
+        return str(self._read_record().get("source", ""))
 
     def ensure(self, parts: Sequence[str]) -> list[str]:
-        """Start the processes of these parts that do not run; their names."""
-        states = {one.name: one.state for one in self.status()}
-        begun = [p.name for p in self.processes if p.part in parts and states.get(p.name) in GONE]
-        for name in begun:
-            self._ask("startProcess", name, False)
-        return begun
+        """Start the processes of these parts that do not run; return their names."""
+        states = {process.name: process.state for process in self.status()}
+        names = [p.name for p in self.processes if p.part in parts and states.get(p.name) in GONE]
+        for name in names:
+            self._call("startProcess", name, False)
+        return names
 
     def stop_parts(self, names: Sequence[str]) -> None:
         """Stop some processes, and everything when no other is left."""
         for name in names:
             with suppress(OSError, HTTPException, Fault):
-                self._ask("stopProcess", name, False)
-        if all(one.name in names or one.state in GONE for one in self.status()):
+                self._call("stopProcess", name, False)
+        if all(s.name in names or s.state in GONE for s in self.status()):
             self.stop()
 
     def stop(self) -> list[int]:
-        """Stop everything; the processes that had to be ended by force."""
+        """Stop everything; return the processes that had to be ended by force."""
         with suppress(OSError, HTTPException, Fault):
-            self._ask("stopAllProcesses", False)  # at once; a shutdown alone takes them in turn
-            self._ask("shutdown")
+            self._call("stopAllProcesses", False)  # at once; a shutdown alone takes them in turn
+            self._call("shutdown")
         deadline = time.monotonic() + STOP_WITHIN
         while self.left() and time.monotonic() < deadline:
             if self.leader not in self.left():
                 break
             time.sleep(0.2)
         forced = self._sweep()
-        self._note.unlink(missing_ok=True)
+        self._record.unlink(missing_ok=True)
         self._socket.unlink(missing_ok=True)
         return forced
 
     def _sweep(self) -> list[int]:
-        """End what is left of our session; tasks have a group of their own, never a session."""
-        found = self.left()
+        """End what is left of the session; return it. Tasks have own groups, but no own session."""
+        remaining = self.left()
         for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 10.0)):
             deadline = time.monotonic() + patience
             while (left := self.left()) and time.monotonic() < deadline:
@@ -135,58 +135,60 @@ class Supervisor:
                     with suppress(ProcessLookupError):
                         os.kill(pid, number)
                 time.sleep(0.3)
-        return found
+        return remaining
 
     def left(self) -> list[int]:
-        """Processes that supervisord began and that still run, itself among them."""
-        known = self._known()
-        return list(_of_session(known["pid"], known["born"])) if known else []
+        """Return the processes of supervisord's session that still run, itself included."""
+        record = self._read_record()
+        return list(_session_processes(record["pid"], record["born"])) if record else []
 
-    def _known(self) -> dict[str, Any]:
+    def _read_record(self) -> dict[str, Any]:
         with suppress(OSError, ValueError):
-            known: dict[str, Any] = json.loads(self._note.read_text())
-            return known
+            record: dict[str, Any] = json.loads(self._record.read_text())
+            return record
         return {}
 
     @property
     def leader(self) -> int | None:
-        """The process number of supervisord, as it was started."""
-        return self._known().get("pid")
+        """Return the process number of supervisord, as it was started."""
+        return self._read_record().get("pid")
 
-    # -- how it stands
+    # -- state
 
     def status(self) -> list[Status]:
-        """Every process, in the order in which they start."""
+        """Return the state of every process, in the order in which they start."""
         try:
-            found = {one["name"]: one for one in self._ask("getAllProcessInfo")}
+            infos = {info["name"]: info for info in self._call("getAllProcessInfo")}
         except (OSError, HTTPException):
-            found = {}
+            infos = {}
         return [
-            Status(p.name, found[p.name]["statename"], found[p.name]["description"])
-            if p.name in found
+            Status(p.name, infos[p.name]["statename"], infos[p.name]["description"])
+            if p.name in infos
             else Status(p.name, "STOPPED", "")
             for p in self.processes
         ]
 
     def log(self, name: str) -> Path:
-        """The newest log of one process."""
+        """Return the newest log file of a process."""
         return self.services.folder("logs") / f"{name}.log"
 
     def tail(self, name: str, lines: int = 15) -> str:
-        """The last lines that one process printed."""
+        """Return the last lines that a process printed."""
         with suppress(OSError):
             text = self.log(name).read_text(errors="replace").splitlines()[-lines:]
             return "\n".join(f"  | {line[:300]}" for line in text)
         return ""
 
     def wait(self, names: Sequence[str], ready: Callable[[], bool], within: float) -> None:
-        """Wait until `ready`; a process that gives up meanwhile ends the waiting at once."""
+        """Wait until `ready`; raise at once if one of the processes gives up meanwhile."""
         deadline = time.monotonic() + within
         while not ready():
-            bad = [s for s in self.status() if s.name in names and s.state == "FATAL"]
-            if bad or time.monotonic() > deadline:
-                name = bad[0].name if bad else names[-1]
-                what = "ended by itself, again and again" if bad else f"no answer in {within:g} s"
+            failed = [s for s in self.status() if s.name in names and s.state == "FATAL"]
+            if failed or time.monotonic() > deadline:
+                name = failed[0].name if failed else names[-1]
+                what = (
+                    "ended by itself, again and again" if failed else f"no answer in {within:g} s"
+                )
                 raise ServiceError(
                     f"{name}: {what}; it said last:\n{self.tail(name)}", f"see {self.log(name)}"
                 )
@@ -194,7 +196,7 @@ class Supervisor:
 
     # -- supervisord itself
 
-    def _ask(self, method: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: Any) -> Any:
         from supervisor.xmlrpc import SupervisorTransport
 
         transport = SupervisorTransport(
@@ -207,14 +209,14 @@ class Supervisor:
         logs, secret = self.services.folder("logs"), self.services.secrets["supervisor"]
         head = f"""
 [supervisord]
-logfile={_told(logs / "supervisord.log")}
+logfile={_escaped(logs / "supervisord.log")}
 logfile_maxbytes=5MB
 logfile_backups=2
-pidfile={_told(self._config.with_name("supervisord.pid"))}
+pidfile={_escaped(self._config.with_name("supervisord.pid"))}
 umask=077
 
 [unix_http_server]
-file={_told(self._socket)}
+file={_escaped(self._socket)}
 chmod=0700
 username=bullion
 password={secret}
@@ -223,7 +225,7 @@ password={secret}
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [supervisorctl]
-serverurl=unix://{_told(self._socket)}
+serverurl=unix://{_escaped(self._socket)}
 username=bullion
 password={secret}
 """
@@ -234,8 +236,8 @@ password={secret}
         launch = (sys.executable, "-m", "include.services.launch", process.name)
         return f"""
 [program:{process.name}]
-command={_told(shlex.join(launch))}
-directory={_told(ROOT)}
+command={_escaped(shlex.join(launch))}
+directory={_escaped(ROOT)}
 priority={number}
 autostart=false
 autorestart=true
@@ -244,42 +246,42 @@ startretries=10
 stopasgroup=true
 killasgroup=true
 stopwaitsecs=15
-stdout_logfile={_told(self.log(process.name))}
+stdout_logfile={_escaped(self.log(process.name))}
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=3
 redirect_stderr=true
 """
 
 
-def _told(value: object) -> str:
-    """A value as supervisord's file takes it."""
+def _escaped(value: object) -> str:
+    """Return a value as supervisord's configuration file takes it."""
     return str(value).replace("%", "%%")
 
 
 def _socket(run: Path) -> Path:
-    """In the folder `run`; where that is too deep for a socket, in a private one of its own."""
+    """Return the path of the socket: in `run`, or in a private folder where that is too long."""
     if len(os.fsencode(run)) + len("/supervisor.sock") <= LONGEST_SOCKET:
         return run / "supervisor.sock"
     name = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"bullion-{os.getuid()}-{name}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise ServiceError(
             f"{folder} is open to others", "remove it, or use a shorter BULLION_HOME"
         )
     return folder / "supervisor.sock"
 
 
-def _of_session(leader: int, born: float) -> Iterator[int]:
-    """The processes of a session, unless its number went to another one since."""
+def _session_processes(leader: int, born: float) -> Iterator[int]:
+    """Yield the processes of a session, unless its number belongs to another one by now."""
     try:
         if abs(psutil.Process(leader).create_time() - born) > 1:
             return
     except psutil.NoSuchProcess:
-        pass  # it was killed; what it had begun keeps its number
+        pass  # it was killed; the processes below it keep its number
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError, PermissionError):
-            ours = os.getsid(process.pid) == leader and process.create_time() >= born - 1
-            if ours and process.status() != psutil.STATUS_ZOMBIE:
+            belongs = os.getsid(process.pid) == leader and process.create_time() >= born - 1
+            if belongs and process.status() != psutil.STATUS_ZOMBIE:
                 yield process.pid

@@ -17,8 +17,9 @@ from rich.text import Text
 from pipelines import steps
 from pipelines.core.errors import InvalidRequest
 from pipelines.core.settings import settings
-from pipelines.sources import Source
+from pipelines.sources import SOURCES
 from pipelines.sources import source as source_named
+from pipelines.sources.base import Source
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,7 +30,9 @@ app = typer.Typer(
 out = Console(markup=False)
 err = Console(stderr=True, markup=False)
 
-SourceOption = Annotated[str | None, typer.Option(help="sample, sample_noise, yahoo or files")]
+SourceOption = Annotated[
+    str | None, typer.Option(help=f"{', '.join(SOURCES[:-1])} or {SOURCES[-1]}")
+]
 SnapshotOption = Annotated[
     int | None, typer.Option(min=0, max=10**15, show_default=False, help="read this older snapshot")
 ]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import app, out
+from pipelines.cli.scaffold import ROOM
 from pipelines.cli.scaffold import new as scaffold
 
 
@@ -15,8 +16,12 @@ def new(
     kind: Annotated[str, typer.Argument(help="feature, label, source, forecast or task")],
     name: Annotated[str, typer.Argument(help="small letters, digits and _")],
     meaning: Annotated[str, typer.Option(help="one plain sentence")] = "",
+    room: Annotated[
+        str | None,
+        typer.Option(help=f"of a task: the folder of pipelines/steps; {ROOM} unless named"),
+    ] = None,
 ) -> None:
-    """Write a new feature, label, source, forecast or task: one file, one line, one test."""
-    for line in scaffold(kind, name, meaning):
+    """Write a new feature, label, source, forecast or task: one file, one test."""
+    for line in scaffold(kind, name, meaning, room=room):
         out.print(line, highlight=False)
     out.print("next: make format, and the test that was written", highlight=False)

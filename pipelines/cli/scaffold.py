@@ -1,7 +1,8 @@
-"""A new feature, label, source, forecast or task: one file, one line, one test.
+"""A new feature, label, source, forecast or task: one file and one test.
 
-`bullion new` writes the file and its test from include/scaffolds, and puts the line where things
-of that kind are registered. What it writes works and passes its test; then it is yours to change.
+`bullion new` writes both from include/scaffolds. What it writes works and passes its test; then it
+is yours to change. Labels, sources and forecasts are found because their file is there. A feature
+also joins the set HOURLY, whose order is that of the columns, and so cannot follow from file names.
 """
 
 from __future__ import annotations
@@ -21,28 +22,33 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class Kind:
-    """Where things of one kind live, and how they are registered."""
+    """Where things of one kind live; and of a feature, the tuple that it joins."""
 
     folder: str  # of the module, below the root; its tests mirror it
-    imported: str = ""  # the name that is imported from the module; empty: nothing is registered
-    tuple_name: str = ""  # that names them all, in the package's __init__
-    entry: str = ""  # what is put into it
-
-    def line(self, name: str) -> str:
-        return _filled(self.entry, name)
+    imported: str = ""  # the name that is imported from the module; empty: the file is enough
+    tuple_name: str = ""  # the tuple in the package's __init__ that it joins
+    entry: str = ""  # what is put into the tuple
 
 
 KINDS = {
     "feature": Kind("pipelines/features", "$name", "HOURLY", "$name(20)"),
-    "label": Kind("pipelines/labels", "$Name", "LABELS", "$Name()"),
-    "source": Kind("pipelines/sources", "$Name", "SOURCES", "$Name"),
-    "forecast": Kind("pipelines/forecasts", "$NAME", "FORECASTS", "$NAME"),
-    "task": Kind("pipelines/steps"),
+    "label": Kind("pipelines/labels"),
+    "source": Kind("pipelines/sources"),
+    "forecast": Kind("pipelines/forecasts"),
+    "task": Kind("pipelines/steps/$room"),
 }
+ROOM = "data"
 
 
-def new(kind: str, name: str, meaning: str = "", root: Path = ROOT) -> list[str]:
-    """Write the file, the test and the line; what was done, in words."""
+def step_rooms(root: Path = ROOT) -> list[str]:
+    """Return the packages of pipelines/steps: a task's step stands in one of them."""
+    return sorted(path.parent.name for path in (root / "pipelines/steps").glob("*/__init__.py"))
+
+
+def new(
+    kind: str, name: str, meaning: str = "", root: Path = ROOT, room: str | None = None
+) -> list[str]:
+    """Write the file and its test, and a feature's line; return what was done, in words."""
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)
     if not NAME.fullmatch(name):
@@ -50,35 +56,45 @@ def new(kind: str, name: str, meaning: str = "", root: Path = ROOT) -> list[str]
             f"{name!r} cannot name a {kind}",
             "use small letters, digits and _: it becomes a module and a column, table or DAG",
         )
-    chosen = KINDS[kind]
-    module = root / chosen.folder / f"{name}.py"
-    test = root / "tests" / Path(chosen.folder).name / f"test_{name}.py"
+    if room is not None and kind != "task":
+        raise InvalidRequest(f"a {kind} has no room", "leave out --room: it is for a task")
+    room = room or ROOM
+    if kind == "task" and room not in step_rooms(root):
+        raise unknown("room", room, step_rooms(root))
+    words = _words(name, meaning.rstrip(".") or name.replace("_", " ").capitalize(), room)
+    folder = Template(KINDS[kind].folder).substitute(words)
+    module = root / folder / f"{name}.py"
+    test = root / "tests" / Path(folder).relative_to("pipelines") / f"test_{name}.py"
     for path in (module, test):
         if path.exists():
             raise InvalidRequest(f"{path.relative_to(root)} is there already", "choose a name")
-    told = []
-    meaning = meaning.rstrip(".") or name.replace("_", " ").capitalize()
+    actions = []
     for path, scaffold in ((module, f"{kind}.py.txt"), (test, f"test_{kind}.py.txt")):
-        text = _filled((SCAFFOLDS / scaffold).read_text(), name, meaning)
+        text = Template((SCAFFOLDS / scaffold).read_text()).substitute(words)
         with writing_to(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        told.append(f"wrote {path.relative_to(root)}")
-    if chosen.tuple_name:
-        registry = root / chosen.folder / "__init__.py"
-        package = chosen.folder.replace("/", ".")
-        imported = f"from {package}.{name} import {_filled(chosen.imported, name)}"
-        text = registered(registry.read_text(), imported, chosen.tuple_name, chosen.line(name))
-        with writing_to(registry.parent):
-            fresh = registry.with_suffix(".fresh")  # a full disk must not empty the module
-            fresh.write_text(text)
-            fresh.replace(registry)
-        told.append(f"put {chosen.line(name)} into {chosen.tuple_name} of {chosen.folder}")
-    return told
+        actions.append(f"wrote {path.relative_to(root)}")
+    if KINDS[kind].tuple_name:
+        actions.append(_join_tuple(KINDS[kind], folder, name, words, root))
+    return actions
+
+
+def _join_tuple(kind: Kind, folder: str, name: str, words: dict[str, str], root: Path) -> str:
+    """Put a module's entry into the tuple of its package; return what was done, in words."""
+    registry = root / folder / "__init__.py"
+    imported, entry = (Template(text).substitute(words) for text in (kind.imported, kind.entry))
+    line = f"from {folder.replace('/', '.')}.{name} import {imported}"
+    text = registered(registry.read_text(), line, kind.tuple_name, entry)
+    with writing_to(registry.parent):
+        fresh = registry.with_suffix(".fresh")  # a full disk must not empty the module
+        fresh.write_text(text)
+        fresh.replace(registry)
+    return f"put {entry} into {kind.tuple_name} of {folder}"
 
 
 def registered(text: str, imported: str, tuple_name: str, entry: str) -> str:
-    """The text of a module with an import, and an entry at the end of one of its tuples."""
+    """Return a module's text with one import more, and an entry at the end of one of its tuples."""
     tree = ast.parse(text)
     targets = [
         node.value
@@ -90,16 +106,16 @@ def registered(text: str, imported: str, tuple_name: str, entry: str) -> str:
     ]
     if not targets:
         raise InvalidRequest(f"there is no tuple {tuple_name} to put {entry} into")
-    made = targets[0]
+    entries = targets[0]
     lines = text.splitlines(keepends=True)
-    last = made.elts[-1] if made.elts else None
+    last = entries.elts[-1] if entries.elts else None
     line, column = (
-        (last.end_lineno, last.end_col_offset) if last else (made.lineno, made.col_offset + 1)
+        (last.end_lineno, last.end_col_offset) if last else (entries.lineno, entries.col_offset + 1)
     )
     assert line is not None
     assert column is not None
-    at = lines[line - 1]
-    before, after = at.encode()[:column].decode(), at.encode()[column:].decode()
+    edited = lines[line - 1].encode()
+    before, after = edited[:column].decode(), edited[column:].decode()
     lines[line - 1] = f"{before}{', ' if last else ''}{entry}{'' if last else ','}{after}"
     place = max(
         node.end_lineno or 0
@@ -110,7 +126,9 @@ def registered(text: str, imported: str, tuple_name: str, entry: str) -> str:
     return "".join(lines)
 
 
-def _filled(text: str, name: str, meaning: str = "") -> str:
-    words = {"name": name, "NAME": name.upper(), "meaning": meaning}
+def _words(name: str, meaning: str, room: str) -> dict[str, str]:
+    """Return what the templates' placeholders stand for."""
     camel = "".join(part.capitalize() for part in name.split("_"))
-    return Template(text).substitute(words | {"Name": camel})
+    return {
+        "name": name, "NAME": name.upper(), "Name": camel, "meaning": meaning, "room": room,
+    }  # fmt: skip

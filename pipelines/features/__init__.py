@@ -3,6 +3,9 @@
 To add one: a function in the family it belongs to, a call in a set, and a line in the tests'
 table of hand-worked values. The laws (no look-ahead, its window gives what all history gives) are
 tested for every feature of every set.
+
+A set is written out, not found by the names of files: it says which features, with which windows
+and in which order of columns, and all three are part of the fingerprint of a forecast's table.
 """
 
 from __future__ import annotations

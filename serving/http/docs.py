@@ -54,6 +54,8 @@ ABOUT = (
     "one. On the page `/docs`, the button *Authorize* takes it.\n\n"
     "**WebSocket**: `/ws/market-stream?universe=qqq` sends the newest state at once, then each "
     "new signal when it is published, and a heartbeat every 5 seconds.\n\n"
+    "**Terms** such as live, proven, WSS and coverage are explained in include/glossary.md, in the "
+    "repository.\n\n"
     "The same reference is shown at `/docs`, where requests can be tried out, and at `/redoc`, "
     "for reading."
 )

@@ -66,17 +66,17 @@ print(json.dumps({"dags": dags, "imported": imported, "touched": touched}))
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "BULLION_"))}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "BULLION_"))}
     home = tmp_path_factory.mktemp("airflow")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PARSE, *map(str, FILES)],
         cwd=home,
-        env=kept | {"AIRFLOW_HOME": str(home), "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGINS}"},
+        env=inherited | {"AIRFLOW_HOME": str(home), "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGINS}"},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stderr
+    answer: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return answer
 
 
@@ -140,16 +140,16 @@ def test_the_choices_offered_are_those_there_are(parsed: dict[str, Any]) -> None
         offered = {key: param["schema"].get("enum") for key, param in dag["params"].items()}
         if name == "lake_maintenance":
             continue
-        assert offered["source"] == [kind.name for kind in SOURCES]
+        assert offered["source"] == list(SOURCES)
         if "universe" in offered:
             assert offered["universe"] == list(universes())
 
 
 def test_every_schedule_is_told_in_words(parsed: dict[str, Any]) -> None:
     for forecast in FORECASTS:
-        told = parsed["dags"][f"score_{forecast.name}"]["schedule"]
+        schedule = parsed["dags"][f"score_{forecast.name}"]["schedule"]
         each = f"{forecast.interval} bar" if forecast.bar.intraday else "session"
-        assert f"Each {each} of {forecast.schedule.calendar}" in told
+        assert f"Each {each} of {forecast.schedule.calendar}" in schedule
         assert "session of" in parsed["dags"][f"train_{forecast.name}"]["schedule"]
 
 

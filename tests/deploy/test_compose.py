@@ -16,7 +16,7 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
-from include.deploy.secrets import NAMES, made
+from include.deploy.secrets import NAMES, random_secrets
 from include.services.settings import Services
 from pipelines.core.settings import Settings
 from serving.settings import Settings as ApiSettings
@@ -41,11 +41,11 @@ WORKFLOWS = sorted((ROOT / ".github").rglob("*.y*ml"))
 every = pytest.mark.parametrize("name", SERVICES)
 
 
-def problems(name: str, told: Any) -> list[str]:
+def problems(name: str, file: Any) -> list[str]:
     """What a schema finds wrong, as its publisher has it; a package carries it."""
     place = files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
     schema = json.loads(place.read_text("utf-8"))
-    return [error.message for error in validator_for(schema)(schema).iter_errors(told)]
+    return [error.message for error in validator_for(schema)(schema).iter_errors(file)]
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -78,13 +78,13 @@ def test_it_is_a_compose_file() -> None:
 
 
 def test_it_is_filled_in_by_what_make_secrets_writes_and_by_nothing_less() -> None:
-    told = filled(SERVICES, made())
-    assert not any("${" in text for text in texts(told))
-    asked = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":?"}
-    assert asked == set(NAMES)
+    file = filled(SERVICES, random_secrets())
+    assert not any("${" in text for text in texts(file))
+    names = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":?"}
+    assert names == set(NAMES)
     for name in NAMES:
         with pytest.raises(KeyError, match="make secrets"):
-            filled(COMPOSE, made() | {name: ""})
+            filled(COMPOSE, random_secrets() | {name: ""})
 
 
 def test_every_other_variable_is_a_setting() -> None:
@@ -93,8 +93,8 @@ def test_every_other_variable_is_a_setting() -> None:
         for kind in (Settings, ApiSettings, Services)
         for field in kind.model_fields
     }
-    asked = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":-"}
-    assert asked <= known
+    names = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":-"}
+    assert names <= known
     assert all(kind for name, kind, _ in VARIABLE.findall(FILE.read_text()) if name)
 
 
@@ -130,8 +130,8 @@ NEEDED = {
 
 @every
 def test_it_is_given_the_secrets_that_it_needs_and_no_other(name: str) -> None:
-    given = {found[0] for text in texts(SERVICES[name]) for found in VARIABLE.findall(text)}
-    assert given & {*NAMES} == NEEDED.get(name, AIRFLOW)
+    names = {found[0] for text in texts(SERVICES[name]) for found in VARIABLE.findall(text)}
+    assert names & {*NAMES} == NEEDED.get(name, AIRFLOW)
 
 
 @every
@@ -225,7 +225,7 @@ def test_its_volumes_exist(name: str) -> None:
 
 
 def test_the_addresses_in_it_are_its_services() -> None:
-    text = "\n".join(texts(filled(SERVICES, made())))
+    text = "\n".join(texts(filled(SERVICES, random_secrets())))
     hosts = set(re.findall(r"(?:://(?:[^/@\s]*@)?|host=)([a-z][\w-]*)(?=[:\s/])", text))
     assert hosts - {"bullion"} <= SERVICES.keys()  # the bucket
     assert {"postgres", "redis", "s3", "mlflow", "airflow-api-server"} <= hosts

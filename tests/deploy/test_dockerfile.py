@@ -25,16 +25,16 @@ class Stage:
 
 
 def stages() -> dict[str, Stage]:
-    found: dict[str, Stage] = {}
+    stages: dict[str, Stage] = {}
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
     for line in re.sub(r"\\\n\s*", "", text).splitlines():
         word, _, rest = line.partition(" ")
         if word == "FROM":
             base, _, name = rest.split()
-            found[name] = stage = Stage(base)
+            stages[name] = stage = Stage(base)
         elif word:
             stage.lines.append((word, rest))
-    return found
+    return stages
 
 
 def ignored() -> list[str]:

@@ -11,10 +11,10 @@ TEXT = (ROOT / "include/nginx/nginx.conf").read_text()
 SERVING = "".join((ROOT / "serving" / f"{n}.py").read_text() for n in ("__main__", "http/protocol"))
 
 
-def told(name: str, text: str = TEXT) -> str:
+def directive(name: str, text: str = TEXT) -> str:
     """The value of a directive that stands there once."""
-    [found] = re.findall(rf"^\s*{name} (.+?);", text, re.MULTILINE)
-    return str(found)
+    [value] = re.findall(rf"^\s*{name} (.+?);", text, re.MULTILINE)
+    return str(value)
 
 
 def location(path: str) -> str:
@@ -22,17 +22,17 @@ def location(path: str) -> str:
 
 
 def test_bodies_and_headers_are_limited_as_the_api_limits_them() -> None:
-    chosen = Settings()
-    assert told("client_max_body_size") == f"{chosen.body_bytes // 1024**2}m"
-    assert told("large_client_header_buffers") == f"4 {chosen.header_bytes // 1024}k"
-    assert told("client_header_timeout") == f"{chosen.header_seconds:g}s"
+    settings = Settings()
+    assert directive("client_max_body_size") == f"{settings.body_bytes // 1024**2}m"
+    assert directive("large_client_header_buffers") == f"4 {settings.header_bytes // 1024}k"
+    assert directive("client_header_timeout") == f"{settings.header_seconds:g}s"
 
 
 def test_it_lets_go_of_a_connection_before_the_api_does() -> None:
     upstream = TEXT.partition("upstream api {")[2].partition("}")[0]
-    ours = int(told("keepalive_timeout", upstream).removesuffix("s"))
+    seconds = int(directive("keepalive_timeout", upstream).removesuffix("s"))
     [theirs] = re.findall(r"timeout_keep_alive\W+(\d+)", SERVING)
-    assert ours < int(theirs)
+    assert seconds < int(theirs)
 
 
 def test_no_page_can_be_framed_by_another() -> None:
@@ -50,11 +50,11 @@ def test_sockets_pass_and_stay() -> None:
     assert "proxy_set_header Upgrade $http_upgrade;" in socket
     assert 'proxy_set_header Connection "upgrade";' in socket
     assert "proxy_set_header Host $http_host;" in socket, "a location with one header inherits none"
-    assert told("proxy_read_timeout", socket).endswith("h")
+    assert directive("proxy_read_timeout", socket).endswith("h")
 
 
 def test_answers_pass_as_they_are() -> None:
-    assert told("gzip") == "off"
+    assert directive("gzip") == "off"
     assert "proxy_cache" not in TEXT
     assert not re.search(r"proxy_hide_header|proxy_ignore_headers", TEXT)
 

@@ -18,13 +18,13 @@ def test_every_secret_is_made_and_only_its_owner_reads_it(tmp_path: Path) -> Non
     file, other = tmp_path / ".env", tmp_path / "other"
     assert write(file) == list(NAMES)
     assert file.stat().st_mode & 0o777 == 0o600
-    found = values(file)
-    assert found.keys() == set(NAMES)
-    assert len(set(found.values())) == len(NAMES)
-    assert all(re.fullmatch(r"[0-9a-f]{64}", v) for n, v in found.items() if n != FERNET)
-    Fernet(found[FERNET])
+    secrets = values(file)
+    assert secrets.keys() == set(NAMES)
+    assert len(set(secrets.values())) == len(NAMES)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", v) for n, v in secrets.items() if n != FERNET)
+    Fernet(secrets[FERNET])
     write(other)
-    assert not set(found.values()) & set(values(other).values())
+    assert not set(secrets.values()) & set(values(other).values())
 
 
 def test_what_is_there_stays_and_what_is_missing_is_added(tmp_path: Path) -> None:

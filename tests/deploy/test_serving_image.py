@@ -31,7 +31,7 @@ def test_the_api_imports_from_the_image_alone(tmp_path: Path, module: str) -> No
     path = os.pathsep.join([str(tree), str(tmp_path / "only")])
     # What is only used by some requests is imported then, so it is asked for here.
     more = "onnxruntime, talib, scipy.stats, httpx, exchange_calendars, websockets, httptools"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", f"import {module}, {more}; print({module}.__file__)"],
         env=os.environ | {"PYTHONPATH": path},
         cwd=tmp_path,
@@ -40,9 +40,9 @@ def test_the_api_imports_from_the_image_alone(tmp_path: Path, module: str) -> No
         check=False,
     )
     if module == "sklearn":
-        assert "sklearn is not in the image" in done.stderr
+        assert "sklearn is not in the image" in process.stderr
     else:
-        assert done.stdout.startswith(str(tree)), done.stderr
+        assert process.stdout.startswith(str(tree)), process.stderr
 
 
 def test_the_locks_are_in_step() -> None:
@@ -61,5 +61,5 @@ def test_a_lock_out_of_step_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with (tmp_path / "requirements-serving.in").open("a") as out:
         out.write("\nmlflow  # it grew\n")
     monkeypatch.setattr(lock_in_step, "ROOT", tmp_path)
-    assert any("orjson" in told for told in lock_in_step.apart())
+    assert any("orjson" in problem for problem in lock_in_step.apart())
     assert lock_in_step.differences("requirements-serving") == ["mlflow is not locked"]

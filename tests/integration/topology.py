@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 
-from include.deploy.secrets import made
+from include.deploy.secrets import random_secrets
 from tests.integration.airflow_home import Airflow, wait_for
 from tests.servers.compose import Native, fence, image_tree
 from tests.servers.postgres import postgres
@@ -192,7 +192,7 @@ class Topology(Airflow):
 @contextmanager
 def topology(folder: Path) -> Iterator[Topology]:
     """Everything that the compose file names, until the end of the block."""
-    variables = made()
+    variables = random_secrets()
     for name, lock in (("airflow", "requirements"), ("serving", "requirements-serving")):
         image_tree(name, folder / name)
         fence(folder / f"only-{name}", ROOT / f"{lock}.txt")

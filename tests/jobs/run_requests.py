@@ -12,7 +12,7 @@ import pytest
 from pipelines import jobs
 from pipelines.core.errors import SourceUnavailable
 from pipelines.jobs import RunRequest
-from pipelines.sources import Answer, Request
+from pipelines.sources.base import Answer, Request
 from pipelines.sources.sample import Sample
 from tests.recent import HOURLY, SESSIONS, bars, spans
 

@@ -13,7 +13,7 @@ from pipelines.sources import SOURCES, is_sample, source
 
 
 def test_a_source_says_itself_whether_its_data_are_made_up() -> None:
-    assert {kind.name for kind in SOURCES if is_sample(kind.name)} == {"sample", "sample_noise"}
+    assert {name for name in SOURCES if is_sample(name)} == {"sample", "sample_noise"}
     assert not is_sample("sample_of_my_own")
 
 

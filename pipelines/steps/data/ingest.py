@@ -19,7 +19,7 @@ from pipelines.lake import Lake, Writer
 from pipelines.landing import ExpectedBars, Group, LandingReport, land, land_weights
 from pipelines.landing.bronze import keep_answers
 from pipelines.quality import checks
-from pipelines.sources import Answer, Parsed, Request, Source
+from pipelines.sources.base import Answer, Parsed, Request, Source
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_SPAN = timedelta(days=30)  # before the end, where no start is named

@@ -18,7 +18,7 @@ from pipelines.lake import Lake
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, model_name
-from pipelines.sources import Source
+from pipelines.sources.base import Source
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import ingest, refresh_features
 from pipelines.steps.data.rows import read_training_rows

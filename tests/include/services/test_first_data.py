@@ -1,0 +1,115 @@
+"""The first data come through Airflow's runs; a second start repeats nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import httpx
+import pytest
+
+from include.services import first_data
+from include.services.first_data import FirstData, _sessions_ago
+from include.services.settings import Services
+from include.services.supervisor import ServiceError
+from pipelines.forecasts import FORECASTS
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.services.first_data.time.sleep", lambda _: None)
+
+
+def test_a_source_that_comes_later_gets_its_own_data(
+    config: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULLION_SOURCE", "sample_noise")
+    # by DAG and name; each forecast had its first data of another source
+    runs: dict[str, dict[str, Any]] = defaultdict(
+        lambda: {"first_before": {"conf": {"source": "sample"}}}
+    )
+    triggered: list[tuple[str, str, dict[str, str]]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.url.path.endswith("dagRuns"):
+            body = json.loads(request.content)
+            dag = request.url.path.split("/")[4]
+            triggered.append((dag, body["dag_run_id"], body["conf"]))
+            runs[dag][body["dag_run_id"]] = body
+        *_, dag, last = request.url.path.removesuffix("/dagRuns").split("/")
+        if dag == "dagRuns":  # one by its name
+            known = runs[request.url.path.split("/")[4]].get(last)
+            run = {"dag_run_id": last, "state": "success", **(known or {})}
+            return httpx.Response(200 if known else 404, json=run)
+        dag = last
+        listed = [{"dag_run_id": n, "state": "success", **r} for n, r in runs[dag].items()]
+        return httpx.Response(200, json={"dag_runs": listed, "access_token": "t"})
+
+    def client(**_: object) -> httpx.Client:
+        return real_client(base_url="http://airflow", transport=httpx.MockTransport(answer))
+
+    real_client = httpx.Client
+    monkeypatch.setattr("include.services.first_data.httpx.Client", client)
+    lines: list[str] = []
+    first_data.bring(config, lines.append)
+    for declared in FORECASTS:
+        of_forecast = [(dag, conf) for dag, _, conf in triggered if dag.endswith(declared.name)]
+        assert [dag.partition("_")[0] for dag, _ in of_forecast] == [
+            "ingest",
+            "train",
+            "score",
+            "train",
+        ]
+        assert {conf["source"] for _, conf in of_forecast} == {"sample_noise"}
+        assert of_forecast[1][1]["end"] == of_forecast[2][1]["start"]
+    before = len(triggered)
+    first_data.bring(config, lines.append)
+    assert len(triggered) == before, "a second start finds all of it done"
+
+
+def test_five_sessions_back_is_the_close_of_a_session() -> None:
+    at = _sessions_ago(5, FORECASTS[0])
+    assert at < _sessions_ago(0, FORECASTS[0])
+    assert at.hour in (17, 18, 20, 21)  # a half-day's or a day's close, in summer and winter
+
+
+class ScriptedAirflow:
+    """An Airflow whose runs have these states, one after the other."""
+
+    def __init__(self, config: Services, *states: str) -> None:
+        self.states, self.cleared, self.lines = list(states), 0, list[str]()
+        self.first = FirstData(config, self.lines.append, FORECASTS[0])
+        self.first.client = httpx.Client(
+            base_url="http://airflow", transport=httpx.MockTransport(self.answer)
+        )
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        body: Any = {"task_instances": []}
+        if request.url.path.endswith("/clear"):
+            self.cleared += 1
+        elif request.url.path.endswith("/dagRuns"):
+            state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            body = {"dag_runs": [{"dag_run_id": "r", "state": state}]}
+        return httpx.Response(200, content=json.dumps(body))
+
+    def wait(self) -> None:
+        self.first._end_of("training", "train", lambda: self.first._runs("train"))()
+
+
+def test_a_stage_that_is_done_is_skipped_in_silence(config: Services) -> None:
+    airflow = ScriptedAirflow(config, "success")
+    airflow.wait()
+    assert (airflow.lines, airflow.cleared) == ([], 0)
+
+
+def test_a_run_that_failed_earlier_is_tried_again(config: Services) -> None:
+    airflow = ScriptedAirflow(config, "failed", "failed", "failed", "running", "success")
+    airflow.wait()
+    assert airflow.cleared == 1
+
+
+def test_a_run_that_fails_is_reported_with_its_address(config: Services) -> None:
+    with pytest.raises(ServiceError, match="train failed") as caught:
+        ScriptedAirflow(config, "running", "running", "failed").wait()
+    assert f"{config.url('airflow')}/dags/train/runs/r" in caught.value.hint
