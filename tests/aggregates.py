@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 
 import duckdb
 
-from pipelines.contracts.tables import quoted
+from pipelines.contracts.schema import Table, quoted
 from pipelines.lake import Lake
 
 
-def wrong_answers(lake: Lake) -> list[str]:
+def wrong_answers(lake: Lake, tables: Iterable[Table] = ()) -> list[str]:
     """Each answer of SQL on a whole column that the column's rows contradict."""
     wrong = []
     with lake.view() as view, closing(duckdb.connect()) as plain:
-        for table in lake.tables:
+        for table in tables or lake.tables:
             plain.register("all_rows", view.sql(f"FROM {table.full_name}"))
             # DuckDB takes all answers of a query from statistics or none, and of some types never.
             alike = [

@@ -15,17 +15,19 @@ from pipelines.core.errors import unknown
 Member = TypeVar("Member")
 
 
-def module_names(folders: Iterable[str], first: tuple[str, ...] = ()) -> tuple[str, ...]:
+def module_names(
+    folders: Iterable[str], first: tuple[str, ...] = (), apart: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Return the names of a package's modules, `first` in their order, the others by name.
 
     `folders` is the package's `__path__`. Nothing is imported. `base`, which declares what the
-    others implement, is left out, and so is what begins with an underscore.
+    others implement, is left out, and so are `apart` and what begins with an underscore.
     """
     names = {module.name for module in iter_modules(folders)}
     for name in first:
         if name not in names:
             raise unknown("module", name, names)
-    others = sorted(n for n in names - {*first, "base"} if not n.startswith("_"))
+    others = sorted(n for n in names - {*first, *apart, "base"} if not n.startswith("_"))
     return (*first, *others)
 
 

@@ -13,13 +13,14 @@ from pipelines.forecasts.nasdaq100_hourly import NASDAQ100_HOURLY
 # Whose place is fixed: the first is what the API speaks of unless another is named, and tables
 # and DAGs are listed in this order. Any other follows by the name of its file.
 FIRST = ("nasdaq100_hourly", "aapl_daily")
+APART = ("combination", "description", "tables")  # what forecasts are made of, and what follows
 
 
 def _is_forecast(value: object) -> TypeGuard[Forecast]:
     return isinstance(value, Forecast)
 
 
-FORECASTS = declared_objects(__name__, module_names(__path__, FIRST), _is_forecast)
+FORECASTS = declared_objects(__name__, module_names(__path__, FIRST, APART), _is_forecast)
 
 
 def forecast(name: str) -> Forecast:

@@ -52,7 +52,7 @@ behind = partial(due.look_back_since, forecast=HOURLY, source="s", symbols=SYMBO
 
 
 def test_the_first_run_brings_all(lake: Lake) -> None:
-    assert missing(lake) == due.Due(WHOLE, SYMBOLS, WHOLE)
+    assert missing(lake) == due.MissingBars(WHOLE, SYMBOLS, WHOLE)
 
 
 @pytest.mark.parametrize(("since", "status"), [(None, ""), (WHOLE, "failed"), (START, "ok")])
