@@ -9,6 +9,7 @@ from pipelines.core.settings import Settings
 from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
 from pipelines.lake.verification import verify
+from pipelines.steps.lake import open_lake
 from tests.job_server import Jobs
 from tests.lake_jobs import DAYS, VERSIONS, ingest_day
 
@@ -43,7 +44,7 @@ def torn(lake: Lake) -> list[str]:
 
 
 def undisturbed(config: Settings) -> dict[str, list[tuple[object, ...]]]:
-    with Lake(config) as lake:
+    with open_lake(config) as lake:
         for day in DAYS:
             for version in range(VERSIONS):
                 ingest_day(lake, day, version)
@@ -54,7 +55,7 @@ def torture(jobs: Jobs, rounds: int, seed: int, *, compact_every: int = 0) -> fl
     """Start the ingest and kill it, `rounds` times; seconds a round. The lake is left whole."""
     draw, start = random.Random(seed), time.monotonic()
     jobs.run("make")
-    with Lake() as lake:
+    with open_lake() as lake:
         for number in range(1, rounds + 1):
             job = jobs.start("ingest")
             time.sleep(draw.uniform(0.05, 1.2))

@@ -23,6 +23,7 @@ from pipelines.core.errors import LakeError
 from pipelines.core.settings import settings
 from pipelines.lake import Lake
 from pipelines.lake.attach import attach_statements
+from pipelines.steps.lake import open_lake
 from tests.job_server import tell
 from tests.lake_rows import kept, many, place, series
 from tests.scripted import Scripted, bar, bars, hours
@@ -33,14 +34,14 @@ VERSIONS = 2
 
 def make() -> int:
     """Open the lake, which makes it."""
-    with Lake() as lake:
+    with open_lake() as lake:
         return lake.snapshot
 
 
 def append(name: str, commits: int) -> list[int]:
     """Small commits over two tables; the snapshots they became."""
     made = []
-    with Lake() as lake:
+    with open_lake() as lake:
         for number in range(commits):
             with lake.write(name) as writer:
                 writer.append("silver.series", series([f"{name}-{number}"]))
@@ -52,7 +53,7 @@ def append(name: str, commits: int) -> list[int]:
 def rewrite(name: str, seconds: float) -> int:
     """Replace one source's rows in two tables for a while; the number of commits."""
     end, commits = time.monotonic() + seconds, 0
-    with Lake() as lake:
+    with open_lake() as lake:
         while time.monotonic() < end:
             commits += 1
             with lake.write(name) as writer:
@@ -94,7 +95,7 @@ def read(seconds: float) -> dict[str, Any]:
 def read_on(how: str, proceed: str) -> dict[str, Any]:
     """Begin to read, and read on once the file `proceed` is there: what was read each time."""
     query = "SELECT source, calendar, count(*), max(symbol) FROM silver.series GROUP BY ALL"
-    lake = Lake(read_only=True)
+    lake = open_lake(read_only=True)
     with ExitStack() as stack:
         if how == "view":
             connection = stack.enter_context(lake.view()).connection
@@ -123,7 +124,7 @@ def read_on(how: str, proceed: str) -> dict[str, Any]:
 
 def hold() -> None:
     """Take the writers' turn, and keep it."""
-    with Lake() as lake, lake.write("hold") as writer:
+    with open_lake() as lake, lake.write("hold") as writer:
         writer.append("silver.series", series(["held"]))
         tell("held")
         time.sleep(600)
@@ -146,7 +147,7 @@ def answers(day: str, version: int) -> Scripted:
 
 def ingest() -> int:
     """Every day, then its correction; the newest snapshot."""
-    with Lake() as lake:
+    with open_lake() as lake:
         for day in DAYS:
             for version in range(VERSIONS):
                 ingest_day(lake, day, version)
@@ -155,7 +156,7 @@ def ingest() -> int:
 
 def ingest_once() -> int:
     """Every day as it was first said."""
-    with Lake() as lake:
+    with open_lake() as lake:
         for day in DAYS:
             ingest_day(lake, day, 0)
         return lake.snapshot
@@ -184,7 +185,7 @@ def failing_write(rows: int, file_bytes: int = 0, user: str = "", read_only: boo
         os.setgid(account.pw_gid)
         os.setuid(account.pw_uid)
     try:
-        with Lake(read_only=read_only) as lake:
+        with open_lake(read_only=read_only) as lake:
             if file_bytes:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, unlimited))
             try:

@@ -8,7 +8,6 @@ from typing import Any
 from pipelines.core.calendar import Bars, calendar, interval_of
 from pipelines.core.settings import Settings
 from pipelines.forecasts import FORECASTS
-from pipelines.lake import Lake
 from pipelines.steps.lake import open_lake
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
@@ -40,7 +39,7 @@ SESSIONS = spans(bars("1d", NOW - timedelta(days=40)))
 
 def rows_of(lake: Settings, table: str, where: str = "true") -> list[dict[str, Any]]:
     """A gold table's rows, but for when and in which commit they were written."""
-    with Lake(lake, read_only=True) as opened:
+    with open_lake(lake, read_only=True) as opened:
         found = opened.sql(f"SELECT * FROM gold.{table} WHERE {where}")
     kept = found.select([n for n in found.schema.names if n not in ("scored_at", "batch")])
     return sorted(kept.to_pylist(), key=repr)
@@ -58,7 +57,7 @@ def doubled(lake: Settings) -> dict[str, int]:
         "index_signals": f"{about}, universe",
         "contributions": f"{about}, universe, symbol",
     }
-    with Lake(lake, read_only=True) as opened:
+    with open_lake(lake, read_only=True) as opened:
         return {
             table: len(
                 opened.rows(f"SELECT {key} FROM gold.{table} GROUP BY {key} HAVING count(*) > 1")
@@ -69,7 +68,7 @@ def doubled(lake: Settings) -> dict[str, int]:
 
 def noted(lake: Settings, run: str) -> list[tuple[str, str, str]]:
     """What gold.runs says of a run: step, status, message."""
-    with Lake(lake, read_only=True) as opened:
+    with open_lake(lake, read_only=True) as opened:
         return opened.rows(
             "SELECT step, status, message FROM gold.runs WHERE run = ? ORDER BY finished_at", [run]
         )

@@ -62,7 +62,7 @@ def test_the_page_has_questions_enough() -> None:
     ("title", "query"), QUESTIONS, ids=[t or "time travel" for t, _ in QUESTIONS]
 )
 def test_a_question_is_answered(lake: Lake, title: str, query: str) -> None:
-    with Lake(lake.config, read_only=True) as reader:
+    with open_lake(lake.config, read_only=True) as reader:
         found = reader.sql(query.strip().rstrip(";"))
     if "AT (VERSION" not in query and not any(name in query for name in MAY_BE_EMPTY):
         assert found.num_rows, title

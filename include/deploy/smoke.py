@@ -54,15 +54,15 @@ def bullion(environment: Mapping[str, str], *words: str) -> None:
 def check_model_file(environment: Mapping[str, str]) -> str:
     """Check the newest model's file against the lake's record; return its SHA-256."""
     from pipelines.forecasts import forecast
-    from pipelines.lake import Lake
     from pipelines.registry.mlflow import Registry, model_name
+    from pipelines.steps.lake import open_lake
 
     default = settings()
     where = Settings(
         lake_catalog=environment.get("BULLION_LAKE_CATALOG", default.lake_catalog),
         lake_data=environment.get("BULLION_LAKE_DATA", default.lake_data),
     )
-    with Lake(where, read_only=True) as lake:
+    with open_lake(where, read_only=True) as lake:
         [(version, recorded)] = lake.rows(
             "SELECT model_version, sha256 FROM gold.model_decisions "
             "WHERE forecast = ? AND source = ? ORDER BY decided_at DESC LIMIT 1",

@@ -246,13 +246,13 @@ class Stack:
 def _signal(variables: dict[str, str]) -> str:
     """Return the newest signal that was published, in words."""
     from pipelines.core.settings import Settings
-    from pipelines.lake import Lake
     from pipelines.sources import is_sample
+    from pipelines.steps.lake import open_lake
 
     where = Settings(
         lake_catalog=variables["BULLION_LAKE_CATALOG"], lake_data=variables["BULLION_LAKE_DATA"]
     )
-    with Lake(where, read_only=True) as lake:
+    with open_lake(where, read_only=True) as lake:
         rows = lake.rows(
             """SELECT instrument, signal, wss, closes_at, source, proven, reason
                FROM gold.index_signals WHERE source = ?

@@ -59,7 +59,7 @@ def figures() -> Iterator[Figure]:
         )
         with open_lake(config) as lake:
             ingest(lake, Sample(), FORECAST.symbols, FORECAST.bar, START, END).enforce()
-        with Lake(config, read_only=True) as lake:
+        with open_lake(config, read_only=True) as lake:
             with lake.view() as view:
                 view.connection.execute("SET threads TO 1")
             for count, target in TARGETS.items():

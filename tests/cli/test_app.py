@@ -149,7 +149,7 @@ def test_weights_arrive_once_and_say_where_they_came_from(bullion: Bullion) -> N
     assert bullion("weights", "--universe", "qqq", "--as-of", "2026-09-15")[0] == 0
     _, out, _ = bullion("weights", "--universe", "qqq", "--as-of", "2026-09-15")
     assert "0 accepted" in out
-    with Lake(read_only=True) as lake:
+    with open_lake(read_only=True) as lake:
         newest = lake.rows(
             """SELECT sum(weight), max(effective)::VARCHAR, any_value(origin), bool_or(partial)
                FROM silver.weights WHERE effective = (SELECT max(effective) FROM silver.weights)"""

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from include.deploy import prepare
 from pipelines.core.errors import BullionError, LakeError
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from tests.lake_rows import many, put, versions
 from tests.servers.s3 import BUCKET, S3, s3
 from tests.servers.store_admin import StoreAdmin, store_admin
@@ -70,7 +70,7 @@ def as_reader(store: S3, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     Here the policy is that of a user, as this store enforces no policy of a bucket.
     """
-    with Lake() as lake:
+    with open_lake() as lake:
         put(lake, many())
     iam = boto3.client("iam", endpoint_url=store.url)
     iam.create_user(UserName="reader")
@@ -87,9 +87,9 @@ def as_reader(store: S3, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_with_its_policy_the_lake_can_be_read_and_not_written(as_reader: Any) -> None:
-    with Lake(read_only=True) as lake:
+    with open_lake(read_only=True) as lake:
         assert versions(lake) == {"1": len(many())}
-    with Lake() as lake, pytest.raises(LakeError, match=r"AccessDenied|403"):
+    with open_lake() as lake, pytest.raises(LakeError, match=r"AccessDenied|403"):
         put(lake, many(), "2")
     for call in (
         lambda: as_reader.put_object(Bucket=BUCKET, Key="lake/x", Body=b"x"),

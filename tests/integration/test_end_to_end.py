@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from pipelines.core.settings import Settings
-from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry, model_name
+from pipelines.steps.lake import open_lake
 from tests.integration.airflow_home import Airflow
 from tests.recent import (
     HOURLY,
@@ -72,7 +72,7 @@ def test_every_run_did_its_part(
 def test_each_bar_was_scored_by_the_model_of_its_time(
     forecast: dict[str, dict[str, Any]], shared_lake: Settings
 ) -> None:
-    with Lake(shared_lake, read_only=True) as lake:
+    with open_lake(shared_lake, read_only=True) as lake:
         decided = lake.rows("SELECT as_of, model_version FROM gold.model_decisions ORDER BY as_of")
         scored = lake.rows(
             """SELECT closes_at, count(DISTINCT symbol), min(model_version), max(model_version)
@@ -164,7 +164,7 @@ def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
     stood = registry.alias_state(model_name(ACTION_FORECAST)).aliases
     runs = airflow.backfilled(airflow.backfill(TRAIN, told(some[0][0]), told(some[-1][1]), **asked))
     assert {run["state"] for run in runs} == {"success"}
-    with Lake(shared_lake, read_only=True) as lake:
+    with open_lake(shared_lake, read_only=True) as lake:
         decided = lake.rows(
             "SELECT model_version, as_of, verdict FROM gold.model_decisions "
             "WHERE verdict IN ('promoted', 'kept', 'refused') ORDER BY decided_at DESC"

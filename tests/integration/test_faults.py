@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.core.settings import Settings
-from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry, model_name
+from pipelines.steps.lake import open_lake
 from tests import models
 from tests.integration.airflow_home import Airflow, wait_for
 from tests.recent import (
@@ -56,7 +56,7 @@ def healed(airflow: Airflow, lake: Settings, run: dict[str, Any], since: float) 
     ended = airflow.over(run, within=240)
     print(f"\nover {time.monotonic() - since:.0f} s after the kill")
     assert ended["state"] == "success", airflow.log(run)
-    with Lake(lake, read_only=True) as opened:
+    with open_lake(lake, read_only=True) as opened:
         rows = opened.rows(
             """SELECT symbol, ts, count(*) FROM silver.bars
                WHERE source = 'sample_noise' AND ts >= ? AND ts < ? GROUP BY 1, 2""",
@@ -100,7 +100,7 @@ def test_a_doubled_run_under_two_schedulers_has_one_result(
 def test_a_source_that_is_down_halts_before_scoring_and_says_so(
     airflow: Airflow, shared_lake: Settings
 ) -> None:
-    with Lake(shared_lake, read_only=True) as lake:
+    with open_lake(shared_lake, read_only=True) as lake:
         before = lake.rows("SELECT count(*) FROM silver.bars")
     asked = airflow.trigger(SCORE, {"source": "yahoo", "symbols": SYMBOLS[:1]}).json()
     wait_for(
@@ -113,7 +113,7 @@ def test_a_source_that_is_down_halts_before_scoring_and_says_so(
     assert "127.0.0.1" in message
     assert message.splitlines()[0] in airflow.log(asked)
     airflow.end(asked)
-    with Lake(shared_lake, read_only=True) as lake:
+    with open_lake(shared_lake, read_only=True) as lake:
         assert lake.rows("SELECT count(*) FROM silver.bars") == before
 
 
@@ -135,7 +135,7 @@ def test_a_killed_score_is_tried_again_and_gives_each_row_once(
 ) -> None:
     registry = Registry(f"sqlite:///{airflow.home}/mlflow.db")
     made = models.kept(registry, HOURLY, models.body(HOURLY))
-    with Lake(shared_lake) as lake:
+    with open_lake(shared_lake) as lake:
         models.decide(lake, HOURLY, "sample_noise", made, SESSIONS[-20][1])
     asked = {"source": "sample_noise", "symbols": SYMBOLS, **SPAN}
     run = airflow.trigger(SCORE, asked).json()
@@ -156,7 +156,7 @@ def test_a_killed_training_is_tried_again_and_decides_once(
     killed = killed_in(airflow, run, "train")
     assert airflow.over(run, within=400)["state"] == "success", airflow.log(run)
     print(f"\nover {time.monotonic() - killed:.0f} s after the kill")
-    with Lake(shared_lake, read_only=True) as lake:
+    with open_lake(shared_lake, read_only=True) as lake:
         decided = lake.rows(
             "SELECT model_version FROM gold.model_decisions WHERE source = ? AND run_id <> ''",
             ["sample_noise"],

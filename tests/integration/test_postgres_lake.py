@@ -17,6 +17,7 @@ from pipelines.lake import Lake
 from pipelines.lake.catalog import CATALOG
 from pipelines.lake.compaction import compact
 from pipelines.lake.verification import verify
+from pipelines.steps.lake import open_lake
 from tests.aggregates import wrong_answers
 from tests.job_server import Jobs
 from tests.kill_rounds import content, torn, torture, undisturbed
@@ -57,10 +58,10 @@ def test_a_fresh_database_becomes_a_lake_however_many_open_it(
     lake_settings: Settings, jobs: Jobs
 ) -> None:
     with pytest.raises(LakeError, match="there is no lake"):
-        Lake(read_only=True)
+        open_lake(read_only=True)
     running = [jobs.start("make") for _ in range(4)]
     assert len({job.result() for job in running}) == 1
-    with Lake(read_only=True) as lake:
+    with open_lake(read_only=True) as lake:
         assert lake.rows("SELECT layout, fingerprint FROM meta.layouts") == [
             (LAYOUT, fingerprint())
         ]
@@ -71,7 +72,7 @@ def test_what_is_ingested_equals_what_an_sqlite_lake_has(
 ) -> None:
     jobs.run("ingest")
     other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
-    with Lake() as lake:
+    with open_lake() as lake:
         assert content(lake) == undisturbed(other)
         assert torn(lake) == []
         assert verify(lake).problems == []
@@ -151,7 +152,7 @@ def test_a_reader_keeps_its_rows_when_nothing_is_to_be_kept(
 
 def test_a_reader_whose_files_went_gets_an_error_and_no_fewer_rows(lake: Lake) -> None:
     put(lake, many(), "1")
-    with Lake(read_only=True) as other, other.view() as view:
+    with open_lake(read_only=True) as other, other.view() as view:
         view.rows("FROM lake.current_snapshot()")
         put(lake, many(), "2")
         assert compact(lake, keep=NOW, readers=NOW).removed == 1
@@ -168,7 +169,7 @@ def test_expired_files_stay_for_an_hour_whatever_the_server_thinks_the_time_is(
     admin.cursor().execute(f"ALTER DATABASE {name} SET timezone = 'America/New_York'")
     put(lake, many(), "1")
     put(lake, many(), "2")
-    with Lake() as anew:
+    with open_lake() as anew:
         assert compact(anew, keep=NOW).removed == 0
         admin.cursor().execute(
             "UPDATE ducklake_files_scheduled_for_deletion "
@@ -185,7 +186,11 @@ def test_a_killed_writer_gives_its_turn_back(
     holder = jobs.start("hold")
     holder.said("held")
     monkeypatch.setenv("BULLION_LAKE_LOCK_TIMEOUT", "0.2")
-    with Lake() as late, pytest.raises(LakeError, match="held by bullion hold"), late.write("late"):
+    with (
+        open_lake() as late,
+        pytest.raises(LakeError, match="held by bullion hold"),
+        late.write("late"),
+    ):
         pass
     holder.kill()
     put(lake, ["A"])
@@ -198,7 +203,7 @@ def test_a_killed_ingest_is_never_torn_and_repeats_to_the_same_rows(
     taken = torture(jobs, 20, seed=1, compact_every=10)
     print(f"\n{taken:.2f} s a round")
     other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
-    with Lake() as lake:
+    with open_lake() as lake:
         assert content(lake) == undisturbed(other)
 
 
@@ -213,7 +218,7 @@ def test_a_reader_never_fails_beside_two_writers(lake: Lake, jobs: Jobs) -> None
 def test_a_server_that_dies_is_a_clear_error(tmp_path: Path) -> None:
     with postgres.postgres() as target:
         config = Settings(lake_catalog=f"postgres:{target}", lake_data=str(tmp_path / "files"))
-        lake = Lake(config)
+        lake = open_lake(config)
         put(lake, ["A"])
     with pytest.raises(LakeError, match="cannot be reached"):
         put(lake, ["B"])

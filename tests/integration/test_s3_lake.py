@@ -16,6 +16,7 @@ from pipelines.lake.catalog import FILES
 from pipelines.lake.compaction import compact
 from pipelines.lake.file_store import BucketStore
 from pipelines.lake.verification import verify
+from pipelines.steps.lake import open_lake
 from tests.job_server import Jobs
 from tests.kill_rounds import content, torn, undisturbed
 from tests.lake_rows import file_name, keep_snapshot, many, put, versions
@@ -64,7 +65,7 @@ def test_ingest_compact_and_verify(
     jobs.run("ingest")
     other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
     foreign = "mine/a.parquet"
-    with Lake() as lake:
+    with open_lake() as lake:
         expected = undisturbed(other)
         assert content(lake) == expected
         assert torn(lake) == []
@@ -87,13 +88,13 @@ def test_another_catalog_is_refused_and_removes_nothing(lake: Lake, tmp_path: Pa
     before = lake.store.listing("silver/series")
     other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=lake.config.lake_data)
     with pytest.raises(LakeError, match="does not know"):
-        Lake(other)
-    with Lake(other, adopt=True) as adopted:
+        open_lake(other)
+    with open_lake(other, adopt=True) as adopted:
         assert compact(adopted, keep=NOW, readers=NOW).unproven == len(before) == 1
         assert lake.store.listing("silver/series") == before
     with pytest.raises(LakeError, match="belong to another lake"):
         put(lake, many(), "2")
-    with Lake(adopt=True) as again:
+    with open_lake(adopt=True) as again:
         # What the other catalog wrote meanwhile stays, too.
         assert compact(again, keep=NOW, readers=NOW).unproven == 1
         assert verify(again).problems == []
@@ -119,7 +120,7 @@ def test_a_flipped_and_a_missing_object_are_found(lake: Lake, server: S3) -> Non
     client.delete_object(Bucket=BUCKET, Key=key(lake, gone))
     found = {problem.path: problem.what for problem in verify(lake).problems}
     assert found == {flipped: "is damaged: it is not what was committed", gone: "is missing"}
-    with Lake() as anew, pytest.raises(LakeError, match="missing"):
+    with open_lake() as anew, pytest.raises(LakeError, match="missing"):
         anew.rows("SELECT max(symbol) FROM silver.series WHERE source = 'b'")
 
 
@@ -128,7 +129,7 @@ def test_a_server_that_is_gone_is_a_clear_error(
 ) -> None:
     put(lake, many(), "1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    with Lake() as lost:
+    with open_lake() as lost:
         with pytest.raises(LakeError, match=BUCKET) as caught:
             put(lost, many(), "2")
         assert "BULLION_LAKE_DATA" in caught.value.hint
@@ -143,7 +144,7 @@ def test_a_bucket_that_is_not_there_is_a_clear_error(
     lake_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BULLION_LAKE_DATA", "s3://no-such-bucket/lake")
-    with pytest.raises(LakeError, match="no-such-bucket"), Lake() as lake:
+    with pytest.raises(LakeError, match="no-such-bucket"), open_lake() as lake:
         put(lake, many(), "1")
 
 
@@ -161,7 +162,7 @@ def test_an_object_is_downloaded_once_to_be_checked_and_a_damaged_one_is_not_rea
 
     monkeypatch.setattr(BucketStore, "checksum", counted)
     for _ in range(2):
-        with Lake() as anew:
+        with open_lake() as anew:
             assert versions(anew) == {"1": len(many())}
     assert downloads == [path]
 
@@ -169,5 +170,5 @@ def test_an_object_is_downloaded_once_to_be_checked_and_a_damaged_one_is_not_rea
     body = bytearray(client.get_object(Bucket=BUCKET, Key=key(lake, path))["Body"].read())
     body[200] ^= 1
     client.put_object(Bucket=BUCKET, Key=key(lake, path), Body=bytes(body))
-    with Lake() as anew, pytest.raises(LakeError, match=f"{path} is damaged"):
+    with open_lake() as anew, pytest.raises(LakeError, match=f"{path} is damaged"):
         versions(anew)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from pipelines.core.settings import Settings
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from serving.routes.bars import Bar
 from tests.integration.airflow_home import Airflow
 from tests.recent import INGEST
@@ -32,7 +32,7 @@ def test_a_bar_that_a_dag_run_wrote_is_served(
     assert answer.status_code == 200, answer.text
     bar = Bar.model_validate_json(answer.text)
 
-    with Lake(shared_lake, read_only=True) as lake:
+    with open_lake(shared_lake, read_only=True) as lake:
         [written] = lake.sql(
             "SELECT * FROM silver.bars WHERE source = 'sample' AND symbol = 'NVDA' "
             "AND \"interval\" = '1h' ORDER BY ts DESC LIMIT 1"

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.core.settings import Settings
 from pipelines.forecasts import FORECASTS
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from tests.integration.airflow_home import Airflow, wait_for
 from tests.recent import SESSIONS, noted, told
 
@@ -39,7 +39,7 @@ def runs(airflow: Airflow, shared_lake: Settings) -> dict[str, dict[str, Any]]:
 def test_every_target_is_decided_on_and_predicted(
     runs: dict[str, dict[str, Any]], shared_lake: Settings
 ) -> None:
-    with Lake(shared_lake, read_only=True) as lake:
+    with open_lake(shared_lake, read_only=True) as lake:
         decided = lake.rows(
             """SELECT target, as_of, proven, reason != '' FROM gold.model_decisions
                WHERE forecast = ? ORDER BY as_of, target""",
@@ -80,7 +80,7 @@ def test_a_backfill_of_trainings_is_a_walk_forward(
     asked = {"dag_run_conf": SAMPLE, "reprocess_behavior": "completed"}
     made = airflow.backfill(TRAIN, told(first), told(last), **asked)
     assert {run["state"] for run in airflow.backfilled(made)} == {"success"}
-    with Lake(shared_lake, read_only=True) as lake:
+    with open_lake(shared_lake, read_only=True) as lake:
         decided = lake.rows(
             """SELECT target, list(as_of ORDER BY decided_at) FROM gold.model_decisions
                WHERE forecast = ? GROUP BY target""",

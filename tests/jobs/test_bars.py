@@ -12,7 +12,7 @@ from pipelines.core.errors import (
     SourceUnavailable,
 )
 from pipelines.core.settings import Settings
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from tests.jobs.run_requests import (
     BARS,
     NAME,
@@ -38,7 +38,7 @@ def test_a_source_without_an_answer_ends_the_run_and_the_lake_stays(
 ) -> None:
     bring_and_score(request("yesterday", BARS[-8]))
     use_faulty_source(monkeypatch, fault=fault)
-    with Lake() as lake:
+    with open_lake() as lake:
         before = lake.sql("FROM silver.bars ORDER BY ALL")
         with pytest.raises(error, match=words):
             jobs.bring_bars(NAME, request("today"))
@@ -61,7 +61,7 @@ def test_symbols_that_came_later_get_their_history_too(served: Settings) -> None
     jobs.bring_bars(NAME, request("few", BARS[-2], symbols=SYMBOLS[:2]))
     counts = jobs.bring_bars(NAME, request("more"))
     assert counts["accepted"] == 2, "of those that were there the newest bar alone"
-    with Lake(read_only=True) as lake:
+    with open_lake(read_only=True) as lake:
         bars_of = lake.rows("SELECT symbol, count(*) FROM silver.bars GROUP BY 1 ORDER BY 1")
     assert [symbol for symbol, *_ in bars_of] == sorted(SYMBOLS)
     assert all(count > HOURLY.look_back for *_, count in bars_of)
@@ -82,7 +82,7 @@ def test_the_error_of_a_locked_lake_names_its_writer(
 ) -> None:
     monkeypatch.setenv("BULLION_LAKE_LOCK_TIMEOUT", "0.2")
     with (
-        Lake() as lake,
+        open_lake() as lake,
         lake.write("a long one"),
         pytest.raises(LakeError, match="held by a long one"),
     ):

@@ -13,12 +13,13 @@ from pathlib import Path
 from pipelines import jobs
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from pipelines.lake.verification import verify
 from tests.jobs.run_requests import BARS, NAME, request
 
 disk = Path(os.environ["DISK"])
 jobs.bring_bars(NAME, request("fits", BARS[-2]))
-with Lake() as lake:
+with open_lake() as lake:
     before = lake.snapshot
 room = os.statvfs(disk)
 (disk / "ballast").write_bytes(bytes(room.f_bavail * room.f_bsize))
@@ -29,7 +30,7 @@ except LakeError as error:
 else:
     raise AssertionError("it fitted")
 (disk / "ballast").unlink()
-with Lake() as lake:
+with open_lake() as lake:
     assert lake.snapshot == before
     assert verify(lake).problems == []
 jobs.bring_bars(NAME, request("does now"))

@@ -19,6 +19,7 @@ from pipelines.forecasts.tables import ALL_TABLES
 from pipelines.lake import Lake
 from pipelines.quality import data_docs, expectations
 from pipelines.quality.checks import Verdict, contract_checks
+from pipelines.steps.lake import open_lake
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 NAN, INF = float("nan"), float("inf")
@@ -176,7 +177,7 @@ def test_what_cannot_be_judged_fails_and_says_why(connection: duckdb.DuckDBPyCon
 
 
 def lake_with(folder: Path, **tables: pa.Table) -> Lake:
-    lake = Lake(
+    lake = open_lake(
         Settings(
             lake_catalog=f"sqlite:{folder / 'lake' / 'catalog.sqlite'}",
             lake_data=str(folder / "lake" / "files"),

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from pipelines.lake import Lake
 from pipelines.steps import refresh_features
+from pipelines.steps.lake import open_lake
 from tests.serving import daily
 from tests.serving.served import filled, made_once, served
 from tests.serving.serving_models import HOURLY, SOURCE, api_client, environment, fill, serve
@@ -51,12 +52,12 @@ def lake(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lak
     shutil.copytree(
         made_once(tmp_path_factory, "bars", _fill_with_bars), folder, dirs_exist_ok=True
     )
-    with Lake() as own_lake:
+    with open_lake() as own_lake:
         yield own_lake
 
 
 def _fill_with_models(folder: Path) -> None:
-    with environment(folder), Lake() as lake:
+    with environment(folder), open_lake() as lake:
         fill(lake)
         refresh_features(lake, HOURLY, SOURCE)
         serve(lake, folder)
@@ -66,5 +67,5 @@ def _fill_with_models(folder: Path) -> None:
 
 
 def _fill_with_bars(folder: Path) -> None:
-    with environment(folder), Lake() as lake:
+    with environment(folder), open_lake() as lake:
         fill(lake)

@@ -19,6 +19,7 @@ from pipelines.lake.compaction import compact
 from pipelines.lake.verification import verify
 from pipelines.registry.mlflow import Registry
 from pipelines.steps import ingest, refresh_features
+from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import train
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
@@ -55,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def older(folder: Path, lake_settings: Settings) -> Iterator[Lake]:
-    with Lake(create=False) as lake:
+    with open_lake(create=False) as lake:
         yield lake
 
 

@@ -243,7 +243,7 @@ def test_a_broken_weight_is_kept_once(bullion: Bullion, inbox: Path) -> None:
     (inbox / "good.csv").write_text("symbol,weight,effective\nA,-1,2026-01-01\nB,1,2026-01-01\n")
     for _ in range(2):
         bullion("weights", "--source", "files")
-    with Lake(read_only=True) as lake:
+    with open_lake(read_only=True) as lake:
         assert lake.rows("SELECT symbol FROM silver.quarantine") == [("A",)]
         assert lake.rows("SELECT symbol FROM silver.weights") == [("B",)]
 

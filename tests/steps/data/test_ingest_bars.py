@@ -20,6 +20,7 @@ from pipelines.forecasts import NASDAQ100_HOURLY
 from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
 from pipelines.sources.sample import Sample
+from pipelines.steps.lake import open_lake
 from tests.empty_lake import lake_of_a_module
 from tests.laws import tried
 from tests.scripted import VALUES, Scripted, bar, bars, hours
@@ -290,7 +291,7 @@ def test_silver_meets_its_contract_whatever_comes(lake: Lake) -> None:
 
 def test_the_newest_bars_of_all_symbols_lie_together_in_few_rows(lake_settings: Settings) -> None:
     """What reads the newest bar of each opens one row group, however long the history is."""
-    with Lake(lake_settings) as lake:
+    with open_lake(lake_settings) as lake:
         start, end = utc("2026-01-01"), utc("2026-09-01")
         hourly = NASDAQ100_HOURLY.bar
         steps.ingest(lake, Sample(), NASDAQ100_HOURLY.symbols[:24], hourly, start, end).enforce()
