@@ -77,7 +77,7 @@ def test_every_command_of_the_page_leaves_a_tree_that_passes(copy: Path) -> None
     new_tests = sorted(p.relative_to(copy) for p in copy.rglob("test_*.py") if _is_new(p, copy))
     assert len(new_tests) == len(KINDS)
     laws = ["tests/features", "tests/labels", "tests/forecasts"]
-    laws += ["tests/contracts/test_contracts.py", "tests/dags/test_dags.py"]
+    laws += ["tests/contracts/test_tables.py", "tests/dags/test_dags.py"]
     python(copy, "-m", "pytest", "-q", *map(str, new_tests), *laws)
     written = [path.relative_to(copy) for path in copy.rglob("*.py") if _is_new(path, copy)]
     python(copy, "-m", "ruff", "check", *map(str, written))

@@ -94,7 +94,7 @@ def test_the_value_is_against_the_mean_of_training_rows() -> None:
 def test_to_say_the_same_of_every_row_is_no_skill_even_where_it_is_right() -> None:
     """The market rises as it never did in training, and a constant says so."""
     mean = evidence(candidate=Mean())
-    assert "the same of every row" in BeyondMean().judge(mean).reason
+    assert "the same for every row" in BeyondMean().judge(mean).reason
     risen = replace(
         mean, truth=mean.truth + SIZE, outputs=np.tile([SIZE, 0.0, 2 * SIZE], (JUDGING, 1))
     )

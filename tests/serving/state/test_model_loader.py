@@ -157,10 +157,13 @@ def test_it_starts_with_the_champion_before_a_lost_one(lake: Lake, folder: Path,
 
 
 def _at(folder: Path, uri: str) -> Any:
-    def made(self: Registry, *_: object) -> None:
-        self.uri, self.folder = uri, folder / "mlflow"
+    """A registry's __init__ that takes this address and this folder."""
+    original = Registry.__init__
 
-    return made
+    def connect(registry: Registry, *_: object) -> None:
+        original(registry, uri, folder / "mlflow")
+
+    return connect
 
 
 @pytest.mark.parametrize("served", ["sound", "evil"])
