@@ -16,7 +16,7 @@ disk = Path(os.environ["DISK"])
 os.environ["BULLION_LAKE_CATALOG"] = f"sqlite:{disk.parent}/lake/catalog.sqlite"
 os.environ["BULLION_LAKE_DATA"] = f"{disk.parent}/lake/files"
 from pipelines import cli
-from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
 from tests.lake_rows import many, put
 
 def leave(kibibytes):
@@ -27,7 +27,7 @@ def run(*words):
     sys.argv = ["bullion", *words]
     cli.main()
 
-with Lake() as lake:
+with open_lake() as lake:
     put(lake, many(count=20_000))
 """
 EXPORT = 'leave({room}); run("export", str(disk / "out"), "--schema", "silver")'
