@@ -13,14 +13,19 @@ import pyarrow as pa
 from pipelines.core.calendar import Calendar, Grid, calendar
 from pipelines.features import feature_matrix
 from pipelines.features.panel import build_panel
-from pipelines.forecasts import Forecast
+from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.modeling.dataset import Rows
 from pipelines.sources.base import Request
 from pipelines.sources.sample import Sample
+from tests.models import target_of
 
 
 def bars_of(
-    source: Sample, symbols: tuple[str, ...], forecast: Forecast, start: datetime, end: datetime
+    source: Sample,
+    symbols: tuple[str, ...],
+    forecast: Forecast | TargetForecast,
+    start: datetime,
+    end: datetime,
 ) -> pa.Table:
     """What the source says, ordered by symbol and ts."""
     request = Request(symbols, forecast.bar, start, end, end)
@@ -29,14 +34,18 @@ def bars_of(
 
 
 def rows_of(
-    source: Sample, symbols: tuple[str, ...], forecast: Forecast, start: datetime, end: datetime
+    source: Sample,
+    symbols: tuple[str, ...],
+    forecast: Forecast | TargetForecast,
+    start: datetime,
+    end: datetime,
 ) -> Rows:
     """A row a bar whose outcome was known at the end, in the order of training."""
     bars = bars_of(source, symbols, forecast, start, end)
     return rows_from(bars, forecast)
 
 
-def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Rows:
+def rows_from(bars: pa.Table, forecast: Forecast | TargetForecast, grid: Grid = "session") -> Rows:
     market = calendar("XNYS")
     bars = _opened(bars, forecast, market)
     panel = build_panel(bars, market, forecast.bar, grid)
@@ -52,10 +61,10 @@ def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Row
         features=np.column_stack([feature_matrix(forecast.features, panel), symbol]).astype(
             np.float32
         ),
-        outcome=forecast.target_forecast().label.outcome(panel),
+        outcome=target_of(forecast).label.outcome(panel),
         symbol=symbol,
         closes_at=closes_at,
-        known_at=np.roll(closes_at, -forecast.target_forecast().label.horizon),
+        known_at=np.roll(closes_at, -target_of(forecast).label.horizon),
         session=sessions.session[at].astype("datetime64[D]"),
         place=panel.arrays["place"].astype(np.int64),
     )
@@ -63,7 +72,7 @@ def rows_from(bars: pa.Table, forecast: Forecast, grid: Grid = "session") -> Row
     return rows.take(known[np.argsort(rows.closes_at[known], kind="stable")])
 
 
-def _opened(bars: pa.Table, forecast: Forecast, market: Calendar) -> pa.Table:
+def _opened(bars: pa.Table, forecast: Forecast | TargetForecast, market: Calendar) -> pa.Table:
     """From one day up a source names bars by their day, and silver by when they open."""
     if forecast.bar.intraday:
         return bars

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.calendar import utc
-from pipelines.forecasts import FORECASTS, Forecast
+from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.labels import LABELS
 from pipelines.lake import Lake
 from pipelines.modeling.compare import compare
@@ -35,7 +35,7 @@ from tests.steps.served import fresh_registry
 
 NAMED = pytest.mark.parametrize("forecast", FORECASTS, ids=lambda one: one.name)
 TARGETS = [one for declared in FORECASTS for one in declared.per_target()]
-EACH = pytest.mark.parametrize("forecast", TARGETS, ids=lambda f: f"{f.name}.{f.target.name}")
+EACH = pytest.mark.parametrize("target", TARGETS, ids=lambda f: f"{f.name}.{f.target.name}")
 ROWS = 1500  # enough to fit on, few enough to fit often
 fresh_name = (f"market_{n}" for n in count())
 
@@ -120,24 +120,25 @@ def _rows(lake: Lake, table: str, name: str) -> list[tuple[object, ...]]:
 
 
 @EACH
-def test_nothing_later_than_as_of_is_trained_on(lake: Lake, forecast: Forecast) -> None:
+def test_nothing_later_than_as_of_is_trained_on(lake: Lake, target: TargetForecast) -> None:
+    forecast = target.forecast
     rows, name = market_of(forecast), next(fresh_name)
     say(lake, name, rows, interval=forecast.interval)
     refresh_features(lake, forecast, name)
     times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
     at = times[-10]
     with lake.view() as view:
-        known = read_training_rows(view, forecast.target_forecast(), name, at)
+        known = read_training_rows(view, target, name, at)
     limit = np.datetime64(at.replace(tzinfo=None), "us")
     assert len(known)
     assert (known.known_at <= limit).all()
     assert (known.closes_at < known.known_at).all()
-    training, selection, judging = forecast.target_forecast().split.cut(known)
+    training, selection, judging = target.split.cut(known)
     for old, new in ((training, selection), (selection, judging)):
         assert old.known_at.max() < new.closes_at.min(), "no label's span is shared"
 
 
-def sample_of(forecast: Forecast) -> Rows:
+def sample_of(forecast: TargetForecast) -> Rows:
     """The newest rows of a few of its symbols, of the sample market."""
     symbols = forecast.symbols[:4]
     days = ROWS // len(symbols) * (7 / 5 if not forecast.bar.intraday else 7 / 5 / 6) + 40
@@ -146,20 +147,20 @@ def sample_of(forecast: Forecast) -> Rows:
 
 
 @EACH
-def test_what_is_fitted_has_seen_training_rows_alone(forecast: Forecast) -> None:
+def test_what_is_fitted_has_seen_training_rows_alone(target: TargetForecast) -> None:
     """Shuffle what became of all newer rows: nothing that was fitted changes, tuning included."""
-    rows = sample_of(forecast)
+    rows = sample_of(target)
     rows = rows.take(np.isfinite(rows.features).all(axis=1))
-    selecting = forecast.target_forecast().split.cut(rows)[1].session.min()
+    selecting = target.split.cut(rows)[1].session.min()
     newer = np.flatnonzero(rows.session >= selecting)
     outcome = rows.outcome.copy()
     outcome[newer] = np.random.default_rng(1).permutation(outcome[newer])
     lake = [
         compare(
             some,
-            forecast.target_forecast().label,
-            forecast.target_forecast().candidates,
-            forecast.target_forecast().split,
+            target.label,
+            target.candidates,
+            target.split,
             3,
             fewest=Fewest(300),
         )
