@@ -53,9 +53,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 def served(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> None:
     """A model of each target, promoted before all bars."""
-    for one in forecast.per_target():
-        lake = models.kept(registry, one, models.body(one))
-        models.decide(lake, one, source, lake, utc("2020-01-01"))
+    for target in forecast.per_target():
+        model = models.kept(registry, target, models.body(target))
+        models.decide(lake, target, source, model, utc("2020-01-01"))
 
 
 @NAMED
@@ -114,8 +114,8 @@ def test_scored_and_settled_in_pieces_is_as_at_once(
 
 def _rows(lake: Lake, table: str, name: str) -> list[tuple[object, ...]]:
     unsteady = ("batch", "scored_at")
-    table = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?", [name])
-    steady_columns = table.select([n for n in table.schema.names if n not in unsteady])
+    rows = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?", [name])
+    steady_columns = rows.select([n for n in rows.schema.names if n not in unsteady])
     return sorted((repr(row),) for row in steady_columns.to_pylist())
 
 
@@ -155,7 +155,7 @@ def test_what_is_fitted_has_seen_training_rows_alone(target: TargetForecast) -> 
     newer = np.flatnonzero(rows.session >= selecting)
     outcome = rows.outcome.copy()
     outcome[newer] = np.random.default_rng(1).permutation(outcome[newer])
-    lake = [
+    comparisons = [
         compare(
             some,
             target.label,
@@ -166,7 +166,7 @@ def test_what_is_fitted_has_seen_training_rows_alone(target: TargetForecast) -> 
         )
         for some in (rows, replace(rows, outcome=outcome))
     ]
-    one, other = lake
+    one, other = comparisons
     assert (one.thresholds, one.shares) == (other.thresholds, other.shares)
     assert (one.selection.truth != other.selection.truth).any()
     known = {result.name: result for result in other.ranking}
