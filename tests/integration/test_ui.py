@@ -89,7 +89,7 @@ def test_the_docs_say_what_a_dag_does(page: Page, airflow: Airflow) -> None:
     page.goto(f"{airflow.url}/dags/{SCORE}")
     page.get_by_role("button", name="Dag Docs").click()
     expect(dialog(page).get_by_text("Score every constituent")).to_be_visible()
-    expect(dialog(page).get_by_text("live stays")).to_be_visible()
+    expect(dialog(page).get_by_text("published live stay")).to_be_visible()
     # The Markdown is rendered: the forecast's name is bold, and no mark-up is left.
     expect(dialog(page).locator("strong", has_text="nasdaq100_hourly")).to_be_visible()
     assert "**" not in dialog(page).inner_text()
@@ -110,7 +110,7 @@ def test_a_run_is_asked_for_in_a_form_and_its_skip_is_explained(
         ("source", "Whose bars; "),
         ("symbols", "Only these symbols"),
         ("start", "Bars that open from here on, UTC"),
-        ("force", "Ask again"),
+        ("force", "Ask the source again"),
     ):
         field = form.get_by_role("group").filter(has_text=said).last
         expect(field).to_contain_text(label)
