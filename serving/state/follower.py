@@ -82,7 +82,7 @@ class Follower:
         newest = self._announced = (self._reader.catalog_file, lake.snapshot)
         if newest == self._loaded:
             return
-        with lake.view() as view:
+        with lake.view(checked=not lake.store.remote) as view:  # see Reader.view
             state = load(
                 view,
                 self.forecasts,
