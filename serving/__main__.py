@@ -13,4 +13,4 @@ if __name__ == "__main__":
     # A computing thread gives way to the event loop after one millisecond instead of five.
     sys.setswitchinterval(0.001)
     app = create_app()
-    uvicorn.run(app, **options(app.state.settings))
+    uvicorn.run(app, **options(app.state.settings, app.state.unread))

@@ -17,6 +17,7 @@ from serving.http.keys import Keys
 from serving.http.metrics import Metrics
 from serving.http.polled import PolledAnswers
 from serving.http.turns import Turns
+from serving.http.unread import UnreadAnswers
 from serving.routes import bars, health, history, signals, stream
 from serving.routes import models as info
 from serving.routes import predict as scoring_router
@@ -60,11 +61,12 @@ def create_app() -> FastAPI:
     state.settings, state.metrics, state.clock = config, Metrics(), time.time
     state.keys = Keys(config)
     state.bodies = Bodies(config)
+    state.unread = UnreadAnswers(config)
     state.reader = Reader()
     state.follower = Follower(config, state.reader)
     state.models = ModelLoader(config, state.reader)
     # Few of each at once: more would only take the interpreter from the event loop.
-    state.queries = Turns("the lake", at_once=4, waiting=32)
+    state.queries = Turns("the lake", at_once=1, waiting=16)
     state.predictions = Turns("scoring", at_once=2, waiting=100)
     state.batches = Turns("scoring of batches and files", at_once=1, waiting=8)
     app.add_middleware(PolledAnswers, api=app)

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     bodies_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     """All bodies that are held at once; one that exceeds it is refused with 503."""
 
+    unread_bytes: int = Field(default=128 * 1024 * 1024, ge=1024)
+    """Of answers that clients have yet to read; beyond it a history is refused with 503."""
+
+    unread_seconds: float = Field(default=30, gt=0)
+    """In which a client must read something of a large answer."""
+
     values: int = Field(default=50_000, ge=1)
     """Values in one body of JSON."""
 

@@ -118,18 +118,24 @@ Held = Annotated[SignalCache, Depends(_cache)]
 
 
 async def _turn(request: Request) -> AsyncIterator[None]:
+    request.app.state.unread.check()
     async with request.app.state.queries.turn():
         yield
 
 
-def _newest_view(request: Request, turn: Annotated[None, Depends(_turn)]) -> Iterator[View]:
+def _newest_view(
+    request: Request, turn: Annotated[None, Depends(_turn, scope="function")]
+) -> Iterator[View]:
     reader: Reader = request.app.state.reader
     with reader.view() as view:
         yield view
 
 
-NewestView = Annotated[View, Depends(_newest_view)]
-"""The lake's newest snapshot for the whole of a request, opened once it is its turn."""
+NewestView = Annotated[View, Depends(_newest_view, scope="function")]
+"""The lake's newest snapshot while a request is computed, opened once it is its turn.
+
+Both end before the answer is sent, so a client that is slow to read it keeps nobody waiting.
+"""
 
 
 def newest_of(state: SignalCache, forecast: str) -> ForecastCache:

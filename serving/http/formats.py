@@ -11,9 +11,11 @@ import pyarrow as pa
 from fastapi.responses import Response
 
 from serving.schemas.errors import NotAcceptable
+from serving.state.answers import OPTIONS
 
 ARROW, CSV, JSON = "application/vnd.apache.arrow.stream", "text/csv", "application/json"
 KNOWN = (JSON, CSV, ARROW)
+ROWS_AT_ONCE = 100  # rows of JSON that are encoded while every other request waits
 CSV_HEADERS: Mapping[str, Any] = {
     "X-Bullion-Notices": {
         "description": "of CSV: what `notices` says in JSON, as a JSON list; every other field of "
@@ -49,6 +51,25 @@ def as_arrow(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, 
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_table(rows)
     return Response(sink.getvalue().to_pybytes(), media_type=ARROW, headers=dict(headers))
+
+
+def json_rows(rows: pa.Table) -> orjson.Fragment:
+    """Return rows as a list in JSON, encoded a few at a time, so that other requests get a turn.
+
+    Their times are read as UTC without a zone: with one, Arrow takes ten times as long.
+    """
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            naive = rows.column(place).cast(pa.timestamp(field.type.unit))
+            rows = rows.set_column(place, field.name, naive)
+    parts = list[bytes]()
+    for start in range(0, rows.num_rows, ROWS_AT_ONCE):
+        part = rows.slice(start, ROWS_AT_ONCE).to_pylist()
+        for row in part:
+            if row.get("probabilities") is not None:
+                row["probabilities"] = dict(row["probabilities"])
+        parts.append(orjson.dumps(part, option=OPTIONS | orjson.OPT_NAIVE_UTC)[1:-1])
+    return orjson.Fragment(b"[%b]" % b",".join(parts))
 
 
 def csv_headers(marks: Mapping[str, object]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from serving.http.unread import UnreadAnswers
 from serving.settings import Settings
 
 LINGER = 1.0  # seconds that a client has to read what is left, once it was dropped
@@ -29,13 +30,14 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
         self.loop.call_later(LINGER, self.transport.abort)
 
 
-def limited_http(settings: Settings) -> type[asyncio.Protocol]:
+def limited_http(settings: Settings, unread: UnreadAnswers) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol of HTTP with the limits of these settings."""
 
     class Limited(HttpToolsProtocol):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self._timer: asyncio.TimerHandle | None = None
+            self._sending: asyncio.TimerHandle | None = None
             self._header_bytes = 0  # bytes of headers so far
             self._in_headers = False  # headers are under way
 
@@ -45,7 +47,34 @@ def limited_http(settings: Settings) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_timer()
+            self._stop_sending()
             super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            unread.transports.add(self.transport)
+            self._await_reader()
+
+        def resume_writing(self) -> None:
+            self._stop_sending()
+            super().resume_writing()
+
+        def _await_reader(self) -> None:
+            size = self.transport.get_write_buffer_size()
+            self._sending = self.loop.call_later(settings.unread_seconds, self._end_sending, size)
+
+        def _end_sending(self, size: int) -> None:
+            """Hang up on a client that has read nothing since the last look."""
+            if self.transport.get_write_buffer_size() < size:
+                self._await_reader()
+            else:
+                self.transport.abort()
+
+        def _stop_sending(self) -> None:
+            unread.transports.discard(self.transport)
+            if self._sending is not None:
+                self._sending.cancel()
+                self._sending = None
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -107,12 +136,12 @@ def limited_http(settings: Settings) -> type[asyncio.Protocol]:
     return Limited
 
 
-def options(settings: Settings) -> dict[str, Any]:
+def options(settings: Settings, unread: UnreadAnswers) -> dict[str, Any]:
     """Return the options of uvicorn for the API."""
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": limited_http(settings),
+        "http": limited_http(settings, unread),
         "ws": ClosingWebSocket,
         "ws_max_size": 1024,  # nothing that a listener sends is read
         "ws_per_message_deflate": False,

@@ -30,7 +30,7 @@ from serving.http.dependencies import (
     routers,
 )
 from serving.http.errors import may
-from serving.http.formats import ARROW, CSV, CSV_HEADERS, as_arrow, as_csv, form
+from serving.http.formats import ARROW, CSV, CSV_HEADERS, as_arrow, as_csv, form, json_rows
 from serving.http.paging import Past, cursor_of, query, range_of
 from serving.schemas.answers import (
     Decision,
@@ -180,7 +180,7 @@ class HistoryQuery:
             return as_arrow(rows, marks, headers)
         if wanted == CSV:
             return as_csv(rows, marks, headers)
-        return plain(marks | {"next": after, "rows": _json_rows(rows)}, headers)
+        return plain(marks | {"next": after, "rows": json_rows(rows)}, headers)
 
     def _marks(self, rows: pa.Table) -> Row:
         """Return the provenance of all rows of a page."""
@@ -190,14 +190,6 @@ class HistoryQuery:
                 "some rows are of unproven models: see unproven_reason, or reason"
             )
         return marks
-
-
-def _json_rows(table: pa.Table) -> list[Row]:
-    rows: list[Row] = table.to_pylist()
-    for row in rows:
-        if row.get("probabilities") is not None:
-            row["probabilities"] = dict(row["probabilities"])
-    return rows
 
 
 History = Annotated[HistoryQuery, Depends(HistoryQuery)]

@@ -2,7 +2,8 @@
 
 The clients are one process, the API another; a third, this one, polls the signal over 32
 connections as in tests.bench.api. The memory is the API's own, at its highest while the clients
-send, and a minute after the last of them has gone.
+send, and a minute after the last of them has gone. Two kinds of the largest bodies that are
+answered follow, without a bound of their own, and a history that 200 clients ask for at once.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from tests.models import body, decide, kept
 from tests.servers.ports import free_port
 from tests.serving.process import answered, of_folder, resident, running
 
-CLIENTS, REST = 40, 60.0  # clients; seconds until the memory is looked at again
+CLIENTS, CROWD = 40, 200  # clients that send bodies; that ask for a history
+REST = 60.0  # seconds until the memory is looked at again
 P99, MEMORY, LEFT = 50.0, 600, 50  # milliseconds, MiB at the most, MiB over what it was
 MEBI = 2**20
+PATIENCE = 2000.0  # milliseconds after which a client would give up on a history
 PREDICT, BATCH, FILE = "/predict", "/predict/batch", "/predict_batch"
 NAMES = ("open", "high", "low", "close", "volume")
 PAGE = "/predictions/history?limit=10000"
@@ -43,13 +46,9 @@ def repeated(head: bytes, part: bytes, size: int, tail: bytes) -> bytes:
     return head + part * (size // len(part)) + part.rstrip(b",") + tail
 
 
-def requests() -> dict[str, tuple[str, bytes, float]]:
-    """Path, body and the share of it that is sent, by what it is."""
+def build_hostile_bodies() -> dict[str, tuple[str, bytes, float]]:
+    """Return path, body and the share of it that is sent, by a name."""
     columns = ",".join(["close"] * 100_000).encode()
-    prices = [(100.25 + n % 7, 101.5 + n % 7, 99.75 + n % 7, 100.5 + n % 7, 1e6 + n % 9)
-              for n in range(10_000)]  # fmt: skip
-    bars = [dict(zip(NAMES, row, strict=True)) for row in prices[:5000]]
-    rows = "\n".join([",".join(NAMES), *(",".join(map(str, row)) for row in prices)])
     return {
         "batches of numbers": (BATCH, repeated(b'{"requests":[', b"1,", 8_300_000, b"]}"), 1.0),
         "batches of empty requests": (
@@ -58,6 +57,16 @@ def requests() -> dict[str, tuple[str, bytes, float]]:
         "one key many times": (PREDICT, repeated(b"{", b'"bars":1,', 8 * MEBI - 99, b"}"), 1.0),
         "files of 100,000 columns": (FILE, columns + b"\n" + columns, 1.0),
         "bodies that stall half-way": (BATCH, b"[" * (8 * MEBI), 0.5),
+    }  # fmt: skip
+
+
+def build_large_bodies() -> dict[str, tuple[str, bytes, float]]:
+    """Return the same of the largest bodies that are answered."""
+    prices = [(100.25 + n % 7, 101.5 + n % 7, 99.75 + n % 7, 100.5 + n % 7, 1e6 + n % 9)
+              for n in range(10_000)]  # fmt: skip
+    bars = [dict(zip(NAMES, row, strict=True)) for row in prices[:5000]]
+    rows = "\n".join([",".join(NAMES), *(",".join(map(str, row)) for row in prices)])
+    return {
         "the most bars that are taken": (
             PREDICT, json.dumps({"symbol": "NVDA", "bars": bars}).encode(), 1.0,
         ),
@@ -81,10 +90,13 @@ def figures() -> Iterator[Figure]:
             quiet = asyncio.run(load(side, SIGNAL))
             answered(port, PAGE)
             before = resident(server.pid)
-            for name in requests():
+            for name in build_hostile_bodies():
                 yield attacked(name, side, quiet)
             time.sleep(REST)
             yield left(before, resident(server.pid))
+            for name in build_large_bodies():
+                yield attacked(name, side, quiet)
+            yield crowded(side)
 
 
 def attacked(name: str, side: Side, quiet: Load) -> Figure:
@@ -103,7 +115,7 @@ def attacked(name: str, side: Side, quiet: Load) -> Figure:
     ) as clients:
         time.sleep(0.5)
         loads = [asyncio.run(load(side, SIGNAL)) for _ in range(ROUNDS)]
-        answers = json.loads(clients.communicate()[0])
+        answers, _ = json.loads(clients.communicate()[0])
     done.set()
     watching.join()
     worst = max(one.p99 for one in loads)
@@ -126,6 +138,21 @@ def left(before: float, after: float) -> Figure:
     )
 
 
+def crowded(side: Side) -> Figure:
+    """A history that many clients ask for, each again as soon as it is answered."""
+    command = [sys.executable, "-m", __name__, str(side.port), PAGE, str(ROUNDS * SECONDS)]
+    answers, slowest = json.loads(
+        subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    )
+    return Figure(
+        f"history of 10,000 rows, {CROWD} connections",
+        f"{sum(answers.values()) / (ROUNDS * SECONDS):.0f} answers/s, slowest {slowest:.0f} ms",
+        f"{PATIENCE:g} ms",
+        f"{slowest / PATIENCE:.2f}",
+        f"answered {answers}, load {os.getloadavg()[0]:.1f}",
+    )
+
+
 async def send(port: int, request: bytes) -> str:
     """The status of an answer; nothing where the connection was cut."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -142,27 +169,36 @@ async def send(port: int, request: bytes) -> str:
         writer.close()
 
 
-async def attack(port: int, name: str, seconds: float) -> Counter[str]:
-    """Send one kind of body from all clients for some seconds, and count the answers."""
-    path, content, share = requests()[name]
-    kind = "text/csv" if path.startswith(FILE) else "application/json"
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Content-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    request = head.encode() + content[: int(share * len(content))]
-    answers, end = Counter[str](), time.monotonic() + seconds
+async def attack(port: int, name: str, seconds: float) -> tuple[Counter[str], float]:
+    """Send one kind of request from all clients for some seconds.
+
+    Returns the statuses with their counts, and the milliseconds of the slowest answer.
+    """
+    if name == PAGE:
+        clients, request = CROWD, f"GET {name} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    else:
+        path, content, share = (build_hostile_bodies() | build_large_bodies())[name]
+        kind = "text/csv" if path.startswith(FILE) else "application/json"
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Content-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        clients, request = CLIENTS, head.encode() + content[: int(share * len(content))]
+    answers, slowest, end = Counter[str](), 0.0, time.monotonic() + seconds
 
     async def repeat() -> None:
+        nonlocal slowest
         while time.monotonic() < end:
+            began = time.monotonic()
             answers[await send(port, request)] += 1
+            slowest = max(slowest, 1000 * (time.monotonic() - began))
 
     try:
         async with asyncio.timeout(seconds + 5):
-            await asyncio.gather(*(repeat() for _ in range(CLIENTS)))
+            await asyncio.gather(*(repeat() for _ in range(clients)))
     except TimeoutError:
-        answers["none"] = CLIENTS
-    return answers
+        answers["none"] = clients
+    return answers, slowest
 
 
 if __name__ == "__main__":

@@ -29,6 +29,19 @@ def test_a_request_that_would_wait_too_long_for_the_lake_is_refused_at_once(
         assert client.get(path).status_code == 200
 
 
+def test_a_request_waits_a_moment_and_is_refused() -> None:
+    async def wait() -> None:
+        turns = Turns("the lake", at_once=1, waiting=1, patience=0.01)
+        async with turns.turn():
+            with pytest.raises(Busy, match="the lake is busy"):
+                async with turns.turn():
+                    raise AssertionError("its turn came")
+        async with turns.turn():
+            pass  # whoever gave up has not taken the turn with it
+
+    asyncio.run(wait())
+
+
 def test_some_wait_for_their_turn_and_have_it() -> None:
     async def take() -> list[str]:
         turns, order = Turns("the lake", at_once=1, waiting=1), list[str]()

@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from pipelines.steps.lake import open_lake
-from serving.app import create_app
-from serving.http.protocol import options
 from serving.routes import stream
-from serving.settings import settings
 from tests.servers.ports import free_port
+from tests.serving.in_process import serving_folder
 from tests.serving.listening import PATH, UPGRADE, Listener, allow_files, heard
 from tests.serving.process import WAIT, answered, of_folder, running
 from tests.serving.served import STREAM, served, soon
@@ -30,25 +23,6 @@ TOPIC = ("nasdaq100_hourly", "qqq")
 # Some of these are more than the kernel keeps for a client.
 LARGE = f'{{"large":"{"x" * 500_000}"}}'
 NEWEST = "live AND universe = 'qqq'"
-
-
-@contextmanager
-def listened(folder: Path) -> Iterator[tuple[int, FastAPI, uvicorn.Server]]:
-    """The API over the lake of a folder, served as in its own process; the port comes first."""
-    port = free_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in of_folder(folder, port).items():
-            patch.setenv(name, value)
-        app = create_app()
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", **options(settings())))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            soon(lambda: server.started)
-            yield port, app, server
-        finally:
-            server.should_exit = True
-            thread.join(WAIT)
 
 
 def all_hear(folder: Path, copy: Path, sockets: int, rounds: int) -> list[list[float]]:
@@ -88,7 +62,7 @@ def test_two_thousand_get_a_new_signal(scored_folder: Path, tmp_path: Path) -> N
 
 
 def test_who_does_not_read_is_let_go_and_the_others_get_theirs(scored_folder: Path) -> None:
-    with listened(scored_folder) as (port, app, server), socket.socket() as slow:
+    with serving_folder(scored_folder) as (port, app, server), socket.socket() as slow:
         hub, measures = app.state.hub, app.state.metrics.registry
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(("127.0.0.1", port))

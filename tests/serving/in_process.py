@@ -1,0 +1,38 @@
+"""The API in a thread of the test, over real connections."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from serving.app import create_app
+from serving.http.protocol import options
+from tests.servers.ports import free_port
+from tests.serving.process import WAIT, of_folder
+from tests.serving.served import soon
+
+
+@contextmanager
+def serving_folder(folder: Path, **limits: str) -> Iterator[tuple[int, FastAPI, uvicorn.Server]]:
+    """Serve the lake of a folder from a thread, as its own process would; the port comes first."""
+    port = free_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (of_folder(folder, port) | limits).items():
+            patch.setenv(name, value)
+        app = create_app()
+        limited = options(app.state.settings, app.state.unread)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", **limited))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            soon(lambda: server.started)
+            yield port, app, server
+        finally:
+            server.should_exit = True
+            thread.join(WAIT)
