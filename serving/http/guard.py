@@ -12,6 +12,7 @@ from serving.http.bodies import Bodies
 from serving.http.errors import answer
 from serving.http.metrics import Metrics
 from serving.http.origins import is_same_origin
+from serving.schemas.errors import Busy
 from serving.settings import Settings
 
 HOST = re.compile(r"(?:([a-z0-9_.-]+)|\[([0-9a-f:.]+)\])(?::[0-9]{1,5})?")  # a name, or IPv6
@@ -50,13 +51,18 @@ class Guard:
                 status = message["status"]
             await send(message)
 
-        app = self._refusal(scope) or self._app
+        refusal = self._refusal(scope)
+        app = refusal or self._app
         try:
-            if scope["method"] in READING:
+            if refusal is not None or scope["method"] in READING:
                 await app(scope, receive, send_noting_status)
             else:
-                with self._bodies.counted(receive) as counted:
+                async with self._bodies.counted(receive, _stated_length(scope)) as counted:
                     await app(scope, counted, send_noting_status)
+        except Busy as error:  # the body found no room, and was not read
+            headers = {"Retry-After": str(error.seconds), "connection": "close"}
+            refusal = answer(503, "busy", error.message, error.hint, headers=headers)
+            await refusal(scope, receive, send_noting_status)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self._metrics.took(scope.get("hot", route), status, time.perf_counter() - began)
@@ -105,3 +111,9 @@ class Guard:
         return (not origins or self._is_known(*origins)) and self._is_known(
             *headers.getlist("host")
         )
+
+
+def _stated_length(scope: Scope) -> int:
+    """Return the length of the body as its header has it; 0 where it comes in chunks."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(length) if length.isdigit() else 0

@@ -17,8 +17,8 @@ async def give_back(bodies: Bodies) -> None:
     """Trim the process's memory again and again, after large bodies were let go of."""
     while True:
         await asyncio.sleep(EVERY)
-        if bodies.gone >= WORTH:
-            bodies.gone = 0
+        if bodies.bytes_released >= WORTH:
+            bodies.bytes_released = 0
             await asyncio.to_thread(trim)
 
 

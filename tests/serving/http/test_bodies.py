@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.http.bodies import Bodies
+from serving.http.turns import PATIENCE
 from serving.schemas.errors import Busy, TooLarge
 from serving.settings import Settings
 from tests.serving.served import problem, served
@@ -38,23 +39,49 @@ def pieces(*sizes: int) -> Any:
 
 def test_all_bodies_together_are_bounded_and_let_go_of(bodies: Bodies) -> None:
     async def overlap() -> None:
-        with bodies.counted(pieces(1000, 1000)) as first, bodies.counted(pieces(1500)) as second:
+        async with (
+            bodies.counted(pieces(1000, 1000)) as first,
+            bodies.counted(pieces(1500)) as second,
+        ):
             await first()
             await first()
             with pytest.raises(Busy) as busy:
                 await second()
             assert busy.value.seconds > 0
-        assert bodies.held == 0
-        with bodies.counted(pieces(1500)) as third:
+        assert bodies.bytes_in_memory == 0
+        async with bodies.counted(pieces(1500)) as third:
             await third()
-            assert bodies.held == 1500
+            assert bodies.bytes_in_memory == 1500
+
+    asyncio.run(overlap())
+
+
+def test_a_body_waits_unread_for_room_and_is_refused_after_a_moment(bodies: Bodies) -> None:
+    async def overlap() -> None:
+        order = list[str]()
+
+        async def read(name: str, length: int) -> None:
+            async with bodies.counted(pieces(length), length) as counted:
+                order.append(name)
+                await counted()
+                await asyncio.sleep(0.05)
+
+        await asyncio.gather(read("first", 2000), read("second", 2000), read("small", 1000))
+        assert order == ["first", "small", "second"]
+        async with bodies.counted(pieces(2000), 2000):
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(Busy):
+                await read("third", 2000)
+            assert asyncio.get_running_loop().time() - began >= PATIENCE
+        assert bodies.bytes_in_memory == 0
+        await read("fourth", 2000)
 
     asyncio.run(overlap())
 
 
 def test_a_body_that_comes_in_pieces_is_bounded_too(bodies: Bodies) -> None:
     async def read() -> None:
-        with bodies.counted(pieces(2048, 1)) as counted:
+        async with bodies.counted(pieces(2048, 1)) as counted:
             await counted()
             with pytest.raises(TooLarge):
                 await counted()

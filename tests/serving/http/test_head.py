@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from serving.http.docs import operations
 from tests.serving.documented import example
+from tests.serving.in_process import serving_folder
 from tests.serving.process import answered
-from tests.serving.routes.test_stream import listened
 from tests.serving.served import served
 
 
@@ -58,7 +58,7 @@ def test_head_needs_the_key_that_get_needs(scored_folder: Path) -> None:
 @pytest.mark.parametrize("path", ["/signal/index", "/docs", "/nothing"])
 def test_nothing_follows_the_headers_on_the_wire(scored_folder: Path, path: str) -> None:
     sent = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-    with listened(scored_folder) as (port, _, _):
+    with serving_folder(scored_folder) as (port, _, _):
         answered(port)
         with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
             wire.sendall(sent)

@@ -27,7 +27,7 @@ def test_memory_is_returned_after_large_bodies(
     with served(scored_folder) as client:
         client.post("/predict", content=b" " * 1000, headers=JSON)
         bodies = client.app.state.bodies  # type: ignore[attr-defined]
-        assert (bodies.held, bodies.gone, trims) == (0, 1000, [])
+        assert (bodies.bytes_in_memory, bodies.bytes_released, trims) == (0, 1000, [])
         client.post("/predict", content=b" " * memory.WORTH, headers=JSON)
         soon(lambda: trims)
-        assert (bodies.held, bodies.gone) == (0, 0)
+        assert (bodies.bytes_in_memory, bodies.bytes_released) == (0, 0)
