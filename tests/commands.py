@@ -13,7 +13,7 @@ from pipelines import cli
 Bullion = Callable[..., tuple[int, str, str]]
 
 
-def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
+def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
     """Runs a command: its exit code, what it printed, what it complained of."""
 
     def run(*words: str) -> tuple[int, str, str]:
@@ -30,7 +30,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     return run
 
 
-def in_a_process(*words: str, before: str = "") -> subprocess.CompletedProcess[str]:
+def run_process(*words: str, before: str = "") -> subprocess.CompletedProcess[str]:
     """The same in a process of its own, which runs `before` first."""
     script = (
         "import os, signal, sys, threading\n"

@@ -31,7 +31,7 @@ def _catalog() -> bytes:
         return (Path(folder) / "catalog.sqlite").read_bytes()
 
 
-def opened(config: Settings) -> Lake:
+def create_lake(config: Settings) -> Lake:
     """A lake of its own that was just made; nothing may lie at its place yet."""
     kind, _, place = config.lake_catalog.partition(":")
     if kind == "sqlite":
@@ -45,5 +45,5 @@ def opened(config: Settings) -> Lake:
 @contextmanager
 def lake_of_a_module(factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """One lake for a module: each test speaks as a source of its own."""
-    with opened(at(factory.mktemp("lake"))) as lake:
+    with create_lake(at(factory.mktemp("lake"))) as lake:
         yield lake

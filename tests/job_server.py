@@ -142,7 +142,7 @@ def _child(job: Callable[..., object], order: dict[str, Any]) -> None:
 _notes = Path()
 
 
-def tell(name: str, text: str = "") -> None:
+def announce(name: str, text: str = "") -> None:
     """Leave a note that the test can wait for."""
     path = _notes.with_suffix(f".{name}")
     part = path.with_suffix(".part")

@@ -22,7 +22,7 @@ COMPARED = {
 }
 
 
-def content(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
+def read_content(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
     """All rows, but for when and in which commit they came."""
     with lake.view() as view:
         return {
@@ -31,7 +31,7 @@ def content(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-def torn(lake: Lake) -> list[str]:
+def find_torn(lake: Lake) -> list[str]:
     """What a commit left half done: its tables must agree on which commits there were."""
     with lake.view() as view:
         runs = {batch for (batch,) in view.rows("SELECT batch FROM gold.runs")}
@@ -43,12 +43,12 @@ def torn(lake: Lake) -> list[str]:
     return found + [f"{day} has {count} bars" for day, count in days if count != days[0][1]]
 
 
-def undisturbed(config: Settings) -> dict[str, list[tuple[object, ...]]]:
+def run_undisturbed(config: Settings) -> dict[str, list[tuple[object, ...]]]:
     with open_lake(config) as lake:
         for day in DAYS:
             for version in range(VERSIONS):
                 ingest_day(lake, day, version)
-        return content(lake)
+        return read_content(lake)
 
 
 def torture(jobs: Jobs, rounds: int, seed: int, *, compact_every: int = 0) -> float:
@@ -60,13 +60,13 @@ def torture(jobs: Jobs, rounds: int, seed: int, *, compact_every: int = 0) -> fl
             job = jobs.start("ingest")
             time.sleep(draw.uniform(0.05, 1.2))
             job.kill()
-            assert torn(lake) == [], f"round {number}"
+            assert find_torn(lake) == [], f"round {number}"
             if compact_every and number % compact_every == 0:
                 compact(lake)
                 assert verify(lake).problems == [], f"round {number}"
         taken = (time.monotonic() - start) / rounds
         assert verify(lake).problems == []
         jobs.run("ingest")
-        assert torn(lake) == []
+        assert find_torn(lake) == []
         assert verify(lake).problems == []
     return taken

@@ -24,9 +24,9 @@ from pipelines.core.settings import settings
 from pipelines.lake import Lake
 from pipelines.lake.attach import attach_statements
 from pipelines.steps.lake import open_lake
-from tests.job_server import tell
-from tests.lake_rows import kept, many, place, series
-from tests.scripted import Scripted, bar, bars, hours
+from tests.job_server import announce
+from tests.lake_rows import list_symbols, series, snapshot_row, write_series
+from tests.scripted import Scripted, bar_row, bars_table, hours
 
 DAYS = ("2025-06-02", "2025-06-03", "2025-06-04", "2025-06-05")
 VERSIONS = 2
@@ -45,7 +45,7 @@ def append(name: str, commits: int) -> list[int]:
         for number in range(commits):
             with lake.write(name) as writer:
                 writer.append("silver.series", series([f"{name}-{number}"]))
-                writer.append("meta.kept_snapshots", kept(writer.batch, f"{name}-{number}"))
+                writer.append("meta.kept_snapshots", snapshot_row(writer.batch, f"{name}-{number}"))
                 made.append(writer.batch)
     return made
 
@@ -57,10 +57,10 @@ def rewrite(name: str, seconds: float) -> int:
         while time.monotonic() < end:
             commits += 1
             with lake.write(name) as writer:
-                rows = many(count=1500) if commits % 4 == 0 else many(count=20)
-                place(writer, rows, str(commits), source=name)
+                rows = list_symbols(count=1500) if commits % 4 == 0 else list_symbols(count=20)
+                write_series(writer, rows, str(commits), source=name)
                 writer.delete("meta.kept_snapshots", "reason = ?", [name])
-                writer.append("meta.kept_snapshots", kept(commits, name))
+                writer.append("meta.kept_snapshots", snapshot_row(commits, name))
     return commits
 
 
@@ -92,7 +92,7 @@ def read(seconds: float) -> dict[str, Any]:
     return {"reads": len(waits), "longest": max(waits), "torn": torn, "back": back}
 
 
-def read_on(how: str, proceed: str) -> dict[str, Any]:
+def read_during_compaction(how: str, proceed: str) -> dict[str, Any]:
     """Begin to read, and read on once the file `proceed` is there: what was read each time."""
     query = "SELECT source, calendar, count(*), max(symbol) FROM silver.series GROUP BY ALL"
     lake = open_lake(read_only=True)
@@ -112,7 +112,7 @@ def read_on(how: str, proceed: str) -> dict[str, Any]:
             rows = answer.fetchmany(10)
         else:
             before = connection.execute(f"{query} ORDER BY ALL").fetchall()
-        tell("began")
+        announce("began")
         while not Path(proceed).exists():
             time.sleep(0.01)
         if how == "stream":
@@ -126,7 +126,7 @@ def hold() -> None:
     """Take the writers' turn, and keep it."""
     with open_lake() as lake, lake.write("hold") as writer:
         writer.append("silver.series", series(["held"]))
-        tell("held")
+        announce("held")
         time.sleep(600)
 
 
@@ -136,13 +136,13 @@ def answers(day: str, version: int) -> Scripted:
     end = start + timedelta(days=1)
     opens = hours(day, end.date().isoformat())
     rows = [
-        bar(symbol, ts, 100 + n + (0.25 if version and n % 2 else 0))
+        bar_row(symbol, ts, 100 + n + (0.25 if version and n % 2 else 0))
         for symbol in ("AAA", "BBB")
         for n, ts in enumerate(opens)
         if (symbol, n) != ("BBB", 3)  # a gap
     ]
     rows[1]["high"] = 1.0  # broken: goes to quarantine
-    return Scripted(bars(rows), received_at=end + timedelta(hours=version))
+    return Scripted(bars_table(rows), received_at=end + timedelta(hours=version))
 
 
 def ingest() -> int:
@@ -190,7 +190,7 @@ def failing_write(rows: int, file_bytes: int = 0, user: str = "", read_only: boo
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, unlimited))
             try:
                 with lake.write("failing") as writer:
-                    place(writer, many(count=rows), "failed")
+                    write_series(writer, list_symbols(count=rows), "failed")
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
     except LakeError as error:
@@ -200,5 +200,15 @@ def failing_write(rows: int, file_bytes: int = 0, user: str = "", read_only: boo
 
 JOBS: Mapping[str, Callable[..., object]] = {
     job.__name__: job
-    for job in (make, append, rewrite, read, read_on, hold, ingest, ingest_once, failing_write)
+    for job in (
+        make,
+        append,
+        rewrite,
+        read,
+        read_during_compaction,
+        hold,
+        ingest,
+        ingest_once,
+        failing_write,
+    )
 }

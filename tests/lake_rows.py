@@ -28,13 +28,13 @@ def series(symbols: Sequence[str], version: str = "1", source: str = "s") -> pa.
     )
 
 
-def kept(snapshot: int, reason: str) -> pa.Table:
+def snapshot_row(snapshot: int, reason: str) -> pa.Table:
     """A row of meta.kept_snapshots."""
     at = pa.array([datetime(2026, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
     return pa.table({"snapshot": [snapshot], "reason": [reason], "kept_at": at})
 
 
-def many(prefix: str = "S", count: int = MANY) -> list[str]:
+def list_symbols(prefix: str = "S", count: int = MANY) -> list[str]:
     return [f"{prefix}{number:05d}" for number in range(count)]
 
 
@@ -45,18 +45,22 @@ def file_name(written_at: datetime) -> str:
     return f"ducklake-{milliseconds[:8]}-{milliseconds[8:]}-7abc-{rest}.parquet"
 
 
-def put(lake: Lake, symbols: Sequence[str], version: str = "1", source: str = "s") -> int:
+def replace_series(
+    lake: Lake, symbols: Sequence[str], version: str = "1", source: str = "s"
+) -> int:
     """Replace a source's series; the snapshot it became."""
     with lake.write("test") as writer:
-        place(writer, symbols, version, source)
+        write_series(writer, symbols, version, source)
         return writer.batch
 
 
-def place(writer: Writer, symbols: Sequence[str], version: str = "1", source: str = "s") -> None:
+def write_series(
+    writer: Writer, symbols: Sequence[str], version: str = "1", source: str = "s"
+) -> None:
     writer.replace("silver.series", series(symbols, version, source), "source = ?", [source])
 
 
-def versions(lake: Lake, snapshot: int | None = None) -> dict[str, int]:
+def count_versions(lake: Lake, snapshot: int | None = None) -> dict[str, int]:
     """How many rows of each version silver.series has."""
     with lake.view(snapshot) as view:
         return dict(view.rows("SELECT calendar, count(*) FROM silver.series GROUP BY 1 ORDER BY 1"))
@@ -65,7 +69,7 @@ def versions(lake: Lake, snapshot: int | None = None) -> dict[str, int]:
 def keep_snapshot(lake: Lake, snapshot: int, reason: str) -> None:
     """Name a snapshot, so that it does not expire."""
     with lake.write("keep snapshot") as writer:
-        writer.append("meta.kept_snapshots", kept(snapshot, reason))
+        writer.append("meta.kept_snapshots", snapshot_row(snapshot, reason))
 
 
 def release_snapshot(lake: Lake, reason: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import settings
 TIMES = int(os.environ.get("BULLION_TEST_TIMES", "1"))
 
 
-def tried(count: int, **more: Any) -> Callable[[Any], Any]:
+def law(count: int, **more: Any) -> Callable[[Any], Any]:
     """A law, tried on `count` cases in `make test`, on twenty times as many in `make torture`."""
     once = settings(max_examples=count * TIMES, deadline=None, **more)
     return lambda test: pytest.mark.law(once(test))

@@ -107,7 +107,7 @@ BODIES = {"classes": _classes, "value": _value}
 
 
 @dataclass(frozen=True)
-class Made:
+class StoredModel:
     """A registered model, with the challengers of its training."""
 
     version: int
@@ -122,7 +122,7 @@ def registered(
     forecast: Forecast | TargetForecast,
     content: bytes,
     challengers: Mapping[str, bytes] | None = None,
-) -> Made:
+) -> StoredModel:
     """Register a model's bytes as a training does, and log challengers with its run."""
     run = registry.client.create_run(registry.experiment(forecast.name))
     run_id = str(run.info.run_id)
@@ -133,7 +133,7 @@ def registered(
         registry.client.log_artifact(run_id, str(file), "challengers")
         challenger_digests[name] = checksum(other)
     version = registry.register(model_name(target_of(forecast)), content, run_id, {})
-    return Made(
+    return StoredModel(
         version.version,
         version.sha256,
         run_id,
@@ -142,13 +142,13 @@ def registered(
     )
 
 
-def kept(
+def store_verified(
     registry: Registry,
     forecast: Forecast | TargetForecast,
     content: bytes,
     version: int = 1,
     challengers: Mapping[str, bytes] | None = None,
-) -> Made:
+) -> StoredModel:
     """Write a model to the verified files beside the lake, so that MLflow is not asked for it."""
     folder = registry.folder / "verified"
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def kept(
     for file_body in (content, *others.values()):
         (folder / f"{checksum(file_body)}.onnx").write_bytes(file_body)
     challenger_digests = {name: checksum(file_body) for name, file_body in others.items()}
-    return Made(
+    return StoredModel(
         version, checksum(content), "", target_of(forecast).model_fingerprint, challenger_digests
     )
 
@@ -165,7 +165,7 @@ def decide(
     lake: Lake,
     forecast: Forecast | TargetForecast,
     source: str,
-    made: Made,
+    made: StoredModel,
     as_of: datetime,
     verdict: str = "promoted",
     *,

@@ -17,16 +17,16 @@ INGEST, TRAIN, SCORE = (f"{kind}_{HOURLY.name}" for kind in ("ingest", "train", 
 TABLES = ("predictions", "index_signals", "contributions")
 
 
-def told(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def bars(interval: str, start: datetime, end: datetime = NOW) -> Bars:
+def list_bars(interval: str, start: datetime, end: datetime = NOW) -> Bars:
     """The bars of the calendar that open from `start` on and had closed by `end`."""
     return calendar().closed_bars(interval_of(interval), start, end)
 
 
-def spans(found: Bars) -> list[tuple[datetime, datetime]]:
+def merge_spans(found: Bars) -> list[tuple[datetime, datetime]]:
     opens, closes = (
         [at.replace(tzinfo=UTC) for at in times.tolist()] for times in (found.ts, found.closes_at)
     )
@@ -34,7 +34,7 @@ def spans(found: Bars) -> list[tuple[datetime, datetime]]:
 
 
 # The newest sessions, each with its open and its close; -1 is the one that closed last.
-SESSIONS = spans(bars("1d", NOW - timedelta(days=40)))
+SESSIONS = merge_spans(list_bars("1d", NOW - timedelta(days=40)))
 
 
 def rows_of(lake: Settings, table: str, where: str = "true") -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def all_rows(lake: Settings, where: str = "true") -> dict[str, list[dict[str, An
     return {table: rows_of(lake, table, where) for table in TABLES}
 
 
-def doubled(lake: Settings) -> dict[str, int]:
+def count_duplicates(lake: Settings) -> dict[str, int]:
     """How many keys of a table are there twice."""
     about = 'forecast, source, "interval", ts, live'
     keys = {
@@ -66,7 +66,7 @@ def doubled(lake: Settings) -> dict[str, int]:
         }
 
 
-def noted(lake: Settings, run: str) -> list[tuple[str, str, str]]:
+def run_notes(lake: Settings, run: str) -> list[tuple[str, str, str]]:
     """What gold.runs says of a run: step, status, message."""
     with open_lake(lake, read_only=True) as opened:
         return opened.rows(

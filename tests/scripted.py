@@ -15,13 +15,13 @@ from pipelines.sources.base import ACTIONS, BARS, REJECTS, Answer, Parsed, Reque
 VALUES = ("open", "high", "low", "close", "volume", "bid", "ask")
 
 
-def bars(rows: list[dict[str, object]]) -> pa.Table:
+def bars_table(rows: list[dict[str, object]]) -> pa.Table:
     """Rows as a source's bars: what is not named is null, `row` counts from 1."""
     filled = [dict.fromkeys(BARS.names) | {"row": i} | r for i, r in enumerate(rows, 1)]
     return pa.Table.from_pylist(filled, schema=BARS)
 
 
-def bar(symbol: str, ts: datetime, close: float, volume: float = 1000.0) -> dict[str, object]:
+def bar_row(symbol: str, ts: datetime, close: float, volume: float = 1000.0) -> dict[str, object]:
     """A plausible bar around a close."""
     return {
         "symbol": symbol,

@@ -38,7 +38,7 @@ START, TRAINED, END = utc("2026-02-02"), utc("2026-08-25"), utc("2026-09-01")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """Seven months of the ten heaviest: trained, a week scored, and what became of it."""
     folder: Path = tmp_path_factory.mktemp("lake")
-    with empty_lake.opened(empty_lake.at(folder)) as made:
+    with empty_lake.create_lake(empty_lake.at(folder)) as made:
         registry, source = fresh_registry(folder / "mlflow"), Sample()
         ingest(made, source, universe("qqq").symbols, interval_of("1h"), START, END)
         ingest_weights(made, source, "qqq", as_of=START)

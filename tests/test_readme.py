@@ -76,7 +76,7 @@ def test_an_address_is_a_route(call: str) -> None:
 
 
 def test_python_runs_as_it_is_printed(lake_settings: Settings) -> None:
-    empty_lake.opened(lake_settings).close()
+    empty_lake.create_lake(lake_settings).close()
     [query, api] = blocks("python")
     variables: dict[str, Any] = {}
     exec(query, variables)

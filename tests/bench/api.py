@@ -32,7 +32,13 @@ from tests.bench.measure import Figure
 from tests.bench.published import fill
 from tests.servers.ports import free_port
 from tests.serving.listening import allow_files
-from tests.serving.process import answered, of_folder, resident, running, spent
+from tests.serving.process import (
+    cpu_seconds,
+    environment_of,
+    memory_of,
+    run_server,
+    wait_for_answer,
+)
 
 CONNECTIONS, SECONDS, ROUNDS = 32, 4.0, 3
 MEMORY, READY = 300, 3.0  # MiB, seconds
@@ -48,24 +54,24 @@ BARE = f"""SELECT t.*, o.outcome, o.next_return, o.actual FROM (
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         port, other = free_port(), free_port()
-        env = of_folder(Path(folder), port)
+        env = environment_of(Path(folder), port)
         os.environ.update({name: env[name] for name in env if name != "BULLION_API_PORT"})
         with open_lake() as lake:
             fill(lake)
         allow_files(2 * sockets.SOCKETS)
         began = time.perf_counter()
-        with running("-m", "serving", env=env) as ours:
-            answer = answered(port, SIGNAL)
+        with run_server("-m", "serving", env=env) as ours:
+            answer = wait_for_answer(port, SIGNAL)
             yield started(ours.pid, time.perf_counter() - began)
             size = {"BARE_PORT": str(other), "BARE_BYTES": str(len(answer.content))}
-            with running("-m", __name__, env=size) as peer:
-                answered(other, "/")
+            with run_server("-m", __name__, env=size) as peer:
+                wait_for_answer(other, "/")
                 both = Side(port, ours.pid), Side(other, peer.pid)
                 yield history(port)
-                with running("-m", "tests.bench.published", env={}):
+                with run_server("-m", "tests.bench.published", env={}):
                     yield asked("GET /signal/index", *both)
                 # Nobody publishes: the tag holds.
-                tag = answered(port, SIGNAL).headers["etag"]
+                tag = wait_for_answer(port, SIGNAL).headers["etag"]
                 yield asked("GET /signal/index, 304", *both, tag)
             yield sockets.figure(port, ours.pid)
 
@@ -73,9 +79,9 @@ def figures() -> Iterator[Figure]:
 def started(process: int, seconds: float) -> Figure:
     return Figure(
         "the serving process, to its first signal",
-        f"{seconds:.1f} s, {spent(process):.1f} s of a core, {resident(process):.0f} MiB",
+        f"{seconds:.1f} s, {cpu_seconds(process):.1f} s of a core, {memory_of(process):.0f} MiB",
         f"{READY:g} s, {MEMORY} MiB",
-        f"{seconds / READY:.2f}, {resident(process) / MEMORY:.2f}",
+        f"{seconds / READY:.2f}, {memory_of(process) / MEMORY:.2f}",
         f"no model serves, load {os.getloadavg()[0]:.1f}",
     )
 
@@ -200,13 +206,13 @@ async def load(side: Side, path: str, tag: str = "") -> Load:
     made, loop = Load(), asyncio.get_running_loop()
     condition = f"If-None-Match: {tag}\r\n" if tag else ""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{condition}\r\n".encode()
-    began, before = time.perf_counter(), spent(side.process)
+    began, before = time.perf_counter(), cpu_seconds(side.process)
     opened = [
         await loop.create_connection(lambda: Caller(request, made), "127.0.0.1", side.port)
         for _ in range(CONNECTIONS)
     ]
     await asyncio.sleep(SECONDS)
-    made.seconds, made.used = time.perf_counter() - began, spent(side.process) - before
+    made.seconds, made.used = time.perf_counter() - began, cpu_seconds(side.process) - before
     for transport, _ in opened:
         transport.abort()
     if path == "/":

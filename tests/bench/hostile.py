@@ -27,9 +27,9 @@ from pipelines.steps.lake import open_lake
 from tests.bench.api import CONNECTIONS, ROUNDS, SECONDS, SIGNAL, Load, Side, load
 from tests.bench.measure import Figure
 from tests.bench.published import fill
-from tests.models import body, decide, kept
+from tests.models import body, decide, store_verified
 from tests.servers.ports import free_port
-from tests.serving.process import answered, of_folder, resident, running
+from tests.serving.process import environment_of, memory_of, run_server, wait_for_answer
 
 CLIENTS, CROWD = 40, 200  # clients that send bodies; that ask for a history
 REST = 60.0  # seconds until the memory is looked at again
@@ -77,23 +77,25 @@ def build_large_bodies() -> dict[str, tuple[str, bytes, float]]:
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
-        env = of_folder(Path(folder), port)
+        env = environment_of(Path(folder), port)
         os.environ.update({name: env[name] for name in env if name != "BULLION_API_PORT"})
         with open_lake() as lake:
             fill(lake)
-            made = kept(Registry(folder=Path(folder) / "mlflow"), FORECAST, body(FORECAST))
+            made = store_verified(
+                Registry(folder=Path(folder) / "mlflow"), FORECAST, body(FORECAST)
+            )
             decide(lake, FORECAST, "sample", made, datetime.now(UTC) - timedelta(days=1))
-        with running("-m", "serving", env=env) as server:
-            answered(port, SIGNAL)
-            answered(port, "/model-info")
+        with run_server("-m", "serving", env=env) as server:
+            wait_for_answer(port, SIGNAL)
+            wait_for_answer(port, "/model-info")
             side = Side(port, server.pid)
             quiet = asyncio.run(load(side, SIGNAL))
-            answered(port, PAGE)
-            before = resident(server.pid)
+            wait_for_answer(port, PAGE)
+            before = memory_of(server.pid)
             for name in build_hostile_bodies():
                 yield attacked(name, side, quiet)
             time.sleep(REST)
-            yield left(before, resident(server.pid))
+            yield left(before, memory_of(server.pid))
             for name in build_large_bodies():
                 yield attacked(name, side, quiet)
             yield crowded(side)
@@ -101,11 +103,11 @@ def figures() -> Iterator[Figure]:
 
 def attacked(name: str, side: Side, quiet: Load) -> Figure:
     """The signal while the clients send one kind of body."""
-    loads, highest, done = [], [resident(side.process)], Event()
+    loads, highest, done = [], [memory_of(side.process)], Event()
 
     def watch() -> None:
         while not done.wait(0.05):
-            highest.append(resident(side.process))
+            highest.append(memory_of(side.process))
 
     watching = Thread(target=watch)
     watching.start()

@@ -26,9 +26,9 @@ from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
 from tests.bench.measure import Figure
 from tests.bench.scoring import END, START, described, trained
-from tests.models import decide, kept
+from tests.models import decide, store_verified
 from tests.servers.ports import free_port
-from tests.serving.process import answered, resident, running
+from tests.serving.process import memory_of, run_server, wait_for_answer
 
 BARS, ROUNDS, WARM = 25, 1500, 100
 P50, P99 = 5.0, 15.0  # milliseconds
@@ -55,14 +55,17 @@ def figures() -> Iterator[Figure]:
         port, other = free_port(), free_port()
         env = _lake(Path(folder), content) | {"BULLION_API_PORT": str(port)}
         began = time.perf_counter()
-        with running("-m", "serving", env=env) as ours, running("-c", ECHO, str(other), env={}):
-            answered(port, "/health")
+        with (
+            run_server("-m", "serving", env=env) as ours,
+            run_server("-c", ECHO, str(other), env={}),
+        ):
+            wait_for_answer(port, "/health")
             ready = time.perf_counter() - began
-            answered(port, "/model-info")
-            answered(other, "/health")
+            wait_for_answer(port, "/model-info")
+            wait_for_answer(other, "/health")
             first, echo = HTTPConnection("127.0.0.1", port), HTTPConnection("127.0.0.1", other)
             mine, theirs = _in_turn(first, echo, _body())
-            memory = resident(ours.pid)
+            memory = memory_of(ours.pid)
     p50, p99 = np.quantile(mine, [0.5, 0.99])
     floor50, floor99 = np.quantile(theirs, [0.5, 0.99])
     yield Figure(
@@ -84,7 +87,7 @@ def figures() -> Iterator[Figure]:
 def _lake(folder: Path, content: bytes) -> dict[str, str]:
     config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
     with open_lake(config) as lake:
-        made = kept(Registry(folder=folder / "mlflow"), FORECAST, content)
+        made = store_verified(Registry(folder=folder / "mlflow"), FORECAST, content)
         decide(lake, FORECAST, "sample", made, END - timedelta(days=1))
     return {
         "BULLION_LAKE_CATALOG": config.lake_catalog,

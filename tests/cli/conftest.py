@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.lake import Lake
-from tests.commands import Bullion, in_process
+from tests.commands import Bullion, run_here
 
 
 @pytest.fixture
@@ -15,4 +15,4 @@ def bullion(
     """Runs a command: its exit code, what it printed, what it complained of."""
     # A table is as wide as the console, which was made when the module was.
     monkeypatch.setattr("pipelines.cli.app.out._width", 240)
-    return in_process(monkeypatch, capsys)
+    return run_here(monkeypatch, capsys)

@@ -14,15 +14,15 @@ import pytest
 from pipelines.contracts.tables import LAYOUT
 from pipelines.lake import Lake
 from pipelines.steps.lake import open_lake
-from tests.commands import Bullion, in_a_process, in_process
-from tests.lake_rows import many, put
+from tests.commands import Bullion, run_here, run_process
+from tests.lake_rows import list_symbols, replace_series
 
 RANGE = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-09"]
 
 
 @pytest.fixture
 def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
-    return in_process(monkeypatch, capsys)
+    return run_here(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("name", ["silver.series", '"Silver"."SERIES"', "lake.silver.series"])
@@ -30,7 +30,7 @@ def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def test_sql_on_a_damaged_file_names_it_and_no_columns(
     lake: Lake, bullion: Bullion, name: str, place: int
 ) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     path = lake.store.listing("silver/series").pop()
     file = Path(lake.config.lake_data) / path
     body = bytearray(file.read_bytes())
@@ -133,7 +133,7 @@ def test_a_terminal_that_knows_ascii_alone_still_gets_its_answer(
 ) -> None:
     open_lake().close()
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    ended = in_a_process("sql", "--csv", "SELECT 'é' AS a")
+    ended = run_process("sql", "--csv", "SELECT 'é' AS a")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a\n\\xe9\n", "")
 
 
@@ -183,7 +183,7 @@ def test_export_can_be_read_without_the_lake(bullion: Bullion, tmp_path: Path) -
 def test_a_file_of_the_lake_that_is_missing_is_named(
     bullion: Bullion, lake: Lake, tmp_path: Path, words: list[str]
 ) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     [file] = lake.store.listing("silver/series")
     (Path(lake.store.root) / file).unlink()
     code, _, err = bullion(*(word.replace("FOLDER", str(tmp_path / "out")) for word in words))

@@ -15,7 +15,7 @@ from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest, ingest_weights
 from tests.commands import Bullion
-from tests.steps.live_market import put_live
+from tests.steps.live_market import write_live
 from tests.steps.served import HOURLY, START, fresh_registry, spoil, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
@@ -134,7 +134,7 @@ def test_monitor_prints_the_figures_and_records_the_run(
         "pipelines.monitoring.reports.build_quality_page", lambda *_: b"<head></head>"
     )
     version = train_model(lake, registry, HOURLY)
-    put_live(lake, HOURLY, version, ic=0.3, sessions=3)
+    write_live(lake, HOURLY, version, ic=0.3, sessions=3)
     code, out, _ = bullion("monitor", NAME, "--as-of", "2026-03-10")
     assert code == 0
     assert "3 sessions: too few to judge" in out

@@ -22,7 +22,7 @@ from pipelines.core.calendar import (
     utc,
 )
 from pipelines.core.errors import InvalidRequest
-from tests.laws import tried
+from tests.laws import law
 
 HOUR = interval_of("1h")
 DAY = interval_of("1d")
@@ -146,7 +146,7 @@ def test_times_without_a_zone_and_unknown_names_are_refused() -> None:
 instants = st.datetimes(datetime(1999, 1, 1), datetime(2026, 6, 1), timezones=st.just(UTC))
 
 
-@tried(50)
+@law(50)
 @given(
     instants,
     st.timedeltas(timedelta(0), timedelta(days=40)),
@@ -172,7 +172,7 @@ def test_bars_tile_their_sessions(
     assert np.concatenate([p.closes_at for p in parts]).tolist() == made.closes_at.tolist()
 
 
-@tried(50)
+@law(50)
 @given(instants, st.sampled_from(["1m", "5m", "15m", "30m"]))
 def test_coarse_bars_hold_whole_fine_ones(day: datetime, fine: str) -> None:
     coarse = calendar().bars(HOUR, day, day + timedelta(days=3))
@@ -184,7 +184,7 @@ def test_coarse_bars_hold_whole_fine_ones(day: datetime, fine: str) -> None:
     assert (small.closes_at[inside] <= ends[inside]).all()
 
 
-@tried(3)
+@law(3)
 @given(
     st.lists(st.datetimes(datetime(1965, 1, 1), datetime(2032, 1, 1)), min_size=1, max_size=2),
     st.sampled_from(["XNYS", "24/5"]),

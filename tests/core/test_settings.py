@@ -12,8 +12,8 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.settings import settings
 from pipelines.lake import compaction
 from pipelines.steps.lake import open_lake
-from tests.commands import Bullion, in_a_process, in_process
-from tests.lake_rows import put
+from tests.commands import Bullion, run_here, run_process
+from tests.lake_rows import replace_series
 
 CATALOG, DATA = "BULLION_LAKE_CATALOG", "BULLION_LAKE_DATA"
 AWS = {
@@ -28,7 +28,7 @@ AWS = {
 @pytest.fixture
 def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return in_process(monkeypatch, capsys)
+    return run_here(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_files_that_cannot_be_written_point_to_their_setting(
 
 def test_a_snapshot_that_is_not_there_or_expired_is_told(bullion: Bullion, tmp_path: Path) -> None:
     with open_lake() as lake:
-        old = put(lake, ["A"], "1")
-        put(lake, ["A"], "2")
+        old = replace_series(lake, ["A"], "1")
+        replace_series(lake, ["A"], "2")
         compaction.compact(lake, keep=timedelta(0))
     for snapshot in (str(old), "999"):
         for command in (["sql", "SELECT 1"], ["export", str(tmp_path / snapshot)]):
@@ -164,7 +164,7 @@ sys.meta_path.insert(0, Interrupts())
 @pytest.mark.parametrize("name", ["typer", "duckdb", "pyarrow", "pipelines.cli.lake"])
 @pytest.mark.parametrize("lost", ["", "BaseException"])  # some modules swallow what meets them
 def test_ctrl_c_during_the_imports_ends_them_in_words(name: str, lost: str) -> None:
-    ended = in_a_process("status", before=AT_IMPORT.format(name=name, lost=lost))
+    ended = run_process("status", before=AT_IMPORT.format(name=name, lost=lost))
     assert ended.returncode == 128 + signal.SIGINT
     assert ended.stderr.startswith("stopped;")
     assert len(ended.stderr.splitlines()) == 1
@@ -173,7 +173,7 @@ def test_ctrl_c_during_the_imports_ends_them_in_words(name: str, lost: str) -> N
 @pytest.mark.parametrize("snapshot", [[], ["--snapshot", "1"]])
 def test_ctrl_c_in_a_query_ends_it_in_words(snapshot: list[str]) -> None:
     open_lake().close()
-    ended = in_a_process(
+    ended = run_process(
         "sql",
         "SELECT count(*) FROM range(100000000000) t WHERE hash(range) = 1",
         *snapshot,

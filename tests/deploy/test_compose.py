@@ -20,9 +20,9 @@ from include.deploy.secrets import NAMES, random_secrets
 from include.services.settings import Services
 from pipelines.core.settings import Settings
 from serving.settings import Settings as ApiSettings
-from tests.servers.compose import FILE, ROOT, VARIABLE, filled, read
+from tests.servers.compose import FILE, ROOT, VARIABLE, fill_variables, read_compose
 
-COMPOSE = read()
+COMPOSE = read_compose()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PINNED = re.compile(r"[\w./-]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}")
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|AUTH$|_KEYS?($|_)")
@@ -78,13 +78,13 @@ def test_it_is_a_compose_file() -> None:
 
 
 def test_it_is_filled_in_by_what_make_secrets_writes_and_by_nothing_less() -> None:
-    file = filled(SERVICES, random_secrets())
+    file = fill_variables(SERVICES, random_secrets())
     assert not any("${" in text for text in texts(file))
     names = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":?"}
     assert names == set(NAMES)
     for name in NAMES:
         with pytest.raises(KeyError, match="make secrets"):
-            filled(COMPOSE, random_secrets() | {name: ""})
+            fill_variables(COMPOSE, random_secrets() | {name: ""})
 
 
 def test_every_other_variable_is_a_setting() -> None:
@@ -225,7 +225,7 @@ def test_its_volumes_exist(name: str) -> None:
 
 
 def test_the_addresses_in_it_are_its_services() -> None:
-    text = "\n".join(texts(filled(SERVICES, random_secrets())))
+    text = "\n".join(texts(fill_variables(SERVICES, random_secrets())))
     hosts = set(re.findall(r"(?:://(?:[^/@\s]*@)?|host=)([a-z][\w-]*)(?=[:\s/])", text))
     assert hosts - {"bullion"} <= SERVICES.keys()  # the bucket
     assert {"postgres", "redis", "s3", "mlflow", "airflow-api-server"} <= hosts

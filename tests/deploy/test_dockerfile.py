@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.servers.compose import ROOT, copied, read
+from tests.servers.compose import ROOT, list_copies, read_compose
 
 PINNED = re.compile(r"[\w./-]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}")
 
@@ -44,7 +44,7 @@ def ignored() -> list[str]:
 
 
 STAGES = stages()
-TARGETS = {one["build"]["target"] for one in read()["services"].values() if "build" in one}
+TARGETS = {one["build"]["target"] for one in read_compose()["services"].values() if "build" in one}
 every = pytest.mark.parametrize("name", sorted(TARGETS))
 
 
@@ -96,7 +96,7 @@ def test_what_is_copied_is_there_and_reaches_the_build() -> None:
     assert lines[0] == "*", "nothing goes in but what is named"
     let_in = [line[1:] for line in lines if line.startswith("!")]
     for name in STAGES:
-        for source, _ in copied(name):
+        for source, _ in list_copies(name):
             assert (ROOT / source).exists(), source
             assert any(f"{source}/".startswith(f"{one}/") for one in let_in), source
 
@@ -113,4 +113,4 @@ def test_no_secret_goes_into_an_image() -> None:
 def test_serving_carries_the_serving_lock_alone() -> None:
     copies = [one for stage in line_of("serving") for one in stage.of("COPY") if "--from" in one]
     assert copies == ["--from=build-serving /opt/venv /opt/venv"]
-    assert not {source for source, _ in copied("serving")} & {"dags", "plugins", "include"}
+    assert not {source for source, _ in list_copies("serving")} & {"dags", "plugins", "include"}

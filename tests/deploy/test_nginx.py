@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from serving.settings import Settings
-from tests.servers.compose import ROOT, read
+from tests.servers.compose import ROOT, read_compose
 
 TEXT = (ROOT / "include/nginx/nginx.conf").read_text()
 SERVING = "".join((ROOT / "serving" / f"{n}.py").read_text() for n in ("__main__", "http/protocol"))
@@ -60,7 +60,7 @@ def test_answers_pass_as_they_are() -> None:
 
 
 def test_it_listens_and_asks_where_the_compose_file_says() -> None:
-    services = read()["services"]
+    services = read_compose()["services"]
     inside = {port.rpartition(":")[2] for port in services["nginx"]["ports"]}
     assert set(re.findall(r"listen (\d+);", TEXT)) == inside
     assert f"server api:{services['api']['environment']['BULLION_API_PORT']};" in TEXT

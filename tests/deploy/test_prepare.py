@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from include.deploy import prepare
 from pipelines.core.errors import BullionError, LakeError
 from pipelines.steps.lake import open_lake
-from tests.lake_rows import many, put, versions
+from tests.lake_rows import count_versions, list_symbols, replace_series
 from tests.servers.s3 import BUCKET, S3, s3
 from tests.servers.store_admin import StoreAdmin, store_admin
 
@@ -71,7 +71,7 @@ def as_reader(store: S3, monkeypatch: pytest.MonkeyPatch) -> Any:
     Here the policy is that of a user, as this store enforces no policy of a bucket.
     """
     with open_lake() as lake:
-        put(lake, many())
+        replace_series(lake, list_symbols())
     iam = boto3.client("iam", endpoint_url=store.url)
     iam.create_user(UserName="reader")
     key = iam.create_access_key(UserName="reader")["AccessKey"]
@@ -88,9 +88,9 @@ def as_reader(store: S3, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_with_its_policy_the_lake_can_be_read_and_not_written(as_reader: Any) -> None:
     with open_lake(read_only=True) as lake:
-        assert versions(lake) == {"1": len(many())}
+        assert count_versions(lake) == {"1": len(list_symbols())}
     with open_lake() as lake, pytest.raises(LakeError, match=r"AccessDenied|403"):
-        put(lake, many(), "2")
+        replace_series(lake, list_symbols(), "2")
     for call in (
         lambda: as_reader.put_object(Bucket=BUCKET, Key="lake/x", Body=b"x"),
         lambda: as_reader.delete_object(Bucket=BUCKET, Key="lake/x"),

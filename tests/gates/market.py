@@ -18,7 +18,7 @@ NAMES = ("move", "size", "chance")
 HOUR = np.timedelta64(3_600_000_000, "us")
 
 
-def market(
+def build_market(
     seed: int, sessions: int, ic: float, symbols: int = 10, drift: float = 0.0
 ) -> tuple[Rows, np.ndarray]:
     """Rows, and the direction of each that could be known; symbols share half of each move."""
@@ -46,12 +46,12 @@ def market(
     return rows, known.ravel()
 
 
-def split(rows: Rows, training: int) -> tuple[np.ndarray, np.ndarray]:
+def split_rows(rows: Rows, training: int) -> tuple[np.ndarray, np.ndarray]:
     older = rows.session < np.unique(rows.session)[training]
     return older, ~older
 
 
-def evidence(
+def build_evidence(
     seed: int = 0,
     ic: float = 0.2,
     sessions: int = 60,
@@ -65,8 +65,8 @@ def evidence(
     It leans its classes towards the direction that could be known; a blind one does not lean,
     it only knows the shape of the day and how volatile each row is, and hardly prefers a side.
     """
-    rows, known = market(seed, 30 + sessions, ic, symbols)
-    older, newer = split(rows, 30)
+    rows, known = build_market(seed, 30 + sessions, ic, symbols)
+    older, newer = split_rows(rows, 30)
     training, judging = rows.take(older), rows.take(newer)
     thresholds = LABEL.learn(training.outcome)
     learned = LABEL.truth(training.outcome, thresholds)

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.gates import BeyondTheDay, DirectionSkill, Evidence, GateVerdict, judge_all
-from tests.gates.market import evidence
+from tests.gates.market import build_evidence
 
 
 @dataclass(frozen=True)
@@ -36,33 +36,33 @@ class Breaks:
 
 
 def test_a_gate_that_raises_has_failed_with_its_exception() -> None:
-    decision = judge_all([Says("good"), Breaks()], evidence())
+    decision = judge_all([Says("good"), Breaks()], build_evidence())
     assert not decision.promote
     assert not decision.verdicts[1].passed
     assert "ZeroDivisionError: nothing to divide by" in decision.verdicts[1].reason
-    assert judge_all([Says("good"), Breaks(blocking=False)], evidence()).promote
+    assert judge_all([Says("good"), Breaks(blocking=False)], build_evidence()).promote
 
 
 def test_a_decision_names_every_gate_that_refuses_and_those_that_warn() -> None:
     gates = [Says("one", False), Says("two"), Says("three", False), Says("soft", False, False)]
-    decision = judge_all(gates, evidence())
+    decision = judge_all(gates, build_evidence())
     assert not decision.promote
     for told in ("one: one said so", "three: three said so", "warning, soft: soft said so"):
         assert told in decision.reason
     assert "two" not in decision.reason
-    warned = judge_all([Says("two"), Says("soft", False, False)], evidence())
+    warned = judge_all([Says("two"), Says("soft", False, False)], build_evidence())
     assert warned.promote
     assert "warning, soft" in warned.reason
 
 
 def test_a_value_that_is_no_number_cannot_pass() -> None:
-    assert not judge_all([Says("odd", value=float("nan"))], evidence()).promote
+    assert not judge_all([Says("odd", value=float("nan"))], build_evidence()).promote
 
 
 def test_nothing_is_promoted_where_nothing_could_refuse() -> None:
-    assert not judge_all([Says("soft", blocking=False)], evidence()).promote
+    assert not judge_all([Says("soft", blocking=False)], build_evidence()).promote
     with pytest.raises(InvalidRequest, match="no gate"):
-        judge_all([], evidence())
+        judge_all([], build_evidence())
 
 
 def _broken(made: Evidence) -> dict[str, dict[str, Any]]:
@@ -94,9 +94,9 @@ def _broken(made: Evidence) -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.mark.parametrize("what", list(_broken(evidence())))
+@pytest.mark.parametrize("what", list(_broken(build_evidence())))
 def test_broken_evidence_fails_closed(what: str) -> None:
-    made = evidence()
+    made = build_evidence()
     broken = replace(made, **_broken(made)[what])
     decision = judge_all([DirectionSkill(), BeyondTheDay()], broken)
     assert [v.passed for v in decision.verdicts] == [False, False]

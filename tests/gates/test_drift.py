@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.gates import Drift, Evidence, InputsSound, judge_all
 from pipelines.gates.drift import Measure, label_classes
-from tests.gates.market import evidence
+from tests.gates.market import build_evidence
 
 
 def recent(made: Evidence, column: int, change: object) -> Evidence:
@@ -25,15 +25,15 @@ def cut(made: Evidence, rows: int) -> Evidence:
 
 
 def test_a_market_that_stays_as_it_was_passes_with_a_report() -> None:
-    decision = judge_all([InputsSound(), Drift()], evidence())
+    decision = judge_all([InputsSound(), Drift()], build_evidence())
     assert decision.promote, decision.reason
     assert all(v.passed for v in decision.verdicts), decision.reason
     assert b"<html" in decision.verdicts[1].report[:2000].lower()
 
 
 def test_a_moved_feature_warns_by_name_however_many_rows_there_are() -> None:
-    moved = recent(evidence(), 0, lambda values: values + 1)
-    slight = recent(evidence(), 0, lambda values: values + 0.3)
+    moved = recent(build_evidence(), 0, lambda values: values + 1)
+    slight = recent(build_evidence(), 0, lambda values: values + 0.3)
     for rows in (300, 3000):
         verdict = Drift().judge(cut(moved, rows))
         assert not verdict.passed
@@ -45,7 +45,7 @@ def test_a_moved_feature_warns_by_name_however_many_rows_there_are() -> None:
 
 def test_small_numbers_drift_as_large_ones_do() -> None:
     """Evidently by itself takes a deviation below 0.001 for 0.001."""
-    moved = recent(evidence(), 0, lambda values: values + 1)
+    moved = recent(build_evidence(), 0, lambda values: values + 1)
     tiny = recent(moved, 0, lambda values: values * 1e-5)
     training = tiny.training.features.copy()
     training[:, 0] *= 1e-5
@@ -54,7 +54,7 @@ def test_small_numbers_drift_as_large_ones_do() -> None:
 
 
 def test_labels_that_are_shared_otherwise_warn() -> None:
-    made = evidence()
+    made = build_evidence()
     classes = np.where(np.arange(len(made.truth)) % 2 == 0, 4, made.truth)
     verdict = Drift().judge(replace(made, truth=classes))
     assert not verdict.passed
@@ -71,14 +71,14 @@ def test_labels_that_are_shared_otherwise_warn() -> None:
     ],
 )
 def test_a_broken_feature_blocks_by_name(change: object, told: str) -> None:
-    verdict = InputsSound().judge(recent(evidence(), 0, change))
+    verdict = InputsSound().judge(recent(build_evidence(), 0, change))
     assert not verdict.passed
     assert verdict.blocking
     assert told in verdict.reason
 
 
 def test_rows_that_lack_a_feature_count_though_no_model_is_judged_on_them() -> None:
-    made = evidence()
+    made = build_evidence()
     features = made.judging.features.copy()
     assert InputsSound().judge(replace(made, recent=features)).passed
     features[: len(features) // 2, 0] = np.nan
@@ -88,7 +88,7 @@ def test_rows_that_lack_a_feature_count_though_no_model_is_judged_on_them() -> N
 
 
 def test_a_feature_that_was_constant_in_training_blocks() -> None:
-    made = evidence()
+    made = build_evidence()
     features = made.training.features.copy()
     features[:, 1] = 0.0
     still = replace(made, training=replace(made.training, features=features))
@@ -98,7 +98,7 @@ def test_a_feature_that_was_constant_in_training_blocks() -> None:
 
 
 def test_more_drift_than_declared_blocks() -> None:
-    made = evidence()
+    made = build_evidence()
     for column in range(3):
         made = recent(made, column, lambda values: values + 1.2)
     assert not InputsSound().judge(made).passed
@@ -112,7 +112,7 @@ def test_an_error_of_evidently_has_failed(monkeypatch: pytest.MonkeyPatch) -> No
         raise RuntimeError("evidently is not well")
 
     monkeypatch.setattr(evidently.Report, "run", broken)
-    decision = judge_all([InputsSound(), Drift()], evidence())
+    decision = judge_all([InputsSound(), Drift()], build_evidence())
     assert not decision.promote
     assert ["evidently is not well" in v.reason for v in decision.verdicts] == [True, True]
 
@@ -124,13 +124,13 @@ def test_one_report_serves_both_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         evidently.Report, "run", lambda *outputs, **named: runs.append(1) or run(*outputs, **named)
     )
-    made, measure = evidence(), Measure(rows=300)
+    made, measure = build_evidence(), Measure(rows=300)
     judge_all([InputsSound(measure=measure), Drift(measure=measure)], made)
     assert len(runs) == 1
 
 
 def test_values_are_cut_into_fifths_of_the_training_rows() -> None:
-    made = evidence()
+    made = build_evidence()
     values = made.training.outcome, made.judging.outcome
     same = replace(made, scores=(), training_truth=values[0], truth=values[1])
     assert Drift().judge(same).passed
@@ -144,7 +144,7 @@ def test_values_are_cut_into_fifths_of_the_training_rows() -> None:
 
 
 def test_values_that_are_not_known_have_failed() -> None:
-    made = evidence()
+    made = build_evidence()
     unknown = np.full(len(made.truth), np.nan)
     broken = replace(made, scores=(), training_truth=made.training.outcome, truth=unknown)
     verdict = judge_all([Drift()], broken).verdicts[0]

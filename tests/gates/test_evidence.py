@@ -9,11 +9,11 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.gates.evidence import check_classes, check_truth
-from tests.gates.market import evidence
+from tests.gates.market import build_evidence
 
 
 def test_without_predictions_the_most_probable_class_is_published() -> None:
-    market = replace(evidence(), predictions=None)
+    market = replace(build_evidence(), predictions=None)
     np.testing.assert_array_equal(market.published_classes, market.outputs.argmax(axis=1))
     short = replace(market, predictions=np.zeros(3, np.int64))
     with pytest.raises(InvalidRequest, match="3 predictions for"):
@@ -21,7 +21,7 @@ def test_without_predictions_the_most_probable_class_is_published() -> None:
 
 
 def test_rows_of_symbols_that_the_champion_does_not_know_are_left_out() -> None:
-    market = evidence()
+    market = build_evidence()
     champion = market.outputs.copy()
     champion[market.judging.symbol == 2] = np.nan
     shared = replace(market, champion=champion).for_champion()
@@ -34,7 +34,7 @@ def test_rows_of_symbols_that_the_champion_does_not_know_are_left_out() -> None:
 
 
 def test_classes_and_values_of_rows_without_an_outcome_are_refused() -> None:
-    rows = evidence().judging.take(np.arange(3))
+    rows = build_evidence().judging.take(np.arange(3))
     with pytest.raises(InvalidRequest, match="classes reach from -1 to 1"):
         check_classes(np.array([0, 1, -1]), rows, 5)
     with pytest.raises(InvalidRequest, match="2 classes for 3 rows"):

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from pipelines.gates import BeyondTheDay, DirectionSkill, NoWorseThanChampion
 from pipelines.gates.base import judge_all
 from pipelines.gates.skill import Sessions, macro_f1, place_predictors, ranks
-from tests.gates.market import evidence
+from tests.gates.market import build_evidence
 
 SKILL = (DirectionSkill(), DirectionSkill(within_place=True), BeyondTheDay())
 
@@ -20,7 +20,7 @@ SKILL = (DirectionSkill(), DirectionSkill(within_place=True), BeyondTheDay())
 @pytest.mark.parametrize("seed", range(5))
 def test_a_planted_direction_passes(seed: int) -> None:
     """Ten symbols, 60 sessions of 7 bars, rank IC 0.2."""
-    decision = judge_all(SKILL, evidence(seed))
+    decision = judge_all(SKILL, build_evidence(seed))
     assert decision.promote, decision.reason
     for verdict in decision.verdicts:
         assert verdict.low is not None
@@ -31,17 +31,19 @@ def test_a_planted_direction_passes(seed: int) -> None:
 
 def test_noise_is_hardly_ever_promoted() -> None:
     """Of 60 models that lean at random, in a market whose symbols move together: at most two."""
-    promoted = [judge_all(SKILL, evidence(seed, ic=0.0, sessions=30)).promote for seed in range(60)]
+    promoted = [
+        judge_all(SKILL, build_evidence(seed, ic=0.0, sessions=30)).promote for seed in range(60)
+    ]
     assert sum(promoted) <= 2
     # each direction test alone is at its level too: one in a hundred, so at most four of 60
-    alone = [SKILL[0].judge(evidence(seed, ic=0.0, sessions=30)).passed for seed in range(60)]
+    alone = [SKILL[0].judge(build_evidence(seed, ic=0.0, sessions=30)).passed for seed in range(60)]
     assert sum(alone) <= 4
 
 
 def test_the_shape_of_the_day_is_no_direction() -> None:
     """It beats the label shares in macro F1 by far, as the hour alone does on real bars."""
     for seed in range(5):
-        blind = evidence(seed, blind=True)
+        blind = build_evidence(seed, blind=True)
         plain = f1_score(blind.truth, blind.published_classes, average="macro")
         shares = np.bincount(blind.training_truth) / len(blind.training_truth)
         assert plain > macro_f1(np.outer(np.bincount(blind.truth), shares)) + 0.03
@@ -51,7 +53,7 @@ def test_the_shape_of_the_day_is_no_direction() -> None:
 
 
 def test_an_hour_that_rises_is_no_skill_among_rows_of_its_place() -> None:
-    made = evidence(ic=0.0)
+    made = build_evidence(ic=0.0)
     rises = made.judging.outcome + 3.0 * (made.judging.place == 6)
     by_hour = np.full((len(rises), 5), 0.2)
     by_hour[made.judging.place == 6] = [0.1, 0.1, 0.2, 0.3, 0.3]
@@ -64,7 +66,7 @@ def test_an_hour_that_rises_is_no_skill_among_rows_of_its_place() -> None:
 
 def test_a_strict_baseline_refuses_what_the_hour_alone_gives() -> None:
     """The class that is typical of each place, or its mirror, beats the label shares by place."""
-    made = evidence(ic=0.0)
+    made = build_evidence(ic=0.0)
     typical = place_predictors(made, strict=True)["typical"]
     coin = np.random.default_rng(0).random(typical.shape)
     hour_alone = replace(made, predictions=(typical * coin).argmax(axis=1))
@@ -73,8 +75,8 @@ def test_a_strict_baseline_refuses_what_the_hour_alone_gives() -> None:
 
 
 def test_the_same_evidence_gets_the_same_verdict_whatever_the_order_of_rows() -> None:
-    made = evidence(3)
-    again = [gate.judge(evidence(3)) for gate in SKILL]
+    made = build_evidence(3)
+    again = [gate.judge(build_evidence(3)) for gate in SKILL]
     assert [gate.judge(made) for gate in SKILL] == again
     order = np.random.default_rng(0).permutation(len(made.judging))
     assert made.predictions is not None
@@ -92,7 +94,7 @@ def test_the_same_evidence_gets_the_same_verdict_whatever_the_order_of_rows() ->
 
 def test_whole_sessions_are_drawn_so_symbols_that_move_together_count_once() -> None:
     """A hundred symbols that do as the first does are no more evidence than one."""
-    one = evidence(1, symbols=1, sessions=40)
+    one = build_evidence(1, symbols=1, sessions=40)
     copies = np.repeat(np.arange(len(one.judging)), 100)
     many = replace(
         one,
@@ -133,24 +135,28 @@ def test_the_bound_holds_the_spread_of_a_mean() -> None:
 def test_a_challenger_is_held_against_the_champion_on_the_same_rows(
     tilt: float, passed: bool
 ) -> None:
-    made = evidence(2)
-    verdict = NoWorseThanChampion().judge(replace(made, champion=evidence(2, tilt=tilt).outputs))
+    made = build_evidence(2)
+    verdict = NoWorseThanChampion().judge(
+        replace(made, champion=build_evidence(2, tilt=tilt).outputs)
+    )
     assert verdict.passed is passed
-    turned = NoWorseThanChampion().judge(replace(evidence(2, tilt=tilt), champion=made.outputs))
+    turned = NoWorseThanChampion().judge(
+        replace(build_evidence(2, tilt=tilt), champion=made.outputs)
+    )
     assert turned.passed is (tilt > 0)
     assert turned.value == pytest.approx(-verdict.value)
 
 
 def test_the_tolerance_is_declared_and_a_first_model_has_no_champion() -> None:
-    first = NoWorseThanChampion().judge(evidence())
+    first = NoWorseThanChampion().judge(build_evidence())
     assert first.passed
     assert "no champion" in first.reason
-    worse = replace(evidence(2, tilt=-0.4), champion=evidence(2).outputs)
+    worse = replace(build_evidence(2, tilt=-0.4), champion=build_evidence(2).outputs)
     assert NoWorseThanChampion(tolerance=1.0).judge(worse).passed
 
 
 def test_a_champion_that_tells_rows_apart_no_more_can_be_replaced() -> None:
-    made = evidence()
+    made = build_evidence()
     flat = np.full_like(made.outputs, 0.2)
     assert NoWorseThanChampion().judge(replace(made, champion=flat)).passed
     assert not DirectionSkill().judge(replace(made, outputs=flat)).passed

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.gates import Calibration, Gap, Gate, Latency, Parity, Size, TrainingTime, judge_all
-from tests.gates.market import evidence
+from tests.gates.market import build_evidence
 
 NAN = float("nan")
 
@@ -30,7 +30,7 @@ NAN = float("nan")
 def test_a_limit_may_be_reached_and_not_passed(
     gate: Gate, at: dict[str, Any], above: dict[str, Any]
 ) -> None:
-    made = evidence()
+    made = build_evidence()
     assert judge_all([gate], replace(made, **at)).promote
     refused = judge_all([gate], replace(made, **above))
     assert not refused.promote
@@ -39,7 +39,7 @@ def test_a_limit_may_be_reached_and_not_passed(
 
 def test_calibration_holds_probabilities_against_what_happened() -> None:
     """Classes drawn by the probabilities are calibrated; sharper ones than these are not."""
-    made = evidence(blind=True)
+    made = build_evidence(blind=True)
     random = np.random.default_rng(0)
     outputs = random.dirichlet(np.full(5, 2.0), len(made.judging))
     drawn = (outputs.cumsum(axis=1) < random.random((len(outputs), 1))).sum(axis=1)
@@ -52,7 +52,7 @@ def test_calibration_holds_probabilities_against_what_happened() -> None:
 
 
 def test_few_rows_are_not_called_uncalibrated_by_chance() -> None:
-    made = evidence()
+    made = build_evidence()
     random = np.random.default_rng(1)
     outputs = random.dirichlet(np.full(5, 2.0), 350)
     drawn = (outputs.cumsum(axis=1) < random.random((350, 1))).sum(axis=1)

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.integration.test_ui import PATIENCE, picture
 from tests.servers.ports import free_port
-from tests.serving.process import answered, of_folder, running
-from tests.serving.served import filled, made_once
+from tests.serving.process import environment_of, run_server, wait_for_answer
+from tests.serving.served import build_folder, build_once
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -23,9 +23,9 @@ KEY = "a-secret-key"
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an API that needs a key."""
-    folder, port = made_once(tmp_path_factory, "scored", filled), free_port()
-    with running("-m", "serving", env=of_folder(folder, port) | {"BULLION_API_KEYS": KEY}):
-        answered(port, "/docs")
+    folder, port = build_once(tmp_path_factory, "scored", build_folder), free_port()
+    with run_server("-m", "serving", env=environment_of(folder, port) | {"BULLION_API_KEYS": KEY}):
+        wait_for_answer(port, "/docs")
         yield f"http://127.0.0.1:{port}"
 
 

@@ -20,13 +20,13 @@ from tests.recent import (
     SESSIONS,
     TRAIN,
     all_rows,
-    bars,
-    doubled,
+    count_duplicates,
     forget_newest,
-    noted,
+    format_time,
+    list_bars,
+    merge_spans,
     rows_of,
-    spans,
-    told,
+    run_notes,
 )
 
 ACTION_FORECAST = HOURLY.target_forecast()
@@ -47,11 +47,13 @@ def succeeded(airflow: Airflow, dag: str, **conf: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def forecast(airflow: Airflow, shared_lake: Settings) -> dict[str, dict[str, Any]]:
     """All of it once: the runs by what they did."""
-    since = told(FIRST)
+    since = format_time(FIRST)
     return {
-        "ingest": succeeded(airflow, INGEST, start=since, end=told(THEN)),
-        "train then": succeeded(airflow, TRAIN, start=since, end=told(THEN)),
-        "score since": succeeded(airflow, SCORE, start=told(THEN), end=told(SESSIONS[-2][1])),
+        "ingest": succeeded(airflow, INGEST, start=since, end=format_time(THEN)),
+        "train then": succeeded(airflow, TRAIN, start=since, end=format_time(THEN)),
+        "score since": succeeded(
+            airflow, SCORE, start=format_time(THEN), end=format_time(SESSIONS[-2][1])
+        ),
         "train now": succeeded(airflow, TRAIN, start=since),
         "score newest": succeeded(airflow, SCORE),
     }
@@ -64,7 +66,7 @@ def test_every_run_did_its_part(
         states = airflow.states(run)
         assert set(states.values()) == {"success"}, (what, states)
     for what in ("ingest", "score since", "score newest"):
-        said = noted(shared_lake, forecast[what]["dag_run_id"])
+        said = run_notes(shared_lake, forecast[what]["dag_run_id"])
         assert said, what
         assert {status for _, status, _ in said} <= {"ok", "warned"}, said
 
@@ -79,17 +81,17 @@ def test_each_bar_was_scored_by_the_model_of_its_time(
                FROM gold.predictions WHERE role = 'champion' GROUP BY closes_at ORDER BY 1"""
         )
     assert decided[0][0] == THEN
-    due = spans(bars("1h", THEN))
+    due = merge_spans(list_bars("1h", THEN))
     assert [at for at, *_ in scored] == [close for _, close in due], "the missed ones are filled"
     assert {count for _, count, *_ in scored} == {SYMBOLS}
     assert all(low == high == decided[0][1] for *_, low, high in scored)
-    assert doubled(shared_lake) == dict.fromkeys(doubled(shared_lake), 0)
+    assert count_duplicates(shared_lake) == dict.fromkeys(count_duplicates(shared_lake), 0)
 
 
 def test_the_newest_signal_is_live_and_the_api_answers(
     forecast: dict[str, dict[str, Any]], shared_lake: Settings, api: httpx.Client
 ) -> None:
-    newest = spans(bars("1h", THEN))[-1][1]
+    newest = merge_spans(list_bars("1h", THEN))[-1][1]
     signals = [r for r in rows_of(shared_lake, "index_signals") if r["closes_at"] == newest]
     assert {row["universe"] for row in signals} == {c.universe for c in HOURLY.combinations}
     assert all(row["live"] for row in signals)
@@ -98,7 +100,7 @@ def test_the_newest_signal_is_live_and_the_api_answers(
     )
     answer = api.get("/bars/newest", params={"symbol": HOURLY.symbols[0]})
     assert answer.status_code == 200, answer.text
-    assert answer.json()["closes_at"] == told(newest)
+    assert answer.json()["closes_at"] == format_time(newest)
 
 
 def test_from_the_trigger_to_the_signal(
@@ -123,30 +125,34 @@ def test_a_backfill_of_three_sessions_gives_the_same_rows_however_it_is_run(
     airflow: Airflow, forecast: dict[str, dict[str, Any]], shared_lake: Settings
 ) -> None:
     first, last = SESSIONS[-3][0], SESSIONS[-1][1]
-    due = spans(bars("1h", first, last))
+    due = merge_spans(list_bars("1h", first, last))
     before = all_rows(shared_lake)
     asked = {"dag_run_conf": SAMPLE, "max_active_runs": 2}
 
-    dry = airflow.backfill(SCORE, told(first), told(last), dry_run=True, **asked).json()
+    dry = airflow.backfill(
+        SCORE, format_time(first), format_time(last), dry_run=True, **asked
+    ).json()
     assert dry["total_entries"] == len(due)
-    runs = airflow.backfilled(airflow.backfill(SCORE, told(first), told(last), **asked))
-    assert [run["data_interval_start"] for run in runs] == [told(start) for start, _ in due]
-    assert [run["data_interval_end"] for run in runs] == [told(end) for _, end in due]
+    runs = airflow.backfilled(
+        airflow.backfill(SCORE, format_time(first), format_time(last), **asked)
+    )
+    assert [run["data_interval_start"] for run in runs] == [format_time(start) for start, _ in due]
+    assert [run["data_interval_end"] for run in runs] == [format_time(end) for _, end in due]
     assert {run["state"] for run in runs} == {"success"}
     assert all_rows(shared_lake) == before
     print(f"\n{seconds(runs) / len(runs):.1f} s a run of a backfill")
 
     again = airflow.backfill(
         SCORE,
-        told(first),
-        told(last),
+        format_time(first),
+        format_time(last),
         reprocess_behavior="completed",
         run_backwards=True,
         **asked,
     )
     assert {run["state"] for run in airflow.backfilled(again)} == {"success"}
     assert all_rows(shared_lake) == before
-    assert not any(doubled(shared_lake).values())
+    assert not any(count_duplicates(shared_lake).values())
 
 
 def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
@@ -155,14 +161,16 @@ def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
     some = SESSIONS[-5:-2]
     asked = {"dag_run_conf": SAMPLE, "reprocess_behavior": "completed"}
     refused = airflow.backfill(
-        TRAIN, told(some[0][0]), told(some[-1][1]), run_backwards=True, **asked
+        TRAIN, format_time(some[0][0]), format_time(some[-1][1]), run_backwards=True, **asked
     )
     assert refused.status_code == 422, refused.text
     assert "depends_on_past" in refused.text
 
     registry = Registry(f"sqlite:///{airflow.home}/mlflow.db")
     stood = registry.alias_state(model_name(ACTION_FORECAST)).aliases
-    runs = airflow.backfilled(airflow.backfill(TRAIN, told(some[0][0]), told(some[-1][1]), **asked))
+    runs = airflow.backfilled(
+        airflow.backfill(TRAIN, format_time(some[0][0]), format_time(some[-1][1]), **asked)
+    )
     assert {run["state"] for run in runs} == {"success"}
     with open_lake(shared_lake, read_only=True) as lake:
         decided = lake.rows(

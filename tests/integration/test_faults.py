@@ -20,18 +20,18 @@ from tests.recent import (
     SCORE,
     SESSIONS,
     TRAIN,
-    bars,
-    doubled,
-    noted,
+    count_duplicates,
+    format_time,
+    list_bars,
+    merge_spans,
     rows_of,
-    spans,
-    told,
+    run_notes,
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 HEALED_WITHIN = 90.0  # seconds
 SYMBOLS = list(HOURLY.symbols[:3])
-SPAN = {"start": told(SESSIONS[-9][0]), "end": told(SESSIONS[-7][1])}
+SPAN = {"start": format_time(SESSIONS[-9][0]), "end": format_time(SESSIONS[-7][1])}
 BARS = 3 * 7  # at the most, of each symbol: a half-day has fewer
 
 
@@ -108,7 +108,7 @@ def test_a_source_that_is_down_halts_before_scoring_and_says_so(
         airflow.output,
     )  # fmt: skip
     assert airflow.states(asked)["score"] is None
-    [(step, status, message)] = noted(shared_lake, asked["dag_run_id"])
+    [(step, status, message)] = run_notes(shared_lake, asked["dag_run_id"])
     assert (step, status) == ("ingest", "failed")
     assert "127.0.0.1" in message
     assert message.splitlines()[0] in airflow.log(asked)
@@ -126,15 +126,15 @@ def test_where_nothing_can_be_scored_the_task_is_skipped_with_the_reason(
     states = airflow.states(run)
     assert states["score"] == "skipped", "sample_noise has no model"
     assert "nothing was trained before" in airflow.log(run)
-    assert "nothing was trained before" in noted(shared_lake, run["dag_run_id"])[-1][2]
-    assert not any(doubled(shared_lake).values())
+    assert "nothing was trained before" in run_notes(shared_lake, run["dag_run_id"])[-1][2]
+    assert not any(count_duplicates(shared_lake).values())
 
 
 def test_a_killed_score_is_tried_again_and_gives_each_row_once(
     airflow: Airflow, shared_lake: Settings
 ) -> None:
     registry = Registry(f"sqlite:///{airflow.home}/mlflow.db")
-    made = models.kept(registry, HOURLY, models.body(HOURLY))
+    made = models.store_verified(registry, HOURLY, models.body(HOURLY))
     with open_lake(shared_lake) as lake:
         models.decide(lake, HOURLY, "sample_noise", made, SESSIONS[-20][1])
     asked = {"source": "sample_noise", "symbols": SYMBOLS, **SPAN}
@@ -143,15 +143,15 @@ def test_a_killed_score_is_tried_again_and_gives_each_row_once(
     assert airflow.over(run, within=240)["state"] == "success", airflow.log(run)
     print(f"\nover {time.monotonic() - killed:.0f} s after the kill")
     rows = rows_of(shared_lake, "predictions", "source = 'sample_noise'")
-    due = {close for _, close in spans(bars("1h", SESSIONS[-9][0], SESSIONS[-7][1]))}
+    due = {close for _, close in merge_spans(list_bars("1h", SESSIONS[-9][0], SESSIONS[-7][1]))}
     assert {row["closes_at"] for row in rows} >= due
-    assert not any(doubled(shared_lake).values())
+    assert not any(count_duplicates(shared_lake).values())
 
 
 def test_a_killed_training_is_tried_again_and_decides_once(
     airflow: Airflow, shared_lake: Settings
 ) -> None:
-    asked = {"source": "sample_noise", "symbols": SYMBOLS, "start": told(NOW - MONTHS)}
+    asked = {"source": "sample_noise", "symbols": SYMBOLS, "start": format_time(NOW - MONTHS)}
     run = airflow.trigger(TRAIN, asked).json()
     killed = killed_in(airflow, run, "train")
     assert airflow.over(run, within=400)["state"] == "success", airflow.log(run)

@@ -21,8 +21,14 @@ from pipelines.lake.verification import verify
 from pipelines.steps.lake import open_lake
 from tests.aggregates import wrong_answers
 from tests.job_server import Jobs
-from tests.kill_rounds import content, torn, torture, undisturbed
-from tests.lake_rows import keep_snapshot, many, place, put, versions
+from tests.kill_rounds import find_torn, read_content, run_undisturbed, torture
+from tests.lake_rows import (
+    count_versions,
+    keep_snapshot,
+    list_symbols,
+    replace_series,
+    write_series,
+)
 from tests.open_reader import HOW, compact_under_a_reader
 from tests.servers import postgres
 
@@ -76,12 +82,12 @@ def test_what_is_ingested_equals_what_an_sqlite_lake_has(
     jobs.run("ingest")
     other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
     with open_lake() as lake:
-        assert content(lake) == undisturbed(other)
-        assert torn(lake) == []
+        assert read_content(lake) == run_undisturbed(other)
+        assert find_torn(lake) == []
         assert verify(lake).problems == []
-        before = content(lake)
+        before = read_content(lake)
         compact(lake, keep=NOW, readers=NOW)
-        assert content(lake) == before
+        assert read_content(lake) == before
         assert verify(lake).problems == []
         assert verify(lake).files > 0
         assert compact(lake, keep=NOW, readers=NOW).rewritten == 0
@@ -100,17 +106,17 @@ def test_six_writers_at_once_lose_and_double_nothing(lake: Lake, jobs: Jobs) -> 
 
 @pytest.mark.parametrize("count", [5, 3000])
 def test_an_older_snapshot_stays_readable_through_a_compaction(lake: Lake, count: int) -> None:
-    first = put(lake, many(count=count), "1")
-    second = put(lake, many(count=count), "2")
+    first = replace_series(lake, list_symbols(count=count), "1")
+    second = replace_series(lake, list_symbols(count=count), "2")
     keep_snapshot(lake, first, "model 1")
     with lake.view() as view:
         compact(lake, keep=NOW)
         compact(lake, keep=NOW)
         assert view.one("SELECT min(calendar) FROM silver.series") == "2"
-    assert versions(lake, first) == {"1": count}
-    assert versions(lake) == {"2": count}
+    assert count_versions(lake, first) == {"1": count}
+    assert count_versions(lake) == {"2": count}
     with pytest.raises(LakeError, match="snapshot is gone"):
-        versions(lake, second)
+        count_versions(lake, second)
 
 
 def test_a_row_that_was_changed_in_the_database_is_named(
@@ -127,13 +133,13 @@ def test_a_row_that_was_changed_in_the_database_is_named(
             assert cursor.rowcount == 1
         connection.close()
 
-    put(lake, many(count=5), "other", source="t")
-    put(lake, [])
+    replace_series(lake, list_symbols(count=5), "other", source="t")
+    replace_series(lake, [])
     with lake.write() as writer:
         writer.delete("silver.series", "source = 't'")
     compact(lake, keep=NOW)
     compact(lake, keep=NOW)
-    commit = put(lake, many(count=5), "HOLD")
+    commit = replace_series(lake, list_symbols(count=5), "HOLD")
     assert verify(lake).problems == []
     change("SELL")
     wrong = [("silver.series", f"has rows in the catalog that are not what commit {commit} wrote")]
@@ -142,7 +148,7 @@ def test_a_row_that_was_changed_in_the_database_is_named(
         compact(lake)
     change("HOLD")
     compact(lake)
-    assert versions(lake) == {"HOLD": 5}
+    assert count_versions(lake) == {"HOLD": 5}
     assert verify(lake).problems == []
 
 
@@ -154,10 +160,10 @@ def test_a_reader_keeps_its_rows_when_nothing_is_to_be_kept(
 
 
 def test_a_reader_whose_files_went_gets_an_error_and_no_fewer_rows(lake: Lake) -> None:
-    put(lake, many(), "1")
+    replace_series(lake, list_symbols(), "1")
     with open_lake(read_only=True) as other, other.view() as view:
         view.rows("FROM lake.current_snapshot()")
-        put(lake, many(), "2")
+        replace_series(lake, list_symbols(), "2")
         assert compact(lake, keep=NOW, readers=NOW).removed == 1
         with pytest.raises(LakeError, match="missing"):
             view.one("SELECT max(symbol) FROM silver.series")
@@ -170,8 +176,8 @@ def test_expired_files_stay_for_an_hour_whatever_the_server_thinks_the_time_is(
     admin.autocommit = True
     name = admin.info.dbname
     admin.cursor().execute(f"ALTER DATABASE {name} SET timezone = 'America/New_York'")
-    put(lake, many(), "1")
-    put(lake, many(), "2")
+    replace_series(lake, list_symbols(), "1")
+    replace_series(lake, list_symbols(), "2")
     with open_lake() as anew:
         assert compact(anew, keep=NOW).removed == 0
         admin.cursor().execute(
@@ -180,7 +186,7 @@ def test_expired_files_stay_for_an_hour_whatever_the_server_thinks_the_time_is(
         )
         assert compact(anew, keep=NOW).removed == 1
     admin.close()
-    assert versions(lake) == {"2": len(many())}
+    assert count_versions(lake) == {"2": len(list_symbols())}
 
 
 def test_a_killed_writer_gives_its_turn_back(
@@ -196,8 +202,8 @@ def test_a_killed_writer_gives_its_turn_back(
     ):
         pass
     holder.kill()
-    put(lake, ["A"])
-    assert versions(lake) == {"1": 1}
+    replace_series(lake, ["A"])
+    assert count_versions(lake) == {"1": 1}
 
 
 def test_a_killed_ingest_is_never_torn_and_repeats_to_the_same_rows(
@@ -207,7 +213,7 @@ def test_a_killed_ingest_is_never_torn_and_repeats_to_the_same_rows(
     print(f"\n{taken:.2f} s a round")
     other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
     with open_lake() as lake:
-        assert content(lake) == undisturbed(other)
+        assert read_content(lake) == run_undisturbed(other)
 
 
 def test_a_reader_never_fails_beside_two_writers(lake: Lake, jobs: Jobs) -> None:
@@ -222,9 +228,9 @@ def test_a_server_that_dies_is_a_clear_error(tmp_path: Path) -> None:
     with postgres.postgres() as target:
         config = Settings(lake_catalog=f"postgres:{target}", lake_data=str(tmp_path / "files"))
         lake = open_lake(config)
-        put(lake, ["A"])
+        replace_series(lake, ["A"])
     with pytest.raises(LakeError, match="cannot be reached"):
-        put(lake, ["B"])
+        replace_series(lake, ["B"])
     with pytest.raises(LakeError):
         lake.rows("FROM silver.series")
     lake.close()
@@ -232,10 +238,10 @@ def test_a_server_that_dies_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake) -> None:
     assert lake.rows("SELECT min(known_at), max(known_at) FROM gold.outcomes") == [(None, None)]
-    put(lake, many("A"))
-    put(lake, ["M"], source="m")
+    replace_series(lake, list_symbols("A"))
+    replace_series(lake, ["M"], source="m")
     with lake.write() as writer:
-        place(writer, ["Z"], source="z")
+        write_series(writer, ["Z"], source="z")
         writer.delete("silver.series", "source = 'z' OR symbol < 'A01000'")
     assert wrong_answers(lake, (SERIES,)) == []
     compact(lake)

@@ -18,8 +18,8 @@ from pipelines.lake.file_store import BucketStore
 from pipelines.lake.verification import verify
 from pipelines.steps.lake import open_lake
 from tests.job_server import Jobs
-from tests.kill_rounds import content, torn, undisturbed
-from tests.lake_rows import file_name, keep_snapshot, many, put, versions
+from tests.kill_rounds import find_torn, read_content, run_undisturbed
+from tests.lake_rows import count_versions, file_name, keep_snapshot, list_symbols, replace_series
 from tests.servers import postgres
 from tests.servers.s3 import BUCKET, S3, s3
 
@@ -66,16 +66,16 @@ def test_ingest_compact_and_verify(
     other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
     foreign = "mine/a.parquet"
     with open_lake() as lake:
-        expected = undisturbed(other)
-        assert content(lake) == expected
-        assert torn(lake) == []
+        expected = run_undisturbed(other)
+        assert read_content(lake) == expected
+        assert find_torn(lake) == []
         assert verify(lake).problems == []
         orphan = f"silver/bars/{file_name(datetime.now(UTC))}"
         for path in (foreign, orphan):
             server.client().put_object(Bucket=BUCKET, Key=key(lake, path), Body=b"PAR1")
         done = compact(lake, keep=NOW, readers=timedelta(0))
         assert min(done.flushed, done.rewritten, done.removed) > 0
-        assert content(lake) == expected
+        assert read_content(lake) == expected
         assert verify(lake).problems == []
         named = {path for (path,) in lake.rows(f"SELECT path FROM ({FILES})")}
         there = set().union(*(lake.store.listing(s) for s in ("bronze", "silver", "gold", "meta")))
@@ -84,7 +84,7 @@ def test_ingest_compact_and_verify(
 
 
 def test_another_catalog_is_refused_and_removes_nothing(lake: Lake, tmp_path: Path) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     before = lake.store.listing("silver/series")
     other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=lake.config.lake_data)
     with pytest.raises(LakeError, match="does not know"):
@@ -93,7 +93,7 @@ def test_another_catalog_is_refused_and_removes_nothing(lake: Lake, tmp_path: Pa
         assert compact(adopted, keep=NOW, readers=NOW).unproven == len(before) == 1
         assert lake.store.listing("silver/series") == before
     with pytest.raises(LakeError, match="belong to another lake"):
-        put(lake, many(), "2")
+        replace_series(lake, list_symbols(), "2")
     with open_lake(adopt=True) as again:
         # What the other catalog wrote meanwhile stays, too.
         assert compact(again, keep=NOW, readers=NOW).unproven == 1
@@ -101,17 +101,17 @@ def test_another_catalog_is_refused_and_removes_nothing(lake: Lake, tmp_path: Pa
 
 
 def test_a_named_snapshot_survives(lake: Lake) -> None:
-    first = put(lake, many(), "1")
-    put(lake, many(), "2")
+    first = replace_series(lake, list_symbols(), "1")
+    replace_series(lake, list_symbols(), "2")
     keep_snapshot(lake, first, "model 1")
     compact(lake, keep=NOW, readers=NOW)
-    assert versions(lake, first) == {"1": len(many())}
-    assert versions(lake) == {"2": len(many())}
+    assert count_versions(lake, first) == {"1": len(list_symbols())}
+    assert count_versions(lake) == {"2": len(list_symbols())}
 
 
 def test_a_flipped_and_a_missing_object_are_found(lake: Lake, server: S3) -> None:
-    put(lake, many("A"), source="a")
-    put(lake, many("B"), source="b")
+    replace_series(lake, list_symbols("A"), source="a")
+    replace_series(lake, list_symbols("B"), source="b")
     flipped, gone = sorted(lake.store.listing("silver/series"))
     client = server.client()
     whole = client.get_object(Bucket=BUCKET, Key=key(lake, flipped))["Body"].read()
@@ -127,17 +127,17 @@ def test_a_flipped_and_a_missing_object_are_found(lake: Lake, server: S3) -> Non
 def test_a_server_that_is_gone_is_a_clear_error(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(lake, many(), "1")
+    replace_series(lake, list_symbols(), "1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with open_lake() as lost:
         with pytest.raises(LakeError, match=BUCKET) as caught:
-            put(lost, many(), "2")
+            replace_series(lost, list_symbols(), "2")
         assert "BULLION_LAKE_DATA" in caught.value.hint
         with pytest.raises(LakeError):
             lost.rows("SELECT max(symbol) FROM silver.series")
         with pytest.raises(LakeError):
             verify(lost)
-    assert versions(lake) == {"1": len(many())}
+    assert count_versions(lake) == {"1": len(list_symbols())}
 
 
 def test_a_bucket_that_is_not_there_is_a_clear_error(
@@ -145,13 +145,13 @@ def test_a_bucket_that_is_not_there_is_a_clear_error(
 ) -> None:
     monkeypatch.setenv("BULLION_LAKE_DATA", "s3://no-such-bucket/lake")
     with pytest.raises(LakeError, match="no-such-bucket"), open_lake() as lake:
-        put(lake, many(), "1")
+        replace_series(lake, list_symbols(), "1")
 
 
 def test_an_object_is_downloaded_once_to_be_checked_and_a_damaged_one_is_not_read(
     lake: Lake, server: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     (path,) = lake.store.listing("silver/series")
     downloads: list[str] = []
     checksum = BucketStore.checksum
@@ -163,7 +163,7 @@ def test_an_object_is_downloaded_once_to_be_checked_and_a_damaged_one_is_not_rea
     monkeypatch.setattr(BucketStore, "checksum", counted)
     for _ in range(2):
         with open_lake() as anew:
-            assert versions(anew) == {"1": len(many())}
+            assert count_versions(anew) == {"1": len(list_symbols())}
     assert downloads == [path]
 
     client = server.client()
@@ -171,4 +171,4 @@ def test_an_object_is_downloaded_once_to_be_checked_and_a_damaged_one_is_not_rea
     body[200] ^= 1
     client.put_object(Bucket=BUCKET, Key=key(lake, path), Body=bytes(body))
     with open_lake() as anew, pytest.raises(LakeError, match=f"{path} is damaged"):
-        versions(anew)
+        count_versions(anew)

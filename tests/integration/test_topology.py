@@ -29,7 +29,7 @@ from tests.integration.topology import (
     objects,
     topology,
 )
-from tests.recent import HOURLY, INGEST, MONTHS, SCORE, SESSIONS, TRAIN, told
+from tests.recent import HOURLY, INGEST, MONTHS, SCORE, SESSIONS, TRAIN, format_time
 
 pytestmark = [
     pytest.mark.integration,
@@ -61,9 +61,11 @@ def api(deployed: Topology) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def trained(deployed: Topology) -> dict[str, Any]:
     """The training's run: the worker that was at it is killed, with all that it had started."""
-    done = deployed.run(INGEST, SAMPLE | {"start": told(FIRST), "end": told(THEN)})
+    done = deployed.run(INGEST, SAMPLE | {"start": format_time(FIRST), "end": format_time(THEN)})
     assert done["state"] == "success", deployed.log(done)
-    run = deployed.trigger(TRAIN, SAMPLE | {"start": told(FIRST), "end": told(THEN)}).json()
+    run = deployed.trigger(
+        TRAIN, SAMPLE | {"start": format_time(FIRST), "end": format_time(THEN)}
+    ).json()
 
     def at_work() -> str:
         task = deployed.tasks(run).get("train", {})
@@ -88,7 +90,7 @@ def trained(deployed: Topology) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def scored(deployed: Topology, trained: dict[str, Any]) -> dict[str, Any]:
-    span = {"start": told(THEN), "end": told(NEWEST)}
+    span = {"start": format_time(THEN), "end": format_time(NEWEST)}
     done = deployed.run(SCORE, SAMPLE | span)
     assert done["state"] == "success", deployed.log(done)
     return done
@@ -110,7 +112,7 @@ def test_the_newest_signal_comes_through_nginx(
         return found if found.is_success else None
 
     answer = wait_for(answered, 30, "the signal", lambda: api.get("/health").text)
-    assert answer.json()["closes_at"] == told(NEWEST)
+    assert answer.json()["closes_at"] == format_time(NEWEST)
     again = api.get(
         "/signal/index",
         params={"universe": "qqq"},
@@ -145,7 +147,7 @@ def test_the_market_stream_passes_nginx(deployed: Topology, scored: dict[str, An
         async with connect(where, additional_headers={"X-API-Key": deployed.key}) as listening:
             return await asyncio.wait_for(listening.recv(), 20)
 
-    assert told(NEWEST)[:16] in str(asyncio.run(first()))
+    assert format_time(NEWEST)[:16] in str(asyncio.run(first()))
 
 
 def test_nobody_comes_in_without_a_key(deployed: Topology) -> None:

@@ -11,7 +11,7 @@ from pipelines.core.settings import Settings
 from pipelines.forecasts import FORECASTS
 from pipelines.steps.lake import open_lake
 from tests.integration.airflow_home import Airflow, wait_for
-from tests.recent import SESSIONS, noted, told
+from tests.recent import SESSIONS, format_time, run_notes
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 FORECAST = next(f for f in FORECASTS if len(f.targets) > 1)
@@ -29,10 +29,10 @@ def succeeded(airflow: Airflow, dag: str, **conf: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def runs(airflow: Airflow, shared_lake: Settings) -> dict[str, dict[str, Any]]:
-    since = told(THEN - FORECAST.schedule.history)
+    since = format_time(THEN - FORECAST.schedule.history)
     return {
-        "train": succeeded(airflow, TRAIN, start=since, end=told(THEN)),
-        "score": succeeded(airflow, SCORE, start=told(THEN)),
+        "train": succeeded(airflow, TRAIN, start=since, end=format_time(THEN)),
+        "score": succeeded(airflow, SCORE, start=format_time(THEN)),
     }
 
 
@@ -70,7 +70,7 @@ def test_the_api_answers_for_every_target(
     assert answer.status_code == 200, answer.text
     for name in FORECAST.target_names:
         assert f'"{name}"' in answer.text
-    assert told(SESSIONS[-1][1]) in answer.text
+    assert format_time(SESSIONS[-1][1]) in answer.text
 
 
 def test_a_backfill_of_trainings_is_a_walk_forward(
@@ -78,7 +78,7 @@ def test_a_backfill_of_trainings_is_a_walk_forward(
 ) -> None:
     first, last = SESSIONS[-2][0], SESSIONS[-1][1]
     asked = {"dag_run_conf": SAMPLE, "reprocess_behavior": "completed"}
-    made = airflow.backfill(TRAIN, told(first), told(last), **asked)
+    made = airflow.backfill(TRAIN, format_time(first), format_time(last), **asked)
     assert {run["state"] for run in airflow.backfilled(made)} == {"success"}
     with open_lake(shared_lake, read_only=True) as lake:
         decided = lake.rows(
@@ -97,5 +97,5 @@ def test_a_failed_fetch_halts_before_features(airflow: Airflow, shared_lake: Set
         airflow.output,
     )  # fmt: skip
     assert airflow.states(asked)["features"] is None
-    assert [step for step, *_ in noted(shared_lake, asked["dag_run_id"])] == ["ingest"]
+    assert [step for step, *_ in run_notes(shared_lake, asked["dag_run_id"])] == ["ingest"]
     airflow.end(asked)

@@ -17,7 +17,7 @@ from tests.steps.served import fresh_registry
 def served(tmp_path: Path, lake_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A lake whose forecast has a model from long ago, with its file verified before."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    model = models.kept(fresh_registry(tmp_path), HOURLY, models.body(HOURLY))
-    with empty_lake.opened(lake_settings) as lake:
+    model = models.store_verified(fresh_registry(tmp_path), HOURLY, models.body(HOURLY))
+    with empty_lake.create_lake(lake_settings) as lake:
         models.decide(lake, HOURLY, "sample", model, NOW - timedelta(days=300))
     return lake_settings

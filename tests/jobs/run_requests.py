@@ -14,11 +14,11 @@ from pipelines.core.errors import SourceUnavailable
 from pipelines.jobs import RunRequest
 from pipelines.sources.base import Answer, Request
 from pipelines.sources.sample import Sample
-from tests.recent import HOURLY, SESSIONS, bars, spans
+from tests.recent import HOURLY, SESSIONS, list_bars, merge_spans
 
 NAME = HOURLY.name
 SYMBOLS = HOURLY.symbols[:4]
-BARS = spans(bars("1h", SESSIONS[-4][0]))  # of the newest four sessions
+BARS = merge_spans(list_bars("1h", SESSIONS[-4][0]))  # of the newest four sessions
 NEWEST = BARS[-1]
 
 

@@ -22,7 +22,7 @@ from tests.jobs.run_requests import (
     request,
     use_faulty_source,
 )
-from tests.recent import HOURLY, noted, rows_of
+from tests.recent import HOURLY, rows_of, run_notes
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_source_without_an_answer_ends_the_run_and_the_lake_stays(
         with pytest.raises(error, match=words):
             jobs.bring_bars(NAME, request("today"))
         assert lake.sql("FROM silver.bars ORDER BY ALL").equals(before)
-    [(step, status, message)] = noted(served, "today")
+    [(step, status, message)] = run_notes(served, "today")
     assert (step, status) == ("ingest", "failed")
     assert words in message
 
@@ -54,7 +54,7 @@ def test_a_bar_that_the_source_does_not_have_yet_fails_the_run(
     use_faulty_source(monkeypatch, until=NEWEST[0])
     with pytest.raises(SourceUnavailable, match="has no bar yet that closed after"):
         jobs.bring_bars(NAME, request("early"))
-    assert "no bar yet" in noted(served, "early")[-1][2]
+    assert "no bar yet" in run_notes(served, "early")[-1][2]
 
 
 def test_symbols_that_came_later_get_their_history_too(served: Settings) -> None:

@@ -22,7 +22,7 @@ from tests.jobs.run_requests import (
     bring_and_score,
     request,
 )
-from tests.recent import HOURLY, all_rows, doubled, noted, rows_of
+from tests.recent import HOURLY, all_rows, count_duplicates, rows_of, run_notes
 
 
 def test_a_run_after_a_gap_fills_it_and_publishes_only_the_newest(served: Settings) -> None:
@@ -31,7 +31,7 @@ def test_a_run_after_a_gap_fills_it_and_publishes_only_the_newest(served: Settin
     rows = rows_of(served, "predictions")
     assert {row["closes_at"] for row in rows} == {close for _, close in BARS}
     assert {row["closes_at"] for row in rows if row["live"]} == {NEWEST[1]}
-    assert not any(doubled(served).values())
+    assert not any(count_duplicates(served).values())
 
 
 def test_a_hole_that_a_backfill_left_is_filled(served: Settings) -> None:
@@ -68,7 +68,7 @@ def test_a_doubled_run_has_one_result(served: Settings) -> None:
         results = [pool.submit(_or_skip, request(f"run {n}")) for n in range(2)]
     assert [result.result() for result in results].count(True) == 1
     assert len(rows_of(served, "predictions")) == len(SYMBOLS)
-    assert not any(doubled(served).values())
+    assert not any(count_duplicates(served).values())
 
 
 def _or_skip(run: RunRequest) -> bool:
@@ -85,7 +85,7 @@ def test_without_weights_there_are_predictions_and_the_signal_says_why_not(
     jobs.score(NAME, request("run"))
     assert len(rows_of(served, "predictions")) == len(SYMBOLS)
     assert rows_of(served, "index_signals") == []
-    assert "no signal of qqq at 1 bars" in noted(served, "run")[-1][2]
+    assert "no signal of qqq at 1 bars" in run_notes(served, "run")[-1][2]
 
 
 def test_without_mlflow_scoring_works_and_training_fails(
@@ -99,7 +99,7 @@ def test_without_mlflow_scoring_works_and_training_fails(
     assert bring_and_score(request("hour"))["scored"] == len(SYMBOLS)
     with pytest.raises(RegistryError, match=r"127\.0\.0\.1:1"):
         jobs.train(NAME, request("day"))
-    [(step, status, message)] = noted(served, "day")
+    [(step, status, message)] = run_notes(served, "day")
     assert (step, status) == ("train", "failed")
     assert "127.0.0.1:1" in message
 
@@ -111,4 +111,4 @@ def test_without_a_trained_model_the_run_is_skipped_with_its_reason(
     jobs.bring_bars(NAME, request("run"))
     with pytest.raises(NothingToDo, match="nothing was trained before"):
         jobs.score(NAME, request("run"))
-    assert "nothing was trained" in noted(lake_settings, "run")[-1][2]
+    assert "nothing was trained" in run_notes(lake_settings, "run")[-1][2]

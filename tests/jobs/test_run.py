@@ -19,7 +19,7 @@ from tests.jobs.run_requests import (
     bring_and_score,
     request,
 )
-from tests.recent import NOW, noted, rows_of
+from tests.recent import NOW, rows_of, run_notes
 
 
 def test_a_run_without_an_interval_is_about_the_newest_bar(served: Settings) -> None:
@@ -44,5 +44,5 @@ def test_with_a_clock_moved_back_nothing_is_published(
     for run in (request("ahead"), replace(request("manual"), start=None, at=now)):
         with pytest.raises(InvalidRequest, match="by the clock of this machine"):
             jobs.score(NAME, run)
-        assert noted(served, run.run)[-1][1] == "failed"
+        assert run_notes(served, run.run)[-1][1] == "failed"
     assert rows_of(served, "predictions") == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import LABELS, Label
 from tests.labels.bars import PRICES, panel_of, prices, walk
-from tests.laws import tried
+from tests.laws import law
 
 
 def _over(label: Any, horizon: int) -> Label:
@@ -53,7 +53,7 @@ def test_an_outcome_is_settled_once_its_horizon_has_closed(label: Label) -> None
         assert label.outcome(panel_of(decided))[at] != before[at]
 
 
-@tried(100)
+@law(100)
 @given(
     st.sampled_from(TRIED),
     st.integers(0, 79),
@@ -75,7 +75,7 @@ def test_what_comes_after_its_horizon_changes_no_outcome(
     np.testing.assert_array_equal(label.outcome(panel_of(cut))[: at + 1], before[: at + 1])
 
 
-@tried(30)
+@law(30)
 @given(
     st.sampled_from(TRIED),
     st.lists(st.integers(1, 60), min_size=1, max_size=5),

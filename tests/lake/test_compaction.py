@@ -12,9 +12,15 @@ from pipelines.lake import Lake
 from pipelines.lake.catalog import CATALOG, FILES
 from pipelines.lake.compaction import compact
 from pipelines.lake.verification import verify
-from tests.busy_lake import busy, damaged, files
+from tests.busy_lake import files, fill_with_deletes, find_damage
 from tests.job_server import Jobs
-from tests.lake_rows import keep_snapshot, many, put, release_snapshot, versions
+from tests.lake_rows import (
+    count_versions,
+    keep_snapshot,
+    list_symbols,
+    release_snapshot,
+    replace_series,
+)
 from tests.open_reader import HOW, compact_under_a_reader
 
 NOW = timedelta(0)  # nothing is too young
@@ -30,7 +36,7 @@ def recorded(lake: Lake) -> set[str]:
 
 @pytest.fixture
 def full(lake: Lake) -> Lake:
-    busy(lake)
+    fill_with_deletes(lake)
     return lake
 
 
@@ -38,12 +44,12 @@ def test_every_file_has_its_checksum_after_appends_deletes_and_compaction(full: 
     kinds = {kind for (kind,) in full.rows(f"SELECT DISTINCT kind FROM ({FILES})")}
     assert kinds == {"data", "delete"}
     assert set(files(full)) <= recorded(full)
-    assert damaged(full) == []
+    assert find_damage(full) == []
     done = compact(full, keep=NOW, readers=NOW)
     assert done.flushed >= 20
     assert done.rewritten >= 7
     assert set(files(full)) == recorded(full)
-    assert damaged(full) == []
+    assert find_damage(full) == []
     assert verify(full).files == len(files(full)) > 0
 
 
@@ -63,7 +69,7 @@ def test_compaction_changes_no_row_and_leaves_no_hole(full: Lake) -> None:
 
 @pytest.mark.parametrize("holes", ["symbol < 'S00010'", "symbol < 'S02000'"])
 def test_a_single_file_with_holes_is_written_anew(lake: Lake, holes: str) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     with lake.write() as writer:
         writer.delete("silver.series", holes)
     before = rows(lake)
@@ -74,9 +80,9 @@ def test_a_single_file_with_holes_is_written_anew(lake: Lake, holes: str) -> Non
 
 @pytest.mark.parametrize("first", ["SELECT 1", "FROM silver.gaps", "FROM silver.series"])
 def test_a_reader_keeps_its_snapshot_through_compactions(lake: Lake, first: str) -> None:
-    busy(lake)
+    fill_with_deletes(lake)
     for number in range(3):
-        put(lake, many("D", 30), f"{number}", source="d")
+        replace_series(lake, list_symbols("D", 30), f"{number}", source="d")
         before = rows(lake)
         with Lake(read_only=True) as other, other.view() as theirs, lake.view() as ours:
             for view in (theirs, ours):
@@ -88,8 +94,8 @@ def test_a_reader_keeps_its_snapshot_through_compactions(lake: Lake, first: str)
 
 
 def test_rows_in_the_catalog_go_once_no_snapshot_sees_them(lake: Lake) -> None:
-    first = put(lake, many(count=30), "1")
-    put(lake, many(count=20), "2")
+    first = replace_series(lake, list_symbols(count=30), "1")
+    replace_series(lake, list_symbols(count=20), "2")
 
     def inlined() -> int:
         with lake.view() as view:
@@ -106,11 +112,11 @@ def test_rows_in_the_catalog_go_once_no_snapshot_sees_them(lake: Lake) -> None:
     compact(lake, keep=NOW)
     compact(lake, keep=NOW)
     assert inlined() == 30
-    assert versions(lake, first) == {"1": 30}
+    assert count_versions(lake, first) == {"1": 30}
     release_snapshot(lake, "model 1")
     compact(lake, keep=NOW)
     assert inlined() == 0
-    assert versions(lake) == {"2": 20}
+    assert count_versions(lake) == {"2": 20}
 
 
 def test_the_lake_has_no_file_that_nothing_names_after_a_compaction(full: Lake) -> None:
@@ -123,29 +129,29 @@ def test_the_lake_has_no_file_that_nothing_names_after_a_compaction(full: Lake) 
 
 
 def test_named_snapshots_survive_and_others_expire(lake: Lake) -> None:
-    first = put(lake, many(), "1")
-    second = put(lake, many(), "2")
-    put(lake, many(), "3")
+    first = replace_series(lake, list_symbols(), "1")
+    second = replace_series(lake, list_symbols(), "2")
+    replace_series(lake, list_symbols(), "3")
     keep_snapshot(lake, first, "model 1")
     done = compact(lake, keep=NOW, readers=NOW)
     assert done.kept == [first]
-    assert versions(lake, first) == {"1": len(many())}
+    assert count_versions(lake, first) == {"1": len(list_symbols())}
     with pytest.raises(LakeError, match="snapshot is gone"):
-        versions(lake, second)
-    assert damaged(lake) == []
+        count_versions(lake, second)
+    assert find_damage(lake) == []
 
     release_snapshot(lake, "model 1")
     assert compact(lake, keep=NOW, readers=NOW).kept == []
     with pytest.raises(LakeError, match="snapshot is gone"):
-        versions(lake, first)
-    assert versions(lake) == {"3": len(many())}
+        count_versions(lake, first)
+    assert count_versions(lake) == {"3": len(list_symbols())}
 
 
 def test_young_snapshots_stay(lake: Lake) -> None:
-    first = put(lake, many(), "1")
-    put(lake, many(), "2")
+    first = replace_series(lake, list_symbols(), "1")
+    replace_series(lake, list_symbols(), "2")
     assert compact(lake).expired == 0
-    assert versions(lake, first) == {"1": len(many())}
+    assert count_versions(lake, first) == {"1": len(list_symbols())}
 
 
 @pytest.fixture
@@ -167,10 +173,10 @@ def test_a_reader_keeps_its_rows_when_nothing_is_to_be_kept(
 def test_a_compaction_says_that_a_reader_kept_it_from_expiring(
     lake: Lake, short_wait: None
 ) -> None:
-    put(lake, many(), "1")
+    replace_series(lake, list_symbols(), "1")
     with Lake(read_only=True) as other, other.view() as view:
-        assert view.one("SELECT count(*) FROM silver.series") == len(many())
-        put(lake, many(), "2")
+        assert view.one("SELECT count(*) FROM silver.series") == len(list_symbols())
+        replace_series(lake, list_symbols(), "2")
         done = compact(lake, keep=NOW)
         assert (done.expired, done.unexpired > 0) == (0, True)
         assert f"{done.unexpired} old snapshots stay: a reader" in done.warnings()[0]
@@ -178,8 +184,8 @@ def test_a_compaction_says_that_a_reader_kept_it_from_expiring(
 
 def test_expired_files_stay_for_an_hour(lake: Lake) -> None:
     """DuckLake compares that hour as text, and on SQLite finds every file of the day too old."""
-    put(lake, many(), "1")
-    put(lake, many(), "2")
+    replace_series(lake, list_symbols(), "1")
+    replace_series(lake, list_symbols(), "2")
     assert compact(lake, keep=NOW).removed == 0
     assert len(lake.store.listing("silver/series")) == 2
     with lake.compacting() as commit, commit("the clock goes on") as writer:
@@ -191,4 +197,4 @@ def test_expired_files_stay_for_an_hour(lake: Lake) -> None:
     assert compact(lake, keep=NOW).removed == 1
     assert len(lake.store.listing("silver/series")) == 1
     assert compact(lake, keep=NOW).removed == 0
-    assert versions(lake) == {"2": len(many())}
+    assert count_versions(lake) == {"2": len(list_symbols())}

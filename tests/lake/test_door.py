@@ -22,8 +22,15 @@ from pipelines.lake.errors import redacted, translated
 from pipelines.lake.verification import verify
 from tests.conftest import OutsideReached
 from tests.job_server import Jobs
-from tests.kill_rounds import content, torture, undisturbed
-from tests.lake_rows import kept, many, place, put, series, versions
+from tests.kill_rounds import read_content, run_undisturbed, torture
+from tests.lake_rows import (
+    count_versions,
+    list_symbols,
+    replace_series,
+    series,
+    snapshot_row,
+    write_series,
+)
 from tests.small_disk import run_on
 
 
@@ -37,41 +44,41 @@ def test_the_sqlite_catalog_is_in_wal_mode(lake: Lake) -> None:
 
 
 def test_a_commit_over_several_tables_is_all_or_nothing(lake: Lake) -> None:
-    put(lake, many(), "1")
+    replace_series(lake, list_symbols(), "1")
     before = lake.snapshot
 
     def half() -> None:
         with lake.write() as writer:
-            place(writer, many(), "2")
-            writer.append("meta.kept_snapshots", kept(1, "half"))
+            write_series(writer, list_symbols(), "2")
+            writer.append("meta.kept_snapshots", snapshot_row(1, "half"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         half()
     assert lake.snapshot == before
-    assert versions(lake) == {"1": len(many())}
+    assert count_versions(lake) == {"1": len(list_symbols())}
     assert lake.rows("FROM meta.kept_snapshots") == []
     assert verify(lake).problems == []
 
 
 @pytest.mark.parametrize("count", [5, 3000])
 def test_replacing_twice_leaves_what_replacing_once_does(lake: Lake, count: int) -> None:
-    put(lake, many(count=count), "other", source="t")
+    replace_series(lake, list_symbols(count=count), "other", source="t")
     for _ in range(2):
-        put(lake, many(count=count))
-        assert versions(lake) == {"1": count, "other": count}
+        replace_series(lake, list_symbols(count=count))
+        assert count_versions(lake) == {"1": count, "other": count}
 
 
 def test_small_writes_stay_in_the_catalog_and_large_ones_become_files(lake: Lake) -> None:
-    put(lake, many(count=10))
+    replace_series(lake, list_symbols(count=10))
     assert lake.store.listing("silver/series") == set()
-    put(lake, many(), source="t")
+    replace_series(lake, list_symbols(), source="t")
     assert len(lake.store.listing("silver/series")) == 1
 
 
 def test_a_row_carries_the_number_of_the_snapshot_that_first_holds_it(lake: Lake) -> None:
     for version in ("1", "2"):
-        batch = put(lake, ["A"], version)
+        batch = replace_series(lake, ["A"], version)
         assert lake.snapshot == batch
         assert lake.rows("SELECT batch FROM silver.series") == [(batch,)]
     with lake.view(batch - 1) as view:
@@ -80,10 +87,10 @@ def test_a_row_carries_the_number_of_the_snapshot_that_first_holds_it(lake: Lake
 
 @pytest.mark.parametrize("count", [5, 3000])
 def test_an_older_snapshot_shows_its_own_rows(lake: Lake, count: int) -> None:
-    first = put(lake, many(count=count), "1")
-    put(lake, many(count=count), "2")
-    assert versions(lake, first) == {"1": count}
-    assert versions(lake) == {"2": count}
+    first = replace_series(lake, list_symbols(count=count), "1")
+    replace_series(lake, list_symbols(count=count), "2")
+    assert count_versions(lake, first) == {"1": count}
+    assert count_versions(lake) == {"2": count}
 
 
 def test_a_snapshot_that_never_was_says_so(lake: Lake) -> None:
@@ -94,13 +101,13 @@ def test_a_snapshot_that_never_was_says_so(lake: Lake) -> None:
 
 
 def test_a_view_stays_on_its_snapshot_while_a_writer_commits(lake: Lake) -> None:
-    put(lake, ["A"], "1")
+    replace_series(lake, ["A"], "1")
     with lake.view() as view:
         assert view.one("SELECT calendar FROM silver.series") == "1"
-        put(lake, ["A"], "2")
-        put(lake, many(), "9", source="t")
+        replace_series(lake, ["A"], "2")
+        replace_series(lake, list_symbols(), "9", source="t")
         assert view.rows("SELECT calendar FROM silver.series") == [("1",)]
-    assert versions(lake)["2"] == 1
+    assert count_versions(lake)["2"] == 1
 
 
 def test_an_end_by_an_error_leaves_other_views_and_the_next_ones_alone(lake: Lake) -> None:
@@ -109,21 +116,21 @@ def test_an_end_by_an_error_leaves_other_views_and_the_next_ones_alone(lake: Lak
             view.connection.execute("FROM range(1000000)")  # its answer is not taken
             raise ZeroDivisionError
 
-    put(lake, many(), "1")
+    replace_series(lake, list_symbols(), "1")
     with lake.view() as beside:
         for opened in (lake.view, lake.write):
             with pytest.raises(ZeroDivisionError):
                 failing(opened)
-        assert beside.one("SELECT count(*) FROM silver.series") == len(many())
-    put(lake, many(), "2")
-    assert versions(lake) == {"2": len(many())}
+        assert beside.one("SELECT count(*) FROM silver.series") == len(list_symbols())
+    replace_series(lake, list_symbols(), "2")
+    assert count_versions(lake) == {"2": len(list_symbols())}
 
 
 def test_a_writer_reads_its_own_rows_before_they_are_committed(lake: Lake) -> None:
     with lake.write() as writer:
-        place(writer, ["A"])
+        write_series(writer, ["A"])
         assert writer.one("SELECT count(*) FROM silver.series") == 1
-        assert versions(lake) == {}
+        assert count_versions(lake) == {}
 
 
 def test_threads_take_turns_and_lose_nothing(lake: Lake) -> None:
@@ -189,7 +196,7 @@ def test_who_waits_too_long_is_told_who_holds_the_turn(
         pass
     assert f"held by hold (process {holder.pid}" in caught.value.message
     assert "BULLION_LAKE_LOCK_TIMEOUT" in caught.value.hint
-    assert versions(lake) == {}  # a reader need not wait
+    assert count_versions(lake) == {}  # a reader need not wait
 
     note = Path(lake.target + ".writer")
     note.write_bytes(b"hold\xff")  # as a torn write leaves it
@@ -202,8 +209,8 @@ def test_who_waits_too_long_is_told_who_holds_the_turn(
     note.rmdir()
 
     holder.kill()
-    put(lake, ["A"])  # the turn died with its holder
-    assert versions(lake) == {"1": 1}
+    replace_series(lake, ["A"])  # the turn died with its holder
+    assert count_versions(lake) == {"1": 1}
 
 
 def test_a_lake_for_reading_refuses_to_write(lake: Lake) -> None:
@@ -231,7 +238,7 @@ def test_a_catalog_that_is_none_says_how_to_write_one() -> None:
 def test_reading_a_damaged_file_leads_to_verify(
     lake: Lake, lake_settings: Settings, damage: str
 ) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     file = Path(lake_settings.lake_data) / lake.store.listing("silver/series").pop()
     if damage == "torn":
         file.write_bytes(file.read_bytes()[:500])
@@ -263,16 +270,16 @@ def test_an_error_of_the_query_stays_duckdbs_own(lake: Lake) -> None:
 
 
 def test_a_file_that_cannot_grow_commits_nothing(lake: Lake, jobs: Jobs) -> None:
-    put(lake, many(), "kept")
+    replace_series(lake, list_symbols(), "kept")
     before = lake.snapshot
     for rows, limit in ((60_000, 20_000), (50, 4_096)):  # a data file; the catalog
         error = jobs.run("failing_write", rows, limit)
         assert error is not None
         assert "nothing was committed" in error["hint"]
         assert lake.snapshot == before
-        assert versions(lake) == {"kept": len(many())}
-    put(lake, ["A"], "next", source="t")
-    assert versions(lake)["next"] == 1
+        assert count_versions(lake) == {"kept": len(list_symbols())}
+    replace_series(lake, ["A"], "next", source="t")
+    assert count_versions(lake)["next"] == 1
     assert verify(lake).problems == []
 
 
@@ -282,18 +289,18 @@ from pathlib import Path
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake
 from pipelines.lake.verification import verify
-from tests.lake_rows import many, place, put, versions
+from tests.lake_rows import list_symbols, write_series, replace_series, count_versions
 
 disk = Path(os.environ["DISK"])
 with Lake() as lake:
-    put(lake, many(), "kept")
+    replace_series(lake, list_symbols(), "kept")
     before = lake.snapshot
     ballast = disk / "ballast"
     for rows, left in ((200_000, 200_000), (900, 0)):
         room = os.statvfs(disk)
         ballast.write_bytes(bytes(room.f_bavail * room.f_bsize - left))
         try:
-            put(lake, many(count=rows), "failed")
+            replace_series(lake, list_symbols(count=rows), "failed")
         except LakeError as error:
             assert error.hint.endswith("nothing was committed"), error
             assert "full" in error.message, error
@@ -302,9 +309,9 @@ with Lake() as lake:
             raise AssertionError("it fitted")
         ballast.unlink()
         assert lake.snapshot == before
-        assert versions(lake) == {"kept": len(many())}
-    put(lake, ["A"], "next", source="t")
-    assert versions(lake)["next"] == 1
+        assert count_versions(lake) == {"kept": len(list_symbols())}
+    replace_series(lake, ["A"], "next", source="t")
+    assert count_versions(lake)["next"] == 1
     assert verify(lake).problems == []
 print("kept")
 """
@@ -319,10 +326,10 @@ MOUNTED = """
 import os, subprocess
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake
-from tests.lake_rows import many, put
+from tests.lake_rows import list_symbols, replace_series
 
 with Lake() as lake:
-    put(lake, many(), "kept")
+    replace_series(lake, list_symbols(), "kept")
 subprocess.run(["mount", "-o", "remount,ro", os.environ["DISK"]], check=True)
 elsewhere = os.environ["BULLION_LAKE_CATALOG"].replace("/lake/", "/other/")
 for catalog in (os.environ["BULLION_LAKE_CATALOG"], elsewhere):
@@ -354,14 +361,14 @@ def test_a_read_only_folder_is_a_clear_error(jobs: Jobs, monkeypatch: pytest.Mon
         assert str(folder) in error["message"]
         folder.chmod(0o755)
         with Lake() as lake:
-            put(lake, many(), "kept")
+            replace_series(lake, list_symbols(), "kept")
             for path in (folder / "lake", *(folder / "lake").rglob("*")):
                 path.chmod(0o555 if path.is_dir() else 0o444)
             for rows in (10, 5000):
                 error = jobs.run("failing_write", rows, 0, user)
                 assert str(folder) in error["message"]
                 assert "permissions" in error["hint"]
-            assert versions(lake) == {"kept": len(many())}
+            assert count_versions(lake) == {"kept": len(list_symbols())}
     finally:
         for path in folder.rglob("*"):
             path.chmod(0o755)
@@ -404,4 +411,4 @@ def test_a_killed_ingest_is_never_torn_and_repeats_to_the_same_rows(
         lake_catalog=f"sqlite:{tmp_path}/clean/catalog.sqlite", lake_data=f"{tmp_path}/clean/files"
     )
     with Lake() as lake:
-        assert content(lake) == undisturbed(clean)
+        assert read_content(lake) == run_undisturbed(clean)

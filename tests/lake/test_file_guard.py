@@ -18,7 +18,7 @@ from pipelines.lake.catalog import FILES
 from pipelines.lake.compaction import compact
 from pipelines.lake.file_store import FolderStore
 from pipelines.lake.verification import verify
-from tests.lake_rows import many, put, versions
+from tests.lake_rows import count_versions, list_symbols, replace_series
 
 SETTLED = 2_000_000_000  # ns that make a file old enough to be remembered
 
@@ -31,8 +31,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=str(folder / "files")
     )
     with Lake(config) as lake:
-        put(lake, many("A"), source="a")
-        put(lake, many("B"), source="b")
+        replace_series(lake, list_symbols("A"), source="a")
+        replace_series(lake, list_symbols("B"), source="b")
         with lake.write() as writer:
             writer.delete("silver.series", "symbol BETWEEN 'A00100' AND 'A01899'")
         yield lake
@@ -56,8 +56,8 @@ def flip(file: Path, place: int, bit: int = 0) -> bytes:
 READS: list[Callable[[Lake], object]] = [
     lambda lake: lake.rows("FROM silver.series ORDER BY ALL"),
     lambda lake: lake.sql("SELECT count(*) FROM silver.series").to_pylist(),
-    lambda lake: versions(lake),
-    lambda lake: versions(lake, lake.snapshot),
+    lambda lake: count_versions(lake),
+    lambda lake: count_versions(lake, lake.snapshot),
 ]
 
 
@@ -96,7 +96,7 @@ def test_a_writer_reads_nothing_damaged_and_commits_nothing(full: Lake) -> None:
 
 def test_compaction_gives_damaged_rows_no_new_checksum(lake: Lake) -> None:
     for number in range(6):
-        put(lake, many(count=1100), source=f"s{number}")
+        replace_series(lake, list_symbols(count=1100), source=f"s{number}")
     path, file = sorted(files(lake).items())[0]
     flip(file, 200)
     with pytest.raises(LakeError, match="is damaged"):
@@ -105,22 +105,22 @@ def test_compaction_gives_damaged_rows_no_new_checksum(lake: Lake) -> None:
 
 
 def test_what_does_not_read_a_table_needs_none_of_its_files(lake: Lake) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     for file in files(lake).values():
         file.unlink()
     assert lake.rows("SELECT count(*) FROM silver.bars") == [(0,)]
     with lake.write() as writer:
         assert writer.append("silver.series", lake.sql("FROM silver.bars LIMIT 0")) == 0
     with pytest.raises(LakeError, match=r"silver/series/.* is missing"):
-        versions(lake)
+        count_versions(lake)
 
 
 def test_a_file_without_a_checksum_is_not_read(lake: Lake) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     with lake.write() as writer:
         writer.delete("meta.checksums", "true")
     with pytest.raises(LakeError, match="has no recorded checksum"):
-        versions(lake)
+        count_versions(lake)
 
 
 @pytest.fixture
@@ -141,14 +141,14 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_file_is_hashed_once_by_all_processes_until_it_changes(
     lake: Lake, hashed: list[str]
 ) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     (path, file) = next(iter(files(lake).items()))
     hashed.clear()
-    versions(lake)
+    count_versions(lake)
     assert hashed == [path]
-    versions(lake)
+    count_versions(lake)
     with Lake(lake.config, read_only=True) as other:
-        versions(other)
+        count_versions(other)
     assert hashed == [path]
 
     whole = file.read_bytes()
@@ -156,13 +156,13 @@ def test_a_file_is_hashed_once_by_all_processes_until_it_changes(
     file.write_bytes(whole[:-1] + b"X")
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its change time tells
     with Lake(lake.config) as other, pytest.raises(LakeError, match="is damaged"):
-        versions(other)
+        count_versions(other)
     file.write_bytes(whole)
-    versions(lake)
+    count_versions(lake)
 
 
 def test_a_file_written_a_moment_ago_is_hashed_again(lake: Lake) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     path, file = next(iter(files(lake).items()))
     assert lake.store.marks([path, "silver/series/gone.parquet"]) == {path: ""}
     old = file.stat().st_ctime_ns + SETTLED
@@ -175,29 +175,29 @@ def test_a_file_written_a_moment_ago_is_hashed_again(lake: Lake) -> None:
 def test_a_damaged_memory_of_what_was_verified_costs_a_hash(
     lake: Lake, hashed: list[str], body: bytes
 ) -> None:
-    put(lake, many())
-    versions(lake)
+    replace_series(lake, list_symbols())
+    count_versions(lake)
     memory = Path(lake.target + ".verified")
     assert memory.exists()
     memory.write_bytes(body)
     hashed.clear()
     with Lake(lake.config) as other:
-        versions(other)
+        count_versions(other)
     assert hashed == list(files(lake))
 
 
 def test_what_verify_finds_is_refused_though_nothing_shows_that_it_changed(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     path, file = next(iter(files(lake).items()))
     # A disk that loses a bit tells nobody.
     monkeypatch.setattr(FolderStore, "marks", lambda self, paths: dict.fromkeys(paths, "same"))
-    versions(lake)
+    count_versions(lake)
     flip(file, 100)
     assert [problem.path for problem in verify(lake).problems] == [path]
     with Lake(lake.config) as other, pytest.raises(LakeError, match="is damaged"):
-        versions(other)
+        count_versions(other)
 
 
 def test_the_memory_holds_no_more_than_it_must(
@@ -205,9 +205,9 @@ def test_the_memory_holds_no_more_than_it_must(
 ) -> None:
     monkeypatch.setattr(file_guard, "MOST_MARKS", 2)
     for number in range(4):
-        put(lake, many(), source=f"s{number}")
-        versions(lake)
+        replace_series(lake, list_symbols(), source=f"s{number}")
+        count_versions(lake)
     hashed.clear()
     with Lake(lake.config) as other:
-        versions(other)
+        count_versions(other)
     assert len(hashed) == 2

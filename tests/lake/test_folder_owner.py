@@ -21,7 +21,7 @@ from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
 from pipelines.lake.folder_owner import KEY, MARK, read_mark
 from pipelines.lake.verification import verify
-from tests.lake_rows import file_name, many, put, versions
+from tests.lake_rows import count_versions, file_name, list_symbols, replace_series
 
 NOW = timedelta(0)
 HOUR = timedelta(hours=1)
@@ -67,8 +67,8 @@ def unmark(config: Settings) -> None:
 @pytest.fixture
 def config(lake: Lake) -> Settings:
     """A lake with two files, closed."""
-    put(lake, many("A"), source="a")
-    put(lake, many("B"), source="b")
+    replace_series(lake, list_symbols("A"), source="a")
+    replace_series(lake, list_symbols("B"), source="b")
     lake.close()
     assert len(files(lake.config)) == 2
     return lake.config
@@ -82,7 +82,7 @@ def test_another_catalog_is_refused_and_removes_nothing(config: Settings, tmp_pa
         lake_catalog=f"sqlite:{tmp_path}/other/catalog.sqlite", lake_data=f"{tmp_path}/other/files"
     )
     with Lake(other) as lake:
-        put(lake, many())
+        replace_series(lake, list_symbols())
     before = files(config)
     mistaken = Settings(lake_catalog=other.lake_catalog, lake_data=config.lake_data)
     with Lake(mistaken) as lake, pytest.raises(LakeError, match="belong to another lake") as caught:
@@ -101,7 +101,7 @@ def test_a_fresh_catalog_is_refused_where_files_lie(config: Settings, marked: bo
         with pytest.raises(LakeError, match="does not know"):
             Lake(beside(config, "fresh"))
     with Lake() as lake:
-        put(lake, many(), source="c")
+        replace_series(lake, list_symbols(), source="c")
         assert verify(lake).problems == []
 
 
@@ -120,7 +120,7 @@ def test_the_command_refuses_another_catalog(
 def test_a_catalog_whose_folder_is_elsewhere_is_refused(config: Settings, tmp_path: Path) -> None:
     elsewhere = Settings(lake_catalog=config.lake_catalog, lake_data=f"{tmp_path}/elsewhere")
     with Lake(elsewhere) as lake, pytest.raises(LakeError, match="none of the files"):
-        put(lake, many())
+        replace_series(lake, list_symbols())
     assert not Path(elsewhere.lake_data).exists()
 
 
@@ -132,14 +132,14 @@ def test_adopting_a_folder_takes_it_from_the_other_catalog(
     run = CliRunner().invoke(shown.app, ["adopt"])
     assert run.exit_code == 0, run.output
     with Lake() as lake:
-        put(lake, many())
+        replace_series(lake, list_symbols())
         # What lay there is nobody's by proof: it goes only when someone says so.
         done = compact(lake, keep=NOW, readers=NOW)
         assert done.unproven == len(before)
         assert "bullion compact --orphans" in done.warnings()[0]
         assert before <= files(config)
     with Lake(config) as first, pytest.raises(LakeError, match="belong to another lake"):
-        put(first, many())
+        replace_series(first, list_symbols())
     with Lake() as lake:
         assert compact(lake, readers=NOW, orphans=True).removed == len(before)
         assert not before & files(config)
@@ -150,18 +150,18 @@ def test_adopting_a_folder_takes_it_from_the_other_catalog(
 
 
 def test_a_restored_catalog_is_the_same_lake(lake: Lake, tmp_path: Path) -> None:
-    put(lake, many(), "1")
+    replace_series(lake, list_symbols(), "1")
     lake.close()
     copy = tmp_path / "copy.sqlite"
     shutil.copy(catalog(lake.config), copy)
     with Lake() as later:
-        put(later, many(), "2")
+        replace_series(later, list_symbols(), "2")
     shutil.copy(copy, catalog(lake.config))
     with Lake() as restored:
-        assert versions(restored) == {"1": len(many())}
-        put(restored, many(), "3")
+        assert count_versions(restored) == {"1": len(list_symbols())}
+        replace_series(restored, list_symbols(), "3")
         compact(restored)
-        assert versions(restored) == {"3": len(many())}
+        assert count_versions(restored) == {"3": len(list_symbols())}
         assert verify(restored).problems == []
 
 
@@ -171,7 +171,7 @@ def test_a_catalog_restored_from_before_the_mark_takes_its_id(config: Settings) 
     Path(config.lake_data, MARK).write_text(mark)
     for _ in range(2):
         with Lake() as lake:
-            put(lake, many(), source="c")
+            replace_series(lake, list_symbols(), source="c")
     assert Path(config.lake_data, MARK).read_text() == mark
 
 
@@ -180,17 +180,17 @@ def test_a_lake_that_was_moved_is_the_same_lake(config: Settings, tmp_path: Path
     catalog(config).parent.rename(moved)
     place = Settings(lake_catalog=f"sqlite:{moved}/catalog.sqlite", lake_data=f"{moved}/files")
     with Lake(place) as lake:
-        put(lake, many(), source="c")
+        replace_series(lake, list_symbols(), source="c")
         compact(lake)
         assert verify(lake).problems == []
-        assert versions(lake) == {"1": 3 * len(many())}
+        assert count_versions(lake) == {"1": 3 * len(list_symbols())}
 
 
 def test_a_lake_from_before_the_marks_is_adopted_at_its_next_write(config: Settings) -> None:
     unmark(config)
     with Lake() as lake:
         assert read_mark(lake.store) is None
-        put(lake, many(), source="c")
+        replace_series(lake, list_symbols(), source="c")
         assert read_mark(lake.store) is not None
     with pytest.raises(LakeError, match="does not know"):
         Lake(beside(config, "fresh"))
@@ -206,16 +206,16 @@ def test_a_lake_from_before_the_marks_is_refused_among_many_strange_files(
             leave(lake, HOUR)
         if refused:
             with pytest.raises(LakeError, match=f"holds {strangers} files of a lake"):
-                put(lake, many(), source="c")
+                replace_series(lake, list_symbols(), source="c")
         else:
-            put(lake, many(), source="c")
+            replace_series(lake, list_symbols(), source="c")
 
 
 @pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"{}"])
 def test_half_a_mark_is_none(config: Settings, damaged: bytes) -> None:
     Path(config.lake_data, MARK).write_bytes(damaged)
     with Lake() as lake:
-        put(lake, many(), source="c")
+        replace_series(lake, list_symbols(), source="c")
         assert read_mark(lake.store) is not None
 
 
@@ -223,7 +223,7 @@ def test_half_a_mark_is_none(config: Settings, damaged: bytes) -> None:
 
 
 def test_leftovers_go_when_they_are_old_and_other_peoples_files_stay(lake: Lake) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     mark_earlier(lake)
     root = Path(lake.config.lake_data)
     left, young = leave(lake, 2 * HOUR), leave(lake, HOUR / 2)
@@ -240,11 +240,11 @@ def test_leftovers_go_when_they_are_old_and_other_peoples_files_stay(lake: Lake)
     assert not left.exists()
     assert young.exists()
     assert all(path.exists() for path in foreign)
-    assert versions(lake) == {"1": len(many())}
+    assert count_versions(lake) == {"1": len(list_symbols())}
 
 
 def test_files_from_before_the_mark_stay_until_someone_says_so(lake: Lake) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     older = leave(lake, 2 * HOUR)
     done = compact(lake)
     assert (done.removed, done.unproven) == (0, 1)
@@ -259,7 +259,7 @@ def test_files_from_before_the_mark_stay_until_someone_says_so(lake: Lake) -> No
 
 @pytest.mark.parametrize(("count", "stay"), [(10, False), (11, True)])
 def test_many_leftovers_stay_until_someone_says_so(lake: Lake, count: int, stay: bool) -> None:
-    put(lake, many())
+    replace_series(lake, list_symbols())
     mark_earlier(lake)
     left = [leave(lake, 2 * HOUR) for _ in range(count)]
     answer = upkeep.compact()
@@ -269,7 +269,7 @@ def test_many_leftovers_stay_until_someone_says_so(lake: Lake, count: int, stay:
 
 def test_few_leftovers_that_are_most_of_the_bytes_stay(lake: Lake) -> None:
     for number in range(60):
-        put(lake, many(f"N{number}", 1001), source=f"n{number}")
+        replace_series(lake, list_symbols(f"N{number}", 1001), source=f"n{number}")
     mark_earlier(lake)
     left = [leave(lake, 2 * HOUR) for _ in range(11)]
     assert compact(lake, keep=7 * 24 * HOUR).unproven == 0

@@ -15,7 +15,13 @@ from pipelines.lake import Lake, inlined_checksums
 from pipelines.lake.catalog import CATALOG
 from pipelines.lake.compaction import compact
 from pipelines.lake.verification import verify
-from tests.lake_rows import keep_snapshot, many, put, release_snapshot, versions
+from tests.lake_rows import (
+    count_versions,
+    keep_snapshot,
+    list_symbols,
+    release_snapshot,
+    replace_series,
+)
 
 NOW = timedelta(0)
 TAMPER = """
@@ -60,18 +66,18 @@ def changed(commit: int) -> tuple[str, str]:
 def test_a_change_behind_the_lakes_back_is_named_with_its_table_and_commit(
     lake: Lake, statement: str
 ) -> None:
-    put(lake, many(count=5), source="a")
-    commit = put(lake, many(count=5), source="b")
+    replace_series(lake, list_symbols(count=5), source="a")
+    commit = replace_series(lake, list_symbols(count=5), source="b")
     assert problems(lake) == []
     tamper(lake, statement)
     assert problems(lake) == [changed(commit)]
-    put(lake, many(count=5), source="c")  # no later commit takes it for its own
+    replace_series(lake, list_symbols(count=5), source="c")  # no later commit takes it for its own
     assert problems(lake) == [changed(commit)]
 
 
 def test_rows_that_were_hidden_or_brought_back_are_named(lake: Lake) -> None:
-    first = put(lake, many(count=5), "1", source="a")
-    second = put(lake, many(count=5), "2", source="a")
+    first = replace_series(lake, list_symbols(count=5), "1", source="a")
+    second = replace_series(lake, list_symbols(count=5), "2", source="a")
     assert problems(lake) == []
     tamper(lake, "UPDATE {table} SET end_snapshot = NULL WHERE calendar = '1'")
     assert problems(lake) == [changed(second)]
@@ -83,8 +89,8 @@ def test_rows_that_were_hidden_or_brought_back_are_named(lake: Lake) -> None:
 
 
 def test_a_row_of_a_commit_that_left_none_is_named(lake: Lake) -> None:
-    before = put(lake, many())  # to a file
-    put(lake, many(count=5), source="b")
+    before = replace_series(lake, list_symbols())  # to a file
+    replace_series(lake, list_symbols(count=5), source="b")
     tamper(
         lake,
         f"INSERT INTO {{table}} SELECT 9, {before}, NULL, source, symbol, interval, calendar, "
@@ -94,7 +100,7 @@ def test_a_row_of_a_commit_that_left_none_is_named(lake: Lake) -> None:
 
 
 def test_changed_rows_are_not_moved_to_a_file_with_a_checksum_of_its_own(lake: Lake) -> None:
-    commit = put(lake, many(count=5))
+    commit = replace_series(lake, list_symbols(count=5))
     tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE symbol = 'S00003'")
     with pytest.raises(LakeError, match=rf"silver\.series .* commit {commit} wrote") as caught:
         compact(lake)
@@ -115,14 +121,14 @@ def test_checksums_go_with_the_last_rows_they_speak_for(lake: Lake) -> None:
             )
         return {snapshot for (snapshot,) in rows}
 
-    first = put(lake, many(count=30), "1")
-    second = put(lake, many(count=20), "2")
+    first = replace_series(lake, list_symbols(count=30), "1")
+    second = replace_series(lake, list_symbols(count=20), "2")
     keep_snapshot(lake, first, "model 1")
     compact(lake, keep=NOW)
     compact(lake, keep=NOW)
     assert first in commits()
     assert problems(lake) == []
-    assert versions(lake, first) == {"1": 30}
+    assert count_versions(lake, first) == {"1": 30}
     tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE symbol = 'S00003'")
     assert problems(lake) == [changed(first)]
     compact(lake, keep=NOW)  # no row of the newest snapshot: nothing is moved to a file
@@ -149,10 +155,10 @@ def forget(lake: Lake) -> None:
 
 
 def test_a_lake_that_has_none_gets_them_with_its_next_commit(lake: Lake) -> None:
-    commit = put(lake, many(count=5), source="a")
+    commit = replace_series(lake, list_symbols(count=5), source="a")
     forget(lake)
     assert problems(lake) == []
-    put(lake, many(count=5), source="b")
+    replace_series(lake, list_symbols(count=5), source="b")
     assert problems(lake) == []
     tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE source = 'a'")
     assert problems(lake) == [changed(commit)]
@@ -161,18 +167,18 @@ def test_a_lake_that_has_none_gets_them_with_its_next_commit(lake: Lake) -> None
 def test_a_commit_that_ended_before_its_checksum_gets_it_with_the_next_one(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    put(lake, many(count=5), source="a")
+    replace_series(lake, list_symbols(count=5), source="a")
     record: Callable[[duckdb.DuckDBPyConnection, str], None] = inlined_checksums.record_checksums
 
     def fail(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
         raise duckdb.IOException("disk I/O error")
 
     monkeypatch.setattr(inlined_checksums, "record_checksums", fail)
-    commit = put(lake, many(count=5), source="b")
+    commit = replace_series(lake, list_symbols(count=5), source="b")
     assert "no checksum yet: disk I/O error" in caplog.text
     assert problems(lake) == []
     monkeypatch.setattr(inlined_checksums, "record_checksums", record)
-    put(lake, many(count=5), source="c")
+    replace_series(lake, list_symbols(count=5), source="c")
     assert problems(lake) == []
     tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE source = 'b'")
     assert problems(lake) == [changed(commit)]

@@ -29,7 +29,7 @@ from pipelines.lake.verification import verify
 from pipelines.steps.lake import open_lake
 from tests.aggregates import wrong_answers
 from tests.job_server import Jobs
-from tests.lake_rows import many, put, series, versions
+from tests.lake_rows import count_versions, list_symbols, replace_series, series
 
 ALL_PRINT = fingerprint(ALL_TABLES)  # all tables, those of forecasts too
 
@@ -88,13 +88,13 @@ def feature_tables(lake: Lake) -> set[str]:
 
 def test_a_lake_gets_the_tables_of_forecasts_and_can_be_opened_without_them() -> None:
     with Lake() as lake:
-        put(lake, ["A"])
+        replace_series(lake, ["A"])
         assert feature_tables(lake) == set()
     with pytest.raises(LakeError, match="not those of this code"):
         open_lake(read_only=True)
     with open_lake() as lake:
         assert feature_tables(lake) == {table.full_name for table in FEATURE_TABLES}
-        assert versions(lake) == {"1": 1}
+        assert count_versions(lake) == {"1": 1}
         before = lake.snapshot
     for read_only in (False, True):
         for reopen in (Lake, open_lake):
@@ -110,13 +110,13 @@ def record_as_before(lake: Lake) -> None:
 
 
 def test_a_lake_that_recorded_all_its_tables_as_one_is_valid(lake: Lake) -> None:
-    put(lake, ["A"])
+    replace_series(lake, ["A"])
     record_as_before(lake)
     before = lake.snapshot
     with open_lake(read_only=True) as reader:
         assert reader.snapshot == before
     with open_lake() as writer:
-        assert versions(writer) == {"1": 1}
+        assert count_versions(writer) == {"1": 1}
     Lake(read_only=True).close()
 
 
@@ -152,7 +152,7 @@ def test_what_was_declared_since_is_added(
 ) -> None:
     declare(without(*missing))
     with Lake() as lake:
-        put(lake, ["A"])
+        replace_series(lake, ["A"])
     declare(TABLES)
     with pytest.raises(LakeError, match="not those of this code") as caught:
         Lake(read_only=True)
@@ -161,14 +161,14 @@ def test_what_was_declared_since_is_added(
     with Lake() as lake:
         assert lake.rows("SELECT count(split_factor) FROM silver.bars") == [(0,)]
         assert lake.rows("SELECT count(*) FROM silver.gaps") == [(0,)]
-        assert versions(lake) == {"1": 1}
+        assert count_versions(lake) == {"1": 1}
         assert (LAYOUT, fingerprint()) in layouts(lake)
         assert lake.rows("SELECT count(DISTINCT applied_at) FROM meta.layouts") == [(2,)]
     Lake(read_only=True).close()
 
 
 def test_a_newer_lake_is_refused_and_not_touched(lake: Lake, lake_settings: Settings) -> None:
-    put(lake, ["A"])
+    replace_series(lake, ["A"])
     with lake.write() as writer:
         writer.run(f"INSERT INTO meta.layouts VALUES ({LAYOUT + 1}, 'later', now())")
     before = lake.snapshot
@@ -194,7 +194,7 @@ def test_a_lake_whose_making_was_stopped_is_finished(
         Lake(read_only=True)
     with Lake() as lake:
         assert layouts(lake) == [(LAYOUT, fingerprint())]
-        put(lake, ["A"])
+        replace_series(lake, ["A"])
 
 
 def test_a_lake_killed_while_it_is_made_is_finished(jobs: Jobs, lake_settings: Settings) -> None:
@@ -204,8 +204,8 @@ def test_a_lake_killed_while_it_is_made_is_finished(jobs: Jobs, lake_settings: S
         time.sleep(draw.uniform(0.02, 0.6))
         job.kill()
         with Lake() as lake:
-            put(lake, ["A"])
-            assert versions(lake) == {"1": 1}
+            replace_series(lake, ["A"])
+            assert count_versions(lake) == {"1": 1}
             assert verify(lake).problems == []
         shutil.rmtree(catalog(lake_settings).parent)
 
@@ -231,7 +231,7 @@ def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None
 def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
     monkeypatch: pytest.MonkeyPatch, lake: Lake
 ) -> None:
-    put(lake, ["A"])
+    replace_series(lake, ["A"])
     ran = []
 
     def migrate(writer: Writer) -> None:
@@ -243,7 +243,7 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
     with pytest.raises(LakeError, match="no way from layout") as caught:
         Lake()
     assert "bullion export" in caught.value.hint
-    assert versions(lake) == {"1": 1}
+    assert count_versions(lake) == {"1": 1}
     monkeypatch.setattr(migrations, "MIGRATIONS", {LAYOUT: migrate})
     with monkeypatch.context() as stopped:
         stopped.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
@@ -251,7 +251,7 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
             Lake()
     for _ in range(2):
         with Lake() as moved:
-            assert versions(moved) == {"moved": 1}
+            assert count_versions(moved) == {"moved": 1}
             assert layouts(moved)[-1][0] == LAYOUT + 1
     assert len(ran) == 1
 
@@ -345,8 +345,8 @@ def test_the_catalog_counts_the_rows_of_each_table_and_keeps_no_bounds_of_column
     assert counted == tables
     assert len(tables) == len(lake.tables)
     assert bounds() == []
-    put(lake, many())
-    put(lake, ["A"])
+    replace_series(lake, list_symbols())
+    replace_series(lake, ["A"])
     assert bounds() == []
     assert counted == lake.rows(f"SELECT table_id FROM {CATALOG}.ducklake_table_stats ORDER BY 1")
 
@@ -362,7 +362,7 @@ def test_a_lake_of_the_second_layout_forgets_the_rows_of_its_making(
         writer.delete("silver.series", "true")
         writer.run("DELETE FROM meta.layouts")
         writer.run("INSERT INTO meta.layouts VALUES (2, ?, now())", [fingerprint()])
-    batch = put(lake, ["M"], source="m")
+    batch = replace_series(lake, ["M"], source="m")
     question = "SELECT min(batch), max(batch) FROM silver.series"
     assert lake.rows(question) == [(0, batch)]
     for _ in range(2):

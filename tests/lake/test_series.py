@@ -12,7 +12,7 @@ from pipelines.lake import Lake
 from pipelines.lake.series import SeriesCalendar, series_calendar
 from pipelines.steps import ingest
 from tests.empty_lake import lake_of_a_module
-from tests.scripted import Scripted, bar, bars, hours
+from tests.scripted import Scripted, bar_row, bars_table, hours
 
 DAY = ("2026-09-01", "2026-09-02")
 
@@ -25,8 +25,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
             ("XNYS", "session", ("AAPL", "MSFT")),
         ):
             opens = hours(*DAY, market=market)
-            rows = [bar(symbol, ts, 100.0) for symbol in symbols for ts in opens]
-            source = Scripted(bars(rows), market=market, grid=grid, name="mixed")
+            rows = [bar_row(symbol, ts, 100.0) for symbol in symbols for ts in opens]
+            source = Scripted(bars_table(rows), market=market, grid=grid, name="mixed")
             ingest(lake, source, (), source.interval, *map(utc, DAY)).enforce()
         yield lake
 

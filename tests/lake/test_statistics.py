@@ -8,7 +8,7 @@ from pipelines.contracts.tables import TABLES, Table, quoted
 from pipelines.lake import Lake, Writer
 from pipelines.lake.compaction import compact
 from tests.aggregates import wrong_answers
-from tests.lake_rows import keep_snapshot, many, put, series
+from tests.lake_rows import keep_snapshot, list_symbols, replace_series, series
 
 # A value of each type that grows with a row's number `i`; texts name partitions, hence few of them.
 VALUES = {
@@ -75,20 +75,20 @@ def test_a_row_that_comes_and_goes_in_one_commit_is_in_no_answer(lake: Lake) -> 
     with lake.write() as writer:
         writer.append("silver.series", series(["A"], source="a"))
         writer.delete("silver.series", "source = 'a'")
-    put(lake, ["M"], source="m")
+    replace_series(lake, ["M"], source="m")
     assert wrong_answers(lake, (SERIES,)) == []
 
 
 def test_a_compaction_takes_no_row_from_an_older_snapshot(lake: Lake) -> None:
     """DuckLake's rewrite narrowed the statistics, which it reads an older snapshot by as well."""
-    first = put(lake, many("A"), "old")
+    first = replace_series(lake, list_symbols("A"), "old")
     keep_snapshot(lake, first, "model 1")
     for condition in ("symbol < 'A01000'", "symbol >= 'A01000'"):
         with lake.write() as writer:
             writer.delete("silver.series", condition)
-    put(lake, many("Z"), "new", source="z")
+    replace_series(lake, list_symbols("Z"), "new", source="z")
     question = "SELECT count(*) FROM silver.series {} WHERE symbol < 'M'"
     compact(lake)
     with lake.view(first) as view:
-        assert view.rows(question.format("")) == [(len(many()),)]
-    assert lake.rows(question.format(f"AT (VERSION => {first})")) == [(len(many()),)]
+        assert view.rows(question.format("")) == [(len(list_symbols()),)]
+    assert lake.rows(question.format(f"AT (VERSION => {first})")) == [(len(list_symbols()),)]

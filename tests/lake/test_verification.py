@@ -21,12 +21,12 @@ from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake
 from pipelines.lake.verification import verify
-from tests.busy_lake import busy, damaged, files
+from tests.busy_lake import files, fill_with_deletes, find_damage
 
 
 @pytest.fixture
 def full(lake: Lake) -> Lake:
-    busy(lake)
+    fill_with_deletes(lake)
     return lake
 
 
@@ -38,7 +38,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=str(folder / "files")
     )
     with Lake(config) as lake:
-        busy(lake)
+        fill_with_deletes(lake)
         yield lake
 
 
@@ -52,7 +52,7 @@ def test_a_flipped_bit_in_any_file_is_found(sound: Lake, data: st.DataObject) ->
     flipped[place] ^= 1 << data.draw(st.integers(0, 7))
     file.write_bytes(flipped)
     try:
-        assert damaged(sound) == [(path, "is damaged: it is not what was committed")]
+        assert find_damage(sound) == [(path, "is damaged: it is not what was committed")]
     finally:
         file.write_bytes(whole)
 
@@ -62,18 +62,18 @@ def test_every_file_is_looked_at_whole(sound: Lake) -> None:
         whole = file.read_bytes()
         for edit in (whole[:-1], whole + b"\0", b"", bytes([whole[0] ^ 1]) + whole[1:]):
             file.write_bytes(edit)
-            assert [found for found, _ in damaged(sound)] == [path]
+            assert [found for found, _ in find_damage(sound)] == [path]
         file.unlink()
-        assert damaged(sound) == [(path, "is missing")]
+        assert find_damage(sound) == [(path, "is missing")]
         file.write_bytes(whole)
-    assert damaged(sound) == []
+    assert find_damage(sound) == []
 
 
 def test_a_file_without_a_checksum_is_named(full: Lake) -> None:
     path = sorted(files(full))[0]
     with full.write() as writer:
         writer.delete("meta.checksums", "path = ?", [path])
-    assert damaged(full) == [(path, "has no recorded checksum")]
+    assert find_damage(full) == [(path, "has no recorded checksum")]
 
 
 def test_the_command_names_the_file_and_fails(
@@ -96,7 +96,7 @@ def test_the_command_names_the_file_and_fails(
 def test_a_damaged_page_of_the_catalog_is_found(
     lake: Lake, lake_settings: Settings, table: str
 ) -> None:
-    busy(lake)
+    fill_with_deletes(lake)
     lake.close()
     path = Path(lake_settings.lake_catalog.removeprefix("sqlite:"))
     with closing(sqlite3.connect(path)) as catalog:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines.core.calendar import UTC_TYPE
 from pipelines.landing.judge import judge
 from pipelines.landing.relations import Judgement, KnownVersions, Scratch, Splits, UniqueRows
-from tests.laws import tried
+from tests.laws import law
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 closes = st.lists(st.sampled_from([100.0, 101.0, 50.0, 700.0, 10_000.0]), min_size=2, max_size=40)
@@ -66,7 +66,7 @@ def judge_rows(rows: pa.Table, *, in_order: bool) -> tuple[Judgement, list[objec
     return judgement, flagged, chosen
 
 
-@tried(20)
+@law(20)
 @given(st.dictionaries(st.sampled_from("ABC"), closes, min_size=1), st.integers(1, 5))
 def test_rows_in_order_are_judged_as_rows_sorted(
     series: dict[str, list[float]], per_day: int

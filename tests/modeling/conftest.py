@@ -9,7 +9,7 @@ from pipelines.modeling.candidates import CANDIDATES
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Split
 from pipelines.modeling.onnx import to_onnx
-from tests.modeling.description import described
+from tests.modeling.description import describe
 from tests.modeling.hourly_rows import hourly_rows
 
 
@@ -20,4 +20,4 @@ def comparison() -> Comparison:
 
 @pytest.fixture(scope="session")
 def content(comparison: Comparison) -> bytes:
-    return to_onnx(comparison.winner, described(comparison))
+    return to_onnx(comparison.winner, describe(comparison))

@@ -6,7 +6,7 @@ from pipelines.modeling.compare import Comparison
 from pipelines.modeling.description import Description
 
 
-def described(comparison: Comparison) -> Description:
+def describe(comparison: Comparison) -> Description:
     return Description(
         classes=comparison.label.classes,
         features=("a", "b", "c", "d", "e", "f"),

@@ -15,12 +15,12 @@ from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.description import Description
 from pipelines.modeling.forms import Form, check_challengers, convert_candidates
 from pipelines.modeling.scorer import OnnxScorer, checksum
-from tests.modeling.description import described
+from tests.modeling.description import describe
 
 
 @pytest.fixture(scope="module")
 def told(comparison: Comparison) -> Description:
-    return described(comparison)
+    return describe(comparison)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pipelines.modeling.candidates import CANDIDATES, Fitted
 from pipelines.modeling.compare import Comparison
 from pipelines.modeling.onnx import parity, to_onnx
 from pipelines.modeling.scorer import OnnxScorer, checksum
-from tests.modeling.description import described
+from tests.modeling.description import describe
 from tests.modeling.hourly_rows import hourly_rows
 
 NAMES = [candidate.name for candidate in CANDIDATES]
@@ -31,7 +31,7 @@ def fitted(comparison: Comparison, name: str) -> Fitted:
 @pytest.mark.parametrize("heat", [1.0, 0.6, 3.0])
 def test_it_gives_what_the_original_gives(comparison: Comparison, name: str, heat: float) -> None:
     model = ClassModel(fitted(comparison, name), Calibration(comparison.shares, heat))
-    scorer = OnnxScorer(to_onnx(model, described(comparison)))
+    scorer = OnnxScorer(to_onnx(model, describe(comparison)))
     assert parity(scorer, model, ROWS) < 1e-5
     probabilities, actions = scorer.score(ROWS)
     assert probabilities.dtype == np.float32
@@ -41,7 +41,7 @@ def test_it_gives_what_the_original_gives(comparison: Comparison, name: str, hea
 def test_parity_sees_a_difference(comparison: Comparison) -> None:
     model = comparison.winner
     other = ClassModel(model.fitted, Calibration(comparison.shares, 3.0))
-    scorer = OnnxScorer(to_onnx(other, described(comparison)))
+    scorer = OnnxScorer(to_onnx(other, describe(comparison)))
     apart = np.abs(scorer.score(ROWS)[0] - model.score(ROWS)[0]).max()
     assert parity(scorer, model, ROWS) == pytest.approx(apart)
     assert apart > 0.01
@@ -53,7 +53,7 @@ def test_classes_come_in_the_labels_order_whatever_the_models(comparison: Compar
     model = turned.pipeline.named_steps["model"]
     model.classes_, order = np.array([4, 0, 3, 1, 2]), [1, 3, 4, 2, 0]
     calibration = Calibration(comparison.shares)
-    scorer = OnnxScorer(to_onnx(ClassModel(turned, calibration), described(comparison)))
+    scorer = OnnxScorer(to_onnx(ClassModel(turned, calibration), describe(comparison)))
     expected = calibration.probabilities(straight.balanced_probabilities(ROWS)[:, order])
     np.testing.assert_allclose(scorer.score(ROWS)[0], expected, atol=1e-5)
 
@@ -61,12 +61,12 @@ def test_classes_come_in_the_labels_order_whatever_the_models(comparison: Compar
 def test_the_same_model_gives_the_same_bytes_and_says_what_it_is(
     comparison: Comparison, content: bytes
 ) -> None:
-    assert to_onnx(comparison.winner, described(comparison)) == content
-    assert OnnxScorer(content, checksum(content)).description == described(comparison)
+    assert to_onnx(comparison.winner, describe(comparison)) == content
+    assert OnnxScorer(content, checksum(content)).description == describe(comparison)
 
 
 def test_names_that_do_not_fit_the_model_are_refused(comparison: Comparison) -> None:
-    told = described(comparison)
+    told = describe(comparison)
     with pytest.raises(InvalidRequest, match=r"1 feature names .* for a model of 7 columns"):
         to_onnx(comparison.winner, replace(told, features=("a",)))
     with pytest.raises(InvalidRequest, match="2 class names for a model of 5"):

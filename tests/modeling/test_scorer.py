@@ -16,7 +16,7 @@ from pipelines.modeling.compare import Comparison
 from pipelines.modeling.description import UnreadableModel
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.scorer import OnnxScorer, checksum
-from tests.modeling.description import described
+from tests.modeling.description import describe
 from tests.modeling.hourly_rows import hourly_rows
 
 ROWS = hourly_rows(sessions=60, seed=2).features
@@ -70,7 +70,7 @@ def test_a_model_of_others_is_refused(content: bytes) -> None:
 
 
 def test_rows_that_cannot_be_scored_are_refused(comparison: Comparison) -> None:
-    told = replace(described(comparison), untrained=("NVDA",))
+    told = replace(describe(comparison), untrained=("NVDA",))
     scorer = OnnxScorer(to_onnx(comparison.winner, told))
     row = ROWS[:1].copy()
     for column, value, says in (

@@ -19,7 +19,7 @@ from pipelines.modeling.value_metrics import (
     coverage,
     is_inside,
 )
-from tests.laws import tried
+from tests.laws import law
 from tests.modeling.daily_rows import daily_rows
 
 LABEL = NextReturn()
@@ -36,7 +36,7 @@ def settled(rows: Rows, training: int, selection: int) -> tuple[FittedValue, obj
     return fitted, found.model, found.reason
 
 
-@tried(100)
+@law(100)
 @given(st.integers(1, 300), st.integers(0, 1000))
 def test_an_interval_has_the_value_inside_and_leaves_as_many_out_as_it_may(
     count: int, seed: int

@@ -17,21 +17,23 @@ CONFIDENCE = DirectionSkill().confidence
 NEVER = 10_000
 
 
-def spread(symbols: int) -> float:
+def spread_for(symbols: int) -> float:
     """Of one session's rank IC."""
     return 1 / float(np.sqrt(symbols * BARS))
 
 
 def credit(judged: float, symbols: int) -> float:
     """The lower bound that a gate gives to what it judged."""
-    return judged - float(t.ppf(CONFIDENCE, JUDGED - 1)) * spread(symbols) / float(np.sqrt(JUDGED))
+    return judged - float(t.ppf(CONFIDENCE, JUDGED - 1)) * spread_for(symbols) / float(
+        np.sqrt(JUDGED)
+    )
 
 
-def rolled_back(
+def simulate_rollbacks(
     true: float, credited: float, symbols: int, years: int, rule: LiveSkill, seed: int = 0
 ) -> np.ndarray:
     """The session after which each year's champion is rolled back, or NEVER."""
-    ics = np.random.default_rng(seed).normal(true, spread(symbols), (years, YEAR))
+    ics = np.random.default_rng(seed).normal(true, spread_for(symbols), (years, YEAR))
     sums, squares = (np.pad(x.cumsum(axis=1), ((0, 0), (1, 0))) for x in (ics, ics**2))
     first = np.full(years, NEVER)
     for now in range(rule.least, YEAR + 1):
@@ -51,11 +53,11 @@ def main() -> None:
     rule = LiveSkill()
     for name, true in (("as judged", 0.17), ("at its lower bound", credit(0.17, 30))):
         for looks in (1, 2):
-            made = rolled_back(true, credit(0.17, 30), 30, 3000, LiveSkill(looks=looks))
+            made = simulate_rollbacks(true, credit(0.17, 30), 30, 3000, LiveSkill(looks=looks))
             print(f"{name}, {looks} looks: {np.mean(made < NEVER):.2%} of the years")
     for judged in (0.17, 0.05):
         for symbols in (100, 30, 10):
-            made = rolled_back(0.0, credit(judged, symbols), symbols, 1000, rule)
+            made = simulate_rollbacks(0.0, credit(judged, symbols), symbols, 1000, rule)
             print(
                 f"no skill, judged {judged}, {symbols} symbols, credited"
                 f" {credit(judged, symbols):.3f}: {np.mean(made < NEVER):.1%} of the years,"

@@ -23,7 +23,7 @@ from pipelines.gates import (
 from pipelines.modeling.dataset import Rows
 from pipelines.monitoring.live_rows import LiveRows, ReferenceRows
 from pipelines.monitoring.live_skill import Credit, LiveSkill, LiveVerdict, find_credit
-from tests.monitoring.simulation import NEVER, credit, rolled_back
+from tests.monitoring.simulation import NEVER, credit, simulate_rollbacks
 
 RULE = LiveSkill()
 GATE = DirectionSkill(resamples=200)
@@ -186,10 +186,10 @@ def test_the_figures_that_the_rule_is_chosen_by() -> None:
     """Under 2 % false alarms in a year even of one that is only as good as its lower bound."""
     rule = LiveSkill()
     bound = credit(0.17, 30)
-    assert np.mean(rolled_back(bound, bound, 30, 2000, rule) < NEVER) < 0.02
-    assert np.mean(rolled_back(0.17, bound, 30, 2000, rule) < NEVER) == 0
-    assert np.median(rolled_back(0.0, bound, 30, 200, rule)) == rule.least
-    assert np.median(rolled_back(0.0, credit(0.05, 100), 100, 200, rule)) < 30
+    assert np.mean(simulate_rollbacks(bound, bound, 30, 2000, rule) < NEVER) < 0.02
+    assert np.mean(simulate_rollbacks(0.17, bound, 30, 2000, rule) < NEVER) == 0
+    assert np.median(simulate_rollbacks(0.0, bound, 30, 200, rule)) == rule.least
+    assert np.median(simulate_rollbacks(0.0, credit(0.05, 100), 100, 200, rule)) < 30
 
 
 def test_an_impossible_rule_is_refused() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.contracts.schema import Column, Table
 from pipelines.quality.checks import is_strictly_increasing, outliers, unique_key
-from tests.laws import tried
+from tests.laws import law
 
 KEYED = Table(
     "made",
@@ -29,7 +29,7 @@ def connected(**columns: list[object]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@tried(25)
+@law(25)
 @given(keys | keys.map(lambda found: sorted(set(found), key=str)))
 def test_a_key_that_climbs_is_unique_and_any_other_is_counted(
     found: list[tuple[str | None, int | None]],
@@ -56,7 +56,7 @@ def test_rows_in_order_climb_over_many_blocks() -> None:
         assert unique_key(connection, KEYED, twice, 270000).offenders == 1
 
 
-@tried(25)
+@law(25)
 @given(
     st.lists(st.floats(1, 1.01), min_size=30, max_size=60),
     st.sets(st.integers(0, 29), max_size=3),

@@ -38,12 +38,12 @@ sys.meta_path.insert(0, Refused())
 """
 
 
-def read() -> dict[str, Any]:
+def read_compose() -> dict[str, Any]:
     """The compose file, with nothing filled in."""
     return dict(yaml.safe_load(FILE.read_text()))
 
 
-def filled(value: Any, variables: Mapping[str, str]) -> Any:
+def fill_variables(value: Any, variables: Mapping[str, str]) -> Any:
     """A part of the file with its variables filled in, as compose does it."""
 
     def one(found: re.Match[str]) -> str:
@@ -59,13 +59,13 @@ def filled(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return VARIABLE.sub(one, value)
     if isinstance(value, dict):
-        return {key: filled(item, variables) for key, item in value.items()}
+        return {key: fill_variables(item, variables) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(item, variables) for item in value]
+        return [fill_variables(item, variables) for item in value]
     return value
 
 
-def copied(target: str) -> Iterator[tuple[str, str]]:
+def list_copies(target: str) -> Iterator[tuple[str, str]]:
     """What a target of the Dockerfile copies from this repository, and where to."""
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
     stage = ""
@@ -80,7 +80,7 @@ def copied(target: str) -> Iterator[tuple[str, str]]:
 
 def image_tree(target: str, folder: Path) -> Path:
     """The folder /opt/bullion of an image, as its COPY lines make it."""
-    for source, place in copied(target):
+    for source, place in list_copies(target):
         there = folder / place
         if (ROOT / source).is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
@@ -120,7 +120,7 @@ class Native:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.services: dict[str, Any] = filled(read()["services"], self.variables)
+        self.services: dict[str, Any] = fill_variables(read_compose()["services"], self.variables)
         for service, ports in self.ports.items():
             for port in ports:
                 self.found.setdefault((service, port), free_port())

@@ -158,7 +158,7 @@ class YahooServer:
         if series.live is not None:
             found.append((int(series.live["ts"].timestamp()), series.live))
         result = {"meta": self._meta(symbol, series, interval, [at for at, _ in found])}
-        quote = {name: [_sent(row.get(name)) for _, row in found] for name in FIELDS}
+        quote = {name: [_encode_value(row.get(name)) for _, row in found] for name in FIELDS}
         if found:
             result["timestamp"] = [at for at, _ in found]
         result["indicators"] = {"quote": [quote if found else {}]}
@@ -230,7 +230,7 @@ class YahooServer:
         return 200, {"quoteSummary": {"result": [page], "error": None}}
 
 
-def _sent(value: float | None) -> float | None:
+def _encode_value(value: float | None) -> float | None:
     """What is not a number goes out as null, like Yahoo's gaps."""
     return None if value is None or not math.isfinite(value) else value
 

@@ -14,7 +14,7 @@ from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
 from tests import models
-from tests.scripted import bar, bars
+from tests.scripted import bar_row, bars_table
 
 DAILY = next(f for f in FORECASTS if len(f.targets) > 1)
 (SYMBOL,) = DAILY.symbols
@@ -26,16 +26,18 @@ TRAINED = utc("2026-07-01")
 BASELINE, NOT_PROVEN = "mean", "the mean serves: nothing was proven to be better"
 
 
-def market() -> list[dict[str, object]]:
+def build_market() -> list[dict[str, object]]:
     return [
-        bar(SYMBOL, ts, 200 + 9 * math.sin(i * 2 / 5) + i / 20, 5000 + i % 17)
+        bar_row(SYMBOL, ts, 200 + 9 * math.sin(i * 2 / 5) + i / 20, 5000 + i % 17)
         for i, ts in enumerate(DAYS)
     ]
 
 
-def say(lake: Lake, source: str) -> None:
+def write_bars(lake: Lake, source: str) -> None:
     """Bring its bars to silver as if a source had said them."""
-    made = bars(market()).select(["symbol", "ts", "open", "high", "low", "close", "volume"])
+    made = bars_table(build_market()).select(
+        ["symbol", "ts", "open", "high", "low", "close", "volume"]
+    )
     grid = GRID.table()
     for column in ("closes_at", "session"):
         made = made.append_column(column, grid[column])
@@ -46,21 +48,21 @@ def say(lake: Lake, source: str) -> None:
         writer.append("silver.bars", made)
 
 
-def serve(lake: Lake, folder: Path, source: str, as_of: datetime = TRAINED) -> None:
+def serve_models(lake: Lake, folder: Path, source: str, as_of: datetime = TRAINED) -> None:
     """A baseline for each value, which is not proven; a proven model for the others."""
     registry = Registry(folder=folder / "mlflow")
     for seed, one in enumerate(DAILY.per_target()):
-        made = models.kept(registry, one, models.body(one, seed))
+        made = models.store_verified(registry, one, models.body(one, seed))
         told: dict[str, Any] = {}
         if one.target.baseline:
             told = {"proven": False, "reason": NOT_PROVEN, "candidate": one.target.baseline}
         models.decide(lake, one, source, made, as_of, **told)
 
 
-def sent(last: int = len(DAYS), count: int = NEEDED, timed: bool = True) -> dict[str, Any]:
+def build_request(last: int = len(DAYS), count: int = NEEDED, timed: bool = True) -> dict[str, Any]:
     """Its bars up to one of its days, as a caller sends them."""
     names = ("open", "high", "low", "close", "volume")
-    rows = market()[max(0, last - count) : last]
+    rows = build_market()[max(0, last - count) : last]
     made: list[dict[str, Any]] = [{name: row[name] for name in names} for row in rows]
     if timed:
         for one, row in zip(made, rows, strict=True):

@@ -19,7 +19,7 @@ from httpx import Response
 from serving.http.docs import EXAMPLES, operations
 from serving.http.formats import CSV, JSON
 from tests.serving.daily import DAILY, SYMBOL
-from tests.serving.served import filled, served
+from tests.serving.served import api_at, build_folder
 
 Examples = dict[str, dict[str, dict[str, Any]]]  # by operation (* for all), status and form
 KEY, POOR = {"X-API-Key": "secret"}, {"X-API-Key": "poor"}
@@ -49,13 +49,13 @@ def examples(folder: Path, empty: Path) -> Examples:
     """An answer of every status that an operation documents."""
     found: Examples = {"*": {}}
     limits = {"requests_per_minute": "300", "body_bytes": "20000"}
-    with served(empty) as bare, served(folder, keys="secret,poor", **limits) as client:
-        for status, answer in anywhere(client, bare):
-            found["*"][status] = told_by(answer, status)
+    with api_at(empty) as bare, api_at(folder, keys="secret,poor", **limits) as client:
+        for status, answer in general_errors(client, bare):
+            found["*"][status] = check_documented(answer, status)
         for method, path, operation in operations(schema_of(client)):
             mine = found[f"{method.upper()} {path}"] = {}
-            for status, answer in each(client, bare, method, path, operation):
-                mine.setdefault(status, {}).update(told_by(answer, status))
+            for status, answer in operation_answers(client, bare, method, path, operation):
+                mine.setdefault(status, {}).update(check_documented(answer, status))
     return found
 
 
@@ -64,13 +64,13 @@ def schema_of(client: TestClient) -> dict[str, Any]:
     return made
 
 
-def told_by(answer: Response, status: str) -> dict[str, Any]:
+def check_documented(answer: Response, status: str) -> dict[str, Any]:
     assert answer.status_code == int(status), (answer.url, status, answer.text)
     form = answer.headers["content-type"].partition(";")[0]
     return {form: answer.json() if form == JSON else answer.text}
 
 
-def anywhere(client: TestClient, bare: TestClient) -> Iterator[tuple[str, Response]]:
+def general_errors(client: TestClient, bare: TestClient) -> Iterator[tuple[str, Response]]:
     """What any operation may answer."""
     yield "400", client.get("/signal/index", headers=KEY | {"Host": "example.org"})
     yield "401", client.get("/signal/index")
@@ -84,7 +84,7 @@ def anywhere(client: TestClient, bare: TestClient) -> Iterator[tuple[str, Respon
         yield "500", client.get("/bars/newest?symbol=NVDA", headers=KEY)
 
 
-def each(
+def operation_answers(
     client: TestClient, bare: TestClient, method: str, path: str, operation: dict[str, Any]
 ) -> Iterator[tuple[str, Response]]:
     """What is an operation's own: its documented example, and what goes wrong with it."""
@@ -153,16 +153,19 @@ def example(path: str, operation: dict[str, Any]) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        made = examples(filled(Path(folder)), Path("/srv/bullion"))
+        made = examples(build_folder(Path(folder)), Path("/srv/bullion"))
     # A line an answer: what has changed can be read.
     parts = []
     for operation, statuses in made.items():
-        lines = [f"  {one(status)}: {one(told)}" for status, told in sorted(statuses.items())]
-        parts.append(f"{one(operation)}: {{\n" + ",\n".join(lines) + "\n}")
+        lines = [
+            f"  {convert_value(status)}: {convert_value(told)}"
+            for status, told in sorted(statuses.items())
+        ]
+        parts.append(f"{convert_value(operation)}: {{\n" + ",\n".join(lines) + "\n}")
     EXAMPLES.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
 
-def one(value: Any) -> str:
+def convert_value(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 

@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from serving.app import create_app
 from serving.http.protocol import options
 from tests.servers.ports import free_port
-from tests.serving.process import WAIT, of_folder
-from tests.serving.served import soon
+from tests.serving.process import WAIT, environment_of
+from tests.serving.served import wait_until
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def serving_folder(folder: Path, **limits: str) -> Iterator[tuple[int, FastAPI, 
     """Serve the lake of a folder from a thread, as its own process would; the port comes first."""
     port = free_port()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (of_folder(folder, port) | limits).items():
+        for name, value in (environment_of(folder, port) | limits).items():
             patch.setenv(name, value)
         app = create_app()
         limited = options(app.state.settings, app.state.unread)
@@ -31,7 +31,7 @@ def serving_folder(folder: Path, **limits: str) -> Iterator[tuple[int, FastAPI, 
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            soon(lambda: server.started)
+            wait_until(lambda: server.started)
             yield port, app, server
         finally:
             server.should_exit = True

@@ -66,7 +66,7 @@ def allow_files(sockets: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def heard(
+async def listen(
     port: int, sockets: int, publish: Callable[[int], None], rounds: int
 ) -> list[list[float]]:
     """Seconds from each commit until each of the sockets has the signal, in order.

@@ -19,7 +19,7 @@ WAIT = 60.0  # seconds until something that should come about never will
 
 
 @contextmanager
-def running(
+def run_server(
     *command: str, env: Mapping[str, str], stdout: int = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A Python process of this repository."""
@@ -32,7 +32,7 @@ def running(
         stop(server)
 
 
-def of_folder(folder: Path, port: int) -> dict[str, str]:
+def environment_of(folder: Path, port: int) -> dict[str, str]:
     """Settings of a process that serves the lake of a folder."""
     return {
         "BULLION_LAKE_CATALOG": f"sqlite:{folder}/catalog.sqlite",
@@ -42,7 +42,7 @@ def of_folder(folder: Path, port: int) -> dict[str, str]:
     }
 
 
-def answered(port: int, path: str = "/signal/index") -> httpx.Response:
+def wait_for_answer(port: int, path: str = "/signal/index") -> httpx.Response:
     """The first answer that is a success, as soon as there is one."""
     deadline = time.monotonic() + WAIT
     while time.monotonic() < deadline:
@@ -56,13 +56,13 @@ def answered(port: int, path: str = "/signal/index") -> httpx.Response:
     raise AssertionError(f"no answer from port {port}")
 
 
-def resident(process: int) -> float:
+def memory_of(process: int) -> float:
     """MiB of memory that a process holds."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def spent(process: int) -> float:
+def cpu_seconds(process: int) -> float:
     """Seconds of a core that a process has used."""
     told = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")

@@ -26,7 +26,16 @@ from serving.schemas.errors import ErrorBody, Problem
 from tests import models
 from tests.serving import daily
 from tests.serving.process import WAIT
-from tests.steps.scored_market import END, HOURLY, HOURS, SYMBOLS, TRAINED, market, say, weigh
+from tests.steps.scored_market import (
+    END,
+    HOURLY,
+    HOURS,
+    SYMBOLS,
+    TRAINED,
+    build_market,
+    write_bars,
+    write_weights,
+)
 
 SOURCE = "sample"
 STREAM = "ws://localhost/ws/market-stream"
@@ -42,10 +51,10 @@ def fill(folder: Path) -> None:
     """Bars and weights, past predictions with outcomes, and one live signal."""
     with open_lake() as lake:
         registry = Registry(folder=folder / "mlflow")
-        before = [row for row in market() if row["ts"] < LAST]  # type: ignore[operator]
-        say(lake, SOURCE, before)
-        weigh(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
-        made = models.kept(registry, HOURLY, models.body(HOURLY))
+        before = [row for row in build_market() if row["ts"] < LAST]  # type: ignore[operator]
+        write_bars(lake, SOURCE, before)
+        write_weights(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
+        made = models.store_verified(registry, HOURLY, models.body(HOURLY))
         models.decide(lake, HOURLY, SOURCE, made, TRAINED, proven=False, reason="no skill")
         score(lake, registry, HOURLY, SOURCE, start=BACK, end=END, now=LATE)
         publish(lake, folder)
@@ -56,8 +65,8 @@ def fill(folder: Path) -> None:
 def fill_daily(lake: Lake, folder: Path) -> None:
     """And what the forecast with several targets has said, the last of it live."""
     registry = Registry(folder=folder / "mlflow")
-    daily.say(lake, SOURCE)
-    daily.serve(lake, folder, SOURCE)
+    daily.write_bars(lake, SOURCE)
+    daily.serve_models(lake, folder, SOURCE)
     last = CLOSED - timedelta(minutes=30)
     score(lake, registry, daily.DAILY, SOURCE, start=daily.TRAINED, end=last, now=LATE)
     score(lake, registry, daily.DAILY, SOURCE, start=last, end=SOON, now=SOON)
@@ -66,13 +75,13 @@ def fill_daily(lake: Lake, folder: Path) -> None:
 
 def publish(lake: Lake, folder: Path, now: datetime = SOON) -> None:
     """The last bar comes in and its signal goes out, live."""
-    say(lake, SOURCE, [row for row in market() if row["ts"] == LAST])
+    write_bars(lake, SOURCE, [row for row in build_market() if row["ts"] == LAST])
     registry = Registry(folder=folder / "mlflow")
     score(lake, registry, HOURLY, SOURCE, start=CLOSED - timedelta(minutes=30), end=SOON, now=now)
 
 
 @contextmanager
-def served(folder: Path, at: datetime = NIGHT, **settings: str) -> Iterator[TestClient]:
+def api_at(folder: Path, at: datetime = NIGHT, **settings: str) -> Iterator[TestClient]:
     """The API over the lake of a folder, at an instant of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
@@ -88,7 +97,7 @@ def served(folder: Path, at: datetime = NIGHT, **settings: str) -> Iterator[Test
             yield client
 
 
-def filled(folder: Path) -> Path:
+def build_folder(folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
@@ -97,7 +106,7 @@ def filled(folder: Path) -> Path:
     return folder
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+def build_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """A folder that one of the workers makes for all of them; nobody may write to it after."""
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -127,7 +136,7 @@ def at(client: TestClient, seconds: float) -> Iterator[None]:
     state.clock = before
 
 
-def soon(true: Callable[[], object]) -> None:
+def wait_until(true: Callable[[], object]) -> None:
     """Wait until it has come about; never how long."""
     deadline = time.monotonic() + WAIT
     while not true():

@@ -15,9 +15,9 @@ from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
 from serving.app import create_app
 from serving.state.model_loader import ModelLoader
-from tests.models import Made, body, decide, kept
+from tests.models import StoredModel, body, decide, store_verified
 from tests.serving import daily
-from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, market, say
+from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, build_market, write_bars
 
 SOURCE, KEY = "sample", "a-key"
 NEEDED = HOURLY.look_back + 1
@@ -50,9 +50,11 @@ def api_client() -> Iterator[TestClient]:
         yield client
 
 
-def serve(lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decided: Any) -> Made:
+def serve_model(
+    lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decided: Any
+) -> StoredModel:
     """A model in the cache, and the decision that it serves."""
-    made = kept(
+    made = store_verified(
         Registry(folder=folder / "mlflow"),
         HOURLY,
         body(HOURLY, seed, untrained=(UNTRAINED,)),
@@ -63,7 +65,7 @@ def serve(lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decided: 
 
 
 def fill(lake: Lake) -> None:
-    say(lake, SOURCE, market())
+    write_bars(lake, SOURCE, build_market())
 
 
 def loader_of(client: TestClient) -> ModelLoader:
@@ -77,11 +79,11 @@ def reasons(client: TestClient) -> list[str]:
     return [why for why in loader_of(client).reasons() if not why.startswith(others)]
 
 
-def sent(
+def build_request(
     symbol: str = SYMBOLS[0], last: int = len(HOURS), count: int = NEEDED, timed: bool = True
 ) -> dict[str, Any]:
     """The bars of the scripted market up to one of its hours, as a caller sends them."""
-    rows = [r for r in market() if r["symbol"] == symbol][max(0, last - count) : last]
+    rows = [r for r in build_market() if r["symbol"] == symbol][max(0, last - count) : last]
     names = ("open", "high", "low", "close", "volume")
     bars = [{name: row[name] for name in names} for row in rows]
     if timed:

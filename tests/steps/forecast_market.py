@@ -9,33 +9,33 @@ from pipelines.core.calendar import utc
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 from pipelines.steps import ingest
-from tests.scripted import Scripted, bar, bars, hours
+from tests.scripted import Scripted, bar_row, bars_table, hours
 
 START, END = "2026-08-03", "2026-09-15"
 HOURS = hours(START, END)
 SYMBOLS = ("AAPL", "MSFT", "NVDA")
 
 
-def market(
+def market_rows(
     symbols: tuple[str, ...] = SYMBOLS, times: list[datetime] = HOURS
 ) -> list[dict[str, object]]:
     return [
-        bar(symbol, ts, 100 + 9 * math.sin(i * (1 + len(symbol)) / 5) + i / 50, 500 + i % 17)
+        bar_row(symbol, ts, 100 + 9 * math.sin(i * (1 + len(symbol)) / 5) + i / 50, 500 + i % 17)
         for symbol in symbols
         for i, ts in enumerate(times)
     ]
 
 
-def market_of(forecast: Forecast) -> list[dict[str, object]]:
+def build_market(forecast: Forecast) -> list[dict[str, object]]:
     """Some of its symbols, and somewhat more of its bars than it looks back at."""
     wanted = 3 * max(forecast.look_back, forecast.label_look_back) + 60
     start = (utc(END) - timedelta(days=wanted * 2)).date().isoformat()
     times = hours(start, END, forecast.interval)[-wanted:]
     if not forecast.bar.intraday:  # such bars are named by their day
         times = [ts.replace(hour=0, minute=0) for ts in times]
-    return market(forecast.symbols[:3], times)
+    return market_rows(forecast.symbols[:3], times)
 
 
-def say(lake: Lake, name: str, rows: list[dict[str, object]], **options: object) -> None:
-    source = Scripted(bars(rows), name=name, **options)  # type: ignore[arg-type]
+def write_bars(lake: Lake, name: str, rows: list[dict[str, object]], **options: object) -> None:
+    source = Scripted(bars_table(rows), name=name, **options)  # type: ignore[arg-type]
     ingest(lake, source, (), source.interval, None, utc(END))

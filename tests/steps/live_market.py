@@ -80,7 +80,7 @@ def _keys(
     )
 
 
-def put_features(
+def write_features(
     lake: Lake,
     forecast: Forecast | TargetForecast,
     source: str = "sample",
@@ -109,7 +109,7 @@ def put_features(
     return keys, hidden
 
 
-def put_live(
+def write_live(
     lake: Lake,
     forecast: Forecast | TargetForecast,
     version: int,
@@ -129,7 +129,7 @@ def put_live(
     Without `features` their rows are there already, written for another target.
     """
     first = START + timedelta(days=day)
-    keys, hidden = put_features(
+    keys, hidden = write_features(
         lake, forecast, source, first=first, sessions=sessions, symbols=symbols, shift=shift,
         seed=day, write=features,
     )  # fmt: skip
@@ -171,6 +171,6 @@ def put_live(
         writer.append("gold.outcomes", pa.table(outcomes))
 
 
-def after(day: int) -> datetime:
+def end_of_day(day: int) -> datetime:
     """The end of a day, counted from the first training."""
     return (START + timedelta(days=day)).astimezone(UTC).replace(hour=23)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines.core.calendar import calendar, utc
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
-from tests.scripted import bar, bars, hours
+from tests.scripted import bar_row, bars_table, hours
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 SYMBOLS = HOURLY.symbols[:4]
@@ -24,17 +24,17 @@ _names = (f"source_{n}" for n in itertools.count())
 Row = dict[str, object]
 
 
-def market(symbols: tuple[str, ...] = SYMBOLS) -> list[Row]:
+def build_market(symbols: tuple[str, ...] = SYMBOLS) -> list[Row]:
     return [
-        bar(symbol, ts, 100 + 9 * math.sin(i * (2 + place) / 5) + i / 50, 500 + i % 17)
+        bar_row(symbol, ts, 100 + 9 * math.sin(i * (2 + place) / 5) + i / 50, 500 + i % 17)
         for place, symbol in enumerate(symbols)
         for i, ts in enumerate(HOURS)
     ]
 
 
-def say(lake: Lake, name: str, rows: list[Row]) -> str:
+def write_bars(lake: Lake, name: str, rows: list[Row]) -> str:
     """Bring bars to silver as if a source had said them: an ingest would take its time."""
-    made = bars(rows).select(["symbol", "ts", "open", "high", "low", "close", "volume"])
+    made = bars_table(rows).select(["symbol", "ts", "open", "high", "low", "close", "volume"])
     place = {ts: i for i, ts in enumerate(HOURS)}
     at = [place[ts] for ts in made["ts"].to_pylist()]
     grid = calendar("XNYS").bars(HOURLY.bar, START, END).table()
@@ -54,7 +54,7 @@ def say(lake: Lake, name: str, rows: list[Row]) -> str:
     return name
 
 
-def lose(lake: Lake, name: str, symbol: str, ts: datetime) -> None:
+def remove_bar(lake: Lake, name: str, symbol: str, ts: datetime) -> None:
     """Take a bar out of silver, as a later look at its neighbours does."""
     row = {
         "source": name,
@@ -72,15 +72,15 @@ def lose(lake: Lake, name: str, symbol: str, ts: datetime) -> None:
         writer.append("silver.quarantine", pa.Table.from_pylist([row]))
 
 
-def source_of(lake: Lake, rows: list[Row], weights: bool = True) -> str:
+def create_source(lake: Lake, rows: list[Row], weights: bool = True) -> str:
     """A source of its own that says these bars; with weights that were known long before."""
-    name = say(lake, next(_names), rows)
+    name = write_bars(lake, next(_names), rows)
     if weights:
-        weigh(lake, name, dict.fromkeys(SYMBOLS, 0.1))
+        write_weights(lake, name, dict.fromkeys(SYMBOLS, 0.1))
     return name
 
 
-def weigh(
+def write_weights(
     lake: Lake,
     source: str,
     weights: dict[str, float],

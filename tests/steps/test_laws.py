@@ -27,8 +27,8 @@ from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from tests import models
 from tests.empty_lake import lake_of_a_module
-from tests.laws import tried
-from tests.steps.forecast_market import END, market_of, say
+from tests.laws import law
+from tests.steps.forecast_market import END, build_market, write_bars
 from tests.steps.markets import rows_of
 from tests.steps.scored_market import all_rows
 from tests.steps.served import fresh_registry
@@ -54,17 +54,17 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 def served(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> None:
     """A model of each target, promoted before all bars."""
     for target in forecast.per_target():
-        model = models.kept(registry, target, models.body(target))
+        model = models.store_verified(registry, target, models.body(target))
         models.decide(lake, target, source, model, utc("2020-01-01"))
 
 
 @NAMED
-@tried(2)
+@law(2)
 @given(st.floats(0.6, 0.95), st.floats(0.9, 1.1))
 def test_no_bar_after_changes_what_is_said(
     lake: Lake, registry: Registry, forecast: Forecast, share: float, factor: float
 ) -> None:
-    rows = market_of(forecast)
+    rows = build_market(forecast)
     times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
     cut = times[int(len(times) * share)]
     prices = ("open", "high", "low", "close")
@@ -76,7 +76,7 @@ def test_no_bar_after_changes_what_is_said(
     end, said = cut, []  # what closed by then opened before
     for some in (known, other, rows):
         name = next(fresh_name)
-        say(lake, name, some, interval=forecast.interval)
+        write_bars(lake, name, some, interval=forecast.interval)
         served(lake, registry, forecast, name)
         span = timedelta(days=10) if forecast.bar.intraday else timedelta(days=40)
         score(lake, registry, forecast, name, start=end - span, end=end)
@@ -89,8 +89,8 @@ def test_no_bar_after_changes_what_is_said(
 def test_scored_and_settled_in_pieces_is_as_at_once(
     lake: Lake, registry: Registry, forecast: Forecast
 ) -> None:
-    rows, name = market_of(forecast), next(fresh_name)
-    say(lake, name, rows, interval=forecast.interval)
+    rows, name = build_market(forecast), next(fresh_name)
+    write_bars(lake, name, rows, interval=forecast.interval)
     served(lake, registry, forecast, name)
     times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
     edges = [times[place] for place in (-40, -25, -12)] + [utc(END)]
@@ -122,8 +122,8 @@ def _rows(lake: Lake, table: str, name: str) -> list[tuple[object, ...]]:
 @EACH
 def test_nothing_later_than_as_of_is_trained_on(lake: Lake, target: TargetForecast) -> None:
     forecast = target.forecast
-    rows, name = market_of(forecast), next(fresh_name)
-    say(lake, name, rows, interval=forecast.interval)
+    rows, name = build_market(forecast), next(fresh_name)
+    write_bars(lake, name, rows, interval=forecast.interval)
     refresh_features(lake, forecast, name)
     times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
     at = times[-10]

@@ -12,7 +12,7 @@ from pipelines.modeling.candidates import BoostedValues
 from pipelines.modeling.candidates.base import fit_regressor
 from pipelines.modeling.candidates.tuned import LEAST_ROWS, time_folds
 from pipelines.modeling.value_metrics import r2
-from tests.laws import tried
+from tests.laws import law
 from tests.modeling.daily_rows import daily_rows
 
 ROWS = daily_rows()
@@ -40,7 +40,7 @@ def test_too_few_rows_are_not_tuned_on() -> None:
     )
 
 
-@tried(200)
+@law(200)
 @given(st.integers(1, 5000), st.integers(1, 6), st.integers(0, 400))
 def test_no_stretch_is_tried_on_what_it_was_fitted_on(rows: int, folds: int, gap: int) -> None:
     found = time_folds(rows, folds, gap)

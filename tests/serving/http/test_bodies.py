@@ -14,7 +14,7 @@ from serving.http.bodies import Bodies
 from serving.http.turns import PATIENCE
 from serving.schemas.errors import Busy, TooLarge
 from serving.settings import Settings
-from tests.serving.served import problem, served
+from tests.serving.served import api_at, problem
 
 LAKE = ("/signals/history", "/predictions/history", "/models/decisions")
 JSON = {"Content-Type": "application/json"}
@@ -90,7 +90,7 @@ def test_a_body_that_comes_in_pieces_is_bounded_too(bodies: Bodies) -> None:
 
 
 def test_a_body_beyond_the_bound_of_all_is_told_to_come_again(scored_folder: Path) -> None:
-    with served(scored_folder, bodies_bytes="1024") as client:
+    with api_at(scored_folder, bodies_bytes="1024") as client:
         answer = client.post("/predict", json={"symbol": "N" * 2000})
         assert answer.status_code == 503
         assert problem(answer).type == "busy"

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.http.docs import SECURITY_SCHEMES, operations
-from tests.serving.served import served
+from tests.serving.served import api_at
 
 PAGES = ("/docs", "/redoc")
 
@@ -72,7 +72,7 @@ def test_what_starts_swagger_ui_asks_no_validator(api: TestClient) -> None:
 
 
 def test_the_documentation_is_readable_without_a_key(scored_folder: Path) -> None:
-    with served(scored_folder, keys="secret") as client:
+    with api_at(scored_folder, keys="secret") as client:
         for path in (*PAGES, "/openapi.json", "/docs/files/swagger-ui.css"):
             assert client.get(path).status_code == 200, path
         assert client.get("/signal/index").status_code == 401
@@ -96,6 +96,6 @@ def test_each_operation_says_which_key_it_takes(api: TestClient) -> None:
 
 
 def test_each_documented_key_is_taken(scored_folder: Path) -> None:
-    with served(scored_folder, keys="secret") as client:
+    with api_at(scored_folder, keys="secret") as client:
         for headers in ({"X-API-Key": "secret"}, {"Authorization": "Bearer secret"}):
             assert client.get("/signal/index", headers=headers).status_code == 200

@@ -18,8 +18,8 @@ from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake.compaction import compact
 from pipelines.steps.lake import open_lake
 from serving.http.errors import install
-from tests.serving.process import of_folder
-from tests.serving.served import problem, served, soon
+from tests.serving.process import environment_of
+from tests.serving.served import api_at, problem, wait_until
 
 SECRET = "/srv/secret/catalog.sqlite on db.internal.example:5432"
 GETS = ("/signal/index", "/signals/history", "/predictions/history", "/models/decisions",
@@ -93,14 +93,14 @@ def test_no_answer_names_a_path_of_the_server(
 ) -> None:
     folder = tmp_path / "very-secret"
     folder.mkdir()
-    for name, value in of_folder(folder, 8000).items():
+    for name, value in environment_of(folder, 8000).items():
         monkeypatch.setenv(name, value)
     spoil(folder)
     (folder / "garbage.onnx").write_bytes(b"no model")
     monkeypatch.setenv("MODEL_URI", uri.format(folder))
     monkeypatch.setenv("BULLION_MODEL_SHA256", "0" * 64)
-    with served(folder, keys="secret") as client:
-        soon(client.app.state.models.looked.is_set)  # type: ignore[attr-defined]
+    with api_at(folder, keys="secret") as client:
+        wait_until(client.app.state.models.looked.is_set)  # type: ignore[attr-defined]
         answers = [client.get(path, headers=KEY) for path in GETS]
         answers.append(client.post("/reload-model", headers=KEY))
         answers.append(client.post("/predict", headers=KEY, json={"indicators": {"a": 1}}))
@@ -119,11 +119,11 @@ def test_a_lost_file_of_the_lake_is_told_without_its_path(
 ) -> None:
     folder = tmp_path / "very-secret"
     shutil.copytree(scored_folder, folder)
-    for name, value in of_folder(folder, 8000).items():
+    for name, value in environment_of(folder, 8000).items():
         monkeypatch.setenv(name, value)
     with open_lake() as lake:
         compact(lake)  # what the catalog holds goes to files
-    with served(folder) as client:
+    with api_at(folder) as client:
         (folder / "files").rename(folder / "elsewhere")
         answer = client.get("/predictions/history?live=false")
         assert answer.status_code == 503

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from serving.routes.stream import POLICY
-from tests.serving.served import STREAM, problem, served
+from tests.serving.served import STREAM, api_at, problem
 
 BAD_HOSTS = ("localhost:", "localhost:80a", "localhost, localhost", "[::1", "::1", "u@localhost",
              "localhost/", "localhost:8000:8000", "[localhost]", "lo calhost")  # fmt: skip
@@ -21,13 +21,13 @@ ROUTES = (("GET", "/signal/index"), ("GET", "/signal/index?min_confidence=0.5"),
 
 @pytest.fixture(scope="module")
 def keyed(scored_folder: Path) -> Iterator[TestClient]:
-    with served(scored_folder, keys="secret") as client:
+    with api_at(scored_folder, keys="secret") as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def anywhere(scored_folder: Path) -> Iterator[TestClient]:
-    with served(scored_folder, hosts="*") as client:
+    with api_at(scored_folder, hosts="*") as client:
         yield client
 
 

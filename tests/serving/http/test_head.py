@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from serving.http.docs import operations
 from tests.serving.documented import example
 from tests.serving.in_process import serving_folder
-from tests.serving.process import answered
-from tests.serving.served import served
+from tests.serving.process import wait_for_answer
+from tests.serving.served import api_at
 
 
 def addresses(client: TestClient) -> list[str]:
@@ -51,7 +51,7 @@ def test_head_of_what_is_polled_is_told_by_its_tag(api: TestClient) -> None:
 
 
 def test_head_needs_the_key_that_get_needs(scored_folder: Path) -> None:
-    with served(scored_folder, keys="secret") as client:
+    with api_at(scored_folder, keys="secret") as client:
         assert client.head("/signal/index").status_code == 401
 
 
@@ -59,7 +59,7 @@ def test_head_needs_the_key_that_get_needs(scored_folder: Path) -> None:
 def test_nothing_follows_the_headers_on_the_wire(scored_folder: Path, path: str) -> None:
     sent = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     with serving_folder(scored_folder) as (port, _, _):
-        answered(port)
+        wait_for_answer(port)
         with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
             wire.sendall(sent)
             received = b"".join(iter(lambda: wire.recv(65536), b""))

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from serving.http.keys import Keys
 from serving.settings import Settings
-from tests.serving.served import STREAM, problem, served
+from tests.serving.served import STREAM, api_at, problem
 
 READS = ("/signal/index", "/signals/history", "/health", "/metrics",
          "/bars/newest?symbol=NVDA", "/forecasts")  # fmt: skip
@@ -26,7 +26,7 @@ def test_reading_is_open_here_and_changing_never_is(api: TestClient) -> None:
 
 def test_other_machines_need_a_key_even_where_there_is_none(scored_folder: Path) -> None:
     for settings, status in ({}, 401), ({"open": "true"}, 200):
-        with served(scored_folder, **settings) as client:
+        with api_at(scored_folder, **settings) as client:
             away = TestClient(client.app, base_url="http://localhost")
             scope_server = ("192.0.2.1", 8000)
             app = client.app
@@ -40,7 +40,7 @@ def test_other_machines_need_a_key_even_where_there_is_none(scored_folder: Path)
 
 
 def test_once_there_are_keys_every_call_needs_one(scored_folder: Path) -> None:
-    with served(scored_folder, keys="alpha, beta") as client:
+    with api_at(scored_folder, keys="alpha, beta") as client:
         for path in READS:
             answer = client.get(path)
             assert answer.status_code == 401, path
@@ -59,7 +59,7 @@ def test_once_there_are_keys_every_call_needs_one(scored_folder: Path) -> None:
 
 
 def test_a_key_that_asks_too_often_waits_and_the_others_do_not(scored_folder: Path) -> None:
-    with served(scored_folder, keys="alpha,beta", requests_per_minute="3") as client:
+    with api_at(scored_folder, keys="alpha,beta", requests_per_minute="3") as client:
         told = [client.get("/signal/index", headers={"X-API-Key": "alpha"}) for _ in range(4)]
         assert [one.status_code for one in told] == [200, 200, 200, 429]
         assert int(told[-1].headers["retry-after"]) > 0
@@ -96,7 +96,7 @@ def test_a_page_of_another_site_may_not_listen(api: TestClient) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused_told_or_not(scored_folder: Path) -> None:
-    with served(scored_folder, body_bytes="2048") as client:
+    with api_at(scored_folder, body_bytes="2048") as client:
         told = client.post("/predict", content=b"x" * 4096)
         pieces = client.post("/predict", content=(b"x" * 512 for _ in range(8)))
         for answer in (told, pieces):

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from serving.http.docs import operations
 from serving.http.formats import ARROW, JSON
 from tests.serving.documented import examples
-from tests.serving.served import served, soon
+from tests.serving.served import api_at, wait_until
 
 AGAIN = "write the examples anew: python -m tests.serving.documented"
 
@@ -107,10 +107,10 @@ def test_the_summary_of_a_route_is_the_first_sentence_of_its_description(api: Te
 def thrown(folder: Path, cases: int) -> int:
     """Throw cases at every operation: each answer is documented, and none is a failure of ours."""
     count, key = 0, {"X-API-Key": "secret"}
-    with served(folder, keys="secret", requests_per_minute="10000000") as client:
+    with api_at(folder, keys="secret", requests_per_minute="10000000") as client:
         schema = schemathesis.openapi.from_dict(client.get("/openapi.json", headers=key).json())
         every = [found.ok() for found in schema.get_all_operations()]
-        soon(lambda: client.get("/model-info", headers=key).is_success)
+        wait_until(lambda: client.get("/model-info", headers=key).is_success)
         for operation in every:
             cases_of = st.one_of(
                 operation.as_strategy(mode)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ports import free_port
-from tests.serving.process import answered, of_folder, running
+from tests.serving.process import environment_of, run_server, wait_for_answer
 
 HEAVY = ("airflow", "sklearn", "mlflow", "torch", "evidently", "great_expectations", "matplotlib")
 POST = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -33,12 +33,12 @@ runpy.run_module("serving", run_name="__main__")
 @pytest.fixture(scope="module")
 def served(scored_folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     port = free_port()
-    env = of_folder(scored_folder, port) | {
+    env = environment_of(scored_folder, port) | {
         "BULLION_API_HEADER_BYTES": "2048",
         "BULLION_API_HEADER_SECONDS": "0.5",
         "BULLION_API_BODY_SECONDS": "0.5",
     }
-    with running("-c", WATCHED, env=env, stdout=subprocess.PIPE) as server:
+    with run_server("-c", WATCHED, env=env, stdout=subprocess.PIPE) as server:
         yield port, server
 
 
@@ -46,7 +46,7 @@ def test_it_answers_and_carries_nothing_that_trains(
     served: tuple[int, subprocess.Popen[bytes]],
 ) -> None:
     port, server = served
-    assert answered(port).json()["universe"] == "qqq"
+    assert wait_for_answer(port).json()["universe"] == "qqq"
     assert server.stdout is not None
     assert server.stdout.readline().strip() == b"[]"
 
@@ -70,7 +70,7 @@ def test_what_is_slow_or_too_large_is_cut_off(
     served: tuple[int, subprocess.Popen[bytes]], sent: bytes, status: bytes
 ) -> None:
     port, _ = served
-    answered(port)
+    wait_for_answer(port)
     with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
         wire.sendall(sent)
         said = b""

@@ -9,7 +9,7 @@ import pytest
 
 from serving.http.turns import Turns
 from serving.schemas.errors import Busy
-from tests.serving.served import problem, served
+from tests.serving.served import api_at, problem
 
 LAKE = ("/signals/history", "/predictions/history", "/models/decisions")
 
@@ -18,7 +18,7 @@ LAKE = ("/signals/history", "/predictions/history", "/models/decisions")
 def test_a_request_that_would_wait_too_long_for_the_lake_is_refused_at_once(
     scored_folder: Path, path: str
 ) -> None:
-    with served(scored_folder) as client:
+    with api_at(scored_folder) as client:
         turns = client.app.state.queries = Turns("the lake", at_once=1, waiting=0)  # type: ignore[attr-defined]
         assert client.portal is not None
         with client.portal.wrap_async_context_manager(turns.turn()):

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.serving.in_process import serving_folder
-from tests.serving.process import answered
-from tests.serving.served import soon
+from tests.serving.process import wait_for_answer
+from tests.serving.served import wait_until
 
 HISTORY, LARGE = "/predictions/history", "/large"
 SIZE = 16 * 2**20  # bytes of a large answer: more than the kernel keeps for a client
@@ -32,7 +32,7 @@ def api(scored_folder: Path) -> Iterator[Served]:
     limits = {"BULLION_API_UNREAD_BYTES": "65536", "BULLION_API_UNREAD_SECONDS": str(PATIENCE)}
     with serving_folder(scored_folder, **limits) as (port, app, _):
         app.add_route(LARGE, _large)
-        answered(port, HISTORY)
+        wait_for_answer(port, HISTORY)
         yield port, app
 
 
@@ -51,20 +51,20 @@ def test_histories_are_refused_while_too_much_is_unread_and_the_newest_signal_is
 ) -> None:
     port, app = api
     with request_large(port):
-        soon(lambda: bool(app.state.unread.transports))
+        wait_until(lambda: bool(app.state.unread.transports))
         refused = httpx.get(f"http://127.0.0.1:{port}{HISTORY}")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert "have not yet read 65536 bytes" in refused.json()["error"]["message"]
         assert httpx.get(f"http://127.0.0.1:{port}/signal/index").status_code == 200
-    soon(lambda: not app.state.unread.transports)
+    wait_until(lambda: not app.state.unread.transports)
     assert httpx.get(f"http://127.0.0.1:{port}{HISTORY}").status_code == 200
 
 
 def test_a_client_that_reads_nothing_is_hung_up_on(api: Served) -> None:
     port, app = api
     with request_large(port) as wire:
-        soon(lambda: bool(app.state.unread.transports))
-        soon(lambda: not app.state.unread.transports)
+        wait_until(lambda: bool(app.state.unread.transports))
+        wait_until(lambda: not app.state.unread.transports)
         received = 0
         while piece := wire.recv(65536):  # what the kernel had already taken
             received += len(piece)

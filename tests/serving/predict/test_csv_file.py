@@ -19,7 +19,7 @@ from tests.serving.serving_models import (
     NEEDED,
     SYMBOLS,
     UNTRAINED,
-    sent,
+    build_request,
 )
 
 HEADER = "symbol,ts,open,high,low,close,volume"
@@ -28,7 +28,7 @@ NAMES = ("ts", "open", "high", "low", "close", "volume")
 
 
 def rows_of(symbol: str, count: int = NEEDED + 3) -> list[str]:
-    bars = sent(symbol, count=count)["bars"]
+    bars = build_request(symbol, count=count)["bars"]
     return [",".join([symbol, *(str(bar[name]) for name in NAMES)]) for bar in bars]
 
 
@@ -49,7 +49,9 @@ def test_each_row_has_its_answer_in_the_order_of_the_file(client: TestClient) ->
     assert said.rows[0].reason is not None
     assert "warm-up" in said.rows[0].reason
     for row, symbol in zip(said.rows[-2:], SYMBOLS[:2], strict=True):
-        alone = Prediction.model_validate_json(client.post("/predict", json=sent(symbol)).text)
+        alone = Prediction.model_validate_json(
+            client.post("/predict", json=build_request(symbol)).text
+        )
         assert row.prediction is not None
         assert row.prediction.action == alone.action
         assert row.prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)

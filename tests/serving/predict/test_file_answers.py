@@ -15,11 +15,11 @@ from tests.serving.asking import (
     NAMES,
     RISK,
     VALUE,
-    file_of_bars,
-    indicators,
-    said,
+    build_csv,
+    get_indicators,
+    predict,
 )
-from tests.serving.daily import DAYS, NEEDED, SYMBOL, sent
+from tests.serving.daily import DAYS, NEEDED, SYMBOL, build_request
 from tests.serving.served import problem
 
 
@@ -36,9 +36,9 @@ def upload(client: TestClient, content: str, accept: str = "*/*", path: str = HE
 
 
 def test_a_file_of_history_is_scored_row_by_row(client: TestClient) -> None:
-    made = FileAnswer.model_validate_json(upload(client, file_of_bars()).text)
+    made = FileAnswer.model_validate_json(upload(client, build_csv()).text)
     assert (made.scored, made.warming_up, made.bad) == (4, NEEDED - 1, 0)
-    alone, last = said(client, sent()), made.rows[-1]
+    alone, last = predict(client, build_request()), made.rows[-1]
     assert last.prediction is not None
     for name, told in last.prediction.targets.items():
         other = alone.targets[name]
@@ -50,16 +50,16 @@ def test_a_file_of_history_is_scored_row_by_row(client: TestClient) -> None:
 
 def test_bars_named_by_their_day_are_those_that_open_then(client: TestClient) -> None:
     """As exports of daily bars have them; a column Date is as good as ts."""
-    whole = sent()
+    whole = build_request()
     by_day = [bar | {"ts": f"{bar['ts'][:10]}T00:00:00Z"} for bar in whole["bars"]]
-    assert said(client, whole | {"bars": by_day}).targets == said(client, whole).targets
+    assert predict(client, whole | {"bars": by_day}).targets == predict(client, whole).targets
     prices = ("open", "high", "low", "close", "volume")
     rows = ["Date,Open,High,Low,Close,Volume"]
     rows += [",".join([bar["ts"][:10], *(str(bar[p]) for p in prices)]) for bar in whole["bars"]]
     answer = client.post(f"{HERE}/predict_batch", content="\n".join(rows))
     made = FileAnswer.model_validate_json(answer.text)
     assert (made.scored, made.bad) == (1, 0)
-    assert made.rows[-1].ts == said(client, whole).ts
+    assert made.rows[-1].ts == predict(client, whole).ts
     sunday = [*rows[:-1], "2026-08-30," + rows[-1].split(",", 1)[1]]
     told = FileAnswer.model_validate_json(
         client.post(f"{HERE}/predict_batch", content="\n".join(sunday)).text
@@ -71,7 +71,7 @@ def test_bars_named_by_their_day_are_those_that_open_then(client: TestClient) ->
 def test_a_file_of_indicators_is_scored_row_by_row_and_bad_ones_are_named(
     client: TestClient,
 ) -> None:
-    good = indicators(client)
+    good = get_indicators(client)
     rows: list[dict[str, Any]] = [
         {"ts": DAYS[-1].isoformat(), **good},
         {"ts": DAYS[-2].isoformat(), **good, "rsi_14": 101},
@@ -95,20 +95,22 @@ def test_a_file_of_indicators_is_scored_row_by_row_and_bad_ones_are_named(
         assert row.prediction is None
         assert word in (row.reason or "")
         assert (row.reason or "").startswith(f"line {row.line}:")
-    first, alone = made.rows[0], said(client, sent())
+    first, alone = made.rows[0], predict(client, build_request())
     assert first.prediction is not None
     assert first.timestamp_next == alone.timestamp_next
     assert first.prediction.targets == alone.targets
 
 
 def test_indicators_without_times_are_scored_all_the_same(client: TestClient) -> None:
-    made = FileAnswer.model_validate_json(upload(client, file_of([indicators(client)] * 3)).text)
+    made = FileAnswer.model_validate_json(
+        upload(client, file_of([get_indicators(client)] * 3)).text
+    )
     assert made.scored == 3
     assert {(row.ts, row.timestamp_next, row.symbol) for row in made.rows} == {(None, None, SYMBOL)}
 
 
 def test_csv_has_columns_for_each_target(client: TestClient) -> None:
-    for content in (file_of_bars(), file_of([indicators(client)])):
+    for content in (build_csv(), file_of([get_indicators(client)])):
         plain = FileAnswer.model_validate_json(upload(client, content).text)
         rows = list(csv.DictReader(io.StringIO(upload(client, content, "text/csv").text)))
         for row, other in zip(rows, plain.rows, strict=True):

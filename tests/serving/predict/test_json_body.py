@@ -15,7 +15,7 @@ from serving.routes import predict as router
 from serving.settings import Settings
 from tests.serving.predict.test_csv_file import file_of, rows_of
 from tests.serving.served import problem
-from tests.serving.serving_models import NEEDED, sent
+from tests.serving.serving_models import NEEDED, build_request
 
 JSON = {"content-type": "application/json"}
 NUMBERS = b'{"requests":[' + b"1," * 60_000 + b"1]}"
@@ -73,9 +73,9 @@ def test_ten_errors_are_named_and_the_others_counted(client: TestClient) -> None
 
 def test_the_most_bars_that_are_taken_are_within_the_bound() -> None:
     limits = Settings()
-    bar = sent()["bars"][0]
+    bar = build_request()["bars"][0]
     whole = {"symbol": "NVDA", "interval": "1h", "bars": [bar] * limits.bars}
-    batch = {"requests": [sent(count=NEEDED)] * limits.batch}
+    batch = {"requests": [build_request(count=NEEDED)] * limits.batch}
     for one in (whole, batch):
         json_body._check_values(json.dumps(one).encode(), limits.values)
 
@@ -83,11 +83,11 @@ def test_the_most_bars_that_are_taken_are_within_the_bound() -> None:
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
 def test_only_what_is_said_to_be_json_is_read_as_json(client: TestClient, kind: str | None) -> None:
     headers = {} if kind is None else {"content-type": kind}
-    answer = client.post("/predict", content=json.dumps(sent()).encode(), headers=headers)
+    answer = client.post("/predict", content=json.dumps(build_request()).encode(), headers=headers)
     assert answer.status_code == 422
     assert "Content-Type: application/json" in problem(answer).hint
     named = {"content-type": "application/vnd.bars+json; charset=utf-8"}
-    answer = client.post("/predict", content=json.dumps(sent()).encode(), headers=named)
+    answer = client.post("/predict", content=json.dumps(build_request()).encode(), headers=named)
     assert answer.status_code == 200
 
 
@@ -112,8 +112,8 @@ def test_no_body_is_read_on_the_event_loop(
     monkeypatch.setattr(BaseModel, "model_validate_json", None)  # there is no other way in
     content = file_of(*rows_of("NVDA"))
     answers = [
-        client.post("/predict", json=sent()),
-        client.post("/predict/batch", json={"requests": [sent()]}),
+        client.post("/predict", json=build_request()),
+        client.post("/predict/batch", json={"requests": [build_request()]}),
         client.post("/predict_batch", content=content),
         client.post("/predict_batch", files={"file": ("bars.csv", content)}),
     ]

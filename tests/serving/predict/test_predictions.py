@@ -18,26 +18,26 @@ from serving.schemas.listings import Features
 from serving.schemas.scoring import BatchAnswer, ModelInfo, Prediction, ReloadAnswer
 from serving.state.kinds import KINDS
 from serving.state.model_loader import ModelLoader, ReloadResult
-from tests.laws import tried
+from tests.laws import law
 from tests.serving.asking import (
     HERE,
     JSON,
     NAMES,
     RISK,
     VALUE,
-    file_of_bars,
-    indicators,
-    refused,
-    said,
+    build_csv,
+    expect_refusal,
+    get_indicators,
+    predict,
 )
-from tests.serving.daily import BASELINE, DAILY, DAYS, NEEDED, NOT_PROVEN, SYMBOL, sent
+from tests.serving.daily import BASELINE, DAILY, DAYS, NEEDED, NOT_PROVEN, SYMBOL, build_request
 from tests.serving.served import problem
 from tests.serving.serving_models import HOURLY, loader_of
-from tests.serving.serving_models import sent as sent_hours
+from tests.serving.serving_models import build_request as sent_hours
 
 
 def test_each_target_says_what_its_model_says(client: TestClient) -> None:
-    made = said(client, sent())
+    made = predict(client, build_request())
     row = np.array([[*made.features_used.values(), 0.0]], np.float32)
     assert list(made.targets) == list(DAILY.target_names)
     for one in DAILY.per_target():
@@ -61,7 +61,7 @@ def test_each_target_says_what_its_model_says(client: TestClient) -> None:
 
 
 def test_the_top_repeats_the_first_target(client: TestClient) -> None:
-    for path, body in ((f"{HERE}/predict", sent()), ("/predict", sent_hours())):
+    for path, body in ((f"{HERE}/predict", build_request()), ("/predict", sent_hours())):
         made = client.post(path, json=body).json()
         first = made["targets"][made["target"]]
         assert made["target"] == next(iter(made["targets"]))
@@ -73,7 +73,7 @@ def test_the_top_repeats_the_first_target(client: TestClient) -> None:
 
 
 def test_a_baseline_that_serves_is_marked_unproven(client: TestClient) -> None:
-    made = said(client, sent())
+    made = predict(client, build_request())
     value, risk = made.targets[VALUE], made.targets[RISK]
     assert value is not None
     assert risk is not None
@@ -84,16 +84,16 @@ def test_a_baseline_that_serves_is_marked_unproven(client: TestClient) -> None:
 
 
 def test_a_path_and_a_parameter_name_the_same_forecast(client: TestClient) -> None:
-    for one, body in ((DAILY, sent()), (HOURLY, sent_hours())):
+    for one, body in ((DAILY, build_request()), (HOURLY, sent_hours())):
         named = client.post(f"/forecasts/{one.name}/predict", json=body).json()
         asked = client.post(f"/predict?forecast={one.name}", json=body).json()
         assert named | {"latency_ms": 0} == asked | {"latency_ms": 0}
-    assert client.post("/forecasts/aapl_dayly/predict", json=sent()).status_code == 404
+    assert client.post("/forecasts/aapl_dayly/predict", json=build_request()).status_code == 404
 
 
 def test_indicators_say_what_the_bars_they_are_of_say(client: TestClient) -> None:
-    of_bars = said(client, sent())
-    made = said(client, {"indicators": of_bars.features_used})
+    of_bars = predict(client, build_request())
+    made = predict(client, {"indicators": of_bars.features_used})
     for name, told in made.targets.items():
         other = of_bars.targets[name]
         assert told is not None
@@ -129,9 +129,9 @@ def test_features_are_listed_as_they_are_to_be_sent(client: TestClient) -> None:
 def test_an_indicator_that_cannot_be_is_named(
     client: TestClient, change: dict[str, Any], field: str, word: str, hint: str
 ) -> None:
-    given = indicators(client) | change
+    given = get_indicators(client) | change
     given = {name: value for name, value in given.items() if value is not None}
-    found = refused(client, {"symbol": SYMBOL, "indicators": given})
+    found = expect_refusal(client, {"symbol": SYMBOL, "indicators": given})
     assert (found.field or "").endswith(field)
     assert word in found.message
     assert hint in found.hint
@@ -141,27 +141,31 @@ def test_an_indicator_that_cannot_be_is_named(
     ("body", "field", "word"),
     [
         ({}, "bars", "neither bars nor indicators"),
-        (sent() | {"indicators": {"rsi_14": 50.0}}, "indicators", "both bars and indicators"),
+        (
+            build_request() | {"indicators": {"rsi_14": 50.0}},
+            "indicators",
+            "both bars and indicators",
+        ),
         ({"indicators": {}}, "indicators", "at least 1"),
         ({"indicators": {f"x{n}": 1.0 for n in range(1001)}}, "body", "1,001 names"),
         ({"indicators": [1.0]}, "indicators", "valid dictionary"),
         ({"indicators": {"rsi_14": 50.0}, "colour": 1}, "colour", "Extra"),
         ({"indicators": {"rsi_14": 50.0}, "symbol": "NVDA"}, "symbol", "knows no symbol"),
         ({"indicators": {"rsi_14": 50.0}, "interval": "1h"}, "interval", "1d bars"),
-        (sent(count=NEEDED - 1), "bars", f"{NEEDED} are needed"),
+        (build_request(count=NEEDED - 1), "bars", f"{NEEDED} are needed"),
         (sent_hours(), "symbol", "knows no symbol"),
     ],
 )
 def test_a_wrong_request_names_its_field(
     client: TestClient, body: dict[str, Any], field: str, word: str
 ) -> None:
-    found = refused(client, body)
+    found = expect_refusal(client, body)
     assert found.field == field
     assert word in found.message
 
 
 def test_an_indicator_that_is_sent_twice_is_refused(client: TestClient) -> None:
-    body = json.dumps({"indicators": indicators(client)}).replace("}}", ', "rsi_14": 1.0}}')
+    body = json.dumps({"indicators": get_indicators(client)}).replace("}}", ', "rsi_14": 1.0}}')
     for path, content in (
         (f"{HERE}/predict", body),
         (f"/predict/batch?forecast={DAILY.name}", f'{{"requests": [{body}]}}'),
@@ -172,14 +176,14 @@ def test_an_indicator_that_is_sent_twice_is_refused(client: TestClient) -> None:
 
 
 def test_only_a_forecast_of_one_symbol_may_leave_it_out(client: TestClient) -> None:
-    assert said(client, {"bars": sent()["bars"]}).symbol == SYMBOL
+    assert predict(client, {"bars": build_request()["bars"]}).symbol == SYMBOL
     answer = client.post("/predict", json={"bars": sent_hours()["bars"]})
     assert (answer.status_code, problem(answer).field) == (422, "symbol")
 
 
 def test_stored_bars_complete_daily_ones(client: TestClient) -> None:
-    whole = client.post(f"{HERE}/predict", json=sent()).json()
-    filled = client.post(f"{HERE}/predict?history=stored", json=sent(count=2)).json()
+    whole = client.post(f"{HERE}/predict", json=build_request()).json()
+    filled = client.post(f"{HERE}/predict?history=stored", json=build_request(count=2)).json()
     assert filled["features_used"] == whole["features_used"]
     assert filled["targets"] == whole["targets"]
 
@@ -187,19 +191,24 @@ def test_stored_bars_complete_daily_ones(client: TestClient) -> None:
 def test_a_policy_on_confidence_is_refused_where_nothing_can_be_held(client: TestClient) -> None:
     asked = f"forecast={DAILY.name}&min_confidence=0.5"
     for path, body in (
-        (f"{HERE}/predict?min_confidence=0.5", json.dumps(sent())),
-        (f"{HERE}/predict_batch?min_confidence=0.5", file_of_bars()),
-        (f"/predict?{asked}", json.dumps(sent())),
-        (f"/predict/batch?{asked}", json.dumps({"requests": [sent()]})),
-        (f"/predict_batch?{asked}", file_of_bars()),
+        (f"{HERE}/predict?min_confidence=0.5", json.dumps(build_request())),
+        (f"{HERE}/predict_batch?min_confidence=0.5", build_csv()),
+        (f"/predict?{asked}", json.dumps(build_request())),
+        (f"/predict/batch?{asked}", json.dumps({"requests": [build_request()]})),
+        (f"/predict_batch?{asked}", build_csv()),
     ):
         answer = client.post(path, content=body, headers=JSON)
         assert (answer.status_code, problem(answer).field) == (422, "min_confidence"), path
 
 
 def test_a_batch_mixes_bars_and_indicators(client: TestClient) -> None:
-    used = indicators(client)
-    bodies = [sent(), {"indicators": used}, {"indicators": {"rsi_14": 1.0}}, sent(count=3)]
+    used = get_indicators(client)
+    bodies = [
+        build_request(),
+        {"indicators": used},
+        {"indicators": {"rsi_14": 1.0}},
+        build_request(count=3),
+    ]
     answer = client.post(f"/predict/batch?forecast={DAILY.name}", json={"requests": bodies})
     made = BatchAnswer.model_validate_json(answer.text)
     assert [one.prediction is not None for one in made.results] == [True, True, False, False]
@@ -217,7 +226,7 @@ numbers = st.one_of(
 )
 
 
-@tried(60)
+@law(60)
 @given(
     changes=st.dictionaries(st.one_of(st.sampled_from(NAMES), st.text(max_size=6)), numbers),
     drop=st.sets(st.sampled_from(NAMES), max_size=2),

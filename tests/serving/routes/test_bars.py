@@ -17,8 +17,8 @@ from pipelines.core.calendar import interval_of
 from pipelines.steps.lake import open_lake
 from serving.routes.bars import Bar
 from serving.settings import Settings
-from tests.scripted import Scripted, bar, bars, hours
-from tests.serving.served import problem, served
+from tests.scripted import Scripted, bar_row, bars_table, hours
+from tests.serving.served import api_at, problem
 
 START, END = "2026-09-01T00:00", "2026-09-03T00:00"
 OPENS = hours(START, END)
@@ -26,17 +26,17 @@ OPENS = hours(START, END)
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[TestClient]:
-    with served(tmp_path) as client:
+    with api_at(tmp_path) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Two sessions of AAPL and NVDA; no test may write to it."""
-    with served(tmp_path_factory.mktemp("lake")) as client:
+    with api_at(tmp_path_factory.mktemp("lake")) as client:
         ingest(
             [
-                bar(symbol, ts, first + n)
+                bar_row(symbol, ts, first + n)
                 for symbol, first in (("AAPL", 100.0), ("NVDA", 500.0))
                 for n, ts in enumerate(OPENS)
             ]
@@ -47,7 +47,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 def ingest(rows: list[dict[str, object]], end: str = END) -> int:
     span = (datetime.fromisoformat(at).replace(tzinfo=UTC) for at in (START, end))
     with open_lake() as lake:
-        report = steps.ingest(lake, Scripted(bars(rows)), [], interval_of("1h"), *span)
+        report = steps.ingest(lake, Scripted(bars_table(rows)), [], interval_of("1h"), *span)
     return report.snapshot
 
 
@@ -59,7 +59,7 @@ def test_the_newest_bar_is_answered_as_it_was_written(filled: TestClient) -> Non
     answer = newest(filled)
     assert answer.status_code == 200
     said = Bar.model_validate_json(answer.text)
-    wanted = bar("NVDA", OPENS[-1], 500.0 + len(OPENS) - 1)
+    wanted = bar_row("NVDA", OPENS[-1], 500.0 + len(OPENS) - 1)
     assert said.model_dump(include=set(wanted)) == wanted
     assert (said.source, said.interval) == ("scripted", "1h")
     assert said.closes_at == datetime(2026, 9, 2, 20, tzinfo=UTC)
@@ -67,9 +67,9 @@ def test_the_newest_bar_is_answered_as_it_was_written(filled: TestClient) -> Non
 
 
 def test_a_later_commit_is_seen_without_a_restart(empty: TestClient) -> None:
-    ingest([bar("NVDA", OPENS[0], 500.0)])
+    ingest([bar_row("NVDA", OPENS[0], 500.0)])
     before = newest(empty).json()
-    snapshot = ingest([bar("NVDA", OPENS[1], 501.0)])
+    snapshot = ingest([bar_row("NVDA", OPENS[1], 501.0)])
     after = newest(empty).json()
     assert (before["close"], after["close"]) == (500.0, 501.0)
     assert after["snapshot"] == after["batch"] == snapshot > before["snapshot"]
@@ -132,7 +132,7 @@ def test_without_a_lake_it_says_so_and_recovers_once_there_is_one(empty: TestCli
         assert answer.status_code == 503
         assert problem(answer).type == "lake_unavailable"
         assert "bullion ingest" in problem(answer).hint
-    ingest([bar("NVDA", OPENS[0], 500.0)])
+    ingest([bar_row("NVDA", OPENS[0], 500.0)])
     assert newest(empty).status_code == 200
 
 

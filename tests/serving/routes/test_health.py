@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from pipelines.forecasts import FORECASTS
 from serving.routes.health import Health
-from tests.serving.served import CLOSED, NIGHT, served, soon
+from tests.serving.served import CLOSED, NIGHT, api_at, wait_until
 from tests.steps.scored_market import HOURLY
 
 
@@ -17,8 +17,8 @@ def health(client: TestClient) -> Health:
 
 
 def test_slow_answers_make_it_degraded(scored_folder: Path) -> None:
-    with served(scored_folder, slow_ms="400") as client:
-        soon(lambda: health(client).status == "ok")
+    with api_at(scored_folder, slow_ms="400") as client:
+        wait_until(lambda: health(client).status == "ok")
         for _ in range(200):
             client.app.state.metrics.took("/signal/index", 200, 0.5)  # type: ignore[attr-defined]
         said = health(client)
@@ -27,7 +27,7 @@ def test_slow_answers_make_it_degraded(scored_folder: Path) -> None:
 
 
 def test_it_tells_the_model_and_the_newest_bar(api: TestClient) -> None:
-    soon(lambda: len(health(api).models) == 3)
+    wait_until(lambda: len(health(api).models) == 3)
     said = health(api)
     models = {(model.forecast, model.target): model for model in said.models}
     assert set(models) == {(f.name, name) for f in FORECASTS for name in f.target_names}

@@ -26,8 +26,8 @@ from tests.serving.serving_models import (
     SOURCE,
     SYMBOLS,
     UNTRAINED,
+    build_request,
     loader_of,
-    sent,
 )
 
 ACTION_FORECAST = HOURLY.target_forecast()
@@ -53,14 +53,14 @@ def test_features_are_those_that_the_step_wrote(client: TestClient, symbol: str)
     kept = stored_features(client, symbol)
     assert len(kept) == len(HOURS)
     for last in range(NEEDED, len(HOURS) + 1, 9):
-        answer = client.post("/predict", json=sent(symbol, last))
+        answer = client.post("/predict", json=build_request(symbol, last))
         said = Prediction.model_validate_json(answer.text)
         used = np.array([said.features_used[name] for name in NAMES], np.float32)
         np.testing.assert_array_equal(used, np.array(kept[HOURS[last - 1]], np.float32))
 
 
 def test_the_answer_is_what_the_model_says_of_these_features(client: TestClient) -> None:
-    said = Prediction.model_validate_json(client.post("/predict", json=sent()).text)
+    said = Prediction.model_validate_json(client.post("/predict", json=build_request()).text)
     model = loader_of(client).model(ACTION_FORECAST)
     row = np.array([*said.features_used.values(), HOURLY.symbols.index(SYMBOLS[0])], np.float32)
     probabilities, action = model.scorer.score(row[None, :])
@@ -91,7 +91,7 @@ def test_the_bar_it_is_about_comes_after_the_night_where_one_lies_between(
     client: TestClient, last: str, after: str, night: bool
 ) -> None:
     opens = [ts for ts in hours("2025-11-17", "2025-11-29") if ts <= datetime.fromisoformat(last)]
-    asked = sent()
+    asked = build_request()
     for one, ts in zip(asked["bars"], opens[-NEEDED:], strict=True):
         one["ts"] = ts.isoformat()
     said = Prediction.model_validate_json(client.post("/predict", json=asked).text)
@@ -100,13 +100,13 @@ def test_the_bar_it_is_about_comes_after_the_night_where_one_lies_between(
 
 
 def test_more_bars_than_needed_change_nothing(client: TestClient) -> None:
-    few, many = (client.post("/predict", json=sent(count=n)).json() for n in (NEEDED, 60))
+    few, many = (client.post("/predict", json=build_request(count=n)).json() for n in (NEEDED, 60))
     assert few | {"latency_ms": 0} == many | {"latency_ms": 0}
 
 
 def test_bars_without_times_count_as_the_newest_closed_ones(client: TestClient) -> None:
     before = datetime.now(UTC)
-    said = client.post("/predict", json=sent(timed=False)).json()
+    said = client.post("/predict", json=build_request(timed=False)).json()
     newest = [
         calendar("XNYS").newest_closed(HOURLY.bar, at).ts[0].item().replace(tzinfo=UTC)
         for at in (before, datetime.now(UTC))
@@ -116,7 +116,7 @@ def test_bars_without_times_count_as_the_newest_closed_ones(client: TestClient) 
 
 
 def test_too_few_bars_are_told_the_number(client: TestClient) -> None:
-    answer = client.post("/predict", json=sent(count=NEEDED - 1))
+    answer = client.post("/predict", json=build_request(count=NEEDED - 1))
     assert answer.status_code == 422
     assert (problem(answer).field, problem(answer).type) == ("bars", "invalid_request")
     assert f"{NEEDED} are needed" in problem(answer).message
@@ -124,19 +124,19 @@ def test_too_few_bars_are_told_the_number(client: TestClient) -> None:
 
 
 def test_stored_bars_complete_those_sent_when_asked(client: TestClient) -> None:
-    whole = client.post("/predict", json=sent()).json()
-    filled = client.post("/predict?history=stored", json=sent(count=3)).json()
+    whole = client.post("/predict", json=build_request()).json()
+    filled = client.post("/predict?history=stored", json=build_request(count=3)).json()
     assert filled["data_source"] == f"caller+{SOURCE}"
     assert f"{NEEDED - 3} stored bars of {SOURCE}" in filled["notices"][0]
     for name in ("features_used", "probabilities", "timestamp_next"):
         assert filled[name] == whole[name]
-    answer = client.post("/predict?history=stored", json=sent(last=5, count=3))
+    answer = client.post("/predict?history=stored", json=build_request(last=5, count=3))
     assert answer.status_code == 422
     assert f"{NEEDED} are needed" in problem(answer).message
 
 
 def test_a_hole_in_the_bars_is_told(client: TestClient) -> None:
-    holed = sent(count=NEEDED + 1)
+    holed = build_request(count=NEEDED + 1)
     del holed["bars"][10]
     said = client.post("/predict", json=holed).json()
     assert "1 bars of the calendar are missing" in said["notices"][0]
@@ -147,7 +147,7 @@ def test_a_last_bar_that_has_not_closed_is_left_out_and_told(client: TestClient)
     market = calendar("XNYS").bars(HOURLY.bar, now - timedelta(days=15), now + timedelta(days=7))
     closed = market.closes_at <= np.datetime64(now.replace(tzinfo=None))
     count = int(closed.sum())
-    some = sent(count=NEEDED + 2, timed=False)
+    some = build_request(count=NEEDED + 2, timed=False)
     for bar, ts in zip(some["bars"], market.ts[count - NEEDED :], strict=False):
         bar["ts"] = f"{ts}Z"
     open_last = some | {"bars": some["bars"][: NEEDED + 1]}
@@ -173,7 +173,7 @@ def test_a_last_bar_that_has_not_closed_is_left_out_and_told(client: TestClient)
 def test_a_wrong_request_names_its_field(
     client: TestClient, change: dict[str, Any], field: str, word: str
 ) -> None:
-    answer = client.post("/predict", json=sent() | change)
+    answer = client.post("/predict", json=build_request() | change)
     assert answer.status_code == 422
     assert problem(answer).field == field
     assert word in problem(answer).message
@@ -181,7 +181,7 @@ def test_a_wrong_request_names_its_field(
 
 
 def test_a_misspelt_symbol_is_told_the_nearest(client: TestClient) -> None:
-    answer = client.post("/predict", json=sent() | {"symbol": SYMBOLS[0].lower()})
+    answer = client.post("/predict", json=build_request() | {"symbol": SYMBOLS[0].lower()})
     assert problem(answer).hint.startswith(f"did you mean {SYMBOLS[0]}")
 
 
@@ -217,7 +217,7 @@ def test_a_bar_that_cannot_be_is_named(
     client: TestClient, row: int, change: dict[str, Any], field: str, word: str
 ) -> None:
 
-    asked = sent()
+    asked = build_request()
     asked["bars"][row] |= change
     answer = client.post("/predict", content=json.dumps(asked), headers=JSON)
     assert answer.status_code == 422
@@ -227,7 +227,7 @@ def test_a_bar_that_cannot_be_is_named(
 
 
 def test_closes_that_leap_are_refused(client: TestClient) -> None:
-    asked = sent()
+    asked = build_request()
     for bar in asked["bars"][:10]:
         for name in ("open", "high", "low", "close"):
             bar[name] *= 100
@@ -237,7 +237,7 @@ def test_closes_that_leap_are_refused(client: TestClient) -> None:
 
 
 def test_bars_that_give_no_feature_are_told_which(client: TestClient) -> None:
-    asked = sent()
+    asked = build_request()
     for bar in asked["bars"]:
         del bar["volume"]
     answer = client.post("/predict", json=asked)
@@ -246,19 +246,19 @@ def test_bars_that_give_no_feature_are_told_which(client: TestClient) -> None:
 
 
 def test_weak_actions_become_hold(client: TestClient) -> None:
-    plain = client.post("/predict", json=sent()).json()
-    held = client.post("/predict?min_confidence=1", json=sent()).json()
+    plain = client.post("/predict", json=build_request()).json()
+    held = client.post("/predict?min_confidence=1", json=build_request()).json()
     assert plain["action"] != "hold"
     assert plain["said"] is None
     assert (held["action"], held["score"], held["said"]) == ("hold", 0.0, plain["action"])
     assert held["confidence"] == plain["confidence"]
-    assert client.post("/predict?min_confidence=2", json=sent()).status_code == 422
-    assert client.post("/predict?forecast=none", json=sent()).status_code == 422
+    assert client.post("/predict?min_confidence=2", json=build_request()).status_code == 422
+    assert client.post("/predict?forecast=none", json=build_request()).status_code == 422
 
 
 def test_a_batch_answers_each_by_itself(client: TestClient) -> None:
-    asked = [sent(s, last) for s in SYMBOLS[:3] for last in (100, 80)]
-    bad = [sent(count=3), sent() | {"symbol": "NONE"}]
+    asked = [build_request(s, last) for s in SYMBOLS[:3] for last in (100, 80)]
+    bad = [build_request(count=3), build_request() | {"symbol": "NONE"}]
     answer = client.post("/predict/batch", json={"requests": [bad[0], *asked, bad[1]]})
     said = BatchAnswer.model_validate_json(answer.text)
     assert (said.scored, len(said.results)) == (6, 8)
@@ -281,10 +281,10 @@ def test_limits_are_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) ->
     kept = client.app.state.settings  # type: ignore[attr-defined]
     tight = kept.model_copy(update={"bars": 20, "batch": 1})
     monkeypatch.setattr("serving.routes.predict._settings", lambda request: tight)
-    answer = client.post("/predict", json=sent())
+    answer = client.post("/predict", json=build_request())
     assert answer.status_code == 422
     assert "more than the 20" in problem(answer).message
-    answer = client.post("/predict/batch", json={"requests": [sent(), sent()]})
+    answer = client.post("/predict/batch", json={"requests": [build_request(), build_request()]})
     assert answer.status_code == 413
 
 
@@ -330,7 +330,7 @@ def test_no_bars_break_the_api(
     client: TestClient, changes: list[Any], keep: bool, history: str
 ) -> None:
 
-    asked = sent(timed=keep)
+    asked = build_request(timed=keep)
     for row, bar in changes:
         if bar is None:
             asked["bars"][row] = {}

@@ -14,7 +14,7 @@ from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.listings import Forecasts
 from serving.state.answers import build_component, build_signal
-from tests.serving.served import CLOSED, LATE, NIGHT, SOURCE, at, lake_of, problem, served
+from tests.serving.served import CLOSED, LATE, NIGHT, SOURCE, api_at, at, lake_of, problem
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
 FORECAST = "/forecasts/nasdaq100_hourly"
@@ -203,7 +203,7 @@ def test_what_is_not_known_is_told_with_the_nearest(
 def test_before_the_first_signal_it_says_what_is_missing_and_when_to_ask(tmp_path: Path) -> None:
     with open_lake():
         pass
-    with served(tmp_path / "lake") as client:
+    with api_at(tmp_path / "lake") as client:
         for path in ("/signal/index", "/predict/component?symbol=NVDA", f"{FORECAST}/latest"):
             answer = client.get(path)
             assert answer.status_code == 503

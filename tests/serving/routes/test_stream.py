@@ -15,9 +15,9 @@ from pipelines.steps.lake import open_lake
 from serving.routes import stream
 from tests.servers.ports import free_port
 from tests.serving.in_process import serving_folder
-from tests.serving.listening import PATH, UPGRADE, Listener, allow_files, heard
-from tests.serving.process import WAIT, answered, of_folder, running
-from tests.serving.served import STREAM, served, soon
+from tests.serving.listening import PATH, UPGRADE, Listener, allow_files, listen
+from tests.serving.process import WAIT, environment_of, run_server, wait_for_answer
+from tests.serving.served import STREAM, api_at, wait_until
 
 TOPIC = ("nasdaq100_hourly", "qqq")
 # Some of these are more than the kernel keeps for a client.
@@ -30,11 +30,11 @@ def all_hear(folder: Path, copy: Path, sockets: int, rounds: int) -> list[list[f
     shutil.copytree(folder, copy)
     allow_files(2 * sockets)
     port = free_port()
-    env = of_folder(copy, port)
-    with pytest.MonkeyPatch.context() as patch, running("-m", "serving", env=env):
+    env = environment_of(copy, port)
+    with pytest.MonkeyPatch.context() as patch, run_server("-m", "serving", env=env):
         for name, value in env.items():
             patch.setenv(name, value)
-        answered(port)
+        wait_for_answer(port)
         with open_lake() as lake:
 
             def publish(count: int) -> None:
@@ -45,7 +45,7 @@ def all_hear(folder: Path, copy: Path, sockets: int, rounds: int) -> list[list[f
                 with lake.write("again") as writer:
                     writer.replace("gold.index_signals", again, NEWEST)
 
-            return asyncio.run(heard(port, sockets, publish, rounds))
+            return asyncio.run(listen(port, sockets, publish, rounds))
 
 
 def test_everybody_who_listens_gets_a_new_signal(scored_folder: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_who_does_not_read_is_let_go_and_the_others_get_theirs(scored_folder: Pa
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(("127.0.0.1", port))
         slow.sendall(UPGRADE.format(PATH).encode())
-        soon(lambda: hub.count == 1)
+        wait_until(lambda: hub.count == 1)
 
         async def others() -> int:
             came: asyncio.Queue[bytes] = asyncio.Queue()
@@ -83,7 +83,7 @@ def test_who_does_not_read_is_let_go_and_the_others_get_theirs(scored_folder: Pa
                     assert await asyncio.wait_for(came.get(), WAIT) == LARGE.encode()
                 given += 1
                 assert given < 1000, "it was never let go"
-            await asyncio.to_thread(soon, lambda: len(server.server_state.connections) == 3)
+            await asyncio.to_thread(wait_until, lambda: len(server.server_state.connections) == 3)
             assert hub.count == 3
             return given
 
@@ -94,7 +94,7 @@ def test_who_does_not_read_is_let_go_and_the_others_get_theirs(scored_folder: Pa
 def test_a_listener_that_is_too_many_or_asks_for_nothing_known_is_refused(
     scored_folder: Path,
 ) -> None:
-    with served(scored_folder, sockets="1") as client:
+    with api_at(scored_folder, sockets="1") as client:
         with client.websocket_connect(STREAM) as first:
             assert first.receive_json()["type"] == "state"
             assert refused(client, STREAM) == stream.TRY_AGAIN
@@ -114,6 +114,6 @@ def test_a_heartbeat_comes_while_nothing_is_published(
     scored_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT", 0.02)
-    with served(scored_folder) as client, client.websocket_connect(STREAM) as listener:
+    with api_at(scored_folder) as client, client.websocket_connect(STREAM) as listener:
         kinds = [listener.receive_json()["type"] for _ in range(3)]
     assert kinds == ["state", "heartbeat", "heartbeat"]

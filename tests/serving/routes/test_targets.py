@@ -18,7 +18,7 @@ from serving.http.formats import ARROW, CSV
 from serving.schemas.answers import Component, Decisions, LatestPredictions, PastPredictions
 from serving.schemas.listings import Forecasts
 from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
-from tests.serving.served import CLOSED, at, filled, lake_of, problem, served
+from tests.serving.served import CLOSED, api_at, at, build_folder, lake_of, problem
 
 HERE = f"/forecasts/{DAILY.name}"
 VALUE, RISK = DAILY.target_names
@@ -167,13 +167,13 @@ def test_decisions_of_one_target(api: TestClient) -> None:
 @pytest.fixture
 def half(tmp_path: Path) -> Iterator[TestClient]:
     """A lake in which one target was never scored."""
-    filled(tmp_path)
+    build_folder(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{tmp_path}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{tmp_path}/files")
         with open_lake() as lake, lake.write("forget") as writer:
             writer.delete("gold.predictions", "forecast = ? AND target = ?", [DAILY.name, VALUE])
-    with served(tmp_path) as client:
+    with api_at(tmp_path) as client:
         yield client
 
 

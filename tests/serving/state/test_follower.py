@@ -9,16 +9,18 @@ from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Signal
 from tests import models
-from tests.serving.served import LAST, SOURCE, STREAM, TRAINED, publish, served, soon
-from tests.steps.scored_market import HOURLY, SYMBOLS, market, say, weigh
+from tests.serving.served import LAST, SOURCE, STREAM, TRAINED, api_at, publish, wait_until
+from tests.steps.scored_market import HOURLY, SYMBOLS, build_market, write_bars, write_weights
 
 
 def prepared(folder: Path) -> None:
     """Bars but for the last, weights and a model: nothing is scored yet."""
     with open_lake() as lake:
-        say(lake, SOURCE, [row for row in market() if row["ts"] < LAST])  # type: ignore[operator]
-        weigh(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
-        made = models.kept(Registry(folder=folder / "mlflow"), HOURLY, models.body(HOURLY))
+        write_bars(lake, SOURCE, [row for row in build_market() if row["ts"] < LAST])  # type: ignore[operator]
+        write_weights(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
+        made = models.store_verified(
+            Registry(folder=folder / "mlflow"), HOURLY, models.body(HOURLY)
+        )
         models.decide(lake, HOURLY, SOURCE, made, TRAINED)
 
 
@@ -26,12 +28,12 @@ def test_a_signal_is_seen_once_it_is_published_and_a_lost_lake_serves_from_memor
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "lake"
-    with served(folder) as client:
+    with api_at(folder) as client:
         health = client.get("/health")
         assert (health.status_code, health.json()["status"]) == (503, "down")
         assert "there is no lake" in health.json()["reasons"][0]
         prepared(folder)
-        soon(lambda: client.get("/health").status_code == 200)
+        wait_until(lambda: client.get("/health").status_code == 200)
         assert client.get("/health").json()["status"] == "degraded"
         assert client.get("/signal/index").status_code == 503
         with client.websocket_connect(STREAM) as listener:
@@ -48,9 +50,9 @@ def test_a_signal_is_seen_once_it_is_published_and_a_lost_lake_serves_from_memor
         with client.websocket_connect(STREAM) as listener:
             assert Signal(**listener.receive_json()["signal"]) == said
         shutil.move(folder, tmp_path / "gone")
-        soon(lambda: "there is no lake" in str(client.get("/health").json()["reasons"]))
+        wait_until(lambda: "there is no lake" in str(client.get("/health").json()["reasons"]))
         assert client.get("/health").status_code == 200
         assert client.get("/signal/index").json() == said.model_dump(mode="json")
         shutil.move(tmp_path / "gone", folder)
-        soon(lambda: "there is no lake" not in str(client.get("/health").json()["reasons"]))
+        wait_until(lambda: "there is no lake" not in str(client.get("/health").json()["reasons"]))
         assert client.get("/signals/history").json()["rows"][0]["wss"] == said.wss

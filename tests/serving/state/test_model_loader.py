@@ -21,38 +21,38 @@ from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
 from serving.state.model_loader import ModelLoader
-from tests.models import Made, body, decide, kept
+from tests.models import StoredModel, body, decide, store_verified
 from tests.serving import daily
-from tests.serving.served import problem, soon
+from tests.serving.served import problem, wait_until
 from tests.serving.serving_models import (
     HOURLY,
     SOURCE,
     SYMBOLS,
     UNTRAINED,
     api_client,
+    build_request,
     fill,
     loader_of,
     reasons,
-    sent,
-    serve,
+    serve_model,
 )
 from tests.steps.served import fresh_registry, spoil, tiny_model, train_model
 
 LATER = utc("2026-08-12")
 
 
-def cached(folder: Path, made: Made) -> Path:
+def cached(folder: Path, made: StoredModel) -> Path:
     return folder / "mlflow" / "verified" / f"{made.sha256}.onnx"
 
 
 def version(client: TestClient) -> int | None:
-    answer = client.post("/predict", json=sent())
+    answer = client.post("/predict", json=build_request())
     return answer.json()["model_version"] if answer.status_code == 200 else None
 
 
 def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Path) -> None:
     with api_client() as client:
-        answer = client.post("/predict", json=sent())
+        answer = client.post("/predict", json=build_request())
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
         assert "no model of nasdaq100_hourly" in problem(answer).message
@@ -60,28 +60,28 @@ def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Pat
         assert any("no lake" in reason for reason in reasons(client))
         with open_lake() as lake:
             fill(lake)
-            soon(lambda: any("nothing was trained" in reason for reason in reasons(client)))
-            serve(lake, folder)
-        soon(lambda: version(client) == 1)
+            wait_until(lambda: any("nothing was trained" in reason for reason in reasons(client)))
+            serve_model(lake, folder)
+        wait_until(lambda: version(client) == 1)
         assert reasons(client) == []
 
 
 def test_a_promotion_is_picked_up_without_a_restart(lake: Lake, folder: Path) -> None:
-    serve(lake, folder)
+    serve_model(lake, folder)
     with api_client() as client:
-        before = client.post("/predict", json=sent()).json()
-        made = serve(lake, folder, seed=1, version=2, as_of=LATER)
-        soon(lambda: version(client) == 2)
-        after = client.post("/predict", json=sent()).json()
+        before = client.post("/predict", json=build_request()).json()
+        made = serve_model(lake, folder, seed=1, version=2, as_of=LATER)
+        wait_until(lambda: version(client) == 2)
+        after = client.post("/predict", json=build_request()).json()
         assert before["features_used"] == after["features_used"]
         assert before["probabilities"] != after["probabilities"]
         assert client.get("/model-info").json()["sha256"] == made.sha256
 
 
 def test_an_unproven_model_serves_as_unproven(lake: Lake, folder: Path) -> None:
-    serve(lake, folder, verdict="refused", proven=False, reason="no skill in direction")
+    serve_model(lake, folder, verdict="refused", proven=False, reason="no skill in direction")
     with api_client() as client:
-        for answer in (client.post("/predict", json=sent()), client.get("/model-info")):
+        for answer in (client.post("/predict", json=build_request()), client.get("/model-info")):
             said = answer.json()
             assert said["proven"] is False
             assert said["unproven_reason"] == "no skill in direction"
@@ -89,34 +89,36 @@ def test_an_unproven_model_serves_as_unproven(lake: Lake, folder: Path) -> None:
 
 
 def test_a_withdrawn_model_gives_way(lake: Lake, folder: Path) -> None:
-    first = serve(lake, folder)
-    serve(lake, folder, seed=1, version=2, as_of=LATER)
+    first = serve_model(lake, folder)
+    serve_model(lake, folder, seed=1, version=2, as_of=LATER)
     with api_client() as client:
         assert version(client) == 2
         decide(lake, HOURLY, SOURCE, first, utc("2026-08-13"), reason="rolled back")
-        soon(lambda: version(client) == 1)
+        wait_until(lambda: version(client) == 1)
 
 
 @pytest.mark.parametrize("how", ["tampered", "missing", "another forecast's", "classes"])
 def test_a_model_that_is_not_sound_never_replaces_the_old(
     lake: Lake, folder: Path, how: str
 ) -> None:
-    serve(lake, folder)
+    serve_model(lake, folder)
     with api_client() as client:
         assert version(client) == 1
         registry = Registry(folder=folder / "mlflow")
         content = body(HOURLY, 2, definition="other" if how == "another forecast's" else None)
         if how == "classes":
             content = tiny_model(HOURLY, classes=HOURLY.target_forecast().label.classes[::-1])
-        made = kept(registry, HOURLY, content, 2)
+        made = store_verified(registry, HOURLY, content, 2)
         if how == "tampered":
             cached(folder, made).write_bytes(body(HOURLY, 5))  # as sound as any, but not it
         if how == "missing":
             cached(folder, made).unlink()
         decide(lake, HOURLY, SOURCE, made, LATER)
-        soon(lambda: any("version 2 cannot serve" in reason for reason in reasons(client)))
+        wait_until(lambda: any("version 2 cannot serve" in reason for reason in reasons(client)))
         assert version(client) == 1
-        soon(lambda: "version 2 cannot serve" in client.post("/predict", json=sent()).text)
+        wait_until(
+            lambda: "version 2 cannot serve" in client.post("/predict", json=build_request()).text
+        )
         answer = client.post("/reload-model")
         assert answer.status_code == 503
         assert "version 2 cannot serve" in problem(answer).message
@@ -128,14 +130,14 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
 def test_it_runs_from_the_last_verified_model_when_mlflow_is_down(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(lake, folder)
-    newer = serve(lake, folder, seed=1, version=2, as_of=LATER)
+    serve_model(lake, folder)
+    newer = serve_model(lake, folder, seed=1, version=2, as_of=LATER)
     cached(folder, newer).unlink()
     monkeypatch.setattr(
         "serving.state.model_files.Registry.__init__", _at(folder, "http://127.0.0.1:9")
     )
     with api_client() as client:
-        said = client.post("/predict", json=sent()).json()
+        said = client.post("/predict", json=build_request()).json()
         assert said["model_version"] == 1
         assert any("version 2 cannot serve" in notice for notice in said["notices"])
         assert any("MLflow cannot give" in reason for reason in reasons(client))
@@ -170,7 +172,7 @@ def _at(folder: Path, uri: str) -> Any:
 def test_a_file_is_fetched_over_http_and_verified(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, served: str
 ) -> None:
-    made = serve(lake, folder)
+    made = serve_model(lake, folder)
     content = cached(folder, made).read_bytes()
     cached(folder, made).unlink()
     asked: list[str] = []
@@ -213,7 +215,7 @@ def test_a_trained_model_is_found_beside_the_store(lake: Lake, folder: Path) -> 
 def test_a_file_can_be_pinned_by_its_checksum(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, digest: str
 ) -> None:
-    serve(lake, folder)
+    serve_model(lake, folder)
     file = folder / "pinned.onnx"
     file.write_bytes(body(HOURLY, 3))
     sha = OnnxScorer(file.read_bytes()).checksum
@@ -247,7 +249,9 @@ def test_a_pinned_file_serves_the_target_that_it_names(
         assert client.get(f"{asked}{one.target.name}").status_code == (200 if named else 503)
         assert client.get(f"{asked}{one.forecast.target_names[0]}").status_code == 503
         if named:  # what has no model is told, and the other target answered
-            answer = client.post(f"/forecasts/{one.name}/predict", json=daily.sent()).json()
+            answer = client.post(
+                f"/forecasts/{one.name}/predict", json=daily.build_request()
+            ).json()
             assert answer["target"] == one.target.name
             assert answer["targets"][one.forecast.target_names[0]] is None
             assert any("is not answered" in notice for notice in answer["notices"])
@@ -256,19 +260,19 @@ def test_a_pinned_file_serves_the_target_that_it_names(
 
 
 def test_a_reload_needs_a_key_and_takes_what_is_decided(lake: Lake, folder: Path) -> None:
-    serve(lake, folder)
+    serve_model(lake, folder)
     with api_client() as client:
         assert client.post("/reload-model", headers={"X-API-Key": "no"}).status_code == 401
         said = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
         assert (said.changed, said.before, said.model_version) == (False, 1, 1)
         with loader_of(client)._lock:  # nobody else may look meanwhile
-            serve(lake, folder, seed=1, version=2, as_of=LATER)
+            serve_model(lake, folder, seed=1, version=2, as_of=LATER)
         said = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
         assert said.model_version == 2
 
 
 def test_slow_predictions_are_a_reason(lake: Lake, folder: Path) -> None:
-    serve(lake, folder)
+    serve_model(lake, folder)
     with api_client() as client:
         assert version(client) == 1
         for _ in range(100):
@@ -278,7 +282,7 @@ def test_slow_predictions_are_a_reason(lake: Lake, folder: Path) -> None:
 
 def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, folder: Path) -> None:
     """Threads ask while the model changes: an answer's numbers are those of its version."""
-    serve(lake, folder, version=1)
+    serve_model(lake, folder, version=1)
     seeds = {1: 0, 2: 1, 3: 2, 4: 0, 5: 1}
     wanted = {
         seed: OnnxScorer(body(HOURLY, seed, untrained=(UNTRAINED,))) for seed in set(seeds.values())
@@ -290,7 +294,9 @@ def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, fold
 
         def ask() -> None:
             while not over.is_set():
-                answer = client.post("/predict/batch", json={"requests": [sent(), sent()]})
+                answer = client.post(
+                    "/predict/batch", json={"requests": [build_request(), build_request()]}
+                )
                 answers.append(answer.json())
 
         threads = [threading.Thread(target=ask) for _ in range(3)]
@@ -298,8 +304,8 @@ def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, fold
             thread.start()
         try:
             for number in (2, 3, 4, 5):
-                serve(lake, folder, seeds[number], number, as_of=utc(f"2026-08-1{number}"))
-                soon(lambda n=number: answers and answers[-1].get("model_version") == n)
+                serve_model(lake, folder, seeds[number], number, as_of=utc(f"2026-08-1{number}"))
+                wait_until(lambda n=number: answers and answers[-1].get("model_version") == n)
         finally:
             over.set()
             for thread in threads:
@@ -317,7 +323,7 @@ def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, fold
 def test_decisions_that_could_not_be_read_are_read_again(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(lake, folder)
+    serve_model(lake, folder)
 
     def fail(*_: object) -> None:
         raise duckdb.InvalidInputException("No open result set")
@@ -326,10 +332,12 @@ def test_decisions_that_could_not_be_read_are_read_again(
         assert version(client) == 1
         with monkeypatch.context() as patch:
             patch.setattr("serving.state.model_loader.read_target_decisions", fail)
-            serve(lake, folder, seed=1, version=2, as_of=LATER)
-            soon(lambda: any("the lake cannot be read" in reason for reason in reasons(client)))
+            serve_model(lake, folder, seed=1, version=2, as_of=LATER)
+            wait_until(
+                lambda: any("the lake cannot be read" in reason for reason in reasons(client))
+            )
             assert version(client) == 1
-        soon(lambda: version(client) == 2)
+        wait_until(lambda: version(client) == 2)
         assert reasons(client) == []
 
 
@@ -337,10 +345,10 @@ def test_a_lake_that_does_not_change_is_read_once(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread that follows the lake polls it, and no other."""
-    serve(lake, folder)
+    serve_model(lake, folder)
     with api_client() as client:
         assert version(client) == 1
-        soon(lambda: reasons(client) == [])
+        wait_until(lambda: reasons(client) == [])
         views: list[int] = []
         view = ModelLoader.view
 
@@ -353,6 +361,6 @@ def test_a_lake_that_does_not_change_is_read_once(
         loader_of(client)._wake.set()
         time.sleep(0.3)
         assert views == []
-        serve(lake, folder, seed=1, version=2, as_of=LATER)
-        soon(lambda: version(client) == 2)
+        serve_model(lake, folder, seed=1, version=2, as_of=LATER)
+        wait_until(lambda: version(client) == 2)
         assert views

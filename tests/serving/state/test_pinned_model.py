@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.lake import Lake
-from tests.serving.served import soon
-from tests.serving.serving_models import api_client, reasons, serve
+from tests.serving.served import wait_until
+from tests.serving.serving_models import api_client, reasons, serve_model
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,14 @@ from tests.serving.serving_models import api_client, reasons, serve
 def test_what_is_no_file_of_a_model_is_refused_and_the_decided_one_serves(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, uri: str, words: str
 ) -> None:
-    serve(lake, folder)
+    serve_model(lake, folder)
     os.mkfifo(folder / "pipe")
     with (folder / "endless").open("wb") as sparse:
         sparse.truncate(2**40)
     monkeypatch.setenv("MODEL_URI", uri.format(folder))
     monkeypatch.setenv("BULLION_MODEL_SHA256", "0" * 64)
     with api_client() as client:
-        soon(lambda: client.get("/model-info").is_success)
+        wait_until(lambda: client.get("/model-info").is_success)
         assert client.get("/model-info").json()["model_version"] == 1
         (refusal,) = (why for why in reasons(client) if "MODEL_URI" in why)
         assert words in refusal

@@ -9,12 +9,12 @@ import pytest
 
 from pipelines.core.errors import LakeError
 from serving.state.reader import Reader
-from tests.serving.process import of_folder
+from tests.serving.process import environment_of
 
 
 @pytest.fixture
 def reader(scored_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
-    for name, value in of_folder(scored_folder, 8000).items():
+    for name, value in environment_of(scored_folder, 8000).items():
         monkeypatch.setenv(name, value)
     return Reader()
 
@@ -38,7 +38,7 @@ def test_a_catalog_that_was_put_in_place_of_another_is_read(
     scored_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(scored_folder, tmp_path / "lake")
-    for name, value in of_folder(tmp_path / "lake", 8000).items():
+    for name, value in environment_of(tmp_path / "lake", 8000).items():
         monkeypatch.setenv(name, value)
     reader = Reader()
     first = reader.lake()

@@ -11,7 +11,7 @@ from pipelines.sources.base import Parsed
 from pipelines.sources.files import bars
 from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import series_of
-from tests.laws import tried
+from tests.laws import law
 from tests.sources.files.folder import request
 
 HEAD = "ts,open,high,low,close,volume,symbol,note\n"
@@ -74,7 +74,7 @@ notes = st.sampled_from(["", "x", '"', '"a,b"', '"a\nb"', 'a"b', '""', "\n", ","
 usual = st.builds(row, st.datetimes().map(lambda t: f"{t:%Y-%m-%d %H:%M:%S}+00:00"))
 
 
-@tried(40)
+@law(40)
 @given(
     st.lists(st.builds(row, times, numbers, symbols, notes) | usual, max_size=6).map("".join),
     st.sampled_from(["America/New_York", "UTC", ""]),
@@ -97,7 +97,7 @@ CLEAN_LINES = st.lists(
 )
 
 
-@tried(40)
+@law(40)
 @given(CLEAN_LINES, st.sampled_from(["", "+00:00", "-05:00"]), st.booleans())
 def test_a_clean_file_is_read_the_quick_way_alone(
     rows: list[tuple[str, str]], offset: str, quoted: bool

@@ -13,7 +13,7 @@ from pipelines.core.errors import SourceError
 from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import series_of
 from pipelines.sources.files.read import Cells
-from tests.laws import tried
+from tests.laws import law
 from tests.sources.files.folder import parse_file, request
 
 HEAD = "ts,open,high,low,close,volume\n"
@@ -163,7 +163,7 @@ CELL = st.one_of(
 LINE = st.lists(CELL, min_size=6, max_size=6)
 
 
-@tried(60)
+@law(60)
 @given(lines=st.lists(LINE, max_size=6), raw=st.booleans(), ends=st.sampled_from(["\n", "\r\n"]))
 def test_every_line_is_a_bar_or_a_reject(lines, raw, ends):
     text = io.StringIO()

@@ -21,6 +21,6 @@ def request(
     return Request(symbols, interval_of(interval), start, end, as_of or end)
 
 
-def bars(source: Sample, asked: Request) -> pa.Table:
+def read_bars(source: Sample, asked: Request) -> pa.Table:
     parts = [source.parse(answer).bars for answer in source.fetch(asked)]
     return pa.concat_tables(parts) if parts else BARS.empty_table()

@@ -18,7 +18,7 @@ from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.core.universes import universe
 from pipelines.sources.base import BARS, Answer, Request
 from pipelines.sources.sample import MOST_BARS, Sample, SampleNoise
-from tests.sources.sample.requests import bars, request
+from tests.sources.sample.requests import read_bars, request
 
 SAMPLE = Sample()
 WEEK = utc("2026-11-02"), utc("2026-11-07")
@@ -31,7 +31,7 @@ def without_row(table: pa.Table) -> pa.Table:
 @pytest.mark.parametrize("interval", [i.name for i in INTERVALS])
 def test_bars_have_the_contract_s_columns_and_the_calendar_s_times(interval: str) -> None:
     asked = request(("NVDA", "ES", "VIX"), interval, utc("2026-06-01"), utc("2026-09-01"))
-    made = bars(SAMPLE, asked)
+    made = read_bars(SAMPLE, asked)
     assert made.schema.equals(BARS)
     assert made["row"].to_pylist() == list(range(1, len(made) + 1))
     on = calendar("XNYS").closed_bars(asked.interval, asked.start, asked.end)
@@ -56,9 +56,9 @@ def test_the_same_bars_come_however_they_are_asked(
 ) -> None:
     start, end = WEEK
     middle = start + timedelta(days=cut, hours=3 * cut + 7, minutes=11)
-    whole = bars(SAMPLE, request(tuple(symbols), interval, start, end))
+    whole = read_bars(SAMPLE, request(tuple(symbols), interval, start, end))
     parts = [
-        bars(SAMPLE, request((symbol,), interval, *span, end))
+        read_bars(SAMPLE, request((symbol,), interval, *span, end))
         for span in ((middle, end), (start, middle))
         for symbol in reversed(list(dict.fromkeys(symbols)))
     ]
@@ -73,7 +73,7 @@ def test_nothing_is_known_before_it_closed_and_nothing_known_changes(
     at = WEEK[0] + timedelta(minutes=minutes)
     later = request(("NVDA", "SPY"), interval, utc("2026-10-26"), utc("2026-11-14"))
     on = calendar("XNYS").bars(later.interval, later.start, later.end)
-    whole, known = bars(SAMPLE, later), bars(SAMPLE, replace(later, as_of=at))
+    whole, known = read_bars(SAMPLE, later), read_bars(SAMPLE, replace(later, as_of=at))
     closed = int((on.closes_at <= np.datetime64(at.replace(tzinfo=None))).sum())
     for symbol in later.symbols:
         of = pc.field("symbol") == symbol
@@ -147,7 +147,7 @@ def test_an_answer_of_something_else_is_refused(body: bytes) -> None:
 def test_another_seed_and_the_noise_twin_are_other_markets() -> None:
     asked = request(("NVDA",), "1h", *WEEK)
     closes = {
-        tuple(bars(source, asked)["close"].to_pylist())
+        tuple(read_bars(source, asked)["close"].to_pylist())
         for source in (SAMPLE, Sample(seed=8), SampleNoise())
     }
     assert len(closes) == 3

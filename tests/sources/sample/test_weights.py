@@ -14,7 +14,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.universes import universe
 from pipelines.sources.base import WEIGHTS
 from pipelines.sources.sample import Sample
-from tests.sources.sample.requests import bars, request
+from tests.sources.sample.requests import read_bars, request
 
 SAMPLE = Sample()
 WEEK = utc("2026-11-02"), utc("2026-11-07")
@@ -50,7 +50,7 @@ def test_weights_are_known_from_the_open_and_never_change() -> None:
 
 def test_weights_drift_with_prices() -> None:
     made = weights("nasdaq100", "2026-11-20")
-    price = bars(SAMPLE, request(("NVDA", "AMD"), "1d", utc("2026-01-30"), utc("2026-02-28")))
+    price = read_bars(SAMPLE, request(("NVDA", "AMD"), "1d", utc("2026-01-30"), utc("2026-02-28")))
     grown = {}
     for symbol in ("NVDA", "AMD"):
         close = price.filter(pc.field("symbol") == symbol)["close"].to_numpy()

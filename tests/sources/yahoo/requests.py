@@ -21,7 +21,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def yahoo(now: datetime = NOW) -> Yahoo:
+def build_source(now: datetime = NOW) -> Yahoo:
     return Yahoo(QUICK, sleep=lambda _: None, now=lambda: now)
 
 
@@ -29,7 +29,7 @@ def request(symbol: str, interval: str, start: str, end: str, as_of: datetime = 
     return Request((symbol,), interval_of(interval), at(start), at(end), as_of)
 
 
-def walk(times: list[datetime]) -> list[dict[str, Any]]:
+def price_rows(times: list[datetime]) -> list[dict[str, Any]]:
     prices = 100 + np.random.default_rng(1).normal(size=len(times)).cumsum()
     return [
         {"ts": t, "open": p, "high": p + 1, "low": p - 1, "close": p + 0.5, "volume": 10.0 + i}
@@ -52,6 +52,6 @@ def values(table: pa.Table) -> list[tuple]:
     return [tuple(row.values()) for row in rows]
 
 
-def only(source: Yahoo, asked: Request) -> tuple[Answer, Any]:
+def read_one(source: Yahoo, asked: Request) -> tuple[Answer, Any]:
     (answer,) = source.fetch(asked)
     return answer, source.parse(answer)

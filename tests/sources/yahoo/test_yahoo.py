@@ -16,11 +16,11 @@ from pipelines.sources.base import Request
 from pipelines.sources.yahoo import INTERVAL_LIMITS
 from tests.servers.yahoo import YahooServer
 from tests.sources.yahoo.requests import (
-    only,
+    build_source,
     opens,
+    price_rows,
+    read_one,
     request,
-    walk,
-    yahoo,
 )
 
 moments = st.datetimes(datetime(2026, 10, 22), datetime(2026, 11, 20, 22), timezones=st.just(UTC))
@@ -32,7 +32,7 @@ def test_pieces_cover_the_span_once_each_and_their_cuts_stay_put(
 ) -> None:
     start, end = min(a, b), max(a, b) + timedelta(seconds=1)
     asked = Request(("A", "B"), interval, start, end, as_of)
-    pieces = list(yahoo().pieces(asked))
+    pieces = list(build_source().pieces(asked))
     until = min(end, as_of)
     for symbol in ("A", "B"):
         own = [piece for piece in pieces if piece.symbols == (symbol,)]
@@ -45,18 +45,18 @@ def test_pieces_cover_the_span_once_each_and_their_cuts_stay_put(
     if longest:
         assert all(piece.end - piece.start <= timedelta(days=longest) for piece in pieces)
     wider = replace(asked, start=start + timedelta(hours=1), end=end + timedelta(days=1))
-    again = {piece.end for piece in yahoo().pieces(wider)}
+    again = {piece.end for piece in build_source().pieces(wider)}
     assert {cut for cut in cuts if cut > wider.start} <= again
 
 
 def test_a_piece_is_fetched_alone_as_within_the_whole(server: YahooServer) -> None:
-    server.add("AAPL", "1m", walk(opens("1m", "2026-11-10", "2026-11-19")))
-    source = yahoo()
+    server.add("AAPL", "1m", price_rows(opens("1m", "2026-11-10", "2026-11-19")))
+    source = build_source()
     asked = request("AAPL", "1m", "2026-11-10", "2026-11-19")
     pieces = list(source.pieces(asked))
     assert len(pieces) == 2
     whole = [source.parse(answer).bars for answer in source.fetch(asked)]
-    alone = [only(source, piece)[1].bars for piece in pieces]
+    alone = [read_one(source, piece)[1].bars for piece in pieces]
     assert whole == alone
     assert sum(table.num_rows for table in whole) == len(opens("1m", "2026-11-10", "2026-11-19"))
 
@@ -74,19 +74,19 @@ def test_a_request_before_yahoos_limit_names_it_and_the_earliest_date(
     server: YahooServer, interval: str, start: str, words: tuple[str, ...]
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        list(yahoo().fetch(request("AAPL", interval, start, "2026-11-14")))
+        list(build_source().fetch(request("AAPL", interval, start, "2026-11-14")))
     assert all(word in str(caught.value) for word in words), caught.value
     assert server.asked == []
 
 
 def test_the_earliest_date_named_does_work(server: YahooServer) -> None:
-    server.add("AAPL", "1m", walk(opens("1m", "2026-10-22", "2026-10-23")))
-    _, parsed = only(yahoo(), request("AAPL", "1m", "2026-10-22", "2026-10-23"))
+    server.add("AAPL", "1m", price_rows(opens("1m", "2026-10-22", "2026-10-23")))
+    _, parsed = read_one(build_source(), request("AAPL", "1m", "2026-10-22", "2026-10-23"))
     assert parsed.bars.num_rows == 390
 
 
 @pytest.mark.parametrize("symbol", ["../../v1", "A B", "", "AAPL?x=1"])
 def test_what_cannot_be_a_symbol_is_refused_unasked(server: YahooServer, symbol: str) -> None:
     with pytest.raises(InvalidRequest, match="symbol"):
-        list(yahoo().fetch(request(symbol, "1d", "2026-11-02", "2026-11-14")))
+        list(build_source().fetch(request(symbol, "1d", "2026-11-02", "2026-11-14")))
     assert server.asked == []

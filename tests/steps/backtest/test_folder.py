@@ -56,7 +56,9 @@ def test_a_short_folder_is_scored_by_who_served_then_and_not_mixed_in(
     ingest(lake, Sample(), SYMBOLS, interval_of("1h"), utc("2026-06-01"), START)
     place = tmp_path / "mlflow"
     registry = fresh_registry(place)
-    models.decide(lake, QUICK, "sample", models.kept(registry, QUICK, models.body(QUICK), 1), START)
+    models.decide(
+        lake, QUICK, "sample", models.store_verified(registry, QUICK, models.body(QUICK), 1), START
+    )
     before = lake.snapshot
     result, folder_report = run(Folder(folder_of(tmp_path / "bars", "2026-08-03")), place)
     assert result.about["how"] == (
@@ -69,7 +71,7 @@ def test_a_short_folder_is_scored_by_who_served_then_and_not_mixed_in(
     assert "1,470 accepted" in folder_report.lines[0]
     assert lake.snapshot == before
     # a model that was trained after the first bars scores only what came after
-    late = models.kept(registry, QUICK, models.body(QUICK, 1), 2)
+    late = models.store_verified(registry, QUICK, models.body(QUICK, 1), 2)
     models.decide(lake, QUICK, "sample", late, utc("2026-07-30"))
     result, _ = run(Folder(folder_of(tmp_path / "earlier", "2026-07-27")), place)
     assert min(result.predictions["closes_at"].to_pylist()) > utc("2026-07-30")

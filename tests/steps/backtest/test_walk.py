@@ -36,7 +36,7 @@ UNTOUCHED = ("predictions", "index_signals", "model_decisions", "model_rankings"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = empty_lake.opened(empty_lake.at(tmp_path_factory.mktemp("lake")))
+    lake = empty_lake.create_lake(empty_lake.at(tmp_path_factory.mktemp("lake")))
     symbols, interval = universe("qqq").symbols, interval_of("1h")
     for source in (Sample(rank_ic=0.4), SampleNoise()):
         ingest(lake, source, symbols, interval, utc("2025-11-03"), utc("2026-05-05"))

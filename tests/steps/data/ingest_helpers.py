@@ -9,7 +9,7 @@ from pipelines import steps
 from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from pipelines.steps import IngestReport
-from tests.scripted import VALUES, Scripted, bar, hours
+from tests.scripted import VALUES, Scripted, bar_row, hours
 
 START, END = "2026-09-01", "2026-10-01"
 HOURS = hours(START, END)
@@ -41,7 +41,7 @@ def quarantine(lake: Lake, name: str) -> list[tuple[object, ...]]:
 
 def clean(symbols: str = "AB", level: float = 100.0) -> list[dict[str, object]]:
     return [
-        bar(symbol, ts, level + 5 * math.sin(i / 7) + ord(symbol))
+        bar_row(symbol, ts, level + 5 * math.sin(i / 7) + ord(symbol))
         for symbol in symbols
         for i, ts in enumerate(HOURS)
     ]

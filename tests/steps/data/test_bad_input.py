@@ -25,8 +25,8 @@ from pipelines.quality.checks import contract_checks
 from pipelines.sources.files import Files
 from pipelines.sources.files.mapping import NAME
 from pipelines.steps.lake import open_lake
-from tests.commands import Bullion, in_process
-from tests.scripted import Scripted, bar, bars, hours
+from tests.commands import Bullion, run_here
+from tests.scripted import Scripted, bar_row, bars_table, hours
 from tests.sources.files.folder import read, request
 
 DAY = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-02"]
@@ -41,7 +41,7 @@ SERIES: dict[str, Any] = {
 
 @pytest.fixture
 def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
-    return in_process(monkeypatch, capsys)
+    return run_here(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def test_prices_at_the_ends_of_floats_are_judged(lake: Lake, pair: tuple[float, 
         for i, ts in enumerate(opens)
     ]
     now = datetime(2026, 6, 10, tzinfo=UTC)
-    report = steps.ingest(lake, Scripted(bars(rows)), ["A"], interval_of("1h"), None, now)
+    report = steps.ingest(lake, Scripted(bars_table(rows)), ["A"], interval_of("1h"), None, now)
     counts = report.counts
     parts = ("accepted", "unchanged", "replaced", "quarantined", "unclosed")
     assert counts["received"] == len(rows) == sum(counts[part] for part in parts)
@@ -279,7 +279,7 @@ def test_a_split_that_is_none_changes_nothing(lake: Lake, ratio: float) -> None:
     declaration = [
         {"symbol": "A", "date": datetime(2026, 6, 2).date(), "kind": "split", "value": ratio}
     ]
-    source = Scripted(bars([bar("A", ts, 100.0) for ts in opens]), actions=declaration)
+    source = Scripted(bars_table([bar_row("A", ts, 100.0) for ts in opens]), actions=declaration)
     now = datetime(2026, 6, 10, tzinfo=UTC)
     steps.ingest(lake, source, ["A"], interval_of("1h"), None, now)
     assert lake.rows("SELECT DISTINCT split_factor FROM silver.bars") == [(1.0,)]

@@ -22,7 +22,7 @@ from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from tests import empty_lake
-from tests.steps.scored_market import END, HOURLY, START, market, source_of
+from tests.steps.scored_market import END, HOURLY, START, build_market, create_source
 
 TABLES = ("silver/bars", f"gold/{HOURLY.table.name}")
 
@@ -30,8 +30,8 @@ TABLES = ("silver/bars", f"gold/{HOURLY.table.name}")
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, str]:
     """A market and its features, all of them in files."""
-    lake = empty_lake.opened(empty_lake.at(tmp_path_factory.mktemp("lake")))
-    source = source_of(lake, market())
+    lake = empty_lake.create_lake(empty_lake.at(tmp_path_factory.mktemp("lake")))
+    source = create_source(lake, build_market())
     refresh_features(lake, HOURLY, source)
     compact(lake)
     return lake, source

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.lake import Lake
 from pipelines.steps.data import due
-from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, Row, market, say
+from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, Row, build_market, write_bars
 
 ACTION_FORECAST = HOURLY.target_forecast()
 
@@ -23,7 +23,7 @@ def write_run(
     lake: Lake, rows: list[Row], since: datetime | None = WHOLE, status: str = "ok"
 ) -> None:
     """What silver has, and that a run had asked for all from an instant on."""
-    say(lake, "s", rows)
+    write_bars(lake, "s", rows)
     if since is None:
         return
     row = {
@@ -42,7 +42,7 @@ def write_run(
 
 
 def until(last: datetime, symbols: tuple[str, ...] = SYMBOLS) -> list[Row]:
-    return [row for row in market(symbols) if row["ts"] <= last]  # type: ignore[operator]
+    return [row for row in build_market(symbols) if row["ts"] <= last]  # type: ignore[operator]
 
 
 missing = partial(
@@ -59,7 +59,7 @@ def test_the_first_run_brings_all(lake: Lake) -> None:
 def test_bars_that_came_in_another_way_are_not_the_history(
     lake: Lake, since: datetime | None, status: str
 ) -> None:
-    write_run(lake, market(), since, status)
+    write_run(lake, build_market(), since, status)
     assert missing(lake).since == WHOLE
 
 
@@ -87,7 +87,7 @@ def test_what_lies_before_a_bar_is_brought_only_where_it_is_not_there(lake: Lake
     empty = behind(lake)
     assert empty.since < START
     assert empty.symbols == SYMBOLS
-    write_run(lake, market(SYMBOLS[:3]))
+    write_run(lake, build_market(SYMBOLS[:3]))
     missing_bars = behind(lake)
     assert (missing_bars.since, missing_bars.symbols) == (START, SYMBOLS[:3])
     assert (missing_bars.late_since, missing_bars.late) == (empty.since, SYMBOLS[3:])
@@ -123,7 +123,7 @@ def scored(lake: Lake, closes: list[datetime]) -> None:
 
 def test_what_was_not_scored_begins_at_the_first_hole(lake: Lake) -> None:
     unscored = partial(due.unscored_since, forecast=HOURLY, source="s")
-    say(lake, "s", market())
+    write_bars(lake, "s", build_market())
     closes = [
         at.astimezone(UTC)
         for (at,) in lake.rows("SELECT DISTINCT closes_at FROM silver.bars ORDER BY 1")

@@ -16,9 +16,9 @@ from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import Lake
 from pipelines.steps import refresh_features
 from tests.empty_lake import lake_of_a_module
-from tests.laws import tried
-from tests.scripted import bar
-from tests.steps.forecast_market import HOURS, market, market_of, say
+from tests.laws import law
+from tests.scripted import bar_row
+from tests.steps.forecast_market import HOURS, build_market, market_rows, write_bars
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 fresh_name = (f"source_{n}" for n in itertools.count())
@@ -47,7 +47,7 @@ def anew(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ...]]:
 
 def test_a_first_refresh_has_a_row_for_every_bar(lake: Lake) -> None:
     name = next(fresh_name)
-    say(lake, name, market())
+    write_bars(lake, name, market_rows())
     done = refresh_features(lake, HOURLY, name)
     assert (done.symbols, done.written) == (3, 3 * len(HOURS))
     rows = lake.rows(
@@ -63,10 +63,10 @@ def test_a_first_refresh_has_a_row_for_every_bar(lake: Lake) -> None:
 
 def test_one_more_bar_reads_a_window_and_not_the_history(lake: Lake) -> None:
     name = next(fresh_name)
-    rows = market()
-    say(lake, name, [r for r in rows if r["ts"] != HOURS[-1]])
+    rows = market_rows()
+    write_bars(lake, name, [r for r in rows if r["ts"] != HOURS[-1]])
     refresh_features(lake, HOURLY, name)
-    say(lake, name, [r for r in rows if r["ts"] == HOURS[-1]])
+    write_bars(lake, name, [r for r in rows if r["ts"] == HOURS[-1]])
     done = refresh_features(lake, HOURLY, name)
     assert done.written == 3 * 2, "the new bar, and the one whose outcome it decides"
     assert done.read < 3 * len(HOURS)
@@ -76,10 +76,10 @@ def test_one_more_bar_reads_a_window_and_not_the_history(lake: Lake) -> None:
 
 def test_a_corrected_bar_is_in_every_row_that_looks_at_it(lake: Lake) -> None:
     name = next(fresh_name)
-    rows = market()
-    say(lake, name, rows)
+    rows = market_rows()
+    write_bars(lake, name, rows)
     refresh_features(lake, HOURLY, name)
-    say(lake, name, [bar("MSFT", HOURS[100], 111.0)])
+    write_bars(lake, name, [bar_row("MSFT", HOURS[100], 111.0)])
     done = refresh_features(lake, HOURLY, name)
     assert (done.symbols, done.written) == (1, 1 + 1 + 20), "before it, itself, and after it"
     assert features(lake, HOURLY, name) == anew(lake, HOURLY, name)
@@ -88,13 +88,13 @@ def test_a_corrected_bar_is_in_every_row_that_looks_at_it(lake: Lake) -> None:
 def test_a_split_found_later_is_in_every_feature(lake: Lake) -> None:
     name = next(fresh_name)
     at = utc("2026-09-01")
-    old = [r for r in market(("AAPL",)) if r["ts"] < at]  # type: ignore[operator]
-    say(lake, name, old, received_at=datetime(2026, 8, 31, 22, tzinfo=UTC))
+    old = [r for r in market_rows(("AAPL",)) if r["ts"] < at]  # type: ignore[operator]
+    write_bars(lake, name, old, received_at=datetime(2026, 8, 31, 22, tzinfo=UTC))
     refresh_features(lake, HOURLY, name)
     before = features(lake, HOURLY, name)
     split = {"symbol": "AAPL", "date": date(2026, 9, 1), "kind": "split", "value": 4.0}
-    later = [bar("AAPL", ts, 25 + i / 100) for i, ts in enumerate(h for h in HOURS if h >= at)]
-    say(lake, name, later, actions=[split])
+    later = [bar_row("AAPL", ts, 25 + i / 100) for i, ts in enumerate(h for h in HOURS if h >= at)]
+    write_bars(lake, name, later, actions=[split])
     refresh_features(lake, HOURLY, name)
     after = features(lake, HOURLY, name)
     assert after == anew(lake, HOURLY, name)
@@ -110,20 +110,20 @@ parts = st.lists(st.sampled_from(["day", "bar", "fix", "spike"]), min_size=2, ma
 
 
 @pytest.mark.parametrize("forecast", FORECASTS, ids=lambda row: row.name)
-@tried(4)
+@law(4)
 @given(parts, st.data())
 def test_in_parts_is_as_in_whole(
     lake: Lake, forecast: Forecast, steps: list[str], data: st.DataObject
 ) -> None:
     """Whatever comes, in whatever order, missing bars, corrections and spikes included."""
     name, interval = next(fresh_name), forecast.interval
-    rows = market_of(forecast)
+    rows = build_market(forecast)
     holes = data.draw(st.sets(st.integers(0, len(rows) - 1), max_size=15))
     rows = [r for i, r in enumerate(rows) if i not in holes]
     days = sorted({r["ts"].date() for r in rows})  # type: ignore[attr-defined]
     late = data.draw(st.sets(st.sampled_from(days), max_size=3))
     first = [r for r in rows if r["ts"].date() not in late]  # type: ignore[attr-defined]
-    say(lake, name, first, interval=interval)
+    write_bars(lake, name, first, interval=interval)
     refresh_features(lake, forecast, name)
     for step in steps:
         if step == "day" and late:
@@ -136,7 +136,7 @@ def test_in_parts_is_as_in_whole(
             for price in ("open", "high", "low", "close"):
                 row[price] = float(str(row[price])) * factor
             changed = [row]
-        say(lake, name, changed, interval=interval)
+        write_bars(lake, name, changed, interval=interval)
         refresh_features(lake, forecast, name)
     parts_made = features(lake, forecast, name)
     assert len(parts_made) > len(rows) // 2
@@ -145,7 +145,7 @@ def test_in_parts_is_as_in_whole(
 
 def test_symbols_of_two_exchanges_are_refused_and_nothing_is_written(lake: Lake) -> None:
     name = next(fresh_name)
-    say(lake, name, market())
+    write_bars(lake, name, market_rows())
     with lake.write("another exchange") as writer:
         writer.touch("silver.series")
         writer.run(

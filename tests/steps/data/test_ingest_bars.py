@@ -22,8 +22,8 @@ from pipelines.lake.compaction import compact
 from pipelines.sources.sample import Sample
 from pipelines.steps.lake import open_lake
 from tests.empty_lake import lake_of_a_module
-from tests.laws import tried
-from tests.scripted import VALUES, Scripted, bar, bars, hours
+from tests.laws import law
+from tests.scripted import VALUES, Scripted, bar_row, bars_table, hours
 from tests.steps.data.ingest_helpers import (
     END,
     HOURS,
@@ -36,7 +36,7 @@ from tests.steps.data.ingest_helpers import (
     silver,
 )
 
-few = tried(6)
+few = law(6)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 def test_clean_bars_arrive_as_they_were_said(lake: Lake) -> None:
     name = next(fresh_name)
-    report = ingest(lake, Scripted(bars(clean()), name=name))
+    report = ingest(lake, Scripted(bars_table(clean()), name=name))
     report.enforce()
     assert report.counts["accepted"] == 2 * len(HOURS) == len(silver(lake, name))
     assert silver(lake, name)[0][4] == clean()[0]["open"]
@@ -56,22 +56,22 @@ def test_clean_bars_arrive_as_they_were_said(lake: Lake) -> None:
 
 def test_the_same_rows_again_make_no_new_version(lake: Lake) -> None:
     name = next(fresh_name)
-    ingest(lake, Scripted(bars(clean()), name=name))
+    ingest(lake, Scripted(bars_table(clean()), name=name))
     count = """SELECT (SELECT count(*) FROM bronze.bars WHERE source = ?), max(batch)
                FROM silver.bars WHERE source = ?"""
     before = lake.rows(count, [name, name])
-    report = ingest(lake, Scripted(bars(clean()), name=name))
+    report = ingest(lake, Scripted(bars_table(clean()), name=name))
     assert report.counts["unchanged"] == 2 * len(HOURS)
     assert lake.rows(count, [name, name]) == before
 
 
 def test_a_correction_changes_its_own_row_alone(lake: Lake) -> None:
     name = next(fresh_name)
-    ingest(lake, Scripted(bars(clean()), name=name))
+    ingest(lake, Scripted(bars_table(clean()), name=name))
     before = silver(lake, name)
     rows = clean()
     rows[9]["close"] = float(str(rows[9]["close"])) * 1.001
-    report = ingest(lake, Scripted(bars(rows), name=name))
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
     assert_nothing_vanished(report)
     assert report.counts["replaced"] == 1
     changed = [a != b for a, b in zip(before, silver(lake, name), strict=True)]
@@ -86,12 +86,12 @@ def test_a_correction_changes_its_own_row_alone(lake: Lake) -> None:
 
 def test_a_bad_correction_leaves_the_good_bar(lake: Lake) -> None:
     name = next(fresh_name)
-    ingest(lake, Scripted(bars(clean("A")), name=name))
+    ingest(lake, Scripted(bars_table(clean("A")), name=name))
     before = silver(lake, name)
     for spoil in ({"close": math.nan}, dict.fromkeys(("open", "high", "low", "close"), 12000.0)):
         rows = clean("A")
         rows[30].update(spoil)
-        assert_nothing_vanished(ingest(lake, Scripted(bars(rows), name=name)))
+        assert_nothing_vanished(ingest(lake, Scripted(bars_table(rows), name=name)))
         assert silver(lake, name) == before
     reasons = {str(reason) for _, _, reason, _ in quarantine(lake, name)}
     assert reasons == {"not_a_number", "unit_error"}
@@ -113,7 +113,7 @@ def test_an_impossible_bar_is_quarantined_with_its_reason(lake: Lake, reason: st
     name = next(fresh_name)
     rows = clean("A")
     rows[20].update(SPOILS[reason])
-    report = ingest(lake, Scripted(bars(rows), name=name))
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
     assert_nothing_vanished(report)
     assert dict(report.landed.reasons) == {reason: 1}
     ((_, ts, _, original),) = quarantine(lake, name)
@@ -129,7 +129,7 @@ def test_a_block_in_another_unit_is_caught_and_the_rest_stays(lake: Lake) -> Non
     for row in rows[40:46]:
         for price in ("open", "high", "low", "close"):
             row[price] = float(str(row[price])) * 100
-    report = ingest(lake, Scripted(bars(rows), name=name))
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
     assert_nothing_vanished(report)
     assert dict(report.landed.reasons) == {"unit_error": 6}
     assert len(silver(lake, name)) == len(HOURS) - 6
@@ -138,15 +138,15 @@ def test_a_block_in_another_unit_is_caught_and_the_rest_stays(lake: Lake) -> Non
 def test_a_crash_is_no_error(lake: Lake) -> None:
     """Half the value in a day, bar by bar, is a market; only leaps are doubted."""
     name = next(fresh_name)
-    rows = [bar("A", ts, 100 * (0.8 ** min(i, 12))) for i, ts in enumerate(HOURS)]
-    report = ingest(lake, Scripted(bars(rows), name=name))
+    rows = [bar_row("A", ts, 100 * (0.8 ** min(i, 12))) for i, ts in enumerate(HOURS)]
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
     assert report.counts["accepted"] == len(HOURS)
 
 
 def test_a_level_that_holds_is_believed_in_the_end(lake: Lake) -> None:
     name = next(fresh_name)
-    rows = [bar("A", ts, 100.0 if i < 60 else 14.0) for i, ts in enumerate(HOURS)]
-    report = ingest(lake, Scripted(bars(rows), name=name))
+    rows = [bar_row("A", ts, 100.0 if i < 60 else 14.0) for i, ts in enumerate(HOURS)]
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
     assert dict(report.landed.reasons) == {"missed_split": 10}
     assert silver(lake, name)[-1][7] == 14.0
 
@@ -154,12 +154,14 @@ def test_a_level_that_holds_is_believed_in_the_end(lake: Lake) -> None:
 def test_a_split_readjusts_history_and_keeps_what_was_said(lake: Lake) -> None:
     name = next(fresh_name)
     before, after = hours(START, "2026-09-16"), hours("2026-09-16", END)
-    old = bars([bar("A", ts, 400.0) for ts in before])
+    old = bars_table([bar_row("A", ts, 400.0) for ts in before])
     first = Scripted(old, name=name, received_at=datetime(2026, 9, 15, 22, tzinfo=UTC))
     ingest(lake, first, end="2026-09-16")
     snapshot = lake.snapshot
     split = {"symbol": "A", "date": date(2026, 9, 16), "kind": "split", "value": 4.0}
-    later = Scripted(bars([bar("A", ts, 100.0) for ts in after]), actions=[split], name=name)
+    later = Scripted(
+        bars_table([bar_row("A", ts, 100.0) for ts in after]), actions=[split], name=name
+    )
     report = ingest(lake, later, start="2026-09-16")
     assert_nothing_vanished(report)
     assert report.counts["revised"] == len(before)
@@ -173,9 +175,9 @@ def test_a_split_readjusts_history_and_keeps_what_was_said(lake: Lake) -> None:
 
 def test_prices_never_adjusted_are_adjusted_for_every_split(lake: Lake) -> None:
     name = next(fresh_name)
-    rows = [bar("A", ts, 400.0 if ts < utc("2026-09-16") else 100.0) for ts in HOURS]
+    rows = [bar_row("A", ts, 400.0 if ts < utc("2026-09-16") else 100.0) for ts in HOURS]
     split = {"symbol": "A", "date": date(2026, 9, 16), "kind": "split", "value": 4.0}
-    source = Scripted(bars(rows), actions=[split], split_adjusted=False, name=name)
+    source = Scripted(bars_table(rows), actions=[split], split_adjusted=False, name=name)
     assert ingest(lake, source).counts["accepted"] == len(HOURS)
     assert {row[7] for row in silver(lake, name)} == {100.0}
 
@@ -183,8 +185,8 @@ def test_prices_never_adjusted_are_adjusted_for_every_split(lake: Lake) -> None:
 def test_an_open_bar_waits(lake: Lake) -> None:
     name = next(fresh_name)
     at = utc("2026-09-15T15:00+00:00")  # in the middle of the 14:30 bar
-    rows = [bar("A", ts, 100.0) for ts in HOURS if ts < at]
-    report = ingest(lake, Scripted(bars(rows), name=name), as_of=at)
+    rows = [bar_row("A", ts, 100.0) for ts in HOURS if ts < at]
+    report = ingest(lake, Scripted(bars_table(rows), name=name), as_of=at)
     assert_nothing_vanished(report)
     assert report.counts["unclosed"] == 1
     assert max(row[2] for row in silver(lake, name)) <= at  # type: ignore[type-var]
@@ -195,16 +197,16 @@ def test_only_bars_of_real_sessions_count(lake: Lake) -> None:
     name = next(fresh_name)
     saturday = datetime(2026, 9, 5, 14, 30, tzinfo=UTC)
     odd = datetime(2026, 9, 4, 14, 31, tzinfo=UTC)
-    rows = [*clean("A"), bar("A", saturday, 100.0), bar("A", odd, 100.0)]
-    report = ingest(lake, Scripted(bars(rows), name=name))
+    rows = [*clean("A"), bar_row("A", saturday, 100.0), bar_row("A", odd, 100.0)]
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
     assert dict(report.landed.reasons) == {"not_in_session": 2}
     assert {ts for _, ts, _, _ in quarantine(lake, name)} == {saturday, odd}
 
 
 def test_the_fuller_of_two_rows_for_one_bar_counts(lake: Lake) -> None:
     name = next(fresh_name)
-    thin = bar("A", HOURS[5], 99.0, volume=10)
-    report = ingest(lake, Scripted(bars([thin, *clean("A")]), name=name))
+    thin = bar_row("A", HOURS[5], 99.0, volume=10)
+    report = ingest(lake, Scripted(bars_table([thin, *clean("A")]), name=name))
     assert_nothing_vanished(report)
     assert dict(report.landed.reasons) == {"duplicate_conflict": 1}
     assert silver(lake, name)[5][7] == clean("A")[5]["close"]
@@ -235,7 +237,7 @@ def test_any_order_of_arrival_gives_the_same_silver(
     lake: Lake, rows: list[dict[str, object]], random: object, answers: int
 ) -> None:
     straight, shuffled = next(fresh_name), next(fresh_name)
-    report = ingest(lake, Scripted(bars(rows), name=straight))
+    report = ingest(lake, Scripted(bars_table(rows), name=straight))
     assert_nothing_vanished(report)
     # By whole days, backwards and dealt into answers and runs; within a day in any order.
     days: dict[object, list[dict[str, object]]] = {}
@@ -247,7 +249,7 @@ def test_any_order_of_arrival_gives_the_same_silver(
         dealt[number % answers] += days[day]
     for part in dealt:
         if part:
-            assert_nothing_vanished(ingest(lake, Scripted(bars(part), name=shuffled)))
+            assert_nothing_vanished(ingest(lake, Scripted(bars_table(part), name=shuffled)))
     assert silver(lake, shuffled) == silver(lake, straight)
     assert quarantine(lake, shuffled) == quarantine(lake, straight)
 
@@ -257,9 +259,9 @@ def test_any_order_of_arrival_gives_the_same_silver(
 def test_what_comes_later_changes_nothing_before(lake: Lake, rows: list[dict[str, object]]) -> None:
     """No bar's verdict depends on a later bar."""
     full, cut = next(fresh_name), next(fresh_name)
-    ingest(lake, Scripted(bars(rows), name=full))
+    ingest(lake, Scripted(bars_table(rows), name=full))
     until = HOURS[30]
-    ingest(lake, Scripted(bars([r for r in rows if r["ts"] <= until]), name=cut))  # type: ignore[operator]
+    ingest(lake, Scripted(bars_table([r for r in rows if r["ts"] <= until]), name=cut))  # type: ignore[operator]
     before = [row for row in silver(lake, full) if row[1] <= until]  # type: ignore[operator]
     assert silver(lake, cut) == before
 
@@ -267,7 +269,7 @@ def test_what_comes_later_changes_nothing_before(lake: Lake, rows: list[dict[str
 def test_daily_bars_are_named_by_their_session(lake: Lake) -> None:
     name = next(fresh_name)
     days = [datetime(2026, 9, d, tzinfo=UTC) for d in (1, 2, 3, 4, 5, 8)]
-    rows = bars([bar("A", day, 100.0) for day in days])
+    rows = bars_table([bar_row("A", day, 100.0) for day in days])
     report = ingest(lake, Scripted(rows, interval="1d", name=name), end="2026-09-09")
     assert dict(report.landed.reasons) == {"not_in_session": 1}
     first = silver(lake, name)[0]

@@ -19,7 +19,7 @@ from pipelines.steps.data.rows import (
     read_feature_table,
     read_training_rows,
 )
-from tests.steps.live_market import put_features
+from tests.steps.live_market import write_features
 from tests.steps.served import START
 
 FORECAST = next(f for f in FORECASTS if f.interval == "1h").target_forecast()
@@ -32,7 +32,7 @@ def feature_table(lake: Lake) -> pa.Table:
 
 
 def test_features_have_the_code_of_the_symbol_as_last_column(lake: Lake) -> None:
-    put_features(lake, FORECAST, sessions=3)
+    write_features(lake, FORECAST, sessions=3)
     table = feature_table(lake)
     rows = build_rows(FORECAST, table)
     assert rows.features.dtype == np.float32
@@ -48,7 +48,7 @@ def test_features_have_the_code_of_the_symbol_as_last_column(lake: Lake) -> None
 
 
 def test_training_rows_have_outcomes_known_at_that_instant_and_no_older_bars(lake: Lake) -> None:
-    put_features(lake, FORECAST, sessions=10)
+    write_features(lake, FORECAST, sessions=10)
     table = feature_table(lake)
     known_at = sorted(set(table["known_at"].to_pylist()))
     as_of, history = known_at[len(known_at) // 2], timedelta(days=2)
@@ -73,7 +73,7 @@ def test_without_training_rows_the_error_names_the_command(lake: Lake) -> None:
 
 
 def test_an_unknown_symbol_is_an_error_unless_it_is_allowed(lake: Lake) -> None:
-    put_features(lake, FORECAST, sessions=1, symbols=1)
+    write_features(lake, FORECAST, sessions=1, symbols=1)
     table = feature_table(lake)
     renamed = table.set_column(0, "symbol", pa.array(["GONE"] * table.num_rows))
     with pytest.raises(KeyError):

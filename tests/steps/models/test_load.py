@@ -40,7 +40,7 @@ def versions(served: list[ServedBars]) -> list[tuple[int | None, int]]:
 
 def test_each_bar_has_the_model_that_was_promoted_before_it(lake: Lake, registry: Registry) -> None:
     for version, as_of in enumerate((FIRST, SECOND), 1):
-        model = models.kept(registry, HOURLY, models.body(HOURLY, version), version)
+        model = models.store_verified(registry, HOURLY, models.body(HOURLY, version), version)
         models.decide(lake, HOURLY, "sample", model, as_of)
     lost: dict[ModelKey, str] = {}
     served = load(lake, registry, lost)
@@ -52,7 +52,7 @@ def test_each_bar_has_the_model_that_was_promoted_before_it(lake: Lake, registry
 def test_the_champion_before_replaces_one_whose_file_is_lost(
     lake: Lake, registry: Registry
 ) -> None:
-    good = models.kept(registry, HOURLY, models.body(HOURLY, 1), 1)
+    good = models.store_verified(registry, HOURLY, models.body(HOURLY, 1), 1)
     models.decide(lake, HOURLY, "sample", good, FIRST)
     gone = replace(good, version=2, sha256="0" * 64)
     models.decide(lake, HOURLY, "sample", gone, SECOND)
@@ -65,7 +65,7 @@ def test_the_champion_before_replaces_one_whose_file_is_lost(
 
 
 def test_a_champion_of_another_definition_is_an_error(lake: Lake, registry: Registry) -> None:
-    model = models.kept(registry, HOURLY, models.body(HOURLY, definition="older"), 1)
+    model = models.store_verified(registry, HOURLY, models.body(HOURLY, definition="older"), 1)
     models.decide(lake, HOURLY, "sample", model, FIRST - timedelta(days=9), definition="older")
     with pytest.raises(InvalidRequest, match="trained on other features"):
         load(lake, registry, {})

@@ -46,7 +46,7 @@ YEAR, HISTORY = utc("2025-09-01"), END - FORECAST.schedule.history
 @contextmanager
 def ingested(folder: Path, source: Sample, start: datetime) -> Iterator[Lake]:
     """A lake of its own: two seeds of a source are two markets under one name."""
-    with empty_lake.opened(empty_lake.at(folder)) as lake:
+    with empty_lake.create_lake(empty_lake.at(folder)) as lake:
         ingest(lake, source, SYMBOLS, FORECAST.bar, start, END).enforce()
         yield lake
 

@@ -36,7 +36,7 @@ NAME = model_name(QUICK)
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Eight months of ten symbols: a market with direction, and its twin without."""
-    lake = empty_lake.opened(empty_lake.at(tmp_path_factory.mktemp("lake")))
+    lake = empty_lake.create_lake(empty_lake.at(tmp_path_factory.mktemp("lake")))
     sources: tuple[Source, ...] = (Sample(rank_ic=0.4), SampleNoise())
     for source in sources:
         ingest(lake, source, universe("qqq").symbols, interval_of("1h"), START, END)

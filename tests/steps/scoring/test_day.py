@@ -9,7 +9,7 @@ from pipelines.lake import Lake
 from pipelines.steps.scoring.day import newest_day
 from pipelines.steps.scoring.score import score
 from tests import models
-from tests.steps.scored_market import HOURLY, SYMBOLS, TRAINED, market, source_of
+from tests.steps.scored_market import HOURLY, SYMBOLS, TRAINED, build_market, create_source
 from tests.steps.served import fresh_registry
 
 ACTION_FORECAST = HOURLY.target_forecast()
@@ -18,9 +18,9 @@ SINCE, UNTIL = utc("2026-08-27"), utc("2026-08-29")
 
 
 def test_the_newest_day_is_told_bar_by_bar_and_each_row_once(lake: Lake, tmp_path: Path) -> None:
-    source = source_of(lake, market())
+    source = create_source(lake, build_market())
     registry = fresh_registry(tmp_path / "mlflow")
-    made = models.kept(registry, HOURLY, models.body(HOURLY))
+    made = models.store_verified(registry, HOURLY, models.body(HOURLY))
     models.decide(lake, HOURLY, source, made, TRAINED)
     score(lake, registry, HOURLY, source, start=SINCE, end=UNTIL)
     with lake.write("live") as writer:  # the last bar was published live, too

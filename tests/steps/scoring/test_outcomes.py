@@ -19,7 +19,7 @@ from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from tests import models
 from tests.empty_lake import lake_of_a_module
-from tests.laws import tried
+from tests.laws import law
 from tests.steps.scored_market import (
     END,
     HOURLY,
@@ -27,11 +27,11 @@ from tests.steps.scored_market import (
     SYMBOLS,
     TRAINED,
     Row,
-    lose,
-    market,
+    build_market,
+    create_source,
+    remove_bar,
     rows_of,
-    say,
-    source_of,
+    write_bars,
 )
 from tests.steps.served import fresh_registry
 
@@ -53,10 +53,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 def predicted(lake: Lake, registry: Registry, rows: list[Row]) -> str:
     """A source whose bars since SINCE are scored, by one model and then by another."""
-    source = source_of(lake, rows, weights=False)
+    source = create_source(lake, rows, weights=False)
     for version, as_of in ((1, TRAINED), (2, LATER)):
         beside = {"random_forest": models.body(HOURLY, 5)}
-        made = models.kept(registry, HOURLY, models.body(HOURLY, version), version, beside)
+        made = models.store_verified(
+            registry, HOURLY, models.body(HOURLY, version), version, beside
+        )
         models.decide(lake, HOURLY, source, made, as_of)
     score(lake, registry, HOURLY, source, start=SINCE, end=END, now=NOW)
     return source
@@ -81,7 +83,7 @@ def times(row: Row, factor: float) -> Row:
 def test_each_prediction_has_what_became_of_it_by_its_own_models_thresholds(
     lake: Lake, registry: Registry
 ) -> None:
-    rows = market()
+    rows = build_market()
     source = predicted(lake, registry, rows)
     predictions = rows_of(lake, source)
     done = refresh_outcomes(lake, registry, HOURLY, source)
@@ -104,12 +106,12 @@ def test_each_prediction_has_what_became_of_it_by_its_own_models_thresholds(
 
 
 def test_a_corrected_bar_changes_outcomes_and_no_prediction(lake: Lake, registry: Registry) -> None:
-    rows = market()
+    rows = build_market()
     source = predicted(lake, registry, rows)
     refresh_outcomes(lake, registry, HOURLY, source)
     before, predictions = outcomes(lake, source), rows_of(lake, source)
     one = next(r for r in rows if r["ts"] == HOURS[-1] and r["symbol"] == SYMBOLS[0])
-    say(lake, source, [times(one, 1.5)])
+    write_bars(lake, source, [times(one, 1.5)])
     done = refresh_outcomes(lake, registry, HOURLY, source)
     assert done.written == 1, "the bar before it alone"
     changed = [row for row in outcomes(lake, source) if row not in before]
@@ -118,10 +120,10 @@ def test_a_corrected_bar_changes_outcomes_and_no_prediction(lake: Lake, registry
 
 
 def test_a_bar_that_is_lost_takes_its_outcomes_away(lake: Lake, registry: Registry) -> None:
-    source = predicted(lake, registry, market())
+    source = predicted(lake, registry, build_market())
     refresh_outcomes(lake, registry, HOURLY, source)
     for place in (-1, -2):  # at the end no later row of features is written anew
-        lose(lake, source, SYMBOLS[0], HOURS[place])
+        remove_bar(lake, source, SYMBOLS[0], HOURS[place])
     refresh_outcomes(lake, registry, HOURLY, source)
     left = {row["ts"] for row in outcomes(lake, source) if row["symbol"] == SYMBOLS[0]}
     assert HOURS[-2] not in left, "the bar itself is gone"
@@ -132,10 +134,10 @@ def test_a_bar_that_is_lost_takes_its_outcomes_away(lake: Lake, registry: Regist
 def test_a_bar_lost_between_features_and_outcomes_is_met_by_the_next_run(
     lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = predicted(lake, registry, market())
+    source = predicted(lake, registry, build_market())
     refresh_outcomes(lake, registry, HOURLY, source)
     for place in (-1, -2):
-        lose(lake, source, SYMBOLS[0], HOURS[place])
+        remove_bar(lake, source, SYMBOLS[0], HOURS[place])
     with monkeypatch.context() as patch:
         patch.setattr("pipelines.steps.scoring.outcomes.refresh_features", lambda *_: None)
         refresh_outcomes(lake, registry, HOURLY, source)
@@ -149,7 +151,7 @@ def test_a_bar_lost_between_features_and_outcomes_is_met_by_the_next_run(
 def test_what_another_definition_predicted_keeps_its_outcome(
     lake: Lake, registry: Registry
 ) -> None:
-    source = predicted(lake, registry, market())
+    source = predicted(lake, registry, build_market())
     refresh_outcomes(lake, registry, HOURLY, source)
     before = [row for row in outcomes(lake, source) if row["model_version"] == 1]
     with lake.write("other") as writer:
@@ -159,7 +161,7 @@ def test_what_another_definition_predicted_keeps_its_outcome(
             "WHERE source = ? AND model_version = 1",
             [source],
         )
-    say(lake, source, [times(row, 1.1) for row in market() if row["ts"] > SINCE][:40])  # type: ignore[operator]
+    write_bars(lake, source, [times(row, 1.1) for row in build_market() if row["ts"] > SINCE][:40])  # type: ignore[operator]
     refresh_outcomes(lake, registry, HOURLY, source)
     assert [row for row in outcomes(lake, source) if row["model_version"] == 1] == before
 
@@ -176,7 +178,7 @@ steps = st.lists(
 )
 
 
-@tried(3)
+@law(3)
 @given(steps, st.sets(st.integers(0, 4 * len(HOURS) - 1), max_size=30))
 def test_in_parts_is_as_in_whole(
     lake: Lake,
@@ -185,17 +187,17 @@ def test_in_parts_is_as_in_whole(
     holes: set[int],
 ) -> None:
     """Whatever is corrected, lost, comes late or is scored again, and in whatever order."""
-    rows = market()
+    rows = build_market()
     source = predicted(lake, registry, [r for i, r in enumerate(rows) if i not in holes])
     refresh_outcomes(lake, registry, HOURLY, source)
     late = sorted(holes)
     for step, symbol, hour, follow in asked:
         if step == "fix":
-            say(lake, source, [times(rows[symbol * len(HOURS) + hour], 1.02)])
+            write_bars(lake, source, [times(rows[symbol * len(HOURS) + hour], 1.02)])
         if step == "lose":
-            lose(lake, source, SYMBOLS[symbol], HOURS[hour])
+            remove_bar(lake, source, SYMBOLS[symbol], HOURS[hour])
         if step == "late" and late:
-            say(lake, source, [rows[late.pop()]])
+            write_bars(lake, source, [rows[late.pop()]])
         if step == "score" and HOURS[hour] > SINCE:
             score(lake, registry, HOURLY, source, start=SINCE, end=HOURS[hour], now=NOW)
         if follow:
@@ -208,9 +210,12 @@ def test_in_parts_is_as_in_whole(
 def test_a_model_whose_file_is_damaged_stops_no_other_outcomes(
     lake: Lake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    source, kept = source_of(lake, market()), fresh_registry(tmp_path_factory.mktemp("lost"))
+    source, kept = (
+        create_source(lake, build_market()),
+        fresh_registry(tmp_path_factory.mktemp("lost")),
+    )
     for number, as_of in enumerate((TRAINED, utc("2026-08-26T17:00+00:00")), 1):
-        made = models.kept(kept, HOURLY, models.body(HOURLY, number), number)
+        made = models.store_verified(kept, HOURLY, models.body(HOURLY, number), number)
         models.decide(lake, HOURLY, source, made, as_of)
     score(lake, kept, HOURLY, source, start=utc("2026-08-24"), end=END)
     first = checksum(models.body(HOURLY, 1))

@@ -27,7 +27,7 @@ from pipelines.steps.scoring.report import ScoringReport
 from pipelines.steps.scoring.score import score
 from tests import models
 from tests.empty_lake import lake_of_a_module
-from tests.laws import tried
+from tests.laws import law
 from tests.steps.scored_market import (
     END,
     HISTORY,
@@ -36,11 +36,11 @@ from tests.steps.scored_market import (
     SYMBOLS,
     TRAINED,
     all_rows,
-    market,
+    build_market,
+    create_source,
     rows_of,
-    say,
-    source_of,
-    weigh,
+    write_bars,
+    write_weights,
 )
 from tests.steps.served import fresh_registry
 
@@ -48,7 +48,7 @@ ACTION_FORECAST = HOURLY.target_forecast()
 
 LAST = HOURS[-1]  # opens 19:30 and closes 20:00: the next bar is of another session
 CLOSED = utc("2026-08-31T20:00+00:00")
-BEFORE = [row for row in market() if row["ts"] < LAST]  # type: ignore[operator]
+BEFORE = [row for row in build_market() if row["ts"] < LAST]  # type: ignore[operator]
 SOON = CLOSED + timedelta(minutes=1)
 
 
@@ -63,10 +63,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
-def served(lake: Lake, registry: Registry, source: str, seed: int = 0) -> models.Made:
+def served(lake: Lake, registry: Registry, source: str, seed: int = 0) -> models.StoredModel:
     """A model promoted before all bars, with a challenger beside it."""
     beside = {"random_forest": models.body(HOURLY, seed + 1)}
-    made = models.kept(registry, HOURLY, models.body(HOURLY, seed), seed + 1, beside)
+    made = models.store_verified(registry, HOURLY, models.body(HOURLY, seed), seed + 1, beside)
     models.decide(lake, HOURLY, source, made, TRAINED)
     return made
 
@@ -84,7 +84,7 @@ def forget(lake: Lake, source: str) -> None:
 def test_the_newest_bar_is_published_with_its_signal_and_its_record(
     lake: Lake, registry: Registry
 ) -> None:
-    source = source_of(lake, market())
+    source = create_source(lake, build_market())
     served(lake, registry, source)
     done = scored(lake, registry, source, now=SOON)
     assert (done.bars, done.scored, done.written, done.live) == (1, 4, 8, 8)
@@ -121,7 +121,7 @@ def test_the_newest_bar_is_published_with_its_signal_and_its_record(
 
 
 def test_a_challenger_is_written_beside_and_is_never_proven(lake: Lake, registry: Registry) -> None:
-    source = source_of(lake, market())
+    source = create_source(lake, build_market())
     served(lake, registry, source)
     scored(lake, registry, source, now=SOON)
     rows = [row for row in rows_of(lake, source) if row["role"] == "challenger"]
@@ -132,8 +132,8 @@ def test_a_challenger_is_written_beside_and_is_never_proven(lake: Lake, registry
 def test_a_challenger_that_is_lost_is_told_and_stops_nothing(
     lake: Lake, registry: Registry
 ) -> None:
-    source = source_of(lake, market())
-    made = models.kept(registry, HOURLY, models.body(HOURLY), 1)
+    source = create_source(lake, build_market())
+    made = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
     models.decide(lake, HOURLY, source, replace(made, challengers={"mlp": "0" * 64}), TRAINED)
     done = scored(lake, registry, source, now=SOON)
     assert {row["role"] for row in rows_of(lake, source)} == {"champion"}
@@ -148,14 +148,14 @@ def test_a_challenger_that_is_lost_is_told_and_stops_nothing(
 pieces = st.lists(st.integers(1, len(HOURS) - 1), min_size=1, max_size=3, unique=True)
 
 
-@tried(3)
+@law(3)
 @given(pieces, st.randoms(use_true_random=False), st.booleans())
 def test_in_pieces_backwards_twice_and_beside_live_is_as_at_once(
     lake: Lake, registry: Registry, cuts: list[int], random: object, live: bool
 ) -> None:
-    source = source_of(lake, market()[::3] + market()[1::3])  # with holes
+    source = create_source(lake, build_market()[::3] + build_market()[1::3])  # with holes
     served(lake, registry, source)
-    later = models.kept(registry, HOURLY, models.body(HOURLY, 5), 6)
+    later = models.store_verified(registry, HOURLY, models.body(HOURLY, 5), 6)
     models.decide(lake, HOURLY, source, later, utc("2026-08-25T17:00+00:00"))
     start, now = HISTORY, utc("2026-09-02")
     scored(lake, registry, source, start=start, end=END, now=now)
@@ -174,7 +174,7 @@ def test_in_pieces_backwards_twice_and_beside_live_is_as_at_once(
 
 
 def test_bar_by_bar_gives_exactly_what_the_bulk_gives(lake: Lake, registry: Registry) -> None:
-    source = source_of(lake, market())
+    source = create_source(lake, build_market())
     served(lake, registry, source)
     now = utc("2026-09-02")
     since = utc("2026-08-31T13:00+00:00")
@@ -191,25 +191,25 @@ def test_bar_by_bar_gives_exactly_what_the_bulk_gives(lake: Lake, registry: Regi
     assert all_rows(lake, source) == bulk
 
 
-@tried(2)
+@law(2)
 @given(st.integers(60, len(HOURS) - 1), st.floats(0.9, 1.1))
 def test_no_bar_after_changes_what_is_said(
     lake: Lake, registry: Registry, cut: int, factor: float
 ) -> None:
     end = HOURS[cut]
     known, later = [], []
-    for row in market():
+    for row in build_market():
         if row["ts"] < end:  # type: ignore[operator]
             known.append(row)
         else:
             prices = {p: float(str(row[p])) * factor for p in ("open", "high", "low", "close")}
             later.append(row | prices)
     told = []
-    for rows in (known, known + later, market()):
-        source = source_of(lake, rows)
+    for rows in (known, known + later, build_market()):
+        source = create_source(lake, rows)
         served(lake, registry, source)
-        weigh(lake, source, dict.fromkeys(SYMBOLS, 0.2), date(2026, 8, 4), known_at=end)
-        after = models.kept(registry, HOURLY, models.body(HOURLY, 7), 8)
+        write_weights(lake, source, dict.fromkeys(SYMBOLS, 0.2), date(2026, 8, 4), known_at=end)
+        after = models.store_verified(registry, HOURLY, models.body(HOURLY, 7), 8)
         models.decide(lake, HOURLY, source, after, end)
         start = end - timedelta(days=3)
         scored(lake, registry, source, start=start, end=end - timedelta(minutes=1), now=END)
@@ -219,8 +219,8 @@ def test_no_bar_after_changes_what_is_said(
 
 
 def test_what_is_live_stays_and_late_constituents_join_it(lake: Lake, registry: Registry) -> None:
-    late = [row for row in market() if (row["symbol"], row["ts"]) == (SYMBOLS[0], LAST)]
-    source = source_of(lake, [row for row in market() if row not in late])
+    late = [row for row in build_market() if (row["symbol"], row["ts"]) == (SYMBOLS[0], LAST)]
+    source = create_source(lake, [row for row in build_market() if row not in late])
     made = served(lake, registry, source)
     first = scored(lake, registry, source, now=SOON)
     assert (first.written, first.live) == (6, 6)
@@ -229,7 +229,7 @@ def test_what_is_live_stays_and_late_constituents_join_it(lake: Lake, registry: 
     assert scored(lake, registry, source, now=SOON).written == 0, "a retry changes nothing"
     assert all_rows(lake, source) == published
 
-    say(lake, source, late)
+    write_bars(lake, source, late)
     # Another model by then: the constituents published keep what was said of them.
     other = replace(made, version=9, challengers={})
     models.decide(lake, HOURLY, source, other, CLOSED - timedelta(hours=1))
@@ -248,14 +248,14 @@ def test_what_is_live_stays_and_late_constituents_join_it(lake: Lake, registry: 
 
 
 def test_a_clock_set_back_makes_nothing_live(lake: Lake, registry: Registry) -> None:
-    source = source_of(lake, market())
+    source = create_source(lake, build_market())
     served(lake, registry, source)
     done = scored(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
     assert (done.bars, done.scored, done.live) == (1, 4, 0)
 
 
 def test_two_at_once_publish_one_result(lake: Lake, registry: Registry) -> None:
-    source = source_of(lake, market())
+    source = create_source(lake, build_market())
     served(lake, registry, source)
     start, barrier = HISTORY, Barrier(2)
 
@@ -276,8 +276,8 @@ def test_two_at_once_publish_one_result(lake: Lake, registry: Registry) -> None:
 def test_a_refused_model_scores_while_there_is_no_better_and_says_so(
     lake: Lake, registry: Registry
 ) -> None:
-    source = source_of(lake, market())
-    made = models.kept(registry, HOURLY, models.body(HOURLY), 1)
+    source = create_source(lake, build_market())
+    made = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
     models.decide(lake, HOURLY, source, made, TRAINED, "refused", proven=False, reason="no skill")
     scored(lake, registry, source, now=SOON)
     for table in ("predictions", "index_signals"):
@@ -288,8 +288,8 @@ def test_a_refused_model_scores_while_there_is_no_better_and_says_so(
 def test_where_nothing_was_trained_before_it_skips_and_says_what_to_run(
     lake: Lake, registry: Registry
 ) -> None:
-    source = source_of(lake, market())
-    made = models.kept(registry, HOURLY, models.body(HOURLY), 1)
+    source = create_source(lake, build_market())
+    made = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
     models.decide(lake, HOURLY, source, made, CLOSED)
     done = scored(lake, registry, source, now=SOON)
     assert "nothing was trained before 2026-08-31 20:00 UTC" in done.skipped
@@ -306,7 +306,7 @@ def test_where_nothing_was_trained_before_it_skips_and_says_what_to_run(
 def test_where_the_bar_is_not_there_it_skips_and_says_what_to_run(
     lake: Lake, registry: Registry
 ) -> None:
-    source = source_of(lake, BEFORE)
+    source = create_source(lake, BEFORE)
     served(lake, registry, source)
     done = scored(lake, registry, source, now=SOON)
     assert "bullion ingest" in done.skipped
@@ -317,10 +317,10 @@ def test_where_the_bar_is_not_there_it_skips_and_says_what_to_run(
 
 def test_what_cannot_be_scored_is_counted_and_not_written(lake: Lake, registry: Registry) -> None:
     young = SYMBOLS[3]
-    rows = [r for r in market() if r["symbol"] != young or r["ts"] > HOURS[-10]]  # type: ignore[operator]
-    source = source_of(lake, rows)
+    rows = [r for r in build_market() if r["symbol"] != young or r["ts"] > HOURS[-10]]  # type: ignore[operator]
+    source = create_source(lake, rows)
     body = models.body(HOURLY, untrained=(SYMBOLS[2],))
-    models.decide(lake, HOURLY, source, models.kept(registry, HOURLY, body), TRAINED)
+    models.decide(lake, HOURLY, source, models.store_verified(registry, HOURLY, body), TRAINED)
     done = scored(lake, registry, source, now=SOON)
     assert done.not_scored["missing_feature"] == {young: 1}
     assert done.not_scored["untrained"] == {SYMBOLS[2]: 1}
@@ -332,14 +332,14 @@ def test_what_cannot_be_scored_is_counted_and_not_written(lake: Lake, registry: 
 def test_weights_known_later_make_no_signal_and_stop_no_prediction(
     lake: Lake, registry: Registry
 ) -> None:
-    source = source_of(lake, market(), weights=False)
+    source = create_source(lake, build_market(), weights=False)
     served(lake, registry, source)
-    weigh(lake, source, dict.fromkeys(SYMBOLS, 0.1), known_at=SOON)
+    write_weights(lake, source, dict.fromkeys(SYMBOLS, 0.1), known_at=SOON)
     done = scored(lake, registry, source, now=SOON)
     predictions, signals, parts = all_rows(lake, source)
     assert (len(predictions), signals, parts) == (8, [], [])
     assert any("became known only after" in warning for warning in done.warnings)
-    weigh(lake, source, {SYMBOLS[0]: 0.3}, date(2026, 8, 2))
+    write_weights(lake, source, {SYMBOLS[0]: 0.3}, date(2026, 8, 2))
     scored(lake, registry, source, now=SOON)
     signal = rows_of(lake, source, "index_signals")[0]
     assert (signal["index_share"], signal["weights_partial"]) == (0.3, True)
@@ -347,8 +347,8 @@ def test_weights_known_later_make_no_signal_and_stop_no_prediction(
 
 
 def test_a_model_of_another_definition_is_refused(lake: Lake, registry: Registry) -> None:
-    source = source_of(lake, market())
-    made = models.kept(registry, HOURLY, models.body(HOURLY, definition="other"), 1)
+    source = create_source(lake, build_market())
+    made = models.store_verified(registry, HOURLY, models.body(HOURLY, definition="other"), 1)
     for told in ("other", None):  # by the decision, and by the file alone
         models.decide(lake, HOURLY, source, made, TRAINED, definition=told)
         with pytest.raises(InvalidRequest, match="other features or another label") as refused:
@@ -358,7 +358,7 @@ def test_a_model_of_another_definition_is_refused(lake: Lake, registry: Registry
 
 
 def test_where_every_model_is_tampered_with_none_is_used(lake: Lake, registry: Registry) -> None:
-    source = source_of(lake, market())
+    source = create_source(lake, build_market())
     good = models.registered(registry, HOURLY, models.body(HOURLY))
     models.decide(lake, HOURLY, source, good, TRAINED)
     bad = models.registered(registry, HOURLY, models.body(HOURLY, 3))

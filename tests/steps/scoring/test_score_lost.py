@@ -20,10 +20,10 @@ from tests.steps.scored_market import (
     SYMBOLS,
     TRAINED,
     all_rows,
-    market,
+    build_market,
+    create_source,
     rows_of,
-    say,
-    source_of,
+    write_bars,
 )
 from tests.steps.scoring.test_score import CLOSED, SOON, lake, registry, scored
 from tests.steps.served import fresh_registry, spoil
@@ -36,7 +36,7 @@ def test_the_champion_before_a_lost_one_scores_and_says_why(
     lake: Lake, tmp_path: Path, how: str
 ) -> None:
     registry = fresh_registry(tmp_path)
-    source = source_of(lake, [row for row in market() if row["ts"] < HOURS[-3]])  # type: ignore[operator]
+    source = create_source(lake, [row for row in build_market() if row["ts"] < HOURS[-3]])  # type: ignore[operator]
     first = models.registered(registry, HOURLY, models.body(HOURLY))
     models.decide(lake, HOURLY, source, first, TRAINED)
     lost = models.registered(registry, HOURLY, models.body(HOURLY, 3))
@@ -44,7 +44,7 @@ def test_the_champion_before_a_lost_one_scores_and_says_why(
     scored(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
     published = all_rows(lake, source, live=True)
     assert {row["model_version"] for row in published[0]} == {lost.version}
-    say(lake, source, market())
+    write_bars(lake, source, build_market())
     shutil.rmtree(registry.folder / "verified")
     if how == "no version":
         registry.client.delete_model_version(
@@ -86,10 +86,10 @@ def test_the_champion_before_a_lost_one_scores_and_says_why(
 def test_a_lost_model_with_none_before_it_stops_no_other_bar(
     lake: Lake, registry: Registry
 ) -> None:
-    source = source_of(lake, market())
-    lost = models.kept(registry, HOURLY, models.body(HOURLY), 1)
+    source = create_source(lake, build_market())
+    lost = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
     models.decide(lake, HOURLY, source, replace(lost, sha256="0" * 64), TRAINED)
-    later = models.kept(registry, HOURLY, models.body(HOURLY, 1), 2)
+    later = models.store_verified(registry, HOURLY, models.body(HOURLY, 1), 2)
     models.decide(lake, HOURLY, source, later, HOURS[-3])
     done = scored(lake, registry, source, start=HOURS[-6], now=SOON)
     assert done.versions == {"action": (2,)}

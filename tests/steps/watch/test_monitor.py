@@ -17,7 +17,7 @@ from pipelines.registry.mlflow import Registry, RegistryError
 from pipelines.steps.models.manual_decisions import END_OF_TIME
 from pipelines.steps.watch.monitor import monitor
 from tests.models import target_of
-from tests.steps.live_market import after, put_features, put_live
+from tests.steps.live_market import end_of_day, write_features, write_live
 from tests.steps.served import HOURLY, decisions_of, fresh_registry, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
@@ -75,11 +75,11 @@ def recorded_run(lake: Lake) -> tuple[str, dict[str, Any], str]:
 
 
 def test_a_champion_with_skill_is_reported_and_stays(lake: Lake, registry: Registry) -> None:
-    put_features(lake, HOURLY)
+    write_features(lake, HOURLY)
     train_model(lake, registry, HOURLY)
     version = train_model(lake, registry, HOURLY, day=0, low=0.1)
-    put_live(lake, HOURLY, version, ic=0.3, sessions=22)
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30), run="r")
+    write_live(lake, HOURLY, version, ic=0.3, sessions=22)
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30), run="r")
     assert not report.rolled_back
     assert report.failures == ()
     assert champion(lake) == version
@@ -112,8 +112,8 @@ def test_a_champion_whose_skill_is_gone_is_rolled_back_with_the_figures(
 ) -> None:
     old = train_model(lake, registry, HOURLY)
     bad = train_model(lake, registry, HOURLY, day=1, low=0.2)
-    put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
+    write_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30))
     assert report.rolled_back
     assert champion(lake) == old
     assert recorded_run(lake)[0] == "warned"
@@ -133,11 +133,11 @@ def test_only_enough_live_rows_of_the_champion_itself_count(
 ) -> None:
     other = train_model(lake, registry, HOURLY)
     version = train_model(lake, registry, HOURLY, day=1, low=0.2)
-    put_live(
+    write_live(
         lake, HOURLY, other if case == "of another version" else version, ic=0.0,
         sessions=19 if case == "few" else 24, day=2, live=case != "not live",
     )  # fmt: skip
-    now = after(12 if case == "not known yet" else 30)
+    now = end_of_day(12 if case == "not known yet" else 30)
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=now)
     assert not report.rolled_back
     assert champion(lake) == version
@@ -150,7 +150,7 @@ def test_mlflow_being_down_stops_no_rollback_and_is_recorded(
 ) -> None:
     old = train_model(lake, registry, HOURLY)
     bad = train_model(lake, registry, HOURLY, day=1, low=0.2)
-    put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
+    write_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
     with lake.view() as view:
         row = read_decisions(view, ACTION_FORECAST, "sample")[0]
     registry.read_model(f"{HOURLY.name}.action", old, row.sha256)
@@ -160,7 +160,7 @@ def test_mlflow_being_down_stops_no_rollback_and_is_recorded(
 
     for name in ("alias_state", "version", "experiment"):
         monkeypatch.setattr(Registry, name, down)
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30))
     assert report.rolled_back
     assert champion(lake) == old
     status, counts, message = recorded_run(lake)
@@ -174,15 +174,15 @@ def test_a_failure_of_evidently_stops_no_rollback_and_is_recorded(
 ) -> None:
     train_model(lake, registry, HOURLY)
     bad = train_model(lake, registry, HOURLY, day=1, low=0.2)
-    put_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
+    write_live(lake, HOURLY, bad, ic=0.0, sessions=24, day=2)
 
     def broken(*_: object, **__: object) -> None:
         raise KeyError("a column of its own")
 
     monkeypatch.setattr(QUALITY_PAGE, broken)
     monkeypatch.setattr("pipelines.monitoring.reports.distances", broken)
-    put_features(lake, HOURLY)
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
+    write_features(lake, HOURLY)
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30))
     assert report.rolled_back
     status, counts, message = recorded_run(lake)
     assert status == "failed"
@@ -192,33 +192,33 @@ def test_a_failure_of_evidently_stops_no_rollback_and_is_recorded(
 
 
 def test_without_models_or_live_rows_the_report_says_so(lake: Lake, registry: Registry) -> None:
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(0))
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(0))
     assert "nothing was trained yet: bullion train" in report.summary()
     assert recorded_run(lake)[0] == "warned"
     train_model(lake, registry, HOURLY, verdict="refused")
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(1))
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(1))
     assert "serves unproven: there is nothing to roll back" in report.summary()
     train_model(lake, registry, HOURLY, day=1)
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(2))
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(2))
     assert "no live prediction of it has an outcome yet" in report.summary()
     assert report.pages == ()
 
 
 def test_one_class_and_missing_features_are_explained(lake: Lake, registry: Registry) -> None:
-    put_features(lake, HOURLY)
+    write_features(lake, HOURLY)
     version = train_model(lake, registry, HOURLY)
-    put_live(lake, HOURLY, version, ic=0.2, sessions=21, shift=float("nan"), one_class=True)
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
+    write_live(lake, HOURLY, version, ic=0.2, sessions=21, shift=float("nan"), one_class=True)
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30))
     assert report.failures == ()
     assert "no feature can be compared" in report.summary()
     assert "only hold happened" in report.summary()
 
 
 def test_moved_features_are_a_warning(lake: Lake, registry: Registry) -> None:
-    put_features(lake, HOURLY)
+    write_features(lake, HOURLY)
     version = train_model(lake, registry, HOURLY)
-    put_live(lake, HOURLY, version, ic=0.3, sessions=5, shift=3.0)
-    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=after(30))
+    write_live(lake, HOURLY, version, ic=0.3, sessions=5, shift=3.0)
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30))
     assert report.drifted
     assert report.status == "warned"
     assert report.counts["drifted_share"] == 1
@@ -250,11 +250,11 @@ def test_a_target_of_every_kind_is_judged_by_the_bound_of_its_gate(
     monkeypatch.setattr(
         "pipelines.monitoring.reports.build_quality_page", lambda *_: b"<head></head>"
     )
-    put_features(lake, target, sessions=130, first=after(-140))
+    write_features(lake, target, sessions=130, first=end_of_day(-140))
     version = credited_champion(lake, registry, target, low)
-    put_live(lake, target, version, ic=0.2, sessions=110, symbols=2)
+    write_live(lake, target, version, ic=0.2, sessions=110, symbols=2)
     spoil_rows(lake, target)
-    report = monitor(lake, registry, target_of(target), "sample", now=after(112))
+    report = monitor(lake, registry, target_of(target), "sample", now=end_of_day(112))
     assert report.failures == ()
     assert report.rolled_back == (low > 0), report.summary()
     assert champion(lake, target) == (None if low > 0 else version)
@@ -279,17 +279,17 @@ def test_a_target_of_every_kind_is_judged_by_the_bound_of_its_gate(
 def test_the_targets_of_a_forecast_have_their_own_reports_on_one_day(
     lake: Lake, registry: Registry, forecast: Forecast
 ) -> None:
-    put_features(lake, forecast, sessions=130, first=after(-140))
+    write_features(lake, forecast, sessions=130, first=end_of_day(-140))
     pages: list[str] = []
     for number, target in enumerate(forecast.per_target()):
         version = credited_champion(lake, registry, target, 0.01)
-        put_live(lake, target, version, ic=0.4, sessions=110, features=not number)
-        report = monitor(lake, registry, target, "sample", now=after(112))
+        write_live(lake, target, version, ic=0.4, sessions=110, features=not number)
+        report = monitor(lake, registry, target, "sample", now=end_of_day(112))
         assert report.failures == ()
         assert f"{forecast.name}'s {target.target.name} on sample" in report.summary()
         pages += [page.name for page in report.pages[:-1]]
     names = forecast.target_names
-    day = f"{after(112):%Y-%m-%d}"
+    day = f"{end_of_day(112):%Y-%m-%d}"
     assert pages == [f"{day}-{name}-{kind}.html" for name in names for kind in ("drift", "quality")]
     index = report.pages[-1].read_text()
     assert all(f"{page}" in index for page in pages)
@@ -319,8 +319,8 @@ def test_without_training_rows_a_gate_that_needs_them_gives_no_verdict(
     lake: Lake, registry: Registry, target: TargetForecast
 ) -> None:
     version = credited_champion(lake, registry, target, -0.9)
-    put_live(lake, target, version, ic=0.2, sessions=110, symbols=1)
-    report = monitor(lake, registry, target_of(target), "sample", now=after(112))
+    write_live(lake, target, version, ic=0.2, sessions=110, symbols=1)
+    report = monitor(lake, registry, target_of(target), "sample", now=end_of_day(112))
     assert not report.rolled_back
     assert report.failures == ()
     assert "no drift report" in report.summary()

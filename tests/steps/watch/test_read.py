@@ -8,7 +8,7 @@ from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.watch.read import TrainingRecord, read_reference_rows
-from tests.steps.forecast_market import market_of, say
+from tests.steps.forecast_market import build_market, write_bars
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 
@@ -17,8 +17,8 @@ def test_a_snapshot_of_an_older_layout_is_reported_and_stops_nothing(lake: Lake)
     """Its columns had other names: live rows are compared with the rows of now."""
     forecast = HOURLY.target_forecast()
     table, column = HOURLY.table.full_name, forecast.target.outcome
-    rows = market_of(HOURLY)
-    say(lake, "scripted", rows)
+    rows = build_market(HOURLY)
+    write_bars(lake, "scripted", rows)
     refresh_features(lake, HOURLY, "scripted")
     at = max(row["ts"] for row in rows)  # type: ignore[type-var]
     record = TrainingRecord(at, lake.snapshot, "[]")  # type: ignore[arg-type]
