@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +58,7 @@ def translated(catalog: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.Error as error:
+    except (duckdb.Error, sqlite3.Error) as error:
         message = redacted(f"{error} ({catalog})" if catalog else str(error))
         if NO_LAKE in message:
             raise NoLake(
@@ -73,7 +74,7 @@ def translated(catalog: str = "") -> Iterator[None]:
                     hint = permission_hint(Path(path).expanduser())
                 raise LakeError(f"{summary}: {message}", hint, summary) from None
         # What the catalog's own database says comes as a plain Error.
-        if type(error) is duckdb.Error or isinstance(error, duckdb.IOException):
+        if type(error) is duckdb.Error or isinstance(error, duckdb.IOException | sqlite3.Error):
             raise LakeError(
                 f"the lake cannot be used: {message}", DAMAGED, "the lake cannot be used"
             ) from None

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _READ_TABLES = re.compile(
     r'(?<!INSERT INTO )\b"?(bronze|silver|gold|meta)"?\."?(\w+)', flags=re.IGNORECASE
 )
 MOST_MARKS = 20_000
+WAIT = 30.0  # seconds for a catalog that is locked
 BACKUP = (
     "nothing was read from it; `bullion verify` names every such file: restore them from a backup, "
     "and run this again"
@@ -55,8 +57,8 @@ _FILES_OF_TABLES = " UNION ".join(
 class FileGuard:
     """Refuses to read what is not what was committed."""
 
-    def __init__(self, kind: str, store: FileStore, marks_file: Path) -> None:
-        self._kind = kind
+    def __init__(self, kind: str, target: str, store: FileStore, marks_file: Path) -> None:
+        self._kind, self._target = kind, target  # of the catalog
         self._store = store
         self._marks_file = marks_file
 
@@ -68,7 +70,7 @@ class FileGuard:
         if not names:
             return
         query = _FILES_OF_TABLES.format(tables=names, snapshot=snapshot)
-        paths = [path for (path,) in query_catalog(connection, self._kind, query)]
+        paths = self._list_paths(connection, query)
         marks = self._store.marks(paths)
         changed = [
             path for path in paths if not marks.get(path) or self._verified.get(path) != marks[path]
@@ -89,6 +91,17 @@ class FileGuard:
                 self.forget(path)
                 raise LakeError(f"the lake's file {self._store.root}{path} {problem}", BACKUP)
         self._remember({path: marks[path] for path in changed if marks.get(path)})
+
+    def _list_paths(self, connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
+        """Return the paths that a query of the catalog finds.
+
+        Python's own SQLite takes a quarter of the time that it takes through DuckDB.
+        """
+        if self._kind != "sqlite":
+            return [path for (path,) in query_catalog(connection, self._kind, query)]
+        address = f"{Path(self._target).absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=WAIT)) as catalog:
+            return [path for (path,) in catalog.execute(query)]
 
     def forget(self, path: str) -> None:
         """Hash a file anew when it is read next."""
