@@ -39,7 +39,13 @@ def _run() -> None:
     # that arrives meanwhile. Nothing has been done yet, so a Ctrl-C may simply end the process.
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, _exit_at_once)
-    from pipelines.cli import backtest, forecasts, lake, new  # noqa: F401  (they register their commands)
+    from pipelines.cli import (  # noqa: F401  (they register their commands)
+        backtest,
+        forecasts,
+        lake,
+        new,
+        withdraw,
+    )
     from pipelines.cli.app import app, complain
     from pipelines.core.errors import BullionError, InvalidRequest
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,6 +53,18 @@ def land(
     report.reasons.update(rejects["reason"].to_pylist())
     report.quarantined = report.reasons.total()
     return report
+
+
+def judge_again(
+    writer: Writer, group: Group, symbols: Sequence[str], span: tuple[datetime, datetime]
+) -> None:
+    """Bring silver to what bronze has now of these symbols, in the span and around it."""
+    market = calendar(group.calendar)
+    with Scratch(writer.connection, writer.check_files) as scratch:
+        _land_bars(writer, scratch, group, market, span, _NO_BARS, symbols)
+        now = datetime.now(UTC)
+        spans = gaps.asked_spans(scratch, symbols, (span[0], span[1] + timedelta(microseconds=1)))
+        gaps.replace_gaps(writer, scratch, group, market, spans, now)
 
 
 def _land_bars(
@@ -110,3 +122,10 @@ def _stamped_bars(answer: Answer, parsed: Parsed, as_of: datetime) -> pa.Table:
 def _stamped(rows: pa.Table, answer: Answer) -> pa.Table:
     received = pa.repeat(pa.scalar(answer.received_at, UTC_TYPE), rows.num_rows)
     return rows.append_column("received_at", received)
+
+
+_NO_BARS = (
+    BARS.empty_table()
+    .append_column("received_at", pa.array([], UTC_TYPE))
+    .append_column("as_of", pa.array([], UTC_TYPE))
+)

@@ -17,6 +17,8 @@ VALUES = ", ".join(quoted(name) for name in PRICE_NAMES)
 FULLEST = "volume DESC NULLS LAST, close DESC, high DESC, low DESC, open DESC, bid DESC, ask DESC"
 
 CONTEXT_REASONS = ("unit_error", "missed_split", "leap")
+WITHDRAWN = "withdrawn"
+REMOVED_REASONS = (*CONTEXT_REASONS, WITHDRAWN)  # for which a bar that stood in silver can go
 
 _ROW_RULES = (
     *violations(

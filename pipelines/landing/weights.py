@@ -13,6 +13,7 @@ from pipelines.landing.relations import Scratch
 from pipelines.sources.base import WEIGHTS, Answer
 
 VALUES = ("name", "weight", "known_at", "partial", "origin")
+_BROKEN = "weight IS NULL OR NOT isfinite(weight) OR weight <= 0 OR weight > 1"
 
 
 def land_weights(
@@ -59,7 +60,7 @@ def _new_versions(
     newest = scratch.table(
         "newest_weights",
         f"""SELECT DISTINCT ON (symbol, effective) ? AS source, ? AS "index", t.*,
-                   weight IS NULL OR NOT isfinite(weight) OR weight <= 0 OR weight > 1 AS broken
+                   {_BROKEN} AS broken
             FROM {received} t ORDER BY received_at DESC, weight DESC""",
         [source, index],
     )
@@ -82,3 +83,26 @@ def _stamped(answer: Answer, rows: pa.Table) -> pa.Table:
         .append_column("received_at", pa.repeat(received, rows.num_rows))
         .append_column("origin", pa.repeat(pa.scalar(origin), rows.num_rows))
     )
+
+
+def withdraw_weights(writer: Writer, source: str, batch: int) -> int:
+    """Delete the weights of a batch; silver has the newest good version of those that are left."""
+    key = [source, batch]
+    members = writer.rows(
+        'SELECT "index", symbol, effective FROM bronze.weights WHERE source = ? AND batch = ?', key
+    )
+    if not members:
+        return 0
+    writer.delete("bronze.weights", "source = ? AND batch = ?", key)
+    standing = """source = ? AND ("index", symbol, effective) IN (
+        SELECT (unnest(?), unnest(?), unnest(?)))"""
+    parameters = [source, *(list(column) for column in zip(*members, strict=True))]
+    writer.delete(SILVER_WEIGHTS.full_name, standing, parameters)
+    earlier = writer.sql(
+        f"""SELECT DISTINCT ON ("index", symbol, effective) * EXCLUDE (batch) FROM bronze.weights
+            WHERE {standing} AND NOT ({_BROKEN}) ORDER BY batch DESC""",
+        parameters,
+    )
+    if earlier.num_rows:
+        writer.append(SILVER_WEIGHTS.full_name, earlier)
+    return len(members)

@@ -16,7 +16,7 @@ from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
 from pipelines.lake.series import SeriesCalendar, series_calendar
-from pipelines.landing.rules import CONTEXT_REASONS
+from pipelines.landing.rules import REMOVED_REASONS
 
 FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2200))
 KEYED = 'source = ? AND "interval" = ?'
@@ -90,7 +90,7 @@ def _changed_symbols(
 
     A bar that was removed from silver is found by its row in quarantine.
     """
-    lost = ", ".join(f"'{reason}'" for reason in CONTEXT_REASONS)
+    lost = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
     return writer.rows(
         f"""SELECT symbol, min(ts), max(ts) FROM (
                 SELECT symbol, ts FROM silver.bars WHERE {KEYED} AND batch > ?

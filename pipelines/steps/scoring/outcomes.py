@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
-from pipelines.landing.rules import CONTEXT_REASONS
+from pipelines.landing.rules import REMOVED_REASONS
 from pipelines.modeling.answers import answer_of
 from pipelines.modeling.description import UnreadableModel
 from pipelines.registry.decisions import ModelDecision, read_decisions
@@ -19,7 +19,7 @@ from pipelines.steps.data.features import refresh_features
 from pipelines.steps.models import load as models
 
 OUTCOMES = "gold.outcomes"
-LOST = ", ".join(f"'{reason}'" for reason in CONTEXT_REASONS)
+LOST = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
 
 
 @dataclass(frozen=True)
