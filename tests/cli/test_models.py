@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pipelines.core.calendar import interval_of
-from pipelines.core.universes import universe
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
-from pipelines.sources.sample import Sample
-from pipelines.steps import ingest, ingest_weights
 from tests.commands import Bullion
 from tests.steps.live_market import write_live
-from tests.steps.served import HOURLY, START, fresh_registry, spoil, train_model
+from tests.steps.served import HOURLY, fresh_registry, spoil, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
 
@@ -141,38 +136,3 @@ def test_monitor_prints_the_figures_and_records_the_run(
     assert "2026-03-10-quality.html" in out
     ((run,),) = lake.rows("SELECT run FROM gold.runs WHERE step = 'monitor'")
     assert run.startswith("cli:")
-
-
-def test_run_trains_where_it_is_due_scores_and_follows_up(
-    bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    symbols, end = universe("qqq").symbols, START + timedelta(days=1)
-    ingest(lake, Sample(), symbols, interval_of("1h"), START - timedelta(days=15), end)
-    ingest_weights(lake, Sample(), "qqq", as_of=end)
-    asked = []
-
-    class Done:
-        def summary(self) -> str:
-            return "trained"
-
-    def train(lake: Lake, registry: Registry, *_: object, **__: object) -> Done:
-        asked.append(train_model(lake, registry, HOURLY, day=-3 + 6 * len(asked)))
-        return Done()
-
-    monkeypatch.setattr("pipelines.steps.models.train.train", train)
-    code, out, err = bullion("run", NAME)
-    assert code == 0, err
-    assert "training nasdaq100_hourly.action, as no model of these features and this label" in out
-    assert "features: all of it" in out
-    _, out, _ = bullion("run", NAME)
-    assert "training nasdaq100_hourly.action, as the newest is 2 sessions old" in out
-    _, out, _ = bullion("run", NAME)
-    assert "training" not in out
-    assert asked == [1, 2]
-
-    at = (START - timedelta(hours=1)).isoformat()
-    code, out, err = bullion("score", NAME, "--at", at)
-    assert code == 0, err
-    assert "scored 10 by action version 1" in out
-    code, out, err = bullion("outcomes", NAME)
-    assert code == 0, err

@@ -20,8 +20,6 @@ from pipelines.lake.file_store import FolderStore
 from pipelines.lake.verification import verify
 from tests.lake_rows import count_versions, list_symbols, replace_series
 
-SETTLED = 2_000_000_000  # ns that make a file old enough to be remembered
-
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
@@ -159,16 +157,6 @@ def test_a_file_is_hashed_once_by_all_processes_until_it_changes(
         count_versions(other)
     file.write_bytes(whole)
     count_versions(lake)
-
-
-def test_a_file_written_a_moment_ago_is_hashed_again(lake: Lake) -> None:
-    replace_series(lake, list_symbols())
-    path, file = next(iter(files(lake).items()))
-    assert lake.store.marks([path, "silver/series/gone.parquet"]) == {path: ""}
-    old = file.stat().st_ctime_ns + SETTLED
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.time_ns", lambda: old)
-        assert lake.store.marks([path])[path]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -12,14 +11,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pytest
 
 from pipelines.contracts.silver import SERIES
 from pipelines.contracts.tables import LAYOUT, TABLES, Column, Table, fingerprint
-from pipelines.core.errors import BullionError, LakeError
+from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings
 from pipelines.forecasts.tables import ALL_TABLES, FEATURE_TABLES
 from pipelines.lake import Lake, Writer, migrations
@@ -29,6 +27,7 @@ from pipelines.lake.verification import verify
 from pipelines.steps.lake import open_lake
 from tests.aggregates import wrong_answers
 from tests.job_server import Jobs
+from tests.lake.catalog_file import catalog_file, list_layouts
 from tests.lake_rows import count_versions, list_symbols, replace_series, series
 
 ALL_PRINT = fingerprint(ALL_TABLES)  # all tables, those of forecasts too
@@ -58,21 +57,13 @@ def without(name: str, column: str = "") -> tuple[Table, ...]:
     )
 
 
-def catalog(config: Settings) -> Path:
-    return Path(config.lake_catalog.removeprefix("sqlite:"))
-
-
-def layouts(lake: Lake) -> list[tuple[object, ...]]:
-    return lake.rows("SELECT layout, fingerprint FROM meta.layouts ORDER BY applied_at")
-
-
 def test_a_fresh_lake_has_every_table_and_column(lake: Lake) -> None:
     have = lake.rows(
         "SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns() "
         "WHERE database_name = 'lake'"
     )
     assert set(have) >= {(t.full_name, c) for t in ALL_TABLES for c in t.column_names}
-    assert set(layouts(lake)) == {(LAYOUT, fingerprint()), (LAYOUT, fingerprint(ALL_TABLES))}
+    assert set(list_layouts(lake)) == {(LAYOUT, fingerprint()), (LAYOUT, fingerprint(ALL_TABLES))}
 
 
 def test_opening_an_up_to_date_lake_changes_nothing(lake: Lake) -> None:
@@ -157,12 +148,12 @@ def test_what_was_declared_since_is_added(
     with pytest.raises(LakeError, match="not those of this code") as caught:
         Lake(read_only=True)
     assert "bullion status" in caught.value.hint
-    assert str(catalog(lake_settings)) in caught.value.message
+    assert str(catalog_file(lake_settings)) in caught.value.message
     with Lake() as lake:
         assert lake.rows("SELECT count(split_factor) FROM silver.bars") == [(0,)]
         assert lake.rows("SELECT count(*) FROM silver.gaps") == [(0,)]
         assert count_versions(lake) == {"1": 1}
-        assert (LAYOUT, fingerprint()) in layouts(lake)
+        assert (LAYOUT, fingerprint()) in list_layouts(lake)
         assert lake.rows("SELECT count(DISTINCT applied_at) FROM meta.layouts") == [(2,)]
     Lake(read_only=True).close()
 
@@ -193,7 +184,7 @@ def test_a_lake_whose_making_was_stopped_is_finished(
     with pytest.raises(LakeError):
         Lake(read_only=True)
     with Lake() as lake:
-        assert layouts(lake) == [(LAYOUT, fingerprint())]
+        assert list_layouts(lake) == [(LAYOUT, fingerprint())]
         replace_series(lake, ["A"])
 
 
@@ -207,7 +198,7 @@ def test_a_lake_killed_while_it_is_made_is_finished(jobs: Jobs, lake_settings: S
             replace_series(lake, ["A"])
             assert count_versions(lake) == {"1": 1}
             assert verify(lake).problems == []
-        shutil.rmtree(catalog(lake_settings).parent)
+        shutil.rmtree(catalog_file(lake_settings).parent)
 
 
 def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None:
@@ -252,7 +243,7 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
     for _ in range(2):
         with Lake() as moved:
             assert count_versions(moved) == {"moved": 1}
-            assert layouts(moved)[-1][0] == LAYOUT + 1
+            assert list_layouts(moved)[-1][0] == LAYOUT + 1
     assert len(ran) == 1
 
 
@@ -282,7 +273,7 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
             assert moved.rows(f"SELECT outcome_action, known_at_action::DATE FROM {table}") == [
                 (0.0, date(2026, 1, 2))
             ]
-            assert layouts(moved)[-1][0] == LAYOUT
+            assert list_layouts(moved)[-1][0] == LAYOUT
             strict = moved.rows(
                 """SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake'
                    AND table_name = 'predictions' AND NOT is_nullable ORDER BY 1"""
@@ -291,45 +282,6 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
 
 
 # -- catalogs that are something else
-
-
-def test_a_catalog_of_another_ducklake_format_is_refused(lake_settings: Settings) -> None:
-    Lake().close()
-    with closing(sqlite3.connect(catalog(lake_settings))) as file, file:
-        file.execute("UPDATE ducklake_metadata SET value = '99' WHERE key = 'version'")
-    for read_only in (False, True):
-        with pytest.raises(LakeError, match="format") as caught:
-            Lake(read_only=read_only)
-        assert str(catalog(lake_settings)) in caught.value.message
-        assert "requirements.txt" in caught.value.hint
-
-
-@pytest.mark.parametrize("read_only", [False, True])
-@pytest.mark.parametrize("kind", ["text", "sqlite", "folder"])
-def test_a_file_that_is_no_lake_is_refused_and_not_touched(
-    lake_settings: Settings, kind: str, read_only: bool
-) -> None:
-    path = catalog(lake_settings)
-    path.parent.mkdir(parents=True)
-    if kind == "text":
-        path.write_text("these are my notes " * 500)
-    elif kind == "folder":
-        path.mkdir()
-    else:
-        with closing(sqlite3.connect(path)) as file, file:
-            file.execute("CREATE TABLE notes (note)")
-    before = None if kind == "folder" else path.read_bytes()
-    with pytest.raises(BullionError, match=str(path)) as caught:
-        Lake(read_only=read_only)
-    assert caught.value.hint
-    assert kind == "folder" or path.read_bytes() == before
-
-
-def test_an_empty_file_becomes_a_lake(lake_settings: Settings) -> None:
-    catalog(lake_settings).parent.mkdir(parents=True)
-    catalog(lake_settings).touch()
-    with Lake() as lake:
-        assert layouts(lake)
 
 
 def test_the_catalog_counts_the_rows_of_each_table_and_keeps_no_bounds_of_columns(
@@ -368,7 +320,7 @@ def test_a_lake_of_the_second_layout_forgets_the_rows_of_its_making(
     for _ in range(2):
         with Lake(lake_settings) as moved:
             assert moved.rows(question) == [(batch, batch)]
-            assert layouts(moved)[1:] == [(LAYOUT, "migrated"), (LAYOUT, fingerprint())]
+            assert list_layouts(moved)[1:] == [(LAYOUT, "migrated"), (LAYOUT, fingerprint())]
             assert wrong_answers(moved) == []
     with closing(duckdb.connect()) as shell:  # as `make sql` and analysts attach it
         for statement in attach_statements(lake_settings, read_only=True):

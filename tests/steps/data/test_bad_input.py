@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
-from pipelines import steps
-from pipelines.contracts.silver import SILVER_BARS
-from pipelines.core.calendar import interval_of
 from pipelines.core.errors import BullionError
-from pipelines.lake import Lake
-from pipelines.quality.checks import contract_checks
 from pipelines.sources.files import Files
 from pipelines.sources.files.mapping import NAME
 from pipelines.steps.lake import open_lake
 from tests.commands import Bullion, run_here
-from tests.scripted import Scripted, bar_row, bars_table, hours
 from tests.sources.files.folder import read, request
 
 DAY = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-02"]
@@ -218,69 +212,3 @@ def test_no_mapping_brings_a_traceback(inbox: Path, change: dict[str, Any]) -> N
     (inbox / NAME).write_text(declaration, encoding="utf-8", errors="replace")
     with suppress(BullionError):
         read(Files(inbox), request())
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ("A,0.5,9999-12-31", "line 2: date value out of range"),
-        ("A,0.5,2026-01-01\nA,0.4,2026-01-01", "more than one weight of A on 2026-01-01"),
-        ("", "has no weights of QQQ"),
-    ],
-)
-def test_wrong_weights_are_told(bullion: Bullion, inbox: Path, body: str, message: str) -> None:
-    declaration = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
-    (inbox / NAME).write_text(yaml.safe_dump(declaration))
-    (inbox / "good.csv").write_text(f"symbol,weight,effective\n{body}\n")
-    code, _, err = bullion("weights", "--source", "files")
-    assert code == 1
-    assert message in err
-
-
-def test_a_broken_weight_is_kept_once(bullion: Bullion, inbox: Path) -> None:
-    declaration = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
-    (inbox / NAME).write_text(yaml.safe_dump(declaration))
-    (inbox / "good.csv").write_text("symbol,weight,effective\nA,-1,2026-01-01\nB,1,2026-01-01\n")
-    for _ in range(2):
-        bullion("weights", "--source", "files")
-    with open_lake(read_only=True) as lake:
-        assert lake.rows("SELECT symbol FROM silver.quarantine") == [("A",)]
-        assert lake.rows("SELECT symbol FROM silver.weights") == [("B",)]
-
-
-def test_weights_of_a_time_before_any_are_not_those_of_today(bullion: Bullion) -> None:
-    assert bullion("weights", "--as-of", "2026-09-15")[0] == 0
-    code, _, err = bullion("weights", "--as-of", "2014-01-01")
-    assert code == 1
-    assert "none are known" in err
-
-
-@pytest.mark.parametrize("pair", [(1e-308, 1e308), (5e-324, 1.7e308), (1e308, 1e-300)])
-def test_prices_at_the_ends_of_floats_are_judged(lake: Lake, pair: tuple[float, float]) -> None:
-    opens = hours("2026-06-01", "2026-06-09")
-    rows = [
-        {"symbol": "A", "ts": ts}
-        | dict.fromkeys(("open", "high", "low", "close"), pair[i % 2])
-        | {"volume": 1.0}
-        for i, ts in enumerate(opens)
-    ]
-    now = datetime(2026, 6, 10, tzinfo=UTC)
-    report = steps.ingest(lake, Scripted(bars_table(rows)), ["A"], interval_of("1h"), None, now)
-    counts = report.counts
-    parts = ("accepted", "unchanged", "replaced", "quarantined", "unclosed")
-    assert counts["received"] == len(rows) == sum(counts[part] for part in parts)
-    with lake.view() as view:
-        assert all(v.passed for v in contract_checks(view.connection, SILVER_BARS, "silver.bars"))
-
-
-@pytest.mark.parametrize("ratio", [1e308, 1e-308, 1e7])
-def test_a_split_that_is_none_changes_nothing(lake: Lake, ratio: float) -> None:
-    opens = hours("2026-06-01", "2026-06-03")
-    declaration = [
-        {"symbol": "A", "date": datetime(2026, 6, 2).date(), "kind": "split", "value": ratio}
-    ]
-    source = Scripted(bars_table([bar_row("A", ts, 100.0) for ts in opens]), actions=declaration)
-    now = datetime(2026, 6, 10, tzinfo=UTC)
-    steps.ingest(lake, source, ["A"], interval_of("1h"), None, now)
-    assert lake.rows("SELECT DISTINCT split_factor FROM silver.bars") == [(1.0,)]
-    assert lake.rows("SELECT count(*) FROM bronze.actions") == [(0,)]
