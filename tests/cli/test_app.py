@@ -1,4 +1,4 @@
-"""The bullion command as its user meets it: what it prints, how it exits, how it complains."""
+"""The bullion command as its user meets it: its errors and exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
-    ("words", "said", "hint"),
+    ("words", "message", "hint"),
     [
         (["ingest", "--source", "sampel", "--symbols", "A"], "unknown source 'sampel'", "sample"),
         (["ingest", "--universe", "qqqq"], "unknown universe 'qqqq'", "qqq"),
@@ -33,13 +33,13 @@ def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         (["ingest", "--symbols", "A", "--universe", "qqq"], "exclude each other", "one of them"),
     ],
 )
-def test_a_wrong_request_names_the_offender_and_the_way_out(
-    bullion: Bullion, words: list[str], said: str, hint: str
+def test_a_wrong_request_is_named_with_what_to_do(
+    bullion: Bullion, words: list[str], message: str, hint: str
 ) -> None:
     code, out, err = bullion(*words)
     assert code == 2
     assert out == ""
-    assert said in err
+    assert message in err
     assert hint in err
     assert "Traceback" not in err
 
@@ -49,5 +49,5 @@ def test_a_terminal_that_knows_ascii_alone_still_gets_its_answer(
 ) -> None:
     open_lake().close()
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    ended = run_process("sql", "--csv", "SELECT 'é' AS a")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a\n\\xe9\n", "")
+    process = run_process("sql", "--csv", "SELECT 'é' AS a")
+    assert (process.returncode, process.stdout, process.stderr) == (0, "a\n\\xe9\n", "")

@@ -24,9 +24,9 @@ NAME = HOURLY.name
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    made = fresh_registry(tmp_path / "mlflow")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
-    return made
+    registry = fresh_registry(tmp_path / "mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    return registry
 
 
 def test_run_trains_where_it_is_due_scores_and_follows_up(
@@ -35,15 +35,15 @@ def test_run_trains_where_it_is_due_scores_and_follows_up(
     symbols, end = universe("qqq").symbols, START + timedelta(days=1)
     ingest(lake, Sample(), symbols, interval_of("1h"), START - timedelta(days=15), end)
     ingest_weights(lake, Sample(), "qqq", as_of=end)
-    asked = []
+    versions = []
 
-    class Done:
+    class Report:
         def summary(self) -> str:
             return "trained"
 
-    def train(lake: Lake, registry: Registry, *_: object, **__: object) -> Done:
-        asked.append(train_model(lake, registry, HOURLY, day=-3 + 6 * len(asked)))
-        return Done()
+    def train(lake: Lake, registry: Registry, *_: object, **__: object) -> Report:
+        versions.append(train_model(lake, registry, HOURLY, day=-3 + 6 * len(versions)))
+        return Report()
 
     monkeypatch.setattr("pipelines.steps.models.train.train", train)
     code, out, err = bullion("run", NAME)
@@ -54,7 +54,7 @@ def test_run_trains_where_it_is_due_scores_and_follows_up(
     assert "training nasdaq100_hourly.action, as the newest is 2 sessions old" in out
     _, out, _ = bullion("run", NAME)
     assert "training" not in out
-    assert asked == [1, 2]
+    assert versions == [1, 2]
 
     at = (START - timedelta(hours=1)).isoformat()
     code, out, err = bullion("score", NAME, "--at", at)

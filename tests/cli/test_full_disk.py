@@ -81,9 +81,9 @@ def test_a_full_disk_is_reported_without_a_traceback(
     tmp_path: Path, script: str, words: str
 ) -> None:
     disk = tmp_path / "disk"
-    ran = run_on(disk, 16, PREPARED + script)
-    assert ran.returncode == 1, ran.stderr
-    assert words.format(disk=disk) in ran.stderr
-    assert "space" in ran.stderr
-    assert "Traceback" not in ran.stderr, ran.stderr
-    assert "[SQL" not in ran.stderr, ran.stderr
+    process = run_on(disk, 16, PREPARED + script)
+    assert process.returncode == 1, process.stderr
+    assert words.format(disk=disk) in process.stderr
+    assert "space" in process.stderr
+    assert "Traceback" not in process.stderr, process.stderr
+    assert "[SQL" not in process.stderr, process.stderr

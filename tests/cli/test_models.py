@@ -20,12 +20,12 @@ NAME = HOURLY.name
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    made = fresh_registry(tmp_path / "mlflow")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
-    return made
+    registry = fresh_registry(tmp_path / "mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    return registry
 
 
-def test_models_promote_and_rollback_tell_one_story(
+def test_models_promote_and_rollback_agree(
     bullion: Bullion, lake: Lake, registry: Registry
 ) -> None:
     code, out, _ = bullion("models")
@@ -52,7 +52,7 @@ def test_models_promote_and_rollback_tell_one_story(
     assert registry.alias_state(model_name(ACTION_FORECAST)).aliases[PRODUCTION] == 1
 
 
-def test_models_are_told_while_mlflow_is_down(
+def test_models_are_listed_while_mlflow_is_down(
     bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_model(lake, registry, HOURLY)
@@ -67,30 +67,28 @@ def test_models_are_told_while_mlflow_is_down(
     assert "MLFLOW_TRACKING_URI" in err
 
 
-def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
+def test_models_names_versions_that_mlflow_lost(
     bullion: Bullion, lake: Lake, registry: Registry
 ) -> None:
     train_model(lake, registry, HOURLY)
-    lost = train_model(lake, registry, HOURLY, day=1)
+    lost_version = train_model(lake, registry, HOURLY, day=1)
     _, out, _ = bullion("models", NAME)
     assert "no longer in MLflow" not in out
-    registry.client.delete_model_version(model_name(ACTION_FORECAST), str(lost))
+    registry.client.delete_model_version(model_name(ACTION_FORECAST), str(lost_version))
     shutil.rmtree(registry.folder / "verified")
     code, out, _ = bullion("models", NAME)
     assert code == 0
     assert "no longer in MLflow" in out
-    assert f"version {lost}; it cannot be promoted" in out
-    assert f"version 1 serves, proven; version {lost} cannot serve" in out
-    code, _, err = bullion("promote", NAME, "--version", str(lost), "--to", "Production")
+    assert f"version {lost_version}; it cannot be promoted" in out
+    assert f"version 1 serves, proven; version {lost_version} cannot serve" in out
+    code, _, err = bullion("promote", NAME, "--version", str(lost_version), "--to", "Production")
     assert code == 2
-    assert (
-        f"version {lost} of {model_name(ACTION_FORECAST)} is in the lake and no longer in MLflow"
-        in err
-    )
+    name = model_name(ACTION_FORECAST)
+    assert f"version {lost_version} of {name} is in the lake and no longer in MLflow" in err
 
 
 @pytest.mark.parametrize(
-    ("words", "said", "hint"),
+    ("words", "message", "hint"),
     [
         (["models", "nasdaq"], "unknown forecast 'nasdaq'", NAME),
         (["promote", NAME, "--version", "7", "--to", "Staging"], "version=7", "bullion models"),
@@ -110,14 +108,14 @@ def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
         (["monitor", NAME, "--as-of", "soon"], "is not a time", "2026-09-01"),
     ],
 )
-def test_a_wrong_request_names_the_offender_and_the_way_out(
-    bullion: Bullion, lake: Lake, registry: Registry, words: list[str], said: str, hint: str
+def test_a_wrong_request_is_named_with_what_to_do(
+    bullion: Bullion, lake: Lake, registry: Registry, words: list[str], message: str, hint: str
 ) -> None:
     spoil(registry, HOURLY, train_model(lake, registry, HOURLY, verdict="refused"), "missing")
     code, out, err = bullion(*words)
     assert code == 2
     assert out == ""
-    assert said in err.replace("\n", " ")
+    assert message in err.replace("\n", " ")
     assert hint in err
     assert "Traceback" not in err
 

@@ -83,7 +83,7 @@ def test_a_reader_at_an_older_state_is_noticed_until_it_ends(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.lake.catalog.READERS_WAIT_MS", 50)
-    with Lake(read_only=True) as other, other.view() as view:
+    with Lake(read_only=True) as reader, reader.view() as view:
         view.rows("FROM silver.series")
         replace_series(lake, ["A"])
         assert has_old_readers(lake.kind, lake.target)

@@ -27,8 +27,8 @@ def test_reading_a_damaged_file_leads_to_verify(
         file.write_bytes(file.read_bytes()[:500])
     else:
         file.unlink()
-    with Lake() as anew, pytest.raises(LakeError, match=file.name) as caught:
-        anew.rows("SELECT max(symbol) FROM silver.series")
+    with Lake() as reader, pytest.raises(LakeError, match=file.name) as caught:
+        reader.rows("SELECT max(symbol) FROM silver.series")
     assert "bullion verify" in caught.value.hint
 
 

@@ -64,5 +64,5 @@ print("kept")
 
 
 def test_a_full_disk_commits_nothing(tmp_path: Path) -> None:
-    ran = run_on(tmp_path / "disk", 8, FULL)
-    assert ran.stdout == "kept\n", ran.stderr
+    process = run_on(tmp_path / "disk", 8, FULL)
+    assert process.stdout == "kept\n", process.stderr

@@ -44,8 +44,8 @@ for catalog in (os.environ["BULLION_LAKE_CATALOG"], elsewhere):
 def test_a_read_only_disk_has_a_hint_of_its_own(
     tmp_path: Path,
 ) -> None:
-    ran = run_on(tmp_path / "disk", 8, MOUNTED)
-    assert ran.stdout == "refused\nrefused\n", ran.stderr
+    process = run_on(tmp_path / "disk", 8, MOUNTED)
+    assert process.stdout == "refused\nrefused\n", process.stderr
 
 
 def test_a_read_only_folder_is_a_clear_error(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,8 @@ def test_threads_take_turns_and_lose_nothing(lake: Lake) -> None:
 
 
 def test_processes_take_turns_and_lose_nothing(lake: Lake, jobs: Jobs) -> None:
-    running = [jobs.start("append", name, 3) for name in "abcd"]
-    snapshots = [number for job in running for number in job.result()]
+    appends = [jobs.start("append", name, 3) for name in "abcd"]
+    snapshots = [number for job in appends for number in job.result()]
     assert len(set(snapshots)) == 12
     rows = lake.rows(
         """SELECT count(*), count(DISTINCT symbol), bool_and(s.batch = k.snapshot)
@@ -50,21 +50,23 @@ def test_four_processes_that_ingest_the_same_bars_leave_what_one_leaves(
     lake: Lake, jobs: Jobs
 ) -> None:
     values = "source, symbol, ts, open, high, low, close, volume"
-    accepted = f"SELECT {values} FROM silver.bars ORDER BY ALL"
-    rejected = "SELECT symbol, ts, reason, original FROM silver.quarantine ORDER BY ALL"
+    bars_query = f"SELECT {values} FROM silver.bars ORDER BY ALL"
+    rejects_query = "SELECT symbol, ts, reason, original FROM silver.quarantine ORDER BY ALL"
     for job in [jobs.start("ingest_once") for _ in range(4)]:
         job.result()
-    rows = [lake.rows(accepted), lake.rows(rejected)]
+    bars_and_rejects = [lake.rows(bars_query), lake.rows(rejects_query)]
     bronze_count = lake.rows("SELECT count(*) FROM bronze.bars")
     jobs.run("ingest_once")
-    assert [lake.rows(accepted), lake.rows(rejected)] == rows
+    assert [lake.rows(bars_query), lake.rows(rejects_query)] == bars_and_rejects
     assert lake.rows("SELECT count(*) FROM bronze.bars") == bronze_count
-    assert len(rows[0]) == len({row[:3] for row in rows[0]}) == 2 * (7 + 6) - 2
+    assert (
+        len(bars_and_rejects[0]) == len({row[:3] for row in bars_and_rejects[0]}) == 2 * (7 + 6) - 2
+    )
 
 
 def test_processes_that_make_the_lake_at_once_make_one(lake_settings: Settings, jobs: Jobs) -> None:
-    running = [jobs.start("make") for _ in range(4)]
-    assert len({job.result() for job in running}) == 1
+    makers = [jobs.start("make") for _ in range(4)]
+    assert len({job.result() for job in makers}) == 1
     with Lake() as lake:
         # With the feature tables, and without: each is written once.
         rows = lake.rows("SELECT count(*), count(DISTINCT fingerprint) FROM meta.layouts")

@@ -68,8 +68,8 @@ def test_a_fresh_lake_has_every_table_and_column(lake: Lake) -> None:
 
 def test_opening_an_up_to_date_lake_changes_nothing(lake: Lake) -> None:
     before = lake.snapshot
-    with Lake() as again:
-        assert again.snapshot == before
+    with Lake() as reopened:
+        assert reopened.snapshot == before
 
 
 def feature_tables(lake: Lake) -> set[str]:
@@ -89,11 +89,11 @@ def test_a_lake_gets_the_tables_of_forecasts_and_can_be_opened_without_them() ->
         before = lake.snapshot
     for read_only in (False, True):
         for reopen in (Lake, open_lake):
-            with reopen(read_only=read_only) as again:
-                assert again.snapshot == before
+            with reopen(read_only=read_only) as reopened:
+                assert reopened.snapshot == before
 
 
-def record_as_before(lake: Lake) -> None:
+def record_as_one_declaration(lake: Lake) -> None:
     """Leave the row of layouts that was written while one declaration held all tables."""
     with lake.write() as writer:
         writer.run("DELETE FROM meta.layouts")
@@ -102,7 +102,7 @@ def record_as_before(lake: Lake) -> None:
 
 def test_a_lake_that_recorded_all_its_tables_as_one_is_valid(lake: Lake) -> None:
     replace_series(lake, ["A"])
-    record_as_before(lake)
+    record_as_one_declaration(lake)
     before = lake.snapshot
     with open_lake(read_only=True) as reader:
         assert reader.snapshot == before
@@ -112,13 +112,13 @@ def test_a_lake_that_recorded_all_its_tables_as_one_is_valid(lake: Lake) -> None
 
 
 def test_opening_without_the_forecasts_leaves_their_tables_valid(lake: Lake) -> None:
-    record_as_before(lake)
+    record_as_one_declaration(lake)
     Lake().close()
     before = lake.snapshot
     for reopen in (Lake, open_lake):
         for read_only in (True, False):
-            with reopen(read_only=read_only) as again:
-                assert again.snapshot == before
+            with reopen(read_only=read_only) as reopened:
+                assert reopened.snapshot == before
 
 
 def test_a_feature_that_was_declared_since_is_added(lake: Lake) -> None:
@@ -126,19 +126,19 @@ def test_a_feature_that_was_declared_since_is_added(lake: Lake) -> None:
     longer = replace(first, columns=(*first.columns, Column("rsi_99", "DOUBLE", "new", "ratio")))
     with pytest.raises(LakeError, match="not those of this code"):
         Lake(read_only=True, feature_tables=(longer, *FEATURE_TABLES[1:]))
-    with Lake(feature_tables=(longer, *FEATURE_TABLES[1:])) as changed:
-        assert changed.rows(f"SELECT count(rsi_99) FROM {first.full_name}") == [(0,)]
+    with Lake(feature_tables=(longer, *FEATURE_TABLES[1:])) as extended:
+        assert extended.rows(f"SELECT count(rsi_99) FROM {first.full_name}") == [(0,)]
 
 
 def test_opening_a_lake_loads_no_forecast() -> None:
     loaded = "[name for name in sys.modules if name.startswith('pipelines.forecasts')]"
     script = f"import sys; from pipelines.lake import Lake; Lake().close(); print({loaded})"
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert ended.stdout == "[]\n", ended.stderr
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert process.stdout == "[]\n", process.stderr
 
 
 @pytest.mark.parametrize("missing", [("silver.gaps", ""), ("silver.bars", "split_factor")])
-def test_what_was_declared_since_is_added(
+def test_a_table_or_column_that_was_declared_since_is_added(
     declare: Declare, lake_settings: Settings, missing: tuple[str, str]
 ) -> None:
     declare(without(*missing))
@@ -177,8 +177,8 @@ def stop(writer: Writer, layout: migrations.Layout) -> None:
 def test_a_lake_whose_making_was_stopped_is_finished(
     monkeypatch: pytest.MonkeyPatch, lake_settings: Settings
 ) -> None:
-    with monkeypatch.context() as stopped:
-        stopped.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
         with pytest.raises(KeyboardInterrupt):
             Lake()
     with pytest.raises(LakeError):
@@ -202,7 +202,7 @@ def test_a_lake_killed_while_it_is_made_is_finished(jobs: Jobs, lake_settings: S
 
 
 def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None:
-    other = tuple(
+    tables = tuple(
         replace(
             SERIES,
             columns=tuple(c.but(type="INTEGER") if c.name == "calendar" else c for c in t.columns),
@@ -211,7 +211,7 @@ def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None
         else t
         for t in TABLES
     )
-    declare(other)
+    declare(tables)
     Lake().close()
     declare(TABLES)
     with pytest.raises(LakeError, match=r"silver.series.calendar is INTEGER.*VARCHAR") as caught:
@@ -223,10 +223,10 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
     monkeypatch: pytest.MonkeyPatch, lake: Lake
 ) -> None:
     replace_series(lake, ["A"])
-    ran = []
+    batches = []
 
     def migrate(writer: Writer) -> None:
-        ran.append(writer.batch)
+        batches.append(writer.batch)
         writer.touch("silver.series")
         writer.run("UPDATE silver.series SET calendar = 'moved'")
 
@@ -236,28 +236,30 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
     assert "bullion export" in caught.value.hint
     assert count_versions(lake) == {"1": 1}
     monkeypatch.setattr(migrations, "MIGRATIONS", {LAYOUT: migrate})
-    with monkeypatch.context() as stopped:
-        stopped.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
         with pytest.raises(KeyboardInterrupt):
             Lake()
     for _ in range(2):
         with Lake() as moved:
             assert count_versions(moved) == {"moved": 1}
             assert list_layouts(moved)[-1][0] == LAYOUT + 1
-    assert len(ran) == 1
+    assert len(batches) == 1
 
 
 def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
     lake: Lake, lake_settings: Settings
 ) -> None:
-    """The features' outcome had no target in its name, and what a model says was never null."""
+    """The features' outcome had no target in its name, and a prediction was never null."""
     table = "gold.features_nasdaq100_hourly"
     values = {"VARCHAR": "''", "DATE": "'2026-01-02'", "TIMESTAMPTZ": "'2026-01-02'"}
     declared = next(t for t in FEATURE_TABLES if t.full_name == table)
     row = ", ".join(f"{values.get(c.type, '0')}::{c.type}" for c in declared.columns)
-    said = next(t for t in TABLES if t.full_name == "gold.predictions")
-    kept = tuple(c for c in said.columns if not c.name.startswith("value"))
-    first = replace(said, columns=tuple(c.but(nullable=c.name == "unproven_reason") for c in kept))
+    predictions = next(t for t in TABLES if t.full_name == "gold.predictions")
+    old_columns = tuple(c for c in predictions.columns if not c.name.startswith("value"))
+    first = replace(
+        predictions, columns=tuple(c.but(nullable=c.name == "unproven_reason") for c in old_columns)
+    )
     with lake.write() as writer:
         writer.touch(table)
         writer.run(f"INSERT INTO {table} SELECT {row}")

@@ -22,7 +22,7 @@ from tests.steps.data.ingest_helpers import (
     silver,
 )
 
-few = law(6)
+few_cases = law(6)
 
 
 def test_clean_bars_arrive_unchanged(lake: Lake) -> None:
@@ -34,7 +34,7 @@ def test_clean_bars_arrive_unchanged(lake: Lake) -> None:
     assert not lake.rows("SELECT * FROM silver.gaps WHERE source = ?", [name])
 
 
-spoil = st.sampled_from([{}, {}, {}, *SPOILS.values(), {"ts": datetime(2026, 9, 6, tzinfo=UTC)}])
+spoils = st.sampled_from([{}, {}, {}, *SPOILS.values(), {"ts": datetime(2026, 9, 6, tzinfo=UTC)}])
 
 
 @st.composite
@@ -43,7 +43,7 @@ def dirty(draw: st.DrawFn) -> list[dict[str, object]]:
     rows = clean()[:70] + clean("C")[:40]
     for _ in range(draw(st.integers(0, 12))):
         place = draw(st.integers(0, len(rows) - 1))
-        rows[place] = rows[place] | draw(spoil)
+        rows[place] = rows[place] | draw(spoils)
     if draw(st.booleans()):
         first = draw(st.integers(0, 60))
         factor = draw(st.sampled_from([100.0, 0.01, 7.0]))
@@ -53,13 +53,13 @@ def dirty(draw: st.DrawFn) -> list[dict[str, object]]:
     return rows + draw(st.lists(st.sampled_from(rows), max_size=8))
 
 
-@few
+@few_cases
 @given(dirty(), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_any_order_of_arrival_gives_the_same_silver(
     lake: Lake, rows: list[dict[str, object]], random: object, answers: int
 ) -> None:
-    straight, shuffled = next(fresh_name), next(fresh_name)
-    report = ingest(lake, Scripted(bars_table(rows), name=straight))
+    in_order, shuffled = next(fresh_name), next(fresh_name)
+    report = ingest(lake, Scripted(bars_table(rows), name=in_order))
     assert_nothing_vanished(report)
     # By whole days, backwards and dealt into answers and runs; within a day in any order.
     days: dict[object, list[dict[str, object]]] = {}
@@ -72,20 +72,20 @@ def test_any_order_of_arrival_gives_the_same_silver(
     for part in dealt:
         if part:
             assert_nothing_vanished(ingest(lake, Scripted(bars_table(part), name=shuffled)))
-    assert silver(lake, shuffled) == silver(lake, straight)
-    assert quarantine(lake, shuffled) == quarantine(lake, straight)
+    assert silver(lake, shuffled) == silver(lake, in_order)
+    assert quarantine(lake, shuffled) == quarantine(lake, in_order)
 
 
-@few
+@few_cases
 @given(dirty())
 def test_what_comes_later_changes_nothing_before(lake: Lake, rows: list[dict[str, object]]) -> None:
     """No bar's verdict depends on a later bar."""
-    full, cut = next(fresh_name), next(fresh_name)
-    ingest(lake, Scripted(bars_table(rows), name=full))
+    whole_source, cut_source = next(fresh_name), next(fresh_name)
+    ingest(lake, Scripted(bars_table(rows), name=whole_source))
     until = HOURS[30]
-    ingest(lake, Scripted(bars_table([r for r in rows if r["ts"] <= until]), name=cut))  # type: ignore[operator]
-    before = [row for row in silver(lake, full) if row[1] <= until]  # type: ignore[operator]
-    assert silver(lake, cut) == before
+    ingest(lake, Scripted(bars_table([r for r in rows if r["ts"] <= until]), name=cut_source))  # type: ignore[operator]
+    before = [row for row in silver(lake, whole_source) if row[1] <= until]  # type: ignore[operator]
+    assert silver(lake, cut_source) == before
 
 
 def test_silver_meets_its_contract_whatever_comes(lake: Lake) -> None:
@@ -98,11 +98,11 @@ def test_silver_meets_its_contract_whatever_comes(lake: Lake) -> None:
         row |= {price: float(str(row[price])) * 100 for price in ("open", "high", "low", "close")}
     report = ingest(lake, Scripted(bars_table(rows + rows[:5]), name=name))
     assert report.landed.reasons.keys() == SPOILS.keys()
-    broken = lake.rows(
+    broken_rows = lake.rows(
         "SELECT count(*) FROM silver.bars WHERE high < low * (1 - 1e-6) OR low <= 0 "
         "OR NOT isfinite(close) OR closes_at <= ts OR volume < 0"
     )
     key = ", ".join(f'"{c}"' for c in SILVER_BARS.key)
-    doubled = lake.rows(f"SELECT {key} FROM silver.bars GROUP BY ALL HAVING count(*) > 1")
-    assert (broken, doubled) == ([(0,)], [])
+    doubled_keys = lake.rows(f"SELECT {key} FROM silver.bars GROUP BY ALL HAVING count(*) > 1")
+    assert (broken_rows, doubled_keys) == ([(0,)], [])
     assert len(silver(lake, name)) == report.counts["accepted"] > 200

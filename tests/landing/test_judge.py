@@ -64,7 +64,7 @@ def judge_rows(rows: pa.Table, *, in_order: bool) -> tuple[Judgement, list[objec
             scratch,
             UniqueRows(winners, winners, 0),
             KnownVersions(known, known),
-            Splits("splits", any=False, prices_adjusted=True),
+            Splits("splits", exist=False, prices_adjusted=True),
             in_order=in_order,
         )
         flagged = connection.execute(
@@ -87,7 +87,7 @@ def test_rows_in_order_are_judged_as_rows_sorted(
     assert quick[1:] == slow[1:]
 
 
-def test_a_wrong_word_about_the_order_is_not_believed() -> None:
+def test_rows_that_are_wrongly_said_to_lie_in_order_are_sorted() -> None:
     """The one series whose rows do not rise is judged with its rows sorted."""
     rows = winners({"A": [100.0] * 100 + [700.0] + [100.0] * 60}, 200)
     # Seen in this order the leap lies behind a hole, which would say nothing.
@@ -109,7 +109,7 @@ def test_a_block_in_another_unit_is_caught_and_the_rest_stays(lake: Lake) -> Non
     assert len(silver(lake, name)) == len(HOURS) - 6
 
 
-def test_a_crash_is_no_error(lake: Lake) -> None:
+def test_a_crash_of_the_market_is_not_rejected(lake: Lake) -> None:
     """Half the value in a day, bar by bar, is a market; only leaps are doubted."""
     name = next(fresh_name)
     rows = [bar_row("A", ts, 100 * (0.8 ** min(i, 12))) for i, ts in enumerate(HOURS)]
@@ -117,7 +117,7 @@ def test_a_crash_is_no_error(lake: Lake) -> None:
     assert report.counts["accepted"] == len(HOURS)
 
 
-def test_a_level_that_holds_is_believed_in_the_end(lake: Lake) -> None:
+def test_a_price_level_that_lasts_is_accepted_in_the_end(lake: Lake) -> None:
     name = next(fresh_name)
     rows = [bar_row("A", ts, 100.0 if i < 60 else 14.0) for i, ts in enumerate(HOURS)]
     report = ingest(lake, Scripted(bars_table(rows), name=name))

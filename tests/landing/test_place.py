@@ -1,4 +1,4 @@
-"""Rows that cannot stand are told from those that can, and one row a bar is chosen."""
+"""Rows that break a rule are told apart from sane ones, and one row is chosen for each bar."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def scratch() -> Iterator[Scratch]:
 
 
 def incoming(*changes: dict[str, object]) -> pa.Table:
-    usual = {
+    sane_row = {
         "symbol": "A", "label": OPEN, "ts": OPEN, "closes_at": OPEN + timedelta(hours=1),
         "session": date(2026, 9, 1), "place": 1, "open": 1.0, "high": 2.0, "low": 1.0,
         "close": 1.5, "volume": 10.0, "bid": None, "ask": None, "received_at": LATER,
         "as_of": LATER,
     }  # fmt: skip
-    rows = [usual | {"row": number} | change for number, change in enumerate(changes, 1)]
+    rows = [sane_row | {"row": number} | change for number, change in enumerate(changes, 1)]
     table = pa.Table.from_pylist(rows)
     for name in ("label", "ts", "closes_at", "received_at", "as_of"):
         place = table.schema.get_field_index(name)
@@ -72,7 +72,7 @@ def test_each_row_is_sane_rejected_or_still_open(scratch: Scratch) -> None:
     assert column(scratch, placed.sane, "row") == [(1,)]
     rejects = column(scratch, placed.rejects, "row, reason")
     assert rejects == [(2, "not_in_session"), (3, "not_positive"), (4, "unit_error")]
-    assert column(scratch, f"{placed.every} WHERE unclosed", "row") == [(5,)]
+    assert column(scratch, f"{placed.all_rows} WHERE unclosed", "row") == [(5,)]
 
 
 def test_the_fullest_row_received_last_wins_its_bar(scratch: Scratch) -> None:

@@ -47,9 +47,9 @@ def test_a_correction_changes_its_own_row_alone(lake: Lake) -> None:
     report = ingest(lake, Scripted(bars_table(rows), name=name))
     assert_nothing_vanished(report)
     assert report.counts["replaced"] == 1
-    changed = [a != b for a, b in zip(before, silver(lake, name), strict=True)]
-    assert changed.index(True) == 9
-    assert sum(changed) == 1
+    differences = [a != b for a, b in zip(before, silver(lake, name), strict=True)]
+    assert differences.index(True) == 9
+    assert sum(differences) == 1
     versions = lake.rows(
         "SELECT count(*) FROM bronze.bars WHERE source = ? AND symbol = 'A' AND ts = ?",
         [name, rows[9]["ts"]],

@@ -23,7 +23,7 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of files with a good one in it."""
     inbox_folder = tmp_path / "inbox"
     inbox_folder.mkdir()
-    (inbox_folder / "good.csv").write_text(GOOD)
+    (inbox_folder / "good.csv").write_text(GOOD_FILE)
     (inbox_folder / NAME).write_text(yaml.safe_dump({"series": [SERIES]}))
     monkeypatch.setenv("BULLION_FILES", str(inbox_folder))
     return inbox_folder
@@ -32,7 +32,9 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 HEAD = "ts,open,high,low,close,volume\n"
 
 
-GOOD = HEAD + "2026-09-01T13:30:00Z,100,101,99,100,10\n2026-09-01T14:30:00Z,100,101,99,101,10\n"
+GOOD_FILE = (
+    HEAD + "2026-09-01T13:30:00Z,100,101,99,100,10\n2026-09-01T14:30:00Z,100,101,99,101,10\n"
+)
 
 
 SERIES: dict[str, Any] = {

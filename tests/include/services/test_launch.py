@@ -74,11 +74,11 @@ def environ_of(supervisor: Supervisor, process: Process) -> str:
     while time.monotonic() < deadline:
         [status] = [s for s in supervisor.status() if s.name == process.name]
         match = re.search(r"pid (\d+)", status.detail)
-        pids = [int(match[1])] if match else supervisor.left()
+        pids = [int(match[1])] if match else supervisor.remaining()
         for pid in pids:
             with suppress(psutil.Error):
-                running = psutil.Process(pid)
-                if running.cmdline()[1 : len(process.command)] == list(process.command[1:]):
-                    return "\n".join(running.environ().values())
+                candidate = psutil.Process(pid)
+                if candidate.cmdline()[1 : len(process.command)] == list(process.command[1:]):
+                    return "\n".join(candidate.environ().values())
         time.sleep(0.05)
     raise AssertionError(f"{process.name} did not start: {supervisor.tail(process.name)}")

@@ -1,4 +1,4 @@
-"""Whatever a user types or drops into a folder: words and an exit code, never a traceback."""
+"""Bad input from a user or in a folder gives a message and an exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from tests.sources.files.folder import read, request
 
 DAY = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-02"]
 HEAD = "ts,open,high,low,close,volume\n"
-GOOD = HEAD + "2026-09-01T13:30:00Z,100,101,99,100,10\n2026-09-01T14:30:00Z,100,101,99,101,10\n"
+GOOD_FILE = (
+    HEAD + "2026-09-01T13:30:00Z,100,101,99,100,10\n2026-09-01T14:30:00Z,100,101,99,101,10\n"
+)
 SERIES: dict[str, Any] = {
     "files": "*.*",
     "symbol": {"file": r"^(?P<symbol>\w+)\."},
@@ -43,7 +45,7 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of files with a good one in it."""
     inbox_folder = tmp_path / "inbox"
     inbox_folder.mkdir()
-    (inbox_folder / "good.csv").write_text(GOOD)
+    (inbox_folder / "good.csv").write_text(GOOD_FILE)
     (inbox_folder / NAME).write_text(yaml.safe_dump({"series": [SERIES]}))
     monkeypatch.setenv("BULLION_FILES", str(inbox_folder))
     return inbox_folder
@@ -79,7 +81,7 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["sql", "--snapshot", "99999999999999999999", "SELECT 1"], "--snapshot", ""),
     ],
 )
-def test_what_nobody_can_mean_is_told(
+def test_an_impossible_argument_is_refused(
     bullion: Bullion, words: list[str], message: str, hint: str
 ) -> None:
     code, out, err = bullion(*words)
@@ -99,7 +101,7 @@ QUERIES = {
 }
 
 
-def test_a_query_that_fails_late_is_told_as_one_that_fails_early(bullion: Bullion) -> None:
+def test_a_query_that_fails_late_is_reported_as_one_that_fails_early(bullion: Bullion) -> None:
     open_lake().close()
     for n, (query, message) in enumerate(QUERIES.items()):
         code, _, err = bullion("sql", *["--csv"] * (n % 2), query)
@@ -107,7 +109,7 @@ def test_a_query_that_fails_late_is_told_as_one_that_fails_early(bullion: Bullio
         assert message in err
 
 
-def test_a_file_where_a_folder_is_due(bullion: Bullion, tmp_path: Path) -> None:
+def test_a_file_where_a_folder_is_expected_is_refused(bullion: Bullion, tmp_path: Path) -> None:
     open_lake().close()
     (tmp_path / "file").write_text("mine")
     for command in ("export", "docs"):
@@ -132,7 +134,7 @@ UNREADABLE = {
     ),
     "martian": _parquet(ts=TIMES.cast(pa.timestamp("us", "Mars/Base")), **PRICES),
     "no_zone": _parquet(ts=TIMES, **PRICES),
-    "two_opens": GOOD.replace("open,", "open,open,").encode(),
+    "two_opens": GOOD_FILE.replace("open,", "open,open,").encode(),
 }
 
 
@@ -147,21 +149,21 @@ def test_bad_files_are_named_and_the_good_ones_land(bullion: Bullion, inbox: Pat
 
 
 def test_a_cell_of_megabytes_rejects_its_line(bullion: Bullion, inbox: Path) -> None:
-    (inbox / "long.csv").write_text(GOOD + f"2026-09-01T15:30:00Z,1,1,1,1,{'9' * 2_000_000}\n")
+    (inbox / "long.csv").write_text(GOOD_FILE + f"2026-09-01T15:30:00Z,1,1,1,1,{'9' * 2_000_000}\n")
     _, out, _ = bullion("ingest", "--source", "files")
     assert "5 received, 4 accepted" in out
     assert "1 quarantined" in out
 
 
 def test_times_without_seconds_may_end_in_z(bullion: Bullion, inbox: Path) -> None:
-    (inbox / "good.csv").write_text(GOOD.replace(":00Z", "Z"))
+    (inbox / "good.csv").write_text(GOOD_FILE.replace(":00Z", "Z"))
     assert "2 accepted" in bullion("ingest", "--source", "files")[1]
 
 
 def test_a_run_whose_rows_were_all_rejected_fails_and_says_why(
     bullion: Bullion, inbox: Path
 ) -> None:
-    (inbox / "good.csv").write_text(GOOD.replace("Z,", "+09:00,"))
+    (inbox / "good.csv").write_text(GOOD_FILE.replace("Z,", "+09:00,"))
     code, _, err = bullion("ingest", "--source", "files")
     assert code == 1
     assert "all 2 rows received were rejected: 2 not_in_session" in err
@@ -188,7 +190,7 @@ def test_a_run_whose_rows_were_all_rejected_fails_and_says_why(
         ],
     ],
 )
-def test_a_wrong_mapping_is_told(inbox: Path, change: dict[str, Any], message: str) -> None:
+def test_a_wrong_mapping_is_reported(inbox: Path, change: dict[str, Any], message: str) -> None:
     (inbox / NAME).write_text(yaml.safe_dump({"series": [{**SERIES, **change}]}))
     with pytest.raises(BullionError, match=message):
         read(Files(inbox), request())

@@ -1,4 +1,4 @@
-"""What a run of ingest refuses, records and tells: ranges, counts, gaps and raw answers."""
+"""What a run of ingest refuses, records and reports: ranges, counts and failures."""
 
 from __future__ import annotations
 
