@@ -53,11 +53,11 @@ def report_late_run(context: Any) -> None:
 
 def send_alert(text: str, details: dict[str, Any]) -> None:
     """Send one message to wherever the settings say."""
-    chosen = settings()
-    if chosen.alert_webhook:
-        _attempt(text, _post, chosen.alert_webhook, text, details)
-    if chosen.alert_mail and chosen.smtp:
-        _attempt(text, _mail, chosen.smtp, chosen.alert_mail, text, details)
+    config = settings()
+    if config.alert_webhook:
+        _attempt(text, _post, config.alert_webhook, text, details)
+    if config.alert_mail and config.smtp:
+        _attempt(text, _mail, config.smtp, config.alert_mail, text, details)
 
 
 def _attempt(text: str, send: Any, *arguments: Any) -> None:

@@ -23,7 +23,7 @@ FORECAST = "nasdaq100_hourly"
 
 
 def score(page: Page, config: Services) -> None:
-    """The runs of the hourly DAG, as one sees them after the login."""
+    """Show the runs of the hourly DAG, after the login."""
     page.goto(config.url("airflow"))
     page.locator("input[name=username]").fill("admin")
     page.locator("input[name=password]").fill(config.secrets["admin"])
@@ -34,7 +34,7 @@ def score(page: Page, config: Services) -> None:
 
 
 def models(page: Page, config: Services) -> None:
-    """The candidates of a training in MLflow."""
+    """Show the candidates of a training in MLflow."""
     page.goto(f"{config.url('mlflow')}/#/models")
     page.get_by_text(FORECAST).first.wait_for()
     page.wait_for_timeout(3000)
@@ -42,7 +42,7 @@ def models(page: Page, config: Services) -> None:
 
 
 def api(page: Page, config: Services) -> None:
-    """The routes of the API."""
+    """Show the routes of the API."""
     page.goto(f"{config.url('api')}/docs")
     page.locator('[data-path="/signal/index"]').first.wait_for()
 
@@ -51,7 +51,7 @@ VIEWS: tuple[Callable[[Page, Services], None], ...] = (score, models, api)
 
 
 def take(folder: Path, config: Services) -> None:
-    """A picture of each view."""
+    """Take a picture of each view."""
     from playwright.sync_api import sync_playwright
 
     browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -63,7 +63,7 @@ def take(folder: Path, config: Services) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         for view in VIEWS:
             view(page, config)
-            page.wait_for_timeout(3000)  # what moves has come to rest
+            page.wait_for_timeout(3000)  # until nothing moves any more
             page.screenshot(path=folder / f"{view.__name__}.png")
             print(folder / f"{view.__name__}.png")
         browser.close()

@@ -1,4 +1,4 @@
-"""What every DAG shares: owner, retries, time-outs, parameters, and how errors end a task.
+"""The common parts of all DAGs: owner, retries, time-outs, parameters, how errors end a task.
 
 It is light to import, because Airflow reads every DAG file again and again: a task imports what it
 needs when it runs.
@@ -69,7 +69,7 @@ BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
 SCORED = [FEATURES, PREDICTIONS, SIGNALS]
 
 
-def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:
+def step(minutes: int = 30, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Declare a task of Bullion: its errors decide on retries, and a failure sends an alert.
 
     An error of the request or of the data is not tried again. Where there is nothing to do the
@@ -91,7 +91,7 @@ def step(minutes: int = 30, **more: Any) -> Callable[[Callable[..., Any]], Any]:
             execution_timeout=timedelta(minutes=minutes),
             on_failure_callback=report_failure,
             **RETRIES,
-            **more,
+            **options,
         )(run)
 
     return declare
@@ -116,7 +116,7 @@ def one_after_another(*steps: Any) -> None:
 
 
 def run_request(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> RunRequest:
-    """The request of a run: its data interval, unless the trigger form says otherwise."""
+    """Return the request of a run: its data interval, unless the trigger form says otherwise."""
     from pipelines.jobs import RunRequest, symbols_of
 
     start, end = params["start"], params["end"]
@@ -133,5 +133,5 @@ def run_request(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Run
 
 
 def doc(forecast: Forecast, text: str | None) -> str:
-    """The page of a DAG: what the DAG does, and what is forecast."""
+    """Return the page of a DAG: what the DAG does, and what is forecast."""
     return f"{text}\n\n**{forecast.name}**: {forecast.meaning}"

@@ -155,9 +155,9 @@ def ingest() -> int:
 
 
 def ingest_once() -> int:
-    """Every day as it was first said."""
+    """The first days, without their corrections."""
     with open_lake() as lake:
-        for day in DAYS:
+        for day in DAYS[:2]:
             ingest_day(lake, day, 0)
         return lake.snapshot
 

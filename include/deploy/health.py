@@ -1,4 +1,4 @@
-"""Does an address answer? python -m include.deploy.health URL [FIELD ...]
+"""Check that an address answers: python -m include.deploy.health URL [FIELD ...]
 
 For the health checks of images that carry no curl. A key of BULLION_API_KEYS is sent along. Each
 FIELD names a part of the JSON answer whose `status` must be `healthy`.

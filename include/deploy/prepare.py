@@ -24,7 +24,7 @@ READER = "reader"
 ADMIN = "admin"
 
 
-def needed(name: str) -> str:
+def required(name: str) -> str:
     """Return a setting that has to be set."""
     if not (value := os.environ.get(name, "")):
         raise InvalidRequest(f"{name} is not set", "write the secrets: make secrets")
@@ -36,7 +36,7 @@ def database(name: str) -> Iterator[Any]:
     """Yield a cursor of the server's superuser."""
     import psycopg2
 
-    with closing(psycopg2.connect(needed("POSTGRES_SERVER"), dbname=name)) as connection:
+    with closing(psycopg2.connect(required("POSTGRES_SERVER"), dbname=name)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             yield cursor
@@ -50,7 +50,7 @@ def databases() -> None:
         for role in (*OWNERS, READER):
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
             verb = "ALTER" if cursor.fetchone() else "CREATE"
-            password = Literal(needed(f"{role.upper()}_DB_PASSWORD"))
+            password = Literal(required(f"{role.upper()}_DB_PASSWORD"))
             cursor.execute(
                 SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(Identifier(role), password)
             )
@@ -62,44 +62,44 @@ def databases() -> None:
             cursor.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(Identifier(owner)))
         cursor.execute(f"GRANT CONNECT ON DATABASE lake TO {READER}")
     with database("lake") as cursor:
-        for what in ("TABLES", "SEQUENCES"):
-            cursor.execute(f"GRANT SELECT ON ALL {what} IN SCHEMA public TO {READER}")
+        for kind in ("TABLES", "SEQUENCES"):
+            cursor.execute(f"GRANT SELECT ON ALL {kind} IN SCHEMA public TO {READER}")
             cursor.execute(
                 f"ALTER DEFAULT PRIVILEGES FOR ROLE lake IN SCHEMA public "
-                f"GRANT SELECT ON {what} TO {READER}"
+                f"GRANT SELECT ON {kind} TO {READER}"
             )
 
 
 def buckets() -> None:
-    """The buckets of the lake and of the models."""
+    """Create the buckets of the lake and of the models."""
     import boto3
 
     client = boto3.client("s3")
     existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-    places = (needed("BULLION_LAKE_DATA"), needed("MLFLOW_ARTIFACTS_DESTINATION"))
+    places = (required("BULLION_LAKE_DATA"), required("MLFLOW_ARTIFACTS_DESTINATION"))
     for name in sorted({urlsplit(place).netloc for place in places} - existing):
         client.create_bucket(Bucket=name)
 
 
 def reader() -> None:
-    """The store's user of the read API: it may fetch the lake's files, and nothing else.
+    """Create the store's user of the read API: it may fetch the lake's files, and nothing else.
 
-    Another store than Versity's has other ways to make a user: then nobody sets S3_ADMIN_URL.
+    Stores other than Versity's make users in other ways: leave S3_ADMIN_URL unset there.
     """
     import boto3
 
     if not (store := os.environ.get("S3_ADMIN_URL")):
-        print("S3_ADMIN_URL is not set: the user that reads is left to you", flush=True)
+        print("S3_ADMIN_URL is not set: create the user that reads yourself", flush=True)
         return
-    key = needed("READER_S3_ACCESS_KEY")
-    secret = f"<Secret>{escape(needed('READER_S3_SECRET_KEY'))}</Secret><Role>user</Role>"
+    key = required("READER_S3_ACCESS_KEY")
+    secret = f"<Secret>{escape(required('READER_S3_SECRET_KEY'))}</Secret><Role>user</Role>"
     account = f"<Account><Access>{escape(key)}</Access>{secret}</Account>"
     refusal = administer(f"{store}/create-user", account)
     if refusal and administer(
         f"{store}/update-user?access={key}", f"<MutableProps>{secret}</MutableProps>"
     ):
         raise BullionError(f"the store makes no user: {refusal}", "see the log of `s3`")
-    place = needed("BULLION_LAKE_DATA")
+    place = required("BULLION_LAKE_DATA")
     boto3.client("s3").put_bucket_policy(
         Bucket=urlsplit(place).netloc, Policy=json.dumps(reading(place, key))
     )
@@ -143,7 +143,7 @@ def airflow() -> None:
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True)
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
-    password = needed("AIRFLOW_ADMIN_PASSWORD")
+    password = required("AIRFLOW_ADMIN_PASSWORD")
     with get_application_builder() as builder:
         users = builder.sm
         admin = users.find_user(username=ADMIN)

@@ -43,21 +43,21 @@ def random_secrets() -> dict[str, str]:
 
 def write(file: Path) -> list[str]:
     """Add the secrets that are missing; return their names."""
-    with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+") as opened:
-        os.fchmod(opened.fileno(), 0o600)
-        text = opened.read()
+    with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+") as out:
+        os.fchmod(out.fileno(), 0o600)
+        text = out.read()
         known = set(re.findall(r"^\s*(?:export\s+)?(\w+)=", text, re.MULTILINE))
-        added = {name: value for name, value in random_secrets().items() if name not in known}
-        if added and text and not text.endswith("\n"):
-            opened.write("\n")
-        opened.write("".join(f"{name}={value}\n" for name, value in added.items()))
-    return list(added)
+        missing = {name: value for name, value in random_secrets().items() if name not in known}
+        if missing and text and not text.endswith("\n"):
+            out.write("\n")
+        out.write("".join(f"{name}={value}\n" for name, value in missing.items()))
+    return list(missing)
 
 
 def main(arguments: list[str]) -> None:
     file = Path(arguments[0]) if arguments else ROOT / ".env"
-    added = write(file)
-    print(f"{file}: {len(added)} secrets made" if added else f"{file} has every secret already")
+    names = write(file)
+    print(f"{file}: {len(names)} secrets written" if names else f"{file} has every secret already")
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def check_model_file(environment: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def served(environment: Mapping[str, str]) -> Iterator[str]:
+def run_api(environment: Mapping[str, str]) -> Iterator[str]:
     """Start an API, yield its address, and stop it afterwards."""
     import socket
 
@@ -123,24 +123,24 @@ def signal(api: str, closes_at: datetime) -> dict[str, Any]:
 def smoke(environment: Mapping[str, str], api: str = "") -> None:
     """Run every step, from the bars to the signal."""
     now = datetime.now(UTC)
-    before, newest = sessions(now)[-2:]
+    previous, newest = sessions(now)[-2:]
     span = ("--start", f"{now - timedelta(days=DAYS):%Y-%m-%d}", "--end", now.isoformat())
     source = ("--source", SOURCE)
     bullion(environment, "ingest", *source, "--universe", UNIVERSE, "--interval", "1h", *span)
-    dated = ("--as-of", before.isoformat())
+    dated = ("--as-of", previous.isoformat())
     bullion(environment, "weights", *source, "--universe", UNIVERSE, *dated)
     bullion(environment, "train", FORECAST, *source, *dated)
     check_model_file(environment)
-    between = ("--start", before.isoformat(), "--end", newest.isoformat())
+    between = ("--start", previous.isoformat(), "--end", newest.isoformat())
     bullion(environment, "score", FORECAST, *source, *between)
     bullion(environment, "verify")
-    with nullcontext(api) if api else served(environment) as where:
+    with nullcontext(api) if api else run_api(environment) as where:
         state = signal(where, newest)
     print(f"{state['instrument']}: {state['signal']}, weighted sentiment {state['wss']:+.3f}")
 
 
 def main() -> int:
-    """The exit code."""
+    """Run the smoke test; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m include.deploy.smoke", description=__doc__)
     parser.add_argument("--api", default="", help="address of a running API on the same lake")
     options = parser.parse_args()

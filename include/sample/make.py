@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent))
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent.parent))
 os.environ.pop("BULLION_SAMPLE_DIRT", None)
 
 import pyarrow as pa  # noqa: E402
@@ -24,37 +24,40 @@ from pipelines.sources.sample import Sample  # noqa: E402
 OPTIONS = csv.WriteOptions(quoting_style="none")
 
 
-def bars(symbol: str, interval: str, start: str, end: str) -> pa.Table:
-    """The sample's bars of one symbol."""
+def read_bars(symbol: str, interval: str, start: str, end: str) -> pa.Table:
+    """Return the sample's bars of one symbol."""
     sample = Sample()
     request = Request((symbol,), interval_of(interval), utc(start), utc(end), utc(end))
     return pa.concat_tables(sample.parse(answer).bars for answer in sample.fetch(request))
 
 
-def column(table: pa.Table, name: str) -> pa.ChunkedArray:
-    """Prices to the cent, volumes whole."""
+def rounded(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """Return a column: prices to the cent, volumes whole."""
     return pc.cast(table[name], pa.int64()) if name == "volume" else pc.round(table[name], 2)
 
 
-def main() -> None:
-    # As a broker exports it: local New York time without an offset, columns of its own.
-    minutes = bars("AAPL", "5m", "2026-08-03", "2026-09-26")
-    local = pc.local_timestamp(minutes["ts"].cast(pa.timestamp("s", tz="America/New_York")))
+def write_five_minutes(folder: Path, start: str, end: str) -> None:
+    """Write AAPL as a broker exports it: New York time without an offset, columns of its own."""
+    bars = read_bars("AAPL", "5m", start, end)
+    local = pc.local_timestamp(bars["ts"].cast(pa.timestamp("s", tz="America/New_York")))
     columns = {
         "Date": pc.strftime(local, "%m/%d/%Y"),
         "Time": pc.strftime(local, "%H:%M"),
-        **{n: column(minutes, n.lower()) for n in ("Open", "High", "Low", "Close", "Volume")},
+        **{n: rounded(bars, n.lower()) for n in ("Open", "High", "Low", "Close", "Volume")},
     }
-    csv.write_csv(pa.table(columns), HERE / "aapl_5m.csv", OPTIONS)
+    csv.write_csv(pa.table(columns), folder / "aapl_5m.csv", OPTIONS)
 
-    # As a script writes it: UTC, and our own names.
-    hours = bars("QQQ", "1h", "2025-01-02", "2026-09-26")
+
+def write_hours(folder: Path, start: str, end: str) -> None:
+    """Write QQQ as a script writes it: UTC, and Bullion's own names."""
+    bars = read_bars("QQQ", "1h", start, end)
     columns = {
-        "ts": pc.strftime(hours["ts"].cast(pa.timestamp("s", tz="UTC")), "%Y-%m-%dT%H:%M:%SZ"),
-        **{n: column(hours, n) for n in ("open", "high", "low", "close", "volume")},
+        "ts": pc.strftime(bars["ts"].cast(pa.timestamp("s", tz="UTC")), "%Y-%m-%dT%H:%M:%SZ"),
+        **{n: rounded(bars, n) for n in ("open", "high", "low", "close", "volume")},
     }
-    csv.write_csv(pa.table(columns), HERE / "qqq_1h.csv", OPTIONS)
+    csv.write_csv(pa.table(columns), folder / "qqq_1h.csv", OPTIONS)
 
 
 if __name__ == "__main__":
-    main()
+    write_five_minutes(FOLDER, "2026-08-03", "2026-09-26")
+    write_hours(FOLDER, "2025-01-02", "2026-09-26")

@@ -62,8 +62,8 @@ class FirstData:
         yield wait
         yield self._score(since)
         yield self._train_now()
-        self._once(self._dag("monitor"))
-        self._once("lake_maintenance")
+        self._unpause(self._dag("monitor"))
+        self._unpause("lake_maintenance")
 
     def _dag(self, kind: str) -> str:
         return f"{kind}_{self.forecast.name}"
@@ -86,22 +86,22 @@ class FirstData:
         dag, run = self._dag(kind), f"{name}_{self.source}"
         if not self._run(dag, run):
             self._trigger(dag, run, conf, datetime.now(UTC))
-        return self._end_of(stage, dag, lambda: self._named(dag, run))
+        return self._end_of(stage, dag, lambda: self._runs_named(dag, run))
 
     def _ingest(self) -> Wait:
         dag = self._dag("ingest")
-        self._once(dag)
+        self._unpause(dag)
         return self._end_of("bringing in bars and weights", dag, lambda: self._runs(dag))
 
     def _train_before(self, at: datetime) -> tuple[datetime, Wait]:
         """Train as of five sessions ago. The DAG's own run, as of now, is the next one."""
         dag, run = self._dag("train"), "first_before"
-        if not (before := self._run(dag, run)):
-            before = self._trigger(dag, run, {"end": at.isoformat()}, at)
-        since = datetime.fromisoformat(before["conf"]["end"])
-        self._once(dag)
+        if not (run_before := self._run(dag, run)):
+            run_before = self._trigger(dag, run, {"end": at.isoformat()}, at)
+        since = datetime.fromisoformat(run_before["conf"]["end"])
+        self._unpause(dag)
         stage = f"training as of {since:%Y-%m-%d %H:%M} UTC"
-        return since, self._end_of(stage, dag, lambda: self._named(dag, run))
+        return since, self._end_of(stage, dag, lambda: self._runs_named(dag, run))
 
     def _score(self, since: datetime) -> Wait:
         dag, run = self._dag("score"), "first_scores"
@@ -109,8 +109,8 @@ class FirstData:
             now = datetime.now(UTC)
             conf = {"start": since.isoformat(), "end": now.isoformat()}
             self._trigger(dag, run, conf, now)
-        self._once(dag)
-        return self._end_of("scoring every bar since", dag, lambda: self._named(dag, run))
+        self._unpause(dag)
+        return self._end_of("scoring every bar since", dag, lambda: self._runs_named(dag, run))
 
     def _train_now(self) -> Wait:
         dag = self._dag("train")
@@ -136,7 +136,7 @@ class FirstData:
                 raise ServiceError(f"Airflow has no DAG {dag}:\n{why}", "mend it; `make up` again")
             time.sleep(1)
 
-    def _once(self, dag: str) -> None:
+    def _unpause(self, dag: str) -> None:
         """Unpause a DAG that never ran on its schedule; paused by a person later, it stays so."""
         if any(r["run_type"] == "scheduled" for r in self._runs(dag)):
             return
@@ -149,7 +149,7 @@ class FirstData:
             "logical_date": None,
             "run_after": at.isoformat(),
             "conf": conf | {"source": self.source},
-            "note": "asked for by `make up`",
+            "note": "requested by `make up`",
         }
         answer: Run = self._send("POST", f"/api/v2/dags/{dag}/dagRuns", body)
         return answer or {"conf": conf}
@@ -163,9 +163,9 @@ class FirstData:
         answer: Run | None = self._send("GET", f"/api/v2/dags/{dag}/dagRuns/{run}", absent=True)
         return answer
 
-    def _named(self, dag: str, run: str) -> list[Run]:
-        known = self._run(dag, run)
-        return [known] if known else []
+    def _runs_named(self, dag: str, run: str) -> list[Run]:
+        named_run = self._run(dag, run)
+        return [named_run] if named_run else []
 
     def _end_of(self, stage: str, dag: str, runs: Callable[[], list[Run]]) -> Wait:
         if not any(r["state"] == "success" for r in runs()):
@@ -186,8 +186,8 @@ class FirstData:
                 if failed[0] not in earlier:
                     raise self._failed(dag, failed[0])
                 earlier.clear()
-                again = f"/api/v2/dags/{dag}/dagRuns/{failed[0]}/clear"
-                self._send("POST", again, {"dry_run": False, "only_failed": True})
+                clear_path = f"/api/v2/dags/{dag}/dagRuns/{failed[0]}/clear"
+                self._send("POST", clear_path, {"dry_run": False, "only_failed": True})
             time.sleep(1)
         raise ServiceError(f"{dag} is not done after {within / 60:g} minutes", self._see(dag))
 

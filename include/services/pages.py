@@ -41,10 +41,10 @@ class Pages(SimpleHTTPRequestHandler):
     def _send_overview(self) -> None:
         ready = {n for n in SITES if (Path(self.directory) / n / "index.html").exists()}
         items = "".join(
-            f'<li><a href="/{name}/">{what}</a></li>'
+            f'<li><a href="/{name}/">{title}</a></li>'
             if name in ready
-            else f"<li>{what}: not yet</li>"
-            for name, what in SITES.items()
+            else f"<li>{title}: not yet</li>"
+            for name, title in SITES.items()
         )
         body = (
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'

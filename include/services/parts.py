@@ -1,4 +1,4 @@
-"""What runs: the processes of each part, and the environment that each part sees."""
+"""The processes of each part, and the environment that each part sees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARTS = ("mlflow", "api", "pages", "airflow")
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|WEBHOOK|_KEYS?(_|$)", re.IGNORECASE)
 # The secrets of the outer environment that a part gets. Airflow's tasks call sources, which may
 # have keys of any name, so Airflow gets all secrets but those of the other parts.
-NEEDED = {
+SECRETS_OF = {
     "api": {
         "BULLION_API_KEYS", "BULLION_LAKE_CATALOG",
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
@@ -24,7 +24,7 @@ NEEDED = {
     "mlflow": set[str](),
     "pages": set[str](),
 }  # fmt: skip
-OTHERS = {"BULLION_API_KEYS"}
+NOT_AIRFLOWS = {"BULLION_API_KEYS"}
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ def environment_of(
     """Return the environment of a part: the common variables, and no secrets but its own."""
     variables = environment(config, outer)
     if part != "airflow":
-        return {k: v for k, v in variables.items() if k in NEEDED[part] or not is_secret(k, v)}
+        return {k: v for k, v in variables.items() if k in SECRETS_OF[part] or not is_secret(k, v)}
     options = {f"AIRFLOW__{name}": value for name, value in airflow_options(config).items()}
     home = {"AIRFLOW_HOME": str(config.folder("airflow"))}
-    return {k: v for k, v in variables.items() if k not in OTHERS} | home | options
+    return {k: v for k, v in variables.items() if k not in NOT_AIRFLOWS} | home | options
 
 
 def is_secret(name: str, value: str) -> bool:

@@ -59,36 +59,36 @@ class Services(BaseSettings):
     def secrets(self) -> dict[str, str]:
         """Return passwords and keys, created once, from a file that only its owner can read."""
         file = self.home.absolute() / "secrets.json"
-        known = json.loads(file.read_text()) if file.exists() else {}
-        fresh = {
+        stored = json.loads(file.read_text()) if file.exists() else {}
+        generated = {
             "admin": secrets.token_urlsafe(15),
             "api_secret": secrets.token_urlsafe(32),
             "jwt_secret": secrets.token_urlsafe(64),
             "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "supervisor": secrets.token_urlsafe(32),
         }
-        if fresh.keys() - known.keys():
-            known = fresh | known
-            write_private(file, json.dumps(known, indent=2))
-        return known
+        if generated.keys() - stored.keys():
+            stored = generated | stored
+            write_private(file, json.dumps(stored, indent=2))
+        return stored
 
 
 def services() -> Services:
     """Read the settings from the environment; refuse two equal ports."""
     config = read(Services)
-    taken: dict[int, str] = {}
+    names: dict[int, str] = {}
     for name, port in config.ports.items():
-        if port in taken:
-            raise InvalidRequest(f"{name} and {taken[port]} are both {port}", f"change {name}")
-        taken[port] = name
+        if port in names:
+            raise InvalidRequest(f"{name} and {names[port]} are both {port}", f"change {name}")
+        names[port] = name
     return config
 
 
 def write_private(file: Path, text: str) -> None:
     """Replace a file atomically by one that only its owner can read."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+    new_file = file.with_name(f".{file.name}.{os.getpid()}")
+    new_file.unlink(missing_ok=True)
+    with os.fdopen(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(text)
-    fresh.replace(file)
+    new_file.replace(file)

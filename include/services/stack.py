@@ -52,20 +52,20 @@ class Stack:
         Attached, it stays until Ctrl-C, which stops what it started. A failure leaves the
         services running, so that its cause can be seen.
         """
-        wanted = parts or PARTS
+        chosen_parts = parts or PARTS
         started: list[str] = []
         try:
-            with self._alone():
-                self._check_start(wanted)
-                if not self.supervisor.running():
+            with self._only_start():
+                self._check_start(chosen_parts)
+                if not self.supervisor.is_running():
                     self.supervisor.start()
-                started = self._start(wanted)
+                started = self._start(chosen_parts)
                 if not parts:
                     first_data.bring(self.services, self._say)
-            self._print_addresses(wanted, first=not parts)
+            self._print_addresses(chosen_parts, first=not parts)
             if not detach:
                 print("Ctrl-C stops it.", flush=True)
-                while self.supervisor.running():
+                while self.supervisor.is_running():
                     time.sleep(1)
         except KeyboardInterrupt:
             with _ignore_signals():
@@ -78,15 +78,15 @@ class Stack:
 
     def down(self) -> None:
         """Stop everything; print what was done."""
-        if not self.supervisor.running() and not self.supervisor.left():
+        if not self.supervisor.is_running() and not self.supervisor.remaining():
             print("nothing runs")
             return
         with _ignore_signals():
             self.supervisor.stop()
-        left = self.supervisor.left()
-        if left:
+        survivors = self.supervisor.remaining()
+        if survivors:
             raise ServiceError(
-                f"processes {left} do not end", f"kill -9 {' '.join(map(str, left))}"
+                f"processes {survivors} do not end", f"kill -9 {' '.join(map(str, survivors))}"
             )
         print("stopped; the data stays")
 
@@ -118,7 +118,7 @@ class Stack:
     # -- the start
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _only_start(self) -> Iterator[None]:
         lock = FileLock(self.services.folder("run") / "up.lock", timeout=0)
         try:
             lock.acquire()
@@ -135,15 +135,15 @@ class Stack:
         from pipelines.sources import source
 
         source(settings().source)  # an unknown one is refused before anything starts
-        if self.supervisor.running():
-            wanted, running = os.environ.get("BULLION_SOURCE", ""), self.supervisor.source
-            if wanted != running:
+        if self.supervisor.is_running():
+            source_now, source_then = os.environ.get("BULLION_SOURCE", ""), self.supervisor.source
+            if source_now != source_then:
                 raise ServiceError(
-                    f"it runs with source {running or 'sample'}, not {wanted or 'sample'}",
+                    f"it runs with source {source_then or 'sample'}, not {source_now or 'sample'}",
                     "make down first",
                 )
             return
-        if self.supervisor.left():
+        if self.supervisor.remaining():
             self._say("an earlier start was cut off: what it left is ended first")
             self.supervisor.stop()
         free = shutil.disk_usage(self.services.home).free
@@ -224,8 +224,8 @@ class Stack:
             if part != "airflow":
                 return True
             health = answer.json()
-            needed = ("metadatabase", "scheduler", "dag_processor")
-            return all(health[name]["status"] == "healthy" for name in needed)
+            components = ("metadatabase", "scheduler", "dag_processor")
+            return all(health[name]["status"] == "healthy" for name in components)
         return False
 
     # -- words
@@ -263,10 +263,10 @@ def _signal(variables: dict[str, str]) -> str:
         return "no signal yet: see the newest runs of the score DAGs in Airflow"
     instrument, signal_name, wss, closes_at, source, proven, reason = rows[0]
     kind = "" if proven else ", by an unproven model"
-    made_up = " (a made-up market)" if is_sample(source) else ""
+    remark = " (a made-up market)" if is_sample(source) else ""
     return (
         f"{instrument}: {signal_name}, weighted sentiment {wss:+.3f}, for the first bar after "
-        f"{closes_at:%Y-%m-%d %H:%M} UTC{kind}\n  source {source}{made_up}; {reason}"
+        f"{closes_at:%Y-%m-%d %H:%M} UTC{kind}\n  source {source}{remark}; {reason}"
     )
 
 
@@ -285,9 +285,9 @@ def _holder(port: int) -> str:
 def _ignore_signals() -> Iterator[None]:
     """Ignore Ctrl-C and hang-ups meanwhile, so that a second one does not interrupt stopping."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    handlers = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)

@@ -77,13 +77,13 @@ class Supervisor:
         record = {"pid": leader.pid, "born": born, "source": os.environ.get("BULLION_SOURCE", "")}
         write_private(self._record, json.dumps(record))
         deadline = time.monotonic() + STOP_WITHIN
-        while not self.running():
+        while not self.is_running():
             if leader.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise ServiceError("supervisord does not start", f"see {log}")
             time.sleep(0.1)
 
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether supervisord answers."""
         with suppress(OSError, HTTPException, Fault):
             return bool(self._call("getState")["statename"] == "RUNNING")
@@ -116,8 +116,8 @@ class Supervisor:
             self._call("stopAllProcesses", False)  # at once; a shutdown alone takes them in turn
             self._call("shutdown")
         deadline = time.monotonic() + STOP_WITHIN
-        while self.left() and time.monotonic() < deadline:
-            if self.leader not in self.left():
+        while self.remaining() and time.monotonic() < deadline:
+            if self.leader not in self.remaining():
                 break
             time.sleep(0.2)
         forced = self._sweep()
@@ -126,18 +126,18 @@ class Supervisor:
         return forced
 
     def _sweep(self) -> list[int]:
-        """End what is left of the session; return it. Tasks have own groups, but no own session."""
-        remaining = self.left()
+        """End the rest of the session; return it. Tasks have own groups, but no own session."""
+        remaining = self.remaining()
         for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 10.0)):
             deadline = time.monotonic() + patience
-            while (left := self.left()) and time.monotonic() < deadline:
-                for pid in left:  # again each time: one that dies may just have forked
+            while (pids := self.remaining()) and time.monotonic() < deadline:
+                for pid in pids:  # again each time: one that dies may just have forked
                     with suppress(ProcessLookupError):
                         os.kill(pid, number)
                 time.sleep(0.3)
         return remaining
 
-    def left(self) -> list[int]:
+    def remaining(self) -> list[int]:
         """Return the processes of supervisord's session that still run, itself included."""
         record = self._read_record()
         return list(_session_processes(record["pid"], record["born"])) if record else []
@@ -186,11 +186,11 @@ class Supervisor:
             failed = [s for s in self.status() if s.name in names and s.state == "FATAL"]
             if failed or time.monotonic() > deadline:
                 name = failed[0].name if failed else names[-1]
-                what = (
+                reason = (
                     "ended by itself, again and again" if failed else f"no answer in {within:g} s"
                 )
                 raise ServiceError(
-                    f"{name}: {what}; it said last:\n{self.tail(name)}", f"see {self.log(name)}"
+                    f"{name}: {reason}; its last lines:\n{self.tail(name)}", f"see {self.log(name)}"
                 )
             time.sleep(0.5)
 

@@ -1,4 +1,4 @@
-"""What every command shares: the app, its consoles, options and output."""
+"""The app of all commands, its consoles, options and output."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def backtest(
     from pipelines.steps.backtest.folder import Folder
 
     combining = [f for f in forecast_named(name).per_target() if f.combinations]
-    chosen = chosen_source(source)
+    bar_source = chosen_source(source)
     if not combining:
         raise InvalidRequest(f"{name} combines no universe", "backtest one that does")
     forecast = combining[0]
@@ -114,10 +114,10 @@ def backtest(
         with writing_to(to_folder):
             to_folder.mkdir(parents=True, exist_ok=True)
     if folder is None:
-        result = _backtest_lake(forecast, chosen.name, request, policy)
+        result = _backtest_lake(forecast, bar_source.name, request, policy)
     else:
         files_of_bars = Folder(folder, timezone or "", grid)
-        result = _backtest_folder(files_of_bars, forecast, chosen.name, request, policy)
+        result = _backtest_folder(files_of_bars, forecast, bar_source.name, request, policy)
     _print_result(result)
     if to_folder is not None:
         files = report.build_files(result, picture.equity(result))
@@ -134,8 +134,8 @@ def _policy(
 
     if limit is None and stop is None and target is None and not flat:
         return None
-    most = 1.0 if limit is None else limit
-    return Policy(most, min(1.0, most), stop, target, flat)
+    largest_position = 1.0 if limit is None else limit
+    return Policy(largest_position, min(1.0, largest_position), stop, target, flat)
 
 
 def _backtest_lake(

@@ -33,20 +33,20 @@ def train(
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.models.train import train as train_forecast
 
-    named, chosen, registry = targets(name, target), chosen_source(source), Registry()
+    forecasts, bar_source, registry = targets(name, target), chosen_source(source), Registry()
     with open_lake(create=False) as lake:
-        for forecast in named:
+        for forecast in forecasts:
             with progress_bar() as progress:
-                done = train_forecast(
+                report = train_forecast(
                     lake,
                     registry,
                     forecast,
-                    chosen.name,
+                    bar_source.name,
                     as_of=utc(as_of) if as_of is not None else None,
                     seed=seed,
                     progress=progress,
                 )
-            _print(done.summary())
+            _print(report.summary())
 
 
 @app.command()
@@ -68,19 +68,19 @@ def score(
     if end is not None and start is None:
         raise InvalidRequest("a range has no start", "add --start, or name one bar with --at")
     until = at if at is not None else end
-    declared, chosen = forecast_named(name), chosen_source(source).name
+    declared, source_name = forecast_named(name), chosen_source(source).name
     with open_lake(create=False) as lake, progress_bar() as progress:
-        done = score_bars(
+        report = score_bars(
             lake,
             Registry(),
             declared,
-            chosen,
+            source_name,
             start=utc(start) if start is not None else None,
             end=utc(until) if until is not None else None,
             run=_run_name(),
             progress=progress,
         )
-    out.print(done.summary(), highlight=False, soft_wrap=True)
+    out.print(report.summary(), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -89,10 +89,10 @@ def outcomes(name: ForecastArgument, source: SourceOption = None) -> None:
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.scoring.outcomes import refresh_outcomes
 
-    declared, chosen = forecast_named(name), chosen_source(source).name
+    declared, source_name = forecast_named(name), chosen_source(source).name
     with open_lake(create=False) as lake:
-        done = refresh_outcomes(lake, Registry(), declared, chosen)
-    out.print(done.summary(), highlight=False, soft_wrap=True)
+        report = refresh_outcomes(lake, Registry(), declared, source_name)
+    out.print(report.summary(), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -104,18 +104,22 @@ def run(name: ForecastArgument, source: SourceOption = None) -> None:
     from pipelines.steps.scoring.outcomes import refresh_outcomes
     from pipelines.steps.scoring.score import score as score_bars
 
-    declared, chosen = forecast_named(name), chosen_source(source).name
+    declared, source_name = forecast_named(name), chosen_source(source).name
     registry = Registry()
     with open_lake(create=False) as lake, progress_bar() as progress:
-        _print(f"features: {refresh_features(lake, declared, chosen).summary()}")
+        _print(f"features: {refresh_features(lake, declared, source_name).summary()}")
         for target in declared.per_target():
-            due = _training_due(lake, target, chosen)
+            due = _training_due(lake, target, source_name)
             if due:
                 _print(f"training {model_name(target)}, as {due}")
-                _print(train_forecast(lake, registry, target, chosen, progress=progress).summary())
-        done = score_bars(lake, registry, declared, chosen, run=_run_name(), progress=progress)
-        _print(done.summary())
-        _print(refresh_outcomes(lake, registry, declared, chosen).summary())
+                _print(
+                    train_forecast(lake, registry, target, source_name, progress=progress).summary()
+                )
+        report = score_bars(
+            lake, registry, declared, source_name, run=_run_name(), progress=progress
+        )
+        _print(report.summary())
+        _print(refresh_outcomes(lake, registry, declared, source_name).summary())
 
 
 def _training_due(lake: Lake, forecast: TargetForecast, source: str) -> str:

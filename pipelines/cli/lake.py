@@ -50,7 +50,7 @@ def ingest(
     force: Annotated[bool, typer.Option(help="ask the source again for recent bars")] = False,
 ) -> None:
     """Bring bars from a source through bronze to silver."""
-    chosen = chosen_source(source)
+    bar_source = chosen_source(source)
     if universe is not None and symbols is not None:
         raise InvalidRequest("--universe and --symbols exclude each other", "keep one of them")
     if symbols is not None:
@@ -58,14 +58,14 @@ def ingest(
     else:
         names = universes.universe(universe).symbols if universe is not None else ()
     # An empty --symbols is a slip, such as an unset variable: it never means all there is.
-    if not names and (symbols is not None or not chosen.whole):
+    if not names and (symbols is not None or not bar_source.whole):
         raise InvalidRequest("no symbols were named", "add --universe qqq or --symbols AAPL,MSFT")
     until = utc(end) if end is not None else datetime.now(UTC)
     since = utc(start) if start is not None else None
     with open_lake() as lake, progress_bar() as progress:
         report = steps.ingest(
             lake,
-            chosen,
+            bar_source,
             names,
             interval_of(interval),
             since,
@@ -86,11 +86,11 @@ def weights(
     as_of: AsOfOption = None,
 ) -> None:
     """Bring the index weights of a universe to silver."""
-    chosen = chosen_source(source)
+    bar_source = chosen_source(source)
     at = utc(as_of) if as_of is not None else None
     with open_lake() as lake:
-        counts = steps.ingest_weights(lake, chosen, universe, as_of=at)
-    line = f"{chosen.name} weights of {universe}: {count_words(counts)}"
+        counts = steps.ingest_weights(lake, bar_source, universe, as_of=at)
+    line = f"{bar_source.name} weights of {universe}: {count_words(counts)}"
     out.print(line, highlight=False, soft_wrap=True)
 
 
@@ -141,7 +141,7 @@ def _print_answer(connection: duckdb.DuckDBPyConnection, query: str, csv: bool) 
 
 @app.command(name="sql-init", hidden=True)
 def sql_init() -> None:
-    """The statements that attach the lake read-only, for the DuckDB prompt."""
+    """Print the statements that attach the lake read-only, for the DuckDB prompt."""
     with open_lake(read_only=True):
         typer.echo(";\n".join(attach_statements(settings(), read_only=True)) + ";")
 
@@ -194,7 +194,7 @@ def adopt() -> None:
 
 @app.command()
 def status() -> None:
-    """What the lake holds, and how the last runs ended."""
+    """Show what the lake holds, and how the last runs ended."""
     with open_lake(create=False) as lake, lake.view(checked=False) as view:
         out.print(
             f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False

@@ -59,12 +59,12 @@ def models(
     The rank IC and its lower bound are of the rows that its gates judged, the macro F1 of those
     that selected it.
     """
-    chosen = chosen_source(source).name
+    source_name = chosen_source(source).name
     names = [forecast.name for forecast in FORECASTS] if name is None else [name]
-    named = [forecast for each in names for forecast in targets(each, target)]
+    forecasts = [forecast for each_name in names for forecast in targets(each_name, target)]
     with open_lake(create=False) as lake, lake.view() as view:
-        for forecast in named:
-            _print_decisions(view, forecast, chosen)
+        for forecast in forecasts:
+            _print_decisions(view, forecast, source_name)
 
 
 def _print_decisions(view: View, forecast: TargetForecast, source: str) -> None:
@@ -77,19 +77,21 @@ def _print_decisions(view: View, forecast: TargetForecast, source: str) -> None:
             soft_wrap=True,
         )
         return
-    aliases, lost = _aliases(forecast)
+    aliases, alias_error = _aliases(forecast)
     decided = read_decisions(view, forecast, source)
     cells = [(str(row[0]), *row[1:4], aliases.get(row[0], ""), *row[4:-1]) for row in rows]
     print_table(f"{_title(forecast)} on {source}", cells, COLUMNS)
     for version, as_of, verdict, *_, reason in rows[:EXPLAINED]:
         line = f"{as_of}, version {version} {verdict}: {reason}"
         out.print(line, highlight=False, soft_wrap=True)
-    if lost:
-        out.print(f"the aliases are unknown: {lost}", highlight=False, soft_wrap=True)
+    if alias_error:
+        out.print(f"the aliases are unknown: {alias_error}", highlight=False, soft_wrap=True)
     else:
         _print_missing(forecast, decided)
     champion = (
-        serving_model_at(decided, datetime.now(UTC)) if lost else _loadable(forecast, decided)
+        serving_model_at(decided, datetime.now(UTC))
+        if alias_error
+        else _loadable(forecast, decided)
     )
     if champion is not None:
         proven = "proven" if champion.proven else f"unproven: {champion.unproven_reason}"
@@ -124,14 +126,14 @@ def _loadable(forecast: TargetForecast, decided: Sequence[ModelDecision]) -> Ser
     """Find the model that serves now: the champion, or another where its file is lost."""
     from pipelines.registry.mlflow import Registry, UnsoundModel, model_name
 
-    registry, lost = Registry(), dict[ModelKey, str]()
-    while champion := serving_model_at(decided, datetime.now(UTC), lost):
+    registry, unsound = Registry(), dict[ModelKey, str]()
+    while champion := serving_model_at(decided, datetime.now(UTC), unsound):
         try:
             registry.read_model(
                 model_name(forecast), champion.model_version, champion.decision.sha256
             )
         except UnsoundModel as error:
-            lost[champion.decision.model] = error.message
+            unsound[champion.decision.model] = error.message
         else:
             break
     return champion
@@ -184,11 +186,11 @@ def _aliases(forecast: TargetForecast) -> tuple[dict[object, str], str]:
     from pipelines.registry.mlflow import Registry, model_name
 
     try:
-        standing = Registry().alias_state(model_name(forecast)).aliases
+        versions = Registry().alias_state(model_name(forecast)).aliases
     except BullionError as error:
         return {}, error.message
     names_of: dict[object, str] = {}
-    for alias, version in sorted(standing.items()):
+    for alias, version in sorted(versions.items()):
         names_of[version] = ", ".join(filter(None, [names_of.get(version, ""), alias]))
     return names_of, ""
 
@@ -206,8 +208,8 @@ def promote(
 
     declared = the_target(name, target)
     with open_lake(create=False) as lake:
-        done = move(lake, Registry(), declared, version, to)
-    out.print(done.summary(), highlight=False, soft_wrap=True)
+        report = move(lake, Registry(), declared, version, to)
+    out.print(report.summary(), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -221,10 +223,10 @@ def rollback(
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.models.moves import rollback as move
 
-    declared, chosen = the_target(name, target), chosen_source(source).name
+    declared, source_name = the_target(name, target), chosen_source(source).name
     with open_lake(create=False) as lake:
-        done = move(lake, Registry(), declared, chosen, reason=reason)
-    out.print(done.summary(), highlight=False, soft_wrap=True)
+        report = move(lake, Registry(), declared, source_name, reason=reason)
+    out.print(report.summary(), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -241,16 +243,16 @@ def monitor(
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.watch.monitor import monitor as look
 
-    named, chosen, registry = targets(name, target), chosen_source(source).name, Registry()
+    forecasts, source_name, registry = targets(name, target), chosen_source(source).name, Registry()
     with open_lake(create=False) as lake:
-        for forecast in named:
-            done = look(
+        for forecast in forecasts:
+            report = look(
                 lake,
                 registry,
                 forecast,
-                chosen,
+                source_name,
                 now=utc(as_of) if as_of is not None else None,
                 sessions=sessions,
                 run=f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
             )
-            out.print(done.summary(), highlight=False, soft_wrap=True)
+            out.print(report.summary(), highlight=False, soft_wrap=True)

@@ -87,9 +87,9 @@ def _join_tuple(kind: Kind, folder: str, name: str, words: dict[str, str], root:
     line = f"from {folder.replace('/', '.')}.{name} import {imported}"
     text = registered(registry.read_text(), line, kind.tuple_name, entry)
     with writing_to(registry.parent):
-        fresh = registry.with_suffix(".fresh")  # a full disk must not empty the module
-        fresh.write_text(text)
-        fresh.replace(registry)
+        new_file = registry.with_suffix(".fresh")  # a full disk must not empty the module
+        new_file.write_text(text)
+        new_file.replace(registry)
     return f"put {entry} into {kind.tuple_name} of {folder}"
 
 
@@ -108,15 +108,15 @@ def registered(text: str, imported: str, tuple_name: str, entry: str) -> str:
         raise InvalidRequest(f"there is no tuple {tuple_name} to put {entry} into")
     entries = targets[0]
     lines = text.splitlines(keepends=True)
-    last = entries.elts[-1] if entries.elts else None
+    end = entries.elts[-1] if entries.elts else None
     line, column = (
-        (last.end_lineno, last.end_col_offset) if last else (entries.lineno, entries.col_offset + 1)
+        (end.end_lineno, end.end_col_offset) if end else (entries.lineno, entries.col_offset + 1)
     )
     assert line is not None
     assert column is not None
     edited = lines[line - 1].encode()
     before, after = edited[:column].decode(), edited[column:].decode()
-    lines[line - 1] = f"{before}{', ' if last else ''}{entry}{'' if last else ','}{after}"
+    lines[line - 1] = f"{before}{', ' if end else ''}{entry}{'' if end else ','}{after}"
     place = max(
         node.end_lineno or 0
         for node in tree.body

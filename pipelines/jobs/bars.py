@@ -16,7 +16,7 @@ from pipelines.sources import source as source_named
 from pipelines.steps.data import due
 from pipelines.steps.lake import open_lake
 
-FRESH_WEIGHTS = timedelta(days=7)  # those asked for longer ago are asked for again
+FRESH_WEIGHTS = timedelta(days=7)  # older ones are requested again
 
 
 def bring_bars(
@@ -26,7 +26,7 @@ def bring_bars(
 
     With `history`, bring all that is trained on; with `weights`, the weights too if they are old.
     A source that is down, or has nothing, ends the run here, and the lake stays as it was. Symbols
-    that lag behind the others since an earlier run are asked for too; a failure there is logged and
+    that lag behind the others since an earlier run are requested too; a failure there is logged and
     stops nothing.
     """
     declared, source = forecast(name), source_named(request.source)
@@ -83,7 +83,7 @@ def _check_newest_bar(
         raise SourceUnavailable(
             f"{request.source} has no bar yet that closed after {start:%Y-%m-%d %H:%M} up to "
             f"{at:%Y-%m-%d %H:%M} UTC",
-            "it is asked again; the next run brings and scores what comes too late",
+            "the run is tried again; the next run brings and scores what comes too late",
         )
 
 
@@ -113,11 +113,11 @@ def _bring_weights(lake: Lake, declared: Forecast, request: RunRequest) -> dict[
     return results
 
 
-def _weights_are_fresh(lake: Lake, source: str, whole: str, at: datetime) -> bool:
+def _weights_are_fresh(lake: Lake, source: str, index: str, at: datetime) -> bool:
     """Whether the source was asked for weights within the last days before `at`, or later."""
     answers: int = lake.rows(
         """SELECT count(*) FROM bronze.answers
            WHERE source = ? AND kind = 'weights' AND piece = ? AND received_at > ?""",
-        [source, f"{whole} weights", at - FRESH_WEIGHTS],
+        [source, f"{index} weights", at - FRESH_WEIGHTS],
     )[0][0]
     return answers > 0

@@ -33,7 +33,7 @@ class RunRequest:
 
 
 def symbols_of(name: str, chosen: str, symbols: Sequence[str] = ()) -> tuple[str, ...]:
-    """The symbols that were named, or else those of a universe that the forecast covers."""
+    """Return the symbols that were named, or else those of a universe that the forecast covers."""
     if symbols:
         return tuple(symbols)
     declared = forecast(name)
@@ -41,7 +41,7 @@ def symbols_of(name: str, chosen: str, symbols: Sequence[str] = ()) -> tuple[str
 
 
 def run_interval(declared: Forecast, request: RunRequest) -> tuple[datetime, datetime]:
-    """The run's interval; without one, the interval of the newest bar that had closed."""
+    """Return the run's interval; without one, that of the newest bar that had closed."""
     now = datetime.now(UTC)
     if request.at > now:
         raise InvalidRequest(

@@ -114,25 +114,25 @@ def _rewrite_table(
             holed = live_rows.get(path, 0) < rows
             if path in live_rows and (size < SMALL_BYTES or holed):
                 groups.setdefault(path.rpartition("/")[0], []).append((path, holed))
-        chosen = [
+        old_files = [
             path
             for group in groups.values()
             if len(group) > FEW_FILES or any(holed for _, holed in group)
             for path, _ in group
         ]
-        if chosen or inlined:
-            here = "filename IN (SELECT unnest(?))"
+        if old_files or inlined:
+            condition = "filename IN (SELECT unnest(?))"
             columns = ", ".join(quoted(name) for name in table.column_names)
             order = ", ".join(quoted(name) for name in table.sort) or "ALL"
             writer.touch(table.full_name)
             writer.run(
                 f"""INSERT INTO {table.full_name} ({columns})
-                    SELECT {columns} FROM {table.full_name} WHERE {here} ORDER BY {order}""",
-                [chosen + inlined],
+                    SELECT {columns} FROM {table.full_name} WHERE {condition} ORDER BY {order}""",
+                [old_files + inlined],
             )
-            writer.run(f"DELETE FROM {table.full_name} WHERE {here}", [chosen + inlined])
+            writer.run(f"DELETE FROM {table.full_name} WHERE {condition}", [old_files + inlined])
     report.flushed += sum(live_rows[name] for name in inlined)
-    report.rewritten += len(chosen)
+    report.rewritten += len(old_files)
 
 
 def _refuse_changed_rows(lake: Lake) -> None:
@@ -229,18 +229,18 @@ def _remove_files(
             f"SELECT path FROM {CHECKSUMS.full_name} ANTI JOIN ({FILES}) named USING (path)"
         )
         stored = stored_files(store, writer.tables)
-        stale = [path for (path,) in unnamed if path not in stored]
-        if stale:
-            writer.delete(CHECKSUMS.full_name, "path IN (SELECT unnest(?))", [stale])
+        gone_paths = [path for (path,) in unnamed if path not in stored]
+        if gone_paths:
+            writer.delete(CHECKSUMS.full_name, "path IN (SELECT unnest(?))", [gone_paths])
 
 
 def _find_orphans(writer: Writer, store: FileStore, before: datetime) -> dict[str, datetime]:
     """Return the files that the catalog does not name, written before a time; and when."""
-    known = known_files(writer)
+    known_paths = known_files(writer)
     return {
         path: written_at
         for path, written_at in stored_files(store, writer.tables).items()
-        if path not in known and written_at < before
+        if path not in known_paths and written_at < before
     }
 
 

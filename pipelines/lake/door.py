@@ -49,8 +49,8 @@ class Lake:
     """A lake opened for reading and writing, or for reading only.
 
     A lake that is not there is made, unless it is opened for reading or `create` is False. `adopt`
-    gives it the data folder, whosever that was. `feature_tables` are those of the forecasts; a
-    lake that has some can also be opened without them.
+    gives it the data folder, whichever lake owned it. `feature_tables` are those of the
+    forecasts; a lake that has some can also be opened without them.
     """
 
     def __init__(
@@ -97,9 +97,9 @@ class Lake:
 
     @contextmanager
     def view(self, snapshot: int | None = None, *, checked: bool = True) -> Iterator[View]:
-        """One snapshot: the newest, or the one of that number.
+        """Yield one snapshot: the newest, or the one of that number.
 
-        Its files are held against their checksums before they are read, unless `checked` is False.
+        Its files are compared with their checksums before they are read, unless `checked` is False.
         """
         guard = self.guard if checked else None
         if snapshot is not None:
@@ -117,7 +117,7 @@ class Lake:
             yield View(cursor, current, self.config.lake_catalog, guard)
 
     def sql(self, query: str, parameters: object = None) -> pa.Table:
-        """One query on the newest snapshot."""
+        """Return the answer to one query on the newest snapshot, as Arrow."""
         with self._statement() as view:
             return view.sql(query, parameters)
 
@@ -127,14 +127,14 @@ class Lake:
 
     @property
     def snapshot(self) -> int:
-        """The number of the newest snapshot."""
+        """Return the number of the newest snapshot."""
         return int(self.rows(f"FROM {NAME}.current_snapshot()")[0][0])
 
     @contextmanager
     def _statement(self) -> Iterator[View]:
-        """For one statement, which is a transaction by itself: 3 ms sooner than one around it."""
+        """Yield a view for one statement, which is a transaction by itself and so 3 ms faster."""
         # USE asks the catalog, so these connections are kept and used again.
-        cursor = self._idle.pop() if self._idle else self._using()
+        cursor = self._idle.pop() if self._idle else self._new_cursor()
         try:
             yield View(cursor, NEWEST_SNAPSHOT, self.config.lake_catalog, self.guard)
         except BaseException:
@@ -143,7 +143,7 @@ class Lake:
             raise
         self._idle.append(cursor)
 
-    def _using(self) -> duckdb.DuckDBPyConnection:
+    def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._root.cursor()
         with translated(self.config.lake_catalog):
             cursor.execute(f"USE {NAME}")
@@ -153,13 +153,13 @@ class Lake:
 
     @contextmanager
     def write(self, what: str = "write") -> Iterator[Writer]:
-        """One commit, over any tables: all of it or nothing."""
+        """Yield the writer of one commit, over any tables: all of it or nothing."""
         with self._writing(what, self._root) as writer:
             yield writer
 
     @contextmanager
     def compacting(self) -> Iterator[Callable[[str], AbstractContextManager[Writer]]]:
-        """Gives commits, each like `write`, whose rows all go to files and none to the catalog."""
+        """Yield a function like `write`, whose rows all go to files and none to the catalog."""
         root = self.connect(inline_rows=0)
         try:
             yield lambda what: self._writing(what, root)
@@ -199,7 +199,7 @@ class Lake:
             log.warning("rows in the catalog have no checksum yet: %s", redacted(str(error)))
 
     def _claim_folder(self, root: duckdb.DuckDBPyConnection, *, force: bool = False) -> None:
-        """Check that the data folder is this catalog's; mark it where it is nobody's."""
+        """Check that the data folder is this catalog's; mark it where it has no owner."""
         mark = folder_owner.read_mark(self.store)
         if mark and mark.lake == self._lake_id:
             return
@@ -207,7 +207,7 @@ class Lake:
             claimed = folder_owner.claim_folder(
                 writer, self.store, mark, self.config.lake_catalog, force
             )
-        # Only now: a mark whose id no catalog holds would shut everyone out.
+        # Only now: a mark with an id that no catalog has would lock every lake out.
         if claimed != mark:
             folder_owner.write_mark(self.store, claimed)
         self._lake_id = claimed.lake
@@ -250,7 +250,7 @@ class Lake:
         inline_rows: int = INLINE_ROWS,
         create: bool = False,
     ) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection with the lake attached and in use."""
+        """Return a DuckDB connection with the lake attached and in use."""
         connection = duckdb.connect()
         try:
             with translated(self.config.lake_catalog):
@@ -273,7 +273,7 @@ class Lake:
         return self.connect(read_only=True, snapshot=snapshot)
 
     def _open(self, create: bool) -> duckdb.DuckDBPyConnection:
-        """The first connection. A catalog that is not there is made, one process at a time."""
+        """Return the first connection; make a missing catalog, one process at a time."""
         path = Path(self.target) if self.kind == "sqlite" else None
         if not create:
             if path and not path.exists():
@@ -296,12 +296,12 @@ class Lake:
         except NoLake:
             with self._lock.turn("create"):
                 # An SQLite file of more than its first page holds the tables of someone else.
-                taken = path and path.exists() and path.stat().st_size > SQLITE_PAGE
-                return self.connect(create=not taken)
+                has_foreign_tables = path and path.exists() and path.stat().st_size > SQLITE_PAGE
+                return self.connect(create=not has_foreign_tables)
 
     def _check_layout(self) -> None:
         """Bring the tables to those that are declared; refuse other ones for reading."""
-        with self.view(checked=False) as view:  # else nobody could ask what is damaged
+        with self.view(checked=False) as view:  # else no query could find what is damaged
             layout = migrations.read_layout(view)
         if self.read_only:
             if layout.has({fingerprint(self.tables)}):

@@ -1,4 +1,4 @@
-"""DuckDB's errors in our words: what was wrong, and what to do next."""
+"""DuckDB's errors as errors of the lake: what was wrong, and what to do next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.lake.local_paths import CHECK_OWNER, permission_hint
 
 SNAPSHOTS = "name none for the newest; `bullion sql 'FROM lake.snapshots()'` lists those kept"
 DAMAGED = "run `bullion verify`; restore what it names from a copy"
-# What DuckDB says -> what was wrong, what to do next. The first that fits counts.
+# A part of DuckDB's message -> what was wrong, what to do next. The first that fits counts.
 HINTS: tuple[tuple[str, str, str], ...] = (
     ("No space left", "the disk is full", "free some space; nothing was committed"),
     ("disk is full", "the disk is full", "free some space; nothing was committed"),
@@ -54,7 +54,7 @@ class NoLake(LakeError):
 def translated(catalog: str = "") -> Iterator[None]:
     """Raise DuckDB's errors as LakeError, where they are the lake's fault and not the query's.
 
-    What SQLite says names no file, hence the catalog.
+    SQLite's errors name no file, so the catalog is added.
     """
     try:
         yield
@@ -73,7 +73,7 @@ def translated(catalog: str = "") -> Iterator[None]:
                 if hint is CHECK_OWNER and kind == "sqlite":
                     hint = permission_hint(Path(path).expanduser())
                 raise LakeError(f"{summary}: {message}", hint, summary) from None
-        # What the catalog's own database says comes as a plain Error.
+        # Errors of the catalog's own database come as a plain Error.
         if type(error) is duckdb.Error or isinstance(error, duckdb.IOException | sqlite3.Error):
             raise LakeError(
                 f"the lake cannot be used: {message}", DAMAGED, "the lake cannot be used"

@@ -42,20 +42,20 @@ def export_schema(
         )
         for (name,) in names:
             file = parquet / f"{name}.parquet"
-            written = str(file).replace("'", "''")
+            location = str(file).replace("'", "''")
             view.connection.execute(
-                f"COPY (SELECT * FROM {schema}.{quoted(name)}) TO '{written}' "
+                f"COPY (SELECT * FROM {schema}.{quoted(name)}) TO '{location}' "
                 "(FORMAT parquet, COMPRESSION zstd)"
             )
-            single.execute(f"CREATE TABLE {quoted(name)} AS FROM read_parquet('{written}')")
+            single.execute(f"CREATE TABLE {quoted(name)} AS FROM read_parquet('{location}')")
             rows = single.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
             yield f"{schema}.{name}", int(rows[0]) if rows else 0
-        single.execute("CHECKPOINT")  # else a full disk would leave rows beside the file, unsaid
+        single.execute("CHECKPOINT")  # else a full disk could lose rows silently
 
 
 @contextmanager
 def _writing_to(folder: Path) -> Iterator[None]:
-    """DuckDB's errors about files of the folder; those of the lake's own files pass."""
+    """Raise DuckDB's errors about files of the folder as CannotWrite; pass on all others."""
     try:
         yield
     except duckdb.Error as error:

@@ -72,25 +72,25 @@ class FileGuard:
         query = _FILES_OF_TABLES.format(tables=names, snapshot=snapshot)
         paths = self._list_paths(connection, query)
         marks = self._store.marks(paths)
-        changed = [
+        unverified = [
             path for path in paths if not marks.get(path) or self._verified.get(path) != marks[path]
         ]
-        if not changed:
+        if not unverified:
             return
         recorded = {
             path: (size, digest)
             for path, size, digest in connection.execute(
                 f"SELECT path, bytes, sha256 FROM {CHECKSUMS} WHERE path IN (SELECT unnest(?))",
-                [changed],
+                [unverified],
             ).fetchall()
         }
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            checks = pool.map(lambda path: check_file(self._store, path, recorded), changed)
-        for path, (_, problem) in zip(changed, checks, strict=True):
+            checks = pool.map(lambda path: check_file(self._store, path, recorded), unverified)
+        for path, (_, problem) in zip(unverified, checks, strict=True):
             if problem:
                 self.forget(path)
                 raise LakeError(f"the lake's file {self._store.root}{path} {problem}", BACKUP)
-        self._remember({path: marks[path] for path in changed if marks.get(path)})
+        self._remember({path: marks[path] for path in unverified if marks.get(path)})
 
     def _list_paths(self, connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
         """Return the paths that a query of the catalog finds.

@@ -18,8 +18,8 @@ from pipelines.core.errors import InvalidRequest, LakeError
 from pipelines.core.sql import text_literal
 from pipelines.lake.local_paths import local_path
 
-YOUNG_NS = 1_000_000_000  # after a write the next one may go unseen for so long
-MARK_SECONDS = 60.0  # for which what a bucket said of an object stands
+YOUNG_NS = 1_000_000_000  # after a write a second one may leave no trace for this long
+MARK_SECONDS = 60.0  # for which a mark that a bucket gave is used again
 
 
 class FileStore(Protocol):
@@ -161,7 +161,7 @@ class BucketStore:
                 f"BULLION_LAKE_DATA={root!r} names no bucket", "write s3://bucket/prefix"
             )
         self._client: Any = None
-        self._marks: dict[str, tuple[float, str]] = {}  # by path: when it was asked, and the mark
+        self._marks: dict[str, tuple[float, str]] = {}  # by path: when it was read, and the mark
 
     def _s3(self) -> Any:
         if self._client is None:
@@ -213,13 +213,13 @@ class BucketStore:
 
     def marks(self, paths: Iterable[str]) -> dict[str, str]:
         paths = list(paths)
-        # By asking for each, since whoever may only read files may not list them.
+        # Each by a request of its own: a user who may only read files may not list them.
         now = time.monotonic()
-        stale = [
+        expired = [
             p for p in paths if now - self._marks.get(p, (-MARK_SECONDS, ""))[0] > MARK_SECONDS
         ]
         with ThreadPoolExecutor(8) as pool:
-            for path, mark in zip(stale, pool.map(self._mark, stale), strict=True):
+            for path, mark in zip(expired, pool.map(self._mark, expired), strict=True):
                 self._marks[path] = (now, mark)
         return {path: mark for path in paths if (mark := self._marks[path][1])}
 

@@ -76,7 +76,7 @@ def find_changed_rows(connection: duckdb.DuckDBPyConnection, kind: str) -> list[
     recorded = _read_sums(connection, kind)
     newest = max((snapshot for _, snapshot in recorded), default=-1)
     sums = _compute_sums(connection, kind, tables)
-    changed = [
+    keys = [
         (name, snapshot)
         for name, snapshot in sorted(recorded.keys() | sums.keys())
         # Of a later commit the checksum is still to come; a table that was dropped has no rows.
@@ -84,8 +84,8 @@ def find_changed_rows(connection: duckdb.DuckDBPyConnection, kind: str) -> list[
         and name in tables
         and recorded.get((name, snapshot)) != sums.get((name, snapshot))
     ]
-    names = dict(query_catalog(connection, kind, _FULL_NAMES)) if changed else {}
-    return [ChangedRows(names[key[0]], key, _is_live(connection, kind, key)) for key in changed]
+    names = dict(query_catalog(connection, kind, _FULL_NAMES)) if keys else {}
+    return [ChangedRows(names[key[0]], key, _is_live(connection, kind, key)) for key in keys]
 
 
 def renew_checksums(

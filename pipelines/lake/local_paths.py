@@ -15,10 +15,10 @@ MOUNTED_READ_ONLY = (
 )
 
 
-def local_path(written: str, setting: str) -> Path:
+def local_path(text: str, setting: str) -> Path:
     """Return a path of this machine, ~ written out; `setting` names it in the error."""
     try:
-        path = Path(written).expanduser()
+        path = Path(text).expanduser()
         with suppress(FileNotFoundError, NotADirectoryError):
             path.stat()
     except (OSError, RuntimeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Bringing a lake to the tables as they are declared today.
+"""Bring a lake to the tables as they are declared today.
 
 What was added since is added here. What was renamed or re-typed needs a step in MIGRATIONS,
 and a raised LAYOUT in pipelines/contracts/tables.py.

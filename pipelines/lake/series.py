@@ -46,5 +46,5 @@ def series_calendar(
 
 
 def _names(symbols: Sequence[str]) -> str:
-    more = len(symbols) - EXAMPLES
-    return ", ".join(symbols[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
+    unnamed = len(symbols) - EXAMPLES
+    return ", ".join(symbols[:EXAMPLES]) + (f" and {unnamed} more" if unnamed > 0 else "")

@@ -16,7 +16,7 @@ from pipelines.lake.file_store import FileStore
 
 
 class View:
-    """One snapshot of the lake, to be asked as often as needed."""
+    """One snapshot of the lake, for any number of queries."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Writer(View):
             self._files_before[folder] = self._store.listing(folder)
 
     def run(self, query: str, parameters: object = None) -> int:
-        """Run a statement on touched tables; the number of rows it changed, where it tells."""
+        """Run a statement on touched tables; return how many rows it changed, if known."""
         self.check_files(query)
         with translated(self._catalog):
             result = self.connection.execute(query, parameters)
@@ -120,12 +120,12 @@ class Writer(View):
             self.connection.unregister("_rows")
 
     def delete(self, full_name: str, where: str, parameters: object = None) -> int:
-        """Delete rows; their number."""
+        """Delete rows; return their number."""
         self.touch(full_name)
         return self.run(f"DELETE FROM {full_name} WHERE {where}", parameters)
 
     def replace(self, full_name: str, rows: pa.Table, where: str, parameters: object = None) -> int:
-        """Replace exactly what `where` names by the rows given."""
+        """Replace exactly what `where` names by these rows."""
         self.delete(full_name, where, parameters)
         return self.append(full_name, rows)
 

@@ -50,9 +50,9 @@ def verify(lake: Lake) -> Verification:
 
 def _find_catalog_problems(lake: Lake, view: View) -> list[Problem]:
     """Return what is wrong with the catalog, where rows not yet in files live."""
-    broken = _find_broken_pages(lake, view)
-    if broken:
-        return broken
+    page_problems = _find_broken_pages(lake, view)
+    if page_problems:
+        return page_problems
     with translated(lake.config.lake_catalog):
         changed = find_changed_rows(view.connection, lake.kind)
     return [

@@ -1,4 +1,4 @@
-"""Answers into the lake: bronze, silver, quarantine and gaps, in one transaction."""
+"""Bring answers to the lake: bronze, silver, quarantine and gaps, in one transaction."""
 
 from pipelines.landing.batch import land
 from pipelines.landing.group import ExpectedBars, Group, LandingReport

@@ -44,8 +44,8 @@ def land(
                 spans = gaps.received_spans(scratch, placed)
         quarantine.quarantine_unreadable(writer, scratch, group, rejects)
         if expected.span:
-            wanted = sorted({*symbols, *expected.symbols})
-            spans = gaps.asked_spans(scratch, wanted, expected.span)
+            expected_symbols = sorted({*symbols, *expected.symbols})
+            spans = gaps.requested_spans(scratch, expected_symbols, expected.span)
         report.expected, report.missing = gaps.replace_gaps(
             writer, scratch, group, market, spans, as_of
         )
@@ -89,13 +89,13 @@ def _land_bars(
     quarantine.quarantine_rows(writer, scratch, group, stretch, placed, unique, judgement)
     report = settle.count_rows(writer, placed, unique, judgement, changes)
     report.verdicts = _check(writer, stretch, judgement, changes)
-    return report, placed.every
+    return report, placed.all_rows
 
 
 def _check(
     writer: Writer, stretch: grid.BarGrid, judgement: Judgement, changes: SilverChanges
 ) -> list[checks.Verdict]:
-    """The verdicts on what silver should have now."""
+    """Return the verdicts on what silver should have now."""
     connection = writer.connection
     verdicts = checks.contract_checks(
         connection, SILVER_BARS, changes.checked, same=("source", "interval")

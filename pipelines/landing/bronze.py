@@ -1,4 +1,4 @@
-"""The versions in bronze: what a source said is appended, and what it said before is recalled."""
+"""The versions in bronze: what a source sends is appended, what it sent before is recalled."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def _compress(part: memoryview) -> bytes:
 
 
 def append_actions(writer: Writer, scratch: Scratch, group: Group, actions: pa.Table) -> list[str]:
-    """Append new splits and dividends. Returns the symbols whose history a new split re-adjusts."""
+    """Append new splits and dividends; return the symbols whose history a new split re-adjusts."""
     if actions.num_rows == 0:
         return []
     received = scratch.arrow("received_actions", actions)
-    fresh = writer.sql(
+    new_actions = writer.sql(
         f"""SELECT DISTINCT ON (symbol, date, kind)
                    ? AS source, symbol, date, kind, value, received_at
             FROM {received} ANTI JOIN (
@@ -75,15 +75,15 @@ def append_actions(writer: Writer, scratch: Scratch, group: Group, actions: pa.T
             ORDER BY received_at DESC""",
         [group.source, group.source, MOST_SHARES, MOST_SHARES],
     )
-    writer.append("bronze.actions", fresh)
-    splits = fresh.filter(pc.equal(fresh["kind"], "split"))
+    writer.append("bronze.actions", new_actions)
+    splits = new_actions.filter(pc.equal(new_actions["kind"], "split"))
     return sorted(set(splits["symbol"].to_pylist()))
 
 
 def span_to_judge(
     writer: Writer, group: Group, bars: pa.Table, split_symbols: Sequence[str]
 ) -> tuple[datetime, datetime] | None:
-    """From the first to the last bar that the rows, or a split received with them, can change."""
+    """Return the first and last bar that the rows, or a split received with them, can change."""
     ends = [pc.min(bars["ts"]).as_py(), pc.max(bars["ts"]).as_py()]
     if split_symbols:
         ends += writer.rows(
@@ -98,7 +98,7 @@ def span_to_judge(
 def recall_splits(
     writer: Writer, scratch: Scratch, group: Group, market: Calendar, symbols: Sequence[str]
 ) -> Splits:
-    """The newest value of every split of these symbols, and when it took effect."""
+    """Read the newest value of every split of these symbols, and when it took effect."""
     known = writer.sql(
         """SELECT symbol, date, last(value ORDER BY batch) AS value FROM bronze.actions
            WHERE source = ? AND kind = 'split' AND symbol IN (SELECT unnest(?))
@@ -113,8 +113,8 @@ def recall_splits(
 def recall_versions(
     scratch: Scratch, group: Group, grid: BarGrid, symbols: Sequence[str]
 ) -> KnownVersions:
-    """What bronze has of these symbols on this stretch of grid."""
-    every = scratch.table(
+    """Read what bronze has of these symbols on this stretch of the grid."""
+    all_rows = scratch.table(
         "known_versions",
         f"""SELECT symbol, ts AS label, {VALUES}, row, received_at, batch FROM bronze.bars
             WHERE {KEYED} AND ts BETWEEN ? AND ? AND symbol IN (SELECT unnest(?))""",
@@ -126,28 +126,28 @@ def recall_versions(
         f"""SELECT v.symbol, g.ts, v.label, g.closes_at, g.session, g.place,
                    {", ".join(f"v.{quoted(name)}" for name in PRICE_NAMES)},
                    v.row, v.received_at, v.batch
-            FROM (SELECT * FROM {every} WHERE NOT coalesce({BREAKS_A_RULE}, false)) v
+            FROM (SELECT * FROM {all_rows} WHERE NOT coalesce({BREAKS_A_RULE}, false)) v
             JOIN {bars} g ON v.label = g.label""",
     )
-    return KnownVersions(every, sane)
+    return KnownVersions(all_rows, sane)
 
 
 def append_bars(
     writer: Writer, group: Group, placed: PlacedRows, known: KnownVersions, order: RowOrder
 ) -> None:
     """Append the rows that bronze does not have as the newest version of their bar."""
-    rows = f"SELECT * FROM {placed.every} WHERE NOT unclosed"
+    rows = f"SELECT * FROM {placed.all_rows} WHERE NOT unclosed"
     if order.repeats:
         rows += (
             f" QUALIFY row_number() OVER (PARTITION BY symbol, label, {VALUES} ORDER BY row) = 1"
         )
-    if writer.one(f"SELECT count(*) FROM {known.every}"):
+    if writer.one(f"SELECT count(*) FROM {known.all_rows}"):
         same = " AND ".join(
             f"p.{quoted(n)} IS NOT DISTINCT FROM l.{quoted(n)}" for n in PRICE_NAMES
         )
         rows = f"""
             SELECT p.* FROM ({rows}) p ANTI JOIN (
-                SELECT * FROM {known.every}
+                SELECT * FROM {known.all_rows}
                 QUALIFY batch = max(batch) OVER (PARTITION BY symbol, label)
             ) l ON p.symbol = l.symbol AND p.label = l.label AND {same}"""
     # A write of no rows would still make an empty file.

@@ -1,4 +1,4 @@
-"""Bars that the calendar has and silver has not."""
+"""Bars that the calendar has and silver lacks."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Spans:
     high: datetime
 
 
-def asked_spans(
+def requested_spans(
     scratch: Scratch, symbols: Sequence[str], span: tuple[datetime, datetime]
 ) -> Spans | None:
-    """The span that was asked for, of every symbol."""
+    """Return the requested span, of every symbol."""
     # A session may bear the date of the day after its open: one day more does no harm here.
     relation = scratch.table(
         "spans",
@@ -40,7 +40,7 @@ def asked_spans(
 
 
 def received_spans(scratch: Scratch, placed: str) -> Spans | None:
-    """From the first to the last bar received of each symbol."""
+    """Return the span from the first to the last bar received, of each symbol."""
     relation = scratch.table(
         "spans",
         f"""SELECT symbol, min(ts) AS low, max(ts) AS high, min(session) AS first,
@@ -64,8 +64,8 @@ def replace_gaps(
     spans: Spans | None,
     as_of: datetime,
 ) -> tuple[int, Counter[str]]:
-    """Replace silver.gaps in the sessions of the spans. Returns how many bars the spans have, and
-    by symbol how many of these are missing."""
+    """Replace silver.gaps in the sessions of the spans; return how many bars were due in the spans,
+    and by symbol how many of these are missing."""
     if spans is None:
         return 0, Counter()
     bars = _whole_sessions(writer, group, market, spans, as_of)
@@ -74,7 +74,7 @@ def replace_gaps(
     expected = scratch.arrow("expected", bars.table())
     members = f"symbol IN (SELECT symbol FROM {spans.relation})"
     present = f"FROM silver.bars WHERE {KEYED} AND ts BETWEEN ? AND ? AND {members}"
-    key = [*group.key, from_numpy(bars.ts[0]), from_numpy(bars.ts[-1])]
+    parameters = [*group.key, from_numpy(bars.ts[0]), from_numpy(bars.ts[-1])]
     # Sessions are counted first: only the short ones are looked at bar by bar.
     holes = scratch.table(
         "holes",
@@ -89,7 +89,7 @@ def replace_gaps(
             SELECT s.symbol, s.session, s.expected, e.ts, e.closes_at
             FROM short s JOIN {expected} e USING (session)
             ANTI JOIN (SELECT symbol, ts {present}) b ON b.symbol = s.symbol AND b.ts = e.ts""",
-        [*key, *key],
+        [*parameters, *parameters],
     )
     where = f"{KEYED} AND session BETWEEN ? AND ? AND {members}"
     sessions = [*group.key, bars.session[0].item(), bars.session[-1].item()]
@@ -109,7 +109,7 @@ def replace_gaps(
 def _count_due(
     writer: Writer, spans: Spans, holes: str, bars: Bars, as_of: datetime
 ) -> tuple[int, Counter[str]]:
-    """How many bars were due in the spans, and by symbol how many of them are missing."""
+    """Count the bars that were due in the spans, and by symbol those of them that are missing."""
     due = bars.take(bars.closes_at <= to_numpy(as_of))
     expected = 0
     for low, high in writer.rows(f"SELECT low, high FROM {spans.relation}"):
@@ -127,7 +127,7 @@ def _count_due(
 def _whole_sessions(
     writer: Writer, group: Group, market: Calendar, spans: Spans, as_of: datetime
 ) -> Bars:
-    """Every bar that should be there by now, of all sessions with a bar in the spans.
+    """Return every bar that is due by now, of all sessions with a bar in the spans.
 
     A run over part of a session, or one that looks back, must not hide what its rest lacks.
     """

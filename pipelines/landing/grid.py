@@ -48,7 +48,7 @@ class BarGrid:
 def build_grid(
     market: Calendar, interval: Interval, grid: Grid, low: datetime, high: datetime
 ) -> BarGrid:
-    """Every label from REACH bars before `low` to REACH bars after `high`, with its bar."""
+    """Return every label from REACH bars before `low` to REACH bars after `high`, with its bar."""
     if interval.minutes is not None:
         days = 12 + REACH * interval.minutes // 200
     else:
@@ -63,7 +63,7 @@ def build_grid(
         first = last = int(np.searchsorted(bars.ts, to_numpy(low)))
     within = (place >= first - REACH) & (place <= last + REACH)
     labels, place = labels[within], place[within]
-    judged = place[place >= first]
+    judged_places = place[place >= first]
     return BarGrid(
         pa.table(
             {
@@ -74,14 +74,14 @@ def build_grid(
                 "place": pa.array(place, pa.int64()),
             }
         ),
-        from_numpy(bars.ts[judged[0]]) if len(judged) else None,
+        from_numpy(bars.ts[judged_places[0]]) if len(judged_places) else None,
     )
 
 
 def _labels(
     market: Calendar, interval: Interval, ts: np.ndarray, sessions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How sources name the bars: by their open, and from one day up by a date within."""
+    """Return how sources name the bars: by their open, and from one day up by a date within."""
     if interval.intraday or not len(ts):
         return ts, np.arange(len(ts))
     days = np.arange(sessions[0], sessions[-1] + np.timedelta64(1, "D"))
@@ -93,18 +93,18 @@ def _labels(
 
 @dataclass(frozen=True)
 class RowOrder:
-    """How the rows lie."""
+    """The order of rows."""
 
     ascending: bool  # by symbol and bar, each bar once and each row on a bar
     repeats: bool  # some bar comes twice
 
 
 def place_rows(rows: pa.Table, grid: BarGrid) -> tuple[pa.Table, RowOrder]:
-    """Each row with the bar its time names, or none; and the order they lie in."""
+    """Give each row the bar that its time names, or none; return also the order of the rows."""
     labels = grid.table["label"].to_numpy()
-    wanted = rows["ts"].to_numpy()
-    place = np.minimum(np.searchsorted(labels, wanted), max(len(labels) - 1, 0))
-    on_grid = labels[place] == wanted if len(labels) else np.zeros(len(wanted), bool)
+    times = rows["ts"].to_numpy()
+    place = np.minimum(np.searchsorted(labels, times), max(len(labels) - 1, 0))
+    on_grid = labels[place] == times if len(labels) else np.zeros(len(times), bool)
     indices = pa.array(np.where(on_grid, place, 0), mask=~on_grid)
     columns = grid.table.select(["ts", "closes_at", "session", "place"])
     bars = columns.take(indices) if len(labels) else columns.slice(0, 0).take(indices)

@@ -10,7 +10,7 @@ from pipelines.core.calendar import Grid, Interval
 from pipelines.quality import checks
 from pipelines.sources.base import Answer, Parsed
 
-KEYED = 'source = ? AND "interval" = ?'  # asked with Group.key
+KEYED = 'source = ? AND "interval" = ?'  # its parameters are Group.key
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ COUNTS = ("received", "accepted", "unchanged", "replaced", "quarantined", "unclo
 
 @dataclass
 class LandingReport:
-    """What became of the rows received: accepted to unclosed add up to them."""
+    """What became of the rows received: the counts from accepted to unclosed add up to them."""
 
     received: int = 0
     accepted: int = 0
@@ -62,7 +62,7 @@ class LandingReport:
     revised: int = 0  # rows received before whose silver row changed: a split, a new neighbour
     reasons: Counter[str] = field(default_factory=Counter)
     verdicts: list[checks.Verdict] = field(default_factory=list)
-    expected: int = 0  # bars the calendar has in the span asked for
+    expected: int = 0  # bars that the calendar has in the requested span
     missing: Counter[str] = field(default_factory=Counter)  # of these, by symbol
 
     def add(self, other: LandingReport) -> None:

@@ -27,14 +27,14 @@ def judge(
     `in_order` says that the winners lie by symbol and bar, each bar once.
     """
     single = not scratch.value(f"SELECT count(*) FROM {known.sane}")
-    others = (
+    known_rows = (
         "" if single else f"UNION ALL BY NAME SELECT * RENAME (batch AS version) FROM {known.sane}"
     )
     versions = scratch.view(
-        "versions", f"SELECT *, {INCOMING} AS version FROM {rows.winners} {others}"
+        "versions", f"SELECT *, {INCOMING} AS version FROM {rows.winners} {known_rows}"
     )
     # A first load has one version of each bar, and nothing to compare it with.
-    create = scratch.view if single and not splits.any else scratch.table
+    create = scratch.view if single and not splits.exist else scratch.table
     adjusted = create("adjusted", _adjusted(versions, splits))
     newest = (
         ""
@@ -42,7 +42,7 @@ def judge(
         else "QUALIFY row_number() OVER "
         f"(PARTITION BY symbol, ts ORDER BY version DESC, received_at DESC, {FULLEST}) = 1"
     )
-    in_order = in_order and single and not splits.any  # a join forgets the order
+    in_order = in_order and single and not splits.exist  # a join forgets the order
     leapers, flagged = _flag_leaps(scratch, adjusted, newest, splits, in_order=in_order)
     trusted = (
         f"""ANTI JOIN {flagged} f ON a.symbol = f.symbol AND a.ts = f.ts
@@ -50,7 +50,7 @@ def judge(
         if leapers
         else ""
     )
-    chosen = scratch.view(
+    chosen_rows = scratch.view(
         "chosen",
         f"""SELECT a.symbol, a.ts, a.closes_at, a.session,
                    {", ".join(f"a.{quoted(n)}" for n in PRICE_NAMES)},
@@ -59,14 +59,14 @@ def judge(
     )
     has_rows = bool(scratch.value(f"SELECT true FROM {rows.winners} LIMIT 1"))
     return Judgement(
-        versions, flagged, chosen, single, bool(leapers), has_rows, in_order and not leapers
+        versions, flagged, chosen_rows, single, bool(leapers), has_rows, in_order and not leapers
     )
 
 
 def _flag_leaps(
     scratch: Scratch, adjusted: str, newest: str, splits: Splits, *, in_order: bool
 ) -> tuple[int, str]:
-    """How many symbols may leap, and the relation of the versions that leap."""
+    """Return how many symbols may leap, and the relation of the versions that leap."""
     leap = _leap(splits)
     steps = {}
     for name, lying in (("steps_sorted", False), ("steps_as_they_lie", in_order)):
@@ -78,7 +78,7 @@ def _flag_leaps(
                 )
                 SELECT *, {leap} AS leap FROM ordered b""",
         )
-    # Hardly a series leaps: where rows lie in order that is seen without sorting them.
+    # Few series leap: where rows lie in order, this is found without sorting them.
     leapers = scratch.table(
         "leapers",
         f"""SELECT DISTINCT symbol FROM {steps["steps_as_they_lie"]}
@@ -117,9 +117,9 @@ def _flag_leaps(
 
 def _adjusted(versions: str, splits: Splits) -> str:
     """SQL: the versions with prices divided, and volumes multiplied, by later splits."""
-    if not splits.any:
+    if not splits.exist:
         return f"SELECT *, 1.0::DOUBLE AS split_factor FROM {versions}"
-    late = "AND v.received_at < s.effective" if splits.prices_adjusted else ""
+    still_ahead = "AND v.received_at < s.effective" if splits.prices_adjusted else ""
     divided = ", ".join(
         f"{n} {'*' if n == 'volume' else '/'} split_factor AS {n}" for n in PRICE_NAMES
     )
@@ -129,7 +129,7 @@ def _adjusted(versions: str, splits: Splits) -> str:
         factors AS (
             SELECT v.number, product(s.value) AS split_factor
             FROM numbered v JOIN {splits.relation} s
-              ON v.symbol = s.symbol AND v.session < s.date {late}
+              ON v.symbol = s.symbol AND v.session < s.date {still_ahead}
             GROUP BY v.number
         ), joined AS (
             SELECT v.* EXCLUDE (number), coalesce(f.split_factor, 1.0) AS split_factor
@@ -142,13 +142,13 @@ def _leap(splits: Splits) -> str:
     """SQL: the log step from the bar before, if it is a leap, else 0."""
     # Not the logarithm of a quotient: that of two extreme prices is no number.
     step, gap = "(ln(close) - ln(close_before))", "abs(ln(open) - ln(close_before))"
-    whole = f"round(exp({gap}))"
+    ratio = f"round(exp({gap}))"
     # Splits trade from a session's first bar on, in whole ratios, or in the one declared.
     split = (
-        f"(session <> session_before AND {whole} BETWEEN 2 AND 50 "
-        f"AND abs({gap} - ln({whole})) < CASE WHEN {whole} < 4 THEN 0.03 ELSE 0.06 END)"
+        f"(session <> session_before AND {ratio} BETWEEN 2 AND 50 "
+        f"AND abs({gap} - ln({ratio})) < CASE WHEN {ratio} < 4 THEN 0.03 ELSE 0.06 END)"
     )
-    declared = f"OR {_declared(splits, f'abs({step})', 0.15, 30)}" if splits.any else ""
+    declared = f"OR {_declared(splits, f'abs({step})', 0.15, 30)}" if splits.exist else ""
     return f"""CASE
         WHEN close_before IS NULL OR place - place_before > {HOLE} THEN 0
         WHEN abs({step}) > ln(5) OR {split} {declared} THEN {step} ELSE 0 END"""
@@ -167,6 +167,8 @@ def _reason(splits: Splits) -> str:
     size = "abs(displaced)"
     hundred = f"least(abs({size} - ln(100)), abs({size} - ln(1000))) < 0.4"
     near = f"(round(exp({size})) BETWEEN 2 AND 50 AND abs({size} - ln(round(exp({size})))) < 0.1)"
-    declared = f"WHEN {_declared(splits, size, 0.4, 60)} THEN 'missed_split'" if splits.any else ""
+    declared = (
+        f"WHEN {_declared(splits, size, 0.4, 60)} THEN 'missed_split'" if splits.exist else ""
+    )
     return f"""CASE {declared} WHEN {hundred} THEN 'unit_error'
         WHEN {near} THEN 'missed_split' ELSE 'leap' END"""

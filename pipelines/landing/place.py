@@ -23,7 +23,7 @@ def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
     )
     if has_odd_rows:
         reasons = " ".join(f"WHEN {rule.sql} THEN '{rule.name}'" for rule in ROW_RULES)
-        every = scratch.table(
+        all_rows = scratch.table(
             "placed",
             f"""SELECT * EXCLUDE (as_of), coalesce(closes_at > as_of, false) AS unclosed,
                        CASE WHEN ts IS NULL THEN 'not_in_session'
@@ -31,7 +31,7 @@ def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
                 FROM {rows}""",
         )
     else:  # nothing is copied: a first load of millions is read as it came
-        every = scratch.view(
+        all_rows = scratch.view(
             "placed",
             f"SELECT * EXCLUDE (as_of), false AS unclosed, NULL::VARCHAR AS reason FROM {rows}",
         )
@@ -42,14 +42,14 @@ def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
                    CASE WHEN reason = 'not_in_session'
                         THEN 'the calendar has no bar that opens at ' || label
                         {details} END AS detail
-            FROM {every} WHERE reason IS NOT NULL AND NOT unclosed""",
+            FROM {all_rows} WHERE reason IS NOT NULL AND NOT unclosed""",
     )
     sane = scratch.view(
         "sane",
         f"""SELECT symbol, ts, label, closes_at, session, place, {VALUES}, row, received_at
-            FROM {every} WHERE reason IS NULL AND NOT unclosed""",
+            FROM {all_rows} WHERE reason IS NULL AND NOT unclosed""",
     )
-    return PlacedRows(every, sane, rejects)
+    return PlacedRows(all_rows, sane, rejects)
 
 
 def choose_one_a_bar(scratch: Scratch, placed: PlacedRows, *, repeats: bool) -> UniqueRows:

@@ -1,4 +1,4 @@
-"""Rejected rows into silver.quarantine, each once, and acquitted ones out of it."""
+"""Bring rejected rows to silver.quarantine, each once, and take acquitted ones out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def quarantine_rows(
                        AND v.row IS NOT DISTINCT FROM f.row
                   WHERE f.ts >= {grid.since})""",
     )
-    # What context condemned, a neighbour that came later may acquit, or condemn otherwise.
+    # A row that its context condemned may be acquitted by a neighbour that came later, or condemned
+    # for another reason.
     reasons = ", ".join(f"'{reason}'" for reason in CONTEXT_REASONS)
     condemned = f"{KEYED} AND reason IN ({reasons})"
     if writer.one(f"SELECT count(*) FROM silver.quarantine WHERE {condemned}", group.key):
@@ -63,7 +64,7 @@ def quarantine_rows(
 def quarantine_unreadable(
     writer: Writer, scratch: Scratch, group: Group, rejects: pa.Table
 ) -> None:
-    """Rows that never became bars, into silver.quarantine."""
+    """Append rows that never became bars to silver.quarantine."""
     if rejects.num_rows:
         _append_new(writer, group, scratch.arrow("unreadable", rejects))
 

@@ -1,4 +1,4 @@
-"""The relations that the steps of one landing hand to each other.
+"""The relations that the steps of one landing pass to each other.
 
 Each step gets the names of the relations it reads and returns the names of those it made, in one
 of the small classes below. The names themselves exist only as long as the landing's Scratch.
@@ -20,7 +20,7 @@ from pipelines.contracts.tables import quoted
 class PlacedRows:
     """The rows received, each with the bar that its time names."""
 
-    every: str  # all of them; `unclosed`, and the `reason` for which a row is rejected
+    all_rows: str  # with `unclosed`, and the `reason` for which a row is rejected
     sane: str  # of closed bars, and true to the contract
     rejects: str  # with reason and detail
 
@@ -31,14 +31,14 @@ class UniqueRows:
 
     winners: str
     conflicts: str  # rows that lost their bar to a fuller one, and differ from it
-    repeated: int  # rows that said the same as the winner of their bar
+    repeated: int  # rows equal to the winner of their bar
 
 
 @dataclass(frozen=True)
 class KnownVersions:
     """What bronze has of the bars around the rows received."""
 
-    every: str
+    all_rows: str
     sane: str  # those true to the contract, each with its bar
 
 
@@ -47,7 +47,7 @@ class Splits:
     """The splits of the symbols received, and when each took effect."""
 
     relation: str  # symbol, date, value, effective
-    any: bool  # False spares the joins that most landings do not need
+    exist: bool  # False spares the joins that most landings do not need
     prices_adjusted: bool  # prices arrive adjusted for the splits known then
 
 
@@ -69,8 +69,8 @@ class SilverChanges:
     """What silver.bars had, and what was changed in it."""
 
     checked: str  # the rows it should have now, with its columns
-    standing: str  # the rows it had
-    fresh: str  # rows that were new to it, or differed
+    old_rows: str  # the rows it had
+    new_rows: str  # rows that were new to it, or differed
 
 
 class Scratch:
@@ -110,7 +110,7 @@ class Scratch:
         return name
 
     def value(self, query: str, parameters: object = None) -> Any:
-        """The first value of a query's first row; None where it has no row."""
+        """Return the first value of a query's first row; None where it has no row."""
         self._check_files(query)
         row = self.connection.execute(query, parameters).fetchone()
         return row[0] if row else None

@@ -1,4 +1,4 @@
-"""Silver brought to what was judged, touching only the rows that differ."""
+"""Bring silver to what was judged, touching only the rows that differ."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def replace_bars(
         judged = scratch.table(
             "judged", f"SELECT * FROM {judgement.chosen} WHERE ts >= {grid.since}"
         )
-    standing = scratch.table(
+    old_rows = scratch.table(
         "standing",
         f"""SELECT symbol, ts, closes_at, {VALUES}, split_factor FROM silver.bars
             WHERE {KEYED} AND ts BETWEEN ? AND ? AND symbol IN (SELECT unnest(?))""",
@@ -49,22 +49,22 @@ def replace_bars(
         f"""SELECT '{group.source}' AS source, '{group.interval.name}' AS "interval", {WRITTEN},
                    {writer.batch} AS batch FROM {judged}""",
     )
-    has_standing = bool(scratch.value(f"SELECT count(*) FROM {standing}"))
+    has_standing = bool(scratch.value(f"SELECT count(*) FROM {old_rows}"))
     same = " AND ".join(f"c.{quoted(n)} IS NOT DISTINCT FROM s.{quoted(n)}" for n in COMPARED)
     equal = f"c.symbol = s.symbol AND c.ts = s.ts AND {same}"
-    fresh = scratch.view(
+    new_rows = scratch.view(
         "fresh",
-        f"SELECT c.* FROM {judged} c ANTI JOIN {standing} s ON {equal}"
+        f"SELECT c.* FROM {judged} c ANTI JOIN {old_rows} s ON {equal}"
         if has_standing
         else f"FROM {judged}",
     )
     if has_standing:
-        stale = scratch.view(
-            "stale", f"SELECT s.symbol, s.ts FROM {standing} s ANTI JOIN {judged} c ON {equal}"
+        outdated_rows = scratch.view(
+            "stale", f"SELECT s.symbol, s.ts FROM {old_rows} s ANTI JOIN {judged} c ON {equal}"
         )
-        _delete_stale(writer, group, stale)
+        _delete_outdated(writer, group, outdated_rows)
     # Counting what is read where it lies costs as much as reading it.
-    if (uncompared and not has_standing) or scratch.value(f"SELECT count(*) FROM {fresh}"):
+    if (uncompared and not has_standing) or scratch.value(f"SELECT count(*) FROM {new_rows}"):
         # What comes by symbol and bar comes by bar, if it is one symbol's.
         single = judgement.single_version and not has_standing and len(symbols) == 1
         in_order = order.ascending and single
@@ -72,17 +72,17 @@ def replace_bars(
         writer.run(
             f"""INSERT INTO silver.bars (source, "interval", {WRITTEN}, batch)
                 SELECT ?, ?, {WRITTEN}, ?
-                FROM {fresh} {"" if in_order else "ORDER BY ts, symbol"}""",
+                FROM {new_rows} {"" if in_order else "ORDER BY ts, symbol"}""",
             [*group.key, writer.batch],
         )
-    return SilverChanges(checked, standing, fresh)
+    return SilverChanges(checked, old_rows, new_rows)
 
 
-def _delete_stale(writer: Writer, group: Group, stale: str) -> None:
-    count, first, last = writer.rows(f"SELECT count(*), min(ts), max(ts) FROM {stale}")[0]
+def _delete_outdated(writer: Writer, group: Group, outdated_rows: str) -> None:
+    count, first, last = writer.rows(f"SELECT count(*), min(ts), max(ts) FROM {outdated_rows}")[0]
     if count:
         where = f"{KEYED} AND ts BETWEEN ? AND ? AND (symbol, ts) IN (SELECT (symbol, ts) FROM "
-        writer.delete("silver.bars", f"{where}{stale})", [*group.key, first, last])
+        writer.delete("silver.bars", f"{where}{outdated_rows})", [*group.key, first, last])
 
 
 def count_rows(
@@ -92,7 +92,7 @@ def count_rows(
     judgement: Judgement,
     changes: SilverChanges,
 ) -> LandingReport:
-    """What became of the rows received, but for those that were never read as bars."""
+    """Count what became of the rows received, except those that were never read as bars."""
     flagged = f"SELECT reason FROM {judgement.flagged} WHERE version = {INCOMING}"
     reasons = writer.rows(
         f"""SELECT reason, count(*) FROM (
@@ -101,12 +101,12 @@ def count_rows(
     )
     good, unclosed, touched = writer.rows(
         f"""SELECT (SELECT count(*) FROM {unique.winners}) - (SELECT count(*) FROM ({flagged})),
-                   (SELECT count(*) FROM {placed.every} WHERE unclosed),
-                   (SELECT count(*) FROM {changes.fresh})"""
+                   (SELECT count(*) FROM {placed.all_rows} WHERE unclosed),
+                   (SELECT count(*) FROM {changes.new_rows})"""
     )[0]
     accepted, replaced = writer.rows(
         f"""SELECT count(*) FILTER (WHERE s.ts IS NULL), count(*) FILTER (WHERE s.ts IS NOT NULL)
-            FROM {changes.fresh} f LEFT JOIN {changes.standing} s USING (symbol, ts)
+            FROM {changes.new_rows} f LEFT JOIN {changes.old_rows} s USING (symbol, ts)
             WHERE f.version = {INCOMING}"""
     )[0]
     return LandingReport(

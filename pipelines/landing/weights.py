@@ -1,4 +1,4 @@
-"""Index weights into bronze and silver. None is invented: where none came, the known ones stay."""
+"""Bring index weights to bronze and silver. Where none came, the known ones stay."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ _BROKEN = "weight IS NULL OR NOT isfinite(weight) OR weight <= 0 OR weight > 1"
 def land_weights(
     writer: Writer, source: str, index: str, pieces: Sequence[tuple[Answer, pa.Table]]
 ) -> dict[str, int]:
-    """Keep every version; silver has the newest of each member and effective date."""
+    """Append every version to bronze; silver gets the newest of each member and effective date."""
     rows = pa.concat_tables([_stamped(answer, rows) for answer, rows in pieces])
     with Scratch(writer.connection, writer.check_files) as scratch:
-        fresh = _new_versions(writer, scratch, source, index, rows)
-        writer.append("bronze.weights", fresh.drop_columns(["broken"]))
-        relation = scratch.arrow("fresh_weights", fresh)
-        good = writer.sql(f"SELECT * EXCLUDE (broken) FROM {relation} WHERE NOT broken")
-        if good.num_rows:
+        versions = _new_versions(writer, scratch, source, index, rows)
+        writer.append("bronze.weights", versions.drop_columns(["broken"]))
+        relation = scratch.arrow("fresh_weights", versions)
+        sound_rows = writer.sql(f"SELECT * EXCLUDE (broken) FROM {relation} WHERE NOT broken")
+        if sound_rows.num_rows:
             writer.delete(
                 SILVER_WEIGHTS.full_name,
                 f"""source = ? AND "index" = ? AND (symbol, effective) IN (
                         SELECT (symbol, effective) FROM {relation} WHERE NOT broken)""",
                 [source, index],
             )
-            writer.append(SILVER_WEIGHTS.full_name, good)
-        broken = fresh.num_rows - good.num_rows
-        if broken:
-            rejected = writer.sql(
+            writer.append(SILVER_WEIGHTS.full_name, sound_rows)
+        broken_count = versions.num_rows - sound_rows.num_rows
+        if broken_count:
+            rejects = writer.sql(
                 f"""SELECT source, symbol, '1d' AS "interval", effective::TIMESTAMPTZ AS ts,
                            'bad_weight' AS reason,
                            'a weight is a fraction above 0, at most 1' AS detail,
                            to_json(w)::VARCHAR AS original, 0::BIGINT AS row, received_at
                     FROM {relation} w WHERE broken"""
             )
-            writer.append("silver.quarantine", rejected)
+            writer.append("silver.quarantine", rejects)
     return {
         "received": rows.num_rows,
-        "accepted": good.num_rows,
-        "unchanged": rows.num_rows - fresh.num_rows,
-        "quarantined": broken,
+        "accepted": sound_rows.num_rows,
+        "unchanged": rows.num_rows - versions.num_rows,
+        "quarantined": broken_count,
     }
 
 
 def _new_versions(
     writer: Writer, scratch: Scratch, source: str, index: str, rows: pa.Table
 ) -> pa.Table:
-    """The weights that bronze does not have as the newest of their member and date."""
+    """Return the weights that bronze does not have as the newest of their member and date."""
     received = scratch.arrow("received_weights", rows)
     newest = scratch.table(
         "newest_weights",

@@ -34,14 +34,14 @@ def test_it_prints_tables_and_leaves_a_report(bullion: Bullion, lake: Lake, tmp_
         "report.json", "report.md", "predictions.parquet", "signals.parquet", "symbols.csv",
         "equity.png",
     }  # fmt: skip
-    told = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert told["about"]["cost"] == 0.0001
-    assert [w["window"] for w in told["windows"]] == [1, 2]
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["about"]["cost"] == 0.0001
+    assert [w["window"] for w in report["windows"]] == [1, 2]
     assert (tmp_path / "report" / "report.md").read_text().count("\n## ") == 7
 
 
 @pytest.mark.parametrize(
-    ("words", "said", "hint"),
+    ("words", "message", "hint"),
     [
         (["nasdaq100_hourli"], "unknown forecast 'nasdaq100_hourli'", "nasdaq100_hourly"),
         (["nasdaq100_hourly"], "no first day was named", "--from"),
@@ -57,10 +57,10 @@ def test_it_prints_tables_and_leaves_a_report(bullion: Bullion, lake: Lake, tmp_
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_what_to_do(
-    bullion, lake: Lake, words: list[str], said: str, hint: str
+def test_a_wrong_request_is_named_with_what_to_do(
+    bullion, lake: Lake, words: list[str], message: str, hint: str
 ) -> None:
     code, _, err = bullion("backtest", *words)
     assert code == 2
-    assert said in err
+    assert message in err
     assert hint in err

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pipelines.core.calendar import interval_of
-from pipelines.core.universes import universe
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
-from pipelines.sources.sample import Sample
-from pipelines.steps import ingest, ingest_weights
 from tests.commands import Bullion
 from tests.steps.live_market import write_live
-from tests.steps.served import HOURLY, START, fresh_registry, spoil, train_model
+from tests.steps.served import HOURLY, fresh_registry, spoil, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
 
@@ -25,12 +20,12 @@ NAME = HOURLY.name
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    made = fresh_registry(tmp_path / "mlflow")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
-    return made
+    registry = fresh_registry(tmp_path / "mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    return registry
 
 
-def test_models_promote_and_rollback_tell_one_story(
+def test_models_promote_and_rollback_agree(
     bullion: Bullion, lake: Lake, registry: Registry
 ) -> None:
     code, out, _ = bullion("models")
@@ -57,7 +52,7 @@ def test_models_promote_and_rollback_tell_one_story(
     assert registry.alias_state(model_name(ACTION_FORECAST)).aliases[PRODUCTION] == 1
 
 
-def test_models_are_told_while_mlflow_is_down(
+def test_models_are_listed_while_mlflow_is_down(
     bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_model(lake, registry, HOURLY)
@@ -72,30 +67,28 @@ def test_models_are_told_while_mlflow_is_down(
     assert "MLFLOW_TRACKING_URI" in err
 
 
-def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
+def test_models_names_versions_that_mlflow_lost(
     bullion: Bullion, lake: Lake, registry: Registry
 ) -> None:
     train_model(lake, registry, HOURLY)
-    lost = train_model(lake, registry, HOURLY, day=1)
+    lost_version = train_model(lake, registry, HOURLY, day=1)
     _, out, _ = bullion("models", NAME)
     assert "no longer in MLflow" not in out
-    registry.client.delete_model_version(model_name(ACTION_FORECAST), str(lost))
+    registry.client.delete_model_version(model_name(ACTION_FORECAST), str(lost_version))
     shutil.rmtree(registry.folder / "verified")
     code, out, _ = bullion("models", NAME)
     assert code == 0
     assert "no longer in MLflow" in out
-    assert f"version {lost}; it cannot be promoted" in out
-    assert f"version 1 serves, proven; version {lost} cannot serve" in out
-    code, _, err = bullion("promote", NAME, "--version", str(lost), "--to", "Production")
+    assert f"version {lost_version}; it cannot be promoted" in out
+    assert f"version 1 serves, proven; version {lost_version} cannot serve" in out
+    code, _, err = bullion("promote", NAME, "--version", str(lost_version), "--to", "Production")
     assert code == 2
-    assert (
-        f"version {lost} of {model_name(ACTION_FORECAST)} is in the lake and no longer in MLflow"
-        in err
-    )
+    name = model_name(ACTION_FORECAST)
+    assert f"version {lost_version} of {name} is in the lake and no longer in MLflow" in err
 
 
 @pytest.mark.parametrize(
-    ("words", "said", "hint"),
+    ("words", "message", "hint"),
     [
         (["models", "nasdaq"], "unknown forecast 'nasdaq'", NAME),
         (["promote", NAME, "--version", "7", "--to", "Staging"], "version=7", "bullion models"),
@@ -115,14 +108,14 @@ def test_models_tell_which_versions_mlflow_lost_and_who_serves_instead(
         (["monitor", NAME, "--as-of", "soon"], "is not a time", "2026-09-01"),
     ],
 )
-def test_a_wrong_request_names_the_offender_and_the_way_out(
-    bullion: Bullion, lake: Lake, registry: Registry, words: list[str], said: str, hint: str
+def test_a_wrong_request_is_named_with_what_to_do(
+    bullion: Bullion, lake: Lake, registry: Registry, words: list[str], message: str, hint: str
 ) -> None:
     spoil(registry, HOURLY, train_model(lake, registry, HOURLY, verdict="refused"), "missing")
     code, out, err = bullion(*words)
     assert code == 2
     assert out == ""
-    assert said in err.replace("\n", " ")
+    assert message in err.replace("\n", " ")
     assert hint in err
     assert "Traceback" not in err
 
@@ -141,38 +134,3 @@ def test_monitor_prints_the_figures_and_records_the_run(
     assert "2026-03-10-quality.html" in out
     ((run,),) = lake.rows("SELECT run FROM gold.runs WHERE step = 'monitor'")
     assert run.startswith("cli:")
-
-
-def test_run_trains_where_it_is_due_scores_and_follows_up(
-    bullion: Bullion, lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    symbols, end = universe("qqq").symbols, START + timedelta(days=1)
-    ingest(lake, Sample(), symbols, interval_of("1h"), START - timedelta(days=15), end)
-    ingest_weights(lake, Sample(), "qqq", as_of=end)
-    asked = []
-
-    class Done:
-        def summary(self) -> str:
-            return "trained"
-
-    def train(lake: Lake, registry: Registry, *_: object, **__: object) -> Done:
-        asked.append(train_model(lake, registry, HOURLY, day=-3 + 6 * len(asked)))
-        return Done()
-
-    monkeypatch.setattr("pipelines.steps.models.train.train", train)
-    code, out, err = bullion("run", NAME)
-    assert code == 0, err
-    assert "training nasdaq100_hourly.action, as no model of these features and this label" in out
-    assert "features: all of it" in out
-    _, out, _ = bullion("run", NAME)
-    assert "training nasdaq100_hourly.action, as the newest is 2 sessions old" in out
-    _, out, _ = bullion("run", NAME)
-    assert "training" not in out
-    assert asked == [1, 2]
-
-    at = (START - timedelta(hours=1)).isoformat()
-    code, out, err = bullion("score", NAME, "--at", at)
-    assert code == 0, err
-    assert "scored 10 by action version 1" in out
-    code, out, err = bullion("outcomes", NAME)
-    assert code == 0, err

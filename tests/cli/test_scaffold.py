@@ -79,31 +79,31 @@ def test_every_command_of_the_page_leaves_a_tree_that_passes(copy: Path) -> None
     laws = ["tests/features", "tests/labels", "tests/forecasts"]
     laws += ["tests/contracts/test_tables.py", "tests/dags/test_dags.py"]
     python(copy, "-m", "pytest", "-q", *map(str, new_tests), *laws)
-    written = [path.relative_to(copy) for path in copy.rglob("*.py") if _is_new(path, copy)]
-    python(copy, "-m", "ruff", "check", *map(str, written))
+    new_modules = [path.relative_to(copy) for path in copy.rglob("*.py") if _is_new(path, copy)]
+    python(copy, "-m", "ruff", "check", *map(str, new_modules))
 
 
 @pytest.mark.parametrize("page", [PAGE, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_the_targets_that_the_pages_show_can_be_forecast(page: Path) -> None:
-    known: dict[str, object] = {"Target": Target, "Split": Split}
+    names: dict[str, object] = {"Target": Target, "Split": Split}
     for module in (gates, labels, candidates):
-        known |= {name: getattr(module, name) for name in module.__all__}
+        names |= {name: getattr(module, name) for name in module.__all__}
     blocks = [
         textwrap.dedent(block)
         for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     ]
     with_targets = [block for block in blocks if "Target(" in block]
-    targets = [target for block in with_targets for target in _targets(block, known)]
+    targets = [target for block in with_targets for target in _targets(block, names)]
     assert [target.label.kind for target in targets] == ["classes", "value"]
-    whole = replace(FORECASTS[0], name="shown", targets=tuple(targets))
-    assert [target.label.kind for target in whole.per_target()] == ["classes", "value"]
+    shown = replace(FORECASTS[0], name="shown", targets=tuple(targets))
+    assert [target.label.kind for target in shown.per_target()] == ["classes", "value"]
 
 
-def _targets(code: str, known: dict[str, object]) -> list[Target]:
+def _targets(code: str, names: dict[str, object]) -> list[Target]:
     """Every target that is named, alone or among others."""
     calls = [call for call in ast.walk(ast.parse(code)) if isinstance(call, ast.Call)]
-    named = [call for call in calls if isinstance(call.func, ast.Name)]
-    return [eval(ast.unparse(c), dict(known)) for c in named if c.func.id == "Target"]
+    named_calls = [call for call in calls if isinstance(call.func, ast.Name)]
+    return [eval(ast.unparse(c), dict(names)) for c in named_calls if c.func.id == "Target"]
 
 
 def _is_new(path: Path, copy: Path) -> bool:
@@ -135,8 +135,8 @@ def test_a_task_stands_in_the_room_that_is_named(tmp_path: Path, room: str | Non
         (tmp_path / "pipelines" / "steps" / name).mkdir(parents=True)
         (tmp_path / "pipelines" / "steps" / name / "__init__.py").touch()
     new("task", "count_rejects", root=tmp_path, room=room)
-    written = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*count_rejects.py"))
-    assert written == [
+    paths = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*count_rejects.py"))
+    assert paths == [
         f"pipelines/steps/{room or 'data'}/count_rejects.py",
         f"tests/steps/{room or 'data'}/test_count_rejects.py",
     ]

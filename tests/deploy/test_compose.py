@@ -28,21 +28,21 @@ PINNED = re.compile(r"[\w./-]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}")
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|AUTH$|_KEYS?($|_)")
 FROM_ENV = re.compile(r"\$\{\w+:\?[^}]+\}")
 PUBLISHED = {"nginx", "airflow-api-server", "mlflow"}
-ONCE = {"init"}
-# What the images of others carry; everything else is in our environment, or a shell's own word.
-THEIRS = {
+ONE_SHOT = {"init"}
+# Commands of foreign images; every other is in our environment, or a shell's own word.
+IMAGE_COMMANDS = {
     "postgres": {"postgres", "pg_isready"},
     "redis": {"sh", "printf", "redis-server", "redis-cli", "grep"},
     "s3": {"posix", "wget"},  # the image's entry point takes a kind of store first
     "nginx": {"nginx", "wget"},
 }
-OURS = {"python", "sh", "hostname"}
+OUR_COMMANDS = {"python", "sh", "hostname"}
 WORKFLOWS = sorted((ROOT / ".github").rglob("*.y*ml"))
-every = pytest.mark.parametrize("name", SERVICES)
+each_service = pytest.mark.parametrize("name", SERVICES)
 
 
 def problems(name: str, file: Any) -> list[str]:
-    """What a schema finds wrong, as its publisher has it; a package carries it."""
+    """Return what is wrong by the published schema, which a package carries."""
     place = files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
     schema = json.loads(place.read_text("utf-8"))
     return [error.message for error in validator_for(schema)(schema).iter_errors(file)]
@@ -50,11 +50,11 @@ def problems(name: str, file: Any) -> list[str]:
 
 def texts(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        for one in value.values():
-            yield from texts(one)
+        for item in value.values():
+            yield from texts(item)
     elif isinstance(value, list):
-        for one in value:
-            yield from texts(one)
+        for item in value:
+            yield from texts(item)
     elif isinstance(value, str):
         yield value
 
@@ -98,21 +98,21 @@ def test_every_other_variable_is_a_setting() -> None:
     assert all(kind for name, kind, _ in VARIABLE.findall(FILE.read_text()) if name)
 
 
-@every
+@each_service
 def test_no_secret_is_in_the_file(name: str) -> None:
     for key, value in SERVICES[name].get("environment", {}).items():
         assert not SECRET.search(key) or FROM_ENV.fullmatch(value), f"{key}: {value}"
     for text in texts(SERVICES[name]):
-        shown = FROM_ENV.sub("@env@", text)
-        assert not re.search(r"password=(?!@env@)|://[^/\s:]*:(?!@env@)[^/\s]*@", shown), text
-        assert not re.search(r"[0-9a-f]{32,}", shown.partition("@sha256:")[0]), text
+        masked = FROM_ENV.sub("@env@", text)
+        assert not re.search(r"password=(?!@env@)|://[^/\s:]*:(?!@env@)[^/\s]*@", masked), text
+        assert not re.search(r"[0-9a-f]{32,}", masked.partition("@sha256:")[0]), text
 
 
 AIRFLOW = {
     "LAKE_DB_PASSWORD", "AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_API_SECRET",
     "AIRFLOW_JWT_SECRET", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY",
 }  # fmt: skip
-NEEDED = {
+SECRETS_NEEDED = {
     "postgres": {"POSTGRES_PASSWORD"},
     "redis": {"REDIS_PASSWORD"},
     "s3": {"S3_ACCESS_KEY", "S3_SECRET_KEY"},
@@ -128,16 +128,16 @@ NEEDED = {
 }  # fmt: skip
 
 
-@every
-def test_it_is_given_the_secrets_that_it_needs_and_no_other(name: str) -> None:
-    names = {found[0] for text in texts(SERVICES[name]) for found in VARIABLE.findall(text)}
-    assert names & {*NAMES} == NEEDED.get(name, AIRFLOW)
+@each_service
+def test_a_service_gets_the_secrets_that_it_needs_and_no_other(name: str) -> None:
+    names = {match[0] for text in texts(SERVICES[name]) for match in VARIABLE.findall(text)}
+    assert names & {*NAMES} == SECRETS_NEEDED.get(name, AIRFLOW)
 
 
-@every
+@each_service
 def test_its_image_is_pinned_or_built_here(name: str) -> None:
     image = SERVICES[name]["image"]
-    builders = [one for one in SERVICES.values() if one["image"] == image and "build" in one]
+    builders = [item for item in SERVICES.values() if item["image"] == image and "build" in item]
     if not builders:
         assert PINNED.fullmatch(image)
         return
@@ -155,27 +155,27 @@ def test_the_api_knows_the_name_that_the_smoke_test_calls_it_by() -> None:
     assert called in SERVICES["api"]["environment"]["BULLION_API_HOSTS"].split(",")
 
 
-@every
+@each_service
 def test_its_health_is_checked(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
-    if name in ONCE:
+    if name in ONE_SHOT:
         assert check == {"disable": True}
         return
     assert check["test"][0] in ("CMD", "CMD-SHELL")
     assert {"interval", "timeout", "retries"} <= check.keys()
 
 
-@every
+@each_service
 def test_it_comes_back_and_has_limits(name: str) -> None:
     service = SERVICES[name]
-    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+    assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
     assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert not service.get("privileged")
 
 
-@every
+@each_service
 def test_only_the_doors_are_open_and_only_on_loopback(name: str) -> None:
     ports = SERVICES[name].get("ports", [])
     assert bool(ports) == (name in PUBLISHED)
@@ -185,7 +185,7 @@ def test_only_the_doors_are_open_and_only_on_loopback(name: str) -> None:
     assert "network_mode" not in SERVICES[name]
 
 
-@every
+@each_service
 def test_its_commands_exist(name: str) -> None:
     for words in invocations(SERVICES[name]):
         if words[0] == "python":
@@ -197,22 +197,24 @@ def test_its_commands_exist(name: str) -> None:
             assert spec
             assert spec.origin
             assert re.search(rf"^{attribute}\b", Path(spec.origin).read_text(), re.MULTILINE)
-        if name in THEIRS:
-            assert words[0] in THEIRS[name], words
+        if name in IMAGE_COMMANDS:
+            assert words[0] in IMAGE_COMMANDS[name], words
         else:
-            assert words[0] in OURS or shutil.which(
+            assert words[0] in OUR_COMMANDS or shutil.which(
                 words[0], path=str(Path(sys.executable).parent)
             ), words
 
 
-@every
+@each_service
 def test_it_waits_for_services_that_can_tell(name: str) -> None:
-    for other, how in SERVICES[name].get("depends_on", {}).items():
-        wanted = "service_completed_successfully" if other in ONCE else "service_healthy"
-        assert how["condition"] == wanted
+    for dependency, how in SERVICES[name].get("depends_on", {}).items():
+        condition = (
+            "service_completed_successfully" if dependency in ONE_SHOT else "service_healthy"
+        )
+        assert how["condition"] == condition
 
 
-@every
+@each_service
 def test_its_volumes_exist(name: str) -> None:
     for volume in SERVICES[name].get("volumes", []):
         source, place, *how = volume.split(":")

@@ -44,8 +44,12 @@ def ignored() -> list[str]:
 
 
 STAGES = stages()
-TARGETS = {one["build"]["target"] for one in read_compose()["services"].values() if "build" in one}
-every = pytest.mark.parametrize("name", sorted(TARGETS))
+TARGETS = {
+    service["build"]["target"]
+    for service in read_compose()["services"].values()
+    if "build" in service
+}
+each_target = pytest.mark.parametrize("name", sorted(TARGETS))
 
 
 def line_of(name: str) -> Iterator[Stage]:
@@ -60,14 +64,14 @@ def test_every_base_is_pinned_by_tag_and_digest() -> None:
         assert stage.base in STAGES or PINNED.fullmatch(stage.base), stage.base
 
 
-@every
+@each_target
 def test_nobody_is_root_in_the_end(name: str) -> None:
     users = [user for stage in line_of(name) for user in stage.of("USER")[::-1]]
     assert users
     assert users[0].partition(":")[0] in ("bullion", "10001")
 
 
-@every
+@each_target
 def test_its_health_can_be_checked(name: str) -> None:
     [check] = STAGES[name].of("HEALTHCHECK")
     assert "--interval=" in check
@@ -98,19 +102,26 @@ def test_what_is_copied_is_there_and_reaches_the_build() -> None:
     for name in STAGES:
         for source, _ in list_copies(name):
             assert (ROOT / source).exists(), source
-            assert any(f"{source}/".startswith(f"{one}/") for one in let_in), source
+            assert any(f"{source}/".startswith(f"{service}/") for service in let_in), source
 
 
 def test_no_secret_goes_into_an_image() -> None:
     lines = ignored()
     assert "**/.env*" in lines
-    assert lines.index("**/.env*") > max(n for n, one in enumerate(lines) if one.startswith("!"))
+    assert lines.index("**/.env*") > max(
+        n for n, service in enumerate(lines) if service.startswith("!")
+    )
     text = (ROOT / "Dockerfile").read_text()
     assert not re.search(r"(PASSWORD|SECRET|TOKEN|API_KEY)", text)
     assert "COPY . " not in text
 
 
 def test_serving_carries_the_serving_lock_alone() -> None:
-    copies = [one for stage in line_of("serving") for one in stage.of("COPY") if "--from" in one]
+    copies = [
+        service
+        for stage in line_of("serving")
+        for service in stage.of("COPY")
+        if "--from" in service
+    ]
     assert copies == ["--from=build-serving /opt/venv /opt/venv"]
     assert not {source for source, _ in list_copies("serving")} & {"dags", "plugins", "include"}

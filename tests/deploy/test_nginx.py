@@ -31,8 +31,8 @@ def test_bodies_and_headers_are_limited_as_the_api_limits_them() -> None:
 def test_it_lets_go_of_a_connection_before_the_api_does() -> None:
     upstream = TEXT.partition("upstream api {")[2].partition("}")[0]
     seconds = int(directive("keepalive_timeout", upstream).removesuffix("s"))
-    [theirs] = re.findall(r"timeout_keep_alive\W+(\d+)", SERVING)
-    assert seconds < int(theirs)
+    [api_seconds] = re.findall(r"timeout_keep_alive\W+(\d+)", SERVING)
+    assert seconds < int(api_seconds)
 
 
 def test_no_page_can_be_framed_by_another() -> None:

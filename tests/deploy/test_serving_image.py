@@ -30,9 +30,9 @@ def test_the_api_imports_from_the_image_alone(tmp_path: Path, module: str) -> No
     fence(tmp_path / "only", LOCK)
     path = os.pathsep.join([str(tree), str(tmp_path / "only")])
     # What is only used by some requests is imported then, so it is asked for here.
-    more = "onnxruntime, talib, scipy.stats, httpx, exchange_calendars, websockets, httptools"
+    modules = "onnxruntime, talib, scipy.stats, httpx, exchange_calendars, websockets, httptools"
     process = subprocess.run(
-        [sys.executable, "-c", f"import {module}, {more}; print({module}.__file__)"],
+        [sys.executable, "-c", f"import {module}, {modules}; print({module}.__file__)"],
         env=os.environ | {"PYTHONPATH": path},
         cwd=tmp_path,
         capture_output=True,
@@ -51,7 +51,7 @@ def test_the_locks_are_in_step() -> None:
     assert lock_in_step.apart() == []
 
 
-def test_a_lock_out_of_step_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_out_of_step_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("requirements", "requirements-serving"):
         for kind in ("in", "txt"):
             text = (ROOT / f"{name}.{kind}").read_text()

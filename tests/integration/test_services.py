@@ -49,7 +49,7 @@ class Up:
     def processes(self) -> dict[int, str]:
         """Everything of this stack that runs, told by its session, its folder or its ports."""
         marks = (str(self.chosen.home), *(f":{port}" for port in self.chosen.ports.values()))
-        ours = set(self.supervisor.left())
+        ours = set(self.supervisor.remaining())
         found = {}
         for one in psutil.process_iter(["cmdline"]):
             command = " ".join(one.info["cmdline"] or [])
@@ -93,7 +93,7 @@ def test_a_busy_port_is_named_with_a_way_out(up: Up) -> None:
     assert f"port {up.chosen.mlflow_port} (BULLION_MLFLOW_PORT)" in refused.stderr
     assert f"process {other.pid}" in refused.stderr
     assert "BULLION_MLFLOW_PORT=" in refused.stderr
-    assert up.supervisor.left() == []
+    assert up.supervisor.remaining() == []
 
 
 def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
@@ -110,7 +110,7 @@ def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
 
 
 def test_a_second_up_changes_nothing(up: Up) -> None:
-    before = up.processes().keys() & set(up.supervisor.left())
+    before = up.processes().keys() & set(up.supervisor.remaining())
     done = up("up", "--detach")
     assert done.returncode == 0, done.stderr
     assert "it runs already" in done.stdout
@@ -146,7 +146,7 @@ def test_nothing_listens_beyond_loopback(up: Up) -> None:
     heard = {
         one.laddr.ip
         for one in psutil.net_connections("tcp")
-        if one.status == psutil.CONN_LISTEN and one.pid in up.supervisor.left()
+        if one.status == psutil.CONN_LISTEN and one.pid in up.supervisor.remaining()
     }
     assert heard == {"127.0.0.1"}
 
@@ -154,8 +154,8 @@ def test_nothing_listens_beyond_loopback(up: Up) -> None:
 def test_down_leaves_no_process_even_of_a_killed_supervisor(up: Up) -> None:
     assert up.supervisor.leader
     os.kill(up.supervisor.leader, signal.SIGKILL)
-    wait_for(lambda: not up.supervisor.running(), 10, "the supervisor's end")
-    assert up.supervisor.left()
+    wait_for(lambda: not up.supervisor.is_running(), 10, "the supervisor's end")
+    assert up.supervisor.remaining()
     assert up("down").returncode == 0
     assert up.processes() == {}
 
@@ -170,7 +170,7 @@ def test_what_is_interrupted_leaves_no_process(up: Up) -> None:
         # A worker of pytest-xdist ignores Ctrl-C, and its children would.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as begun:
-        wait_for(lambda: len(up.supervisor.left()) > 4, 60, "a start")
+        wait_for(lambda: len(up.supervisor.remaining()) > 4, 60, "a start")
         begun.send_signal(signal.SIGINT)
         said, _ = begun.communicate(timeout=90)
     assert begun.returncode == 130

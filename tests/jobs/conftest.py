@@ -14,7 +14,7 @@ from tests.steps.served import fresh_registry
 
 
 @pytest.fixture
-def served(tmp_path: Path, lake_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def trained(tmp_path: Path, lake_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A lake whose forecast has a model from long ago, with its file verified before."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     model = models.store_verified(fresh_registry(tmp_path), HOURLY, models.body(HOURLY))

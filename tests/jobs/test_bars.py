@@ -30,7 +30,7 @@ from tests.recent import HOURLY, rows_of, run_notes
     [("down", SourceError, "does not answer"), ("silent", CheckFailed, "no rows at all")],
 )
 def test_a_source_without_an_answer_ends_the_run_and_the_lake_stays(
-    served: Settings,
+    trained: Settings,
     monkeypatch: pytest.MonkeyPatch,
     fault: str,
     error: type[Exception],
@@ -43,21 +43,21 @@ def test_a_source_without_an_answer_ends_the_run_and_the_lake_stays(
         with pytest.raises(error, match=words):
             jobs.bring_bars(NAME, request("today"))
         assert lake.sql("FROM silver.bars ORDER BY ALL").equals(before)
-    [(step, status, message)] = run_notes(served, "today")
+    [(step, status, message)] = run_notes(trained, "today")
     assert (step, status) == ("ingest", "failed")
     assert words in message
 
 
 def test_a_bar_that_the_source_does_not_have_yet_fails_the_run(
-    served: Settings, monkeypatch: pytest.MonkeyPatch
+    trained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_faulty_source(monkeypatch, until=NEWEST[0])
     with pytest.raises(SourceUnavailable, match="has no bar yet that closed after"):
         jobs.bring_bars(NAME, request("early"))
-    assert "no bar yet" in run_notes(served, "early")[-1][2]
+    assert "no bar yet" in run_notes(trained, "early")[-1][2]
 
 
-def test_symbols_that_came_later_get_their_history_too(served: Settings) -> None:
+def test_symbols_that_came_later_get_their_history_too(trained: Settings) -> None:
     jobs.bring_bars(NAME, request("few", BARS[-2], symbols=SYMBOLS[:2]))
     counts = jobs.bring_bars(NAME, request("more"))
     assert counts["accepted"] == 2, "of those that were there the newest bar alone"
@@ -68,17 +68,17 @@ def test_symbols_that_came_later_get_their_history_too(served: Settings) -> None
 
 
 def test_a_symbol_that_the_source_lacks_stops_nothing(
-    served: Settings, monkeypatch: pytest.MonkeyPatch
+    trained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     symbols = HOURLY.symbols[:12]  # too many missing ones would stop it
     use_faulty_source(monkeypatch, lacks=symbols[0])
     bring_and_score(request("first", BARS[-2], symbols=symbols))
     bring_and_score(request("next", symbols=symbols))
-    assert {row["symbol"] for row in rows_of(served, "predictions")} == set(symbols[1:])
+    assert {row["symbol"] for row in rows_of(trained, "predictions")} == set(symbols[1:])
 
 
 def test_the_error_of_a_locked_lake_names_its_writer(
-    served: Settings, monkeypatch: pytest.MonkeyPatch
+    trained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BULLION_LAKE_LOCK_TIMEOUT", "0.2")
     with (

@@ -1,4 +1,4 @@
-"""A run on a full disk raises an error, and leaves nothing behind."""
+"""A run on a full disk fails, and commits nothing."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ print("kept")
 
 
 def test_a_run_on_a_full_disk_fails_and_leaves_nothing(tmp_path: Path) -> None:
-    ran = run_on(tmp_path / "disk", 32, FULL)
-    assert ran.stdout.endswith("kept\n"), ran.stderr
+    process = run_on(tmp_path / "disk", 32, FULL)
+    assert process.stdout.endswith("kept\n"), process.stderr

@@ -25,50 +25,50 @@ from tests.jobs.run_requests import (
 from tests.recent import HOURLY, all_rows, count_duplicates, rows_of, run_notes
 
 
-def test_a_run_after_a_gap_fills_it_and_publishes_only_the_newest(served: Settings) -> None:
+def test_a_run_after_a_gap_fills_it_and_publishes_only_the_newest(trained: Settings) -> None:
     assert bring_and_score(request("first", BARS[0]))["bars"] == 1
     assert bring_and_score(request("next"))["bars"] == len(BARS) - 1
-    rows = rows_of(served, "predictions")
+    rows = rows_of(trained, "predictions")
     assert {row["closes_at"] for row in rows} == {close for _, close in BARS}
     assert {row["closes_at"] for row in rows if row["live"]} == {NEWEST[1]}
-    assert not any(count_duplicates(served).values())
+    assert not any(count_duplicates(trained).values())
 
 
-def test_a_hole_that_a_backfill_left_is_filled(served: Settings) -> None:
+def test_a_hole_that_a_backfill_left_is_filled(trained: Settings) -> None:
     bring_and_score(request("first", BARS[0]))
     bring_and_score(request("backfill", BARS[-2], fill=False))
     bring_and_score(request("next"))
-    assert {row["closes_at"] for row in rows_of(served, "predictions")} == {c for _, c in BARS}
+    assert {row["closes_at"] for row in rows_of(trained, "predictions")} == {c for _, c in BARS}
 
 
-def test_one_bar_at_a_time_gives_the_rows_of_the_range(served: Settings) -> None:
+def test_one_bar_at_a_time_gives_the_rows_of_the_range(trained: Settings) -> None:
     spans_of_range = BARS[-4:-1]
-    whole = request("bulk", (spans_of_range[0][0], spans_of_range[-1][1]), fill=False)
-    assert "fresh" not in jobs.bring_bars(NAME, whole, weights=True).values()
-    assert "fresh" in jobs.bring_bars(NAME, whole, weights=True).values()
-    jobs.score(NAME, whole)
-    bulk = all_rows(served)
+    bulk_run = request("bulk", (spans_of_range[0][0], spans_of_range[-1][1]), fill=False)
+    assert "fresh" not in jobs.bring_bars(NAME, bulk_run, weights=True).values()
+    assert "fresh" in jobs.bring_bars(NAME, bulk_run, weights=True).values()
+    jobs.score(NAME, bulk_run)
+    bulk = all_rows(trained)
     for place, span in enumerate(reversed(spans_of_range)):
         bring_and_score(request(f"backfill {place}", span, fill=False))
-    assert all_rows(served) == bulk
+    assert all_rows(trained) == bulk
     assert len(bulk["index_signals"]) == len(spans_of_range) * len(HOURLY.combinations)
-    assert jobs.outcomes(NAME, whole)["written"] == (len(spans_of_range) - 1) * len(SYMBOLS)
+    assert jobs.outcomes(NAME, bulk_run)["written"] == (len(spans_of_range) - 1) * len(SYMBOLS)
 
 
-def test_a_bar_that_was_published_is_not_published_again(served: Settings) -> None:
+def test_a_bar_that_was_published_is_not_published_again(trained: Settings) -> None:
     bring_and_score(request("first"))
-    before = all_rows(served)
+    before = all_rows(trained)
     with pytest.raises(NothingToDo, match="was published before"):
         jobs.score(NAME, request("second"))
-    assert all_rows(served) == before
+    assert all_rows(trained) == before
 
 
-def test_a_doubled_run_has_one_result(served: Settings) -> None:
+def test_a_doubled_run_has_one_result(trained: Settings) -> None:
     with ThreadPoolExecutor(2) as pool:
         results = [pool.submit(_or_skip, request(f"run {n}")) for n in range(2)]
     assert [result.result() for result in results].count(True) == 1
-    assert len(rows_of(served, "predictions")) == len(SYMBOLS)
-    assert not any(count_duplicates(served).values())
+    assert len(rows_of(trained, "predictions")) == len(SYMBOLS)
+    assert not any(count_duplicates(trained).values())
 
 
 def _or_skip(run: RunRequest) -> bool:
@@ -79,17 +79,17 @@ def _or_skip(run: RunRequest) -> bool:
 
 
 def test_without_weights_there_are_predictions_and_the_signal_says_why_not(
-    served: Settings,
+    trained: Settings,
 ) -> None:
     jobs.bring_bars(NAME, request("run"))
     jobs.score(NAME, request("run"))
-    assert len(rows_of(served, "predictions")) == len(SYMBOLS)
-    assert rows_of(served, "index_signals") == []
-    assert "no signal of qqq at 1 bars" in run_notes(served, "run")[-1][2]
+    assert len(rows_of(trained, "predictions")) == len(SYMBOLS)
+    assert rows_of(trained, "index_signals") == []
+    assert "no signal of qqq at 1 bars" in run_notes(trained, "run")[-1][2]
 
 
 def test_without_mlflow_scoring_works_and_training_fails(
-    served: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "pipelines.registry.mlflow.DEFAULT_FOLDER", tmp_path
@@ -99,7 +99,7 @@ def test_without_mlflow_scoring_works_and_training_fails(
     assert bring_and_score(request("hour"))["scored"] == len(SYMBOLS)
     with pytest.raises(RegistryError, match=r"127\.0\.0\.1:1"):
         jobs.train(NAME, request("day"))
-    [(step, status, message)] = run_notes(served, "day")
+    [(step, status, message)] = run_notes(trained, "day")
     assert (step, status) == ("train", "failed")
     assert "127.0.0.1:1" in message
 

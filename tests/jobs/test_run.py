@@ -22,15 +22,15 @@ from tests.jobs.run_requests import (
 from tests.recent import NOW, rows_of, run_notes
 
 
-def test_a_run_without_an_interval_is_about_the_newest_bar(served: Settings) -> None:
+def test_a_run_without_an_interval_is_about_the_newest_bar(trained: Settings) -> None:
     run = replace(request("manual"), start=None, at=NOW)
     bring_and_score(run)
-    assert {row["closes_at"] for row in rows_of(served, "predictions")} == {NEWEST[1]}
+    assert {row["closes_at"] for row in rows_of(trained, "predictions")} == {NEWEST[1]}
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=12), timedelta(days=40)])
 def test_with_a_clock_moved_back_nothing_is_published(
-    served: Settings, monkeypatch: pytest.MonkeyPatch, back: timedelta
+    trained: Settings, monkeypatch: pytest.MonkeyPatch, back: timedelta
 ) -> None:
     jobs.bring_bars(NAME, request("before"))
     now = NEWEST[1] - back
@@ -44,5 +44,5 @@ def test_with_a_clock_moved_back_nothing_is_published(
     for run in (request("ahead"), replace(request("manual"), start=None, at=now)):
         with pytest.raises(InvalidRequest, match="by the clock of this machine"):
             jobs.score(NAME, run)
-        assert run_notes(served, run.run)[-1][1] == "failed"
-    assert rows_of(served, "predictions") == []
+        assert run_notes(trained, run.run)[-1][1] == "failed"
+    assert rows_of(trained, "predictions") == []

@@ -20,8 +20,6 @@ from pipelines.lake.file_store import FolderStore
 from pipelines.lake.verification import verify
 from tests.lake_rows import count_versions, list_symbols, replace_series
 
-SETTLED = 2_000_000_000  # ns that make a file old enough to be remembered
-
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
@@ -40,17 +38,17 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 def files(lake: Lake) -> dict[str, Path]:
     with lake.view() as view:
-        named = view.rows(f"SELECT DISTINCT path FROM ({FILES}) ORDER BY 1")
-    return {path: Path(lake.config.lake_data) / path for (path,) in named}
+        rows = view.rows(f"SELECT DISTINCT path FROM ({FILES}) ORDER BY 1")
+    return {path: Path(lake.config.lake_data) / path for (path,) in rows}
 
 
 def flip(file: Path, place: int, bit: int = 0) -> bytes:
-    """Flip a bit of a file; what it was."""
-    whole = file.read_bytes()
-    flipped = bytearray(whole)
-    flipped[place % len(whole)] ^= 1 << bit
+    """Flip a bit of a file; return its content before."""
+    content = file.read_bytes()
+    flipped = bytearray(content)
+    flipped[place % len(content)] ^= 1 << bit
     file.write_bytes(flipped)
-    return whole
+    return content
 
 
 READS: list[Callable[[Lake], object]] = [
@@ -67,7 +65,7 @@ def test_a_flipped_bit_is_refused_by_every_way_to_read(full: Lake, data: st.Data
     read = data.draw(st.sampled_from(READS))
     path, file = data.draw(st.sampled_from(sorted(files(full).items())))
     before = read(full)
-    whole = flip(file, data.draw(st.integers(0, 10**6)), data.draw(st.integers(0, 7)))
+    content = flip(file, data.draw(st.integers(0, 10**6)), data.draw(st.integers(0, 7)))
     try:
         with pytest.raises(LakeError) as caught:
             read(full)
@@ -75,13 +73,13 @@ def test_a_flipped_bit_is_refused_by_every_way_to_read(full: Lake, data: st.Data
         assert "bullion verify" in caught.value.hint
         assert "backup" in caught.value.hint
     finally:
-        file.write_bytes(whole)
+        file.write_bytes(content)
     assert read(full) == before
 
 
 def test_a_writer_reads_nothing_damaged_and_commits_nothing(full: Lake) -> None:
     file = sorted(files(full).values())[0]
-    whole, before = flip(file, 200), full.snapshot
+    content, before = flip(file, 200), full.snapshot
     copy = "INSERT INTO silver.series SELECT * FROM silver.series"
     try:
         for statement in (copy, "UPDATE silver.series SET grid = 'x'"):
@@ -90,7 +88,7 @@ def test_a_writer_reads_nothing_damaged_and_commits_nothing(full: Lake) -> None:
         with pytest.raises(LakeError, match="is damaged"), full.write() as writer:
             writer.delete("silver.series", "symbol = 'A00001'")
     finally:
-        file.write_bytes(whole)
+        file.write_bytes(content)
     assert full.snapshot == before
 
 
@@ -104,7 +102,7 @@ def test_compaction_gives_damaged_rows_no_new_checksum(lake: Lake) -> None:
     assert [problem.path for problem in verify(lake).problems] == [path]
 
 
-def test_what_does_not_read_a_table_needs_none_of_its_files(lake: Lake) -> None:
+def test_a_query_needs_no_file_of_a_table_that_it_does_not_read(lake: Lake) -> None:
     replace_series(lake, list_symbols())
     for file in files(lake).values():
         file.unlink()
@@ -147,28 +145,18 @@ def test_a_file_is_hashed_once_by_all_processes_until_it_changes(
     count_versions(lake)
     assert hashed == [path]
     count_versions(lake)
-    with Lake(lake.config, read_only=True) as other:
-        count_versions(other)
+    with Lake(lake.config, read_only=True) as reader:
+        count_versions(reader)
     assert hashed == [path]
 
-    whole = file.read_bytes()
+    content = file.read_bytes()
     stat = file.stat()
-    file.write_bytes(whole[:-1] + b"X")
-    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its change time tells
-    with Lake(lake.config) as other, pytest.raises(LakeError, match="is damaged"):
-        count_versions(other)
-    file.write_bytes(whole)
+    file.write_bytes(content[:-1] + b"X")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its change time remains
+    with Lake(lake.config) as reader, pytest.raises(LakeError, match="is damaged"):
+        count_versions(reader)
+    file.write_bytes(content)
     count_versions(lake)
-
-
-def test_a_file_written_a_moment_ago_is_hashed_again(lake: Lake) -> None:
-    replace_series(lake, list_symbols())
-    path, file = next(iter(files(lake).items()))
-    assert lake.store.marks([path, "silver/series/gone.parquet"]) == {path: ""}
-    old = file.stat().st_ctime_ns + SETTLED
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.time_ns", lambda: old)
-        assert lake.store.marks([path])[path]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff"])
@@ -181,26 +169,26 @@ def test_a_damaged_memory_of_what_was_verified_costs_a_hash(
     assert memory.exists()
     memory.write_bytes(body)
     hashed.clear()
-    with Lake(lake.config) as other:
-        count_versions(other)
+    with Lake(lake.config) as reader:
+        count_versions(reader)
     assert hashed == list(files(lake))
 
 
-def test_what_verify_finds_is_refused_though_nothing_shows_that_it_changed(
+def test_a_file_that_verify_found_damaged_is_refused_though_its_mark_is_the_same(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace_series(lake, list_symbols())
     path, file = next(iter(files(lake).items()))
-    # A disk that loses a bit tells nobody.
+    # A disk that loses a bit leaves no trace of it.
     monkeypatch.setattr(FolderStore, "marks", lambda self, paths: dict.fromkeys(paths, "same"))
     count_versions(lake)
     flip(file, 100)
     assert [problem.path for problem in verify(lake).problems] == [path]
-    with Lake(lake.config) as other, pytest.raises(LakeError, match="is damaged"):
-        count_versions(other)
+    with Lake(lake.config) as reader, pytest.raises(LakeError, match="is damaged"):
+        count_versions(reader)
 
 
-def test_the_memory_holds_no_more_than_it_must(
+def test_only_so_many_verified_files_are_remembered(
     lake: Lake, hashed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_guard, "MOST_MARKS", 2)
@@ -208,6 +196,6 @@ def test_the_memory_holds_no_more_than_it_must(
         replace_series(lake, list_symbols(), source=f"s{number}")
         count_versions(lake)
     hashed.clear()
-    with Lake(lake.config) as other:
-        count_versions(other)
+    with Lake(lake.config) as reader:
+        count_versions(reader)
     assert len(hashed) == 2

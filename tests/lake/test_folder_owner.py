@@ -2,65 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import jobs as upkeep
-from pipelines.cli import app as shown
 from pipelines.cli import lake as _commands  # noqa: F401
+from pipelines.cli.app import app
 from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
 from pipelines.lake.folder_owner import KEY, MARK, read_mark
 from pipelines.lake.verification import verify
-from tests.lake_rows import count_versions, file_name, list_symbols, replace_series
+from tests.lake.catalog_file import catalog_file
+from tests.lake.leftovers import HOUR, leave_file, mark_earlier
+from tests.lake_rows import count_versions, list_symbols, replace_series, series
 
 NOW = timedelta(0)
-HOUR = timedelta(hours=1)
 
 
 def files(config: Settings) -> set[Path]:
     return set(Path(config.lake_data).rglob("*.parquet"))
 
 
-def catalog(config: Settings) -> Path:
-    return Path(config.lake_catalog.removeprefix("sqlite:"))
-
-
-def beside(config: Settings, name: str) -> Settings:
+def another_catalog(config: Settings, name: str) -> Settings:
     """Settings of another catalog over the same data folder."""
-    place = catalog(config).with_name(f"{name}.sqlite")
+    place = catalog_file(config).with_name(f"{name}.sqlite")
     return Settings(lake_catalog=f"sqlite:{place}", lake_data=config.lake_data)
 
 
-def leave(lake: Lake, age: timedelta) -> Path:
-    """What a killed writer leaves: a file that no commit recorded."""
-    path = Path(lake.config.lake_data, "silver", "series", file_name(datetime.now(UTC) - age))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"PAR1")
-    return path
-
-
-def mark_earlier(lake: Lake, age: timedelta = timedelta(days=1)) -> None:
-    """Have the folder be marked for as long."""
-    path = Path(lake.config.lake_data, MARK)
-    written = json.loads(path.read_text())
-    written["since"] = (datetime.now(UTC) - age).isoformat()
-    path.write_text(json.dumps(written))
-
-
-def unmark(config: Settings) -> None:
+def remove_mark(config: Settings) -> None:
     """Make the lake one from before there were marks."""
     Path(config.lake_data, MARK).unlink()
-    with closing(sqlite3.connect(catalog(config))) as connection, connection:
+    with closing(sqlite3.connect(catalog_file(config))) as connection, connection:
         connection.execute("DELETE FROM ducklake_metadata WHERE key = ?", [KEY])
 
 
@@ -78,13 +57,13 @@ def config(lake: Lake) -> Settings:
 
 
 def test_another_catalog_is_refused_and_removes_nothing(config: Settings, tmp_path: Path) -> None:
-    other = Settings(
+    other_lake = Settings(
         lake_catalog=f"sqlite:{tmp_path}/other/catalog.sqlite", lake_data=f"{tmp_path}/other/files"
     )
-    with Lake(other) as lake:
+    with Lake(other_lake) as lake:
         replace_series(lake, list_symbols())
     before = files(config)
-    mistaken = Settings(lake_catalog=other.lake_catalog, lake_data=config.lake_data)
+    mistaken = Settings(lake_catalog=other_lake.lake_catalog, lake_data=config.lake_data)
     with Lake(mistaken) as lake, pytest.raises(LakeError, match="belong to another lake") as caught:
         compact(lake, keep=NOW, readers=NOW)
     assert "BULLION_LAKE_DATA" in caught.value.hint
@@ -93,13 +72,15 @@ def test_another_catalog_is_refused_and_removes_nothing(config: Settings, tmp_pa
 
 
 @pytest.mark.parametrize("marked", [True, False])
-def test_a_fresh_catalog_is_refused_where_files_lie(config: Settings, marked: bool) -> None:
+def test_a_fresh_catalog_is_refused_over_the_files_of_another(
+    config: Settings, marked: bool
+) -> None:
     """A catalog that was deleted, or a slip in BULLION_LAKE_CATALOG."""
     if not marked:
-        unmark(config)
+        remove_mark(config)
     for _ in range(2):
         with pytest.raises(LakeError, match="does not know"):
-            Lake(beside(config, "fresh"))
+            Lake(another_catalog(config, "fresh"))
     with Lake() as lake:
         replace_series(lake, list_symbols(), source="c")
         assert verify(lake).problems == []
@@ -109,10 +90,10 @@ def test_the_command_refuses_another_catalog(
     config: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = files(config)
-    monkeypatch.setenv("BULLION_LAKE_CATALOG", beside(config, "fresh").lake_catalog)
-    run = CliRunner().invoke(shown.app, ["ingest", "--symbols", "AAPL"])
+    monkeypatch.setenv("BULLION_LAKE_CATALOG", another_catalog(config, "fresh").lake_catalog)
+    run = CliRunner().invoke(app, ["ingest", "--symbols", "AAPL"])
     assert isinstance(run.exception, LakeError)
-    run = CliRunner().invoke(shown.app, ["compact", "--keep-days", "0"])
+    run = CliRunner().invoke(app, ["compact", "--keep-days", "0"])
     assert isinstance(run.exception, LakeError)
     assert files(config) == before
 
@@ -128,18 +109,18 @@ def test_adopting_a_folder_takes_it_from_the_other_catalog(
     config: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = files(config)
-    monkeypatch.setenv("BULLION_LAKE_CATALOG", beside(config, "fresh").lake_catalog)
-    run = CliRunner().invoke(shown.app, ["adopt"])
+    monkeypatch.setenv("BULLION_LAKE_CATALOG", another_catalog(config, "fresh").lake_catalog)
+    run = CliRunner().invoke(app, ["adopt"])
     assert run.exit_code == 0, run.output
     with Lake() as lake:
         replace_series(lake, list_symbols())
-        # What lay there is nobody's by proof: it goes only when someone says so.
-        done = compact(lake, keep=NOW, readers=NOW)
-        assert done.unproven == len(before)
-        assert "bullion compact --orphans" in done.warnings()[0]
+        # Nothing proves whose these files are: they are removed only on request.
+        report = compact(lake, keep=NOW, readers=NOW)
+        assert report.unproven == len(before)
+        assert "bullion compact --orphans" in report.warnings()[0]
         assert before <= files(config)
-    with Lake(config) as first, pytest.raises(LakeError, match="belong to another lake"):
-        replace_series(first, list_symbols())
+    with Lake(config) as robbed, pytest.raises(LakeError, match="belong to another lake"):
+        replace_series(robbed, list_symbols())
     with Lake() as lake:
         assert compact(lake, readers=NOW, orphans=True).removed == len(before)
         assert not before & files(config)
@@ -153,10 +134,10 @@ def test_a_restored_catalog_is_the_same_lake(lake: Lake, tmp_path: Path) -> None
     replace_series(lake, list_symbols(), "1")
     lake.close()
     copy = tmp_path / "copy.sqlite"
-    shutil.copy(catalog(lake.config), copy)
+    shutil.copy(catalog_file(lake.config), copy)
     with Lake() as later:
         replace_series(later, list_symbols(), "2")
-    shutil.copy(copy, catalog(lake.config))
+    shutil.copy(copy, catalog_file(lake.config))
     with Lake() as restored:
         assert count_versions(restored) == {"1": len(list_symbols())}
         replace_series(restored, list_symbols(), "3")
@@ -167,7 +148,7 @@ def test_a_restored_catalog_is_the_same_lake(lake: Lake, tmp_path: Path) -> None
 
 def test_a_catalog_restored_from_before_the_mark_takes_its_id(config: Settings) -> None:
     mark = Path(config.lake_data, MARK).read_text()
-    unmark(config)
+    remove_mark(config)
     Path(config.lake_data, MARK).write_text(mark)
     for _ in range(2):
         with Lake() as lake:
@@ -177,7 +158,7 @@ def test_a_catalog_restored_from_before_the_mark_takes_its_id(config: Settings) 
 
 def test_a_lake_that_was_moved_is_the_same_lake(config: Settings, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
-    catalog(config).parent.rename(moved)
+    catalog_file(config).parent.rename(moved)
     place = Settings(lake_catalog=f"sqlite:{moved}/catalog.sqlite", lake_data=f"{moved}/files")
     with Lake(place) as lake:
         replace_series(lake, list_symbols(), source="c")
@@ -187,23 +168,23 @@ def test_a_lake_that_was_moved_is_the_same_lake(config: Settings, tmp_path: Path
 
 
 def test_a_lake_from_before_the_marks_is_adopted_at_its_next_write(config: Settings) -> None:
-    unmark(config)
+    remove_mark(config)
     with Lake() as lake:
         assert read_mark(lake.store) is None
         replace_series(lake, list_symbols(), source="c")
         assert read_mark(lake.store) is not None
     with pytest.raises(LakeError, match="does not know"):
-        Lake(beside(config, "fresh"))
+        Lake(another_catalog(config, "fresh"))
 
 
 @pytest.mark.parametrize(("strangers", "refused"), [(10, False), (11, True)])
 def test_a_lake_from_before_the_marks_is_refused_among_many_strange_files(
     config: Settings, strangers: int, refused: bool
 ) -> None:
-    unmark(config)
+    remove_mark(config)
     with Lake() as lake:
         for _ in range(strangers):
-            leave(lake, HOUR)
+            leave_file(lake, HOUR)
         if refused:
             with pytest.raises(LakeError, match=f"holds {strangers} files of a lake"):
                 replace_series(lake, list_symbols(), source="c")
@@ -211,9 +192,9 @@ def test_a_lake_from_before_the_marks_is_refused_among_many_strange_files(
             replace_series(lake, list_symbols(), source="c")
 
 
-@pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"{}"])
-def test_half_a_mark_is_none(config: Settings, damaged: bytes) -> None:
-    Path(config.lake_data, MARK).write_bytes(damaged)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}"])
+def test_a_damaged_mark_counts_as_none(config: Settings, content: bytes) -> None:
+    Path(config.lake_data, MARK).write_bytes(content)
     with Lake() as lake:
         replace_series(lake, list_symbols(), source="c")
         assert read_mark(lake.store) is not None
@@ -226,10 +207,10 @@ def test_leftovers_go_when_they_are_old_and_other_peoples_files_stay(lake: Lake)
     replace_series(lake, list_symbols())
     mark_earlier(lake)
     root = Path(lake.config.lake_data)
-    left, young = leave(lake, 2 * HOUR), leave(lake, HOUR / 2)
+    old, young = leave_file(lake, 2 * HOUR), leave_file(lake, HOUR / 2)
     foreign = [
         root / "mine.parquet",
-        root / "mine" / left.name,
+        root / "mine" / old.name,
         root / "silver" / "notes.txt",
         root / "silver" / "series" / "mine.parquet",
     ]
@@ -237,43 +218,36 @@ def test_leftovers_go_when_they_are_old_and_other_peoples_files_stay(lake: Lake)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"PAR1")
     assert compact(lake).removed == 1
-    assert not left.exists()
+    assert not old.exists()
     assert young.exists()
     assert all(path.exists() for path in foreign)
     assert count_versions(lake) == {"1": len(list_symbols())}
 
 
-def test_files_from_before_the_mark_stay_until_someone_says_so(lake: Lake) -> None:
+def test_files_from_before_the_mark_stay_until_a_person_removes_them(lake: Lake) -> None:
     replace_series(lake, list_symbols())
-    older = leave(lake, 2 * HOUR)
-    done = compact(lake)
-    assert (done.removed, done.unproven) == (0, 1)
+    older = leave_file(lake, 2 * HOUR)
+    report = compact(lake)
+    assert (report.removed, report.unproven) == (0, 1)
     assert older.exists()
-    run = CliRunner().invoke(shown.app, ["compact"])
+    run = CliRunner().invoke(app, ["compact"])
     assert "1 files that no snapshot names stay" in run.output
-    run = CliRunner().invoke(shown.app, ["compact", "--orphans"])
+    run = CliRunner().invoke(app, ["compact", "--orphans"])
     assert run.exit_code == 0, run.output
     assert "stay" not in run.output
     assert not older.exists()
 
 
-@pytest.mark.parametrize(("count", "stay"), [(10, False), (11, True)])
-def test_many_leftovers_stay_until_someone_says_so(lake: Lake, count: int, stay: bool) -> None:
-    replace_series(lake, list_symbols())
-    mark_earlier(lake)
-    left = [leave(lake, 2 * HOUR) for _ in range(count)]
-    answer = upkeep.compact()
-    assert ("bullion compact --orphans" in answer) == stay
-    assert all(path.exists() == stay for path in left)
-
-
 def test_few_leftovers_that_are_most_of_the_bytes_stay(lake: Lake) -> None:
-    for number in range(60):
-        replace_series(lake, list_symbols(f"N{number}", 1001), source=f"n{number}")
+    with lake.write() as writer:
+        for number in range(60):  # a file each
+            writer.append("silver.series", series(list_symbols(f"N{number}", 1001)))
+    assert len(files(lake.config)) == 60
     mark_earlier(lake)
-    left = [leave(lake, 2 * HOUR) for _ in range(11)]
+    for _ in range(11):
+        leave_file(lake, 2 * HOUR)
     assert compact(lake, keep=7 * 24 * HOUR).unproven == 0
-    left = [leave(lake, 2 * HOUR) for _ in range(11)]
-    left[0].write_bytes(bytes(4 << 20))
+    leftovers = [leave_file(lake, 2 * HOUR) for _ in range(11)]
+    leftovers[0].write_bytes(bytes(4 << 20))
     assert compact(lake, keep=7 * 24 * HOUR).unproven == 11
-    assert all(path.exists() for path in left)
+    assert all(path.exists() for path in leftovers)

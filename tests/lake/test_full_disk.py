@@ -1,87 +1,68 @@
-"""Commands on a full disk: a sentence that names the folder, and never a traceback."""
+"""A write that the disk has no room for commits nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
+from pipelines.lake import Lake
+from pipelines.lake.verification import verify
+from tests.job_server import Jobs
+from tests.lake_rows import (
+    count_versions,
+    list_symbols,
+    replace_series,
+)
 from tests.small_disk import run_on
 
-PREPARED = """
-import os, sys
+
+def test_a_file_that_cannot_grow_commits_nothing(lake: Lake, jobs: Jobs) -> None:
+    replace_series(lake, list_symbols(), "kept")
+    before = lake.snapshot
+    for rows, limit in ((60_000, 20_000), (50, 4_096)):  # a data file; the catalog
+        error = jobs.run("failing_write", rows, limit)
+        assert error is not None
+        assert "nothing was committed" in error["hint"]
+        assert lake.snapshot == before
+        assert count_versions(lake) == {"kept": len(list_symbols())}
+    replace_series(lake, ["A"], "next", source="t")
+    assert count_versions(lake)["next"] == 1
+    assert verify(lake).problems == []
+
+
+FULL = """
+import os
 from pathlib import Path
+from pipelines.core.errors import LakeError
+from pipelines.lake import Lake
+from pipelines.lake.verification import verify
+from tests.lake_rows import list_symbols, write_series, replace_series, count_versions
 
 disk = Path(os.environ["DISK"])
-os.environ["BULLION_LAKE_CATALOG"] = f"sqlite:{disk.parent}/lake/catalog.sqlite"
-os.environ["BULLION_LAKE_DATA"] = f"{disk.parent}/lake/files"
-from pipelines import cli
-from pipelines.steps.lake import open_lake
-from tests.lake_rows import many, put
-
-def leave(kibibytes):
-    room = os.statvfs(disk)
-    (disk / "ballast").write_bytes(bytes(room.f_bavail * room.f_bsize - kibibytes * 1024))
-
-def run(*words):
-    sys.argv = ["bullion", *words]
-    cli.main()
-
-with open_lake() as lake:
-    put(lake, many(count=20_000))
-"""
-EXPORT = 'leave({room}); run("export", str(disk / "out"), "--schema", "silver")'
-DOCS = 'leave(60); run("docs", str(disk / "docs"))'
-NEW = """
-from pipelines.core.errors import CannotWrite
-from pipelines.cli.scaffold import new
-
-listed = disk / "pipelines/features/__init__.py"
-listed.parent.mkdir(parents=True)
-(disk / "tests/features").mkdir(parents=True)
-text = "from pipelines.features.base import Feature\\n\\nHOURLY: tuple[Feature, ...] = ()\\n"
-listed.write_text(text + "#" * 20_000)
-leave({room})
-try:
-    new("feature", "low_gap", root=disk)
-except CannotWrite as error:
-    print(error, file=sys.stderr)
-assert listed.read_text().startswith(text)
-sys.exit(1)
-"""
-MLFLOW = """
-from pipelines.registry.mlflow import Registry, RegistryError, mlflow_errors
-from pipelines.registry.runs import _log, _run
-
-registry = Registry(f"sqlite:///{disk}/mlflow.db")
-number = registry.experiment("train")
-try:
-    with mlflow_errors(registry.uri), _run(registry.client, number, {}, "train") as run_id:
-        leave(0)
-        _log(registry.client, run_id, {"seed": 0}, [], {"model.onnx": bytes(100_000)})
-except RegistryError as error:
-    print(error, file=sys.stderr)
-sys.exit(1)
+with Lake() as lake:
+    replace_series(lake, list_symbols(), "kept")
+    before = lake.snapshot
+    ballast = disk / "ballast"
+    for rows, left in ((200_000, 200_000), (900, 0)):
+        room = os.statvfs(disk)
+        ballast.write_bytes(bytes(room.f_bavail * room.f_bsize - left))
+        try:
+            replace_series(lake, list_symbols(count=rows), "failed")
+        except LakeError as error:
+            assert error.hint.endswith("nothing was committed"), error
+            assert "full" in error.message, error
+            assert str(disk) in error.message, error
+        else:
+            raise AssertionError("it fitted")
+        ballast.unlink()
+        assert lake.snapshot == before
+        assert count_versions(lake) == {"kept": len(list_symbols())}
+    replace_series(lake, ["A"], "next", source="t")
+    assert count_versions(lake)["next"] == 1
+    assert verify(lake).problems == []
+print("kept")
 """
 
 
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        (EXPORT.format(room=4), "cannot write to {disk}/out"),
-        (EXPORT.format(room=700), "cannot write to {disk}/out"),
-        (DOCS, "cannot write to {disk}"),
-        (NEW.format(room=0), "cannot write to {disk}/pipelines/features"),
-        (NEW.format(room=12), "cannot write to {disk}/pipelines/features"),
-        (MLFLOW, "MLflow at sqlite:///{disk}/mlflow.db cannot be used"),
-    ],
-    ids=["export", "export_late", "docs", "new", "new_late", "mlflow"],
-)
-def test_a_full_disk_is_told_in_words(tmp_path: Path, script: str, words: str) -> None:
-    disk = tmp_path / "disk"
-    ran = run_on(disk, 16, PREPARED + script)
-    assert ran.returncode == 1, ran.stderr
-    assert words.format(disk=disk) in ran.stderr
-    assert "space" in ran.stderr
-    assert "Traceback" not in ran.stderr, ran.stderr
-    assert "[SQL" not in ran.stderr, ran.stderr
+def test_a_full_disk_commits_nothing(tmp_path: Path) -> None:
+    process = run_on(tmp_path / "disk", 8, FULL)
+    assert process.stdout == "kept\n", process.stderr

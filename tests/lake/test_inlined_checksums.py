@@ -1,4 +1,4 @@
-"""Rows that lie in the catalog are held against the checksum of the commit that put them there."""
+"""Rows in the catalog are compared with the checksum of the commit that wrote them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def problems(lake: Lake) -> list[tuple[str, str]]:
     return [(problem.path, problem.what) for problem in verify(lake).problems]
 
 
-def changed(commit: int) -> tuple[str, str]:
+def problem_of(commit: int) -> tuple[str, str]:
     return "silver.series", f"has rows in the catalog that are not what commit {commit} wrote"
 
 
@@ -70,9 +70,9 @@ def test_a_change_behind_the_lakes_back_is_named_with_its_table_and_commit(
     commit = replace_series(lake, list_symbols(count=5), source="b")
     assert problems(lake) == []
     tamper(lake, statement)
-    assert problems(lake) == [changed(commit)]
-    replace_series(lake, list_symbols(count=5), source="c")  # no later commit takes it for its own
-    assert problems(lake) == [changed(commit)]
+    assert problems(lake) == [problem_of(commit)]
+    replace_series(lake, list_symbols(count=5), source="c")  # a later commit does not hide it
+    assert problems(lake) == [problem_of(commit)]
 
 
 def test_rows_that_were_hidden_or_brought_back_are_named(lake: Lake) -> None:
@@ -80,12 +80,12 @@ def test_rows_that_were_hidden_or_brought_back_are_named(lake: Lake) -> None:
     second = replace_series(lake, list_symbols(count=5), "2", source="a")
     assert problems(lake) == []
     tamper(lake, "UPDATE {table} SET end_snapshot = NULL WHERE calendar = '1'")
-    assert problems(lake) == [changed(second)]
+    assert problems(lake) == [problem_of(second)]
     tamper(lake, f"UPDATE {{table}} SET end_snapshot = {second} WHERE calendar = '1'")
     assert problems(lake) == []
     tamper(lake, f"UPDATE {{table}} SET end_snapshot = {second} WHERE calendar = '2'")
-    assert changed(second) in problems(lake)
-    assert changed(first) not in problems(lake)
+    assert problem_of(second) in problems(lake)
+    assert problem_of(first) not in problems(lake)
 
 
 def test_a_row_of_a_commit_that_left_none_is_named(lake: Lake) -> None:
@@ -96,7 +96,7 @@ def test_a_row_of_a_commit_that_left_none_is_named(lake: Lake) -> None:
         f"INSERT INTO {{table}} SELECT 9, {before}, NULL, source, symbol, interval, calendar, "
         "grid, split_adjusted, batch FROM {table} LIMIT 1",
     )
-    assert problems(lake) == [changed(before)]
+    assert problems(lake) == [problem_of(before)]
 
 
 def test_changed_rows_are_not_moved_to_a_file_with_a_checksum_of_its_own(lake: Lake) -> None:
@@ -130,9 +130,9 @@ def test_checksums_go_with_the_last_rows_they_speak_for(lake: Lake) -> None:
     assert problems(lake) == []
     assert count_versions(lake, first) == {"1": 30}
     tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE symbol = 'S00003'")
-    assert problems(lake) == [changed(first)]
+    assert problems(lake) == [problem_of(first)]
     compact(lake, keep=NOW)  # no row of the newest snapshot: nothing is moved to a file
-    assert problems(lake) == [changed(first)]
+    assert problems(lake) == [problem_of(first)]
     release_snapshot(lake, "model 1")
     compact(lake, keep=NOW)
     compact(lake, keep=NOW)
@@ -161,7 +161,7 @@ def test_a_lake_that_has_none_gets_them_with_its_next_commit(lake: Lake) -> None
     replace_series(lake, list_symbols(count=5), source="b")
     assert problems(lake) == []
     tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE source = 'a'")
-    assert problems(lake) == [changed(commit)]
+    assert problems(lake) == [problem_of(commit)]
 
 
 def test_a_commit_that_ended_before_its_checksum_gets_it_with_the_next_one(
@@ -181,4 +181,4 @@ def test_a_commit_that_ended_before_its_checksum_gets_it_with_the_next_one(
     replace_series(lake, list_symbols(count=5), source="c")
     assert problems(lake) == []
     tamper(lake, "UPDATE {table} SET calendar = 'SELL' WHERE source = 'b'")
-    assert problems(lake) == [changed(commit)]
+    assert problems(lake) == [problem_of(commit)]

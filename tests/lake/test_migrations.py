@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -12,14 +11,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pytest
 
 from pipelines.contracts.silver import SERIES
 from pipelines.contracts.tables import LAYOUT, TABLES, Column, Table, fingerprint
-from pipelines.core.errors import BullionError, LakeError
+from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings
 from pipelines.forecasts.tables import ALL_TABLES, FEATURE_TABLES
 from pipelines.lake import Lake, Writer, migrations
@@ -29,6 +27,7 @@ from pipelines.lake.verification import verify
 from pipelines.steps.lake import open_lake
 from tests.aggregates import wrong_answers
 from tests.job_server import Jobs
+from tests.lake.catalog_file import catalog_file, list_layouts
 from tests.lake_rows import count_versions, list_symbols, replace_series, series
 
 ALL_PRINT = fingerprint(ALL_TABLES)  # all tables, those of forecasts too
@@ -58,27 +57,19 @@ def without(name: str, column: str = "") -> tuple[Table, ...]:
     )
 
 
-def catalog(config: Settings) -> Path:
-    return Path(config.lake_catalog.removeprefix("sqlite:"))
-
-
-def layouts(lake: Lake) -> list[tuple[object, ...]]:
-    return lake.rows("SELECT layout, fingerprint FROM meta.layouts ORDER BY applied_at")
-
-
 def test_a_fresh_lake_has_every_table_and_column(lake: Lake) -> None:
     have = lake.rows(
         "SELECT schema_name || '.' || table_name, column_name FROM duckdb_columns() "
         "WHERE database_name = 'lake'"
     )
     assert set(have) >= {(t.full_name, c) for t in ALL_TABLES for c in t.column_names}
-    assert set(layouts(lake)) == {(LAYOUT, fingerprint()), (LAYOUT, fingerprint(ALL_TABLES))}
+    assert set(list_layouts(lake)) == {(LAYOUT, fingerprint()), (LAYOUT, fingerprint(ALL_TABLES))}
 
 
 def test_opening_an_up_to_date_lake_changes_nothing(lake: Lake) -> None:
     before = lake.snapshot
-    with Lake() as again:
-        assert again.snapshot == before
+    with Lake() as reopened:
+        assert reopened.snapshot == before
 
 
 def feature_tables(lake: Lake) -> set[str]:
@@ -98,11 +89,11 @@ def test_a_lake_gets_the_tables_of_forecasts_and_can_be_opened_without_them() ->
         before = lake.snapshot
     for read_only in (False, True):
         for reopen in (Lake, open_lake):
-            with reopen(read_only=read_only) as again:
-                assert again.snapshot == before
+            with reopen(read_only=read_only) as reopened:
+                assert reopened.snapshot == before
 
 
-def record_as_before(lake: Lake) -> None:
+def record_as_one_declaration(lake: Lake) -> None:
     """Leave the row of layouts that was written while one declaration held all tables."""
     with lake.write() as writer:
         writer.run("DELETE FROM meta.layouts")
@@ -111,7 +102,7 @@ def record_as_before(lake: Lake) -> None:
 
 def test_a_lake_that_recorded_all_its_tables_as_one_is_valid(lake: Lake) -> None:
     replace_series(lake, ["A"])
-    record_as_before(lake)
+    record_as_one_declaration(lake)
     before = lake.snapshot
     with open_lake(read_only=True) as reader:
         assert reader.snapshot == before
@@ -121,13 +112,13 @@ def test_a_lake_that_recorded_all_its_tables_as_one_is_valid(lake: Lake) -> None
 
 
 def test_opening_without_the_forecasts_leaves_their_tables_valid(lake: Lake) -> None:
-    record_as_before(lake)
+    record_as_one_declaration(lake)
     Lake().close()
     before = lake.snapshot
     for reopen in (Lake, open_lake):
         for read_only in (True, False):
-            with reopen(read_only=read_only) as again:
-                assert again.snapshot == before
+            with reopen(read_only=read_only) as reopened:
+                assert reopened.snapshot == before
 
 
 def test_a_feature_that_was_declared_since_is_added(lake: Lake) -> None:
@@ -135,19 +126,19 @@ def test_a_feature_that_was_declared_since_is_added(lake: Lake) -> None:
     longer = replace(first, columns=(*first.columns, Column("rsi_99", "DOUBLE", "new", "ratio")))
     with pytest.raises(LakeError, match="not those of this code"):
         Lake(read_only=True, feature_tables=(longer, *FEATURE_TABLES[1:]))
-    with Lake(feature_tables=(longer, *FEATURE_TABLES[1:])) as changed:
-        assert changed.rows(f"SELECT count(rsi_99) FROM {first.full_name}") == [(0,)]
+    with Lake(feature_tables=(longer, *FEATURE_TABLES[1:])) as extended:
+        assert extended.rows(f"SELECT count(rsi_99) FROM {first.full_name}") == [(0,)]
 
 
 def test_opening_a_lake_loads_no_forecast() -> None:
     loaded = "[name for name in sys.modules if name.startswith('pipelines.forecasts')]"
     script = f"import sys; from pipelines.lake import Lake; Lake().close(); print({loaded})"
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert ended.stdout == "[]\n", ended.stderr
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert process.stdout == "[]\n", process.stderr
 
 
 @pytest.mark.parametrize("missing", [("silver.gaps", ""), ("silver.bars", "split_factor")])
-def test_what_was_declared_since_is_added(
+def test_a_table_or_column_that_was_declared_since_is_added(
     declare: Declare, lake_settings: Settings, missing: tuple[str, str]
 ) -> None:
     declare(without(*missing))
@@ -157,12 +148,12 @@ def test_what_was_declared_since_is_added(
     with pytest.raises(LakeError, match="not those of this code") as caught:
         Lake(read_only=True)
     assert "bullion status" in caught.value.hint
-    assert str(catalog(lake_settings)) in caught.value.message
+    assert str(catalog_file(lake_settings)) in caught.value.message
     with Lake() as lake:
         assert lake.rows("SELECT count(split_factor) FROM silver.bars") == [(0,)]
         assert lake.rows("SELECT count(*) FROM silver.gaps") == [(0,)]
         assert count_versions(lake) == {"1": 1}
-        assert (LAYOUT, fingerprint()) in layouts(lake)
+        assert (LAYOUT, fingerprint()) in list_layouts(lake)
         assert lake.rows("SELECT count(DISTINCT applied_at) FROM meta.layouts") == [(2,)]
     Lake(read_only=True).close()
 
@@ -186,14 +177,14 @@ def stop(writer: Writer, layout: migrations.Layout) -> None:
 def test_a_lake_whose_making_was_stopped_is_finished(
     monkeypatch: pytest.MonkeyPatch, lake_settings: Settings
 ) -> None:
-    with monkeypatch.context() as stopped:
-        stopped.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
         with pytest.raises(KeyboardInterrupt):
             Lake()
     with pytest.raises(LakeError):
         Lake(read_only=True)
     with Lake() as lake:
-        assert layouts(lake) == [(LAYOUT, fingerprint())]
+        assert list_layouts(lake) == [(LAYOUT, fingerprint())]
         replace_series(lake, ["A"])
 
 
@@ -207,11 +198,11 @@ def test_a_lake_killed_while_it_is_made_is_finished(jobs: Jobs, lake_settings: S
             replace_series(lake, ["A"])
             assert count_versions(lake) == {"1": 1}
             assert verify(lake).problems == []
-        shutil.rmtree(catalog(lake_settings).parent)
+        shutil.rmtree(catalog_file(lake_settings).parent)
 
 
 def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None:
-    other = tuple(
+    tables = tuple(
         replace(
             SERIES,
             columns=tuple(c.but(type="INTEGER") if c.name == "calendar" else c for c in t.columns),
@@ -220,7 +211,7 @@ def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None
         else t
         for t in TABLES
     )
-    declare(other)
+    declare(tables)
     Lake().close()
     declare(TABLES)
     with pytest.raises(LakeError, match=r"silver.series.calendar is INTEGER.*VARCHAR") as caught:
@@ -232,10 +223,10 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
     monkeypatch: pytest.MonkeyPatch, lake: Lake
 ) -> None:
     replace_series(lake, ["A"])
-    ran = []
+    batches = []
 
     def migrate(writer: Writer) -> None:
-        ran.append(writer.batch)
+        batches.append(writer.batch)
         writer.touch("silver.series")
         writer.run("UPDATE silver.series SET calendar = 'moved'")
 
@@ -245,28 +236,30 @@ def test_a_migration_runs_once_even_when_its_lake_is_stopped_half_way(
     assert "bullion export" in caught.value.hint
     assert count_versions(lake) == {"1": 1}
     monkeypatch.setattr(migrations, "MIGRATIONS", {LAYOUT: migrate})
-    with monkeypatch.context() as stopped:
-        stopped.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", (migrations.STEPS[0], stop))
         with pytest.raises(KeyboardInterrupt):
             Lake()
     for _ in range(2):
         with Lake() as moved:
             assert count_versions(moved) == {"moved": 1}
-            assert layouts(moved)[-1][0] == LAYOUT + 1
-    assert len(ran) == 1
+            assert list_layouts(moved)[-1][0] == LAYOUT + 1
+    assert len(batches) == 1
 
 
 def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
     lake: Lake, lake_settings: Settings
 ) -> None:
-    """The features' outcome had no target in its name, and what a model says was never null."""
+    """The features' outcome had no target in its name, and a prediction was never null."""
     table = "gold.features_nasdaq100_hourly"
     values = {"VARCHAR": "''", "DATE": "'2026-01-02'", "TIMESTAMPTZ": "'2026-01-02'"}
     declared = next(t for t in FEATURE_TABLES if t.full_name == table)
     row = ", ".join(f"{values.get(c.type, '0')}::{c.type}" for c in declared.columns)
-    said = next(t for t in TABLES if t.full_name == "gold.predictions")
-    kept = tuple(c for c in said.columns if not c.name.startswith("value"))
-    first = replace(said, columns=tuple(c.but(nullable=c.name == "unproven_reason") for c in kept))
+    predictions = next(t for t in TABLES if t.full_name == "gold.predictions")
+    old_columns = tuple(c for c in predictions.columns if not c.name.startswith("value"))
+    first = replace(
+        predictions, columns=tuple(c.but(nullable=c.name == "unproven_reason") for c in old_columns)
+    )
     with lake.write() as writer:
         writer.touch(table)
         writer.run(f"INSERT INTO {table} SELECT {row}")
@@ -282,7 +275,7 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
             assert moved.rows(f"SELECT outcome_action, known_at_action::DATE FROM {table}") == [
                 (0.0, date(2026, 1, 2))
             ]
-            assert layouts(moved)[-1][0] == LAYOUT
+            assert list_layouts(moved)[-1][0] == LAYOUT
             strict = moved.rows(
                 """SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake'
                    AND table_name = 'predictions' AND NOT is_nullable ORDER BY 1"""
@@ -291,45 +284,6 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
 
 
 # -- catalogs that are something else
-
-
-def test_a_catalog_of_another_ducklake_format_is_refused(lake_settings: Settings) -> None:
-    Lake().close()
-    with closing(sqlite3.connect(catalog(lake_settings))) as file, file:
-        file.execute("UPDATE ducklake_metadata SET value = '99' WHERE key = 'version'")
-    for read_only in (False, True):
-        with pytest.raises(LakeError, match="format") as caught:
-            Lake(read_only=read_only)
-        assert str(catalog(lake_settings)) in caught.value.message
-        assert "requirements.txt" in caught.value.hint
-
-
-@pytest.mark.parametrize("read_only", [False, True])
-@pytest.mark.parametrize("kind", ["text", "sqlite", "folder"])
-def test_a_file_that_is_no_lake_is_refused_and_not_touched(
-    lake_settings: Settings, kind: str, read_only: bool
-) -> None:
-    path = catalog(lake_settings)
-    path.parent.mkdir(parents=True)
-    if kind == "text":
-        path.write_text("these are my notes " * 500)
-    elif kind == "folder":
-        path.mkdir()
-    else:
-        with closing(sqlite3.connect(path)) as file, file:
-            file.execute("CREATE TABLE notes (note)")
-    before = None if kind == "folder" else path.read_bytes()
-    with pytest.raises(BullionError, match=str(path)) as caught:
-        Lake(read_only=read_only)
-    assert caught.value.hint
-    assert kind == "folder" or path.read_bytes() == before
-
-
-def test_an_empty_file_becomes_a_lake(lake_settings: Settings) -> None:
-    catalog(lake_settings).parent.mkdir(parents=True)
-    catalog(lake_settings).touch()
-    with Lake() as lake:
-        assert layouts(lake)
 
 
 def test_the_catalog_counts_the_rows_of_each_table_and_keeps_no_bounds_of_columns(
@@ -368,7 +322,7 @@ def test_a_lake_of_the_second_layout_forgets_the_rows_of_its_making(
     for _ in range(2):
         with Lake(lake_settings) as moved:
             assert moved.rows(question) == [(batch, batch)]
-            assert layouts(moved)[1:] == [(LAYOUT, "migrated"), (LAYOUT, fingerprint())]
+            assert list_layouts(moved)[1:] == [(LAYOUT, "migrated"), (LAYOUT, fingerprint())]
             assert wrong_answers(moved) == []
     with closing(duckdb.connect()) as shell:  # as `make sql` and analysts attach it
         for statement in attach_statements(lake_settings, read_only=True):

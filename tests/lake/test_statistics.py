@@ -1,4 +1,4 @@
-"""What SQL says of a whole column is what its rows say, whatever was written and deleted."""
+"""The minimum, maximum and count of a column are those of its rows, after any write or delete."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ VALUES = {
 
 
 def insert(writer: Writer, table: Table, low: int, high: int) -> None:
-    """Rows number `low` to `high`; each third has NULL where the table allows it."""
+    """Insert the rows from `low` to `high`; each third has NULL where the table allows it."""
     columns = []
     for column in table.columns:
         value = f"({VALUES.get(column.type, 'i')})::{column.type}"
         if column.nullable:
             value = f"CASE WHEN i % 3 > 0 THEN {value} END"
         columns.append(f"{value} AS {quoted(column.name)}")
-    made = writer.connection.sql(f"SELECT {', '.join(columns)} FROM range({low}, {high}) r(i)")
-    writer.append(table.full_name, made)
+    rows = writer.connection.sql(f"SELECT {', '.join(columns)} FROM range({low}, {high}) r(i)")
+    writer.append(table.full_name, rows)
 
 
 def delete_from(writer: Writer, table: Table, low: int) -> None:
     """Delete the rows from number `low` on."""
     column = table.column(table.key[0])
     value = f"({VALUES.get(column.type, 'i')})::{column.type}"
-    least = f"(SELECT {value} FROM range({low}, {low + 1}) r(i))"
-    writer.delete(table.full_name, f"{quoted(column.name)} >= {least}")
+    lowest = f"(SELECT {value} FROM range({low}, {low + 1}) r(i))"
+    writer.delete(table.full_name, f"{quoted(column.name)} >= {lowest}")
 
 
 def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake) -> None:
@@ -60,8 +60,8 @@ def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake) -> None:
     with lake.write() as writer:
         for table in TABLES:
             # The checksums of the lake's own files stay: without them nothing is read.
-            whole = table.full_name != CHECKSUMS.full_name
-            writer.delete(table.full_name, "true" if whole else "path LIKE 'v%'")
+            all_rows = table.full_name != CHECKSUMS.full_name
+            writer.delete(table.full_name, "true" if all_rows else "path LIKE 'v%'")
             insert(writer, table, 600, 603)
     assert wrong_answers(lake) == []
 
@@ -71,7 +71,7 @@ def test_a_table_never_written_has_no_minimum_and_no_maximum(lake: Lake) -> None
     assert wrong_answers(lake, (SERIES,)) == []
 
 
-def test_a_row_that_comes_and_goes_in_one_commit_is_in_no_answer(lake: Lake) -> None:
+def test_a_row_written_and_deleted_in_one_commit_is_in_no_answer(lake: Lake) -> None:
     with lake.write() as writer:
         writer.append("silver.series", series(["A"], source="a"))
         writer.delete("silver.series", "source = 'a'")

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 
 from pipelines.core.calendar import UTC_TYPE, calendar, interval_of, utc
+from pipelines.lake import Lake
 from pipelines.landing.grid import BarGrid, RowOrder, build_grid, place_rows
 from pipelines.landing.rules import REACH
+from tests.scripted import Scripted, bar_row, bars_table
+from tests.steps.data.ingest_helpers import (
+    clean,
+    fresh_name,
+    ingest,
+    quarantine,
+    silver,
+)
 
 OPEN = utc("2026-09-01T13:30+00:00")
 XNYS = calendar("XNYS")
@@ -57,3 +66,27 @@ def test_without_a_bar_nothing_is_judged() -> None:
     assert (grid.labels, grid.judged, grid.since) == (
         (None, None), (None, None), "NULL::TIMESTAMPTZ"
     )  # fmt: skip
+
+
+def test_only_bars_of_real_sessions_count(lake: Lake) -> None:
+    name = next(fresh_name)
+    saturday = datetime(2026, 9, 5, 14, 30, tzinfo=UTC)
+    odd = datetime(2026, 9, 4, 14, 31, tzinfo=UTC)
+    rows = [*clean("A"), bar_row("A", saturday, 100.0), bar_row("A", odd, 100.0)]
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
+    assert dict(report.landed.reasons) == {"not_in_session": 2}
+    assert {ts for _, ts, _, _ in quarantine(lake, name)} == {saturday, odd}
+
+
+def test_daily_bars_are_named_by_their_session(lake: Lake) -> None:
+    name = next(fresh_name)
+    days = [datetime(2026, 9, d, tzinfo=UTC) for d in (1, 2, 3, 4, 5, 8)]
+    rows = bars_table([bar_row("A", day, 100.0) for day in days])
+    report = ingest(lake, Scripted(rows, interval="1d", name=name), end="2026-09-09")
+    assert dict(report.landed.reasons) == {"not_in_session": 1}
+    first = silver(lake, name)[0]
+    assert (first[1], first[2]) == (
+        datetime(2026, 9, 1, 13, 30, tzinfo=UTC),
+        datetime(2026, 9, 1, 20, 0, tzinfo=UTC),
+    )
+    assert interval_of("1d").name == "1d"

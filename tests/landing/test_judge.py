@@ -10,9 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.calendar import UTC_TYPE
+from pipelines.lake import Lake
 from pipelines.landing.judge import judge
 from pipelines.landing.relations import Judgement, KnownVersions, Scratch, Splits, UniqueRows
 from tests.laws import law
+from tests.scripted import Scripted, bar_row, bars_table
+from tests.steps.data.ingest_helpers import (
+    HOURS,
+    assert_nothing_vanished,
+    clean,
+    fresh_name,
+    ingest,
+    silver,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 closes = st.lists(st.sampled_from([100.0, 101.0, 50.0, 700.0, 10_000.0]), min_size=2, max_size=40)
@@ -54,7 +64,7 @@ def judge_rows(rows: pa.Table, *, in_order: bool) -> tuple[Judgement, list[objec
             scratch,
             UniqueRows(winners, winners, 0),
             KnownVersions(known, known),
-            Splits("splits", any=False, prices_adjusted=True),
+            Splits("splits", exist=False, prices_adjusted=True),
             in_order=in_order,
         )
         flagged = connection.execute(
@@ -77,7 +87,7 @@ def test_rows_in_order_are_judged_as_rows_sorted(
     assert quick[1:] == slow[1:]
 
 
-def test_a_wrong_word_about_the_order_is_not_believed() -> None:
+def test_rows_that_are_wrongly_said_to_lie_in_order_are_sorted() -> None:
     """The one series whose rows do not rise is judged with its rows sorted."""
     rows = winners({"A": [100.0] * 100 + [700.0] + [100.0] * 60}, 200)
     # Seen in this order the leap lies behind a hole, which would say nothing.
@@ -85,3 +95,31 @@ def test_a_wrong_word_about_the_order_is_not_believed() -> None:
     judgement = judge_rows(rows.take(pa.array(places)), in_order=True)
     assert judgement[1:] == judge_rows(rows, in_order=False)[1:]
     assert len(judgement[1]) == 1
+
+
+def test_a_block_in_another_unit_is_caught_and_the_rest_stays(lake: Lake) -> None:
+    name = next(fresh_name)
+    rows = clean("A")
+    for row in rows[40:46]:
+        for price in ("open", "high", "low", "close"):
+            row[price] = float(str(row[price])) * 100
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
+    assert_nothing_vanished(report)
+    assert dict(report.landed.reasons) == {"unit_error": 6}
+    assert len(silver(lake, name)) == len(HOURS) - 6
+
+
+def test_a_crash_of_the_market_is_not_rejected(lake: Lake) -> None:
+    """Half the value in a day, bar by bar, is a market; only leaps are doubted."""
+    name = next(fresh_name)
+    rows = [bar_row("A", ts, 100 * (0.8 ** min(i, 12))) for i, ts in enumerate(HOURS)]
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
+    assert report.counts["accepted"] == len(HOURS)
+
+
+def test_a_price_level_that_lasts_is_accepted_in_the_end(lake: Lake) -> None:
+    name = next(fresh_name)
+    rows = [bar_row("A", ts, 100.0 if i < 60 else 14.0) for i, ts in enumerate(HOURS)]
+    report = ingest(lake, Scripted(bars_table(rows), name=name))
+    assert dict(report.landed.reasons) == {"missed_split": 10}
+    assert silver(lake, name)[-1][7] == 14.0

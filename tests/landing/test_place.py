@@ -1,4 +1,4 @@
-"""Rows that cannot stand are told from those that can, and one row a bar is chosen."""
+"""Rows that break a rule are told apart from sane ones, and one row is chosen for each bar."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines.core.calendar import UTC_TYPE
+from pipelines.core.calendar import UTC_TYPE, utc
+from pipelines.lake import Lake
 from pipelines.landing.place import check_rows, choose_one_a_bar
 from pipelines.landing.relations import Scratch
+from tests.scripted import Scripted, bar_row, bars_table
+from tests.steps.data.ingest_helpers import (
+    HOURS,
+    assert_nothing_vanished,
+    clean,
+    fresh_name,
+    ingest,
+    silver,
+)
 
 OPEN = datetime(2026, 9, 1, 13, 30, tzinfo=UTC)
 LATER = OPEN + timedelta(hours=3)
@@ -26,13 +36,13 @@ def scratch() -> Iterator[Scratch]:
 
 
 def incoming(*changes: dict[str, object]) -> pa.Table:
-    usual = {
+    sane_row = {
         "symbol": "A", "label": OPEN, "ts": OPEN, "closes_at": OPEN + timedelta(hours=1),
         "session": date(2026, 9, 1), "place": 1, "open": 1.0, "high": 2.0, "low": 1.0,
         "close": 1.5, "volume": 10.0, "bid": None, "ask": None, "received_at": LATER,
         "as_of": LATER,
     }  # fmt: skip
-    rows = [usual | {"row": number} | change for number, change in enumerate(changes, 1)]
+    rows = [sane_row | {"row": number} | change for number, change in enumerate(changes, 1)]
     table = pa.Table.from_pylist(rows)
     for name in ("label", "ts", "closes_at", "received_at", "as_of"):
         place = table.schema.get_field_index(name)
@@ -62,7 +72,7 @@ def test_each_row_is_sane_rejected_or_still_open(scratch: Scratch) -> None:
     assert column(scratch, placed.sane, "row") == [(1,)]
     rejects = column(scratch, placed.rejects, "row, reason")
     assert rejects == [(2, "not_in_session"), (3, "not_positive"), (4, "unit_error")]
-    assert column(scratch, f"{placed.every} WHERE unclosed", "row") == [(5,)]
+    assert column(scratch, f"{placed.all_rows} WHERE unclosed", "row") == [(5,)]
 
 
 def test_the_fullest_row_received_last_wins_its_bar(scratch: Scratch) -> None:
@@ -76,3 +86,23 @@ def test_the_fullest_row_received_last_wins_its_bar(scratch: Scratch) -> None:
         (1, "duplicate_conflict"), (4, "duplicate_conflict")
     ]  # fmt: skip
     assert unique.repeated == 1
+
+
+def test_an_open_bar_waits(lake: Lake) -> None:
+    name = next(fresh_name)
+    at = utc("2026-09-15T15:00+00:00")  # in the middle of the 14:30 bar
+    rows = [bar_row("A", ts, 100.0) for ts in HOURS if ts < at]
+    report = ingest(lake, Scripted(bars_table(rows), name=name), as_of=at)
+    assert_nothing_vanished(report)
+    assert report.counts["unclosed"] == 1
+    assert max(row[2] for row in silver(lake, name)) <= at  # type: ignore[type-var]
+    assert not lake.rows("SELECT 1 FROM bronze.bars WHERE source = ? AND ts > ?", [name, HOURS[65]])
+
+
+def test_the_fuller_of_two_rows_for_one_bar_counts(lake: Lake) -> None:
+    name = next(fresh_name)
+    thin = bar_row("A", HOURS[5], 99.0, volume=10)
+    report = ingest(lake, Scripted(bars_table([thin, *clean("A")]), name=name))
+    assert_nothing_vanished(report)
+    assert dict(report.landed.reasons) == {"duplicate_conflict": 1}
+    assert silver(lake, name)[5][7] == clean("A")[5]["close"]

@@ -28,9 +28,9 @@ def test_files_are_checked_before_a_relation_reads_them() -> None:
         raise ValueError(query)
 
     scratch = Scratch(duckdb.connect(), refuse)
-    for read in (scratch.view, scratch.table):
+    for create in (scratch.view, scratch.table):
         with pytest.raises(ValueError, match=r"silver\.bars"):
-            read("rows", "FROM silver.bars")
+            create("rows", "FROM silver.bars")
     with pytest.raises(ValueError, match=r"silver\.bars"):
         scratch.value("SELECT count(*) FROM silver.bars")
 

@@ -11,28 +11,28 @@ import sqlalchemy
 def test_a_savepoint_that_reads_and_then_writes_is_not_refused(tmp_path: Path) -> None:
     from airflow_local_settings import create_metadata_engine
 
-    made = create_metadata_engine(f"sqlite:///{tmp_path}/a.db", engine_args={}, connect_args={})
-    with made.begin() as first:
-        first.exec_driver_sql("PRAGMA journal_mode=wal")
-        first.exec_driver_sql("CREATE TABLE t (x INTEGER)")
+    engine = create_metadata_engine(f"sqlite:///{tmp_path}/a.db", engine_args={}, connect_args={})
+    with engine.begin() as setup:
+        setup.exec_driver_sql("PRAGMA journal_mode=wal")
+        setup.exec_driver_sql("CREATE TABLE t (x INTEGER)")
 
-    def other() -> None:
-        with made.begin() as connection:
+    def insert() -> None:
+        with engine.begin() as connection:
             connection.exec_driver_sql("INSERT INTO t VALUES (2)")
 
-    beside = threading.Thread(target=other)
-    with made.connect() as connection:
+    thread = threading.Thread(target=insert)
+    with engine.connect() as connection:
         with connection.begin_nested():
             connection.execute(sqlalchemy.text("SELECT * FROM t")).all()
-            beside.start()
-            beside.join(0.3)
+            thread.start()
+            thread.join(0.3)
             connection.exec_driver_sql("INSERT INTO t VALUES (1)")
         connection.commit()
-    beside.join()
-    with made.connect() as connection:
-        found = connection.execute(sqlalchemy.text("SELECT x FROM t ORDER BY x")).scalars().all()
-    made.dispose()
-    assert found == [1, 2]
+    thread.join()
+    with engine.connect() as connection:
+        values = connection.execute(sqlalchemy.text("SELECT x FROM t ORDER BY x")).scalars().all()
+    engine.dispose()
+    assert values == [1, 2]
 
 
 def test_only_a_scheduler_is_warmed_and_none_of_our_code_is() -> None:

@@ -15,50 +15,53 @@ from pipelines.core.calendar import calendar, interval_of, utc
 GRACE = timedelta(seconds=60)
 
 
-def made(interval: str = "1h", grace: timedelta = GRACE) -> Any:
+def build_timetable(interval: str = "1h", grace: timedelta = GRACE) -> Any:
     from exchange_timetable import ExchangeTimetable
 
     return ExchangeTimetable(interval, "XNYS", grace)
 
 
 def runs(table: Any, first: str, last: str) -> list[Any]:
-    """All that a backfill of that range would run."""
+    """Return all that a backfill of that range would run."""
     from airflow.timetables.base import TimeRestriction
 
-    restriction = TimeRestriction(pend(first), pend(last), catchup=True)
-    found: list[Any] = []
+    restriction = TimeRestriction(to_pendulum(first), to_pendulum(last), catchup=True)
+    infos: list[Any] = []
     while True:
-        before = found[-1].data_interval if found else None
-        one = table.next_dagrun_info(last_automated_data_interval=before, restriction=restriction)
-        if one is None:
-            return found
-        found.append(one)
+        interval = infos[-1].data_interval if infos else None
+        info = table.next_dagrun_info(
+            last_automated_data_interval=interval, restriction=restriction
+        )
+        if info is None:
+            return infos
+        infos.apto_pendulum(info)
 
 
-def pend(text: str | datetime) -> Any:
+def to_pendulum(text: str | datetime) -> Any:
     import pendulum
 
     return pendulum.instance(utc(text))
 
 
 def test_a_backfill_gets_the_bars_of_the_calendar_and_no_others() -> None:
-    found = runs(made(), "2026-11-25", "2026-12-01")
+    infos = runs(build_timetable(), "2026-11-25", "2026-12-01")
     bars = calendar().bars(interval_of("1h"), utc("2026-11-25"), utc("2026-12-01"))
-    told = [(one.data_interval.start, one.data_interval.end) for one in found]
+    intervals = [(info.data_interval.start, info.data_interval.end) for info in infos]
     opens, closes = ([t.replace(tzinfo=UTC) for t in a.tolist()] for a in (bars.ts, bars.closes_at))
-    assert told == list(zip(opens, closes, strict=True))
+    assert intervals == list(zip(opens, closes, strict=True))
     # Thanksgiving has none, the day after it ends at 13:00 in New York, and then comes Monday.
-    assert [one.data_interval.end.isoformat() for one in found if one.data_interval.end.day == 27][
-        -1
-    ] == "2026-11-27T18:00:00+00:00"
-    assert all(one.run_after == one.data_interval.end + GRACE for one in found)
+    assert [
+        info.data_interval.end.isoformat() for info in infos if info.data_interval.end.day == 27
+    ][-1] == "2026-11-27T18:00:00+00:00"
+    assert all(info.run_after == info.data_interval.end + GRACE for info in infos)
 
 
 def test_summer_time_moves_the_open_by_an_hour_of_utc() -> None:
     winter, summer = (
-        runs(made("1d"), day, day + "T20:00+00:00") for day in ("2026-03-06", "2026-03-09")
+        runs(build_timetable("1d"), day, day + "T20:00+00:00")
+        for day in ("2026-03-06", "2026-03-09")
     )
-    assert [one.data_interval.start.isoformat() for one in winter + summer] == [
+    assert [info.data_interval.start.isoformat() for info in winter + summer] == [
         "2026-03-06T14:30:00+00:00",
         "2026-03-09T13:30:00+00:00",
     ]
@@ -67,27 +70,27 @@ def test_summer_time_moves_the_open_by_an_hour_of_utc() -> None:
 @given(at=st.datetimes(datetime(2016, 1, 1), datetime(2026, 11, 1)))
 @settings(max_examples=60, deadline=None)
 def test_a_run_by_hand_is_about_the_newest_bar_that_had_closed(at: datetime) -> None:
-    asked = at.replace(tzinfo=UTC)
-    told = made().infer_manual_data_interval(run_after=pend(asked))
-    assert told.start < told.end <= asked
-    after = made().next_dagrun_info(
-        last_automated_data_interval=told,
-        restriction=_restriction(told.start),
+    instant = at.replace(tzinfo=UTC)
+    interval = build_timetable().infer_manual_data_interval(run_after=to_pendulum(instant))
+    assert interval.start < interval.end <= instant
+    following = build_timetable().next_dagrun_info(
+        last_automated_data_interval=interval,
+        restriction=_restriction(interval.start),
     )
-    assert after.data_interval.end > asked, "none lies between"
+    assert following.data_interval.end > instant, "none lies between"
 
 
 def _restriction(earliest: Any, catchup: bool = True) -> Any:
     from airflow.timetables.base import TimeRestriction
 
-    return TimeRestriction(pend(earliest), None, catchup)
+    return TimeRestriction(to_pendulum(earliest), None, catchup)
 
 
-def test_what_was_missed_is_not_run_bar_by_bar() -> None:
+def test_missed_bars_are_not_run_one_by_one() -> None:
     import pendulum
 
-    table = made()
-    old = table.infer_manual_data_interval(run_after=pend("2020-05-05"))
+    table = build_timetable()
+    old = table.infer_manual_data_interval(run_after=to_pendulum("2020-05-05"))
     following = table.next_dagrun_info(
         last_automated_data_interval=old, restriction=_restriction("2020-01-01", catchup=False)
     )
@@ -100,16 +103,16 @@ def test_what_was_missed_is_not_run_bar_by_bar() -> None:
     assert later.data_interval.start >= newest.end
 
 
-def test_a_stored_schedule_is_the_same_one_again() -> None:
-    table = made("1d")
-    again = type(table).deserialize(table.serialize())
-    assert again.serialize() == table.serialize()
-    assert again.description == table.description
+def test_a_schedule_survives_being_stored() -> None:
+    table = build_timetable("1d")
+    restored = type(table).deserialize(table.serialize())
+    assert restored.serialize() == table.serialize()
+    assert restored.description == table.description
     assert "session of XNYS, 60 s after its close" in table.description
     assert table.summary == "Each session of XNYS"
 
 
-def test_an_exchange_that_does_not_exist_is_told() -> None:
+def test_an_exchange_that_does_not_exist_is_refused() -> None:
     from airflow.exceptions import AirflowTimetableInvalid
     from exchange_timetable import ExchangeTimetable
 
@@ -121,7 +124,7 @@ def test_without_a_start_nothing_is_run() -> None:
     from airflow.timetables.base import TimeRestriction
 
     assert (
-        made().next_dagrun_info(
+        build_timetable().next_dagrun_info(
             last_automated_data_interval=None, restriction=TimeRestriction(None, None, False)
         )
         is None

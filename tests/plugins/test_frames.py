@@ -18,8 +18,8 @@ def test_every_answer_refuses_frames(path: str) -> None:
         import frames
         from airflow import plugins_manager
 
-        listed = frames.FramesPlugin.fastapi_root_middlewares
-        patch.setattr(plugins_manager, "get_fastapi_plugins", lambda: ([], listed))
+        middlewares = frames.FramesPlugin.fastapi_root_middlewares
+        patch.setattr(plugins_manager, "get_fastapi_plugins", lambda: ([], middlewares))
         init_plugins(app)
     answer: httpx.Response = TestClient(app).get(path)
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"

@@ -18,8 +18,8 @@ from pipelines.core.errors import (
 )
 from pipelines.forecasts import FORECASTS
 
-START, END, AFTER = (datetime(2026, 9, 1, hour, tzinfo=UTC) for hour in (14, 15, 16))
-FORM = {
+START, END, RUN_AFTER = (datetime(2026, 9, 1, hour, tzinfo=UTC) for hour in (14, 15, 16))
+PARAMS = {
     "source": "sample", "universe": "qqq", "symbols": [], "start": None, "end": None,
     "force": False,
 }  # fmt: skip
@@ -29,16 +29,16 @@ def run(kind: str = "scheduled", interval: bool = True) -> Any:
     return SimpleNamespace(
         run_type=kind,
         run_id="r",
-        run_after=AFTER,
+        run_after=RUN_AFTER,
         data_interval_start=START if interval else None,
         data_interval_end=END if interval else None,
     )
 
 
-def request_of(form: dict[str, Any] | None = None, **of_run: Any) -> Any:
+def request_of(changes: dict[str, Any] | None = None, **of_run: Any) -> Any:
     import wiring
 
-    return wiring.run_request(FORECASTS[0], FORM | (form or {}), run(**of_run))
+    return wiring.run_request(FORECASTS[0], PARAMS | (changes or {}), run(**of_run))
 
 
 def test_a_run_has_its_interval_and_fills_missed_bars() -> None:
@@ -53,12 +53,12 @@ def test_a_backfill_keeps_to_its_interval() -> None:
 
 def test_a_manual_run_without_an_interval_uses_nothing_later_than_its_start() -> None:
     request = request_of(kind="manual", interval=False)
-    assert (request.start, request.at, request.fill) == (None, AFTER, True)
+    assert (request.start, request.at, request.fill) == (None, RUN_AFTER, True)
 
 
 def test_a_range_in_the_form_is_the_range_of_the_run() -> None:
-    form = {"start": "2026-08-01T00:00:00Z", "end": "2026-08-05T00:00:00Z", "symbols": ["NVDA"]}
-    request = request_of(form, kind="manual", interval=False)
+    changes = {"start": "2026-08-01T00:00:00Z", "end": "2026-08-05T00:00:00Z", "symbols": ["NVDA"]}
+    request = request_of(changes, kind="manual", interval=False)
     assert (request.start, request.at) == tuple(
         datetime(2026, 8, day, tzinfo=UTC) for day in (1, 5)
     )
@@ -66,7 +66,7 @@ def test_a_range_in_the_form_is_the_range_of_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "ends"),
+    ("error", "exception"),
     [
         (NothingToDo, "AirflowSkipException"),
         (InvalidRequest, "AirflowFailException"),
@@ -76,7 +76,7 @@ def test_a_range_in_the_form_is_the_range_of_the_run() -> None:
     ],
 )
 def test_an_error_that_a_retry_cannot_cure_is_not_tried_again(
-    error: type[BullionError], ends: str
+    error: type[BullionError], exception: str
 ) -> None:
     import wiring
 
@@ -86,4 +86,4 @@ def test_an_error_that_a_retry_cannot_cure_is_not_tried_again(
 
     with pytest.raises(Exception, match="why\n  Hint: what to do") as caught:
         task.function()
-    assert type(caught.value).__name__ == ends
+    assert type(caught.value).__name__ == exception

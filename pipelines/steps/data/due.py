@@ -13,7 +13,7 @@ from pipelines.core.calendar import calendar
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 
-CORRECTIONS = timedelta(days=1)  # asked for again, as a source may have corrected them since
+CORRECTIONS = timedelta(days=1)  # requested again, as a source may have corrected them since
 SPARE = 2  # bars more than features need: the outcome's scale, and a bar that never came
 SLACK = timedelta(days=5)  # that a run's history may begin later than another's, for a long weekend
 REFILL = timedelta(days=30)  # in which holes are looked for, and filled
@@ -58,7 +58,7 @@ def missing_since(
             [source, forecast.interval, list(symbols), start],
         )
     }
-    if not newest or not _was_asked(lake, forecast, source, earliest + SLACK):
+    if not newest or not _was_requested(lake, forecast, source, earliest + SLACK):
         return MissingBars(earliest, tuple(symbols), earliest)
     newest_close = max(newest.values())
     resume_at = min(
@@ -77,7 +77,7 @@ def missing_since(
 def look_back_since(
     lake: Lake, forecast: Forecast, source: str, symbols: Sequence[str], start: datetime
 ) -> MissingBars:
-    """Find from when on bars must be asked for, so that bars that open at `start` can be scored."""
+    """Find from when on bars must be requested, so that bars that open at `start` can be scored."""
     market = calendar(forecast.schedule.calendar)
     bars = forecast.look_back + SPARE
     opens = market.bars(forecast.bar, start - look_back(forecast), start).ts[-bars:].tolist()
@@ -163,8 +163,8 @@ def _first_hole(
     return missing[0] if missing else None
 
 
-def _was_asked(lake: Lake, forecast: Forecast, source: str, since: datetime) -> bool:
-    """Whether a run that did not fail asked for all bars from then on."""
+def _was_requested(lake: Lake, forecast: Forecast, source: str, since: datetime) -> bool:
+    """Whether a run that did not fail requested all bars from then on."""
     return bool(
         lake.rows(
             """SELECT count(*) FROM gold.runs WHERE step = 'ingest' AND source = ? AND about = ?

@@ -46,12 +46,12 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
     features' look-back after, and only these rows are computed and replaced.
     """
     with lake.write(f"features {forecast.name}") as writer:
-        known = writer.rows(
+        state_rows = writer.rows(
             "SELECT definition, followed FROM meta.feature_state WHERE forecast = ? AND source = ?",
             [forecast.name, source],
         )
-        whole = not known or known[0][0] != forecast.table_fingerprint
-        followed = 0 if whole else int(known[0][1])
+        whole = not state_rows or state_rows[0][0] != forecast.table_fingerprint
+        followed = 0 if whole else int(state_rows[0][1])
         if whole:
             writer.delete(forecast.table.full_name, "source = ?", [source])
         changed = _changed_symbols(writer, forecast, source, followed)
@@ -70,7 +70,7 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
             )
             read, written = read + bars.num_rows, written + rows.num_rows
         if changed or whole:
-            state = pa.table(
+            new_state = pa.table(
                 {
                     "forecast": [forecast.name],
                     "source": [source],
@@ -79,7 +79,7 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
                 }
             )
             where = "forecast = ? AND source = ?"
-            writer.replace("meta.feature_state", state, where, [forecast.name, source])
+            writer.replace("meta.feature_state", new_state, where, [forecast.name, source])
         return FeatureRefresh(len(changed), read, written, whole, writer.batch)
 
 
@@ -90,13 +90,13 @@ def _changed_symbols(
 
     A bar that was removed from silver is found by its row in quarantine.
     """
-    lost = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
+    reasons = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
     return writer.rows(
         f"""SELECT symbol, min(ts), max(ts) FROM (
                 SELECT symbol, ts FROM silver.bars WHERE {KEYED} AND batch > ?
                 UNION ALL
                 SELECT symbol, ts FROM silver.quarantine
-                WHERE {KEYED} AND batch > ? AND reason IN ({lost}))
+                WHERE {KEYED} AND batch > ? AND reason IN ({reasons}))
             WHERE symbol IN (SELECT unnest(?)) GROUP BY symbol ORDER BY symbol""",
         [source, forecast.interval, followed] * 2 + [list(forecast.symbols)],
     )
@@ -223,7 +223,7 @@ def _compute_rows(
 
 
 def _known_at(bars: pa.Table, panel: Panel, outcome: np.ndarray, horizon: int) -> pa.Array:
-    """When the bar that decides on the outcome had closed."""
+    """Return when the bar that decides on the outcome had closed."""
     closes = bars["closes_at"].to_numpy().astype("datetime64[us]")
     later = np.roll(closes, -horizon)
     return pa.array(later, mask=~np.isfinite(outcome)).cast(UTC_TYPE)

@@ -26,7 +26,7 @@ DEFAULT_SPAN = timedelta(days=30)  # before the end, where no start is named
 COMMIT_ROWS = 500_000  # rows gathered before they are committed
 COMMIT_BYTES = 256 << 20
 GIVE_UP_AFTER = 3  # pieces in a row for which the source was down
-RESUME_WITHIN = timedelta(hours=6)  # later, corrections may have come: everything is asked again
+RESUME_WITHIN = timedelta(hours=6)  # later, as corrections may have come, all is requested again
 
 
 @dataclass
@@ -105,14 +105,14 @@ def ingest(
     request = Request(tuple(symbols), interval, start or FIRST, until, as_of)
     report = IngestReport(source.name, about or ",".join(symbols) or "everything found")
     pieces = list(source.pieces(request))
-    done = _finished(lake, source, pieces) if source.resumes and not force else set()
+    finished = _finished(lake, source, pieces) if source.resumes and not force else set()
     pending = _PendingAnswers(lake, report, request, start is not None, run)
     progress("asking", 0, len(pieces))
     for number, piece in enumerate(pieces, 1):
-        if _name(piece) in done:
+        if _name(piece) in finished:
             report.resumed += 1
         elif report.unavailable >= GIVE_UP_AFTER:
-            report.failures.append(f"{len(pieces) - number + 1} more pieces were not asked for")
+            report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")
             break
         else:
             pending.take(piece, _answers(source, piece, report))
@@ -152,7 +152,7 @@ class _PendingAnswers:
     ) -> None:
         self._lake, self._report, self._request, self._run = lake, report, request, run
         # Without a start the data says where it begins, and no gap lies before that.
-        self._asked = (request.start, request.end) if bounded else None
+        self._requested_span = (request.start, request.end) if bounded else None
         self._answers: list[tuple[Request, Answer, Parsed]] = []
         self._rows = self._bytes = 0
 
@@ -170,15 +170,15 @@ class _PendingAnswers:
             return
         report, landed = self._report, LandingReport()
         groups: dict[Group, list[tuple[Answer, Parsed]]] = {}
-        wanted: dict[Group, set[str]] = {}
+        symbols: dict[Group, set[str]] = {}
         for piece, answer, parsed in self._answers:
             group = Group.of(answer, parsed)
             groups.setdefault(group, []).append((answer, parsed))
-            wanted.setdefault(group, set()).update(piece.symbols)
+            symbols.setdefault(group, set()).update(piece.symbols)
         with self._lake.write(f"ingest {report.source}") as writer:
             keep_answers(writer, [(_name(piece), answer) for piece, answer, _ in self._answers])
             for group, pieces in groups.items():
-                expected = ExpectedBars(tuple(wanted[group]), self._asked)
+                expected = ExpectedBars(tuple(symbols[group]), self._requested_span)
                 landed.add(land(writer, group, pieces, expected, self._request.as_of))
             report.landed.add(landed)
             if last:
@@ -190,9 +190,9 @@ class _PendingAnswers:
 
 def _overall(report: IngestReport) -> list[checks.Verdict]:
     landed, name = report.landed, SILVER_BARS.full_name
-    fresh = landed.received + report.resumed
+    rows = landed.received + report.resumed
     verdicts = [
-        checks.not_empty(name, fresh),
+        checks.not_empty(name, rows),
         checks.some_stand(name, landed.received, landed.reasons),
     ]
     if landed.expected:

@@ -17,7 +17,7 @@ from pipelines.forecasts import FORECASTS
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.services.first_data.time.sleep", lambda _: None)
 
 
@@ -39,12 +39,12 @@ def test_a_source_that_comes_later_gets_its_own_data(
             runs[dag][body["dag_run_id"]] = body
         *_, dag, last = request.url.path.removesuffix("/dagRuns").split("/")
         if dag == "dagRuns":  # one by its name
-            known = runs[request.url.path.split("/")[4]].get(last)
-            run = {"dag_run_id": last, "state": "success", **(known or {})}
-            return httpx.Response(200 if known else 404, json=run)
+            run_fields = runs[request.url.path.split("/")[4]].get(last)
+            run = {"dag_run_id": last, "state": "success", **(run_fields or {})}
+            return httpx.Response(200 if run_fields else 404, json=run)
         dag = last
-        listed = [{"dag_run_id": n, "state": "success", **r} for n, r in runs[dag].items()]
-        return httpx.Response(200, json={"dag_runs": listed, "access_token": "t"})
+        rows = [{"dag_run_id": n, "state": "success", **r} for n, r in runs[dag].items()]
+        return httpx.Response(200, json={"dag_runs": rows, "access_token": "t"})
 
     def client(**_: object) -> httpx.Client:
         return real_client(base_url="http://airflow", transport=httpx.MockTransport(answer))

@@ -33,7 +33,7 @@ def test_an_unknown_source_is_refused_before_anything_starts(
 
 def test_two_starts_at_once_are_one(config: Services) -> None:
     with (
-        Stack(config)._alone(),
+        Stack(config)._only_start(),
         pytest.raises(ServiceError, match="another `make up` is at work"),
     ):
         Stack(config).up(detach=True)

@@ -47,8 +47,8 @@ def test_what_a_session_left_is_found_and_a_number_used_again_is_not() -> None:
         orphan = int(leader.stdout.readline())
     try:
         assert list(_session_processes(leader.pid, born)) == [orphan]
-        me = psutil.Process()
-        earlier = me.create_time() - 100
-        assert list(_session_processes(me.pid, earlier)) == []
+        process = psutil.Process()
+        earlier = process.create_time() - 100
+        assert list(_session_processes(process.pid, earlier)) == []
     finally:
         os.kill(orphan, 9)

@@ -52,3 +52,14 @@ def assert_nothing_vanished(report: IngestReport) -> None:
     counts = report.counts
     parts = ("accepted", "unchanged", "replaced", "quarantined", "unclosed")
     assert counts["received"] == sum(counts[part] for part in parts), counts
+
+
+SPOILS = {
+    "not_a_number": {"close": math.nan},
+    "not_positive": {"low": -1.0},
+    "negative": {"volume": -5.0},
+    "high_low": {"high": 150.0, "open": 160.0},
+    "crossed_quote": {"bid": 101.0, "ask": 100.0},
+    "unit_error": {"low": 1.0, "close": 1.0},
+    "spike": {"high": 900.0},
+}

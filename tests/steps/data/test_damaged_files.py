@@ -1,4 +1,4 @@
-"""What training, scoring, backtest and features read is what was committed, or nothing is read."""
+"""Training, scoring, backtest and features read what was committed, or raise an error."""
 
 from __future__ import annotations
 

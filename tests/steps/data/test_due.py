@@ -1,4 +1,4 @@
-"""What is due: the first run brings its history, a later one what is missing, and no more."""
+"""The first run brings its history, a later one the missing bars, and no more."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ACTION_FORECAST = HOURLY.target_forecast()
 
 HISTORY = timedelta(days=12)
 START = HOURS[-1]
-WHOLE = START - HISTORY
+HISTORY_START = START - HISTORY
 
 
 def write_run(
-    lake: Lake, rows: list[Row], since: datetime | None = WHOLE, status: str = "ok"
+    lake: Lake, rows: list[Row], since: datetime | None = HISTORY_START, status: str = "ok"
 ) -> None:
-    """What silver has, and that a run had asked for all from an instant on."""
+    """Write bars to silver, and a run that requested all bars from an instant on."""
     write_bars(lake, "s", rows)
     if since is None:
         return
@@ -37,7 +37,7 @@ def write_run(
         "counts": "{}",
         "finished_at": datetime.now(UTC),
     }
-    with lake.write("told") as writer:
+    with lake.write("run") as writer:
         writer.append("gold.runs", pa.Table.from_pylist([row]))
 
 
@@ -45,27 +45,31 @@ def until(last: datetime, symbols: tuple[str, ...] = SYMBOLS) -> list[Row]:
     return [row for row in build_market(symbols) if row["ts"] <= last]  # type: ignore[operator]
 
 
-missing = partial(
+missing_since = partial(
     due.missing_since, forecast=HOURLY, source="s", symbols=SYMBOLS, start=START, history=HISTORY
 )
-behind = partial(due.look_back_since, forecast=HOURLY, source="s", symbols=SYMBOLS, start=START)
+look_back_since = partial(
+    due.look_back_since, forecast=HOURLY, source="s", symbols=SYMBOLS, start=START
+)
 
 
 def test_the_first_run_brings_all(lake: Lake) -> None:
-    assert missing(lake) == due.MissingBars(WHOLE, SYMBOLS, WHOLE)
+    assert missing_since(lake) == due.MissingBars(HISTORY_START, SYMBOLS, HISTORY_START)
 
 
-@pytest.mark.parametrize(("since", "status"), [(None, ""), (WHOLE, "failed"), (START, "ok")])
+@pytest.mark.parametrize(
+    ("since", "status"), [(None, ""), (HISTORY_START, "failed"), (START, "ok")]
+)
 def test_bars_that_came_in_another_way_are_not_the_history(
     lake: Lake, since: datetime | None, status: str
 ) -> None:
     write_run(lake, build_market(), since, status)
-    assert missing(lake).since == WHOLE
+    assert missing_since(lake).since == HISTORY_START
 
 
 def test_a_later_run_goes_on_a_day_before_the_newest_bar(lake: Lake) -> None:
     write_run(lake, until(HOURS[-2]))
-    missing_bars = missing(lake)
+    missing_bars = missing_since(lake)
     assert (missing_bars.symbols, missing_bars.late) == (SYMBOLS, ())
     assert START - timedelta(days=2) < missing_bars.since < START - timedelta(hours=20)
 
@@ -73,22 +77,22 @@ def test_a_later_run_goes_on_a_day_before_the_newest_bar(lake: Lake) -> None:
 def test_a_hole_is_asked_for_again(lake: Lake) -> None:
     hole = HOURS[-20]
     write_run(lake, [row for row in until(HOURS[-2]) if row["ts"] != hole])
-    assert missing(lake).since == hole
+    assert missing_since(lake).since == hole
 
 
 def test_symbols_that_lag_are_asked_for_from_where_they_stand(lake: Lake) -> None:
     write_run(lake, [*until(HOURS[-2], SYMBOLS[:2]), *until(HOURS[-30], SYMBOLS[:3])[-1:]])
-    missing_bars = missing(lake)
+    missing_bars = missing_since(lake)
     assert (missing_bars.symbols, missing_bars.late) == (SYMBOLS[:2], SYMBOLS[2:])
-    assert missing_bars.late_since == WHOLE, "one of them has no bars at all"
+    assert missing_bars.late_since == HISTORY_START, "one of them has no bars at all"
 
 
 def test_what_lies_before_a_bar_is_brought_only_where_it_is_not_there(lake: Lake) -> None:
-    empty = behind(lake)
+    empty = look_back_since(lake)
     assert empty.since < START
     assert empty.symbols == SYMBOLS
     write_run(lake, build_market(SYMBOLS[:3]))
-    missing_bars = behind(lake)
+    missing_bars = look_back_since(lake)
     assert (missing_bars.since, missing_bars.symbols) == (START, SYMBOLS[:3])
     assert (missing_bars.late_since, missing_bars.late) == (empty.since, SYMBOLS[3:])
 

@@ -38,7 +38,7 @@ def features(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ..
     )
 
 
-def anew(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ...]]:
+def recompute(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ...]]:
     with lake.write("forget") as writer:
         writer.delete("meta.feature_state", "source = ?", [name])
     assert refresh_features(lake, forecast, name).whole
@@ -48,8 +48,8 @@ def anew(lake: Lake, forecast: Forecast, name: str) -> list[tuple[object, ...]]:
 def test_a_first_refresh_has_a_row_for_every_bar(lake: Lake) -> None:
     name = next(fresh_name)
     write_bars(lake, name, market_rows())
-    done = refresh_features(lake, HOURLY, name)
-    assert (done.symbols, done.written) == (3, 3 * len(HOURS))
+    refresh = refresh_features(lake, HOURLY, name)
+    assert (refresh.symbols, refresh.written) == (3, 3 * len(HOURS))
     rows = lake.rows(
         f"""SELECT count(*) FILTER (WHERE volatility_20 IS NULL),
                    count(*) FILTER (WHERE outcome_action IS NULL),
@@ -67,10 +67,10 @@ def test_one_more_bar_reads_a_window_and_not_the_history(lake: Lake) -> None:
     write_bars(lake, name, [r for r in rows if r["ts"] != HOURS[-1]])
     refresh_features(lake, HOURLY, name)
     write_bars(lake, name, [r for r in rows if r["ts"] == HOURS[-1]])
-    done = refresh_features(lake, HOURLY, name)
-    assert done.written == 3 * 2, "the new bar, and the one whose outcome it decides"
-    assert done.read < 3 * len(HOURS)
-    assert features(lake, HOURLY, name) == anew(lake, HOURLY, name)
+    refresh = refresh_features(lake, HOURLY, name)
+    assert refresh.written == 3 * 2, "the new bar, and the one whose outcome it decides"
+    assert refresh.read < 3 * len(HOURS)
+    assert features(lake, HOURLY, name) == recompute(lake, HOURLY, name)
     assert refresh_features(lake, HOURLY, name).symbols == 0, "and then there is nothing to do"
 
 
@@ -80,9 +80,9 @@ def test_a_corrected_bar_is_in_every_row_that_looks_at_it(lake: Lake) -> None:
     write_bars(lake, name, rows)
     refresh_features(lake, HOURLY, name)
     write_bars(lake, name, [bar_row("MSFT", HOURS[100], 111.0)])
-    done = refresh_features(lake, HOURLY, name)
-    assert (done.symbols, done.written) == (1, 1 + 1 + 20), "before it, itself, and after it"
-    assert features(lake, HOURLY, name) == anew(lake, HOURLY, name)
+    refresh = refresh_features(lake, HOURLY, name)
+    assert (refresh.symbols, refresh.written) == (1, 1 + 1 + 20), "before it, itself, and after it"
+    assert features(lake, HOURLY, name) == recompute(lake, HOURLY, name)
 
 
 def test_a_split_found_later_is_in_every_feature(lake: Lake) -> None:
@@ -97,7 +97,7 @@ def test_a_split_found_later_is_in_every_feature(lake: Lake) -> None:
     write_bars(lake, name, later, actions=[split])
     refresh_features(lake, HOURLY, name)
     after = features(lake, HOURLY, name)
-    assert after == anew(lake, HOURLY, name)
+    assert after == recompute(lake, HOURLY, name)
     returns = [column.name for column in HOURLY.table.columns].index("log_return_1")
     changed = max(
         abs(float(str(a[returns])) - float(str(b[returns])))
@@ -112,7 +112,7 @@ parts = st.lists(st.sampled_from(["day", "bar", "fix", "spike"]), min_size=2, ma
 @pytest.mark.parametrize("forecast", FORECASTS, ids=lambda row: row.name)
 @law(4)
 @given(parts, st.data())
-def test_in_parts_is_as_in_whole(
+def test_a_refresh_in_parts_equals_the_whole(
     lake: Lake, forecast: Forecast, steps: list[str], data: st.DataObject
 ) -> None:
     """Whatever comes, in whatever order, missing bars, corrections and spikes included."""
@@ -121,14 +121,14 @@ def test_in_parts_is_as_in_whole(
     holes = data.draw(st.sets(st.integers(0, len(rows) - 1), max_size=15))
     rows = [r for i, r in enumerate(rows) if i not in holes]
     days = sorted({r["ts"].date() for r in rows})  # type: ignore[attr-defined]
-    late = data.draw(st.sets(st.sampled_from(days), max_size=3))
-    first = [r for r in rows if r["ts"].date() not in late]  # type: ignore[attr-defined]
-    write_bars(lake, name, first, interval=interval)
+    late_days = data.draw(st.sets(st.sampled_from(days), max_size=3))
+    early_rows = [r for r in rows if r["ts"].date() not in late_days]  # type: ignore[attr-defined]
+    write_bars(lake, name, early_rows, interval=interval)
     refresh_features(lake, forecast, name)
     for step in steps:
-        if step == "day" and late:
-            day = min(late)
-            late.discard(day)
+        if step == "day" and late_days:
+            day = min(late_days)
+            late_days.discard(day)
             changed = [r for r in rows if r["ts"].date() == day]  # type: ignore[attr-defined]
         else:
             row = dict(rows[data.draw(st.integers(0, len(rows) - 1))])
@@ -138,9 +138,9 @@ def test_in_parts_is_as_in_whole(
             changed = [row]
         write_bars(lake, name, changed, interval=interval)
         refresh_features(lake, forecast, name)
-    parts_made = features(lake, forecast, name)
-    assert len(parts_made) > len(rows) // 2
-    assert repr(parts_made) == repr(anew(lake, forecast, name))
+    rows_in_parts = features(lake, forecast, name)
+    assert len(rows_in_parts) > len(rows) // 2
+    assert repr(rows_in_parts) == repr(recompute(lake, forecast, name))
 
 
 def test_symbols_of_two_exchanges_are_refused_and_nothing_is_written(lake: Lake) -> None:

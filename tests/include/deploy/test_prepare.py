@@ -24,17 +24,17 @@ USER = {"READER_S3_ACCESS_KEY": "reader", "READER_S3_SECRET_KEY": "first & <only
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
-    with s3() as running:
-        for name, value in (running.environment | USER).items():
+    with s3() as server:
+        for name, value in (server.environment | USER).items():
             monkeypatch.setenv(name, value)
-        yield running
+        yield server
 
 
 @pytest.fixture
 def admin(store: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreAdmin]:
-    with store_admin("testing", "testing") as running:
-        monkeypatch.setenv("S3_ADMIN_URL", running.url)
-        yield running
+    with store_admin("testing", "testing") as server:
+        monkeypatch.setenv("S3_ADMIN_URL", server.url)
+        yield server
 
 
 def test_the_user_is_made_once_and_gets_the_secret_of_today(
@@ -48,7 +48,7 @@ def test_the_user_is_made_once_and_gets_the_secret_of_today(
     assert policy == prepare.reading(PLACE, "reader")
 
 
-def test_a_store_that_makes_no_user_is_told(
+def test_a_store_that_makes_no_user_is_reported(
     admin: StoreAdmin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")

@@ -17,8 +17,8 @@ ANSWER = {"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        known = self.path == "/well" and self.headers.get("X-API-Key") in (None, "one")
-        self.send_response(200 if known else 503)
+        is_healthy = self.path == "/well" and self.headers.get("X-API-Key") in (None, "one")
+        self.send_response(200 if is_healthy else 503)
         self.end_headers()
         self.wfile.write(json.dumps(ANSWER).encode())
 
@@ -35,13 +35,13 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         server.shutdown()
 
 
-def test_an_answer_is_well_and_a_failure_is_told(url: str) -> None:
+def test_a_failure_is_reported_and_a_good_answer_is_not(url: str) -> None:
     assert trouble(f"{url}/well", []) == ""
     assert "503" in trouble(f"{url}/ill", [])
     assert "refused" in trouble("http://127.0.0.1:1/", [])
 
 
-def test_each_part_that_is_asked_for_must_be_well(url: str) -> None:
+def test_each_named_part_must_be_healthy(url: str) -> None:
     assert trouble(f"{url}/well", ["scheduler"]) == ""
     assert trouble(f"{url}/well", ["scheduler", "triggerer", "gone"]) == "triggerer, gone"
 

@@ -1,0 +1,32 @@
+"""A lake with files and rows of every kind, filled once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.settings import Settings
+from pipelines.lake import Lake
+from pipelines.steps.lake import open_lake
+from tests.busy_lake import fill_with_deletes
+from tests.empty_lake import at, create_lake
+
+
+@pytest.fixture(scope="session")
+def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a closed lake, which no test changes."""
+    folder = tmp_path_factory.mktemp("filled")
+    with create_lake(at(folder)) as lake:
+        fill_with_deletes(lake)
+    return folder
+
+
+@pytest.fixture
+def full(filled_folder: Path, lake_settings: Settings) -> Iterator[Lake]:
+    """A lake with holes of both kinds (in files, in the catalog), small files, inlined rows."""
+    shutil.copytree(filled_folder, Path(lake_settings.lake_data).parent)
+    with open_lake(lake_settings) as lake:
+        yield lake
