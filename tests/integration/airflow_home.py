@@ -83,11 +83,11 @@ class Airflow:
             "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
         }
         foreign = ("AIRFLOW", "BULLION_")  # what the developer has set must not be met here
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return {
-            **kept,
+            **own,
             "AIRFLOW_HOME": str(self.home),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [own.get("PYTHONPATH")])]),
             **{f"AIRFLOW__{name}": value for name, value in options.items()},
         }
 
@@ -96,8 +96,8 @@ class Airflow:
         passwords = self.home / "passwords.json"
         passwords.touch(0o600)
         passwords.write_text(f'{{"admin": "{self._password}"}}')
-        migrated = self._run("migrate", "db", "migrate").wait(START_WITHIN)
-        assert migrated == 0, f"airflow db migrate failed\n{self.output()}"
+        status = self._run("migrate", "db", "migrate").wait(START_WITHIN)
+        assert status == 0, f"airflow db migrate failed\n{self.output()}"
         for command in COMPONENTS:
             self._run(command[0], *command)
         wait_for(self._healthy, START_WITHIN, "a healthy Airflow", self.output)
@@ -123,39 +123,39 @@ class Airflow:
         dead = [n for n, p in self._processes.items() if n != "migrate" and p.poll() is not None]
         assert not dead, f"ended by themselves: {dead}\n{self.output()}"
         with suppress(httpx.TransportError):
-            said = self._client.get("/api/v2/monitor/health").json()
+            health = self._client.get("/api/v2/monitor/health").json()
             parts = ("metadatabase", "scheduler", "dag_processor")
-            return all(said[part]["status"] == "healthy" for part in parts)
+            return all(health[part]["status"] == "healthy" for part in parts)
         return False
 
     def output(self) -> str:
         """The last lines that each process printed."""
-        shown = []
+        parts = []
         for name in self._processes:
             lines = (self.home / f"{name}.out").read_text(errors="replace").splitlines()
-            shown.append("\n".join([f"--- {name}", *lines[-30:]]))
-        return "\n".join(shown)
+            parts.append("\n".join([f"--- {name}", *lines[-30:]]))
+        return "\n".join(parts)
 
     def stop(self) -> None:
         """End every process of every component, tasks that moved to a group of their own too."""
         self._client.close()
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
-            wait_for(lambda: not self.left(), STOP_WITHIN, "the end of Airflow")
+            wait_for(lambda: not self.running_pids(), STOP_WITHIN, "the end of Airflow")
         wait_for(self._killed, STOP_WITHIN, "the end of Airflow by force")
         for process in self._processes.values():
             process.wait()
 
     def _killed(self) -> bool:
         self._signal(signal.SIGKILL)  # again each time: a dying scheduler may just have forked
-        return not self.left()
+        return not self.running_pids()
 
     def _signal(self, number: signal.Signals) -> None:
-        for pid in self.left():
+        for pid in self.running_pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def left(self) -> list[int]:
+    def running_pids(self) -> list[int]:
         """Processes of ours that still run. Each component was started in its own session."""
         sessions = {process.pid for process in (*self._processes.values(), *self._ended)}
         return [pid for pid in psutil.pids() if _session(pid) in sessions and _runs(pid)]
@@ -165,34 +165,34 @@ class Airflow:
         self._processes[name].kill()
         self._processes[name].wait()
 
-    def again(self, name: str) -> None:
+    def restart(self, name: str) -> None:
         """Start a component that ended."""
-        ended = self._processes.pop(name)
-        self._ended.append(ended)
-        command = next(one for one in COMPONENTS if one[0] == name)
+        process = self._processes.pop(name)
+        self._ended.append(process)
+        command = next(component for component in COMPONENTS if component[0] == name)
         self._run(name, *command)
 
     @contextmanager
-    def beside(self, name: str) -> Iterator[None]:
+    def second(self, name: str) -> Iterator[None]:
         """A second one of a component, until the end of the block."""
-        command = next(one for one in COMPONENTS if one[0] == name)
+        command = next(component for component in COMPONENTS if component[0] == name)
         second = f"second {name}"
         self._run(second, *command)
         yield
         self.kill(second)
         self._ended.append(self._processes.pop(second))
 
-    def at_work(self) -> dict[str, psutil.Process]:
+    def task_processes(self) -> dict[str, psutil.Process]:
         """The processes that run a task: the task itself, and the worker that minds it."""
-        found: dict[str, psutil.Process] = {}
-        for pid in self.left():
+        by_role: dict[str, psutil.Process] = {}
+        for pid in self.running_pids():
             with suppress(psutil.Error):
                 process = psutil.Process(pid)
                 title = " ".join(process.cmdline())
                 if not title.startswith("airflow worker -- ") or title.endswith("<idle>"):
                     continue
-                found["worker" if "LocalExecutor" in title else "task"] = process
-        return found
+                by_role["worker" if "LocalExecutor" in title else "task"] = process
+        return by_role
 
     # -- REST
 
@@ -214,21 +214,21 @@ class Airflow:
         body = {"logical_date": logical_date, "conf": dict(conf)}
         return self._client.post(f"{self.ready(dag_id)}/dagRuns", json=body)
 
-    def run(self, dag_id: str, conf: Mapping[str, Any], within: float = 240.0) -> dict[str, Any]:
+    def run(self, dag_id: str, conf: Mapping[str, Any], seconds: float = 240.0) -> dict[str, Any]:
         """Trigger a run and wait until it is over."""
         answer = self.trigger(dag_id, conf)
         assert answer.is_success, answer.text
-        return self.over(answer.json(), within)
+        return self.wait_for_end(answer.json(), seconds)
 
-    def over(self, asked: Mapping[str, Any], within: float = 240.0) -> dict[str, Any]:
+    def wait_for_end(self, run: Mapping[str, Any], seconds: float = 240.0) -> dict[str, Any]:
         """A run, once it is over."""
-        where = _path(asked)
+        path = _path(run)
 
         def over() -> dict[str, Any] | None:
-            run = self.get(where)
-            return run if run["state"] in ("success", "failed") else None
+            newest = self.get(path)
+            return newest if newest["state"] in ("success", "failed") else None
 
-        return wait_for(over, within, f"the end of {where}", lambda: self.log(asked))
+        return wait_for(over, seconds, f"the end of {path}", lambda: self.log(run))
 
     def end(self, run: Mapping[str, Any]) -> None:
         """Mark a run as failed, so that nothing of it is tried again."""
@@ -237,12 +237,12 @@ class Airflow:
 
     def states(self, run: Mapping[str, Any]) -> dict[str, str]:
         """How each task of a run stands."""
-        return {name: one["state"] for name, one in self.tasks(run).items()}
+        return {name: task["state"] for name, task in self.tasks(run).items()}
 
     def tasks(self, run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """The tasks of a run by their names."""
-        found = self.get(f"{_path(run)}/taskInstances")["task_instances"]
-        return {one["task_id"]: one for one in found}
+        instances = self.get(f"{_path(run)}/taskInstances")["task_instances"]
+        return {task["task_id"]: task for task in instances}
 
     def backfill(self, dag_id: str, first: str, last: str, **more: Any) -> httpx.Response:
         """Ask for a backfill; with `dry_run` only for what it would run."""
@@ -251,20 +251,22 @@ class Airflow:
         body = {"dag_id": dag_id, "from_date": first, "to_date": last, **more}
         return self._client.post(f"/api/v2{where}", json=body)
 
-    def backfilled(self, asked: httpx.Response, within: float = 600.0) -> list[dict[str, Any]]:
+    def wait_for_backfill(
+        self, answer: httpx.Response, seconds: float = 600.0
+    ) -> list[dict[str, Any]]:
         """The runs of a backfill by their intervals, once it is over."""
-        assert asked.is_success, asked.text
-        one = asked.json()
+        assert answer.is_success, answer.text
+        backfill = answer.json()
 
         def runs() -> list[dict[str, Any]]:
-            where = f"/dags/{one['dag_id']}/dagRuns?run_type=backfill&limit=100"
-            return self.get(f"{where}&order_by=logical_date")["dag_runs"]
+            path = f"/dags/{backfill['dag_id']}/dagRuns?run_type=backfill&limit=100"
+            return self.get(f"{path}&order_by=logical_date")["dag_runs"]
 
         def over() -> bool:
-            return bool(self.get(f"/backfills/{one['id']}")["completed_at"])
+            return bool(self.get(f"/backfills/{backfill['id']}")["completed_at"])
 
-        wait_for(over, within, f"backfill {one['id']}", self.output)
-        span = (one["from_date"], one["to_date"])
+        wait_for(over, seconds, f"backfill {backfill['id']}", self.output)
+        span = (backfill["from_date"], backfill["to_date"])
         return [run for run in runs() if span[0] <= run["logical_date"] <= span[1]]
 
     def imports(self) -> str:
@@ -293,13 +295,13 @@ def _path(run: Mapping[str, Any]) -> str:
 
 
 def wait_for(
-    ready: Callable[[], T | None], seconds: float, what: str, explain: Callable[[], str] = str
+    ready: Callable[[], T | None], seconds: float, goal: str, explain: Callable[[], str] = str
 ) -> T:
     """What `ready` answers once it is true."""
     deadline = time.monotonic() + seconds
     while not (answer := ready()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:g} s for {what}\n{explain()}")
+            raise TimeoutError(f"waited {seconds:g} s for {goal}\n{explain()}")
         time.sleep(0.25)
     return answer
 

@@ -38,12 +38,12 @@ def airflow(
     tmp_path_factory: pytest.TempPathFactory, lake_environment: dict[str, str]
 ) -> Iterator[Airflow]:
     # Whoever ends the tests by SIGTERM must not leave a scheduler behind: it counts as Ctrl-C.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    nobody = {"BULLION_YAHOO_URL": "http://127.0.0.1:1"}  # a source that is down
-    with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment | nobody) as started:
-        yield started
-    signal.signal(signal.SIGTERM, before)
-    assert started.left() == []
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    no_source = {"BULLION_YAHOO_URL": "http://127.0.0.1:1"}  # a source that is down
+    with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment | no_source) as running:
+        yield running
+    signal.signal(signal.SIGTERM, handler)
+    assert running.running_pids() == []
 
 
 @pytest.fixture

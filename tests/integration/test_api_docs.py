@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.integration.test_ui import PATIENCE, picture
 from tests.servers.ports import free_port
 from tests.serving.process import environment_of, run_server, wait_for_answer
-from tests.serving.served import build_folder, build_once
+from tests.serving.scored_api import build_folder, build_once
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -37,8 +37,8 @@ def hosts() -> set[str]:
 
 @pytest.fixture
 def page(hosts: set[str]) -> Iterator[Page]:
-    known = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, known)), None)
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, browsers)), None)
     assert program, "these tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -59,9 +59,7 @@ def own_hosts(url: str) -> set[str]:
     return {urlsplit(url).netloc, ""}
 
 
-def test_a_request_is_tried_out_with_the_key_that_authorize_takes(
-    page: Page, url: str, hosts: set[str]
-) -> None:
+def test_try_it_out_sends_the_key_that_was_entered(page: Page, url: str, hosts: set[str]) -> None:
     page.goto(f"{url}/docs")
     for path in paths_of(url):
         expect(page.locator(f'.opblock-summary-path[data-path="{path}"]').first).to_be_visible()

@@ -43,7 +43,9 @@ def missing() -> str:
     from tests.servers import postgres
 
     path = f"{os.environ['PATH']}:/usr/sbin"
-    lacking = [one for one in ("redis-server", "nginx") if not shutil.which(one, path=path)]
+    lacking = [
+        program for program in ("redis-server", "nginx") if not shutil.which(program, path=path)
+    ]
     return postgres.missing() or (f"apt-get install {' '.join(lacking)}" if lacking else "")
 
 
@@ -121,12 +123,12 @@ class Topology(Airflow):
         tree = (folders or {}).get("/opt/bullion", self.native.folders["/opt/bullion"])
         home = self.native.folder / "homes" / name
         home.mkdir(parents=True, exist_ok=True)
-        only = self.native.folder / ("only-serving" if name == "api" else "only-airflow")
-        return {"PYTHONPATH": f"{tree}:{only}", "AIRFLOW_HOME": str(home)}
+        packages = self.native.folder / ("only-serving" if name == "api" else "only-airflow")
+        return {"PYTHONPATH": f"{tree}:{packages}", "AIRFLOW_HOME": str(home)}
 
     def _alive(self) -> None:
-        gone = [n for n, p in self.native.running.items() if n != "init" and p.poll() is not None]
-        assert not gone, "\n".join(f"{name} ended: {self.native.tail(name)}" for name in gone)
+        dead = [n for n, p in self.native.running.items() if n != "init" and p.poll() is not None]
+        assert not dead, "\n".join(f"{name} ended: {self.native.tail(name)}" for name in dead)
 
     def output(self) -> str:
         """The last lines that each service printed."""
@@ -147,45 +149,45 @@ class Topology(Airflow):
         """kill -9 of everything that a service had started, as when its container is killed."""
         leader = self.native.running.pop(name)
 
-        def gone() -> bool:
+        def is_gone() -> bool:
             for pid in self._of(leader.pid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             return not self._of(leader.pid)
 
-        wait_for(gone, 20, f"the end of {name}")
+        wait_for(is_gone, 20, f"the end of {name}")
         leader.wait()
 
     @staticmethod
     def _of(leader: int) -> list[int]:
         """The processes of a service: all are in the session that it began with."""
-        found = []
-        for one in psutil.process_iter():
+        pids = []
+        for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError, PermissionError):
-                if os.getsid(one.pid) == leader and one.status() != psutil.STATUS_ZOMBIE:
-                    found.append(one.pid)
-        return found
+                if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                    pids.append(process.pid)
+        return pids
 
-    def left(self) -> list[int]:
+    def running_pids(self) -> list[int]:
         return [pid for process in self.native.running.values() for pid in self._of(process.pid)]
 
     def stop(self) -> None:
         self._client.close()
-        for pid in self.left():
+        for pid in self.running_pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         with suppress(TimeoutError):
-            wait_for(lambda: not self.left(), 5, "the end")
+            wait_for(lambda: not self.running_pids(), 5, "the end")
         for name in list(self.native.running):
             self.vanish(name)
 
     def listening(self) -> set[str]:
         """The addresses on which anything of it listens."""
-        ours = set(self.left())
+        own = set(self.running_pids())
         return {
-            one.laddr.ip
-            for one in psutil.net_connections("tcp")
-            if one.status == psutil.CONN_LISTEN and one.pid in ours
+            socket.laddr.ip
+            for socket in psutil.net_connections("tcp")
+            if socket.status == psutil.CONN_LISTEN and socket.pid in own
         }
 
 
@@ -234,7 +236,7 @@ def command(topology: Topology, *words: str) -> subprocess.CompletedProcess[str]
 
 def objects(store: S3, prefix: str) -> list[str]:
     """The keys below a prefix of the bucket."""
-    found: list[dict[str, Any]] = (
+    contents: list[dict[str, Any]] = (
         store.client().list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
     )
-    return [one["Key"] for one in found]
+    return [item["Key"] for item in contents]

@@ -13,7 +13,7 @@ from pipelines.lake import Lake
 from pipelines.steps import refresh_features
 from pipelines.steps.lake import open_lake
 from tests.serving import daily
-from tests.serving.served import api_at, build_folder, build_once
+from tests.serving.scored_api import api_at, build_folder, build_once
 from tests.serving.serving_models import HOURLY, SOURCE, api_client, environment, fill, serve_model
 
 

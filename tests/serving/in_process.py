@@ -15,7 +15,7 @@ from serving.app import create_app
 from serving.http.protocol import options
 from tests.servers.ports import free_port
 from tests.serving.process import WAIT, environment_of
-from tests.serving.served import wait_until
+from tests.serving.scored_api import wait_until
 
 
 @contextmanager
@@ -26,8 +26,8 @@ def serving_folder(folder: Path, **limits: str) -> Iterator[tuple[int, FastAPI, 
         for name, value in (environment_of(folder, port) | limits).items():
             patch.setenv(name, value)
         app = create_app()
-        limited = options(app.state.settings, app.state.unread)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", **limited))
+        server_options = options(app.state.settings, app.state.unread)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", **server_options))
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

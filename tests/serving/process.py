@@ -64,5 +64,5 @@ def memory_of(process: int) -> float:
 
 def cpu_seconds(process: int) -> float:
     """Seconds of a core that a process has used."""
-    told = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -51,17 +51,17 @@ def api_client() -> Iterator[TestClient]:
 
 
 def serve_model(
-    lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decided: Any
+    lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decision: Any
 ) -> StoredModel:
     """A model in the cache, and the decision that it serves."""
-    made = store_verified(
+    model = store_verified(
         Registry(folder=folder / "mlflow"),
         HOURLY,
         body(HOURLY, seed, untrained=(UNTRAINED,)),
         version,
     )
-    decide(lake, HOURLY, SOURCE, made, decided.pop("as_of", TRAINED), **decided)
-    return made
+    decide(lake, HOURLY, SOURCE, model, decision.pop("as_of", TRAINED), **decision)
+    return model
 
 
 def fill(lake: Lake) -> None:
@@ -75,8 +75,8 @@ def loader_of(client: TestClient) -> ModelLoader:
 
 def reasons(client: TestClient) -> list[str]:
     """What makes the scoring of the main forecast less than well."""
-    others = f"{daily.DAILY.name}."
-    return [why for why in loader_of(client).reasons() if not why.startswith(others)]
+    prefix = f"{daily.DAILY.name}."
+    return [reason for reason in loader_of(client).reasons() if not reason.startswith(prefix)]
 
 
 def build_request(
@@ -87,6 +87,6 @@ def build_request(
     names = ("open", "high", "low", "close", "volume")
     bars = [{name: row[name] for name in names} for row in rows]
     if timed:
-        for one, row in zip(bars, rows, strict=True):
-            one["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
+        for bar, row in zip(bars, rows, strict=True):
+            bar["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
     return {"symbol": symbol, "interval": "1h", "bars": bars}

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.http.docs import SECURITY_SCHEMES, operations
-from tests.serving.served import api_at
+from tests.serving.scored_api import api_at
 
 PAGES = ("/docs", "/redoc")
 
@@ -29,15 +29,15 @@ class LinkParser(HTMLParser):
         self.inline_scripts += tag == "script" and not links
 
 
-def parsed(text: str) -> LinkParser:
+def parse_page(text: str) -> LinkParser:
     parser = LinkParser()
     parser.feed(text)
     return parser
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_is_made_of_files_of_this_api_alone(api: TestClient, page: str) -> None:
-    parser = parsed(api.get(page).text)
+def test_a_page_loads_only_files_of_this_api(api: TestClient, page: str) -> None:
+    parser = parse_page(api.get(page).text)
     assert parser.inline_scripts == 0
     assert len(parser.links) >= 4
     for link in parser.links:
@@ -60,11 +60,11 @@ def test_the_policy_of_a_page_allows_no_other_host(api: TestClient, page: str) -
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == "'self'"
     assert policy["connect-src"] == "'self'"
-    sources = {source for allowed in policy.values() for source in allowed.split()}
+    sources = {source for value in policy.values() for source in value.split()}
     assert sources <= {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}
 
 
-def test_what_starts_swagger_ui_asks_no_validator(api: TestClient) -> None:
+def test_swagger_ui_asks_no_validator_on_the_internet(api: TestClient) -> None:
     start = api.get("/docs/files/start.js").text
     assert 'url: "openapi.json"' in start
     assert "validatorUrl: null" in start
@@ -78,14 +78,16 @@ def test_the_documentation_is_readable_without_a_key(scored_folder: Path) -> Non
         assert client.get("/signal/index").status_code == 401
 
 
-def test_a_file_that_is_not_there_is_answered_in_the_shape_of_all_errors(api: TestClient) -> None:
+def test_a_missing_file_of_the_pages_is_answered_in_the_shape_of_all_errors(
+    api: TestClient,
+) -> None:
     for path in ("/docs/files/nothing.js", "/docs/files/../docs.py", "/docs/files/%2e%2e/docs.py"):
         answer = api.get(path)
         assert answer.status_code == 404
         assert answer.json()["error"]["type"] == "not_found"
 
 
-def test_each_operation_says_which_key_it_takes(api: TestClient) -> None:
+def test_each_operation_documents_the_keys_it_takes(api: TestClient) -> None:
     schema = api.get("/openapi.json").json()
     assert schema["components"]["securitySchemes"] == SECURITY_SCHEMES
     keys = [{"ApiKey": []}, {"BearerKey": []}]

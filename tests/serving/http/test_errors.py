@@ -19,7 +19,7 @@ from pipelines.lake.compaction import compact
 from pipelines.steps.lake import open_lake
 from serving.http.errors import install
 from tests.serving.process import environment_of
-from tests.serving.served import api_at, problem, wait_until
+from tests.serving.scored_api import api_at, problem, wait_until
 
 SECRET = "/srv/secret/catalog.sqlite on db.internal.example:5432"
 GETS = ("/signal/index", "/signals/history", "/predictions/history", "/models/decisions",
@@ -50,7 +50,7 @@ def answer_to(error: Exception) -> TestClient:
 
 
 @pytest.mark.parametrize("kind", sorted(set(kinds()), key=lambda kind: kind.__qualname__))
-def test_a_failure_of_the_server_is_told_by_its_summary_alone(
+def test_an_error_of_the_server_shows_only_its_summary(
     kind: type[BullionError], caplog: pytest.LogCaptureFixture
 ) -> None:
     if issubclass(kind, InvalidRequest):  # what the caller sent is wrong, and is told as it is
@@ -63,12 +63,12 @@ def test_a_failure_of_the_server_is_told_by_its_summary_alone(
     assert problem(answer).hint == "ask the operator to see the API's log"
     assert SECRET in caplog.text
     summed_up = kind(f"cannot open {SECRET}", "make one", "it cannot be opened")
-    told = problem(answer_to(summed_up).get("/"))
-    assert (told.message, told.hint) == ("it cannot be opened", "make one")
+    body = problem(answer_to(summed_up).get("/"))
+    assert (body.message, body.hint) == ("it cannot be opened", "make one")
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), OSError(2, "No such file", SECRET)])
-def test_what_nobody_foresaw_tells_nothing(error: Exception) -> None:
+def test_an_unexpected_error_reveals_nothing(error: Exception) -> None:
     answer = answer_to(error).get("/")
     assert answer.status_code == 500
     assert not any(part in answer.text for part in SECRET.split())
@@ -114,7 +114,7 @@ def assert_names_no_path(answer: Response) -> None:
         assert part not in answer.text, (answer.url, answer.text)
 
 
-def test_a_lost_file_of_the_lake_is_told_without_its_path(
+def test_the_error_of_a_lost_file_does_not_name_its_path(
     scored_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "very-secret"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serving.http import memory
-from tests.serving.served import api_at, wait_until
+from tests.serving.scored_api import api_at, wait_until
 
 JSON = {"Content-Type": "application/json"}
 

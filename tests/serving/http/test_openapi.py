@@ -22,58 +22,58 @@ from schemathesis.specs.openapi.checks import (
 
 from serving.http.docs import operations
 from serving.http.formats import ARROW, JSON
-from tests.serving.documented import examples
-from tests.serving.served import api_at, wait_until
+from tests.serving.examples import collect_examples
+from tests.serving.scored_api import api_at, wait_until
 
-AGAIN = "write the examples anew: python -m tests.serving.documented"
+HOW_TO_UPDATE = "write the examples anew: python -m tests.serving.examples"
 
 
 def test_every_documented_answer_is_one_that_the_api_gives(
     api: TestClient, scored_folder: Path, tmp_path: Path
 ) -> None:
-    given = examples(scored_folder, tmp_path)
-    for method, path, told in operations(api.get("/openapi.json").json()):
-        for status, documented in told["responses"].items():
+    answers = collect_examples(scored_folder, tmp_path)
+    for method, path, operation in operations(api.get("/openapi.json").json()):
+        for status, documented in operation["responses"].items():
             if status == "304":
                 continue
-            mine = given[f"{method.upper()} {path}"].get(status) or given["*"][status]
-            assert set(documented["content"]) <= {*mine, ARROW}
-            for form, answer in mine.items():
-                example = documented["content"][form]["example"]
-                assert shape(example) == shape(answer), f"{method} {path} {status}: {AGAIN}"
+            own_answers = answers[f"{method.upper()} {path}"].get(status) or answers["*"][status]
+            assert set(documented["content"]) <= {*own_answers, ARROW}
+            for media_type, answer in own_answers.items():
+                example = documented["content"][media_type]["example"]
+                assert shape(example) == shape(answer), f"{method} {path} {status}: {HOW_TO_UPDATE}"
 
 
 def shape(value: Any) -> Any:
     """What an answer is made of, whatever it says."""
     if isinstance(value, dict):
-        return {name: shape(one) for name, one in value.items()}
+        return {name: shape(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [shape(one) for one in value[:1]]
+        return [shape(item) for item in value[:1]]
     return type(value)
 
 
-def test_the_documented_answers_are_of_their_models(api: TestClient) -> None:
-    schema, checked = api.get("/openapi.json").json(), 0
+def test_the_documented_answers_fit_their_models(api: TestClient) -> None:
+    schema, count = api.get("/openapi.json").json(), 0
     models = {route.path: route for route in api.app.routes if isinstance(route, APIRoute)}  # type: ignore[attr-defined]
-    for _, path, told in operations(schema):
-        for status, documented in told["responses"].items():
+    for _, path, operation in operations(schema):
+        for status, documented in operation["responses"].items():
             example = documented.get("content", {}).get(JSON, {}).get("example")
             if example is not None:
-                other = models[path].responses.get(int(status), {}).get("model")
-                TypeAdapter(other or models[path].response_model).validate_python(example)
-                checked += 1
-    assert checked > 100
+                model = models[path].responses.get(int(status), {}).get("model")
+                TypeAdapter(model or models[path].response_model).validate_python(example)
+                count += 1
+    assert count > 100
 
 
 def test_every_answer_and_field_is_described(api: TestClient) -> None:
-    for method, path, told in operations(api.get("/openapi.json").json()):
-        assert told["description"], (method, path)
-        for one in told.get("parameters", ()):
-            assert one.get("description"), (method, path, one["name"])
-        for status, answer in told["responses"].items():
+    for method, path, operation in operations(api.get("/openapi.json").json()):
+        assert operation["description"], (method, path)
+        for parameter in operation.get("parameters", ()):
+            assert parameter.get("description"), (method, path, parameter["name"])
+        for status, answer in operation["responses"].items():
             if status[0] in "45" and (path, status) != ("/health", "503"):
-                shape = answer["content"][JSON]["schema"]["$ref"]
-                assert shape.endswith("/ErrorBody"), (path, status)
+                reference = answer["content"][JSON]["schema"]["$ref"]
+                assert reference.endswith("/ErrorBody"), (path, status)
 
 
 def texts(node: Any, name: str) -> Iterator[str]:
@@ -91,9 +91,9 @@ def texts(node: Any, name: str) -> Iterator[str]:
 
 def test_every_description_is_a_whole_sentence(api: TestClient) -> None:
     schema = api.get("/openapi.json").json()
-    found = list(texts(schema, "description"))
-    assert len(found) > 200
-    for text in found:
+    descriptions = list(texts(schema, "description"))
+    assert len(descriptions) > 200
+    for text in descriptions:
         first = text.splitlines()[0]  # what a list of routes shows
         assert first.endswith((".", "?")), text
         assert first[0].isupper() or first[0] in "`*1", text
@@ -104,21 +104,21 @@ def test_the_summary_of_a_route_is_the_first_sentence_of_its_description(api: Te
         assert operation["description"].startswith(operation["summary"] + "."), (method, path)
 
 
-def thrown(folder: Path, cases: int) -> int:
+def throw_cases(folder: Path, cases: int) -> int:
     """Throw cases at every operation: each answer is documented, and none is a failure of ours."""
     count, key = 0, {"X-API-Key": "secret"}
     with api_at(folder, keys="secret", requests_per_minute="10000000") as client:
         schema = schemathesis.openapi.from_dict(client.get("/openapi.json", headers=key).json())
-        every = [found.ok() for found in schema.get_all_operations()]
+        all_operations = [result.ok() for result in schema.get_all_operations()]
         wait_until(lambda: client.get("/model-info", headers=key).is_success)
-        for operation in every:
+        for operation in all_operations:
             cases_of = st.one_of(
                 operation.as_strategy(mode)
                 for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
             )
 
             @settings(
-                max_examples=max(1, cases // len(every)),
+                max_examples=max(1, cases // len(all_operations)),
                 deadline=None,
                 database=None,
                 suppress_health_check=list(HealthCheck),
@@ -127,14 +127,14 @@ def thrown(folder: Path, cases: int) -> int:
             def throw(case: Any) -> None:
                 nonlocal count
                 count += 1
-                sent = case.as_transport_kwargs(base_url="http://localhost")
-                known = ("method", "url", "params", "json", "data", "files", "headers", "cookies")
-                made = Request(**{name: sent.get(name) for name in known}).prepare()
+                arguments = case.as_transport_kwargs(base_url="http://localhost")
+                fields = ("method", "url", "params", "json", "data", "files", "headers", "cookies")
+                request = Request(**{name: arguments.get(name) for name in fields}).prepare()
                 answer = client.request(
-                    str(made.method),
-                    str(made.url),
-                    content=made.body,
-                    headers=dict(made.headers) | key,
+                    str(request.method),
+                    str(request.url),
+                    content=request.body,
+                    headers=dict(request.headers) | key,
                 )
                 answer.request.read()  # a multipart body is looked at again
                 case.validate_response(
@@ -146,13 +146,13 @@ def thrown(folder: Path, cases: int) -> int:
     return count
 
 
-def test_no_case_is_answered_by_what_is_not_documented(scored_folder: Path) -> None:
-    assert thrown(scored_folder, 200) > 100
+def test_random_requests_get_only_documented_answers(scored_folder: Path) -> None:
+    assert throw_cases(scored_folder, 200) > 100
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
-def test_ten_thousand_cases_are_answered_by_what_is_documented(scored_folder: Path) -> None:
-    count = thrown(scored_folder, 15_000)  # of operations that take nothing there are few
+def test_ten_thousand_random_requests_get_only_documented_answers(scored_folder: Path) -> None:
+    count = throw_cases(scored_folder, 15_000)  # of operations that take nothing there are few
     print(f"{count:,} cases")
     assert count >= 10_000

@@ -10,17 +10,17 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.schemas.scoring import FileAnswer
-from tests.serving.asking import (
-    HERE,
+from tests.serving.daily import DAYS, NEEDED, SYMBOL, build_request
+from tests.serving.daily_requests import (
     NAMES,
+    PATH,
     RISK,
     VALUE,
     build_csv,
     get_indicators,
     predict,
 )
-from tests.serving.daily import DAYS, NEEDED, SYMBOL, build_request
-from tests.serving.served import problem
+from tests.serving.scored_api import problem
 
 
 def file_of(rows: list[dict[str, Any]]) -> str:
@@ -31,24 +31,24 @@ def file_of(rows: list[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def upload(client: TestClient, content: str, accept: str = "*/*", path: str = HERE) -> Any:
+def upload(client: TestClient, content: str, accept: str = "*/*", path: str = PATH) -> Any:
     return client.post(f"{path}/predict_batch", content=content, headers={"accept": accept})
 
 
 def test_a_file_of_history_is_scored_row_by_row(client: TestClient) -> None:
-    made = FileAnswer.model_validate_json(upload(client, build_csv()).text)
-    assert (made.scored, made.warming_up, made.bad) == (4, NEEDED - 1, 0)
-    alone, last = predict(client, build_request()), made.rows[-1]
+    answer = FileAnswer.model_validate_json(upload(client, build_csv()).text)
+    assert (answer.scored, answer.warming_up, answer.bad) == (4, NEEDED - 1, 0)
+    alone, last = predict(client, build_request()), answer.rows[-1]
     assert last.prediction is not None
-    for name, told in last.prediction.targets.items():
-        other = alone.targets[name]
-        assert told is not None
-        assert other is not None
-        assert told.expected_score == pytest.approx(other.expected_score, abs=1e-6)
+    for name, prediction in last.prediction.targets.items():
+        expected = alone.targets[name]
+        assert prediction is not None
+        assert expected is not None
+        assert prediction.expected_score == pytest.approx(expected.expected_score, abs=1e-6)
     assert (last.ts, last.timestamp_next) == (alone.ts, alone.timestamp_next)
 
 
-def test_bars_named_by_their_day_are_those_that_open_then(client: TestClient) -> None:
+def test_daily_bars_may_be_named_by_their_day(client: TestClient) -> None:
     """As exports of daily bars have them; a column Date is as good as ts."""
     whole = build_request()
     by_day = [bar | {"ts": f"{bar['ts'][:10]}T00:00:00Z"} for bar in whole["bars"]]
@@ -56,16 +56,16 @@ def test_bars_named_by_their_day_are_those_that_open_then(client: TestClient) ->
     prices = ("open", "high", "low", "close", "volume")
     rows = ["Date,Open,High,Low,Close,Volume"]
     rows += [",".join([bar["ts"][:10], *(str(bar[p]) for p in prices)]) for bar in whole["bars"]]
-    answer = client.post(f"{HERE}/predict_batch", content="\n".join(rows))
-    made = FileAnswer.model_validate_json(answer.text)
-    assert (made.scored, made.bad) == (1, 0)
-    assert made.rows[-1].ts == predict(client, whole).ts
+    answer = client.post(f"{PATH}/predict_batch", content="\n".join(rows))
+    file_answer = FileAnswer.model_validate_json(answer.text)
+    assert (file_answer.scored, file_answer.bad) == (1, 0)
+    assert file_answer.rows[-1].ts == predict(client, whole).ts
     sunday = [*rows[:-1], "2026-08-30," + rows[-1].split(",", 1)[1]]
-    told = FileAnswer.model_validate_json(
-        client.post(f"{HERE}/predict_batch", content="\n".join(sunday)).text
+    sunday_answer = FileAnswer.model_validate_json(
+        client.post(f"{PATH}/predict_batch", content="\n".join(sunday)).text
     )
-    assert told.bad == 1
-    assert "opens at that time" in str(told.rows[-1].reason)
+    assert sunday_answer.bad == 1
+    assert "opens at that time" in str(sunday_answer.rows[-1].reason)
 
 
 def test_a_file_of_indicators_is_scored_row_by_row_and_bad_ones_are_named(
@@ -81,8 +81,8 @@ def test_a_file_of_indicators_is_scored_row_by_row_and_bad_ones_are_named(
         {"ts": "2026-08-30T13:30:00Z", **good},
         {"ts": DAYS[-1].isoformat(), **good},
     ]
-    made = FileAnswer.model_validate_json(upload(client, file_of(rows)).text)
-    assert (made.scored, made.bad, made.warming_up) == (1, 6, 0)
+    answer = FileAnswer.model_validate_json(upload(client, file_of(rows)).text)
+    assert (answer.scored, answer.bad, answer.warming_up) == (1, 6, 0)
     words = (
         "at most 100",
         "not a number",
@@ -91,35 +91,37 @@ def test_a_file_of_indicators_is_scored_row_by_row_and_bad_ones_are_named(
         "no 1d bar",
         "same bar as line 2",
     )
-    for row, word in zip(made.rows[1:], words, strict=True):
+    for row, word in zip(answer.rows[1:], words, strict=True):
         assert row.prediction is None
         assert word in (row.reason or "")
         assert (row.reason or "").startswith(f"line {row.line}:")
-    first, alone = made.rows[0], predict(client, build_request())
+    first, alone = answer.rows[0], predict(client, build_request())
     assert first.prediction is not None
     assert first.timestamp_next == alone.timestamp_next
     assert first.prediction.targets == alone.targets
 
 
 def test_indicators_without_times_are_scored_all_the_same(client: TestClient) -> None:
-    made = FileAnswer.model_validate_json(
+    answer = FileAnswer.model_validate_json(
         upload(client, file_of([get_indicators(client)] * 3)).text
     )
-    assert made.scored == 3
-    assert {(row.ts, row.timestamp_next, row.symbol) for row in made.rows} == {(None, None, SYMBOL)}
+    assert answer.scored == 3
+    assert {(row.ts, row.timestamp_next, row.symbol) for row in answer.rows} == {
+        (None, None, SYMBOL)
+    }
 
 
 def test_csv_has_columns_for_each_target(client: TestClient) -> None:
     for content in (build_csv(), file_of([get_indicators(client)])):
-        plain = FileAnswer.model_validate_json(upload(client, content).text)
+        answer = FileAnswer.model_validate_json(upload(client, content).text)
         rows = list(csv.DictReader(io.StringIO(upload(client, content, "text/csv").text)))
-        for row, other in zip(rows, plain.rows, strict=True):
-            assert row["reason"] == (other.reason or "")
+        for row, json_row in zip(rows, answer.rows, strict=True):
+            assert row["reason"] == (json_row.reason or "")
             assert row[f"{VALUE}.proven"] == "false"
-            if other.prediction is None:
+            if json_row.prediction is None:
                 assert row[f"{VALUE}.value"] == row[f"{RISK}.action"] == ""
                 continue
-            value, risk = other.prediction.targets[VALUE], other.prediction.targets[RISK]
+            value, risk = json_row.prediction.targets[VALUE], json_row.prediction.targets[RISK]
             assert value is not None
             assert value.kind == "value"
             assert risk is not None
@@ -142,9 +144,7 @@ def test_csv_has_columns_for_each_target(client: TestClient) -> None:
         ("a,b,c", "no column open"),
     ],
 )
-def test_a_header_that_lacks_something_says_what(
-    client: TestClient, header: str, word: str
-) -> None:
+def test_the_error_names_what_a_header_lacks(client: TestClient, header: str, word: str) -> None:
     answer = upload(client, f"{header}\n" + ",".join("1" * len(NAMES)))
     assert answer.status_code == 422
     assert word in problem(answer).message

@@ -13,11 +13,11 @@ SECRET = "/srv/secret/catalog.sqlite"
 @pytest.mark.parametrize(
     "error", [InvalidRequest("no symbol X", "name one"), NotYet("no symbol X", "name one", 5)]
 )
-def test_an_error_of_the_request_is_told_as_it_is(error: BullionError) -> None:
+def test_an_error_about_the_request_is_answered_unchanged(error: BullionError) -> None:
     assert public(error) == ("no symbol X", "name one")
 
 
-def test_an_error_of_this_machine_is_told_by_its_kind_or_summary() -> None:
+def test_an_error_of_this_machine_shows_its_kind_or_summary() -> None:
     assert public(LakeError(SECRET, SECRET)) == ("the lake cannot be read", SEE_LOG)
     assert public(BullionError(SECRET, SECRET)) == ("the request failed", SEE_LOG)
     assert public(LakeError(SECRET, "see", "it is lost")) == ("it is lost", "see")

@@ -51,11 +51,11 @@ def fill(folder: Path) -> None:
     """Bars and weights, past predictions with outcomes, and one live signal."""
     with open_lake() as lake:
         registry = Registry(folder=folder / "mlflow")
-        before = [row for row in build_market() if row["ts"] < LAST]  # type: ignore[operator]
-        write_bars(lake, SOURCE, before)
+        earlier_bars = [row for row in build_market() if row["ts"] < LAST]  # type: ignore[operator]
+        write_bars(lake, SOURCE, earlier_bars)
         write_weights(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
-        made = models.store_verified(registry, HOURLY, models.body(HOURLY))
-        models.decide(lake, HOURLY, SOURCE, made, TRAINED, proven=False, reason="no skill")
+        model = models.store_verified(registry, HOURLY, models.body(HOURLY))
+        models.decide(lake, HOURLY, SOURCE, model, TRAINED, proven=False, reason="no skill")
         score(lake, registry, HOURLY, SOURCE, start=BACK, end=END, now=LATE)
         publish(lake, folder)
         refresh_outcomes(lake, registry, HOURLY, SOURCE)
@@ -106,18 +106,18 @@ def build_folder(folder: Path) -> Path:
     return folder
 
 
-def build_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
     """A folder that one of the workers makes for all of them; nobody may write to it after."""
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    folder, done = root / name, root / f"{name}.made"
+    folder, marker = root / name, root / f"{name}.made"
     with (root / f"{name}.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        if not done.exists():
+        if not marker.exists():
             folder.mkdir()
-            make(folder)
-            done.touch()
+            build(folder)
+            marker.touch()
     return folder
 
 
@@ -131,15 +131,15 @@ def problem(answer: Response) -> Problem:
 def at(client: TestClient, seconds: float) -> Iterator[None]:
     """The same API at another instant."""
     state = client.app.state  # type: ignore[attr-defined]
-    before, state.clock = state.clock, lambda: seconds
+    clock, state.clock = state.clock, lambda: seconds
     yield
-    state.clock = before
+    state.clock = clock
 
 
-def wait_until(true: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     """Wait until it has come about; never how long."""
     deadline = time.monotonic() + WAIT
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, "it never came about"
         time.sleep(0.02)
 
