@@ -70,7 +70,7 @@ def figures() -> Iterator[Figure]:
                 yield history(port)
                 with run_server("-m", "tests.bench.published", env={}):
                     yield compare_servers("GET /signal/index", *sides)
-                # Nobody publishes: the tag holds.
+                # Nothing is published, so the tag stays valid.
                 tag = wait_for_answer(port, SIGNAL).headers["etag"]
                 yield compare_servers("GET /signal/index, 304", *sides, tag)
             yield sockets.figure(port, server.pid)
@@ -88,14 +88,14 @@ def startup_figure(process: int, seconds: float) -> Figure:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two servers."""
+    """One of the two servers that are compared."""
 
     port: int
     process: int
 
 
 def compare_servers(name: str, own_side: Side, peer: Side, tag: str = "") -> Figure:
-    """Both in turn, and every answer of ours looked at."""
+    """Measure both servers in turn, and check every answer of the API."""
     own_loads, peer_loads = [], []
     for _ in range(ROUNDS):
         own_loads.append(asyncio.run(load(own_side, SIGNAL, tag)))
@@ -118,13 +118,13 @@ def summarize(loads: list[Load]) -> str:
 
 
 def is_consistent(body: bytes) -> bool:
-    """Whether the parts make the whole: both were written in one commit."""
+    """Whether the contributions sum to the WSS: both were written in one commit."""
     signal = orjson.loads(body)
     return abs(sum(part["contribution"] for part in signal["per_symbol"]) - signal["wss"]) < 1e-9
 
 
 def history(port: int) -> Figure:
-    """10,000 rows as Arrow beside the query alone, on a connection of its own."""
+    """Measure 10,000 rows as Arrow, beside the bare query on a connection of its own."""
     address, own_times, bare_times = f"http://127.0.0.1:{port}{PAGE}", [], []
     connection = duckdb.connect()
     for statement in attach_statements(settings(), read_only=True):
@@ -150,7 +150,7 @@ def history(port: int) -> Figure:
 
 
 class Load:
-    """What many connections got in some seconds."""
+    """The answers that many connections got in some seconds."""
 
     def __init__(self) -> None:
         self.taken: list[float] = []
@@ -163,7 +163,7 @@ class Load:
 
     @property
     def cost(self) -> float:
-        """Microseconds of a core that the server used for each: what else runs matters less."""
+        """Microseconds of a core that the server used for each answer."""
         return 1e6 * self.used / len(self.taken)
 
     @property

@@ -64,7 +64,7 @@ def build_bars() -> pd.DataFrame:
 
 
 def compute_by_pandas(x: pd.DataFrame) -> pd.DataFrame:
-    """The same features as an analyst would write them."""
+    """Compute the same features as an analyst would write them in pandas."""
 
     def rolling(values: pd.Series, window: int, statistic: str) -> pd.Series:
         grouped = values.groupby(x["symbol"]).rolling(window)

@@ -42,7 +42,7 @@ PAGE = "/predictions/history?limit=10000"
 
 
 def repeat_part(head: bytes, part: bytes, size: int, tail: bytes) -> bytes:
-    """A body of about that size, of one part many times."""
+    """Build a body of about that size by repeating one part."""
     return head + part * (size // len(part)) + part.rstrip(b",") + tail
 
 
@@ -61,7 +61,7 @@ def build_hostile_bodies() -> dict[str, tuple[str, bytes, float]]:
 
 
 def build_large_bodies() -> dict[str, tuple[str, bytes, float]]:
-    """Return the same of the largest bodies that are answered."""
+    """Return the same for the largest bodies that are answered."""
     prices = [(100.25 + n % 7, 101.5 + n % 7, 99.75 + n % 7, 100.5 + n % 7, 1e6 + n % 9)
               for n in range(10_000)]  # fmt: skip
     bars = [dict(zip(NAMES, row, strict=True)) for row in prices[:5000]]
@@ -102,7 +102,7 @@ def figures() -> Iterator[Figure]:
 
 
 def attack_figure(name: str, side: Side, quiet: Load) -> Figure:
-    """The signal while the clients send one kind of body."""
+    """Measure the signal while the clients send one kind of body."""
     loads, highest, finished = [], [memory_of(side.process)], Event()
 
     def watch() -> None:
@@ -141,7 +141,7 @@ def memory_figure(memory_before: float, memory_after: float) -> Figure:
 
 
 def crowd_figure(side: Side) -> Figure:
-    """A history that many clients ask for, each again as soon as it is answered."""
+    """Measure a history that many clients request again and again."""
     command = [sys.executable, "-m", __name__, str(side.port), PAGE, str(ROUNDS * SECONDS)]
     answers, slowest = json.loads(
         subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
@@ -156,7 +156,7 @@ def crowd_figure(side: Side) -> Figure:
 
 
 async def send(port: int, request: bytes) -> str:
-    """The status of an answer; nothing where the connection was cut."""
+    """Send a request and return the status of its answer, or that the connection was cut off."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)

@@ -50,7 +50,7 @@ def run_child(module: str, *arguments: str, env: dict[str, str] | None = None) -
 def compare_runs(
     name: str, own_runs: list[MeasuredRun], peer_runs: list[MeasuredRun], peer_name: str
 ) -> Figure:
-    """Medians of runs taken in turn, and the median of the ratios pair by pair."""
+    """Return the medians of runs taken in turn, and the median of their pairwise ratios."""
     ratios = sorted(a.seconds / b.seconds for a, b in zip(own_runs, peer_runs, strict=True))
     return Figure(
         name,

@@ -114,11 +114,11 @@ def _body() -> bytes:
 
 
 def _in_turn(
-    ours: HTTPConnection, peer: HTTPConnection, body: bytes
+    own: HTTPConnection, peer: HTTPConnection, body: bytes
 ) -> tuple[list[float], list[float]]:
     times_by_client: tuple[list[float], list[float]] = ([], [])
     for number in range(WARM + ROUNDS):
-        for client, times in zip((ours, peer), times_by_client, strict=True):
+        for client, times in zip((own, peer), times_by_client, strict=True):
             start = time.perf_counter()
             client.request("POST", "/predict", body, {"content-type": "application/json"})
             answer = client.getresponse()

@@ -22,7 +22,7 @@ PAST = 20_000  # predictions
 
 
 def fill(lake: Lake) -> None:
-    """Past predictions with outcomes, live, and one signal."""
+    """Write live past predictions with outcomes, and one signal."""
     opens = calendar().closed_bars(
         FORECAST.bar, datetime.now(UTC) - timedelta(days=600), datetime.now(UTC)
     )
@@ -46,7 +46,7 @@ def fill(lake: Lake) -> None:
 
 
 def build_table(rows: list[dict[str, object]]) -> pa.Table:
-    """Rows as Arrow, probabilities as a map."""
+    """Build an Arrow table of rows, with probabilities as a map."""
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     if "probabilities" in columns:
         map_type = pa.map_(pa.string(), pa.float64())
@@ -68,7 +68,7 @@ def build_row(
 
 
 def publish(lake: Lake, count: int) -> None:
-    """One signal in one commit, in the place of the one before; each has another WSS."""
+    """Replace the signal in one commit; each has another WSS."""
     bars = calendar().bars(FORECAST.bar, datetime.now(UTC), datetime.now(UTC) + timedelta(days=9))
     (now, next_bar), combination = bars.table().slice(0, 2).to_pylist(), ComponentWeighted("qqq")
     actions = {s: ACTIONS[(count + place) % 5] for place, s in enumerate(SYMBOLS)}

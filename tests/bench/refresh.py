@@ -76,7 +76,7 @@ def time_refresh(lake: Lake, at: datetime) -> float:
 
 
 def write_bars(lake: Lake, start: datetime, end: datetime, *, whole: bool = False) -> None:
-    """Bars that open in [start, end), as silver keeps them."""
+    """Write bars that open in [start, end) to silver."""
     bars = calendar().bars(FORECAST.bar, start, end)
     symbols, count = FORECAST.symbols, len(bars)
     rows = len(symbols) * count

@@ -37,14 +37,14 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest
 from pipelines.steps.lake import open_lake
-from tests.bench.features import by_pandas
+from tests.bench.features import compute_by_pandas
 from tests.bench.measure import Figure
 from tests.steps.markets import rows_of
 
 ACTION_FORECAST = FORECAST.target_forecast()
 
 TARGETS = {10: 10.0, 100: 60.0}  # milliseconds
-BARS = FORECAST.look_back + 2  # one to spare
+BARS = FORECAST.look_back + 2  # one more than needed
 START, END = utc("2026-03-01"), utc("2026-09-01")
 ROUNDS = 31
 COLUMNS = "symbol, ts, open, high, low, close, volume"
@@ -95,7 +95,7 @@ def compare_scoring(
 
 
 def floor_figure(lake: Lake, folder: Path) -> Figure:
-    """The read alone, beside the least that its two parts take."""
+    """Measure the read alone, beside the least time that its two parts take."""
     symbols, files = FORECAST.symbols[:10], f"{folder}/files/silver/bars/**/*.parquet"
     bare = duckdb.connect()
     bare.execute("SET threads TO 1")
@@ -118,7 +118,7 @@ def floor_figure(lake: Lake, folder: Path) -> Figure:
 
 
 def in_turn(*jobs: Callable[[], object]) -> list[list[float]]:
-    """The milliseconds of each job, round by round."""
+    """Run the jobs in turn; return the milliseconds of each, round by round."""
     times_by_job: list[list[float]] = [[] for _ in jobs]
     for _ in range(ROUNDS):
         for job, times in zip(jobs, times_by_job, strict=True):
@@ -129,7 +129,7 @@ def in_turn(*jobs: Callable[[], object]) -> list[list[float]]:
 
 
 def build_question(symbols: tuple[str, ...]) -> tuple[str, list[object]]:
-    """The newest bars of each symbol: the calendar says from when on."""
+    """Build the query of each symbol's newest bars, from the open that the calendar gives."""
     first_open = calendar().closed_bars(FORECAST.bar, START, END).ts[-BARS]
     question = f"""SELECT {COLUMNS} FROM silver.bars
                    WHERE (source, "interval") = ('sample', ?) AND list_contains(?, symbol)
@@ -142,7 +142,7 @@ def read_bars(lake: Lake, symbols: tuple[str, ...]) -> pa.Table:
 
 
 def score(bars: pa.Table, scorer: OnnxScorer) -> tuple[np.ndarray, np.ndarray]:
-    """The action and the probabilities of each symbol's newest bar."""
+    """Return the action and the probabilities of each symbol's newest bar."""
     panel = build_panel(bars, calendar(), FORECAST.bar)
     newest = np.append(panel.starts[1:], len(panel)) - 1
     features = feature_matrix(FORECAST.features, panel)[newest]
@@ -161,7 +161,7 @@ def by_peer(bars: pa.Table, model: ClassModel) -> tuple[np.ndarray, np.ndarray]:
     frame["place"] = (frame["ts"].dt.hour - 13).astype(float)
     frame["session_start"] = frame["place"] == 0
     frame["session_bars"] = 7.0
-    features = by_pandas(frame)[list(FORECAST.feature_names)].to_numpy(np.float32)
+    features = compute_by_pandas(frame)[list(FORECAST.feature_names)].to_numpy(np.float32)
     newest = frame.groupby("symbol").tail(1).index.to_numpy()
     inputs = np.column_stack([features[newest], codes(bars, newest)])
     probabilities, action = model.score(inputs)
@@ -169,7 +169,7 @@ def by_peer(bars: pa.Table, model: ClassModel) -> tuple[np.ndarray, np.ndarray]:
 
 
 def train_forest() -> ClassModel:
-    """A forest of the usual size, on every symbol's last half year."""
+    """Train a forest of the usual size on every symbol's last half year."""
     rows = rows_of(Sample(), FORECAST.symbols, FORECAST, START, END)
     rows = rows.take(np.isfinite(rows.features).all(axis=1))
     classes = ACTION_FORECAST.label.truth(rows.outcome, ACTION_FORECAST.label.learn(rows.outcome))

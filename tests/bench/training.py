@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from pipelines.modeling.dataset import Rows
 
 ROWS, SYMBOLS = 45_000, 10
-PARTS = {"svc": 5000, "gradient_boosting": 9000}  # rows that the peer's slow ones are fitted on
+PARTS = {
+    "svc": 5000,
+    "gradient_boosting": 9000,
+}  # rows that the slow classifiers of the peer are fitted on
 NAMES = (
     "random_forest",
     "extra_trees",
@@ -65,7 +68,7 @@ def _part(name: str) -> str:
 
 
 def load_rows() -> Rows:
-    """The newest rows of the sample that make 45,000."""
+    """Return the newest 45,000 rows of the sample."""
     from pipelines.core.calendar import utc
     from pipelines.forecasts import NASDAQ100_HOURLY
     from pipelines.sources.sample import Sample
@@ -104,7 +107,7 @@ def run_own() -> None:
 
 
 def run_peer(name: str) -> None:
-    """Fit one of scikit-learn's and score the selection rows, as a comparison does."""
+    """Fit a classifier of scikit-learn and score the selection rows, as a comparison does."""
     from pipelines.forecasts import NASDAQ100_HOURLY
     from pipelines.modeling.metrics import measure
 

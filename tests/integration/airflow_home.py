@@ -28,19 +28,21 @@ T = TypeVar("T")
 
 
 class Airflow:
-    """Start it, ask it over REST, stop it. `environment` is what the tasks see besides."""
+    """Starts Airflow, calls its REST API, and stops it; tasks also see `environment`."""
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.home = home
         self.url = f"http://127.0.0.1:{free_port()}"
         self._password = secrets.token_urlsafe()
         self._environment = {
-            **self._configured(),
+            **self._build_environment(),
             "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
             **environment,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._ended: list[subprocess.Popen[bytes]] = []  # whose children may still run
+        self._ended: list[
+            subprocess.Popen[bytes]
+        ] = []  # components that ended, whose children may still run
         self._client = httpx.Client(base_url=self.url, timeout=30)
 
     def __enter__(self) -> Airflow:
@@ -54,7 +56,7 @@ class Airflow:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _configured(self) -> dict[str, str]:
+    def _build_environment(self) -> dict[str, str]:
         port = self.url.rpartition(":")[2]
         options = {
             "CORE__DAGS_FOLDER": str(ROOT / "dags"),
@@ -82,7 +84,7 @@ class Airflow:
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
         }
-        foreign = ("AIRFLOW", "BULLION_")  # what the developer has set must not be met here
+        foreign = ("AIRFLOW", "BULLION_")  # settings of the developer must not be used here
         own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return {
             **own,
@@ -129,7 +131,7 @@ class Airflow:
         return False
 
     def output(self) -> str:
-        """The last lines that each process printed."""
+        """Return the last lines that each process printed."""
         parts = []
         for name in self._processes:
             lines = (self.home / f"{name}.out").read_text(errors="replace").splitlines()
@@ -137,7 +139,7 @@ class Airflow:
         return "\n".join(parts)
 
     def stop(self) -> None:
-        """End every process of every component, tasks that moved to a group of their own too."""
+        """End all processes of all components, including tasks in process groups of their own."""
         self._client.close()
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
@@ -147,7 +149,7 @@ class Airflow:
             process.wait()
 
     def _killed(self) -> bool:
-        self._signal(signal.SIGKILL)  # again each time: a dying scheduler may just have forked
+        self._signal(signal.SIGKILL)  # every time: a dying scheduler may just have forked
         return not self.running_pids()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -156,12 +158,12 @@ class Airflow:
                 os.kill(pid, number)
 
     def running_pids(self) -> list[int]:
-        """Processes of ours that still run. Each component was started in its own session."""
+        """Return the processes that still run. Each component was started in its own session."""
         sessions = {process.pid for process in (*self._processes.values(), *self._ended)}
-        return [pid for pid in psutil.pids() if _session(pid) in sessions and _runs(pid)]
+        return [pid for pid in psutil.pids() if _session(pid) in sessions and _is_running(pid)]
 
     def kill(self, name: str) -> None:
-        """kill -9 of one component alone; what it had started goes on."""
+        """Kill one component with SIGKILL; its children keep running."""
         self._processes[name].kill()
         self._processes[name].wait()
 
@@ -174,7 +176,7 @@ class Airflow:
 
     @contextmanager
     def second(self, name: str) -> Iterator[None]:
-        """A second one of a component, until the end of the block."""
+        """Run a second process of a component until the end of the block."""
         command = next(component for component in COMPONENTS if component[0] == name)
         second = f"second {name}"
         self._run(second, *command)
@@ -183,7 +185,7 @@ class Airflow:
         self._ended.append(self._processes.pop(second))
 
     def task_processes(self) -> dict[str, psutil.Process]:
-        """The processes that run a task: the task itself, and the worker that minds it."""
+        """Return the processes of a running task: its own, and the worker that watches it."""
         by_role: dict[str, psutil.Process] = {}
         for pid in self.running_pids():
             with suppress(psutil.Error):
@@ -199,20 +201,22 @@ class Airflow:
     def get(self, path: str) -> Any:
         return self._client.get(f"/api/v2{path}").raise_for_status().json()
 
-    def ready(self, dag_id: str) -> str:
-        """The address of a DAG, once it has been parsed, and is not paused any more."""
+    def unpause(self, dag_id: str) -> str:
+        """Unpause a DAG once it has been parsed, and return its address."""
         dag = f"/api/v2/dags/{dag_id}"
-        wait_for(lambda: self._client.get(dag).is_success, 60, f"the DAG {dag_id}", self.imports)
-        # A DAG starts out paused, as it would else run for its newest bar at once.
+        wait_for(
+            lambda: self._client.get(dag).is_success, 60, f"the DAG {dag_id}", self.import_errors
+        )
+        # DAGs start paused; otherwise each would run for its newest bar at once.
         self._client.patch(dag, json={"is_paused": False}).raise_for_status()
         return dag
 
     def trigger(
         self, dag_id: str, conf: Mapping[str, Any], logical_date: str | None = None
     ) -> httpx.Response:
-        """Ask for a run."""
+        """Trigger a run."""
         body = {"logical_date": logical_date, "conf": dict(conf)}
-        return self._client.post(f"{self.ready(dag_id)}/dagRuns", json=body)
+        return self._client.post(f"{self.unpause(dag_id)}/dagRuns", json=body)
 
     def run(self, dag_id: str, conf: Mapping[str, Any], seconds: float = 240.0) -> dict[str, Any]:
         """Trigger a run and wait until it is over."""
@@ -221,7 +225,7 @@ class Airflow:
         return self.wait_for_end(answer.json(), seconds)
 
     def wait_for_end(self, run: Mapping[str, Any], seconds: float = 240.0) -> dict[str, Any]:
-        """A run, once it is over."""
+        """Wait until a run is over, and return it."""
         path = _path(run)
 
         def over() -> dict[str, Any] | None:
@@ -236,17 +240,17 @@ class Airflow:
         answer.raise_for_status()
 
     def states(self, run: Mapping[str, Any]) -> dict[str, str]:
-        """How each task of a run stands."""
+        """Return the state of each task of a run."""
         return {name: task["state"] for name, task in self.tasks(run).items()}
 
     def tasks(self, run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """The tasks of a run by their names."""
+        """Return the tasks of a run by their names."""
         instances = self.get(f"{_path(run)}/taskInstances")["task_instances"]
         return {task["task_id"]: task for task in instances}
 
     def backfill(self, dag_id: str, first: str, last: str, **more: Any) -> httpx.Response:
-        """Ask for a backfill; with `dry_run` only for what it would run."""
-        self.ready(dag_id)
+        """Start a backfill; with `dry_run`, only list the runs it would start."""
+        self.unpause(dag_id)
         where = "/backfills/dry_run" if more.pop("dry_run", False) else "/backfills"
         body = {"dag_id": dag_id, "from_date": first, "to_date": last, **more}
         return self._client.post(f"/api/v2{where}", json=body)
@@ -254,7 +258,7 @@ class Airflow:
     def wait_for_backfill(
         self, answer: httpx.Response, seconds: float = 600.0
     ) -> list[dict[str, Any]]:
-        """The runs of a backfill by their intervals, once it is over."""
+        """Wait until a backfill is over, and return its runs in the order of their intervals."""
         assert answer.is_success, answer.text
         backfill = answer.json()
 
@@ -269,12 +273,12 @@ class Airflow:
         span = (backfill["from_date"], backfill["to_date"])
         return [run for run in runs() if span[0] <= run["logical_date"] <= span[1]]
 
-    def imports(self) -> str:
-        """Why DAGs could not be parsed."""
+    def import_errors(self) -> str:
+        """Return the errors of DAGs that could not be parsed."""
         return "\n".join(e["stack_trace"] for e in self.get("/importErrors")["import_errors"])
 
     def log(self, run: Mapping[str, Any]) -> str:
-        """What the tasks of a run logged, in their last try."""
+        """Return the logs of a run's tasks, of their last try."""
         where = f"{_path(run)}/taskInstances"
         return "\n".join(
             line
@@ -297,7 +301,7 @@ def _path(run: Mapping[str, Any]) -> str:
 def wait_for(
     ready: Callable[[], T | None], seconds: float, goal: str, explain: Callable[[], str] = str
 ) -> T:
-    """What `ready` answers once it is true."""
+    """Wait until `ready` returns something true, and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := ready()):
         if time.monotonic() > deadline:
@@ -313,8 +317,8 @@ def _session(pid: int) -> int | None:
         return None
 
 
-def _runs(pid: int) -> bool:
-    """False also for the dead that nobody has waited for, such as orphans in a container."""
+def _is_running(pid: int) -> bool:
+    """Whether a process runs; a zombie, such as an orphan in a container, does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""The API's two pages of documentation as a person uses them, in headless Chromium, with a key."""
+"""The API's two pages of documentation in headless Chromium, used with a key."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def paths_of(url: str) -> list[str]:
 
 
 def own_hosts(url: str) -> set[str]:
-    """The API, and no host at all: icons that are part of a style sheet, and the worker."""
+    """Return the API's host, and the empty host of icons in a style sheet and of the worker."""
     return {urlsplit(url).netloc, ""}
 
 

@@ -46,7 +46,7 @@ def run_to_success(airflow: Airflow, dag: str, **conf: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def forecast(airflow: Airflow, shared_lake: Settings) -> dict[str, dict[str, Any]]:
-    """All of it once: the runs by what they did."""
+    """Run all DAGs once; return the runs by what they did."""
     since = format_time(FIRST)
     return {
         "ingest": run_to_success(airflow, INGEST, start=since, end=format_time(THEN)),
@@ -84,7 +84,9 @@ def test_each_bar_was_scored_by_the_model_of_its_time(
         )
     assert decisions[0][0] == THEN
     expected = merge_spans(list_bars("1h", THEN))
-    assert [at for at, *_ in bars] == [close for _, close in expected], "the missed ones are filled"
+    assert [at for at, *_ in bars] == [close for _, close in expected], (
+        "the bars that were missed are filled"
+    )
     assert {count for _, count, *_ in bars} == {SYMBOLS}
     assert all(low == high == decisions[0][1] for *_, low, high in bars)
     assert count_duplicates(shared_lake) == dict.fromkeys(count_duplicates(shared_lake), 0)
@@ -108,7 +110,7 @@ def test_the_newest_signal_is_live_and_the_api_answers(
 def test_a_repeated_scoring_gives_the_same_rows_and_prints_its_time(
     airflow: Airflow, forecast: dict[str, dict[str, Any]], shared_lake: Settings
 ) -> None:
-    """A figure, and no bound: what else the machine does counts in it."""
+    """The time is printed and not asserted: other work of the machine counts in it."""
     rows, durations = all_rows(shared_lake), []
     for _ in range(5):
         forget_newest(shared_lake)
@@ -191,7 +193,7 @@ def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
         )
     newest = [at for _, at, _ in decisions[:3]]
     assert newest == [close for _, close in reversed(sessions)], "in their order"
-    # Whether the sample of today lets a model through is not ours to say; the order is.
+    # Today's sample decides whether a model passes; the order is the same in any case.
     trained_until = {version: at for version, at, _ in decisions}
     aliases = registry.alias_state(model_name(ACTION_FORECAST)).aliases
     assert all(
@@ -203,7 +205,7 @@ def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
 
 
 def seconds(runs: list[dict[str, Any]]) -> float:
-    """From the first start to the last end."""
+    """Return the seconds from the first start to the last end."""
     starts, ends = (
         [datetime.fromisoformat(run[end]) for run in runs] for end in ("start_date", "end_date")
     )

@@ -1,4 +1,4 @@
-"""What goes wrong while Airflow runs: told in the log, healed, and no row lost or doubled."""
+"""Faults while Airflow runs: they are logged and healed, and no row is lost or doubled."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_killed_training_is_retried_and_decides_once(
 
 
 def kill_task(airflow: Airflow, run: dict[str, Any], task: str) -> float:
-    """When the process of a task was killed, soon after it had begun."""
+    """Kill the process of a task soon after its start; return when."""
     wait_for(
         lambda: airflow.states(run).get(task) == "running" and "task" in airflow.task_processes(),
         180, f"{task} at work", airflow.output,

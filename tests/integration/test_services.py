@@ -1,4 +1,4 @@
-"""The services as `make up` runs them: healthy, restarted when they are killed, gone when told."""
+"""The services as `make up` runs them: healthy, restarted when killed, and gone after `down`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Up:
         )
 
     def processes(self) -> dict[int, str]:
-        """Everything of this stack that runs, told by its session, its folder or its ports."""
+        """Return the running processes of this stack, found by their session, folder or ports."""
         marks = (str(self.chosen.home), *(f":{port}" for port in self.chosen.ports.values()))
         own = set(self.supervisor.left())
         commands = {}
@@ -60,13 +60,13 @@ class Up:
         return commands
 
     def kill(self, name: str) -> int:
-        """kill -9 of one process; its number."""
+        """Kill one process with SIGKILL, and return its number."""
         [standing] = [s for s in self.supervisor.status() if s.name == name]
         pid = int(standing.detail.split()[1].rstrip(","))
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def well(self) -> bool:
+    def is_well(self) -> bool:
         return self("status").returncode == 0
 
 
@@ -108,7 +108,7 @@ def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
     assert (up.chosen.home / "secrets.json").stat().st_mode & 0o077 == 0
     signals = httpx.get(f"{up.chosen.url('api')}/signal/index").json()
     assert signals["instrument"] == "/NQ"
-    assert up.well()
+    assert up.is_well()
 
 
 def test_a_second_up_changes_nothing(up: Up) -> None:
@@ -133,7 +133,7 @@ def test_a_killed_service_is_restarted(up: Up, name: str) -> None:
 
     def is_back() -> bool:
         [standing] = [s for s in up.supervisor.status() if s.name == name]
-        return standing.state == "RUNNING" and str(pid) not in standing.detail and up.well()
+        return standing.state == "RUNNING" and str(pid) not in standing.detail and up.is_well()
 
     wait_for(is_back, BACK_WITHIN, f"{name} again", lambda: up.supervisor.tail(name))
 

@@ -1,4 +1,4 @@
-"""The thread through the whole: a DAG run writes a row, and the API answers with it."""
+"""From end to end: a DAG run writes a row, and the API answers with it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ RETRIED_WITHIN = 120.0  # seconds: the heartbeat's time-out, its detection, a fi
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    # Whoever ends the tests by SIGTERM must not leave services behind: it counts as Ctrl-C.
+    # SIGTERM counts as Ctrl-C, so that it leaves no service behind.
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with topology(tmp_path_factory.mktemp("topology")) as running:
         yield running
@@ -60,7 +60,7 @@ def api(deployed: Topology) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def trained(deployed: Topology) -> dict[str, Any]:
-    """The training's run: the worker that was at it is killed, with all that it had started."""
+    """A run of the training, whose worker is killed together with its children."""
     ingest = deployed.run(INGEST, SAMPLE | {"start": format_time(FIRST), "end": format_time(THEN)})
     assert ingest["state"] == "success", deployed.log(ingest)
     run = deployed.trigger(
@@ -72,7 +72,7 @@ def trained(deployed: Topology) -> dict[str, Any]:
         return deployed.worker_of(task) if task.get("state") == "running" else ""
 
     worker = wait_for(at_work, 120, "the training at work", lambda: deployed.log(run))
-    time.sleep(2)  # in the middle of it
+    time.sleep(2)  # so that it is in the middle of the training
     deployed.vanish(worker)
     since = time.monotonic()
     wait_for(
@@ -203,7 +203,9 @@ def test_no_page_can_be_framed_by_another(deployed: Topology, door: str) -> None
         "airflow": f"{deployed.url}/", "mlflow": native.url("mlflow", 5000),
         "pages": native.url("nginx", 8081) + "/docs/", "api": f"{deployed.api}/docs",
     }  # fmt: skip
-    own = "SAMEORIGIN" if door in ("airflow", "mlflow") else "DENY"  # they frame pages of theirs
+    own = (
+        "SAMEORIGIN" if door in ("airflow", "mlflow") else "DENY"
+    )  # these two frame their own pages
     assert httpx.get(pages[door]).headers.get_list("X-Frame-Options") == [own]
 
 

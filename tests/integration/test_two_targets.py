@@ -1,4 +1,4 @@
-"""The DAGs of a forecast with several targets, which nobody wrote: made of its declaration."""
+"""The DAGs of a forecast with several targets, generated from its declaration."""
 
 from __future__ import annotations
 

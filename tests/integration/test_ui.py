@@ -1,4 +1,4 @@
-"""The Airflow UI as an operator uses it, in headless Chromium; pictures are kept."""
+"""The Airflow UI as an operator uses it, in headless Chromium, with screenshots."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def browser() -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    """One of its own: its DAGs are paused, and its lake is empty."""
+    """An Airflow of its own, with paused DAGs and an empty lake."""
     folder = tmp_path_factory.mktemp("ui")
     lake = {
         "BULLION_LAKE_CATALOG": f"sqlite:{folder}/catalog.sqlite",
@@ -53,7 +53,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
 @pytest.fixture(scope="module")
 def page(browser: Page, airflow: Airflow) -> Page:
     """A browser that is logged in, on an Airflow that knows its DAGs."""
-    wait_for(lambda: airflow.get("/dags")["total_entries"] >= DAGS, 90, "the DAGs", airflow.imports)
+    wait_for(
+        lambda: airflow.get("/dags")["total_entries"] >= DAGS, 90, "the DAGs", airflow.import_errors
+    )
     password = json.loads((airflow.home / "passwords.json").read_text())["admin"]
     browser.goto(airflow.url)
     browser.locator("input[name=username]").fill("admin")
@@ -66,7 +68,7 @@ def page(browser: Page, airflow: Airflow) -> Page:
 
 def picture(page: Page, name: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    page.wait_for_timeout(500)  # what was closed has faded
+    page.wait_for_timeout(500)  # until closed dialogs have faded out
     page.screenshot(path=PICTURES / f"{name}.png")
 
 

@@ -39,7 +39,7 @@ START_WITHIN = 240.0  # seconds
 
 
 def missing() -> str:
-    """What the deployment needs and this machine lacks."""
+    """Return what the deployment needs and this machine lacks."""
     from tests.servers import postgres
 
     path = f"{os.environ['PATH']}:/usr/sbin"
@@ -63,15 +63,15 @@ class Topology(Airflow):
 
     @property
     def api(self) -> str:
-        """The API as its callers reach it."""
+        """The address at which callers reach the API."""
         return self.native.url("nginx", 8080)
 
     def environment(self, service: str) -> dict[str, str]:
-        """What a service sees."""
+        """Return the environment of a service."""
         return self.native.environment(service, {})
 
     def start(self) -> None:
-        """In the order of the compose file: servers, init, everything else."""
+        """Start the services in the order of the compose file: servers, init, the rest."""
         native, own = self.native, self.native.folder
         native.start("redis")
         self.prepare()
@@ -104,7 +104,7 @@ class Topology(Airflow):
         assert init.wait(START_WITHIN) == 0, self.native.tail("init")
 
     def healthy(self, service: str) -> bool:
-        """By the check of the compose file; every one of the workers by its own name."""
+        """Whether a service passes its check of the compose file; each worker by its own name."""
         self._alive()
         if service != "airflow-worker":
             return self.native.healthy(service, **self.python(service))
@@ -119,7 +119,7 @@ class Topology(Airflow):
         )
 
     def python(self, name: str, folders: dict[str, Path] | None = None) -> dict[str, str]:
-        """What the Dockerfile sets for a process, and the image's packages alone."""
+        """Return what the Dockerfile sets for a process, with only the image's packages."""
         tree = (folders or {}).get("/opt/bullion", self.native.folders["/opt/bullion"])
         home = self.native.folder / "homes" / name
         home.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ class Topology(Airflow):
         assert not dead, "\n".join(f"{name} ended: {self.native.tail(name)}" for name in dead)
 
     def output(self) -> str:
-        """The last lines that each service printed."""
+        """Return the last lines that each service printed."""
         return "\n".join(
             f"--- {f.stem}\n{self.native.tail(f.stem)}" for f in self.home.glob("*.out")
         )
@@ -139,14 +139,14 @@ class Topology(Airflow):
     # -- faults
 
     def worker_of(self, task: Mapping[str, Any]) -> str:
-        """The worker that was given a task; empty while none was."""
+        """Return the worker that runs a task; empty while there is none."""
         for name in WORKERS:
             if name in self.native.running and task["id"] in self.native.log(name).read_text():
                 return name
         return ""
 
     def vanish(self, name: str) -> None:
-        """kill -9 of everything that a service had started, as when its container is killed."""
+        """Kill all processes of a service, as when its container is killed."""
         leader = self.native.running.pop(name)
 
         def is_gone() -> bool:
@@ -160,7 +160,7 @@ class Topology(Airflow):
 
     @staticmethod
     def _of(leader: int) -> list[int]:
-        """The processes of a service: all are in the session that it began with."""
+        """Return the processes of a service: all are in the session of its first one."""
         pids = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError, PermissionError):
@@ -182,7 +182,7 @@ class Topology(Airflow):
             self.vanish(name)
 
     def listening(self) -> set[str]:
-        """The addresses on which anything of it listens."""
+        """Return the addresses on which the services listen."""
         own = set(self.running_pids())
         return {
             socket.laddr.ip
@@ -193,7 +193,7 @@ class Topology(Airflow):
 
 @contextmanager
 def topology(folder: Path) -> Iterator[Topology]:
-    """Everything that the compose file names, until the end of the block."""
+    """Run everything that the compose file names, until the end of the block."""
     variables = random_secrets()
     for name, lock in (("airflow", "requirements"), ("serving", "requirements-serving")):
         image_tree(name, folder / name)
@@ -227,7 +227,7 @@ def topology(folder: Path) -> Iterator[Topology]:
 
 
 def command(topology: Topology, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command in the environment of a worker, as `docker compose exec` gives it."""
+    """Run a command in the environment of a worker, as `docker compose exec` does."""
     environment = topology.environment("airflow-worker") | topology.python("by-hand")
     return subprocess.run(
         words, env=environment, cwd=topology.home, capture_output=True, text=True, check=False
@@ -235,7 +235,7 @@ def command(topology: Topology, *words: str) -> subprocess.CompletedProcess[str]
 
 
 def objects(store: S3, prefix: str) -> list[str]:
-    """The keys below a prefix of the bucket."""
+    """List the keys below a prefix of the bucket."""
     contents: list[dict[str, Any]] = (
         store.client().list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
     )

@@ -1,4 +1,4 @@
-"""The daily market of a forecast with several targets, of several kinds, and their models."""
+"""A daily market for a forecast with several kinds of targets, and models of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def build_market() -> list[dict[str, object]]:
 
 
 def write_bars(lake: Lake, source: str) -> None:
-    """Bring its bars to silver as if a source had said them."""
+    """Write the market's bars to silver, as if a source had sent them."""
     table = bars_table(build_market()).select(
         ["symbol", "ts", "open", "high", "low", "close", "volume"]
     )
@@ -49,7 +49,7 @@ def write_bars(lake: Lake, source: str) -> None:
 
 
 def serve_models(lake: Lake, folder: Path, source: str, as_of: datetime = TRAINED) -> None:
-    """A baseline for each value, which is not proven; a proven model for the others."""
+    """Store an unproven baseline for each value target, and a proven model for each other."""
     registry = Registry(folder=folder / "mlflow")
     for seed, forecast in enumerate(DAILY.per_target()):
         model = models.store_verified(registry, forecast, models.body(forecast, seed))
@@ -60,7 +60,7 @@ def serve_models(lake: Lake, folder: Path, source: str, as_of: datetime = TRAINE
 
 
 def build_request(last: int = len(DAYS), count: int = NEEDED, timed: bool = True) -> dict[str, Any]:
-    """Its bars up to one of its days, as a caller sends them."""
+    """Build a request with the market's bars up to one of its days."""
     names = ("open", "high", "low", "close", "volume")
     rows = build_market()[max(0, last - count) : last]
     bars: list[dict[str, Any]] = [{name: row[name] for name in names} for row in rows]

@@ -1,4 +1,4 @@
-"""How the tests ask a forecast with several targets."""
+"""Requests to a forecast with several targets, and their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples of the API's documentation: asked of the API itself, over a lake that was scored.
+"""Examples for the API's documentation: answers of the API itself over a scored lake.
 
 python -m tests.serving.examples    # writes serving/http/examples.json anew
 """
@@ -21,7 +21,7 @@ from serving.http.formats import CSV, JSON
 from tests.serving.daily import DAILY, SYMBOL
 from tests.serving.scored_api import api_at, build_folder
 
-Examples = dict[str, dict[str, dict[str, Any]]]  # by operation (* for all), status and form
+Examples = dict[str, dict[str, dict[str, Any]]]  # by operation (* for all), status and media type
 KEY, POOR = {"X-API-Key": "secret"}, {"X-API-Key": "poor"}
 MAIN, MISSPELT = "nasdaq100_hourly", "nasdaq_hourly"
 TWO_ROWS = "limit=2"  # rows of a history
@@ -50,7 +50,7 @@ OF_SEVERAL_TARGETS = (
 
 
 def collect_examples(folder: Path, empty: Path) -> Examples:
-    """An answer of every status that an operation documents."""
+    """Collect an answer for every status that an operation documents."""
     answers: Examples = {"*": {}}
     limits = {"requests_per_minute": "300", "body_bytes": "20000"}
     with api_at(empty) as bare, api_at(folder, keys="secret,poor", **limits) as client:
@@ -75,7 +75,7 @@ def check_documented(answer: Response, status: str) -> dict[str, Any]:
 
 
 def general_errors(client: TestClient, bare: TestClient) -> Iterator[tuple[str, Response]]:
-    """What any operation may answer."""
+    """Yield the errors that any operation may answer."""
     yield "400", client.get("/signal/index", headers=KEY | {"Host": "example.org"})
     yield "401", client.get("/signal/index")
     yield "413", client.post("/predict", content=b" " * 30_000, headers=KEY)
@@ -91,7 +91,7 @@ def general_errors(client: TestClient, bare: TestClient) -> Iterator[tuple[str, 
 def operation_answers(
     client: TestClient, bare: TestClient, method: str, path: str, operation: dict[str, Any]
 ) -> Iterator[tuple[str, Response]]:
-    """What is an operation's own: its documented example, and what goes wrong with it."""
+    """Yield the answers of one operation: its example, and its own errors."""
     good, statuses = example_address(path, operation), operation["responses"]
     if path in OF_SEVERAL_TARGETS:
         good = good.replace(MAIN, DAILY.name).replace("NVDA", SYMBOL)
@@ -131,7 +131,7 @@ def operation_answers(
 
 
 def bodies_of(operation: dict[str, Any], schema: dict[str, Any]) -> dict[str, bytes]:
-    """The documented examples of what is sent, by form."""
+    """Return the documented examples of request bodies, by media type."""
     bodies = {}
     for media_type, media in operation.get("requestBody", {}).get("content", {}).items():
         name = media["schema"].get("$ref", "").rpartition("/")[2]
@@ -143,7 +143,7 @@ def bodies_of(operation: dict[str, Any], schema: dict[str, Any]) -> dict[str, by
 
 
 def example_address(path: str, operation: dict[str, Any]) -> str:
-    """The address of a route with the examples of its parameters."""
+    """Return the address of a route with the examples of its parameters."""
     query = {}
     for parameter in operation.get("parameters", ()):
         values = parameter.get("schema", {}).get("examples", ())
@@ -160,7 +160,7 @@ def example_address(path: str, operation: dict[str, Any]) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         answers = collect_examples(build_folder(Path(folder)), Path("/srv/bullion"))
-    # A line an answer: what has changed can be read.
+    # One line for each answer, so that a diff can be read.
     parts = []
     for operation, statuses in answers.items():
         lines = [

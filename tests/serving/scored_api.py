@@ -40,15 +40,15 @@ from tests.steps.scored_market import (
 SOURCE = "sample"
 STREAM = "ws://localhost/ws/market-stream"
 LAST = HOURS[-1]  # opens 19:30, closes 20:00: the next bar is of the next session
-CLOSED = utc("2026-08-31T20:00+00:00")
-SOON = CLOSED + timedelta(minutes=1)
-BACK = utc("2026-08-27")  # what was not live is scored from here
+LAST_CLOSE = utc("2026-08-31T20:00+00:00")
+SOON = LAST_CLOSE + timedelta(minutes=1)
+BACKFILL_START = utc("2026-08-27")  # rows that are not live are scored from here
 NIGHT = utc("2026-09-01T09:00+00:00")
 LATE = utc("2026-09-01T15:00+00:00")  # the bar of 13:30 has closed at 14:30
 
 
 def fill(folder: Path) -> None:
-    """Bars and weights, past predictions with outcomes, and one live signal."""
+    """Write bars and weights, past predictions with outcomes, and one live signal."""
     with open_lake() as lake:
         registry = Registry(folder=folder / "mlflow")
         earlier_bars = [row for row in build_market() if row["ts"] < LAST]  # type: ignore[operator]
@@ -56,33 +56,35 @@ def fill(folder: Path) -> None:
         write_weights(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
         model = models.store_verified(registry, HOURLY, models.body(HOURLY))
         models.decide(lake, HOURLY, SOURCE, model, TRAINED, proven=False, reason="no skill")
-        score(lake, registry, HOURLY, SOURCE, start=BACK, end=END, now=LATE)
+        score(lake, registry, HOURLY, SOURCE, start=BACKFILL_START, end=END, now=LATE)
         publish(lake, folder)
         refresh_outcomes(lake, registry, HOURLY, SOURCE)
         fill_daily(lake, folder)
 
 
 def fill_daily(lake: Lake, folder: Path) -> None:
-    """And what the forecast with several targets has said, the last of it live."""
+    """Write predictions of the forecast with several targets; the last one is live."""
     registry = Registry(folder=folder / "mlflow")
     daily.write_bars(lake, SOURCE)
     daily.serve_models(lake, folder, SOURCE)
-    last = CLOSED - timedelta(minutes=30)
+    last = LAST_CLOSE - timedelta(minutes=30)
     score(lake, registry, daily.DAILY, SOURCE, start=daily.TRAINED, end=last, now=LATE)
     score(lake, registry, daily.DAILY, SOURCE, start=last, end=SOON, now=SOON)
     refresh_outcomes(lake, registry, daily.DAILY, SOURCE)
 
 
 def publish(lake: Lake, folder: Path, now: datetime = SOON) -> None:
-    """The last bar comes in and its signal goes out, live."""
+    """Write the last bar, and publish its live signal."""
     write_bars(lake, SOURCE, [row for row in build_market() if row["ts"] == LAST])
     registry = Registry(folder=folder / "mlflow")
-    score(lake, registry, HOURLY, SOURCE, start=CLOSED - timedelta(minutes=30), end=SOON, now=now)
+    score(
+        lake, registry, HOURLY, SOURCE, start=LAST_CLOSE - timedelta(minutes=30), end=SOON, now=now
+    )
 
 
 @contextmanager
 def api_at(folder: Path, at: datetime = NIGHT, **settings: str) -> Iterator[TestClient]:
-    """The API over the lake of a folder, at an instant of its own."""
+    """Serve the lake of a folder, with the clock at a fixed instant."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
@@ -107,11 +109,11 @@ def build_folder(folder: Path) -> Path:
 
 
 def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """A folder that one of the workers makes for all of them; nobody may write to it after."""
+    """Build a folder once for all workers; no test may write to it afterwards."""
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    folder, marker = root / name, root / f"{name}.made"
+    folder, marker = root / name, root / f"{name}.built"
     with (root / f"{name}.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not marker.exists():
@@ -129,7 +131,7 @@ def problem(answer: Response) -> Problem:
 
 @contextmanager
 def at(client: TestClient, seconds: float) -> Iterator[None]:
-    """The same API at another instant."""
+    """Set the clock of an API to another instant, until the end of the block."""
     state = client.app.state  # type: ignore[attr-defined]
     clock, state.clock = state.clock, lambda: seconds
     yield
@@ -137,13 +139,13 @@ def at(client: TestClient, seconds: float) -> Iterator[None]:
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until it has come about; never how long."""
+    """Wait until the condition is true, however long it takes."""
     deadline = time.monotonic() + WAIT
     while not condition():
-        assert time.monotonic() < deadline, "it never came about"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.02)
 
 
 def lake_of(client: TestClient) -> Lake:
-    """The lake that an API reads, whatever this test's own settings name."""
+    """Return the lake that an API reads, whatever lake this test's settings name."""
     return client.app.state.reader.lake()  # type: ignore[attr-defined, no-any-return]

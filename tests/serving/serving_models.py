@@ -1,4 +1,4 @@
-"""A lake of four members with a model that serves, and the API over it."""
+"""A lake of four symbols with a model that serves, and the API over it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def api_client() -> Iterator[TestClient]:
 def serve_model(
     lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decision: Any
 ) -> StoredModel:
-    """A model in the cache, and the decision that it serves."""
+    """Store a model in the cache, and decide that it serves."""
     model = store_verified(
         Registry(folder=folder / "mlflow"),
         HOURLY,
@@ -69,12 +69,12 @@ def fill(lake: Lake) -> None:
 
 
 def loader_of(client: TestClient) -> ModelLoader:
-    """The loader of the API's models."""
+    """Return the loader of the API's models."""
     return client.app.state.models  # type: ignore[attr-defined, no-any-return]
 
 
 def reasons(client: TestClient) -> list[str]:
-    """What makes the scoring of the main forecast less than well."""
+    """Return why the scoring of the main forecast is degraded."""
     prefix = f"{daily.DAILY.name}."
     return [reason for reason in loader_of(client).reasons() if not reason.startswith(prefix)]
 
@@ -82,7 +82,7 @@ def reasons(client: TestClient) -> list[str]:
 def build_request(
     symbol: str = SYMBOLS[0], last: int = len(HOURS), count: int = NEEDED, timed: bool = True
 ) -> dict[str, Any]:
-    """The bars of the scripted market up to one of its hours, as a caller sends them."""
+    """Build a request with the scripted market's bars up to one of its hours."""
     rows = [r for r in build_market() if r["symbol"] == symbol][max(0, last - count) : last]
     names = ("open", "high", "low", "close", "volume")
     bars = [{name: row[name] for name in names} for row in rows]

@@ -1,4 +1,4 @@
-"""Many WebSockets that only listen, and cost their process little."""
+"""Many WebSockets that only listen, at little cost for the process that holds them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ UPGRADE = (
 
 
 class Listener(asyncio.Protocol):
-    """One WebSocket that only listens: `told` gets each message as it comes."""
+    """One WebSocket that only listens: `on_message` gets each message as it comes."""
 
     def __init__(self, path: str, on_message: Callable[[bytes], None]) -> None:
-        self._path, self._told, self._buffer = path, on_message, b""
+        self._path, self._on_message, self._buffer = path, on_message, b""
         self._greeted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -37,10 +37,10 @@ class Listener(asyncio.Protocol):
             self._greeted, self._buffer = True, remainder
         while (frame := self._frame()) is not None:
             if frame.startswith(b"{"):  # else a ping, or the end
-                self._told(frame)
+                self._on_message(frame)
 
     def _frame(self) -> bytes | None:
-        """The next whole frame's payload, if it is there: servers mask nothing."""
+        """Return the payload of the next whole frame, if it has arrived: servers mask nothing."""
         if len(self._buffer) < 2:
             return None
         size, start = self._buffer[1], 2
@@ -57,7 +57,7 @@ class Listener(asyncio.Protocol):
 
 
 def allow_files(sockets: int) -> None:
-    """Let this process, and those it starts, have that many sockets open, and some files."""
+    """Raise the limit of open files, for this process and those it starts."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = sockets + 500
     if hard != resource.RLIM_INFINITY:
@@ -69,9 +69,9 @@ def allow_files(sockets: int) -> None:
 async def listen(
     port: int, sockets: int, publish: Callable[[int], None], rounds: int
 ) -> list[list[float]]:
-    """Seconds from each commit until each of the sockets has the signal, in order.
+    """Return the seconds from each commit until each socket has the signal, in order.
 
-    All of them must have it: it waits for the last, though not for ever.
+    It waits until all of them have it, though not for ever.
     """
     loop, arrivals = asyncio.get_running_loop(), list[float]()
     everyone = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Bodies: each is bounded, all of them together are, and none holds up the others."""
+"""Bodies are bounded, each of them and all together."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ HOST = {"Host": "localhost:8000"}
 
 @pytest.fixture
 def bodies() -> Bodies:
-    """Of 2,048 bytes each, and 3,072 all together."""
+    """Bounds of 2,048 bytes for each body, and 3,072 for all together."""
     return Bodies(Settings(body_bytes=2048, bodies_bytes=3072))
 
 
 def pieces(*sizes: int) -> Any:
-    """What receives pieces of these sizes, one at a time."""
+    """Return a function that receives pieces of these sizes, one at a time."""
     lengths: Iterator[int] = iter(sizes)
 
     async def receive() -> dict[str, Any]:

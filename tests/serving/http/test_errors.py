@@ -1,4 +1,4 @@
-"""Errors: each in its shape, and none that tells where the server keeps its files."""
+"""Errors have one shape, and none reveals where the server keeps its files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY = {"X-API-Key": "secret"}
 
 
 def kinds(parent: type[BullionError] = BullionError) -> Iterator[type[BullionError]]:
-    """A class of errors and all below it, but for those that only the API raises."""
+    """Yield a class of errors and its subclasses, without those that only the API raises."""
     if parent.__module__.startswith("pipelines"):
         yield parent
     for child in parent.__subclasses__():
@@ -37,7 +37,7 @@ def kinds(parent: type[BullionError] = BullionError) -> Iterator[type[BullionErr
 
 
 def answer_to(error: Exception) -> TestClient:
-    """An API whose one route fails."""
+    """Return an API whose only route raises this error."""
     app = FastAPI()
     app.state.follower = SimpleNamespace(trouble=None)
     install(app)
@@ -53,7 +53,7 @@ def answer_to(error: Exception) -> TestClient:
 def test_an_error_of_the_server_shows_only_its_summary(
     kind: type[BullionError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    if issubclass(kind, InvalidRequest):  # what the caller sent is wrong, and is told as it is
+    if issubclass(kind, InvalidRequest):  # the request is wrong: the caller gets the whole message
         assert problem(answer_to(kind("no symbol 'X'", "send it")).get("/")).hint == "send it"
         return
     with caplog.at_level(logging.WARNING):
@@ -122,7 +122,7 @@ def test_the_error_of_a_lost_file_does_not_name_its_path(
     for name, value in environment_of(folder, 8000).items():
         monkeypatch.setenv(name, value)
     with open_lake() as lake:
-        compact(lake)  # what the catalog holds goes to files
+        compact(lake)  # moves the rows from the catalog to files
     with api_at(folder) as client:
         (folder / "files").rename(folder / "elsewhere")
         answer = client.get("/predictions/history?live=false")

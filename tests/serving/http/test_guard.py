@@ -1,4 +1,4 @@
-"""What comes before any route: the Host and Origin of a request, and headers that are malformed."""
+"""Checks before any route: the Host and Origin of a request, and malformed headers."""
 
 from __future__ import annotations
 

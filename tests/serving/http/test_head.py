@@ -17,7 +17,7 @@ from tests.serving.scored_api import api_at
 
 
 def addresses(client: TestClient) -> list[str]:
-    """The documented example of every route of GET, and the routes that are not documented."""
+    """List the documented example of every GET route, and the routes without documentation."""
     schema = client.get("/openapi.json").json()
     documented = [
         example_address(path, operation)

@@ -1,4 +1,4 @@
-"""Who may ask, how often and how much; and which failures say what."""
+"""Who may read and reload, how often, and how large a request may be."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_every_documented_answer_is_one_that_the_api_gives(
 
 
 def shape(value: Any) -> Any:
-    """What an answer is made of, whatever it says."""
+    """Return the names and types of a value, without its contents."""
     if isinstance(value, dict):
         return {name: shape(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -77,7 +77,7 @@ def test_every_answer_and_field_is_described(api: TestClient) -> None:
 
 
 def texts(node: Any, name: str) -> Iterator[str]:
-    """Every text of that name in the schema, at any depth."""
+    """Yield every text of that name in the schema, at any depth."""
     if isinstance(node, list):
         for item in node:
             yield from texts(item, name)
@@ -105,7 +105,7 @@ def test_the_summary_of_a_route_is_the_first_sentence_of_its_description(api: Te
 
 
 def throw_cases(folder: Path, cases: int) -> int:
-    """Throw cases at every operation: each answer is documented, and none is a failure of ours."""
+    """Send random requests to every operation; each answer must be documented, and none a 5xx."""
     count, key = 0, {"X-API-Key": "secret"}
     with api_at(folder, keys="secret", requests_per_minute="10000000") as client:
         schema = schemathesis.openapi.from_dict(client.get("/openapi.json", headers=key).json())
@@ -153,6 +153,6 @@ def test_random_requests_get_only_documented_answers(scored_folder: Path) -> Non
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 def test_ten_thousand_random_requests_get_only_documented_answers(scored_folder: Path) -> None:
-    count = throw_cases(scored_folder, 15_000)  # of operations that take nothing there are few
+    count = throw_cases(scored_folder, 15_000)  # operations without parameters have few cases
     print(f"{count:,} cases")
     assert count >= 10_000

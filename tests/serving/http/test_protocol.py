@@ -1,4 +1,4 @@
-"""The process itself: what it loads, what it refuses on the wire, and how it starts."""
+"""The process of the API: what it loads, and which connections it cuts off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAVY = ("airflow", "sklearn", "mlflow", "torch", "evidently", "great_expectatio
 POST = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 SERVER_THAT_REPORTS = f"""
 import runpy, sys, threading, time
-def told():
+def report_imports():
     import urllib.request, os
     for _ in range(600):
         try:
@@ -25,7 +25,7 @@ def told():
         except OSError:
             time.sleep(0.05)
     print(sorted(set({HEAVY!r}) & set(sys.modules)), flush=True)
-threading.Thread(target=told, daemon=True).start()
+threading.Thread(target=report_imports, daemon=True).start()
 runpy.run_module("serving", run_name="__main__")
 """
 
@@ -62,7 +62,7 @@ def test_the_server_answers_without_loading_any_training_library(
         (b"nonsense\r\n\r\n", b"400"),
         (POST + b"Content-Length: 9\r\n\r\n{", b"408"),
         (POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", b"408"),
-        # What is answered before its body is there is cut off too.
+        # A request that is answered before its body has arrived is cut off too.
         (b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{", b"200"),
     ],
 )

@@ -37,7 +37,7 @@ def test_a_request_waits_a_moment_and_is_refused() -> None:
                 async with turns.turn():
                     raise AssertionError("its turn came")
         async with turns.turn():
-            pass  # whoever gave up has not taken the turn with it
+            pass  # a request that gave up has released its place
 
     asyncio.run(wait())
 

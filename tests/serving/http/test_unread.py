@@ -1,4 +1,4 @@
-"""Clients that do not read their answers: they are hung up on, and others refused meanwhile."""
+"""Clients that do not read their answers are disconnected, and others refused meanwhile."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def api(scored_folder: Path) -> Iterator[PortAndApp]:
 
 
 def request_large(port: int) -> socket.socket:
-    """Ask for a large answer as a client that takes little at a time."""
+    """Request a large answer, as a client that reads little at a time."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(60)
@@ -79,7 +79,7 @@ def test_a_client_that_reads_slowly_gets_its_whole_answer(api: PortAndApp) -> No
     with request_large(port) as connection:
         while piece := connection.recv(65536):
             size += len(piece)
-            if app.state.unread.transports:  # all else is in the kernel, and its own pace
+            if app.state.unread.transports:  # the rest is in the kernel, and comes at its own pace
                 time.sleep(4 * PATIENCE * len(piece) / SIZE)
     assert time.monotonic() - began > 2 * PATIENCE
     assert size > SIZE

@@ -1,4 +1,4 @@
-"""A file of bars: a row out for every row in, and files that are none."""
+"""Files of bars: one answer for every row, and errors for files that are no CSV."""
 
 from __future__ import annotations
 
@@ -134,14 +134,14 @@ def test_rows_without_times_or_symbol_count_as_the_newest(client: TestClient) ->
 
 
 def in_two_columns(rows: list[str], first: str = "date", second: str = "time") -> str:
-    """The same rows with the day and the time of day apart."""
+    """Return a file with the day and the time of day in two columns."""
     header = HEADER.replace("ts", f"{first},{second}")
     return file_of(*(row.replace("T", ",", 1) for row in rows), header=header)
 
 
 def test_a_date_column_and_a_time_column_are_joined(client: TestClient) -> None:
     rows = rows_of("NVDA", NEEDED + 1)
-    rows = rows[:-1]  # not the newest closed ones: their times do count
+    rows = rows[:-1]  # not the newest closed bars, so that their times matter
     whole = upload(client, file_of(*rows)).json()
     apart = upload(client, in_two_columns(rows)).json()
     assert apart["scored"] == 1
@@ -202,7 +202,7 @@ def test_csv_headers_have_what_json_says_about_all_rows(client: TestClient) -> N
     for words in "made-up data", "have no times":
         assert words in answer.headers["x-bullion-notices"]
     assert json.loads(answer.headers["x-bullion-sample"]) is body["sample"] is True
-    for row in csv.DictReader(io.StringIO(answer.text)):  # which a saved file still says
+    for row in csv.DictReader(io.StringIO(answer.text)):  # these columns stay in a saved file
         assert (row["trained_on"], row["unproven_reason"]) == (body["trained_on"], "")
 
 

@@ -49,7 +49,7 @@ def test_a_file_of_history_is_scored_row_by_row(client: TestClient) -> None:
 
 
 def test_daily_bars_may_be_named_by_their_day(client: TestClient) -> None:
-    """As exports of daily bars have them; a column Date is as good as ts."""
+    """As exports of daily bars have them: a column Date may stand for ts."""
     whole = build_request()
     by_day = [bar | {"ts": f"{bar['ts'][:10]}T00:00:00Z"} for bar in whole["bars"]]
     assert predict(client, whole | {"bars": by_day}).targets == predict(client, whole).targets

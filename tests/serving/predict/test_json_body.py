@@ -1,4 +1,4 @@
-"""Bodies of JSON: what exceeds a bound is refused before it is objects, and off the event loop."""
+"""JSON bodies: their size is checked before they are parsed, outside the event loop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REPEATED = b"{" + b'"bars":1,' * 60_000 + b'"bars":1}'
 def test_more_values_than_are_taken_are_refused(
     client: TestClient, path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_body, "json", None)  # it is not even parsed
+    monkeypatch.setattr(json_body, "json", None)  # the body must not even be parsed
     answer = client.post(path, content=content, headers=JSON)
     assert answer.status_code == 413
     assert "50,000 values" in problem(answer).message
@@ -113,7 +113,9 @@ def test_no_body_is_read_on_the_event_loop(
     record_thread(router, "plain")
     record_thread(csv_file, "extract_file")
     record_thread(csv_file, "read_csv")
-    monkeypatch.setattr(BaseModel, "model_validate_json", None)  # there is no other way in
+    monkeypatch.setattr(
+        BaseModel, "model_validate_json", None
+    )  # no route may read a body in another way
     content = file_of(*rows_of("NVDA"))
     answers = [
         client.post("/predict", json=build_request()),

@@ -1,4 +1,4 @@
-"""A forecast with several targets is scored on demand: of bars, and of indicators."""
+"""A forecast with several targets is scored on demand, from bars and from indicators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of a row are silver's own."""
+"""Bars of a request are checked by the same rules as rows of silver."""
 
 from __future__ import annotations
 

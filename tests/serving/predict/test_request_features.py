@@ -1,4 +1,4 @@
-"""Features that a request sends as indicators: each is there, known and possible."""
+"""Features that a request sends as indicators: all are present, known and possible."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from serving.schemas.errors import Refused
 from tests.serving.daily import DAILY
 
 
-def possible() -> dict[str, float]:
-    """A possible value of each feature, all of them different."""
+def possible_values() -> dict[str, float]:
+    """Return a different possible value for each feature."""
     return {
         feature.name: (feature.low or 0.0) + n / 1000 for n, feature in enumerate(DAILY.features)
     }
 
 
 def test_indicators_are_put_in_the_order_of_the_model() -> None:
-    values = possible()
+    values = possible_values()
     backwards = dict(reversed(values.items()))
     assert np.array_equal(read_indicators(DAILY, backwards), list(values.values()))
 
 
 def test_the_error_names_a_missing_or_unknown_indicator() -> None:
-    values = possible()
+    values = possible_values()
     name = DAILY.feature_names[0]
     with pytest.raises(Refused, match="missing") as missing_error:
         read_indicators(DAILY, {key: value for key, value in values.items() if key != name})

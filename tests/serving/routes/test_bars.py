@@ -1,4 +1,4 @@
-"""The newest bar over HTTP, and how failures leave the API."""
+"""The newest bar over HTTP, and the errors of its route."""
 
 from __future__ import annotations
 

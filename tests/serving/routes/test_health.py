@@ -1,4 +1,4 @@
-"""Health: what makes it less than well, and what Prometheus is told."""
+"""Health: what degrades it, and which metrics Prometheus reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from pipelines.forecasts import FORECASTS
 from serving.routes.health import Health
-from tests.serving.scored_api import CLOSED, NIGHT, api_at, wait_until
+from tests.serving.scored_api import LAST_CLOSE, NIGHT, api_at, wait_until
 from tests.steps.scored_market import HOURLY
 
 
@@ -36,12 +36,12 @@ def test_health_lists_the_models_and_the_newest_bars(api: TestClient) -> None:
     assert (main.proven, main.unproven_reason) == (False, "no skill")
     assert [forecast.forecast for forecast in report.forecasts] == [f.name for f in FORECASTS]
     for forecast in report.forecasts:
-        assert forecast.newest_signal == forecast.newest_bar == CLOSED
+        assert forecast.newest_signal == forecast.newest_bar == LAST_CLOSE
         assert (forecast.stale, forecast.age_seconds) == (
             False,
-            int((NIGHT - CLOSED).total_seconds()),
+            int((NIGHT - LAST_CLOSE).total_seconds()),
         )
-        assert {part.newest for part in forecast.targets} == {CLOSED}
+        assert {part.newest for part in forecast.targets} == {LAST_CLOSE}
         assert (forecast.model_version, forecast.proven) == (1, False)
     assert report.sample
 
@@ -50,5 +50,5 @@ def test_metrics_have_the_age_of_the_signal(api: TestClient) -> None:
     api.get("/signal/index")
     text = api.get("/metrics").text
     age = 'bullion_signal_age_seconds{forecast="nasdaq100_hourly",universe="qqq"} '
-    assert f"{age}{(NIGHT - CLOSED).total_seconds()}" in text
+    assert f"{age}{(NIGHT - LAST_CLOSE).total_seconds()}" in text
     assert 'bullion_requests_total{route="/signal/index",status="200"}' in text

@@ -1,4 +1,4 @@
-"""History: every row once, in three forms, and cursors that read nothing else."""
+"""History: every row once, in three formats, and cursors that read no other rows."""
 
 from __future__ import annotations
 
@@ -168,7 +168,9 @@ CURSORS_OF_JSON = st.builds(
 def test_an_invented_cursor_reads_no_other_rows(api: TestClient, cursor: str) -> None:
     params = {"cursor": cursor, "symbol": "NVDA", "live": "false"}
     answer = api.get("/predictions/history", params=params)
-    if answer.status_code == 200:  # made up well: still the rows that were asked for, and no other
+    if (
+        answer.status_code == 200
+    ):  # a valid cursor by chance: it reads only the rows that were asked for
         assert {row["symbol"] for row in answer.json()["rows"]} <= {"NVDA"}
     else:
         assert answer.status_code == 422

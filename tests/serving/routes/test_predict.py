@@ -1,4 +1,4 @@
-"""Scoring on demand: what is answered, and how bars that cannot be are refused."""
+"""Scoring on demand: its answers, and the errors of wrong requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ JSON = {"content-type": "application/json"}
 
 
 def stored_features(client: TestClient, symbol: str) -> dict[datetime, tuple[Any, ...]]:
-    """What the step wrote to gold, by bar."""
+    """Read the features that the step wrote to gold, by bar."""
     columns = ", ".join(f'"{name}"' for name in NAMES)
     with loader_of(client).view() as view:
         rows = view.rows(
@@ -89,7 +89,7 @@ def test_the_answer_is_the_model_s_prediction_from_these_features(client: TestCl
     [
         ("2025-11-26T16:30Z", "2025-11-26T18:30Z", False),
         ("2025-11-26T20:30Z", "2025-11-28T15:30Z", True),  # over a holiday
-        ("2025-11-28T16:30Z", "2025-11-28T18:00Z", False),  # the half-day's last bar is half one
+        ("2025-11-28T16:30Z", "2025-11-28T18:00Z", False),  # the last bar of a half-day is shorter
         ("2025-11-28T17:30Z", "2025-12-01T15:30Z", True),
     ],
 )

@@ -1,4 +1,4 @@
-"""The newest signal: what the tables say, right about its age, and never half a publish."""
+"""The newest signal: equal to the tables, and right about its age."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.listings import Forecasts
 from serving.state.answers import build_component, build_signal
-from tests.serving.scored_api import CLOSED, LATE, NIGHT, SOURCE, api_at, at, lake_of, problem
+from tests.serving.scored_api import LAST_CLOSE, LATE, NIGHT, SOURCE, api_at, at, lake_of, problem
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
 FORECAST = "/forecasts/nasdaq100_hourly"
-STALE_AT = CLOSED + timedelta(hours=18, minutes=36)  # 14:30 next day, a minute's grace, and five
+STALE_AT = LAST_CLOSE + timedelta(
+    hours=18, minutes=36
+)  # 14:30 next day, a minute's grace, and five
 
 
 def test_the_signal_equals_the_tables(api: TestClient) -> None:
@@ -93,7 +95,7 @@ def test_a_signal_turns_stale_once_a_later_bar_should_be_scored(
     with at(api, now.timestamp()):
         answer = api.get("/signal/index")
         assert answer.json()["stale"] is stale
-        assert answer.json()["age_seconds"] == int((now - CLOSED).total_seconds())
+        assert answer.json()["age_seconds"] == int((now - LAST_CLOSE).total_seconds())
         assert answer.json()["notices"][0].startswith("stale:") is stale
         assert (answer.headers["etag"].endswith('stale"')) is stale
         assert api.get(f"{FORECAST}/latest").json()["predictions"][0]["stale"] is stale

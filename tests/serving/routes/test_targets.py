@@ -1,4 +1,4 @@
-"""What a forecast with several targets has said: the newest of each by name, and the past."""
+"""Predictions of a forecast with several targets: the newest of each, and their history."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from serving.http.formats import ARROW, CSV
 from serving.schemas.answers import Component, Decisions, LatestPredictions, PastPredictions
 from serving.schemas.listings import Forecasts
 from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
-from tests.serving.scored_api import CLOSED, api_at, at, build_folder, lake_of, problem
+from tests.serving.scored_api import LAST_CLOSE, api_at, at, build_folder, lake_of, problem
 
 PATH = f"/forecasts/{DAILY.name}"
 VALUE, RISK = DAILY.target_names
-STALE_AT = CLOSED + timedelta(days=1, minutes=35)  # half an hour's grace, and five minutes
+STALE_AT = LAST_CLOSE + timedelta(days=1, minutes=35)  # half an hour's grace, and five minutes
 HISTORY = f"{PATH}/history?live=false"
 
 

@@ -1,4 +1,4 @@
-"""Which words of an error may leave this machine."""
+"""Which messages of errors the caller may see."""
 
 from __future__ import annotations
 

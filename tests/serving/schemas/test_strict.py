@@ -1,4 +1,4 @@
-"""Times and numbers of callers: what is none is refused in words, and never read as another."""
+"""Times and numbers of callers are read strictly, and wrong ones are refused with a hint."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_a_date_time_may_be_written_in_these_ways(text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("2026-08-28", "is no date-time"),  # a day is none: whose midnight would it be?
+        ("2026-08-28", "is no date-time"),  # a day has no time, and midnight depends on the zone
         ("2026-08-28T14:30:00", "names no timezone"),
-        ("2026-08-28T14:30:00 02:00", "is no date-time"),  # a + that was not written as %2B
+        ("2026-08-28T14:30:00 02:00", "is no date-time"),  # a + that was not sent as %2B
         ("2026-08-28_14:30:00Z", "is no date-time"),
         ("20260828T143000Z", "is no date-time"),
         ("2026-W35-5T14:30:00Z", "is no date-time"),

@@ -1,4 +1,4 @@
-"""A new commit is seen, and a lake that comes late, goes or is made again is followed."""
+"""The follower sees new commits, and a lake that appears late or disappears."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.steps.scored_market import HOURLY, SYMBOLS, build_market, write_bars,
 
 
 def prepare_lake(folder: Path) -> None:
-    """Bars but for the last, weights and a model: nothing is scored yet."""
+    """Write all bars but the last, weights and a model; nothing is scored yet."""
     with open_lake() as lake:
         write_bars(lake, SOURCE, [row for row in build_market() if row["ts"] < LAST])  # type: ignore[operator]
         write_weights(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))

@@ -1,4 +1,4 @@
-"""Which model serves: verified first, swapped as a whole, kept while nothing better is sound."""
+"""Which model serves: it is verified first, and stays while no newer one is sound."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_an_unsound_model_never_replaces_the_old_one(lake: Lake, folder: Path, h
             content = tiny_model(HOURLY, classes=HOURLY.target_forecast().label.classes[::-1])
         model = store_verified(registry, HOURLY, content, 2)
         if how == "tampered":
-            cache_path(folder, model).write_bytes(body(HOURLY, 5))  # as sound as any, but not it
+            cache_path(folder, model).write_bytes(body(HOURLY, 5))  # a sound model, but another one
         if how == "missing":
             cache_path(folder, model).unlink()
         decide(lake, HOURLY, SOURCE, model, LATER)
@@ -145,7 +145,7 @@ def test_the_last_verified_model_serves_when_mlflow_is_down(
 def test_the_champion_before_serves_where_the_newest_file_is_lost(
     lake: Lake, folder: Path, how: str
 ) -> None:
-    """Nothing was verified here before: the files are those of the store."""
+    """No file was verified here before, so both are read from the store."""
     registry = fresh_registry(folder / "mlflow")
     first = train_model(lake, registry, HOURLY, SOURCE, point=False)
     newer = train_model(lake, registry, HOURLY, SOURCE, day=1, point=False)
@@ -159,7 +159,7 @@ def test_the_champion_before_serves_where_the_newest_file_is_lost(
 
 
 def _at(folder: Path, uri: str) -> Any:
-    """A registry's __init__ that takes this address and this folder."""
+    """Return an __init__ for registries that uses this address and this folder."""
     original = Registry.__init__
 
     def connect(registry: Registry, *_: object) -> None:
@@ -250,7 +250,7 @@ def test_a_pinned_file_serves_the_target_that_it_names(
         path = f"/model-info?forecast={forecast.name}&target="
         assert client.get(f"{path}{forecast.target.name}").status_code == (200 if is_named else 503)
         assert client.get(f"{path}{forecast.forecast.target_names[0]}").status_code == 503
-        if is_named:  # what has no model is told, and the other target answered
+        if is_named:  # a notice names the target without a model
             answer = client.post(
                 f"/forecasts/{forecast.name}/predict", json=daily.build_request()
             ).json()
@@ -269,7 +269,7 @@ def test_a_reload_needs_a_key_and_takes_what_is_decided(lake: Lake, folder: Path
         assert client.post("/reload-model", headers={"X-API-Key": "no"}).status_code == 401
         reloaded = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
         assert (reloaded.changed, reloaded.before, reloaded.model_version) == (False, 1, 1)
-        with loader_of(client)._lock:  # nobody else may look meanwhile
+        with loader_of(client)._lock:  # the loader's thread may not read meanwhile
             serve_model(lake, folder, seed=1, version=2, as_of=LATER)
         reloaded = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
         assert reloaded.model_version == 2
@@ -285,7 +285,7 @@ def test_slow_predictions_are_a_reason_of_health(lake: Lake, folder: Path) -> No
 
 
 def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, folder: Path) -> None:
-    """Threads ask while the model changes: an answer's numbers are those of its version."""
+    """The numbers of each answer are those of the version that it names."""
     serve_model(lake, folder, version=1)
     seeds = {1: 0, 2: 1, 3: 2, 4: 0, 5: 1}
     scorers = {
@@ -352,7 +352,7 @@ def test_decisions_that_could_not_be_read_are_read_again(
 def test_a_lake_that_does_not_change_is_read_once(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thread that follows the lake polls it, and no other."""
+    """Only the thread that follows the lake polls it."""
     serve_model(lake, folder)
     with api_client() as client:
         assert version(client) == 1

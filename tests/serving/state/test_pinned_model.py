@@ -1,4 +1,4 @@
-"""MODEL_URI that names no model's file: it is refused in words, and the decided model serves."""
+"""A wrong MODEL_URI is refused with a reason, and the decided model serves."""
 
 from __future__ import annotations
 

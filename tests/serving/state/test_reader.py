@@ -1,4 +1,4 @@
-"""One reader for everybody: who lets go of the lake takes it from nobody."""
+"""One reader serves all requests: closing it breaks no open view."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_an_open_view_outlives_the_close_of_its_reader(reader: Reader) -> None:
     with reader.view() as view:
         count = view.one("SELECT count(*) FROM gold.predictions")
         with pytest.raises(LakeError), reader.view():
-            raise LakeError("a file of the lake is missing")  # of another who asks meanwhile
+            raise LakeError("a file of the lake is missing")  # raised in another request meanwhile
         assert view.one("SELECT count(*) FROM gold.predictions") == count > 0
 
 
