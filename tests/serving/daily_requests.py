@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -42,3 +44,15 @@ def build_csv(count: int = NEEDED + 3) -> str:
         for bar in build_request(count=count)["bars"]
     ]
     return "\n".join([BARS, *rows]) + "\n"
+
+
+def write_rows(rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def upload_daily(client: TestClient, content: str, accept: str = "*/*", path: str = PATH) -> Any:
+    return client.post(f"{path}/predict_batch", content=content, headers={"accept": accept})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,6 +45,8 @@ SOON = LAST_CLOSE + timedelta(minutes=1)
 BACKFILL_START = utc("2026-08-27")  # rows that are not live are scored from here
 NIGHT = utc("2026-09-01T09:00+00:00")
 LATE = utc("2026-09-01T15:00+00:00")  # the bar of 13:30 has closed at 14:30
+# The bar after the last one closes at 14:30; a minute of grace and five more follow.
+STALE_AT = LAST_CLOSE + timedelta(hours=18, minutes=36)
 
 
 def fill(folder: Path) -> None:
@@ -84,19 +86,31 @@ def publish(lake: Lake, folder: Path, now: datetime = SOON) -> None:
 
 @contextmanager
 def api_at(folder: Path, at: datetime = NIGHT, **settings: str) -> Iterator[TestClient]:
-    """Serve the lake of a folder, with the clock at a fixed instant."""
+    """Serve the lake of a folder, with the clock at a fixed instant.
+
+    The settings hold for this API alone, whatever other APIs are open in the same test.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow/mlflow.db")
-        patch.setenv("BULLION_API_POLL_SECONDS", "0.02")
-        for name, value in settings.items():
-            patch.setenv(f"BULLION_API_{name.upper()}", value)
-        app: FastAPI = create_app()
+        with own_settings({"poll_seconds": "0.02"} | settings):
+            app: FastAPI = create_app()
         app.state.clock = at.timestamp
         with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
             assert app.state.follower.looked.wait(60)
             yield client
+
+
+@contextmanager
+def own_settings(settings: Mapping[str, str]) -> Iterator[None]:
+    """Set these settings of the API, and no others, until the end of the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("BULLION_API_")]:
+            patch.delenv(name)
+        for name, value in settings.items():
+            patch.setenv(f"BULLION_API_{name.upper()}", value)
+        yield
 
 
 def build_folder(folder: Path) -> Path:
@@ -134,8 +148,10 @@ def at(client: TestClient, seconds: float) -> Iterator[None]:
     """Set the clock of an API to another instant, until the end of the block."""
     state = client.app.state  # type: ignore[attr-defined]
     clock, state.clock = state.clock, lambda: seconds
-    yield
-    state.clock = clock
+    try:
+        yield
+    finally:
+        state.clock = clock
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -21,7 +21,7 @@ from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, build_market, writ
 
 SOURCE, KEY = "sample", "a-key"
 NEEDED = HOURLY.look_back + 1
-TRAINED = utc("2026-08-11")
+TRAINED, LATER = utc("2026-08-11"), utc("2026-08-12")
 UNTRAINED = SYMBOLS[3]
 
 
@@ -90,3 +90,22 @@ def build_request(
         for bar, row in zip(bars, rows, strict=True):
             bar["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
     return {"symbol": symbol, "interval": "1h", "bars": bars}
+
+
+def cache_path(folder: Path, model: StoredModel) -> Path:
+    return folder / "mlflow" / "verified" / f"{model.sha256}.onnx"
+
+
+def version(client: TestClient) -> int | None:
+    answer = client.post("/predict", json=build_request())
+    return answer.json()["model_version"] if answer.status_code == 200 else None
+
+
+def registry_at(folder: Path, uri: str) -> Any:
+    """Return an __init__ for registries that uses this address and this folder."""
+    original = Registry.__init__
+
+    def connect(registry: Registry, *_: object) -> None:
+        original(registry, uri, folder / "mlflow")
+
+    return connect

@@ -17,7 +17,7 @@ import pipelines.cli  # noqa: F401 -- it imports every class of error that there
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake.compaction import compact
 from pipelines.steps.lake import open_lake
-from serving.http.errors import install
+from serving.http.errors import install_handlers
 from tests.serving.process import environment_of
 from tests.serving.scored_api import api_at, problem, wait_until
 
@@ -40,7 +40,7 @@ def answer_to(error: Exception) -> TestClient:
     """Return an API whose only route raises this error."""
     app = FastAPI()
     app.state.follower = SimpleNamespace(trouble=None)
-    install(app)
+    install_handlers(app)
 
     @app.get("/")
     def fail() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from serving.http.formats import ARROW, CSV, JSON, as_csv, csv_headers, form
+from serving.http.formats import ARROW, CSV, JSON, as_csv, csv_headers, preferred_format
 from serving.schemas.errors import NotAcceptable
 
 
@@ -21,13 +21,13 @@ from serving.schemas.errors import NotAcceptable
     ],
 )
 def test_the_preferred_format_is_chosen(accept: str | None, expected: str) -> None:
-    assert form(accept) == expected
+    assert preferred_format(accept) == expected
 
 
 @pytest.mark.parametrize("accept", ["image/png", "text/csv;q=0", "text/csv;q=x"])
 def test_the_error_lists_the_formats_where_none_is_accepted(accept: str) -> None:
     with pytest.raises(NotAcceptable) as error:
-        form(accept)
+        preferred_format(accept)
     assert CSV in error.value.hint
 
 

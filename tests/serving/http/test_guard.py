@@ -20,12 +20,6 @@ ROUTES = (("GET", "/signal/index"), ("GET", "/signal/index?min_confidence=0.5"),
 
 
 @pytest.fixture(scope="module")
-def client_with_key(scored_folder: Path) -> Iterator[TestClient]:
-    with api_at(scored_folder, keys="secret") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def client_of_any_host(scored_folder: Path) -> Iterator[TestClient]:
     with api_at(scored_folder, hosts="*") as client:
         yield client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from serving.http.docs import operations
 from tests.serving.examples import example_address
 from tests.serving.in_process import serving_folder
 from tests.serving.process import wait_for_answer
-from tests.serving.scored_api import api_at
 
 
 def addresses(client: TestClient) -> list[str]:
@@ -54,19 +54,24 @@ def test_head_of_a_polled_answer_gives_304_for_its_tag(api: TestClient) -> None:
     assert api.head("/signal/index", headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_head_needs_the_key_that_get_needs(scored_folder: Path) -> None:
-    with api_at(scored_folder, keys="secret") as client:
-        assert client.head("/signal/index").status_code == 401
+def test_head_needs_the_key_that_get_needs(client_with_key: TestClient) -> None:
+    assert client_with_key.head("/signal/index").status_code == 401
+
+
+@pytest.fixture(scope="module")
+def port(scored_folder: Path) -> Iterator[int]:
+    """The port of an API with real connections."""
+    with serving_folder(scored_folder) as (port, _, _):
+        wait_for_answer(port)
+        yield port
 
 
 @pytest.mark.parametrize("path", ["/signal/index", "/docs", "/nothing"])
-def test_nothing_follows_the_headers_on_the_wire(scored_folder: Path, path: str) -> None:
+def test_nothing_follows_the_headers_on_the_wire(port: int, path: str) -> None:
     request = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-    with serving_folder(scored_folder) as (port, _, _):
-        wait_for_answer(port)
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            connection.sendall(request)
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(request)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
     headers, _, body = answer.partition(b"\r\n\r\n")
     assert b"content-length: " in headers.lower()
     assert body == b""

@@ -29,7 +29,7 @@ async def _large(request: Request) -> Response:
 
 @pytest.fixture(scope="module")
 def api(scored_folder: Path) -> Iterator[PortAndApp]:
-    limits = {"BULLION_API_UNREAD_BYTES": "65536", "BULLION_API_UNREAD_SECONDS": str(PATIENCE)}
+    limits = {"unread_bytes": "65536", "unread_seconds": str(PATIENCE)}
     with serving_folder(scored_folder, **limits) as (port, app, _):
         app.add_route(LARGE, _large)
         wait_for_answer(port, HISTORY)
@@ -80,6 +80,6 @@ def test_a_client_that_reads_slowly_gets_its_whole_answer(api: PortAndApp) -> No
         while piece := connection.recv(65536):
             size += len(piece)
             if app.state.unread.transports:  # the rest is in the kernel, and comes at its own pace
-                time.sleep(4 * PATIENCE * len(piece) / SIZE)
+                time.sleep(3 * PATIENCE * len(piece) / SIZE)
     assert time.monotonic() - began > 2 * PATIENCE
     assert size > SIZE

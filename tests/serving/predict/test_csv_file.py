@@ -2,78 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from typing import Any
-
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.predict.file_answers import escape_formula
-from serving.schemas.scoring import FileAnswer, Prediction
+from tests.serving.daily_requests import NAMES, upload_daily
+from tests.serving.hourly_files import HEADER, file_of, rows_of, upload
 from tests.serving.scored_api import problem
 from tests.serving.serving_models import (
     NEEDED,
     SYMBOLS,
-    UNTRAINED,
-    build_request,
 )
-
-HEADER = "symbol,ts,open,high,low,close,volume"
-UNTIMED = "open,high,low,close,volume"
-NAMES = ("ts", "open", "high", "low", "close", "volume")
-
-
-def rows_of(symbol: str, count: int = NEEDED + 3) -> list[str]:
-    bars = build_request(symbol, count=count)["bars"]
-    return [",".join([symbol, *(str(bar[name]) for name in NAMES)]) for bar in bars]
-
-
-def file_of(*rows: str, header: str = HEADER) -> str:
-    return "\n".join([header, *rows]) + "\n"
-
-
-def upload(client: TestClient, content: str | bytes, accept: str = "*/*", query: str = "") -> Any:
-    return client.post(f"/predict_batch{query}", content=content, headers={"accept": accept})
-
-
-def test_each_row_is_answered_in_the_order_of_the_file(client: TestClient) -> None:
-    rows = [row for pair in zip(*(rows_of(s) for s in SYMBOLS[:2]), strict=True) for row in pair]
-    answer = FileAnswer.model_validate_json(upload(client, file_of(*rows)).text)
-    assert [row.line for row in answer.rows] == list(range(2, len(rows) + 2))
-    assert [row.symbol for row in answer.rows] == [row.split(",")[0] for row in rows]
-    assert (answer.scored, answer.warming_up, answer.bad) == (8, 2 * (NEEDED - 1), 0)
-    assert answer.rows[0].reason is not None
-    assert "warm-up" in answer.rows[0].reason
-    for row, symbol in zip(answer.rows[-2:], SYMBOLS[:2], strict=True):
-        alone = Prediction.model_validate_json(
-            client.post("/predict", json=build_request(symbol)).text
-        )
-        assert row.prediction is not None
-        assert row.prediction.action == alone.action
-        assert row.prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
-        assert row.timestamp_next == alone.timestamp_next
-        assert row.spans_night is alone.spans_night is True
-
-
-def test_json_csv_and_form_uploads_give_the_same_answer(client: TestClient) -> None:
-    content = file_of(*rows_of(SYMBOLS[0]))
-    from_json = upload(client, content).json()
-    answer = upload(client, content, "text/csv")
-    assert answer.headers["content-type"].startswith("text/csv")
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert len(rows) == len(from_json["rows"])
-    for row, json_row in zip(rows, from_json["rows"], strict=True):
-        assert row["reason"] == (json_row["reason"] or "")
-        prediction = json_row["prediction"] or {}
-        assert row["action"] == prediction.get("action", "")
-        if prediction:
-            assert float(row["p_hold"]) == prediction["probabilities"]["hold"]
-    from_form = client.post("/predict_batch", files={"file": ("bars.csv", content)}).json()
-    assert from_form["rows"] == from_json["rows"]
 
 
 @pytest.mark.parametrize("name", ["file", '"file"', "other"])
@@ -98,39 +38,6 @@ def test_a_form_may_have_fields_besides_the_file(client: TestClient, name: str) 
 def test_unknown_columns_are_ignored(client: TestClient) -> None:
     content = file_of(*(f"{row},x" for row in rows_of(SYMBOLS[0])), header=f"{HEADER},note")
     assert upload(client, content).json()["scored"] == 4
-
-
-def test_bad_rows_get_a_reason_with_their_line_and_the_others_are_scored(
-    client: TestClient,
-) -> None:
-    rows = rows_of(SYMBOLS[0], NEEDED + 8)
-    rows[2] = rows[2].replace(rows[2].split(",")[5], "-7", 1)
-    rows[3] = rows[3].replace(rows[3].split(",")[1], "yesterday")
-    rows[4] = rows[4].replace(rows[4].split(",")[1], "2026-08-15T14:30:00Z")
-    rows[5] += ",too,many"
-    rows[6] = rows[6].rsplit(",", 2)[0] + ",abc,1"
-    rows.append(rows[-1])
-    rows.append(rows[0].replace(SYMBOLS[0], "NONE"))
-    rows.append(rows[0].replace(SYMBOLS[0], UNTRAINED))
-    answer = FileAnswer.model_validate_json(upload(client, file_of(*rows)).text)
-    reasons = {row.line: row.reason or "" for row in answer.rows if "line" in (row.reason or "")}
-    last = len(rows) + 1
-    assert set(reasons) == {4, 5, 6, 7, 8, last - 2, last - 1, last}
-    assert all(reason.startswith(f"line {line}:") for line, reason in reasons.items())
-    assert f"same bar as line {last - 3}" in reasons[last - 2]
-    assert "not a number" in reasons[8]
-    assert (answer.bad, answer.scored) == (8, len(rows) - 8 - (NEEDED - 1))
-
-
-def test_rows_without_times_or_symbol_count_as_the_newest(client: TestClient) -> None:
-    rows = [row.split(",", 2)[2] for row in rows_of(SYMBOLS[0])]
-    content = file_of(*rows, header=UNTIMED)
-    answer = upload(client, content)
-    assert answer.status_code == 422
-    assert "?symbol=" in problem(answer).hint
-    body = upload(client, content, query=f"?symbol={SYMBOLS[0]}").json()
-    assert body["scored"] == 4
-    assert "no times" in body["notices"][0]
 
 
 def in_two_columns(rows: list[str], first: str = "date", second: str = "time") -> str:
@@ -180,32 +87,6 @@ def test_a_known_time_column_is_used_whatever_other_columns_are_called(client: T
         assert upload(client, content).json()["rows"] == whole["rows"]
 
 
-@pytest.mark.parametrize("ts", ["20260831", "1787952600", "1.8e9", "45000", "True"])
-def test_a_number_is_refused_as_the_time_of_a_row(client: TestClient, ts: str) -> None:
-    row = ",".join(["NVDA", ts, "1,1,1,1,1"])
-    (result,) = upload(client, file_of(row)).json()["rows"]
-    assert f"ts is {ts!r}, not a time with its zone" in result["reason"]
-
-
-@pytest.mark.parametrize("price", ["1_0", "true", "nan", "Infinity", "٥", "0x10", "1,5"])
-def test_a_price_is_written_in_digits(client: TestClient, price: str) -> None:
-    row = f'NVDA,2026-08-31T19:30:00Z,1,1,1,"{price}",1'
-    (result,) = upload(client, file_of(row)).json()["rows"]
-    assert f"close is {price!r}, not a number" in result["reason"]
-
-
-def test_csv_headers_have_what_json_says_about_all_rows(client: TestClient) -> None:
-    content = file_of(*(row.split(",", 2)[2] for row in rows_of("NVDA")), header=UNTIMED)
-    body = upload(client, content, query="?symbol=NVDA").json()
-    answer = upload(client, content, "text/csv", "?symbol=NVDA")
-    assert json.loads(answer.headers["x-bullion-notices"]) == body["notices"]
-    for words in "made-up data", "have no times":
-        assert words in answer.headers["x-bullion-notices"]
-    assert json.loads(answer.headers["x-bullion-sample"]) is body["sample"] is True
-    for row in csv.DictReader(io.StringIO(answer.text)):  # these columns stay in a saved file
-        assert (row["trained_on"], row["unproven_reason"]) == (body["trained_on"], "")
-
-
 @pytest.mark.parametrize(
     ("content", "word"),
     [
@@ -247,19 +128,6 @@ def test_a_file_with_too_many_rows_or_bytes_is_refused(client: TestClient) -> No
     assert upload(client, file_of(rows), "image/png").status_code == 406
 
 
-@pytest.mark.parametrize("formula", ["=cmd|'/c calc'!A1", "+1+1", "-2+3", "@SUM(A1)", "\t=1"])
-def test_the_csv_answer_contains_no_formula(client: TestClient, formula: str) -> None:
-    content = file_of(
-        *rows_of(SYMBOLS[0]), f'"{formula}",x,1,1,1,1,1', f'NVDA,"{formula}",1,1,1,1,1'
-    )
-    answer = upload(client, content, "text/csv")
-    assert answer.status_code == 200
-    for row in csv.DictReader(io.StringIO(answer.text)):
-        for name in ("symbol", "ts", "action", "reason"):
-            assert not row[name].startswith(("=", "+", "-", "@", "\t", "\r")), row
-    assert escape_formula(formula) == f"'{formula}"
-
-
 cells = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
     ["NVDA", "1", "-1", "nan", "1e999", "1_0", "2026-08-31T19:30:00Z", "9999-12-31", '"']
 )
@@ -279,3 +147,20 @@ def test_no_file_breaks_the_api(
     assert answer.status_code in (200, 422), answer.text
     if answer.status_code == 422:
         assert problem(answer).message
+
+
+@pytest.mark.parametrize(
+    ("header", "word"),
+    [
+        (",".join(name for name in NAMES if name != "rsi_14"), "no column rsi_14"),
+        (",".join("rsi14" if name == "rsi_14" else name for name in NAMES), "is it 'rsi14'?"),
+        (",".join((*NAMES, "rsi_14")), "rsi_14 comes twice"),
+        (";".join(NAMES), "semicolons"),
+        ("open,high,low", "no column close"),
+        ("a,b,c", "no column open"),
+    ],
+)
+def test_the_error_names_what_a_header_lacks(client: TestClient, header: str, word: str) -> None:
+    answer = upload_daily(client, f"{header}\n" + ",".join("1" * len(NAMES)))
+    assert answer.status_code == 422
+    assert word in problem(answer).message

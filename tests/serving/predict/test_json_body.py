@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from serving.predict import csv_file, json_body
 from serving.routes import predict as router
 from serving.settings import Settings
-from tests.serving.predict.test_csv_file import file_of, rows_of
+from tests.serving.hourly_files import file_of, rows_of
 from tests.serving.scored_api import problem
 from tests.serving.serving_models import NEEDED, build_request
 
@@ -110,7 +110,7 @@ def test_no_body_is_read_on_the_event_loop(
         monkeypatch.setattr(module, name, call)
 
     record_thread(router, "read_json")
-    record_thread(router, "plain")
+    record_thread(router, "json_response")
     record_thread(csv_file, "extract_file")
     record_thread(csv_file, "read_csv")
     monkeypatch.setattr(

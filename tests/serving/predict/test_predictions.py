@@ -11,13 +11,8 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.forecasts import TargetForecast
-from serving.routes.health import Health
-from serving.schemas.errors import NotYet
-from serving.schemas.listings import Features
-from serving.schemas.scoring import BatchAnswer, ModelInfo, Prediction, ReloadAnswer
+from serving.schemas.scoring import BatchAnswer, Prediction
 from serving.state.kinds import KINDS
-from serving.state.model_loader import ModelLoader, ReloadResult
 from tests.laws import law
 from tests.serving.daily import BASELINE, DAILY, DAYS, NEEDED, NOT_PROVEN, SYMBOL, build_request
 from tests.serving.daily_requests import (
@@ -107,13 +102,6 @@ def test_indicators_and_their_bars_give_the_same_prediction(client: TestClient) 
         of_indicators.bars_used,
     ) == (SYMBOL, None, None, 0)
     assert any("which bar" in notice for notice in of_indicators.notices)
-
-
-def test_features_are_listed_as_they_are_to_be_sent(client: TestClient) -> None:
-    features = Features.model_validate_json(client.get(f"{PATH}/features").text).features
-    assert tuple(feature.name for feature in features) == NAMES
-    rsi = next(feature for feature in features if feature.name == "rsi_14")
-    assert (rsi.low, rsi.high) == (0, 100)
 
 
 @pytest.mark.parametrize(
@@ -252,46 +240,3 @@ def test_no_indicators_break_the_api(
 
 
 # -- what serves
-
-
-def test_every_target_of_every_forecast_has_its_model(client: TestClient) -> None:
-    models = Health.model_validate_json(client.get("/health").text).models
-    targets = {(item.name, name) for item in (HOURLY, DAILY) for name in item.target_names}
-    assert {(item.forecast, item.target) for item in models} == targets
-    for forecast, target in targets:
-        query = f"forecast={forecast}&target={target}"
-        info = ModelInfo.model_validate_json(client.get(f"/model-info?{query}").text)
-        assert (info.forecast, info.target) == (forecast, target)
-        reloaded = ReloadAnswer.model_validate_json(client.post(f"/reload-model?{query}").text)
-        assert (list(reloaded.targets), reloaded.sha256) == ([target], info.sha256)
-    whole = ReloadAnswer.model_validate_json(
-        client.post(f"/reload-model?forecast={DAILY.name}").text
-    )
-    assert tuple(whole.targets) == DAILY.target_names
-    answer = client.get(f"/model-info?forecast={DAILY.name}&target=riks")
-    assert (answer.status_code, problem(answer).field) == (422, "target")
-    assert "did you mean risk" in problem(answer).hint
-
-
-def test_the_other_targets_are_reloaded_where_one_has_no_model(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whichever it is; and where none can be taken, it is an error."""
-    reload, lacking = ModelLoader.reload, set[str]()
-
-    def reload_or_fail(loader: ModelLoader, forecast: TargetForecast) -> ReloadResult:
-        if forecast.target.name in lacking:
-            raise NotYet(f"{forecast.target.name}: nothing was trained yet", "train it", 5)
-        return reload(loader, forecast)
-
-    monkeypatch.setattr(ModelLoader, "reload", reload_or_fail)
-    for name in DAILY.target_names:
-        lacking.clear()
-        lacking.add(name)
-        answer = client.post(f"/reload-model?forecast={DAILY.name}")
-        reloaded = ReloadAnswer.model_validate_json(answer.text)
-        assert [n for n, result in reloaded.targets.items() if result is None] == [name]
-        assert reloaded.target != name
-        assert name in reloaded.notices[0]
-    lacking.update(DAILY.target_names)
-    assert client.post(f"/reload-model?forecast={DAILY.name}").status_code == 503

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from serving.predict.request_features import find_impossible, hint_nearest, read_indicators
-from serving.schemas.errors import Refused
+from serving.schemas.errors import InvalidField
 from tests.serving.daily import DAILY
 
 
@@ -26,10 +26,10 @@ def test_indicators_are_put_in_the_order_of_the_model() -> None:
 def test_the_error_names_a_missing_or_unknown_indicator() -> None:
     values = possible_values()
     name = DAILY.feature_names[0]
-    with pytest.raises(Refused, match="missing") as missing_error:
+    with pytest.raises(InvalidField, match="missing") as missing_error:
         read_indicators(DAILY, {key: value for key, value in values.items() if key != name})
     assert missing_error.value.field == f"indicators.{name}"
-    with pytest.raises(Refused) as unknown_error:
+    with pytest.raises(InvalidField) as unknown_error:
         read_indicators(DAILY, values | {f"{name}x": 0.0})
     assert name in unknown_error.value.hint
 

@@ -16,7 +16,6 @@ from pipelines import steps
 from pipelines.core.calendar import interval_of
 from pipelines.steps.lake import open_lake
 from serving.routes.bars import Bar
-from serving.settings import Settings
 from tests.scripted import Scripted, bar_row, bars_table, hours
 from tests.serving.scored_api import api_at, problem
 
@@ -146,8 +145,3 @@ def test_an_unexpected_error_of_the_lake_shows_no_sql(
     assert answer.status_code == 500
     assert problem(answer).type == "internal"
     assert "no_such_column" not in answer.text
-
-
-def test_the_api_listens_only_on_this_machine_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("BULLION_API_HOST", raising=False)
-    assert Settings().host == "127.0.0.1"

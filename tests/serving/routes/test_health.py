@@ -20,7 +20,7 @@ def test_slow_answers_make_the_health_degraded(scored_folder: Path) -> None:
     with api_at(scored_folder, slow_ms="400") as client:
         wait_until(lambda: health(client).status == "ok")
         for _ in range(200):
-            client.app.state.metrics.took("/signal/index", 200, 0.5)  # type: ignore[attr-defined]
+            client.app.state.metrics.count_request("/signal/index", 200, 0.5)  # type: ignore[attr-defined]
         report = health(client)
     assert (report.status, report.p99_ms) == ("degraded", 500)
     assert report.reasons == ["answers take 500 ms at the 99th percentile"]

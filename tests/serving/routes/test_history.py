@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from serving.http.formats import ARROW, CSV
 from serving.schemas.answers import Decisions, PastPredictions, PastSignals
+from tests.serving.daily import DAILY
 from tests.serving.scored_api import lake_of, problem
 from tests.steps.scored_market import HOURLY
 
@@ -181,3 +182,57 @@ def test_an_invented_cursor_reads_no_other_rows(api: TestClient, cursor: str) ->
 def test_sql_in_a_parameter_reads_nothing(api: TestClient, text: str) -> None:
     assert api.get(PREDICTIONS, params={"symbol": text}).json()["rows"] == []
     assert api.get("/signals/history", params={"universe": text}).status_code == 422
+
+
+PATH = f"/forecasts/{DAILY.name}"
+
+VALUE, RISK = DAILY.target_names
+
+HISTORY = f"{PATH}/history?live=false"
+
+
+def test_history_has_a_row_for_each_bar_and_target(api: TestClient) -> None:
+    all_rows = PastPredictions.model_validate_json(api.get(HISTORY).text).rows
+    assert {row.target for row in all_rows} == {VALUE, RISK}
+    for name in (VALUE, RISK):
+        rows = PastPredictions.model_validate_json(api.get(f"{HISTORY}&target={name}").text).rows
+        assert rows == [row for row in all_rows if row.target == name]
+        assert len(rows) == len(all_rows) / 2 > 20
+        for row in rows:
+            assert (row.value is None) == (row.action is not None) == (name == RISK)
+            assert (row.probabilities is None) == (name == VALUE)
+            assert (row.actual is not None) == (name == RISK and row.outcome is not None)
+        assert any(row.outcome is not None for row in rows)
+    answer = api.get(f"{HISTORY}&target=riks")
+    assert (answer.status_code, problem(answer).field) == (422, "target")
+    assert "did you mean risk" in problem(answer).hint
+    assert api.get(f"/predictions/history?target={VALUE}").status_code == 422
+
+
+def test_pages_give_every_row_of_both_targets_once(api: TestClient) -> None:
+    whole = api.get(HISTORY).json()["rows"]
+    rows, cursor = [], ""
+    while cursor is not None:
+        page = api.get(f"{HISTORY}&limit=7{cursor and '&cursor=' + cursor}").json()
+        rows += page["rows"]
+        cursor = page["next"]
+    assert rows == whole
+
+
+def test_history_is_the_same_in_all_formats(api: TestClient) -> None:
+    rows = PastPredictions.model_validate_json(api.get(f"{HISTORY}&limit=9").text).rows
+    arrow = api.get(f"{HISTORY}&limit=9", headers={"Accept": ARROW})
+    table = pa.ipc.open_stream(arrow.content).read_all()
+    text = api.get(f"{HISTORY}&limit=9", headers={"Accept": CSV})
+    strings = pyarrow.csv.ConvertOptions(strings_can_be_null=True)
+    lines = pyarrow.csv.read_csv(io.BytesIO(text.content), convert_options=strings)
+    for name in ("target", "action", "value", "value_low", "value_high", "confidence", "actual"):
+        expected = [getattr(row, name) for row in rows]
+        assert table[name].to_pylist() == expected
+        assert lines[name].to_pylist() == expected
+
+
+def test_decisions_can_be_listed_for_one_target(api: TestClient) -> None:
+    for name in DAILY.target_names:
+        decisions = Decisions.model_validate_json(api.get(f"{PATH}/decisions?target={name}").text)
+        assert [row.target for row in decisions.rows] == [name]

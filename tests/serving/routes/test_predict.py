@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.calendar import calendar
-from serving.schemas.scoring import BatchAnswer, ModelInfo, Prediction
+from serving.schemas.scoring import BatchAnswer, Prediction
 from tests.scripted import hours
 from tests.serving.scored_api import problem
 from tests.serving.serving_models import (
@@ -305,20 +302,6 @@ def test_a_request_beyond_a_limit_names_the_limit(
     assert answer.status_code == 413
 
 
-def test_model_info_describes_the_model_that_serves(client: TestClient) -> None:
-    info = ModelInfo.model_validate_json(client.get("/model-info").text)
-    assert info.features == list(NAMES)
-    assert info.classes == list(ACTION_FORECAST.label.classes)
-    assert info.untrained == [UNTRAINED]
-    assert (info.model_version, info.verdict, info.proven) == (1, "promoted", True)
-    assert (info.look_back, info.definition) == (
-        HOURLY.look_back,
-        ACTION_FORECAST.model_fingerprint,
-    )
-    assert len(info.thresholds) == len(info.classes) - 1
-    assert info.sha256 == loader_of(client).model(ACTION_FORECAST).sha256
-
-
 numbers = st.one_of(
     st.floats(),
     st.floats(90, 110),
@@ -381,13 +364,3 @@ def test_no_body_breaks_the_api(client: TestClient, body: Any, path: str) -> Non
     answer = client.post(path, content=content, headers=JSON)
     assert answer.status_code in (400, 422), answer.text
     assert problem(answer).message
-
-
-def test_the_routes_load_no_training_library() -> None:
-    code = (
-        "import sys, serving.routes.predict, serving.state.model_files; "
-        "print({'airflow', 'sklearn', 'mlflow', 'pandas', 'scipy'} & set(sys.modules))"
-    )
-    root = Path(__file__).resolve().parents[3]
-    process = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert process.stdout.strip() == "set()", process.stderr

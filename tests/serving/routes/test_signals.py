@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.forecasts.combination import ComponentWeighted
-from pipelines.scoring.wss import combine_bar
+from pipelines.core.calendar import utc
 from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.listings import Forecasts
-from serving.state.answers import build_component, build_signal
-from tests.serving.scored_api import LAST_CLOSE, LATE, NIGHT, SOURCE, api_at, at, lake_of, problem
+from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
+from tests.serving.scored_api import (
+    LAST_CLOSE,
+    SOURCE,
+    api_at,
+    at,
+    lake_of,
+    problem,
+)
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
 FORECAST = "/forecasts/nasdaq100_hourly"
-STALE_AT = LAST_CLOSE + timedelta(
-    hours=18, minutes=36
-)  # 14:30 next day, a minute's grace, and five
 
 
 def test_the_signal_equals_the_tables(api: TestClient) -> None:
@@ -65,109 +70,6 @@ def test_an_answer_says_whether_its_model_is_proven(api: TestClient) -> None:
         assert (body["data_source"], body["sample"], body["proven"]) == (SOURCE, True, False)
         assert body["unproven_reason"] == "no skill"
         assert [n.split(":")[0] for n in body["notices"]] == ["sample data", "unproven model"]
-
-
-def test_an_answer_names_the_model_that_serves_instead_of_a_lost_one(api: TestClient) -> None:
-    state = api.app.state.follower.state  # type: ignore[attr-defined]
-    newest = state.forecasts[HOURLY.name]
-    reason = "version 2 cannot serve: its file is missing"
-    rows = {name: row | {"instead_of": reason} for name, row in newest.predictions["NVDA"].items()}
-    signal = newest.signals["qqq"] | {"instead_of": reason}
-    for body in (
-        build_component(state.marks, HOURLY, rows), build_signal(state.marks, HOURLY, signal),
-    ):  # fmt: skip
-        assert body["instead_of"] == reason
-        assert f"another model: {reason}; version 1 serves instead" in body["notices"]
-
-
-@pytest.mark.parametrize(
-    ("now", "stale"),
-    [
-        (NIGHT, False),
-        (STALE_AT - timedelta(seconds=1), False),
-        (STALE_AT, True),
-        (LATE, True),
-    ],
-)
-def test_a_signal_turns_stale_once_a_later_bar_should_be_scored(
-    api: TestClient, now: datetime, stale: bool
-) -> None:
-    with at(api, now.timestamp()):
-        answer = api.get("/signal/index")
-        assert answer.json()["stale"] is stale
-        assert answer.json()["age_seconds"] == int((now - LAST_CLOSE).total_seconds())
-        assert answer.json()["notices"][0].startswith("stale:") is stale
-        assert (answer.headers["etag"].endswith('stale"')) is stale
-        assert api.get(f"{FORECAST}/latest").json()["predictions"][0]["stale"] is stale
-        assert api.get("/forecasts").json()["forecasts"][0]["stale"] is stale
-        assert api.get("/health").json()["forecasts"][0]["stale"] is stale
-        assert any("stale" in reason for reason in api.get("/health").json()["reasons"]) is stale
-
-
-def test_a_poller_gets_304_until_the_signal_turns_stale(
-    api: TestClient,
-) -> None:
-    condition = {"If-None-Match": api.get("/signal/index").headers["etag"]}
-    for seconds, max_age in ((3600, 1), (1.5, 1), (0.5, 0)):
-        with at(api, STALE_AT.timestamp() - seconds):
-            answer = api.get("/signal/index", headers=condition)
-        assert (answer.status_code, answer.content) == (304, b"")
-        assert f"max-age={max_age}," in answer.headers["cache-control"]
-    with at(api, STALE_AT.timestamp()):
-        answer = api.get("/signal/index", headers=condition)
-    assert (answer.status_code, answer.json()["stale"]) == (200, True)
-
-
-@pytest.mark.parametrize(
-    ("cached_path", "computed_path"),
-    [
-        ("/signal/index", "/signal/index?universe=%71qq"),
-        ("/signal/index", f"{FORECAST}/signal"),
-        ("/predict/component?symbol=NVDA", "/predict/component?symbol=%4eVDA"),
-        ("/predict/component?symbol=NVDA", f"{FORECAST}/component?symbol=%4eVDA"),
-    ],
-)
-def test_a_cached_answer_equals_the_answer_of_its_route(
-    api: TestClient, cached_path: str, computed_path: str
-) -> None:
-    cached, computed = api.get(cached_path), api.get(computed_path)
-    assert cached.content == computed.content
-    assert dict(cached.headers) == dict(computed.headers)
-
-
-def test_weaker_actions_count_as_hold_and_the_score_follows(api: TestClient) -> None:
-    signal = Signal.model_validate_json(api.get("/signal/index").text)
-    confidences = sorted(part.confidence or 0 for part in signal.per_symbol)
-    min_confidence = (confidences[1] + confidences[2]) / 2
-    cautious = Signal.model_validate_json(
-        api.get("/signal/index", params={"min_confidence": min_confidence}).text
-    )
-    weak_symbols = {part.symbol for part in cautious.per_symbol if part.said is not None}
-    assert weak_symbols == {
-        p.symbol for p in signal.per_symbol if (p.confidence or 0) < min_confidence
-    }
-    assert all(
-        p.action == "hold" and p.score == 0 for p in cautious.per_symbol if p.symbol in weak_symbols
-    )
-    expected = combine_bar(
-        ComponentWeighted("qqq"),
-        SYMBOLS,
-        {
-            p.symbol: "hold" if p.symbol in weak_symbols else str(p.action)
-            for p in signal.per_symbol
-        },
-        dict.fromkeys(SYMBOLS, 0.1),
-    )
-    assert (cautious.wss, cautious.signal, cautious.reason) == (
-        expected.wss,
-        expected.signal,
-        expected.reason,
-    )
-    assert sum(p.contribution for p in cautious.per_symbol) == pytest.approx(cautious.wss)
-    assert cautious.wss != signal.wss
-    symbol = signal.per_symbol[0].symbol
-    component = api.get("/predict/component", params={"symbol": symbol, "min_confidence": 1}).json()
-    assert (component["action"], component["said"]) == ("hold", signal.per_symbol[0].action)
 
 
 def test_the_risk_comes_from_the_probabilities_alone(api: TestClient) -> None:
@@ -226,3 +128,120 @@ def test_before_the_first_signal_the_error_says_what_is_missing_and_when_to_retr
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0
             assert "no bar is there yet" in problem(answer).message
+
+
+PATH = f"/forecasts/{DAILY.name}"
+
+VALUE, RISK = DAILY.target_names
+
+STALE_AT = LAST_CLOSE + timedelta(days=1, minutes=35)  # half an hour's grace, and five minutes
+
+
+def latest(client: TestClient) -> Component:
+    (component,) = LatestPredictions.model_validate_json(
+        client.get(f"{PATH}/latest").text
+    ).predictions
+    return component
+
+
+def test_the_newest_prediction_of_each_target_equals_the_table(api: TestClient) -> None:
+    component = latest(api)
+    assert (component.symbol, list(component.targets)) == (SYMBOL, list(DAILY.target_names))
+    rows = lake_of(api).sql(
+        "FROM gold.predictions WHERE forecast = ? AND live AND role = 'champion'", [DAILY.name]
+    )
+    for row in rows.to_pylist():
+        prediction = component.targets[row["target"]]
+        assert prediction is not None
+        if row["probabilities"] is not None:
+            row["probabilities"] = dict(row["probabilities"])
+        for name in set(type(prediction).model_fields) & set(row):
+            assert getattr(prediction, name) == row[name], name
+    assert rows.num_rows == len(component.targets)
+    value, risk = component.targets[VALUE], component.targets[RISK]
+    assert value is not None
+    assert value.kind == "value"
+    assert risk is not None
+    assert risk.kind == "classes"
+    assert value.value_low < value.value < value.value_high
+    assert (value.unit, value.value_coverage) == ("fraction", 0.8)
+    assert risk.action in DAILY.target_forecast(RISK).label.classes
+    assert sum(risk.probabilities.values()) == pytest.approx(1)
+    assert component.spans_night
+    assert value.timestamp_next == utc("2026-09-01T20:00+00:00")
+
+
+def test_the_top_of_a_component_is_its_first_target(api: TestClient) -> None:
+    component = latest(api).model_dump()
+    first = component["targets"][VALUE]
+    assert (component["target"], component["action"], component["probabilities"]) == (
+        VALUE,
+        None,
+        None,
+    )
+    for name in set(first) - {"scored_at"}:
+        assert component[name] == first[name], name
+    assert component["as_of"] == first["scored_at"]
+
+
+def test_a_baseline_is_marked_unproven_with_the_reason(api: TestClient) -> None:
+    component = latest(api)
+    value, risk = component.targets[VALUE], component.targets[RISK]
+    assert value is not None
+    assert risk is not None
+    assert (value.candidate, value.proven, value.unproven_reason) == (BASELINE, False, NOT_PROVEN)
+    assert risk.proven
+    assert f"unproven model of {VALUE}: {NOT_PROVEN}" in component.notices
+
+
+def test_a_component_and_the_latest_are_the_same(api: TestClient) -> None:
+    component = Component.model_validate_json(api.get(f"{PATH}/component?symbol={SYMBOL}").text)
+    assert component == latest(api)
+    answer = api.get(f"{PATH}/component?symbol={SYMBOL}&min_confidence=0.5")
+    assert (answer.status_code, problem(answer).field) == (422, "min_confidence")
+
+
+def test_latest_is_sent_again_only_when_more_than_its_age_changes(api: TestClient) -> None:
+    for name in (DAILY.name, "nasdaq100_hourly"):
+        path = f"/forecasts/{name}/latest"
+        answer = api.get(path)
+        condition = {"If-None-Match": answer.headers["etag"]}
+        assert str(answer.json()["snapshot"]) in answer.headers["etag"]
+        unchanged = api.get(path, headers=condition)
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        assert api.get(f"{path}?").content == answer.content
+        with at(api, STALE_AT.timestamp()):
+            stale = api.get(path, headers=condition)
+            assert stale.status_code == 200
+            assert all(prediction["stale"] for prediction in stale.json()["predictions"])
+    with at(api, STALE_AT.timestamp() - 1):
+        assert not latest(api).stale
+
+
+def test_a_forecast_without_combinations_says_so(api: TestClient) -> None:
+    for route in ("signal", "signals", "signal?universe=qqq"):
+        answer = api.get(f"{PATH}/{route}")
+        assert answer.status_code == 404
+        assert "combines no signal" in problem(answer).message
+        assert f"{PATH}/latest" in problem(answer).hint
+
+
+@pytest.fixture
+def partly_scored_api(scored_folder: Path, tmp_path: Path) -> Iterator[TestClient]:
+    """A lake in which one target was never scored."""
+    shutil.copytree(scored_folder, tmp_path, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{tmp_path}/catalog.sqlite")
+        patch.setenv("BULLION_LAKE_DATA", f"{tmp_path}/files")
+        with open_lake() as lake, lake.write("forget") as writer:
+            writer.delete("gold.predictions", "forecast = ? AND target = ?", [DAILY.name, VALUE])
+    with api_at(tmp_path) as client:
+        yield client
+
+
+def test_a_target_without_predictions_is_null_with_a_notice(partly_scored_api: TestClient) -> None:
+    component = latest(partly_scored_api)
+    assert (component.targets[VALUE], component.target) == (None, RISK)
+    assert f"nothing was predicted of {VALUE} lately" in component.notices
+    reasons = partly_scored_api.get("/health").json()["reasons"]
+    assert f"{DAILY.name}: no bar was scored for the target {VALUE}" in reasons

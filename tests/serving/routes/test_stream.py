@@ -10,6 +10,7 @@ from statistics import median
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from pipelines.steps.lake import open_lake
 from serving.routes import stream
@@ -25,38 +26,40 @@ LARGE = f'{{"large":"{"x" * 500_000}"}}'
 NEWEST = "live AND universe = 'qqq'"
 
 
-def publish_to_listeners(folder: Path, copy: Path, sockets: int, rounds: int) -> list[list[float]]:
+def publish_to_listeners(port: int, sockets: int, rounds: int) -> list[list[float]]:
     """Commit signals while many sockets listen; return the delays of each round."""
-    shutil.copytree(folder, copy)
-    allow_files(2 * sockets)
-    port = free_port()
-    env = environment_of(copy, port)
-    with pytest.MonkeyPatch.context() as patch, run_server("-m", "serving", env=env):
-        for name, value in env.items():
-            patch.setenv(name, value)
-        wait_for_answer(port)
-        with open_lake() as lake:
+    wait_for_answer(port)
+    with open_lake() as lake:
 
-            def publish(count: int) -> None:
-                signal = lake.sql(
-                    f"SELECT * EXCLUDE (batch) REPLACE (now() AS scored_at) "
-                    f"FROM gold.index_signals WHERE {NEWEST}"
-                )
-                with lake.write("again") as writer:
-                    writer.replace("gold.index_signals", signal, NEWEST)
+        def publish(count: int) -> None:
+            signal = lake.sql(
+                f"SELECT * EXCLUDE (batch) REPLACE (now() AS scored_at) "
+                f"FROM gold.index_signals WHERE {NEWEST}"
+            )
+            with lake.write("again") as writer:
+                writer.replace("gold.index_signals", signal, NEWEST)
 
-            return asyncio.run(listen(port, sockets, publish, rounds))
+        return asyncio.run(listen(port, sockets, publish, rounds))
 
 
 def test_every_listener_gets_a_new_signal(scored_folder: Path, tmp_path: Path) -> None:
-    assert [
-        len(delays) for delays in publish_to_listeners(scored_folder, tmp_path / "copy", 200, 2)
-    ] == [200, 200]
+    shutil.copytree(scored_folder, tmp_path / "copy")
+    allow_files(400)
+    with serving_folder(tmp_path / "copy") as (port, _, _):
+        rounds = publish_to_listeners(port, 200, 2)
+    assert [len(delays) for delays in rounds] == [200, 200]
 
 
 @pytest.mark.torture
 def test_two_thousand_get_a_new_signal(scored_folder: Path, tmp_path: Path) -> None:
-    rounds = publish_to_listeners(scored_folder, tmp_path / "copy", 2000, 5)
+    shutil.copytree(scored_folder, tmp_path / "copy")
+    allow_files(4000)
+    port = free_port()
+    env = environment_of(tmp_path / "copy", port)
+    with pytest.MonkeyPatch.context() as patch, run_server("-m", "serving", env=env):
+        for name, value in env.items():
+            patch.setenv(name, value)
+        rounds = publish_to_listeners(port, 2000, 5)
     assert [len(delays) for delays in rounds] == [2000] * 5
     slowest = [delays[-1] for delays in rounds]
     print(
@@ -84,7 +87,7 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_get_their_message
                 )
                 await asyncio.wait_for(messages.get(), WAIT)  # the newest state
             while hub.count == 4:
-                hub._loop.call_soon_threadsafe(hub.give, TOPIC, LARGE)
+                hub._loop.call_soon_threadsafe(hub.send, TOPIC, LARGE)
                 for _ in range(3):
                     assert await asyncio.wait_for(messages.get(), WAIT) == LARGE.encode()
                 count += 1
@@ -109,8 +112,6 @@ def test_a_socket_beyond_the_limit_or_for_an_unknown_topic_is_refused(
 
 
 def close_code(client: TestClient, address: str) -> int:
-    from starlette.websockets import WebSocketDisconnect
-
     with pytest.raises(WebSocketDisconnect) as error, client.websocket_connect(address):
         pass
     return error.value.code

@@ -2,52 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer, checksum
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
-from serving.schemas.scoring import ModelInfo, ReloadAnswer
 from serving.state.model_loader import ModelLoader
-from tests.models import StoredModel, body, decide, store_verified
+from tests.models import body, decide, store_verified
 from tests.serving import daily
 from tests.serving.scored_api import problem, wait_until
 from tests.serving.serving_models import (
     HOURLY,
+    LATER,
     SOURCE,
     SYMBOLS,
     UNTRAINED,
     api_client,
     build_request,
+    cache_path,
     fill,
     loader_of,
     reasons,
     serve_model,
+    version,
 )
 from tests.steps.served import fresh_registry, spoil, tiny_model, train_model
-
-LATER = utc("2026-08-12")
-
-
-def cache_path(folder: Path, model: StoredModel) -> Path:
-    return folder / "mlflow" / "verified" / f"{model.sha256}.onnx"
-
-
-def version(client: TestClient) -> int | None:
-    answer = client.post("/predict", json=build_request())
-    return answer.json()["model_version"] if answer.status_code == 200 else None
 
 
 def test_the_api_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Path) -> None:
@@ -125,22 +113,6 @@ def test_an_unsound_model_never_replaces_the_old_one(lake: Lake, folder: Path, h
         assert client.get("/health").json()["status"] == "degraded"
 
 
-def test_the_last_verified_model_serves_when_mlflow_is_down(
-    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    serve_model(lake, folder)
-    newer = serve_model(lake, folder, seed=1, version=2, as_of=LATER)
-    cache_path(folder, newer).unlink()
-    monkeypatch.setattr(
-        "serving.state.model_files.Registry.__init__", _at(folder, "http://127.0.0.1:9")
-    )
-    with api_client() as client:
-        prediction = client.post("/predict", json=build_request()).json()
-        assert prediction["model_version"] == 1
-        assert any("version 2 cannot serve" in notice for notice in prediction["notices"])
-        assert any("MLflow cannot give" in reason for reason in reasons(client))
-
-
 @pytest.mark.parametrize("how", ["tampered", "missing"])
 def test_the_champion_before_serves_where_the_newest_file_is_lost(
     lake: Lake, folder: Path, how: str
@@ -156,81 +128,6 @@ def test_the_champion_before_serves_where_the_newest_file_is_lost(
         assert (info["proven"], info["instead_of"][:22]) == (True, f"version {newer} cannot serve")
         assert any(f"version {newer} cannot serve" in notice for notice in info["notices"])
         assert any(f"version {newer} cannot serve" in reason for reason in reasons(client))
-
-
-def _at(folder: Path, uri: str) -> Any:
-    """Return an __init__ for registries that uses this address and this folder."""
-    original = Registry.__init__
-
-    def connect(registry: Registry, *_: object) -> None:
-        original(registry, uri, folder / "mlflow")
-
-    return connect
-
-
-@pytest.mark.parametrize("download", ["sound", "evil"])
-def test_a_file_is_fetched_over_http_and_verified(
-    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, download: str
-) -> None:
-    model = serve_model(lake, folder)
-    content = cache_path(folder, model).read_bytes()
-    cache_path(folder, model).unlink()
-    paths: list[str] = []
-
-    class MLflow(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            paths.append(self.path.partition("?")[0])
-            version_info = {"model_version": {"source": "mlflow-artifacts:/1/run/artifacts/model"}}
-            file = content if download == "sound" else b"evil"
-            answer = json.dumps(version_info).encode() if "model-versions" in self.path else file
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), MLflow) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        uri = f"http://127.0.0.1:{server.server_address[1]}"
-        monkeypatch.setattr("serving.state.model_files.Registry.__init__", _at(folder, uri))
-        with api_client() as client:
-            assert version(client) == (1 if download == "sound" else None)
-        server.shutdown()
-    assert paths[:2] == [
-        "/api/2.0/mlflow/model-versions/get",
-        "/api/2.0/mlflow-artifacts/artifacts/1/run/artifacts/model/model.onnx",
-    ]
-    assert cache_path(folder, model).exists() == (download == "sound")
-
-
-def test_a_trained_model_is_read_from_the_folder_of_mlflow(lake: Lake, folder: Path) -> None:
-    registry = fresh_registry(folder / "mlflow")
-    number = train_model(lake, registry, HOURLY, SOURCE, point=False)
-    assert not (folder / "mlflow" / "verified").exists()
-    with api_client() as client:
-        assert version(client) == number
-
-
-@pytest.mark.parametrize("digest", ["right", "wrong", "none"])
-def test_a_file_can_be_pinned_by_its_checksum(
-    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, digest: str
-) -> None:
-    serve_model(lake, folder)
-    file = folder / "pinned.onnx"
-    file.write_bytes(body(HOURLY, 3))
-    sha = OnnxScorer(file.read_bytes()).checksum
-    monkeypatch.setenv("MODEL_URI", file.as_uri())
-    if digest != "none":
-        monkeypatch.setenv("BULLION_MODEL_SHA256", sha if digest == "right" else "0" * 64)
-    with api_client() as client:
-        info = ModelInfo.model_validate_json(client.get("/model-info").text)
-        if digest == "right":
-            assert (info.sha256, info.model_version, info.origin) == (sha, None, "MODEL_URI")
-            assert not info.proven
-            assert reasons(client) == []
-        else:
-            assert info.model_version == 1
-            assert any("SHA256" in r or "SHA-256" in r for r in reasons(client))
 
 
 @pytest.mark.parametrize("is_named", [True, False])
@@ -261,18 +158,6 @@ def test_a_pinned_file_serves_the_target_that_it_names(
             assert any(
                 "name one of them" in reason or "targets" in reason for reason in reasons(client)
             )
-
-
-def test_a_reload_needs_a_key_and_takes_what_is_decided(lake: Lake, folder: Path) -> None:
-    serve_model(lake, folder)
-    with api_client() as client:
-        assert client.post("/reload-model", headers={"X-API-Key": "no"}).status_code == 401
-        reloaded = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
-        assert (reloaded.changed, reloaded.before, reloaded.model_version) == (False, 1, 1)
-        with loader_of(client)._lock:  # the loader's thread may not read meanwhile
-            serve_model(lake, folder, seed=1, version=2, as_of=LATER)
-        reloaded = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
-        assert reloaded.model_version == 2
 
 
 def test_slow_predictions_are_a_reason_of_health(lake: Lake, folder: Path) -> None:
