@@ -24,7 +24,7 @@ SHOWN_CHARACTERS = 40  # characters of a wrong value that an answer repeats
 
 
 def read_date_time(value: object) -> datetime:
-    """Read a date-time of RFC 3339; the seconds may be left out, and a space may stand for the T."""
+    """Read a date-time of RFC 3339; seconds may be left out, and a space may stand for the T."""
     text = repr(value)[:SHOWN_CHARACTERS] if isinstance(value, str | int | float) else "this"
     match = DATE_TIME.fullmatch(value.upper()) if isinstance(value, str) else None
     if match is None:

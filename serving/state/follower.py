@@ -62,7 +62,7 @@ class Follower:
             self._stop.wait(self._settings.poll_seconds)
 
     def look(self) -> None:
-        """Load the newest snapshot if it is another than the one in memory, and call the listeners."""
+        """Load the newest snapshot if it is not the one in memory, and call the listeners."""
         trouble_before, announced_before = self.trouble, self._announced
         try:
             self._load_newest()

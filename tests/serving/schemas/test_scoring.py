@@ -23,7 +23,7 @@ MODEL = {"candidate": None, "model_version": 1, "proven": True, "unproven_reason
 NEXT_BAR = {"timestamp_next": None, "spans_night": None}
 CLASSES = {
     "kind": "classes", "action": "up", "score": 1.0, "expected_score": 0.5, "confidence": 0.75,
-    "probabilities": {"down": 0.25, "up": 0.75}, **MODEL, **NEXT_BAR,
+    "probabilities": {"down": 0.25, "up": 0.75}, "said": None, "risk": None, **MODEL, **NEXT_BAR,
 }  # fmt: skip
 VALUE = {
     "kind": "value", "value": 0.1, "value_low": 0.0, "value_high": 0.2, "expected_score": 0.1,
@@ -74,13 +74,12 @@ def test_an_indicator_is_a_finite_number(value: object) -> None:
 
 
 def test_the_kind_of_a_target_decides_its_fields() -> None:
-    main = VALUE | {"target": "value", "probabilities": None, "action": None, "score": None}
+    absent = ("action", "score", "confidence", "probabilities", "said", "risk")
+    main = VALUE | dict.fromkeys(absent) | {"target": "value"}
     prediction = BarPrediction.model_validate(
-        main | {"confidence": None, "targets": {"value": VALUE, "risk": CLASSES, "none": None}}
+        main | {"targets": {"value": VALUE, "risk": CLASSES, "none": None}}
     )
     assert isinstance(prediction.targets["value"], ValueResult)
     assert isinstance(prediction.targets["risk"], ClassResult)
     with pytest.raises(ValidationError, match=r"targets\.risk\.value"):
-        BarPrediction.model_validate(
-            main | {"confidence": None, "targets": {"risk": CLASSES | {"kind": "value"}}}
-        )
+        BarPrediction.model_validate(main | {"targets": {"risk": CLASSES | {"kind": "value"}}})
