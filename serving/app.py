@@ -33,11 +33,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     follower: Follower = app.state.follower
     models: ModelLoader = app.state.models
     app.state.hub = stream.Hub(app.state.metrics, app.state.clock)
-    follower.state_listeners.append(app.state.hub.changed)
+    follower.state_listeners.append(app.state.hub.note_state)
     follower.lake_listeners.append(models.lake_changed)
     await to_thread(follower.start)
     models.start()  # after it: most requests ask for what stands in the tables
-    trimming = create_task(memory.give_back(app.state.bodies))
+    trimming = create_task(memory.trim_after_bodies(app.state.bodies))
     yield
     trimming.cancel()
     await to_thread(follower.stop)
@@ -72,10 +72,10 @@ def create_app() -> FastAPI:
     app.add_middleware(PolledAnswers, api=app)
     app.add_middleware(Guard, settings=config, metrics=state.metrics, bodies=state.bodies)
     app.add_middleware(Head)
-    errors.install(app)
+    errors.install_handlers(app)
     for part in (signals, history, scoring_router, info, bars, health, stream, docs):
         app.include_router(part.router)
     for part in (signals, history, scoring_router):
-        app.include_router(part.named)
-    docs.complete(app)
+        app.include_router(part.forecast_router)
+    docs.complete_schema(app)
     return app

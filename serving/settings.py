@@ -99,8 +99,8 @@ class Settings(BaseSettings):
 
     @cached_property
     def host_list(self) -> tuple[str, ...]:
-        named = (h.strip().lower() for h in self.hosts.split(",") if h.strip())
-        return (*LOOPBACK, self.host.lower(), *named)
+        names = (h.strip().lower() for h in self.hosts.split(",") if h.strip())
+        return (*LOOPBACK, self.host.lower(), *names)
 
     @property
     def data_source(self) -> str:

@@ -63,7 +63,9 @@ def judge_again(
     with Scratch(writer.connection, writer.check_files) as scratch:
         _land_bars(writer, scratch, group, market, span, _NO_BARS, symbols)
         now = datetime.now(UTC)
-        spans = gaps.asked_spans(scratch, symbols, (span[0], span[1] + timedelta(microseconds=1)))
+        spans = gaps.requested_spans(
+            scratch, symbols, (span[0], span[1] + timedelta(microseconds=1))
+        )
         gaps.replace_gaps(writer, scratch, group, market, spans, now)
 
 

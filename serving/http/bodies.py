@@ -21,7 +21,7 @@ class Bodies:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.largest, self._most = settings.body_bytes, settings.bodies_bytes
+        self.largest, self._limit = settings.body_bytes, settings.bodies_bytes
         self.bytes_in_memory = self.bytes_released = 0
         self._released = Condition()
 
@@ -34,28 +34,28 @@ class Bodies:
 
     @property
     def _busy(self) -> Busy:
-        return Busy(f"bodies of more than {self._most} bytes are being read", "ask again", 1)
+        return Busy(f"bodies of more than {self._limit} bytes are being read", "ask again", 1)
 
     def _has_room(self, length: int) -> bool:
-        return self.bytes_in_memory + length <= self._most
+        return self.bytes_in_memory + length <= self._limit
 
     @asynccontextmanager
-    async def counted(self, receive: Receive, length: int = 0) -> AsyncIterator[Receive]:
+    async def count_body(self, receive: Receive, length: int = 0) -> AsyncIterator[Receive]:
         """Count the body of a request, of the length that it states, and refuse it beyond a bound.
 
         More than it states is counted as it comes.
         """
         if not self._has_room(length):
             await self._wait_for_room(length)
-        size, reserved = 0, length
+        size, reserved_bytes = 0, length
         self.bytes_in_memory += length
 
         async def receive_counted() -> Message:
-            nonlocal size, reserved
+            nonlocal size, reserved_bytes
             message = await receive()
             size += len(message.get("body", b""))
-            self.bytes_in_memory += max(size - reserved, 0)
-            reserved = max(size, reserved)
+            self.bytes_in_memory += max(size - reserved_bytes, 0)
+            reserved_bytes = max(size, reserved_bytes)
             if size > self.largest:
                 raise self.too_large
             if not self._has_room(0):
@@ -65,13 +65,13 @@ class Bodies:
         try:
             yield receive_counted
         finally:
-            self.bytes_in_memory -= reserved
+            self.bytes_in_memory -= reserved_bytes
             self.bytes_released += size
             async with self._released:
                 self._released.notify_all()
 
     async def _wait_for_room(self, length: int) -> None:
-        if length > self._most:
+        if length > self._limit:
             raise self._busy
         try:
             async with timeout(PATIENCE), self._released:

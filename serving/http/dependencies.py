@@ -15,9 +15,9 @@ from pipelines.core.errors import unknown
 from pipelines.core.universes import universes
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import View
-from serving.http.keys import reading
+from serving.http.keys import read_access
 from serving.http.polled import render
-from serving.schemas.errors import NotFound, NotYet, Refused, refuse
+from serving.schemas.errors import InvalidField, NotFound, NotYet, refuse
 from serving.schemas.strict import QueryNumber
 from serving.state.answers import OPTIONS, CachedAnswer, Row
 from serving.state.cache import ForecastCache, SignalCache
@@ -40,7 +40,7 @@ def known_target(forecast: Forecast, name: str | None) -> str | None:
     """Return the name of a known target, or None; an error suggests the nearest."""
     if name is not None and name not in forecast.target_names:
         error = unknown(f"target of {forecast.name}", name, forecast.target_names)
-        raise Refused(error.message, error.hint, "target").at("query")
+        raise InvalidField(error.message, error.hint, "target").at("query")
     return name
 
 
@@ -82,14 +82,14 @@ Confidence = Annotated[
 
 def routers(tag: str) -> tuple[APIRouter, APIRouter]:
     """Return two routers: of the main forecast, and of any forecast by its name in the path."""
-    named = [reading, Depends(_named)]
+    dependencies = [read_access, Depends(_document_name)]
     return (
-        APIRouter(tags=[tag], dependencies=[reading]),
-        APIRouter(prefix="/forecasts/{name}", tags=[tag], dependencies=named),
+        APIRouter(tags=[tag], dependencies=[read_access]),
+        APIRouter(prefix="/forecasts/{name}", tags=[tag], dependencies=dependencies),
     )
 
 
-async def _named(
+async def _document_name(
     name: Annotated[
         str, Path(max_length=64, description="as GET /forecasts lists them", examples=[MAIN])
     ],
@@ -102,7 +102,7 @@ async def _forecast(request: Request) -> str:
     return name
 
 
-Named = Annotated[str, Depends(_forecast)]
+ForecastInPath = Annotated[str, Depends(_forecast)]
 """The forecast that is asked for: the main one where the path names none."""
 
 
@@ -114,7 +114,7 @@ async def _cache(request: Request) -> SignalCache:
     return follower.state
 
 
-Held = Annotated[SignalCache, Depends(_cache)]
+CurrentCache = Annotated[SignalCache, Depends(_cache)]
 
 
 async def _turn(request: Request) -> AsyncIterator[None]:
@@ -146,32 +146,32 @@ def newest_of(state: SignalCache, forecast: str) -> ForecastCache:
     return state.forecasts[forecast]
 
 
-def combined(newest: ForecastCache, universe: str) -> str:
+def combined_universe(newest: ForecastCache, universe: str) -> str:
     """Return the universe if the forecast combines it; of any other it has no signals."""
     forecast = newest.forecast
-    name, known = forecast.name, [combination.universe for combination in forecast.combinations]
-    if universe not in known:
+    name, names = forecast.name, [combination.universe for combination in forecast.combinations]
+    if universe not in names:
         raise NotFound(
             f"{name} combines no signal of {universe}",
-            f"it combines: {', '.join(known) or 'none'}; GET /forecasts/{name}/latest",
+            f"it combines: {', '.join(names) or 'none'}; GET /forecasts/{name}/latest",
         )
     return universe
 
 
-def not_yet(newest: ForecastCache, state: SignalCache, what: str) -> NotYet:
+def not_yet(newest: ForecastCache, state: SignalCache, subject: str) -> NotYet:
     """Return the error that nothing was published so far, with what is missing."""
     name = newest.forecast.name
     lacking = "no bar is there yet" if not newest.bars else "no model was trained yet"
     if newest.bars and newest.models:
         lacking = "nothing was scored yet"
     return NotYet(
-        f"{name} has no {what} from {state.source}: {lacking}",
+        f"{name} has no {subject} from {state.source}: {lacking}",
         f"unpause the DAGs of {name}, or run `bullion score`; GET /health tells more",
         30,
     )
 
 
-def conditional(request: Request, answer: CachedAnswer) -> Response:
+def conditional_response(request: Request, answer: CachedAnswer) -> Response:
     """Send a cached answer, or 304 where the caller has it but for its age."""
     state = request.app.state
     condition = request.headers.get("if-none-match", "").encode("latin-1")
@@ -181,7 +181,7 @@ def conditional(request: Request, answer: CachedAnswer) -> Response:
     return response
 
 
-def plain(answer: Row, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(answer: Row, headers: Mapping[str, str] | None = None) -> Response:
     """Send an answer that is computed for each request."""
     return Response(
         orjson.dumps(answer, option=OPTIONS),

@@ -40,7 +40,7 @@ POLICY = {
     "form-action": "'none'",
     "frame-ancestors": "'none'",
 }
-DOCS_POLICY = "; ".join(f"{name} {allowed}" for name, allowed in POLICY.items())
+DOCS_POLICY = "; ".join(f"{name} {sources}" for name, sources in POLICY.items())
 REDOC_POLICY = f"{DOCS_POLICY}; worker-src blob:"  # its search runs in a worker
 
 SUMMARY = "The newest signals of Bullion, each with its age and what it is worth."
@@ -83,19 +83,19 @@ NEEDS_KEY: dict[str, Any] = {"security": [{name: []} for name in SECURITY_SCHEME
 """For `openapi_extra` of a route that always needs a key."""
 
 
-def complete(app: FastAPI) -> None:
+def complete_schema(app: FastAPI) -> None:
     """Complete the schema that FastAPI builds."""
     build_schema = app.openapi
 
     def build_complete_schema() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _complete(build_schema())
+            _add_to_schema(build_schema())
         return build_schema()
 
     app.openapi = build_complete_schema  # type: ignore[method-assign]
 
 
-def _complete(schema: dict[str, Any]) -> None:
+def _add_to_schema(schema: dict[str, Any]) -> None:
     """Add what FastAPI does not know: keys, bodies that routes read by themselves, examples."""
     _, bodies = models_json_schema(
         [(ScoreRequest, "validation"), (BatchRequest, "validation")],
@@ -138,9 +138,9 @@ def _add_examples(responses: dict[str, Any], operation: str) -> None:
     """Give each documented answer the example that the API once gave."""
     examples = _examples()
     for status, response in responses.items():
-        by_form = examples.get(operation, {}).get(status) or examples["*"].get(status, {})
-        for form, example in by_form.items():
-            response.setdefault("content", {}).setdefault(form, {})["example"] = example
+        by_media_type = examples.get(operation, {}).get(status) or examples["*"].get(status, {})
+        for media_type, example in by_media_type.items():
+            response.setdefault("content", {}).setdefault(media_type, {})["example"] = example
 
 
 @cache

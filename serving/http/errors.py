@@ -17,7 +17,6 @@ from pipelines.core.errors import BullionError, CheckFailed, InvalidRequest, Lak
 from serving.schemas.errors import (
     HIDDEN,
     SEE_LOG,
-    Again,
     Busy,
     ErrorBody,
     Forbidden,
@@ -25,10 +24,11 @@ from serving.schemas.errors import (
     NotFound,
     NotYet,
     Problem,
+    RetryLater,
     TooLarge,
     TooMany,
     Unauthorized,
-    public,
+    public_message,
 )
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ HINTS: Mapping[str, str] = {
 """Hints for errors of pydantic, by its kind of error."""
 
 
-MOST = 10  # errors of one request that are named
+MAX_NAMED = 10  # errors of one request that are named
 KINDS_BY_STATUS = {status: kind for status, kind in STATUS.values() if status != 503}
 
 
@@ -70,7 +70,7 @@ RETRY_AFTER = {
 }
 
 
-def may(*statuses: int) -> Responses:
+def error_responses(*statuses: int) -> Responses:
     """Return the errors that a route may answer, for its documentation."""
     return {
         status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
@@ -79,11 +79,11 @@ def may(*statuses: int) -> Responses:
     }
 
 
-ALWAYS = may(400, 401, 413, 429, 500, 503)
+ALWAYS = error_responses(400, 401, 413, 429, 500, 503)
 """Errors that any route may answer: bad requests, keys, large bodies, and failures here."""
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Answer every failure of the app in the one shape."""
     app.add_exception_handler(BullionError, _bullion_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -94,43 +94,49 @@ def install(app: FastAPI) -> None:
 
 def _bullion_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BullionError)
-    message, hint = public(error)
+    message, hint = public_message(error)
     if message != error.message and error is not request.app.state.follower.trouble:
         log.warning("%s: %s", request.url.path, error)  # the follower has logged its own
     # The nearest ancestor in the map; BullionError itself is always there.
     status, kind = next(STATUS[k] for k in type(error).__mro__ if k in STATUS)
-    headers = {"Retry-After": str(error.seconds)} if isinstance(error, Again) else {}
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, RetryLater) else {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    return answer(status, kind, message, hint, headers=headers)
+    return error_response(status, kind, message, hint, headers=headers)
 
 
 def _validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    first, *others = error.errors()
+    first, *other_errors = error.errors()
     hint = str(first.get("ctx", {}).get("hint", HINTS.get(first["type"], "")))
-    if others:
-        places = ", ".join(_place(e) for e in others[: MOST - 1])
-        more = f" and {len(others) - MOST + 1} more" if len(others) >= MOST else ""
-        hint = f"{hint}; also wrong: {places}{more}".removeprefix("; ")
-    return answer(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
+    if other_errors:
+        places = ", ".join(_place(e) for e in other_errors[: MAX_NAMED - 1])
+        rest = (
+            f" and {len(other_errors) - MAX_NAMED + 1} more"
+            if len(other_errors) >= MAX_NAMED
+            else ""
+        )
+        hint = f"{hint}; also wrong: {places}{rest}".removeprefix("; ")
+    return error_response(422, "invalid_request", first["msg"], hint or "see /docs", _place(first))
 
 
 def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     kind = KINDS_BY_STATUS.get(error.status_code, kind)
-    return answer(error.status_code, kind, str(error.detail), "see /docs", headers=error.headers)
+    return error_response(
+        error.status_code, kind, str(error.detail), "see /docs", headers=error.headers
+    )
 
 
 def _disconnect(_: Request, error: Exception) -> JSONResponse:
     # Nobody is there to read it: the metrics count it, and the API has not failed.
-    return answer(400, "bad_request", "the body broke off", "send the whole of it")
+    return error_response(400, "bad_request", "the body broke off", "send the whole of it")
 
 
 def _unexpected(_: Request, error: Exception) -> JSONResponse:
     # What went wrong is in the server's log; it may name files and is not for callers.
-    return answer(500, "internal", HIDDEN[BullionError], SEE_LOG)
+    return error_response(500, "internal", HIDDEN[BullionError], SEE_LOG)
 
 
 def _place(error: Mapping[str, Any]) -> str:
@@ -138,7 +144,7 @@ def _place(error: Mapping[str, Any]) -> str:
     return ".".join(map(str, error["loc"][1:] or error["loc"]))[:64]
 
 
-def answer(
+def error_response(
     status: int,
     kind: str,
     message: str,

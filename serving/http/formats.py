@@ -14,7 +14,7 @@ from serving.schemas.errors import NotAcceptable
 from serving.state.answers import OPTIONS
 
 ARROW, CSV, JSON = "application/vnd.apache.arrow.stream", "text/csv", "application/json"
-KNOWN = (JSON, CSV, ARROW)
+FORMATS = (JSON, CSV, ARROW)
 ROWS_AT_ONCE = 100  # rows of JSON that are encoded while every other request waits
 CSV_HEADERS: Mapping[str, Any] = {
     "X-Bullion-Notices": {
@@ -25,9 +25,9 @@ CSV_HEADERS: Mapping[str, Any] = {
 }
 
 
-def form(accept: str | None) -> str:
+def preferred_format(accept: str | None) -> str:
     """Return the format that a caller prefers; JSON where it has no preference."""
-    accepted: list[tuple[float, str]] = []
+    choices: list[tuple[float, str]] = []
     for part in (accept or "*/*").split(","):
         kind, *options = (piece.strip().lower() for piece in part.split(";"))
         weight = next((o[2:] for o in options if o.startswith("q=")), "1")
@@ -35,12 +35,12 @@ def form(accept: str | None) -> str:
             quality = float(weight)
         except ValueError:
             quality = 0.0
-        for known in KNOWN:
-            if quality > 0 and kind in (known, "*/*", known.split("/")[0] + "/*"):
-                accepted.append((quality, known))
-    if not accepted:
-        raise NotAcceptable(f"none of {accept!r} is made here", f"accept {', '.join(KNOWN)}")
-    return max(accepted, key=lambda choice: (choice[0], -KNOWN.index(choice[1])))[1]
+        for media_type in FORMATS:
+            if quality > 0 and kind in (media_type, "*/*", media_type.split("/")[0] + "/*"):
+                choices.append((quality, media_type))
+    if not choices:
+        raise NotAcceptable(f"none of {accept!r} is made here", f"accept {', '.join(FORMATS)}")
+    return max(choices, key=lambda choice: (choice[0], -FORMATS.index(choice[1])))[1]
 
 
 def as_arrow(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, str]) -> Response:

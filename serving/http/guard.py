@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.http.bodies import Bodies
-from serving.http.errors import answer
+from serving.http.errors import error_response
 from serving.http.metrics import Metrics
 from serving.http.origins import is_same_origin
 from serving.schemas.errors import Busy
@@ -57,15 +57,19 @@ class Guard:
             if refusal is not None or scope["method"] in READING:
                 await app(scope, receive, send_noting_status)
             else:
-                async with self._bodies.counted(receive, _stated_length(scope)) as counted:
-                    await app(scope, counted, send_noting_status)
+                async with self._bodies.count_body(
+                    receive, _stated_length(scope)
+                ) as receive_counted:
+                    await app(scope, receive_counted, send_noting_status)
         except Busy as error:  # the body found no room, and was not read
             headers = {"Retry-After": str(error.seconds), "connection": "close"}
-            refusal = answer(503, "busy", error.message, error.hint, headers=headers)
+            refusal = error_response(503, "busy", error.message, error.hint, headers=headers)
             await refusal(scope, receive, send_noting_status)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.took(scope.get("hot", route), status, time.perf_counter() - began)
+            self._metrics.count_request(
+                scope.get("hot", route), status, time.perf_counter() - began
+            )
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         """Return the answer to a request that is refused; None for most."""
@@ -79,7 +83,7 @@ class Guard:
             elif name == b"origin":
                 origin = value
         if not self._is_known(*(host.decode("latin-1") for host in hosts)):
-            return answer(
+            return error_response(
                 400,
                 "unknown_host",
                 "the request names no Host that is known, or more than one",
@@ -87,7 +91,7 @@ class Guard:
             )
         foreign = origin is not None and not is_same_origin(origin, hosts[0])
         if foreign and scope["method"] not in READING:
-            return answer(
+            return error_response(
                 403,
                 "forbidden",
                 "a web page of another origin may not send this",
@@ -95,7 +99,7 @@ class Guard:
             )
         if length.isdigit() and int(length) > self._bodies.largest:
             error = self._bodies.too_large
-            return answer(
+            return error_response(
                 413, "too_large", error.message, error.hint, headers={"connection": "close"}
             )
         return None

@@ -24,7 +24,7 @@ HOW = "send a key as `X-API-Key: ...` or `Authorization: Bearer ...`"
 
 @dataclass
 class _Bucket:
-    left: float
+    tokens: float
     at: float
 
 
@@ -38,14 +38,14 @@ class Keys:
 
     def __init__(self, settings: Settings) -> None:
         # Digests, so that comparing takes the same time whatever a key's length is.
-        self._known = tuple(sha256(key.encode()).digest() for key in settings.key_list)
+        self._digests = tuple(sha256(key.encode()).digest() for key in settings.key_list)
         self._open = settings.open
         self._burst = float(settings.requests_per_minute)
-        self._buckets = {key: _Bucket(self._burst, time.monotonic()) for key in self._known}
+        self._buckets = {key: _Bucket(self._burst, time.monotonic()) for key in self._digests}
 
-    def read(self, connection: HTTPConnection) -> None:
+    def admit_reader(self, connection: HTTPConnection) -> None:
         """Let a caller read, or raise why not."""
-        if self._known:
+        if self._digests:
             self._admit(connection)
         elif not self._open and not _local((connection.scope.get("server") or ("", 0))[0]):
             raise Unauthorized(
@@ -53,9 +53,9 @@ class Keys:
                 "set BULLION_API_KEYS where it runs, or BULLION_API_OPEN=true",
             )
 
-    def change(self, connection: HTTPConnection) -> None:
+    def admit_change(self, connection: HTTPConnection) -> None:
         """Let a caller change what is served, or raise why not."""
-        if not self._known:
+        if not self._digests:
             raise Forbidden("changing needs a key, and this API has none", "set BULLION_API_KEYS")
         self._admit(connection)
 
@@ -64,9 +64,9 @@ class Keys:
         if not key:
             raise Unauthorized("this needs a key", HOW)
         digest, match = sha256(key.encode()).digest(), None
-        for known in self._known:  # all of them, whichever fits
-            if hmac.compare_digest(known, digest):
-                match = known
+        for known_digest in self._digests:  # all of them, whichever fits
+            if hmac.compare_digest(known_digest, digest):
+                match = known_digest
         if match is None:
             raise Unauthorized("that key is not known", HOW)
         self._spend(self._buckets[match])
@@ -74,16 +74,16 @@ class Keys:
     def _spend(self, bucket: _Bucket) -> None:
         """Take one request from a key's bucket, which fills again by the rate."""
         now, rate = time.monotonic(), self._burst / 60
-        bucket.left = min(self._burst, bucket.left + (now - bucket.at) * rate)
+        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * rate)
         bucket.at = now
-        if bucket.left < 1:
-            seconds = int((1 - bucket.left) / rate) + 1
+        if bucket.tokens < 1:
+            seconds = int((1 - bucket.tokens) / rate) + 1
             raise TooMany(
                 f"this key has asked more than {self._burst:g} times a minute",
                 f"wait {seconds} s, or poll with If-None-Match less often",
                 seconds,
             )
-        bucket.left -= 1
+        bucket.tokens -= 1
 
 
 def _key_in(headers: Mapping[str, str]) -> str:
@@ -101,15 +101,15 @@ def _local(server: str) -> bool:
 
 
 async def _may_read(connection: HTTPConnection) -> None:
-    connection.app.state.keys.read(connection)
+    connection.app.state.keys.admit_reader(connection)
 
 
 async def _may_change(connection: HTTPConnection) -> None:
-    connection.app.state.keys.change(connection)
+    connection.app.state.keys.admit_change(connection)
 
 
-reading = Depends(_may_read)
-"""For routes that answer: `dependencies=[reading]`."""
+read_access = Depends(_may_read)
+"""For routes that answer: `dependencies=[read_access]`."""
 
-changing = Depends(_may_change)
-"""For routes that change what is served: `dependencies=[changing]`."""
+change_access = Depends(_may_change)
+"""For routes that change what is served: `dependencies=[change_access]`."""

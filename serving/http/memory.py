@@ -9,15 +9,15 @@ import pyarrow as pa
 
 from serving.http.bodies import Bodies
 
-EVERY = 10.0  # seconds between two looks
-WORTH = 2**20  # bytes of bodies since the last trim; fewer leave nothing worth returning
+INTERVAL = 10.0  # seconds between two looks
+MIN_RELEASED = 2**20  # bytes of bodies since the last trim; fewer leave nothing worth returning
 
 
-async def give_back(bodies: Bodies) -> None:
+async def trim_after_bodies(bodies: Bodies) -> None:
     """Trim the process's memory again and again, after large bodies were let go of."""
     while True:
-        await asyncio.sleep(EVERY)
-        if bodies.bytes_released >= WORTH:
+        await asyncio.sleep(INTERVAL)
+        if bodies.bytes_released >= MIN_RELEASED:
             bodies.bytes_released = 0
             await asyncio.to_thread(trim)
 

@@ -31,13 +31,13 @@ class Metrics:
             "bullion_signal_stale", "1: stale", ("forecast", "universe"), registry=self.registry
         )
         self.sockets = Gauge("bullion_sockets", "WebSockets open", registry=self.registry)
-        self.dropped = Counter(
+        self.dropped_sockets = Counter(
             "bullion_sockets_dropped", "WebSockets that were too slow", registry=self.registry
         )
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self.recent = LatencyWindow()
 
-    def took(self, route: str, status: int, seconds: float) -> None:
+    def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request, and how long it took."""
         child = self._children.get((route, status))
         if child is None:  # finding them by name takes longer than counting

@@ -36,7 +36,7 @@ def _matches(if_none_match: bytes, tag: bytes) -> bool:
     """Whether a condition names the tag; weak and strong tags compare as the same."""
     bare = tag.removeprefix(b"W/")
     return if_none_match.strip() == b"*" or any(
-        known.strip().removeprefix(b"W/") == bare for known in if_none_match.split(b",")
+        candidate.strip().removeprefix(b"W/") == bare for candidate in if_none_match.split(b",")
     )
 
 
@@ -68,7 +68,7 @@ class PolledAnswers:
         answer: CachedAnswer | None = cache.hot.get((scope["path"], scope["query_string"]))
         if answer is not None:
             try:
-                self._state.keys.read(HTTPConnection(scope))
+                self._state.keys.admit_reader(HTTPConnection(scope))
             except BullionError:
                 return None
         return answer

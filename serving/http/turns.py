@@ -20,13 +20,13 @@ class Turns:
 
     def __init__(self, work: str, at_once: int, waiting: int, patience: float = PATIENCE) -> None:
         self._work, self._free = work, Semaphore(at_once)
-        self._waiting, self._most = 0, waiting
+        self._waiting, self._max_waiting = 0, waiting
         self._patience = patience
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a turn, and hold it for as long as the block lasts."""
-        if self._free.locked() and self._waiting >= self._most:
+        if self._free.locked() and self._waiting >= self._max_waiting:
             raise self._busy()
         self._waiting += 1
         try:

@@ -12,12 +12,12 @@ class UnreadAnswers:
     """The connections whose clients are behind with reading, and the bytes that wait for them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._most = settings.unread_bytes
+        self._limit = settings.unread_bytes
         self.transports = set[Transport]()
 
     def check(self) -> None:
         """Refuse to compute a large answer while too much of others is still unread."""
-        if sum(each.get_write_buffer_size() for each in self.transports) > self._most:
+        if sum(transport.get_write_buffer_size() for transport in self.transports) > self._limit:
             raise Busy(
-                f"other clients have not yet read {self._most} bytes of answers", "ask again", 1
+                f"other clients have not yet read {self._limit} bytes of answers", "ask again", 1
             )

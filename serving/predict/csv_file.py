@@ -16,13 +16,13 @@ from pipelines.forecasts import Forecast
 from serving.predict.predictions import NextBar, TargetRows
 from serving.predict.request_bars import VALUES
 from serving.predict.request_features import hint_nearest
-from serving.schemas.errors import Refused, TooLarge
+from serving.schemas.errors import InvalidField, TooLarge
 from serving.schemas.strict import HOW
 
 NAMES = ("symbol", "ts", *VALUES)
 TIMES = ("date", "datetime", "time", "timestamp")  # other names of ts, where it is not there
 CLOCK = "ts, its time of day"  # where a file has the day in a column of its own
-SHOWN = 40  # characters of a wrong value that an error shows
+SHOWN_CHARACTERS = 40  # characters of a wrong value that an error shows
 CELLS = 1000  # in one row: more than any forecast has features
 FIELDS = 10  # of a form that are looked at
 HEAD = 10_000  # characters of a header that are looked at
@@ -78,7 +78,7 @@ def _field_name(head: bytes) -> bytes:
     return b""
 
 
-def read_csv(content: bytes, most: int, forecast: Forecast) -> CsvFile:
+def read_csv(content: bytes, max_rows: int, forecast: Forecast) -> CsvFile:
     """Read the rows of a CSV. A file that is not one is refused as a whole."""
     text = _text(content)
     head = text.lstrip()[:200].lower()
@@ -88,15 +88,15 @@ def read_csv(content: bytes, most: int, forecast: Forecast) -> CsvFile:
         raise file_error("the file is JSON, not CSV", "send JSON to POST /predict/batch")
     rows = _rows(text)
     columns, kind = _header(rows, forecast)
-    lines = list(_lines(rows, columns, most, {*NAMES, *forecast.feature_names}))
+    lines = list(_lines(rows, columns, max_rows, {*NAMES, *forecast.feature_names}))
     if not lines:
         raise file_error("the file has a header and no row", "send a row a bar")
     return CsvFile(lines, columns, kind)
 
 
-def file_error(message: str, hint: str) -> Refused:
+def file_error(message: str, hint: str) -> InvalidField:
     """Return the error of a file that cannot be read."""
-    return Refused(message, hint, "file")
+    return InvalidField(message, hint, "file")
 
 
 def _text(content: bytes) -> str:
@@ -155,19 +155,21 @@ def _header(
         kind = "indicators"
     required = prices if kind == "bars" else set(features)
     if not required <= set(names):
-        for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        for mark, name_of_mark in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
             split = {cell.strip().lower() for cell in ",".join(first)[:HEAD].split(mark)}
             if prices <= split or set(features) <= split:
-                raise file_error(f"the columns are split by {called}", "save the file with commas")
+                raise file_error(
+                    f"the columns are split by {name_of_mark}", "save the file with commas"
+                )
         raise _missing_columns(
             kind, names, [n for n in (*VALUES, *features) if n in required - set(names)]
         )
     if "ts" not in names:
         time_columns = _time_columns([name for name in names if name not in features])
         names = tuple(time_columns.get(name, name) for name in names)
-    twice = [name for name in (*NAMES, *features) if names.count(name) > 1]
-    if twice:
-        raise file_error(f"the column {min(twice)} comes twice", "leave one of them out")
+    repeated = [name for name in (*NAMES, *features) if names.count(name) > 1]
+    if repeated:
+        raise file_error(f"the column {min(repeated)} comes twice", "leave one of them out")
     return names, kind
 
 
@@ -176,39 +178,44 @@ def _time_columns(names: Sequence[str]) -> dict[str, str]:
 
     Without such a column the bars would count as the newest ones, whatever the rows say.
     """
-    known = [name for name in names if name in TIMES]
-    if len(known) == 1:
-        return {known[0]: "ts"}
-    if sorted(known) == ["date", "time"]:
+    time_names = [name for name in names if name in TIMES]
+    if len(time_names) == 1:
+        return {time_names[0]: "ts"}
+    if sorted(time_names) == ["date", "time"]:
         return {"date": "ts", "time": CLOCK}
     similar = [name for name in names if set(re.split("[^a-z]+", name)) & set(TIMES)]
     if similar:
-        shown = ", ".join(name[:SHOWN] for name in similar[:10])
+        candidates = ", ".join(name[:SHOWN_CHARACTERS] for name in similar[:10])
         raise file_error(
-            f"which column has the bars' times: {shown}?",
+            f"which column has the bars' times: {candidates}?",
             f"call the column of their opens ts, and {HOW}; or send a date and a time",
         )
     return {}
 
 
-def _missing_columns(kind: Kind, names: Sequence[str], missing: list[str]) -> Refused:
-    close = hint_nearest(missing[0], names) if kind == "indicators" else ""
-    few = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+def _missing_columns(kind: Kind, names: Sequence[str], absent: list[str]) -> InvalidField:
+    close = hint_nearest(absent[0], names) if kind == "indicators" else ""
+    first_names = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
     return file_error(
-        f"the header has no column {few}{close}",
+        f"the header has no column {first_names}{close}",
         f"the first line names the columns: {', '.join(NAMES)}, where symbol, ts and volume may "
         "lack; or every feature that GET /forecasts/{name}/features lists",
     )
 
 
 def _lines(
-    rows: Iterator[tuple[int, list[str]]], columns: tuple[str, ...], most: int, known: set[str]
+    rows: Iterator[tuple[int, list[str]]],
+    columns: tuple[str, ...],
+    max_rows: int,
+    known_names: set[str],
 ) -> Iterator[FileLine]:
     """Yield the rows after the header, with the cells of the known columns."""
-    places = [(name, place) for place, name in enumerate(columns) if name in known or name == CLOCK]
+    places = [
+        (name, place) for place, name in enumerate(columns) if name in known_names or name == CLOCK
+    ]
     for count, (line, row) in enumerate(rows):
-        if count == most:
-            raise TooLarge(f"the file has more than {most:,} rows", "send it in parts")
+        if count == max_rows:
+            raise TooLarge(f"the file has more than {max_rows:,} rows", "send it in parts")
         cells = {name: row[place].strip() for name, place in places if place < len(row)}
         if CLOCK in cells:
             cells["ts"] = f"{cells['ts']} {cells[CLOCK]}".strip()
@@ -220,4 +227,4 @@ def _lines(
 
 def quote_cell(cell: str) -> str:
     """Return a wrong cell as an error shows it."""
-    return repr(cell[:SHOWN]) if cell else "missing"
+    return repr(cell[:SHOWN_CHARACTERS]) if cell else "missing"

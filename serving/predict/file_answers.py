@@ -26,14 +26,14 @@ def write_csv(models: Models, lines: Sequence[FileLine], min_confidence: float |
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    several = len(models.forecast.targets) > 1
+    has_several = len(models.forecast.targets) > 1
     names = ["line", "symbol", "ts"]
     for target, model in models.by_target.items():
-        names += [f"{target}.{name}" if several else name for name in _columns(model)]
+        names += [f"{target}.{name}" if has_several else name for name in _columns(model)]
     writer.writerow([*names, "reason"])
     for line in lines:
-        opened = instant(line.ts).isoformat() if line.ts is not None else ""
-        cells = [line.line, escape_formula(line.symbol), opened]
+        open_time = instant(line.ts).isoformat() if line.ts is not None else ""
+        cells = [line.line, escape_formula(line.symbol), open_time]
         for target, model in models.by_target.items():
             cells += _cells(target, model, line, min_confidence)
         writer.writerow([*cells, escape_formula(line.reason or "")])
@@ -55,10 +55,10 @@ def _cells(target: str, model: Model, line: FileLine, min_confidence: float | No
     if line.predictions is not None:
         fields = kind.fields(label, line.predictions[target], min_confidence)
         prediction = kind.cells(label, fields)
-    known = next_bar is not None and next_bar.closes_at is not None
+    is_known = next_bar is not None and next_bar.closes_at is not None
     return [
         next_bar.closes_at.isoformat() if next_bar and next_bar.closes_at else "",
-        str(next_bar.spans_night).lower() if next_bar and known else "",
+        str(next_bar.spans_night).lower() if next_bar and is_known else "",
         *prediction,
         model.version,
         str(model.proven).lower(),

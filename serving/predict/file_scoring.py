@@ -16,7 +16,7 @@ from serving.predict.csv_file import CsvFile, FileLine, Kind, file_error, quote_
 from serving.predict.predictions import NEVER
 from serving.predict.request_bars import VALUES, RequestBars
 from serving.predict.request_features import compute_features, find_impossible
-from serving.schemas.errors import Refused
+from serving.schemas.errors import InvalidField
 from serving.schemas.strict import HOW, NUMBER
 from serving.state.model import Model, Models
 
@@ -28,18 +28,18 @@ def score_file(models: Models, file: CsvFile, symbol: str | None, now: datetime)
     symbols = models.forecast.symbols
     if "symbol" not in file.columns and symbol is None:
         if len(symbols) > 1:
-            raise Refused(
+            raise InvalidField(
                 "the file has no column symbol",
                 "add one, or name the symbol: ?symbol=NVDA",
                 "symbol",
             )
         symbol = symbols[0]
-    known = {
+    known_symbols = {
         name for name in symbols if all(_knows(model, name) for model in models.by_target.values())
     }
     for line in file.lines:
         line.symbol = line.cells.get("symbol", "") or symbol or ""
-        if not line.bad and line.symbol not in known:
+        if not line.bad and line.symbol not in known_symbols:
             line.reject(f"the model knows no symbol {quote_cell(line.symbol)}")
     if "ts" in file.columns:
         _read_times(file.lines, models.main)
@@ -65,30 +65,30 @@ class FeatureBlock:
 
 def _bar_blocks(models: Models, file: CsvFile, now: datetime) -> list[FeatureBlock]:
     """Compute the features of lines that are bars, symbol by symbol."""
-    model, timed = models.main, "ts" in file.columns
+    model, has_times = models.main, "ts" in file.columns
     values = _read_values(file.lines)
-    if not timed:
+    if not has_times:
         file.notices.append(
             "the bars have no times: those of a symbol count as the newest closed ones of "
             f"{model.market.name}"
         )
     by_symbol: dict[str, list[int]] = {}
     for place, line in enumerate(file.lines):
-        if line.symbol in model.forecast.symbols and (not timed or line.ts is not None):
+        if line.symbol in model.forecast.symbols and (not has_times or line.ts is not None):
             by_symbol.setdefault(line.symbol, []).append(place)
-    placed = [
+    series_list = [
         series
         for places in by_symbol.values()
-        if (series := _place_lines(model, file, places, values, timed, now))
+        if (series := _place_lines(model, file, places, values, has_times, now))
     ]
-    if not placed:
+    if not series_list:
         return []
-    rows = compute_features(model, [bars for _, bars in placed])
-    cuts = np.cumsum([len(bars) for _, bars in placed])[:-1]
+    rows = compute_features(model, [bars for _, bars in series_list])
+    cuts = np.cumsum([len(bars) for _, bars in series_list])[:-1]
     warming = model.forecast.look_back
     return [
         FeatureBlock(places, features, bars.ts, bars.closes_at, warming)
-        for (places, bars), features in zip(placed, np.split(rows, cuts), strict=True)
+        for (places, bars), features in zip(series_list, np.split(rows, cuts), strict=True)
     ]
 
 
@@ -160,19 +160,24 @@ def _read_times(lines: Sequence[FileLine], model: Model) -> None:
         except (InvalidRequest, OverflowError):
             if not line.bad:
                 line.reject(f"ts is {quote_cell(cell)}, not a time with its zone: {HOW}")
-    timed = [line for line in lines if line.ts is not None]
-    times = np.array([line.ts for line in timed], "datetime64[us]")
-    opened = rules.resolve_days(times, model.market, model.forecast.bar, model.grid)
-    for line, at in zip(timed, opened, strict=True):
+    lines_with_time = [line for line in lines if line.ts is not None]
+    times = np.array([line.ts for line in lines_with_time], "datetime64[us]")
+    opens = rules.resolve_days(times, model.market, model.forecast.bar, model.grid)
+    for line, at in zip(lines_with_time, opens, strict=True):
         line.ts = at
 
 
 def _place_lines(
-    model: Model, file: CsvFile, places: list[int], values: np.ndarray, timed: bool, now: datetime
+    model: Model,
+    file: CsvFile,
+    places: list[int],
+    values: np.ndarray,
+    has_times: bool,
+    now: datetime,
 ) -> tuple[list[int], RequestBars] | None:
     """Place the good lines of one symbol on the calendar, oldest first; reject the others."""
     lines, interval = file.lines, model.forecast.bar
-    if not timed:
+    if not has_times:
         newest = rules.newest_bars(len(places), model.market, interval, model.grid, now)
         if len(newest) < len(places):
             raise file_error(f"{model.market.name} has not had {len(places):,} bars", "send fewer")
@@ -203,15 +208,15 @@ def _match_closes(
 ) -> np.ndarray:
     """Return when the lines' bars close; reject lines that open no bar, or the same one again."""
     interval = model.forecast.bar
-    known, closes = rules.match_grid(ts, model.market, interval, model.grid)
-    unclosed = closes > np.datetime64(now.replace(tzinfo=None), "us")
+    on_grid, closes = rules.match_grid(ts, model.market, interval, model.grid)
+    still_open = closes > np.datetime64(now.replace(tzinfo=None), "us")
     first_lines: dict[tuple[str, np.datetime64], int] = {}
-    for line, at, on_calendar, late in zip(lines, ts, known, unclosed, strict=True):
+    for line, at, on_calendar, is_open in zip(lines, ts, on_grid, still_open, strict=True):
         if line.bad:
             continue
         if not on_calendar:
             line.reject(f"no {interval} bar of {model.market.name} opens at that time")
-        elif late:
+        elif is_open:
             line.reject("the bar has not closed yet")
         elif (line.symbol, at) in first_lines:
             line.reject(f"the same bar as line {first_lines[line.symbol, at]}")

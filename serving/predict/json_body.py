@@ -15,13 +15,13 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from serving.schemas.errors import Refused, TooLarge
+from serving.schemas.errors import InvalidField, TooLarge
 from serving.settings import Settings
 
 Body = TypeVar("Body", bound=BaseModel)
 NAMES = 1000  # in one object: more than any forecast has features
-SEEN = 64  # characters of a wrong name that an error repeats
-DEEP = "the body nests objects too deeply", "send the object that /docs shows", "body"
+SHOWN_CHARACTERS = 64  # characters of a wrong name that an error repeats
+TOO_DEEP = "the body nests objects too deeply", "send the object that /docs shows", "body"
 
 
 async def _content(request: Request) -> bytes:
@@ -32,9 +32,9 @@ async def _content(request: Request) -> bytes:
         kind.startswith("application/") and kind.endswith("+json")
     ):
         hint = "send JSON, and the header `Content-Type: application/json`"
-        raise Refused(f"the body is of the type {kind[:SEEN]!r}, not JSON", hint, "body").at(
-            "header"
-        )
+        raise InvalidField(
+            f"the body is of the type {kind[:SHOWN_CHARACTERS]!r}, not JSON", hint, "body"
+        ).at("header")
     return content
 
 
@@ -47,9 +47,9 @@ def read_json(content: bytes, model: type[Body], settings: Settings) -> Body:
     try:
         parsed = json.loads(content, object_pairs_hook=_read_object)
     except RecursionError as error:
-        raise Refused(*DEEP) from error
+        raise InvalidField(*TOO_DEEP) from error
     except ValueError as error:  # of JSON, of UTF-8, or of a number with thousands of digits
-        raise Refused(f"the body is no JSON: {error}"[:300], "see /docs", "body") from error
+        raise InvalidField(f"the body is no JSON: {error}"[:300], "see /docs", "body") from error
     _check_batch(parsed, settings.batch)
     try:
         return model.model_validate(parsed)
@@ -60,7 +60,7 @@ def read_json(content: bytes, model: type[Body], settings: Settings) -> Body:
         ) from None
 
 
-def _check_values(content: bytes, most: int) -> None:
+def _check_values(content: bytes, max_values: int) -> None:
     """Refuse more values than are taken.
 
     A value follows a comma or the start of an object or a list. Those within strings count too:
@@ -68,28 +68,28 @@ def _check_values(content: bytes, most: int) -> None:
     """
     marks = np.frombuffer(content, np.uint8)
     count = sum(int(np.count_nonzero(marks == mark)) for mark in b",[{")
-    if count > most:
+    if count > max_values:
         raise TooLarge(
-            f"the body has more than {most:,} values", "send fewer bars or requests at a time"
+            f"the body has more than {max_values:,} values", "send fewer bars or requests at a time"
         )
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Read one object. A name that comes twice is refused: either value would be a guess."""
     if len(pairs) > NAMES:
-        raise Refused(f"an object has {len(pairs):,} names", f"{NAMES:,} are taken", "body")
+        raise InvalidField(f"an object has {len(pairs):,} names", f"{NAMES:,} are taken", "body")
     by_name = dict(pairs)
     if len(by_name) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        name = next(name for name, count in counts.items() if count > 1)[:SEEN]
-        raise Refused(f"{name!r} is sent twice", "send it once", name)
+        name = next(name for name, count in counts.items() if count > 1)[:SHOWN_CHARACTERS]
+        raise InvalidField(f"{name!r} is sent twice", "send it once", name)
     return by_name
 
 
-def _check_batch(parsed: object, most: int) -> None:
+def _check_batch(parsed: object, max_requests: int) -> None:
     requests = parsed.get("requests") if isinstance(parsed, dict) else None
-    if isinstance(requests, list) and len(requests) > most:
+    if isinstance(requests, list) and len(requests) > max_requests:
         raise TooLarge(
-            f"{len(requests):,} requests are more than the {most:,} taken at once",
+            f"{len(requests):,} requests are more than the {max_requests:,} taken at once",
             "send them in parts",
         )

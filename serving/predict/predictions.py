@@ -13,7 +13,7 @@ import pyarrow as pa
 from pipelines.core.calendar import next_closes, spans_night
 from pipelines.modeling.answers import answer_of
 from pipelines.scoring.predict import score_rows
-from serving.schemas.errors import Refused
+from serving.schemas.errors import InvalidField
 from serving.state.kinds import KINDS, NO_FIELDS
 from serving.state.model import Model, Models
 from serving.state.times import instant
@@ -78,8 +78,10 @@ def next_bars(models: Models, ts: np.ndarray, closes_at: np.ndarray) -> dict[str
 
 
 def _bars_after(model: Model, ts: np.ndarray, closes_at: np.ndarray, horizon: int) -> list[NextBar]:
-    closes, known = np.full(len(ts), NEVER), ~np.isnat(ts)
-    closes[known] = next_closes(model.market, model.forecast.bar, model.grid, ts[known], horizon)
+    closes, is_known = np.full(len(ts), NEVER), ~np.isnat(ts)
+    closes[is_known] = next_closes(
+        model.market, model.forecast.bar, model.grid, ts[is_known], horizon
+    )
     nights = spans_night(model.market, closes_at, closes)
     return [
         NextBar(None, None) if np.isnat(at) else NextBar(instant(at), bool(night))
@@ -89,7 +91,7 @@ def _bars_after(model: Model, ts: np.ndarray, closes_at: np.ndarray, horizon: in
 
 def build_predictions(
     models: Models, feature_rows: Sequence[FeatureRow], min_confidence: float | None
-) -> list[Row | Refused]:
+) -> list[Row | InvalidField]:
     """Build the answer for each row, without its latency, or the error of a row without one."""
     rows = np.stack([row.features for row in feature_rows])
     by_row = predict_rows(models, [row.symbol for row in feature_rows], rows)
@@ -133,11 +135,11 @@ def _build_prediction(
     }
 
 
-def missing_features_error(models: Models, row: np.ndarray) -> Refused:
+def missing_features_error(models: Models, row: np.ndarray) -> InvalidField:
     """Return the error of a row of features that has no prediction."""
     absent = np.flatnonzero(~np.isfinite(row))
     names = ", ".join(models.forecast.feature_names[place] for place in absent)
-    return Refused(
+    return InvalidField(
         f"the bars give no value of {names}",
         "send bars with volume, and with prices that move",
         "bars",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from pipelines.core.calendar import Bars, Calendar, Grid, Interval
-from serving.schemas.errors import Refused
+from serving.schemas.errors import InvalidField
 from serving.state.times import instants
 
 VALUES = ("open", "high", "low", "close", "volume")
@@ -73,10 +73,13 @@ def find_faults(values: np.ndarray, no_volume: np.ndarray) -> list[BarFault]:
                 note_fault(cells < 0, "negative", name, f"{text}, not at least 0")
             else:
                 note_fault(cells <= 0, "not_positive", name, f"{text}, not above 0")
-        most, least = high_first[:, [0, 1, 3]].max(axis=1), high_first[:, [0, 2, 3]].min(axis=1)
+        greatest, smallest = (
+            high_first[:, [0, 1, 3]].max(axis=1),
+            high_first[:, [0, 2, 3]].min(axis=1),
+        )
         difference = "prices of one bar differ by a factor of {5}"
-        note_fault(most > UNITS * least, "unit_error", "close", difference)
-        note_fault(most > SPIKE * least, "spike", "close", difference)
+        note_fault(greatest > UNITS * smallest, "unit_error", "close", difference)
+        note_fault(greatest > SPIKE * smallest, "spike", "close", difference)
         open_, high, low, close = high_first.T
         bound = (high * (1 + 1e-6) >= np.maximum(np.maximum(open_, close), low)) & (
             low <= np.minimum(open_, close) * (1 + 1e-6)
@@ -113,9 +116,9 @@ def match_grid(
     if not len(sessions):
         return np.zeros(len(ts), bool), closes
     at = np.minimum(np.searchsorted(sessions.ts, ts), len(sessions) - 1)
-    known = possible & (sessions.ts[at] == ts)
-    closes[known] = sessions.closes_at[at[known]]
-    return known, closes
+    on_grid = possible & (sessions.ts[at] == ts)
+    closes[on_grid] = sessions.closes_at[at[on_grid]]
+    return on_grid, closes
 
 
 def resolve_days(ts: np.ndarray, market: Calendar, interval: Interval, grid: Grid) -> np.ndarray:
@@ -127,9 +130,9 @@ def resolve_days(ts: np.ndarray, market: Calendar, interval: Interval, grid: Gri
     days = days[by_day]
     sessions = market.whole_sessions(interval, days.min(), days.max() + 1, grid)
     at = np.minimum(np.searchsorted(sessions.session, days), len(sessions) - 1)
-    opened = ts.copy()
-    opened[by_day] = np.where(sessions.session[at] == days, sessions.ts[at], ts[by_day])
-    return opened
+    opens = ts.copy()
+    opens[by_day] = np.where(sessions.session[at] == days, sessions.ts[at], ts[by_day])
+    return opens
 
 
 def newest_bars(
@@ -156,7 +159,7 @@ def place_bars(
     if ts is None:
         newest = newest_bars(len(values), market, interval, grid, now)
         if len(newest) < len(values):
-            raise Refused(
+            raise InvalidField(
                 f"{market.name} has not had {len(values):,} {interval} bars", "send fewer", "bars"
             )
         note = (
@@ -164,28 +167,28 @@ def place_bars(
             f"{market.name}, up to {_format_time(newest.closes_at[-1])}"
         )
         return refuse_leap(RequestBars(newest.ts, newest.closes_at, values, (note,)))
-    opened = resolve_days(instants(ts), market, interval, grid)
-    _ascending(opened)
-    known, closes = match_grid(opened, market, interval, grid)
-    for row in np.flatnonzero(~known)[:1].tolist():
-        raise Refused(
-            f"bar {row}: {_format_time(opened[row])} opens no {interval} bar of {market.name}",
+    opens = resolve_days(instants(ts), market, interval, grid)
+    _ascending(opens)
+    on_grid, closes = match_grid(opens, market, interval, grid)
+    for row in np.flatnonzero(~on_grid)[:1].tolist():
+        raise InvalidField(
+            f"bar {row}: {_format_time(opens[row])} opens no {interval} bar of {market.name}",
             "name bars by their open in UTC (from one day up, by their day), or leave all times "
             "out to have them count as the newest closed ones",
             f"bars.{row}.ts",
         )
     open_still = np.flatnonzero(closes > np.datetime64(now.replace(tzinfo=None), "us"))
-    if len(open_still) > 1 or (len(open_still) and len(opened) == 1):
+    if len(open_still) > 1 or (len(open_still) and len(opens) == 1):
         row = int(open_still[0])
-        raise Refused(
+        raise InvalidField(
             f"bar {row} closes at {_format_time(closes[row])}: it has not closed yet",
             "send closed bars only",
             f"bars.{row}.ts",
         )
-    bars = RequestBars(opened, closes, values)
+    bars = RequestBars(opens, closes, values)
     if len(open_still):
         note = f"the last bar was left out: it closes at {_format_time(closes[-1])}"
-        bars = RequestBars(opened[:-1], closes[:-1], values[:-1], (note,))
+        bars = RequestBars(opens[:-1], closes[:-1], values[:-1], (note,))
     return refuse_leap(bars)
 
 
@@ -195,7 +198,7 @@ def _ascending(ts: np.ndarray) -> None:
         return
     row = int(back[0]) + 1
     problem = "comes twice" if ts[row] == ts[row - 1] else "comes after a later bar"
-    raise Refused(
+    raise InvalidField(
         f"bar {row}: {_format_time(ts[row])} {problem}",
         "send each bar once, oldest first",
         f"bars.{row}.ts",
@@ -206,7 +209,7 @@ def refuse_leap(bars: RequestBars) -> RequestBars:
     """Return the bars, unless a close leaps from the one before."""
     row = find_leap(bars.values)
     if row is not None:
-        raise Refused(
+        raise InvalidField(
             f"bar {row}: the close leaps from {bars.values[row - 1, 3]:g} to "
             f"{bars.values[row, 3]:g}",
             "adjust all bars for splits, and give them in one unit",

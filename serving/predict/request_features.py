@@ -18,7 +18,7 @@ from pipelines.lake import View
 from serving.predict import request_bars as rules
 from serving.predict.predictions import NEVER, FeatureRow
 from serving.predict.request_bars import VALUES, RequestBars
-from serving.schemas.errors import Refused
+from serving.schemas.errors import InvalidField
 from serving.schemas.scoring import RequestBar, ScoreRequest
 from serving.state.model import Model, Models
 from serving.state.times import instant
@@ -38,17 +38,21 @@ class RequestSeries:
 
 
 def build_feature_rows(
-    models: Models, requests: Sequence[ScoreRequest], now: datetime, view: View | None, most: int
-) -> list[FeatureRow | Refused]:
+    models: Models,
+    requests: Sequence[ScoreRequest],
+    now: datetime,
+    view: View | None,
+    max_bars: int,
+) -> list[FeatureRow | InvalidField]:
     """Build the row of features of each request, or the error of a request without one.
 
     With a view of the lake, stored bars complete those that were sent.
     """
-    results: list[FeatureRow | Refused | RequestSeries] = []
+    results: list[FeatureRow | InvalidField | RequestSeries] = []
     for request in requests:
         try:
-            results.append(_read_request(models, request, now, view, most))
-        except Refused as error:
+            results.append(_read_request(models, request, now, view, max_bars))
+        except InvalidField as error:
             results.append(error)
     series = [result for result in results if isinstance(result, RequestSeries)]
     rows = iter(_newest_rows(models.main, series))
@@ -56,12 +60,12 @@ def build_feature_rows(
 
 
 def _read_request(
-    models: Models, request: ScoreRequest, now: datetime, view: View | None, most: int
+    models: Models, request: ScoreRequest, now: datetime, view: View | None, max_bars: int
 ) -> FeatureRow | RequestSeries:
     if (request.bars is None) == (request.indicators is None):
-        sent = "neither bars nor" if request.bars is None else "both bars and"
-        raise Refused(
-            f"the request has {sent} indicators",
+        count_words = "neither bars nor" if request.bars is None else "both bars and"
+        raise InvalidField(
+            f"the request has {count_words} indicators",
             "send either bars or indicators",
             "bars" if request.bars is None else "indicators",
         )
@@ -70,7 +74,7 @@ def _read_request(
     if request.indicators is not None:
         row = read_indicators(models.forecast, request.indicators)
         return FeatureRow(symbol, row, NEVER, NEVER, 0, "caller", (NO_BAR,))
-    return _place_series(models.main, symbol, request.bars or [], now, view, most)
+    return _place_series(models.main, symbol, request.bars or [], now, view, max_bars)
 
 
 def resolve_symbol(models: Models, symbol: str | None) -> str:
@@ -78,7 +82,7 @@ def resolve_symbol(models: Models, symbol: str | None) -> str:
     forecast = models.forecast
     if symbol is None:
         if len(forecast.symbols) > 1:
-            raise Refused(
+            raise InvalidField(
                 f"{forecast.name} forecasts {len(forecast.symbols)} symbols, and none is named",
                 "name the symbol as `symbol`",
                 "symbol",
@@ -88,9 +92,9 @@ def resolve_symbol(models: Models, symbol: str | None) -> str:
         description = model.scorer.description
         if symbol not in description.symbols:
             error = unknown("symbol", symbol.upper(), description.symbols)
-            raise Refused(f"{forecast.name} knows no symbol {symbol!r}", error.hint, "symbol")
+            raise InvalidField(f"{forecast.name} knows no symbol {symbol!r}", error.hint, "symbol")
         if symbol in description.untrained:
-            raise Refused(
+            raise InvalidField(
                 f"the model was trained on no bar of {symbol}",
                 "it can be scored once it is",
                 "symbol",
@@ -100,7 +104,7 @@ def resolve_symbol(models: Models, symbol: str | None) -> str:
 
 def _check_interval(forecast: Forecast, interval: str | None) -> None:
     if interval is not None and interval != forecast.interval:
-        raise Refused(
+        raise InvalidField(
             f"{forecast.name} is scored on {forecast.interval} bars, not {interval!r}",
             f"send {forecast.interval} bars, or name another forecast",
             "interval",
@@ -110,25 +114,25 @@ def _check_interval(forecast: Forecast, interval: str | None) -> None:
 # -- indicators
 
 
-def read_indicators(forecast: Forecast, sent: Mapping[str, float]) -> np.ndarray:
+def read_indicators(forecast: Forecast, indicators: Mapping[str, float]) -> np.ndarray:
     """Return the sent features in the model's order; each must be there and be possible."""
-    known = {feature.name: feature for feature in forecast.features}
-    listed = f"GET /forecasts/{forecast.name}/features lists all {len(known)}"
-    for name in sent:
-        if name not in known:
-            error = unknown("indicator", name[:64], known)
-            raise Refused(error.message, error.hint, f"indicators.{name[:64]}")
-    absent = [name for name in known if name not in sent]
+    features = {feature.name: feature for feature in forecast.features}
+    hint = f"GET /forecasts/{forecast.name}/features lists all {len(features)}"
+    for name in indicators:
+        if name not in features:
+            error = unknown("indicator", name[:64], features)
+            raise InvalidField(error.message, error.hint, f"indicators.{name[:64]}")
+    absent = [name for name in features if name not in indicators]
     if absent:
-        others = f" and {len(absent) - 1} others" if len(absent) > 1 else ""
-        raise Refused(
-            f"the indicator {absent[0]} is missing{others}", listed, f"indicators.{absent[0]}"
+        rest = f" and {len(absent) - 1} others" if len(absent) > 1 else ""
+        raise InvalidField(
+            f"the indicator {absent[0]} is missing{rest}", hint, f"indicators.{absent[0]}"
         )
-    for name, feature in known.items():
-        reason = find_impossible(feature, sent[name])
+    for name, feature in features.items():
+        reason = find_impossible(feature, indicators[name])
         if reason:
-            raise Refused(reason, listed, f"indicators.{name}")
-    return np.array([sent[name] for name in known], np.float64)
+            raise InvalidField(reason, hint, f"indicators.{name}")
+    return np.array([indicators[name] for name in features], np.float64)
 
 
 def find_impossible(feature: Feature, value: float) -> str:
@@ -152,17 +156,22 @@ def hint_nearest(name: str, names: Sequence[str]) -> str:
 
 
 def _place_series(
-    model: Model, symbol: str, sent: list[RequestBar], now: datetime, view: View | None, most: int
+    model: Model,
+    symbol: str,
+    request_bars: list[RequestBar],
+    now: datetime,
+    view: View | None,
+    max_bars: int,
 ) -> RequestSeries:
     """Check the bars of a request, place them on the calendar, and see that there are enough."""
     forecast, needed = model.forecast, model.forecast.look_back + 1
-    if len(sent) > most:
-        raise Refused(
-            f"{len(sent):,} bars are more than the {most:,} that are taken at once",
+    if len(request_bars) > max_bars:
+        raise InvalidField(
+            f"{len(request_bars):,} bars are more than the {max_bars:,} that are taken at once",
             f"{needed} are enough",
             "bars",
         )
-    values, ts = _arrays(sent)
+    values, ts = _arrays(request_bars)
     interval, market, grid = forecast.bar, model.market, model.grid
     bars = rules.place_bars(values, ts, market, interval, grid, now)
     notices, source = list(bars.notices), "caller"
@@ -176,7 +185,7 @@ def _place_series(
         notices.append(f"{len(stored)} stored bars of {model.source} complete those sent")
     if len(bars) < needed:
         hint = "send more, or ask with history=stored to complete them from stored bars"
-        raise Refused(
+        raise InvalidField(
             f"{len(bars)} closed bars, and {needed} are needed: the bar and "
             f"{forecast.look_back} before it",
             hint if view is None else "there are too few stored ones too: send more",
@@ -189,23 +198,23 @@ def _place_series(
     return RequestSeries(symbol, bars, source, tuple(notices))
 
 
-def _arrays(sent: list[RequestBar]) -> tuple[np.ndarray, list[datetime] | None]:
-    rows = [(b.open, b.high, b.low, b.close, b.volume) for b in sent]
+def _arrays(request_bars: list[RequestBar]) -> tuple[np.ndarray, list[datetime] | None]:
+    rows = [(b.open, b.high, b.low, b.close, b.volume) for b in request_bars]
     absent = np.array([row[4] is None for row in rows])
     values = np.array(rows, dtype=np.float64)  # None becomes NaN
     faults = rules.find_faults(values, absent)
     if faults:
         first, others = faults[0], len(faults) - 1
-        more = f"; {others} other bars are wrong too" if others else ""
-        raise Refused(
-            f"bar {first.row}: {first.detail} ({first.reason}){more}",
+        note = f"; {others} other bars are wrong too" if others else ""
+        raise InvalidField(
+            f"bar {first.row}: {first.detail} ({first.reason}){note}",
             "correct it, or leave the bar out",
             f"bars.{first.row}.{first.field}",
         )
-    times = [b.ts for b in sent if b.ts is not None]
-    if times and len(times) < len(sent):
-        row = next(n for n, b in enumerate(sent) if b.ts is None)
-        raise Refused(
+    times = [b.ts for b in request_bars if b.ts is not None]
+    if times and len(times) < len(request_bars):
+        row = next(n for n, b in enumerate(request_bars) if b.ts is None)
+        raise InvalidField(
             f"bar {row} has no ts, others have", "give all a ts, or none", f"bars.{row}.ts"
         )
     return values, times or None
@@ -216,14 +225,14 @@ def _parts(bars: RequestBars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _read_stored_bars(
-    model: Model, view: View, symbol: str, before: np.datetime64, count: int
+    model: Model, view: View, symbol: str, end: np.datetime64, count: int
 ) -> RequestBars:
     """Read the newest stored bars that open before an instant, oldest first."""
     table = view.sql(
         f"""SELECT ts, closes_at, {", ".join(VALUES)} FROM silver.bars
             WHERE source = ? AND symbol = ? AND "interval" = ? AND ts < ?
             ORDER BY ts DESC LIMIT ?""",
-        [model.source, symbol, model.forecast.interval, instant(before), count],
+        [model.source, symbol, model.forecast.interval, instant(end), count],
     )
     ts, closes = (table[c].to_numpy().astype("datetime64[us]")[::-1] for c in ("ts", "closes_at"))
     values = np.column_stack([table[name].to_numpy() for name in VALUES])[::-1]

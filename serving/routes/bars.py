@@ -14,12 +14,12 @@ from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.errors import unknown
 from pipelines.lake import View
 from serving.http.dependencies import PATTERN, NewestView
-from serving.http.errors import may
-from serving.http.keys import reading
+from serving.http.errors import error_responses
+from serving.http.keys import read_access
 from serving.schemas.errors import NotFound, refuse
 from serving.schemas.fields import table_field
 
-router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[reading])
+router = APIRouter(prefix="/bars", tags=["bars"], dependencies=[read_access])
 
 
 class Bar(BaseModel):
@@ -42,7 +42,7 @@ class Bar(BaseModel):
 COLUMNS = ", ".join(quoted(name) for name in Bar.model_fields if name != "snapshot")
 
 
-def _known(interval: str) -> str:
+def _known_interval(interval: str) -> str:
     if interval not in INTERVAL.among:
         raise refuse(unknown("interval", interval, INTERVAL.among))
     return interval
@@ -51,12 +51,12 @@ def _known(interval: str) -> str:
 Name = Annotated[str, Query(min_length=1, max_length=64, pattern=PATTERN)]
 IntervalName = Annotated[
     str,
-    AfterValidator(_known),
+    AfterValidator(_known_interval),
     Query(description=INTERVAL.meaning, json_schema_extra={"enum": list(INTERVAL.among)}),
 ]
 
 
-@router.get("/newest", responses=may(404, 422))
+@router.get("/newest", responses=error_responses(404, 422))
 def newest(
     view: NewestView,
     symbol: Annotated[Name, Query(description=SYMBOL.meaning, examples=["NVDA"])],
@@ -70,15 +70,15 @@ def newest(
         [source, symbol, interval],
     ).to_pylist()
     if not rows:
-        raise _none(view, source, symbol, interval)
+        raise _no_bar_error(view, source, symbol, interval)
     return Bar(**rows[0], snapshot=view.snapshot)
 
 
-def _none(view: View, source: str, symbol: str, interval: str) -> NotFound:
-    known = view.rows(
+def _no_bar_error(view: View, source: str, symbol: str, interval: str) -> NotFound:
+    symbols = view.rows(
         'SELECT symbol FROM silver.series WHERE source = ? AND "interval" = ?', [source, interval]
     )
     hint = "`bullion status` lists what there is, `bullion ingest` brings more"
-    if known:
-        hint = unknown("symbol", symbol, (name for (name,) in known)).hint
+    if symbols:
+        hint = unknown("symbol", symbol, (name for (name,) in symbols)).hint
     return NotFound(f"{source} has no {interval} bar of {symbol!r}", hint)

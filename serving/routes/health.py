@@ -10,15 +10,15 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from serving.http.keys import reading
+from serving.http.keys import read_access
 from serving.http.metrics import metrics_of
-from serving.schemas.errors import public
+from serving.schemas.errors import public_message
 from serving.state.answers import Row
 from serving.state.cache import ForecastCache
 from serving.state.follower import Follower
 from serving.state.model import Model
 
-router = APIRouter(tags=["health"], dependencies=[reading])
+router = APIRouter(tags=["health"], dependencies=[read_access])
 
 
 class LoadedModel(BaseModel):
@@ -96,7 +96,7 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
     settings, state = request.app.state.settings, follower.state
     forecasts = [_forecast_health(n, now) for n in state.forecasts.values()] if state else []
     p99 = metrics_of(request).recent.p99()
-    reasons = [public(follower.trouble)[0]] if follower.trouble else []
+    reasons = [public_message(follower.trouble)[0]] if follower.trouble else []
     if not follower.alive:
         reasons.append("changes of the lake are no longer followed: restart the API")
     for forecast in forecasts:
@@ -107,9 +107,10 @@ def _health(request: Request) -> tuple[dict[str, Any], int]:
                 f"{forecast.forecast}: stale since the bar after {forecast.newest_signal}"
             )
         if forecast.newest_signal is not None:
-            unscored = [part.target for part in forecast.targets if part.newest is None]
+            names_unscored = [part.target for part in forecast.targets if part.newest is None]
             reasons += [
-                f"{forecast.forecast}: no bar was scored for the target {name}" for name in unscored
+                f"{forecast.forecast}: no bar was scored for the target {name}"
+                for name in names_unscored
             ]
     if p99 is not None and p99 > settings.slow_ms:
         reasons.append(f"answers take {p99:.0f} ms at the 99th percentile")

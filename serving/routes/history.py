@@ -18,20 +18,28 @@ from pipelines.core.universes import universes
 from pipelines.forecasts import Forecast
 from serving.http.dependencies import (
     PATTERN,
-    Held,
-    Named,
+    CurrentCache,
+    ForecastInPath,
     NewestView,
     TargetName,
-    combined,
+    combined_universe,
+    json_response,
     known_target,
     known_universe,
     newest_of,
-    plain,
     routers,
 )
-from serving.http.errors import may
-from serving.http.formats import ARROW, CSV, CSV_HEADERS, as_arrow, as_csv, form, json_rows
-from serving.http.paging import Past, cursor_of, query, range_of
+from serving.http.errors import error_responses
+from serving.http.formats import (
+    ARROW,
+    CSV,
+    CSV_HEADERS,
+    as_arrow,
+    as_csv,
+    json_rows,
+    preferred_format,
+)
+from serving.http.paging import HistoryTable, cursor_of, query, range_of
 from serving.schemas.answers import (
     Decision,
     Decisions,
@@ -43,8 +51,8 @@ from serving.schemas.answers import (
 from serving.schemas.strict import DateTime, QueryNumber
 from serving.state.answers import Row
 
-router, named = routers("history")
-FORMS = may(406, 422) | {
+router, forecast_router = routers("history")
+FORMS = error_responses(406, 422) | {
     200: {
         "description": "Rows, the newest first, as JSON, CSV or Arrow: the header `Accept` chooses",
         "content": {ARROW: {}, CSV: {"schema": {"type": "string"}}},
@@ -60,23 +68,25 @@ FORMS = may(406, 422) | {
 
 
 def _columns(kind: type[BaseModel], table: Table) -> tuple[str, ...]:
-    """What the table has of a row that is answered."""
+    """Return the fields of an answered row that are columns of the table."""
     return tuple(name for name in kind.model_fields if name in table.column_names)
 
 
-PAST_SIGNALS = Past("gold.index_signals", _columns(PastSignal, INDEX_SIGNALS), ("ts", "live"))
-PAST_PREDICTIONS = Past(
+PAST_SIGNALS = HistoryTable(
+    "gold.index_signals", _columns(PastSignal, INDEX_SIGNALS), ("ts", "live")
+)
+PAST_PREDICTIONS = HistoryTable(
     "gold.predictions",
     _columns(PastPrediction, PREDICTIONS),
     ("ts", "symbol", "target", "live"),
     "role = 'champion'",
-    outcomes=True,
+    has_outcomes=True,
 )
-DECISIONS = Past(
+DECISIONS = HistoryTable(
     "gold.model_decisions",
     _columns(Decision, MODEL_DECISIONS),
     ("decided_at", "target", "model_version", "verdict"),
-    scored=False,
+    has_bars=False,
 )
 
 
@@ -153,13 +163,13 @@ class HistoryQuery:
     """Reads pages of one forecast's history from one snapshot."""
 
     request: Request
-    state: Held
+    state: CurrentCache
     view: NewestView
-    name: Named
+    name: ForecastInPath
 
-    def page(self, past: Past, filters: HistoryFilters) -> Response:
+    def page(self, table: HistoryTable, filters: HistoryFilters) -> Response:
         """Return a page of rows of a table, in the format that the caller accepts."""
-        wanted = form(self.request.headers.get("accept"))
+        media_type = preferred_format(self.request.headers.get("accept"))
         forecast = newest_of(self.state, self.name).forecast
         settings = self.request.app.state.settings
         limit = min(filters.limit, settings.rows)
@@ -168,19 +178,19 @@ class HistoryQuery:
             "forecast": self.name,
             "source": self.state.source,
         } | filters.column_values(forecast)
-        rows = self.view.sql(*query(past, column_values, start, end, filters.cursor, limit + 1))
-        more = rows.num_rows > limit
+        rows = self.view.sql(*query(table, column_values, start, end, filters.cursor, limit + 1))
+        has_more = rows.num_rows > limit
         rows = rows.slice(0, limit)
-        after = cursor_of(past, rows) if more else None
-        headers = {"X-Next-Cursor": after} if after else {}
-        if past.scored:
-            rows = _with_nights(rows, forecast)
+        next_cursor = cursor_of(table, rows) if has_more else None
+        headers = {"X-Next-Cursor": next_cursor} if next_cursor else {}
+        if table.has_bars:
+            rows = _add_nights(rows, forecast)
         marks = self._marks(rows)
-        if wanted == ARROW:
+        if media_type == ARROW:
             return as_arrow(rows, marks, headers)
-        if wanted == CSV:
+        if media_type == CSV:
             return as_csv(rows, marks, headers)
-        return plain(marks | {"next": after, "rows": json_rows(rows)}, headers)
+        return json_response(marks | {"next": next_cursor, "rows": json_rows(rows)}, headers)
 
     def _marks(self, rows: pa.Table) -> Row:
         """Return the provenance of all rows of a page."""
@@ -196,28 +206,30 @@ History = Annotated[HistoryQuery, Depends(HistoryQuery)]
 
 
 @router.get("/signals/history", response_model=PastSignals, responses=FORMS)
-@named.get("/signals", response_model=PastSignals, responses=may(404) | FORMS)
+@forecast_router.get("/signals", response_model=PastSignals, responses=error_responses(404) | FORMS)
 def signals(history: History, filters: Annotated[SignalFilters, Query()]) -> Response:
     """List past signals of a universe, the newest first; only live ones by default."""
-    combined(newest_of(history.state, history.name), filters.universe)
+    combined_universe(newest_of(history.state, history.name), filters.universe)
     return history.page(PAST_SIGNALS, filters)
 
 
 @router.get("/predictions/history", response_model=PastPredictions, responses=FORMS)
-@named.get("/history", response_model=PastPredictions, responses=may(404) | FORMS)
+@forecast_router.get(
+    "/history", response_model=PastPredictions, responses=error_responses(404) | FORMS
+)
 def predictions(history: History, filters: Annotated[PredictionFilters, Query()]) -> Response:
     """List past predictions with their outcomes where these are known: a row per bar and target."""
     return history.page(PAST_PREDICTIONS, filters)
 
 
 @router.get("/models/decisions", response_model=Decisions, responses=FORMS)
-@named.get("/decisions", response_model=Decisions, responses=may(404) | FORMS)
+@forecast_router.get("/decisions", response_model=Decisions, responses=error_responses(404) | FORMS)
 def decisions(history: History, filters: Annotated[TargetFilters, Query()]) -> Response:
     """List the decisions on models: why each was promoted, kept, refused or withdrawn."""
     return history.page(DECISIONS, filters)
 
 
-def _with_nights(rows: pa.Table, forecast: Forecast) -> pa.Table:
+def _add_nights(rows: pa.Table, forecast: Forecast) -> pa.Table:
     """Return the rows with spans_night after timestamp_next, which the tables do not keep."""
     span = (rows[name].to_numpy() for name in ("closes_at", "timestamp_next"))
     nights = spans_night(calendar(forecast.schedule.calendar), *span)

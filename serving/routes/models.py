@@ -7,12 +7,12 @@ from fastapi.responses import Response
 
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
-from serving.http.dependencies import TargetName, known_target, plain
+from serving.http.dependencies import TargetName, json_response, known_target
 from serving.http.docs import NEEDS_KEY
-from serving.http.errors import may
-from serving.http.keys import changing, reading
+from serving.http.errors import error_responses
+from serving.http.keys import change_access, read_access
 from serving.predict import predictions
-from serving.routes.predict import NAMES, ForecastName, Served
+from serving.routes.predict import NAMES, ForecastName, Loader
 from serving.schemas.errors import NotYet
 from serving.schemas.scoring import ModelInfo, ReloadAnswer
 from serving.state.model_loader import ReloadResult
@@ -26,30 +26,35 @@ def _chosen_targets(forecast: Forecast, target: str | None) -> tuple[TargetForec
     return forecast.per_target() if name is None else (forecast.target_forecast(name),)
 
 
-@router.get("/model-info", response_model=ModelInfo, responses=may(422), dependencies=[reading])
+@router.get(
+    "/model-info",
+    response_model=ModelInfo,
+    responses=error_responses(422),
+    dependencies=[read_access],
+)
 async def model_info(
-    served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
+    loader: Loader, forecast: ForecastName = NAMES[0], target: TargetName = None
 ) -> Response:
     """Describe the model that serves a target.
 
     Without `target`, the first target of the forecast is described.
     """
-    model = served.model(_chosen_targets(forecast_named(forecast), target)[0])
-    description, label, more = model.scorer.description, model.forecast.label, model.more
-    return plain(
+    model = loader.model(_chosen_targets(forecast_named(forecast), target)[0])
+    description, label, training = model.scorer.description, model.forecast.label, model.training
+    return json_response(
         predictions.model_marks(model)
         | {
             "target": model.target,
             "kind": label.kind,
             "unit": label.unit,
             "candidate": model.candidate,
-            "verdict": more.get("verdict"),
-            "reason": more.get("reason"),
+            "verdict": training.get("verdict"),
+            "reason": training.get("reason"),
             "as_of": model.as_of,
-            "decided_at": more.get("decided_at"),
-            "gates": more.get("gates", []),
-            "rankings": more.get("rankings", []),
-            "data_snapshot": more.get("data_snapshot"),
+            "decided_at": training.get("decided_at"),
+            "gates": training.get("gates", []),
+            "rankings": training.get("rankings", []),
+            "data_snapshot": training.get("data_snapshot"),
             "definition": model.forecast.model_fingerprint,
             "sha256": model.sha256,
             "classes": description.classes,
@@ -71,12 +76,12 @@ async def model_info(
 @router.post(
     "/reload-model",
     response_model=ReloadAnswer,
-    responses=may(403, 422),
-    dependencies=[changing],
+    responses=error_responses(403, 422),
+    dependencies=[change_access],
     openapi_extra=NEEDS_KEY,
 )
 def reload_model(
-    served: Served, forecast: ForecastName = NAMES[0], target: TargetName = None
+    loader: Loader, forecast: ForecastName = NAMES[0], target: TargetName = None
 ) -> Response:
     """Load the models that the newest decisions name, of all targets or of one.
 
@@ -84,19 +89,19 @@ def reload_model(
     where none of them can be loaded. This always needs a key.
     """
     results: dict[str, dict[str, object] | None] = {}
-    failed: list[NotYet] = []
+    failures: list[NotYet] = []
     for target_forecast in _chosen_targets(forecast_named(forecast), target):
         try:
-            results[target_forecast.target.name] = _describe_reload(served.reload(target_forecast))
+            results[target_forecast.target.name] = _describe_reload(loader.reload(target_forecast))
         except NotYet as error:
             results[target_forecast.target.name] = None
-            failed.append(error)
-    loaded = [(name, result) for name, result in results.items() if result]
-    if not loaded:
-        raise failed[0]
-    main, main_result = loaded[0]
-    notices = [error.message for error in failed]
-    return plain(
+            failures.append(error)
+    successes = [(name, result) for name, result in results.items() if result]
+    if not successes:
+        raise failures[0]
+    main, main_result = successes[0]
+    notices = [error.message for error in failures]
+    return json_response(
         {
             "forecast": forecast,
             "target": main,
@@ -107,12 +112,12 @@ def reload_model(
     )
 
 
-def _describe_reload(reloaded: ReloadResult) -> dict[str, object]:
+def _describe_reload(result: ReloadResult) -> dict[str, object]:
     return {
-        "changed": reloaded.changed,
-        "before": reloaded.before,
-        "model_version": reloaded.model.version,
-        "sha256": reloaded.model.sha256,
-        "proven": reloaded.model.proven,
-        "unproven_reason": reloaded.model.unproven_reason,
+        "changed": result.changed,
+        "before": result.before,
+        "model_version": result.model.version,
+        "sha256": result.model.sha256,
+        "proven": result.model.proven,
+        "unproven_reason": result.model.unproven_reason,
     }

@@ -20,13 +20,13 @@ from pipelines.contracts import columns as columns
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
-from serving.http.dependencies import Confidence, Named, plain, routers
-from serving.http.errors import may
-from serving.http.formats import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, form
+from serving.http.dependencies import Confidence, ForecastInPath, json_response, routers
+from serving.http.errors import error_responses
+from serving.http.formats import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, preferred_format
 from serving.http.turns import Turns
 from serving.predict import csv_file, file_answers, file_scoring, predictions, request_features
 from serving.predict.json_body import Content, read_json
-from serving.schemas.errors import NotAcceptable, NotFound, Problem, Refused, refuse
+from serving.schemas.errors import InvalidField, NotAcceptable, NotFound, Problem, refuse
 from serving.schemas.scoring import (
     EXAMPLE_FILE,
     BatchAnswer,
@@ -40,11 +40,11 @@ from serving.state.kinds import check_policy
 from serving.state.model import Models
 from serving.state.model_loader import ModelLoader
 
-router, named = routers("scoring")
+router, forecast_router = routers("scoring")
 NAMES = [forecast.name for forecast in FORECASTS]
 
 
-def _known(name: str) -> str:
+def _known_forecast(name: str) -> str:
     if name not in NAMES:
         raise refuse(unknown("forecast", name, NAMES))
     return name
@@ -52,7 +52,7 @@ def _known(name: str) -> str:
 
 ForecastName = Annotated[
     str,
-    AfterValidator(_known),
+    AfterValidator(_known_forecast),
     Query(description=columns.FORECAST.meaning, json_schema_extra={"enum": NAMES}),
 ]
 
@@ -75,7 +75,7 @@ class ForecastScoringOptions(ScoringOptions):
     forecast: ForecastName = NAMES[0]
 
 
-async def ready(request: Request) -> ModelLoader:
+async def ready_loader(request: Request) -> ModelLoader:
     """Return the loaded models, after the first look for them has ended."""
     models: ModelLoader = request.app.state.models
     if not models.looked.is_set():
@@ -83,19 +83,19 @@ async def ready(request: Request) -> ModelLoader:
     return models
 
 
-Served = Annotated[ModelLoader, Depends(ready)]
+Loader = Annotated[ModelLoader, Depends(ready_loader)]
 
 
-async def _here(name: Named, served: Served) -> Models:
+async def _path_models(name: ForecastInPath, loader: Loader) -> Models:
     """Return the models of the forecast that the path names."""
     try:
         forecast = forecast_named(name)
     except InvalidRequest as error:
         raise NotFound(error.message, error.hint) from error
-    return served.models(forecast)
+    return loader.models(forecast)
 
 
-ForecastModels = Annotated[Models, Depends(_here)]
+ForecastModels = Annotated[Models, Depends(_path_models)]
 
 
 def _settings(request: Request) -> Settings:
@@ -104,10 +104,10 @@ def _settings(request: Request) -> Settings:
 
 
 @contextmanager
-def _refusing(place: str = "body") -> Iterator[None]:
+def _refuse_fields_of(place: str = "body") -> Iterator[None]:
     try:
         yield
-    except Refused as error:
+    except InvalidField as error:
         raise error.at(place) from error
 
 
@@ -117,22 +117,22 @@ def json_body(kind: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
-def _since(start: float) -> float:
+def _milliseconds_since(start: float) -> float:
     return round(1000 * (time.perf_counter() - start), 3)
 
 
 # -- one request
 
 
-@named.post(
+@forecast_router.post(
     "/predict",
     response_model=Prediction,
-    responses=may(403, 404, 422),
+    responses=error_responses(403, 404, 422),
     openapi_extra=json_body(ScoreRequest),
 )
 async def predict_here(
     request: Request,
-    served: Served,
+    loader: Loader,
     models: ForecastModels,
     content: Content,
     options: Annotated[ScoringOptions, Query()],
@@ -141,18 +141,18 @@ async def predict_here(
 
     Of bars, the newest one is scored; the others are the past that its features need.
     """
-    return await _predict(request, served, models, content, options)
+    return await _predict(request, loader, models, content, options)
 
 
 @router.post(
     "/predict",
     response_model=Prediction,
-    responses=may(403, 422),
+    responses=error_responses(403, 422),
     openapi_extra=json_body(ScoreRequest),
 )
 async def predict_newest(
     request: Request,
-    served: Served,
+    loader: Loader,
     content: Content,
     options: Annotated[ForecastScoringOptions, Query()],
 ) -> Response:
@@ -160,24 +160,24 @@ async def predict_newest(
 
     Of bars, the newest one is scored. The query names the forecast.
     """
-    models = served.models(forecast_named(options.forecast))
-    return await _predict(request, served, models, content, options)
+    models = loader.models(forecast_named(options.forecast))
+    return await _predict(request, loader, models, content, options)
 
 
 async def _predict(
-    request: Request, served: ModelLoader, models: Models, content: bytes, options: ScoringOptions
+    request: Request, loader: ModelLoader, models: Models, content: bytes, options: ScoringOptions
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
     check_policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
         body = read_json(content, ScoreRequest, limits)
-        (result,) = _score_all(served, models, [body], options, limits.bars)
-        if isinstance(result, Refused):
+        (result,) = _score_all(loader, models, [body], options, limits.bars)
+        if isinstance(result, InvalidField):
             raise result
-        taken = time.perf_counter() - start
-        served.recent.add(taken)
-        return plain(result | {"latency_ms": round(1000 * taken, 3)})
+        seconds = time.perf_counter() - start
+        loader.recent.add(seconds)
+        return json_response(result | {"latency_ms": round(1000 * seconds, 3)})
 
     return await _in_turn(request.app.state.predictions, work)
 
@@ -185,25 +185,27 @@ async def _predict(
 async def _in_turn(turns: Turns, work: Callable[[], Response]) -> Response:
     """Read and score a body in a thread, so that neither holds up the event loop."""
     async with turns.turn():
-        with _refusing():
+        with _refuse_fields_of():
             return await run_in_threadpool(work)
 
 
 def _score_all(
-    served: ModelLoader,
+    loader: ModelLoader,
     models: Models,
     bodies: Sequence[ScoreRequest],
     options: ScoringOptions,
-    most: int,
-) -> list[predictions.Row | Refused]:
+    max_bars: int,
+) -> list[predictions.Row | InvalidField]:
     """Return the prediction or the error of each request, all from one snapshot."""
-    with served.view() if options.history == "stored" else nullcontext() as view:
-        rows = request_features.build_feature_rows(models, bodies, datetime.now(UTC), view, most)
-    good = [row for row in rows if not isinstance(row, Refused)]
+    with loader.view() if options.history == "stored" else nullcontext() as view:
+        rows = request_features.build_feature_rows(
+            models, bodies, datetime.now(UTC), view, max_bars
+        )
+    good = [row for row in rows if not isinstance(row, InvalidField)]
     answers = iter(
         predictions.build_predictions(models, good, options.min_confidence) if good else ()
     )
-    return [row if isinstance(row, Refused) else next(answers) for row in rows]
+    return [row if isinstance(row, InvalidField) else next(answers) for row in rows]
 
 
 # -- several requests
@@ -212,12 +214,12 @@ def _score_all(
 @router.post(
     "/predict/batch",
     response_model=BatchAnswer,
-    responses=may(403, 422),
+    responses=error_responses(403, 422),
     openapi_extra=json_body(BatchRequest),
 )
 async def predict_many(
     request: Request,
-    served: Served,
+    loader: Loader,
     content: Content,
     options: Annotated[ForecastScoringOptions, Query()],
 ) -> Response:
@@ -226,30 +228,30 @@ async def predict_many(
     The same models answer all of them; the query names the forecast.
     """
     start, limits = time.perf_counter(), _settings(request)
-    models = served.models(forecast_named(options.forecast))
+    models = loader.models(forecast_named(options.forecast))
     check_policy(models.forecast, options.min_confidence)
 
     def work() -> Response:
         body = read_json(content, BatchRequest, limits)
-        answers = _score_all(served, models, body.requests, options, limits.bars)
-        taken = _since(start)
+        answers = _score_all(loader, models, body.requests, options, limits.bars)
+        milliseconds = _milliseconds_since(start)
         results = [
-            {"index": place} | _result(answer, taken) for place, answer in enumerate(answers)
+            {"index": place} | _result(answer, milliseconds) for place, answer in enumerate(answers)
         ]
         summary = {
             "models": predictions.describe_models(models),
             "results": results,
             "scored": sum(result["prediction"] is not None for result in results),
-            "latency_ms": taken,
+            "latency_ms": milliseconds,
         }
-        return plain(predictions.build_marks(models) | summary)
+        return json_response(predictions.build_marks(models) | summary)
 
     return await _in_turn(request.app.state.batches, work)
 
 
-def _result(answer: predictions.Row | Refused, taken: float) -> dict[str, Any]:
-    if not isinstance(answer, Refused):
-        return {"prediction": answer | {"latency_ms": taken}, "error": None}
+def _result(answer: predictions.Row | InvalidField, milliseconds: float) -> dict[str, Any]:
+    if not isinstance(answer, InvalidField):
+        return {"prediction": answer | {"latency_ms": milliseconds}, "error": None}
     problem = Problem(
         type="invalid_request", message=answer.message, hint=answer.hint, field=answer.field
     )
@@ -275,7 +277,7 @@ FILE: dict[str, Any] = {
         }
     },
 }
-ROWS = may(403, 406, 422) | {
+ROWS = error_responses(403, 406, 422) | {
     200: {
         "content": {CSV: {"schema": {"type": "string"}}},
         "description": "A row for each row of the file",
@@ -288,7 +290,7 @@ OfAllRows = Annotated[
 ]
 
 
-@named.post("/predict_batch", responses=may(404) | ROWS, **FILE)
+@forecast_router.post("/predict_batch", responses=error_responses(404) | ROWS, **FILE)
 async def predict_file_here(
     request: Request,
     models: ForecastModels,
@@ -308,7 +310,7 @@ async def predict_file_here(
 @router.post("/predict_batch", responses=ROWS, **FILE)
 async def predict_file(
     request: Request,
-    served: Served,
+    loader: Loader,
     forecast: ForecastName = NAMES[0],
     symbol: OfAllRows = None,
     min_confidence: Confidence = None,
@@ -317,7 +319,7 @@ async def predict_file(
 
     The file and the answer are as for POST /forecasts/{name}/predict_batch.
     """
-    models = served.models(forecast_named(forecast))
+    models = loader.models(forecast_named(forecast))
     return await _predict_file(request, models, symbol, min_confidence)
 
 
@@ -326,8 +328,8 @@ async def _predict_file(
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
     check_policy(models.forecast, min_confidence)
-    wanted = form(request.headers.get("accept"))
-    if wanted == ARROW:
+    media_type = preferred_format(request.headers.get("accept"))
+    if media_type == ARROW:
         raise NotAcceptable("rows of a file are not answered as Arrow", f"accept {JSON} or {CSV}")
     content = await request.body()
     kind = request.headers.get("content-type", "")
@@ -335,17 +337,20 @@ async def _predict_file(
     def work() -> Response:
         file = csv_file.read_csv(csv_file.extract_file(content, kind), limits.rows, models.forecast)
         file_scoring.score_file(models, file, symbol, datetime.now(UTC))
-        if wanted == CSV:
+        if media_type == CSV:
             marks = predictions.build_marks(models, file.notices)
-            return _attached(file_answers.write_csv(models, file.lines, min_confidence), marks)
-        return plain(
-            file_answers.build_json(models, file, min_confidence) | {"latency_ms": _since(start)}
+            return _csv_attachment(
+                file_answers.write_csv(models, file.lines, min_confidence), marks
+            )
+        return json_response(
+            file_answers.build_json(models, file, min_confidence)
+            | {"latency_ms": _milliseconds_since(start)}
         )
 
     return await _in_turn(request.app.state.batches, work)
 
 
-def _attached(text: str, marks: Mapping[str, Any]) -> Response:
+def _csv_attachment(text: str, marks: Mapping[str, Any]) -> Response:
     return Response(
         text.encode(),
         media_type=CSV,

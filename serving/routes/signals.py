@@ -1,4 +1,4 @@
-"""The newest of every forecast, from memory: signals, predictions, and what there is."""
+"""The newest signals and predictions of every forecast from memory, and the list of forecasts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pipelines.labels.base import Label
 from serving.http.dependencies import (
     MAIN,
     Confidence,
-    Held,
-    Named,
+    CurrentCache,
+    ForecastInPath,
     SymbolName,
     UniverseName,
-    combined,
-    conditional,
+    combined_universe,
+    conditional_response,
+    json_response,
     newest_of,
     not_yet,
-    plain,
     routers,
 )
-from serving.http.errors import may
+from serving.http.errors import error_responses
 from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
@@ -31,42 +31,44 @@ from serving.state.answers import Row, build_component, build_signal, encode_ans
 from serving.state.cache import UNIVERSE, ForecastCache, SignalCache
 from serving.state.kinds import check_policy
 
-router, named = routers("newest")
-POLLED = may(422) | {
+router, forecast_router = routers("newest")
+POLLED = error_responses(422) | {
     304: {"description": "Nothing but the age of the answer has changed", "content": {}}
 }
 
 
 @router.get("/signal/index", response_model=Signal, responses=POLLED)
-@named.get("/signal", response_model=Signal, responses=POLLED | may(404))
+@forecast_router.get("/signal", response_model=Signal, responses=POLLED | error_responses(404))
 async def signal(
     request: Request,
-    state: Held,
-    name: Named,
+    state: CurrentCache,
+    name: ForecastInPath,
     universe: UniverseName = UNIVERSE,
     min_confidence: Confidence = None,
 ) -> Response:
     """Return the newest signal of a universe.
 
     Poll it with `If-None-Match`: the tag changes with the snapshot, the model and staleness,
-    and not with `age_seconds` alforecast.
+    and not with `age_seconds` alone.
     """
     newest = newest_of(state, name)
-    combined(newest, universe)
+    combined_universe(newest, universe)
     if universe not in newest.signals:
         raise not_yet(newest, state, f"signal of {universe}")
     if min_confidence is None:
-        return conditional(request, newest.ready[universe])
+        return conditional_response(request, newest.ready[universe])
     answer = build_signal(state.marks, newest.forecast, newest.signals[universe], min_confidence)
-    return conditional(request, encode_answer(answer))
+    return conditional_response(request, encode_answer(answer))
 
 
-@router.get("/predict/component", response_model=Component, responses=POLLED | may(404))
-@named.get("/component", response_model=Component, responses=POLLED | may(404))
+@router.get("/predict/component", response_model=Component, responses=POLLED | error_responses(404))
+@forecast_router.get(
+    "/component", response_model=Component, responses=POLLED | error_responses(404)
+)
 async def component(
     request: Request,
-    state: Held,
-    name: Named,
+    state: CurrentCache,
+    name: ForecastInPath,
     symbol: SymbolName,
     min_confidence: Confidence = None,
 ) -> Response:
@@ -75,22 +77,24 @@ async def component(
     check_policy(newest.forecast, min_confidence)
     rows = _prediction(newest, state, symbol)
     if min_confidence is None:
-        return conditional(request, newest.symbols[symbol])
+        return conditional_response(request, newest.symbols[symbol])
     answer = build_component(state.marks, newest.forecast, rows, min_confidence)
-    return conditional(request, encode_answer(answer))
+    return conditional_response(request, encode_answer(answer))
 
 
 @router.get("/forecasts", response_model=Forecasts)
-async def forecasts(request: Request, state: Held) -> Response:
+async def forecasts(request: Request, state: CurrentCache) -> Response:
     """List all forecasts with their targets and the newest bar that each has scored."""
     now = request.app.state.clock()
-    return plain(
+    return json_response(
         state.marks | {"forecasts": [_describe(newest, now) for newest in state.forecasts.values()]}
     )
 
 
-@named.get("/latest", response_model=LatestPredictions, responses=POLLED | may(404))
-async def latest(request: Request, state: Held, name: Named) -> Response:
+@forecast_router.get(
+    "/latest", response_model=LatestPredictions, responses=POLLED | error_responses(404)
+)
+async def latest(request: Request, state: CurrentCache, name: ForecastInPath) -> Response:
     """Return the newest prediction of every symbol of a forecast, with all targets by name.
 
     Poll it with `If-None-Match`, like the signal.
@@ -98,16 +102,16 @@ async def latest(request: Request, state: Held, name: Named) -> Response:
     newest = newest_of(state, name)
     if newest.latest is None:
         raise not_yet(newest, state, "prediction")
-    return conditional(request, newest.latest)
+    return conditional_response(request, newest.latest)
 
 
-@named.get("/features", response_model=Features, responses=may(404, 422))
-async def features(state: Held, name: Named) -> Response:
+@forecast_router.get("/features", response_model=Features, responses=error_responses(404, 422))
+async def features(state: CurrentCache, name: ForecastInPath) -> Response:
     """List the features of a forecast: the indicators that can be sent to be scored."""
     forecast = newest_of(state, name).forecast
     fields = ("name", "meaning", "unit", "low", "high", "window")
     rows = [{field: getattr(feature, field) for field in fields} for feature in forecast.features]
-    return plain({"forecast": name, "interval": forecast.interval, "features": rows})
+    return json_response({"forecast": name, "interval": forecast.interval, "features": rows})
 
 
 def _prediction(newest: ForecastCache, state: SignalCache, symbol: str) -> Mapping[str, Row]:

@@ -37,7 +37,7 @@ class Client:
         self._sending: asyncio.Task[None] | None = None
         self._listening = asyncio.current_task()
 
-    def give(self, text: str) -> bool:
+    def queue(self, text: str) -> bool:
         """Queue a message; False: the queue is full."""
         if len(self._waiting) == WAITING:
             return False
@@ -86,28 +86,30 @@ class Hub:
         with suppress(asyncio.CancelledError):
             await self._beat
 
-    def changed(self, state: SignalCache) -> None:
-        """Called by the thread that follows the lake."""
+    def note_state(self, state: SignalCache) -> None:
+        """Publish what is new in a state; the thread that follows the lake calls this."""
         with suppress(RuntimeError):  # the loop has closed meanwhile
             self._loop.call_soon_threadsafe(self._publish, state)
 
     def _publish(self, state: SignalCache) -> None:
-        before, self.state = self.state, state
+        state_before, self.state = self.state, state
         for forecast, newest in state.forecasts.items():
             for universe, row in newest.signals.items():
-                old = before.forecasts[forecast].signals.get(universe) if before else None
+                old = (
+                    state_before.forecasts[forecast].signals.get(universe) if state_before else None
+                )
                 if old is None or _identity(old) != _identity(row):
-                    self.give(
+                    self.send(
                         (forecast, universe), self.encode_message((forecast, universe), "signal")
                     )
 
-    def give(self, topic: Topic, text: str) -> None:
+    def send(self, topic: Topic, text: str) -> None:
         """Send a message to all clients of a topic, and drop those that are too far behind."""
-        slow = [client for client in self.clients[topic] if not client.give(text)]
+        slow = [client for client in self.clients[topic] if not client.queue(text)]
         for client in slow:
             self.clients[topic].discard(client)
             client.drop()
-            self._metrics.dropped.inc()
+            self._metrics.dropped_sockets.inc()
 
     def encode_message(self, topic: Topic, kind: str) -> str:
         """Encode a message: the state, a signal or a heartbeat."""
@@ -131,7 +133,7 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT)
             for topic in list(self.clients):
-                self.give(topic, self.encode_message(topic, "heartbeat"))
+                self.send(topic, self.encode_message(topic, "heartbeat"))
 
     @property
     def count(self) -> int:
@@ -148,7 +150,7 @@ async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MA
     """Send the newest state on connect, each new signal when published, a heartbeat every 5 s."""
     state, hub = websocket.app.state, websocket.app.state.hub
     try:
-        state.keys.read(websocket)
+        state.keys.admit_reader(websocket)
         _check_topic(state, forecast, universe)
     except BullionError as error:
         await websocket.close(POLICY, error.message[:120])
@@ -158,7 +160,7 @@ async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MA
         return
     await websocket.accept()
     client, topic = Client(websocket), (forecast, universe)
-    client.give(hub.encode_message(topic, "state"))
+    client.queue(hub.encode_message(topic, "state"))
     hub.clients[topic].add(client)
     state.metrics.sockets.inc()
     try:

@@ -16,8 +16,8 @@ from pipelines.contracts.gold import (
 )
 from serving.schemas.fields import (
     KIND,
+    MODEL_ACTION,
     RISK,
-    SAID,
     SPANS_NIGHT,
     UNIT,
     VALUE_COVERAGE,
@@ -60,7 +60,7 @@ class Constituent(Answer):
 
     symbol: str = table_field(CONTRIBUTIONS, "symbol")
     action: str | None = table_field(CONTRIBUTIONS, "action")
-    said: str | None = SAID
+    said: str | None = MODEL_ACTION
     score: float | None = table_field(CONTRIBUTIONS, "score")
     weight: float = table_field(CONTRIBUTIONS, "weight")
     share: float = table_field(CONTRIBUTIONS, "share")
@@ -136,7 +136,7 @@ class ClassPrediction(Answer):
     expected_score: float = table_field(PREDICTIONS, "expected_score")
     confidence: float = table_field(PREDICTIONS, "confidence")
     probabilities: dict[str, float] = table_field(PREDICTIONS, "probabilities")
-    said: str | None = SAID
+    said: str | None = MODEL_ACTION
     risk: RiskHints | None = RISK
 
 
@@ -157,7 +157,7 @@ class MainPrediction(PredictionFields):
     """The prediction of the main target: the first of the forecast's targets that is predicted."""
 
     kind: str = KIND
-    said: str | None = SAID
+    said: str | None = MODEL_ACTION
     risk: RiskHints | None = RISK
     unit: str | None = UNIT
     value_coverage: float | None = VALUE_COVERAGE

@@ -35,7 +35,7 @@ class TooLarge(ApiError):
     """More was sent, or asked for, than is taken at once."""
 
 
-class Again(ApiError):
+class RetryLater(ApiError):
     """It may work later: `seconds` says when to ask again."""
 
     def __init__(self, message: str, hint: str, seconds: int) -> None:
@@ -43,19 +43,19 @@ class Again(ApiError):
         self.seconds = seconds
 
 
-class TooMany(Again):
+class TooMany(RetryLater):
     """A key has asked too often."""
 
 
-class NotYet(Again):
+class NotYet(RetryLater):
     """There is nothing to answer with so far."""
 
 
-class Busy(Again):
+class Busy(RetryLater):
     """As many requests as can be served at once are being served."""
 
 
-class Refused(InvalidRequest):
+class InvalidField(InvalidRequest):
     """A request that cannot be scored, and the field at fault."""
 
     def __init__(self, message: str, hint: str, field: str) -> None:
@@ -78,7 +78,7 @@ HIDDEN: Mapping[type[BullionError], str] = {
 SEE_LOG = "ask the operator to see the API's log"
 
 
-def public(error: BullionError) -> tuple[str, str]:
+def public_message(error: BullionError) -> tuple[str, str]:
     """Return the message and the hint of an error for those who may not see this machine."""
     if isinstance(error, ApiError | InvalidRequest):
         return error.message, error.hint

@@ -20,7 +20,9 @@ def table_field(table: Table, name: str, **more: Any) -> Any:
     return column_field(table.column(name), **more)
 
 
-SAID = Field(description="the action of the model, where `min_confidence` replaced it by hold")
+MODEL_ACTION = Field(
+    description="the action of the model, where `min_confidence` replaced it by hold"
+)
 SPANS_NIGHT = Field(
     description="true: the market closes between closes_at and timestamp_next, as it does after "
     "a session's last bar: the return that is forecast runs over the night, from this close to "

@@ -14,8 +14,8 @@ from serving.schemas.answers import ClassPrediction, RiskHints, ValuePrediction
 from serving.schemas.errors import Problem
 from serving.schemas.fields import (
     KIND,
+    MODEL_ACTION,
     RISK,
-    SAID,
     SPANS_NIGHT,
     UNIT,
     VALUE_COVERAGE,
@@ -162,7 +162,7 @@ class BarPrediction(BaseModel):
     confidence: float | None = Field(description="probability of the action of the model [0 to 1]")
     probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
     expected_score: float = table_field(PREDICTIONS, "expected_score")
-    said: str | None = SAID
+    said: str | None = MODEL_ACTION
     risk: RiskHints | None = RISK
     value: float | None = table_field(PREDICTIONS, "value")
     value_low: float | None = table_field(PREDICTIONS, "value_low")

@@ -20,28 +20,30 @@ DATE_TIME = re.compile(
 )
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(E[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 HOW = "write a date-time with its zone, such as 2026-08-28T14:30:00Z"
-SHOWN = 40  # characters of a wrong value that an answer repeats
+SHOWN_CHARACTERS = 40  # characters of a wrong value that an answer repeats
 
 
-def read_date_time(sent: object) -> datetime:
-    """A date-time of RFC 3339; the seconds may be left out, and a space may stand for the T."""
-    shown = repr(sent)[:SHOWN] if isinstance(sent, str | int | float) else "this"
-    match = DATE_TIME.fullmatch(sent.upper()) if isinstance(sent, str) else None
+def read_date_time(value: object) -> datetime:
+    """Read a date-time of RFC 3339; seconds may be left out, and a space may stand for the T."""
+    text = repr(value)[:SHOWN_CHARACTERS] if isinstance(value, str | int | float) else "this"
+    match = DATE_TIME.fullmatch(value.upper()) if isinstance(value, str) else None
     if match is None:
-        raise refuse(InvalidRequest(f"{shown} is no date-time", f"{HOW}; in an address + is %2B"))
+        raise refuse(InvalidRequest(f"{text} is no date-time", f"{HOW}; in an address + is %2B"))
     if match["zone"] is None:
-        raise refuse(InvalidRequest(f"{shown} names no timezone", HOW))
+        raise refuse(InvalidRequest(f"{text} names no timezone", HOW))
     try:
         return datetime.fromisoformat(match[0])
     except ValueError as error:
-        raise refuse(InvalidRequest(f"{shown} is no date-time: {error}", HOW)) from None
+        raise refuse(InvalidRequest(f"{text} is no date-time: {error}", HOW)) from None
 
 
-def check_number(sent: object) -> object:
-    """Text of a query that is a number as everybody writes it."""
-    if isinstance(sent, str) and not NUMBER.fullmatch(sent):
-        raise refuse(InvalidRequest(f"{sent[:SHOWN]!r} is no number", "write it as 1000 or 0.6"))
-    return sent
+def check_number(value: object) -> object:
+    """Return a query value, unless it is text that is not written as a plain number."""
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        raise refuse(
+            InvalidRequest(f"{value[:SHOWN_CHARACTERS]!r} is no number", "write it as 1000 or 0.6")
+        )
+    return value
 
 
 DateTime = Annotated[AwareDatetime, BeforeValidator(read_date_time)]

@@ -160,11 +160,11 @@ def combination_of(forecast: Forecast, universe: str) -> tuple[ComponentWeighted
 
 
 def _combine_again(
-    combination: ComponentWeighted, label: Label, members: list[Row], least: float
+    combination: ComponentWeighted, label: Label, members: list[Row], min_confidence: float
 ) -> Row:
     """Compute the signal once weaker actions count as hold; the members are changed too."""
     for member in members:
-        hold_if_weak(member, label, least)
+        hold_if_weak(member, label, min_confidence)
     actions = {m["symbol"]: m["action"] for m in members if m["action"] is not None}
     weights = {m["symbol"]: m["weight"] for m in members}
     signal = combine_bar(combination, list(weights), actions, weights)

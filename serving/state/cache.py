@@ -158,8 +158,10 @@ def _load_forecast(
 def _models(view: View, forecast: Forecast, source: str, now: datetime) -> dict[str, ServingModel]:
     """Return the model that serves each target, where one does."""
     choices = {
-        one.target.name: serving_model_at(read_decisions(view, one, source), now)
-        for one in forecast.per_target()
+        target_forecast.target.name: serving_model_at(
+            read_decisions(view, target_forecast, source), now
+        )
+        for target_forecast in forecast.per_target()
     }
     return {target: choice for target, choice in choices.items() if choice is not None}
 
@@ -223,9 +225,9 @@ def _newest_closes(view: View, forecast: Forecast, source: str) -> dict[str, dat
 def calendar_fields(forecast: Forecast, row: Row, grace: timedelta) -> Row:
     """Return when the next bar should have been scored, and whether a night lies before it."""
     market, ts = calendar(forecast.schedule.calendar), row["ts"]
-    after = timedelta(microseconds=1)
-    later = market.bars(forecast.bar, ts + after, ts + timedelta(days=70)).closes_at
-    closes: datetime = later[0].item().replace(tzinfo=UTC)
+    tick = timedelta(microseconds=1)
+    later_closes = market.bars(forecast.bar, ts + tick, ts + timedelta(days=70)).closes_at
+    closes: datetime = later_closes[0].item().replace(tzinfo=UTC)
     span = (instants([row[name]]) for name in ("closes_at", "timestamp_next"))
     return {
         "stale_at": closes + forecast.schedule.grace + grace,

@@ -1,4 +1,4 @@
-"""One thread follows the lake: it holds the newest state in memory, and tells who waits for it."""
+"""One thread follows the lake: it holds the newest state in memory, and calls the listeners."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Looks at the snapshot number a few times a second, and loads what is new as one object.
+    """Looks at the snapshot number a few times a second, and loads each new state as one object.
 
     It is the only thread of the API that polls the lake. `state_listeners` get each new state;
     `lake_listeners` are called when there is another snapshot or catalog, and when the lake
@@ -62,7 +62,7 @@ class Follower:
             self._stop.wait(self._settings.poll_seconds)
 
     def look(self) -> None:
-        """Load the newest snapshot if it is another than the one in memory, and tell of it."""
+        """Load the newest snapshot if it is not the one in memory, and call the listeners."""
         trouble_before, announced_before = self.trouble, self._announced
         try:
             self._load_newest()

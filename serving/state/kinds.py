@@ -10,7 +10,7 @@ from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.modeling.spread import COVERAGE
 from serving.schemas.answers import ClassPrediction, ValuePrediction
-from serving.schemas.errors import Refused
+from serving.schemas.errors import InvalidField
 
 Row = dict[str, Any]
 
@@ -18,10 +18,10 @@ Row = dict[str, Any]
 class TargetKind(Protocol):
     """How the predictions of one kind of target are answered."""
 
-    def fields(self, label: Label, row: Row, least: float | None = None) -> Row:
+    def fields(self, label: Label, row: Row, min_confidence: float | None = None) -> Row:
         """Return the fields of a prediction from a row with the columns of gold.predictions.
 
-        `least` is the confidence below which an action counts as hold.
+        `min_confidence` is the confidence below which an action counts as hold.
         """
         ...
 
@@ -39,12 +39,12 @@ class ClassKind:
 
     names = ("action", "score", "confidence", "expected_score", "said")
 
-    def fields(self, label: Label, row: Row, least: float | None = None) -> Row:
+    def fields(self, label: Label, row: Row, min_confidence: float | None = None) -> Row:
         names = ("action", "score", "expected_score", "confidence", "probabilities")
         fields = {"kind": label.kind, **{name: row[name] for name in names}, "said": None}
         fields["risk"] = risk_hints(label, row["action"], row["probabilities"])
-        if least is not None:
-            hold_if_weak(fields, label, least)
+        if min_confidence is not None:
+            hold_if_weak(fields, label, min_confidence)
         return fields
 
     def columns(self, label: Label) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class ValueKind:
 
     names = ("value", "value_low", "value_high")
 
-    def fields(self, label: Label, row: Row, least: float | None = None) -> Row:
+    def fields(self, label: Label, row: Row, min_confidence: float | None = None) -> Row:
         return {
             "kind": label.kind,
             **{name: row[name] for name in (*self.names, "expected_score")},
@@ -86,22 +86,22 @@ def neutral(label: Label) -> str | None:
     """Return the class between two opposite sides; None where there are no two sides."""
     if not label.scores or not min(label.scores) < 0 < max(label.scores):
         return None
-    least = min(range(len(label.scores)), key=lambda place: abs(label.scores[place]))
-    return label.classes[least]
+    mildest = min(range(len(label.scores)), key=lambda place: abs(label.scores[place]))
+    return label.classes[mildest]
 
 
-def hold_if_weak(row: Row, label: Label, least: float) -> None:
+def hold_if_weak(row: Row, label: Label, min_confidence: float) -> None:
     """Make an action that is less probable than asked for a hold, and keep it as `said`."""
     hold = neutral(label)
-    weak = row["confidence"] is None or row["confidence"] < least
+    weak = row["confidence"] is None or row["confidence"] < min_confidence
     if hold is not None and weak and row["action"] not in (None, hold):
         row |= {"said": row["action"], "action": hold, "score": 0.0}
 
 
-def check_policy(forecast: Forecast, least: float | None) -> None:
+def check_policy(forecast: Forecast, min_confidence: float | None) -> None:
     """Refuse a confidence policy where no target has an action that it could turn into hold."""
-    if least is not None and not any(neutral(target.label) for target in forecast.targets):
-        raise Refused(
+    if min_confidence is not None and not any(neutral(target.label) for target in forecast.targets):
+        raise InvalidField(
             f"{forecast.name} says nothing that min_confidence could make hold",
             "leave it away: each answer tells its own confidence, or its interval",
             "min_confidence",

@@ -54,7 +54,7 @@ class Model:
     instead_of: str  # why it serves though another was decided on; mostly empty
     market: Calendar
     grid: Grid
-    more: Mapping[str, Any] = field(default_factory=dict)  # gates, rankings, snapshot
+    training: Mapping[str, Any] = field(default_factory=dict)  # gates, rankings, snapshot
 
     @property
     def target(self) -> str:
@@ -63,12 +63,12 @@ class Model:
     @property
     def notices(self) -> list[str]:
         """What every answer says about it in words."""
-        which = f"the model{target_suffix(self.forecast.forecast, self.target)}"
+        subject = f"the model{target_suffix(self.forecast.forecast, self.target)}"
         notices = []
         if self.sample:
-            notices.append(f"{which} was trained on made-up data: it knows no market")
+            notices.append(f"{subject} was trained on made-up data: it knows no market")
         if not self.proven:
-            notices.append(f"{which} is unproven: {self.unproven_reason}")
+            notices.append(f"{subject} is unproven: {self.unproven_reason}")
         if self.instead_of:
             notices.append(self.instead_of)
         return notices
@@ -103,7 +103,7 @@ class Models:
 
 
 def read_target_decisions(
-    view: View, forecast: TargetForecast, source: str, before: TargetDecisions | None
+    view: View, forecast: TargetForecast, source: str, previous: TargetDecisions | None
 ) -> TargetDecisions:
     """Read a target's decisions; return `before` itself while nothing of it has changed."""
     mark = view.rows(
@@ -112,8 +112,8 @@ def read_target_decisions(
                   (SELECT max(batch) FROM silver.series WHERE source = ? AND "interval" = ?)""",
         [forecast.name, forecast.target.name, source, source, forecast.interval],
     )[0]
-    if before is not None and before.mark == mark:
-        return before
+    if previous is not None and previous.mark == mark:
+        return previous
     series = series_calendar(
         view, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
     )

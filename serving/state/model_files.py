@@ -70,10 +70,10 @@ class ModelFiles(Registry):
         try:
             return self.copies.get(decision.sha256, lambda: self._fetch_file(forecast, decision))
         except OSError:  # a cache that cannot be written: the file is verified all the same
-            cached = self._cache_path(decision.sha256)
+            path = self._cache_path(decision.sha256)
             content = (
-                read_model_file(cached, UNUSABLE)
-                if cached.is_file()
+                read_model_file(path, UNUSABLE)
+                if path.is_file()
                 else self._fetch_file(forecast, decision)
             )
             if sha256(content).hexdigest() != decision.sha256:
@@ -100,8 +100,8 @@ class ModelFiles(Registry):
                 f"{urlsplit(self.uri).scheme or 'its store'} cannot be asked for it",
                 "set MLFLOW_TRACKING_URI to MLflow's address, or score once: `bullion score`",
             )
-        run = file.parent / "artifacts" / forecast.name / decision.run_id
-        return read_model_file(run / "artifacts" / "model" / FILE, UNUSABLE)
+        run_folder = file.parent / "artifacts" / forecast.name / decision.run_id
+        return read_model_file(run_folder / "artifacts" / "model" / FILE, UNUSABLE)
 
     def _download(self, forecast: TargetForecast, decision: ModelDecision) -> bytes:
         import httpx

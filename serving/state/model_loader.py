@@ -22,7 +22,7 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ServingModel, serving_model_at
 from pipelines.registry.mlflow import RegistryError, UnsoundModel, model_name
 from pipelines.sources import is_sample
-from serving.schemas.errors import NotYet, public
+from serving.schemas.errors import NotYet, public_message
 from serving.settings import Settings
 from serving.state.latency import LatencyWindow
 from serving.state.model import (
@@ -102,11 +102,11 @@ class ModelLoader:
 
     def models(self, forecast: Forecast) -> Models:
         """Return the models that serve a forecast's targets now; an error if there are none."""
-        loaded, targets = self._models, {one.target.name: one for one in forecast.per_target()}
+        serving, targets = self._models, {t.target.name: t for t in forecast.per_target()}
         models = {
-            name: loaded[model_name(target)]
+            name: serving[model_name(target)]
             for name, target in targets.items()
-            if model_name(target) in loaded
+            if model_name(target) in serving
         }
         lacking = {
             name: self._reason(target) for name, target in targets.items() if name not in models
@@ -135,20 +135,23 @@ class ModelLoader:
     def reload(self, forecast: TargetForecast) -> ReloadResult:
         """Take what is decided now; on failure the old model stays and the error says why."""
         name = model_name(forecast)
-        before = self._models.get(name)
+        model_before = self._models.get(name)
         with self._lock:
             self._tried.pop(name, None)
             self._decisions.pop(name, None)
             self._read_lake()
-            self._pinned.read(again=True)
+            self._pinned.read(force=True)
             self._load_all(forced=name)
             trouble = self._trouble.get(name) or self._lake_trouble or self._pinned.trouble
             model = self._models.get(name)
         if trouble or model is None:
             old = f"; version {model.version} serves on" if model else ""
             raise NotYet(f"{trouble or 'there is no model'}{old}", "GET /health tells more", 5)
-        changed = before is None or (before.version, before.sha256) != (model.version, model.sha256)
-        return ReloadResult(model, before.version if before else None, changed)
+        changed = model_before is None or (model_before.version, model_before.sha256) != (
+            model.version,
+            model.sha256,
+        )
+        return ReloadResult(model, model_before.version if model_before else None, changed)
 
     def reasons(self) -> list[str]:
         """Return what makes the scoring side degraded; empty when all is well."""
@@ -203,10 +206,10 @@ class ModelLoader:
                 }
             self._lake_trouble = ""
         except BullionError as error:
-            self._lake_trouble, _ = public(error)
+            self._lake_trouble, _ = public_message(error)
         except READ_ERRORS as error:
             LOG.exception("what the lake says of models could not be read")
-            self._lake_trouble, _ = public(as_lake_error(error))
+            self._lake_trouble, _ = public_message(as_lake_error(error))
 
     def _load_all(self, forced: str = "") -> None:
         """Serve what is decided for each target; the one that is `forced` is tried in any case."""
@@ -224,13 +227,13 @@ class ModelLoader:
         """Serve what is decided, if it is sound; else keep what serves, or what served before."""
         name, pinned = model_name(forecast), self._pinned.scorer_of(forecast)
         choice = None if pinned else serving_model_at(decisions.rows, datetime.now(UTC))
-        wanted = (
+        attempt = (
             decisions.mark,
             pinned,
             choice and (choice.model_version, choice.proven, choice.decision.sha256),
         )
-        tried, try_again_at = self._tried.get(name, (None, 0.0))
-        if tried == wanted and not forced and time.monotonic() < try_again_at:
+        last_attempt, try_again_at = self._tried.get(name, (None, 0.0))
+        if last_attempt == attempt and not forced and time.monotonic() < try_again_at:
             return
         try:
             if pinned:
@@ -239,10 +242,10 @@ class ModelLoader:
                 model = self._decided(forecast, decisions, choice, forced)
         except BullionError as error:
             self._note_failure(forecast, decisions, choice, error)
-            self._tried[name] = (wanted, time.monotonic() + RETRY)
+            self._tried[name] = (attempt, time.monotonic() + RETRY)
             return
         self._trouble.pop(name, None)
-        self._tried[name] = (wanted, math.inf)
+        self._tried[name] = (attempt, math.inf)
         self._swap(model)
 
     def _decided(
@@ -274,20 +277,22 @@ class ModelLoader:
     ) -> None:
         """Say why a model cannot serve; where it does not serve already, another one does."""
         name = model_name(forecast)
-        which = f"version {choice.model_version} cannot serve: " if choice else ""
-        trouble = which + (error.summary or error.message)
+        prefix = f"version {choice.model_version} cannot serve: " if choice else ""
+        trouble = prefix + (error.summary or error.message)
         if self._trouble.get(name) != trouble:
-            LOG.warning("%s: %s%s", name, which, error)
+            LOG.warning("%s: %s%s", name, prefix, error)
         self._trouble[name] = trouble
         model = self._models.get(name)
         if choice is None or (model and model.sha256 == choice.decision.sha256):
             return
-        other = self._stand_in(forecast, decisions, choice, error)
+        substitute = self._stand_in(forecast, decisions, choice, error)
         serves_already = (
-            model and other and ((model.name, model.instead_of) == (other.name, other.instead_of))
+            model
+            and substitute
+            and ((model.name, model.instead_of) == (substitute.name, substitute.instead_of))
         )
-        if other and not serves_already:
-            self._swap(other)
+        if substitute and not serves_already:
+            self._swap(substitute)
 
     def _stand_in(
         self,
@@ -298,20 +303,22 @@ class ModelLoader:
     ) -> Model | None:
         """Return the model that serves instead of one that cannot; None where no other can."""
         model = self._models.get(model_name(forecast))
-        lost = {choice.decision.model: error.summary or error.message}
+        failures = {choice.decision.model: error.summary or error.message}
         store_is_down = _is_down(error)
-        while other := serving_model_at(decisions.rows, datetime.now(UTC), lost):
-            row = other.decision
+        while choice_instead := serving_model_at(decisions.rows, datetime.now(UTC), failures):
+            row = choice_instead.decision
             if model and model.sha256 == row.sha256:
-                return decided_model(forecast, decisions, other, model.scorer)
+                return decided_model(forecast, decisions, choice_instead, model.scorer)
             if store_is_down and not self._files.has(row):  # it is not waited for again
-                lost[row.model] = "it was not verified here before"
+                failures[row.model] = "it was not verified here before"
                 continue
             try:
-                return decided_model(forecast, decisions, other, self._scorer(forecast, other))
+                return decided_model(
+                    forecast, decisions, choice_instead, self._scorer(forecast, choice_instead)
+                )
             except BullionError as failure:
                 LOG.info("%s: %s", model_name(forecast), failure.message)
-                lost[row.model] = failure.summary or failure.message
+                failures[row.model] = failure.summary or failure.message
                 store_is_down = store_is_down or _is_down(failure)
         return None
 
@@ -319,13 +326,13 @@ class ModelLoader:
         """Have a model serve, with what the lake knows of its training."""
         try:
             with self.view() as view:
-                model = replace(model, more=read_training(view, model))
+                model = replace(model, training=read_training(view, model))
         except (BullionError, *READ_ERRORS):  # health says so already, and the model serves
             LOG.info("%s serves without what the lake knows of it", model.name)
         name = model_name(model.forecast)
-        before = self._models.get(name)
+        model_before = self._models.get(name)
         self._models = {**self._models, name: model}
-        if before is None or before.version != model.version:
+        if model_before is None or model_before.version != model.version:
             LOG.info("%s serves", model.name)
 
 

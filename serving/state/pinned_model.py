@@ -24,17 +24,17 @@ class PinnedModel:
         self._scorer: OnnxScorer | None = None
         self._name = ""  # of the model whose target it serves
 
-    def read(self, again: bool = False) -> None:
+    def read(self, force: bool = False) -> None:
         """Read the file the first time, and whenever it is to be read again."""
-        if not self._file.uri or (self._was_read and not again):
+        if not self._file.uri or (self._was_read and not force):
             return
         self._was_read = True
         try:
             scorer = OnnxScorer(self._file.body())
-            more = scorer.description.more
-            forecast = forecast_named(more.get("forecast", ""))
-            target = forecast.target_forecast(more.get("target", ""))
-            self._scorer = check_decided_scorer(target, scorer, more.get("definition"))
+            details = scorer.description.more
+            forecast = forecast_named(details.get("forecast", ""))
+            target = forecast.target_forecast(details.get("target", ""))
+            self._scorer = check_decided_scorer(target, scorer, details.get("definition"))
             self._name, self.trouble = model_name(target), ""
         except BullionError as error:
             self.trouble = f"MODEL_URI is refused: {error.summary or error.message}"

@@ -1,1 +1,1 @@
-"""Our figures beside a floor measured in the same run: `make bench`."""
+"""Figures of Bullion beside a floor measured in the same run: `make bench`."""

@@ -39,10 +39,10 @@ def main(names: list[str]) -> None:
         if name not in BENCHES:
             raise SystemExit(str(unknown("benchmark", name, BENCHES)))
     table = Table("what", "ours", "floor or peer", "ratio", "of which", title="make bench")
-    found: list[Figure] = []
+    figures: list[Figure] = []
     for name in names or BENCHES:
         for figure in BENCHES[name]():
-            found.append(figure)
+            figures.append(figure)
             table.add_row(*figure.cells())
     Console(width=150).print(table)
 

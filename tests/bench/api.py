@@ -31,7 +31,6 @@ from tests.bench import sockets
 from tests.bench.measure import Figure
 from tests.bench.published import fill
 from tests.servers.ports import free_port
-from tests.serving.listening import allow_files
 from tests.serving.process import (
     cpu_seconds,
     environment_of,
@@ -39,6 +38,7 @@ from tests.serving.process import (
     run_server,
     wait_for_answer,
 )
+from tests.serving.socket_listener import allow_files
 
 CONNECTIONS, SECONDS, ROUNDS = 32, 4.0, 3
 MEMORY, READY = 300, 3.0  # MiB, seconds
@@ -53,30 +53,30 @@ BARE = f"""SELECT t.*, o.outcome, o.next_return, o.actual FROM (
 
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        port, other = free_port(), free_port()
+        port, bare_port = free_port(), free_port()
         env = environment_of(Path(folder), port)
         os.environ.update({name: env[name] for name in env if name != "BULLION_API_PORT"})
         with open_lake() as lake:
             fill(lake)
         allow_files(2 * sockets.SOCKETS)
         began = time.perf_counter()
-        with run_server("-m", "serving", env=env) as ours:
+        with run_server("-m", "serving", env=env) as server:
             answer = wait_for_answer(port, SIGNAL)
-            yield started(ours.pid, time.perf_counter() - began)
-            size = {"BARE_PORT": str(other), "BARE_BYTES": str(len(answer.content))}
+            yield startup_figure(server.pid, time.perf_counter() - began)
+            size = {"BARE_PORT": str(bare_port), "BARE_BYTES": str(len(answer.content))}
             with run_server("-m", __name__, env=size) as peer:
-                wait_for_answer(other, "/")
-                both = Side(port, ours.pid), Side(other, peer.pid)
+                wait_for_answer(bare_port, "/")
+                sides = Side(port, server.pid), Side(bare_port, peer.pid)
                 yield history(port)
                 with run_server("-m", "tests.bench.published", env={}):
-                    yield asked("GET /signal/index", *both)
-                # Nobody publishes: the tag holds.
+                    yield compare_servers("GET /signal/index", *sides)
+                # Nothing is published, so the tag stays valid.
                 tag = wait_for_answer(port, SIGNAL).headers["etag"]
-                yield asked("GET /signal/index, 304", *both, tag)
-            yield sockets.figure(port, ours.pid)
+                yield compare_servers("GET /signal/index, 304", *sides, tag)
+            yield sockets.figure(port, server.pid)
 
 
-def started(process: int, seconds: float) -> Figure:
+def startup_figure(process: int, seconds: float) -> Figure:
     return Figure(
         "the serving process, to its first signal",
         f"{seconds:.1f} s, {cpu_seconds(process):.1f} s of a core, {memory_of(process):.0f} MiB",
@@ -88,44 +88,44 @@ def started(process: int, seconds: float) -> Figure:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two servers."""
+    """One of the two servers that are compared."""
 
     port: int
     process: int
 
 
-def asked(what: str, ours: Side, peer: Side, tag: str = "") -> Figure:
-    """Both in turn, and every answer of ours looked at."""
-    mine, bare = [], []
+def compare_servers(name: str, own_side: Side, peer: Side, tag: str = "") -> Figure:
+    """Measure both servers in turn, and check every answer of the API."""
+    own_loads, peer_loads = [], []
     for _ in range(ROUNDS):
-        mine.append(asyncio.run(load(ours, SIGNAL, tag)))
-        bare.append(asyncio.run(load(peer, "/")))
-    ratios = sorted(a.rate / b.rate for a, b in zip(mine, bare, strict=True))
-    seen = set().union(*(one.bodies for one in mine))
-    torn = sum(not consistent(body) for body in seen if body)
+        own_loads.append(asyncio.run(load(own_side, SIGNAL, tag)))
+        peer_loads.append(asyncio.run(load(peer, "/")))
+    ratios = sorted(a.rate / b.rate for a, b in zip(own_loads, peer_loads, strict=True))
+    bodies = set().union(*(result.bodies for result in own_loads))
+    torn = sum(not is_consistent(body) for body in bodies if body)
     return Figure(
-        f"{what}, {CONNECTIONS} connections",
-        _told(mine),
-        f"{_told(bare)} (bare)",
+        f"{name}, {CONNECTIONS} connections",
+        summarize(own_loads),
+        f"{summarize(peer_loads)} (bare)",
         f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
-        f"{len(seen)} different answers, {torn} of them torn, load {os.getloadavg()[0]:.1f}",
+        f"{len(bodies)} different answers, {torn} of them torn, load {os.getloadavg()[0]:.1f}",
     )
 
 
-def _told(many: list[Load]) -> str:
-    rate, p99, cost = (median(getattr(o, n) for o in many) for n in ("rate", "p99", "cost"))
+def summarize(loads: list[Load]) -> str:
+    rate, p99, cost = (median(getattr(o, n) for o in loads) for n in ("rate", "p99", "cost"))
     return f"{rate:.0f}/s, p99 {p99:.1f} ms, {cost:.0f} us of a core each"
 
 
-def consistent(body: bytes) -> bool:
-    """Whether the parts make the whole: both were written in one commit."""
-    told = orjson.loads(body)
-    return abs(sum(part["contribution"] for part in told["per_symbol"]) - told["wss"]) < 1e-9
+def is_consistent(body: bytes) -> bool:
+    """Whether the contributions sum to the WSS: both were written in one commit."""
+    signal = orjson.loads(body)
+    return abs(sum(part["contribution"] for part in signal["per_symbol"]) - signal["wss"]) < 1e-9
 
 
 def history(port: int) -> Figure:
-    """10,000 rows as Arrow beside the query alone, on a connection of its own."""
-    address, ours, bare = f"http://127.0.0.1:{port}{PAGE}", [], []
+    """Measure 10,000 rows as Arrow, beside the bare query on a connection of its own."""
+    address, own_times, bare_times = f"http://127.0.0.1:{port}{PAGE}", [], []
     connection = duckdb.connect()
     for statement in attach_statements(settings(), read_only=True):
         connection.execute(statement)
@@ -134,23 +134,23 @@ def history(port: int) -> Figure:
             began = time.perf_counter()
             rows = pa.ipc.open_stream(client.get(address).content).read_all().num_rows
             between = time.perf_counter()
-            wanted = connection.execute(BARE, [FORECAST.name]).to_arrow_table().num_rows
-            assert rows == wanted == ROWS
-            ours.append(1000 * (between - began))
-            bare.append(1000 * (time.perf_counter() - between))
+            bare_rows = connection.execute(BARE, [FORECAST.name]).to_arrow_table().num_rows
+            assert rows == bare_rows == ROWS
+            own_times.append(1000 * (between - began))
+            bare_times.append(1000 * (time.perf_counter() - between))
     connection.close()
-    ratios = sorted(a / b for a, b in zip(ours, bare, strict=True))
+    ratios = sorted(a / b for a, b in zip(own_times, bare_times, strict=True))
     return Figure(
         f"history of {ROWS} rows as Arrow",
-        f"{median(ours):.0f} ms",
-        f"{median(bare):.0f} ms (bare query)",
+        f"{median(own_times):.0f} ms",
+        f"{median(bare_times):.0f} ms (bare query)",
         f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
         f"at most 3, load {os.getloadavg()[0]:.1f}",
     )
 
 
 class Load:
-    """What many connections got in some seconds."""
+    """The answers that many connections got in some seconds."""
 
     def __init__(self) -> None:
         self.taken: list[float] = []
@@ -163,7 +163,7 @@ class Load:
 
     @property
     def cost(self) -> float:
-        """Microseconds of a core that the server used for each: what else runs matters less."""
+        """Microseconds of a core that the server used for each answer."""
         return 1e6 * self.used / len(self.taken)
 
     @property
@@ -174,8 +174,8 @@ class Load:
 class Caller(asyncio.Protocol):
     """One connection that asks again as soon as it is answered."""
 
-    def __init__(self, request: bytes, into: Load) -> None:
-        self._request, self._into, self._buffer = request, into, b""
+    def __init__(self, request: bytes, target: Load) -> None:
+        self._request, self._target, self._buffer = request, target, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -196,28 +196,31 @@ class Caller(asyncio.Protocol):
             assert head.startswith(b"HTTP/1.1 200"), head
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         if len(body) >= length:
-            self._into.taken.append(time.perf_counter() - self._began)
-            self._into.bodies.add(body)
+            self._target.taken.append(time.perf_counter() - self._began)
+            self._target.bodies.add(body)
             self._buffer = b""
             self._ask()
 
 
 async def load(side: Side, path: str, tag: str = "") -> Load:
-    made, loop = Load(), asyncio.get_running_loop()
+    result, loop = Load(), asyncio.get_running_loop()
     condition = f"If-None-Match: {tag}\r\n" if tag else ""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{condition}\r\n".encode()
-    began, before = time.perf_counter(), cpu_seconds(side.process)
-    opened = [
-        await loop.create_connection(lambda: Caller(request, made), "127.0.0.1", side.port)
+    began, cpu_before = time.perf_counter(), cpu_seconds(side.process)
+    connections = [
+        await loop.create_connection(lambda: Caller(request, result), "127.0.0.1", side.port)
         for _ in range(CONNECTIONS)
     ]
     await asyncio.sleep(SECONDS)
-    made.seconds, made.used = time.perf_counter() - began, cpu_seconds(side.process) - before
-    for transport, _ in opened:
+    result.seconds, result.used = (
+        time.perf_counter() - began,
+        cpu_seconds(side.process) - cpu_before,
+    )
+    for transport, _ in connections:
         transport.abort()
     if path == "/":
-        made.bodies = set()
-    return made
+        result.bodies = set()
+    return result
 
 
 def bare() -> None:

@@ -28,18 +28,18 @@ def figures() -> Iterator[Figure]:
     symbols = universe("qqq").symbols
     with tempfile.TemporaryDirectory() as folder:
         lakes = {
-            name: filled(Path(folder) / name.replace(" ", "_"), span, symbols)
+            name: fill_lake(Path(folder) / name.replace(" ", "_"), span, symbols)
             for name, span in SPANS.items()
         }
         opens = calendar().bars(HOUR, NOW, NOW + timedelta(days=7)).ts.tolist()
-        taken: dict[str, list[float]] = {name: [] for name in SPANS}
-        for opened in opens[:TIMES]:
-            at = opened.replace(tzinfo=UTC)
+        seconds: dict[str, list[float]] = {name: [] for name in SPANS}
+        for moment in opens[:TIMES]:
+            at = moment.replace(tzinfo=UTC)
             for name, lake in lakes.items():
-                taken[name].append(hour(lake, symbols, at))
+                seconds[name].append(time_ingest(lake, symbols, at))
         for lake in lakes.values():
             lake.close()
-    small, large = (taken[name] for name in SPANS)
+    small, large = (seconds[name] for name in SPANS)
     ratios = sorted(b / a for a, b in zip(small, large, strict=True))
     yield Figure(
         "one more hour of 10 symbols, 100 times the history",
@@ -50,14 +50,14 @@ def figures() -> Iterator[Figure]:
     )
 
 
-def filled(folder: Path, span: timedelta, symbols: tuple[str, ...]) -> Lake:
+def fill_lake(folder: Path, span: timedelta, symbols: tuple[str, ...]) -> Lake:
     config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
     lake = open_lake(config)
     ingest(lake, Sample(), symbols, HOUR, NOW - span, NOW)
     return lake
 
 
-def hour(lake: Lake, symbols: tuple[str, ...], at: datetime) -> float:
+def time_ingest(lake: Lake, symbols: tuple[str, ...], at: datetime) -> float:
     start = time.perf_counter()
     ingest(lake, Sample(), symbols, HOUR, at, at + timedelta(hours=1)).enforce()
     return time.perf_counter() - start

@@ -16,32 +16,32 @@ SYMBOLS, BARS, ROUNDS = 100, 3500, 3
 
 
 def figures() -> Iterator[Figure]:
-    frame = bars()
+    frame = build_bars()
     panel = Panel(
         {name: frame[name].to_numpy() for name in frame.columns if name != "symbol"},
         np.arange(SYMBOLS) * BARS,
     )
-    ours, peer = [], []
+    own_times, peer_times = [], []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        made = feature_matrix(HOURLY, panel)
-        ours.append(time.perf_counter() - start)
+        features = feature_matrix(HOURLY, panel)
+        own_times.append(time.perf_counter() - start)
         start = time.perf_counter()
-        theirs = by_pandas(frame)
-        peer.append(time.perf_counter() - start)
-    wanted = theirs[[f.name for f in HOURLY]].to_numpy(np.float32)
-    np.testing.assert_allclose(made, wanted, rtol=1e-3, atol=1e-5)
-    ratios = sorted(a / b for a, b in zip(ours, peer, strict=True))
+        frame_features = compute_by_pandas(frame)
+        peer_times.append(time.perf_counter() - start)
+    expected = frame_features[[f.name for f in HOURLY]].to_numpy(np.float32)
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-5)
+    ratios = sorted(a / b for a, b in zip(own_times, peer_times, strict=True))
     yield Figure(
         f"{len(HOURLY)} features of {SYMBOLS} symbols, {BARS:,} bars each",
-        f"{median(ours):.3f} s",
-        f"{median(peer):.3f} s (pandas)",
+        f"{median(own_times):.3f} s",
+        f"{median(peer_times):.3f} s (pandas)",
         f"{median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
         "the same values",
     )
 
 
-def bars() -> pd.DataFrame:
+def build_bars() -> pd.DataFrame:
     random = np.random.default_rng(7)
     count = SYMBOLS * BARS
     steps = random.normal(0, 0.01, (SYMBOLS, BARS))
@@ -63,12 +63,12 @@ def bars() -> pd.DataFrame:
     )
 
 
-def by_pandas(x: pd.DataFrame) -> pd.DataFrame:
-    """The same features as an analyst would write them."""
+def compute_by_pandas(x: pd.DataFrame) -> pd.DataFrame:
+    """Compute the same features as an analyst would write them in pandas."""
 
-    def rolling(values: pd.Series, window: int, what: str) -> pd.Series:
+    def rolling(values: pd.Series, window: int, statistic: str) -> pd.Series:
         grouped = values.groupby(x["symbol"]).rolling(window)
-        return getattr(grouped, what)().reset_index(level=0, drop=True)
+        return getattr(grouped, statistic)().reset_index(level=0, drop=True)
 
     def shifted(values: pd.Series, bars: int = 1) -> pd.Series:
         return values.groupby(x["symbol"]).shift(bars)
@@ -76,16 +76,16 @@ def by_pandas(x: pd.DataFrame) -> pd.DataFrame:
     close, volume = x["close"], x["volume"]
     logs = np.log(close)
     step = logs - shifted(logs)
-    before = shifted(close)
-    moves = close - before
+    previous_close = shifted(close)
+    moves = close - previous_close
     gains = rolling(moves.clip(lower=0), 14, "sum")
     losses = rolling((-moves).clip(lower=0), 14, "sum")
-    true_range = np.maximum(x["high"], before) - np.minimum(x["low"], before)
+    true_range = np.maximum(x["high"], previous_close) - np.minimum(x["low"], previous_close)
     spread = x["high"] - x["low"]
     sma5, sma20 = rolling(close, 5, "mean"), rolling(close, 20, "mean")
     vol5, vol20 = rolling(step, 5, "std"), rolling(step, 20, "std")
-    made = {f"log_return_{n}": logs - shifted(logs, n) for n in (1, 2, 3, 10)}
-    made |= {
+    columns = {f"log_return_{n}": logs - shifted(logs, n) for n in (1, 2, 3, 10)}
+    columns |= {
         "mean_return_5": rolling(step, 5, "mean"),
         "mean_return_20": rolling(step, 20, "mean"),
         "scaled_return_20": step / vol20,
@@ -101,7 +101,9 @@ def by_pandas(x: pd.DataFrame) -> pd.DataFrame:
         "range_ratio": spread / close,
         "body_ratio": (close - x["open"]) / spread,
         "volume_ratio_20": volume / rolling(shifted(volume), 20, "mean"),
-        "overnight_gap": np.log(x["open"] / before).where(x["session_start"] | before.isna(), 0.0),
+        "overnight_gap": np.log(x["open"] / previous_close).where(
+            x["session_start"] | previous_close.isna(), 0.0
+        ),
         "place_in_session": (x["place"] + 1) / x["session_bars"],
     }
-    return pd.DataFrame(made)
+    return pd.DataFrame(columns)

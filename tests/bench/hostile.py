@@ -32,8 +32,8 @@ from tests.servers.ports import free_port
 from tests.serving.process import environment_of, memory_of, run_server, wait_for_answer
 
 CLIENTS, CROWD = 40, 200  # clients that send bodies; that ask for a history
-REST = 60.0  # seconds until the memory is looked at again
-P99, MEMORY, LEFT = 50.0, 600, 50  # milliseconds, MiB at the most, MiB over what it was
+REST_SECONDS = 60.0  # seconds until the memory is looked at again
+P99, MEMORY, MEMORY_LEFT = 50.0, 600, 50  # milliseconds, MiB at the most, MiB over what it was
 MEBI = 2**20
 PATIENCE = 2000.0  # milliseconds after which a client would give up on a history
 PREDICT, BATCH, FILE = "/predict", "/predict/batch", "/predict_batch"
@@ -41,8 +41,8 @@ NAMES = ("open", "high", "low", "close", "volume")
 PAGE = "/predictions/history?limit=10000"
 
 
-def repeated(head: bytes, part: bytes, size: int, tail: bytes) -> bytes:
-    """A body of about that size, of one part many times."""
+def repeat_part(head: bytes, part: bytes, size: int, tail: bytes) -> bytes:
+    """Build a body of about that size by repeating one part."""
     return head + part * (size // len(part)) + part.rstrip(b",") + tail
 
 
@@ -50,18 +50,18 @@ def build_hostile_bodies() -> dict[str, tuple[str, bytes, float]]:
     """Return path, body and the share of it that is sent, by a name."""
     columns = ",".join(["close"] * 100_000).encode()
     return {
-        "batches of numbers": (BATCH, repeated(b'{"requests":[', b"1,", 8_300_000, b"]}"), 1.0),
+        "batches of numbers": (BATCH, repeat_part(b'{"requests":[', b"1,", 8_300_000, b"]}"), 1.0),
         "batches of empty requests": (
-            BATCH, repeated(b'{"requests":[', b"{},", 7_800_000, b"]}"), 1.0,
+            BATCH, repeat_part(b'{"requests":[', b"{},", 7_800_000, b"]}"), 1.0,
         ),
-        "one key many times": (PREDICT, repeated(b"{", b'"bars":1,', 8 * MEBI - 99, b"}"), 1.0),
+        "one key many times": (PREDICT, repeat_part(b"{", b'"bars":1,', 8 * MEBI - 99, b"}"), 1.0),
         "files of 100,000 columns": (FILE, columns + b"\n" + columns, 1.0),
         "bodies that stall half-way": (BATCH, b"[" * (8 * MEBI), 0.5),
     }  # fmt: skip
 
 
 def build_large_bodies() -> dict[str, tuple[str, bytes, float]]:
-    """Return the same of the largest bodies that are answered."""
+    """Return the same for the largest bodies that are answered."""
     prices = [(100.25 + n % 7, 101.5 + n % 7, 99.75 + n % 7, 100.5 + n % 7, 1e6 + n % 9)
               for n in range(10_000)]  # fmt: skip
     bars = [dict(zip(NAMES, row, strict=True)) for row in prices[:5000]]
@@ -81,32 +81,32 @@ def figures() -> Iterator[Figure]:
         os.environ.update({name: env[name] for name in env if name != "BULLION_API_PORT"})
         with open_lake() as lake:
             fill(lake)
-            made = store_verified(
+            model = store_verified(
                 Registry(folder=Path(folder) / "mlflow"), FORECAST, body(FORECAST)
             )
-            decide(lake, FORECAST, "sample", made, datetime.now(UTC) - timedelta(days=1))
+            decide(lake, FORECAST, "sample", model, datetime.now(UTC) - timedelta(days=1))
         with run_server("-m", "serving", env=env) as server:
             wait_for_answer(port, SIGNAL)
             wait_for_answer(port, "/model-info")
             side = Side(port, server.pid)
             quiet = asyncio.run(load(side, SIGNAL))
             wait_for_answer(port, PAGE)
-            before = memory_of(server.pid)
+            memory_before = memory_of(server.pid)
             for name in build_hostile_bodies():
-                yield attacked(name, side, quiet)
-            time.sleep(REST)
-            yield left(before, memory_of(server.pid))
+                yield attack_figure(name, side, quiet)
+            time.sleep(REST_SECONDS)
+            yield memory_figure(memory_before, memory_of(server.pid))
             for name in build_large_bodies():
-                yield attacked(name, side, quiet)
-            yield crowded(side)
+                yield attack_figure(name, side, quiet)
+            yield crowd_figure(side)
 
 
-def attacked(name: str, side: Side, quiet: Load) -> Figure:
-    """The signal while the clients send one kind of body."""
-    loads, highest, done = [], [memory_of(side.process)], Event()
+def attack_figure(name: str, side: Side, quiet: Load) -> Figure:
+    """Measure the signal while the clients send one kind of body."""
+    loads, highest, finished = [], [memory_of(side.process)], Event()
 
     def watch() -> None:
-        while not done.wait(0.05):
+        while not finished.wait(0.05):
             highest.append(memory_of(side.process))
 
     watching = Thread(target=watch)
@@ -118,30 +118,30 @@ def attacked(name: str, side: Side, quiet: Load) -> Figure:
         time.sleep(0.5)
         loads = [asyncio.run(load(side, SIGNAL)) for _ in range(ROUNDS)]
         answers, _ = json.loads(clients.communicate()[0])
-    done.set()
+    finished.set()
     watching.join()
-    worst = max(one.p99 for one in loads)
+    worst = max(result.p99 for result in loads)
     return Figure(
         f"GET /signal/index, {CONNECTIONS} connections, beside {CLIENTS} of {name}",
-        f"{min(one.rate for one in loads):.0f}/s, p99 {worst:.1f} ms, {max(highest):.0f} MiB",
+        f"{min(result.rate for result in loads):.0f}/s, p99 {worst:.1f} ms, {max(highest):.0f} MiB",
         f"{quiet.rate:.0f}/s, p99 {quiet.p99:.1f} ms (quiet)",
         f"{worst / P99:.2f} of {P99:g} ms, {max(highest) / MEMORY:.2f} of {MEMORY} MiB",
         f"answered {answers}, load {os.getloadavg()[0]:.1f}",
     )
 
 
-def left(before: float, after: float) -> Figure:
+def memory_figure(memory_before: float, memory_after: float) -> Figure:
     return Figure(
-        f"the serving process, {REST:g} s after such bodies",
-        f"{after:.0f} MiB resident",
-        f"{before:.0f} MiB before",
-        f"{after - before:.0f} of {LEFT} MiB more",
+        f"the serving process, {REST_SECONDS:g} s after such bodies",
+        f"{memory_after:.0f} MiB resident",
+        f"{memory_before:.0f} MiB before",
+        f"{memory_after - memory_before:.0f} of {MEMORY_LEFT} MiB more",
         f"load {os.getloadavg()[0]:.1f}",
     )
 
 
-def crowded(side: Side) -> Figure:
-    """A history that many clients ask for, each again as soon as it is answered."""
+def crowd_figure(side: Side) -> Figure:
+    """Measure a history that many clients request again and again."""
     command = [sys.executable, "-m", __name__, str(side.port), PAGE, str(ROUNDS * SECONDS)]
     answers, slowest = json.loads(
         subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
@@ -156,7 +156,7 @@ def crowded(side: Side) -> Figure:
 
 
 async def send(port: int, request: bytes) -> str:
-    """The status of an answer; nothing where the connection was cut."""
+    """Send a request and return the status of its answer, or that the connection was cut off."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)

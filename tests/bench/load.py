@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from pipelines.steps.lake import open_lake
-from tests.bench.measure import Figure, child, compared
+from tests.bench.measure import Figure, compare_runs, run_child
 
 ROUNDS = 3
 MAPPING = """series:
@@ -34,22 +34,26 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         rows = write_csv(Path(folder) / "es_1m.csv")
         (Path(folder) / "bars.yaml").write_text(MAPPING)
-        ours, peer = [], []
+        own_runs, peer_runs = [], []
         for number in range(ROUNDS):
-            ours.append(child("tests.bench.load", "ours", folder, f"{folder}/lake{number}"))
-            peer.append(child("tests.bench.load", "peer", folder, f"{folder}/{number}.parquet"))
-    yield compared(f"{rows:,} minutes, CSV to checked silver", ours, peer, "DuckDB COPY")
+            own_runs.append(run_child("tests.bench.load", "ours", folder, f"{folder}/lake{number}"))
+            peer_runs.append(
+                run_child("tests.bench.load", "peer", folder, f"{folder}/{number}.parquet")
+            )
+    yield compare_runs(
+        f"{rows:,} minutes, CSV to checked silver", own_runs, peer_runs, "DuckDB COPY"
+    )
 
 
 def write_csv(path: Path) -> int:
     from pipelines.core.calendar import calendar, interval_of, utc
 
-    made = calendar().bars(interval_of("1m"), utc("2009-01-01"), utc("2026-06-01"))
-    count = len(made)
+    grid = calendar().bars(interval_of("1m"), utc("2009-01-01"), utc("2026-06-01"))
+    count = len(grid)
     random = np.random.default_rng(7)
     close = np.round(2000 * np.exp(np.cumsum(random.normal(0, 2e-4, count))), 2)
     open_ = np.round(close * (1 + random.normal(0, 1e-4, count)), 2)
-    times = np.char.replace(made.ts.astype("datetime64[s]").astype(str), "T", " ")
+    times = np.char.replace(grid.ts.astype("datetime64[s]").astype(str), "T", " ")
     table = pa.table(
         {
             "ts": np.char.add(times, "+00:00"),
@@ -64,7 +68,7 @@ def write_csv(path: Path) -> int:
     return count
 
 
-def ours(folder: str, lake_folder: str) -> None:
+def run_own(folder: str, lake_folder: str) -> None:
     from pipelines.core.calendar import interval_of, utc
     from pipelines.core.settings import Settings
     from pipelines.sources import source
@@ -79,10 +83,10 @@ def ours(folder: str, lake_folder: str) -> None:
         start = time.perf_counter()
         report = ingest(lake, Files(Path(folder)), (), interval_of("1m"), None, utc("2026-06-02"))
         report.enforce()
-        _tell(start, f"{report.counts['accepted']:,} accepted")
+        print_run(start, f"{report.counts['accepted']:,} accepted")
 
 
-def peer(folder: str, target: str) -> None:
+def run_peer(folder: str, target: str) -> None:
     import duckdb
 
     connection = duckdb.connect()
@@ -90,14 +94,14 @@ def peer(folder: str, target: str) -> None:
     connection.execute(
         f"COPY (SELECT * FROM read_csv('{folder}/es_1m.csv')) TO '{target}' (FORMAT parquet)"
     )
-    _tell(start, "")
+    print_run(start, "")
 
 
-def _tell(start: float, note: str) -> None:
+def print_run(start: float, note: str) -> None:
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak_mib": peak, "note": note}))
 
 
 if __name__ == "__main__":
-    {"ours": ours, "peer": peer}[sys.argv[1]](*sys.argv[2:])
+    {"ours": run_own, "peer": run_peer}[sys.argv[1]](*sys.argv[2:])

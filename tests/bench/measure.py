@@ -11,7 +11,7 @@ from statistics import median
 
 
 @dataclass(frozen=True)
-class Run:
+class MeasuredRun:
     """One measured run: seconds of the work itself, and the whole process's peak memory."""
 
     seconds: float
@@ -23,38 +23,40 @@ class Run:
 class Figure:
     """One line of the table."""
 
-    what: str
+    name: str
     ours: str
     peer: str
     ratio: str
     note: str
 
     def cells(self) -> tuple[str, str, str, str, str]:
-        return self.what, self.ours, self.peer, self.ratio, self.note
+        return self.name, self.ours, self.peer, self.ratio, self.note
 
 
-def child(module: str, *arguments: str, env: dict[str, str] | None = None) -> Run:
+def run_child(module: str, *arguments: str, env: dict[str, str] | None = None) -> MeasuredRun:
     """Run a module that prints one JSON object: seconds, peak_mib and a note."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         env=os.environ | (env or {}),
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{done.stderr}")
-    return Run(**json.loads(done.stdout.splitlines()[-1]))
+    if process.returncode:
+        raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{process.stderr}")
+    return MeasuredRun(**json.loads(process.stdout.splitlines()[-1]))
 
 
-def compared(what: str, ours: list[Run], peer: list[Run], peer_name: str) -> Figure:
-    """Medians of runs taken in turn, and the median of the ratios pair by pair."""
-    ratios = sorted(a.seconds / b.seconds for a, b in zip(ours, peer, strict=True))
+def compare_runs(
+    name: str, own_runs: list[MeasuredRun], peer_runs: list[MeasuredRun], peer_name: str
+) -> Figure:
+    """Return the medians of runs taken in turn, and the median of their pairwise ratios."""
+    ratios = sorted(a.seconds / b.seconds for a, b in zip(own_runs, peer_runs, strict=True))
     return Figure(
-        what,
-        f"{median(r.seconds for r in ours):.3f} s, {max(r.peak_mib for r in ours):.0f} MiB",
-        f"{median(r.seconds for r in peer):.3f} s, {max(r.peak_mib for r in peer):.0f} MiB "
-        f"({peer_name})",
+        name,
+        f"{median(r.seconds for r in own_runs):.3f} s, {max(r.peak_mib for r in own_runs):.0f} MiB",
+        f"{median(r.seconds for r in peer_runs):.3f} s, "
+        f"{max(r.peak_mib for r in peer_runs):.0f} MiB ({peer_name})",
         f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
-        ours[0].note,
+        own_runs[0].note,
     )

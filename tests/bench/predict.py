@@ -25,7 +25,7 @@ from pipelines.modeling.onnx import to_onnx
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
 from tests.bench.measure import Figure
-from tests.bench.scoring import END, START, described, trained
+from tests.bench.scoring import END, START, describe, train_forest
 from tests.models import decide, store_verified
 from tests.servers.ports import free_port
 from tests.serving.process import memory_of, run_server, wait_for_answer
@@ -48,26 +48,29 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="critical")
 
 
 def figures() -> Iterator[Figure]:
-    model = trained()
-    told = {"forecast": FORECAST.name, "definition": FORECAST.target_forecast().model_fingerprint}
-    content = to_onnx(model, replace(described(model), more=told))
+    model = train_forest()
+    details = {
+        "forecast": FORECAST.name,
+        "definition": FORECAST.target_forecast().model_fingerprint,
+    }
+    content = to_onnx(model, replace(describe(model), more=details))
     with tempfile.TemporaryDirectory() as folder:
-        port, other = free_port(), free_port()
+        port, echo_port = free_port(), free_port()
         env = _lake(Path(folder), content) | {"BULLION_API_PORT": str(port)}
         began = time.perf_counter()
         with (
-            run_server("-m", "serving", env=env) as ours,
-            run_server("-c", ECHO, str(other), env={}),
+            run_server("-m", "serving", env=env) as server,
+            run_server("-c", ECHO, str(echo_port), env={}),
         ):
             wait_for_answer(port, "/health")
             ready = time.perf_counter() - began
             wait_for_answer(port, "/model-info")
-            wait_for_answer(other, "/health")
-            first, echo = HTTPConnection("127.0.0.1", port), HTTPConnection("127.0.0.1", other)
-            mine, theirs = _in_turn(first, echo, _body())
-            memory = memory_of(ours.pid)
-    p50, p99 = np.quantile(mine, [0.5, 0.99])
-    floor50, floor99 = np.quantile(theirs, [0.5, 0.99])
+            wait_for_answer(echo_port, "/health")
+            first, echo = HTTPConnection("127.0.0.1", port), HTTPConnection("127.0.0.1", echo_port)
+            own_times, echo_times = _in_turn(first, echo, _body())
+            memory = memory_of(server.pid)
+    p50, p99 = np.quantile(own_times, [0.5, 0.99])
+    floor50, floor99 = np.quantile(echo_times, [0.5, 0.99])
     yield Figure(
         f"POST /predict, {BARS} bars, p50 and p99",
         f"{p50:.1f} and {p99:.1f} ms (targets {P50:g} and {P99:g})",
@@ -87,8 +90,8 @@ def figures() -> Iterator[Figure]:
 def _lake(folder: Path, content: bytes) -> dict[str, str]:
     config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
     with open_lake(config) as lake:
-        made = store_verified(Registry(folder=folder / "mlflow"), FORECAST, content)
-        decide(lake, FORECAST, "sample", made, END - timedelta(days=1))
+        model = store_verified(Registry(folder=folder / "mlflow"), FORECAST, content)
+        decide(lake, FORECAST, "sample", model, END - timedelta(days=1))
     return {
         "BULLION_LAKE_CATALOG": config.lake_catalog,
         "BULLION_LAKE_DATA": config.lake_data,
@@ -101,25 +104,27 @@ def _body() -> bytes:
     from pipelines.sources.sample import Sample
     from tests.steps.markets import bars_of
 
-    found = bars_of(Sample(), FORECAST.symbols[:1], FORECAST, START, END).slice(0, BARS)
+    bars = bars_of(Sample(), FORECAST.symbols[:1], FORECAST, START, END).slice(0, BARS)
     names = ("open", "high", "low", "close", "volume")
-    rows = found.to_pylist()
-    bars = [{n: row[n] for n in names} | {"ts": row["ts"].isoformat()} for row in rows]
-    return json.dumps({"symbol": FORECAST.symbols[0], "interval": "1h", "bars": bars}).encode()
+    rows = bars.to_pylist()
+    request_bars = [{n: row[n] for n in names} | {"ts": row["ts"].isoformat()} for row in rows]
+    return json.dumps(
+        {"symbol": FORECAST.symbols[0], "interval": "1h", "bars": request_bars}
+    ).encode()
 
 
 def _in_turn(
-    ours: HTTPConnection, peer: HTTPConnection, body: bytes
+    own: HTTPConnection, peer: HTTPConnection, body: bytes
 ) -> tuple[list[float], list[float]]:
-    taken: tuple[list[float], list[float]] = ([], [])
+    times_by_client: tuple[list[float], list[float]] = ([], [])
     for number in range(WARM + ROUNDS):
-        for client, times in zip((ours, peer), taken, strict=True):
+        for client, times in zip((own, peer), times_by_client, strict=True):
             start = time.perf_counter()
             client.request("POST", "/predict", body, {"content-type": "application/json"})
             answer = client.getresponse()
-            said = answer.read()
+            content = answer.read()
             if answer.status != 200:
-                raise SystemExit(said.decode())
+                raise SystemExit(content.decode())
             if number >= WARM:
                 times.append(1000 * (time.perf_counter() - start))
-    return taken
+    return times_by_client

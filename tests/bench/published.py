@@ -22,15 +22,15 @@ PAST = 20_000  # predictions
 
 
 def fill(lake: Lake) -> None:
-    """Past predictions with outcomes, live, and one signal."""
+    """Write live past predictions with outcomes, and one signal."""
     opens = calendar().closed_bars(
         FORECAST.bar, datetime.now(UTC) - timedelta(days=600), datetime.now(UTC)
     )
     newest = opens.table().slice(len(opens) - PAST // len(SYMBOLS) - 1)
     bars = newest.to_pylist()
     rows = [
-        row(symbol, one["ts"], one["closes_at"], after["closes_at"], "hold", 0.0)
-        for one, after in pairwise(bars)
+        build_row(symbol, bar["ts"], bar["closes_at"], next_bar["closes_at"], "hold", 0.0)
+        for bar, next_bar in pairwise(bars)
         for symbol in SYMBOLS
     ]
     outcomes = [
@@ -40,21 +40,21 @@ def fill(lake: Lake) -> None:
         for r in rows
     ]
     with lake.write("fill") as writer:
-        writer.append("gold.predictions", table(rows))
+        writer.append("gold.predictions", build_table(rows))
         writer.append("gold.outcomes", pa.Table.from_pylist(outcomes))
     publish(lake, 0)
 
 
-def table(rows: list[dict[str, object]]) -> pa.Table:
-    """Rows as Arrow, probabilities as a map."""
-    made = {name: [row[name] for row in rows] for name in rows[0]}
-    if "probabilities" in made:
+def build_table(rows: list[dict[str, object]]) -> pa.Table:
+    """Build an Arrow table of rows, with probabilities as a map."""
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    if "probabilities" in columns:
         map_type = pa.map_(pa.string(), pa.float64())
-        made["probabilities"] = pa.array(made["probabilities"], map_type)
-    return pa.table(made)
+        columns["probabilities"] = pa.array(columns["probabilities"], map_type)
+    return pa.table(columns)
 
 
-def row(
+def build_row(
     symbol: str, ts: datetime, closes_at: datetime, after: datetime, action: str, score: float
 ) -> dict[str, object]:
     return {
@@ -68,36 +68,40 @@ def row(
 
 
 def publish(lake: Lake, count: int) -> None:
-    """One signal in one commit, in the place of the one before; each has another WSS."""
-    two = calendar().bars(FORECAST.bar, datetime.now(UTC), datetime.now(UTC) + timedelta(days=9))
-    (now, after), told = two.table().slice(0, 2).to_pylist(), ComponentWeighted("qqq")
+    """Replace the signal in one commit; each has another WSS."""
+    bars = calendar().bars(FORECAST.bar, datetime.now(UTC), datetime.now(UTC) + timedelta(days=9))
+    (now, next_bar), combination = bars.table().slice(0, 2).to_pylist(), ComponentWeighted("qqq")
     actions = {s: ACTIONS[(count + place) % 5] for place, s in enumerate(SYMBOLS)}
     worth = dict(zip(ACTIONS, SCORES, strict=True))
     weights = {s: 0.02 + place / 100 for place, s in enumerate(SYMBOLS)}
-    found = combine_bar(told, SYMBOLS, actions, weights)
-    times = {"ts": now["ts"], "closes_at": now["closes_at"], "timestamp_next": after["closes_at"]}
-    mine = {"forecast": FORECAST.name, "source": "sample", "interval": "1h", "live": True}
-    here = "ts >= ?"
+    signal = combine_bar(combination, SYMBOLS, actions, weights)
+    times = {
+        "ts": now["ts"],
+        "closes_at": now["closes_at"],
+        "timestamp_next": next_bar["closes_at"],
+    }
+    common = {"forecast": FORECAST.name, "source": "sample", "interval": "1h", "live": True}
+    where = "ts >= ?"
     with lake.write("publish") as writer:
         values = [now["ts"]]
         parts = [
-            mine
+            common
             | {"universe": "qqq", "ts": now["ts"], "symbol": p.symbol, "weight": p.weight}
             | {"share": p.share, "action": p.action, "score": worth[p.action or ""]}
             | {"contribution": p.contribution}
-            for p in found.contributions
+            for p in signal.contributions
         ]
-        signal = mine | times | {
-            "universe": "qqq", "index": "QQQ", "instrument": "/NQ", "wss": found.wss,
-            "signal": found.signal, "reason": found.reason, "coverage": found.coverage,
-            "index_share": found.index_share, "weights_effective": now["session"],
+        signal_row = common | times | {
+            "universe": "qqq", "index": "QQQ", "instrument": "/NQ", "wss": signal.wss,
+            "signal": signal.signal, "reason": signal.reason, "coverage": signal.coverage,
+            "index_share": signal.index_share, "weights_effective": now["session"],
             "weights_partial": False, "model_version": 1, "proven": True,
             "unproven_reason": None, "scored_at": datetime.now(UTC),
         }  # fmt: skip
-        said = [row(s, *times.values(), a, worth[a]) for s, a in actions.items()]
-        for name, rows in (("contributions", parts), ("index_signals", [signal]),
-                           ("predictions", said)):  # fmt: skip
-            writer.replace(f"gold.{name}", table(rows), here, values)
+        predictions = [build_row(s, *times.values(), a, worth[a]) for s, a in actions.items()]
+        for name, rows in (("contributions", parts), ("index_signals", [signal_row]),
+                           ("predictions", predictions)):  # fmt: skip
+            writer.replace(f"gold.{name}", build_table(rows), where, values)
 
 
 if __name__ == "__main__":

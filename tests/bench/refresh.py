@@ -34,19 +34,19 @@ SOURCE = "sample"
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         lakes = {
-            name: filled(Path(folder) / name.replace(" ", "_"), span)
+            name: fill_lake(Path(folder) / name.replace(" ", "_"), span)
             for name, span in SPANS.items()
         }
         opens = calendar().bars(FORECAST.bar, NOW, NOW + timedelta(days=7)).ts.tolist()
-        taken: dict[str, list[float]] = {name: [] for name in SPANS}
-        for number, opened in enumerate(opens[: TIMES + 1]):
+        seconds: dict[str, list[float]] = {name: [] for name in SPANS}
+        for number, moment in enumerate(opens[: TIMES + 1]):
             for name, lake in lakes.items():
-                spent = hour(lake, opened.replace(tzinfo=UTC))
+                spent = time_refresh(lake, moment.replace(tzinfo=UTC))
                 if number:  # the first warms up
-                    taken[name].append(spent)
+                    seconds[name].append(spent)
         for lake in lakes.values():
             lake.close()
-    small, large = (taken[name] for name in SPANS)
+    small, large = (seconds[name] for name in SPANS)
     ratios = sorted(b / a for a, b in zip(small, large, strict=True))
     yield Figure(
         f"features of one more hour of {len(FORECAST.symbols)} symbols, 100 times the history",
@@ -57,32 +57,32 @@ def figures() -> Iterator[Figure]:
     )
 
 
-def filled(folder: Path, span: timedelta) -> Lake:
+def fill_lake(folder: Path, span: timedelta) -> Lake:
     config = Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
     lake = open_lake(config)
-    write(lake, NOW - span, NOW, whole=True)
+    write_bars(lake, NOW - span, NOW, whole=True)
     refresh_features(lake, FORECAST, SOURCE)
     return lake
 
 
-def hour(lake: Lake, at: datetime) -> float:
-    write(lake, at, at + timedelta(hours=1))
+def time_refresh(lake: Lake, at: datetime) -> float:
+    write_bars(lake, at, at + timedelta(hours=1))
     start = time.process_time()
-    done = refresh_features(lake, FORECAST, SOURCE)
+    report = refresh_features(lake, FORECAST, SOURCE)
     spent = time.process_time() - start
-    if done.written != 2 * len(FORECAST.symbols):
-        raise SystemExit(f"not one more hour: {done.summary()}")
+    if report.written != 2 * len(FORECAST.symbols):
+        raise SystemExit(f"not one more hour: {report.summary()}")
     return spent
 
 
-def write(lake: Lake, start: datetime, end: datetime, *, whole: bool = False) -> None:
-    """Bars that open in [start, end), as silver keeps them."""
+def write_bars(lake: Lake, start: datetime, end: datetime, *, whole: bool = False) -> None:
+    """Write bars that open in [start, end) to silver."""
     bars = calendar().bars(FORECAST.bar, start, end)
     symbols, count = FORECAST.symbols, len(bars)
     rows = len(symbols) * count
     random = np.random.default_rng(count)
     close = 100 * np.exp(random.normal(0, 0.01, (len(symbols), count)).cumsum(axis=1)).ravel()
-    opened = close * np.exp(random.normal(0, 0.003, rows))
+    opens = close * np.exp(random.normal(0, 0.003, rows))
     ts, closes_at, session = (
         pa.array(np.tile(values, len(symbols)))
         for values in (bars.ts, bars.closes_at, bars.session)
@@ -95,9 +95,9 @@ def write(lake: Lake, start: datetime, end: datetime, *, whole: bool = False) ->
             "ts": ts.cast(UTC_TYPE),
             "closes_at": closes_at.cast(UTC_TYPE),
             "session": session.cast(pa.date32()),
-            "open": opened,
-            "high": np.maximum(opened, close) * 1.001,
-            "low": np.minimum(opened, close) * 0.999,
+            "open": opens,
+            "high": np.maximum(opens, close) * 1.001,
+            "low": np.minimum(opens, close) * 0.999,
             "close": close,
             "volume": random.integers(1, 9999, rows).astype(float),
             "split_factor": np.ones(rows),

@@ -37,22 +37,22 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest
 from pipelines.steps.lake import open_lake
-from tests.bench.features import by_pandas
+from tests.bench.features import compute_by_pandas
 from tests.bench.measure import Figure
 from tests.steps.markets import rows_of
 
 ACTION_FORECAST = FORECAST.target_forecast()
 
 TARGETS = {10: 10.0, 100: 60.0}  # milliseconds
-BARS = FORECAST.look_back + 2  # one to spare
+BARS = FORECAST.look_back + 2  # one more than needed
 START, END = utc("2026-03-01"), utc("2026-09-01")
 ROUNDS = 31
 COLUMNS = "symbol, ts, open, high, low, close, volume"
 
 
 def figures() -> Iterator[Figure]:
-    model = trained()
-    scorer = OnnxScorer(to_onnx(model, described(model)))
+    model = train_forest()
+    scorer = OnnxScorer(to_onnx(model, describe(model)))
     with tempfile.TemporaryDirectory() as folder:
         config = Settings(
             lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files"
@@ -63,49 +63,49 @@ def figures() -> Iterator[Figure]:
             with lake.view() as view:
                 view.connection.execute("SET threads TO 1")
             for count, target in TARGETS.items():
-                yield from compared(lake, scorer, model, count, target)
-            yield floor(lake, Path(folder))
+                yield from compare_scoring(lake, scorer, model, count, target)
+            yield floor_figure(lake, Path(folder))
 
 
-def compared(
+def compare_scoring(
     lake: Lake, scorer: OnnxScorer, model: ClassModel, count: int, target: float
 ) -> Iterator[Figure]:
     symbols = FORECAST.symbols[:count]
-    bars = read(lake, symbols)
+    bars = read_bars(lake, symbols)
     np.testing.assert_allclose(score(bars, scorer)[1], by_peer(bars, model)[1], atol=1e-3)
     # A process that scores does not fit forests beside it: the peer's threads come afterwards.
     ours, ours_read = in_turn(
-        partial(score, bars, scorer), lambda: score(read(lake, symbols), scorer)
+        partial(score, bars, scorer), lambda: score(read_bars(lake, symbols), scorer)
     )
     peer, peer_read = in_turn(
-        partial(by_peer, bars, model), lambda: by_peer(read(lake, symbols), model)
+        partial(by_peer, bars, model), lambda: by_peer(read_bars(lake, symbols), model)
     )
-    for what, mine, theirs in (
+    for origin, own_times, peer_times in (
         ("an Arrow table", ours, peer),
         ("the lake", ours_read, peer_read),
     ):
-        ratios = sorted(a / b for a, b in zip(mine, theirs, strict=True))
+        ratios = sorted(a / b for a, b in zip(own_times, peer_times, strict=True))
         yield Figure(
-            f"{len(symbols)} constituents scored, from {what}",
-            f"{median(mine):.1f} ms (target {target:g})",
-            f"{median(theirs):.1f} ms (pandas, scikit-learn)",
+            f"{len(symbols)} constituents scored, from {origin}",
+            f"{median(own_times):.1f} ms (target {target:g})",
+            f"{median(peer_times):.1f} ms (pandas, scikit-learn)",
             f"{median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
-            f"slowest {max(mine):.1f} ms of {ROUNDS}, load {os.getloadavg()[0]:.1f}",
+            f"slowest {max(own_times):.1f} ms of {ROUNDS}, load {os.getloadavg()[0]:.1f}",
         )
 
 
-def floor(lake: Lake, folder: Path) -> Figure:
-    """The read alone, beside the least that its two parts take."""
+def floor_figure(lake: Lake, folder: Path) -> Figure:
+    """Measure the read alone, beside the least time that its two parts take."""
     symbols, files = FORECAST.symbols[:10], f"{folder}/files/silver/bars/**/*.parquet"
     bare = duckdb.connect()
     bare.execute("SET threads TO 1")
     bare.execute("SET TimeZone = 'UTC'")
-    question, parameters = asked(symbols)
-    plain = question.replace("silver.bars", f"read_parquet('{files}')")
+    question, parameters = build_question(symbols)
+    bare_question = question.replace("silver.bars", f"read_parquet('{files}')")
     whole, smallest, file = in_turn(
-        lambda: read(lake, symbols),
+        lambda: read_bars(lake, symbols),
         lambda: lake.sql("SELECT layout FROM meta.layouts"),
-        lambda: bare.execute(plain, parameters).to_arrow_table(),
+        lambda: bare.execute(bare_question, parameters).to_arrow_table(),
     )
     bare.close()
     return Figure(
@@ -118,31 +118,31 @@ def floor(lake: Lake, folder: Path) -> Figure:
 
 
 def in_turn(*jobs: Callable[[], object]) -> list[list[float]]:
-    """The milliseconds of each job, round by round."""
-    taken: list[list[float]] = [[] for _ in jobs]
+    """Run the jobs in turn; return the milliseconds of each, round by round."""
+    times_by_job: list[list[float]] = [[] for _ in jobs]
     for _ in range(ROUNDS):
-        for job, times in zip(jobs, taken, strict=True):
+        for job, times in zip(jobs, times_by_job, strict=True):
             start = time.perf_counter()
             job()
             times.append(1000 * (time.perf_counter() - start))
-    return taken
+    return times_by_job
 
 
-def asked(symbols: tuple[str, ...]) -> tuple[str, list[object]]:
-    """The newest bars of each symbol: the calendar says from when on."""
-    opened = calendar().closed_bars(FORECAST.bar, START, END).ts[-BARS]
+def build_question(symbols: tuple[str, ...]) -> tuple[str, list[object]]:
+    """Build the query of each symbol's newest bars, from the open that the calendar gives."""
+    first_open = calendar().closed_bars(FORECAST.bar, START, END).ts[-BARS]
     question = f"""SELECT {COLUMNS} FROM silver.bars
                    WHERE (source, "interval") = ('sample', ?) AND list_contains(?, symbol)
                    AND ts >= ? ORDER BY symbol, ts"""
-    return question, [FORECAST.interval, list(symbols), opened.item().replace(tzinfo=UTC)]
+    return question, [FORECAST.interval, list(symbols), first_open.item().replace(tzinfo=UTC)]
 
 
-def read(lake: Lake, symbols: tuple[str, ...]) -> pa.Table:
-    return lake.sql(*asked(symbols))
+def read_bars(lake: Lake, symbols: tuple[str, ...]) -> pa.Table:
+    return lake.sql(*build_question(symbols))
 
 
 def score(bars: pa.Table, scorer: OnnxScorer) -> tuple[np.ndarray, np.ndarray]:
-    """The action and the probabilities of each symbol's newest bar."""
+    """Return the action and the probabilities of each symbol's newest bar."""
     panel = build_panel(bars, calendar(), FORECAST.bar)
     newest = np.append(panel.starts[1:], len(panel)) - 1
     features = feature_matrix(FORECAST.features, panel)[newest]
@@ -161,24 +161,24 @@ def by_peer(bars: pa.Table, model: ClassModel) -> tuple[np.ndarray, np.ndarray]:
     frame["place"] = (frame["ts"].dt.hour - 13).astype(float)
     frame["session_start"] = frame["place"] == 0
     frame["session_bars"] = 7.0
-    features = by_pandas(frame)[list(FORECAST.feature_names)].to_numpy(np.float32)
+    features = compute_by_pandas(frame)[list(FORECAST.feature_names)].to_numpy(np.float32)
     newest = frame.groupby("symbol").tail(1).index.to_numpy()
-    given = np.column_stack([features[newest], codes(bars, newest)])
-    probabilities, action = model.score(given)
+    inputs = np.column_stack([features[newest], codes(bars, newest)])
+    probabilities, action = model.score(inputs)
     return action, probabilities
 
 
-def trained() -> ClassModel:
-    """A forest of the usual size, on every symbol's last half year."""
+def train_forest() -> ClassModel:
+    """Train a forest of the usual size on every symbol's last half year."""
     rows = rows_of(Sample(), FORECAST.symbols, FORECAST, START, END)
     rows = rows.take(np.isfinite(rows.features).all(axis=1))
     classes = ACTION_FORECAST.label.truth(rows.outcome, ACTION_FORECAST.label.learn(rows.outcome))
-    fitted = fit_classifier(RandomForest(), rows.features, classes.astype(np.int64), 5, 0)
+    classifier = fit_classifier(RandomForest(), rows.features, classes.astype(np.int64), 5, 0)
     shares = np.bincount(classes, minlength=5) / len(classes)
-    return ClassModel(fitted, Calibration(tuple(shares.tolist())))
+    return ClassModel(classifier, Calibration(tuple(shares.tolist())))
 
 
-def described(model: ClassModel) -> Description:
+def describe(model: ClassModel) -> Description:
     return Description(
         classes=ACTION_FORECAST.label.classes,
         features=FORECAST.feature_names,

@@ -9,8 +9,8 @@ from statistics import median
 from pipelines.steps.lake import open_lake
 from tests.bench.measure import Figure
 from tests.bench.published import publish
-from tests.serving.listening import listen
 from tests.serving.process import memory_of
+from tests.serving.socket_listener import listen
 
 SOCKETS, ROUNDS, TARGET = 2000, 5, 1.0  # seconds
 
@@ -20,7 +20,7 @@ def figure(port: int, process: int) -> Figure:
         took = asyncio.run(
             listen(port, SOCKETS, lambda count: publish(lake, 10**6 + count), ROUNDS)
         )
-    last, middle = ([one[at] for one in took] for at in (-1, SOCKETS // 2))
+    last, middle = ([delays[at] for delays in took] for at in (-1, SOCKETS // 2))
     return Figure(
         f"a signal to {SOCKETS:,} WebSockets",
         f"the last has it {median(last):.2f} s after the commit ({max(last):.2f} at worst)",

@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.bench.measure import Figure, child
+from tests.bench.measure import Figure, run_child
 
 if TYPE_CHECKING:
     from pipelines.modeling.dataset import Rows
 
 ROWS, SYMBOLS = 45_000, 10
-PARTS = {"svc": 5000, "gradient_boosting": 9000}  # rows that the peer's slow ones are fitted on
+PARTS = {
+    "svc": 5000,
+    "gradient_boosting": 9000,
+}  # rows that the slow classifiers of the peer are fitted on
 NAMES = (
     "random_forest",
     "extra_trees",
@@ -36,27 +39,27 @@ NAMES = (
 
 
 def figures() -> Iterator[Figure]:
-    ours = child("tests.bench.training", "ours")
-    told = json.loads(ours.note)
-    peers = {name: child("tests.bench.training", "peer", name) for name in NAMES}
+    own_run = run_child("tests.bench.training", "ours")
+    summary = json.loads(own_run.note)
+    peers = {name: run_child("tests.bench.training", "peer", name) for name in NAMES}
     for name in NAMES:
-        peer = peers[name]
-        seconds, quality = told["candidates"][name]
+        peer_run = peers[name]
+        seconds, quality = summary["candidates"][name]
         yield Figure(
-            f"{name}, {told['training']:,} training rows",
+            f"{name}, {summary['training']:,} training rows",
             f"{seconds:.1f} s",
-            f"{peer.seconds:.1f} s (defaults{_part(name)})",
-            f"{seconds / peer.seconds:.2f}",
-            f"macro F1 and rank IC: ours {quality}, peer {json.loads(peer.note)['quality']}",
+            f"{peer_run.seconds:.1f} s (defaults{_part(name)})",
+            f"{seconds / peer_run.seconds:.2f}",
+            f"macro F1 and rank IC: ours {quality}, peer {json.loads(peer_run.note)['quality']}",
         )
-    total = sum(peer.seconds for peer in peers.values())
-    cpu = sum(json.loads(peer.note)["cpu"] for peer in peers.values())
+    total = sum(run.seconds for run in peers.values())
+    cpu = sum(json.loads(run.note)["cpu"] for run in peers.values())
     yield Figure(
         f"all seven compared, {ROWS:,} rows",
-        f"{ours.seconds:.1f} s, {ours.peak_mib:.0f} MiB",
-        f"{total:.1f} s, {max(peer.peak_mib for peer in peers.values()):.0f} MiB (defaults)",
-        f"{ours.seconds / total:.2f}",
-        f"CPU {told['cpu']:.0f} s against {cpu:.0f} s, load {told['load']:.1f} at the start",
+        f"{own_run.seconds:.1f} s, {own_run.peak_mib:.0f} MiB",
+        f"{total:.1f} s, {max(run.peak_mib for run in peers.values()):.0f} MiB (defaults)",
+        f"{own_run.seconds / total:.2f}",
+        f"CPU {summary['cpu']:.0f} s against {cpu:.0f} s, load {summary['load']:.1f} at the start",
     )
 
 
@@ -64,8 +67,8 @@ def _part(name: str) -> str:
     return f" on {PARTS[name]:,} rows" if name in PARTS else ""
 
 
-def rows() -> Rows:
-    """The newest rows of the sample that make 45,000."""
+def load_rows() -> Rows:
+    """Return the newest 45,000 rows of the sample."""
     from pipelines.core.calendar import utc
     from pipelines.forecasts import NASDAQ100_HOURLY
     from pipelines.sources.sample import Sample
@@ -73,47 +76,47 @@ def rows() -> Rows:
 
     forecast = NASDAQ100_HOURLY
     start, end = utc("2023-12-01"), utc("2026-09-01")
-    made = rows_of(Sample(), forecast.symbols[:SYMBOLS], forecast, start, end)
-    usable = np.flatnonzero(np.isfinite(made.features).all(axis=1))
-    return made.take(usable[-ROWS:])
+    market_rows = rows_of(Sample(), forecast.symbols[:SYMBOLS], forecast, start, end)
+    usable = np.flatnonzero(np.isfinite(market_rows.features).all(axis=1))
+    return market_rows.take(usable[-ROWS:])
 
 
-def ours() -> None:
+def run_own() -> None:
     import os
 
     from pipelines.forecasts import NASDAQ100_HOURLY
     from pipelines.modeling.compare import compare
 
-    given = rows()
+    training_rows = load_rows()
     forecast = NASDAQ100_HOURLY.target_forecast()
     load = os.getloadavg()[0]
     start, busy = time.perf_counter(), time.process_time()
-    found = compare(given, forecast.label, forecast.candidates, forecast.split, 0)
+    comparison = compare(training_rows, forecast.label, forecast.candidates, forecast.split, 0)
     seconds, cpu = time.perf_counter() - start, time.process_time() - busy
-    told: dict[str, Any] = {
-        "training": len(found.training),
+    summary: dict[str, Any] = {
+        "training": len(comparison.training),
         "load": load,
         "cpu": cpu,
         "candidates": {},
     }
-    for one in found.ranking:
-        assert one.metrics is not None, one.failure
-        quality = f"{one.metrics.macro_f1:.3f} {one.metrics.rank_ic:.3f}"
-        told["candidates"][one.name] = (one.seconds, quality)
-    _tell(seconds, json.dumps(told))
+    for candidate in comparison.ranking:
+        assert candidate.metrics is not None, candidate.failure
+        quality = f"{candidate.metrics.macro_f1:.3f} {candidate.metrics.rank_ic:.3f}"
+        summary["candidates"][candidate.name] = (candidate.seconds, quality)
+    print_run(seconds, json.dumps(summary))
 
 
-def peer(name: str) -> None:
-    """Fit one of scikit-learn's and score the selection rows, as a comparison does."""
+def run_peer(name: str) -> None:
+    """Fit a classifier of scikit-learn and score the selection rows, as a comparison does."""
     from pipelines.forecasts import NASDAQ100_HOURLY
     from pipelines.modeling.metrics import measure
 
     forecast = NASDAQ100_HOURLY.target_forecast()
-    training, selection, _ = forecast.split.cut(rows())
+    training, selection, _ = forecast.split.cut(load_rows())
     cuts = forecast.label.learn(training.outcome)
     x, y = training.features, forecast.label.truth(training.outcome, cuts)
-    every = max(1, len(y) // PARTS.get(name, len(y)))
-    x, y = x[::every], y[::every]
+    step = max(1, len(y) // PARTS.get(name, len(y)))
+    x, y = x[::step], y[::step]
     model = _default(name)
     start, busy = time.perf_counter(), time.process_time()
     model.fit(x, y)
@@ -121,18 +124,20 @@ def peer(name: str) -> None:
     label = forecast.label
     classes = label.truth(selection.outcome, cuts).astype(np.int64)
     predicted = model.predict(selection.features).astype(np.int64)
-    gives = hasattr(model, "predict_proba")  # SVC's defaults give a class and no more
-    given = model.predict_proba(selection.features) if gives else np.eye(5)[predicted]
-    found = measure(
+    has_probabilities = hasattr(model, "predict_proba")  # SVC's defaults give a class and no more
+    probabilities = (
+        model.predict_proba(selection.features) if has_probabilities else np.eye(5)[predicted]
+    )
+    metrics = measure(
         classes,
         predicted,
-        given,
+        probabilities,
         selection.outcome,
         label.classes,
         label.scores,
     )
-    quality = f"{found.macro_f1:.3f} {found.rank_ic:.3f}"
-    _tell(seconds, json.dumps({"quality": quality, "cpu": cpu}))
+    quality = f"{metrics.macro_f1:.3f} {metrics.rank_ic:.3f}"
+    print_run(seconds, json.dumps({"quality": quality, "cpu": cpu}))
 
 
 def _default(name: str) -> Any:
@@ -148,7 +153,7 @@ def _default(name: str) -> Any:
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    made: dict[str, Callable[[], Any]] = {
+    models: dict[str, Callable[[], Any]] = {
         "random_forest": RandomForestClassifier,
         "extra_trees": ExtraTreesClassifier,
         "gradient_boosting": GradientBoostingClassifier,
@@ -157,13 +162,13 @@ def _default(name: str) -> Any:
         "svc": lambda: make_pipeline(StandardScaler(), SVC()),
         "logistic_regression": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
     }
-    return made[name]()
+    return models[name]()
 
 
-def _tell(seconds: float, note: str) -> None:
+def print_run(seconds: float, note: str) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak_mib": peak, "note": note}))
 
 
 if __name__ == "__main__":
-    {"ours": ours, "peer": peer}[sys.argv[1]](*sys.argv[2:])
+    {"ours": run_own, "peer": run_peer}[sys.argv[1]](*sys.argv[2:])

@@ -28,19 +28,21 @@ T = TypeVar("T")
 
 
 class Airflow:
-    """Start it, ask it over REST, stop it. `environment` is what the tasks see besides."""
+    """Starts Airflow, calls its REST API, and stops it; tasks also see `environment`."""
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.home = home
         self.url = f"http://127.0.0.1:{free_port()}"
         self._password = secrets.token_urlsafe()
         self._environment = {
-            **self._configured(),
+            **self._build_environment(),
             "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
             **environment,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._ended: list[subprocess.Popen[bytes]] = []  # whose children may still run
+        self._ended: list[
+            subprocess.Popen[bytes]
+        ] = []  # components that ended, whose children may still run
         self._client = httpx.Client(base_url=self.url, timeout=30)
 
     def __enter__(self) -> Airflow:
@@ -54,7 +56,7 @@ class Airflow:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _configured(self) -> dict[str, str]:
+    def _build_environment(self) -> dict[str, str]:
         port = self.url.rpartition(":")[2]
         options = {
             "CORE__DAGS_FOLDER": str(ROOT / "dags"),
@@ -82,12 +84,12 @@ class Airflow:
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
         }
-        foreign = ("AIRFLOW", "BULLION_")  # what the developer has set must not be met here
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        foreign = ("AIRFLOW", "BULLION_")  # settings of the developer must not be used here
+        own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return {
-            **kept,
+            **own,
             "AIRFLOW_HOME": str(self.home),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [own.get("PYTHONPATH")])]),
             **{f"AIRFLOW__{name}": value for name, value in options.items()},
         }
 
@@ -96,8 +98,8 @@ class Airflow:
         passwords = self.home / "passwords.json"
         passwords.touch(0o600)
         passwords.write_text(f'{{"admin": "{self._password}"}}')
-        migrated = self._run("migrate", "db", "migrate").wait(START_WITHIN)
-        assert migrated == 0, f"airflow db migrate failed\n{self.output()}"
+        status = self._run("migrate", "db", "migrate").wait(START_WITHIN)
+        assert status == 0, f"airflow db migrate failed\n{self.output()}"
         for command in COMPONENTS:
             self._run(command[0], *command)
         wait_for(self._healthy, START_WITHIN, "a healthy Airflow", self.output)
@@ -123,112 +125,114 @@ class Airflow:
         dead = [n for n, p in self._processes.items() if n != "migrate" and p.poll() is not None]
         assert not dead, f"ended by themselves: {dead}\n{self.output()}"
         with suppress(httpx.TransportError):
-            said = self._client.get("/api/v2/monitor/health").json()
+            health = self._client.get("/api/v2/monitor/health").json()
             parts = ("metadatabase", "scheduler", "dag_processor")
-            return all(said[part]["status"] == "healthy" for part in parts)
+            return all(health[part]["status"] == "healthy" for part in parts)
         return False
 
     def output(self) -> str:
-        """The last lines that each process printed."""
-        shown = []
+        """Return the last lines that each process printed."""
+        parts = []
         for name in self._processes:
             lines = (self.home / f"{name}.out").read_text(errors="replace").splitlines()
-            shown.append("\n".join([f"--- {name}", *lines[-30:]]))
-        return "\n".join(shown)
+            parts.append("\n".join([f"--- {name}", *lines[-30:]]))
+        return "\n".join(parts)
 
     def stop(self) -> None:
-        """End every process of every component, tasks that moved to a group of their own too."""
+        """End all processes of all components, including tasks in process groups of their own."""
         self._client.close()
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
-            wait_for(lambda: not self.left(), STOP_WITHIN, "the end of Airflow")
+            wait_for(lambda: not self.running_pids(), STOP_WITHIN, "the end of Airflow")
         wait_for(self._killed, STOP_WITHIN, "the end of Airflow by force")
         for process in self._processes.values():
             process.wait()
 
     def _killed(self) -> bool:
-        self._signal(signal.SIGKILL)  # again each time: a dying scheduler may just have forked
-        return not self.left()
+        self._signal(signal.SIGKILL)  # every time: a dying scheduler may just have forked
+        return not self.running_pids()
 
     def _signal(self, number: signal.Signals) -> None:
-        for pid in self.left():
+        for pid in self.running_pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def left(self) -> list[int]:
-        """Processes of ours that still run. Each component was started in its own session."""
+    def running_pids(self) -> list[int]:
+        """Return the processes that still run. Each component was started in its own session."""
         sessions = {process.pid for process in (*self._processes.values(), *self._ended)}
-        return [pid for pid in psutil.pids() if _session(pid) in sessions and _runs(pid)]
+        return [pid for pid in psutil.pids() if _session(pid) in sessions and _is_running(pid)]
 
     def kill(self, name: str) -> None:
-        """kill -9 of one component alone; what it had started goes on."""
+        """Kill one component with SIGKILL; its children keep running."""
         self._processes[name].kill()
         self._processes[name].wait()
 
-    def again(self, name: str) -> None:
+    def restart(self, name: str) -> None:
         """Start a component that ended."""
-        ended = self._processes.pop(name)
-        self._ended.append(ended)
-        command = next(one for one in COMPONENTS if one[0] == name)
+        process = self._processes.pop(name)
+        self._ended.append(process)
+        command = next(component for component in COMPONENTS if component[0] == name)
         self._run(name, *command)
 
     @contextmanager
-    def beside(self, name: str) -> Iterator[None]:
-        """A second one of a component, until the end of the block."""
-        command = next(one for one in COMPONENTS if one[0] == name)
+    def second(self, name: str) -> Iterator[None]:
+        """Run a second process of a component until the end of the block."""
+        command = next(component for component in COMPONENTS if component[0] == name)
         second = f"second {name}"
         self._run(second, *command)
         yield
         self.kill(second)
         self._ended.append(self._processes.pop(second))
 
-    def at_work(self) -> dict[str, psutil.Process]:
-        """The processes that run a task: the task itself, and the worker that minds it."""
-        found: dict[str, psutil.Process] = {}
-        for pid in self.left():
+    def task_processes(self) -> dict[str, psutil.Process]:
+        """Return the processes of a running task: its own, and the worker that watches it."""
+        by_role: dict[str, psutil.Process] = {}
+        for pid in self.running_pids():
             with suppress(psutil.Error):
                 process = psutil.Process(pid)
                 title = " ".join(process.cmdline())
                 if not title.startswith("airflow worker -- ") or title.endswith("<idle>"):
                     continue
-                found["worker" if "LocalExecutor" in title else "task"] = process
-        return found
+                by_role["worker" if "LocalExecutor" in title else "task"] = process
+        return by_role
 
     # -- REST
 
     def get(self, path: str) -> Any:
         return self._client.get(f"/api/v2{path}").raise_for_status().json()
 
-    def ready(self, dag_id: str) -> str:
-        """The address of a DAG, once it has been parsed, and is not paused any more."""
+    def unpause(self, dag_id: str) -> str:
+        """Unpause a DAG once it has been parsed, and return its address."""
         dag = f"/api/v2/dags/{dag_id}"
-        wait_for(lambda: self._client.get(dag).is_success, 60, f"the DAG {dag_id}", self.imports)
-        # A DAG starts out paused, as it would else run for its newest bar at once.
+        wait_for(
+            lambda: self._client.get(dag).is_success, 60, f"the DAG {dag_id}", self.import_errors
+        )
+        # DAGs start paused; otherwise each would run for its newest bar at once.
         self._client.patch(dag, json={"is_paused": False}).raise_for_status()
         return dag
 
     def trigger(
         self, dag_id: str, conf: Mapping[str, Any], logical_date: str | None = None
     ) -> httpx.Response:
-        """Ask for a run."""
+        """Trigger a run."""
         body = {"logical_date": logical_date, "conf": dict(conf)}
-        return self._client.post(f"{self.ready(dag_id)}/dagRuns", json=body)
+        return self._client.post(f"{self.unpause(dag_id)}/dagRuns", json=body)
 
-    def run(self, dag_id: str, conf: Mapping[str, Any], within: float = 240.0) -> dict[str, Any]:
+    def run(self, dag_id: str, conf: Mapping[str, Any], seconds: float = 240.0) -> dict[str, Any]:
         """Trigger a run and wait until it is over."""
         answer = self.trigger(dag_id, conf)
         assert answer.is_success, answer.text
-        return self.over(answer.json(), within)
+        return self.wait_for_end(answer.json(), seconds)
 
-    def over(self, asked: Mapping[str, Any], within: float = 240.0) -> dict[str, Any]:
-        """A run, once it is over."""
-        where = _path(asked)
+    def wait_for_end(self, run: Mapping[str, Any], seconds: float = 240.0) -> dict[str, Any]:
+        """Wait until a run is over, and return it."""
+        path = _path(run)
 
         def over() -> dict[str, Any] | None:
-            run = self.get(where)
-            return run if run["state"] in ("success", "failed") else None
+            newest = self.get(path)
+            return newest if newest["state"] in ("success", "failed") else None
 
-        return wait_for(over, within, f"the end of {where}", lambda: self.log(asked))
+        return wait_for(over, seconds, f"the end of {path}", lambda: self.log(run))
 
     def end(self, run: Mapping[str, Any]) -> None:
         """Mark a run as failed, so that nothing of it is tried again."""
@@ -236,43 +240,45 @@ class Airflow:
         answer.raise_for_status()
 
     def states(self, run: Mapping[str, Any]) -> dict[str, str]:
-        """How each task of a run stands."""
-        return {name: one["state"] for name, one in self.tasks(run).items()}
+        """Return the state of each task of a run."""
+        return {name: task["state"] for name, task in self.tasks(run).items()}
 
     def tasks(self, run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """The tasks of a run by their names."""
-        found = self.get(f"{_path(run)}/taskInstances")["task_instances"]
-        return {one["task_id"]: one for one in found}
+        """Return the tasks of a run by their names."""
+        instances = self.get(f"{_path(run)}/taskInstances")["task_instances"]
+        return {task["task_id"]: task for task in instances}
 
     def backfill(self, dag_id: str, first: str, last: str, **more: Any) -> httpx.Response:
-        """Ask for a backfill; with `dry_run` only for what it would run."""
-        self.ready(dag_id)
+        """Start a backfill; with `dry_run`, only list the runs it would start."""
+        self.unpause(dag_id)
         where = "/backfills/dry_run" if more.pop("dry_run", False) else "/backfills"
         body = {"dag_id": dag_id, "from_date": first, "to_date": last, **more}
         return self._client.post(f"/api/v2{where}", json=body)
 
-    def backfilled(self, asked: httpx.Response, within: float = 600.0) -> list[dict[str, Any]]:
-        """The runs of a backfill by their intervals, once it is over."""
-        assert asked.is_success, asked.text
-        one = asked.json()
+    def wait_for_backfill(
+        self, answer: httpx.Response, seconds: float = 600.0
+    ) -> list[dict[str, Any]]:
+        """Wait until a backfill is over, and return its runs in the order of their intervals."""
+        assert answer.is_success, answer.text
+        backfill = answer.json()
 
         def runs() -> list[dict[str, Any]]:
-            where = f"/dags/{one['dag_id']}/dagRuns?run_type=backfill&limit=100"
-            return self.get(f"{where}&order_by=logical_date")["dag_runs"]
+            path = f"/dags/{backfill['dag_id']}/dagRuns?run_type=backfill&limit=100"
+            return self.get(f"{path}&order_by=logical_date")["dag_runs"]
 
         def over() -> bool:
-            return bool(self.get(f"/backfills/{one['id']}")["completed_at"])
+            return bool(self.get(f"/backfills/{backfill['id']}")["completed_at"])
 
-        wait_for(over, within, f"backfill {one['id']}", self.output)
-        span = (one["from_date"], one["to_date"])
+        wait_for(over, seconds, f"backfill {backfill['id']}", self.output)
+        span = (backfill["from_date"], backfill["to_date"])
         return [run for run in runs() if span[0] <= run["logical_date"] <= span[1]]
 
-    def imports(self) -> str:
-        """Why DAGs could not be parsed."""
+    def import_errors(self) -> str:
+        """Return the errors of DAGs that could not be parsed."""
         return "\n".join(e["stack_trace"] for e in self.get("/importErrors")["import_errors"])
 
     def log(self, run: Mapping[str, Any]) -> str:
-        """What the tasks of a run logged, in their last try."""
+        """Return the logs of a run's tasks, of their last try."""
         where = f"{_path(run)}/taskInstances"
         return "\n".join(
             line
@@ -293,13 +299,13 @@ def _path(run: Mapping[str, Any]) -> str:
 
 
 def wait_for(
-    ready: Callable[[], T | None], seconds: float, what: str, explain: Callable[[], str] = str
+    ready: Callable[[], T | None], seconds: float, goal: str, explain: Callable[[], str] = str
 ) -> T:
-    """What `ready` answers once it is true."""
+    """Wait until `ready` returns something true, and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := ready()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:g} s for {what}\n{explain()}")
+            raise TimeoutError(f"waited {seconds:g} s for {goal}\n{explain()}")
         time.sleep(0.25)
     return answer
 
@@ -311,8 +317,8 @@ def _session(pid: int) -> int | None:
         return None
 
 
-def _runs(pid: int) -> bool:
-    """False also for the dead that nobody has waited for, such as orphans in a container."""
+def _is_running(pid: int) -> bool:
+    """Whether a process runs; a zombie, such as an orphan in a container, does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Servers that the integration tests share, and the lake that they work on."""
+"""Servers and the lake that the integration tests share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.servers.ports import free_port, stop
 
 @pytest.fixture(scope="session")
 def shared_lake(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The lake of all integration tests. It does not exist yet: the first run makes it."""
+    """The lake of all integration tests; the first run of a DAG creates it."""
     folder = tmp_path_factory.mktemp("lake")
     return Settings(lake_catalog=f"sqlite:{folder}/catalog.sqlite", lake_data=f"{folder}/files")
 
@@ -37,13 +37,13 @@ def lake_environment(shared_lake: Settings) -> dict[str, str]:
 def airflow(
     tmp_path_factory: pytest.TempPathFactory, lake_environment: dict[str, str]
 ) -> Iterator[Airflow]:
-    # Whoever ends the tests by SIGTERM must not leave a scheduler behind: it counts as Ctrl-C.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    nobody = {"BULLION_YAHOO_URL": "http://127.0.0.1:1"}  # a source that is down
-    with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment | nobody) as started:
-        yield started
-    signal.signal(signal.SIGTERM, before)
-    assert started.left() == []
+    # SIGTERM counts as Ctrl-C, so that it leaves no scheduler behind.
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    no_source = {"BULLION_YAHOO_URL": "http://127.0.0.1:1"}  # a source that is down
+    with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment | no_source) as running:
+        yield running
+    signal.signal(signal.SIGTERM, handler)
+    assert running.running_pids() == []
 
 
 @pytest.fixture

@@ -57,14 +57,14 @@ DAGS = f"""
 
 @pytest.fixture(scope="module")
 def webhook() -> Iterator[Webhook]:
-    with Webhook() as made:
-        yield made
+    with Webhook() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def mailbox() -> Iterator[Mailbox]:
-    with Mailbox() as made:
-        yield made
+    with Mailbox() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +82,9 @@ def alerted(
         "BULLION_ALERT_MAIL": "ops@example.org",
         "BULLION_SMTP": mailbox.url,
     }
-    with Airflow(home, environment) as started:
-        yield started
-    assert started.left() == []
+    with Airflow(home, environment) as running:
+        yield running
+    assert running.running_pids() == []
 
 
 def test_a_failed_task_is_posted_and_mailed_with_its_reason(
@@ -93,28 +93,30 @@ def test_a_failed_task_is_posted_and_mailed_with_its_reason(
     run = alerted.run("failing", {})
     assert run["state"] == "failed"
     wait_for(lambda: mailbox.letters, 30, "a letter", lambda: alerted.log(run))
-    [heard] = [one for one in webhook.heard if one["text"] == "failing.refused failed"]
-    assert heard["run_id"] == run["dag_run_id"]
-    assert "the folder is empty" in heard["reason"]
-    assert heard["log_url"].startswith(alerted.url)
+    [alert] = [post for post in webhook.heard if post["text"] == "failing.refused failed"]
+    assert alert["run_id"] == run["dag_run_id"]
+    assert "the folder is empty" in alert["reason"]
+    assert alert["log_url"].startswith(alerted.url)
     assert [letter["Subject"] for letter in mailbox.letters] == ["Bullion: failing.refused failed"]
 
 
-def test_only_the_scheduled_run_is_told_to_be_late(alerted: Airflow, webhook: Webhook) -> None:
+def test_only_a_scheduled_run_sends_an_alert_when_it_is_late(
+    alerted: Airflow, webhook: Webhook
+) -> None:
     by_hand = alerted.trigger("late", {}).json()
-    filled = alerted.backfill("late", "2026-02-03T00:00:00Z", "2026-02-04T00:00:00Z")
-    assert filled.is_success, filled.text
+    backfill = alerted.backfill("late", "2026-02-03T00:00:00Z", "2026-02-04T00:00:00Z")
+    assert backfill.is_success, backfill.text
 
     def late() -> list[dict[str, object]]:
-        return [one for one in webhook.heard if "is late" in str(one["text"])]
+        return [item for item in webhook.heard if "is late" in str(item["text"])]
 
     wait_for(late, 120, "the alert", alerted.output)
-    alerted.over(by_hand)
+    alerted.wait_for_end(by_hand)
 
     def ended() -> bool:
         runs = alerted.get("/dags/late/dagRuns")["dag_runs"]
-        return len(runs) >= 4 and all(one["state"] == "success" for one in runs)
+        return len(runs) >= 4 and all(item["state"] == "success" for item in runs)
 
     wait_for(ended, 120, "the end of all runs", alerted.output)
-    told = [str(one["run_id"]) for one in late()]
-    assert [run.partition("__")[0] for run in told] == ["scheduled"], told
+    run_ids = [str(item["run_id"]) for item in late()]
+    assert [run.partition("__")[0] for run in run_ids] == ["scheduled"], run_ids

@@ -1,4 +1,4 @@
-"""The API's two pages of documentation as a person uses them, in headless Chromium, with a key."""
+"""The API's two pages of documentation in headless Chromium, used with a key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.integration.test_ui import PATIENCE, picture
 from tests.servers.ports import free_port
 from tests.serving.process import environment_of, run_server, wait_for_answer
-from tests.serving.served import build_folder, build_once
+from tests.serving.scored_api import build_folder, build_once
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -37,8 +37,8 @@ def hosts() -> set[str]:
 
 @pytest.fixture
 def page(hosts: set[str]) -> Iterator[Page]:
-    known = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, known)), None)
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, browsers)), None)
     assert program, "these tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -55,13 +55,11 @@ def paths_of(url: str) -> list[str]:
 
 
 def own_hosts(url: str) -> set[str]:
-    """The API, and no host at all: icons that are part of a style sheet, and the worker."""
+    """Return the API's host, and the empty host of icons in a style sheet and of the worker."""
     return {urlsplit(url).netloc, ""}
 
 
-def test_a_request_is_tried_out_with_the_key_that_authorize_takes(
-    page: Page, url: str, hosts: set[str]
-) -> None:
+def test_try_it_out_sends_the_key_that_was_entered(page: Page, url: str, hosts: set[str]) -> None:
     page.goto(f"{url}/docs")
     for path in paths_of(url):
         expect(page.locator(f'.opblock-summary-path[data-path="{path}"]').first).to_be_visible()

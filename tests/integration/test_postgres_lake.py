@@ -76,18 +76,18 @@ def test_a_fresh_database_becomes_a_lake_however_many_open_it(
         )
 
 
-def test_what_is_ingested_equals_what_an_sqlite_lake_has(
+def test_an_ingest_gives_the_same_rows_as_in_an_sqlite_lake(
     lake_settings: Settings, jobs: Jobs, tmp_path: Path
 ) -> None:
     jobs.run("ingest")
-    other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
+    sqlite = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
     with open_lake() as lake:
-        assert read_content(lake) == run_undisturbed(other)
+        assert read_content(lake) == run_undisturbed(sqlite)
         assert find_torn(lake) == []
         assert verify(lake).problems == []
-        before = read_content(lake)
+        content = read_content(lake)
         compact(lake, keep=NOW, readers=NOW)
-        assert read_content(lake) == before
+        assert read_content(lake) == content
         assert verify(lake).problems == []
         assert verify(lake).files > 0
         assert compact(lake, keep=NOW, readers=NOW).rewritten == 0
@@ -95,8 +95,8 @@ def test_what_is_ingested_equals_what_an_sqlite_lake_has(
 
 def test_six_writers_at_once_lose_and_double_nothing(lake: Lake, jobs: Jobs) -> None:
     running = [jobs.start("append", name, 10) for name in "abcdef"]
-    made = [number for job in running for number in job.result()]
-    assert len(set(made)) == 60
+    numbers = [number for job in running for number in job.result()]
+    assert len(set(numbers)) == 60
     rows = lake.rows(
         """SELECT count(*), count(DISTINCT symbol), bool_and(s.batch = k.snapshot)
            FROM silver.series s FULL JOIN meta.kept_snapshots k ON s.symbol = k.reason"""
@@ -153,15 +153,15 @@ def test_a_row_that_was_changed_in_the_database_is_named(
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_a_reader_keeps_its_rows_when_nothing_is_to_be_kept(
+def test_a_reader_keeps_its_rows_through_a_compaction_that_keeps_nothing(
     lake: Lake, jobs: Jobs, how: str, tmp_path: Path
 ) -> None:
     assert min(compact_under_a_reader(lake, jobs, how, tmp_path)) > 0
 
 
-def test_a_reader_whose_files_went_gets_an_error_and_no_fewer_rows(lake: Lake) -> None:
+def test_a_reader_whose_files_were_removed_gets_an_error_instead_of_fewer_rows(lake: Lake) -> None:
     replace_series(lake, list_symbols(), "1")
-    with open_lake(read_only=True) as other, other.view() as view:
+    with open_lake(read_only=True) as reader, reader.view() as view:
         view.rows("FROM lake.current_snapshot()")
         replace_series(lake, list_symbols(), "2")
         assert compact(lake, keep=NOW, readers=NOW).removed == 1
@@ -189,7 +189,7 @@ def test_expired_files_stay_for_an_hour_whatever_the_server_thinks_the_time_is(
     assert count_versions(lake) == {"2": len(list_symbols())}
 
 
-def test_a_killed_writer_gives_its_turn_back(
+def test_a_killed_writer_releases_the_lock(
     lake: Lake, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder = jobs.start("hold")
@@ -209,19 +209,19 @@ def test_a_killed_writer_gives_its_turn_back(
 def test_a_killed_ingest_is_never_torn_and_repeats_to_the_same_rows(
     lake_settings: Settings, jobs: Jobs, tmp_path: Path
 ) -> None:
-    taken = torture(jobs, 20, seed=1, compact_every=10)
-    print(f"\n{taken:.2f} s a round")
-    other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
+    seconds = torture(jobs, 20, seed=1, compact_every=10)
+    print(f"\n{seconds:.2f} s a round")
+    sqlite = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
     with open_lake() as lake:
-        assert read_content(lake) == run_undisturbed(other)
+        assert read_content(lake) == run_undisturbed(sqlite)
 
 
 def test_a_reader_never_fails_beside_two_writers(lake: Lake, jobs: Jobs) -> None:
     writers = [jobs.start("rewrite", name, 5) for name in ("a", "b")]
-    seen = jobs.start("read", 4).result()
+    report = jobs.start("read", 4).result()
     commits = sum(writer.result() for writer in writers)
-    print(f"\n{seen['reads']} reads beside {commits} commits, longest {seen['longest']:.3f} s")
-    assert (seen["torn"], seen["back"]) == ([], [])
+    print(f"\n{report['reads']} reads beside {commits} commits, longest {report['longest']:.3f} s")
+    assert (report["torn"], report["back"]) == ([], [])
 
 
 def test_a_server_that_dies_is_a_clear_error(tmp_path: Path) -> None:

@@ -63,41 +63,43 @@ def test_ingest_compact_and_verify(
     lake_settings: Settings, jobs: Jobs, tmp_path: Path, server: S3
 ) -> None:
     jobs.run("ingest")
-    other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
+    local = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=f"{tmp_path}/o/files")
     foreign = "mine/a.parquet"
     with open_lake() as lake:
-        expected = run_undisturbed(other)
+        expected = run_undisturbed(local)
         assert read_content(lake) == expected
         assert find_torn(lake) == []
         assert verify(lake).problems == []
         orphan = f"silver/bars/{file_name(datetime.now(UTC))}"
         for path in (foreign, orphan):
             server.client().put_object(Bucket=BUCKET, Key=key(lake, path), Body=b"PAR1")
-        done = compact(lake, keep=NOW, readers=timedelta(0))
-        assert min(done.flushed, done.rewritten, done.removed) > 0
+        report = compact(lake, keep=NOW, readers=timedelta(0))
+        assert min(report.flushed, report.rewritten, report.removed) > 0
         assert read_content(lake) == expected
         assert verify(lake).problems == []
-        named = {path for (path,) in lake.rows(f"SELECT path FROM ({FILES})")}
-        there = set().union(*(lake.store.listing(s) for s in ("bronze", "silver", "gold", "meta")))
-        assert there == named
+        known_paths = {path for (path,) in lake.rows(f"SELECT path FROM ({FILES})")}
+        stored_paths = set().union(
+            *(lake.store.listing(s) for s in ("bronze", "silver", "gold", "meta"))
+        )
+        assert stored_paths == known_paths
         assert lake.store.listing("mine") == {foreign}
 
 
 def test_another_catalog_is_refused_and_removes_nothing(lake: Lake, tmp_path: Path) -> None:
     replace_series(lake, list_symbols())
-    before = lake.store.listing("silver/series")
-    other = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=lake.config.lake_data)
+    paths = lake.store.listing("silver/series")
+    config = Settings(lake_catalog=f"sqlite:{tmp_path}/o/c.sqlite", lake_data=lake.config.lake_data)
     with pytest.raises(LakeError, match="does not know"):
-        open_lake(other)
-    with open_lake(other, adopt=True) as adopted:
-        assert compact(adopted, keep=NOW, readers=NOW).unproven == len(before) == 1
-        assert lake.store.listing("silver/series") == before
+        open_lake(config)
+    with open_lake(config, adopt=True) as other_lake:
+        assert compact(other_lake, keep=NOW, readers=NOW).unproven == len(paths) == 1
+        assert lake.store.listing("silver/series") == paths
     with pytest.raises(LakeError, match="belong to another lake"):
         replace_series(lake, list_symbols(), "2")
-    with open_lake(adopt=True) as again:
+    with open_lake(adopt=True) as own_lake:
         # What the other catalog wrote meanwhile stays, too.
-        assert compact(again, keep=NOW, readers=NOW).unproven == 1
-        assert verify(again).problems == []
+        assert compact(own_lake, keep=NOW, readers=NOW).unproven == 1
+        assert verify(own_lake).problems == []
 
 
 def test_a_named_snapshot_survives(lake: Lake) -> None:
@@ -112,14 +114,14 @@ def test_a_named_snapshot_survives(lake: Lake) -> None:
 def test_a_flipped_and_a_missing_object_are_found(lake: Lake, server: S3) -> None:
     replace_series(lake, list_symbols("A"), source="a")
     replace_series(lake, list_symbols("B"), source="b")
-    flipped, gone = sorted(lake.store.listing("silver/series"))
+    flipped, missing = sorted(lake.store.listing("silver/series"))
     client = server.client()
     whole = client.get_object(Bucket=BUCKET, Key=key(lake, flipped))["Body"].read()
     damaged = whole[:100] + bytes([whole[100] ^ 4]) + whole[101:]
     client.put_object(Bucket=BUCKET, Key=key(lake, flipped), Body=damaged)
-    client.delete_object(Bucket=BUCKET, Key=key(lake, gone))
-    found = {problem.path: problem.what for problem in verify(lake).problems}
-    assert found == {flipped: "is damaged: it is not what was committed", gone: "is missing"}
+    client.delete_object(Bucket=BUCKET, Key=key(lake, missing))
+    problems = {problem.path: problem.what for problem in verify(lake).problems}
+    assert problems == {flipped: "is damaged: it is not what was committed", missing: "is missing"}
     with open_lake() as anew, pytest.raises(LakeError, match="missing"):
         anew.rows("SELECT max(symbol) FROM silver.series WHERE source = 'b'")
 
@@ -129,14 +131,14 @@ def test_a_server_that_is_gone_is_a_clear_error(
 ) -> None:
     replace_series(lake, list_symbols(), "1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    with open_lake() as lost:
-        with pytest.raises(LakeError, match=BUCKET) as caught:
-            replace_series(lost, list_symbols(), "2")
-        assert "BULLION_LAKE_DATA" in caught.value.hint
+    with open_lake() as cut_off:
+        with pytest.raises(LakeError, match=BUCKET) as error:
+            replace_series(cut_off, list_symbols(), "2")
+        assert "BULLION_LAKE_DATA" in error.value.hint
         with pytest.raises(LakeError):
-            lost.rows("SELECT max(symbol) FROM silver.series")
+            cut_off.rows("SELECT max(symbol) FROM silver.series")
         with pytest.raises(LakeError):
-            verify(lost)
+            verify(cut_off)
     assert count_versions(lake) == {"1": len(list_symbols())}
 
 
@@ -156,11 +158,11 @@ def test_an_object_is_downloaded_once_to_be_checked_and_a_damaged_one_is_not_rea
     downloads: list[str] = []
     checksum = BucketStore.checksum
 
-    def counted(self: BucketStore, path: str) -> tuple[int, str]:
+    def count_download(self: BucketStore, path: str) -> tuple[int, str]:
         downloads.append(path)
         return checksum(self, path)
 
-    monkeypatch.setattr(BucketStore, "checksum", counted)
+    monkeypatch.setattr(BucketStore, "checksum", count_download)
     for _ in range(2):
         with open_lake() as anew:
             assert count_versions(anew) == {"1": len(list_symbols())}

@@ -1,4 +1,4 @@
-"""The services as `make up` runs them: healthy, restarted when they are killed, gone when told."""
+"""The services as `make up` runs them: healthy, restarted when killed, and gone after `down`."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Up:
         ports = {name: free_port() for name in PORTS}
         self.chosen = Services(home=home, **ports)
         foreign = ("AIRFLOW", "BULLION_", "MLFLOW_")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        told = {f"BULLION_{name.upper()}": str(port) for name, port in ports.items()}
-        self._environment = kept | told | {"BULLION_HOME": str(home)}
+        own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        port_settings = {f"BULLION_{name.upper()}": str(port) for name, port in ports.items()}
+        self._environment = own | port_settings | {"BULLION_HOME": str(home)}
         self.supervisor = Supervisor(self.chosen)
 
     def __call__(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -47,37 +47,39 @@ class Up:
         )
 
     def processes(self) -> dict[int, str]:
-        """Everything of this stack that runs, told by its session, its folder or its ports."""
+        """Return the running processes of this stack, found by their session, folder or ports."""
         marks = (str(self.chosen.home), *(f":{port}" for port in self.chosen.ports.values()))
-        ours = set(self.supervisor.remaining())
-        found = {}
-        for one in psutil.process_iter(["cmdline"]):
-            command = " ".join(one.info["cmdline"] or [])
-            if one.pid in ours or (one.pid != os.getpid() and any(m in command for m in marks)):
-                found[one.pid] = command
-        return found
+        own = set(self.supervisor.remaining())
+        commands = {}
+        for process in psutil.process_iter(["cmdline"]):
+            command = " ".join(process.info["cmdline"] or [])
+            if process.pid in own or (
+                process.pid != os.getpid() and any(m in command for m in marks)
+            ):
+                commands[process.pid] = command
+        return commands
 
     def kill(self, name: str) -> int:
-        """kill -9 of one process; its number."""
+        """Kill one process with SIGKILL, and return its number."""
         [standing] = [s for s in self.supervisor.status() if s.name == name]
         pid = int(standing.detail.split()[1].rstrip(","))
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def well(self) -> bool:
+    def is_well(self) -> bool:
         return self("status").returncode == 0
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    made = Up(tmp_path_factory.mktemp("up"))
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    services = Up(tmp_path_factory.mktemp("up"))
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield made
+        yield services
     finally:
-        made("down")
-        signal.signal(signal.SIGTERM, before)
-        assert made.processes() == {}
+        services("down")
+        signal.signal(signal.SIGTERM, handler)
+        assert services.processes() == {}
 
 
 def test_a_busy_port_is_named_with_a_way_out(up: Up) -> None:
@@ -85,55 +87,55 @@ def test_a_busy_port_is_named_with_a_way_out(up: Up) -> None:
         [sys.executable, "-m", "http.server", "-b", "127.0.0.1", str(up.chosen.mlflow_port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    ) as other:
+    ) as blocker:
         wait_for(lambda: _open(up.chosen.mlflow_port), 20, "a busy port")
-        refused = up("up", "mlflow")
-        other.kill()
-    assert refused.returncode == 1
-    assert f"port {up.chosen.mlflow_port} (BULLION_MLFLOW_PORT)" in refused.stderr
-    assert f"process {other.pid}" in refused.stderr
-    assert "BULLION_MLFLOW_PORT=" in refused.stderr
+        result = up("up", "mlflow")
+        blocker.kill()
+    assert result.returncode == 1
+    assert f"port {up.chosen.mlflow_port} (BULLION_MLFLOW_PORT)" in result.stderr
+    assert f"process {blocker.pid}" in result.stderr
+    assert "BULLION_MLFLOW_PORT=" in result.stderr
     assert up.supervisor.remaining() == []
 
 
 def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
-    done = up("up", "--detach")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "/NQ: " in done.stdout
-    assert up.chosen.secrets["admin"] in done.stdout
+    result = up("up", "--detach")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "/NQ: " in result.stdout
+    assert up.chosen.secrets["admin"] in result.stdout
     hidden = {v for k, v in up.chosen.secrets.items() if k != "admin"}
-    assert not any(secret in done.stdout + done.stderr for secret in hidden)
+    assert not any(secret in result.stdout + result.stderr for secret in hidden)
     assert (up.chosen.home / "secrets.json").stat().st_mode & 0o077 == 0
     signals = httpx.get(f"{up.chosen.url('api')}/signal/index").json()
     assert signals["instrument"] == "/NQ"
-    assert up.well()
+    assert up.is_well()
 
 
 def test_a_second_up_changes_nothing(up: Up) -> None:
-    before = up.processes().keys() & set(up.supervisor.remaining())
-    done = up("up", "--detach")
-    assert done.returncode == 0, done.stderr
-    assert "it runs already" in done.stdout
-    assert "..." not in done.stdout.partition("it runs already")[2]
-    still = {s.detail.split()[1] for s in up.supervisor.status()}
-    assert {int(pid.rstrip(",")) for pid in still} <= before
+    pids = up.processes().keys() & set(up.supervisor.remaining())
+    result = up("up", "--detach")
+    assert result.returncode == 0, result.stderr
+    assert "it runs already" in result.stdout
+    assert "..." not in result.stdout.partition("it runs already")[2]
+    pids_after = {s.detail.split()[1] for s in up.supervisor.status()}
+    assert {int(pid.rstrip(",")) for pid in pids_after} <= pids
 
 
-def test_another_source_asks_for_a_stop_first(up: Up) -> None:
-    refused = up("up", "--detach", BULLION_SOURCE="yahoo")
-    assert refused.returncode == 1
-    assert "make down" in refused.stderr
+def test_a_change_of_the_source_needs_a_stop_first(up: Up) -> None:
+    result = up("up", "--detach", BULLION_SOURCE="yahoo")
+    assert result.returncode == 1
+    assert "make down" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["airflow-scheduler", "api"])
-def test_what_is_killed_is_back(up: Up, name: str) -> None:
-    killed = up.kill(name)
+def test_a_killed_service_is_restarted(up: Up, name: str) -> None:
+    pid = up.kill(name)
 
-    def back() -> bool:
+    def is_back() -> bool:
         [standing] = [s for s in up.supervisor.status() if s.name == name]
-        return standing.state == "RUNNING" and str(killed) not in standing.detail and up.well()
+        return standing.state == "RUNNING" and str(pid) not in standing.detail and up.is_well()
 
-    wait_for(back, BACK_WITHIN, f"{name} again", lambda: up.supervisor.tail(name))
+    wait_for(is_back, BACK_WITHIN, f"{name} again", lambda: up.supervisor.tail(name))
 
 
 def test_the_pages_are_served(up: Up) -> None:
@@ -143,12 +145,12 @@ def test_the_pages_are_served(up: Up) -> None:
 
 
 def test_nothing_listens_beyond_loopback(up: Up) -> None:
-    heard = {
-        one.laddr.ip
-        for one in psutil.net_connections("tcp")
-        if one.status == psutil.CONN_LISTEN and one.pid in up.supervisor.remaining()
+    addresses = {
+        socket.laddr.ip
+        for socket in psutil.net_connections("tcp")
+        if socket.status == psutil.CONN_LISTEN and socket.pid in up.supervisor.remaining()
     }
-    assert heard == {"127.0.0.1"}
+    assert addresses == {"127.0.0.1"}
 
 
 def test_down_leaves_no_process_even_of_a_killed_supervisor(up: Up) -> None:
@@ -160,7 +162,7 @@ def test_down_leaves_no_process_even_of_a_killed_supervisor(up: Up) -> None:
     assert up.processes() == {}
 
 
-def test_what_is_interrupted_leaves_no_process(up: Up) -> None:
+def test_an_interrupted_start_leaves_no_process(up: Up) -> None:
     with psutil.Popen(
         [sys.executable, "-m", "include.services", "up"],
         cwd=ROOT,
@@ -169,12 +171,12 @@ def test_what_is_interrupted_leaves_no_process(up: Up) -> None:
         text=True,
         # A worker of pytest-xdist ignores Ctrl-C, and its children would.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as begun:
+    ) as process:
         wait_for(lambda: len(up.supervisor.remaining()) > 4, 60, "a start")
-        begun.send_signal(signal.SIGINT)
-        said, _ = begun.communicate(timeout=90)
-    assert begun.returncode == 130
-    assert "nothing is left running" in said
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=90)
+    assert process.returncode == 130
+    assert "nothing is left running" in output
     assert up.processes() == {}
 
 

@@ -1,4 +1,4 @@
-"""The thread through the whole: a DAG run writes a row, and the API answers with it."""
+"""From end to end: a DAG run writes a row, and the API answers with it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.recent import INGEST
 
 pytestmark = pytest.mark.integration
 
-ASKED = {
+CONF = {
     "symbols": ["NVDA", "AAPL"],
     "start": "2026-09-01T00:00:00Z",
     "end": "2026-09-05T00:00:00Z",
 }
 
 
-def test_a_bar_that_a_dag_run_wrote_is_served(
+def test_the_api_serves_a_bar_that_a_dag_run_wrote(
     airflow: Airflow, shared_lake: Settings, api: httpx.Client
 ) -> None:
-    run = airflow.run(INGEST, ASKED)
+    run = airflow.run(INGEST, CONF)
     assert run["state"] == "success", airflow.log(run)
 
     answer = api.get("/bars/newest", params={"symbol": "NVDA"})
@@ -33,23 +33,23 @@ def test_a_bar_that_a_dag_run_wrote_is_served(
     bar = Bar.model_validate_json(answer.text)
 
     with open_lake(shared_lake, read_only=True) as lake:
-        [written] = lake.sql(
+        [row] = lake.sql(
             "SELECT * FROM silver.bars WHERE source = 'sample' AND symbol = 'NVDA' "
             "AND \"interval\" = '1h' ORDER BY ts DESC LIMIT 1"
         ).to_pylist()
-        [noted] = lake.sql(
+        [note] = lake.sql(
             "SELECT status, counts FROM gold.runs WHERE run = ? AND step = 'ingest'",
             [run["dag_run_id"]],
         ).to_pylist()
     assert bar.model_dump(exclude={"snapshot"}) == {
-        name: written[name] for name in Bar.model_fields if name != "snapshot"
+        name: row[name] for name in Bar.model_fields if name != "snapshot"
     }
-    assert noted["status"] == "ok"
-    assert json.loads(noted["counts"])["received"] >= 2 * 4 * 7  # symbols, sessions, bars
+    assert note["status"] == "ok"
+    assert json.loads(note["counts"])["received"] >= 2 * 4 * 7  # symbols, sessions, bars
 
 
 def test_a_wrong_request_fails_at_once_and_says_why(airflow: Airflow) -> None:
-    run = airflow.run(INGEST, ASKED | {"symbols": ["NVDIA"]})
+    run = airflow.run(INGEST, CONF | {"symbols": ["NVDIA"]})
     assert run["state"] == "failed"
     log = airflow.log(run)
     assert "try 1" in log
@@ -64,11 +64,11 @@ def test_a_wrong_request_fails_at_once_and_says_why(airflow: Airflow) -> None:
 def test_a_parameter_outside_its_schema_starts_no_run(
     airflow: Airflow, name: str, value: str
 ) -> None:
-    refused = airflow.trigger(INGEST, ASKED | {name: value})
-    assert refused.status_code == 400
-    assert name in refused.json()["detail"]
+    answer = airflow.trigger(INGEST, CONF | {name: value})
+    assert answer.status_code == 400
+    assert name in answer.json()["detail"]
 
 
-def test_only_who_has_the_password_may_ask(airflow: Airflow) -> None:
+def test_airflow_answers_only_with_the_password(airflow: Airflow) -> None:
     assert httpx.get(f"{airflow.url}/api/v2/dags").status_code == 401
     assert (airflow.home / "passwords.json").stat().st_mode & 0o077 == 0

@@ -43,12 +43,12 @@ RETRIED_WITHIN = 120.0  # seconds: the heartbeat's time-out, its detection, a fi
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    # Whoever ends the tests by SIGTERM must not leave services behind: it counts as Ctrl-C.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM counts as Ctrl-C, so that it leaves no service behind.
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with topology(tmp_path_factory.mktemp("topology")) as running:
         yield running
-    signal.signal(signal.SIGTERM, before)
-    assert running.left() == []
+    signal.signal(signal.SIGTERM, handler)
+    assert running.running_pids() == []
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,9 @@ def api(deployed: Topology) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def trained(deployed: Topology) -> dict[str, Any]:
-    """The training's run: the worker that was at it is killed, with all that it had started."""
-    done = deployed.run(INGEST, SAMPLE | {"start": format_time(FIRST), "end": format_time(THEN)})
-    assert done["state"] == "success", deployed.log(done)
+    """A run of the training, whose worker is killed together with its children."""
+    ingest = deployed.run(INGEST, SAMPLE | {"start": format_time(FIRST), "end": format_time(THEN)})
+    assert ingest["state"] == "success", deployed.log(ingest)
     run = deployed.trigger(
         TRAIN, SAMPLE | {"start": format_time(FIRST), "end": format_time(THEN)}
     ).json()
@@ -72,9 +72,9 @@ def trained(deployed: Topology) -> dict[str, Any]:
         return deployed.worker_of(task) if task.get("state") == "running" else ""
 
     worker = wait_for(at_work, 120, "the training at work", lambda: deployed.log(run))
-    time.sleep(2)  # in the middle of it
+    time.sleep(2)  # so that it is in the middle of the training
     deployed.vanish(worker)
-    killed = time.monotonic()
+    since = time.monotonic()
     wait_for(
         lambda: (
             deployed.tasks(run)["train"]["try_number"] == 2
@@ -84,16 +84,16 @@ def trained(deployed: Topology) -> dict[str, Any]:
         "the second try",
         lambda: deployed.log(run),
     )
-    print(f"\ntried again {time.monotonic() - killed:.0f} s after {worker} was killed")
-    return deployed.over(run) | {"killed": worker}
+    print(f"\ntried again {time.monotonic() - since:.0f} s after {worker} was killed")
+    return deployed.wait_for_end(run) | {"killed": worker}
 
 
 @pytest.fixture(scope="module")
 def scored(deployed: Topology, trained: dict[str, Any]) -> dict[str, Any]:
     span = {"start": format_time(THEN), "end": format_time(NEWEST)}
-    done = deployed.run(SCORE, SAMPLE | span)
-    assert done["state"] == "success", deployed.log(done)
-    return done
+    run = deployed.run(SCORE, SAMPLE | span)
+    assert run["state"] == "success", deployed.log(run)
+    return run
 
 
 def test_the_run_of_a_killed_worker_ends_well(deployed: Topology, trained: dict[str, Any]) -> None:
@@ -107,24 +107,24 @@ def test_the_run_of_a_killed_worker_ends_well(deployed: Topology, trained: dict[
 def test_the_newest_signal_comes_through_nginx(
     deployed: Topology, scored: dict[str, Any], api: httpx.Client
 ) -> None:
-    def answered() -> httpx.Response | None:
-        found = api.get("/signal/index", params={"universe": "qqq"})
-        return found if found.is_success else None
+    def newest_signal() -> httpx.Response | None:
+        answer = api.get("/signal/index", params={"universe": "qqq"})
+        return answer if answer.is_success else None
 
-    answer = wait_for(answered, 30, "the signal", lambda: api.get("/health").text)
+    answer = wait_for(newest_signal, 30, "the signal", lambda: api.get("/health").text)
     assert answer.json()["closes_at"] == format_time(NEWEST)
-    again = api.get(
+    unchanged = api.get(
         "/signal/index",
         params={"universe": "qqq"},
         headers={"If-None-Match": answer.headers["ETag"]},
     )
-    assert again.status_code == 304
-    own = httpx.get(
+    assert unchanged.status_code == 304
+    direct = httpx.get(
         f"{deployed.native.url('api', 8000)}/signal/index",
         params={"universe": "qqq"},
         headers={"X-API-Key": deployed.key},
     )
-    assert own.headers["ETag"] == answer.headers["ETag"]
+    assert direct.headers["ETag"] == answer.headers["ETag"]
 
 
 def test_the_api_scores_with_the_model_that_mlflow_gives_it(
@@ -150,12 +150,12 @@ def test_the_market_stream_passes_nginx(deployed: Topology, scored: dict[str, An
     assert format_time(NEWEST)[:16] in str(asyncio.run(first()))
 
 
-def test_nobody_comes_in_without_a_key(deployed: Topology) -> None:
+def test_nothing_is_answered_without_a_key(deployed: Topology) -> None:
     assert httpx.get(f"{deployed.api}/signal/index").status_code == 401
     assert httpx.get(f"{deployed.url}/api/v2/dags").status_code == 401
 
 
-def test_a_body_that_is_too_large_ends_at_nginx(api: httpx.Client) -> None:
+def test_nginx_refuses_a_body_that_is_too_large(api: httpx.Client) -> None:
     answer = api.post("/predict", content=b"x" * (9 * 1024 * 1024))
     assert answer.status_code == 413
     assert "nginx" in answer.text
@@ -168,13 +168,15 @@ def test_files_and_models_are_on_s3(deployed: Topology, scored: dict[str, Any]) 
     ]
     body = deployed.store.client().get_object(Bucket="bullion", Key=model)["Body"].read()
     sql = "SELECT sha256 FROM gold.model_decisions ORDER BY decided_at DESC LIMIT 1"
-    said = command(deployed, "bullion", "sql", sql)
-    assert hashlib.sha256(body).hexdigest() in said.stdout, said.stderr
-    checked = command(deployed, "bullion", "verify")
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    decision = command(deployed, "bullion", "sql", sql)
+    assert hashlib.sha256(body).hexdigest() in decision.stdout, decision.stderr
+    verification = command(deployed, "bullion", "verify")
+    assert verification.returncode == 0, verification.stdout + verification.stderr
 
 
-def test_who_reads_the_catalog_changes_nothing(deployed: Topology, scored: dict[str, Any]) -> None:
+def test_the_reader_of_the_catalog_cannot_change_it(
+    deployed: Topology, scored: dict[str, Any]
+) -> None:
     catalog = deployed.environment("api")["BULLION_LAKE_CATALOG"].removeprefix("postgres:")
     reader = psycopg2.connect(catalog)
     with reader.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
@@ -187,11 +189,11 @@ def test_who_reads_the_catalog_changes_nothing(deployed: Topology, scored: dict[
 def test_the_api_has_a_user_of_the_store_that_can_only_read(
     deployed: Topology, scored: dict[str, Any]
 ) -> None:
-    seen = deployed.environment("api")
-    secret, role = deployed.users.users[seen["AWS_ACCESS_KEY_ID"]]
-    assert (secret, role) == (seen["AWS_SECRET_ACCESS_KEY"], "user")
+    environment = deployed.environment("api")
+    secret, role = deployed.users.users[environment["AWS_ACCESS_KEY_ID"]]
+    assert (secret, role) == (environment["AWS_SECRET_ACCESS_KEY"], "user")
     policy = json.loads(deployed.store.client().get_bucket_policy(Bucket="bullion")["Policy"])
-    assert policy == reading(seen["BULLION_LAKE_DATA"], seen["AWS_ACCESS_KEY_ID"])
+    assert policy == reading(environment["BULLION_LAKE_DATA"], environment["AWS_ACCESS_KEY_ID"])
 
 
 @pytest.mark.parametrize("door", ["airflow", "mlflow", "pages", "api"])
@@ -201,7 +203,9 @@ def test_no_page_can_be_framed_by_another(deployed: Topology, door: str) -> None
         "airflow": f"{deployed.url}/", "mlflow": native.url("mlflow", 5000),
         "pages": native.url("nginx", 8081) + "/docs/", "api": f"{deployed.api}/docs",
     }  # fmt: skip
-    own = "SAMEORIGIN" if door in ("airflow", "mlflow") else "DENY"  # they frame pages of theirs
+    own = (
+        "SAMEORIGIN" if door in ("airflow", "mlflow") else "DENY"
+    )  # these two frame their own pages
     assert httpx.get(pages[door]).headers.get_list("X-Frame-Options") == [own]
 
 
@@ -211,8 +215,8 @@ def test_the_pages_are_served_and_nothing_beside_them(
     pages = deployed.native.url("nginx", 8081)
     assert "index_signals" in httpx.get(f"{pages}/docs/").text
     assert list((deployed.home / "airflow/data_lake").rglob("*.onnx"))
-    for beside in ("/", "/mlflow/", "/docs/../mlflow/", "/docs/%2e%2e/mlflow/verified/"):
-        assert httpx.get(f"{pages}{beside}").status_code in (302, 404)
+    for path in ("/", "/mlflow/", "/docs/../mlflow/", "/docs/%2e%2e/mlflow/verified/"):
+        assert httpx.get(f"{pages}{path}").status_code in (302, 404)
 
 
 def test_init_may_run_again(deployed: Topology, scored: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The Airflow UI as an operator uses it, in headless Chromium; pictures are kept."""
+"""The Airflow UI as an operator uses it, in headless Chromium, with screenshots."""
 
 from __future__ import annotations
 
@@ -25,35 +25,37 @@ PATIENCE = 60_000  # milliseconds; the machine may be busy
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
-    known = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, known)), None)
-    assert found, "these tests need Chromium: apt-get install chromium"
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, browsers)), None)
+    assert program, "these tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        page = started.new_page(viewport={"width": 1400, "height": 1000})
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         yield page
-        started.close()
+        chromium.close()
 
 
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    """One of its own: its DAGs are paused, and its lake is empty."""
+    """An Airflow of its own, with paused DAGs and an empty lake."""
     folder = tmp_path_factory.mktemp("ui")
     lake = {
         "BULLION_LAKE_CATALOG": f"sqlite:{folder}/catalog.sqlite",
         "BULLION_LAKE_DATA": f"{folder}/files",
     }
-    with Airflow(folder / "airflow", lake) as started:
-        yield started
-    assert started.left() == []
+    with Airflow(folder / "airflow", lake) as running:
+        yield running
+    assert running.running_pids() == []
 
 
 @pytest.fixture(scope="module")
 def page(browser: Page, airflow: Airflow) -> Page:
     """A browser that is logged in, on an Airflow that knows its DAGs."""
-    wait_for(lambda: airflow.get("/dags")["total_entries"] >= DAGS, 90, "the DAGs", airflow.imports)
+    wait_for(
+        lambda: airflow.get("/dags")["total_entries"] >= DAGS, 90, "the DAGs", airflow.import_errors
+    )
     password = json.loads((airflow.home / "passwords.json").read_text())["admin"]
     browser.goto(airflow.url)
     browser.locator("input[name=username]").fill("admin")
@@ -66,7 +68,7 @@ def page(browser: Page, airflow: Airflow) -> Page:
 
 def picture(page: Page, name: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    page.wait_for_timeout(500)  # what was closed has faded
+    page.wait_for_timeout(500)  # until closed dialogs have faded out
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
@@ -97,7 +99,7 @@ def test_the_docs_say_what_a_dag_does(page: Page, airflow: Airflow) -> None:
     page.keyboard.press("Escape")
 
 
-def test_a_run_is_asked_for_in_a_form_and_its_skip_is_explained(
+def test_an_operator_triggers_a_run_in_the_form_and_sees_why_it_was_skipped(
     page: Page, airflow: Airflow
 ) -> None:
     page.goto(f"{airflow.url}/dags/{SCORE}")
@@ -106,13 +108,13 @@ def test_a_run_is_asked_for_in_a_form_and_its_skip_is_explained(
 
     page.get_by_role("button", name="Trigger").first.click()
     form = dialog(page)
-    for label, said in (
+    for label, text in (
         ("source", "Whose bars; "),
         ("symbols", "Only these symbols"),
         ("start", "Bars that open from here on, UTC"),
         ("force", "Ask the source again"),
     ):
-        field = form.get_by_role("group").filter(has_text=said).last
+        field = form.get_by_role("group").filter(has_text=text).last
         expect(field).to_contain_text(label)
     form.locator("#element_symbols").fill("NVDA\nAAPL")
     picture(page, "trigger")
@@ -122,7 +124,7 @@ def test_a_run_is_asked_for_in_a_form_and_its_skip_is_explained(
     [run] = airflow.get(f"/dags/{SCORE}/dagRuns")["dag_runs"]
     assert run["conf"]["symbols"] == ["NVDA", "AAPL"]
     assert not airflow.get(f"/dags/{SCORE}")["is_paused"]
-    assert airflow.over(run)["state"] == "success"
+    assert airflow.wait_for_end(run)["state"] == "success"
     assert airflow.states(run)["score"] == "skipped"
 
     page.goto(f"{airflow.url}/dags/{SCORE}")
@@ -133,26 +135,26 @@ def test_a_run_is_asked_for_in_a_form_and_its_skip_is_explained(
     picture(page, "skipped")
 
 
-def test_a_backfill_is_made_in_the_dialog(page: Page, airflow: Airflow) -> None:
+def test_an_operator_starts_a_backfill_in_the_dialog(page: Page, airflow: Airflow) -> None:
     page.goto(f"{airflow.url}/dags/ingest_nasdaq100_hourly")
     page.get_by_role("button", name="Trigger").first.click()
     form = dialog(page)
     form.get_by_text("Backfill", exact=True).click()
     for day in ("2026/09/01", "2026/09/03"):
         form.get_by_text("Select date and time").first.click()
-        shown = page.locator("[data-state=open] [placeholder='YYYY/MM/DD']")
-        shown.fill(day)
+        date_field = page.locator("[data-state=open] [placeholder='YYYY/MM/DD']")
+        date_field.fill(day)
         page.locator("[data-state=open] [placeholder='HH:mm']").fill("00:00")
         form.get_by_text("Date Range").click()
-        expect(shown).to_be_hidden()
+        expect(date_field).to_be_hidden()
     expect(form.get_by_text(re.compile(r"\d+ runs?"))).to_be_visible()
     picture(page, "backfill")
     form.get_by_role("button", name="Run Backfill").click()
 
-    def made() -> list[object]:
+    def backfill_runs() -> list[object]:
         where = "/dags/ingest_nasdaq100_hourly/dagRuns?run_type=backfill"
         return list(airflow.get(where)["dag_runs"])
 
-    wait_for(made, 60, "the runs of the backfill")
+    wait_for(backfill_runs, 60, "the runs of the backfill")
     page.goto(f"{airflow.url}/dags/ingest_nasdaq100_hourly/backfills")
     picture(page, "backfills")

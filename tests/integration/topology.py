@@ -39,11 +39,13 @@ START_WITHIN = 240.0  # seconds
 
 
 def missing() -> str:
-    """What the deployment needs and this machine lacks."""
+    """Return what the deployment needs and this machine lacks."""
     from tests.servers import postgres
 
     path = f"{os.environ['PATH']}:/usr/sbin"
-    lacking = [one for one in ("redis-server", "nginx") if not shutil.which(one, path=path)]
+    lacking = [
+        program for program in ("redis-server", "nginx") if not shutil.which(program, path=path)
+    ]
     return postgres.missing() or (f"apt-get install {' '.join(lacking)}" if lacking else "")
 
 
@@ -61,15 +63,15 @@ class Topology(Airflow):
 
     @property
     def api(self) -> str:
-        """The API as its callers reach it."""
+        """The address at which callers reach the API."""
         return self.native.url("nginx", 8080)
 
     def environment(self, service: str) -> dict[str, str]:
-        """What a service sees."""
+        """Return the environment of a service."""
         return self.native.environment(service, {})
 
     def start(self) -> None:
-        """In the order of the compose file: servers, init, everything else."""
+        """Start the services in the order of the compose file: servers, init, the rest."""
         native, own = self.native, self.native.folder
         native.start("redis")
         self.prepare()
@@ -102,7 +104,7 @@ class Topology(Airflow):
         assert init.wait(START_WITHIN) == 0, self.native.tail("init")
 
     def healthy(self, service: str) -> bool:
-        """By the check of the compose file; every one of the workers by its own name."""
+        """Whether a service passes its check of the compose file; each worker by its own name."""
         self._alive()
         if service != "airflow-worker":
             return self.native.healthy(service, **self.python(service))
@@ -117,19 +119,19 @@ class Topology(Airflow):
         )
 
     def python(self, name: str, folders: dict[str, Path] | None = None) -> dict[str, str]:
-        """What the Dockerfile sets for a process, and the image's packages alone."""
+        """Return what the Dockerfile sets for a process, with only the image's packages."""
         tree = (folders or {}).get("/opt/bullion", self.native.folders["/opt/bullion"])
         home = self.native.folder / "homes" / name
         home.mkdir(parents=True, exist_ok=True)
-        only = self.native.folder / ("only-serving" if name == "api" else "only-airflow")
-        return {"PYTHONPATH": f"{tree}:{only}", "AIRFLOW_HOME": str(home)}
+        packages = self.native.folder / ("only-serving" if name == "api" else "only-airflow")
+        return {"PYTHONPATH": f"{tree}:{packages}", "AIRFLOW_HOME": str(home)}
 
     def _alive(self) -> None:
-        gone = [n for n, p in self.native.running.items() if n != "init" and p.poll() is not None]
-        assert not gone, "\n".join(f"{name} ended: {self.native.tail(name)}" for name in gone)
+        dead = [n for n, p in self.native.running.items() if n != "init" and p.poll() is not None]
+        assert not dead, "\n".join(f"{name} ended: {self.native.tail(name)}" for name in dead)
 
     def output(self) -> str:
-        """The last lines that each service printed."""
+        """Return the last lines that each service printed."""
         return "\n".join(
             f"--- {f.stem}\n{self.native.tail(f.stem)}" for f in self.home.glob("*.out")
         )
@@ -137,61 +139,61 @@ class Topology(Airflow):
     # -- faults
 
     def worker_of(self, task: Mapping[str, Any]) -> str:
-        """The worker that was given a task; empty while none was."""
+        """Return the worker that runs a task; empty while there is none."""
         for name in WORKERS:
             if name in self.native.running and task["id"] in self.native.log(name).read_text():
                 return name
         return ""
 
     def vanish(self, name: str) -> None:
-        """kill -9 of everything that a service had started, as when its container is killed."""
+        """Kill all processes of a service, as when its container is killed."""
         leader = self.native.running.pop(name)
 
-        def gone() -> bool:
+        def is_gone() -> bool:
             for pid in self._of(leader.pid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             return not self._of(leader.pid)
 
-        wait_for(gone, 20, f"the end of {name}")
+        wait_for(is_gone, 20, f"the end of {name}")
         leader.wait()
 
     @staticmethod
     def _of(leader: int) -> list[int]:
-        """The processes of a service: all are in the session that it began with."""
-        found = []
-        for one in psutil.process_iter():
+        """Return the processes of a service: all are in the session of its first one."""
+        pids = []
+        for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError, PermissionError):
-                if os.getsid(one.pid) == leader and one.status() != psutil.STATUS_ZOMBIE:
-                    found.append(one.pid)
-        return found
+                if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                    pids.append(process.pid)
+        return pids
 
-    def left(self) -> list[int]:
+    def running_pids(self) -> list[int]:
         return [pid for process in self.native.running.values() for pid in self._of(process.pid)]
 
     def stop(self) -> None:
         self._client.close()
-        for pid in self.left():
+        for pid in self.running_pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         with suppress(TimeoutError):
-            wait_for(lambda: not self.left(), 5, "the end")
+            wait_for(lambda: not self.running_pids(), 5, "the end")
         for name in list(self.native.running):
             self.vanish(name)
 
     def listening(self) -> set[str]:
-        """The addresses on which anything of it listens."""
-        ours = set(self.left())
+        """Return the addresses on which the services listen."""
+        own = set(self.running_pids())
         return {
-            one.laddr.ip
-            for one in psutil.net_connections("tcp")
-            if one.status == psutil.CONN_LISTEN and one.pid in ours
+            socket.laddr.ip
+            for socket in psutil.net_connections("tcp")
+            if socket.status == psutil.CONN_LISTEN and socket.pid in own
         }
 
 
 @contextmanager
 def topology(folder: Path) -> Iterator[Topology]:
-    """Everything that the compose file names, until the end of the block."""
+    """Run everything that the compose file names, until the end of the block."""
     variables = random_secrets()
     for name, lock in (("airflow", "requirements"), ("serving", "requirements-serving")):
         image_tree(name, folder / name)
@@ -225,7 +227,7 @@ def topology(folder: Path) -> Iterator[Topology]:
 
 
 def command(topology: Topology, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command in the environment of a worker, as `docker compose exec` gives it."""
+    """Run a command in the environment of a worker, as `docker compose exec` does."""
     environment = topology.environment("airflow-worker") | topology.python("by-hand")
     return subprocess.run(
         words, env=environment, cwd=topology.home, capture_output=True, text=True, check=False
@@ -233,8 +235,8 @@ def command(topology: Topology, *words: str) -> subprocess.CompletedProcess[str]
 
 
 def objects(store: S3, prefix: str) -> list[str]:
-    """The keys below a prefix of the bucket."""
-    found: list[dict[str, Any]] = (
+    """List the keys below a prefix of the bucket."""
+    contents: list[dict[str, Any]] = (
         store.client().list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
     )
-    return [one["Key"] for one in found]
+    return [item["Key"] for item in contents]

@@ -13,7 +13,7 @@ from pipelines.lake import Lake
 from pipelines.steps import refresh_features
 from pipelines.steps.lake import open_lake
 from tests.serving import daily
-from tests.serving.served import api_at, build_folder, build_once
+from tests.serving.scored_api import api_at, build_folder, build_once
 from tests.serving.serving_models import HOURLY, SOURCE, api_client, environment, fill, serve_model
 
 
@@ -23,10 +23,17 @@ def scored_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_once(tmp_path_factory, "scored", build_folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def api(scored_folder: Path) -> Iterator[TestClient]:
     """The API at night after the last session: the newest signal is live and not stale."""
     with api_at(scored_folder) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client_with_key(scored_folder: Path) -> Iterator[TestClient]:
+    """The same API with the key `secret`, which this client does not send by itself."""
+    with api_at(scored_folder, keys="secret") as client:
         yield client
 
 

@@ -1,4 +1,4 @@
-"""The daily market of a forecast with several targets, of several kinds, and their models."""
+"""A daily market for a forecast with several kinds of targets, and models of them."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ def build_market() -> list[dict[str, object]]:
 
 
 def write_bars(lake: Lake, source: str) -> None:
-    """Bring its bars to silver as if a source had said them."""
-    made = bars_table(build_market()).select(
+    """Write the market's bars to silver, as if a source had sent them."""
+    table = bars_table(build_market()).select(
         ["symbol", "ts", "open", "high", "low", "close", "volume"]
     )
     grid = GRID.table()
     for column in ("closes_at", "session"):
-        made = made.append_column(column, grid[column])
-    told = {"source": source, "interval": "1d", "split_factor": 1.0, "received_at": END}
-    for name, value in told.items():
-        made = made.append_column(name, pa.repeat(pa.scalar(value), len(made)))
+        table = table.append_column(column, grid[column])
+    constants = {"source": source, "interval": "1d", "split_factor": 1.0, "received_at": END}
+    for name, value in constants.items():
+        table = table.append_column(name, pa.repeat(pa.scalar(value), len(table)))
     with lake.write("say") as writer:
-        writer.append("silver.bars", made)
+        writer.append("silver.bars", table)
 
 
 def serve_models(lake: Lake, folder: Path, source: str, as_of: datetime = TRAINED) -> None:
-    """A baseline for each value, which is not proven; a proven model for the others."""
+    """Store an unproven baseline for each value target, and a proven model for each other."""
     registry = Registry(folder=folder / "mlflow")
-    for seed, one in enumerate(DAILY.per_target()):
-        made = models.store_verified(registry, one, models.body(one, seed))
-        told: dict[str, Any] = {}
-        if one.target.baseline:
-            told = {"proven": False, "reason": NOT_PROVEN, "candidate": one.target.baseline}
-        models.decide(lake, one, source, made, as_of, **told)
+    for seed, forecast in enumerate(DAILY.per_target()):
+        model = models.store_verified(registry, forecast, models.body(forecast, seed))
+        details: dict[str, Any] = {}
+        if forecast.target.baseline:
+            details = {"proven": False, "reason": NOT_PROVEN, "candidate": forecast.target.baseline}
+        models.decide(lake, forecast, source, model, as_of, **details)
 
 
 def build_request(last: int = len(DAYS), count: int = NEEDED, timed: bool = True) -> dict[str, Any]:
-    """Its bars up to one of its days, as a caller sends them."""
+    """Build a request with the market's bars up to one of its days."""
     names = ("open", "high", "low", "close", "volume")
     rows = build_market()[max(0, last - count) : last]
-    made: list[dict[str, Any]] = [{name: row[name] for name in names} for row in rows]
+    bars: list[dict[str, Any]] = [{name: row[name] for name in names} for row in rows]
     if timed:
-        for one, row in zip(made, rows, strict=True):
-            one["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
-    return {"symbol": SYMBOL, "bars": made}
+        for bar, row in zip(bars, rows, strict=True):
+            bar["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
+    return {"symbol": SYMBOL, "bars": bars}

@@ -15,14 +15,14 @@ import httpx
 from tests.servers.ports import stop
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT = 60.0  # seconds until something that should come about never will
+WAIT = 60.0  # seconds after which a test gives up waiting
 
 
 @contextmanager
 def run_server(
     *command: str, env: Mapping[str, str], stdout: int = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process of this repository."""
+    """Run a Python process of this repository until the end of the block."""
     server = subprocess.Popen(
         [sys.executable, *command], cwd=ROOT, env=os.environ | dict(env), stdout=stdout
     )
@@ -33,7 +33,7 @@ def run_server(
 
 
 def environment_of(folder: Path, port: int) -> dict[str, str]:
-    """Settings of a process that serves the lake of a folder."""
+    """Return the settings of a process that serves the lake of a folder."""
     return {
         "BULLION_LAKE_CATALOG": f"sqlite:{folder}/catalog.sqlite",
         "BULLION_LAKE_DATA": f"{folder}/files",
@@ -43,7 +43,7 @@ def environment_of(folder: Path, port: int) -> dict[str, str]:
 
 
 def wait_for_answer(port: int, path: str = "/signal/index") -> httpx.Response:
-    """The first answer that is a success, as soon as there is one."""
+    """Return the first successful answer, as soon as there is one."""
     deadline = time.monotonic() + WAIT
     while time.monotonic() < deadline:
         try:
@@ -57,12 +57,12 @@ def wait_for_answer(port: int, path: str = "/signal/index") -> httpx.Response:
 
 
 def memory_of(process: int) -> float:
-    """MiB of memory that a process holds."""
+    """Return the MiB of memory that a process holds."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def cpu_seconds(process: int) -> float:
-    """Seconds of a core that a process has used."""
-    told = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the seconds of a core that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""A lake of four members with a model that serves, and the API over it."""
+"""A lake of four symbols with a model that serves, and the API over it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, build_market, writ
 
 SOURCE, KEY = "sample", "a-key"
 NEEDED = HOURLY.look_back + 1
-TRAINED = utc("2026-08-11")
+TRAINED, LATER = utc("2026-08-11"), utc("2026-08-12")
 UNTRAINED = SYMBOLS[3]
 
 
@@ -51,17 +51,17 @@ def api_client() -> Iterator[TestClient]:
 
 
 def serve_model(
-    lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decided: Any
+    lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decision: Any
 ) -> StoredModel:
-    """A model in the cache, and the decision that it serves."""
-    made = store_verified(
+    """Store a model in the cache, and decide that it serves."""
+    model = store_verified(
         Registry(folder=folder / "mlflow"),
         HOURLY,
         body(HOURLY, seed, untrained=(UNTRAINED,)),
         version,
     )
-    decide(lake, HOURLY, SOURCE, made, decided.pop("as_of", TRAINED), **decided)
-    return made
+    decide(lake, HOURLY, SOURCE, model, decision.pop("as_of", TRAINED), **decision)
+    return model
 
 
 def fill(lake: Lake) -> None:
@@ -69,24 +69,43 @@ def fill(lake: Lake) -> None:
 
 
 def loader_of(client: TestClient) -> ModelLoader:
-    """The loader of the API's models."""
+    """Return the loader of the API's models."""
     return client.app.state.models  # type: ignore[attr-defined, no-any-return]
 
 
 def reasons(client: TestClient) -> list[str]:
-    """What makes the scoring of the main forecast less than well."""
-    others = f"{daily.DAILY.name}."
-    return [why for why in loader_of(client).reasons() if not why.startswith(others)]
+    """Return why the scoring of the main forecast is degraded."""
+    prefix = f"{daily.DAILY.name}."
+    return [reason for reason in loader_of(client).reasons() if not reason.startswith(prefix)]
 
 
 def build_request(
     symbol: str = SYMBOLS[0], last: int = len(HOURS), count: int = NEEDED, timed: bool = True
 ) -> dict[str, Any]:
-    """The bars of the scripted market up to one of its hours, as a caller sends them."""
+    """Build a request with the scripted market's bars up to one of its hours."""
     rows = [r for r in build_market() if r["symbol"] == symbol][max(0, last - count) : last]
     names = ("open", "high", "low", "close", "volume")
     bars = [{name: row[name] for name in names} for row in rows]
     if timed:
-        for one, row in zip(bars, rows, strict=True):
-            one["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
+        for bar, row in zip(bars, rows, strict=True):
+            bar["ts"] = row["ts"].isoformat()  # type: ignore[attr-defined]
     return {"symbol": symbol, "interval": "1h", "bars": bars}
+
+
+def cache_path(folder: Path, model: StoredModel) -> Path:
+    return folder / "mlflow" / "verified" / f"{model.sha256}.onnx"
+
+
+def version(client: TestClient) -> int | None:
+    answer = client.post("/predict", json=build_request())
+    return answer.json()["model_version"] if answer.status_code == 200 else None
+
+
+def registry_at(folder: Path, uri: str) -> Any:
+    """Return an __init__ for registries that uses this address and this folder."""
+    original = Registry.__init__
+
+    def connect(registry: Registry, *_: object) -> None:
+        original(registry, uri, folder / "mlflow")
+
+    return connect

@@ -1,4 +1,4 @@
-"""Errors: each in its shape, and none that tells where the server keeps its files."""
+"""Errors have one shape, and none reveals where the server keeps its files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import pipelines.cli  # noqa: F401 -- it imports every class of error that there
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake.compaction import compact
 from pipelines.steps.lake import open_lake
-from serving.http.errors import install
+from serving.http.errors import install_handlers
 from tests.serving.process import environment_of
-from tests.serving.served import api_at, problem, wait_until
+from tests.serving.scored_api import api_at, problem, wait_until
 
 SECRET = "/srv/secret/catalog.sqlite on db.internal.example:5432"
 GETS = ("/signal/index", "/signals/history", "/predictions/history", "/models/decisions",
@@ -29,7 +29,7 @@ KEY = {"X-API-Key": "secret"}
 
 
 def kinds(parent: type[BullionError] = BullionError) -> Iterator[type[BullionError]]:
-    """A class of errors and all below it, but for those that only the API raises."""
+    """Yield a class of errors and its subclasses, without those that only the API raises."""
     if parent.__module__.startswith("pipelines"):
         yield parent
     for child in parent.__subclasses__():
@@ -37,10 +37,10 @@ def kinds(parent: type[BullionError] = BullionError) -> Iterator[type[BullionErr
 
 
 def answer_to(error: Exception) -> TestClient:
-    """An API whose one route fails."""
+    """Return an API whose only route raises this error."""
     app = FastAPI()
     app.state.follower = SimpleNamespace(trouble=None)
-    install(app)
+    install_handlers(app)
 
     @app.get("/")
     def fail() -> None:
@@ -50,10 +50,10 @@ def answer_to(error: Exception) -> TestClient:
 
 
 @pytest.mark.parametrize("kind", sorted(set(kinds()), key=lambda kind: kind.__qualname__))
-def test_a_failure_of_the_server_is_told_by_its_summary_alone(
+def test_an_error_of_the_server_shows_only_its_summary(
     kind: type[BullionError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    if issubclass(kind, InvalidRequest):  # what the caller sent is wrong, and is told as it is
+    if issubclass(kind, InvalidRequest):  # the request is wrong: the caller gets the whole message
         assert problem(answer_to(kind("no symbol 'X'", "send it")).get("/")).hint == "send it"
         return
     with caplog.at_level(logging.WARNING):
@@ -63,12 +63,12 @@ def test_a_failure_of_the_server_is_told_by_its_summary_alone(
     assert problem(answer).hint == "ask the operator to see the API's log"
     assert SECRET in caplog.text
     summed_up = kind(f"cannot open {SECRET}", "make one", "it cannot be opened")
-    told = problem(answer_to(summed_up).get("/"))
-    assert (told.message, told.hint) == ("it cannot be opened", "make one")
+    body = problem(answer_to(summed_up).get("/"))
+    assert (body.message, body.hint) == ("it cannot be opened", "make one")
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), OSError(2, "No such file", SECRET)])
-def test_what_nobody_foresaw_tells_nothing(error: Exception) -> None:
+def test_an_unexpected_error_reveals_nothing(error: Exception) -> None:
     answer = answer_to(error).get("/")
     assert answer.status_code == 500
     assert not any(part in answer.text for part in SECRET.split())
@@ -114,7 +114,7 @@ def assert_names_no_path(answer: Response) -> None:
         assert part not in answer.text, (answer.url, answer.text)
 
 
-def test_a_lost_file_of_the_lake_is_told_without_its_path(
+def test_the_error_of_a_lost_file_does_not_name_its_path(
     scored_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "very-secret"
@@ -122,7 +122,7 @@ def test_a_lost_file_of_the_lake_is_told_without_its_path(
     for name, value in environment_of(folder, 8000).items():
         monkeypatch.setenv(name, value)
     with open_lake() as lake:
-        compact(lake)  # what the catalog holds goes to files
+        compact(lake)  # moves the rows from the catalog to files
     with api_at(folder) as client:
         (folder / "files").rename(folder / "elsewhere")
         answer = client.get("/predictions/history?live=false")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from serving.http.formats import ARROW, CSV, JSON, as_csv, csv_headers, form
+from serving.http.formats import ARROW, CSV, JSON, as_csv, csv_headers, preferred_format
 from serving.schemas.errors import NotAcceptable
 
 
@@ -21,17 +21,17 @@ from serving.schemas.errors import NotAcceptable
     ],
 )
 def test_the_preferred_format_is_chosen(accept: str | None, expected: str) -> None:
-    assert form(accept) == expected
+    assert preferred_format(accept) == expected
 
 
 @pytest.mark.parametrize("accept", ["image/png", "text/csv;q=0", "text/csv;q=x"])
-def test_a_caller_that_accepts_no_format_is_told_which_there_are(accept: str) -> None:
-    with pytest.raises(NotAcceptable) as refused:
-        form(accept)
-    assert CSV in refused.value.hint
+def test_the_error_lists_the_formats_where_none_is_accepted(accept: str) -> None:
+    with pytest.raises(NotAcceptable) as error:
+        preferred_format(accept)
+    assert CSV in error.value.hint
 
 
-def test_what_json_says_beside_the_rows_stands_in_headers_of_csv() -> None:
+def test_headers_of_csv_have_what_json_says_beside_the_rows() -> None:
     marks = {"data_source": "sample", "notices": ["caf\u00e9"]}
     headers = csv_headers(marks)
     assert headers["x-bullion-data-source"] == '"sample"'

@@ -1,4 +1,4 @@
-"""What comes before any route: the Host and Origin of a request, and headers that are malformed."""
+"""Checks before any route: the Host and Origin of a request, and malformed headers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from serving.routes.stream import POLICY
-from tests.serving.served import STREAM, api_at, problem
+from tests.serving.scored_api import STREAM, api_at, problem
 
 BAD_HOSTS = ("localhost:", "localhost:80a", "localhost, localhost", "[::1", "::1", "u@localhost",
              "localhost/", "localhost:8000:8000", "[localhost]", "lo calhost")  # fmt: skip
@@ -20,13 +20,7 @@ ROUTES = (("GET", "/signal/index"), ("GET", "/signal/index?min_confidence=0.5"),
 
 
 @pytest.fixture(scope="module")
-def keyed(scored_folder: Path) -> Iterator[TestClient]:
-    with api_at(scored_folder, keys="secret") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def anywhere(scored_folder: Path) -> Iterator[TestClient]:
+def client_of_any_host(scored_folder: Path) -> Iterator[TestClient]:
     with api_at(scored_folder, hosts="*") as client:
         yield client
 
@@ -35,26 +29,31 @@ def anywhere(scored_folder: Path) -> Iterator[TestClient]:
     "hosts", [("localhost", "evil.example"), ("evil.example", "localhost"), ("localhost",) * 2]
 )
 def test_a_request_names_one_host(
-    api: TestClient, anywhere: TestClient, hosts: tuple[str, ...]
+    api: TestClient, client_of_any_host: TestClient, hosts: tuple[str, ...]
 ) -> None:
     headers = [("Host", host) for host in hosts]
-    for client in (api, anywhere):
+    for client in (api, client_of_any_host):
         answer = client.get("/signal/index", headers=headers)
         assert answer.status_code == 400
         assert problem(answer).type == "unknown_host"
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS)
-def test_a_host_that_is_none_is_refused_whichever_are_known(
-    api: TestClient, anywhere: TestClient, host: str
+def test_a_malformed_host_is_refused_even_where_any_host_is_allowed(
+    api: TestClient, client_of_any_host: TestClient, host: str
 ) -> None:
-    for client in (api, anywhere):
+    for client in (api, client_of_any_host):
         assert client.get("/signal/index", headers={"Host": host}).status_code == 400
 
 
-def test_where_any_host_is_known_one_still_must_be_named(anywhere: TestClient) -> None:
-    assert anywhere.get("/signal/index", headers={"Host": "api.example:80"}).status_code == 200
-    assert anywhere.get("/signal/index", headers={"Host": ""}).status_code == 400
+def test_a_request_must_name_a_host_even_where_any_is_allowed(
+    client_of_any_host: TestClient,
+) -> None:
+    assert (
+        client_of_any_host.get("/signal/index", headers={"Host": "api.example:80"}).status_code
+        == 200
+    )
+    assert client_of_any_host.get("/signal/index", headers={"Host": ""}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -62,14 +61,14 @@ def test_where_any_host_is_known_one_still_must_be_named(anywhere: TestClient) -
     ["http://[", "http://[::1", "http://]", "http://", "null", "", "localhost", "http://localhost:x",
      "http://evil.example", "http://localhost@evil.example", "\xff"],
 )  # fmt: skip
-def test_an_origin_that_is_malformed_is_a_foreign_one(api: TestClient, origin: str) -> None:
+def test_a_malformed_origin_is_refused(api: TestClient, origin: str) -> None:
     headers = {"Origin": origin.encode("latin-1")}
     with (
-        pytest.raises(WebSocketDisconnect) as refused,
+        pytest.raises(WebSocketDisconnect) as error,
         api.websocket_connect(STREAM, headers=headers),  # type: ignore[arg-type]
     ):
         pass
-    assert refused.value.code == POLICY
+    assert error.value.code == POLICY
 
 
 @pytest.mark.parametrize(
@@ -95,12 +94,12 @@ def test_an_origin_that_is_malformed_is_a_foreign_one(api: TestClient, origin: s
     ],
 )
 def test_no_malformed_header_is_a_failure_of_the_server(
-    keyed: TestClient, name: str, value: bytes
+    client_with_key: TestClient, name: str, value: bytes
 ) -> None:
     for method, path in ROUTES:
         headers = {"X-API-Key": b"secret", name: value}
         body = b"x" if method == "POST" else None
-        answer = keyed.request(method, path, headers=headers, content=body)  # type: ignore[arg-type]
+        answer = client_with_key.request(method, path, headers=headers, content=body)  # type: ignore[arg-type]
         assert answer.status_code < 500, (path, answer.text)
         if answer.status_code >= 400:
             assert problem(answer).message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,22 +11,25 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from serving.http.docs import operations
-from tests.serving.documented import example
+from tests.serving.examples import example_address
 from tests.serving.in_process import serving_folder
 from tests.serving.process import wait_for_answer
-from tests.serving.served import api_at
 
 
 def addresses(client: TestClient) -> list[str]:
-    """The documented example of every route of GET, and the routes that are not documented."""
+    """List the documented example of every GET route, and the routes without documentation."""
     schema = client.get("/openapi.json").json()
-    told = [example(path, one) for method, path, one in operations(schema) if method == "get"]
+    documented = [
+        example_address(path, operation)
+        for method, path, operation in operations(schema)
+        if method == "get"
+    ]
     hidden = [
         route.path
         for route in client.app.routes  # type: ignore[attr-defined]
         if isinstance(route, APIRoute) and not route.include_in_schema
     ]
-    return [*told, *hidden]
+    return [*documented, *hidden]
 
 
 def test_head_is_get_without_its_body(api: TestClient) -> None:
@@ -41,28 +45,33 @@ def test_head_is_get_without_its_body(api: TestClient) -> None:
             assert head.headers == get.headers, path
 
 
-def test_head_is_not_for_what_only_post_has(api: TestClient) -> None:
+def test_head_of_a_route_with_only_post_is_refused(api: TestClient) -> None:
     assert api.head("/predict").status_code == 405
 
 
-def test_head_of_what_is_polled_is_told_by_its_tag(api: TestClient) -> None:
+def test_head_of_a_polled_answer_gives_304_for_its_tag(api: TestClient) -> None:
     tag = api.head("/signal/index").headers["etag"]
     assert api.head("/signal/index", headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_head_needs_the_key_that_get_needs(scored_folder: Path) -> None:
-    with api_at(scored_folder, keys="secret") as client:
-        assert client.head("/signal/index").status_code == 401
+def test_head_needs_the_key_that_get_needs(client_with_key: TestClient) -> None:
+    assert client_with_key.head("/signal/index").status_code == 401
+
+
+@pytest.fixture(scope="module")
+def port(scored_folder: Path) -> Iterator[int]:
+    """The port of an API with real connections."""
+    with serving_folder(scored_folder) as (port, _, _):
+        wait_for_answer(port)
+        yield port
 
 
 @pytest.mark.parametrize("path", ["/signal/index", "/docs", "/nothing"])
-def test_nothing_follows_the_headers_on_the_wire(scored_folder: Path, path: str) -> None:
-    sent = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-    with serving_folder(scored_folder) as (port, _, _):
-        wait_for_answer(port)
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
-            wire.sendall(sent)
-            received = b"".join(iter(lambda: wire.recv(65536), b""))
-    headers, _, body = received.partition(b"\r\n\r\n")
+def test_nothing_follows_the_headers_on_the_wire(port: int, path: str) -> None:
+    request = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(request)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    headers, _, body = answer.partition(b"\r\n\r\n")
     assert b"content-length: " in headers.lower()
     assert body == b""

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from serving.http.paging import Past, cursor_of, query, range_of
+from serving.http.paging import HistoryTable, cursor_of, query, range_of
 from serving.schemas.errors import TooLarge
 
-SIGNALS = Past("gold.index_signals", ("ts", "live", "wss"), ("ts", "live"))
-PREDICTIONS = Past("gold.predictions", ("ts", "symbol"), ("ts", "symbol"))
+SIGNALS = HistoryTable("gold.index_signals", ("ts", "live", "wss"), ("ts", "live"))
+PREDICTIONS = HistoryTable("gold.predictions", ("ts", "symbol"), ("ts", "symbol"))
 START = datetime(2026, 8, 1, tzinfo=UTC)
 END = START + timedelta(days=10)
 

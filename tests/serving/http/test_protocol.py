@@ -1,4 +1,4 @@
-"""The process itself: what it loads, what it refuses on the wire, and how it starts."""
+"""The process of the API: what it loads, and which connections it cuts off."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.serving.process import environment_of, run_server, wait_for_answer
 
 HEAVY = ("airflow", "sklearn", "mlflow", "torch", "evidently", "great_expectations", "matplotlib")
 POST = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-WATCHED = f"""
+SERVER_THAT_REPORTS = f"""
 import runpy, sys, threading, time
-def told():
+def report_imports():
     import urllib.request, os
     for _ in range(600):
         try:
@@ -25,34 +25,34 @@ def told():
         except OSError:
             time.sleep(0.05)
     print(sorted(set({HEAVY!r}) & set(sys.modules)), flush=True)
-threading.Thread(target=told, daemon=True).start()
+threading.Thread(target=report_imports, daemon=True).start()
 runpy.run_module("serving", run_name="__main__")
 """
 
 
 @pytest.fixture(scope="module")
-def served(scored_folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def running_server(scored_folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     port = free_port()
     env = environment_of(scored_folder, port) | {
         "BULLION_API_HEADER_BYTES": "2048",
         "BULLION_API_HEADER_SECONDS": "0.5",
         "BULLION_API_BODY_SECONDS": "0.5",
     }
-    with run_server("-c", WATCHED, env=env, stdout=subprocess.PIPE) as server:
+    with run_server("-c", SERVER_THAT_REPORTS, env=env, stdout=subprocess.PIPE) as server:
         yield port, server
 
 
-def test_it_answers_and_carries_nothing_that_trains(
-    served: tuple[int, subprocess.Popen[bytes]],
+def test_the_server_answers_without_loading_any_training_library(
+    running_server: tuple[int, subprocess.Popen[bytes]],
 ) -> None:
-    port, server = served
+    port, server = running_server
     assert wait_for_answer(port).json()["universe"] == "qqq"
     assert server.stdout is not None
     assert server.stdout.readline().strip() == b"[]"
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"),
+    ("sent_bytes", "status"),
     [
         (b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 600 + b"\r\n", b"431"),
         (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 4000, b"431"),
@@ -62,18 +62,18 @@ def test_it_answers_and_carries_nothing_that_trains(
         (b"nonsense\r\n\r\n", b"400"),
         (POST + b"Content-Length: 9\r\n\r\n{", b"408"),
         (POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", b"408"),
-        # What is answered before its body is there is cut off too.
+        # A request that is answered before its body has arrived is cut off too.
         (b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{", b"200"),
     ],
 )
-def test_what_is_slow_or_too_large_is_cut_off(
-    served: tuple[int, subprocess.Popen[bytes]], sent: bytes, status: bytes
+def test_a_request_that_is_slow_or_too_large_is_cut_off(
+    running_server: tuple[int, subprocess.Popen[bytes]], sent_bytes: bytes, status: bytes
 ) -> None:
-    port, _ = served
+    port, _ = running_server
     wait_for_answer(port)
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
-        wire.sendall(sent)
-        said = b""
-        while piece := wire.recv(4096):
-            said += piece
-    assert said.startswith(b"HTTP/1.1 " + status)
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(sent_bytes)
+        answer = b""
+        while piece := connection.recv(4096):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 " + status)

@@ -9,7 +9,7 @@ import pytest
 
 from serving.http.turns import Turns
 from serving.schemas.errors import Busy
-from tests.serving.served import api_at, problem
+from tests.serving.scored_api import api_at, problem
 
 LAKE = ("/signals/history", "/predictions/history", "/models/decisions")
 
@@ -37,12 +37,12 @@ def test_a_request_waits_a_moment_and_is_refused() -> None:
                 async with turns.turn():
                     raise AssertionError("its turn came")
         async with turns.turn():
-            pass  # whoever gave up has not taken the turn with it
+            pass  # a request that gave up has released its place
 
     asyncio.run(wait())
 
 
-def test_some_wait_for_their_turn_and_have_it() -> None:
+def test_a_waiting_request_gets_its_turn() -> None:
     async def take() -> list[str]:
         turns, order = Turns("the lake", at_once=1, waiting=1), list[str]()
 
@@ -52,11 +52,11 @@ def test_some_wait_for_their_turn_and_have_it() -> None:
                 await asyncio.sleep(0)
                 order.append(f"{name} ends")
 
-        done = await asyncio.gather(*map(work, "abc"), return_exceptions=True)
-        assert [type(one) for one in done] == [type(None), type(None), Busy]
+        results = await asyncio.gather(*map(work, "abc"), return_exceptions=True)
+        assert [type(result) for result in results] == [type(None), type(None), Busy]
         await work("d")
         return order
 
     assert asyncio.run(take()) == [
-        f"{name} {what}" for name in "abd" for what in ("begins", "ends")
+        f"{name} {event}" for name in "abd" for event in ("begins", "ends")
     ]

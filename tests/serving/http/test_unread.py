@@ -1,4 +1,4 @@
-"""Clients that do not read their answers: they are hung up on, and others refused meanwhile."""
+"""Clients that do not read their answers are disconnected, and others refused meanwhile."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from starlette.responses import Response
 
 from tests.serving.in_process import serving_folder
 from tests.serving.process import wait_for_answer
-from tests.serving.served import wait_until
+from tests.serving.scored_api import wait_until
 
 HISTORY, LARGE = "/predictions/history", "/large"
 SIZE = 16 * 2**20  # bytes of a large answer: more than the kernel keeps for a client
 PATIENCE = 1.0  # seconds in which a client must read something
-Served = tuple[int, FastAPI]
+PortAndApp = tuple[int, FastAPI]
 
 
 async def _large(request: Request) -> Response:
@@ -28,8 +28,8 @@ async def _large(request: Request) -> Response:
 
 
 @pytest.fixture(scope="module")
-def api(scored_folder: Path) -> Iterator[Served]:
-    limits = {"BULLION_API_UNREAD_BYTES": "65536", "BULLION_API_UNREAD_SECONDS": str(PATIENCE)}
+def api(scored_folder: Path) -> Iterator[PortAndApp]:
+    limits = {"unread_bytes": "65536", "unread_seconds": str(PATIENCE)}
     with serving_folder(scored_folder, **limits) as (port, app, _):
         app.add_route(LARGE, _large)
         wait_for_answer(port, HISTORY)
@@ -37,47 +37,49 @@ def api(scored_folder: Path) -> Iterator[Served]:
 
 
 def request_large(port: int) -> socket.socket:
-    """Ask for a large answer as a client that takes little at a time."""
-    wire = socket.socket()
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    wire.settimeout(60)
-    wire.connect(("127.0.0.1", port))
-    wire.sendall(f"GET {LARGE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-    return wire
+    """Request a large answer, as a client that reads little at a time."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(60)
+    connection.connect(("127.0.0.1", port))
+    connection.sendall(
+        f"GET {LARGE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    )
+    return connection
 
 
-def test_histories_are_refused_while_too_much_is_unread_and_the_newest_signal_is_not(
-    api: Served,
+def test_only_histories_are_refused_while_too_much_is_unread(
+    api: PortAndApp,
 ) -> None:
     port, app = api
     with request_large(port):
         wait_until(lambda: bool(app.state.unread.transports))
-        refused = httpx.get(f"http://127.0.0.1:{port}{HISTORY}")
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-        assert "have not yet read 65536 bytes" in refused.json()["error"]["message"]
+        answer = httpx.get(f"http://127.0.0.1:{port}{HISTORY}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "have not yet read 65536 bytes" in answer.json()["error"]["message"]
         assert httpx.get(f"http://127.0.0.1:{port}/signal/index").status_code == 200
     wait_until(lambda: not app.state.unread.transports)
     assert httpx.get(f"http://127.0.0.1:{port}{HISTORY}").status_code == 200
 
 
-def test_a_client_that_reads_nothing_is_hung_up_on(api: Served) -> None:
+def test_a_client_that_reads_nothing_is_disconnected(api: PortAndApp) -> None:
     port, app = api
-    with request_large(port) as wire:
+    with request_large(port) as connection:
         wait_until(lambda: bool(app.state.unread.transports))
         wait_until(lambda: not app.state.unread.transports)
-        received = 0
-        while piece := wire.recv(65536):  # what the kernel had already taken
-            received += len(piece)
-        assert received < SIZE
+        size = 0
+        while piece := connection.recv(65536):  # what the kernel had already taken
+            size += len(piece)
+        assert size < SIZE
 
 
-def test_a_client_that_reads_slowly_has_its_whole_answer(api: Served) -> None:
+def test_a_client_that_reads_slowly_gets_its_whole_answer(api: PortAndApp) -> None:
     port, app = api
-    received, began = 0, time.monotonic()
-    with request_large(port) as wire:
-        while piece := wire.recv(65536):
-            received += len(piece)
-            if app.state.unread.transports:  # all else is in the kernel, and its own pace
-                time.sleep(4 * PATIENCE * len(piece) / SIZE)
+    size, began = 0, time.monotonic()
+    with request_large(port) as connection:
+        while piece := connection.recv(65536):
+            size += len(piece)
+            if app.state.unread.transports:  # the rest is in the kernel, and comes at its own pace
+                time.sleep(3 * PATIENCE * len(piece) / SIZE)
     assert time.monotonic() - began > 2 * PATIENCE
-    assert received > SIZE
+    assert size > SIZE

@@ -1,79 +1,19 @@
-"""A file of bars: a row out for every row in, and files that are none."""
+"""Files of bars: one answer for every row, and errors for files that are no CSV."""
 
 from __future__ import annotations
-
-import csv
-import io
-import json
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.predict.file_answers import escape_formula
-from serving.schemas.scoring import FileAnswer, Prediction
-from tests.serving.served import problem
+from tests.serving.daily_requests import NAMES, upload_daily
+from tests.serving.hourly_files import HEADER, file_of, rows_of, upload
+from tests.serving.scored_api import problem
 from tests.serving.serving_models import (
     NEEDED,
     SYMBOLS,
-    UNTRAINED,
-    build_request,
 )
-
-HEADER = "symbol,ts,open,high,low,close,volume"
-UNTIMED = "open,high,low,close,volume"
-NAMES = ("ts", "open", "high", "low", "close", "volume")
-
-
-def rows_of(symbol: str, count: int = NEEDED + 3) -> list[str]:
-    bars = build_request(symbol, count=count)["bars"]
-    return [",".join([symbol, *(str(bar[name]) for name in NAMES)]) for bar in bars]
-
-
-def file_of(*rows: str, header: str = HEADER) -> str:
-    return "\n".join([header, *rows]) + "\n"
-
-
-def upload(client: TestClient, content: str | bytes, accept: str = "*/*", query: str = "") -> Any:
-    return client.post(f"/predict_batch{query}", content=content, headers={"accept": accept})
-
-
-def test_each_row_has_its_answer_in_the_order_of_the_file(client: TestClient) -> None:
-    mixed = [row for pair in zip(*(rows_of(s) for s in SYMBOLS[:2]), strict=True) for row in pair]
-    said = FileAnswer.model_validate_json(upload(client, file_of(*mixed)).text)
-    assert [row.line for row in said.rows] == list(range(2, len(mixed) + 2))
-    assert [row.symbol for row in said.rows] == [row.split(",")[0] for row in mixed]
-    assert (said.scored, said.warming_up, said.bad) == (8, 2 * (NEEDED - 1), 0)
-    assert said.rows[0].reason is not None
-    assert "warm-up" in said.rows[0].reason
-    for row, symbol in zip(said.rows[-2:], SYMBOLS[:2], strict=True):
-        alone = Prediction.model_validate_json(
-            client.post("/predict", json=build_request(symbol)).text
-        )
-        assert row.prediction is not None
-        assert row.prediction.action == alone.action
-        assert row.prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
-        assert row.timestamp_next == alone.timestamp_next
-        assert row.spans_night is alone.spans_night is True
-
-
-def test_csv_and_a_form_say_the_same(client: TestClient) -> None:
-    content = file_of(*rows_of(SYMBOLS[0]))
-    plain = upload(client, content).json()
-    answer = upload(client, content, "text/csv")
-    assert answer.headers["content-type"].startswith("text/csv")
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert len(rows) == len(plain["rows"])
-    for row, other in zip(rows, plain["rows"], strict=True):
-        assert row["reason"] == (other["reason"] or "")
-        told = other["prediction"] or {}
-        assert row["action"] == told.get("action", "")
-        if told:
-            assert float(row["p_hold"]) == told["probabilities"]["hold"]
-    form = client.post("/predict_batch", files={"file": ("bars.csv", content)}).json()
-    assert form["rows"] == plain["rows"]
 
 
 @pytest.mark.parametrize("name", ["file", '"file"', "other"])
@@ -95,51 +35,20 @@ def test_a_form_may_have_fields_besides_the_file(client: TestClient, name: str) 
         assert answer.json()["scored"] == 4
 
 
-def test_other_columns_are_left_alone(client: TestClient) -> None:
+def test_unknown_columns_are_ignored(client: TestClient) -> None:
     content = file_of(*(f"{row},x" for row in rows_of(SYMBOLS[0])), header=f"{HEADER},note")
     assert upload(client, content).json()["scored"] == 4
 
 
-def test_bad_rows_are_named_by_line_and_the_others_scored(client: TestClient) -> None:
-    rows = rows_of(SYMBOLS[0], NEEDED + 8)
-    rows[2] = rows[2].replace(rows[2].split(",")[5], "-7", 1)
-    rows[3] = rows[3].replace(rows[3].split(",")[1], "yesterday")
-    rows[4] = rows[4].replace(rows[4].split(",")[1], "2026-08-15T14:30:00Z")
-    rows[5] += ",too,many"
-    rows[6] = rows[6].rsplit(",", 2)[0] + ",abc,1"
-    rows.append(rows[-1])
-    rows.append(rows[0].replace(SYMBOLS[0], "NONE"))
-    rows.append(rows[0].replace(SYMBOLS[0], UNTRAINED))
-    said = FileAnswer.model_validate_json(upload(client, file_of(*rows)).text)
-    wrong = {row.line: row.reason or "" for row in said.rows if "line" in (row.reason or "")}
-    last = len(rows) + 1
-    assert set(wrong) == {4, 5, 6, 7, 8, last - 2, last - 1, last}
-    assert all(reason.startswith(f"line {line}:") for line, reason in wrong.items())
-    assert f"same bar as line {last - 3}" in wrong[last - 2]
-    assert "not a number" in wrong[8]
-    assert (said.bad, said.scored) == (8, len(rows) - 8 - (NEEDED - 1))
-
-
-def test_rows_without_times_or_symbol_count_as_the_newest(client: TestClient) -> None:
-    rows = [row.split(",", 2)[2] for row in rows_of(SYMBOLS[0])]
-    content = file_of(*rows, header=UNTIMED)
-    answer = upload(client, content)
-    assert answer.status_code == 422
-    assert "?symbol=" in problem(answer).hint
-    said = upload(client, content, query=f"?symbol={SYMBOLS[0]}").json()
-    assert said["scored"] == 4
-    assert "no times" in said["notices"][0]
-
-
 def in_two_columns(rows: list[str], first: str = "date", second: str = "time") -> str:
-    """The same rows with the day and the time of day apart."""
+    """Return a file with the day and the time of day in two columns."""
     header = HEADER.replace("ts", f"{first},{second}")
     return file_of(*(row.replace("T", ",", 1) for row in rows), header=header)
 
 
-def test_a_date_and_a_time_are_one_time(client: TestClient) -> None:
+def test_a_date_column_and_a_time_column_are_joined(client: TestClient) -> None:
     rows = rows_of("NVDA", NEEDED + 1)
-    rows = rows[:-1]  # not the newest closed ones: their times do count
+    rows = rows[:-1]  # not the newest closed bars, so that their times matter
     whole = upload(client, file_of(*rows)).json()
     apart = upload(client, in_two_columns(rows)).json()
     assert apart["scored"] == 1
@@ -147,7 +56,7 @@ def test_a_date_and_a_time_are_one_time(client: TestClient) -> None:
     assert apart["notices"] == whole["notices"]
 
 
-def test_a_day_without_its_time_is_not_scored_as_another_bar(client: TestClient) -> None:
+def test_a_time_without_a_zone_is_refused_in_two_columns_too(client: TestClient) -> None:
     rows = [row.replace("T", ",", 1).replace("+00:00", "", 1) for row in rows_of("NVDA")]
     content = file_of(*rows, header=HEADER.replace("ts", "date,time"))
     answer = upload(client, content).json()
@@ -160,7 +69,7 @@ def test_a_day_without_its_time_is_not_scored_as_another_bar(client: TestClient)
     [("date", "timestamp"), ("datetime", "time"), ("open_time", "close_time"), ("day", "Open Time"),
      ("date (utc)", "at"), ("date", "date")],
 )  # fmt: skip
-def test_times_that_are_in_no_known_column_are_asked_for(
+def test_a_file_without_a_known_time_column_is_refused(
     client: TestClient, names: tuple[str, str]
 ) -> None:
     answer = upload(client, in_two_columns(rows_of("NVDA"), *names))
@@ -169,39 +78,13 @@ def test_times_that_are_in_no_known_column_are_asked_for(
     assert "call the column of their opens ts" in problem(answer).hint
 
 
-def test_a_column_that_is_known_is_taken_whatever_others_are_called(client: TestClient) -> None:
+def test_a_known_time_column_is_used_whatever_other_columns_are_called(client: TestClient) -> None:
     rows = rows_of("NVDA")
     whole = upload(client, file_of(*rows)).json()
-    for time, other in (("ts", "date"), ("timestamp", "close_time")):
-        header = HEADER.replace("ts", time) + f",{other}"
+    for time, extra in (("ts", "date"), ("timestamp", "close_time")):
+        header = HEADER.replace("ts", time) + f",{extra}"
         content = file_of(*(f"{row},2020-01-01" for row in rows), header=header)
         assert upload(client, content).json()["rows"] == whole["rows"]
-
-
-@pytest.mark.parametrize("ts", ["20260831", "1787952600", "1.8e9", "45000", "True"])
-def test_a_number_is_no_time_of_a_row(client: TestClient, ts: str) -> None:
-    row = ",".join(["NVDA", ts, "1,1,1,1,1"])
-    (told,) = upload(client, file_of(row)).json()["rows"]
-    assert f"ts is {ts!r}, not a time with its zone" in told["reason"]
-
-
-@pytest.mark.parametrize("price", ["1_0", "true", "nan", "Infinity", "٥", "0x10", "1,5"])
-def test_a_price_is_written_in_digits(client: TestClient, price: str) -> None:
-    row = f'NVDA,2026-08-31T19:30:00Z,1,1,1,"{price}",1'
-    (told,) = upload(client, file_of(row)).json()["rows"]
-    assert f"close is {price!r}, not a number" in told["reason"]
-
-
-def test_csv_says_what_json_says_about_all_rows(client: TestClient) -> None:
-    content = file_of(*(row.split(",", 2)[2] for row in rows_of("NVDA")), header=UNTIMED)
-    said = upload(client, content, query="?symbol=NVDA").json()
-    answer = upload(client, content, "text/csv", "?symbol=NVDA")
-    assert json.loads(answer.headers["x-bullion-notices"]) == said["notices"]
-    for words in "made-up data", "have no times":
-        assert words in answer.headers["x-bullion-notices"]
-    assert json.loads(answer.headers["x-bullion-sample"]) is said["sample"] is True
-    for row in csv.DictReader(io.StringIO(answer.text)):  # which a saved file still says
-        assert (row["trained_on"], row["unproven_reason"]) == (said["trained_on"], "")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +110,7 @@ def test_csv_says_what_json_says_about_all_rows(client: TestClient) -> None:
         (b"open,high,low" + b";" * 100_000, "no column low"),
     ],
 )
-def test_what_is_no_such_file_is_refused_with_what_to_do(
+def test_a_file_that_is_no_csv_is_refused_with_a_hint(
     client: TestClient, content: bytes, word: str
 ) -> None:
     answer = upload(client, content)
@@ -236,24 +119,13 @@ def test_what_is_no_such_file_is_refused_with_what_to_do(
     assert (problem(answer).field, bool(problem(answer).hint)) == ("file", True)
 
 
-def test_too_much_is_refused(client: TestClient) -> None:
+def test_a_file_with_too_many_rows_or_bytes_is_refused(client: TestClient) -> None:
     limit = client.app.state.settings  # type: ignore[attr-defined]
     rows = "\n".join(["NVDA,,1,1,1,1,1"] * (limit.rows + 1))
     assert upload(client, file_of(rows)).status_code == 413
     answer = upload(client, b"x" * (limit.body_bytes + 1))
     assert answer.status_code == 413
     assert upload(client, file_of(rows), "image/png").status_code == 406
-
-
-@pytest.mark.parametrize("evil", ["=cmd|'/c calc'!A1", "+1+1", "-2+3", "@SUM(A1)", "\t=1"])
-def test_nothing_that_comes_back_is_a_formula(client: TestClient, evil: str) -> None:
-    content = file_of(*rows_of(SYMBOLS[0]), f'"{evil}",x,1,1,1,1,1', f'NVDA,"{evil}",1,1,1,1,1')
-    answer = upload(client, content, "text/csv")
-    assert answer.status_code == 200
-    for row in csv.DictReader(io.StringIO(answer.text)):
-        for name in ("symbol", "ts", "action", "reason"):
-            assert not row[name].startswith(("=", "+", "-", "@", "\t", "\r")), row
-    assert escape_formula(evil) == f"'{evil}"
 
 
 cells = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
@@ -275,3 +147,20 @@ def test_no_file_breaks_the_api(
     assert answer.status_code in (200, 422), answer.text
     if answer.status_code == 422:
         assert problem(answer).message
+
+
+@pytest.mark.parametrize(
+    ("header", "word"),
+    [
+        (",".join(name for name in NAMES if name != "rsi_14"), "no column rsi_14"),
+        (",".join("rsi14" if name == "rsi_14" else name for name in NAMES), "is it 'rsi14'?"),
+        (",".join((*NAMES, "rsi_14")), "rsi_14 comes twice"),
+        (";".join(NAMES), "semicolons"),
+        ("open,high,low", "no column close"),
+        ("a,b,c", "no column open"),
+    ],
+)
+def test_the_error_names_what_a_header_lacks(client: TestClient, header: str, word: str) -> None:
+    answer = upload_daily(client, f"{header}\n" + ",".join("1" * len(NAMES)))
+    assert answer.status_code == 422
+    assert word in problem(answer).message

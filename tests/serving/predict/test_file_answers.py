@@ -4,122 +4,36 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
+import json
 
 import pytest
 from fastapi.testclient import TestClient
 
+from serving.predict.file_answers import escape_formula
 from serving.schemas.scoring import FileAnswer
-from tests.serving.asking import (
-    HERE,
-    NAMES,
+from tests.serving.daily_requests import (
     RISK,
     VALUE,
     build_csv,
     get_indicators,
-    predict,
+    upload_daily,
+    write_rows,
 )
-from tests.serving.daily import DAYS, NEEDED, SYMBOL, build_request
-from tests.serving.served import problem
-
-
-def file_of(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
-
-
-def upload(client: TestClient, content: str, accept: str = "*/*", path: str = HERE) -> Any:
-    return client.post(f"{path}/predict_batch", content=content, headers={"accept": accept})
-
-
-def test_a_file_of_history_is_scored_row_by_row(client: TestClient) -> None:
-    made = FileAnswer.model_validate_json(upload(client, build_csv()).text)
-    assert (made.scored, made.warming_up, made.bad) == (4, NEEDED - 1, 0)
-    alone, last = predict(client, build_request()), made.rows[-1]
-    assert last.prediction is not None
-    for name, told in last.prediction.targets.items():
-        other = alone.targets[name]
-        assert told is not None
-        assert other is not None
-        assert told.expected_score == pytest.approx(other.expected_score, abs=1e-6)
-    assert (last.ts, last.timestamp_next) == (alone.ts, alone.timestamp_next)
-
-
-def test_bars_named_by_their_day_are_those_that_open_then(client: TestClient) -> None:
-    """As exports of daily bars have them; a column Date is as good as ts."""
-    whole = build_request()
-    by_day = [bar | {"ts": f"{bar['ts'][:10]}T00:00:00Z"} for bar in whole["bars"]]
-    assert predict(client, whole | {"bars": by_day}).targets == predict(client, whole).targets
-    prices = ("open", "high", "low", "close", "volume")
-    rows = ["Date,Open,High,Low,Close,Volume"]
-    rows += [",".join([bar["ts"][:10], *(str(bar[p]) for p in prices)]) for bar in whole["bars"]]
-    answer = client.post(f"{HERE}/predict_batch", content="\n".join(rows))
-    made = FileAnswer.model_validate_json(answer.text)
-    assert (made.scored, made.bad) == (1, 0)
-    assert made.rows[-1].ts == predict(client, whole).ts
-    sunday = [*rows[:-1], "2026-08-30," + rows[-1].split(",", 1)[1]]
-    told = FileAnswer.model_validate_json(
-        client.post(f"{HERE}/predict_batch", content="\n".join(sunday)).text
-    )
-    assert told.bad == 1
-    assert "opens at that time" in str(told.rows[-1].reason)
-
-
-def test_a_file_of_indicators_is_scored_row_by_row_and_bad_ones_are_named(
-    client: TestClient,
-) -> None:
-    good = get_indicators(client)
-    rows: list[dict[str, Any]] = [
-        {"ts": DAYS[-1].isoformat(), **good},
-        {"ts": DAYS[-2].isoformat(), **good, "rsi_14": 101},
-        {"ts": DAYS[-2].isoformat(), **good, "rsi_14": "nan"},
-        {"ts": DAYS[-2].isoformat(), **good, "rsi_14": ""},
-        {"ts": "yesterday", **good},
-        {"ts": "2026-08-30T13:30:00Z", **good},
-        {"ts": DAYS[-1].isoformat(), **good},
-    ]
-    made = FileAnswer.model_validate_json(upload(client, file_of(rows)).text)
-    assert (made.scored, made.bad, made.warming_up) == (1, 6, 0)
-    words = (
-        "at most 100",
-        "not a number",
-        "missing",
-        "yesterday",
-        "no 1d bar",
-        "same bar as line 2",
-    )
-    for row, word in zip(made.rows[1:], words, strict=True):
-        assert row.prediction is None
-        assert word in (row.reason or "")
-        assert (row.reason or "").startswith(f"line {row.line}:")
-    first, alone = made.rows[0], predict(client, build_request())
-    assert first.prediction is not None
-    assert first.timestamp_next == alone.timestamp_next
-    assert first.prediction.targets == alone.targets
-
-
-def test_indicators_without_times_are_scored_all_the_same(client: TestClient) -> None:
-    made = FileAnswer.model_validate_json(
-        upload(client, file_of([get_indicators(client)] * 3)).text
-    )
-    assert made.scored == 3
-    assert {(row.ts, row.timestamp_next, row.symbol) for row in made.rows} == {(None, None, SYMBOL)}
+from tests.serving.hourly_files import UNTIMED, file_of, rows_of, upload
+from tests.serving.serving_models import SYMBOLS
 
 
 def test_csv_has_columns_for_each_target(client: TestClient) -> None:
-    for content in (build_csv(), file_of([get_indicators(client)])):
-        plain = FileAnswer.model_validate_json(upload(client, content).text)
-        rows = list(csv.DictReader(io.StringIO(upload(client, content, "text/csv").text)))
-        for row, other in zip(rows, plain.rows, strict=True):
-            assert row["reason"] == (other.reason or "")
+    for content in (build_csv(), write_rows([get_indicators(client)])):
+        answer = FileAnswer.model_validate_json(upload_daily(client, content).text)
+        rows = list(csv.DictReader(io.StringIO(upload_daily(client, content, "text/csv").text)))
+        for row, json_row in zip(rows, answer.rows, strict=True):
+            assert row["reason"] == (json_row.reason or "")
             assert row[f"{VALUE}.proven"] == "false"
-            if other.prediction is None:
+            if json_row.prediction is None:
                 assert row[f"{VALUE}.value"] == row[f"{RISK}.action"] == ""
                 continue
-            value, risk = other.prediction.targets[VALUE], other.prediction.targets[RISK]
+            value, risk = json_row.prediction.targets[VALUE], json_row.prediction.targets[RISK]
             assert value is not None
             assert value.kind == "value"
             assert risk is not None
@@ -131,20 +45,43 @@ def test_csv_has_columns_for_each_target(client: TestClient) -> None:
                 assert float(row[f"{RISK}.p_{name}"]) == share
 
 
-@pytest.mark.parametrize(
-    ("header", "word"),
-    [
-        (",".join(name for name in NAMES if name != "rsi_14"), "no column rsi_14"),
-        (",".join("rsi14" if name == "rsi_14" else name for name in NAMES), "is it 'rsi14'?"),
-        (",".join((*NAMES, "rsi_14")), "rsi_14 comes twice"),
-        (";".join(NAMES), "semicolons"),
-        ("open,high,low", "no column close"),
-        ("a,b,c", "no column open"),
-    ],
-)
-def test_a_header_that_lacks_something_says_what(
-    client: TestClient, header: str, word: str
-) -> None:
-    answer = upload(client, f"{header}\n" + ",".join("1" * len(NAMES)))
-    assert answer.status_code == 422
-    assert word in problem(answer).message
+def test_json_csv_and_form_uploads_give_the_same_answer(client: TestClient) -> None:
+    content = file_of(*rows_of(SYMBOLS[0]))
+    from_json = upload(client, content).json()
+    answer = upload(client, content, "text/csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(rows) == len(from_json["rows"])
+    for row, json_row in zip(rows, from_json["rows"], strict=True):
+        assert row["reason"] == (json_row["reason"] or "")
+        prediction = json_row["prediction"] or {}
+        assert row["action"] == prediction.get("action", "")
+        if prediction:
+            assert float(row["p_hold"]) == prediction["probabilities"]["hold"]
+    from_form = client.post("/predict_batch", files={"file": ("bars.csv", content)}).json()
+    assert from_form["rows"] == from_json["rows"]
+
+
+def test_csv_headers_have_what_json_says_about_all_rows(client: TestClient) -> None:
+    content = file_of(*(row.split(",", 2)[2] for row in rows_of("NVDA")), header=UNTIMED)
+    body = upload(client, content, query="?symbol=NVDA").json()
+    answer = upload(client, content, "text/csv", "?symbol=NVDA")
+    assert json.loads(answer.headers["x-bullion-notices"]) == body["notices"]
+    for words in "made-up data", "have no times":
+        assert words in answer.headers["x-bullion-notices"]
+    assert json.loads(answer.headers["x-bullion-sample"]) is body["sample"] is True
+    for row in csv.DictReader(io.StringIO(answer.text)):  # these columns stay in a saved file
+        assert (row["trained_on"], row["unproven_reason"]) == (body["trained_on"], "")
+
+
+@pytest.mark.parametrize("formula", ["=cmd|'/c calc'!A1", "+1+1", "-2+3", "@SUM(A1)", "\t=1"])
+def test_the_csv_answer_contains_no_formula(client: TestClient, formula: str) -> None:
+    content = file_of(
+        *rows_of(SYMBOLS[0]), f'"{formula}",x,1,1,1,1,1', f'NVDA,"{formula}",1,1,1,1,1'
+    )
+    answer = upload(client, content, "text/csv")
+    assert answer.status_code == 200
+    for row in csv.DictReader(io.StringIO(answer.text)):
+        for name in ("symbol", "ts", "action", "reason"):
+            assert not row[name].startswith(("=", "+", "-", "@", "\t", "\r")), row
+    assert escape_formula(formula) == f"'{formula}"

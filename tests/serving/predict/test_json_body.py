@@ -1,4 +1,4 @@
-"""Bodies of JSON: what exceeds a bound is refused before it is objects, and off the event loop."""
+"""JSON bodies: their size is checked before they are parsed, outside the event loop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from serving.predict import csv_file, json_body
 from serving.routes import predict as router
 from serving.settings import Settings
-from tests.serving.predict.test_csv_file import file_of, rows_of
-from tests.serving.served import problem
+from tests.serving.hourly_files import file_of, rows_of
+from tests.serving.scored_api import problem
 from tests.serving.serving_models import NEEDED, build_request
 
 JSON = {"content-type": "application/json"}
@@ -30,7 +30,7 @@ REPEATED = b"{" + b'"bars":1,' * 60_000 + b'"bars":1}'
 def test_more_values_than_are_taken_are_refused(
     client: TestClient, path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_body, "json", None)  # it is not even parsed
+    monkeypatch.setattr(json_body, "json", None)  # the body must not even be parsed
     answer = client.post(path, content=content, headers=JSON)
     assert answer.status_code == 413
     assert "50,000 values" in problem(answer).message
@@ -53,7 +53,7 @@ def test_more_values_than_are_taken_are_refused(
         (b"\xff", 422, "no JSON"),
     ],
 )
-def test_a_wrong_body_is_answered_shortly(
+def test_a_wrong_body_gets_a_short_error(
     client: TestClient, content: bytes, status: int, word: str
 ) -> None:
     answer = client.post("/predict/batch", content=content, headers=JSON)
@@ -63,7 +63,7 @@ def test_a_wrong_body_is_answered_shortly(
     assert len(answer.content) < 1000
 
 
-def test_ten_errors_are_named_and_the_others_counted(client: TestClient) -> None:
+def test_ten_errors_are_named_and_the_rest_are_counted(client: TestClient) -> None:
     answer = client.post("/predict", json={f"colour {n}": n for n in range(900)})
     assert answer.status_code == 422
     assert problem(answer).field == "colour 0"
@@ -71,23 +71,27 @@ def test_ten_errors_are_named_and_the_others_counted(client: TestClient) -> None
     assert "colour 10" not in problem(answer).hint
 
 
-def test_the_most_bars_that_are_taken_are_within_the_bound() -> None:
+def test_the_largest_request_stays_within_the_limit_of_values() -> None:
     limits = Settings()
     bar = build_request()["bars"][0]
     whole = {"symbol": "NVDA", "interval": "1h", "bars": [bar] * limits.bars}
     batch = {"requests": [build_request(count=NEEDED)] * limits.batch}
-    for one in (whole, batch):
-        json_body._check_values(json.dumps(one).encode(), limits.values)
+    for body in (whole, batch):
+        json_body._check_values(json.dumps(body).encode(), limits.values)
 
 
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_only_what_is_said_to_be_json_is_read_as_json(client: TestClient, kind: str | None) -> None:
+def test_a_body_is_read_as_json_only_if_its_content_type_is_json(
+    client: TestClient, kind: str | None
+) -> None:
     headers = {} if kind is None else {"content-type": kind}
     answer = client.post("/predict", content=json.dumps(build_request()).encode(), headers=headers)
     assert answer.status_code == 422
     assert "Content-Type: application/json" in problem(answer).hint
-    named = {"content-type": "application/vnd.bars+json; charset=utf-8"}
-    answer = client.post("/predict", content=json.dumps(build_request()).encode(), headers=named)
+    json_headers = {"content-type": "application/vnd.bars+json; charset=utf-8"}
+    answer = client.post(
+        "/predict", content=json.dumps(build_request()).encode(), headers=json_headers
+    )
     assert answer.status_code == 200
 
 
@@ -96,20 +100,22 @@ def test_no_body_is_read_on_the_event_loop(
 ) -> None:
     threads: list[int] = []
 
-    def watched(module: Any, name: str) -> None:
+    def record_thread(module: Any, name: str) -> None:
         function = getattr(module, name)
 
-        def watch(*given: Any) -> Any:
+        def call(*arguments: Any) -> Any:
             threads.append(threading.get_ident())
-            return function(*given)
+            return function(*arguments)
 
-        monkeypatch.setattr(module, name, watch)
+        monkeypatch.setattr(module, name, call)
 
-    watched(router, "read_json")
-    watched(router, "plain")
-    watched(csv_file, "extract_file")
-    watched(csv_file, "read_csv")
-    monkeypatch.setattr(BaseModel, "model_validate_json", None)  # there is no other way in
+    record_thread(router, "read_json")
+    record_thread(router, "json_response")
+    record_thread(csv_file, "extract_file")
+    record_thread(csv_file, "read_csv")
+    monkeypatch.setattr(
+        BaseModel, "model_validate_json", None
+    )  # no route may read a body in another way
     content = file_of(*rows_of("NVDA"))
     answers = [
         client.post("/predict", json=build_request()),
@@ -117,7 +123,7 @@ def test_no_body_is_read_on_the_event_loop(
         client.post("/predict_batch", content=content),
         client.post("/predict_batch", files={"file": ("bars.csv", content)}),
     ]
-    assert [one.status_code for one in answers] == [200] * 4
+    assert [answer.status_code for answer in answers] == [200] * 4
     assert len(threads) >= 10
     assert client.portal is not None
     assert client.portal.call(threading.get_ident) not in threads

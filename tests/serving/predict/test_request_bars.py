@@ -1,4 +1,4 @@
-"""The rules of a row are silver's own."""
+"""Bars of a request are checked by the same rules as rows of silver."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ prices = st.one_of(
 rows = st.tuples(prices, prices, prices, prices, st.one_of(st.none(), st.floats(), st.just(5.0)))
 
 
-def by_silver(many: list[tuple[float | None, ...]]) -> dict[int, str]:
+def silver_reasons(bars: list[tuple[float | None, ...]]) -> dict[int, str]:
     columns = {
-        name: pa.array([row[place] for row in many], pa.float64())
+        name: pa.array([row[place] for row in bars], pa.float64())
         for place, name in enumerate(VALUES)
     }
-    empty = pa.nulls(len(many), pa.float64())
-    table = pa.table(columns | {"bid": empty, "ask": empty, "n": np.arange(len(many))})
+    empty = pa.nulls(len(bars), pa.float64())
+    table = pa.table(columns | {"bid": empty, "ask": empty, "n": np.arange(len(bars))})
     cases = " ".join(f"WHEN {rule.sql} THEN '{rule.name}'" for rule in ROW_RULES)
     CONNECTION.register("sent", table)
-    found = CONNECTION.execute(f"SELECT n, CASE {cases} END FROM sent").fetchall()
-    return {n: reason for n, reason in found if reason}
+    faults = CONNECTION.execute(f"SELECT n, CASE {cases} END FROM sent").fetchall()
+    return {n: reason for n, reason in faults if reason}
 
 
 @given(st.lists(rows, min_size=1, max_size=8))
@@ -37,9 +37,9 @@ def by_silver(many: list[tuple[float | None, ...]]) -> dict[int, str]:
 @example([(float("inf"), 1.0, 1.0, 1.0, float("nan"))])
 @example([(100.0, 400.0, 100.0, 100.0, None), (100.0, 3000.0, 100.0, 100.0, -1.0)])
 def test_a_row_is_refused_exactly_where_silver_refuses_it(
-    many: list[tuple[float | None, ...]],
+    bars: list[tuple[float | None, ...]],
 ) -> None:
-    values = np.array(many, dtype=np.float64)
-    absent = np.array([row[4] is None for row in many])
-    ours = {fault.row: fault.reason for fault in find_faults(values, absent)}
-    assert ours == by_silver(many)
+    values = np.array(bars, dtype=np.float64)
+    absent = np.array([row[4] is None for row in bars])
+    reasons = {fault.row: fault.reason for fault in find_faults(values, absent)}
+    assert reasons == silver_reasons(bars)

@@ -13,13 +13,15 @@ ACTION = HOURLY.target_forecast().label
 HOLD = neutral(ACTION)
 
 
-@pytest.mark.parametrize(("least", "weak"), [(0.4, False), (0.5, False), (0.6, True)])
-def test_a_weak_action_counts_as_hold_and_is_kept_as_said(least: float, weak: bool) -> None:
+@pytest.mark.parametrize(("min_confidence", "is_weak"), [(0.4, False), (0.5, False), (0.6, True)])
+def test_a_weak_action_counts_as_hold_and_the_original_is_kept(
+    min_confidence: float, is_weak: bool
+) -> None:
     strongest = ACTION.classes[-1]
     row = {"action": strongest, "score": ACTION.scores[-1], "confidence": 0.5, "said": None}
-    hold_if_weak(row, ACTION, least)
-    assert (row["action"], row["said"]) == ((HOLD, strongest) if weak else (strongest, None))
-    assert (row["score"] == 0.0) is weak
+    hold_if_weak(row, ACTION, min_confidence)
+    assert (row["action"], row["said"]) == ((HOLD, strongest) if is_weak else (strongest, None))
+    assert (row["score"] == 0.0) is is_weak
 
 
 def test_the_hints_count_opposite_and_outermost_actions() -> None:
@@ -32,12 +34,12 @@ def test_the_hints_count_opposite_and_outermost_actions() -> None:
     assert risk_hints(ACTION, None, None) is None
 
 
-def test_a_policy_needs_an_action_that_it_could_turn_into_hold() -> None:
+def test_a_confidence_policy_needs_a_target_with_a_hold_class() -> None:
     check_policy(HOURLY, 0.6)
     check_policy(DAILY, None)
-    with pytest.raises(RequestValidationError) as refused:
+    with pytest.raises(RequestValidationError) as error:
         check_policy(DAILY, 0.6)
-    assert refused.value.errors()[0]["loc"] == ("query", "min_confidence")
+    assert error.value.errors()[0]["loc"] == ("query", "min_confidence")
 
 
 def test_a_target_is_named_only_where_there_are_several() -> None:

@@ -1,56 +1,44 @@
-"""Which model serves: verified first, swapped as a whole, kept while nothing better is sound."""
+"""Which model serves: it is verified first, and stays while no newer one is sound."""
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer, checksum
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
-from serving.schemas.scoring import ModelInfo, ReloadAnswer
 from serving.state.model_loader import ModelLoader
-from tests.models import StoredModel, body, decide, store_verified
+from tests.models import body, decide, store_verified
 from tests.serving import daily
-from tests.serving.served import problem, wait_until
+from tests.serving.scored_api import problem, wait_until
 from tests.serving.serving_models import (
     HOURLY,
+    LATER,
     SOURCE,
     SYMBOLS,
     UNTRAINED,
     api_client,
     build_request,
+    cache_path,
     fill,
     loader_of,
     reasons,
     serve_model,
+    version,
 )
 from tests.steps.served import fresh_registry, spoil, tiny_model, train_model
 
-LATER = utc("2026-08-12")
 
-
-def cached(folder: Path, made: StoredModel) -> Path:
-    return folder / "mlflow" / "verified" / f"{made.sha256}.onnx"
-
-
-def version(client: TestClient) -> int | None:
-    answer = client.post("/predict", json=build_request())
-    return answer.json()["model_version"] if answer.status_code == 200 else None
-
-
-def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Path) -> None:
+def test_the_api_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Path) -> None:
     with api_client() as client:
         answer = client.post("/predict", json=build_request())
         assert answer.status_code == 503
@@ -69,26 +57,26 @@ def test_it_starts_without_a_lake_and_recovers_once_a_model_is_there(folder: Pat
 def test_a_promotion_is_picked_up_without_a_restart(lake: Lake, folder: Path) -> None:
     serve_model(lake, folder)
     with api_client() as client:
-        before = client.post("/predict", json=build_request()).json()
-        made = serve_model(lake, folder, seed=1, version=2, as_of=LATER)
+        first = client.post("/predict", json=build_request()).json()
+        model = serve_model(lake, folder, seed=1, version=2, as_of=LATER)
         wait_until(lambda: version(client) == 2)
-        after = client.post("/predict", json=build_request()).json()
-        assert before["features_used"] == after["features_used"]
-        assert before["probabilities"] != after["probabilities"]
-        assert client.get("/model-info").json()["sha256"] == made.sha256
+        second = client.post("/predict", json=build_request()).json()
+        assert first["features_used"] == second["features_used"]
+        assert first["probabilities"] != second["probabilities"]
+        assert client.get("/model-info").json()["sha256"] == model.sha256
 
 
 def test_an_unproven_model_serves_as_unproven(lake: Lake, folder: Path) -> None:
     serve_model(lake, folder, verdict="refused", proven=False, reason="no skill in direction")
     with api_client() as client:
         for answer in (client.post("/predict", json=build_request()), client.get("/model-info")):
-            said = answer.json()
-            assert said["proven"] is False
-            assert said["unproven_reason"] == "no skill in direction"
-            assert any("no skill in direction" in notice for notice in said["notices"])
+            body = answer.json()
+            assert body["proven"] is False
+            assert body["unproven_reason"] == "no skill in direction"
+            assert any("no skill in direction" in notice for notice in body["notices"])
 
 
-def test_a_withdrawn_model_gives_way(lake: Lake, folder: Path) -> None:
+def test_the_model_before_serves_again_once_one_is_rolled_back(lake: Lake, folder: Path) -> None:
     first = serve_model(lake, folder)
     serve_model(lake, folder, seed=1, version=2, as_of=LATER)
     with api_client() as client:
@@ -98,9 +86,7 @@ def test_a_withdrawn_model_gives_way(lake: Lake, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["tampered", "missing", "another forecast's", "classes"])
-def test_a_model_that_is_not_sound_never_replaces_the_old(
-    lake: Lake, folder: Path, how: str
-) -> None:
+def test_an_unsound_model_never_replaces_the_old_one(lake: Lake, folder: Path, how: str) -> None:
     serve_model(lake, folder)
     with api_client() as client:
         assert version(client) == 1
@@ -108,12 +94,12 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
         content = body(HOURLY, 2, definition="other" if how == "another forecast's" else None)
         if how == "classes":
             content = tiny_model(HOURLY, classes=HOURLY.target_forecast().label.classes[::-1])
-        made = store_verified(registry, HOURLY, content, 2)
+        model = store_verified(registry, HOURLY, content, 2)
         if how == "tampered":
-            cached(folder, made).write_bytes(body(HOURLY, 5))  # as sound as any, but not it
+            cache_path(folder, model).write_bytes(body(HOURLY, 5))  # a sound model, but another one
         if how == "missing":
-            cached(folder, made).unlink()
-        decide(lake, HOURLY, SOURCE, made, LATER)
+            cache_path(folder, model).unlink()
+        decide(lake, HOURLY, SOURCE, model, LATER)
         wait_until(lambda: any("version 2 cannot serve" in reason for reason in reasons(client)))
         assert version(client) == 1
         wait_until(
@@ -127,151 +113,54 @@ def test_a_model_that_is_not_sound_never_replaces_the_old(
         assert client.get("/health").json()["status"] == "degraded"
 
 
-def test_it_runs_from_the_last_verified_model_when_mlflow_is_down(
-    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    serve_model(lake, folder)
-    newer = serve_model(lake, folder, seed=1, version=2, as_of=LATER)
-    cached(folder, newer).unlink()
-    monkeypatch.setattr(
-        "serving.state.model_files.Registry.__init__", _at(folder, "http://127.0.0.1:9")
-    )
-    with api_client() as client:
-        said = client.post("/predict", json=build_request()).json()
-        assert said["model_version"] == 1
-        assert any("version 2 cannot serve" in notice for notice in said["notices"])
-        assert any("MLflow cannot give" in reason for reason in reasons(client))
-
-
 @pytest.mark.parametrize("how", ["tampered", "missing"])
-def test_it_starts_with_the_champion_before_a_lost_one(lake: Lake, folder: Path, how: str) -> None:
-    """Nothing was verified here before: the files are those of the store."""
+def test_the_champion_before_serves_where_the_newest_file_is_lost(
+    lake: Lake, folder: Path, how: str
+) -> None:
+    """No file was verified here before, so both are read from the store."""
     registry = fresh_registry(folder / "mlflow")
     first = train_model(lake, registry, HOURLY, SOURCE, point=False)
-    lost = train_model(lake, registry, HOURLY, SOURCE, day=1, point=False)
-    spoil(registry, HOURLY, lost, how)
+    newer = train_model(lake, registry, HOURLY, SOURCE, day=1, point=False)
+    spoil(registry, HOURLY, newer, how)
     with api_client() as client:
         assert version(client) == first
-        said = client.get("/model-info").json()
-        assert (said["proven"], said["instead_of"][:22]) == (True, f"version {lost} cannot serve")
-        assert any(f"version {lost} cannot serve" in notice for notice in said["notices"])
-        assert any(f"version {lost} cannot serve" in reason for reason in reasons(client))
+        info = client.get("/model-info").json()
+        assert (info["proven"], info["instead_of"][:22]) == (True, f"version {newer} cannot serve")
+        assert any(f"version {newer} cannot serve" in notice for notice in info["notices"])
+        assert any(f"version {newer} cannot serve" in reason for reason in reasons(client))
 
 
-def _at(folder: Path, uri: str) -> Any:
-    """A registry's __init__ that takes this address and this folder."""
-    original = Registry.__init__
-
-    def connect(registry: Registry, *_: object) -> None:
-        original(registry, uri, folder / "mlflow")
-
-    return connect
-
-
-@pytest.mark.parametrize("served", ["sound", "evil"])
-def test_a_file_is_fetched_over_http_and_verified(
-    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, served: str
-) -> None:
-    made = serve_model(lake, folder)
-    content = cached(folder, made).read_bytes()
-    cached(folder, made).unlink()
-    asked: list[str] = []
-
-    class MLflow(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path.partition("?")[0])
-            told = {"model_version": {"source": "mlflow-artifacts:/1/run/artifacts/model"}}
-            file = content if served == "sound" else b"evil"
-            answer = json.dumps(told).encode() if "model-versions" in self.path else file
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), MLflow) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        uri = f"http://127.0.0.1:{server.server_address[1]}"
-        monkeypatch.setattr("serving.state.model_files.Registry.__init__", _at(folder, uri))
-        with api_client() as client:
-            assert version(client) == (1 if served == "sound" else None)
-        server.shutdown()
-    assert asked[:2] == [
-        "/api/2.0/mlflow/model-versions/get",
-        "/api/2.0/mlflow-artifacts/artifacts/1/run/artifacts/model/model.onnx",
-    ]
-    assert cached(folder, made).exists() == (served == "sound")
-
-
-def test_a_trained_model_is_found_beside_the_store(lake: Lake, folder: Path) -> None:
-    registry = fresh_registry(folder / "mlflow")
-    number = train_model(lake, registry, HOURLY, SOURCE, point=False)
-    assert not (folder / "mlflow" / "verified").exists()
-    with api_client() as client:
-        assert version(client) == number
-
-
-@pytest.mark.parametrize("digest", ["right", "wrong", "none"])
-def test_a_file_can_be_pinned_by_its_checksum(
-    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, digest: str
-) -> None:
-    serve_model(lake, folder)
-    file = folder / "pinned.onnx"
-    file.write_bytes(body(HOURLY, 3))
-    sha = OnnxScorer(file.read_bytes()).checksum
-    monkeypatch.setenv("MODEL_URI", file.as_uri())
-    if digest != "none":
-        monkeypatch.setenv("BULLION_MODEL_SHA256", sha if digest == "right" else "0" * 64)
-    with api_client() as client:
-        said = ModelInfo.model_validate_json(client.get("/model-info").text)
-        if digest == "right":
-            assert (said.sha256, said.model_version, said.origin) == (sha, None, "MODEL_URI")
-            assert not said.proven
-            assert reasons(client) == []
-        else:
-            assert said.model_version == 1
-            assert any("SHA256" in r or "SHA-256" in r for r in reasons(client))
-
-
-@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("is_named", [True, False])
 def test_a_pinned_file_serves_the_target_that_it_names(
-    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, is_named: bool
 ) -> None:
-    one = daily.DAILY.per_target()[-1]
+    forecast = daily.DAILY.per_target()[-1]
     file = folder / "pinned.onnx"
     file.write_bytes(
-        body(one) if named else tiny_model(one, shares=(0.3, 0.4, 0.3), thresholds=(1.0, 2.0))
+        body(forecast)
+        if is_named
+        else tiny_model(forecast, shares=(0.3, 0.4, 0.3), thresholds=(1.0, 2.0))
     )
     monkeypatch.setenv("MODEL_URI", file.as_uri())
     monkeypatch.setenv("BULLION_MODEL_SHA256", checksum(file.read_bytes()))
     with api_client() as client:
-        asked = f"/model-info?forecast={one.name}&target="
-        assert client.get(f"{asked}{one.target.name}").status_code == (200 if named else 503)
-        assert client.get(f"{asked}{one.forecast.target_names[0]}").status_code == 503
-        if named:  # what has no model is told, and the other target answered
+        path = f"/model-info?forecast={forecast.name}&target="
+        assert client.get(f"{path}{forecast.target.name}").status_code == (200 if is_named else 503)
+        assert client.get(f"{path}{forecast.forecast.target_names[0]}").status_code == 503
+        if is_named:  # a notice names the target without a model
             answer = client.post(
-                f"/forecasts/{one.name}/predict", json=daily.build_request()
+                f"/forecasts/{forecast.name}/predict", json=daily.build_request()
             ).json()
-            assert answer["target"] == one.target.name
-            assert answer["targets"][one.forecast.target_names[0]] is None
+            assert answer["target"] == forecast.target.name
+            assert answer["targets"][forecast.forecast.target_names[0]] is None
             assert any("is not answered" in notice for notice in answer["notices"])
         else:
-            assert any("name one of them" in why or "targets" in why for why in reasons(client))
+            assert any(
+                "name one of them" in reason or "targets" in reason for reason in reasons(client)
+            )
 
 
-def test_a_reload_needs_a_key_and_takes_what_is_decided(lake: Lake, folder: Path) -> None:
-    serve_model(lake, folder)
-    with api_client() as client:
-        assert client.post("/reload-model", headers={"X-API-Key": "no"}).status_code == 401
-        said = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
-        assert (said.changed, said.before, said.model_version) == (False, 1, 1)
-        with loader_of(client)._lock:  # nobody else may look meanwhile
-            serve_model(lake, folder, seed=1, version=2, as_of=LATER)
-        said = ReloadAnswer.model_validate_json(client.post("/reload-model").text)
-        assert said.model_version == 2
-
-
-def test_slow_predictions_are_a_reason(lake: Lake, folder: Path) -> None:
+def test_slow_predictions_are_a_reason_of_health(lake: Lake, folder: Path) -> None:
     serve_model(lake, folder)
     with api_client() as client:
         assert version(client) == 1
@@ -281,19 +170,19 @@ def test_slow_predictions_are_a_reason(lake: Lake, folder: Path) -> None:
 
 
 def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, folder: Path) -> None:
-    """Threads ask while the model changes: an answer's numbers are those of its version."""
+    """The numbers of each answer are those of the version that it names."""
     serve_model(lake, folder, version=1)
     seeds = {1: 0, 2: 1, 3: 2, 4: 0, 5: 1}
-    wanted = {
+    scorers = {
         seed: OnnxScorer(body(HOURLY, seed, untrained=(UNTRAINED,))) for seed in set(seeds.values())
     }
     answers: list[dict[str, Any]] = []
-    over = threading.Event()
+    stop = threading.Event()
     with api_client() as client:
         assert version(client) == 1
 
         def ask() -> None:
-            while not over.is_set():
+            while not stop.is_set():
                 answer = client.post(
                     "/predict/batch", json={"requests": [build_request(), build_request()]}
                 )
@@ -307,17 +196,21 @@ def test_every_answer_is_of_one_version_while_the_model_changes(lake: Lake, fold
                 serve_model(lake, folder, seeds[number], number, as_of=utc(f"2026-08-1{number}"))
                 wait_until(lambda n=number: answers and answers[-1].get("model_version") == n)
         finally:
-            over.set()
+            stop.set()
             for thread in threads:
                 thread.join()
     assert {answer["model_version"] for answer in answers} == set(seeds)
     code = HOURLY.symbols.index(SYMBOLS[0])
     for answer in answers:
-        for one in (result["prediction"] for result in answer["results"]):
-            assert one["model_version"] == answer["model_version"]
-            row = np.array([[*one["features_used"].values(), code]], np.float32)
-            said = wanted[seeds[one["model_version"]]].score(np.repeat(row, 2, axis=0))[0][0]
-            np.testing.assert_allclose(list(one["probabilities"].values()), said, atol=1e-5)
+        for prediction in (result["prediction"] for result in answer["results"]):
+            assert prediction["model_version"] == answer["model_version"]
+            row = np.array([[*prediction["features_used"].values(), code]], np.float32)
+            expected = scorers[seeds[prediction["model_version"]]].score(np.repeat(row, 2, axis=0))[
+                0
+            ][0]
+            np.testing.assert_allclose(
+                list(prediction["probabilities"].values()), expected, atol=1e-5
+            )
 
 
 def test_decisions_that_could_not_be_read_are_read_again(
@@ -344,7 +237,7 @@ def test_decisions_that_could_not_be_read_are_read_again(
 def test_a_lake_that_does_not_change_is_read_once(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thread that follows the lake polls it, and no other."""
+    """Only the thread that follows the lake polls it."""
     serve_model(lake, folder)
     with api_client() as client:
         assert version(client) == 1

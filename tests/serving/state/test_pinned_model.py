@@ -1,4 +1,4 @@
-"""MODEL_URI that names no model's file: it is refused in words, and the decided model serves."""
+"""A wrong MODEL_URI is refused with a reason, and the decided model serves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.lake import Lake
-from tests.serving.served import wait_until
+from tests.serving.scored_api import wait_until
 from tests.serving.serving_models import api_client, reasons, serve_model
 
 
@@ -25,7 +25,7 @@ from tests.serving.serving_models import api_client, reasons, serve_model
         ("file://[", "no URI"),
     ],
 )
-def test_what_is_no_file_of_a_model_is_refused_and_the_decided_one_serves(
+def test_a_wrong_model_uri_is_refused_and_the_decided_model_serves(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, uri: str, words: str
 ) -> None:
     serve_model(lake, folder)

@@ -1,4 +1,4 @@
-"""One reader for everybody: who lets go of the lake takes it from nobody."""
+"""One reader serves all requests: closing it breaks no open view."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def reader(scored_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
     return Reader()
 
 
-def test_a_view_that_is_open_outlives_the_close_of_its_reader(reader: Reader) -> None:
+def test_an_open_view_outlives_the_close_of_its_reader(reader: Reader) -> None:
     with reader.view() as view:
-        before = view.one("SELECT count(*) FROM gold.predictions")
+        count = view.one("SELECT count(*) FROM gold.predictions")
         with pytest.raises(LakeError), reader.view():
-            raise LakeError("a file of the lake is missing")  # of another who asks meanwhile
-        assert view.one("SELECT count(*) FROM gold.predictions") == before > 0
+            raise LakeError("a file of the lake is missing")  # raised in another request meanwhile
+        assert view.one("SELECT count(*) FROM gold.predictions") == count > 0
 
 
 def test_after_a_failure_the_lake_is_opened_anew(reader: Reader) -> None:
@@ -34,7 +34,7 @@ def test_after_a_failure_the_lake_is_opened_anew(reader: Reader) -> None:
     assert reader.lake() is not first
 
 
-def test_a_catalog_that_was_put_in_place_of_another_is_read(
+def test_a_replaced_catalog_is_read(
     scored_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(scored_folder, tmp_path / "lake")

@@ -1,6 +1,6 @@
-"""The examples of the API's documentation: asked of the API itself, over a lake that was scored.
+"""Examples for the API's documentation: answers of the API itself over a scored lake.
 
-python -m tests.serving.documented    # writes serving/http/examples.json anew
+python -m tests.serving.examples    # writes serving/http/examples.json anew
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from httpx import Response
 from serving.http.docs import EXAMPLES, operations
 from serving.http.formats import CSV, JSON
 from tests.serving.daily import DAILY, SYMBOL
-from tests.serving.served import api_at, build_folder
+from tests.serving.scored_api import api_at, build_folder
 
-Examples = dict[str, dict[str, dict[str, Any]]]  # by operation (* for all), status and form
+Examples = dict[str, dict[str, dict[str, Any]]]  # by operation (* for all), status and media type
 KEY, POOR = {"X-API-Key": "secret"}, {"X-API-Key": "poor"}
 MAIN, MISSPELT = "nasdaq100_hourly", "nasdaq_hourly"
-FEW = "limit=2"  # rows of a history
+TWO_ROWS = "limit=2"  # rows of a history
 NOT_FOUND = {
     "/predict/component": "/predict/component?symbol=NVDIA",
     "/bars/newest": "/bars/newest?symbol=NVDIA",
@@ -42,36 +42,40 @@ INVALID = {
     "/forecasts/{name}/features": "",
 }
 # Where the forecast with several targets shows more.
-SEVERAL = ("/forecasts/{name}/latest", "/forecasts/{name}/history", "/forecasts/{name}/features")
+OF_SEVERAL_TARGETS = (
+    "/forecasts/{name}/latest",
+    "/forecasts/{name}/history",
+    "/forecasts/{name}/features",
+)
 
 
-def examples(folder: Path, empty: Path) -> Examples:
-    """An answer of every status that an operation documents."""
-    found: Examples = {"*": {}}
+def collect_examples(folder: Path, empty: Path) -> Examples:
+    """Collect an answer for every status that an operation documents."""
+    answers: Examples = {"*": {}}
     limits = {"requests_per_minute": "300", "body_bytes": "20000"}
     with api_at(empty) as bare, api_at(folder, keys="secret,poor", **limits) as client:
         for status, answer in general_errors(client, bare):
-            found["*"][status] = check_documented(answer, status)
+            answers["*"][status] = check_documented(answer, status)
         for method, path, operation in operations(schema_of(client)):
-            mine = found[f"{method.upper()} {path}"] = {}
+            by_status = answers[f"{method.upper()} {path}"] = {}
             for status, answer in operation_answers(client, bare, method, path, operation):
-                mine.setdefault(status, {}).update(check_documented(answer, status))
-    return found
+                by_status.setdefault(status, {}).update(check_documented(answer, status))
+    return answers
 
 
 def schema_of(client: TestClient) -> dict[str, Any]:
-    made: dict[str, Any] = client.get("/openapi.json", headers=KEY).json()
-    return made
+    schema: dict[str, Any] = client.get("/openapi.json", headers=KEY).json()
+    return schema
 
 
 def check_documented(answer: Response, status: str) -> dict[str, Any]:
     assert answer.status_code == int(status), (answer.url, status, answer.text)
-    form = answer.headers["content-type"].partition(";")[0]
-    return {form: answer.json() if form == JSON else answer.text}
+    media_type = answer.headers["content-type"].partition(";")[0]
+    return {media_type: answer.json() if media_type == JSON else answer.text}
 
 
 def general_errors(client: TestClient, bare: TestClient) -> Iterator[tuple[str, Response]]:
-    """What any operation may answer."""
+    """Yield the errors that any operation may answer."""
     yield "400", client.get("/signal/index", headers=KEY | {"Host": "example.org"})
     yield "401", client.get("/signal/index")
     yield "413", client.post("/predict", content=b" " * 30_000, headers=KEY)
@@ -87,23 +91,25 @@ def general_errors(client: TestClient, bare: TestClient) -> Iterator[tuple[str, 
 def operation_answers(
     client: TestClient, bare: TestClient, method: str, path: str, operation: dict[str, Any]
 ) -> Iterator[tuple[str, Response]]:
-    """What is an operation's own: its documented example, and what goes wrong with it."""
-    good, statuses = example(path, operation), operation["responses"]
-    if path in SEVERAL:
+    """Yield the answers of one operation: its example, and its own errors."""
+    good, statuses = example_address(path, operation), operation["responses"]
+    if path in OF_SEVERAL_TARGETS:
         good = good.replace(MAIN, DAILY.name).replace("NVDA", SYMBOL)
     bodies = bodies_of(operation, schema_of(client))
     kind, body = next(iter(bodies.items()), ("", b""))
-    here = path.replace("{name}", MAIN)
+    main_path = path.replace("{name}", MAIN)
 
-    def ask(address: str, sent: bytes = body, accept: str = "*/*") -> Response:
-        named = {"Accept": accept} | ({"Content-Type": kind} if kind else {})
-        return client.request(method, address, content=sent, headers=KEY | named)
+    def ask(address: str, content: bytes = body, accept: str = "*/*") -> Response:
+        content_headers = {"Accept": accept} | ({"Content-Type": kind} if kind else {})
+        return client.request(method, address, content=content, headers=KEY | content_headers)
 
-    forms = statuses["200"]["content"]
-    for form in (JSON, CSV) if CSV in forms else ("*/*",):
-        joint = "&" if "?" in good else "?"
-        paged = any(one["name"] == "limit" for one in operation.get("parameters", ()))
-        yield "200", ask(f"{good}{joint}{FEW}" if paged else good, accept=form)
+    media_types = statuses["200"]["content"]
+    for media_type in (JSON, CSV) if CSV in media_types else ("*/*",):
+        separator = "&" if "?" in good else "?"
+        has_limit = any(
+            parameter["name"] == "limit" for parameter in operation.get("parameters", ())
+        )
+        yield "200", ask(f"{good}{separator}{TWO_ROWS}" if has_limit else good, accept=media_type)
     if "403" in statuses:
         headers = {} if "requestBody" not in operation else {"Origin": "https://example.org"}
         yield "403", bare.request(method, good, headers=headers)
@@ -115,33 +121,33 @@ def operation_answers(
     if "406" in statuses:
         yield "406", ask(good, accept="image/png")
     if "422" in statuses and body:
-        yield "422", ask(here, sent=b"[]")
+        yield "422", ask(main_path, content=b"[]")
     elif "422" in statuses:
-        long = path.replace("{name}", "a" * 65)
-        told = INVALID.get(path, NO_ZONE)
-        yield "422", ask(f"{here}?{told}" if told else long)
+        long_path = path.replace("{name}", "a" * 65)
+        query = INVALID.get(path, NO_ZONE)
+        yield "422", ask(f"{main_path}?{query}" if query else long_path)
     if "503" in statuses and path == "/health":
         yield "503", bare.get("/health")
 
 
 def bodies_of(operation: dict[str, Any], schema: dict[str, Any]) -> dict[str, bytes]:
-    """The documented examples of what is sent, by form."""
-    found = {}
-    for form, told in operation.get("requestBody", {}).get("content", {}).items():
-        name = told["schema"].get("$ref", "").rpartition("/")[2]
-        for one in schema["components"]["schemas"].get(name, {}).get("examples", ()):
-            found.setdefault(form, orjson.dumps(one))
-        if "example" in told:
-            found[form] = told["example"].encode()
-    return found
+    """Return the documented examples of request bodies, by media type."""
+    bodies = {}
+    for media_type, media in operation.get("requestBody", {}).get("content", {}).items():
+        name = media["schema"].get("$ref", "").rpartition("/")[2]
+        for example in schema["components"]["schemas"].get(name, {}).get("examples", ()):
+            bodies.setdefault(media_type, orjson.dumps(example))
+        if "example" in media:
+            bodies[media_type] = media["example"].encode()
+    return bodies
 
 
-def example(path: str, operation: dict[str, Any]) -> str:
-    """The address of a route with the examples of its parameters."""
+def example_address(path: str, operation: dict[str, Any]) -> str:
+    """Return the address of a route with the examples of its parameters."""
     query = {}
     for parameter in operation.get("parameters", ()):
-        examples = parameter.get("schema", {}).get("examples", ())
-        value = parameter.get("example") or next(iter(examples), None)
+        values = parameter.get("schema", {}).get("examples", ())
+        value = parameter.get("example") or next(iter(values), None)
         if value is None:
             continue
         if parameter["in"] == "path":
@@ -153,13 +159,13 @@ def example(path: str, operation: dict[str, Any]) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        made = examples(build_folder(Path(folder)), Path("/srv/bullion"))
-    # A line an answer: what has changed can be read.
+        answers = collect_examples(build_folder(Path(folder)), Path("/srv/bullion"))
+    # One line for each answer, so that a diff can be read.
     parts = []
-    for operation, statuses in made.items():
+    for operation, statuses in answers.items():
         lines = [
-            f"  {convert_value(status)}: {convert_value(told)}"
-            for status, told in sorted(statuses.items())
+            f"  {convert_value(status)}: {convert_value(by_media_type)}"
+            for status, by_media_type in sorted(statuses.items())
         ]
         parts.append(f"{convert_value(operation)}: {{\n" + ",\n".join(lines) + "\n}")
     EXAMPLES.write_text("{\n" + ",\n".join(parts) + "\n}\n")

@@ -1,4 +1,4 @@
-"""Many WebSockets that only listen, and cost their process little."""
+"""Many WebSockets that only listen, at little cost for the process that holds them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ UPGRADE = (
 
 
 class Listener(asyncio.Protocol):
-    """One WebSocket that only listens: `told` gets each message as it comes."""
+    """One WebSocket that only listens: `on_message` gets each message as it comes."""
 
-    def __init__(self, path: str, told: Callable[[bytes], None]) -> None:
-        self._path, self._told, self._buffer = path, told, b""
+    def __init__(self, path: str, on_message: Callable[[bytes], None]) -> None:
+        self._path, self._on_message, self._buffer = path, on_message, b""
         self._greeted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -30,17 +30,17 @@ class Listener(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         if not self._greeted:
-            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            head, end, remainder = self._buffer.partition(b"\r\n\r\n")
             if not end:
                 return
             assert head.startswith(b"HTTP/1.1 101"), head
-            self._greeted, self._buffer = True, rest
+            self._greeted, self._buffer = True, remainder
         while (frame := self._frame()) is not None:
             if frame.startswith(b"{"):  # else a ping, or the end
-                self._told(frame)
+                self._on_message(frame)
 
     def _frame(self) -> bytes | None:
-        """The next whole frame's payload, if it is there: servers mask nothing."""
+        """Return the payload of the next whole frame, if it has arrived: servers mask nothing."""
         if len(self._buffer) < 2:
             return None
         size, start = self._buffer[1], 2
@@ -57,43 +57,45 @@ class Listener(asyncio.Protocol):
 
 
 def allow_files(sockets: int) -> None:
-    """Let this process, and those it starts, have that many sockets open, and some files."""
+    """Raise the limit of open files, for this process and those it starts."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = sockets + 500
+    limit = sockets + 500
     if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        limit = min(limit, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 async def listen(
     port: int, sockets: int, publish: Callable[[int], None], rounds: int
 ) -> list[list[float]]:
-    """Seconds from each commit until each of the sockets has the signal, in order.
+    """Return the seconds from each commit until each socket has the signal, in order.
 
-    All of them must have it: it waits for the last, though not for ever.
+    It waits until all of them have it, though not for ever.
     """
-    loop, came = asyncio.get_running_loop(), list[float]()
+    loop, arrivals = asyncio.get_running_loop(), list[float]()
     everyone = asyncio.Event()
 
-    def told(message: bytes) -> None:
+    def note_arrival(message: bytes) -> None:
         if b'"type":"heartbeat"' not in message[:40]:
-            came.append(time.perf_counter())
-            if len(came) == sockets:
+            arrivals.append(time.perf_counter())
+            if len(arrivals) == sockets:
                 everyone.set()
 
-    opened = []
+    connections = []
     for _ in range(sockets):
-        opened.append(await loop.create_connection(lambda: Listener(PATH, told), "127.0.0.1", port))
+        connections.append(
+            await loop.create_connection(lambda: Listener(PATH, note_arrival), "127.0.0.1", port)
+        )
     await asyncio.wait_for(everyone.wait(), WAIT)  # the newest state, on connect
-    found = []
+    delays = []
     for count in range(rounds):
-        came.clear()
+        arrivals.clear()
         everyone.clear()
         await asyncio.to_thread(publish, count)
         committed = time.perf_counter()
         await asyncio.wait_for(everyone.wait(), WAIT)
-        found.append([at - committed for at in came])
-    for transport, _ in opened:
+        delays.append([at - committed for at in arrivals])
+    for transport, _ in connections:
         transport.abort()
-    return found
+    return delays

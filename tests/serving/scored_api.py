@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,61 +40,77 @@ from tests.steps.scored_market import (
 SOURCE = "sample"
 STREAM = "ws://localhost/ws/market-stream"
 LAST = HOURS[-1]  # opens 19:30, closes 20:00: the next bar is of the next session
-CLOSED = utc("2026-08-31T20:00+00:00")
-SOON = CLOSED + timedelta(minutes=1)
-BACK = utc("2026-08-27")  # what was not live is scored from here
+LAST_CLOSE = utc("2026-08-31T20:00+00:00")
+SOON = LAST_CLOSE + timedelta(minutes=1)
+BACKFILL_START = utc("2026-08-27")  # rows that are not live are scored from here
 NIGHT = utc("2026-09-01T09:00+00:00")
 LATE = utc("2026-09-01T15:00+00:00")  # the bar of 13:30 has closed at 14:30
+# The bar after the last one closes at 14:30; a minute of grace and five more follow.
+STALE_AT = LAST_CLOSE + timedelta(hours=18, minutes=36)
 
 
 def fill(folder: Path) -> None:
-    """Bars and weights, past predictions with outcomes, and one live signal."""
+    """Write bars and weights, past predictions with outcomes, and one live signal."""
     with open_lake() as lake:
         registry = Registry(folder=folder / "mlflow")
-        before = [row for row in build_market() if row["ts"] < LAST]  # type: ignore[operator]
-        write_bars(lake, SOURCE, before)
+        earlier_bars = [row for row in build_market() if row["ts"] < LAST]  # type: ignore[operator]
+        write_bars(lake, SOURCE, earlier_bars)
         write_weights(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
-        made = models.store_verified(registry, HOURLY, models.body(HOURLY))
-        models.decide(lake, HOURLY, SOURCE, made, TRAINED, proven=False, reason="no skill")
-        score(lake, registry, HOURLY, SOURCE, start=BACK, end=END, now=LATE)
+        model = models.store_verified(registry, HOURLY, models.body(HOURLY))
+        models.decide(lake, HOURLY, SOURCE, model, TRAINED, proven=False, reason="no skill")
+        score(lake, registry, HOURLY, SOURCE, start=BACKFILL_START, end=END, now=LATE)
         publish(lake, folder)
         refresh_outcomes(lake, registry, HOURLY, SOURCE)
         fill_daily(lake, folder)
 
 
 def fill_daily(lake: Lake, folder: Path) -> None:
-    """And what the forecast with several targets has said, the last of it live."""
+    """Write predictions of the forecast with several targets; the last one is live."""
     registry = Registry(folder=folder / "mlflow")
     daily.write_bars(lake, SOURCE)
     daily.serve_models(lake, folder, SOURCE)
-    last = CLOSED - timedelta(minutes=30)
+    last = LAST_CLOSE - timedelta(minutes=30)
     score(lake, registry, daily.DAILY, SOURCE, start=daily.TRAINED, end=last, now=LATE)
     score(lake, registry, daily.DAILY, SOURCE, start=last, end=SOON, now=SOON)
     refresh_outcomes(lake, registry, daily.DAILY, SOURCE)
 
 
 def publish(lake: Lake, folder: Path, now: datetime = SOON) -> None:
-    """The last bar comes in and its signal goes out, live."""
+    """Write the last bar, and publish its live signal."""
     write_bars(lake, SOURCE, [row for row in build_market() if row["ts"] == LAST])
     registry = Registry(folder=folder / "mlflow")
-    score(lake, registry, HOURLY, SOURCE, start=CLOSED - timedelta(minutes=30), end=SOON, now=now)
+    score(
+        lake, registry, HOURLY, SOURCE, start=LAST_CLOSE - timedelta(minutes=30), end=SOON, now=now
+    )
 
 
 @contextmanager
 def api_at(folder: Path, at: datetime = NIGHT, **settings: str) -> Iterator[TestClient]:
-    """The API over the lake of a folder, at an instant of its own."""
+    """Serve the lake of a folder, with the clock at a fixed instant.
+
+    The settings hold for this API alone, whatever other APIs are open in the same test.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow/mlflow.db")
-        patch.setenv("BULLION_API_POLL_SECONDS", "0.02")
-        for name, value in settings.items():
-            patch.setenv(f"BULLION_API_{name.upper()}", value)
-        app: FastAPI = create_app()
+        with own_settings({"poll_seconds": "0.02"} | settings):
+            app: FastAPI = create_app()
         app.state.clock = at.timestamp
         with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
             assert app.state.follower.looked.wait(60)
             yield client
+
+
+@contextmanager
+def own_settings(settings: Mapping[str, str]) -> Iterator[None]:
+    """Set these settings of the API, and no others, until the end of the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("BULLION_API_")]:
+            patch.delenv(name)
+        for name, value in settings.items():
+            patch.setenv(f"BULLION_API_{name.upper()}", value)
+        yield
 
 
 def build_folder(folder: Path) -> Path:
@@ -106,18 +122,18 @@ def build_folder(folder: Path) -> Path:
     return folder
 
 
-def build_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that one of the workers makes for all of them; nobody may write to it after."""
+def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
+    """Build a folder once for all workers; no test may write to it afterwards."""
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    folder, done = root / name, root / f"{name}.made"
+    folder, marker = root / name, root / f"{name}.built"
     with (root / f"{name}.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        if not done.exists():
+        if not marker.exists():
             folder.mkdir()
-            make(folder)
-            done.touch()
+            build(folder)
+            marker.touch()
     return folder
 
 
@@ -129,21 +145,23 @@ def problem(answer: Response) -> Problem:
 
 @contextmanager
 def at(client: TestClient, seconds: float) -> Iterator[None]:
-    """The same API at another instant."""
+    """Set the clock of an API to another instant, until the end of the block."""
     state = client.app.state  # type: ignore[attr-defined]
-    before, state.clock = state.clock, lambda: seconds
-    yield
-    state.clock = before
+    clock, state.clock = state.clock, lambda: seconds
+    try:
+        yield
+    finally:
+        state.clock = clock
 
 
-def wait_until(true: Callable[[], object]) -> None:
-    """Wait until it has come about; never how long."""
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until the condition is true, however long it takes."""
     deadline = time.monotonic() + WAIT
-    while not true():
-        assert time.monotonic() < deadline, "it never came about"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.02)
 
 
 def lake_of(client: TestClient) -> Lake:
-    """The lake that an API reads, whatever this test's own settings name."""
+    """Return the lake that an API reads, whatever lake this test's settings name."""
     return client.app.state.reader.lake()  # type: ignore[attr-defined, no-any-return]

@@ -1,0 +1,105 @@
+"""The newest rows of a snapshot: which are read, which are stale, and which paths they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pipelines.forecasts import FORECASTS
+from pipelines.lake import View
+from serving.state.cache import SignalCache, calendar_fields, load
+from serving.state.reader import Reader
+from tests.serving.daily import DAILY
+from tests.serving.process import environment_of
+from tests.serving.scored_api import LAST_CLOSE, NIGHT, SOURCE
+from tests.steps.scored_market import HOURLY, SYMBOLS
+
+GRACE = timedelta(minutes=5)
+
+
+@pytest.fixture(scope="module")
+def view(scored_folder: Path) -> Iterator[View]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment_of(scored_folder, 8000).items():
+            patch.setenv(name, value)
+        reader = Reader()
+    with reader.view() as view:
+        yield view
+
+
+@pytest.fixture(scope="module")
+def cache(view: View) -> SignalCache:
+    return load(view, FORECASTS, SOURCE, GRACE, NIGHT)
+
+
+def test_the_newest_prediction_of_each_symbol_and_target_is_cached(
+    view: View, cache: SignalCache
+) -> None:
+    hourly, daily = cache.forecasts[HOURLY.name], cache.forecasts[DAILY.name]
+    assert set(hourly.predictions) == set(SYMBOLS)
+    (targets,) = daily.predictions.values()
+    assert set(targets) == set(DAILY.target_names)
+    for name, forecast in cache.forecasts.items():
+        newest = view.one(
+            "SELECT max(ts) FROM gold.predictions WHERE forecast = ? AND role = 'champion'", [name]
+        )
+        assert {row["ts"] for row in forecast.newest_rows.values()} == {newest}
+        assert forecast.newest_bar == LAST_CLOSE
+        assert {model.model_version for model in forecast.models.values()} == {1}
+
+
+def test_the_members_of_a_signal_are_ordered_by_weight_and_sum_to_it(cache: SignalCache) -> None:
+    signal = cache.forecasts[HOURLY.name].signals["qqq"]
+    members = signal["members"]
+    assert {member["symbol"] for member in members} == set(SYMBOLS)
+    weights = [member["weight"] for member in members]
+    assert weights == sorted(weights, reverse=True)
+    assert sum(member["contribution"] for member in members) == pytest.approx(signal["wss"])
+
+
+def test_polled_paths_have_the_answer_of_their_forecast(cache: SignalCache) -> None:
+    hourly = cache.forecasts[HOURLY.name]
+    for path in ("/signal/index", f"/forecasts/{HOURLY.name}/signal"):
+        for query in (b"", b"universe=qqq"):
+            assert cache.hot[path, query] is hourly.ready["qqq"]
+    assert cache.hot["/predict/component", b"symbol=NVDA"] is hourly.symbols["NVDA"]
+    latest = orjson.loads(cache.hot[f"/forecasts/{DAILY.name}/latest", b""].body(NIGHT.timestamp()))
+    assert latest["forecast"] == DAILY.name
+    assert ("/forecasts/aapl_daily/signal", b"") not in cache.hot
+
+
+def test_a_source_without_rows_has_no_answers(view: View) -> None:
+    cache = load(view, FORECASTS, "yahoo", GRACE, NIGHT)
+    assert cache.hot == {}
+    assert (cache.sample, cache.marks["notices"]) == (False, [])
+    for forecast in cache.forecasts.values():
+        assert forecast.newest_bar is forecast.latest is forecast.stale(NIGHT.timestamp()) is None
+
+
+def test_a_forecast_is_stale_with_the_first_of_its_predictions(cache: SignalCache) -> None:
+    forecast = cache.forecasts[HOURLY.name]
+    stale_at = min(row["stale_at"] for row in forecast.newest_rows.values()).timestamp()
+    assert not forecast.stale(stale_at - 1)
+    assert forecast.stale(stale_at)
+
+
+@pytest.mark.parametrize(
+    ("ts", "closes_at", "next_close", "over_night"),
+    [
+        ("2026-08-31T18:30", "2026-08-31T19:30", "2026-08-31T20:00", False),
+        ("2026-08-31T19:30", "2026-08-31T20:00", "2026-09-01T14:30", True),
+        ("2025-11-28T17:30", "2025-11-28T18:00", "2025-12-01T15:30", True),  # over a weekend
+    ],
+)
+def test_a_row_turns_stale_when_the_next_bar_should_be_scored(
+    ts: str, closes_at: str, next_close: str, over_night: bool
+) -> None:
+    times = {"ts": ts, "closes_at": closes_at, "timestamp_next": next_close}
+    row = {name: datetime.fromisoformat(at).replace(tzinfo=UTC) for name, at in times.items()}
+    fields = calendar_fields(HOURLY, row, GRACE)
+    assert fields["stale_at"] == row["timestamp_next"] + HOURLY.schedule.grace + GRACE
+    assert fields["spans_night"] is over_night

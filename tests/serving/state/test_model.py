@@ -1,0 +1,116 @@
+"""Models that serve: what a decision or MODEL_URI says of them, and what answers say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.errors import BullionError
+from pipelines.lake import Lake
+from pipelines.modeling.scorer import OnnxScorer
+from pipelines.registry.decisions import ModelDecision, ServingModel
+from serving.state.model import (
+    PINNED,
+    Models,
+    TargetDecisions,
+    check_decided_scorer,
+    decided_model,
+    pinned_model,
+    read_target_decisions,
+    read_training,
+)
+from tests.models import body
+from tests.serving.daily import DAILY
+from tests.serving.serving_models import HOURLY, LATER, SOURCE, cache_path, serve_model
+
+FORECAST = HOURLY.target_forecast()
+SCORER = OnnxScorer(body(HOURLY))
+NOW = datetime(2026, 9, 1, tzinfo=UTC)
+DECISION = ModelDecision(
+    NOW, 3, "promoted", True, "better", "forest", FORECAST.model_fingerprint, SCORER.checksum,
+    {}, "run", NOW,
+)  # fmt: skip
+DECISIONS = TargetDecisions(SOURCE, sample=True, rows=(DECISION,))
+
+
+def test_a_decided_model_has_the_version_and_the_worth_of_its_decision() -> None:
+    choice = ServingModel(DECISION, False, "no skill", "version 4 cannot serve")
+    model = decided_model(FORECAST, DECISIONS, choice, SCORER)
+    assert (model.version, model.candidate, model.proven) == (3, "forest", False)
+    assert model.notices == [
+        "the model was trained on made-up data: it knows no market",
+        "the model is unproven: no skill",
+        "version 4 cannot serve",
+    ]
+    assert model.market.name == "XNYS"
+
+
+@pytest.mark.parametrize(
+    ("rows", "version", "proven", "reason"),
+    [
+        ((), None, False, PINNED),
+        ((DECISION,), 3, True, None),
+        (
+            (DECISION, replace(DECISION, verdict="withdrawn", reason="bad data")),
+            3,
+            False,
+            "bad data",
+        ),
+        ((replace(DECISION, sha256="another file"),), None, False, PINNED),
+    ],
+)
+def test_a_pinned_model_is_proven_only_by_a_decision_on_the_same_file(
+    rows: tuple[ModelDecision, ...], version: int | None, proven: bool, reason: str | None
+) -> None:
+    model = pinned_model(FORECAST, replace(DECISIONS, rows=rows), SCORER)
+    assert (model.version, model.proven, model.unproven_reason) == (version, proven, reason)
+    assert model.origin == "MODEL_URI"
+
+
+def test_a_model_of_another_forecast_is_refused() -> None:
+    assert check_decided_scorer(FORECAST, SCORER, FORECAST.model_fingerprint) is SCORER
+    with pytest.raises(BullionError):
+        check_decided_scorer(DAILY.per_target()[0], SCORER, None)
+    with pytest.raises(BullionError):
+        check_decided_scorer(FORECAST, SCORER, "another definition")
+
+
+def test_a_target_without_a_model_is_named_in_the_notices() -> None:
+    value, risk = DAILY.per_target()
+    scorer = OnnxScorer(body(risk))
+    model = decided_model(risk, DECISIONS, ServingModel(DECISION, True, None), scorer)
+    models = Models(DAILY, {"risk": model}, {value.target.name: "nothing was trained yet"})
+    assert models.main is model
+    assert models.notices == [
+        "the model of risk was trained on made-up data: it knows no market",
+        f"{value.target.name} is not answered: nothing was trained yet",
+    ]
+
+
+def test_decisions_are_read_again_only_when_the_tables_have_changed(
+    lake: Lake, folder: Path
+) -> None:
+    serve_model(lake, folder)
+    with lake.view() as view:
+        first = read_target_decisions(view, FORECAST, SOURCE, None)
+        assert [row.model_version for row in first.rows] == [1]
+        assert read_target_decisions(view, FORECAST, SOURCE, first) is first
+    serve_model(lake, folder, seed=1, version=2, as_of=LATER)
+    with lake.view() as view:
+        second = read_target_decisions(view, FORECAST, SOURCE, first)
+    assert [row.model_version for row in second.rows] == [1, 2]
+
+
+def test_the_training_is_read_only_for_the_same_file(lake: Lake, folder: Path) -> None:
+    stored = serve_model(lake, folder)
+    with lake.view() as view:
+        decisions = read_target_decisions(view, FORECAST, SOURCE, None)
+        choice = ServingModel(decisions.rows[0], True, None)
+        scorer = OnnxScorer(cache_path(folder, stored).read_bytes())
+        training = read_training(view, decided_model(FORECAST, decisions, choice, scorer))
+        assert (training["verdict"], training["rankings"]) == ("promoted", [])
+        other = read_training(view, decided_model(FORECAST, decisions, choice, SCORER))
+    assert other == {"rankings": []}
