@@ -9,9 +9,7 @@ from fastapi.testclient import TestClient
 from tests.serving.serving_models import NEEDED, build_request
 
 HEADER = "symbol,ts,open,high,low,close,volume"
-
 UNTIMED = "open,high,low,close,volume"
-
 NAMES = ("ts", "open", "high", "low", "close", "volume")
 
 

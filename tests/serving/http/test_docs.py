@@ -1,4 +1,4 @@
-"""The pages of documentation: complete without a network, and readable without a key."""
+"""The documentation: pages that need no network and no key, and an OpenAPI that holds."""
 
 from __future__ import annotations
 

@@ -29,7 +29,6 @@ def test_other_machines_cannot_read_without_a_key_unless_the_api_is_open(
 ) -> None:
     for settings, status in ({}, 401), ({"open": "true"}, 200):
         with api_at(scored_folder, **settings) as client:
-            away = TestClient(client.app, base_url="http://localhost")
             scope_server = ("192.0.2.1", 8000)
             app = client.app
 
