@@ -214,7 +214,9 @@ def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None
     other = tuple(
         replace(
             SERIES,
-            columns=tuple(c.but(type="INTEGER") if c.name == "calendar" else c for c in t.columns),
+            columns=tuple(
+                c.replace(type="INTEGER") if c.name == "calendar" else c for c in t.columns
+            ),
         )
         if t is SERIES
         else t
@@ -266,7 +268,9 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
     row = ", ".join(f"{values.get(c.type, '0')}::{c.type}" for c in declared.columns)
     said = next(t for t in TABLES if t.full_name == "gold.predictions")
     kept = tuple(c for c in said.columns if not c.name.startswith("value"))
-    first = replace(said, columns=tuple(c.but(nullable=c.name == "unproven_reason") for c in kept))
+    first = replace(
+        said, columns=tuple(c.replace(nullable=c.name == "unproven_reason") for c in kept)
+    )
     with lake.write() as writer:
         writer.touch(table)
         writer.run(f"INSERT INTO {table} SELECT {row}")

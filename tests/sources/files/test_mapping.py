@@ -58,7 +58,7 @@ def test_an_entry_survives_the_way_through_json():
         "splits": [{"symbol": "SPY", "date": "2020-02-20", "ratio": 2}],
     }
     made = series_of(told, "here")
-    assert series_of(json.loads(json.dumps(made.plain())), "there") == made
+    assert series_of(json.loads(json.dumps(made.to_dict())), "there") == made
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_no_dirt_changes_nothing() -> None:
 def test_each_fault_stands_where_it_is_listed_and_nowhere_else() -> None:
     source = Sample(dirt=FAULTS)
     clean, dirty = keyed(bars(CLEAN, SPAN)), keyed(bars(source, SPAN))
-    listed = {(r["symbol"], r["ts"]): r["kind"] for r in source.dirtied(SPAN).to_pylist()}
+    listed = {(r["symbol"], r["ts"]): r["kind"] for r in source.dirty_bars(SPAN).to_pylist()}
     count = Counter(listed.values())
     for kind in ("missing", "duplicates", "nan", "spikes", "corrections"):
         assert count[kind] == pytest.approx(getattr(FAULTS, kind) * len(clean), rel=0.35)
@@ -76,8 +76,8 @@ def test_faults_do_not_depend_on_how_the_bars_are_asked() -> None:
     made = keyed(bars(source, part))
     assert len(made) > 900
     assert all(repr(whole[key]) == repr(rows) for key, rows in made.items())
-    listed = source.dirtied(part).to_pylist()
-    assert all(row in source.dirtied(SPAN).to_pylist() for row in listed)
+    listed = source.dirty_bars(part).to_pylist()
+    assert all(row in source.dirty_bars(SPAN).to_pylist() for row in listed)
     assert any(row["kind"] == "nan" for row in listed)
 
 

@@ -15,10 +15,10 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.sources.sample.market import Span, Ticks, span_of, ticks
 from pipelines.sources.sample.skeleton import (
     Market,
+    filter_ar1,
     generator,
     grid,
     instruments,
-    remember,
     skeleton,
 )
 
@@ -121,7 +121,7 @@ def test_an_autoregression_by_doubling_is_the_recursion() -> None:
     expected, last = np.empty(300), 0.0
     for place, shock in enumerate(shocks):
         expected[place] = last = 0.97 * last + shock
-    assert np.allclose(remember(shocks, 0.97), expected)
+    assert np.allclose(filter_ar1(shocks, 0.97), expected)
 
 
 def test_the_noise_twin_has_the_same_volatility_shape() -> None:

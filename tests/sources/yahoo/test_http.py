@@ -14,7 +14,7 @@ from pipelines.core.calendar import interval_of
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.sources.base import Request
 from pipelines.sources.yahoo import Yahoo
-from pipelines.sources.yahoo.http import Busy, Patience, insist
+from pipelines.sources.yahoo.http import Busy, Patience, retry
 from tests.servers.yahoo import Fault, YahooServer
 
 NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
@@ -146,7 +146,7 @@ def test_the_deadline_bounds_the_whole() -> None:
         raise Busy("HTTP 503", 20.0)
 
     with pytest.raises(SourceUnavailable, match="tried 2 times in 290 s"):
-        insist(busy, "AAPL", Patience(), sleep=lambda _: None, clock=lambda: next(clock))
+        retry(busy, "AAPL", Patience(), sleep=lambda _: None, clock=lambda: next(clock))
 
 
 def test_an_unknown_symbol_is_named(server: YahooServer) -> None:
