@@ -189,24 +189,40 @@ def test_coarse_bars_hold_whole_fine_ones(day: datetime, fine: str) -> None:
     st.lists(st.datetimes(datetime(1965, 1, 1), datetime(2032, 1, 1)), min_size=1, max_size=2),
     st.sampled_from(["XNYS", "24/5"]),
 )
-@example([datetime(2027, 11, 19)], "XKRX")  # a day that the library shifts, or does not
 @example([datetime(1999, 1, 4), datetime(1990, 1, 4)], "XTKS")  # its history starts in 1997
-def test_a_calendar_knows_the_same_days_however_far_back_it_was_asked(
-    asked: list[datetime], name: str
+def test_a_calendar_has_the_same_days_from_whatever_year_it_was_loaded(
+    days: list[datetime], name: str
 ) -> None:
-    """Only the years asked for are made; they are those of the whole half century."""
-    near, whole = Calendar(name), calendar(name)
-    whole.sessions(utc("1965-01-01"), utc("1965-01-02"))
-    for day in asked:
+    """Only the years that are needed are loaded; they equal those of the whole half century."""
+    full = calendar(name)
+    full.sessions(utc("1965-01-01"), utc("1965-01-02"))
+    assert_same_days(Calendar(name), full, days)
+
+
+def test_a_calendar_that_the_library_shifts_has_the_same_days_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which days of XKRX the library shifts depends on the first day loaded.
+
+    Half a century of it takes the library many seconds, so here calendars begin in 2015.
+    """
+    monkeypatch.setattr("pipelines.core.calendar.FIRST_SESSION", np.datetime64("2015-01-01"))
+    full = Calendar("XKRX")
+    full.sessions(utc("2016-01-01"), utc("2016-01-02"))
+    assert_same_days(Calendar("XKRX"), full, [datetime(2027, 11, 19)])
+
+
+def assert_same_days(near: Calendar, full: Calendar, days: list[datetime]) -> None:
+    for day in days:
         start, end = (t.replace(tzinfo=UTC) for t in (day, day + timedelta(days=400)))
         for interval in (HOUR, DAY, interval_of("1mo")):
-            one, other = near.bars(interval, start, end), whole.bars(interval, start, end)
-            assert one.ts.tolist() == other.ts.tolist()
-            assert one.closes_at.tolist() == other.closes_at.tolist()
-            assert one.session.tolist() == other.session.tolist()
-        assert near.is_open(start) == whole.is_open(start)
+            bars, expected = near.bars(interval, start, end), full.bars(interval, start, end)
+            assert bars.ts.tolist() == expected.ts.tolist()
+            assert bars.closes_at.tolist() == expected.closes_at.tolist()
+            assert bars.session.tolist() == expected.session.tolist()
+        assert near.is_open(start) == full.is_open(start)
         labels = np.array([day], "datetime64[D]")
-        assert near.opens_of(DAY, labels)[1].tolist() == whole.opens_of(DAY, labels)[1].tolist()
+        assert near.opens_of(DAY, labels)[1].tolist() == full.opens_of(DAY, labels)[1].tolist()
 
 
 def test_the_whole_of_new_york_is_the_same_from_any_year() -> None:

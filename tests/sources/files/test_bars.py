@@ -12,17 +12,6 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "include" / "sample"
 HEAD = "ts,open,high,low,close,volume\n"
 
 
-def test_columns_in_another_order_and_american_dates(tmp_path):
-    head = "Date,Open,Close,High,Low,Volume\r\n"
-    body = head + "11/5/2019 9:30,4,3,5,2,0\r\n11/5/2019 9:31,4,3,5,2,0\r\n"
-    parsed = parse_file(
-        tmp_path, body, interval="1m", timezone="America/New_York", time_format="%m/%d/%Y %H:%M"
-    )
-    assert opens(parsed) == ["2019-11-05 14:30", "2019-11-05 14:31"]
-    first = parsed.bars.to_pylist()[0]
-    assert [first[c] for c in ("open", "high", "low", "close")] == [4, 5, 2, 3]
-
-
 def test_closes_alone_serve_as_all_prices(tmp_path):
     parsed = parse_file(
         tmp_path,

@@ -52,13 +52,6 @@ def test_a_wrong_delimiter_proposes_the_right_one(tmp_path):
     assert "set csv.delimiter to ';'" in caught.value.hint
 
 
-def test_a_column_that_the_mapping_names_and_the_file_lost(tmp_path):
-    with pytest.raises(SourceError, match=r"no column 'Volumes'.*ts, open, high") as caught:
-        parse_file(tmp_path, HEAD + GOOD, columns={"volume": "Volumes"})
-    assert "did you mean 'volume'" in caught.value.hint
-    assert "columns.volume" in caught.value.hint
-
-
 def test_cells_that_are_no_numbers_reject_their_line(tmp_path):
     body = (
         HEAD + GOOD + "2020-01-02 15:30,abc,2,1,1,1\nepoch,1,2,1,1,1\n2020-01-02 17:30,1,2\n" + GOOD

@@ -10,13 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.calendar import INTERVALS, calendar, interval_of, utc
-from pipelines.core.errors import InvalidRequest
+from pipelines.core.calendar import INTERVALS, interval_of, utc
 from pipelines.sources.sample.market import Span, Ticks, span_of, ticks
 from pipelines.sources.sample.skeleton import (
     Market,
-    filter_ar1,
-    generator,
     grid,
     instruments,
     skeleton,
@@ -114,14 +111,6 @@ def test_hourly_closes_follow_the_skeleton() -> None:
     first = grid().first[part.low]
     level = skeleton(MARKET, "NVDA").level[first : first + len(part.bars)]
     assert np.abs(made.close / 100 - np.exp(level)).max() < 0.0051
-
-
-def test_an_autoregression_by_doubling_is_the_recursion() -> None:
-    shocks = generator(1, "test").standard_normal(300)
-    expected, last = np.empty(300), 0.0
-    for place, shock in enumerate(shocks):
-        expected[place] = last = 0.97 * last + shock
-    assert np.allclose(filter_ar1(shocks, 0.97), expected)
 
 
 def test_the_noise_twin_has_the_same_volatility_shape() -> None:
@@ -225,30 +214,3 @@ def test_the_last_hour_predicts_the_next_one_where_it_is_planted() -> None:
     part = span("1h", utc("2015-01-01"), utc("2026-11-01"))
     made = past_and_next(MARKET, "AAPL", part)
     assert clustered(made["last"], made["next"], part.bars.session) > 15
-
-
-def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skeletons reach as far as the calendar; tomorrow's longer one must not move a bar."""
-    whole = skeleton(Market(seed=11), "NVDA")
-    short = calendar("XNYS").bars(interval_of("1d"), utc("2015-01-01"), utc("2020-01-01"))
-    count = len(short)
-    for cached in (grid, skeleton):
-        cached.cache_clear()
-    monkeypatch.setattr("pipelines.core.calendar.Calendar.bars", lambda *_: short)
-    try:
-        from pipelines.sources.sample import skeleton as sample_skeleton
-
-        sample_skeleton._factor.cache_clear()
-        sample_skeleton._climate.cache_clear()
-        cut = skeleton(Market(seed=11), "NVDA")
-        assert (cut.level == whole.level[: len(cut.level)]).all()
-        assert (cut.opening == whole.opening[:count]).all()
-    finally:
-        monkeypatch.undo()
-        for cached in (grid, skeleton, sample_skeleton._factor, sample_skeleton._climate):
-            cached.cache_clear()
-
-
-def test_an_impossible_rank_ic_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="cannot be planted"):
-        Market(rank_ic=0.9)

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from pipelines.core.calendar import INTERVALS, Interval, calendar, interval_of, utc
 from pipelines.core.errors import InvalidRequest, SourceError
-from pipelines.core.universes import universe
 from pipelines.sources.base import BARS, Answer, Request
-from pipelines.sources.sample import MOST_BARS, Sample, SampleNoise
+from pipelines.sources.sample import MOST_BARS, Sample
 from tests.sources.sample.requests import read_bars, request
 
 SAMPLE = Sample()
@@ -142,22 +141,3 @@ def test_an_answer_of_something_else_is_refused(body: bytes) -> None:
     answer = Answer("sample", "bars", {}, body, "application/json", WEEK[1])
     with pytest.raises(SourceError):
         SAMPLE.parse(answer)
-
-
-def test_another_seed_and_the_noise_twin_are_other_markets() -> None:
-    asked = request(("NVDA",), "1h", *WEEK)
-    closes = {
-        tuple(read_bars(source, asked)["close"].to_pylist())
-        for source in (SAMPLE, Sample(seed=8), SampleNoise())
-    }
-    assert len(closes) == 3
-    assert SampleNoise.name == "sample_noise"
-    assert next(SampleNoise().fetch(asked)).source == "sample_noise"
-
-
-def test_the_shipped_list_is_whole_and_the_sample_has_all_of_it() -> None:
-    whole, ten = universe("nasdaq100"), universe("qqq")
-    assert len(whole.symbols) == len(set(whole.symbols)) >= 100
-    assert ten.symbols == whole.symbols[:10]
-    assert all(member.name and member.sector for member in whole.members)
-    assert set(SAMPLE.symbols()) == {*whole.symbols, "QQQ", "SPY", "TLT", "GLD", "VIX", "ES"}
