@@ -204,11 +204,11 @@ def test_a_calendar_that_the_library_shifts_has_the_same_days_too(
 ) -> None:
     """Which days of XKRX the library shifts depends on the first day loaded.
 
-    Half a century of it takes the library many seconds, so here calendars begin in 2015.
+    Half a century of it takes the library many seconds, so here calendars begin in 2000.
     """
-    monkeypatch.setattr("pipelines.core.calendar.FIRST_SESSION", np.datetime64("2015-01-01"))
+    monkeypatch.setattr("pipelines.core.calendar.FIRST_SESSION", np.datetime64("2000-01-01"))
     full = Calendar("XKRX")
-    full.sessions(utc("2016-01-01"), utc("2016-01-02"))
+    full.sessions(utc("2000-01-01"), utc("2000-01-02"))
     assert_same_days(Calendar("XKRX"), full, [datetime(2027, 11, 19)])
 
 
