@@ -32,13 +32,13 @@ def opens(
     day: str, interval: Interval = HOUR, grid: Grid = "session", name: str = "XNYS"
 ) -> list[str]:
     start = utc(day)
-    made = calendar(name).bars(interval, start, start + timedelta(days=1), grid)
-    return [str(ts)[11:16] for ts in made.ts]
+    bars = calendar(name).bars(interval, start, start + timedelta(days=1), grid)
+    return [str(ts)[11:16] for ts in bars.ts]
 
 
 def test_a_full_session_has_seven_hours_the_last_half_as_long() -> None:
-    made = calendar().bars(HOUR, utc("2026-09-01"), utc("2026-09-02"))
-    lengths = (made.closes_at - made.ts).astype("timedelta64[m]").astype(int).tolist()
+    bars = calendar().bars(HOUR, utc("2026-09-01"), utc("2026-09-02"))
+    lengths = (bars.closes_at - bars.ts).astype("timedelta64[m]").astype(int).tolist()
     assert lengths == [60] * 6 + [30]
     assert opens("2026-09-01") == ["13:30", "14:30", "15:30", "16:30", "17:30", "18:30", "19:30"]
 
@@ -53,8 +53,8 @@ def test_daylight_saving_moves_the_session_in_utc() -> None:
 def test_half_days_and_holidays() -> None:
     assert opens("2026-11-26") == []  # Thanksgiving
     assert opens("2026-11-27") == ["14:30", "15:30", "16:30", "17:30"]  # closes at 13:00 New York
-    made = calendar().bars(HOUR, utc("2026-11-27"), utc("2026-11-28"))
-    assert str(made.closes_at[-1])[11:16] == "18:00"
+    bars = calendar().bars(HOUR, utc("2026-11-27"), utc("2026-11-28"))
+    assert str(bars.closes_at[-1])[11:16] == "18:00"
     assert opens("2026-11-28") == []  # a Saturday
 
 
@@ -85,8 +85,8 @@ def test_no_night_lies_before_a_bar_that_is_not_known() -> None:
 def test_the_clock_grid_counts_full_hours_of_the_exchange() -> None:
     assert opens("2026-09-01", grid="clock")[:2] == ["13:00", "14:00"]
     assert len(opens("2026-09-01", grid="clock")) == 7
-    made = calendar().bars(HOUR, utc("2026-09-01"), utc("2026-09-02"), "clock")
-    assert str(made.closes_at[-1])[11:16] == "20:00"
+    bars = calendar().bars(HOUR, utc("2026-09-01"), utc("2026-09-02"), "clock")
+    assert str(bars.closes_at[-1])[11:16] == "20:00"
 
 
 def test_a_market_that_is_open_day_and_night_on_weekdays() -> None:
@@ -113,10 +113,10 @@ def test_a_week_and_a_month_are_all_their_sessions() -> None:
 def test_labels_from_one_day_up_are_any_date_within() -> None:
     days = np.array(["2026-09-07", "2026-09-08", "2026-09-12"], "datetime64[D]")
     assert calendar().opens_of(DAY, days)[1].tolist() == [False, True, False]
-    opened, found = calendar().opens_of(
+    opened, is_bar = calendar().opens_of(
         interval_of("1mo"), np.array(["2026-08-31"], "datetime64[D]")
     )
-    assert found.all()
+    assert is_bar.all()
     assert str(opened[0])[:10] == "2026-08-03"
     before = np.array(["1890-01-01"], "datetime64[D]")
     assert calendar().opens_of(DAY, before)[1].tolist() == [False]
@@ -136,9 +136,9 @@ def test_times_without_a_zone_and_unknown_names_are_refused() -> None:
         utc(datetime(2026, 9, 1))
     with pytest.raises(InvalidRequest, match="is not a time"):
         utc("yesterday")
-    with pytest.raises(InvalidRequest, match="unknown interval") as found:
+    with pytest.raises(InvalidRequest, match="unknown interval") as caught:
         interval_of("1hr")
-    assert "1h" in found.value.hint
+    assert "1h" in caught.value.hint
     with pytest.raises(InvalidRequest, match="unknown calendar"):
         calendar("XNYX")
 
@@ -158,18 +158,18 @@ def test_bars_tile_their_sessions(
     start: datetime, span: timedelta, interval: Interval, grid: Grid, name: str
 ) -> None:
     """In order, none overlaps the next, each within what was asked, wherever the cut falls."""
-    made = calendar(name).bars(interval, start, start + span, grid)
-    assert (made.ts[1:] >= made.closes_at[:-1]).all()
-    assert (made.closes_at > made.ts).all()
+    bars = calendar(name).bars(interval, start, start + span, grid)
+    assert (bars.ts[1:] >= bars.closes_at[:-1]).all()
+    assert (bars.closes_at > bars.ts).all()
     low, high = (np.datetime64(t.replace(tzinfo=None), "us") for t in (start, start + span))
-    assert ((made.ts >= low) & (made.ts < high)).all()
+    assert ((bars.ts >= low) & (bars.ts < high)).all()
     middle = start + span / 2
     parts = [
         calendar(name).bars(interval, start, middle, grid),
         calendar(name).bars(interval, middle, start + span, grid),
     ]
-    assert np.concatenate([p.ts for p in parts]).tolist() == made.ts.tolist()
-    assert np.concatenate([p.closes_at for p in parts]).tolist() == made.closes_at.tolist()
+    assert np.concatenate([p.ts for p in parts]).tolist() == bars.ts.tolist()
+    assert np.concatenate([p.closes_at for p in parts]).tolist() == bars.closes_at.tolist()
 
 
 @law(50)
@@ -226,10 +226,10 @@ def assert_same_days(near: Calendar, full: Calendar, days: list[datetime]) -> No
 
 
 def test_the_whole_of_new_york_is_the_same_from_any_year() -> None:
-    whole = calendar().bars(DAY, utc("1970-01-01"), utc("2030-01-01"))
+    full = calendar().bars(DAY, utc("1970-01-01"), utc("2030-01-01"))
     for year in (1971, 2009, 2025):
         near = Calendar("XNYS").bars(DAY, utc(f"{year}-01-01"), utc("2030-01-01"))
-        same = whole.take(whole.ts >= near.ts[0])
+        same = full.take(full.ts >= near.ts[0])
         assert near.ts.tolist() == same.ts.tolist()
         assert near.closes_at.tolist() == same.closes_at.tolist()
         assert str(near.session[0])[:4] == str(year)

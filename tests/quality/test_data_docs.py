@@ -25,8 +25,8 @@ def lake_with(folder: Path, **tables: pa.Table) -> Lake:
         )
     )
     with lake.write() as writer:
-        for name, made in tables.items():
-            writer.append(f"silver.{name}", made.drop_columns(["batch"]))
+        for name, table in tables.items():
+            writer.append(f"silver.{name}", table.drop_columns(["batch"]))
     return lake
 
 

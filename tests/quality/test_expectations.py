@@ -41,17 +41,17 @@ BAD_BARS: list[tuple[dict[str, object], set[str]]] = [
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as made:
-        made.execute("SET TimeZone = 'UTC'")
-        yield made
+    with duckdb.connect() as memory:
+        memory.execute("SET TimeZone = 'UTC'")
+        yield memory
 
 
 def both(
-    connection: duckdb.DuckDBPyConnection, declared: Table, made: list[dict[str, object]]
+    connection: duckdb.DuckDBPyConnection, declared: Table, values: list[dict[str, object]]
 ) -> tuple[dict[str, Verdict], dict[str, Verdict]]:
-    connection.register("made", rows(declared, made))
-    by_sql = contract_checks(connection, declared, "made")
-    by_gx = expectations.validate_relation(connection, declared, "made")
+    connection.register("bars", rows(declared, values))
+    by_sql = contract_checks(connection, declared, "bars")
+    by_gx = expectations.validate_relation(connection, declared, "bars")
     return {v.check: v for v in by_sql}, {v.check: v for v in by_gx}
 
 
@@ -77,8 +77,8 @@ def test_every_contract_has_the_same_checks_in_both() -> None:
 
 
 def test_every_kind_of_bad_bar_is_judged_alike(connection: duckdb.DuckDBPyConnection) -> None:
-    made = [bar(n, **changes) for n, (changes, _) in enumerate(BAD_BARS)]
-    by_sql, by_gx = both(connection, SILVER_BARS, [*made, bar(90), bar(90)])
+    values = [bar(n, **changes) for n, (changes, _) in enumerate(BAD_BARS)]
+    by_sql, by_gx = both(connection, SILVER_BARS, [*values, bar(90), bar(90)])
     agree(by_sql, by_gx)
     broken = {v.check for v in by_gx.values() if not v.passed}
     assert broken == {"unique_key"}.union(*(checks for _, checks in BAD_BARS))
@@ -108,8 +108,8 @@ def test_each_value_of_a_bounded_number_is_judged_alike(
 def test_what_cannot_be_judged_fails_and_says_why(connection: duckdb.DuckDBPyConnection) -> None:
     connection.register("made", rows(SILVER_BARS, [bar(1)]))
     relation = "(SELECT * REPLACE (batch::VARCHAR AS batch), 1 AS extra FROM made)"
-    found = expectations.validate_relation(connection, SILVER_BARS, relation)
-    failed = {v.check: v.detail for v in found if not v.passed}
+    verdicts = expectations.validate_relation(connection, SILVER_BARS, relation)
+    failed = {v.check: v.detail for v in verdicts if not v.passed}
     assert set(failed) == {"columns", "types", "batch_too_small"}
     assert "batch is of type BIGINT" in failed["types"]
     assert "must either be None or of the same type" in failed["batch_too_small"]

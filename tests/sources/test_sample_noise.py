@@ -12,14 +12,14 @@ WEEK = utc("2026-11-02"), utc("2026-11-07")
 
 
 def test_another_seed_and_the_noise_twin_are_other_markets() -> None:
-    asked = request(("NVDA",), "1h", *WEEK)
+    week = request(("NVDA",), "1h", *WEEK)
     closes = {
-        tuple(read_bars(source, asked)["close"].to_pylist())
+        tuple(read_bars(source, week)["close"].to_pylist())
         for source in (SAMPLE, Sample(seed=8), SampleNoise())
     }
     assert len(closes) == 3
     assert SampleNoise.name == "sample_noise"
-    assert next(SampleNoise().fetch(asked)).source == "sample_noise"
+    assert next(SampleNoise().fetch(week)).source == "sample_noise"
 
 
 def test_it_is_found_by_its_name_and_has_nothing_to_predict() -> None:

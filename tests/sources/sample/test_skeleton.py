@@ -33,7 +33,7 @@ def test_an_autoregression_by_doubling_is_the_recursion() -> None:
 
 def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skeletons reach as far as the calendar; tomorrow's longer one must not move a bar."""
-    whole = skeleton(Market(seed=11), "NVDA")
+    full = skeleton(Market(seed=11), "NVDA")
     short = calendar("XNYS").bars(interval_of("1d"), utc("2015-01-01"), utc("2020-01-01"))
     count = len(short)
     for cached in (grid, skeleton):
@@ -43,8 +43,8 @@ def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch) ->
         sample_skeleton._factor.cache_clear()
         sample_skeleton._climate.cache_clear()
         cut = skeleton(Market(seed=11), "NVDA")
-        assert (cut.level == whole.level[: len(cut.level)]).all()
-        assert (cut.opening == whole.opening[:count]).all()
+        assert (cut.level == full.level[: len(cut.level)]).all()
+        assert (cut.opening == full.opening[:count]).all()
     finally:
         monkeypatch.undo()
         for cached in (grid, skeleton, sample_skeleton._factor, sample_skeleton._climate):
@@ -57,11 +57,11 @@ def test_an_impossible_rank_ic_is_refused() -> None:
 
 
 def test_the_shipped_list_is_whole_and_the_sample_has_all_of_it() -> None:
-    whole, ten = universe("nasdaq100"), universe("qqq")
-    assert len(whole.symbols) == len(set(whole.symbols)) >= 100
-    assert ten.symbols == whole.symbols[:10]
-    assert all(member.name and member.sector for member in whole.members)
-    assert set(instruments()) == {*whole.symbols, "QQQ", "SPY", "TLT", "GLD", "VIX", "ES"}
+    everything, ten = universe("nasdaq100"), universe("qqq")
+    assert len(everything.symbols) == len(set(everything.symbols)) >= 100
+    assert ten.symbols == everything.symbols[:10]
+    assert all(member.name and member.sector for member in everything.members)
+    assert set(instruments()) == {*everything.symbols, "QQQ", "SPY", "TLT", "GLD", "VIX", "ES"}
 
 
 def test_the_minutes_and_the_night_of_a_full_day_share_its_variance() -> None:
