@@ -17,7 +17,7 @@ def run_on(disk: Path, megabytes: int, script: str) -> subprocess.CompletedProce
     disk.mkdir()
     mount = f"mount -t tmpfs -o size={megabytes}m none {disk}"
     if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted environment: this needs root")
+        pytest.skip("a small disk cannot be mounted here: this needs root")
     environment = os.environ | {
         "DISK": str(disk),
         "BULLION_LAKE_CATALOG": f"sqlite:{disk}/lake/catalog.sqlite",

@@ -138,7 +138,7 @@ class YahooServer:
     def _chart(self, symbol: str, params: dict[str, str]) -> tuple[int, Any]:
         series, interval = self._series.get(symbol), params["interval"]
         if series is None:
-            return _refusal(404, "Not Found", "No data timed_rows, symbol may be delisted")
+            return _refusal(404, "Not Found", "No data found, symbol may be delisted")
         start, end = int(params["period1"]), int(params["period2"])
         back = DAYS_BACK.get(interval)
         span = f"startTime={start} and endTime={end}"
