@@ -7,7 +7,7 @@ from functools import cached_property
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipelines.core.settings import read
+from pipelines.core.settings import read_settings
 from pipelines.core.settings import settings as lake_settings
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -109,4 +109,4 @@ class Settings(BaseSettings):
 
 def settings() -> Settings:
     """Read anew at each call; an app keeps its own in app.state.settings."""
-    return read(Settings)
+    return read_settings(Settings)

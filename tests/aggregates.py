@@ -13,7 +13,7 @@ from pipelines.lake import Lake
 
 def wrong_answers(lake: Lake, tables: Iterable[Table] = ()) -> list[str]:
     """Each answer of SQL on a whole column that the column's rows contradict."""
-    wrong = []
+    differences = []
     with lake.view() as view, closing(duckdb.connect()) as plain:
         for table in tables or lake.tables:
             plain.register("all_rows", view.sql(f"FROM {table.full_name}"))
@@ -32,5 +32,5 @@ def wrong_answers(lake: Lake, tables: Iterable[Table] = ()) -> list[str]:
                 answer = view.rows(f"SELECT {question} FROM {table.full_name}")
                 right = plain.execute(f"SELECT {question} FROM all_rows").fetchall()
                 if answer != right:
-                    wrong.append(f"{table.full_name}: {question} is {answer}, not {right}")
-    return wrong
+                    differences.append(f"{table.full_name}: {question} is {answer}, not {right}")
+    return differences

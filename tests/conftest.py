@@ -67,8 +67,8 @@ def lake_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 @pytest.fixture
 def lake(lake_settings: Settings) -> Iterator[Lake]:
     """A fresh lake, on SQLite and in a folder."""
-    with empty_lake.create_lake(lake_settings) as made:
-        yield made
+    with empty_lake.create_lake(lake_settings) as new_lake:
+        yield new_lake
 
 
 @pytest.fixture(scope="session")

@@ -25,9 +25,9 @@ def at(folder: Path) -> Settings:
 def _catalog() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         open_lake(at(Path(folder))).close()
-        left = {path.name for path in Path(folder).rglob("*") if path.is_file()}
+        files = {path.name for path in Path(folder).rglob("*") if path.is_file()}
         # Nothing else belongs to it: no rows in files, no WAL. The copy marks its own folder.
-        assert left == {"catalog.sqlite", "catalog.sqlite.lock", "catalog.sqlite.writer", MARK}
+        assert files == {"catalog.sqlite", "catalog.sqlite.lock", "catalog.sqlite.writer", MARK}
         return (Path(folder) / "catalog.sqlite").read_bytes()
 
 

@@ -39,10 +39,10 @@ class Job:
     def result(self) -> Any:
         """What the job returned; its own traceback when it failed."""
         code = self._jobs.ask({"wait": self.pid})
-        told = json.loads(self._out.read_text()) if self._out.exists() else None
+        outcome = json.loads(self._out.read_text()) if self._out.exists() else None
         if code != 0:
-            raise AssertionError(f"the job ended with {code}:\n{told}")
-        return told
+            raise AssertionError(f"the job ended with {code}:\n{outcome}")
+        return outcome
 
     def said(self, name: str, seconds: float = 60) -> str:
         """Wait for a note that the job leaves by `tell`."""
@@ -131,11 +131,11 @@ def _child(job: Callable[..., object], order: dict[str, Any]) -> None:
     code = 1
     with _notes.open("w") as out:  # opened first: the job may become another user
         try:
-            told: object = job(*order["with"])
+            outcome: object = job(*order["with"])
             code = 0
         except BaseException:
-            told = traceback.format_exc()
-        json.dump(told, out)
+            outcome = traceback.format_exc()
+        json.dump(outcome, out)
     os._exit(code)
 
 

@@ -38,9 +38,9 @@ def find_torn(lake: Lake) -> list[str]:
         answers = {batch for (batch,) in view.rows("SELECT DISTINCT batch FROM bronze.answers")}
         silver = {batch for (batch,) in view.rows("SELECT DISTINCT batch FROM silver.bars")}
         days = view.rows("SELECT session, count(*) FROM silver.bars GROUP BY 1 ORDER BY 1")
-    found = [] if runs == answers else [f"runs {runs} and answers {answers} differ"]
-    found += [] if silver <= runs else [f"bars of {silver - runs} have no run"]
-    return found + [f"{day} has {count} bars" for day, count in days if count != days[0][1]]
+    problems = [] if runs == answers else [f"runs {runs} and answers {answers} differ"]
+    problems += [] if silver <= runs else [f"bars of {silver - runs} have no run"]
+    return problems + [f"{day} has {count} bars" for day, count in days if count != days[0][1]]
 
 
 def run_undisturbed(config: Settings) -> dict[str, list[tuple[object, ...]]]:
@@ -64,9 +64,9 @@ def torture(jobs: Jobs, rounds: int, seed: int, *, compact_every: int = 0) -> fl
             if compact_every and number % compact_every == 0:
                 compact(lake)
                 assert verify(lake).problems == [], f"round {number}"
-        taken = (time.monotonic() - start) / rounds
+        seconds = (time.monotonic() - start) / rounds
         assert verify(lake).problems == []
         jobs.run("ingest")
         assert find_torn(lake) == []
         assert verify(lake).problems == []
-    return taken
+    return seconds

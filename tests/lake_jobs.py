@@ -40,14 +40,14 @@ def make() -> int:
 
 def append(name: str, commits: int) -> list[int]:
     """Small commits over two tables; the snapshots they became."""
-    made = []
+    batches = []
     with open_lake() as lake:
         for number in range(commits):
             with lake.write(name) as writer:
                 writer.append("silver.series", series([f"{name}-{number}"]))
                 writer.append("meta.kept_snapshots", snapshot_row(writer.batch, f"{name}-{number}"))
-                made.append(writer.batch)
-    return made
+                batches.append(writer.batch)
+    return batches
 
 
 def rewrite(name: str, seconds: float) -> int:

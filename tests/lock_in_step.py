@@ -24,23 +24,23 @@ def differences(lock: str = "requirements") -> list[str]:
     """Return, in words, what NAME.in asks for and NAME.txt does not pin."""
     locked = {canonicalize_name(r.name): r for r in lines(ROOT / f"{lock}.txt")}
     problems = []
-    for wanted in lines(ROOT / f"{lock}.in"):
-        pin = locked.get(canonicalize_name(wanted.name))
+    for requirement in lines(ROOT / f"{lock}.in"):
+        pin = locked.get(canonicalize_name(requirement.name))
         if pin is None:
-            problems.append(f"{wanted.name} is not locked")
+            problems.append(f"{requirement.name} is not locked")
             continue
         version = next(iter(pin.specifier)).version
-        if not wanted.specifier.contains(version, prereleases=True):
-            problems.append(f"{wanted} is asked for, {version} is locked")
+        if not requirement.specifier.contains(version, prereleases=True):
+            problems.append(f"{requirement} is asked for, {version} is locked")
     return problems
 
 
-def apart(part: str = "requirements-serving", whole: str = "requirements") -> list[str]:
+def apart(subset: str = "requirements-serving", full: str = "requirements") -> list[str]:
     """Return, in words, what one lock pins and the other does not pin to the same."""
-    known = {canonicalize_name(r.name): r.specifier for r in lines(ROOT / f"{whole}.txt")}
+    known = {canonicalize_name(r.name): r.specifier for r in lines(ROOT / f"{full}.txt")}
     return [
-        f"{pin} of {part}.txt is not what {whole}.txt has"
-        for pin in lines(ROOT / f"{part}.txt")
+        f"{pin} of {subset}.txt is not what {full}.txt has"
+        for pin in lines(ROOT / f"{subset}.txt")
         if known.get(canonicalize_name(pin.name)) != pin.specifier
     ]
 

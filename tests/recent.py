@@ -26,9 +26,9 @@ def list_bars(interval: str, start: datetime, end: datetime = NOW) -> Bars:
     return calendar().closed_bars(interval_of(interval), start, end)
 
 
-def merge_spans(found: Bars) -> list[tuple[datetime, datetime]]:
+def merge_spans(bars: Bars) -> list[tuple[datetime, datetime]]:
     opens, closes = (
-        [at.replace(tzinfo=UTC) for at in times.tolist()] for times in (found.ts, found.closes_at)
+        [at.replace(tzinfo=UTC) for at in times.tolist()] for times in (bars.ts, bars.closes_at)
     )
     return list(zip(opens, closes, strict=True))
 
@@ -40,9 +40,9 @@ SESSIONS = merge_spans(list_bars("1d", NOW - timedelta(days=40)))
 def rows_of(lake: Settings, table: str, where: str = "true") -> list[dict[str, Any]]:
     """A gold table's rows, but for when and in which commit they were written."""
     with open_lake(lake, read_only=True) as opened:
-        found = opened.sql(f"SELECT * FROM gold.{table} WHERE {where}")
-    kept = found.select([n for n in found.schema.names if n not in ("scored_at", "batch")])
-    return sorted(kept.to_pylist(), key=repr)
+        rows = opened.sql(f"SELECT * FROM gold.{table} WHERE {where}")
+    columns = rows.select([n for n in rows.schema.names if n not in ("scored_at", "batch")])
+    return sorted(columns.to_pylist(), key=repr)
 
 
 def all_rows(lake: Settings, where: str = "true") -> dict[str, list[dict[str, Any]]]:

@@ -35,12 +35,12 @@ def bar_row(symbol: str, ts: datetime, close: float, volume: float = 1000.0) -> 
 
 
 def hours(start: str, end: str, interval: str = "1h", market: str = "XNYS") -> list[datetime]:
-    made = calendar(market).bars(
+    bars = calendar(market).bars(
         interval_of(interval),
         datetime.fromisoformat(start).replace(tzinfo=UTC),
         datetime.fromisoformat(end).replace(tzinfo=UTC),
     )
-    return [t.replace(tzinfo=UTC) for t in made.ts.tolist()]
+    return [t.replace(tzinfo=UTC) for t in bars.ts.tolist()]
 
 
 class Scripted:

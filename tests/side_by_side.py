@@ -17,10 +17,12 @@ CONFIG = {"allow_unsigned_extensions": "true", "threads": "1"}
 _connect = duckdb.connect
 
 
-def _sharing(database: str = ":memory:", *told: Any, **options: Any) -> duckdb.DuckDBPyConnection:
-    if database == ":memory:" and not told and not options:
+def _sharing(
+    database: str = ":memory:", *arguments: Any, **options: Any
+) -> duckdb.DuckDBPyConnection:
+    if database == ":memory:" and not arguments and not options:
         options = {"config": CONFIG}
-    return _connect(database, *told, **options)
+    return _connect(database, *arguments, **options)
 
 
 def share_the_cores() -> None:

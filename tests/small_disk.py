@@ -18,7 +18,7 @@ def run_on(disk: Path, megabytes: int, script: str) -> subprocess.CompletedProce
     mount = f"mount -t tmpfs -o size={megabytes}m none {disk}"
     if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
         pytest.skip("a small disk cannot be mounted here: this needs root")
-    here = os.environ | {
+    environment = os.environ | {
         "DISK": str(disk),
         "BULLION_LAKE_CATALOG": f"sqlite:{disk}/lake/catalog.sqlite",
         "BULLION_LAKE_DATA": f"{disk}/lake/files",
@@ -26,7 +26,7 @@ def run_on(disk: Path, megabytes: int, script: str) -> subprocess.CompletedProce
     return subprocess.run(
         ["unshare", "-m", "sh", "-c", f'{mount} && exec "$0" -c "$1"', sys.executable, script],
         cwd=ROOT,
-        env=here,
+        env=environment,
         capture_output=True,
         text=True,
     )

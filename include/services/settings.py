@@ -13,7 +13,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.core.settings import ROOT, read
+from pipelines.core.settings import ROOT, read_settings
 
 HOST = "127.0.0.1"
 FOLDERS = ("airflow", "logs", "mlflow", "run")
@@ -75,7 +75,7 @@ class Services(BaseSettings):
 
 def services() -> Services:
     """Read the settings from the environment; refuse two equal ports."""
-    config = read(Services)
+    config = read_settings(Services)
     names: dict[int, str] = {}
     for name, port in config.ports.items():
         if port in names:

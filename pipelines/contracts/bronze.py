@@ -1,4 +1,4 @@
-"""Bronze: what the sources said, every version of it; never changed."""
+"""Bronze tables: the data of the sources, every version of it; never changed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ BRONZE_BARS = Table(
         SOURCE,
         SYMBOL,
         INTERVAL,
-        TS.but(meaning="the bar's time as the source named it", nullable=True),
-        *(c.but(nullable=True, above=None, low=None) for c in PRICES),
+        TS.replace(meaning="the bar's time as the source named it", nullable=True),
+        *(c.replace(nullable=True, above=None, low=None) for c in PRICES),
         Column("row", "BIGINT", "place in the answer; the line of a file"),
         RECEIVED_AT,
         BATCH,
@@ -85,7 +85,7 @@ BRONZE_WEIGHTS = Table(
         Column("index", "VARCHAR", "index or fund whose members these are: QQQ"),
         SYMBOL,
         Column("name", "VARCHAR", "name of the member", nullable=True),
-        WEIGHT.but(nullable=True, above=None, high=None),
+        WEIGHT.replace(nullable=True, above=None, high=None),
         EFFECTIVE,
         KNOWN_AT,
         PARTIAL,

@@ -1,4 +1,4 @@
-"""The words every table shares: one quantity has one name and one unit everywhere."""
+"""Columns that tables share: one quantity has one name and one unit everywhere."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def _price(name: str, meaning: str) -> Column:
 OPEN, HIGH = _price("open", "first price"), _price("high", "highest price")
 LOW, CLOSE = _price("low", "lowest price"), _price("close", "last price")
 VOLUME = Column("volume", "DOUBLE", "traded volume", "shares or contracts", nullable=True, low=0)
-BID = _price("bid", "closing bid").but(nullable=True)
-ASK = _price("ask", "closing ask").but(nullable=True)
+BID = _price("bid", "closing bid").replace(nullable=True)
+ASK = _price("ask", "closing ask").replace(nullable=True)
 PRICES = (OPEN, HIGH, LOW, CLOSE, VOLUME, BID, ASK)
 
 BARS_KEY = ("source", "symbol", "interval", "ts")
 BARS_SORT = ("source", "interval", "symbol", "ts")
-# Where the newest bars are read again and again they lie together, and in few rows.
+# The newest bars are read most often: this order keeps them together, in small row groups.
 NEWEST_LAST = ("source", "interval", "ts", "symbol")
 SMALL_GROUP = 16_384
 

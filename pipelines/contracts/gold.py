@@ -1,4 +1,4 @@
-"""Gold: ready for SQL and for serving."""
+"""Gold tables: results, ready for SQL and for serving."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ MODEL_DECISIONS = Table(
         FORECAST,
         TARGET,
         SOURCE,
-        AS_OF.but(
+        AS_OF.replace(
             meaning="it serves bars that close after this; of a training, nothing known later was "
             "used; of a move by hand, when it was made"
         ),
@@ -116,7 +116,7 @@ MODEL_RANKINGS = Table(
         SOURCE,
         AS_OF,
         MODEL_VERSION,
-        SHA256.but(meaning="of the file that was registered; null where it was not kept yet"),
+        SHA256.replace(meaning="of the file that was registered; null where it was not kept yet"),
         Column("rank", "INTEGER", "1 is the best", low=1),
         Column("candidate", "VARCHAR", "kind of model"),
         Column("macro_f1", "DOUBLE", "mean F1 of the classes", "0 to 1", nullable=True, low=0),
@@ -177,8 +177,8 @@ PREDICTIONS = Table(
         Column("candidate", "VARCHAR", "kind of model"),
         MODEL_VERSION,
         SHA256,
-        ACTION.but(nullable=True, meaning="predicted class; null where a value is predicted"),
-        SCORE.but(nullable=True),
+        ACTION.replace(nullable=True, meaning="predicted class; null where a value is predicted"),
+        SCORE.replace(nullable=True),
         Column(
             "expected_score", "DOUBLE",
             "sum of probability x score of the classes; or the value itself",
@@ -257,8 +257,8 @@ CONTRIBUTIONS = Table(
         SYMBOL,
         WEIGHT,
         Column("share", "DOUBLE", "weight over the universe's weights", "0 to 1", above=0, high=1),
-        ACTION.but(nullable=True, meaning="predicted action; null where it was not scored"),
-        SCORE.but(nullable=True),
+        ACTION.replace(nullable=True, meaning="predicted action; null where it was not scored"),
+        SCORE.replace(nullable=True),
         Column("contribution", "DOUBLE", "score x share; 0 where not scored", "-2 to 2"),
         LIVE,
         BATCH,
@@ -297,7 +297,7 @@ OUTCOMES = Table(
             "class of the outcome by the model's thresholds; null where a value is predicted",
             nullable=True,
         ),
-        KNOWN_AT.but(meaning="when the bar that decides had closed"),
+        KNOWN_AT.replace(meaning="when the bar that decides had closed"),
         BATCH,
     ),
     key=("forecast", "target", "source", "symbol", "interval", "ts", "model_version"),

@@ -1,4 +1,4 @@
-"""Meta: what the lake knows of itself."""
+"""Meta tables: the lake's records about itself."""
 
 from __future__ import annotations
 

@@ -21,22 +21,23 @@ class Column:
     high: float | None = None
     among: tuple[str, ...] = ()
 
-    def but(self, **changes: object) -> Column:
+    def replace(self, **changes: object) -> Column:
+        """Return a copy with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition every row must meet, as SQL over the columns. `name` is the reason given."""
+    """A condition on every row, as SQL over the columns. `name` is the reason of a rejection."""
 
     name: str
     sql: str
     meaning: str
-    column: str = ""  # where the rule speaks of one column
+    column: str = ""  # set where the rule is about one column
 
     @property
     def check(self) -> str:
-        """The name of the check of this rule."""
+        """Name of the check that tests this rule."""
         return f"{self.column}_{self.name}" if self.column else self.name
 
 

@@ -1,4 +1,4 @@
-"""Silver: one row per bar that can be trusted, and what became of all the others."""
+"""Silver tables: one row per bar that passed all checks, and the rows that did not pass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipelines.contracts.columns import (
 )
 from pipelines.contracts.schema import Column, Rule, Table
 
-# High and low may miss open and close by the last digit of a float.
+# High and low may differ from open and close in the last digit of a float.
 HIGH_LOW = Rule(
     "high_low",
     "high * (1 + 1e-6) >= greatest(open, close, low) AND low <= least(open, close) * (1 + 1e-6)",
@@ -47,7 +47,7 @@ SILVER_BARS = Table(
         Column(
             "split_factor", "DOUBLE", "what the source's prices were divided by", "ratio", above=0
         ),
-        RECEIVED_AT.but(meaning="when this version arrived"),
+        RECEIVED_AT.replace(meaning="when this version arrived"),
         BATCH,
     ),
     key=BARS_KEY,
@@ -62,9 +62,9 @@ QUARANTINE = Table(
     "Rows that were rejected, with the reason and the original values",
     (
         SOURCE,
-        SYMBOL.but(nullable=True),
+        SYMBOL.replace(nullable=True),
         INTERVAL,
-        TS.but(meaning="the bar's time as the source named it", nullable=True),
+        TS.replace(meaning="the bar's time as the source named it", nullable=True),
         Column("reason", "VARCHAR", "why it was rejected, in one word"),
         Column("detail", "VARCHAR", "why it was rejected, in a sentence"),
         Column("original", "VARCHAR", "the row as it came, as JSON"),

@@ -24,7 +24,7 @@ from pipelines.core.intervals import INTERVALS, Interval, interval_of, utc
 Grid = Literal["session", "clock"]
 GRIDS: tuple[Grid, ...] = ("session", "clock")
 FIRST_SESSION = np.datetime64("1970-01-01")  # the library's own default starts twenty years back
-EVER = np.datetime64("0001-01-01")
+EARLIEST = np.datetime64("0001-01-01")
 MARGIN = np.timedelta64(365, "D")
 UTC_TYPE = pa.timestamp("us", tz="UTC")
 
@@ -60,16 +60,16 @@ class Bars:
 
 @dataclass(frozen=True)
 class _Sessions:
-    """The sessions of an exchange from some day on."""
+    """Sessions of an exchange, from `known_from` on."""
 
-    known_from: np.datetime64  # what lies before it was not asked of the library
+    known_from: np.datetime64  # earlier sessions have not been loaded
     day: np.ndarray  # datetime64[D]
     opens: np.ndarray  # datetime64[us]
     closes: np.ndarray  # datetime64[us]
     tz: tzinfo
 
     def span(self, low: np.datetime64, high: np.datetime64) -> tuple[int, int]:
-        """The places of the sessions with an open in [low, high)."""
+        """Return the range of the sessions that open in [low, high)."""
         first, last = np.searchsorted(self.opens, [low, high], side="left")
         return int(first), int(max(first, last))
 
@@ -81,139 +81,143 @@ class Calendar:
         import exchange_calendars as xc
 
         self.name = name
-        self._held: _Sessions | None = None
-        known = xc.get_calendar_names()
-        if name not in known:
-            raise unknown("calendar", name, known)
+        self._history: _Sessions | None = None
+        names = xc.get_calendar_names()
+        if name not in names:
+            raise unknown("calendar", name, names)
 
-    def _since(self, at: np.datetime64) -> _Sessions:
-        """The sessions from a year and more before `at` on.
+    def _load_since(self, instant: np.datetime64) -> _Sessions:
+        """Load the sessions from at least a year before `instant` on; keep them.
 
-        Making those of half a century takes half a second, and few ask for more than a part.
+        Half a century of sessions takes half a second, and most callers need only a part.
         """
-        held = self._held
-        if held is None or at - MARGIN < held.known_from:
-            year = (at - MARGIN).astype("datetime64[Y]")
-            if held is None:
+        history = self._history
+        if history is None or instant - MARGIN < history.known_from:
+            year = (instant - MARGIN).astype("datetime64[Y]")
+            if history is None:
                 year = min(year, np.datetime64("now", "Y") - 1)
-            else:  # far enough not to come back for every older day
-                year = min(year, held.known_from.astype("datetime64[Y]") - 10)
-            # Set as a whole: other threads ask the same calendar.
-            held = self._held = _sessions(self.name, year.astype("datetime64[D]"))
-        return held
+            else:  # ten years more, so that older days do not each load again
+                year = min(year, history.known_from.astype("datetime64[Y]") - 10)
+            # Assigned in one step: other threads use the same calendar.
+            history = self._history = _load_sessions(self.name, year.astype("datetime64[D]"))
+        return history
 
     def sessions(self, start: datetime, end: datetime) -> np.ndarray:
-        """Session dates with an open in [start, end)."""
-        held = self._since(to_numpy(start))
-        low, high = held.span(to_numpy(start), to_numpy(end))
-        found: np.ndarray = held.day[low:high]
-        return found
+        """Return the dates of the sessions that open in [start, end)."""
+        history = self._load_since(to_numpy(start))
+        low, high = history.span(to_numpy(start), to_numpy(end))
+        days: np.ndarray = history.day[low:high]
+        return days
 
     def bars(
         self, interval: Interval, start: datetime, end: datetime, grid: Grid = "session"
     ) -> Bars:
-        """The bars whose open lies in [start, end)."""
+        """Return the bars that open in [start, end)."""
         # A bar can open before its session does (the 09:00 clock bar of a 09:30 open), and a
         # month opens up to a month before the sessions that close it.
         reach = np.timedelta64(1 if interval.intraday else 32, "D")
         first, last = to_numpy(start) - reach, to_numpy(end) + reach
-        held = self._since(first)
-        made = self._cut(held, interval, grid, *held.span(first, last))
-        return made.take((made.ts >= to_numpy(start)) & (made.ts < to_numpy(end)))
+        history = self._load_since(first)
+        bars = self._cut(history, interval, grid, *history.span(first, last))
+        return bars.take((bars.ts >= to_numpy(start)) & (bars.ts < to_numpy(end)))
 
     def whole_sessions(
         self, interval: Interval, first: np.datetime64, last: np.datetime64, grid: Grid = "session"
     ) -> Bars:
-        """Every bar of the sessions that the bars opening at `first` and `last` belong to."""
+        """Return all bars of the sessions from the one of bar `first` to the one of bar `last`."""
         day = np.timedelta64(40, "D")
-        held = self._since(first - day)
-        made = self._cut(held, interval, grid, *held.span(first - day, last + day))
-        ends = np.searchsorted(made.ts, [first, last], side="right") - 1
-        sessions = made.session[np.maximum(ends, 0)]
-        return made.take((made.session >= sessions[0]) & (made.session <= sessions[1]))
+        history = self._load_since(first - day)
+        bars = self._cut(history, interval, grid, *history.span(first - day, last + day))
+        ends = np.searchsorted(bars.ts, [first, last], side="right") - 1
+        sessions = bars.session[np.maximum(ends, 0)]
+        return bars.take((bars.session >= sessions[0]) & (bars.session <= sessions[1]))
 
     def closed_bars(
         self, interval: Interval, start: datetime, end: datetime, grid: Grid = "session"
     ) -> Bars:
-        """The bars that open at or after `start` and are closed at `end`."""
-        made = self.bars(interval, start, end, grid)
-        return made.take(made.closes_at <= to_numpy(end))
+        """Return the bars that open at or after `start` and have closed by `end`."""
+        bars = self.bars(interval, start, end, grid)
+        return bars.take(bars.closes_at <= to_numpy(end))
 
     def newest_closed(self, interval: Interval, at: datetime, grid: Grid = "session") -> Bars:
-        """The one bar that closed last at `at`."""
+        """Return the bar that closed last before or at `at`, as Bars of length one."""
         reach = timedelta(days=15 if interval.intraday else 70)
-        return _last(self.closed_bars(interval, utc(at) - reach, at, grid))
+        return _take_last(self.closed_bars(interval, utc(at) - reach, at, grid))
 
-    def _cut(self, held: _Sessions, interval: Interval, grid: Grid, low: int, high: int) -> Bars:
-        sessions, opens, closes = held.day[low:high], held.opens[low:high], held.closes[low:high]
+    def _cut(self, history: _Sessions, interval: Interval, grid: Grid, low: int, high: int) -> Bars:
+        sessions, opens, closes = (
+            history.day[low:high],
+            history.opens[low:high],
+            history.closes[low:high],
+        )
         if interval.name == "1d":
             return Bars(opens, closes, sessions)
         if not interval.intraday:
-            return self._long(interval, sessions, opens, closes)
+            return self._cut_periods(interval, sessions, opens, closes)
         assert interval.minutes is not None
         step = np.timedelta64(interval.minutes, "m").astype("timedelta64[us]")
-        first = _clock_floor(opens, held.tz, interval.minutes) if grid == "clock" else opens
+        first = _clock_floor(opens, history.tz, interval.minutes) if grid == "clock" else opens
         counts = -((first - closes) // step)  # ceiling division
-        which = np.repeat(np.arange(len(opens)), counts)
-        place = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-        ts = first[which] + place * step
-        return Bars(ts, np.minimum(ts + step, closes[which]), sessions[which])
+        owner = np.repeat(np.arange(len(opens)), counts)
+        place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        ts = first[owner] + place * step
+        return Bars(ts, np.minimum(ts + step, closes[owner]), sessions[owner])
 
-    def _long(
+    def _cut_periods(
         self, interval: Interval, sessions: np.ndarray, opens: np.ndarray, closes: np.ndarray
     ) -> Bars:
         if interval.name == "1w":  # weeks start on Monday; 1969-12-29 was one
             period = (sessions - np.datetime64("1969-12-29")).astype(int) // 7
         else:
             period = sessions.astype("datetime64[M]").astype(int)
-        # the span may begin or end inside a period: those two are dropped by the caller's reach
+        # The span may begin or end inside a period; callers ask for more and drop those two.
         starts = np.flatnonzero(np.diff(period, prepend=period[:1] - 1))
         ends = np.append(starts[1:], len(period)) - 1 if len(starts) else starts
         return Bars(opens[starts], closes[ends], sessions[starts])
 
     def opens_of(self, interval: Interval, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The bars that date labels (datetime64[D]) name, from one day up: (ts, found).
+        """Find the daily, weekly or monthly bar of each date; return (ts, is found).
 
-        A day is named by its session; a week or a month by any day in it.
+        A daily bar has the date of its session; a week or a month is found by any day in it.
         """
         if len(labels) == 0:
             return labels.astype("datetime64[us]"), np.zeros(0, bool)
         first, last = labels.min() - np.timedelta64(40, "D"), labels.max() + np.timedelta64(40, "D")
-        held = self._since(first)
-        low, high = np.searchsorted(held.day, [first, last])
-        made = self._cut(held, interval, "session", int(low), int(high))
+        history = self._load_since(first)
+        low, high = np.searchsorted(history.day, [first, last])
+        bars = self._cut(history, interval, "session", int(low), int(high))
         if interval.name == "1d":
-            keys, wanted = made.session, labels
+            keys, label_keys = bars.session, labels
         elif interval.name == "1w":
             monday = np.datetime64("1969-12-29")
-            keys = (made.session - monday).astype(int) // 7
-            wanted = (labels - monday).astype(int) // 7
+            keys = (bars.session - monday).astype(int) // 7
+            label_keys = (labels - monday).astype(int) // 7
         else:
-            keys, wanted = made.session.astype("datetime64[M]"), labels.astype("datetime64[M]")
+            keys, label_keys = bars.session.astype("datetime64[M]"), labels.astype("datetime64[M]")
         if len(keys) == 0:  # before the calendar's first session, or after its last
             return np.full(len(labels), np.datetime64("NaT", "us")), np.zeros(len(labels), bool)
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return made.ts[place], keys[place] == wanted
+        place = np.minimum(np.searchsorted(keys, label_keys), len(keys) - 1)
+        return bars.ts[place], keys[place] == label_keys
 
     def is_open(self, at: datetime) -> bool:
-        held = self._since(to_numpy(at))
-        place = int(np.searchsorted(held.opens, to_numpy(at), side="right")) - 1
-        return place >= 0 and bool(to_numpy(at) < held.closes[place])
+        history = self._load_since(to_numpy(at))
+        place = int(np.searchsorted(history.opens, to_numpy(at), side="right")) - 1
+        return place >= 0 and bool(to_numpy(at) < history.closes[place])
 
     def first_open(self, day: date) -> datetime:
-        """The open of the first session on or after a day."""
-        held = self._since(np.datetime64(day))
-        place = int(np.searchsorted(held.day, np.datetime64(day)))
-        if place == len(held.day):
+        """Return the open of the first session on or after a day."""
+        history = self._load_since(np.datetime64(day))
+        place = int(np.searchsorted(history.day, np.datetime64(day)))
+        if place == len(history.day):
             raise InvalidRequest(f"the calendar {self.name} ends before {day}")
-        return from_numpy(held.opens[place])
+        return from_numpy(history.opens[place])
 
     def session_bounds(self, session: date) -> tuple[datetime, datetime]:
-        held = self._since(np.datetime64(session))
-        place = int(np.searchsorted(held.day, np.datetime64(session)))
-        if place == len(held.day) or held.day[place] != np.datetime64(session):
+        history = self._load_since(np.datetime64(session))
+        place = int(np.searchsorted(history.day, np.datetime64(session)))
+        if place == len(history.day) or history.day[place] != np.datetime64(session):
             raise InvalidRequest(f"{session} is no session of {self.name}")
-        return from_numpy(held.opens[place]), from_numpy(held.closes[place])
+        return from_numpy(history.opens[place]), from_numpy(history.closes[place])
 
 
 def next_closes(
@@ -244,7 +248,7 @@ def next_closes(
     return closes_at
 
 
-def _last(bars: Bars) -> Bars:
+def _take_last(bars: Bars) -> Bars:
     return Bars(bars.ts[-1:], bars.closes_at[-1:], bars.session[-1:])
 
 
@@ -257,17 +261,17 @@ def _clock_floor(opens: np.ndarray, tz: tzinfo, minutes: int) -> np.ndarray:
     return floored
 
 
-def _sessions(name: str, first: np.datetime64) -> _Sessions:
-    """The sessions from a day on: from 1970, or the exchange's own beginning, at the earliest."""
+def _load_sessions(name: str, first: np.datetime64) -> _Sessions:
+    """Load the sessions from a day on, at the earliest from 1970 or the exchange's first day."""
     import exchange_calendars as xc
     from exchange_calendars import ExchangeCalendar as base
 
     try:
         exchange = xc.get_calendar(name, start=str(max(first, FIRST_SESSION)))
-        # Where the library shifts single days its answers depend on where a calendar begins.
+        # Where the library shifts single days, its result depends on the first day loaded.
         shifts = type(exchange).apply_special_offsets is not base.apply_special_offsets
         if shifts and first > FIRST_SESSION:
-            return _sessions(name, FIRST_SESSION)
+            return _load_sessions(name, FIRST_SESSION)
     except ValueError:  # this exchange's own history starts later
         exchange = xc.get_calendar(name, start=type(xc.get_calendar(name)).bound_min())
         first = FIRST_SESSION
@@ -277,32 +281,34 @@ def _sessions(name: str, first: np.datetime64) -> _Sessions:
         for end in ("open", "close")
     )
     day = schedule.index.to_numpy().astype("datetime64[D]")
-    known_from = first if first > FIRST_SESSION else EVER
+    known_from = first if first > FIRST_SESSION else EARLIEST
     return _Sessions(known_from, day, opens, closes, exchange.tz)
 
 
 def spans_night(market: Calendar, closes_at: np.ndarray, later: np.ndarray) -> np.ndarray:
-    """Tell which spans from a bar's close to a later close hold the open of another session.
+    """Return which spans from a close to a later close contain the open of another session.
 
-    Both are NumPy UTC instants; where the later one is not known (NaT) there is no night.
+    Both are NumPy UTC instants; where the later one is unknown (NaT) the value is False.
     """
-    known = ~np.isnat(later)
+    is_known = ~np.isnat(later)
     nights = np.zeros(len(later), bool)
-    if not known.any():
+    if not is_known.any():
         return nights
-    first, last = from_numpy(closes_at[known].min()), from_numpy(later[known].max())
+    first, last = from_numpy(closes_at[is_known].min()), from_numpy(later[is_known].max())
     opens = market.bars(interval_of("1d"), first, last).ts
-    # A market that opens where it closes has no night between: hence the sides.
-    before = np.searchsorted(opens, closes_at[known], side="right")
-    nights[known] = before < np.searchsorted(opens, later[known], side="left")
+    # A market that opens at the instant it closes has no night: hence the two sides.
+    before = np.searchsorted(opens, closes_at[is_known], side="right")
+    nights[is_known] = before < np.searchsorted(opens, later[is_known], side="left")
     return nights
 
 
 def calendar(name: str = "XNYS") -> Calendar:
-    """The calendar of an exchange by its name in exchange-calendars: XNYS, XLON, 24/5, ..."""
-    return _made(name)  # one for every way of asking: the cache tells arguments from defaults
+    """Return the calendar of an exchange by its exchange-calendars name: XNYS, XLON, 24/5, ..."""
+    return _cached_calendar(
+        name
+    )  # one object: the cache would treat calendar() and calendar("XNYS") as two
 
 
 @lru_cache(maxsize=32)
-def _made(name: str) -> Calendar:
+def _cached_calendar(name: str) -> Calendar:
     return Calendar(name)

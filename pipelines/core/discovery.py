@@ -1,6 +1,6 @@
-"""Find the modules of a package, and the objects that they declare, without a list of them.
+"""Find the modules of a package and the objects that they declare, without a written list.
 
-So that a new forecast, label or source is one file, and a file that is there is in use.
+So a new forecast, label or source is one file, and every file in the package is in use.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ Member = TypeVar("Member")
 
 
 def module_names(
-    folders: Iterable[str], first: tuple[str, ...] = (), apart: tuple[str, ...] = ()
+    folders: Iterable[str], first: tuple[str, ...] = (), excluded: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """Return the names of a package's modules, `first` in their order, the others by name.
 
     `folders` is the package's `__path__`. Nothing is imported. `base`, which declares what the
-    others implement, is left out, and so are `apart` and what begins with an underscore.
+    others implement, is left out, and so are `excluded` and names that begin with an underscore.
     """
     names = {module.name for module in iter_modules(folders)}
     for name in first:
         if name not in names:
             raise unknown("module", name, names)
-    others = sorted(n for n in names - {*first, *apart, "base"} if not n.startswith("_"))
+    others = sorted(n for n in names - {*first, *excluded, "base"} if not n.startswith("_"))
     return (*first, *others)
 
 
@@ -36,8 +36,8 @@ def declared_objects(
 ) -> tuple[Member, ...]:
     """Import the modules of a package; return the objects they hold that are members.
 
-    In the order of the modules, and within one in the order of its lines. An object that several
-    modules hold, as one that imports it from another, is returned once.
+    They come in the order of the modules, and within a module in the order of its lines. An
+    object that several modules hold, because one imports it from another, is returned once.
     """
     members: dict[int, Member] = {}
     for name in modules:

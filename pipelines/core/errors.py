@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 class BullionError(Exception):
-    """Something the user can act on. `hint` is the next action, in words.
+    """An error that the user can act on. `hint` says in words what to do next.
 
-    `summary` is the message for those who may not see this machine: it names no path and no host,
-    and no more does the hint beside it.
+    `summary` is the message for readers who may not see this machine: it names no path and no
+    host. An error with a summary has a hint without them, too.
     """
 
     def __init__(self, message: str, hint: str = "", summary: str = "") -> None:
@@ -30,11 +30,11 @@ class InvalidRequest(BullionError):
 
 
 class SourceError(BullionError):
-    """A source could not answer, or answered something that is not an answer."""
+    """A source did not answer, or its answer cannot be read."""
 
 
 class SourceUnavailable(SourceError):
-    """The source is down, limits us, or timed out: asking again later may work."""
+    """The source is down, limits our requests, or timed out: a later request may work."""
 
 
 class LakeError(BullionError):
@@ -46,24 +46,24 @@ class CheckFailed(BullionError):
 
 
 class CannotWrite(BullionError):
-    """What a person asked for cannot be written to the folder that was named."""
+    """Results cannot be written to the folder that the user named."""
 
 
 class NothingToDo(BullionError):
-    """There is nothing to do yet, and that is no failure: the task is skipped, visibly."""
+    """There is nothing to do yet. This is not a failure: the task is shown as skipped."""
 
 
-def cannot_write(folder: Path, why: object) -> CannotWrite:
-    """The error for a folder of results, such as one on a full disk."""
+def cannot_write(folder: Path, reason: object) -> CannotWrite:
+    """Return the error for a folder that cannot be written, for example on a full disk."""
     return CannotWrite(
-        f"cannot write to {folder}: {why}; what is there is not whole",
+        f"cannot write to {folder}: {reason}; what is there is not whole",
         "free some space or check the folder's permissions, or name another folder",
     )
 
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Name the folder where writing fails: the error of a full disk names no file."""
+    """Add the folder's name to errors of writing: the error of a full disk names no file."""
     try:
         yield
     except OSError as error:
@@ -71,12 +71,12 @@ def writing_to(folder: Path) -> Iterator[None]:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidRequest:
-    """The error for a name that is not known, with the nearest ones that are."""
+    """Return the error for an unknown name; its hint has the nearest known names."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         hint = "did you mean " + " or ".join(close) + "?"
     else:
-        shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-        hint = f"known: {shown}"
+        listing = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        hint = f"known: {listing}"
     return InvalidRequest(f"unknown {kind} {name!r}", hint)

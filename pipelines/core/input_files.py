@@ -1,7 +1,7 @@
-"""Read a file that a user brought: a regular file of bounded size, inside its folder.
+"""Read a file of a user: a regular file of bounded size, inside its folder.
 
-A name in a folder may be a pipe that nobody writes to, a device that never ends, or a link to
-anything on the machine. None of these is opened.
+A name in a folder may be a pipe that nobody writes to, a device without an end, or a link to
+any place on the machine. None of these is opened.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ KINDS = {
 }
 
 
-def read_file(path: Path, folder: Path | None = None, most: int = MOST_BYTES) -> bytes:
-    """Read a file as it stood when it was opened. With a folder, it must lie inside it."""
+def read_file(path: Path, folder: Path | None = None, max_bytes: int = MOST_BYTES) -> bytes:
+    """Read the bytes that a file has when it is opened. It must lie inside `folder`, if given."""
     try:
         real = Path(os.path.realpath(path, strict=True))
         if folder is not None and not real.is_relative_to(folder.resolve()):
@@ -33,12 +33,12 @@ def read_file(path: Path, folder: Path | None = None, most: int = MOST_BYTES) ->
                 f"{path} leads out of its folder, to {real}",
                 "put the file itself there; links may lead only to files of that folder",
             )
-        _check(path, real.stat(), most)
-        # Should another file have taken its place since, a pipe does not hold us up.
-        opened = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(opened, "rb") as handle:
+        _check_status(path, real.stat(), max_bytes)
+        # If a pipe has taken its place since, opening it must not wait.
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as handle:
             status = os.fstat(handle.fileno())
-            _check(path, status, most)
+            _check_status(path, status, max_bytes)
             return handle.read(status.st_size)
     except OSError as error:
         raise SourceError(
@@ -46,15 +46,15 @@ def read_file(path: Path, folder: Path | None = None, most: int = MOST_BYTES) ->
         ) from error
 
 
-def _check(path: Path, status: os.stat_result, most: int) -> None:
+def _check_status(path: Path, status: os.stat_result, max_bytes: int) -> None:
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:
         raise SourceError(
             f"{path} is {KINDS.get(kind, 'no file')}, not a regular file",
             "put a file there, or take it away",
         )
-    if status.st_size > most:
+    if status.st_size > max_bytes:
         raise SourceError(
-            f"{path} has {status.st_size:,} bytes, more than the {most:,} that are read",
+            f"{path} has {status.st_size:,} bytes, more than the {max_bytes:,} that are read",
             "cut it into several files",
         )

@@ -1,4 +1,4 @@
-"""Instants as NumPy has them: UTC, in microseconds, without a zone."""
+"""Convert instants to and from NumPy, which has them in UTC, in microseconds, without a zone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from pipelines.core.intervals import utc
 
 
-def to_numpy(at: datetime) -> np.datetime64:
-    """An instant as NumPy's. A time without a zone is refused."""
-    return np.datetime64(utc(at).replace(tzinfo=None), "us")
+def to_numpy(instant: datetime) -> np.datetime64:
+    """Convert a time to NumPy. A time without a zone is refused."""
+    return np.datetime64(utc(instant).replace(tzinfo=None), "us")
 
 
 def from_numpy(value: np.datetime64) -> datetime:
-    """NumPy's instant as a time in UTC."""
+    """Convert an instant of NumPy to a time in UTC."""
     instant: datetime = value.astype("datetime64[us]").item()
     return instant.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Lengths of bars and instants in UTC, without anything heavy to import."""
+"""Lengths of bars, and instants in UTC. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ INTERVALS: tuple[Interval, ...] = (
 
 
 def interval_of(name: str) -> Interval:
+    """Return the interval of that name, such as 1h."""
     for interval in INTERVALS:
         if name == interval.name:
             return interval
@@ -46,7 +47,7 @@ def interval_of(name: str) -> Interval:
 
 
 def utc(value: datetime | str) -> datetime:
-    """An instant in UTC. A date means its midnight; a time without a zone is refused."""
+    """Convert a time to UTC. A date means its midnight; a time without a zone is refused."""
     if isinstance(value, str):
         try:
             instant = datetime.fromisoformat(value)
@@ -54,14 +55,14 @@ def utc(value: datetime | str) -> datetime:
             raise InvalidRequest(
                 f"{value!r} is not a time", "write 2026-09-01 or 2026-09-01T14:30+00:00"
             ) from None
-        # So that a look-back from it, or a step beyond it, is still a date.
+        # The margin keeps a look-back before it, or a step after it, a valid date.
         if not FIRST_YEAR <= instant.year <= LAST_YEAR:
             raise InvalidRequest(
                 f"{value} is no time of a bar", f"write a year from {FIRST_YEAR} to {LAST_YEAR}"
             )
         if instant.tzinfo is None and len(value) <= 10:
             instant = instant.replace(tzinfo=UTC)
-    else:  # of a subclass, such as pendulum's, whose sums may lose the zone, a plain one
+    else:  # a subclass such as pendulum's becomes a plain datetime: its sums may lose the zone
         instant = value if type(value) is datetime else datetime.fromisoformat(value.isoformat())
     if instant.tzinfo is None:
         raise InvalidRequest(

@@ -1,11 +1,11 @@
-"""How long work tells how far it is."""
+"""Progress reports of long work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-Progress = Callable[[str, int, int], None]  # what is being done, parts done, of how many parts
+Progress = Callable[[str, int, int], None]  # activity, parts done, total parts
 
 
-def no_progress(what: str, done: int, total: int) -> None:
-    """Report nothing: the progress of work that nobody watches."""
+def no_progress(activity: str, done: int, total: int) -> None:
+    """Report nothing: used where nobody watches the work."""

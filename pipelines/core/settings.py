@@ -51,20 +51,20 @@ def redacted(text: str) -> str:
     return re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
 
 
-def read(declared: type[Declared]) -> Declared:
-    """Read settings of a class from the environment; an error names the variable."""
+def read_settings(declared: type[Declared]) -> Declared:
+    """Read a class of settings from the environment; an error names the variable."""
     try:
         return declared()
     except ValidationError as error:
-        wrong = error.errors()[0]
-        place = "_".join(str(part) for part in wrong["loc"])
+        failure = error.errors()[0]
+        place = "_".join(str(part) for part in failure["loc"])
         name = f"{declared.model_config.get('env_prefix', '')}{place}".upper()
-        value = redacted(repr(wrong["input"]))
+        value = redacted(repr(failure["input"]))
         raise InvalidRequest(
-            f"{name}={value}: {wrong['msg']}", f"change {name}, or unset it"
+            f"{name}={value}: {failure['msg']}", f"change {name}, or unset it"
         ) from None
 
 
 def settings() -> Settings:
-    """Read anew at each call: a test or a task may have set another lake."""
-    return read(Settings)
+    """Read the settings again at each call: a test or a task may have set another lake."""
+    return read_settings(Settings)

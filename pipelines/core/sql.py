@@ -1,4 +1,4 @@
-"""Pieces of SQL that several rooms write."""
+"""Pieces of SQL that several packages use."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ def text_literal(value: str) -> str:
 
 
 def previous_value(name: str, in_order: bool) -> str:
-    """Return SQL for what a column holds in the row before of the same symbol.
+    """Return SQL for a column's value in the previous row of the same symbol.
 
-    `in_order` says that the rows lie by symbol and time; then nothing is sorted.
+    `in_order` says that the rows are ordered by symbol and time already; then nothing is sorted.
     """
     if not in_order:
         return f"lag({name}) OVER (PARTITION BY symbol ORDER BY ts)"

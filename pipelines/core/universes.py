@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "include" / "universes"
 
 @dataclass(frozen=True)
 class Member:
-    """One constituent: what it is called and the rank it was listed at."""
+    """One constituent of a universe."""
 
     symbol: str
     name: str
@@ -29,7 +29,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Universe:
-    """A list of members as it stood from a date on, heaviest first."""
+    """A list of members, valid from a date on, heaviest first."""
 
     name: str
     index: str  # the index or fund whose weights combine the members
@@ -62,7 +62,7 @@ def _members(file: str) -> tuple[date, tuple[Member, ...]]:
 
 
 def universes() -> dict[str, Universe]:
-    """Every universe by its name."""
+    """Return every universe by its name."""
     since, members = _members("nasdaq100.csv")
     return {
         "nasdaq100": Universe("nasdaq100", "QQQ", "/NQ", since, members, "nasdaq100"),
@@ -71,13 +71,13 @@ def universes() -> dict[str, Universe]:
 
 
 def universe(name: str) -> Universe:
-    """The universe of that name; each listed symbol, in small letters, is one by itself."""
-    known = universes()
-    if name in known:
-        return known[name]
-    for listed in known.values():
-        for member in listed.members:
+    """Return the universe of that name; a listed symbol in small letters is one of its own."""
+    by_name = universes()
+    if name in by_name:
+        return by_name[name]
+    for parent in by_name.values():
+        for member in parent.members:
             if member.symbol.lower() == name:
                 symbol = member.symbol
-                return Universe(name, symbol, symbol, listed.since, (member,), name)
-    raise unknown("universe", name, known)
+                return Universe(name, symbol, symbol, parent.since, (member,), name)
+    raise unknown("universe", name, by_name)

@@ -1,8 +1,8 @@
 """The feature library: families of functions that make features, and the sets in use.
 
-To add one: a function in the family it belongs to, a call in a set, and a line in the tests'
-table of hand-worked values. The laws (no look-ahead, its window gives what all history gives) are
-tested for every feature of every set.
+To add a feature: write a function in the family it belongs to, add a call to a set, and add a
+test with values worked by hand. The laws (no look-ahead; the window alone gives the same value as
+all history) are tested for every feature of every set.
 
 A set is written out, not found by the names of files: it says which features, with which windows
 and in which order of columns, and all three are part of the fingerprint of a forecast's table.

@@ -1,4 +1,4 @@
-"""How much is traded, and when."""
+"""Features of traded volume and of the time in the session."""
 
 from __future__ import annotations
 

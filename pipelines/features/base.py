@@ -1,9 +1,9 @@
-"""What a feature is, and how features of many symbols are computed at once.
+"""The declaration of a feature, and the computation of features of many symbols at once.
 
 A feature declares its inputs and its window, and looks at exactly that many bars: the bar
-itself and `window - 1` before it. So 21 bars give what 21,000 give, an incremental run gives
-what a full one gives, and symbols can lie end to end in one array: only the first
-`window - 1` rows of each have no value, and every other row sees its own symbol alone.
+itself and `window - 1` before it. So 21 bars give the same value as 21,000, an incremental run
+gives the same as a full one, and symbols can lie end to end in one array: only the first
+`window - 1` rows of each have no value, and every other row uses its own symbol alone.
 """
 
 from __future__ import annotations
@@ -48,30 +48,30 @@ class Feature:
                 f"feature {self.name}: window is {self.window}",
                 "count the bar itself: a feature of the bar alone has window 1",
             )
-        for wanted in self.inputs:
-            if wanted not in INPUTS:
-                raise unknown(f"input of feature {self.name}", wanted, INPUTS)
+        for input_name in self.inputs:
+            if input_name not in INPUTS:
+                raise unknown(f"input of feature {self.name}", input_name, INPUTS)
 
     @property
     def look_back(self) -> int:
-        """Bars before the bar itself."""
+        """Number of bars needed before the bar itself."""
         return self.window - 1
 
     @property
     def definition(self) -> tuple[object, ...]:
-        """What makes two features the same: name, window, inputs, and the code behind them."""
+        """Identity of the feature: name, window, inputs, and the code of its function."""
         return (self.name, self.window, self.inputs, _code(self.compute))
 
 
 def _code(function: Callable[..., object]) -> tuple[object, ...]:
-    """A function's code, the constants it closes over, and our own functions that it calls."""
+    """Return a function's code, the constants it closes over, and our functions that it calls."""
     code = function.__code__
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    called = [function.__globals__.get(name) for name in code.co_names]
+    globals_used = [function.__globals__.get(name) for name in code.co_names]
     own_functions = [
-        other
-        for other in (*cells, *called)
-        if isinstance(other, FunctionType) and other.__module__.startswith("pipelines.")
+        callee
+        for callee in (*cells, *globals_used)
+        if isinstance(callee, FunctionType) and callee.__module__.startswith("pipelines.")
     ]
     inner = [c.co_code.hex() if isinstance(c, CodeType) else repr(c) for c in code.co_consts[1:]]
     constants = [repr(cell) for cell in cells if not isinstance(cell, FunctionType)]
@@ -79,7 +79,7 @@ def _code(function: Callable[..., object]) -> tuple[object, ...]:
 
 
 def look_back(features: Sequence[Feature]) -> int:
-    """Bars needed before a bar to have every feature of it."""
+    """Return how many bars before a bar are needed for all of its features."""
     return max((f.look_back for f in features), default=0)
 
 
@@ -88,7 +88,7 @@ def feature_matrix(features: Sequence[Feature], panel: Panel) -> np.ndarray:
 
     NaN where a symbol has too few bars before.
     """
-    # Column by column in memory, as they are written here and kept in the lake.
+    # Column by column in memory: so it is written here and stored in the lake.
     matrix = np.full((len(panel), len(features)), np.nan, dtype=np.float32, order="F")
     if not len(panel):
         return matrix
@@ -100,7 +100,7 @@ def feature_matrix(features: Sequence[Feature], panel: Panel) -> np.ndarray:
             values = feature.compute({name: arrays[name] for name in feature.inputs})
             in_place = matrix[:, column]
             in_place[feature.look_back :] = values
-            # A ratio over nothing (hours without any volume) is no number: it is missing.
+            # A ratio over zero (hours without any volume) is not a number: the value is missing.
             np.copyto(in_place, np.nan, where=np.isinf(in_place))
             in_place[panel.first_rows(feature.look_back)] = np.nan
     return matrix

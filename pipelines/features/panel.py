@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 
-if TYPE_CHECKING:  # the declarations of forecasts read this module, and load no Arrow
+if TYPE_CHECKING:  # declarations of forecasts import this module, and must not load Arrow
     import pyarrow as pa
 
     from pipelines.core.calendar import Calendar, Grid, Interval
@@ -33,13 +33,13 @@ class Panel:
 
     @cached_property
     def bars_before(self) -> np.ndarray:
-        """How many bars of its own symbol lie before each row."""
+        """Number of bars of the same symbol before each row."""
         lengths = np.diff(np.append(self.starts, len(self)))
         before: np.ndarray = np.arange(len(self)) - np.repeat(self.starts, lengths)
         return before
 
     def first_rows(self, bars: int) -> np.ndarray:
-        """The rows of the first `bars` bars of every symbol."""
+        """Return the row numbers of the first `bars` bars of every symbol."""
         ends = np.append(self.starts[1:], len(self))
         rows = self.starts[:, None] + np.arange(bars)
         first: np.ndarray = rows[rows < ends[:, None]]
@@ -52,7 +52,7 @@ def build_panel(
     """Build a panel of bars in ascending order of symbol and ts.
 
     `place` counts the bars of a session from 0, `session_bars` is how many it has, and `ordinal`
-    numbers the calendar's bars, so that a missing bar can be noticed.
+    numbers the bars of the calendar, so that a missing bar shows as a jump.
     """
     arrays = {
         name: bars[name].to_numpy().astype(np.float64, copy=False)
@@ -78,19 +78,21 @@ def _calendar_arrays(
             "session_bars": empty, "ordinal": empty.astype(np.int64),
         }  # fmt: skip
     grid_bars = market.whole_sessions(interval, ts.min(), ts.max(), grid)
-    at = np.searchsorted(grid_bars.ts, ts)
-    known = (at < len(grid_bars)) & (grid_bars.ts[np.minimum(at, len(grid_bars) - 1)] == ts)
-    if not known.all():
+    positions = np.searchsorted(grid_bars.ts, ts)
+    is_bar = (positions < len(grid_bars)) & (
+        grid_bars.ts[np.minimum(positions, len(grid_bars) - 1)] == ts
+    )
+    if not is_bar.all():
         raise InvalidRequest(
-            f"{ts[~known][0]} opens no {interval} bar of {market.name}",
+            f"{ts[~is_bar][0]} opens no {interval} bar of {market.name}",
             "leave the times out to have bars count as the newest closed ones",
         )
     first = np.flatnonzero(np.diff(grid_bars.session.astype(np.int64), prepend=-(10**9)))
     lengths = np.diff(np.append(first, len(grid_bars)))
     place = np.arange(len(grid_bars)) - np.repeat(first, lengths)
     return {
-        "place": place[at].astype(np.float64),
-        "session_start": place[at] == 0,
-        "session_bars": np.repeat(lengths, lengths)[at].astype(np.float64),
-        "ordinal": at,
+        "place": place[positions].astype(np.float64),
+        "session_start": place[positions] == 0,
+        "session_bars": np.repeat(lengths, lengths)[positions].astype(np.float64),
+        "ordinal": positions,
     }

@@ -1,4 +1,4 @@
-"""How far the price has come."""
+"""Features of returns: how far the price has moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the price stands against its own past."""
+"""Features of trend: the price compared with its own past."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def rsi(bars: int) -> Feature:
         moves = np.diff(x["close"])
         gains = total(np.maximum(moves, 0), bars)
         losses = total(np.maximum(-moves, 0), bars)
-        both = gains + losses
-        strengths: np.ndarray = np.where(both > 0, 100 * gains / both, 50.0)
+        total_moves = gains + losses
+        strengths: np.ndarray = np.where(total_moves > 0, 100 * gains / total_moves, 50.0)
         return strengths
 
     return Feature(
@@ -78,10 +78,10 @@ def bollinger_place(bars: int) -> Feature:
 
 
 def macd(short: int, long: int, bars: int) -> Feature:
-    """MACD on exactly its window: what TA-Lib makes of these bars and no others.
+    """MACD on exactly its window: the value that TA-Lib gives for these bars alone.
 
-    Each average begins as the plain mean of its first bars, and is smoothed from there on. So
-    it is a weighted mean of the window's closes, with the same weights wherever that lies.
+    Each average begins as the plain mean of its first bars and is smoothed from there on. So
+    it is a weighted mean of the window's closes, with the same weights for every window.
     """
     return Feature(
         f"macd_{short}_{long}",
@@ -126,14 +126,14 @@ def macd_histogram(short: int, long: int, signal: int, bars: int) -> Feature:
 
 
 def _lines(short: int, long: int, bars: int) -> np.ndarray:
-    """The MACD lines of a window, oldest first, each as the weights of the window's closes."""
+    """Return the MACD lines of a window, oldest first, as weights of the window's closes."""
     closes = np.eye(bars)
     lines: np.ndarray = _smoothed(closes[long - short :], short) - _smoothed(closes, long)
     return lines
 
 
 def _smoothed(rows: np.ndarray, bars: int) -> np.ndarray:
-    """Exponential averages: the first is the plain mean of `bars` rows, then one for each row."""
+    """Return exponential averages: first the plain mean of `bars` rows, then one for each row."""
     averages = [rows[:bars].mean(axis=0)]
     for row in rows[bars:]:
         averages.append(averages[-1] + 2 / (bars + 1) * (row - averages[-1]))

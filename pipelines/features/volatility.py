@@ -1,4 +1,4 @@
-"""How widely the price moves."""
+"""Features of volatility: how widely the price moves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def atr(bars: int) -> Feature:
 
 
 def log_true_range(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> np.ndarray:
-    """Log of each bar's highest price over its lowest, the close before it among them."""
+    """Return the log of each bar's highest price over its lowest, the previous close included."""
     before = close[:-1]
     ranges: np.ndarray = np.log(np.maximum(high[1:], before) / np.minimum(low[1:], before))
     return ranges

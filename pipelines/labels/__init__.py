@@ -12,12 +12,13 @@ from pipelines.labels.risk import Risk
 
 
 def _is_label(value: object) -> TypeGuard[type[Label]]:
-    """Whether it is a class that implements Label; Label itself has no name."""
-    named = isinstance(value, type) and isinstance(getattr(value, "name", None), str)
-    return named and hasattr(value, "outcome")
+    """Return whether a value is a class that implements Label; Label itself has no name."""
+    has_name = isinstance(value, type) and isinstance(getattr(value, "name", None), str)
+    return has_name and hasattr(value, "outcome")
 
 
-# Each as it is without arguments; by the names of their files. The laws are tested for all.
+# One of each class, with default arguments, in the order of file names. The laws are tested
+# for all of them.
 LABELS: tuple[Label, ...] = tuple(
     declared() for declared in declared_objects(__name__, module_names(__path__), _is_label)
 )

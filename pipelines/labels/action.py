@@ -1,4 +1,4 @@
-"""The next bars' return, in deviations, cut into actions."""
+"""Label: the return of the next bars, in deviations, cut into actions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SCORES = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 @dataclass(frozen=True)
 class Action:
-    """Which of five actions the next `horizon` bars would have rewarded.
+    """The one of five actions that the next `horizon` bars would have rewarded.
 
-    The outcome is the log-return from this close to the one `horizon` bars later, in units of
-    what the last `scale` returns let expect. Over a session's end it spans the night. Where one
-    of the bars between is missing there is no outcome.
+    The outcome is the log-return from this close to the close `horizon` bars later, divided by
+    the standard deviation that the last `scale` returns let expect. It includes the night where
+    a session ends between. Where one of the bars between is missing there is no outcome.
     """
 
     name: ClassVar[str] = "action"
@@ -65,9 +65,11 @@ class Action:
         with np.errstate(divide="ignore", invalid="ignore"):
             moves = logs[behind + ahead :] - logs[inside]
             outcome[inside] = moves / spread[: len(spread) - ahead]
-        # Before a symbol's first `behind` returns there is another's, or nothing, to scale by.
-        known = has_bars_ahead(panel, ahead) & (panel.bars_before >= behind) & np.isfinite(outcome)
-        outcome[~known] = np.nan
+        # The first `behind` rows of a symbol would be scaled by returns of another symbol.
+        is_known = (
+            has_bars_ahead(panel, ahead) & (panel.bars_before >= behind) & np.isfinite(outcome)
+        )
+        outcome[~is_known] = np.nan
         return outcome
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:

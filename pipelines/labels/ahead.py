@@ -1,4 +1,4 @@
-"""Which rows of a panel have the bars after them that decide on them."""
+"""Find the rows of a panel whose following bars, which decide their outcome, are present."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pipelines.features.panel import Panel
 
 
 def has_bars_ahead(panel: Panel, bars: int) -> np.ndarray:
-    """Whether the row `bars` rows later is the same symbol's, and that many bars later.
+    """Return for each row whether the next `bars` bars of its symbol are all present.
 
-    So it is False for a symbol's last bars, and where one of the bars between is missing.
+    It is False for the last bars of a symbol, and where one of the bars between is missing.
     """
     before, ordinal = panel.bars_before, panel.arrays["ordinal"]
     decided = np.zeros(len(panel), bool)

@@ -1,4 +1,4 @@
-"""Outcomes cut into classes by thresholds that are learned from training outcomes."""
+"""Cut outcomes into classes, by thresholds that are learned from training outcomes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAST_OUTCOMES = 100
 
 
 def check_cuts(cuts: Sequence[float], classes: Sequence[str]) -> None:
-    """One cut fewer than there are classes, and they ascend."""
+    """Refuse cuts that do not ascend or are not one fewer than the classes."""
     if len(cuts) != len(classes) - 1 or list(cuts) != sorted(set(cuts)):
         raise InvalidRequest(
             f"{tuple(cuts)} do not cut {', '.join(classes)}",
@@ -23,18 +23,18 @@ def check_cuts(cuts: Sequence[float], classes: Sequence[str]) -> None:
 def learn_thresholds(
     outcomes: np.ndarray, quantiles: Sequence[float], name: str
 ) -> tuple[float, ...]:
-    """The thresholds that leave these shares of the known outcomes below them."""
-    known = outcomes[np.isfinite(outcomes)]
-    if len(known) < LEAST_OUTCOMES:
+    """Return the quantiles of the finite outcomes, which become the thresholds."""
+    finite_outcomes = outcomes[np.isfinite(outcomes)]
+    if len(finite_outcomes) < LEAST_OUTCOMES:
         raise InvalidRequest(
-            f"{len(known)} outcomes are too few to learn the classes of {name} from",
+            f"{len(finite_outcomes)} outcomes are too few to learn the classes of {name} from",
             "train on a longer span or on more symbols",
         )
-    return tuple(float(cut) for cut in np.quantile(known, quantiles))
+    return tuple(float(cut) for cut in np.quantile(finite_outcomes, quantiles))
 
 
 def classify(outcomes: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
-    """The place of each outcome's class; -1 where there is no outcome."""
+    """Return the number of each outcome's class; -1 where there is no outcome."""
     places = np.searchsorted(np.asarray(thresholds), outcomes, side="right").astype(np.int8)
     places[~np.isfinite(outcomes)] = -1
     return places

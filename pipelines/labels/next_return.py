@@ -1,4 +1,4 @@
-"""The next bars' return itself."""
+"""Label: the return of the next bars, as a value."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pipelines.labels.ahead import has_bars_ahead
 class NextReturn:
     """The log-return from this close to the one `horizon` bars later.
 
-    Over a session's end it spans the night. Where one of the bars between is missing there is
-    no outcome.
+    It includes the night where a session ends between. Where one of the bars between is missing
+    there is no outcome.
     """
 
     name: ClassVar[str] = "return"

@@ -1,4 +1,4 @@
-"""How widely the next bars move, cut into low, medium and high."""
+"""Label: the range of the next bars, cut into low, medium and high risk."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SCORES = (0.0, 1.0, 2.0)
 
 @dataclass(frozen=True)
 class Risk:
-    """Which of three risks the next `horizon` bars turned out to be.
+    """The one of three risks that the next `horizon` bars turned out to have.
 
-    The outcome is the next bar's true range in logs: of its prices and the close before, the
-    highest over the lowest, so that a gap counts. Of several bars it is the root of the mean of
-    squares: as their variances add up it is still a bar's risk, and one wild bar is not averaged
-    away. Where one of the bars is missing there is no outcome.
+    The outcome is the true range of the next bar in logs: the highest over the lowest of its
+    prices and the previous close, so that a gap counts. For several bars it is the root mean
+    square of their ranges: it stays the risk of one bar, and one wild bar still shows. Where one
+    of the bars is missing there is no outcome.
     """
 
     name: ClassVar[str] = "risk"

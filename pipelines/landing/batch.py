@@ -100,7 +100,7 @@ def _check(
     """Return the verdicts on what silver should have now."""
     connection = writer.connection
     verdicts = checks.contract_checks(
-        connection, SILVER_BARS, changes.checked, same=("source", "interval")
+        connection, SILVER_BARS, changes.checked, constant_columns=("source", "interval")
     )
     # The rows judged, among the bars before them.
     surrounded = f"""(SELECT symbol, ts, close, ts >= {stretch.since} AS fresh

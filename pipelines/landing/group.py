@@ -69,7 +69,7 @@ class LandingReport:
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)
-        self.verdicts = checks.merged([*self.verdicts, *other.verdicts])
+        self.verdicts = checks.merge_verdicts([*self.verdicts, *other.verdicts])
         self.expected += other.expected
         self.missing.update(other.missing)
 

@@ -1,7 +1,7 @@
 """Checks that follow from the table contracts, as SQL that DuckDB runs on every row.
 
 A blocking check that fails stops the run: nothing downstream uses the rows. A warning is
-recorded and goes on. An empty frame passes nothing.
+recorded, and the run goes on. A table without rows passes no check.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Verdict:
 
 
 def violations(columns: Iterable[Column], rules: Iterable[Rule] = ()) -> list[Rule]:
-    """Return what breaks the contract of a row: each SQL is true for a row that breaks it.
+    """Return the ways to break a contract as rules: each SQL is true for a row that breaks it.
 
-    A violated rule's `meaning` is itself SQL: an expression that says what is wrong.
+    The `meaning` of such a rule is SQL, too: an expression that says what is wrong.
     """
     broken_rules: list[Rule] = []
     for c in columns:
@@ -77,8 +77,8 @@ def violations(columns: Iterable[Column], rules: Iterable[Rule] = ()) -> list[Ru
                     f"'is ' || {value} || ', not {words} {bound:g}'",
                 )
         if c.among:
-            listed = ", ".join(f"'{known}'" for known in c.among)
-            add("unknown_value", f"{name} NOT IN ({listed})", f"'is ' || {value}")
+            allowed = ", ".join(f"'{v}'" for v in c.among)
+            add("unknown_value", f"{name} NOT IN ({allowed})", f"'is ' || {value}")
     for rule in rules:
         meaning = rule.meaning.replace("'", "''")
         broken_rules.append(
@@ -91,11 +91,11 @@ def contract_checks(
     connection: duckdb.DuckDBPyConnection,
     declared: Table,
     relation: str,
-    same: Sequence[str] = (),
+    constant_columns: Sequence[str] = (),
 ) -> list[Verdict]:
-    """Run every check of a table's contract over the rows of a relation, in one pass each kind.
+    """Run every check of a table's contract over the rows of a relation.
 
-    The columns in `same` have one value in all the rows, which spares the key's comparison.
+    The columns in `constant_columns` have one value in all rows; the check of the key skips them.
     """
     rules = violations(declared.columns, declared.rules)
     counts = ", ".join(f"count(*) FILTER (WHERE {rule.sql})" for rule in rules)
@@ -106,20 +106,29 @@ def contract_checks(
     for rule, count in zip(rules, broken, strict=True):
         offending = f"SELECT * FROM {relation} WHERE {rule.sql}"
         verdicts.append(_verdict(connection, declared, rule.check, total, count, offending))
-    verdicts.append(unique_key(connection, declared, relation, total, same))
+    verdicts.append(unique_key(connection, declared, relation, total, constant_columns))
     return verdicts
 
 
 def some_stand(table_name: str, received: int, reasons: Counter[str]) -> Verdict:
-    """Fail when every row that came was rejected: the wrong time zone, a changed unit, ..."""
+    """Fail when every received row was rejected: the wrong time zone, a changed unit, ..."""
     rejected = reasons.total()
     summary = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
-    lost = received > 0 and rejected == received
+    all_rejected = received > 0 and rejected == received
     detail = (
-        f"all {received} rows received were rejected: {summary}" if lost else f"{received} rows"
+        f"all {received} rows received were rejected: {summary}"
+        if all_rejected
+        else f"{received} rows"
     )
     return Verdict(
-        table_name, "some_stand", "blocking", not lost, received, rejected * lost, "[]", detail
+        table_name,
+        "some_stand",
+        "blocking",
+        not all_rejected,
+        received,
+        rejected * all_rejected,
+        "[]",
+        detail,
     )
 
 
@@ -139,9 +148,9 @@ def unique_key(
     declared: Table,
     relation: str,
     total: int,
-    same: Sequence[str] = (),
+    constant_columns: Sequence[str] = (),
 ) -> Verdict:
-    names = [c for c in declared.key if c not in same]
+    names = [c for c in declared.key if c not in constant_columns]
     if total and is_strictly_increasing(connection, relation, names):
         return _verdict(connection, declared, "unique_key", total, 0, "")
     key = ", ".join(map(quoted, names))
@@ -154,9 +163,9 @@ def unique_key(
 def is_strictly_increasing(
     connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]
 ) -> bool:
-    """Whether a key increases from each row to the next as they lie, so that none comes twice.
+    """Return whether a key increases from each row to the next, so that no key repeats.
 
-    Most rows lie so, and seeing it costs a tenth of grouping them.
+    Most tables are in this order, and this costs a tenth of grouping the rows.
     """
     rises = "false"
     for name in map(quoted, reversed(names)):
@@ -166,7 +175,7 @@ def is_strictly_increasing(
         f"FROM {relation})"
     ).fetchone()
     assert row is not None
-    return int(row[0]) <= 1  # the first row has none before it
+    return int(row[0]) <= 1  # the first row has no predecessor
 
 
 def _verdict(
@@ -195,11 +204,11 @@ def _verdict(
 def examples_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """Return the first few rows of a query, as JSON."""
     rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {EXAMPLES}").to_arrow_table()
-    return json.dumps([{k: _plain(v) for k, v in row.items()} for row in rows.to_pylist()])
+    return json.dumps([{k: _json_value(v) for k, v in row.items()} for row in rows.to_pylist()])
 
 
-def _plain(value: object) -> object:
-    """JSON has no NaN, no infinity and no time: these become text."""
+def _json_value(value: object) -> object:
+    """Return a value for JSON, which has no NaN, no infinity and no time: these become text."""
     if isinstance(value, float) and math.isfinite(value):
         return value
     return value if isinstance(value, int | str | bool | None) else str(value)
@@ -238,8 +247,9 @@ def outliers(
 ) -> Verdict:
     """Find returns beyond five deviations: worth a look, no reason to stop.
 
-    `relation` has symbol, ts, close and `fresh`; `total` of its rows are fresh, and the others
-    only lend deviation. `in_order` says that they lie by symbol and time.
+    `relation` has symbol, ts, close and `fresh`. `total` of its rows are fresh and are checked;
+    the others only serve to estimate the deviation. `in_order` says that the rows are ordered by
+    symbol and time.
     """
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE outlying AS
@@ -269,19 +279,19 @@ def outliers(
     )
 
 
-def merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
+def merge_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Merge the verdicts of one check on several groups of rows into one."""
     merged_verdicts: dict[tuple[str, str], Verdict] = {}
     for v in verdicts:
         key = (v.table_name, v.check)
-        if (other := merged_verdicts.get(key)) is None:
+        if (previous := merged_verdicts.get(key)) is None:
             merged_verdicts[key] = v
             continue
-        rows, offenders = other.rows_checked + v.rows_checked, other.offenders + v.offenders
-        examples = [*json.loads(other.examples), *json.loads(v.examples)][:EXAMPLES]
+        rows, offenders = previous.rows_checked + v.rows_checked, previous.offenders + v.offenders
+        examples = [*json.loads(previous.examples), *json.loads(v.examples)][:EXAMPLES]
         merged_verdicts[key] = replace(
             v,
-            passed=other.passed and v.passed,
+            passed=previous.passed and v.passed,
             rows_checked=rows,
             offenders=offenders,
             examples=json.dumps(examples),
@@ -290,16 +300,16 @@ def merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return list(merged_verdicts.values())
 
 
-def as_table(verdicts: Sequence[Verdict], at: datetime) -> pa.Table:
+def as_table(verdicts: Sequence[Verdict], checked_at: datetime) -> pa.Table:
     """Return the verdicts as rows of gold.checks."""
     columns = list(Verdict.__dataclass_fields__)
     values = {name: [getattr(v, name) for v in verdicts] for name in columns}
-    values["checked_at"] = [at] * len(verdicts)
+    values["checked_at"] = [checked_at] * len(verdicts)
     return pa.table(values)
 
 
 def enforce(verdicts: Sequence[Verdict]) -> None:
-    """Raise CheckFailed for the blocking ones, with the rows that offend."""
+    """Raise CheckFailed if blocking checks failed, with the offending rows."""
     failed = [v for v in verdicts if v.blocks]
     if failed:
         examples = [(v, v.examples if v.offenders else "") for v in failed]

@@ -1,4 +1,4 @@
-"""Data Docs: the contracts held by Great Expectations, as pages that load nothing from outside."""
+"""Data Docs: the checks of Great Expectations as pages that load nothing from outside."""
 
 from __future__ import annotations
 
@@ -18,12 +18,20 @@ from pipelines.core.errors import InvalidRequest, cannot_write, writing_to
 from pipelines.core.settings import ROOT
 from pipelines.lake import Lake, View
 from pipelines.quality.checks import Verdict, as_table, enforce, not_empty
-from pipelines.quality.expectations import NEWEST, SITE, context, frame, run, suite_for, window
+from pipelines.quality.expectations import (
+    NEWEST,
+    SITE,
+    build_context,
+    read_frame,
+    run_suite,
+    suite_for,
+    window,
+)
 
 DOCUMENTED = ("silver", "gold")
-REQUIRED = (SILVER_BARS,)  # being empty is a failure here, and only worth a word elsewhere
-SUFFIX = "_gx"  # tells these verdicts from those of the SQL in gold.checks
-MARKER = ".bullion-docs"  # a folder without it was not made here, and is never replaced
+REQUIRED = (SILVER_BARS,)  # an empty one is a failure; any other empty table is a warning
+SUFFIX = "_gx"  # distinguishes these verdicts from those of the SQL checks in gold.checks
+MARKER = ".bullion-docs"  # a folder without it was not created here, and is never replaced
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class TableResult:
 
 
 def docs_folder(lake: Lake) -> Path:
-    """Beside the catalog; for a catalog on a server, in data_lake."""
+    """Return the folder of the docs: next to the catalog; in data_lake if that is on a server."""
     parent = Path(lake.target).parent if lake.kind == "sqlite" else ROOT / "data_lake"
     return parent / "docs"
 
@@ -47,9 +55,9 @@ def build_docs(
     tables: Sequence[Table] | None = None,
     newest: int = NEWEST,
 ) -> Path:
-    """Hold the contracts, write Data Docs, record the verdicts, and return index.html.
+    """Check the contracts, write Data Docs, record the verdicts, and return index.html.
 
-    The pages stand and the verdicts are in gold.checks before a failed one raises CheckFailed.
+    A failed check raises CheckFailed only after the pages and the verdicts are written.
     """
     folder = (folder or docs_folder(lake)).absolute()
     if tables is None:
@@ -62,13 +70,13 @@ def build_docs(
     with TemporaryDirectory(dir=folder.parent, prefix=".docs-") as temporary:
         site = Path(temporary) / SITE
         with lake.view() as view, writing_to(folder.parent):
-            examined = _examine(view, site, tables, newest)
-            (site / "index.html").write_text(_index(examined, view.snapshot, newest), "utf-8")
-        verdicts = [v for result in examined for v in result.verdicts]
-        # In the writers' turn, so that two runs do not replace the folder at once.
+            results = _examine(view, site, tables, newest)
+            (site / "index.html").write_text(_index(results, view.snapshot, newest), "utf-8")
+        verdicts = [v for result in results for v in result.verdicts]
+        # Under the writers' lock, so that two runs do not replace the folder at once.
         with lake.write("docs") as writer:
-            named = [replace(v, check=v.check + SUFFIX) for v in verdicts]
-            writer.append("gold.checks", as_table(named, datetime.now(UTC)))
+            recorded_verdicts = [replace(v, check=v.check + SUFFIX) for v in verdicts]
+            writer.append("gold.checks", as_table(recorded_verdicts, datetime.now(UTC)))
             shutil.rmtree(folder, ignore_errors=True)
             site.rename(folder)
     enforce(verdicts)
@@ -76,31 +84,31 @@ def build_docs(
 
 
 def _examine(view: View, site: Path, tables: Sequence[Table], newest: int) -> list[TableResult]:
-    site_context = context(site)
-    examined: list[tuple[Table, list[Verdict]]] = []
+    site_context = build_context(site)
+    table_verdicts: list[tuple[Table, list[Verdict]]] = []
     for declared in tables:
-        rows = frame(view.connection, declared, window(declared, "true", newest))
+        rows = read_frame(view.connection, declared, window(declared, "true", newest))
         if len(rows) or declared in REQUIRED:
-            verdicts = run(site_context, declared, rows)
+            verdicts = run_suite(site_context, declared, rows)
         else:
             site_context.suites.add(suite_for(declared))
             verdicts = [replace(not_empty(declared.full_name, 0), kind="warning")]
-        examined.append((declared, verdicts))
-    # It logs the traceback of a page that it could not write, and goes on without the page.
+        table_verdicts.append((declared, verdicts))
+    # The library logs the traceback of a page that it could not write, and goes on without it.
     logging.getLogger("great_expectations.render.renderer.site_builder").setLevel(logging.CRITICAL)
     site_context.build_data_docs(site_names=[SITE])
-    shutil.rmtree(site / "static")  # logos, fonts and a film: none of the pages needs them
+    shutil.rmtree(site / "static")  # logos, fonts and a video that no page needs
     (site / MARKER).touch()
     for page in site.rglob("*.html"):
-        page.write_text(_offline(page.read_text("utf-8")), "utf-8")
-    pages = [_page(site, t) for t, _ in examined]
+        page.write_text(_strip_external(page.read_text("utf-8")), "utf-8")
+    pages = [_page(site, t) for t, _ in table_verdicts]
     if missing := [page for page in pages if not (site / page).exists()]:
         raise cannot_write(site.parent.parent, f"Great Expectations made no {missing[0]}")
-    return [TableResult(t, v, page) for (t, v), page in zip(examined, pages, strict=True)]
+    return [TableResult(t, v, page) for (t, v), page in zip(table_verdicts, pages, strict=True)]
 
 
 def _page(site: Path, declared: Table) -> str:
-    """The page with a table's results; without results, the one with what is expected."""
+    """Return the page with a table's results; without results, the page of its expectations."""
     folder = site / "validations" / declared.schema / declared.name
     pages = [
         *folder.rglob("*.html"),
@@ -109,8 +117,8 @@ def _page(site: Path, declared: Table) -> str:
     return pages[0].relative_to(site).as_posix()
 
 
-# The pages as they come load styles, fonts and scripts from six hosts. Here they need none, and
-# their browser is told to load none: values of a source are shown on them.
+# The original pages load styles, fonts and scripts from six hosts. Here they need none, and the
+# policy forbids the browser to load any: the pages show values that come from a source.
 HEAD = """<meta charset="UTF-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>
@@ -127,18 +135,18 @@ ol.breadcrumb { list-style: none; padding: 0; display: flex; gap: 1rem; }
 .sticky > .card.mb-3, footer { display: none; }
 code { font-size: 13px; white-space: pre-wrap; overflow-wrap: anywhere; }
 </style>"""
-LOADED = re.compile(
+EXTERNAL = re.compile(
     r"<(script|style|footer)\b.*?</\1\s*>|<(?:link|img)\b[^>]*>", re.DOTALL | re.IGNORECASE
 )
 
 
-def _offline(page: str) -> str:
-    return LOADED.sub("", page).replace("<head>", "<head>" + HEAD, 1)
+def _strip_external(page: str) -> str:
+    return EXTERNAL.sub("", page).replace("<head>", "<head>" + HEAD, 1)
 
 
-def _index(examined: Sequence[TableResult], snapshot: int, newest: int) -> str:
-    """Our own first page: the one that comes with the site is empty without its scripts."""
-    rows = "".join(_index_row(result) for result in examined)
+def _index(results: Sequence[TableResult], snapshot: int, newest: int) -> str:
+    """Build the first page: that of Great Expectations is empty without its scripts."""
+    rows = "".join(_index_row(result) for result in results)
     return f"""<!DOCTYPE html>
 <html lang="en"><head><title>Bullion: Data Docs</title>{HEAD}</head><body>
 <h1>Data Docs</h1>

@@ -1,7 +1,7 @@
-"""The table contracts held by Great Expectations.
+"""Check the table contracts with Great Expectations.
 
-The checks that stop a run are SQL (pipelines/quality/checks.py). The same contracts are held here
-in a second way, over a stated window of rows; pipelines/quality/data_docs.py writes them as pages.
+The checks that stop a run are SQL (pipelines/quality/checks.py). Here the same contracts are
+checked a second way, over the newest rows; pipelines/quality/data_docs.py writes them as pages.
 The library takes seconds to import, so it is imported inside functions, and never between a bar's
 close and the signal.
 """
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
     from great_expectations.data_context import EphemeralDataContext
 
-NEWEST = 200_000  # rows of a table that are looked at, the newest first
+NEWEST = 200_000  # rows of a table that are checked, the newest first
 SITE = "site"
 INFINITE = (float("inf"), float("-inf"))
 
-# What pandas makes of DuckDB's types, where that is one thing.
+# The pandas type of each DuckDB type that has exactly one.
 PANDAS_TYPES = {"VARCHAR": "str", "DOUBLE": "float64", "BIGINT": "int", "BOOLEAN": "bool"} | {
     "TIMESTAMPTZ": "Timestamp",
     "DATE": "datetime64",
@@ -42,34 +42,36 @@ PANDAS_TYPES = {"VARCHAR": "str", "DOUBLE": "float64", "BIGINT": "int", "BOOLEAN
 
 
 def suite_for(declared: Table) -> ExpectationSuite:
-    """A table's contract as expectations; `check` in their meta is the name checks.py gives."""
+    """Build a table's contract as a suite; `check` in the meta is the check's name in checks.py."""
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
     expectations: list[Any] = []
 
-    def hold(check: str, expectation: Any, words: str) -> None:
-        # The pages take a description for a template in HTML.
+    def add(check: str, expectation: Any, words: str) -> None:
+        # The pages treat a description as an HTML template.
         expectation.description = html.escape(words).replace("$", "$$")
         expectation.meta = {"check": check, "number": len(expectations)}
         expectations.append(expectation)
 
-    hold("not_empty", gxe.ExpectTableRowCountToBeBetween(min_value=1), "there are rows")
+    add("not_empty", gxe.ExpectTableRowCountToBeBetween(min_value=1), "there are rows")
     columns = [*declared.column_names, *(f"rule_{rule.name}" for rule in declared.rules)]
-    same = gxe.ExpectTableColumnsToMatchSet(column_set=columns, exact_match=True)
-    hold("columns", same, f"the columns, and one for each rule, are {', '.join(columns)}")
+    column_set = gxe.ExpectTableColumnsToMatchSet(column_set=columns, exact_match=True)
+    add("columns", column_set, f"the columns, and one for each rule, are {', '.join(columns)}")
     for column in declared.columns:
         if kind := PANDAS_TYPES.get(column.type):
-            typed = gxe.ExpectColumnValuesToBeOfType(column=column.name, type_=kind)
-            hold("types", typed, f"{column.name} is of type {column.type}")
+            of_type = gxe.ExpectColumnValuesToBeOfType(column=column.name, type_=kind)
+            add("types", of_type, f"{column.name} is of type {column.type}")
     for column in declared.columns:
-        # strict: a kind of violation that is not known here must not pass unheld.
-        for violation, several in zip(violations([column]), _expected(column), strict=True):
-            for expectation, words in several:
-                hold(violation.check, expectation, words)
+        # strict: a kind of violation without an expectation here must not go unchecked.
+        for violation, pairs in zip(
+            violations([column]), _column_expectations(column), strict=True
+        ):
+            for expectation, words in pairs:
+                add(violation.check, expectation, words)
     for rule in declared.rules:
-        met = gxe.ExpectColumnValuesToBeInSet(column=f"rule_{rule.name}", value_set=[True])
-        hold(rule.check, met, f"{rule.meaning}: {rule.sql}")
+        is_true = gxe.ExpectColumnValuesToBeInSet(column=f"rule_{rule.name}", value_set=[True])
+        add(rule.check, is_true, f"{rule.meaning}: {rule.sql}")
     unique = (
         gxe.ExpectColumnValuesToBeUnique(column=declared.key[0])
         if len(declared.key) == 1
@@ -77,39 +79,41 @@ def suite_for(declared: Table) -> ExpectationSuite:
             column_list=list(declared.key), ignore_row_if="never"
         )
     )
-    hold("unique_key", unique, f"no two rows share {', '.join(declared.key)}")
+    add("unique_key", unique, f"no two rows share {', '.join(declared.key)}")
     notes = {"format": "string", "content": [html.escape(declared.meaning)]}
     return gx.ExpectationSuite(
         name=declared.full_name, meta={"notes": notes}, expectations=expectations
     )
 
 
-def _expected(column: Column) -> list[list[tuple[Any, str]]]:
-    """What is expected of a column, in words too: a list for each violation, in their order."""
+def _column_expectations(column: Column) -> list[list[tuple[Any, str]]]:
+    """Return the expectations of a column with descriptions: a list for each violation."""
     import great_expectations.expectations as gxe
 
     name = column.name
     meaning = f"{column.meaning} [{column.unit}]" if column.unit else column.meaning
     expectations: list[list[tuple[Any, str]]] = []
-    there = (gxe.ExpectColumnValuesToNotBeNull(column=name), f"{name} is there: {meaning}")
+    not_null = (gxe.ExpectColumnValuesToNotBeNull(column=name), f"{name} is there: {meaning}")
     if column.type == "DOUBLE":
-        most = sys.float_info.max
-        finite = gxe.ExpectColumnValuesToBeBetween(column=name, min_value=-most, max_value=most)
+        largest = sys.float_info.max
+        finite = gxe.ExpectColumnValuesToBeBetween(
+            column=name, min_value=-largest, max_value=largest
+        )
         words = f"{name} is a finite number (NaN is shown as inf): {meaning}"
-        expectations.append([(finite, words), *([] if column.nullable else [there])])
+        expectations.append([(finite, words), *([] if column.nullable else [not_null])])
     elif not column.nullable:
-        expectations.append([there])
+        expectations.append([not_null])
     for bound, words, limits in (
         (column.above, "above", {"min_value": column.above, "strict_min": True}),
         (column.low, "at least", {"min_value": column.low}),
         (column.high, "at most", {"max_value": column.high}),
     ):
         if bound is not None:
-            within = gxe.ExpectColumnValuesToBeBetween(column=name, **limits)
-            expectations.append([(within, f"{name} is {words} {bound:g}: {meaning}")])
+            between = gxe.ExpectColumnValuesToBeBetween(column=name, **limits)
+            expectations.append([(between, f"{name} is {words} {bound:g}: {meaning}")])
     if column.among:
-        known = gxe.ExpectColumnValuesToBeInSet(column=name, value_set=list(column.among))
-        expectations.append([(known, f"{name} is one of {', '.join(column.among)}: {meaning}")])
+        in_set = gxe.ExpectColumnValuesToBeInSet(column=name, value_set=list(column.among))
+        expectations.append([(in_set, f"{name} is one of {', '.join(column.among)}: {meaning}")])
     return expectations
 
 
@@ -119,7 +123,7 @@ def _expected(column: Column) -> list[list[tuple[Any, str]]]:
 def validate(
     lake: Lake, declared: Table, where: str = "true", newest: int = NEWEST
 ) -> list[Verdict]:
-    """Hold a table's contract over its newest rows, or the newest of those `where` names."""
+    """Check a table's contract on its newest rows, or on the newest that match `where`."""
     with lake.view() as view:
         return validate_relation(view.connection, declared, window(declared, where, newest))
 
@@ -127,30 +131,32 @@ def validate(
 def validate_relation(
     connection: duckdb.DuckDBPyConnection, declared: Table, relation: str
 ) -> list[Verdict]:
-    """Hold a table's contract over every row of a relation."""
-    return run(context(None), declared, frame(connection, declared, relation))
+    """Check a table's contract on every row of a relation."""
+    return run_suite(build_context(None), declared, read_frame(connection, declared, relation))
 
 
-def frame(connection: duckdb.DuckDBPyConnection, declared: Table, relation: str) -> pd.DataFrame:
-    """A relation's rows as pandas holds them, and a column for each rule.
+def read_frame(
+    connection: duckdb.DuckDBPyConnection, declared: Table, relation: str
+) -> pd.DataFrame:
+    """Read a relation's rows into pandas, with one more column for each rule.
 
-    Pandas cannot tell NULL from NaN. A NaN therefore goes in as infinity: that is no number
-    either, and DuckDB orders NaN there too, so that bounds judge it alike.
+    Pandas cannot tell NULL from NaN. A NaN is therefore read as infinity: that is no finite
+    number either, and DuckDB sorts NaN there too, so that bounds give the same verdict.
     """
     conversions = {
         "DOUBLE": "CASE WHEN isnan({0}) THEN 'infinity'::DOUBLE ELSE {0} END AS {0}",
-        # The pages show values as they come: a source must not be able to write HTML there.
+        # The pages show values unescaped: a source must not be able to put HTML there.
         "VARCHAR": "replace(replace(replace({0}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS {0}",
     }
-    changed = [
+    replacements = [
         conversions[c.type].format(quoted(c.name))
         for c in declared.columns
         if c.type in conversions
     ]
-    replaced = f"REPLACE ({', '.join(changed)})" if changed else ""
+    replace_clause = f"REPLACE ({', '.join(replacements)})" if replacements else ""
     rules = "".join(f", coalesce({r.sql}, true) AS rule_{r.name}" for r in declared.rules)
-    arrow = connection.execute(f"SELECT * {replaced}{rules} FROM {relation}").to_arrow_table()
-    # As objects, integers stay exact beside a NULL.
+    arrow = connection.execute(f"SELECT * {replace_clause}{rules} FROM {relation}").to_arrow_table()
+    # As objects, integers stay exact in a column with NULL.
     rows: pd.DataFrame = arrow.to_pandas(date_as_object=False, integer_object_nulls=True)
     return rows
 
@@ -160,8 +166,8 @@ def window(declared: Table, where: str, newest: int) -> str:
     return f"(SELECT * FROM {declared.full_name} WHERE {where} {order} LIMIT {int(newest)})"
 
 
-def context(site: Path | None) -> EphemeralDataContext:
-    """A context that lives in memory and talks to nobody; its pages go to `site`."""
+def build_context(site: Path | None) -> EphemeralDataContext:
+    """Build a context in memory, without any network; its pages go to `site`."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -186,7 +192,7 @@ def context(site: Path | None) -> EphemeralDataContext:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def run(context: EphemeralDataContext, declared: Table, rows: pd.DataFrame) -> list[Verdict]:
+def run_suite(context: EphemeralDataContext, declared: Table, rows: pd.DataFrame) -> list[Verdict]:
     import great_expectations as gx
 
     name = declared.full_name
@@ -200,10 +206,12 @@ def run(context: EphemeralDataContext, declared: Table, rows: pd.DataFrame) -> l
         batch_parameters={"dataframe": rows},
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES},
     )
-    context.data_sources.delete(name)  # it would hold the rows until the last table is done
+    context.data_sources.delete(
+        name
+    )  # it would keep the rows in memory until the last table is done
     checks: dict[str, list[Any]] = {}
-    for judged in sorted(result.results, key=lambda r: r.expectation_config.meta["number"]):
-        checks.setdefault(judged.expectation_config.meta["check"], []).append(judged)
+    for check_result in sorted(result.results, key=lambda r: r.expectation_config.meta["number"]):
+        checks.setdefault(check_result.expectation_config.meta["check"], []).append(check_result)
     return [_verdict(declared, check, results, rows) for check, results in checks.items()]
 
 
@@ -218,7 +226,7 @@ def _verdict(declared: Table, check: str, results: list[Any], rows: pd.DataFrame
     elif offenders and check != "types":
         detail = f"{offenders} of {total} rows break it"
     elif failed:
-        detail = "not so: " + "; ".join(html.unescape(_words(r)) for r in failed)
+        detail = "not so: " + "; ".join(html.unescape(_describe(r)) for r in failed)
     else:
         detail = f"all {total} rows pass"
     return Verdict(
@@ -233,19 +241,19 @@ def _verdict(declared: Table, check: str, results: list[Any], rows: pd.DataFrame
     )
 
 
-def _words(result: Any) -> str:
-    """What was expected, and why it could not be judged if that is what happened."""
-    # One error, or one for each figure that could not be computed.
+def _describe(result: Any) -> str:
+    """Return what was expected, and why it could not be checked, if so."""
+    # One error, or one for each metric that could not be computed.
     errors = [result.exception_info, *result.exception_info.values()]
     messages = [e.get("exception_message") for e in errors if isinstance(e, dict)]
     return ": ".join(filter(None, [result.expectation_config.description, *messages]))
 
 
 def _as_json(rows: pd.DataFrame) -> str:
-    def plain(value: Any) -> Any:
+    def json_value(value: Any) -> Any:
         if isinstance(value, float | datetime):  # NaN and NaT are NULL, and JSON has no infinity
             return None if value != value else str(value) if value in INFINITE else value
         return html.unescape(value) if isinstance(value, str) else value
 
-    records = [{k: plain(v) for k, v in row.items()} for row in rows.to_dict("records")]
+    records = [{k: json_value(v) for k, v in row.items()} for row in rows.to_dict("records")]
     return json.dumps(records, default=str)

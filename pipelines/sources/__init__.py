@@ -1,7 +1,7 @@
 """The sources, one module or package each. To add one: a file here, and a test.
 
-A source has the name of its module. Nothing is imported before it is asked for, so that whoever
-only wants to know which sources there are (a DAG file, a form) pays nothing for it.
+A source has the name of its module. A module is imported only when its source is used, so that a
+DAG file or a form that only lists the sources loads none of them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pipelines.core.errors import unknown
 if TYPE_CHECKING:
     from pipelines.sources.base import Source
 
-# The order in which they are offered: the default first. Any other follows by its name.
+# The order in which they are listed: the default first. All others follow, sorted by name.
 SOURCES = module_names(__path__, first=("sample", "sample_noise", "yahoo", "files"))
 
 __all__ = ["SOURCES", "is_sample", "source", "source_class"]
 
 
 def source_class(name: str) -> type[Source]:
-    """Return the class of the source of that name: the one of its module that has this name."""
+    """Return the class of the source of that name: the class in its module that has this name."""
     if name not in SOURCES:
         raise unknown("source", name, SOURCES)
     module = import_module(f"{__name__}.{name}")
@@ -35,10 +35,10 @@ def source_class(name: str) -> type[Source]:
 
 @cache
 def source(name: str) -> Source:
-    """Return the source of that name, made once."""
+    """Return the source of that name; it is created once."""
     return source_class(name)()
 
 
 def is_sample(name: str) -> bool:
-    """Whether the data of the source of that name are made up. Of an unknown one they are not."""
+    """Return whether a source's data are made up; for an unknown source False."""
     return name in SOURCES and source_class(name).is_sample

@@ -1,6 +1,6 @@
-"""What a source is: it fetches raw answers, and reads bars out of an answer.
+"""The interface of a source: it fetches raw answers, and parses bars from an answer.
 
-The two halves are apart so that an answer can be kept as it came and read again later:
+The two steps are separate so that an answer can be stored unchanged and parsed again later:
 `fetch` talks to the outside and returns bytes, `parse` is pure and turns bytes into bars.
 """
 
@@ -37,7 +37,7 @@ ACTIONS = pa.schema(
         ("value", pa.float64()),
     ]
 )
-# More new shares for an old one, or fewer than its inverse, is no split: it is kept nowhere.
+# A ratio above this, or below its inverse, is no split: it is dropped.
 MOST_SHARES = 1e6
 REJECTS = pa.schema(
     [
@@ -74,11 +74,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a source said, byte for byte, and what it was asked."""
+    """The answer of a source, byte for byte, and the request that it answers."""
 
     source: str
     kind: str  # bars or weights
-    asked: Mapping[str, Any]  # JSON-able; with the body enough to parse again
+    asked: Mapping[str, Any]  # the request, for JSON; with the body enough to parse again
     body: bytes
     media_type: str
     received_at: datetime
@@ -86,7 +86,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The bars of one answer, with what could not be read as bars."""
+    """The bars of one answer, with the rows that could not be read as bars."""
 
     interval: Interval
     bars: pa.Table  # BARS
@@ -101,36 +101,38 @@ class Parsed:
 class Source(Protocol):
     """One provider of bars. Its module's docstring is its page in the docs.
 
-    The API imports the module too, to know whether its data are made up: libraries that only
+    The API imports the module too, to know whether its data are made up. So libraries that only
     fetching or parsing needs are imported inside those methods.
     """
 
     name: ClassVar[str]
-    is_sample: ClassVar[bool]  # True: made up, and every table and answer says so
-    whole: ClassVar[bool]  # True: asked without a start it gives all it has, else 30 days
-    resumes: ClassVar[bool]  # True: asking costs; pieces brought lately are not asked for again
+    is_sample: ClassVar[bool]  # True: made-up data; every table and answer says so
+    whole: ClassVar[bool]  # True: a request without a start gets all it has, else 30 days
+    resumes: ClassVar[bool]  # True: requests cost; recently fetched pieces are not fetched again
 
     def symbols(self) -> tuple[str, ...] | None:
-        """The symbols this source has, or None when only the provider can tell."""
+        """Return the symbols of this source, or None when only the provider knows them."""
         ...
 
     def pieces(self, request: Request) -> Iterator[Request]:
-        """Cut a request where the provider's limits do. The cuts stay put from day to day, so
-        that a run can resume where an earlier one stopped."""
+        """Cut a request into pieces within the provider's limits.
+
+        The cuts are the same every day, so that a run can resume where an earlier one stopped.
+        """
         ...
 
     def fetch(self, request: Request) -> Iterator[Answer]:
-        """Ask for bars, in pieces small enough to lose. Raises SourceError."""
+        """Request bars, in small pieces, so that a failure loses little. Raises SourceError."""
         ...
 
     def parse(self, answer: Answer) -> Parsed:
-        """Read the bars of an answer. Pure: the same answer gives the same bars."""
+        """Parse the bars of an answer. Pure: the same answer gives the same bars."""
         ...
 
     def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:
-        """Ask for the weights of a universe's members. Empty when this source has none."""
+        """Request the weights of a universe's members. Empty when this source has none."""
         ...
 
     def parse_weights(self, answer: Answer) -> pa.Table:
-        """Read the weights (WEIGHTS) of an answer. Pure."""
+        """Parse the weights (WEIGHTS) of an answer. Pure."""
         ...

@@ -1,4 +1,4 @@
-"""The sample market without anything to find: what a model of it shows must be nothing."""
+"""The sample market without any predictability: a model of it must show no skill."""
 
 from __future__ import annotations
 

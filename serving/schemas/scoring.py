@@ -25,7 +25,7 @@ from serving.schemas.fields import (
 )
 from serving.schemas.strict import DateTime, JsonNumber
 
-TIMESTAMP_NEXT = columns.TIMESTAMP_NEXT.but(
+TIMESTAMP_NEXT = columns.TIMESTAMP_NEXT.replace(
     meaning="close of the bar that is predicted; null where the scored bar is not known"
 )
 MODELS: Any = Field(description="the model of each target, by name")
@@ -181,10 +181,12 @@ class Prediction(ModelSummary, BarPrediction):
     symbol: str = table_field(PREDICTIONS, "symbol")
     interval: str = table_field(PREDICTIONS, "interval")
     ts: datetime | None = column_field(
-        columns.TS.but(meaning="open of the scored bar; null where indicators were sent")
+        columns.TS.replace(meaning="open of the scored bar; null where indicators were sent")
     )
     closes_at: datetime | None = column_field(
-        columns.CLOSES_AT.but(meaning="close of the scored bar; null where indicators were sent")
+        columns.CLOSES_AT.replace(
+            meaning="close of the scored bar; null where indicators were sent"
+        )
     )
     timestamp_next: datetime | None = column_field(TIMESTAMP_NEXT)
     spans_night: bool | None = SPANS_NIGHT

@@ -57,7 +57,7 @@ def test_each_object_is_returned_once_in_the_order_of_its_lines(package: str) ->
 def test_the_names_of_sources_cost_no_heavy_import() -> None:
     code = "import sys, pipelines.sources; print({'pyarrow', 'numpy', 'pandas'} & set(sys.modules))"
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "set()"
+    assert process.stdout.strip() == "set()"

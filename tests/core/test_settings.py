@@ -32,7 +32,7 @@ def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said", "hint"),
+    ("name", "value", "words", "hint"),
     [
         ("BULLION_LAKE_LOCK_TIMEOUT", "abc", "valid number", "unset it"),
         ("BULLION_LAKE_LOCK_TIMEOUT", "-1", "greater than or equal to 0", "unset it"),
@@ -63,17 +63,17 @@ def test_a_wrong_setting_is_named_and_nothing_is_made(
     tmp_path: Path,
     name: str,
     value: str,
-    said: str,
+    words: str,
     hint: str,
     aws: dict[str, str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for variable, its in {**aws, name: value}.items():
-        monkeypatch.setenv(variable, its)
+    for variable, content in {**aws, name: value}.items():
+        monkeypatch.setenv(variable, content)
     code, out, err = bullion("weights")
     assert (code, out) == (2, "")
     assert f"{name}={value!r}" in err
-    assert said in err
+    assert words in err
     assert hint in err
     assert list(tmp_path.iterdir()) == []
 
@@ -90,8 +90,8 @@ def test_no_error_shows_the_password_of_a_catalog(
 def test_a_bucket_that_cannot_be_reached_is_named(
     bullion: Bullion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, aws: dict[str, str]
 ) -> None:
-    for variable, its in {**aws, DATA: "s3://bucket/x", "HOME": str(tmp_path)}.items():
-        monkeypatch.setenv(variable, its)
+    for variable, content in {**aws, DATA: "s3://bucket/x", "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(variable, content)
     code, _, err = bullion("weights")
     assert code == 1
     assert "cannot reach s3://bucket/x/" in err
@@ -101,8 +101,8 @@ def test_a_bucket_that_cannot_be_reached_is_named(
 def test_an_address_without_a_scheme_is_told(
     bullion: Bullion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for variable, its in {**AWS, DATA: "s3://b", "AWS_ENDPOINT_URL": "127.0.0.1:9000"}.items():
-        monkeypatch.setenv(variable, its)
+    for variable, content in {**AWS, DATA: "s3://b", "AWS_ENDPOINT_URL": "127.0.0.1:9000"}.items():
+        monkeypatch.setenv(variable, content)
     code, _, err = bullion("weights")
     assert code == 2
     assert "AWS_ENDPOINT_URL='127.0.0.1:9000' is no address" in err
@@ -112,12 +112,12 @@ def test_a_tilde_is_the_home_folder(
     bullion: Bullion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for variable, its in {
+    for variable, content in {
         "HOME": f"{tmp_path}/home",
         CATALOG: "sqlite:~/lake/catalog.sqlite",
         DATA: "~/lake/files",
     }.items():
-        monkeypatch.setenv(variable, its)
+        monkeypatch.setenv(variable, content)
     assert bullion("weights")[0] == 0
     assert (tmp_path / "home" / "lake" / "catalog.sqlite").exists()
     assert list((tmp_path / "home" / "lake" / "files").rglob("*.parquet"))
@@ -162,12 +162,14 @@ sys.meta_path.insert(0, Interrupts())
 
 
 @pytest.mark.parametrize("name", ["typer", "duckdb", "pyarrow", "pipelines.cli.lake"])
-@pytest.mark.parametrize("lost", ["", "BaseException"])  # some modules swallow what meets them
-def test_ctrl_c_during_the_imports_ends_them_in_words(name: str, lost: str) -> None:
-    ended = run_process("status", before=AT_IMPORT.format(name=name, lost=lost))
-    assert ended.returncode == 128 + signal.SIGINT
-    assert ended.stderr.startswith("stopped;")
-    assert len(ended.stderr.splitlines()) == 1
+@pytest.mark.parametrize(
+    "suppressed", ["", "BaseException"]
+)  # some modules swallow what meets them
+def test_ctrl_c_during_the_imports_ends_them_in_words(name: str, suppressed: str) -> None:
+    process = run_process("status", before=AT_IMPORT.format(name=name, lost=suppressed))
+    assert process.returncode == 128 + signal.SIGINT
+    assert process.stderr.startswith("stopped;")
+    assert len(process.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("snapshot", [[], ["--snapshot", "1"]])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.features import Panel
+from pipelines.features import SETS, Panel, feature_matrix
+
+FEATURES = {feature.name: feature for features in SETS for feature in features}
 
 
 def walk(seed: int, bars: int) -> dict[str, np.ndarray]:
@@ -28,6 +30,7 @@ def walk(seed: int, bars: int) -> dict[str, np.ndarray]:
 
 
 def panel_of(*symbols: dict[str, np.ndarray]) -> Panel:
+    """Put symbols end to end."""
     arrays = {name: np.concatenate([s[name] for s in symbols]) for name in symbols[0]}
     lengths = [len(s["close"]) for s in symbols]
     return Panel(arrays, np.cumsum([0, *lengths])[:-1])
@@ -35,3 +38,14 @@ def panel_of(*symbols: dict[str, np.ndarray]) -> Panel:
 
 def cut(bars: dict[str, np.ndarray], first: int, last: int | None = None) -> dict[str, np.ndarray]:
     return {name: values[first:last] for name, values in bars.items()}
+
+
+def assert_values(bars: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """Compare features with their expected values, from the first bar that has all of them."""
+    for name, values in expected.items():
+        first = FEATURES[name].look_back
+        column = feature_matrix([FEATURES[name]], panel_of(bars))[:, 0]
+        assert np.isnan(column[:first]).all(), name
+        np.testing.assert_allclose(
+            column[first:], values[first:], rtol=2e-6, atol=1e-9, err_msg=name
+        )

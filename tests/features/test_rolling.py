@@ -16,7 +16,7 @@ def test_every_window_of_a_long_array_is_summed_alike(bars: int, window: int) ->
     windows = np.lib.stride_tricks.sliding_window_view(values, window)
     np.testing.assert_allclose(total(values, window), windows.sum(axis=1), atol=1e-12)
     np.testing.assert_allclose(weighted(values, weights), windows @ weights, atol=1e-12)
-    for at in (0, bars // 2, bars - 1):
-        alone = values[at : at + window]
-        assert total(alone, window)[0] == total(values, window)[at]
-        assert weighted(alone, weights)[0] == weighted(values, weights)[at]
+    for first in (0, bars // 2, bars - 1):
+        window_values = values[first : first + window]
+        assert total(window_values, window)[0] == total(values, window)[first]
+        assert weighted(window_values, weights)[0] == weighted(values, weights)[first]

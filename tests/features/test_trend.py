@@ -1,54 +1,78 @@
-"""Trends beside TA-Lib's, and by hand."""
+"""Trend features compared with TA-Lib, and by hand."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import talib
 
-from pipelines.features import SETS, Panel, feature_matrix
-from tests.features.bars import walk
+from pipelines.features import Panel, feature_matrix
+from tests.features.bars import FEATURES, assert_values, cut, panel_of, walk
 
 START = np.array([0])
-
-
-FEATURES = {feature.name: feature for chosen in SETS for feature in chosen}
-
-
 MACD = ("macd_12_26", "macd_signal_12_26_9", "macd_histogram_12_26_9")
 
 
 def test_macd_is_talibs_of_its_sixty_bars() -> None:
     close = walk(9, 300)["close"]
-    for at in (60, 61, 200, 300):
-        ours = feature_matrix(
-            [FEATURES[name] for name in MACD], Panel({"close": close[:at]}, START)
+    for count in (60, 61, 200, 300):
+        values = feature_matrix(
+            [FEATURES[name] for name in MACD], Panel({"close": close[:count]}, START)
         )[-1]
-        talibs = [line[-1] / close[at - 1] for line in talib.MACD(close[at - 60 : at], 12, 26, 9)]
-        np.testing.assert_allclose(ours, talibs, rtol=1e-6, atol=1e-10)
+        talibs = [
+            line[-1] / close[count - 1] for line in talib.MACD(close[count - 60 : count], 12, 26, 9)
+        ]
+        np.testing.assert_allclose(values, talibs, rtol=1e-6, atol=1e-10)
 
 
 def test_macd_by_hand() -> None:
-    """Averages that begin as the plain mean of their first bars, and lines of them from there."""
+    """Averages begin as the plain mean of their first bars and are smoothed from there."""
     close = walk(9, 60)["close"]
 
     def smoothed(values: np.ndarray, bars: int) -> np.ndarray:
-        made = [values[:bars].sum() / bars]
+        averages = [values[:bars].sum() / bars]
         for value in values[bars:]:
-            made.append(made[-1] * (bars - 1) / (bars + 1) + value * 2 / (bars + 1))
-        return np.array(made)
+            averages.append(averages[-1] * (bars - 1) / (bars + 1) + value * 2 / (bars + 1))
+        return np.array(averages)
 
     lines = smoothed(close[14:], 12) - smoothed(close, 26)
     signal = smoothed(lines, 9)[-1]
-    ours = feature_matrix([FEATURES[name] for name in MACD], Panel({"close": close}, START))[-1]
+    values = feature_matrix([FEATURES[name] for name in MACD], Panel({"close": close}, START))[-1]
     expected = np.array([lines[-1], signal, lines[-1] - signal]) / close[-1]
-    np.testing.assert_allclose(ours, expected, rtol=1e-6)
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 
-def test_sixty_bars_are_near_what_talib_makes_of_all_history() -> None:
+def test_sixty_bars_give_nearly_the_value_of_all_history() -> None:
     """The bars before have less than a hundredth of the slow average's weight."""
     close = walk(10, 7000)["close"]
-    ours = feature_matrix([FEATURES[name] for name in MACD], Panel({"close": close}, START))[200:]
-    for column, line in zip(ours.T, talib.MACD(close, 12, 26, 9), strict=True):
+    values = feature_matrix([FEATURES[name] for name in MACD], Panel({"close": close}, START))[200:]
+    for column, line in zip(values.T, talib.MACD(close, 12, 26, 9), strict=True):
         talibs = line[200:] / close[200:]
         assert np.corrcoef(column, talibs)[0, 1] > 0.997
         assert (column - talibs).std() < 0.08 * talibs.std()
+
+
+def test_moving_averages_and_bands_are_those_of_talib() -> None:
+    bars = walk(7, 200)
+    close = bars["close"]
+    middle = talib.SMA(close, 20)
+    upper, _, lower = talib.BBANDS(close, 20, 2, 2)  # deviations over n, ours over n - 1
+    assert_values(
+        bars,
+        {
+            "sma_gap_20": close / middle - 1,
+            "sma_gap_50": close / talib.SMA(close, 50) - 1,
+            "sma_cross_5_20": talib.SMA(close, 5) / middle - 1,
+            "sma_cross_10_50": talib.SMA(close, 10) / talib.SMA(close, 50) - 1,
+            "bollinger_place_20": 0.5 + (close - middle) / (upper - lower) * np.sqrt(19 / 20),
+        },
+    )
+
+
+def test_rsi_is_the_first_value_that_talib_gives_for_its_window() -> None:
+    """TA-Lib begins with plain means, and smooths them from there on."""
+    bars = walk(6, 300)
+    for last in (15, 100, 300):
+        window = cut(bars, last - 15, last)
+        value = feature_matrix([FEATURES["rsi_14"]], panel_of(window))[-1, 0]
+        assert value == pytest.approx(talib.RSI(window["close"], 14)[-1], rel=1e-6)

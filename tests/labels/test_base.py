@@ -17,8 +17,8 @@ from tests.laws import law
 
 
 def _over(label: Any, horizon: int) -> Label:
-    made: Label = replace(label, horizon=horizon)
-    return made
+    changed: Label = replace(label, horizon=horizon)
+    return changed
 
 
 TRIED = [_over(label, horizon) for label in LABELS for horizon in (1, 3)]
@@ -28,18 +28,18 @@ NAMED = pytest.mark.parametrize("label", TRIED, ids=lambda one: f"{one.name}_{on
 @NAMED
 @pytest.mark.parametrize("relay", [False, True])
 def test_the_last_bars_have_no_outcome_yet(label: Label, relay: bool) -> None:
-    made = label.outcome(panel_of(walk(1), walk(2), relay=relay))
+    outcome = label.outcome(panel_of(walk(1), walk(2), relay=relay))
     for last in (200, 400):
-        assert np.isnan(made[last - label.horizon : last]).all()
-        assert np.isfinite(made[last - label.horizon - 1])
+        assert np.isnan(outcome[last - label.horizon : last]).all()
+        assert np.isfinite(outcome[last - label.horizon - 1])
 
 
 @NAMED
 def test_only_the_first_bars_it_reaches_back_over_have_no_outcome(label: Label) -> None:
-    made = label.outcome(panel_of(walk(1), walk(2)))
+    outcome = label.outcome(panel_of(walk(1), walk(2)))
     for first in (0, 200):
-        assert np.isnan(made[first : first + label.look_back]).all()
-        assert np.isfinite(made[first + label.look_back : first + 200 - label.horizon]).all()
+        assert np.isnan(outcome[first : first + label.look_back]).all()
+        assert np.isfinite(outcome[first + label.look_back : first + 200 - label.horizon]).all()
 
 
 @NAMED
@@ -62,11 +62,11 @@ def test_an_outcome_is_settled_once_its_horizon_has_closed(label: Label) -> None
     st.sampled_from((0.5, 3.0, np.nan)),
 )
 def test_what_comes_after_its_horizon_changes_no_outcome(
-    label: Label, at: int, later: int, spoiled: set[str], factor: float
+    label: Label, at: int, later: int, changed: set[str], factor: float
 ) -> None:
     bars = prices(walk(at, 80))
     before = label.outcome(panel_of(bars, walk(1, 5)))
-    for name in spoiled:
+    for name in changed:
         bars[name] = bars[name].copy()
         bars[name][at + label.horizon + 1 + later :] *= factor
     after = label.outcome(panel_of(bars, walk(1, 5)))
@@ -85,30 +85,30 @@ def test_symbols_end_to_end_are_as_symbols_alone(
     label: Label, lengths: list[int], hole: int | None
 ) -> None:
     symbols = [walk(seed, bars) for seed, bars in enumerate(lengths)]
-    together = label.outcome(panel_of(*symbols, hole=hole))
-    alone = [label.outcome(panel_of(one, hole=hole)) for one in symbols]
-    np.testing.assert_array_equal(together, np.concatenate(alone))
+    joined = label.outcome(panel_of(*symbols, hole=hole))
+    separate = [label.outcome(panel_of(one, hole=hole)) for one in symbols]
+    np.testing.assert_array_equal(joined, np.concatenate(separate))
 
 
 @NAMED
 def test_a_missing_bar_leaves_no_outcome_across_it(label: Label) -> None:
-    made = label.outcome(panel_of(walk(6), hole=100))
-    assert np.isnan(made[101 - label.horizon : 101]).all()
-    assert np.isfinite(made[[100 - label.horizon, 101]]).all()
+    outcome = label.outcome(panel_of(walk(6), hole=100))
+    assert np.isnan(outcome[101 - label.horizon : 101]).all()
+    assert np.isfinite(outcome[[100 - label.horizon, 101]]).all()
 
 
 @NAMED
 def test_bars_without_a_price_have_no_outcome_rather_than_an_infinite_one(label: Label) -> None:
-    for wrong in (0.0, np.nan):
+    for price in (0.0, np.nan):
         bars = prices(walk(7))
         for name in PRICES:
             bars[name] = bars[name].copy()
-            bars[name][100] = wrong
+            bars[name][100] = price
         with np.errstate(divide="ignore", invalid="ignore"):
-            made = label.outcome(panel_of(bars))
-        assert np.isnan(made[[100 - label.horizon, 100]]).all()
-        assert not np.isinf(made).any()
-        assert np.isfinite(made[100 + label.look_back + 1 : -label.horizon]).all()
+            outcome = label.outcome(panel_of(bars))
+        assert np.isnan(outcome[[100 - label.horizon, 100]]).all()
+        assert not np.isinf(outcome).any()
+        assert np.isfinite(outcome[100 + label.look_back + 1 : -label.horizon]).all()
 
 
 @NAMED

@@ -19,10 +19,10 @@ BARS = {
 
 
 def test_it_is_the_next_bars_range_and_a_gap_counts() -> None:
-    made = Risk().outcome(panel_of(BARS))
+    outcome = Risk().outcome(panel_of(BARS))
     # The bar itself; up from the close before to the high; down from the close before to the low.
     expected = np.log([11 / 9.5, 13 / 10.5, 12.5 / 8])
-    np.testing.assert_allclose(made, [*expected, np.nan], rtol=1e-12)
+    np.testing.assert_allclose(outcome, [*expected, np.nan], rtol=1e-12)
     two = np.sqrt((expected[:-1] ** 2 + expected[1:] ** 2) / 2)
     np.testing.assert_allclose(Risk(horizon=2).outcome(panel_of(BARS)), [*two, np.nan, np.nan])
 
@@ -36,9 +36,9 @@ def test_it_is_what_the_next_bars_feature_says() -> None:
 
 
 def test_a_bar_that_does_not_move_is_of_the_lowest_risk() -> None:
-    made = Risk().outcome(panel_of({name: np.full(10, 5.0) for name in BARS}))
-    assert (made[:-1] == 0).all()
-    assert Risk().truth(made, (0.01, 0.02)).tolist() == [0] * 9 + [-1]
+    outcome = Risk().outcome(panel_of({name: np.full(10, 5.0) for name in BARS}))
+    assert (outcome[:-1] == 0).all()
+    assert Risk().truth(outcome, (0.01, 0.02)).tolist() == [0] * 9 + [-1]
 
 
 def test_thresholds_are_terciles_of_the_outcomes_given_or_fixed() -> None:

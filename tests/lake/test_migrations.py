@@ -205,7 +205,9 @@ def test_a_column_of_another_type_asks_for_a_migration(declare: Declare) -> None
     tables = tuple(
         replace(
             SERIES,
-            columns=tuple(c.but(type="INTEGER") if c.name == "calendar" else c for c in t.columns),
+            columns=tuple(
+                c.replace(type="INTEGER") if c.name == "calendar" else c for c in t.columns
+            ),
         )
         if t is SERIES
         else t
@@ -258,7 +260,8 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
     predictions = next(t for t in TABLES if t.full_name == "gold.predictions")
     old_columns = tuple(c for c in predictions.columns if not c.name.startswith("value"))
     first = replace(
-        predictions, columns=tuple(c.but(nullable=c.name == "unproven_reason") for c in old_columns)
+        predictions,
+        columns=tuple(c.replace(nullable=c.name == "unproven_reason") for c in old_columns),
     )
     with lake.write() as writer:
         writer.touch(table)

@@ -32,12 +32,12 @@ def connected(**columns: list[object]) -> duckdb.DuckDBPyConnection:
 @law(25)
 @given(keys | keys.map(lambda found: sorted(set(found), key=str)))
 def test_a_key_that_climbs_is_unique_and_any_other_is_counted(
-    found: list[tuple[str | None, int | None]],
+    key_values: list[tuple[str | None, int | None]],
 ) -> None:
-    symbols = pa.array([s for s, _ in found], pa.string())
-    connection = connected(symbol=symbols, ts=pa.array([t for _, t in found], pa.int64()))
-    verdict = unique_key(connection, KEYED, "rows", len(found))
-    doubled = {key for key in found if found.count(key) > 1}
+    symbols = pa.array([s for s, _ in key_values], pa.string())
+    connection = connected(symbol=symbols, ts=pa.array([t for _, t in key_values], pa.int64()))
+    verdict = unique_key(connection, KEYED, "rows", len(key_values))
+    doubled = {key for key in key_values if key_values.count(key) > 1}
     assert verdict.offenders == len(doubled)
     if is_strictly_increasing(connection, "rows", KEYED.key):
         assert not doubled
@@ -65,15 +65,15 @@ def test_rows_in_order_climb_over_many_blocks() -> None:
 def test_outliers_in_order_are_those_of_rows_sorted(
     closes: list[float], far: set[int], fresh: int
 ) -> None:
-    shown = [close * (100 if n in far else 1) for n, close in enumerate(closes)]
+    prices = [close * (100 if n in far else 1) for n, close in enumerate(closes)]
     connection = connected(
-        symbol=["A"] * 30 + ["B"] * (len(shown) - 30),
-        ts=list(range(len(shown))),
-        close=shown,
-        fresh=[n >= fresh for n in range(len(shown))],
+        symbol=["A"] * 30 + ["B"] * (len(prices) - 30),
+        ts=list(range(len(prices))),
+        close=prices,
+        fresh=[n >= fresh for n in range(len(prices))],
     )
     one, other = (
-        outliers(connection, "rows", "made.rows", len(shown), in_order=lying)
+        outliers(connection, "rows", "made.rows", len(prices), in_order=lying)
         for lying in (True, False)
     )
     assert (one.offenders, one.passed, one.rows_checked) == (

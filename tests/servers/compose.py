@@ -46,8 +46,8 @@ def read_compose() -> dict[str, Any]:
 def fill_variables(value: Any, variables: Mapping[str, str]) -> Any:
     """A part of the file with its variables filled in, as compose does it."""
 
-    def one(found: re.Match[str]) -> str:
-        name, kind, rest = found.groups()
+    def one(match: re.Match[str]) -> str:
+        name, kind, rest = match.groups()
         if name is None:
             return "$"
         if value := variables.get(name, ""):
@@ -100,8 +100,8 @@ def fence(folder: Path, lock: Path) -> None:
         module: {re.sub(r"[-_.]+", "-", one).lower() for one in packages}
         for module, packages in packages_distributions().items()
     }
-    ours = {"bullion", "pip", "setuptools"}
-    names = {module for module, packages in named.items() if not packages & (locked | ours)}
+    own_modules = {"bullion", "pip", "setuptools"}
+    names = {module for module, packages in named.items() if not packages & (locked | own_modules)}
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(ONLY.format(root=str(ROOT), names=names))
 

@@ -27,11 +27,11 @@ UNPRIVILEGED = ("postgres", "nobody")  # PostgreSQL refuses to run as root
 
 def binaries() -> Path | None:
     """The folder of initdb and postgres of the newest PostgreSQL installed."""
-    found = sorted(
+    paths = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: float(p.parts[-3])
     )
-    if found:
-        return found[-1].parent
+    if paths:
+        return paths[-1].parent
     on_path = shutil.which("initdb")
     return Path(on_path).resolve().parent if on_path else None
 

@@ -30,14 +30,14 @@ class StoreAdmin:
 
     def call(self, path: str, body: bytes) -> int:
         """The status that the gateway answers with."""
-        sent = {one.tag: one.text or "" for one in ElementTree.fromstring(body)}
+        fields = {one.tag: one.text or "" for one in ElementTree.fromstring(body)}
         name = urlsplit(path).path
-        key = sent.get("Access") or parse_qs(urlsplit(path).query)["access"][0]
+        key = fields.get("Access") or parse_qs(urlsplit(path).query)["access"][0]
         if name == "/create-user" and key in self.users:
             return 409
         if name == "/update-user" and key not in self.users:
             return 404
-        self.users[key] = (sent["Secret"], sent["Role"])
+        self.users[key] = (fields["Secret"], fields["Role"])
         return 201 if name == "/create-user" else 200
 
     def signed(self, path: str, headers: dict[str, str], body: bytes) -> bool:
@@ -48,8 +48,8 @@ class StoreAdmin:
         request.headers["X-Amz-Date"] = headers["x-amz-date"]
         request.headers["X-Amz-Content-SHA256"] = headers["x-amz-content-sha256"]
         text = signer.string_to_sign(request, signer.canonical_request(request))
-        found = re.search(r"Credential=([^/]+)/.*Signature=(\w+)", headers["authorization"])
-        return found is not None and found.groups() == (
+        match = re.search(r"Credential=([^/]+)/.*Signature=(\w+)", headers["authorization"])
+        return match is not None and match.groups() == (
             self.root.access_key,
             signer.signature(text, request),
         )
@@ -64,8 +64,8 @@ def store_admin(access_key: str, secret_key: str) -> Iterator[StoreAdmin]:
         def do_PATCH(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            ours = admin.signed(self.path, headers, body)
-            self.send_response(admin.call(self.path, body) if ours else 403)
+            is_signed = admin.signed(self.path, headers, body)
+            self.send_response(admin.call(self.path, body) if is_signed else 403)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

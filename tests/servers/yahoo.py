@@ -154,14 +154,14 @@ class YahooServer:
             words = f"Data doesn't exist for startDate = {start}, endDate = {end}"
             return _refusal(400, "Bad Request", words)
         timed = [(series.epoch(row, interval), row) for row in series.bars.get(interval, [])]
-        found = [(at, row) for at, row in timed if start <= at < end]
+        timed_rows = [(at, row) for at, row in timed if start <= at < end]
         if series.live is not None:
-            found.append((int(series.live["ts"].timestamp()), series.live))
-        result = {"meta": self._meta(symbol, series, interval, [at for at, _ in found])}
-        quote = {name: [_encode_value(row.get(name)) for _, row in found] for name in FIELDS}
-        if found:
-            result["timestamp"] = [at for at, _ in found]
-        result["indicators"] = {"quote": [quote if found else {}]}
+            timed_rows.append((int(series.live["ts"].timestamp()), series.live))
+        result = {"meta": self._meta(symbol, series, interval, [at for at, _ in timed_rows])}
+        quote = {name: [_encode_value(row.get(name)) for _, row in timed_rows] for name in FIELDS}
+        if timed_rows:
+            result["timestamp"] = [at for at, _ in timed_rows]
+        result["indicators"] = {"quote": [quote if timed_rows else {}]}
         if interval[-1] not in "mh" or interval == "1mo":
             result["indicators"]["adjclose"] = [{"adjclose": quote["close"]}]
         events = self._events(series, start, end)
@@ -248,14 +248,14 @@ def _handler(server: YahooServer) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             status, body, fault = server.answer(parts.path, dict(parse_qsl(parts.query)))
             time.sleep(fault.delay)
-            sent = body.encode()[: fault.cut]
+            body_bytes = body.encode()[: fault.cut]
             try:
                 self.send_response(status)
                 for name, value in fault.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(sent)))
+                self.send_header("Content-Length", str(len(body_bytes)))
                 self.end_headers()
-                self.wfile.write(sent)
+                self.wfile.write(body_bytes)
             except OSError:
                 self.close_connection = True  # the caller had enough of waiting
 

@@ -28,5 +28,5 @@ def test_the_api_can_ask_without_what_only_reading_needs() -> None:
         "import sys, pipelines.sources; "
         "print({'pandas', 'scipy', 'yfinance', 'curl_cffi'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.strip() == "set()", done.stderr
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert process.stdout.strip() == "set()", process.stderr

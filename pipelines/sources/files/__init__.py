@@ -4,10 +4,10 @@ Set BULLION_FILES to the folder. Its mapping, bars.yaml, says which files hold w
 columns, symbol, interval, time zone, calendar and grid. The folder include/sample is a small
 example to start from; its bars are made up.
 
-A row is named by the line of the file that it stands on, the header being line 1 (in Parquet by
-its number from 1). A line that cannot be read as a bar becomes a reject with its reason; a cell
-with nothing in it becomes a missing value. Each file is an answer of its own, so that one that
-cannot be read never holds up the others.
+A row is identified by its line in the file, where the header is line 1 (in Parquet by its number
+from 1). A line that cannot be read as a bar becomes a reject with its reason; an empty cell
+becomes a missing value. Each file is an answer of its own, so that an unreadable file never stops
+the others.
 """
 
 from __future__ import annotations
@@ -53,134 +53,134 @@ class Files:
     is_sample: ClassVar[bool] = False
     whole: ClassVar[bool] = True
     resumes: ClassVar[bool] = False  # reading a file again costs little, and it may have changed
-    folder: Path | None = None  # None: the one that BULLION_FILES names
+    folder: Path | None = None  # None: the folder that BULLION_FILES names
 
     @property
     def _folder(self) -> Path:
-        told = self.folder or os.environ.get(SETTING)
-        if not told:
+        folder = self.folder or os.environ.get(SETTING)
+        if not folder:
             raise InvalidRequest(
                 f"{SETTING} is not set, so there is no folder to read",
                 f"set it to a folder with a {NAME}; {SETTING}=include/sample has an example",
             )
-        return Path(told)
+        return Path(folder)
 
     def symbols(self) -> tuple[str, ...] | None:
-        """The symbols that the files' names tell; None when some stand in a column."""
-        found = {s for _, _, s, _ in self._listed(load(self._folder), [])}
-        return None if "" in found else tuple(sorted(found))
+        """Return the symbols from the files' names; None when some are in a column."""
+        symbols = {s for _, _, s, _ in self._list_files(load(self._folder), [])}
+        return None if "" in symbols else tuple(sorted(symbols))
 
     def pieces(self, request: Request) -> Iterator[Request]:
-        """A request is one piece: its files are its parts."""
+        """Return the whole request: its answers are its files."""
         yield request
 
     def fetch(self, request: Request) -> Iterator[Answer]:
-        """Read each file that may hold the bars. Files that cannot be read are told at the end."""
-        mapping, failed = load(self._folder), list[str]()
-        listed = list(self._listed(mapping, failed))
-        wanted = [
+        """Read each file that may have the bars. Unreadable files raise an error at the end."""
+        mapping, failures = load(self._folder), list[str]()
+        files = list(self._list_files(mapping, failures))
+        selected = [
             (path, series)
-            for path, series, symbol, interval in listed
+            for path, series, symbol, interval in files
             if interval == request.interval.name
             and (not request.symbols or not symbol or symbol in request.symbols)
         ]
-        if not wanted and not failed:
-            raise self._nothing(request, listed)
-        for path, series in wanted:
-            asked = {
-                "path": self._name(path),
-                "series": series.plain(),
+        if not selected and not failures:
+            raise self._no_files_error(request, files)
+        for path, series in selected:
+            query = {
+                "path": self._relative_name(path),
+                "series": series.to_dict(),
                 "symbols": list(request.symbols),
                 "interval": request.interval.name,
                 "start": request.start.isoformat(),
                 "end": request.end.isoformat(),
             }
-            yield from self._read(path, "bars", asked, failed)
-        self._raise(failed)
+            yield from self._read(path, "bars", query, failures)
+        self._raise_failures(failures)
 
     def parse(self, answer: Answer) -> Parsed:
         """Read the bars of one file."""
-        asked = answer.asked
-        series = series_of(asked["series"], f"series of {asked['path']}")
-        start, end = (datetime.fromisoformat(asked[k]) for k in ("start", "end"))
+        query = answer.asked
+        series = series_of(query["series"], f"series of {query['path']}")
+        start, end = (datetime.fromisoformat(query[k]) for k in ("start", "end"))
         return bars_of(
-            asked["path"], answer.body, series, BarSelection(tuple(asked["symbols"]), start, end)
+            query["path"], answer.body, series, BarSelection(tuple(query["symbols"]), start, end)
         )
 
     def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:
         """Read each file with weights of the universe. Empty when the mapping names none."""
-        failed: list[str] = []
+        failures: list[str] = []
         for entry in load(self._folder).weights:
             for path in matching(self._folder, entry.files) if entry.universe == universe else []:
-                asked = {
-                    "path": self._name(path),
-                    "weights": entry.plain(),
+                query = {
+                    "path": self._relative_name(path),
+                    "weights": entry.to_dict(),
                     "as_of": as_of.isoformat(),
                 }
-                yield from self._read(path, "weights", asked, failed)
-        self._raise(failed)
+                yield from self._read(path, "weights", query, failures)
+        self._raise_failures(failures)
 
     def parse_weights(self, answer: Answer) -> pa.Table:
         """Read the weights of one file."""
-        asked = answer.asked
-        entry = weights_of(asked["weights"], f"weights of {asked['path']}")
-        as_of = datetime.fromisoformat(asked["as_of"])
-        return weights_in(asked["path"], answer.body, entry, as_of)
+        query = answer.asked
+        entry = weights_of(query["weights"], f"weights of {query['path']}")
+        as_of = datetime.fromisoformat(query["as_of"])
+        return weights_in(query["path"], answer.body, entry, as_of)
 
-    def _listed(
-        self, mapping: Folder, failed: list[str]
+    def _list_files(
+        self, mapping: Folder, failures: list[str]
     ) -> Iterator[tuple[Path, Series, str, str]]:
-        """Every file of the mapping with its series, symbol ("" in a column) and interval."""
+        """List the files of the mapping with series, symbol ("" if in a column) and interval."""
         for series in mapping.series:
             for path in matching(self._folder, series.files):
                 try:
-                    symbol, interval = series.of_file(self._name(path))
+                    symbol, interval = series.of_file(self._relative_name(path))
                 except InvalidRequest as error:
-                    failed.append(f"{error.message} ({error.hint})")
+                    failures.append(f"{error.message} ({error.hint})")
                     continue
                 yield path, series, symbol, interval.name
 
     def _read(
-        self, path: Path, kind: str, asked: dict[str, Any], failed: list[str]
+        self, path: Path, kind: str, query: dict[str, Any], failures: list[str]
     ) -> Iterator[Answer]:
         try:
             body = read_file(path, self._folder)
         except SourceError as error:
-            failed.append(f"{error.message} ({error.hint})")
+            failures.append(f"{error.message} ({error.hint})")
             return
         media_type = MEDIA_TYPES.get(path.suffix.lower(), "text/csv")
-        yield Answer(self.name, kind, asked, body, media_type, datetime.now(UTC))
+        yield Answer(self.name, kind, query, body, media_type, datetime.now(UTC))
 
-    def _raise(self, failed: list[str]) -> None:
-        if failed:
+    def _raise_failures(self, failures: list[str]) -> None:
+        if failures:
             raise SourceError(
-                f"{len(failed)} file{'s' * (len(failed) > 1)} of {self._folder} could not be "
-                "read: " + "; ".join(failed),
+                f"{len(failures)} file{'s' * (len(failures) > 1)} of {self._folder} could not be "
+                "read: " + "; ".join(failures),
                 "the other files were read; mend these and run again",
             )
 
-    def _nothing(
-        self, request: Request, listed: list[tuple[Path, Series, str, str]]
+    def _no_files_error(
+        self, request: Request, files: list[tuple[Path, Series, str, str]]
     ) -> InvalidRequest:
-        where = f"{self._folder} (set by {SETTING})"
-        if not listed:
+        place = f"{self._folder} (set by {SETTING})"
+        if not files:
             return InvalidRequest(
-                f"no file in {where} fits the globs of its {NAME}",
+                f"no file in {place} fits the globs of its {NAME}",
                 f"put files there, or change 'files:' in {self._folder / NAME}",
             )
-        intervals = sorted({interval for *_, interval in listed})
+        intervals = sorted({interval for *_, interval in files})
         if request.interval.name not in intervals:
             return InvalidRequest(
-                f"no file in {where} has bars of {request.interval}",
+                f"no file in {place} has bars of {request.interval}",
                 f"its files have {', '.join(intervals)}",
             )
-        names = sorted({s for _, _, s, i in listed if i == request.interval.name})
-        asked = ", ".join(request.symbols)
+        names = sorted({s for _, _, s, i in files if i == request.interval.name})
+        symbols = ", ".join(request.symbols)
         close = difflib.get_close_matches(request.symbols[0], names, n=3, cutoff=0.5)
         return InvalidRequest(
-            f"no file in {where} has {request.interval} bars of {asked}",
+            f"no file in {place} has {request.interval} bars of {symbols}",
             f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names[:20])}",
         )
 
-    def _name(self, path: Path) -> str:
+    def _relative_name(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix()

@@ -1,10 +1,10 @@
-"""From the cells of a file to its bars, its splits and dividends, and the rows that are neither.
+"""Turn the cells of a file into bars, splits, dividends and rejects.
 
-1. Find the columns: those of the mapping, else those of the usual names.
-2. One query casts all cells; what cannot be cast marks its row. A plain and clean file needs none.
-3. Local times become UTC, and ends of bars become their opens.
-4. Every row of the asked symbols and range is a bar or a reject.
-5. A second query, only if there are rejects, fetches what stood in their rows.
+1. Find the columns: those of the mapping, else those with the usual names.
+2. One query casts all cells; a cell that cannot be cast marks its row. A clean file needs none.
+3. Local times become UTC, and closes of bars become their opens.
+4. Every row of the requested symbols and range is a bar or a reject.
+5. If there are rejects, a second query fetches the original values of their rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipelines.sources.files.mapping import COLUMNS, NULLS, Series
 from pipelines.sources.files.quick import values_in
 from pipelines.sources.files.read import Cells, cells
 
-SEEN = 2000  # times looked at to find how they are written
+TIME_SAMPLES = 2000  # times that are sampled to find their format
 PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "volume", "bid", "ask")
 NUMBERS = (*VALUES, "split", "dividend")
@@ -45,9 +45,9 @@ USUAL = {
 
 @dataclass(frozen=True)
 class BarSelection:
-    """The bars of a file that were asked for, by symbol and time."""
+    """The requested bars of a file, by symbol and time."""
 
-    symbols: tuple[str, ...]  # none: all of them
+    symbols: tuple[str, ...]  # empty: all of them
     start: datetime
     end: datetime
 
@@ -55,52 +55,57 @@ class BarSelection:
         return np.asarray((ts >= to_numpy(self.start)) & (ts < to_numpy(self.end)))
 
 
-def bars_of(path: str, body: bytes, series: Series, asked: BarSelection) -> Parsed:
+def bars_of(path: str, body: bytes, series: Series, selection: BarSelection) -> Parsed:
     """Read the bars of one file."""
     symbol, interval = series.of_file(path)
     with cells(path, body, series.csv) as table:
         places = columns_of(table, series.columns, USUAL, COLUMNS, ("ts", *PRICES))
         if series.symbol.column:
             places["symbol"] = [place_of(table, series.symbol.column, "symbol.column")]
-        read = _Sql(table, series, places)
-        # The clock behind an offset names days alone: those of daily bars, and of actions.
-        clocked = not interval.intraday or not places.keys().isdisjoint(("split", "dividend"))
-        if not clocked and (quick := read.quick()) is not None:
-            parsed = _parsed(read, quick, None, symbol, interval, asked)
+        sql = _BarQueries(table, series, places)
+        # The local clock of an instant is needed only for dates: of daily bars and of actions.
+        needs_clock = not interval.intraday or not places.keys().isdisjoint(("split", "dividend"))
+        if not needs_clock and (quick_values := sql.quick()) is not None:
+            parsed = _build_parsed(sql, quick_values, None, symbol, interval, selection)
             if parsed is not None:
                 return parsed
-        values = read.values()
-        parsed = _parsed(read, values, read.times, symbol, interval, asked)
+        values = sql.values()
+        parsed = _build_parsed(sql, values, sql.times, symbol, interval, selection)
         assert parsed is not None
         return parsed
 
 
-def _parsed(
-    read: _Sql,
+def _build_parsed(
+    sql: _BarQueries,
     values: pa.Table,
-    how: times.Times | None,
+    reading: times.Times | None,
     symbol: str,
     interval: Interval,
-    asked: BarSelection,
+    selection: BarSelection,
 ) -> Parsed | None:
-    """The bars of a file, and its rejects. Values read the quick way come without how their
-    times are written, and give None where a row is rejected: only SQL knows what stood there."""
-    table, series, places, path = read.table, read.series, read.places, read.table.path
-    names = _names(values["symbol"]) if "symbol" in places else pa.repeat(symbol, len(values))
-    calendar = _calendar(path, series, names)
-    clock, ts, wrong = _times(path, values, how, series, interval, calendar)
+    """Build the bars and rejects of a file.
 
-    wanted = np.isnat(ts) | asked.holds(ts)
+    Values read the quick way come without `reading`. Then the result is None if any row is
+    rejected: only SQL can fetch its original values.
+    """
+    table, series, places, path = sql.table, sql.series, sql.places, sql.table.path
+    names = (
+        _readable_names(values["symbol"]) if "symbol" in places else pa.repeat(symbol, len(values))
+    )
+    calendar = _calendar(path, series, names)
+    clock, ts, reasons = _times(path, values, reading, series, interval, calendar)
+
+    selected = np.isnat(ts) | selection.holds(ts)
     nameless = _mask(names.is_null())
-    if asked.symbols:
-        wanted &= _mask(pc.is_in(names, pa.array(asked.symbols))) | nameless
-    bad = np.isnat(ts) | nameless
-    if how is None and (wanted & bad).any():
+    if selection.symbols:
+        selected &= _mask(pc.is_in(names, pa.array(selection.symbols))) | nameless
+    unreadable = np.isnat(ts) | nameless
+    if reading is None and (selected & unreadable).any():
         return None
-    if how is not None:
-        bad |= read.bad(values)
-    rejects = read.rejects(np.flatnonzero(wanted & bad), names, ts, wrong)
-    acted = wanted & ~nameless & ~np.isnat(clock)
+    if reading is not None:
+        unreadable |= sql.find_unreadable(values)
+    rejects = sql.rejects(np.flatnonzero(selected & unreadable), names, ts, reasons)
+    dated = selected & ~nameless & ~np.isnat(clock)
     bars = pa.table(
         [
             names,
@@ -112,60 +117,64 @@ def _parsed(
     )
     return Parsed(
         interval=interval,
-        bars=bars.filter(pa.array(wanted & ~bad)) if (bad | ~wanted).any() else bars,
-        actions=_actions(values, names, clock, acted, series, asked),
-        rejects=pa.concat_tables([rejects, _broken(table, symbol)]),
+        bars=bars.filter(pa.array(selected & ~unreadable))
+        if (unreadable | ~selected).any()
+        else bars,
+        actions=_actions(values, names, clock, dated, series, selection),
+        rejects=pa.concat_tables([rejects, _broken_rejects(table, symbol)]),
         calendar=calendar,
         grid=series.grid,
         split_adjusted=series.split_adjusted,
     )
 
 
-class _Sql:
+class _BarQueries:
     """The two queries over the cells of a file."""
 
     def __init__(self, table: Cells, series: Series, places: Mapping[str, list[int]]) -> None:
         self.table, self.series, self.places = table, series, places
-        self.columns = {ours: [f"c{n}" for n in at] for ours, at in places.items()}
+        self.columns = {name: [f"c{n}" for n in numbers] for name, numbers in places.items()}
         self.numbers = [v for v in NUMBERS if v in places]
 
     @cached_property
     def times(self) -> times.Times:
-        """How the times of the file are written."""
+        """SQL that reads the times of the file."""
         table, types = self.table, self.table.types
-        seen = f"SELECT concat_ws(' ', {', '.join(self.columns['ts'])}) AS ts FROM raw"
-        found = table.query(f"SELECT ts FROM ({seen}) WHERE ts <> '' LIMIT {SEEN}")
+        texts = f"SELECT concat_ws(' ', {', '.join(self.columns['ts'])}) AS ts FROM raw"
+        samples = table.query(f"SELECT ts FROM ({texts}) WHERE ts <> '' LIMIT {TIME_SAMPLES}")
         return times.times_of(
             table.path,
             self.series.time_format,
             self.columns["ts"],
             [types[n] for n in self.places["ts"]] if types else [],
-            found["ts"].to_pylist(),
+            samples["ts"].to_pylist(),
         )
 
     def quick(self) -> pa.Table | None:
-        """What `values` gives, where the file is so plain that it needs no query."""
-        lines, shape, at = self.table.lines, self.series.csv, self.places
+        """Return the same as `values` without a query, or None if the file is not simple enough."""
+        lines, shape, places = self.table.lines, self.series.csv, self.places
         usual = shape.decimal == "." and shape.null_values == NULLS
-        if lines is None or self.series.time_format or not usual or len(at["ts"]) > 1:
+        if lines is None or self.series.time_format or not usual or len(places["ts"]) > 1:
             return None
-        numbers = {v: at[v][0] for v in self.numbers}
-        return values_in(lines, at["ts"][0], numbers, at["symbol"][0] if "symbol" in at else None)
+        numbers = {v: places[v][0] for v in self.numbers}
+        return values_in(
+            lines, places["ts"][0], numbers, places["symbol"][0] if "symbol" in places else None
+        )
 
     def values(self) -> pa.Table:
-        """Every cell that is wanted as its type; null where it cannot be cast."""
-        made = [
+        """Return every needed cell as its type; null where it cannot be cast."""
+        expressions = [
             f"{self.times.wall} AS wall",
             f"{self.times.instant} AS instant",
             f"{self.times.other_wall} AS other_wall",
             *(f"{self._number(v)} AS {_name(v)}" for v in self.numbers),
         ]
         if "symbol" in self.columns:
-            made.append(f"nullif(trim({self._text('symbol')}), '') AS symbol")
-        return self.table.query(f"SELECT {', '.join(made)} FROM raw", per_row=True)
+            expressions.append(f"nullif(trim({self._text('symbol')}), '') AS symbol")
+        return self.table.query(f"SELECT {', '.join(expressions)} FROM raw", per_row=True)
 
-    def bad(self, values: pa.Table) -> np.ndarray:
-        """Where a cell with something in it is no number. BarSelection only if anything is null."""
+    def find_unreadable(self, values: pa.Table) -> np.ndarray:
+        """Return where a cell has text but no number. Queries only if there are nulls at all."""
         suspects = [v for v in self.numbers if values[v].null_count]
         if not suspects:
             return np.zeros(len(values), bool)
@@ -173,47 +182,47 @@ class _Sql:
         return _mask(self.table.query(f"SELECT {bad} AS bad FROM raw", per_row=True)["bad"])
 
     def rejects(
-        self, lost: np.ndarray, names: pa.Array, ts: np.ndarray, wrong: np.ndarray
+        self, lost: np.ndarray, names: pa.Array, ts: np.ndarray, time_faults: np.ndarray
     ) -> pa.Table:
-        """The rows at the places `lost`, with what is wrong and what stood there."""
+        """Return the rows at the positions `lost` as rejects, with reasons and original values."""
         if len(lost) == 0:
             return REJECTS.empty_table()
-        more = len(lost) - MOST_REJECTS
-        if more > 0:  # the last of them stands for those that are not kept
+        excess = len(lost) - MOST_REJECTS
+        if excess > 0:  # the last one stands for all that are not stored
             lost = np.append(lost[:MOST_REJECTS], lost[-1])
-        told = [
+        faults = [
             f"CASE WHEN {self._bad(v)} THEN {_literal(v + ' is ')} || left({self._text(v)}, 60) END"
             for v in self.numbers
         ]
-        named = f"trim({self._text('symbol')})" if "symbol" in self.columns else "''"
+        name_sql = f"trim({self._text('symbol')})" if "symbol" in self.columns else "''"
         time = f"left(concat_ws(' ', {', '.join(self.columns['ts'])}), 60)"
         original = ", ".join(
             f"{_literal(name or f'column {n + 1}')}, c{n}"
             for n, name in enumerate(self.table.names)
         )
         self.table.register(pa.table({"place": lost}), "lost")
-        found = self.table.query(
-            f"SELECT {time} AS time, concat_ws('; ', {', '.join(told)}) AS detail, "
-            f"left(coalesce({named}, ''), 60) AS named, "
+        originals = self.table.query(
+            f"SELECT {time} AS time, concat_ws('; ', {', '.join(faults)}) AS detail, "
+            f"left(coalesce({name_sql}, ''), 60) AS named, "
             f"CAST(json_object({original}) AS VARCHAR) AS original "
             "FROM (SELECT *, row_number() OVER () - 1 AS place FROM raw) "
             "JOIN lost USING (place) ORDER BY place"
         )
         symbols = names.take(pa.array(lost))
         reasons, details = [], []
-        columns = (symbols, *(found[c] for c in ("time", "detail", "named")))
-        rows = zip(ts[lost], wrong[lost], *(c.to_pylist() for c in columns), strict=True)
-        for at, why, symbol, shown, detail, named in rows:
-            reasons.append(why or "unparsable")
-            parts = [f"ts is {shown}"] if np.isnat(at) else []
+        columns = (symbols, *(originals[c] for c in ("time", "detail", "named")))
+        lost_rows = zip(ts[lost], time_faults[lost], *(c.to_pylist() for c in columns), strict=True)
+        for instant, reason, symbol, time_text, detail, name in lost_rows:
+            reasons.append(reason or "unparsable")
+            parts = [f"ts is {time_text}"] if np.isnat(instant) else []
             parts += [detail] if detail else []
             if symbol is None:
                 parts.append(
-                    f"symbol is {named}, which has signs not to be seen" if named else "no symbol"
+                    f"symbol is {name}, which has signs not to be seen" if name else "no symbol"
                 )
             details.append(_escaped("; ".join(parts)))
-        if more > 0:
-            details[-1] = f"the last of {more:,} more rows that are no bars: {details[-1]}"
+        if excess > 0:
+            details[-1] = f"the last of {excess:,} more rows that are no bars: {details[-1]}"
         return pa.table(
             [
                 symbols,
@@ -221,98 +230,102 @@ class _Sql:
                 self.table.rows[lost],
                 reasons,
                 details,
-                found["original"],
+                originals["original"],
             ],
             schema=REJECTS,
         )
 
-    def _text(self, ours: str) -> str:
-        column = self.columns[ours][0]
+    def _text(self, name: str) -> str:
+        column = self.columns[name][0]
         return f"CAST({column} AS VARCHAR)" if self.table.types else column
 
-    def _number(self, ours: str) -> str:
-        text, shape = self._text(ours), self.series.csv
+    def _number(self, name: str) -> str:
+        text, shape = self._text(name), self.series.csv
         if shape.decimal == ",":
             text = f"replace({text}, ',', '.')"
-        number = f"TRY_CAST({self.columns[ours][0] if self.table.types else text} AS DOUBLE)"
-        if shape.null_values == NULLS:  # none of these is a number, so that the cast sees to them
+        number = f"TRY_CAST({self.columns[name][0] if self.table.types else text} AS DOUBLE)"
+        if shape.null_values == NULLS:  # none of these is a number, so the cast makes them null
             return number
-        return f"CASE WHEN NOT {self._null(ours)} THEN {number} END"
+        return f"CASE WHEN NOT {self._null(name)} THEN {number} END"
 
-    def _null(self, ours: str) -> str:
-        # Not IN (...): a long one becomes a join, and a join forgets the order of the rows.
-        listed = ", ".join(_literal(v) for v in self.series.csv.null_values)
-        return f"list_contains([{listed}], lower(trim({self._text(ours)})))"
+    def _null(self, name: str) -> str:
+        # Not IN (...): a long list becomes a join, and a join does not keep the order of rows.
+        nulls = ", ".join(_literal(v) for v in self.series.csv.null_values)
+        return f"list_contains([{nulls}], lower(trim({self._text(name)})))"
 
-    def _bad(self, ours: str) -> str:
-        text = self._text(ours)
+    def _bad(self, name: str) -> str:
+        text = self._text(name)
         return (
-            f"CASE WHEN {self._number(ours)} IS NULL THEN {text} IS NOT NULL "
-            f"AND trim({text}) <> '' AND NOT {self._null(ours)} ELSE false END"
+            f"CASE WHEN {self._number(name)} IS NULL THEN {text} IS NOT NULL "
+            f"AND trim({text}) <> '' AND NOT {self._null(name)} ELSE false END"
         )
 
 
 def _times(
     path: str,
     values: pa.Table,
-    how: times.Times | None,
+    reading: times.Times | None,
     series: Series,
     interval: Interval,
     calendar: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The local clock of each row, the open of its bar in UTC, and why there is none if so."""
-    wall, instant = (times.sane(values[c].to_numpy()) for c in ("wall", "instant"))
-    clock = wall  # read the quick way it is not looked at
-    if how is not None:
-        if how.other_wall != times.NONE:
-            wall = times.one_reading(path, wall, times.sane(values["other_wall"].to_numpy()))
-        clock = times.clock_of(wall, instant, how.zone, series.timezone)
-    wrong = np.full(len(clock), "", dtype=object)
+    """Return each row's local clock time, its bar's open in UTC, and a reason if it has none."""
+    wall, instant = (times.drop_impossible(values[c].to_numpy()) for c in ("wall", "instant"))
+    clock = wall  # not used when read the quick way
+    if reading is not None:
+        if reading.other_wall != times.NONE:
+            wall = times.choose_day_order(
+                path, wall, times.drop_impossible(values["other_wall"].to_numpy())
+            )
+        clock = times.clock_of(wall, instant, reading.zone, series.timezone)
+    reasons = np.full(len(clock), "", dtype=object)
     if not interval.intraday:
-        return clock, clock.astype("datetime64[D]").astype("datetime64[us]"), wrong
-    ts, twice, never = times.localized(path, wall, instant, series.timezone)
-    wrong[twice], wrong[never] = "ambiguous_time", "nonexistent_time"
+        return clock, clock.astype("datetime64[D]").astype("datetime64[us]"), reasons
+    ts, ambiguous, nonexistent = times.localize(path, wall, instant, series.timezone)
+    reasons[ambiguous], reasons[nonexistent] = "ambiguous_time", "nonexistent_time"
     if series.label == "close":
         ts = times.opens_of(ts, interval, calendar, series.grid)
-    return clock, ts, wrong
+    return clock, ts, reasons
 
 
 def _calendar(path: str, series: Series, names: pa.Array) -> str:
-    """The one calendar of a file."""
+    """Return the one calendar of all symbols of a file."""
     if len(series.calendar) == 1 and "default" in series.calendar:
         return series.calendar["default"]
-    used = {series.calendar_of(n, path): n for n in pc.unique(names).to_pylist() if n is not None}
-    if len(used) > 1:
-        one, other = sorted(used.items())[:2]
+    names_by_calendar = {
+        series.calendar_of(n, path): n for n in pc.unique(names).to_pylist() if n is not None
+    }
+    if len(names_by_calendar) > 1:
+        first, second = sorted(names_by_calendar.items())[:2]
         raise SourceError(
-            f"{path} holds symbols of more than one calendar: {one[1]} of {one[0]} and "
-            f"{other[1]} of {other[0]}",
+            f"{path} holds symbols of more than one calendar: {first[1]} of {first[0]} and "
+            f"{second[1]} of {second[0]}",
             "write a file for each exchange",
         )
-    return next(iter(used), "XNYS")
+    return next(iter(names_by_calendar), "XNYS")
 
 
 def _actions(
     values: pa.Table,
     names: pa.Array,
     clock: np.ndarray,
-    acted: np.ndarray,
+    dated: np.ndarray,
     series: Series,
-    asked: BarSelection,
+    selection: BarSelection,
 ) -> pa.Table:
-    """The splits and dividends in columns of the file, and the splits that the mapping declares."""
-    found = [ACTIONS.empty_table()]
-    for kind, nothing in (("split", (0.0, 1.0)), ("dividend", (0.0,))):
+    """Return splits and dividends of the file's columns, and the splits of the mapping."""
+    tables = [ACTIONS.empty_table()]
+    for kind, no_action in (("split", (0.0, 1.0)), ("dividend", (0.0,))):
         if kind not in values.column_names:
             continue
-        told = values[kind].to_numpy()
-        at = np.flatnonzero(acted & np.isfinite(told) & ~np.isin(told, nothing))
-        days = clock[at].astype("datetime64[D]")
-        columns = [names.take(pa.array(at)), days, pa.repeat(kind, len(at)), told[at]]
-        found.append(pa.table(columns, schema=ACTIONS))
+        amounts = values[kind].to_numpy()
+        rows = np.flatnonzero(dated & np.isfinite(amounts) & ~np.isin(amounts, no_action))
+        days = clock[rows].astype("datetime64[D]")
+        columns = [names.take(pa.array(rows)), days, pa.repeat(kind, len(rows)), amounts[rows]]
+        tables.append(pa.table(columns, schema=ACTIONS))
     if series.splits:
-        held = set(pc.unique(names).to_pylist())
-        rows = [
+        symbols = set(pc.unique(names).to_pylist())
+        splits = [
             {
                 "symbol": s.symbol,
                 "date": date.fromisoformat(s.date),
@@ -320,16 +333,18 @@ def _actions(
                 "value": s.ratio,
             }
             for s in series.splits
-            if s.symbol in (held & set(asked.symbols) if asked.symbols else held)
-            and asked.holds(np.array([s.date], "datetime64[us]"))[0]
+            if s.symbol in (symbols & set(selection.symbols) if selection.symbols else symbols)
+            and selection.holds(np.array([s.date], "datetime64[us]"))[0]
         ]
-        found.append(pa.Table.from_pylist(rows, ACTIONS))
-    return pa.concat_tables(found)
+        tables.append(pa.Table.from_pylist(splits, ACTIONS))
+    return pa.concat_tables(tables)
 
 
-def _names(symbols: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The symbols of the rows, none where one has signs that cannot be seen, such as a NUL: no
-    query would find it, and DuckLake's own break at it."""
+def _readable_names(symbols: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the symbols, null where one has characters that cannot be seen.
+
+    No query would find a symbol with a NUL, and DuckLake's own queries fail on it.
+    """
     hidden = [s for s in pc.unique(symbols).to_pylist() if s is not None and not is_readable(s)]
     if not hidden:
         return symbols
@@ -337,13 +352,13 @@ def _names(symbols: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _escaped(text: str) -> str:
-    """A text in which every sign can be seen."""
+    """Escape the characters of a text that cannot be seen."""
     if text.isprintable():
         return text
     return "".join(s if s.isprintable() else s.encode("unicode_escape").decode() for s in text)
 
 
-def _broken(table: Cells, symbol: str) -> pa.Table:
+def _broken_rejects(table: Cells, symbol: str) -> pa.Table:
     rows = [
         {
             "symbol": symbol or None,

@@ -1,4 +1,4 @@
-"""Which column of a file is which of ours."""
+"""Match the columns of a file with ours."""
 
 from __future__ import annotations
 
@@ -13,59 +13,70 @@ SHOWN = 30  # columns in a sentence
 
 def columns_of(
     table: Cells,
-    told: Mapping[str, tuple[str, ...]],
+    declared: Mapping[str, tuple[str, ...]],
     usual: Mapping[str, tuple[str, ...]],
-    known: Sequence[str],
+    columns: Sequence[str],
     needed: Sequence[str],
 ) -> dict[str, list[int]]:
-    """The places of our columns in a file. Raises SourceError with what is there and what not."""
-    plain = [_plain(name) for name in table.names]
-    found: dict[str, list[int]] = {}
-    for ours in known:
-        if ours in told:
-            found[ours] = [place_of(table, name, f"columns.{ours}") for name in told[ours]]
+    """Find the positions of our columns in a file; raise SourceError if one is missing."""
+    normalized = [_normalize(name) for name in table.names]
+    places: dict[str, list[int]] = {}
+    for column in columns:
+        if column in declared:
+            places[column] = [
+                place_of(table, name, f"columns.{column}") for name in declared[column]
+            ]
             continue
-        for name in usual.get(ours, (ours,)):
-            if name in plain:
-                found[ours] = [place_of(table, table.names[plain.index(name)], f"columns.{ours}")]
+        for name in usual.get(column, (column,)):
+            if name in normalized:
+                places[column] = [
+                    place_of(table, table.names[normalized.index(name)], f"columns.{column}")
+                ]
                 break
-    # A column of dates with one of times beside it: together they are the time.
-    if "ts" in found and "ts" not in told and "time" in plain and plain[found["ts"][0]] == "date":
-        found["ts"].append(plain.index("time"))
-    missing = [ours for ours in needed if ours not in found]
+    # A column of dates and a column of times: together they are the time.
+    if (
+        "ts" in places
+        and "ts" not in declared
+        and "time" in normalized
+        and normalized[places["ts"][0]] == "date"
+    ):
+        places["ts"].append(normalized.index("time"))
+    missing = [column for column in needed if column not in places]
     if missing:
-        close = difflib.get_close_matches(missing[0], plain, n=1, cutoff=0.5)
-        like = table.names[plain.index(close[0])] if close else "<its name in the file>"
+        close = difflib.get_close_matches(missing[0], normalized, n=1, cutoff=0.5)
+        nearest = table.names[normalized.index(close[0])] if close else "<its name in the file>"
         raise SourceError(
             f"{table.path} has no column for {', '.join(missing)}; its columns are "
-            f"{_listed(table.names)}",
-            f"{f'did you mean {like!r}? ' if close else ''}Say which it is in the mapping with "
-            f"'columns: {{{missing[0]}: {like}}}'; if the first line is data, list csv.names; "
+            f"{_list_names(table.names)}",
+            f"{f'did you mean {nearest!r}? ' if close else ''}Say which it is in the mapping with "
+            f"'columns: {{{missing[0]}: {nearest}}}'; if the first line is data, list csv.names; "
             "if the cells are cut wrongly, set csv.delimiter",
         )
-    return found
+    return places
 
 
 def place_of(table: Cells, name: str, key: str) -> int:
-    """The place of the column that the mapping's `key` calls `name`."""
-    places = [n for n, one in enumerate(table.names) if one == name]
-    places = places or [n for n, one in enumerate(table.names) if one.casefold() == name.casefold()]
+    """Return the position of the column `name`, which the mapping names under `key`."""
+    places = [n for n, other in enumerate(table.names) if other == name]
+    places = places or [
+        n for n, other in enumerate(table.names) if other.casefold() == name.casefold()
+    ]
     if len(places) == 1:
         return places[0]
     close = difflib.get_close_matches(name, table.names, n=1, cutoff=0.5)
-    meant = f"did you mean {close[0]!r}? " if close and not places else ""
+    suggestion = f"did you mean {close[0]!r}? " if close and not places else ""
     raise SourceError(
         f"{table.path} has {'more than one' if places else 'no'} column {name!r}; "
-        f"its columns are {_listed(table.names)}",
-        f"{meant}Change {key} in the mapping, or csv.delimiter if the cells are cut wrongly",
+        f"its columns are {_list_names(table.names)}",
+        f"{suggestion}Change {key} in the mapping, or csv.delimiter if the cells are cut wrongly",
     )
 
 
-def _listed(names: Sequence[str]) -> str:
-    """The names of a file's columns in a sentence, the first of them where they are many."""
-    shown = ", ".join(name[:60] for name in names[:SHOWN])
-    return f"{shown} and {len(names) - SHOWN:,} more" if len(names) > SHOWN else shown
+def _list_names(names: Sequence[str]) -> str:
+    """List the names of a file's columns for a message; of many only the first."""
+    listing = ", ".join(name[:60] for name in names[:SHOWN])
+    return f"{listing} and {len(names) - SHOWN:,} more" if len(names) > SHOWN else listing
 
 
-def _plain(name: str) -> str:
-    return "".join(sign for sign in name.casefold() if sign.isalnum())
+def _normalize(name: str) -> str:
+    return "".join(char for char in name.casefold() if char.isalnum())

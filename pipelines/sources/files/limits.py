@@ -1,4 +1,4 @@
-"""How large the contents of a file may be. What is longer or wider is no file of bars."""
+"""Limits of the contents of a file. A longer or wider one is no file of bars."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import zlib
 from pipelines.core.errors import SourceError
 from pipelines.core.input_files import MOST_BYTES
 
-# Bars compress four to ten times, a market that stands still twenty; nothing but its own
-# repetition compresses a hundred times (gzip's most is a thousand). Little may do as it likes.
+# Bars compress four to ten times, a market that stands still twenty; only
+# repetition compresses a hundred times (gzip's maximum is a thousand). Small files are exempt.
 MOST_RATIO = 100
 FREE_BYTES = 64 << 20
-MOST_LINES = 20_000_000  # as many minutes as 38 years have; MOST_BYTES of shorter lines is no bars
+MOST_LINES = 20_000_000  # the minutes of 38 years; MOST_BYTES of shorter lines are no bars
 MOST_LINE = 1 << 20  # bytes of one line: Arrow reads blocks of this size, and a line in one block
-MOST_COLUMNS = 2000  # PostgreSQL stops at 1,600; the SQL of more columns takes their square in time
-MOST_REJECTS = 100_000  # of one file kept each by itself: a gibberish file must not fill the lake
+MOST_COLUMNS = 2000  # PostgreSQL allows 1,600; the time of the SQL grows with their square
+MOST_REJECTS = 100_000  # rows stored for one file: a file of gibberish must not fill the lake
 PIECE = 1 << 20  # bytes unpacked at a time
 
 
 def unpack(path: str, body: bytes) -> bytes:
-    """The contents of a gzip file, whatever else as it is."""
+    """Unpack a gzip file; return any other file unchanged."""
     if not body.startswith(b"\x1f\x8b"):
         return body
     unpacked = io.BytesIO()
@@ -38,11 +38,11 @@ def unpack(path: str, body: bytes) -> bytes:
 
 
 def check_unpacked(path: str, packed: int, unpacked: int) -> None:
-    """Refuse what unpacks to more than so many times its bytes, or to more than can be read."""
-    most = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * packed))
-    if unpacked > most:
+    """Refuse a file that unpacks to more than MOST_RATIO times its bytes, or to too many."""
+    limit = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * packed))
+    if unpacked > limit:
         raise SourceError(
-            f"{path} has {packed:,} bytes and unpacks to more than {most:,}",
+            f"{path} has {packed:,} bytes and unpacks to more than {limit:,}",
             "it is damaged, or it repeats itself: write it again, in several files if it is large",
         )
 
@@ -62,7 +62,7 @@ def check_shape(path: str, lines: int, columns: int) -> None:
 
 
 def has_long_line(body: bytes) -> bool:
-    """Whether any line is longer than MOST_LINE. It looks once in so many bytes."""
+    """Return whether any line is longer than MOST_LINE, with one search per MOST_LINE bytes."""
     start = 0
     while len(body) - start > MOST_LINE:
         end = body.rfind(b"\n", start, start + MOST_LINE + 1)

@@ -22,8 +22,8 @@ from pipelines.core.text import is_readable
 from pipelines.sources.base import MOST_SHARES
 
 NAME = "bars.yaml"
-MOST_BYTES = 1 << 20  # of it: some thousand entries, and YAML is slow
-# Beside its own, PyYAML lets through those of values that are not what their tags say.
+MOST_BYTES = 1 << 20  # of the mapping: some thousand entries, and YAML is slow
+# PyYAML also raises these for values that do not match their tags.
 YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, AttributeError,
                RecursionError)  # fmt: skip
 COLUMNS = ("ts", "open", "high", "low", "close", "volume", "bid", "ask", "split", "dividend")
@@ -39,9 +39,9 @@ Declared = TypeVar("Declared")
 
 @dataclass(frozen=True)
 class Csv:
-    """How the text of a file is cut into cells."""
+    """The CSV format of a file."""
 
-    delimiter: str = ""  # found from the first line when empty
+    delimiter: str = ""  # empty: found from the first line
     names: tuple[str, ...] = ()  # the columns of a file that has no header line
     skip: int = 0  # lines before the header
     decimal: str = "."
@@ -50,16 +50,16 @@ class Csv:
 
 @dataclass(frozen=True)
 class Symbol:
-    """Where the symbol of a bar stands: in a column, in the file's name, or here."""
+    """Where the symbol of a bar is found: in a column, in the file's name, or here."""
 
     column: str = ""
-    file: str = ""  # regex with (?P<symbol>..), and if wanted (?P<exchange>..), (?P<interval>..)
+    file: str = ""  # regex with (?P<symbol>..), optionally (?P<exchange>..), (?P<interval>..)
     constant: str = ""
 
 
 @dataclass(frozen=True)
 class Split:
-    """A split the files do not tell: `ratio` shares for one, from `date` on."""
+    """A split that the files do not have: `ratio` shares for one, from `date` on."""
 
     symbol: str
     date: str
@@ -68,48 +68,50 @@ class Split:
 
 @dataclass(frozen=True)
 class Series:
-    """Files that are read alike."""
+    """Files that are read in the same way."""
 
-    files: tuple[str, ...]  # globs; one that begins with ! takes files away
+    files: tuple[str, ...]  # globs; one that begins with ! excludes files
     symbol: Symbol
     interval: str = ""  # may come from the file's name instead
-    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ours -> theirs
+    columns: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # our name -> names in the file
     timezone: str = ""  # of times that carry no offset
-    time_format: str = ""  # strptime; found from the times when empty
+    time_format: str = ""  # strptime; empty: found from the times
     calendar: Mapping[str, str] = field(default_factory=lambda: {"default": "XNYS"})
     grid: Grid = "session"
-    label: str = "open"  # the end of the bar that its time names
+    label: str = "open"  # whether a time names the bar's open or its close
     csv: Csv = field(default_factory=Csv)
     split_adjusted: bool = True
     splits: tuple[Split, ...] = ()
 
-    def plain(self) -> dict[str, Any]:
-        """This entry as JSON-able values, from which `series_of` makes it again."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return this entry as values for JSON, from which `series_of` builds it again."""
         return {**asdict(self), "files": list(self.files)}
 
     @cached_property
-    def _name(self) -> re.Pattern[str]:
+    def _file_pattern(self) -> re.Pattern[str]:
         return re.compile(self.symbol.file)
 
     def of_file(self, path: str) -> tuple[str, Interval]:
-        """The symbol ("" when a column has it) and the interval of a file, by its name."""
+        """Return a file's symbol ("" if a column has it) and interval, from its name."""
         symbol, interval = self.symbol.constant, self.interval
         if self.symbol.file:
-            found = self._name.search(path.rsplit("/", 1)[-1])
-            if found is None or not found["symbol"]:
+            match = self._file_pattern.search(path.rsplit("/", 1)[-1])
+            if match is None or not match["symbol"]:
                 raise InvalidRequest(
                     f"{path}: its name does not fit symbol.file {self.symbol.file!r}",
                     f"change that pattern, or take the file away with a glob '!{path}' in files",
                 )
-            groups = found.groupdict()
+            groups = match.groupdict()
             # A suffix such as .L names the exchange, as it does in the symbols of Yahoo.
             symbol = ".".join(g.upper() for g in (groups["symbol"], groups.get("exchange")) if g)
-            _readable(symbol, f"symbol of {path}")
+            _check_readable(symbol, f"symbol of {path}")
             interval = groups.get("interval") or interval
         spelled = SPELLINGS.get(interval.lower(), interval)
-        for known in INTERVALS:
-            if spelled == known.name:
-                return symbol, known
+        for candidate in INTERVALS:
+            if spelled == candidate.name:
+                return symbol, candidate
         raise unknown(f"interval of {path}:", interval, (i.name for i in INTERVALS))
 
     def calendar_of(self, symbol: str, path: str) -> str:
@@ -134,13 +136,13 @@ class WeightFiles:
     unit: str = "fraction"  # or percent
     csv: Csv = field(default_factory=Csv)
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "files": list(self.files)}
 
 
 @dataclass(frozen=True)
 class Folder:
-    """All that a mapping says about one folder."""
+    """The mapping of one folder."""
 
     series: tuple[Series, ...] = ()
     weights: tuple[WeightFiles, ...] = ()
@@ -158,64 +160,67 @@ def load(folder: Path) -> Folder:
             f"copy include/sample/{NAME} there and change it, or {setting}",
         )
     try:
-        told = yaml.safe_load(read_file(path, folder, MOST_BYTES).decode("utf-8"))
+        document = yaml.safe_load(read_file(path, folder, MOST_BYTES).decode("utf-8"))
     except SourceError as error:
         raise InvalidRequest(error.message, error.hint) from None
     except YAML_ERRORS as error:
         raise InvalidRequest(f"{path} is not YAML: {error}", "mend that line") from None
     where = str(path)
-    _keys(told, ("series", "weights"), where)
-    made = Folder(
-        tuple(series_of(e, f"series {n} of {where}") for n, e in _entries(told, "series", where)),
+    _check_keys(document, ("series", "weights"), where)
+    mapping = Folder(
         tuple(
-            weights_of(e, f"weights {n} of {where}") for n, e in _entries(told, "weights", where)
+            series_of(e, f"series {n} of {where}") for n, e in _entries(document, "series", where)
+        ),
+        tuple(
+            weights_of(e, f"weights {n} of {where}")
+            for n, e in _entries(document, "weights", where)
         ),
     )
-    if not made.series and not made.weights:
+    if not mapping.series and not mapping.weights:
         raise InvalidRequest(f"{where} lists no series", "start from include/sample/bars.yaml")
-    return made
+    return mapping
 
 
-def series_of(told: Any, where: str) -> Series:
-    """One series entry, checked."""
-    values = _values(Series, told, where)
-    values["files"] = _texts(values["files"], f"files of {where}")
-    values["symbol"] = _symbol(values["symbol"], where)
-    values["columns"] = _columns(values.get("columns"), COLUMNS, where)
-    values["csv"] = _csv(values.get("csv"), where)
+def series_of(entry: Any, where: str) -> Series:
+    """Check a series entry and return it."""
+    values = _read_values(Series, entry, where)
+    values["files"] = _check_texts(values["files"], f"files of {where}")
+    values["symbol"] = _read_symbol(values["symbol"], where)
+    values["columns"] = _read_columns(values.get("columns"), COLUMNS, where)
+    values["csv"] = _read_csv(values.get("csv"), where)
     splits = _entries(values, "splits", where)
-    values["splits"] = tuple(_split(e, f"split {n} of {where}") for n, e in splits)
+    values["splits"] = tuple(_read_split(e, f"split {n} of {where}") for n, e in splits)
     calendar = values.get("calendar", "XNYS")
     calendar = {"default": calendar} if isinstance(calendar, str) else calendar
-    _keys(calendar, None, f"calendar of {where}")
-    values["calendar"] = {k: _text(v, f"calendar of {where}") for k, v in calendar.items()}
-    _one_of("grid", values.get("grid", "session"), GRIDS, where)
-    _one_of("label", values.get("label", "open"), ("open", "close"), where)
+    _check_keys(calendar, None, f"calendar of {where}")
+    values["calendar"] = {k: _check_text(v, f"calendar of {where}") for k, v in calendar.items()}
+    _check_choice("grid", values.get("grid", "session"), GRIDS, where)
+    _check_choice("label", values.get("label", "open"), ("open", "close"), where)
     if not isinstance(values.get("split_adjusted", True), bool):
         raise InvalidRequest(f"split_adjusted of {where} is not true or false", "write one of them")
     for key in ("interval", "timezone", "time_format"):
-        values[key] = _text(values.get(key, ""), f"{key} of {where}")
+        values[key] = _check_text(values.get(key, ""), f"{key} of {where}")
     if values["timezone"]:
-        _zone(values["timezone"], where)
-    made = Series(**values)
-    if not made.interval and "(?P<interval>" not in made.symbol.file:
+        _check_zone(values["timezone"], where)
+    series = Series(**values)
+    if not series.interval and "(?P<interval>" not in series.symbol.file:
         raise InvalidRequest(f"{where} names no interval", "add for example 'interval: 1h'")
-    return made
+    return series
 
 
-def weights_of(told: Any, where: str) -> WeightFiles:
-    """One weights entry, checked."""
-    values = _values(WeightFiles, told, where)
-    values["files"] = _texts(values["files"], f"files of {where}")
-    values["columns"] = _columns(values.get("columns"), WEIGHT_COLUMNS, where)
-    values["csv"] = _csv(values.get("csv"), where)
+def weights_of(entry: Any, where: str) -> WeightFiles:
+    """Check a weights entry and return it."""
+    values = _read_values(WeightFiles, entry, where)
+    values["files"] = _check_texts(values["files"], f"files of {where}")
+    values["columns"] = _read_columns(values.get("columns"), WEIGHT_COLUMNS, where)
+    values["csv"] = _read_csv(values.get("csv"), where)
     values["effective"] = str(values.get("effective", ""))
-    _one_of("unit", values.get("unit", "fraction"), ("fraction", "percent"), where)
+    _check_choice("unit", values.get("unit", "fraction"), ("fraction", "percent"), where)
     return WeightFiles(**values)
 
 
 def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
-    """The files of a folder that the globs name, in order, each once."""
+    """Return the files of a folder that match the globs, sorted, each once."""
     for glob in globs:
         path = PurePath(glob.removeprefix("!"))
         if not path.is_absolute() and ".." not in path.parts:
@@ -226,73 +231,73 @@ def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
             "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
         )
     try:
-        found = {p for g in globs if g[:1] != "!" for p in folder.glob(g) if not p.is_dir()}
-        away = {p for g in globs if g[:1] == "!" for p in folder.glob(g[1:])}
+        paths = {p for g in globs if g[:1] != "!" for p in folder.glob(g) if not p.is_dir()}
+        excluded = {p for g in globs if g[:1] == "!" for p in folder.glob(g[1:])}
     except (ValueError, OSError) as error:  # OSError: a name that is too long
         raise InvalidRequest(
             f"files of {folder / NAME} cannot be looked for: {error}",
             "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
         ) from None
-    return sorted(found - away - {folder / NAME})
+    return sorted(paths - excluded - {folder / NAME})
 
 
-def _entries(told: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[int, Any]]:
-    entries = told.get(key) or []
+def _entries(parent: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[int, Any]]:
+    entries = parent.get(key) or []
     if not isinstance(entries, (list, tuple)):
         raise InvalidRequest(f"{key} of {where} is not a list", "begin each entry with '- '")
     return enumerate(entries, 1)
 
 
-def _keys(told: Any, known: tuple[str, ...] | None, where: str) -> None:
-    if not isinstance(told, Mapping):
-        raise InvalidRequest(f"{where} is not 'key: value' lines but {_shown(told)}")
-    for key in told:
+def _check_keys(entry: Any, allowed: tuple[str, ...] | None, where: str) -> None:
+    if not isinstance(entry, Mapping):
+        raise InvalidRequest(f"{where} is not 'key: value' lines but {_abbreviate(entry)}")
+    for key in entry:
         if not isinstance(key, str):
             raise InvalidRequest(f"key {key!r} in {where} is not text", "put it in quotes")
-        if known is not None and key not in known:
-            raise unknown(f"key in {where}:", key, known)
+        if allowed is not None and key not in allowed:
+            raise unknown(f"key in {where}:", key, allowed)
 
 
-def _values(kind: type[Any], told: Any, where: str) -> dict[str, Any]:
-    known = {f.name: f for f in fields(kind)}
-    _keys(told, tuple(known), where)
-    for name, about in known.items():
-        needed = about.default is MISSING and about.default_factory is MISSING
-        if needed and told.get(name) is None:
+def _read_values(kind: type[Any], entry: Any, where: str) -> dict[str, Any]:
+    declared = {f.name: f for f in fields(kind)}
+    _check_keys(entry, tuple(declared), where)
+    for name, declaration in declared.items():
+        needed = declaration.default is MISSING and declaration.default_factory is MISSING
+        if needed and entry.get(name) is None:
             raise InvalidRequest(f"{where} has no {name}", f"add '{name}:' to it")
-    return {k: v for k, v in told.items() if v is not None}
+    return {k: v for k, v in entry.items() if v is not None}
 
 
-def _csv(told: Any, where: str) -> Csv:
-    values = _values(Csv, told or {}, f"csv of {where}")
+def _read_csv(entry: Any, where: str) -> Csv:
+    values = _read_values(Csv, entry or {}, f"csv of {where}")
     for key in ("names", "null_values"):
         if key in values:
-            values[key] = _texts(values[key], f"{key} of {where}")
+            values[key] = _check_texts(values[key], f"{key} of {where}")
     if "null_values" in values:
         values["null_values"] = tuple(v.lower() for v in values["null_values"])
-    _one_of("decimal", values.get("decimal", "."), (".", ","), where)
-    if len(_text(values.get("delimiter", ""), f"delimiter of {where}")) > 1:
+    _check_choice("decimal", values.get("decimal", "."), (".", ","), where)
+    if len(_check_text(values.get("delimiter", ""), f"delimiter of {where}")) > 1:
         raise InvalidRequest(f"delimiter of {where} is longer than one sign", 'tabs are "\\t"')
     skip = values.get("skip", 0)
     if not isinstance(skip, int) or skip < 0:
-        raise InvalidRequest(f"skip of {where} is not a number of lines but {_shown(skip)}")
+        raise InvalidRequest(f"skip of {where} is not a number of lines but {_abbreviate(skip)}")
     return Csv(**values)
 
 
-def _symbol(told: Any, where: str) -> Symbol:
-    if isinstance(told, str) and told:
-        return Symbol(constant=_readable(told, f"symbol of {where}"))
-    values = _values(Symbol, told, f"symbol of {where}")
-    made = Symbol(**{k: _text(v, f"symbol.{k} of {where}") for k, v in values.items()})
-    if sum(map(bool, (made.column, made.file, made.constant))) != 1:
+def _read_symbol(entry: Any, where: str) -> Symbol:
+    if isinstance(entry, str) and entry:
+        return Symbol(constant=_check_readable(entry, f"symbol of {where}"))
+    values = _read_values(Symbol, entry, f"symbol of {where}")
+    symbol = Symbol(**{k: _check_text(v, f"symbol.{k} of {where}") for k, v in values.items()})
+    if sum(map(bool, (symbol.column, symbol.file, symbol.constant))) != 1:
         raise InvalidRequest(
             f"symbol of {where} is not one of a text, {{column: X}} or {{file: regex}}",
             "write exactly one",
         )
-    _readable(made.constant, f"symbol of {where}")
-    if made.file:
+    _check_readable(symbol.constant, f"symbol of {where}")
+    if symbol.file:
         try:
-            groups = re.compile(made.file).groupindex
+            groups = re.compile(symbol.file).groupindex
         except re.error as error:
             raise InvalidRequest(f"symbol.file of {where} is no regex: {error}") from None
         if "symbol" not in groups:
@@ -300,42 +305,42 @@ def _symbol(told: Any, where: str) -> Symbol:
                 f"symbol.file of {where} has no group (?P<symbol>...)",
                 r"for example '(?P<symbol>[a-z]+)\.csv'",
             )
-    return made
+    return symbol
 
 
-def _split(told: Any, where: str) -> Split:
-    values = _values(Split, told, where)
+def _read_split(entry: Any, where: str) -> Split:
+    values = _read_values(Split, entry, where)
     try:
-        made = Split(
+        split = Split(
             str(values["symbol"]),
             date.fromisoformat(str(values["date"])).isoformat(),
             float(values["ratio"]),
         )
     except (TypeError, ValueError) as error:
         raise InvalidRequest(f"{where}: {error}", "date is YYYY-MM-DD, ratio a number") from None
-    if not 1 / MOST_SHARES <= made.ratio <= MOST_SHARES:
+    if not 1 / MOST_SHARES <= split.ratio <= MOST_SHARES:
         raise InvalidRequest(
-            f"{where}: {made.ratio:g} is no ratio of shares",
+            f"{where}: {split.ratio:g} is no ratio of shares",
             "write the new shares for one old: 4 for a 4:1 split, 0.1 for a 1:10 reverse split",
         )
-    return made
+    return split
 
 
-def _columns(told: Any, known: tuple[str, ...], where: str) -> dict[str, tuple[str, ...]]:
-    _keys(told or {}, known, f"columns of {where}")
-    named = {k: _texts(v, f"columns.{k} of {where}") for k, v in (told or {}).items()}
-    for ours, theirs in named.items():
-        if not theirs:
-            raise InvalidRequest(f"columns.{ours} of {where} names no column", "name one")
-    return named
+def _read_columns(entry: Any, allowed: tuple[str, ...], where: str) -> dict[str, tuple[str, ...]]:
+    _check_keys(entry or {}, allowed, f"columns of {where}")
+    columns = {k: _check_texts(v, f"columns.{k} of {where}") for k, v in (entry or {}).items()}
+    for column, names in columns.items():
+        if not names:
+            raise InvalidRequest(f"columns.{column} of {where} names no column", "name one")
+    return columns
 
 
-def _one_of(key: str, value: Any, known: tuple[str, ...], where: str) -> None:
-    if value not in known:
-        raise unknown(f"{key} of {where}:", str(value), known)
+def _check_choice(key: str, value: Any, allowed: tuple[str, ...], where: str) -> None:
+    if value not in allowed:
+        raise unknown(f"{key} of {where}:", str(value), allowed)
 
 
-def _zone(name: str, where: str) -> None:
+def _check_zone(name: str, where: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -344,13 +349,13 @@ def _zone(name: str, where: str) -> None:
         ) from None
 
 
-def _text(value: Any, where: str) -> str:
+def _check_text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise InvalidRequest(f"{where} is not text but {_shown(value)}", "put it in quotes")
+        raise InvalidRequest(f"{where} is not text but {_abbreviate(value)}", "put it in quotes")
     return value
 
 
-def _readable(symbol: str, where: str) -> str:
+def _check_readable(symbol: str, where: str) -> str:
     if not is_readable(symbol):
         raise InvalidRequest(
             f"{where} is {symbol!r}, which has signs that cannot be seen", "write it without them"
@@ -358,13 +363,13 @@ def _readable(symbol: str, where: str) -> str:
     return symbol
 
 
-def _shown(value: Any) -> str:
-    """A value in a sentence, cut short: a few aliases of YAML may stand for billions of items."""
+def _abbreviate(value: Any) -> str:
+    """Shorten a value for a message: a few YAML aliases may stand for billions of items."""
     short = reprlib.Repr()
     short.maxlevel = 2
     return short.repr(value)
 
 
-def _texts(value: Any, where: str) -> tuple[str, ...]:
-    listed = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(_text(v, where) for v in listed)
+def _check_texts(value: Any, where: str) -> tuple[str, ...]:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(_check_text(v, where) for v in values)

@@ -1,8 +1,8 @@
-"""From the bytes of a Parquet file to its table, within limits.
+"""Read a Parquet file from bytes, within limits.
 
-A file of two megabytes may hold gigabytes: pages are compressed, and a long text that stands in
-every row is written once. So its own figures are looked at before it is read, and texts are read
-as numbers of a list until it is known how long they are altogether.
+A file of two megabytes may hold gigabytes: pages are compressed, and a text that is repeated in
+every row is stored once. So the sizes in its metadata are checked first, and texts are read as
+dictionaries until their total length is known.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ def read_parquet(path: str, body: bytes) -> pa.Table:
             if pa.types.is_string(field.type) or pa.types.is_binary(field.type)
         ]
         with pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts) as file:
-            about = file.metadata
-            check_shape(path, about.num_rows, about.num_columns)
-            groups = [about.row_group(n).total_byte_size for n in range(about.num_row_groups)]
+            metadata = file.metadata
+            check_shape(path, metadata.num_rows, metadata.num_columns)
+            groups = [metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)]
             check_unpacked(path, len(body), sum(groups))
             table = file.read()
-        check_unpacked(path, len(body), sum(_length(column) for column in table.columns))
-        columns = [_decoded(c) if pa.types.is_dictionary(c.type) else c for c in table.columns]
+        check_unpacked(path, len(body), sum(_text_bytes(column) for column in table.columns))
+        columns = [
+            _replace_undecodable(c) if pa.types.is_dictionary(c.type) else c for c in table.columns
+        ]
         return pa.table(columns, names=schema.names).cast(schema)
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
@@ -39,22 +41,22 @@ def read_parquet(path: str, body: bytes) -> pa.Table:
         ) from None
 
 
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of texts with a mark for each sign that is not UTF-8, at which DuckDB would fail."""
+def _replace_undecodable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Replace bytes of a text column that are not UTF-8, on which DuckDB would fail."""
     chunks = []
     for chunk in column.chunks:
         try:
             chunk.validate(full=True)
         except pa.ArrowInvalid:
             texts = chunk.dictionary.cast(pa.binary()).to_pylist()
-            known = pa.array([t if t is None else t.decode("utf-8", "replace") for t in texts])
-            chunk = pa.DictionaryArray.from_arrays(chunk.indices, known)
+            readable = pa.array([t if t is None else t.decode("utf-8", "replace") for t in texts])
+            chunk = pa.DictionaryArray.from_arrays(chunk.indices, readable)
         chunks.append(chunk)
     return pa.chunked_array(chunks, column.type)
 
 
-def _length(column: pa.ChunkedArray) -> int:
-    """The bytes of all texts of a column."""
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Return the total bytes of the texts of a column."""
     if not pa.types.is_dictionary(column.type):
         return 0
     lengths = (

@@ -1,4 +1,4 @@
-"""From the times of a file, written in whatever way, to the instants at which its bars open."""
+"""Convert the times of a file, in any common format, to the instants at which its bars open."""
 
 from __future__ import annotations
 
@@ -24,56 +24,60 @@ DOTTED = re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}( |$)")
 DAY_OR_MONTH = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{4}( |$)")
 COMPACT = re.compile(r"(19|20)\d{6}([ T]?\d{4}|[ T]?\d{6}| \d\d:\d\d(:\d\d)?)?$")
 EPOCH = re.compile(r"\d{9,19}(\.\d+)?$")
-# Which a cast does not know; and its offsets know no Z.
+# Formats that a cast does not know; %z does not accept Z.
 SHORT = "['%Y-%m-%d %H:%M%z', '%Y-%m-%dT%H:%M%z', '%Y-%m-%d %H:%MZ', '%Y-%m-%dT%H:%MZ']"
 OFFSET = r"\d:\d{2}(:\d{2}(\.\d+)?)? ?([zZ]|[+-]\d{2}(:?\d{2})?) *$"
 
 
 @dataclass(frozen=True)
 class Times:
-    """How to read a time column in SQL: the clock it shows, or the instant it means."""
+    """SQL that reads a time column: as the clock time it shows, or as the instant it means."""
 
     wall: str = NONE
     instant: str = NONE
     other_wall: str = NONE  # day and month the other way round
-    zone: str = "UTC"  # of the clock behind an instant that shows none
+    zone: str = "UTC"  # time zone of instants that show no clock time
 
 
 def times_of(
-    path: str, time_format: str, columns: list[str], types: list[pa.DataType], seen: Iterable[str]
+    path: str,
+    time_format: str,
+    columns: list[str],
+    types: list[pa.DataType],
+    samples: Iterable[str],
 ) -> Times:
-    """Find how the times of a file are written, from some of them."""
+    """Find the format of the times of a file, from samples."""
     if types and len(columns) == 1:
         if pa.types.is_timestamp(types[0]) and types[0].tz:
-            _known_zone(path, types[0].tz)
+            _check_zone(path, types[0].tz)
             return Times(instant=f"CAST({columns[0]} AS TIMESTAMP)", zone=types[0].tz)
         if pa.types.is_timestamp(types[0]) or pa.types.is_date(types[0]):
             return Times(wall=f"CAST({columns[0]} AS TIMESTAMP)")
     x = f"trim(concat_ws(' ', {', '.join(columns)}))" if len(columns) > 1 else columns[0]
     x = f"CAST({x} AS VARCHAR)" if types else x
     if time_format:
-        read = _strptime(x, [time_format])
-        return Times(instant=read) if "%z" in time_format else Times(wall=read)
-    texts = [text.strip() for text in seen]
-    found = [(kind, [t for t in texts if kind.match(t)]) for kind in (
+        expression = _strptime(x, [time_format])
+        return Times(instant=expression) if "%z" in time_format else Times(wall=expression)
+    texts = [text.strip() for text in samples]
+    matches = [(kind, [t for t in texts if kind.match(t)]) for kind in (
         ISO, DOTTED, DAY_OR_MONTH, COMPACT, EPOCH,
     )]  # fmt: skip
-    kind, fitting = max(found, key=lambda one: len(one[1]))
+    kind, matching = max(matches, key=lambda match: len(match[1]))
     if not texts:
         return Times()
-    if not fitting:
+    if not matching:
         raise SourceError(
             f"{path}: times such as {texts[0][:60]!r} cannot be read",
             "set time_format (strptime, for example '%d.%m.%Y %H:%M'), or the column of ts",
         )
     if kind is ISO:
-        # The common lengths are told first: the pattern costs more than all the rest.
+        # The common lengths are tested first: the pattern costs more than all the rest.
         offset = (
             f"CASE WHEN length({x}) = 19 AND {x}[17] = ':' THEN false "
             f"WHEN length({x}) = 25 AND {x}[17] = ':' AND {x}[23] = ':' THEN true "
             f"ELSE regexp_matches({x}, '{OFFSET}') END"
         )
-        # A cast knows words too, such as epoch; only what begins with a digit is a time here.
+        # A cast accepts words too, such as epoch; here a time must begin with a digit.
         return Times(
             wall=f"CASE WHEN {x} < ':' THEN TRY_CAST({x} AS TIMESTAMP) END",
             instant=f"CASE WHEN {offset} THEN CAST(coalesce(TRY_CAST({x} AS TIMESTAMPTZ), "
@@ -85,8 +89,8 @@ def times_of(
         clocks = ("", " %H:%M", " %H:%M:%S", " %H%M%S", "%H%M%S", "T%H%M%S", " %H%M", "%H%M")
         return Times(wall=_strptime(x, ["%Y%m%d" + clock for clock in clocks]))
     if kind is EPOCH:
-        return Times(instant=_epoch(path, x, fitting))
-    sign = re.search(r"[/.-]", fitting[0])
+        return Times(instant=_epoch(path, x, matching))
+    sign = re.search(r"[/.-]", matching[0])
     assert sign is not None
     month_first, day_first = (
         [order.replace("/", sign.group()) + clock for clock in CLOCKS]
@@ -95,7 +99,7 @@ def times_of(
     return Times(wall=_strptime(x, month_first), other_wall=_strptime(x, day_first))
 
 
-def _known_zone(path: str, name: str) -> None:
+def _check_zone(path: str, name: str) -> None:
     import pandas as pd
 
     try:
@@ -107,16 +111,16 @@ def _known_zone(path: str, name: str) -> None:
 
 
 def _strptime(x: str, formats: list[str]) -> str:
-    listed = ", ".join("'" + f.replace("'", "''") + "'" for f in formats)
-    return f"CAST(try_strptime(trim({x}), [{listed}]) AS TIMESTAMP)"
+    format_list = ", ".join("'" + f.replace("'", "''") + "'" for f in formats)
+    return f"CAST(try_strptime(trim({x}), [{format_list}]) AS TIMESTAMP)"
 
 
-def _epoch(path: str, x: str, seen: list[str]) -> str:
-    digits = {len(text.split(".")[0]) for text in seen}
+def _epoch(path: str, x: str, samples: list[str]) -> str:
+    digits = {len(text.split(".")[0]) for text in samples}
     scales = {EPOCHS[n] for n in digits if n in EPOCHS}
     if len(scales) != 1:
         raise SourceError(
-            f"{path}: times such as {seen[0]!r} may be seconds or milliseconds since 1970",
+            f"{path}: times such as {samples[0]!r} may be seconds or milliseconds since 1970",
             "write them all in one unit, or as ISO times",
         )
     scale = scales.pop()
@@ -127,35 +131,35 @@ def _epoch(path: str, x: str, seen: list[str]) -> str:
     )
 
 
-def one_reading(path: str, month_first: np.ndarray, day_first: np.ndarray) -> np.ndarray:
-    """The one way in which all times of a file can be read. Raises when it is not clear."""
+def choose_day_order(path: str, month_first: np.ndarray, day_first: np.ndarray) -> np.ndarray:
+    """Return the one reading that fits all times of a file; raise SourceError if two fit."""
     hint = "set time_format to '%m/%d/%Y ...' or '%d/%m/%Y ...', as in strptime"
     as_month, as_day = ~np.isnat(month_first), ~np.isnat(day_first)
-    either = int((as_month | as_day).sum())
-    if as_month.sum() == as_day.sum() == either:
+    readable = int((as_month | as_day).sum())
+    if as_month.sum() == as_day.sum() == readable:
         if (month_first[as_month] == day_first[as_month]).all():
             return month_first
         raise SourceError(f"{path}: its times may be month/day/year or day/month/year", hint)
-    if as_month.sum() == either:
+    if as_month.sum() == readable:
         return month_first
-    if as_day.sum() == either:
+    if as_day.sum() == readable:
         return day_first
     raise SourceError(f"{path}: some times are month/day/year, others day/month/year", hint)
 
 
-def sane(times: np.ndarray) -> np.ndarray:
-    """The times, none where the year is one that no bar can have."""
+def drop_impossible(times: np.ndarray) -> np.ndarray:
+    """Replace times by NaT where no bar can have that year."""
     return np.where((times >= FIRST) & (times < LAST), times, NAT)
 
 
-def localized(
+def localize(
     path: str, wall: np.ndarray, instant: np.ndarray, zone: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The UTC instants, and where the clock showed a time twice or never."""
+    """Return UTC instants, and where the local time is ambiguous or does not exist."""
     naive = np.isnat(instant) & ~np.isnat(wall)
-    twice, never = np.zeros(len(wall), bool), np.zeros(len(wall), bool)
+    ambiguous, nonexistent = np.zeros(len(wall), bool), np.zeros(len(wall), bool)
     if not naive.any():
-        return instant, twice, never
+        return instant, ambiguous, nonexistent
     if not zone:
         first = str(wall[naive][0]).replace("T", " ")[:19]
         raise InvalidRequest(
@@ -164,30 +168,30 @@ def localized(
         )
     import pandas as pd  # the API imports this module, and does without pandas
 
-    shown = pd.DatetimeIndex(wall[naive])
-    meant = shown.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    lost = np.flatnonzero(naive)[np.asarray(meant.isna())]
-    if len(lost):
-        again = pd.DatetimeIndex(wall[lost]).tz_localize(
+    clock = pd.DatetimeIndex(wall[naive])
+    zoned = clock.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    missing = np.flatnonzero(naive)[np.asarray(zoned.isna())]
+    if len(missing):
+        shifted = pd.DatetimeIndex(wall[missing]).tz_localize(
             zone, ambiguous="NaT", nonexistent="shift_forward"
         )
-        gone = np.asarray(again.isna())
-        twice[lost[gone]] = True
-        never[lost[~gone]] = True
+        is_ambiguous = np.asarray(shifted.isna())
+        ambiguous[missing[is_ambiguous]] = True
+        nonexistent[missing[~is_ambiguous]] = True
     utc = instant.copy()
-    utc[naive] = meant.tz_convert(None).to_numpy().astype("datetime64[us]")
-    return utc, twice, never
+    utc[naive] = zoned.tz_convert(None).to_numpy().astype("datetime64[us]")
+    return utc, ambiguous, nonexistent
 
 
-def clock_of(wall: np.ndarray, instant: np.ndarray, shown: str, zone: str) -> np.ndarray:
-    """The local clock of each row, whose date names a day.
+def clock_of(wall: np.ndarray, instant: np.ndarray, instant_zone: str, zone: str) -> np.ndarray:
+    """Return the local clock time of each row, whose date names a daily bar.
 
-    A midnight is the date it shows, whatever its offset. Another hour (bars of a day stamped in
-    UTC) is that hour in the time zone of the mapping.
+    A midnight means the date it shows, for any offset. Any other hour (daily bars stamped in
+    UTC) is converted to the time zone of the mapping.
     """
-    bare = np.isnat(wall) & ~np.isnat(instant)
+    no_clock = np.isnat(wall) & ~np.isnat(instant)
     clock = wall.copy()
-    clock[bare] = _at(instant[bare], shown)
+    clock[no_clock] = _at(instant[no_clock], instant_zone)
     hours = ~np.isnat(instant) & (clock != clock.astype("datetime64[D]"))
     if zone:
         clock[hours] = _at(instant[hours], zone)
@@ -202,13 +206,13 @@ def _at(instant: np.ndarray, zone: str) -> np.ndarray:
 
 
 def opens_of(closes: np.ndarray, interval: Interval, name: str, grid: Grid) -> np.ndarray:
-    """The opens of bars whose times name their closes."""
+    """Return the opens of bars whose times name their closes."""
     assert interval.minutes is not None
     length = np.timedelta64(interval.minutes, "m")
-    known = closes[~np.isnat(closes)]
-    if len(known) == 0:
+    known_closes = closes[~np.isnat(closes)]
+    if len(known_closes) == 0:
         return closes
-    first, last = from_numpy(known.min()), from_numpy(known.max())
+    first, last = from_numpy(known_closes.min()), from_numpy(known_closes.max())
     bars = calendar(name).bars(interval, first - timedelta(days=2), last + timedelta(days=2), grid)
     if len(bars) == 0:
         return closes - length

@@ -3,11 +3,12 @@
 It has every member of the shipped NASDAQ-100 list and QQQ, SPY, TLT, GLD, VIX and ES (an S&P 500
 future, with bid and ask), on XNYS sessions, at every interval from one minute to one month. The
 next hour can be predicted from the past ones with a rank IC of 0.2; `sample_noise` is the same
-market with the same volatility and no direction. See sample_skeleton and sample_market for how it
-is made, sample_oracle for the best reachable score. BULLION_SAMPLE_DIRT=1 makes it play dirty.
+market with the same volatility and no direction. See sample/skeleton.py and sample/market.py for
+how it is made, sample/oracle.py for the best reachable score. BULLION_SAMPLE_DIRT=1 adds the faults
+of real providers.
 
-An answer keeps what was asked, from which its bars are made again. The sample's clock is `as_of`:
-it answers as a provider would have at that time, and that is when the answer was received.
+An answer holds the request, from which its bars are computed again. The clock of the sample is
+`as_of`: it answers as a provider would have at that time, and that is the time of receipt.
 """
 
 from __future__ import annotations
@@ -27,12 +28,19 @@ from pipelines.core.errors import InvalidRequest, SourceError, unknown
 from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.core.universes import Member, universe
 from pipelines.sources.base import ACTIONS, BARS, WEIGHTS, Answer, Parsed, Request
-from pipelines.sources.sample.dirt import KINDS, Dirt, asked_dirt, faults, soil, unadjusted
-from pipelines.sources.sample.market import Span, Ticks, join, partial, span_of, ticks
+from pipelines.sources.sample.dirt import (
+    KINDS,
+    Dirt,
+    apply_faults,
+    dirt_setting,
+    faults,
+    undo_split,
+)
+from pipelines.sources.sample.market import Span, Ticks, join_ticks, partial_bar, span_of, ticks
 from pipelines.sources.sample.skeleton import Market, instruments
 from pipelines.sources.sample.weights import FIRST_WEIGHTS, WHOLE, weights
 
-GENERATOR = 1  # raised when the same request would give other bars
+GENERATOR = 1  # increased whenever the same request would give other bars
 MOST_BARS = 500_000  # in one answer
 BEGINNING = utc("2015-01-01")
 
@@ -47,31 +55,31 @@ class Sample:
 
     def __init__(self, rank_ic: float = 0.2, seed: int = 7, dirt: Dirt | None = None) -> None:
         self.market = Market(seed, rank_ic)
-        self.dirt = dirt or asked_dirt()
+        self.dirt = dirt or dirt_setting()
 
     def symbols(self) -> tuple[str, ...]:
         return tuple(instruments())
 
     def pieces(self, request: Request) -> Iterator[Request]:
-        """As many symbols at a time as one answer holds; minutes in stretches of five years."""
-        symbols = _check(request) or self.symbols()
-        made = calendar("XNYS").bars(request.interval, request.start, request.end)
-        count = int((made.ts <= to_numpy(request.as_of)).sum())
+        """Cut a request: as many symbols as fit one answer, minutes in spans of five years."""
+        symbols = _check_request(request) or self.symbols()
+        bars = calendar("XNYS").bars(request.interval, request.start, request.end)
+        count = int((bars.ts <= to_numpy(request.as_of)).sum())
         if count == 0:
             return
         cuts = [utc(request.start), utc(request.end)]
         if count > MOST_BARS:
-            whole = (utc(f"{year}-01-01") for year in range(2020, cuts[1].year + 1, 5))
-            cuts[1:1] = [at for at in whole if cuts[0] < at < cuts[1]]
-        together = max(1, MOST_BARS // count)
-        for place in range(0, len(symbols), together):
-            some = symbols[place : place + together]
+            year_starts = (utc(f"{year}-01-01") for year in range(2020, cuts[1].year + 1, 5))
+            cuts[1:1] = [at for at in year_starts if cuts[0] < at < cuts[1]]
+        symbols_per_piece = max(1, MOST_BARS // count)
+        for place in range(0, len(symbols), symbols_per_piece):
+            group = symbols[place : place + symbols_per_piece]
             for start, end in pairwise(cuts):
-                yield replace(request, symbols=some, start=start, end=end)
+                yield replace(request, symbols=group, start=start, end=end)
 
     def fetch(self, request: Request) -> Iterator[Answer]:
         for piece in self.pieces(request):
-            asked = {
+            query = {
                 "symbols": list(piece.symbols),
                 "interval": piece.interval.name,
                 "start": piece.start.isoformat(),
@@ -79,75 +87,75 @@ class Sample:
                 "as_of": utc(piece.as_of).isoformat(),
             }
             dirt = self.dirt.to_json() if self.dirt else None
-            yield self._said("bars", asked, {"dirt": dirt}, piece.as_of)
+            yield self._build_answer("bars", query, {"dirt": dirt}, piece.as_of)
 
-    def _said(
-        self, kind: str, asked: dict[str, Any], more: dict[str, Any], as_of: datetime
+    def _build_answer(
+        self, kind: str, query: dict[str, Any], extra: dict[str, Any], as_of: datetime
     ) -> Answer:
-        made_by = {
+        origin = {
             "generator": GENERATOR,
             "seed": self.market.seed,
             "rank_ic": self.market.rank_ic,
         }
-        body = json.dumps({**made_by, **asked, **more}).encode()
-        return Answer(self.name, kind, asked, body, "application/json", utc(as_of))
+        body = json.dumps({**origin, **query, **extra}).encode()
+        return Answer(self.name, kind, query, body, "application/json", utc(as_of))
 
     def parse(self, answer: Answer) -> Parsed:
-        said = _read(answer)
-        market = Market(said["seed"], said["rank_ic"])
-        dirt = Dirt.from_json(said["dirt"]) if said["dirt"] else None
-        interval = interval_of(said["interval"])
-        start, end, as_of = (utc(said[name]) for name in ("start", "end", "as_of"))
+        content = _read_content(answer)
+        market = Market(content["seed"], content["rank_ic"])
+        dirt = Dirt.from_json(content["dirt"]) if content["dirt"] else None
+        interval = interval_of(content["interval"])
+        start, end, as_of = (utc(content[name]) for name in ("start", "end", "as_of"))
         span = span_of(interval, start, end, as_of)
-        running = _running(interval, start, end, as_of) if dirt and dirt.unclosed else None
+        open_bar = _find_open_bar(interval, start, end, as_of) if dirt and dirt.unclosed else None
         parts = []
-        for symbol in said["symbols"]:
-            bars, made = _asked(market, symbol, span, running, dirt, as_of)
-            parts.append(_rows(symbol, interval, bars, made))
+        for symbol in content["symbols"]:
+            bars, bar_ticks = _symbol_bars(market, symbol, span, open_bar, dirt, as_of)
+            parts.append(_build_rows(symbol, interval, bars, bar_ticks))
         table = pa.concat_tables(parts)
         row = pa.array(np.arange(1, len(table) + 1))
         table = table.append_column("row", row).cast(BARS).combine_chunks()
-        return Parsed(interval, table, actions=_actions(dirt, said["symbols"], as_of))
+        return Parsed(interval, table, actions=_actions(dirt, content["symbols"], as_of))
 
     def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:
-        """All monthly weights known at `as_of`, since 2015."""
+        """Return all monthly weights known at `as_of`, since 2015."""
         _members(universe)
         if utc(as_of) >= FIRST_WEIGHTS:
-            asked = {"universe": universe, "as_of": utc(as_of).isoformat()}
-            yield self._said("weights", asked, {}, as_of)
+            query = {"universe": universe, "as_of": utc(as_of).isoformat()}
+            yield self._build_answer("weights", query, {}, as_of)
 
     def parse_weights(self, answer: Answer) -> pa.Table:
-        said = _read(answer)
-        members = _members(said["universe"])
-        known = weights(Market(said["seed"], said["rank_ic"]), utc(said["as_of"]))
-        months, count = len(known.effective), len(members)
+        content = _read_content(answer)
+        members = _members(content["universe"])
+        monthly = weights(Market(content["seed"], content["rank_ic"]), utc(content["as_of"]))
+        months, count = len(monthly.effective), len(members)
         return pa.table(
             {
                 "symbol": [member.symbol for member in members] * months,
                 "name": [member.name for member in members] * months,
-                "weight": known.fraction(m.symbol for m in members).ravel(),
-                "effective": np.repeat(known.effective, count),
-                "known_at": pa.array(np.repeat(known.known_at, count)).cast(UTC_TYPE),
-                "partial": [count < len(known.symbols)] * (months * count),
+                "weight": monthly.fraction(m.symbol for m in members).ravel(),
+                "effective": np.repeat(monthly.effective, count),
+                "known_at": pa.array(np.repeat(monthly.known_at, count)).cast(UTC_TYPE),
+                "partial": [count < len(monthly.symbols)] * (months * count),
             },
             schema=WEIGHTS,
         )
 
-    def dirtied(self, request: Request) -> pa.Table:
-        """The closed bars of a request that are dirty, with their fault: symbol, ts, kind."""
-        symbols = _check(request)
+    def dirty_bars(self, request: Request) -> pa.Table:
+        """Return the dirty closed bars of a request, with their fault: symbol, ts, kind."""
+        symbols = _check_request(request)
         span = span_of(request.interval, request.start, request.end, request.as_of)
-        parts = [pa.table({"symbol": [], "ts": [], "kind": []}, schema=DIRTIED)]
+        parts = [pa.table({"symbol": [], "ts": [], "kind": []}, schema=DIRTY_BARS)]
         for symbol in symbols if self.dirt else ():
             assert self.dirt is not None
             kind = faults(self.dirt, self.market.seed, symbol, span.bars.ts)
             dirty = span.bars.take(kind >= 0)
             columns = {
                 "symbol": pa.array([symbol] * len(dirty), pa.string()),
-                "ts": pa.array(_label(request.interval, dirty)).cast(UTC_TYPE),
+                "ts": pa.array(_bar_times(request.interval, dirty)).cast(UTC_TYPE),
                 "kind": pa.array([KINDS[k] for k in kind[kind >= 0]], pa.string()),
             }
-            parts.append(pa.table(columns, schema=DIRTIED))
+            parts.append(pa.table(columns, schema=DIRTY_BARS))
         return pa.concat_tables(parts)
 
 
@@ -160,11 +168,11 @@ class SampleNoise(Sample):
         super().__init__(0.0, seed, dirt)
 
 
-DIRTIED = pa.schema([("symbol", pa.string()), ("ts", UTC_TYPE), ("kind", pa.string())])
+DIRTY_BARS = pa.schema([("symbol", pa.string()), ("ts", UTC_TYPE), ("kind", pa.string())])
 
 
-def _check(request: Request) -> tuple[str, ...]:
-    """Refuse what the sample cannot answer; the symbols that are asked for, each once."""
+def _check_request(request: Request) -> tuple[str, ...]:
+    """Refuse a request that the sample cannot answer; return its symbols, each once."""
     for symbol in request.symbols:
         if symbol not in instruments():
             raise unknown("symbol", symbol, instruments())
@@ -184,59 +192,63 @@ def _check(request: Request) -> tuple[str, ...]:
 
 
 def _members(name: str) -> list[Member]:
-    """The members of a universe that the sample's index has."""
-    whole = universe(WHOLE).symbols
-    return [member for member in universe(name).members if member.symbol in whole]
+    """Return the members of a universe that are in the sample's index."""
+    index_symbols = universe(WHOLE).symbols
+    return [member for member in universe(name).members if member.symbol in index_symbols]
 
 
-def _read(answer: Answer) -> dict[str, Any]:
+def _read_content(answer: Answer) -> dict[str, Any]:
     try:
-        said: dict[str, Any] = json.loads(answer.body)
-        made_by = said["generator"]
+        content: dict[str, Any] = json.loads(answer.body)
+        version = content["generator"]
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(
             f"an answer of {answer.source} is no answer of the sample: {error}", "fetch it again"
         ) from error
-    if made_by != GENERATOR:
+    if version != GENERATOR:
         raise SourceError(
-            f"an answer of {answer.source} was made by generator {made_by}, this is {GENERATOR}",
+            f"an answer of {answer.source} was made by generator {version}, this is {GENERATOR}",
             "fetch it again, or read it with the release that made it",
         )
-    return said
+    return content
 
 
-def _asked(
+def _symbol_bars(
     market: Market,
     symbol: str,
     span: Span,
-    running: Bars | None,
+    open_bar: Bars | None,
     dirt: Dirt | None,
     as_of: datetime,
 ) -> tuple[Bars, Ticks]:
-    """One symbol's rows as the source gives them."""
-    bars, made = span.bars, ticks(market, symbol, span)
+    """Return the bars of one symbol as the source gives them, dirt included."""
+    bars, bar_ticks = span.bars, ticks(market, symbol, span)
     if dirt is None:
-        return bars, made
-    which, made = soil(dirt, market.seed, symbol, bars, made, as_of)
-    bars = bars.take(which)
-    if running is not None:
-        made = join([made, partial(market, symbol, from_numpy(running.ts[0]), as_of)])
+        return bars, bar_ticks
+    rows, bar_ticks = apply_faults(dirt, market.seed, symbol, bars, bar_ticks, as_of)
+    bars = bars.take(rows)
+    if open_bar is not None:
+        bar_ticks = join_ticks(
+            [bar_ticks, partial_bar(market, symbol, from_numpy(open_bar.ts[0]), as_of)]
+        )
         bars = Bars(
-            np.append(bars.ts, running.ts),
-            np.append(bars.closes_at, running.closes_at),
-            np.append(bars.session, running.session),
+            np.append(bars.ts, open_bar.ts),
+            np.append(bars.closes_at, open_bar.closes_at),
+            np.append(bars.session, open_bar.session),
         )
     if dirt.split is not None and dirt.known_split(symbol, as_of) is False:
-        made = unadjusted(made, dirt.split[2])
-    return bars, made
+        bar_ticks = undo_split(bar_ticks, dirt.split[2])
+    return bars, bar_ticks
 
 
-def _running(interval: Interval, start: datetime, end: datetime, at: datetime) -> Bars | None:
-    """The bar of the span that is in progress at an instant."""
-    made = calendar("XNYS").bars(interval, start, end)
-    now = to_numpy(at)
-    running = made.take((made.ts <= now) & (made.closes_at > now))
-    return running if len(running) else None
+def _find_open_bar(
+    interval: Interval, start: datetime, end: datetime, instant: datetime
+) -> Bars | None:
+    """Return the bar of the span that is in progress at an instant."""
+    bars = calendar("XNYS").bars(interval, start, end)
+    now = to_numpy(instant)
+    open_bars = bars.take((bars.ts <= now) & (bars.closes_at > now))
+    return open_bars if len(open_bars) else None
 
 
 def _actions(dirt: Dirt | None, symbols: list[str], as_of: datetime) -> pa.Table:
@@ -249,22 +261,22 @@ def _actions(dirt: Dirt | None, symbols: list[str], as_of: datetime) -> pa.Table
     return pa.Table.from_pylist([row], schema=ACTIONS)
 
 
-def _label(interval: Interval, bars: Bars) -> np.ndarray:
+def _bar_times(interval: Interval, bars: Bars) -> np.ndarray:
     return bars.ts if interval.intraday else bars.session.astype("datetime64[us]")
 
 
-def _rows(symbol: str, interval: Interval, bars: Bars, made: Ticks) -> pa.Table:
-    """The columns of BARS but the last."""
-    it = instruments()[symbol]
+def _build_rows(symbol: str, interval: Interval, bars: Bars, bar_ticks: Ticks) -> pa.Table:
+    """Build the columns of BARS except `row`."""
+    instrument = instruments()[symbol]
     columns = {
         "symbol": pa.repeat(pa.scalar(symbol), len(bars)),
-        "ts": pa.array(_label(interval, bars)).cast(UTC_TYPE),
-        "open": made.open / it.ticks,
-        "high": made.high / it.ticks,
-        "low": made.low / it.ticks,
-        "close": made.close / it.ticks,
-        "volume": made.volume,
-        "bid": pa.array(made.bid / it.ticks, from_pandas=True),
-        "ask": pa.array((made.bid + 1) / it.ticks, from_pandas=True),
+        "ts": pa.array(_bar_times(interval, bars)).cast(UTC_TYPE),
+        "open": bar_ticks.open / instrument.ticks,
+        "high": bar_ticks.high / instrument.ticks,
+        "low": bar_ticks.low / instrument.ticks,
+        "close": bar_ticks.close / instrument.ticks,
+        "volume": bar_ticks.volume,
+        "bid": pa.array(bar_ticks.bid / instrument.ticks, from_pandas=True),
+        "ask": pa.array((bar_ticks.bid + 1) / instrument.ticks, from_pandas=True),
     }
     return pa.table(columns)

@@ -1,10 +1,10 @@
-"""Dirt for the sample: what real providers do to bars, in known doses at known places.
+"""Dirt for the sample: the faults of real providers, in known doses at known places.
 
-A bar meets at most one fault, chosen by symbol and open alone, so it is dirty however it is asked
-for. `missing` bars are left out; `duplicates` come twice; `nan` empties a field or the whole row;
+A bar has at most one fault, chosen by symbol and open alone, so it is dirty in every request.
+`missing` bars are left out; `duplicates` come twice; `nan` empties a field or the whole row;
 `spikes` multiply the close, the high or the whole bar by 10 or 100; `corrections` give a close
-and a volume slightly off until two hours after the bar's close. Besides, the bar in progress can
-come as a last row, and prices before a split come unadjusted until the split.
+and a volume slightly off until two hours after the bar's close. In addition the bar in progress
+can come as a last row, and prices before a split come unadjusted until the split.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SWITCH = "BULLION_SAMPLE_DIRT"
 
 @dataclass(frozen=True)
 class Dirt:
-    """How dirty the sample plays. Doses are fractions of the bars."""
+    """The doses of dirt, as fractions of the bars."""
 
     duplicates: float = 0.01
     corrections: float = 0.01
@@ -50,28 +50,28 @@ class Dirt:
             calendar("XNYS").session_bounds(self.split[1])
 
     def to_json(self) -> dict[str, Any]:
-        made = asdict(self)
+        values = asdict(self)
         if self.split is not None:
             symbol, day, ratio = self.split
-            made["split"] = [symbol, day.isoformat(), ratio]
-        return made
+            values["split"] = [symbol, day.isoformat(), ratio]
+        return values
 
     @staticmethod
-    def from_json(made: dict[str, Any]) -> Dirt:
-        split = made["split"]
+    def from_json(values: dict[str, Any]) -> Dirt:
+        split = values["split"]
         if split is not None:
             split = (split[0], date.fromisoformat(split[1]), float(split[2]))
-        return Dirt(**{**made, "split": split})
+        return Dirt(**{**values, "split": split})
 
     def known_split(self, symbol: str, as_of: datetime) -> bool | None:
-        """Whether the symbol's split has happened at `as_of`; None when it has none."""
+        """Return whether the symbol's split has happened at `as_of`; None if it has no split."""
         if self.split is None or self.split[0] != symbol:
             return None
         return calendar("XNYS").session_bounds(self.split[1])[0] <= utc(as_of)
 
 
-def asked_dirt() -> Dirt | None:
-    """The usual dirt when BULLION_SAMPLE_DIRT=1 is set, else none."""
+def dirt_setting() -> Dirt | None:
+    """Return the default dirt if BULLION_SAMPLE_DIRT=1 is set, else None."""
     value = os.environ.get(SWITCH, "0")
     if value not in ("", "0", "1"):
         raise InvalidRequest(f"{SWITCH}={value} is neither 0 nor 1", f"set {SWITCH}=1 for dirt")
@@ -79,27 +79,29 @@ def asked_dirt() -> Dirt | None:
 
 
 def faults(dirt: Dirt, seed: int, symbol: str, ts: np.ndarray) -> np.ndarray:
-    """The fault of each bar: a place in KINDS, or -1."""
+    """Return the fault of each bar: an index into KINDS, or -1."""
     uniform = _mix(seed, symbol, "fault", ts) / 2.0**64
     edges = np.cumsum([getattr(dirt, kind) for kind in KINDS])
     kind = np.searchsorted(edges, uniform, side="right")
     return np.where(kind == len(KINDS), -1, kind)
 
 
-def soil(
-    dirt: Dirt, seed: int, symbol: str, bars: Bars, made: Ticks, as_of: datetime
+def apply_faults(
+    dirt: Dirt, seed: int, symbol: str, bars: Bars, bar_ticks: Ticks, as_of: datetime
 ) -> tuple[np.ndarray, Ticks]:
-    """Bars as a bad provider gives them: which rows (some twice, some never), and their values."""
+    """Return bars as a bad provider gives them: row numbers (some twice, some missing), values."""
     kind = faults(dirt, seed, symbol, bars.ts)
     detail = _mix(seed, symbol, "detail", bars.ts)
-    price = {name: getattr(made, name).copy() for name in PRICES}
-    volume = made.volume.copy()
+    price = {name: getattr(bar_ticks, name).copy() for name in PRICES}
+    volume = bar_ticks.volume.copy()
 
-    early = bars.closes_at > to_numpy(as_of - CORRECTED_AFTER)
-    wrong = (kind == KINDS.index("corrections")) & early
-    other = np.where(made.close < (made.high + made.low) / 2, made.high, made.low)
-    price["close"][wrong] = np.rint((made.close + other) / 2)[wrong]
-    volume[wrong] = np.rint(0.9 * volume[wrong])
+    is_early = bars.closes_at > to_numpy(as_of - CORRECTED_AFTER)
+    is_wrong = (kind == KINDS.index("corrections")) & is_early
+    far_end = np.where(
+        bar_ticks.close < (bar_ticks.high + bar_ticks.low) / 2, bar_ticks.high, bar_ticks.low
+    )
+    price["close"][is_wrong] = np.rint((bar_ticks.close + far_end) / 2)[is_wrong]
+    volume[is_wrong] = np.rint(0.9 * volume[is_wrong])
 
     empty = kind == KINDS.index("nan")
     field = detail % 5
@@ -118,20 +120,22 @@ def soil(
     times = np.ones(len(bars), int)
     times[kind == KINDS.index("missing")] = 0
     times[kind == KINDS.index("duplicates")] = 2
-    which = np.repeat(np.arange(len(bars)), times)
-    return which, replace(made, volume=volume, **price).take(which)
+    rows = np.repeat(np.arange(len(bars)), times)
+    return rows, replace(bar_ticks, volume=volume, **price).take(rows)
 
 
-def unadjusted(made: Ticks, ratio: float) -> Ticks:
-    """Prices and volumes as they were before a split of that ratio."""
-    price = {name: np.rint(getattr(made, name) * ratio) for name in PRICES}
-    return replace(made, volume=np.rint(made.volume / ratio), bid=made.bid * ratio, **price)
+def undo_split(bar_ticks: Ticks, ratio: float) -> Ticks:
+    """Return prices and volumes as they were before a split of that ratio."""
+    price = {name: np.rint(getattr(bar_ticks, name) * ratio) for name in PRICES}
+    return replace(
+        bar_ticks, volume=np.rint(bar_ticks.volume / ratio), bid=bar_ticks.bid * ratio, **price
+    )
 
 
 def _mix(seed: int, symbol: str, name: str, ts: np.ndarray) -> np.ndarray:
-    """A 64-bit number for each instant (the finaliser of SplitMix64)."""
+    """Return a random 64-bit number for each instant (the finaliser of SplitMix64)."""
     key = np.uint64(stream(seed, name, symbol) & (2**64 - 1))
-    made = ts.astype("datetime64[us]").astype(np.uint64) ^ key
-    made = (made ^ (made >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    made = (made ^ (made >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return made ^ (made >> np.uint64(31))
+    bits = ts.astype("datetime64[us]").astype(np.uint64) ^ key
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))

@@ -2,13 +2,13 @@
 
 1. The skeleton says where the price stands at a session's open and at the close of each hour.
 2. Inside an hour the minutes follow a Brownian bridge between the two, with the variance that the
-   past leaves unexplained. An hour's close is drawn from the law of that same motion, so its
-   beginning tells nothing about its end beyond the planted drift.
+   past leaves unexplained. An hour's close is drawn from the same motion, so the beginning of an
+   hour predicts nothing about its end beyond the planted drift.
 3. A minute's high and low are extremes of a Brownian bridge between its open and close; its
    volume follows the time of day, the day's volatility and the size of the move.
-4. Prices are whole ticks. Every coarser bar is the aggregate of its minutes, whatever is asked,
-   and the minutes of a session are made from numbers that only its date and symbol address. So
-   a request costs the sessions it touches.
+4. Prices are whole ticks. Every coarser bar is the aggregate of its minutes, for every request,
+   and the minutes of a session are drawn from numbers that depend only on its date and symbol.
+   So the cost of a request is that of its sessions.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from pipelines.sources.sample.skeleton import (
     stream,
 )
 
-ROOM = 400  # random numbers set aside for a session; a multiple of the four Philox makes at a time
-CHUNK = 64  # sessions made at a time: their minutes fit the processor's cache
+ROOM = 400  # random numbers reserved for a session; a multiple of four, as Philox draws them
+CHUNK = 64  # sessions computed at a time: their minutes fit the processor's cache
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Ticks:
     volume: np.ndarray
     bid: np.ndarray  # the ask is one tick above
 
-    def take(self, which: np.ndarray | slice) -> Ticks:
-        return Ticks(*(getattr(self, f.name)[which] for f in fields(self)))
+    def take(self, rows: np.ndarray | slice) -> Ticks:
+        return Ticks(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     def group(self, starts: np.ndarray) -> Ticks:
         """Aggregate along the last axis; a group begins at each of `starts`."""
@@ -67,84 +67,88 @@ class Ticks:
         )
 
 
-def join(parts: list[Ticks]) -> Ticks:
+def join_ticks(parts: list[Ticks]) -> Ticks:
     return Ticks(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Ticks)))
 
 
 @dataclass(frozen=True)
 class Span:
-    """The bars that are wanted, and the sessions (a range of the grid) that hold them."""
+    """The requested bars, and the sessions (a range of the grid) that contain them."""
 
     interval: Interval
     low: int
     high: int
     bars: Bars
-    place: np.ndarray  # of the wanted bars among all bars of those sessions
+    place: np.ndarray  # positions of the requested bars among all bars of those sessions
     starts: np.ndarray | None  # from one week up: the first session of each bar
 
 
 def span_of(interval: Interval, start: datetime, end: datetime, closed_by: datetime) -> Span:
-    """The bars that open in [start, end) and are closed at `closed_by`."""
-    xnys, at = calendar("XNYS"), grid()
+    """Find the bars that open in [start, end) and have closed by `closed_by`."""
+    xnys, sessions = calendar("XNYS"), grid()
     limit = to_numpy(closed_by)
     if interval.intraday or interval.name == "1d":
         midnight = utc(start).replace(hour=0, minute=0, second=0, microsecond=0)
-        made = xnys.bars(interval, midnight, utc(end) + timedelta(days=1))
-        wanted = (
-            (made.ts >= to_numpy(start)) & (made.ts < to_numpy(end)) & (made.closes_at <= limit)
+        nearby = xnys.bars(interval, midnight, utc(end) + timedelta(days=1))
+        in_span = (
+            (nearby.ts >= to_numpy(start))
+            & (nearby.ts < to_numpy(end))
+            & (nearby.closes_at <= limit)
         )
-        if not wanted.any():
-            return Span(interval, 0, 0, made.take(wanted), np.zeros(0, int), None)
-        days = made.session[wanted]
-        inside = (made.session >= days[0]) & (made.session <= days[-1])
-        low = int(np.searchsorted(at.session, days[0]))
-        high = int(np.searchsorted(at.session, days[-1], side="right"))
-        return Span(interval, low, high, made.take(wanted), np.flatnonzero(wanted[inside]), None)
+        if not in_span.any():
+            return Span(interval, 0, 0, nearby.take(in_span), np.zeros(0, int), None)
+        days = nearby.session[in_span]
+        inside = (nearby.session >= days[0]) & (nearby.session <= days[-1])
+        low = int(np.searchsorted(sessions.session, days[0]))
+        high = int(np.searchsorted(sessions.session, days[-1], side="right"))
+        return Span(
+            interval, low, high, nearby.take(in_span), np.flatnonzero(in_span[inside]), None
+        )
     bars = xnys.bars(interval, start, end)
     bars = bars.take(bars.closes_at <= limit)
     if len(bars) == 0:
         return Span(interval, 0, 0, bars, np.zeros(0, int), None)
-    low = int(np.searchsorted(at.opens, bars.ts[0]))
-    high = int(np.searchsorted(at.closes, bars.closes_at[-1], side="right"))
-    starts = np.searchsorted(at.opens[low:high], bars.ts)
+    low = int(np.searchsorted(sessions.opens, bars.ts[0]))
+    high = int(np.searchsorted(sessions.closes, bars.closes_at[-1], side="right"))
+    starts = np.searchsorted(sessions.opens[low:high], bars.ts)
     return Span(interval, low, high, bars, np.arange(len(bars)), starts)
 
 
 def ticks(market: Market, symbol: str, span: Span) -> Ticks:
-    """The bars of one symbol over a span."""
+    """Return the bars of one symbol over a span."""
     step = span.interval.minutes
     parts = []
     for low, high, minutes in _runs(span.low, span.high):
         starts = np.arange(0, minutes, step or minutes)
-        made = _minutes(market, instruments()[symbol], low, high, minutes)
+        bar_ticks = _minutes(market, instruments()[symbol], low, high, minutes)
         if step != 1:
-            made = made.group(starts)
-        parts.append(Ticks(*(getattr(made, f.name).ravel() for f in fields(made))))
+            bar_ticks = bar_ticks.group(starts)
+        parts.append(Ticks(*(getattr(bar_ticks, f.name).ravel() for f in fields(bar_ticks))))
     if not parts:
         return Ticks(*(np.zeros(0) for _ in fields(Ticks)))
-    whole = join(parts)
+    all_ticks = join_ticks(parts)
     if span.starts is not None:
-        whole = whole.group(span.starts)
-    return whole if len(span.place) == len(whole.open) else whole.take(span.place)
+        all_ticks = all_ticks.group(span.starts)
+    return all_ticks if len(span.place) == len(all_ticks.open) else all_ticks.take(span.place)
 
 
 def _runs(low: int, high: int) -> Iterator[tuple[int, int, int]]:
-    """Stretches of sessions of one length, CHUNK at most: (low, high, minutes)."""
+    """Cut a range into runs of sessions of one length, CHUNK at most: (low, high, minutes)."""
     minutes = grid().minutes
     while low < high:
         end = min(low + CHUNK, high)
-        other = np.flatnonzero(minutes[low:end] != minutes[low])
-        end = low + int(other[0]) if len(other) else end
+        breaks = np.flatnonzero(minutes[low:end] != minutes[low])
+        end = low + int(breaks[0]) if len(breaks) else end
         yield low, end, int(minutes[low])
         low = end
 
 
 @dataclass(frozen=True)
 class _Tables:
-    """What the 65,536 values of a 16-bit random number stand for."""
+    """Tables that turn each 16-bit random number into a draw of a distribution."""
 
     normal: np.ndarray
-    excess: np.ndarray  # -2 log U: how far a bridge strays
+    excess: np.ndarray  # -2 log U: how far a bridge strays from its ends
     bustle: np.ndarray  # log-normal with mean one
 
 
@@ -161,32 +165,32 @@ def _tables() -> _Tables:
 
 @dataclass(frozen=True)
 class _Shape:
-    """How variance and volume are spread over the minutes of a session."""
+    """The spread of variance and volume over the minutes of a session."""
 
     ends: np.ndarray  # the last minute of each hourly slot
     counts: np.ndarray  # minutes of each slot
     deviation: np.ndarray  # minute -> square root of its share of a day's variance
-    done: np.ndarray  # minute -> part of its slot's variance that lies behind it
+    elapsed: np.ndarray  # minute -> share of its slot's variance up to it
     volume: np.ndarray  # minute -> share of volume, one on average
 
 
 @cache
 def _shape(minutes: int) -> _Shape:
-    share, whole = minute_share(minutes), slot_share(minutes)
+    share, slot_shares = minute_share(minutes), slot_share(minutes)
     starts = np.arange(0, minutes, SLOT)
     counts = np.diff(np.append(starts, minutes))
-    behind = np.cumsum(share) - np.repeat(np.cumsum(whole) - whole, counts)
+    behind = np.cumsum(share) - np.repeat(np.cumsum(slot_shares) - slot_shares, counts)
     return _Shape(
         ends=starts + counts - 1,
         counts=counts,
         deviation=np.sqrt(share),
-        done=behind / np.repeat(whole, counts),
+        elapsed=behind / np.repeat(slot_shares, counts),
         volume=share / minute_share(FULL_DAY).mean(),
     )
 
 
 def _numbers(market: Market, symbol: str, days: np.ndarray, minutes: int) -> np.ndarray:
-    """Four 16-bit numbers a minute, addressed by symbol and day: (days, minutes, 4)."""
+    """Draw four 16-bit numbers a minute, fixed by symbol and day: (days, minutes, 4)."""
     assert minutes <= ROOM
     low, count = int(days[0]), int(days[-1] - days[0]) + 1
     source = np.random.Philox(key=stream(market.seed, "minutes", symbol), counter=low * (ROOM // 4))
@@ -194,16 +198,21 @@ def _numbers(market: Market, symbol: str, days: np.ndarray, minutes: int) -> np.
     return raw[days - low, :minutes].view("<u2").reshape(len(days), minutes, 4)
 
 
-def _minutes(market: Market, it: Instrument, low: int, high: int, minutes: int) -> Ticks:
-    """The minutes of the sessions [low, high), all of one length: arrays (sessions, minutes)."""
-    at, bones, shape, table = grid(), skeleton(market, it.symbol), _shape(minutes), _tables()
-    number = _numbers(market, it.symbol, at.weekday[low:high], minutes)
+def _minutes(market: Market, instrument: Instrument, low: int, high: int, minutes: int) -> Ticks:
+    """Return the minutes of sessions [low, high) of one length: arrays (sessions, minutes)."""
+    sessions, bones, shape, table = (
+        grid(),
+        skeleton(market, instrument.symbol),
+        _shape(minutes),
+        _tables(),
+    )
+    number = _numbers(market, instrument.symbol, sessions.weekday[low:high], minutes)
     slots = len(shape.ends)
-    first = at.first[low]
+    first = sessions.first[low]
     level = bones.level[first : first + (high - low) * slots].reshape(-1, slots)
     opening = bones.opening[low:high, None]
     volatility = bones.volatility[low:high, None]
-    spread = market.rest * volatility
+    spread = market.residual * volatility
 
     walk = np.cumsum(table.normal[number[..., 0]] * shape.deviation, axis=1) * spread
     walked = walk[:, shape.ends]
@@ -214,12 +223,12 @@ def _minutes(market: Market, it: Instrument, low: int, high: int, minutes: int) 
     )
     tilt = (level - level_from) - (walked - walk_from)
     walk += np.repeat(level_from - walk_from, shape.counts, axis=1)
-    walk += np.repeat(tilt, shape.counts, axis=1) * shape.done
+    walk += np.repeat(tilt, shape.counts, axis=1) * shape.elapsed
 
-    close = np.maximum(np.rint(np.exp(walk) * it.ticks), 1.0)
+    close = np.maximum(np.rint(np.exp(walk) * instrument.ticks), 1.0)
     begin = np.empty_like(close)
     begin[:, 1:] = close[:, :-1]
-    begin[:, :1] = np.maximum(np.rint(np.exp(opening) * it.ticks), 1.0)
+    begin[:, :1] = np.maximum(np.rint(np.exp(opening) * instrument.ticks), 1.0)
 
     move = close - begin
     far = np.abs(move)
@@ -230,25 +239,27 @@ def _minutes(market: Market, it: Instrument, low: int, high: int, minutes: int) 
     high_ = np.maximum(begin, close) + np.rint(0.5 * above)
     low_ = np.maximum(np.minimum(begin, close) - np.rint(0.5 * below), 1.0)
 
-    if it.volume:
-        norm = it.volatility / np.sqrt(DAYS_A_YEAR)
-        usual = it.volume * shape.volume * (volatility / norm)
+    if instrument.volume:
+        norm = instrument.volatility / np.sqrt(DAYS_A_YEAR)
+        usual = instrument.volume * shape.volume * (volatility / norm)
         volume = np.rint(usual * table.bustle[number[..., 3]] * (0.5 + 0.6 * far / unit)) + 1.0
     else:
         volume = np.zeros_like(close)
-    # The last trade was at the bid or at the ask, by a coin.
-    bid = close - (number[..., 3] & 1) if it.quoted else np.broadcast_to(np.nan, close.shape)
+    # The last trade was at the bid or at the ask, with equal chance.
+    bid = (
+        close - (number[..., 3] & 1) if instrument.quoted else np.broadcast_to(np.nan, close.shape)
+    )
     return Ticks(begin, high_, low_, close, volume, bid)
 
 
-def partial(market: Market, symbol: str, ts: datetime, at: datetime) -> Ticks:
-    """The bar in progress that opened at `ts`, from its minutes closed at `at`."""
+def partial_bar(market: Market, symbol: str, ts: datetime, as_of: datetime) -> Ticks:
+    """Return the bar in progress that opened at `ts`, from its minutes closed at `as_of`."""
     first = ts + timedelta(minutes=1)
-    through = max(utc(at).replace(second=0, microsecond=0), first)
-    made = ticks(market, symbol, span_of(interval_of("1m"), ts, through, through))
-    if through > utc(at):  # only the opening print is known
-        flat = made.open
+    through = max(utc(as_of).replace(second=0, microsecond=0), first)
+    minutes = ticks(market, symbol, span_of(interval_of("1m"), ts, through, through))
+    if through > utc(as_of):  # only the opening print is known
+        flat = minutes.open
         return Ticks(
-            flat, flat, flat, flat, np.zeros(1), np.where(np.isnan(made.bid), np.nan, flat)
+            flat, flat, flat, flat, np.zeros(1), np.where(np.isnan(minutes.bid), np.nan, flat)
         )
-    return made.group(np.zeros(1, int))
+    return minutes.group(np.zeros(1, int))

@@ -1,8 +1,8 @@
-"""The best that can be known about the sample's next hour, to measure models against.
+"""The best possible forecast of the sample's next hour, to compare models with.
 
 The return of the next hourly bar, from close to close and over its volatility, is expected to
 be rho times that of the bar just closed. All factors share one rho, so nothing else in the past
-of any symbol improves on this, and no model can be better than by chance.
+of any symbol improves on this, and a model can only be better by chance.
 """
 
 from __future__ import annotations
@@ -21,42 +21,47 @@ from pipelines.sources.sample.skeleton import NIGHT, Market, grid, instruments, 
 
 @dataclass(frozen=True)
 class Oracle:
-    """Hourly bars of one symbol, with what their closes say of the bar after them."""
+    """Hourly bars of one symbol, with the best forecast of the bar after each."""
 
     ts: np.ndarray  # datetime64[us], the bar's open
     score: np.ndarray  # expected return of the next bar, in units of its volatility
-    outcome: np.ndarray  # what that return was, in the same units; never known at the bar's close
+    outcome: np.ndarray  # the actual return, in the same units; not known at the bar's close
     volatility: np.ndarray  # of the next bar's return, as a log return
 
 
 def oracle_score(market: Market, symbol: str, start: datetime, end: datetime) -> Oracle:
-    """The oracle for the hourly bars that open in [start, end)."""
+    """Return the oracle for the hourly bars that open in [start, end)."""
     if symbol not in instruments():
         raise unknown("symbol", symbol, instruments())
-    at, bones, span = grid(), skeleton(market, symbol), span_of(interval_of("1h"), start, end, end)
-    first = int(at.first[span.low]) if len(span.place) else 0
-    here = first + span.place
-    after = here + 1
-    share = at.share[after] + NIGHT * (at.place[after] == 0)
+    slots, bones, span = (
+        grid(),
+        skeleton(market, symbol),
+        span_of(interval_of("1h"), start, end, end),
+    )
+    first = int(slots.first[span.low]) if len(span.place) else 0
+    current = first + span.place
+    after = current + 1
+    share = slots.share[after] + NIGHT * (slots.place[after] == 0)
     return Oracle(
         ts=span.bars.ts,
-        score=market.rho * bones.z[here],
+        score=market.rho * bones.z[current],
         outcome=bones.z[after],
-        volatility=bones.volatility[at.of[after]] * np.sqrt(share),
+        volatility=bones.volatility[slots.session_of[after]] * np.sqrt(share),
     )
 
 
 def rank_ic(score: np.ndarray, outcome: np.ndarray) -> float:
-    """Spearman's correlation of two arrays without ties."""
-    ours, theirs = (np.argsort(np.argsort(values)) for values in (score, outcome))
-    return float(np.corrcoef(ours, theirs)[0, 1])
+    """Return Spearman's correlation of two arrays without ties."""
+    score_ranks, outcome_ranks = (np.argsort(np.argsort(values)) for values in (score, outcome))
+    return float(np.corrcoef(score_ranks, outcome_ranks)[0, 1])
 
 
 def oracle_rank_ic(market: Market, symbols: Iterable[str], start: datetime, end: datetime) -> float:
-    """The rank IC of the oracle, pooled over symbols and hours; 0 on pure noise."""
+    """Return the rank IC of the oracle, pooled over symbols and hours; 0 on pure noise."""
     if market.rank_ic == 0:
         return 0.0
-    made = [oracle_score(market, symbol, start, end) for symbol in symbols]
+    oracles = [oracle_score(market, symbol, start, end) for symbol in symbols]
     return rank_ic(
-        np.concatenate([one.score for one in made]), np.concatenate([one.outcome for one in made])
+        np.concatenate([oracle.score for oracle in oracles]),
+        np.concatenate([oracle.outcome for oracle in oracles]),
     )

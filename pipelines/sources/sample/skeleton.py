@@ -1,4 +1,4 @@
-"""The hourly skeleton of the sample market: where every instrument stands when an hour closes.
+"""The hourly skeleton of the sample market: the price of every instrument at each hour's close.
 
 1. Time is cut into slots, the hourly bars of XNYS sessions since 2015. The return of a slot runs
    from close to close, so the first slot of a session also holds the night before it.
@@ -11,12 +11,12 @@
    varying climate that the market shares and a mood of each member's own (clustering), times the
    slot's share of a day (high at the open and the close, a quarter for the night). No drift.
 4. Levels are running sums since 2015. A whole skeleton costs a millisecond or two per
-   instrument and is kept, so nothing asked later costs the history again.
+   instrument and is cached, so later requests do not compute the history again.
 5. The VIX is no price but a mean-reverting level: its shocks run against the market's, around a
    level that follows the market's climate.
 
-Random numbers are drawn by weekday and place, not by order of asking, and sums run forward:
-nothing depends on what is asked, or on how far the calendar reaches.
+Random numbers are drawn by weekday and slot, not by the order of requests, and sums run forward:
+no value depends on the request, or on how far the calendar reaches.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DAYS_A_YEAR = 252
 
 
 def stream(seed: int, *names: str) -> int:
-    """A key of 128 bits for the random numbers of that name."""
+    """Return a key of 128 bits for the random numbers of that name."""
     text = "/".join((str(seed), *names)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
 
@@ -49,18 +49,18 @@ def generator(seed: int, *names: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=stream(seed, *names)))
 
 
-def remember(shocks: np.ndarray, keep: float) -> np.ndarray:
-    """y[t] = keep * y[t-1] + shocks[t]: the lags are summed by doubling, in whole-array steps."""
-    made, lag, weight = shocks.copy(), 1, keep
-    while weight > 1e-15 and lag < len(made):
-        made[lag:] += weight * made[:-lag]
+def filter_ar1(shocks: np.ndarray, coefficient: float) -> np.ndarray:
+    """Return y[t] = coefficient * y[t-1] + shocks[t], by doubling the lag in whole-array steps."""
+    values, lag, weight = shocks.copy(), 1, coefficient
+    while weight > 1e-15 and lag < len(values):
+        values[lag:] += weight * values[:-lag]
         lag, weight = 2 * lag, weight * weight
-    return made
+    return values
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """What is constant about one symbol of the sample."""
+    """The constants of one symbol of the sample."""
 
     symbol: str
     sector: str
@@ -69,7 +69,7 @@ class Instrument:
     to_sector: float
     price: float  # before the first session
     volume: float  # an ordinary minute's; 0 for an index
-    moody: float = 0.0  # how much its volatility varies on its own, a day
+    moody: float = 0.0  # daily deviation of its own variation of volatility
     ticks: float = 100.0  # to one unit of price
     quoted: bool = False  # has a bid and an ask
 
@@ -92,11 +92,11 @@ VIX = "VIX"
 
 @cache
 def instruments() -> dict[str, Instrument]:
-    """Every instrument by its symbol: the members of nasdaq100, then the others."""
-    made = {}
+    """Return every instrument by its symbol: the members of nasdaq100, then the others."""
+    by_symbol = {}
     for member in universe("nasdaq100").members:
         a, b, c, d = generator(0, "instrument", member.symbol).random(4)
-        made[member.symbol] = Instrument(
+        by_symbol[member.symbol] = Instrument(
             member.symbol,
             member.sector,
             volatility=0.18 + 0.10 * a,
@@ -106,7 +106,7 @@ def instruments() -> dict[str, Instrument]:
             volume=float(np.round(3_000 * 30**d)),
             moody=0.08,
         )
-    return made | {one.symbol: one for one in OTHERS}
+    return by_symbol | {i.symbol: i for i in OTHERS}
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Grid:
     weekday: np.ndarray  # number of the session's day, counting Monday to Friday since 2015
     first: np.ndarray  # place of the session's first slot
     slots: np.ndarray  # how many it has
-    of: np.ndarray  # slot -> its session
+    session_of: np.ndarray  # slot -> its session
     place: np.ndarray  # slot -> its place in the session
     share: np.ndarray  # slot -> its part of a day's variance, without the night
 
@@ -131,12 +131,12 @@ class Grid:
 
 @cache
 def minute_share(minutes: int) -> np.ndarray:
-    """The part of a full day's variance that each minute of a session of that length has."""
-    made: np.ndarray = (1 - NIGHT) * _busy(minutes) / _busy(FULL_DAY).sum()
-    return made
+    """Return each minute's share of a full day's variance, in a session of that length."""
+    shares: np.ndarray = (1 - NIGHT) * _activity(minutes) / _activity(FULL_DAY).sum()
+    return shares
 
 
-def _busy(minutes: int) -> np.ndarray:
+def _activity(minutes: int) -> np.ndarray:
     past = np.arange(minutes) + 0.5
     return 1 + 2.2 * np.exp(-past / 35) + 0.8 * np.exp(-(minutes - past) / 45)
 
@@ -148,22 +148,22 @@ def slot_share(minutes: int) -> np.ndarray:
 
 @cache
 def grid() -> Grid:
-    made = calendar("XNYS").bars(interval_of("1d"), utc("2015-01-01"), utc("2100-01-01"))
-    minutes = ((made.closes_at - made.ts) // np.timedelta64(1, "m")).astype(int)
+    days = calendar("XNYS").bars(interval_of("1d"), utc("2015-01-01"), utc("2100-01-01"))
+    minutes = ((days.closes_at - days.ts) // np.timedelta64(1, "m")).astype(int)
     slots = -(-minutes // SLOT)
     first = np.cumsum(slots) - slots
-    of = np.repeat(np.arange(len(slots)), slots)
+    session_of = np.repeat(np.arange(len(slots)), slots)
     share = np.concatenate([slot_share(int(n)) for n in minutes])
     return Grid(
-        session=made.session,
-        opens=made.ts,
-        closes=made.closes_at,
+        session=days.session,
+        opens=days.ts,
+        closes=days.closes_at,
         minutes=minutes,
-        weekday=np.busday_count(FIRST_DAY, made.session),
+        weekday=np.busday_count(FIRST_DAY, days.session),
         first=first,
         slots=slots,
-        of=of,
-        place=np.arange(len(of)) - first[of],
+        session_of=session_of,
+        place=np.arange(len(session_of)) - first[session_of],
         share=share,
     )
 
@@ -186,8 +186,8 @@ class Market:
         return float(2 * np.sin(np.pi / 6 * self.rank_ic))
 
     @property
-    def rest(self) -> float:
-        """The standard deviation of z that its past does not explain."""
+    def residual(self) -> float:
+        """Standard deviation of the part of z that its past does not explain."""
         return float(np.sqrt(1 - self.rho**2))
 
 
@@ -203,47 +203,51 @@ class Skeleton:
 
 @lru_cache(maxsize=256)
 def skeleton(market: Market, symbol: str) -> Skeleton:
-    """The skeleton of one instrument, made once."""
-    it, at = instruments()[symbol], grid()
-    draws = generator(market.seed, "own", symbol).standard_normal((at.days, MOST_SLOTS + 2))
-    own = _autoregression(market, draws[:, :MOST_SLOTS])
-    z = it.to_market * _factor(market, "market") + it.to_self * own
-    if it.to_sector:
-        z += it.to_sector * _factor(market, "sector/" + it.sector)
-    climate = _climate(market)[at.weekday]
-    mood = remember(draws[:, MOST_SLOTS + 1] * it.moody, 0.95)[at.weekday]
-    volatility = it.volatility / np.sqrt(DAYS_A_YEAR) * np.exp(climate + mood)
+    """Return the skeleton of one instrument; it is computed once."""
+    instrument, slots = instruments()[symbol], grid()
+    draws = generator(market.seed, "own", symbol).standard_normal((slots.days, MOST_SLOTS + 2))
+    own_factor = _draw_ar1(market, draws[:, :MOST_SLOTS])
+    z = instrument.to_market * _factor(market, "market") + instrument.to_self * own_factor
+    if instrument.to_sector:
+        z += instrument.to_sector * _factor(market, "sector/" + instrument.sector)
+    climate = _climate(market)[slots.weekday]
+    mood = filter_ar1(draws[:, MOST_SLOTS + 1] * instrument.moody, 0.95)[slots.weekday]
+    volatility = instrument.volatility / np.sqrt(DAYS_A_YEAR) * np.exp(climate + mood)
     if symbol == VIX:
-        volatility = np.full(len(at.session), it.volatility / np.sqrt(DAYS_A_YEAR))
-    night = NIGHT * (at.place == 0)
-    moves = volatility[at.of] * np.sqrt(at.share + night) * z
+        volatility = np.full(len(slots.session), instrument.volatility / np.sqrt(DAYS_A_YEAR))
+    night = NIGHT * (slots.place == 0)
+    moves = volatility[slots.session_of] * np.sqrt(slots.share + night) * z
     if symbol == VIX:
-        level = np.log(it.price) + 0.7 * climate[at.of] + remember(moves, 0.985)
+        level = (
+            np.log(instrument.price) + 0.7 * climate[slots.session_of] + filter_ar1(moves, 0.985)
+        )
     else:
-        level = np.log(it.price) + np.cumsum(moves)
-    # Given the close before and the first hour's close, the open lies on a Brownian bridge.
-    before = np.concatenate(([np.log(it.price)], level[at.first[1:] - 1]))
-    hour = at.share[at.first]
-    part = NIGHT / (NIGHT + hour)
-    spread = market.rest * volatility * np.sqrt(part * hour)
-    jump = draws[at.weekday, MOST_SLOTS]
-    opening = before + part * (level[at.first] - before) + spread * jump
+        level = np.log(instrument.price) + np.cumsum(moves)
+    # Between the previous close and the first hour's close, the open lies on a Brownian bridge.
+    before = np.concatenate(([np.log(instrument.price)], level[slots.first[1:] - 1]))
+    hour = slots.share[slots.first]
+    night_share = NIGHT / (NIGHT + hour)
+    spread = market.residual * volatility * np.sqrt(night_share * hour)
+    jump = draws[slots.weekday, MOST_SLOTS]
+    opening = before + night_share * (level[slots.first] - before) + spread * jump
     return Skeleton(z, level, opening, volatility)
 
 
 @lru_cache(maxsize=64)
 def _factor(market: Market, name: str) -> np.ndarray:
     draws = generator(market.seed, name).standard_normal((grid().days, MOST_SLOTS))
-    return _autoregression(market, draws)
+    return _draw_ar1(market, draws)
 
 
-def _autoregression(market: Market, draws: np.ndarray) -> np.ndarray:
-    at = grid()
-    return remember(draws[at.weekday[at.of], at.place] * market.rest, market.rho)
+def _draw_ar1(market: Market, draws: np.ndarray) -> np.ndarray:
+    slots = grid()
+    return filter_ar1(
+        draws[slots.weekday[slots.session_of], slots.place] * market.residual, market.rho
+    )
 
 
 @lru_cache(maxsize=8)
 def _climate(market: Market) -> np.ndarray:
-    """Weekday -> how much the log of every volatility is above its norm."""
+    """Return for each weekday how far the log of every volatility is above its norm."""
     draws = generator(market.seed, "climate").standard_normal(grid().days)
-    return remember(draws * 0.07, 0.975)
+    return filter_ar1(draws * 0.07, 0.975)

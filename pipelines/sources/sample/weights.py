@@ -3,7 +3,7 @@
 At the first session of a year the members weigh 1/(rank + 2) by their place in the list, the
 heaviest about nine per cent; until the next year each weight follows its price. Weights take
 effect at the first session of a month and are known from its open: they use only closes before.
-The list is the shipped one at every date; who was a member earlier is not pretended.
+The members are those of the shipped list at every date; earlier members are not modelled.
 """
 
 from __future__ import annotations
@@ -37,24 +37,27 @@ class Weights:
 
 
 def weights(market: Market, as_of: datetime) -> Weights:
-    """The weights known at `as_of`, of every month since 2015."""
-    at = grid()
-    month, year = at.session.astype("datetime64[M]"), at.session.astype("datetime64[Y]")
+    """Return the weights of every month since 2015 that were known at `as_of`."""
+    sessions = grid()
+    month, year = sessions.session.astype("datetime64[M]"), sessions.session.astype("datetime64[Y]")
     begins = np.flatnonzero(np.r_[True, month[1:] != month[:-1]])
-    begins = begins[at.opens[begins] <= to_numpy(as_of)]
+    begins = begins[sessions.opens[begins] <= to_numpy(as_of)]
     resets = np.searchsorted(year, year[begins])
     symbols = universe(WHOLE).symbols
     growth = np.empty((len(begins), len(symbols)))
     for place, symbol in enumerate(symbols):
-        before = _before(market, symbol)
+        before = _log_price_before(market, symbol)
         growth[:, place] = before[begins] - before[resets]
     value = np.exp(growth) / (np.arange(len(symbols)) + 3)
     return Weights(
-        symbols, at.session[begins], at.opens[begins], value / value.sum(axis=1, keepdims=True)
+        symbols,
+        sessions.session[begins],
+        sessions.opens[begins],
+        value / value.sum(axis=1, keepdims=True),
     )
 
 
-def _before(market: Market, symbol: str) -> np.ndarray:
-    """Session -> the log price at the close before it."""
+def _log_price_before(market: Market, symbol: str) -> np.ndarray:
+    """Return for each session the log price at the close before it."""
     level, first = skeleton(market, symbol).level, grid().first
     return np.concatenate(([np.log(instruments()[symbol].price)], level[first[1:] - 1]))

@@ -1,22 +1,22 @@
-"""Bars of Yahoo Finance, asked for through yfinance.
+"""Bars of Yahoo Finance, fetched through yfinance.
 
 **What it has.** Stocks, funds, indices, currencies, futures and coins, by Yahoo's own symbols
 (`AAPL`, `BRK-B`, `WSU.DE`, `^GSPC`, `EURUSD=X`, `BTC-USD`). How far back depends on the interval,
-and so does how much one question may span: `INTERVAL_LIMITS`. A request that begins before
+and so does the span of one request: `INTERVAL_LIMITS`. A request that begins before
 the limit is refused as a whole, with the earliest date that works: half a span is no answer.
 
-**What is kept.** Yahoo's JSON byte for byte. Bars are read out of it later and offline, by
+**What is kept.** Yahoo's JSON byte for byte. Bars are parsed from it later and offline, by
 yfinance's own parsers but not by its history(), which drops rows and turns an unknown volume
-into 0 (see yahoo_bars). Prices are adjusted for every split known when they were received, not
+into 0 (see yahoo/bars.py). Prices are adjusted for every split known when they were received, not
 for dividends. 30-minute bars are made of Yahoo's 15-minute ones, as yfinance does: its own are
 wrong.
 
 **When Yahoo does not answer** (429, 5xx, timeouts, refused connections, pages that are no JSON)
-it is asked again, five times at most, after random and growing waits, or as long as it asks
-us to wait. A run that gives up resumes at the piece where it stopped.
+the request is repeated, five times at most, after random and growing waits, or after the wait
+that Yahoo demands. A run that gives up resumes at the piece where it stopped.
 
 **Weights.** Yahoo names a fund's ten largest holdings only, as of now; the rows are `partial`.
-A CSV named in `BULLION_HOLDINGS_CSV` is read instead (see yahoo_weights). `BULLION_YAHOO_URL`
+A CSV named in `BULLION_HOLDINGS_CSV` is read instead (see yahoo/weights.py). `BULLION_YAHOO_URL`
 sends everything to another address than Yahoo's.
 """
 
@@ -41,20 +41,22 @@ from pipelines.core.input_files import read_file
 from pipelines.core.universes import universe
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.yahoo.answer import NotAnAnswer
-from pipelines.sources.yahoo.http import Busy, Client, Patience, Reply, address, insist
+from pipelines.sources.yahoo.http import Busy, Client, Patience, Reply, base_address, retry
 from pipelines.sources.yahoo.weights import read_holdings_file, read_top_holdings
 
 HOLDINGS_FILE = "BULLION_HOLDINGS_CSV"
 HOLDINGS_BYTES = 16 << 20  # ten times the longest fund's, of 9,000 members
 SYMBOL = re.compile(r"[A-Za-z0-9.^=&_-]{1,24}")
-CUT_FROM = datetime(1969, 12, 29, tzinfo=UTC)  # a Monday; pieces are cut at multiples from it
-BEGIN = datetime(1970, 1, 1, tzinfo=UTC)  # where the calendars do
+CUT_FROM = datetime(
+    1969, 12, 29, tzinfo=UTC
+)  # a Monday; pieces are cut at multiples counted from it
+BEGIN = datetime(1970, 1, 1, tzinfo=UTC)  # where the calendars begin
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How far back Yahoo has an interval, and how much is asked for at once. Days."""
+    """How far back Yahoo has an interval, and the length of one piece. Days."""
 
     back: int | None
     piece: int | None
@@ -94,12 +96,12 @@ class Yahoo:
         self._local = threading.local()  # a session is one thread's own
 
     def symbols(self) -> tuple[str, ...] | None:
-        """None: only Yahoo can tell."""
+        """Return None: only Yahoo knows its symbols."""
         return None
 
     def pieces(self, request: Request) -> Iterator[Request]:
-        """One symbol and one span that Yahoo answers at once, each; symbol by symbol."""
-        limit = self._check(request)
+        """Cut a request into pieces of one symbol and one span that Yahoo answers at once."""
+        limit = self._check_request(request)
         end = min(utc(request.end), utc(request.as_of))
         for symbol in request.symbols:
             start = utc(request.start)
@@ -109,7 +111,7 @@ class Yahoo:
                 start = stop
 
     def fetch(self, request: Request) -> Iterator[Answer]:
-        """Ask for bars piece by piece. An answer that cannot be read is never handed on."""
+        """Request bars piece by piece. An answer that cannot be parsed is never returned."""
         for piece in self.pieces(request):
             (symbol,) = piece.symbols
             span = f"[{piece.start:%Y-%m-%d %H:%M}, {piece.end:%Y-%m-%d %H:%M})"
@@ -120,14 +122,14 @@ class Yahoo:
             )
 
     def parse(self, answer: Answer) -> Parsed:
-        """Read the bars of an answer. Pure: the same answer gives the same bars."""
+        """Parse the bars of an answer. Pure: the same answer gives the same bars."""
         # The API imports this module, and does without pandas.
         from pipelines.sources.yahoo.bars import read_chart
 
         return read_chart(answer)
 
     def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:
-        """Ask for the weights as they are now. None for a past `as_of`: Yahoo keeps no history."""
+        """Request the current weights. None for a past `as_of`: Yahoo has no history of them."""
         fund = _fund(universe)
         now = self._now()
         if utc(as_of) < now - DAY:
@@ -144,37 +146,39 @@ class Yahoo:
         )
 
     def parse_weights(self, answer: Answer) -> pa.Table:
-        """Read the weights of an answer. Pure."""
+        """Parse the weights of an answer. Pure."""
         if "file" in answer.asked:
             return read_holdings_file(answer)
         return read_top_holdings(answer)
 
-    def _ask(self, ask: Callable[[], Answer], read: Callable[[Answer], Any], what: str) -> Answer:
-        """An answer that can be read, asked for with patience."""
+    def _ask(
+        self, ask: Callable[[], Answer], parse: Callable[[Answer], Any], subject: str
+    ) -> Answer:
+        """Request an answer, with retries, until it can be parsed."""
 
-        def once() -> Answer:
+        def try_once() -> Answer:
             try:
                 answer = ask()
-                read(answer)
+                parse(answer)
             except NotAnAnswer as wrong:
                 raise Busy(wrong.message) from wrong
             except Busy:
-                self._local.client = None  # the next try comes with a fresh cookie and crumb
+                self._local.client = None  # the next try uses a new cookie and crumb
                 raise
             return answer
 
-        # Whoever is down for one symbol is down for the next hundred: they get one try each.
-        down = getattr(self._local, "down", False)
-        patience = replace(self._patience, tries=1) if down else self._patience
+        # A server that is down for one symbol is down for the next hundred: they get one try each.
+        was_down = getattr(self._local, "down", False)
+        patience = replace(self._patience, tries=1) if was_down else self._patience
         self._local.down = False
         try:
-            return insist(once, what, patience, self._sleep)
+            return retry(try_once, subject, patience, self._sleep)
         except SourceUnavailable:
             self._local.down = True
             raise
 
     def _client(self) -> Client:
-        base = address()
+        base = base_address()
         client: Client | None = getattr(self._local, "client", None)
         if client is None or client.base != base:
             client = self._local.client = Client(base, self._patience.timeout)
@@ -182,26 +186,26 @@ class Yahoo:
 
     def _chart(self, piece: Request) -> Answer:
         (symbol,) = piece.symbols
-        asked = {
+        query = {
             "symbol": symbol,
             "interval": piece.interval.name,
             "start": piece.start.isoformat(),
             "end": piece.end.isoformat(),
             "as_of": utc(piece.as_of).isoformat(),
         }
-        start, end = _widened(piece)
+        start, end = _widen(piece)
         reply = self._client().chart(symbol, piece.interval.yahoo, start, end)
-        return self._answer("bars", asked, reply)
+        return self._answer("bars", query, reply)
 
     def _holdings(self, universe: str, fund: str) -> Answer:
-        asked = {"universe": universe, "fund": fund, "origin": "Yahoo's top holdings"}
-        return self._answer("weights", asked, self._client().holdings(fund))
+        query = {"universe": universe, "fund": fund, "origin": "Yahoo's top holdings"}
+        return self._answer("weights", query, self._client().holdings(fund))
 
-    def _answer(self, kind: str, asked: dict[str, Any], reply: Reply) -> Answer:
-        asked |= {"path": reply.path, "params": reply.params, "status": reply.status}
-        return Answer(self.name, kind, asked, reply.body, "application/json", self._now())
+    def _answer(self, kind: str, query: dict[str, Any], reply: Reply) -> Answer:
+        query |= {"path": reply.path, "params": reply.params, "status": reply.status}
+        return Answer(self.name, kind, query, reply.body, "application/json", self._now())
 
-    def _check(self, request: Request) -> Limit:
+    def _check_request(self, request: Request) -> Limit:
         name = request.interval.name
         if name not in INTERVAL_LIMITS:
             raise unknown("interval of yahoo", name, INTERVAL_LIMITS)
@@ -212,10 +216,10 @@ class Yahoo:
                     "write it as Yahoo does: BRK-B, ^GSPC",
                 )
         start, end = utc(request.start), utc(request.end)
-        who = ", ".join(request.symbols[:5]) + (", ..." if len(request.symbols) > 5 else "")
+        symbols = ", ".join(request.symbols[:5]) + (", ..." if len(request.symbols) > 5 else "")
         if start >= end:
             raise InvalidRequest(
-                f"{name} bars of {who}: the span [{start}, {end}) is empty",
+                f"{name} bars of {symbols}: the span [{start}, {end}) is empty",
                 "give a start before the end",
             )
         limit = INTERVAL_LIMITS[name]
@@ -226,7 +230,7 @@ class Yahoo:
         if start < earliest:
             have = f"for the last {limit.back} days" if limit.back else "from 1970 on"
             raise InvalidRequest(
-                f"{name} bars of {who} from {start:%Y-%m-%d %H:%M}: yahoo has them {have} only",
+                f"{name} bars of {symbols} from {start:%Y-%m-%d %H:%M}: yahoo has them {have} only",
                 f"start at {earliest:%Y-%m-%d} or later, take a longer interval, or load older "
                 "bars with the files source",
             )
@@ -234,18 +238,18 @@ class Yahoo:
 
 
 def _cut_after(start: datetime, limit: Limit) -> datetime:
-    """Where the piece that holds `start` ends: the same for every request of that interval."""
+    """Return the end of the piece that contains `start`: the same for every request."""
     if limit.piece is None:
         return datetime.max.replace(tzinfo=UTC)
     size = timedelta(days=limit.piece)
     return CUT_FROM + ((start - CUT_FROM) // size + 1) * size
 
 
-def _widened(piece: Request) -> tuple[datetime, datetime]:
-    """What to ask for so that no bar is cut at the edges; never beyond `as_of`.
+def _widen(piece: Request) -> tuple[datetime, datetime]:
+    """Widen a span so that no bar is cut at its edges; never beyond `as_of`.
 
     Days begin at midnight of the exchange, which can be the day before in UTC, and Yahoo sums
-    up a week or a month from the days it was asked for. Neighbours are left out when reading.
+    up a week or a month from the requested days. The parser drops the extra bars.
     """
     interval: Interval = piece.interval
     start, end = piece.start, piece.end
@@ -257,7 +261,7 @@ def _widened(piece: Request) -> tuple[datetime, datetime]:
     if interval.name == "1mo":
         start = start.replace(day=1)
         end = (end.replace(day=1) + 32 * DAY).replace(day=1)
-    # Not 1970 itself: yfinance takes a time of 0 for none.
+    # Not 1970 itself: yfinance treats a time of 0 as missing.
     return max(start - DAY, BEGIN + DAY), min(end + DAY, utc(piece.as_of))
 
 
@@ -267,18 +271,18 @@ def _fund(name: str) -> str:
 
 def _file_answer(path: Path, universe: str, fund: str, now: datetime) -> Answer:
     try:
-        body = read_file(path, most=HOLDINGS_BYTES)
+        body = read_file(path, max_bytes=HOLDINGS_BYTES)
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
     except SourceError as error:
         raise SourceError(
             f"the holdings file cannot be read: {error.message}",
             f"put a holdings CSV there, or unset {HOLDINGS_FILE} to ask Yahoo for its top ten",
         ) from error
-    asked = {
+    query = {
         "universe": universe,
         "fund": fund,
         "origin": "holdings file",
         "file": str(path),
         "modified": modified.isoformat(),
     }
-    return Answer("yahoo", "weights", asked, body, "text/csv", now)
+    return Answer("yahoo", "weights", query, body, "text/csv", now)

@@ -1,4 +1,4 @@
-"""Is it an answer, and to what was asked? Yahoo's JSON is checked before it is read. Pure."""
+"""Check that Yahoo's JSON is an answer, and to the request that was sent. Pure."""
 
 from __future__ import annotations
 
@@ -34,50 +34,53 @@ ZONES = {
 
 
 class NotAnAnswer(SourceError):
-    """The body is no chart at all: cut off, or a web page. The next one may be whole."""
+    """The body is no chart at all: cut off, or a web page. The next try may succeed."""
 
 
-def changed(symbol: str, what: str) -> SourceError:
+def unknown_form(symbol: str, detail: str) -> SourceError:
+    """Return the error for an answer whose form yfinance does not know."""
     return SourceError(
-        f"yahoo's answer for {symbol} has another form than yfinance knows: {what}",
+        f"yahoo's answer for {symbol} has another form than yfinance knows: {detail}",
         "nothing of it was stored; see whether a newer yfinance reads it, and report it if not",
     )
 
 
-def decoded(body: bytes, symbol: str) -> Any:
-    """The JSON of a body."""
+def decode_json(body: bytes, symbol: str) -> Any:
+    """Decode the JSON of a body."""
     try:
         return json.loads(body)
     except ValueError:
         start = body[:60].decode("utf-8", "replace").strip()
-        what = "an empty body" if not start else f"no whole JSON: {len(body)} bytes, {start!r}..."
+        description = (
+            "an empty body" if not start else f"no whole JSON: {len(body)} bytes, {start!r}..."
+        )
         raise NotAnAnswer(
-            f"yahoo's answer for {symbol} is {what}",
+            f"yahoo's answer for {symbol} is {description}",
             "nothing of it was stored; run this again later",
         ) from None
 
 
-def chart_of(body: bytes, asked: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The one chart in the answer; None when Yahoo says that nothing was traded then."""
-    symbol = str(asked["symbol"])
-    data = decoded(body, symbol)
+def chart_of(body: bytes, query: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the chart of an answer; None when Yahoo says that nothing was traded then."""
+    symbol = str(query["symbol"])
+    data = decode_json(body, symbol)
     chart = data.get("chart") if isinstance(data, dict) else None
     if not isinstance(chart, dict):
-        raise changed(symbol, f"no `chart` (HTTP {asked['status']})")
+        raise unknown_form(symbol, f"no `chart` (HTTP {query['status']})")
     error = chart.get("error")
     if error:
         words = str(error.get("description") if isinstance(error, dict) else error)
         if words.startswith("Data doesn't exist"):
             return None
-        if asked["status"] == 404 or "No data found" in words:
+        if query["status"] == 404 or "No data found" in words:
             raise SourceError(
                 f"yahoo knows no symbol {symbol!r}: {words}",
                 "look up how Yahoo spells it at https://finance.yahoo.com/lookup "
                 "(BRK-B, WSU.DE, ^GSPC), or take it out of the list",
             )
         raise SourceError(
-            f"yahoo refused {asked['interval']} bars of {symbol} in "
-            f"[{asked['start']}, {asked['end']}): {words}",
+            f"yahoo refused {query['interval']} bars of {symbol} in "
+            f"[{query['start']}, {query['end']}): {words}",
             "ask for a later or shorter span, or a longer interval",
         )
     results = chart.get("result")
@@ -89,19 +92,19 @@ def chart_of(body: bytes, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     return results[0]
 
 
-def market_of(symbol: str, result: dict[str, Any], asked: Mapping[str, Any]) -> tuple[str, str]:
-    """The zone and the calendar of the exchange; and is it the chart that was asked for?"""
+def market_of(symbol: str, result: dict[str, Any], query: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the zone and the calendar of the exchange; refuse a chart of another request."""
     meta = result.get("meta")
     if not isinstance(meta, dict):
-        raise changed(symbol, "no `meta`")
+        raise unknown_form(symbol, "no `meta`")
     for name in ("symbol", "exchangeTimezoneName", "instrumentType"):
         if not isinstance(meta.get(name), str):
-            raise changed(symbol, f"no `meta.{name}`")
+            raise unknown_form(symbol, f"no `meta.{name}`")
     if meta["symbol"].upper() != symbol.upper():
-        raise changed(symbol, f"it is about {meta['symbol']}")
-    wanted = str(asked["params"]["interval"])
-    if meta.get("dataGranularity", wanted) != wanted:
-        raise changed(symbol, f"{meta['dataGranularity']} bars instead of {wanted}")
+        raise unknown_form(symbol, f"it is about {meta['symbol']}")
+    interval = str(query["params"]["interval"])
+    if meta.get("dataGranularity", interval) != interval:
+        raise unknown_form(symbol, f"{meta['dataGranularity']} bars instead of {interval}")
     zone = meta["exchangeTimezoneName"]
     market = KINDS.get(meta["instrumentType"]) or ZONES.get(zone)
     if market is None:

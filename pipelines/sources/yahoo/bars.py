@@ -1,8 +1,8 @@
-"""Yahoo's chart answers: from the JSON as it came to bars, splits and dividends. Pure.
+"""Parse Yahoo's chart answers: from the JSON to bars, splits and dividends. Pure.
 
 The JSON is read by yfinance's own parsers, but not through its history(): that drops rows
 outside of its trading hours and repeated ones, and turns an unknown volume into 0. Here every
-row in the asked span is kept, so that what is wrong with one is told where rows are judged.
+row in the requested span is kept, so that the checks of rows see and report all faults.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from pipelines.core.calendar import UTC_TYPE, Calendar, Interval, calendar, inte
 from pipelines.core.errors import SourceError
 from pipelines.core.instants import to_numpy
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Answer, Parsed
-from pipelines.sources.yahoo.answer import changed, chart_of, market_of
+from pipelines.sources.yahoo.answer import chart_of, market_of, unknown_form
 
 FIELDS = ("open", "high", "low", "close", "volume")
-# Quotes of some exchanges are this late. Until then the last bar may still be growing.
+# Quotes of some exchanges arrive this late. Until then the last bar may be incomplete.
 LATE = timedelta(minutes=30)
 
 
 def read_chart(answer: Answer) -> Parsed:
-    """The bars of a chart answer, with its splits and dividends."""
-    asked = answer.asked
-    symbol, interval = str(asked["symbol"]), interval_of(str(asked["interval"]))
-    result = chart_of(answer.body, asked)
+    """Parse the bars of a chart answer, with its splits and dividends."""
+    query = answer.asked
+    symbol, interval = str(query["symbol"]), interval_of(str(query["interval"]))
+    result = chart_of(answer.body, query)
     if result is None:
         return Parsed(interval, BARS.empty_table())
-    zone, market_name = market_of(symbol, result, asked)
+    zone, market_name = market_of(symbol, result, query)
     market = calendar(market_name)
-    start, end = utc(asked["start"]), utc(asked["end"])
+    start, end = utc(query["start"]), utc(query["end"])
     bars, rejects = BARS.empty_table(), REJECTS.empty_table()
     quotes = _quotes(symbol, result)
     if interval.intraday and len(quotes):
         received_at = utc(answer.received_at)
-        bars, rejects = _intraday(symbol, interval, quotes, market, start, end, received_at)
+        bars, rejects = _intraday_bars(symbol, interval, quotes, market, start, end, received_at)
     elif len(quotes):
-        bars = _dated(symbol, interval, quotes, market, zone, start, end)
+        bars = _dated_bars(symbol, interval, quotes, market, zone, start, end)
     if bars.num_rows + rejects.num_rows == 0:
         _allow_empty(symbol, interval, result, market, start, end)
     actions = _actions(symbol, result, zone)
@@ -57,10 +57,10 @@ def _allow_empty(
     start: datetime,
     end: datetime,
 ) -> None:
-    """No bars are fine for a weekend or before the listing, but not where bars have closed."""
-    listed = result["meta"].get("firstTradeDate")
-    if isinstance(listed, int):
-        start = max(start, utc("1970-01-01") + timedelta(seconds=listed))
+    """Accept an answer without bars for a weekend or before the listing; refuse any other."""
+    first_trade = result["meta"].get("firstTradeDate")
+    if isinstance(first_trade, int):
+        start = max(start, utc("1970-01-01") + timedelta(seconds=first_trade))
     missed = market.closed_bars(interval, start, end) if start < end else ()
     if len(missed):
         raise SourceError(
@@ -72,7 +72,7 @@ def _allow_empty(
 
 
 def _quotes(symbol: str, result: dict[str, Any]) -> pd.DataFrame:
-    """Yahoo's rows by time, UTC, with their place in the answer."""
+    """Return Yahoo's rows by time in UTC, with their position in the answer."""
     from yfinance.utils import parse_quotes
 
     times = result.get("timestamp") or []
@@ -82,20 +82,20 @@ def _quotes(symbol: str, result: dict[str, Any]) -> pd.DataFrame:
             return pd.DataFrame()  # how Yahoo says that there is nothing
         lengths = {name: len(columns[name]) for name in FIELDS}
     except (KeyError, IndexError, TypeError) as error:
-        raise changed(symbol, f"no {error} in the quotes") from error
+        raise unknown_form(symbol, f"no {error} in the quotes") from error
     for name, length in lengths.items():
         if length != len(times):
-            raise changed(symbol, f"{length} values of `{name}` for {len(times)} timestamps")
+            raise unknown_form(symbol, f"{length} values of `{name}` for {len(times)} timestamps")
     try:
         quotes = parse_quotes(result).astype(float)
         order = np.argsort(np.asarray(times, dtype="int64"), kind="stable")
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise changed(symbol, f"quotes that are no numbers ({error})") from error
+        raise unknown_form(symbol, f"quotes that are no numbers ({error})") from error
     placed: pd.DataFrame = quotes.assign(row=order + 1).tz_localize("UTC")
     return placed
 
 
-def _intraday(
+def _intraday_bars(
     symbol: str,
     interval: Interval,
     quotes: pd.DataFrame,
@@ -104,8 +104,10 @@ def _intraday(
     end: datetime,
     received_at: datetime,
 ) -> tuple[pa.Table, pa.Table]:
-    """Bars by their open. Yahoo's last row is often the newest trade of a bar in progress, at
-    its own second: it goes to the bar that it belongs to, which is thereby seen as unclosed.
+    """Return bars by their open, and rejects.
+
+    Yahoo's last row is often the newest trade of a bar in progress, at its own second. It is
+    assigned to the bar that contains it, which is thereby known to be unclosed.
     """
     raw = _instants(quotes)
     reach = timedelta(days=14)  # longer than any exchange stays shut
@@ -126,24 +128,24 @@ def _intraday(
     keep = (opens >= to_numpy(start)) & (opens < to_numpy(end))
     unclosed = np.zeros(len(raw), bool)
     if growing:
-        # Closed by the clock, but not yet by a late feed: this bar must not count as whole.
+        # Closed by the clock, but the feed is late: this bar must not count as complete.
         close = grid.closes_at[place[-1]]
         if close <= to_numpy(received_at) < close + np.timedelta64(LATE):
             unclosed = opens == opens[-1]
-    rejects = _rejects(symbol, quotes[keep & unclosed], opens[keep & unclosed])
-    wanted = keep & ~unclosed
-    quotes, opens = quotes[wanted], opens[wanted]
+    rejects = _build_rejects(symbol, quotes[keep & unclosed], opens[keep & unclosed])
+    is_closed = keep & ~unclosed
+    quotes, opens = quotes[is_closed], opens[is_closed]
     if interval.name == "30m" and len(opens):
-        quotes, opens = _joined(quotes, opens)
-    return _bars(symbol, quotes, opens), rejects
+        quotes, opens = _join_rows(quotes, opens)
+    return _build_bars(symbol, quotes, opens), rejects
 
 
-def _joined(quotes: pd.DataFrame, opens: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
-    """Rows of one bar made one. What is unknown in a part is unknown in the whole."""
+def _join_rows(quotes: pd.DataFrame, opens: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """Combine rows of the same bar. A value unknown in one row is unknown in the bar."""
     first = np.flatnonzero(np.r_[True, opens[1:] != opens[:-1]])
     last = np.r_[first[1:], len(opens)] - 1
     values = {name: quotes[name].to_numpy() for name in quotes.columns}
-    made = {
+    columns = {
         "Open": values["Open"][first],
         "High": np.maximum.reduceat(values["High"], first),
         "Low": np.minimum.reduceat(values["Low"], first),
@@ -151,10 +153,10 @@ def _joined(quotes: pd.DataFrame, opens: np.ndarray) -> tuple[pd.DataFrame, np.n
         "Volume": np.add.reduceat(values["Volume"], first),
         "row": values["row"][first],
     }
-    return pd.DataFrame(made), opens[first]
+    return pd.DataFrame(columns), opens[first]
 
 
-def _dated(
+def _dated_bars(
     symbol: str,
     interval: Interval,
     quotes: pd.DataFrame,
@@ -163,8 +165,10 @@ def _dated(
     start: datetime,
     end: datetime,
 ) -> pa.Table:
-    """Bars named by their date at the exchange. A row of the running session has the time of
-    its newest trade; its date names the bar like any other, which is thereby unclosed.
+    """Return bars named by their date at the exchange.
+
+    The row of the running session has the time of its newest trade; its date names the bar like
+    any other, and the bar counts as unclosed.
     """
     from yfinance.utils import fix_Yahoo_dst_issue, fix_Yahoo_returning_live_separate
 
@@ -174,15 +178,15 @@ def _dated(
         quotes, _ = fix_Yahoo_returning_live_separate(quotes, interval.yahoo, zone, False)
     raw = _instants(quotes)
     labels = _dates(fix_Yahoo_dst_issue(quotes.tz_convert(zone), "1d").index)
-    opens, found = market.opens_of(interval, labels)
-    # The neighbours were asked for only so that no bar is cut at the edge of the span.
-    at = np.where(found, opens, raw)
-    keep = (at >= to_numpy(start)) & (at < to_numpy(end))
-    return _bars(symbol, quotes[keep], labels[keep].astype("datetime64[us]"))
+    opens, is_bar = market.opens_of(interval, labels)
+    # The neighbouring bars were requested only so that no bar is cut at the edge of the span.
+    times = np.where(is_bar, opens, raw)
+    keep = (times >= to_numpy(start)) & (times < to_numpy(end))
+    return _build_bars(symbol, quotes[keep], labels[keep].astype("datetime64[us]"))
 
 
 def _actions(symbol: str, result: dict[str, Any], zone: str) -> pa.Table:
-    """Splits and cash paid per share (dividends, and gains that a fund passes on)."""
+    """Return splits, and cash paid per share (dividends, and gains that a fund passes on)."""
     from yfinance.utils import parse_actions
 
     try:
@@ -192,11 +196,13 @@ def _actions(symbol: str, result: dict[str, Any], zone: str) -> pa.Table:
         )
         split = splits["Stock Splits"].astype(float)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise changed(symbol, f"splits or dividends that cannot be read ({error!r})") from error
+        raise unknown_form(
+            symbol, f"splits or dividends that cannot be read ({error!r})"
+        ) from error
     tables = []
     for kind, series in (("split", split), ("dividend", paid)):
         if not (np.isfinite(series) & (series > 0)).all():
-            raise changed(symbol, f"a {kind} of {series.tolist()}")
+            raise unknown_form(symbol, f"a {kind} of {series.tolist()}")
         dates = _dates(pd.DatetimeIndex(series.index).tz_localize("UTC").tz_convert(zone))
         daily = series.groupby(dates).agg("prod" if kind == "split" else "sum")
         columns = {
@@ -209,18 +215,18 @@ def _actions(symbol: str, result: dict[str, Any], zone: str) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def _bars(symbol: str, quotes: pd.DataFrame, ts: np.ndarray) -> pa.Table:
-    nothing = pa.nulls(len(ts), pa.float64())
+def _build_bars(symbol: str, quotes: pd.DataFrame, ts: np.ndarray) -> pa.Table:
+    nulls = pa.nulls(len(ts), pa.float64())
     columns: dict[str, Any] = {"symbol": pa.array([symbol] * len(ts), pa.string())}
     columns["ts"] = pa.array(ts).cast(UTC_TYPE)
     for name in FIELDS:
         columns[name] = pa.array(quotes[name.capitalize()].to_numpy(dtype=float))
-    columns["bid"], columns["ask"] = nothing, nothing
+    columns["bid"], columns["ask"] = nulls, nulls
     columns["row"] = pa.array(quotes["row"].to_numpy(dtype="int64"))
     return pa.table(columns, schema=BARS)
 
 
-def _rejects(symbol: str, quotes: pd.DataFrame, ts: np.ndarray) -> pa.Table:
+def _build_rejects(symbol: str, quotes: pd.DataFrame, ts: np.ndarray) -> pa.Table:
     original = [
         json.dumps({name: str(value) for name, value in row.items()})
         for row in quotes.reset_index(names="timestamp").to_dict("records")
@@ -247,5 +253,5 @@ def _dates(index: pd.DatetimeIndex) -> np.ndarray:
 
 
 def _instant(value: np.datetime64) -> datetime:
-    """NumPy's instant as a time in UTC. A year that no bar can have is refused."""
+    """Convert an instant of NumPy to UTC; refuse a year that no bar can have."""
     return utc(f"{value.astype('datetime64[us]').item().isoformat()}+00:00")

@@ -1,7 +1,7 @@
-"""How Yahoo is asked: through yfinance's own door, at one address, with bounded patience.
+"""Requests to Yahoo: through yfinance's own session, at one address, with limited retries.
 
-yfinance builds the query and handles cookie, crumb and consent page; what Yahoo answered is
-taken as it came. Nothing is cached on disk (yfinance's cookie cache is a pickle) and nothing
+yfinance builds the query and handles cookie, crumb and consent page; Yahoo's answer is taken
+unchanged. Nothing is cached on disk (yfinance's cookie cache is a pickle) and nothing
 is shared between clients.
 """
 
@@ -20,28 +20,28 @@ from urllib.parse import urlsplit
 from pipelines.core.errors import InvalidRequest, SourceUnavailable
 
 ADDRESS = "BULLION_YAHOO_URL"
-# Too many, server trouble; and the refusals that a fresh cookie and crumb can turn around.
+# Too many requests, server errors, and refusals that a new cookie and crumb may resolve.
 ASK_AGAIN = frozenset({401, 403, 408, 425, 429, 500, 502, 503, 504})
 
 T = TypeVar("T")
 
 
 class Busy(Exception):
-    """Yahoo did not answer this time; asking again may help."""
+    """Yahoo did not answer this time; another try may succeed."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.wait = wait  # seconds that Yahoo asked us to wait
+        self.wait = wait  # seconds that Yahoo told us to wait
 
 
 class _Answered(Exception):
-    """Raised through yfinance once Yahoo has answered: its frame is not wanted."""
+    """Raised through yfinance once Yahoo has answered: its data frame is not needed."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What Yahoo said to one question."""
+    """Yahoo's reply to one request."""
 
     path: str
     params: dict[str, Any]
@@ -51,7 +51,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Patience:
-    """How often, and how long, Yahoo is asked before giving up. Seconds."""
+    """Limits of the retries: how often and how long, in seconds."""
 
     tries: int = 5
     first: float = 1.0  # the longest first wait; it doubles with each try
@@ -60,38 +60,38 @@ class Patience:
     timeout: float = 20.0  # of one HTTP request
 
 
-def insist(
+def retry(
     ask: Callable[[], T],
-    what: str,
+    subject: str,
     patience: Patience,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> T:
-    """Ask until there is an answer, waiting longer each time, and at random: others wait too."""
-    began, tried = clock(), 0
+    """Retry until there is an answer; the waits grow and are random, as others wait, too."""
+    began, tries = clock(), 0
     while True:
-        tried += 1
+        tries += 1
         try:
             return ask()
         except Busy as busy:
-            spread = min(patience.longest, patience.first * 2 ** (tried - 1))
+            spread = min(patience.longest, patience.first * 2 ** (tries - 1))
             wait = max(random.uniform(0, spread), busy.wait)  # noqa: S311 - not a secret
             spent = clock() - began
-            if tried < patience.tries and spent + wait <= patience.deadline:
+            if tries < patience.tries and spent + wait <= patience.deadline:
                 sleep(wait)
                 continue
-            times = f"{tried} times" if tried > 1 else "once"
-            asked = f"Yahoo asked to wait {busy.wait:.0f} s; " if busy.wait else ""
+            times = f"{tries} times" if tries > 1 else "once"
+            wait_note = f"Yahoo asked to wait {busy.wait:.0f} s; " if busy.wait else ""
             raise SourceUnavailable(
-                f"yahoo gave no answer for {what}: tried {times} in {spent:.0f} s, "
+                f"yahoo gave no answer for {subject}: tried {times} in {spent:.0f} s, "
                 f"at last: {busy.reason}",
-                f"{asked}run this again later, what was stored is not asked for again; or ask "
+                f"{wait_note}run this again later, what was stored is not asked for again; or ask "
                 f"for fewer symbols, or set {ADDRESS} to a proxy that Yahoo does answer",
             ) from busy
 
 
-def address() -> str | None:
-    """Where Yahoo is asked for, when not at its own hosts."""
+def base_address() -> str | None:
+    """Return the address that stands in for Yahoo's hosts, if one is set."""
     base = os.environ.get(ADDRESS, "").strip().rstrip("/")
     if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).netloc):
         raise InvalidRequest(
@@ -111,7 +111,7 @@ class Client:
         yfinance.config.debug.hide_exceptions = False
 
         class Directed(Session):  # type: ignore[misc]
-            """Sends every request to the base address, and none for longer than the timeout."""
+            """Sends every request to the base address, with our timeout at most."""
 
             retry_after = ""
 
@@ -120,14 +120,16 @@ class Client:
                     parts = urlsplit(url)
                     query = f"?{parts.query}" if parts.query else ""
                     url = f"{base}{parts.path}{query}"
-                given = options.get("timeout")
-                options["timeout"] = min(given, timeout) if isinstance(given, int) else timeout
+                own_timeout = options.get("timeout")
+                options["timeout"] = (
+                    min(own_timeout, timeout) if isinstance(own_timeout, int) else timeout
+                )
                 response = super().request(method, url, **options)
                 self.retry_after = response.headers.get("Retry-After") or ""
                 return response
 
         class Data(YfData):  # type: ignore[misc]
-            """Remembers its cookie here and not in yfinance's file."""
+            """Keeps its cookie in memory instead of yfinance's file."""
 
             def _load_cookie_curlCffi(self) -> bool:
                 return False
@@ -138,36 +140,36 @@ class Client:
 
         self.base = base
         self.session = Directed(impersonate="chrome")
-        # YfData is a singleton by its metaclass: one cookie for all threads, good or poisoned.
+        # YfData is a singleton by its metaclass, with one cookie, good or bad, for all threads.
         self.data: Any = Data.__new__(Data)
         YfData.__init__(self.data, self.session)
 
     def chart(self, symbol: str, interval: str, start: datetime, end: datetime) -> Reply:
-        """Yahoo's chart of a symbol, asked as yfinance's history() asks for it."""
+        """Request the chart of a symbol, as yfinance's history() does."""
         from yfinance.scrapers.history import PriceHistory
 
-        door = _Door(self)
-        # The zone is only yfinance's for dates without one; giving it saves a request a symbol.
-        history = PriceHistory(door, symbol, "UTC", session=self.session)
+        proxy = _DataProxy(self)
+        # yfinance needs the zone only for dates without one; giving it saves a request per symbol.
+        history = PriceHistory(proxy, symbol, "UTC", session=self.session)
         with suppress(_Answered):
             history.history(
                 start=start, end=end, interval=interval, prepost=False, actions=True,
                 auto_adjust=False, repair=False, keepna=True,
             )  # fmt: skip
-        return door.answer()
+        return proxy.answer()
 
     def holdings(self, fund: str) -> Reply:
-        """Yahoo's page of a fund, asked as yfinance's funds_data asks for it."""
+        """Request the page of a fund, as yfinance's funds_data does."""
         from yfinance.scrapers.funds import FundsData
 
-        door = _Door(self)
+        proxy = _DataProxy(self)
         with suppress(_Answered):
-            _ = FundsData(door, fund).top_holdings
-        return door.answer()
+            _ = FundsData(proxy, fund).top_holdings
+        return proxy.answer()
 
 
-class _Door:
-    """Stands where yfinance keeps its data door: asks through it, and keeps the answer."""
+class _DataProxy:
+    """Takes the place of yfinance's YfData: sends its requests, and keeps the reply."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -190,13 +192,13 @@ class _Door:
         )
         raise _Answered
 
-    # yfinance remembers the answers to these; a run that asks again must hear what is true now.
+    # yfinance caches the replies to these; a new request must get the current data.
     cache_get = get
     get_raw_json = get
 
     def _wait(self) -> float:
-        told = self._client.session.retry_after
-        return float(told) if told.isdigit() else 0.0
+        seconds = self._client.session.retry_after
+        return float(seconds) if seconds.isdigit() else 0.0
 
     def answer(self) -> Reply:
         assert self._reply is not None, "yfinance returned without asking Yahoo"

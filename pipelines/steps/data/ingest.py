@@ -182,7 +182,9 @@ class _PendingAnswers:
                 landed.add(land(writer, group, pieces, expected, self._request.as_of))
             report.landed.add(landed)
             if last:
-                report.landed.verdicts = checks.merged([*report.landed.verdicts, *_overall(report)])
+                report.landed.verdicts = checks.merge_verdicts(
+                    [*report.landed.verdicts, *_overall(report)]
+                )
             _record(writer, report, landed, self._request, self._run, last)
             report.snapshot = writer.batch
         self._answers, self._rows, self._bytes = [], 0, 0

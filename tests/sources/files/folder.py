@@ -25,18 +25,18 @@ def folder(tmp_path: Path, files: dict[str, str | bytes], *series: dict[str, Any
     return Files(tmp_path)
 
 
-def read(files: Files, asked: Request) -> list[Parsed]:
-    return [files.parse(answer) for answer in files.fetch(asked)]
+def read(files: Files, bars_request: Request) -> list[Parsed]:
+    return [files.parse(answer) for answer in files.fetch(bars_request)]
 
 
 def parse_file(
-    tmp_path: Path, body: str | bytes, asked: Request | None = None, **series: Any
+    tmp_path: Path, body: str | bytes, bars_request: Request | None = None, **series: Any
 ) -> Parsed:
     """The only file of a folder, read by a mapping with these keys."""
-    told = {"files": "a.*", "symbol": "AAPL", "interval": "1h", "timezone": "UTC", **series}
+    entry = {"files": "a.*", "symbol": "AAPL", "interval": "1h", "timezone": "UTC", **series}
     name = "a.parquet" if isinstance(body, bytes) and body.startswith(b"PAR1") else "a.csv"
-    asked = asked or request(told["interval"])
-    (parsed,) = read(folder(tmp_path, {name: body}, told), asked)
+    bars_request = bars_request or request(entry["interval"])
+    (parsed,) = read(folder(tmp_path, {name: body}, entry), bars_request)
     return parsed
 
 

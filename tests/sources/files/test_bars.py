@@ -12,17 +12,6 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "include" / "sample"
 HEAD = "ts,open,high,low,close,volume\n"
 
 
-def test_columns_in_another_order_and_american_dates(tmp_path):
-    head = "Date,Open,Close,High,Low,Volume\r\n"
-    body = head + "11/5/2019 9:30,4,3,5,2,0\r\n11/5/2019 9:31,4,3,5,2,0\r\n"
-    parsed = parse_file(
-        tmp_path, body, interval="1m", timezone="America/New_York", time_format="%m/%d/%Y %H:%M"
-    )
-    assert opens(parsed) == ["2019-11-05 14:30", "2019-11-05 14:31"]
-    first = parsed.bars.to_pylist()[0]
-    assert [first[c] for c in ("open", "high", "low", "close")] == [4, 5, 2, 3]
-
-
 def test_closes_alone_serve_as_all_prices(tmp_path):
     parsed = parse_file(
         tmp_path,
@@ -51,8 +40,8 @@ def test_many_symbols_in_a_column(tmp_path):
 
 def test_a_range_takes_its_start_and_not_its_end(tmp_path):
     body = HEAD + "".join(f"2020-01-0{d},1,2,1,1,0\n" for d in range(1, 5))
-    asked = request("1d", start="2020-01-02", end="2020-01-04")
-    assert opens(parse_file(tmp_path, body, asked, interval="1d")) == [
+    two_days = request("1d", start="2020-01-02", end="2020-01-04")
+    assert opens(parse_file(tmp_path, body, two_days, interval="1d")) == [
         "2020-01-02 00:00",
         "2020-01-03 00:00",
     ]
@@ -73,8 +62,10 @@ def test_splits_and_dividends_of_columns_and_of_the_mapping(tmp_path):
         ("split", "2014-06-09", 7.0),
     ]
     assert not parsed.split_adjusted
-    asked = request("1d", start="2020-01-01", end="2020-08-31")  # nothing of the future
-    assert parse_file(tmp_path, body, asked, interval="1d", splits=splits).actions.num_rows == 0
+    before_split = request("1d", start="2020-01-01", end="2020-08-31")  # nothing of the future
+    assert (
+        parse_file(tmp_path, body, before_split, interval="1d", splits=splits).actions.num_rows == 0
+    )
 
 
 def test_suffix_interval_and_calendar_from_the_name(tmp_path):

@@ -28,10 +28,10 @@ def test_tables_have_their_schemas_and_answers_can_be_kept_as_json(tmp_path):
         ACTIONS,
         REJECTS,
     )
-    kept = type(answer)(**{**answer.__dict__, "asked": json.loads(json.dumps(answer.asked))})
-    again = Files(tmp_path / "gone").parse(kept)
-    assert again.bars.equals(parsed.bars)
-    assert again.rejects.equals(parsed.rejects)
+    stored = type(answer)(**{**answer.__dict__, "asked": json.loads(json.dumps(answer.asked))})
+    reread = Files(tmp_path / "gone").parse(stored)
+    assert reread.bars.equals(parsed.bars)
+    assert reread.rejects.equals(parsed.rejects)
 
 
 def test_without_a_folder_it_says_which_setting_names_one(monkeypatch):

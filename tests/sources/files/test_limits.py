@@ -56,12 +56,12 @@ print(json.dumps({"sizes": sizes, "errors": errors, "peak_mib": peak}))
 
 def read_apart(path):
     """What a process of its own read in a folder: rows of each file, errors, memory."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", READER, str(path)],
         capture_output=True, text=True, timeout=HANGS, cwd=ROOT, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
 def make_pipe(path, outside):
@@ -69,11 +69,11 @@ def make_pipe(path, outside):
 
 
 def make_socket(path, outside):
-    with socket.socket(socket.AF_UNIX) as made:
-        here = Path.cwd()
+    with socket.socket(socket.AF_UNIX) as endpoint:
+        previous = Path.cwd()
         os.chdir(path.parent)  # a socket's path is short
-        made.bind(path.name)
-        os.chdir(here)
+        endpoint.bind(path.name)
+        os.chdir(previous)
 
 
 def link_device(path, outside):
@@ -192,9 +192,9 @@ def one_text_in_every_row():
     text = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), ["x" * 10_000])
     prices = {name: pa.array([1.0] * rows) for name in ("open", "high", "low", "close")}
     times = pa.array(range(rows), pa.timestamp("s", "UTC"))
-    made = io.BytesIO()
-    pq.write_table(pa.table({"ts": times, **prices, "note": text}), made)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"ts": times, **prices, "note": text}), buffer)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("cell", ["9" * (MOST_LINE + 1), "," * 25_000_000])

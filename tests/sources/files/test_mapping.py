@@ -34,8 +34,8 @@ LEAST = {"files": "*.csv", "symbol": "SPY", "interval": "1h"}
     ],
 )
 def test_a_fault_names_its_key_and_the_way_out(tmp_path, change, says, hint):
-    told = {k: v for k, v in {**LEAST, **change}.items() if v is not None}
-    (tmp_path / "bars.yaml").write_text(yaml.safe_dump({"series": [LEAST, told]}))
+    entry = {k: v for k, v in {**LEAST, **change}.items() if v is not None}
+    (tmp_path / "bars.yaml").write_text(yaml.safe_dump({"series": [LEAST, entry]}))
     with pytest.raises(InvalidRequest) as caught:
         load(tmp_path)
     assert says in caught.value.message
@@ -51,14 +51,14 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
 
 
 def test_an_entry_survives_the_way_through_json():
-    told = LEAST | {
+    entry = LEAST | {
         "columns": {"ts": ["Date", "Time"]},
         "calendar": {"L": "XLON"},
         "csv": {"names": ["a", "b"], "null_values": ["-9"]},
         "splits": [{"symbol": "SPY", "date": "2020-02-20", "ratio": 2}],
     }
-    made = series_of(told, "here")
-    assert series_of(json.loads(json.dumps(made.plain())), "there") == made
+    series = series_of(entry, "here")
+    assert series_of(json.loads(json.dumps(series.to_dict())), "there") == series
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_unknown_interval_names_the_file():
 
 
 def test_a_suffix_without_calendar_is_refused():
-    made = series_of(LEAST | {"calendar": {"L": "XLON"}}, "x")
-    assert made.calendar_of("AV.L", "a.csv") == "XLON"
+    series = series_of(LEAST | {"calendar": {"L": "XLON"}}, "x")
+    assert series.calendar_of("AV.L", "a.csv") == "XLON"
     with pytest.raises(InvalidRequest, match=r"a\.csv: no calendar for AV\.PA"):
-        made.calendar_of("AV.PA", "a.csv")
+        series.calendar_of("AV.PA", "a.csv")

@@ -20,7 +20,7 @@ CLEAN = "2019-03-08 09:30:00+00:00"
 
 
 def parsed(body: str, zone: str = "America/New_York", label: str = "open") -> Parsed | str:
-    told = {
+    entry = {
         "files": "a.csv",
         "symbol": {"column": "symbol"},
         "interval": "1m",
@@ -28,24 +28,24 @@ def parsed(body: str, zone: str = "America/New_York", label: str = "open") -> Pa
         "label": label,
     }
     try:
-        return bars_of("a.csv", body.encode(), series_of(told, "a"), ASKED)
+        return bars_of("a.csv", body.encode(), series_of(entry, "a"), ASKED)
     except BullionError as error:
         return str(error)
 
 
-def both(body: str, **told: str) -> tuple[str, str]:
+def both(body: str, **keys: str) -> tuple[str, str]:
     """What the quick way leads to, and what the slow way alone does, in words."""
-    quick = parsed(body, **told)
+    quick = parsed(body, **keys)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bars, "values_in", lambda *_: None)
-        slow = parsed(body, **told)
+        slow = parsed(body, **keys)
     return shown(quick), shown(slow)
 
 
-def shown(found: Parsed | str) -> str:
-    if isinstance(found, str):
-        return found
-    return f"{found.bars.to_pylist()} {found.rejects.to_pylist()} {found.bars.schema}"
+def shown(result: Parsed | str) -> str:
+    if isinstance(result, str):
+        return result
+    return f"{result.bars.to_pylist()} {result.rejects.to_pylist()} {result.bars.schema}"
 
 
 def row(ts: str = CLEAN, close: str = "4", symbol: str = "ES", note: str = "") -> str:
@@ -105,10 +105,14 @@ def test_a_clean_file_is_read_the_quick_way_alone(
     sign = '"' if quoted else ""
     body = HEAD + "".join(row(f"{sign}{ts}{offset}{sign}", close) for ts, close in rows)
     with pytest.MonkeyPatch.context() as patch:
-        found = []
-        made = bars.values_in
-        patch.setattr(bars, "values_in", lambda *told: found.append(made(*told)) or found[-1])
+        tables = []
+        read_values = bars.values_in
+        patch.setattr(
+            bars,
+            "values_in",
+            lambda *arguments: tables.append(read_values(*arguments)) or tables[-1],
+        )
         parsed(body)
-    assert found[0] is not None
+    assert tables[0] is not None
     quick, slow = both(body)
     assert quick == slow

@@ -16,8 +16,8 @@ LATE = utc("2027-01-01")
 
 def weights(tmp_path, body, as_of=LATE, **entry):
     (tmp_path / "w.csv").write_text(body)
-    told = {"files": "w.csv", "universe": "nasdaq100", **entry}
-    (tmp_path / "bars.yaml").write_text(yaml.safe_dump({"weights": [told]}))
+    weight_files = {"files": "w.csv", "universe": "nasdaq100", **entry}
+    (tmp_path / "bars.yaml").write_text(yaml.safe_dump({"weights": [weight_files]}))
     files = Files(tmp_path)
     assert list(files.fetch_weights("other", as_of)) == []
     (answer,) = files.fetch_weights("nasdaq100", as_of)
@@ -26,9 +26,9 @@ def weights(tmp_path, body, as_of=LATE, **entry):
 
 def test_a_file_without_header_is_known_from_the_day_after(tmp_path):
     body = "AAPL,AAPL X1,20110330,0.6,14313809,\nADBE,ADBE X1,20110330,0.4,5524570,\n"
-    told = weights(tmp_path, body, **NAMES)
-    assert told.schema == WEIGHTS
-    assert told.to_pylist()[0] == {
+    table = weights(tmp_path, body, **NAMES)
+    assert table.schema == WEIGHTS
+    assert table.to_pylist()[0] == {
         "symbol": "AAPL",
         "name": None,
         "weight": 0.6,
@@ -40,11 +40,11 @@ def test_a_file_without_header_is_known_from_the_day_after(tmp_path):
 
 
 def test_percent_a_date_of_the_mapping_and_missing_members(tmp_path):
-    told = weights(tmp_path, "Ticker,Weight\nAAPL,60\nADBE,30\n", unit="percent",
+    table = weights(tmp_path, "Ticker,Weight\nAAPL,60\nADBE,30\n", unit="percent",
                    effective=date(2026, 9, 1))  # fmt: skip
-    assert told["weight"].to_pylist() == [0.6, 0.3]
-    assert told["partial"].to_pylist() == [True, True]
-    assert set(told["effective"].to_pylist()) == {date(2026, 9, 1)}
+    assert table["weight"].to_pylist() == [0.6, 0.3]
+    assert table["partial"].to_pylist() == [True, True]
+    assert set(table["effective"].to_pylist()) == {date(2026, 9, 1)}
 
 
 @pytest.mark.parametrize(

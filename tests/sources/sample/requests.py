@@ -21,6 +21,6 @@ def request(
     return Request(symbols, interval_of(interval), start, end, as_of or end)
 
 
-def read_bars(source: Sample, asked: Request) -> pa.Table:
-    parts = [source.parse(answer).bars for answer in source.fetch(asked)]
+def read_bars(source: Sample, bars_request: Request) -> pa.Table:
+    parts = [source.parse(answer).bars for answer in source.fetch(bars_request)]
     return pa.concat_tables(parts) if parts else BARS.empty_table()

@@ -29,8 +29,8 @@ SPAN = Request(
 )
 
 
-def bars(source: Sample, asked: Request) -> pa.Table:
-    return pa.concat_tables([source.parse(answer).bars for answer in source.fetch(asked)])
+def bars(source: Sample, request: Request) -> pa.Table:
+    return pa.concat_tables([source.parse(answer).bars for answer in source.fetch(request)])
 
 
 def keyed(table: pa.Table) -> dict[tuple[str, datetime], list[tuple]]:
@@ -47,7 +47,7 @@ def test_no_dirt_changes_nothing() -> None:
 def test_each_fault_stands_where_it_is_listed_and_nowhere_else() -> None:
     source = Sample(dirt=FAULTS)
     clean, dirty = keyed(bars(CLEAN, SPAN)), keyed(bars(source, SPAN))
-    listed = {(r["symbol"], r["ts"]): r["kind"] for r in source.dirtied(SPAN).to_pylist()}
+    listed = {(r["symbol"], r["ts"]): r["kind"] for r in source.dirty_bars(SPAN).to_pylist()}
     count = Counter(listed.values())
     for kind in ("missing", "duplicates", "nan", "spikes", "corrections"):
         assert count[kind] == pytest.approx(getattr(FAULTS, kind) * len(clean), rel=0.35)
@@ -72,30 +72,30 @@ def test_faults_do_not_depend_on_how_the_bars_are_asked() -> None:
     part = replace(
         SPAN, symbols=("NVDA",), start=utc("2026-05-05T15:00+00:00"), end=utc("2026-07-01")
     )
-    whole = keyed(bars(source, SPAN))
-    made = keyed(bars(source, part))
-    assert len(made) > 900
-    assert all(repr(whole[key]) == repr(rows) for key, rows in made.items())
-    listed = source.dirtied(part).to_pylist()
-    assert all(row in source.dirtied(SPAN).to_pylist() for row in listed)
+    all_rows = keyed(bars(source, SPAN))
+    part_rows = keyed(bars(source, part))
+    assert len(part_rows) > 900
+    assert all(repr(all_rows[key]) == repr(rows) for key, rows in part_rows.items())
+    listed = source.dirty_bars(part).to_pylist()
+    assert all(row in source.dirty_bars(SPAN).to_pylist() for row in listed)
     assert any(row["kind"] == "nan" for row in listed)
 
 
 def test_a_late_correction_comes_two_hours_after_the_close() -> None:
     source = Sample(dirt=replace(NONE, corrections=1.0))
     open_at = utc("2026-11-03T15:30+00:00")
-    asked = Request(("AMD",), interval_of("1h"), open_at, open_at + timedelta(hours=1), open_at)
-    right = bars(CLEAN, replace(asked, as_of=utc("2026-11-04"))).to_pylist()[0]
+    request = Request(("AMD",), interval_of("1h"), open_at, open_at + timedelta(hours=1), open_at)
+    final = bars(CLEAN, replace(request, as_of=utc("2026-11-04"))).to_pylist()[0]
 
     def seen(hours: float) -> dict:
-        return bars(source, replace(asked, as_of=open_at + timedelta(hours=hours))).to_pylist()[0]
+        return bars(source, replace(request, as_of=open_at + timedelta(hours=hours))).to_pylist()[0]
 
-    for early in (seen(1), seen(2.99)):
-        assert early["close"] != right["close"]
-        assert early["volume"] != right["volume"]
-        assert early["low"] <= early["close"] <= early["high"]
-        assert abs(early["close"] / right["close"] - 1) < 0.02
-    assert seen(3) == right
+    for first in (seen(1), seen(2.99)):
+        assert first["close"] != final["close"]
+        assert first["volume"] != final["volume"]
+        assert first["low"] <= first["close"] <= first["high"]
+        assert abs(first["close"] / final["close"] - 1) < 0.02
+    assert seen(3) == final
 
 
 @pytest.mark.parametrize("symbol", ["AMD", "ES"])
@@ -103,11 +103,11 @@ def test_a_late_correction_comes_two_hours_after_the_close() -> None:
 def test_the_bar_in_progress_comes_last_and_holds_what_is_known(symbol: str, interval: str) -> None:
     source = Sample(dirt=replace(NONE, unclosed=True))
     now = utc("2026-11-03T16:07:30+00:00")
-    asked = Request((symbol,), interval_of(interval), utc("2026-10-25"), utc("2026-11-10"), now)
-    closed, made = bars(CLEAN, asked), bars(source, asked)
-    assert made.slice(0, len(closed)).equals(closed)
-    (running,) = made.slice(len(closed)).to_pylist()
-    minutes = bars(CLEAN, replace(asked, interval=interval_of("1m"), start=utc("2026-11-02")))
+    request = Request((symbol,), interval_of(interval), utc("2026-10-25"), utc("2026-11-10"), now)
+    closed, dirty = bars(CLEAN, request), bars(source, request)
+    assert dirty.slice(0, len(closed)).equals(closed)
+    (running,) = dirty.slice(len(closed)).to_pylist()
+    minutes = bars(CLEAN, replace(request, interval=interval_of("1m"), start=utc("2026-11-02")))
     if interval in ("1m", "5m", "1h", "1d"):
         begun = {"1m": "16:07", "5m": "16:05", "1h": "15:30", "1d": "14:30"}[interval]
         minutes = minutes.filter(pc.field("ts") >= utc(f"2026-11-03T{begun}+00:00"))
@@ -124,10 +124,10 @@ def test_the_bar_in_progress_comes_last_and_holds_what_is_known(symbol: str, int
 
 def test_a_split_is_unadjusted_before_it_and_told_from_its_open_on() -> None:
     source = Sample(dirt=replace(NONE, split=("NVDA", date(2026, 11, 4), 4.0)))
-    asked = replace(SPAN, symbols=("AMD", "NVDA"), start=utc("2026-10-26"), end=utc("2026-11-03"))
-    clean = bars(CLEAN, asked)
-    before = replace(asked, as_of=utc("2026-11-04T14:29+00:00"))
-    after = replace(asked, as_of=utc("2026-11-04T14:30+00:00"))
+    request = replace(SPAN, symbols=("AMD", "NVDA"), start=utc("2026-10-26"), end=utc("2026-11-03"))
+    clean = bars(CLEAN, request)
+    before = replace(request, as_of=utc("2026-11-04T14:29+00:00"))
+    after = replace(request, as_of=utc("2026-11-04T14:30+00:00"))
     was = bars(source, before)
     of = pc.field("symbol") == "NVDA"
     assert was.filter(~of).equals(clean.filter(~of))
@@ -149,8 +149,8 @@ def test_a_split_is_unadjusted_before_it_and_told_from_its_open_on() -> None:
 def test_an_answer_carries_its_dirt() -> None:
     source = Sample(dirt=Dirt())
     for answer in source.fetch(SPAN):
-        made, again = source.parse(answer).bars, CLEAN.parse(answer).bars
-        assert str(made.to_pydict()) == str(again.to_pydict())
+        bars_of_source, reparsed = source.parse(answer).bars, CLEAN.parse(answer).bars
+        assert str(bars_of_source.to_pydict()) == str(reparsed.to_pydict())
 
 
 def test_the_usual_dirt_is_asked_for_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,9 +164,9 @@ def test_the_usual_dirt_is_asked_for_by_the_environment(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "doses",
     [{"nan": -0.1}, {"missing": 0.6, "spikes": 0.6}, {"split": ("NVDA", date(2026, 11, 1), 4.0)}],
 )
-def test_impossible_dirt_is_refused(wrong: dict) -> None:
+def test_impossible_dirt_is_refused(doses: dict) -> None:
     with pytest.raises(InvalidRequest):
-        Dirt(**wrong)
+        Dirt(**doses)

@@ -10,15 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.calendar import INTERVALS, calendar, interval_of, utc
-from pipelines.core.errors import InvalidRequest
+from pipelines.core.calendar import INTERVALS, interval_of, utc
 from pipelines.sources.sample.market import Span, Ticks, span_of, ticks
 from pipelines.sources.sample.skeleton import (
     Market,
-    generator,
     grid,
     instruments,
-    remember,
     skeleton,
 )
 
@@ -34,9 +31,9 @@ def span(interval: str, start: datetime, end: datetime) -> Span:
     return span_of(interval_of(interval), start, end, end)
 
 
-def same(one: Ticks, other: Ticks) -> bool:
+def same(bars: Ticks, expected: Ticks) -> bool:
     return all(
-        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True)
+        np.array_equal(getattr(bars, name), getattr(expected, name), equal_nan=True)
         for name in ("open", "high", "low", "close", "volume", "bid")
     )
 
@@ -57,14 +54,14 @@ def test_a_coarse_bar_is_the_aggregate_of_its_minutes(
     fine = span_of(interval_of("1m"), *edges(coarse))
     places = np.searchsorted(fine.bars.ts, coarse.bars.ts)
     assert (fine.bars.ts[places] == coarse.bars.ts).all()
-    minutes, made = ticks(MARKET, symbol, fine), ticks(MARKET, symbol, coarse)
+    minutes, bar_ticks = ticks(MARKET, symbol, fine), ticks(MARKET, symbol, coarse)
     for bar, (low, high) in enumerate(pairwise([*places, len(fine.bars)])):
-        assert made.open[bar] == minutes.open[low]
-        assert made.high[bar] == minutes.high[low:high].max()
-        assert made.low[bar] == minutes.low[low:high].min()
-        assert made.close[bar] == minutes.close[high - 1]
-        assert made.volume[bar] == minutes.volume[low:high].sum()
-        assert symbol != "ES" or made.bid[bar] == minutes.bid[high - 1]
+        assert bar_ticks.open[bar] == minutes.open[low]
+        assert bar_ticks.high[bar] == minutes.high[low:high].max()
+        assert bar_ticks.low[bar] == minutes.low[low:high].min()
+        assert bar_ticks.close[bar] == minutes.close[high - 1]
+        assert bar_ticks.volume[bar] == minutes.volume[low:high].sum()
+        assert symbol != "ES" or bar_ticks.bid[bar] == minutes.bid[high - 1]
 
 
 def edges(coarse: Span) -> tuple[datetime, datetime, datetime]:
@@ -79,49 +76,47 @@ def edges(coarse: Span) -> tuple[datetime, datetime, datetime]:
 def test_a_span_gives_the_same_bars_alone_as_within_a_longer_one(
     symbol: str, day: datetime, skip: int, length: int, interval: str
 ) -> None:
-    whole = span(interval, day, day + timedelta(days=12))
+    longer = span(interval, day, day + timedelta(days=12))
     start = day + timedelta(minutes=skip)
     part = span(interval, start, min(start + timedelta(minutes=length), day + timedelta(days=12)))
-    inside = np.isin(whole.bars.ts, part.bars.ts)
+    inside = np.isin(longer.bars.ts, part.bars.ts)
     assert inside.sum() == len(part.bars)
-    made = ticks(MARKET, symbol, whole).take(inside)
-    assert same(ticks(MARKET, symbol, part), made)
+    expected = ticks(MARKET, symbol, longer).take(inside)
+    assert same(ticks(MARKET, symbol, part), expected)
 
 
 @pytest.mark.parametrize("symbol", ["NVDA", "XEL", "ES", "VIX", "TLT", "QQQ"])
 def test_bars_are_valid(symbol: str) -> None:
-    made = ticks(MARKET, symbol, span("1m", utc("2019-10-01"), utc("2020-06-01")))
-    assert (made.low >= 1).all()
-    assert (made.high >= np.maximum(made.open, made.close)).all()
-    assert (made.low <= np.minimum(made.open, made.close)).all()
-    for values in (made.open, made.high, made.low, made.close, made.volume):
+    bar_ticks = ticks(MARKET, symbol, span("1m", utc("2019-10-01"), utc("2020-06-01")))
+    assert (bar_ticks.low >= 1).all()
+    assert (bar_ticks.high >= np.maximum(bar_ticks.open, bar_ticks.close)).all()
+    assert (bar_ticks.low <= np.minimum(bar_ticks.open, bar_ticks.close)).all()
+    for values in (
+        bar_ticks.open,
+        bar_ticks.high,
+        bar_ticks.low,
+        bar_ticks.close,
+        bar_ticks.volume,
+    ):
         assert (values == np.rint(values)).all()
-    assert (made.volume == 0).all() if symbol == "VIX" else (made.volume > 0).all()
-    assert np.isnan(made.bid).all() != (symbol == "ES")
+    assert (bar_ticks.volume == 0).all() if symbol == "VIX" else (bar_ticks.volume > 0).all()
+    assert np.isnan(bar_ticks.bid).all() != (symbol == "ES")
 
 
 def test_a_minute_opens_where_the_one_before_closed_and_a_night_leaves_a_gap() -> None:
     part = span("1m", utc("2026-09-01"), utc("2026-11-01"))
-    made = ticks(MARKET, "AAPL", part)
+    minutes = ticks(MARKET, "AAPL", part)
     first = np.r_[True, part.bars.session[1:] != part.bars.session[:-1]]
-    assert (made.open[1:] == made.close[:-1])[~first[1:]].all()
-    assert (made.open[1:] != made.close[:-1])[first[1:]].mean() > 0.9
+    assert (minutes.open[1:] == minutes.close[:-1])[~first[1:]].all()
+    assert (minutes.open[1:] != minutes.close[:-1])[first[1:]].mean() > 0.9
 
 
 def test_hourly_closes_follow_the_skeleton() -> None:
     part = span("1h", utc("2026-01-01"), utc("2026-06-01"))
-    made = ticks(MARKET, "NVDA", part)
+    hours = ticks(MARKET, "NVDA", part)
     first = grid().first[part.low]
     level = skeleton(MARKET, "NVDA").level[first : first + len(part.bars)]
-    assert np.abs(made.close / 100 - np.exp(level)).max() < 0.0051
-
-
-def test_an_autoregression_by_doubling_is_the_recursion() -> None:
-    shocks = generator(1, "test").standard_normal(300)
-    expected, last = np.empty(300), 0.0
-    for place, shock in enumerate(shocks):
-        expected[place] = last = 0.97 * last + shock
-    assert np.allclose(remember(shocks, 0.97), expected)
+    assert np.abs(hours.close / 100 - np.exp(level)).max() < 0.0051
 
 
 def test_the_noise_twin_has_the_same_volatility_shape() -> None:
@@ -175,30 +170,34 @@ def clustered(predictor: np.ndarray, outcome: np.ndarray, session: np.ndarray) -
 
 def past_and_next(market: Market, symbol: str, part: Span) -> dict[str, np.ndarray]:
     """Simple predictors of each hourly bar, and the return of the next one as `next`."""
-    made = ticks(market, symbol, part)
-    close = np.log(made.close)
+    bar_ticks = ticks(market, symbol, part)
+    close = np.log(bar_ticks.close)
     scale = skeleton(market, symbol).volatility[part.low : part.high]
-    _, of = np.unique(part.bars.session, return_inverse=True)
-    first = np.searchsorted(of, of)
+    _, session_of = np.unique(part.bars.session, return_inverse=True)
+    first = np.searchsorted(session_of, session_of)
     move = np.diff(close, prepend=close[0])
     return {
-        "last": move / scale[of],
-        "session so far": (close - np.log(made.open[first])) / scale[of],
-        "five": (close - np.roll(close, 5)) / scale[of],
-        "place in range": (2 * made.close - made.high - made.low) / (made.high - made.low + 1),
-        "gap": (np.log(made.open) - np.roll(close, 1))[first] / scale[of],
-        "volume": np.log(made.volume) * np.sign(move),
-        "next": np.append(move[1:], 0.0) / scale[of],
+        "last": move / scale[session_of],
+        "session so far": (close - np.log(bar_ticks.open[first])) / scale[session_of],
+        "five": (close - np.roll(close, 5)) / scale[session_of],
+        "place in range": (2 * bar_ticks.close - bar_ticks.high - bar_ticks.low)
+        / (bar_ticks.high - bar_ticks.low + 1),
+        "gap": (np.log(bar_ticks.open) - np.roll(close, 1))[first] / scale[session_of],
+        "volume": np.log(bar_ticks.volume) * np.sign(move),
+        "next": np.append(move[1:], 0.0) / scale[session_of],
     }
 
 
 def test_the_past_says_nothing_about_the_next_hour_of_pure_noise() -> None:
     part = span("1h", utc("2015-01-01"), utc("2026-11-01"))
-    made = [past_and_next(NOISE, symbol, part) for symbol in SYMBOLS[:100:10]]
-    session = np.tile(part.bars.session[5:-1], len(made))
-    whole = {name: np.concatenate([one[name][5:-1] for one in made]) for name in made[0]}
-    outcome = whole.pop("next")
-    for name, values in whole.items():
+    by_symbol = [past_and_next(NOISE, symbol, part) for symbol in SYMBOLS[:100:10]]
+    session = np.tile(part.bars.session[5:-1], len(by_symbol))
+    pooled = {
+        name: np.concatenate([predictors[name][5:-1] for predictors in by_symbol])
+        for name in by_symbol[0]
+    }
+    outcome = pooled.pop("next")
+    for name, values in pooled.items():
         assert abs(clustered(values, outcome, session)) < 3, name
 
 
@@ -211,8 +210,11 @@ def test_minutes_of_pure_noise_say_nothing_about_the_minutes_after(
     full = np.flatnonzero(grid().minutes[part.low : part.high] == 390) + part.low
     keep = np.isin(part.bars.session, grid().session[full])
     for symbol in ("SPY", "AAPL", "NVDA"):
-        made = ticks(NOISE, symbol, part).take(keep)
-        close = np.log(made.close).reshape(-1, 390) / skeleton(NOISE, symbol).volatility[full, None]
+        bar_ticks = ticks(NOISE, symbol, part).take(keep)
+        close = (
+            np.log(bar_ticks.close).reshape(-1, 390)
+            / skeleton(NOISE, symbol).volatility[full, None]
+        )
         step = np.diff(close[:, minutes - 1 :: minutes], axis=1)
         before, after = step[:, :-1], step[:, 1:]
         if within == 120:  # only from one hour into the next
@@ -223,32 +225,5 @@ def test_minutes_of_pure_noise_say_nothing_about_the_minutes_after(
 
 def test_the_last_hour_predicts_the_next_one_where_it_is_planted() -> None:
     part = span("1h", utc("2015-01-01"), utc("2026-11-01"))
-    made = past_and_next(MARKET, "AAPL", part)
-    assert clustered(made["last"], made["next"], part.bars.session) > 15
-
-
-def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skeletons reach as far as the calendar; tomorrow's longer one must not move a bar."""
-    whole = skeleton(Market(seed=11), "NVDA")
-    short = calendar("XNYS").bars(interval_of("1d"), utc("2015-01-01"), utc("2020-01-01"))
-    count = len(short)
-    for cached in (grid, skeleton):
-        cached.cache_clear()
-    monkeypatch.setattr("pipelines.core.calendar.Calendar.bars", lambda *_: short)
-    try:
-        from pipelines.sources.sample import skeleton as sample_skeleton
-
-        sample_skeleton._factor.cache_clear()
-        sample_skeleton._climate.cache_clear()
-        cut = skeleton(Market(seed=11), "NVDA")
-        assert (cut.level == whole.level[: len(cut.level)]).all()
-        assert (cut.opening == whole.opening[:count]).all()
-    finally:
-        monkeypatch.undo()
-        for cached in (grid, skeleton, sample_skeleton._factor, sample_skeleton._climate):
-            cached.cache_clear()
-
-
-def test_an_impossible_rank_ic_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="cannot be planted"):
-        Market(rank_ic=0.9)
+    predictors = past_and_next(MARKET, "AAPL", part)
+    assert clustered(predictors["last"], predictors["next"], part.bars.session) > 15

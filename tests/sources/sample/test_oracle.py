@@ -30,11 +30,11 @@ def test_the_oracle_finds_nothing_in_pure_noise() -> None:
 
 
 def test_outcomes_are_the_returns_of_the_bars_after() -> None:
-    made = oracle_score(Market(), "NVDA", START, END)
+    oracle = oracle_score(Market(), "NVDA", START, END)
     span = span_of(interval_of("1h"), START, END, END)
-    assert (made.ts == span.bars.ts).all()
+    assert (oracle.ts == span.bars.ts).all()
     move = np.diff(np.log(ticks(Market(), "NVDA", span).close))
-    expected = (made.outcome * made.volatility)[:-1]
+    expected = (oracle.outcome * oracle.volatility)[:-1]
     assert np.abs(move - expected).max() < 0.0002  # the cents
 
 

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from pipelines.core.calendar import INTERVALS, Interval, calendar, interval_of, utc
 from pipelines.core.errors import InvalidRequest, SourceError
-from pipelines.core.universes import universe
 from pipelines.sources.base import BARS, Answer, Request
-from pipelines.sources.sample import MOST_BARS, Sample, SampleNoise
+from pipelines.sources.sample import MOST_BARS, Sample
 from tests.sources.sample.requests import read_bars, request
 
 SAMPLE = Sample()
@@ -30,19 +29,25 @@ def without_row(table: pa.Table) -> pa.Table:
 
 @pytest.mark.parametrize("interval", [i.name for i in INTERVALS])
 def test_bars_have_the_contract_s_columns_and_the_calendar_s_times(interval: str) -> None:
-    asked = request(("NVDA", "ES", "VIX"), interval, utc("2026-06-01"), utc("2026-09-01"))
-    made = read_bars(SAMPLE, asked)
-    assert made.schema.equals(BARS)
-    assert made["row"].to_pylist() == list(range(1, len(made) + 1))
-    on = calendar("XNYS").closed_bars(asked.interval, asked.start, asked.end)
-    times = on.ts if asked.interval.intraday else on.session.astype("datetime64[us]")
-    for symbol in asked.symbols:
-        ours = made.filter(pc.field("symbol") == symbol)
-        assert (ours["ts"].to_numpy() == times).all()
-    quoted = made.filter(pc.field("symbol") == "ES")
+    three_symbols = request(("NVDA", "ES", "VIX"), interval, utc("2026-06-01"), utc("2026-09-01"))
+    bars = read_bars(SAMPLE, three_symbols)
+    assert bars.schema.equals(BARS)
+    assert bars["row"].to_pylist() == list(range(1, len(bars) + 1))
+    sessions = calendar("XNYS").closed_bars(
+        three_symbols.interval, three_symbols.start, three_symbols.end
+    )
+    times = (
+        sessions.ts
+        if three_symbols.interval.intraday
+        else sessions.session.astype("datetime64[us]")
+    )
+    for symbol in three_symbols.symbols:
+        rows = bars.filter(pc.field("symbol") == symbol)
+        assert (rows["ts"].to_numpy() == times).all()
+    quoted = bars.filter(pc.field("symbol") == "ES")
     assert (np.subtract(quoted["ask"], quoted["bid"]) == 0.25).all()
     assert pc.all(pc.less_equal(quoted["bid"], quoted["close"])).as_py()
-    assert made.filter(pc.field("symbol") == "NVDA")["bid"].null_count == len(times)
+    assert bars.filter(pc.field("symbol") == "NVDA")["bid"].null_count == len(times)
 
 
 @given(
@@ -56,13 +61,13 @@ def test_the_same_bars_come_however_they_are_asked(
 ) -> None:
     start, end = WEEK
     middle = start + timedelta(days=cut, hours=3 * cut + 7, minutes=11)
-    whole = read_bars(SAMPLE, request(tuple(symbols), interval, start, end))
+    full = read_bars(SAMPLE, request(tuple(symbols), interval, start, end))
     parts = [
         read_bars(SAMPLE, request((symbol,), interval, *span, end))
         for span in ((middle, end), (start, middle))
         for symbol in reversed(list(dict.fromkeys(symbols)))
     ]
-    assert without_row(whole).equals(without_row(pa.concat_tables(parts)).combine_chunks())
+    assert without_row(full).equals(without_row(pa.concat_tables(parts)).combine_chunks())
 
 
 @given(st.integers(0, 7 * 24 * 60), st.sampled_from(["1m", "15m", "1h", "1d", "1w"]))
@@ -72,28 +77,28 @@ def test_nothing_is_known_before_it_closed_and_nothing_known_changes(
 ) -> None:
     at = WEEK[0] + timedelta(minutes=minutes)
     later = request(("NVDA", "SPY"), interval, utc("2026-10-26"), utc("2026-11-14"))
-    on = calendar("XNYS").bars(later.interval, later.start, later.end)
-    whole, known = read_bars(SAMPLE, later), read_bars(SAMPLE, replace(later, as_of=at))
-    closed = int((on.closes_at <= np.datetime64(at.replace(tzinfo=None))).sum())
+    sessions = calendar("XNYS").bars(later.interval, later.start, later.end)
+    final, known = read_bars(SAMPLE, later), read_bars(SAMPLE, replace(later, as_of=at))
+    closed = int((sessions.closes_at <= np.datetime64(at.replace(tzinfo=None))).sum())
     for symbol in later.symbols:
-        of = pc.field("symbol") == symbol
+        is_symbol = pc.field("symbol") == symbol
         assert (
-            known.filter(of)
+            known.filter(is_symbol)
             .drop_columns(["row"])
-            .equals(whole.filter(of).slice(0, closed).drop_columns(["row"]))
+            .equals(final.filter(is_symbol).slice(0, closed).drop_columns(["row"]))
         )
 
 
 def test_an_answer_is_small_plain_json_and_parses_to_the_same_bars_again() -> None:
-    asked = request(("NVDA", "ES"), "1h", *WEEK)
-    (one,), (other,) = SAMPLE.fetch(asked), SAMPLE.fetch(asked)
-    assert one == other
-    assert len(one.body) < 1000
-    assert one.media_type == "application/json"
-    assert json.loads(one.body) | dict(one.asked) == json.loads(one.body)
-    assert (one.source, one.kind, one.received_at) == ("sample", "bars", asked.as_of)
-    kept = replace(one, asked=json.loads(json.dumps(one.asked)), body=bytes(one.body))
-    assert Sample(rank_ic=0.0, seed=99).parse(kept).bars.equals(SAMPLE.parse(other).bars)
+    two_symbols = request(("NVDA", "ES"), "1h", *WEEK)
+    (answer,), (repeated,) = SAMPLE.fetch(two_symbols), SAMPLE.fetch(two_symbols)
+    assert answer == repeated
+    assert len(answer.body) < 1000
+    assert answer.media_type == "application/json"
+    assert json.loads(answer.body) | dict(answer.asked) == json.loads(answer.body)
+    assert (answer.source, answer.kind, answer.received_at) == ("sample", "bars", two_symbols.as_of)
+    stored = replace(answer, asked=json.loads(json.dumps(answer.asked)), body=bytes(answer.body))
+    assert Sample(rank_ic=0.0, seed=99).parse(stored).bars.equals(SAMPLE.parse(repeated).bars)
 
 
 def test_a_large_request_is_cut_at_places_that_stay_put() -> None:
@@ -123,7 +128,7 @@ def test_nothing_comes_for_a_span_without_sessions_or_in_the_future() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("bad_request", "words"),
     [
         (request(("NVDX",), "1h", *WEEK), "unknown symbol 'NVDX'.*NVDA"),
         (request(("NVDA",), "1h", utc("2014-12-31"), WEEK[1]), "begins on 2015-01-01"),
@@ -132,9 +137,9 @@ def test_nothing_comes_for_a_span_without_sessions_or_in_the_future() -> None:
         (Request(("NVDA",), interval_of("1h"), datetime(2026, 1, 1), *WEEK), "no time zone"),
     ],
 )
-def test_what_it_cannot_answer_is_refused(asked: Request, said: str) -> None:
-    with pytest.raises(InvalidRequest, match=f"(?s){said}"):
-        list(SAMPLE.fetch(asked))
+def test_what_it_cannot_answer_is_refused(bad_request: Request, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"(?s){words}"):
+        list(SAMPLE.fetch(bad_request))
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"generator": 0}'])
@@ -142,22 +147,3 @@ def test_an_answer_of_something_else_is_refused(body: bytes) -> None:
     answer = Answer("sample", "bars", {}, body, "application/json", WEEK[1])
     with pytest.raises(SourceError):
         SAMPLE.parse(answer)
-
-
-def test_another_seed_and_the_noise_twin_are_other_markets() -> None:
-    asked = request(("NVDA",), "1h", *WEEK)
-    closes = {
-        tuple(read_bars(source, asked)["close"].to_pylist())
-        for source in (SAMPLE, Sample(seed=8), SampleNoise())
-    }
-    assert len(closes) == 3
-    assert SampleNoise.name == "sample_noise"
-    assert next(SampleNoise().fetch(asked)).source == "sample_noise"
-
-
-def test_the_shipped_list_is_whole_and_the_sample_has_all_of_it() -> None:
-    whole, ten = universe("nasdaq100"), universe("qqq")
-    assert len(whole.symbols) == len(set(whole.symbols)) >= 100
-    assert ten.symbols == whole.symbols[:10]
-    assert all(member.name and member.sector for member in whole.members)
-    assert set(SAMPLE.symbols()) == {*whole.symbols, "QQQ", "SPY", "TLT", "GLD", "VIX", "ES"}

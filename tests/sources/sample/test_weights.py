@@ -26,16 +26,16 @@ def weights(name: str, as_of: str) -> pa.Table:
 
 
 def test_the_weights_of_every_month_sum_to_one() -> None:
-    made = weights("nasdaq100", "2026-11-20T15:00+00:00")
-    assert made.schema.equals(WEIGHTS)
-    months = made.group_by("effective").aggregate([("weight", "sum"), ("weight", "max")])
+    table = weights("nasdaq100", "2026-11-20T15:00+00:00")
+    assert table.schema.equals(WEIGHTS)
+    months = table.group_by("effective").aggregate([("weight", "sum"), ("weight", "max")])
     assert len(months) == 143
     assert np.allclose(months["weight_sum"], 1)
     assert (
         0.05 < min(months["weight_max"].to_pylist()) < max(months["weight_max"].to_pylist()) < 0.2
     )
-    assert pc.max(made["effective"]).as_py() == date(2026, 11, 2)
-    assert not pc.any(made["partial"]).as_py()
+    assert pc.max(table["effective"]).as_py() == date(2026, 11, 2)
+    assert not pc.any(table["partial"]).as_py()
 
 
 def test_weights_are_known_from_the_open_and_never_change() -> None:
@@ -49,12 +49,12 @@ def test_weights_are_known_from_the_open_and_never_change() -> None:
 
 
 def test_weights_drift_with_prices() -> None:
-    made = weights("nasdaq100", "2026-11-20")
+    table = weights("nasdaq100", "2026-11-20")
     price = read_bars(SAMPLE, request(("NVDA", "AMD"), "1d", utc("2026-01-30"), utc("2026-02-28")))
     grown = {}
     for symbol in ("NVDA", "AMD"):
         close = price.filter(pc.field("symbol") == symbol)["close"].to_numpy()
-        rows = made.filter(pc.field("symbol") == symbol)
+        rows = table.filter(pc.field("symbol") == symbol)
         by_month = dict(zip(rows["effective"].to_pylist(), rows["weight"].to_pylist(), strict=True))
         now, then = by_month[date(2026, 3, 2)], by_month[date(2026, 2, 2)]
         grown[symbol] = (now / then) / (close[-1] / close[0])
@@ -63,17 +63,17 @@ def test_weights_drift_with_prices() -> None:
 
 def test_a_year_begins_with_the_weights_of_the_list() -> None:
     """What the prices do later must not show in the weights of earlier years."""
-    made = weights("nasdaq100", "2019-01-02T15:00+00:00")["weight"].to_numpy()
-    weight = made[-len(universe("nasdaq100").symbols) :]
+    values = weights("nasdaq100", "2019-01-02T15:00+00:00")["weight"].to_numpy()
+    weight = values[-len(universe("nasdaq100").symbols) :]
     expected = 1 / np.arange(3, len(weight) + 3)
     assert np.allclose(weight, expected / expected.sum())
 
 
 def test_ten_weights_are_fractions_of_the_whole_index() -> None:
-    ten, whole = weights("qqq", "2020-05-05"), weights("nasdaq100", "2020-05-05")
+    ten, full = weights("qqq", "2020-05-05"), weights("nasdaq100", "2020-05-05")
     assert ten["symbol"].to_pylist()[:10] == list(universe("qqq").symbols)
     assert pc.all(ten["partial"]).as_py()
-    assert ten["weight"].to_pylist()[:10] == whole["weight"].to_pylist()[:10]
+    assert ten["weight"].to_pylist()[:10] == full["weight"].to_pylist()[:10]
 
 
 def test_there_are_no_weights_before_the_first_session() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.yahoo import YahooServer
+from tests.sources.yahoo.daily import BARS
 from tests.sources.yahoo.requests import NOW
 
 
@@ -17,3 +18,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
         yahoo_server.now = lambda: NOW
         monkeypatch.setenv("BULLION_YAHOO_URL", yahoo_server.url)
         yield yahoo_server
+
+
+@pytest.fixture
+def daily_server(server: YahooServer) -> YahooServer:
+    """The local server with four daily bars of AAPL."""
+    server.add("AAPL", "1d", BARS)
+    return server

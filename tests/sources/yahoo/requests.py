@@ -38,13 +38,13 @@ def price_rows(times: list[datetime]) -> list[dict[str, Any]]:
 
 
 def opens(interval: str, start: str, end: str, market: str = "XNYS") -> list[datetime]:
-    made = calendar(market).bars(interval_of(interval), at(start), at(end))
-    return made.table()["ts"].to_pylist()
+    bars = calendar(market).bars(interval_of(interval), at(start), at(end))
+    return bars.table()["ts"].to_pylist()
 
 
 def days(start: str, end: str, market: str = "XNYS") -> list[datetime]:
-    made = calendar(market).bars(interval_of("1d"), at(start), at(end))
-    return [datetime.combine(d, datetime.min.time(), UTC) for d in made.session.tolist()]
+    bars = calendar(market).bars(interval_of("1d"), at(start), at(end))
+    return [datetime.combine(d, datetime.min.time(), UTC) for d in bars.session.tolist()]
 
 
 def values(table: pa.Table) -> list[tuple]:
@@ -52,6 +52,6 @@ def values(table: pa.Table) -> list[tuple]:
     return [tuple(row.values()) for row in rows]
 
 
-def read_one(source: Yahoo, asked: Request) -> tuple[Answer, Any]:
-    (answer,) = source.fetch(asked)
+def read_one(source: Yahoo, bars_request: Request) -> tuple[Answer, Any]:
+    (answer,) = source.fetch(bars_request)
     return answer, source.parse(answer)

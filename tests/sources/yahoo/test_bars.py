@@ -55,8 +55,8 @@ def test_clean_bars_equal_those_of_yfinance_itself(server: YahooServer, interval
     frame.index = frame.index.tz_localize(None).tz_localize("UTC") if interval == "1d" else (
         frame.index.tz_convert("UTC")
     )  # fmt: skip
-    theirs = frame.reset_index(names="ts")[["ts", "Open", "High", "Low", "Close", "Volume"]]
-    assert values(parsed.bars) == [tuple(row) for row in theirs.itertuples(index=False)]
+    expected = frame.reset_index(names="ts")[["ts", "Open", "High", "Low", "Close", "Volume"]]
+    assert values(parsed.bars) == [tuple(row) for row in expected.itertuples(index=False)]
 
 
 def test_an_answer_reads_the_same_later_offline_and_after_a_round_trip(
@@ -66,7 +66,7 @@ def test_an_answer_reads_the_same_later_offline_and_after_a_round_trip(
     server.add("AAPL", "15m", price_rows(opens("15m", "2026-11-16", "2026-11-18")))
     source = build_source()
     answer, parsed = read_one(source, request("AAPL", "30m", "2026-11-16", "2026-11-18"))
-    kept = replace(answer, asked=json.loads(json.dumps(dict(answer.asked))))
+    stored = replace(answer, asked=json.loads(json.dumps(dict(answer.asked))))
     server.__exit__()
 
     def no_network(*_: object, **__: object) -> None:
@@ -74,8 +74,8 @@ def test_an_answer_reads_the_same_later_offline_and_after_a_round_trip(
 
     monkeypatch.setattr(socket, "socket", no_network)
     monkeypatch.setattr("curl_cffi.requests.Session.request", no_network)
-    again = Yahoo().parse(kept)
-    assert again == parsed
+    reparsed = Yahoo().parse(stored)
+    assert reparsed == parsed
     assert "crumb" not in json.dumps(dict(answer.asked))
 
 
@@ -118,14 +118,14 @@ def test_a_gap_stays_a_gap_also_in_the_volume(server: YahooServer) -> None:
 def test_daily_bars_are_named_by_the_date_of_their_exchange(
     server: YahooServer, zone: str, market: str, hours: tuple[str, str], kind: str
 ) -> None:
-    given = days("2026-10-19", "2026-11-07", market)
-    server.add("X", "1d", price_rows(given), zone=zone, hours=hours, kind=kind)
+    dates = days("2026-10-19", "2026-11-07", market)
+    server.add("X", "1d", price_rows(dates), zone=zone, hours=hours, kind=kind)
     got = []
     for start, end in (("2026-10-19", "2026-10-28"), ("2026-10-28", "2026-11-07")):
         _, parsed = read_one(build_source(), request("X", "1d", start, end))
         assert parsed.calendar == market
         got += parsed.bars["ts"].to_pylist()
-    assert got == given
+    assert got == dates
 
 
 def test_a_week_is_asked_for_whole_and_the_running_one_merged(server: YahooServer) -> None:
@@ -133,8 +133,8 @@ def test_a_week_is_asked_for_whole_and_the_running_one_merged(server: YahooServe
     now = at("2026-11-18T16:00")
     live = {"ts": at("2026-11-18T15:47:13"), "open": 9.0, "high": 999.0, "low": 9.0, "close": 9.0}
     server.add("SPY", "1wk", price_rows(mondays), kind="ETF", live=live | {"volume": 1.0})
-    asked = request("SPY", "1w", "2026-11-04", "2026-11-18T16:00", as_of=now)
-    _, parsed = read_one(build_source(now), asked)
+    bars_request = request("SPY", "1w", "2026-11-04", "2026-11-18T16:00", as_of=now)
+    _, parsed = read_one(build_source(now), bars_request)
     assert parsed.bars["ts"].to_pylist() == mondays[1:]
     assert parsed.bars["high"].to_pylist()[-1] == 999.0
     (params,) = server.charts()
@@ -150,8 +150,8 @@ def test_the_newest_trade_goes_to_the_bar_it_belongs_to(server: YahooServer, int
     closed = opens("15m" if interval == "30m" else "1h", "2026-11-19", "2026-11-20")
     times = days("2026-11-18", "2026-11-19") if interval == "1d" else [t for t in closed if t < now]
     server.add("AAPL", asked_of, price_rows(times), live=live | {"volume": 0.0})
-    asked = request("AAPL", interval, "2026-11-18", "2026-11-19T15:47:30", as_of=now)
-    _, parsed = read_one(build_source(now), asked)
+    bars_request = request("AAPL", interval, "2026-11-18", "2026-11-19T15:47:30", as_of=now)
+    _, parsed = read_one(build_source(now), bars_request)
     bar = {"1h": "2026-11-19T15:30", "30m": "2026-11-19T15:30", "1d": "2026-11-19"}[interval]
     last = parsed.bars.to_pylist()[-1]
     assert (last["ts"], last["close"]) == (at(bar), 7.0)
@@ -166,8 +166,8 @@ def test_a_bar_that_late_quotes_still_change_is_put_aside(server: YahooServer) -
     live = {"ts": at("2026-11-19T16:19:58"), "open": 7.0, "high": 7.0, "low": 7.0, "close": 7.0}
     times = [t for t in opens("1h", "2026-11-19", "2026-11-20") if t < at("2026-11-19T16:00")]
     server.add("AAPL", "1h", price_rows(times), live=live | {"volume": 0.0})
-    asked = request("AAPL", "1h", "2026-11-19", "2026-11-19T16:30", as_of=now)
-    answer, parsed = read_one(build_source(now), asked)
+    bars_request = request("AAPL", "1h", "2026-11-19", "2026-11-19T16:30", as_of=now)
+    answer, parsed = read_one(build_source(now), bars_request)
     assert parsed.bars["ts"].to_pylist() == times[:-1]
     assert set(parsed.rejects["reason"].to_pylist()) == {"unclosed"}
     assert parsed.rejects.num_rows == 2
@@ -219,11 +219,11 @@ def test_no_bars_are_an_answer_for_a_weekend_and_before_the_listing(server: Yaho
     server.add(
         "NEWCO", "1d", price_rows(days("2026-11-02", "2026-11-14")), listed=at("2026-11-02T14:30")
     )
-    for asked in (
+    for bars_request in (
         request("AAPL", "1h", "2026-11-14", "2026-11-16"),
         request("NEWCO", "1d", "2026-10-01", "2026-10-20"),
     ):
-        _, parsed = read_one(build_source(), asked)
+        _, parsed = read_one(build_source(), bars_request)
         assert parsed.bars.num_rows == 0
 
 

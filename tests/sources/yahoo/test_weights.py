@@ -33,17 +33,17 @@ QQQ,-,1.0,CASH,11/19/2026
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("BULLION_HOLDINGS_CSV", raising=False)
-    with YahooServer() as made:
-        made.hold("QQQ", TOP)
-        monkeypatch.setenv("BULLION_YAHOO_URL", made.url)
-        yield made
+    with YahooServer() as yahoo_server:
+        yahoo_server.hold("QQQ", TOP)
+        monkeypatch.setenv("BULLION_YAHOO_URL", yahoo_server.url)
+        yield yahoo_server
 
 
 def weights(universe: str = "nasdaq100") -> pa.Table:
     source = Yahoo(Patience(tries=2, timeout=5), sleep=lambda _: None, now=lambda: NOW)
     (answer,) = source.fetch_weights(universe, NOW)
-    kept = replace(answer, asked=json.loads(json.dumps(dict(answer.asked))))
-    table = Yahoo().parse_weights(kept)
+    stored = replace(answer, asked=json.loads(json.dumps(dict(answer.asked))))
+    table = Yahoo().parse_weights(stored)
     assert table.schema == WEIGHTS
     return table
 

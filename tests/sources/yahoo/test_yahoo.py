@@ -31,8 +31,8 @@ def test_pieces_cover_the_span_once_each_and_their_cuts_stay_put(
     a: datetime, b: datetime, as_of: datetime, interval: Any
 ) -> None:
     start, end = min(a, b), max(a, b) + timedelta(seconds=1)
-    asked = Request(("A", "B"), interval, start, end, as_of)
-    pieces = list(build_source().pieces(asked))
+    bars_request = Request(("A", "B"), interval, start, end, as_of)
+    pieces = list(build_source().pieces(bars_request))
     until = min(end, as_of)
     for symbol in ("A", "B"):
         own = [piece for piece in pieces if piece.symbols == (symbol,)]
@@ -44,21 +44,21 @@ def test_pieces_cover_the_span_once_each_and_their_cuts_stay_put(
     cuts = {piece.end for piece in pieces} - {until}
     if longest:
         assert all(piece.end - piece.start <= timedelta(days=longest) for piece in pieces)
-    wider = replace(asked, start=start + timedelta(hours=1), end=end + timedelta(days=1))
-    again = {piece.end for piece in build_source().pieces(wider)}
-    assert {cut for cut in cuts if cut > wider.start} <= again
+    wider = replace(bars_request, start=start + timedelta(hours=1), end=end + timedelta(days=1))
+    wider_cuts = {piece.end for piece in build_source().pieces(wider)}
+    assert {cut for cut in cuts if cut > wider.start} <= wider_cuts
 
 
 def test_a_piece_is_fetched_alone_as_within_the_whole(server: YahooServer) -> None:
     server.add("AAPL", "1m", price_rows(opens("1m", "2026-11-10", "2026-11-19")))
     source = build_source()
-    asked = request("AAPL", "1m", "2026-11-10", "2026-11-19")
-    pieces = list(source.pieces(asked))
+    bars_request = request("AAPL", "1m", "2026-11-10", "2026-11-19")
+    pieces = list(source.pieces(bars_request))
     assert len(pieces) == 2
-    whole = [source.parse(answer).bars for answer in source.fetch(asked)]
-    alone = [read_one(source, piece)[1].bars for piece in pieces]
-    assert whole == alone
-    assert sum(table.num_rows for table in whole) == len(opens("1m", "2026-11-10", "2026-11-19"))
+    at_once = [source.parse(answer).bars for answer in source.fetch(bars_request)]
+    by_piece = [read_one(source, piece)[1].bars for piece in pieces]
+    assert at_once == by_piece
+    assert sum(table.num_rows for table in at_once) == len(opens("1m", "2026-11-10", "2026-11-19"))
 
 
 @pytest.mark.parametrize(
