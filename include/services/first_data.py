@@ -96,9 +96,9 @@ class FirstData:
     def _train_before(self, at: datetime) -> tuple[datetime, Wait]:
         """Train as of five sessions ago. The DAG's own run, as of now, is the next one."""
         dag, run = self._dag("train"), "first_before"
-        if not (run_before := self._run(dag, run)):
-            run_before = self._trigger(dag, run, {"end": at.isoformat()}, at)
-        since = datetime.fromisoformat(run_before["conf"]["end"])
+        if not (first_run := self._run(dag, run)):
+            first_run = self._trigger(dag, run, {"end": at.isoformat()}, at)
+        since = datetime.fromisoformat(first_run["conf"]["end"])
         self._unpause(dag)
         stage = f"training as of {since:%Y-%m-%d %H:%M} UTC"
         return since, self._end_of(stage, dag, lambda: self._runs_named(dag, run))

@@ -24,7 +24,7 @@ SECRETS_OF = {
     "mlflow": set[str](),
     "pages": set[str](),
 }  # fmt: skip
-NOT_AIRFLOWS = {"BULLION_API_KEYS"}
+HIDDEN_FROM_AIRFLOW = {"BULLION_API_KEYS"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def environment_of(
         return {k: v for k, v in variables.items() if k in SECRETS_OF[part] or not is_secret(k, v)}
     options = {f"AIRFLOW__{name}": value for name, value in airflow_options(config).items()}
     home = {"AIRFLOW_HOME": str(config.folder("airflow"))}
-    return {k: v for k, v in variables.items() if k not in NOT_AIRFLOWS} | home | options
+    return {k: v for k, v in variables.items() if k not in HIDDEN_FROM_AIRFLOW} | home | options
 
 
 def is_secret(name: str, value: str) -> bool:

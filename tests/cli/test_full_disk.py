@@ -15,13 +15,15 @@ from pathlib import Path
 disk = Path(os.environ["DISK"])
 os.environ["BULLION_LAKE_CATALOG"] = f"sqlite:{disk.parent}/lake/catalog.sqlite"
 os.environ["BULLION_LAKE_DATA"] = f"{disk.parent}/lake/files"
-from pipelines import cli
-from pipelines.steps.lake import open_lake
-from tests.lake_rows import list_symbols, replace_series
 
 def leave(kibibytes):
     room = os.statvfs(disk)
     (disk / "ballast").write_bytes(bytes(room.f_bavail * room.f_bsize - kibibytes * 1024))
+"""
+LAKE = """
+from pipelines import cli
+from pipelines.steps.lake import open_lake
+from tests.lake_rows import list_symbols, replace_series
 
 def run(*words):
     sys.argv = ["bullion", *words]
@@ -30,8 +32,8 @@ def run(*words):
 with open_lake() as lake:
     replace_series(lake, list_symbols(count=20_000))
 """
-EXPORT = 'leave({room}); run("export", str(disk / "out"), "--schema", "silver")'
-DOCS = 'leave(60); run("docs", str(disk / "docs"))'
+EXPORT = LAKE + 'leave({room}); run("export", str(disk / "out"), "--schema", "silver")'
+DOCS = LAKE + 'leave(60); run("docs", str(disk / "docs"))'
 NEW = """
 from pipelines.core.errors import CannotWrite
 from pipelines.cli.scaffold import new

@@ -1,4 +1,4 @@
-"""A data folder belongs to one catalog, and a compaction removes nobody else's files."""
+"""A data folder belongs to one catalog, and a compaction removes no file of another."""
 
 from __future__ import annotations
 

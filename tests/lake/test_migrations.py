@@ -286,9 +286,6 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
             assert not {"action", "value", "probabilities"} & {name for (name,) in strict}
 
 
-# -- catalogs that are something else
-
-
 def test_the_catalog_counts_the_rows_of_each_table_and_keeps_no_bounds_of_columns(
     lake: Lake,
 ) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 
+from pipelines.lake import Lake
+from pipelines.landing.weights import land_weights
+from pipelines.sources.base import WEIGHTS, Answer
 from pipelines.sources.files.mapping import NAME
 from pipelines.steps.lake import open_lake
 from tests.commands import Bullion, run_here
+from tests.steps.data.ingest_helpers import fresh_name
 
 
 @pytest.fixture
@@ -20,28 +25,51 @@ def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 @pytest.fixture
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of files with a good one in it."""
-    inbox_folder = tmp_path / "inbox"
-    inbox_folder.mkdir()
-    (inbox_folder / "good.csv").write_text(GOOD_FILE)
-    (inbox_folder / NAME).write_text(yaml.safe_dump({"series": [SERIES]}))
-    monkeypatch.setenv("BULLION_FILES", str(inbox_folder))
-    return inbox_folder
+    """A folder for files of weights, with the mapping that says so."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    declaration = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
+    (folder / NAME).write_text(yaml.safe_dump(declaration))
+    monkeypatch.setenv("BULLION_FILES", str(folder))
+    return folder
 
 
-HEAD = "ts,open,high,low,close,volume\n"
+def land_versions(lake: Lake, source: str, *versions: float) -> dict[str, int]:
+    """Land answers that came an hour apart, each with a weight of one member."""
+    pieces = []
+    for hour, weight in enumerate(versions):
+        received_at = datetime(2026, 9, 1, 12 + hour, tzinfo=UTC)
+        row = {"symbol": "A", "weight": weight, "effective": date(2026, 9, 1)}
+        row |= {"known_at": received_at, "partial": False}
+        table = pa.Table.from_pylist([dict.fromkeys(WEIGHTS.names) | row], schema=WEIGHTS)
+        pieces.append((Answer(source, "weights", {}, b"", "text/csv", received_at), table))
+    with lake.write() as writer:
+        return land_weights(writer, source, "QQQ", pieces)
 
 
-GOOD_FILE = (
-    HEAD + "2026-09-01T13:30:00Z,100,101,99,100,10\n2026-09-01T14:30:00Z,100,101,99,101,10\n"
-)
+def newest_weight(lake: Lake, source: str) -> list[tuple[object, ...]]:
+    return lake.rows("SELECT weight FROM silver.weights WHERE source = ?", [source])
 
 
-SERIES: dict[str, Any] = {
-    "files": "*.*",
-    "symbol": {"file": r"^(?P<symbol>\w+)\."},
-    "interval": "1h",
-}
+def test_silver_has_the_newest_version_and_bronze_each_of_them(lake: Lake) -> None:
+    name = next(fresh_name)
+    assert land_versions(lake, name, 0.5)["accepted"] == 1
+    assert land_versions(lake, name, 0.5)["unchanged"] == 1
+    counts = land_versions(lake, name, 0.4, 0.6)
+    assert counts == {"received": 2, "accepted": 1, "unchanged": 1, "quarantined": 0}
+    assert newest_weight(lake, name) == [(0.6,)]
+    versions = lake.rows(
+        "SELECT weight FROM bronze.weights WHERE source = ? ORDER BY batch", [name]
+    )
+    assert versions == [(0.5,), (0.6,)]
+
+
+@pytest.mark.parametrize("weight", [0.0, -0.1, 1.01, float("nan"), float("inf")])
+def test_a_weight_that_is_no_fraction_leaves_the_good_one(lake: Lake, weight: float) -> None:
+    name = next(fresh_name)
+    land_versions(lake, name, 0.6)
+    assert land_versions(lake, name, weight)["quarantined"] == 1
+    assert newest_weight(lake, name) == [(0.6,)]
 
 
 @pytest.mark.parametrize(
@@ -53,8 +81,6 @@ SERIES: dict[str, Any] = {
     ],
 )
 def test_wrong_weights_are_reported(bullion: Bullion, inbox: Path, body: str, message: str) -> None:
-    declaration = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
-    (inbox / NAME).write_text(yaml.safe_dump(declaration))
     (inbox / "good.csv").write_text(f"symbol,weight,effective\n{body}\n")
     code, _, err = bullion("weights", "--source", "files")
     assert code == 1
@@ -62,8 +88,6 @@ def test_wrong_weights_are_reported(bullion: Bullion, inbox: Path, body: str, me
 
 
 def test_a_broken_weight_is_kept_once(bullion: Bullion, inbox: Path) -> None:
-    declaration = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
-    (inbox / NAME).write_text(yaml.safe_dump(declaration))
     (inbox / "good.csv").write_text("symbol,weight,effective\nA,-1,2026-01-01\nB,1,2026-01-01\n")
     for _ in range(2):
         bullion("weights", "--source", "files")

@@ -34,7 +34,7 @@ def runs(table: Any, first: str, last: str) -> list[Any]:
         )
         if info is None:
             return infos
-        infos.apto_pendulum(info)
+        infos.append(info)
 
 
 def to_pendulum(text: str | datetime) -> Any:

@@ -22,12 +22,21 @@ PLACE = f"s3://{BUCKET}/lake"
 USER = {"READER_S3_ACCESS_KEY": "reader", "READER_S3_SECRET_KEY": "first & <only>"}
 
 
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3]:
     with s3() as server:
-        for name, value in (server.environment | USER).items():
-            monkeypatch.setenv(name, value)
         yield server
+
+
+@pytest.fixture
+def store(server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """The server with one empty bucket, and no check of keys as yet."""
+    for path, body in (("reset", ""), ("reset-auth", "inf")):
+        httpx.post(f"{server.url}/moto-api/{path}", content=body).raise_for_status()
+    server.client().create_bucket(Bucket=BUCKET)
+    for name, value in (server.environment | USER).items():
+        monkeypatch.setenv(name, value)
+    return server
 
 
 @pytest.fixture
