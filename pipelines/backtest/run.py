@@ -67,12 +67,12 @@ def build_backtest(
 ) -> Backtest:
     """Combine, trade and measure what was scored. `how` says in words by which models."""
     rule, members = find_combination(forecast, request.universe), universe(request.universe)
-    judged_rows = measure.judge(scored, forecast.label)
+    judged_rows = measure.select_judged(scored, forecast.label)
     if not len(judged_rows):
         raise InvalidRequest(
             "no scored bar has an outcome that is known", "name a longer span, or a later one"
         )
-    path, weights, known, source_of_bars = _index_path(market, members, scored)
+    path, weights, weights_known, source_of_bars = _index_path(market, members, scored)
     window_of_bar = _window_of_bar(scorers, path)
     bars = combine_scores(_member_scores(forecast, members, scored, path), weights)
     wss, coverage = bars.wss, bars.coverage
@@ -108,11 +108,19 @@ def build_backtest(
             n: measure.summarise_returns(e, path, request.seed, long) for n, e in earned.items()
         },
         notes=build_notes(
-            forecast, source, members, request, scored, path, known, scorers, source_of_bars
+            forecast, source, members, request, scored, path, weights_known, scorers, source_of_bars
         ),
         predictions=_predictions(forecast, scored, scorers),
         signals=_signals(
-            path, window_of_bar, wss, coverage, known, declared, direction, earned, thresholds
+            path,
+            window_of_bar,
+            wss,
+            coverage,
+            weights_known,
+            declared,
+            direction,
+            earned,
+            thresholds,
         ),
         earned=earned,
         path=path,
@@ -358,7 +366,7 @@ def _signals(
     earned: dict[str, BarReturns],
     thresholds: tuple[Any, Any],
 ) -> pa.Table:
-    words = np.array(SIGNALS, dtype=object)
+    signal_names = np.array(SIGNALS, dtype=object)
     columns: dict[str, Any] = {
         "ts": pa.array(path.ts).cast(UTC_TYPE),
         "closes_at": pa.array(path.closes_at).cast(UTC_TYPE),
@@ -367,11 +375,11 @@ def _signals(
         "wss": wss,
         "coverage": coverage,
         "weights_known": known,
-        "signal": words[declared + 1],
+        "signal": signal_names[declared + 1],
     }
     if "tuned" in earned:
         columns |= {"buy_at": thresholds[0], "sell_at": thresholds[1]}
-        columns["tuned_signal"] = words[direction + 1]
+        columns["tuned_signal"] = signal_names[direction + 1]
     columns |= {"index_close": path.close, "over_night": path.over_night}
     for name, returns in earned.items():
         prefix = "" if name == "signal" else f"{name}_"

@@ -71,14 +71,14 @@ def windows(rows: Rows, ts: np.ndarray, request: BacktestRequest) -> list[Window
     """Cut the span into windows of `retrain` sessions; the last one may be shorter."""
     sessions, first = np.unique(rows.session, return_index=True)
     opens = np.minimum.reduceat(ts, first) if len(first) else ts
-    cut = []
+    result = []
     for number, place in enumerate(range(0, len(sessions), request.retrain), 1):
         following = place + request.retrain
         is_last = following >= len(sessions)
         until = rows.closes_at.max() if is_last else opens[following]
         last = sessions[-1 if is_last else following - 1]
-        cut.append(Window(number, sessions[place], last, opens[place], opens[place], until))
-    return cut
+        result.append(Window(number, sessions[place], last, opens[place], opens[place], until))
+    return result
 
 
 def select_known(rows: Rows, as_of: np.datetime64, history: timedelta) -> Rows:
@@ -207,12 +207,12 @@ def _decide(
     champion: Scorer | None,
     seed: int,
 ) -> Decision:
-    """Ask the blocking gates, except those that a backtest skips."""
+    """Judge by the blocking gates, except those that a backtest skips."""
     gates = [
         gate for gate in forecast.gates if gate.blocking and not isinstance(gate, SKIPPED_GATES)
     ]
-    reigning = champion.onnx if champion else None
-    return judge_all(gates, collect_evidence(comparison, body, scorer, reigning, seed))
+    champion_scorer = champion.onnx if champion else None
+    return judge_all(gates, collect_evidence(comparison, body, scorer, champion_scorer, seed))
 
 
 def score_windows(

@@ -68,8 +68,8 @@ class Sessions:
             )
         # The spread over draws leaves out one degree of freedom.
         spread = float(np.std(known)) * np.sqrt(self.count / (self.count - 1))
-        reach = float(t.ppf(self.confidence, self.count - 1) * spread)
-        return value - reach, value + reach
+        margin = float(t.ppf(self.confidence, self.count - 1) * spread)
+        return value - margin, value + margin
 
 
 def group_sessions(evidence: Evidence, resamples: int, confidence: float) -> Sessions:
@@ -145,7 +145,7 @@ def _outcome(evidence: Evidence) -> np.ndarray:
 
 @dataclass(frozen=True)
 class DirectionSkill:
-    """The rank IC of the expected score has a lower bound above zero.
+    """Require a lower bound above zero for the rank IC of the expected score.
 
     Within places, a row is ranked only among rows of its own place in the session: then what the
     hour says by itself, such as a market that rises overnight, is no skill.
@@ -181,9 +181,14 @@ class DirectionSkill:
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
     """Of confusion counts (..., true class, predicted class): the mean F1 over all classes."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    # F1 is twice the hits over all that are of the class and all that were called it.
-    counted = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    f1 = np.divide(2 * hits, counted, out=np.zeros_like(hits, dtype=float), where=counted > 0)
+    # F1 is twice the hits over the rows of the class plus the rows predicted as it.
+    totals = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    f1 = np.divide(
+        2 * hits,
+        totals,
+        out=np.zeros_like(hits, dtype=float),
+        where=totals > 0,
+    )
     mean_f1: np.ndarray = f1.mean(axis=-1)
     return mean_f1
 
@@ -192,8 +197,8 @@ def shares_by_place(places: np.ndarray, classes: np.ndarray, count: int) -> dict
     """The share of each class at each place, and over all places at -1."""
     shares = {-1: np.bincount(classes, minlength=count) / len(classes)}
     for place in np.unique(places):
-        at = classes[places == place]
-        shares[int(place)] = np.bincount(at, minlength=count) / len(at)
+        of_place = classes[places == place]
+        shares[int(place)] = np.bincount(of_place, minlength=count) / len(of_place)
     return shares
 
 
@@ -227,7 +232,7 @@ def place_predictors(evidence: Evidence, strict: bool) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class BeyondTheDay:
-    """The macro F1 above that of the label shares by place in the session: a bound above zero.
+    """Require a macro F1 above that of the label shares by place in the session.
 
     The baseline is the strongest, on the judging rows, of the predictors that know only the
     place. Its confusion is computed, not drawn: a row counts towards each class by the
@@ -288,7 +293,7 @@ def _drawn_f1(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
 
 @dataclass(frozen=True)
 class NoWorseThanChampion:
-    """The rank IC is not below the champion's, on the same rows, by more than the tolerance.
+    """Require a rank IC that is not below the champion's by more than the tolerance.
 
     The point estimate decides and the interval is only reported: to ask for a bound above the
     champion would keep an old model for ever, and to refuse only what is clearly worse would let

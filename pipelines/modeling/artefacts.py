@@ -1,4 +1,4 @@
-"""The files that are kept of a comparison: pictures, tables and models, as bytes by name."""
+"""Build the files that are stored of a comparison: pictures, tables and models, by name."""
 
 from __future__ import annotations
 

@@ -62,10 +62,10 @@ def select_usable(rows: Rows, names: Sequence[str], fewest: Fewest) -> tuple[Row
     dropped = {"no outcome": int((~outcome).sum()), "a feature is missing": int((~complete).sum())}
     usable = rows.take(outcome & complete)
     if len(usable) < fewest.rows:
-        worst = np.argsort(known.mean(axis=0), kind="stable")[0]
+        sparsest = np.argsort(known.mean(axis=0), kind="stable")[0]
         raise InvalidRequest(
             f"{len(usable)} of {len(rows)} rows have an outcome and all features, too few to train"
-            f" on; {names[worst]} is missing from {1 - known[:, worst].mean():.0%}",
+            f" on; {names[sparsest]} is missing from {1 - known[:, sparsest].mean():.0%}",
             f"at least {fewest.rows} are needed: bring more bars or more symbols",
         )
     return usable, dropped
@@ -104,7 +104,7 @@ def check_enough(
 def check_variation(training: Rows, names: Sequence[str]) -> None:
     """Refuse features that are constant; the symbol's code may be, in a forecast of one symbol."""
     is_constant = np.ptp(training.features[:, :-1], axis=0) == 0
-    constant = [name for name, is_still in zip(names[:-1], is_constant, strict=True) if is_still]
+    constant = [name for name, is_flat in zip(names[:-1], is_constant, strict=True) if is_flat]
     if constant:
         raise InvalidRequest(
             f"the same value on all training rows: {', '.join(constant)}",

@@ -147,7 +147,7 @@ def training_decisions(rows: Iterable[ModelDecision]) -> list[ModelDecision]:
 def champion_before(
     rows: Sequence[ModelDecision], at: datetime, lost: Collection[ModelKey] = ()
 ) -> ModelDecision | None:
-    """The champion if the one of that instant were withdrawn; none of the `lost` models."""
+    """The champion that would serve if that of the instant were withdrawn; no `lost` model."""
     champion = champion_at(rows, at)
     withdrawn = {*lost, *([champion.model] if champion else [])}
     for row in reversed(rows):

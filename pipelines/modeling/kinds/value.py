@@ -1,4 +1,4 @@
-"""Targets that are the outcome itself, predicted with an interval that holds it."""
+"""Targets that are the outcome itself, predicted with an interval around it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipelines.modeling.description import Description
 
-QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # that summarize the truth of some rows
+QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # in the summary of the truth
 
 
 class Value:

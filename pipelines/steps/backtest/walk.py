@@ -111,7 +111,7 @@ def read_market(
     view: View, forecast: TargetForecast, source: str, request: BacktestRequest
 ) -> Market:
     """Read all that a backtest uses: the rows of a training, and those without an outcome yet."""
-    of = universe(request.universe)
+    members = universe(request.universe)
     since = request.start - request.history - timedelta(days=2) if request.start else None
     condition = "ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR closes_at > ?)"
     parameters = [request.end, since, since]
@@ -123,17 +123,17 @@ def read_market(
             f"--interval {forecast.interval} --start A --end B",
         )
     series = series_calendar(
-        view, source, forecast.interval, of.symbols, forecast.schedule.calendar
+        view, source, forecast.interval, members.symbols, forecast.schedule.calendar
     )
     return Market(
         rows=build_rows(forecast, features_table),
         ts=instants(features_table, "ts"),
-        bars=_bars(view, forecast, source, request, of.symbols),
-        own=_bars(view, forecast, source, request, (of.index,)),
+        bars=_bars(view, forecast, source, request, members.symbols),
+        own=_bars(view, forecast, source, request, (members.index,)),
         weights=view.sql(
             """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
                WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
-            [source, of.index],
+            [source, members.index],
         ),
         calendar=series.calendar,
         snapshot=view.snapshot,

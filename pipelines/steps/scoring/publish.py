@@ -45,7 +45,7 @@ def publish(
         # Horizons differ by target: only targets that are combined make a signal live.
         combining = [f.target.name for f in forecast.per_target() if f.combinations]
         is_combined = pc.is_in(rows["target"], pa.array(combining, pa.string()))
-        signalled = pc.unique(rows["ts"].filter(pc.and_(pa.array(live), is_combined)))
+        bars_with_signal = pc.unique(rows["ts"].filter(pc.and_(pa.array(live), is_combined)))
         _delete_not_live(writer, series, span)
         unpublished = _not_yet_published(writer, series, rows.filter(pa.array(live)), live_bars)
         late = rows.filter(pa.array(~live))
@@ -55,8 +55,8 @@ def publish(
                 PREDICTIONS, _with_publication(predictions, report.source, is_live, scored_at)
             )
         for combined_bars, is_live in (
-            (_without_bars(combined, signalled), False),
-            (_live_signals(writer, forecast, series, rows, signalled, weights), True),
+            (_without_bars(combined, bars_with_signal), False),
+            (_live_signals(writer, forecast, series, rows, bars_with_signal, weights), True),
         ):
             signals = _with_publication(combined_bars.signals, report.source, is_live, scored_at)
             writer.append(SIGNALS, _with_forecast(signals, forecast))

@@ -81,7 +81,7 @@ def monitor(
         )
         training = read_training_record(view, forecast, source, serving) if serving else None
         credit = find_credit(forecast.gates, training.gates) if training else None
-        span = max(sessions, skill.reach(credit), REPORT_SESSIONS)
+        span = max(sessions, skill.sessions_judged(credit), REPORT_SESSIONS)
         rows = read_live_rows(view, forecast, source, monitoring.at, span)
         day = newest_day(view, forecast, source, monitoring.at)
     window = rows.newest(sessions)

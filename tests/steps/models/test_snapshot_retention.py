@@ -21,17 +21,17 @@ def retained_versions(lake: Lake) -> set[int]:
 NAME = model_name(ACTION_FORECAST)
 
 
-def test_champions_of_late_and_the_newest_keep_their_snapshots(lake: Lake, tmp_path: Path) -> None:
+def test_recent_champions_and_the_newest_keep_their_snapshots(lake: Lake, tmp_path: Path) -> None:
     registry = fresh_registry(tmp_path / "mlflow")
     with lake.write() as writer:
         writer.touch("meta.kept_snapshots")
         writer.run("INSERT INTO meta.kept_snapshots VALUES (1, 'a study', now())")
     old = train_model(lake, registry, HOURLY)
-    lost = train_model(lake, registry, HOURLY, day=1, verdict="refused")
+    refused = train_model(lake, registry, HOURLY, day=1, verdict="refused")
     champions = [train_model(lake, registry, HOURLY, day=2 + n) for n in range(CHAMPIONS)]
     newest = train_model(lake, registry, HOURLY, day=90, verdict="refused")
     version_of_yahoo = train_model(lake, registry, HOURLY, "yahoo", day=91)
-    assert release_snapshots(lake) == sorted(f"{NAME} {version}" for version in (old, lost))
+    assert release_snapshots(lake) == sorted(f"{NAME} {version}" for version in (old, refused))
     assert retained_versions(lake) == {*champions, newest, version_of_yahoo}
     assert release_snapshots(lake) == []
 

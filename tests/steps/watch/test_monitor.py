@@ -180,7 +180,7 @@ def test_a_failure_of_evidently_stops_no_rollback_and_is_recorded(
         raise KeyError("a column of its own")
 
     monkeypatch.setattr(QUALITY_PAGE, broken)
-    monkeypatch.setattr("pipelines.monitoring.reports.distances", broken)
+    monkeypatch.setattr("pipelines.monitoring.reports.measure_distances", broken)
     write_features(lake, HOURLY)
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30))
     assert report.rolled_back
