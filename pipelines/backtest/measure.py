@@ -50,24 +50,26 @@ def _figure(value: float, over_draws: np.ndarray, sessions: Sessions) -> Figure:
 def share(hits: np.ndarray, counted: np.ndarray, sessions: Sessions) -> Figure:
     """Return the share of hits among the counted rows."""
     sums = sessions.sums(np.stack([hits & counted, counted], axis=1).astype(float))
-    whole, drawn = sums.sum(axis=0), sessions.drawn(sums)
+    whole, of_draws = sums.sum(axis=0), sessions.sum_draws(sums)
     if not whole[1]:
         return Figure(float("nan"))
-    over = np.divide(drawn[:, 0], drawn[:, 1], out=np.zeros(len(drawn)), where=drawn[:, 1] > 0)
-    return _figure(float(whole[0] / whole[1]), over, sessions)
+    shares = np.divide(
+        of_draws[:, 0], of_draws[:, 1], out=np.zeros(len(of_draws)), where=of_draws[:, 1] > 0
+    )
+    return _figure(float(whole[0] / whole[1]), shares, sessions)
 
 
 def total(values: np.ndarray, sessions: Sessions) -> Figure:
     """Return the sum, and its interval over draws of as many sessions."""
     sums = sessions.sums(values[:, None])
-    return _figure(float(values.sum()), sessions.drawn(sums)[:, 0], sessions)
+    return _figure(float(values.sum()), sessions.sum_draws(sums)[:, 0], sessions)
 
 
 def correlation(x: np.ndarray, y: np.ndarray, sessions: Sessions) -> Figure:
     """Return Pearson's correlation of a score and the outcome."""
     sums = sessions.sums(np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1))
     return _figure(
-        float(_pearson(sums.sum(axis=0)[None])[0]), _pearson(sessions.drawn(sums)), sessions
+        float(_pearson(sums.sum(axis=0)[None])[0]), _pearson(sessions.sum_draws(sums)), sessions
     )
 
 
@@ -124,20 +126,20 @@ def select_judged(scored: ScoredRows, label: Label) -> JudgedRows:
 def figures(rows: JudgedRows, seed: int) -> dict[str, Figure]:
     """Compute the figures of all rows. A hit is a buy before a rise, or a sell before a fall."""
     sessions, has_side = resample_sessions(rows.session, seed), rows.direction != 0
-    ranked = RankIC(rows.expected, rows.outcome, sessions)
+    ic = RankIC(rows.expected, rows.outcome, sessions)
     pairs = np.eye(rows.classes**2)[rows.actual * rows.classes + rows.predicted]
     sums = sessions.sums(pairs)
     shape = (-1, rows.classes, rows.classes)
     best_side = max(share(rows.outcome * up > 0, has_side, sessions).value for up in (1, -1))
     return {
-        "rank_ic": _figure(ranked.value, ranked.drawn, sessions),
+        "rank_ic": _figure(ic.value, ic.values_of_draws, sessions),
         "ic": correlation(rows.expected, rows.outcome, sessions),
         "hit_rate": share(rows.direction * rows.outcome > 0, has_side, sessions),
         "hit_rate_of_one_side": Figure(best_side),
         "accuracy": share(rows.actual == rows.predicted, np.ones(len(rows), bool), sessions),
         "macro_f1": _figure(
             float(macro_f1(sums.sum(axis=0).reshape(shape))[0]),
-            macro_f1(sessions.drawn(sums).reshape(shape)),
+            macro_f1(sessions.sum_draws(sums).reshape(shape)),
             sessions,
         ),
     }

@@ -47,13 +47,13 @@ def draw_equity(result: Backtest) -> bytes:
 def _draw_returns(axes: Axes, result: Backtest) -> None:
     place = np.arange(len(result.path))
     for way, (label, style) in LINES.items():
-        if way not in result.earned:
+        if way not in result.bar_returns:
             continue
         net = result.returns[way]["net"]
         spread = "" if net["low"] is None else f" ({net['low']:+.1%} to {net['high']:+.1%})"
-        curve = 100 * np.cumsum(result.earned[way].net)
+        curve = 100 * np.cumsum(result.bar_returns[way].net)
         axes.plot(place, curve, label=f"{label}: {net['value']:+.1%}{spread}", **style)
-    gross = 100 * np.cumsum(result.earned["signal"].gross)
+    gross = 100 * np.cumsum(result.bar_returns["signal"].gross)
     style = {"color": "#2166ac", "linewidth": 1.0, "linestyle": ":"}
     axes.plot(place, gross, label=f"signal before costs: {gross[-1] / 100:+.1%}", **style)
     about = result.about

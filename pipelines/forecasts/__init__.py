@@ -25,9 +25,9 @@ FORECASTS = declared_objects(__name__, module_names(__path__, FIRST, NO_FORECAST
 
 def forecast(name: str) -> Forecast:
     """Return the forecast of that name."""
-    for known in FORECASTS:
-        if known.name == name:
-            return known
+    for declared in FORECASTS:
+        if declared.name == name:
+            return declared
     raise unknown("forecast", name, (f.name for f in FORECASTS))
 
 

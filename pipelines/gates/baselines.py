@@ -40,10 +40,13 @@ class ConfusionFigures:
         count = predicted.shape[1]
         pairs = np.eye(count)[true][:, :, None] * predicted[:, None, :]
         sums = runs.sums(pairs.reshape(len(true), -1))
-        whole = sums.sum(axis=0).reshape(1, count, count)
-        drawn = runs.drawn(sums).reshape(-1, count, count)
-        self.accuracy, self.macro_f1 = float(_accuracy(whole)[0]), float(macro_f1(whole)[0])
-        self.accuracies, self.macro_f1s = _accuracy(drawn), macro_f1(drawn)
+        confusion = sums.sum(axis=0).reshape(1, count, count)
+        confusions_of_draws = runs.sum_draws(sums).reshape(-1, count, count)
+        self.accuracy, self.macro_f1 = float(_accuracy(confusion)[0]), float(macro_f1(confusion)[0])
+        self.accuracies, self.macro_f1s = (
+            _accuracy(confusions_of_draws),
+            macro_f1(confusions_of_draws),
+        )
 
 
 def _accuracy(confusion: np.ndarray) -> np.ndarray:

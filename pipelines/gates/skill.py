@@ -52,7 +52,7 @@ class Sessions:
             [np.bincount(self.of_row, column, self.count) for column in values.T], axis=1
         )
 
-    def drawn(self, per_session: np.ndarray) -> np.ndarray:
+    def sum_draws(self, per_session: np.ndarray) -> np.ndarray:
         """A row a draw: the sums over the sessions in it."""
         sums: np.ndarray = self.draws @ per_session
         return sums
@@ -61,13 +61,13 @@ class Sessions:
         """One-sided bounds of a value, below and above."""
         from scipy.stats import t
 
-        known = over_draws[np.isfinite(over_draws)]
-        if len(known) < 0.9 * len(over_draws):
+        finite = over_draws[np.isfinite(over_draws)]
+        if len(finite) < 0.9 * len(over_draws):
             raise InvalidRequest(
                 "the value is not defined on most draws of sessions", "judge on more sessions"
             )
         # The spread over draws leaves out one degree of freedom.
-        spread = float(np.std(known)) * np.sqrt(self.count / (self.count - 1))
+        spread = float(np.std(finite)) * np.sqrt(self.count / (self.count - 1))
         margin = float(t.ppf(self.confidence, self.count - 1) * spread)
         return value - margin, value + margin
 
@@ -116,7 +116,7 @@ class RankIC:
         sums = sessions.sums(np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1))
         self.value = float(_correlation(sums.sum(axis=0)[None])[0])
         self.constant = not bool(np.ptp(x) > 0)
-        self.drawn = _correlation(sessions.drawn(sums))
+        self.values_of_draws = _correlation(sessions.sum_draws(sums))
 
 
 def _correlation(sums: np.ndarray) -> np.ndarray:
@@ -168,7 +168,7 @@ class DirectionSkill:
         if ic.constant:
             reason = "the expected score is the same for all rows that are ranked together"
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
-        low, high = sessions.bounds(ic.value, ic.drawn)
+        low, high = sessions.bounds(ic.value, ic.values_of_draws)
         passed = bool(low > 0)
         reason = (
             f"rank IC {ic.value:.4f}{' among rows of one place' if self.within_place else ''} over"
@@ -266,7 +266,9 @@ class BeyondTheDay:
         baseline_confusions = baselines[strongest]
         baseline_f1 = float(macro_f1(baseline_confusions.sum(axis=0)))
         value = model_f1 - baseline_f1
-        differences = _drawn_f1(confusions, sessions) - _drawn_f1(baseline_confusions, sessions)
+        differences = _f1_of_draws(confusions, sessions) - _f1_of_draws(
+            baseline_confusions, sessions
+        )
         low, high = sessions.bounds(value, differences)
         passed = bool(low > 0)
         reason = (
@@ -285,9 +287,9 @@ def _confusions(true: np.ndarray, predicted: np.ndarray, sessions: Sessions) -> 
     return confusions
 
 
-def _drawn_f1(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
+def _f1_of_draws(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
     count = confusions.shape[-1]
-    flat = sessions.drawn(confusions.reshape(len(confusions), -1))
+    flat = sessions.sum_draws(confusions.reshape(len(confusions), -1))
     return macro_f1(flat.reshape(-1, count, count))
 
 
@@ -326,7 +328,7 @@ class NoWorseThanChampion:
             )
         )
         value = challenger.value - champion.value
-        low, high = sessions.bounds(value, challenger.drawn - champion.drawn)
+        low, high = sessions.bounds(value, challenger.values_of_draws - champion.values_of_draws)
         passed = value >= limit
         reason = (
             f"rank IC {challenger.value:.4f} beside the champion's {champion.value:.4f}:"

@@ -36,10 +36,11 @@ class BeyondMean:
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
         errors = np.stack([(truth - values) ** 2, (truth - training_truth.mean()) ** 2], axis=1)
         sums = sessions.sums(errors)
-        value, drawn = (
-            _error_removed(columns) for columns in (sums.sum(axis=0)[None], sessions.drawn(sums))
+        value, of_draws = (
+            _error_removed(columns)
+            for columns in (sums.sum(axis=0)[None], sessions.sum_draws(sums))
         )
-        low, high = sessions.bounds(float(value[0]), drawn)
+        low, high = sessions.bounds(float(value[0]), of_draws)
         passed = bool(low > 0)
         model_rmse, mean_rmse = np.sqrt(errors.mean(axis=0))
         reason = (
@@ -91,7 +92,7 @@ class ValuesNoWorseThanChampion:
         )
         sums = sessions.sums(errors)
         value = float(_error_removed(sums.sum(axis=0)[None])[0])
-        low, high = sessions.bounds(value, _error_removed(sessions.drawn(sums)))
+        low, high = sessions.bounds(value, _error_removed(sessions.sum_draws(sums)))
         passed = bool(value >= limit)
         challenger_rmse, champion_rmse = np.sqrt(errors.mean(axis=0))
         reason = (
@@ -123,8 +124,8 @@ class Coverage:
         sessions = group_sessions(evidence, self.resamples, self.confidence)
         inside = is_inside(truth, outputs)
         sums = sessions.sums(np.stack([inside, np.ones(len(inside))], axis=1))
-        drawn = sessions.drawn(sums)
-        low, high = sessions.bounds(float(inside.mean()), drawn[:, 0] / drawn[:, 1])
+        of_draws = sessions.sum_draws(sums)
+        low, high = sessions.bounds(float(inside.mean()), of_draws[:, 0] / of_draws[:, 1])
         value = abs(float(inside.mean()) - self.promised)
         passed = bool(value <= self.limit)
         reason = (

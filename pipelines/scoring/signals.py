@@ -134,8 +134,8 @@ def _combine(
     """Make the signals of one universe."""
     members = universe(rule.universe)
     symbols = sorted(set(members.symbols))
-    known = weights[members.index]
-    at_bars = known.at_bars(bars.closes_at, bars.session)
+    index_weights = weights[members.index]
+    at_bars = index_weights.at_bars(bars.closes_at, bars.session)
     weight = at_bars.of_members(symbols)
     codes = _action_codes(rule, bars, symbols, np.isfinite(weight))
     has_set = np.array([weight_set is not None for weight_set in at_bars.sets])[at_bars.set_of_bar]
@@ -144,7 +144,7 @@ def _combine(
     _check_weights(symbols, weight[with_signal])
     reasons = Counter(
         {
-            known.missing_reason: int((~has_set).sum()),
+            index_weights.missing_reason: int((~has_set).sum()),
             "no member that has a weight was scored": int((has_set & ~is_scored).sum()),
         }
     )

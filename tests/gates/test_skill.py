@@ -31,15 +31,10 @@ def test_a_planted_direction_passes(seed: int) -> None:
 
 def test_noise_is_hardly_ever_promoted() -> None:
     """Of 60 models that lean at random, in a market whose symbols move together: at most two."""
-    promoted = [
-        judge_all(SKILL, build_evidence(seed, ic=0.0, sessions=30)).promote for seed in range(60)
-    ]
-    assert sum(promoted) <= 2
+    decisions = [judge_all(SKILL, build_evidence(seed, ic=0.0, sessions=30)) for seed in range(60)]
+    assert sum(decision.promote for decision in decisions) <= 2
     # The first gate alone passes noise once in a hundred times: at most four of 60.
-    passed = [
-        SKILL[0].judge(build_evidence(seed, ic=0.0, sessions=30)).passed for seed in range(60)
-    ]
-    assert sum(passed) <= 4
+    assert sum(decision.verdicts[0].passed for decision in decisions) <= 4
 
 
 def test_the_shape_of_the_day_is_no_direction() -> None:
@@ -128,7 +123,7 @@ def test_the_bound_of_a_mean_is_students() -> None:
     """Of one row a session the interval of the mean is Student's own."""
     values = np.random.default_rng(0).standard_normal(25)
     sessions = Sessions(np.arange(25), 20_000, 0, 0.99)
-    sums = sessions.drawn(sessions.sums(np.stack([np.ones(25), values], axis=1)))
+    sums = sessions.sum_draws(sessions.sums(np.stack([np.ones(25), values], axis=1)))
     low, _ = sessions.bounds(values.mean(), sums[:, 1] / sums[:, 0])
     students = values.mean() - 2.492 * values.std(ddof=1) / 5
     assert low == pytest.approx(students, rel=0.02)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -52,15 +50,3 @@ def test_importance_shows_the_greatest_of_many() -> None:
     picture = pictures.importance("of", whole)
     assert size(picture) == size(pictures.importance("of", few))
     assert picture == pictures.importance("of", whole)
-
-
-def test_no_figure_stays_behind_in_the_process() -> None:
-    code = (
-        "import sys; from pipelines.modeling import artefacts, pictures;"
-        "assert 'matplotlib' not in sys.modules; pictures.encode_png(pictures.new_axes('a', 'b'));"
-        "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert process.stdout.strip() == "True False"

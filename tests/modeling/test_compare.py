@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +12,6 @@ from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES, HistogramBoosting, Logistic
 from pipelines.modeling.compare import Comparison, Result, _rank_key, compare
 from pipelines.modeling.dataset import Rows, Split
-from pipelines.modeling.required import Fewest
 from tests.modeling.hourly_rows import hourly_rows
 
 LABEL = Action()
@@ -158,56 +156,3 @@ def test_a_symbol_without_training_rows_is_not_judged() -> None:
     assert comparison.symbols == (0, 1, 2)
     assert 3 not in comparison.judging.rows.symbol
     assert comparison.dropped["a symbol without training rows"] == 10 * 7
-
-
-def set_feature(values: float) -> Callable[[Rows], Rows]:
-    def spoil(rows: Rows) -> Rows:
-        rows.features[:, 2] = values
-        return rows
-
-    return spoil
-
-
-def thin_feature(rows: Rows) -> Rows:
-    rows.features[: len(rows) - 100, 2] = np.nan
-    return rows
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (set_feature(1.5), "the same value on all training rows: c"),
-        (set_feature(np.nan), "no row has a value of c"),
-        (thin_feature, "too few to train on; c is missing from 9"),
-        (lambda rows: rows.take(np.zeros(len(rows), bool)), "no rows"),
-        (lambda rows: rows.take(rows.session < np.unique(rows.session)[2]), "too few"),
-        (lambda rows: rows.take(np.arange(len(rows)) < 600), "rows to judge on are too few"),
-    ],
-)
-def test_broken_rows_are_refused_by_name(spoil: Callable[[Rows], Rows], message: str) -> None:
-    with pytest.raises(InvalidRequest, match=message) as refused:
-        run(spoil(hourly_rows()), names=("a", "b", "c", "d", "e", "f"))
-    assert refused.value.hint
-
-
-def test_too_few_symbols_or_sessions_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="4 symbols in training are too few"):
-        run(hourly_rows(), fewest=Fewest(symbols=5))
-    with pytest.raises(InvalidRequest, match="80 sessions in training are too few"):
-        run(hourly_rows(), fewest=Fewest(sessions=90))
-
-
-def test_a_class_that_training_lacks_is_named() -> None:
-    rows = hourly_rows()
-    fixed = Action(fixed=(-99.0, -0.5, 0.5, 1.0))
-    with pytest.raises(InvalidRequest, match="no training row is strong_sell"):
-        compare(rows, fixed, QUICK, Split(), 7)
-
-
-def test_candidates_are_required_and_have_distinct_names() -> None:
-    with pytest.raises(InvalidRequest, match="no candidate"):
-        run(hourly_rows(), ())
-    with pytest.raises(InvalidRequest, match="two candidates are named logistic_regression"):
-        run(hourly_rows(), (Logistic(), Logistic(l2=1)))
-    with pytest.raises(InvalidRequest, match="2 feature names for 7 columns"):
-        run(hourly_rows(), names=("a", "b"))

@@ -12,7 +12,7 @@ from pipelines.labels import Action
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
 from pipelines.modeling.compare import Comparison, Result, build_folds, compare
 from pipelines.modeling.dataset import Rows, Split
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from tests.modeling.hourly_rows import hourly_rows
 
 LABEL = Action()
@@ -59,12 +59,14 @@ def test_all_but_the_ranking_is_as_without_folds(comparison_by_folds: Comparison
     assert comparison_by_folds.winner.fitted is comparison_by_folds.ranking[0].fitted
 
 
-def test_shuffled_outcomes_change_nothing_that_was_fitted_on_older_rows() -> None:
+def test_shuffled_outcomes_change_nothing_that_was_fitted_on_older_rows(
+    comparison_by_folds: Comparison,
+) -> None:
     """From the second fold's newer rows on, judging rows and all."""
     rows = hourly_rows()
-    folds = build_folds(rows, Split(folds=3), LABEL, Fewest())
+    folds = build_folds(rows, Split(folds=3), LABEL, Minimums())
     first = folds[1].validation.rows.session[0]
-    before, after = run(rows), run(shuffle_outcomes(rows, rows.session >= first))
+    before, after = comparison_by_folds, run(shuffle_outcomes(rows, rows.session >= first))
     for name, result in results_by_name(before).items():
         other = results_by_name(after)[name].folds
         assert result.folds[0].confusion.tolist() == other[0].confusion.tolist()
@@ -72,7 +74,9 @@ def test_shuffled_outcomes_change_nothing_that_was_fitted_on_older_rows() -> Non
         assert counts[0] == counts[1]
         assert result.folds[1].confusion.tolist() != other[1].confusion.tolist()
     for place, fold in enumerate(
-        build_folds(shuffle_outcomes(rows, rows.session >= first), Split(folds=3), LABEL, Fewest())
+        build_folds(
+            shuffle_outcomes(rows, rows.session >= first), Split(folds=3), LABEL, Minimums()
+        )
     ):
         is_same = (fold.thresholds, fold.shares) == (folds[place].thresholds, folds[place].shares)
         assert is_same == (place < 2)

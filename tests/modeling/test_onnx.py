@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -47,17 +46,6 @@ def test_parity_measures_the_difference(comparison: Comparison) -> None:
     difference = np.abs(scorer.score(ROWS)[0] - model.score(ROWS)[0]).max()
     assert parity(scorer, model, ROWS) == pytest.approx(difference)
     assert difference > 0.01
-
-
-def test_classes_come_in_the_labels_order_whatever_the_models(comparison: Comparison) -> None:
-    original = fitted(comparison, "logistic_regression")
-    reordered = replace(original, pipeline=deepcopy(original.pipeline))
-    model = reordered.pipeline.named_steps["model"]
-    model.classes_, order = np.array([4, 0, 3, 1, 2]), [1, 3, 4, 2, 0]
-    calibration = Calibration(comparison.shares)
-    scorer = OnnxScorer(to_onnx(ClassModel(reordered, calibration), describe(comparison)))
-    expected = calibration.probabilities(original.balanced_probabilities(ROWS)[:, order])
-    np.testing.assert_allclose(scorer.score(ROWS)[0], expected, atol=1e-5)
 
 
 def test_the_same_model_gives_the_same_bytes_and_says_what_it_is(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, UnsoundModel
+from tests.steps.served import fresh_registry
 
 NAME = "nasdaq100_hourly.action"
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(folder=tmp_path_factory.mktemp("mlflow"))
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
 def register_model(registry: Registry, name: str, body: bytes) -> int:
@@ -85,7 +87,8 @@ def test_unknown_names_are_errors(registry: Registry) -> None:
         registry.set_alias(NAME, "Prod", 1)
 
 
-def test_a_server_that_is_down_is_named_by_its_address() -> None:
+def test_a_server_that_is_down_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9"):
         Registry("http://127.0.0.1:9").version_by_alias("x", STAGING)
 
@@ -148,14 +151,28 @@ def test_versions_are_listed_in_two_calls_with_their_aliases(
     assert registry.versions("none of them") == []
 
 
-def _first_use(folder: str) -> str:
-    return Registry(folder=Path(folder)).experiment("train")
+# One process has imported MLflow and forks for each of the others.
+FIRST_USE = """
+import multiprocessing, pathlib, sys
+import alembic.command, mlflow.tracking.client
+from pipelines.registry.mlflow import Registry
+
+def first_use(_):
+    return Registry(folder=pathlib.Path(sys.argv[1])).experiment("train")
+
+with multiprocessing.get_context("fork").Pool(3) as pool:
+    print(*pool.map(first_use, range(3), chunksize=1))
+"""
 
 
 def test_first_use_by_several_processes_at_once(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        folders = pool.map(_first_use, [str(tmp_path)] * 3, chunksize=1)
-    assert len(set(folders)) == 1
+    process = subprocess.run(
+        [sys.executable, "-c", FIRST_USE, str(tmp_path)], capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    experiments = process.stdout.split()
+    assert len(experiments) == 3
+    assert len(set(experiments)) == 1
 
 
 def test_a_version_has_a_page(tmp_path: Path) -> None:

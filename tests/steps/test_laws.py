@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from pipelines.core.calendar import utc
 from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
-from pipelines.labels import LABELS
 from pipelines.lake import Lake
 from pipelines.modeling.compare import compare
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps.data.features import refresh_features
@@ -162,7 +161,7 @@ def test_fits_depend_on_training_rows_alone(target: TargetForecast) -> None:
             target.candidates,
             target.split,
             3,
-            fewest=Fewest(300),
+            minimums=Minimums(300),
         )
         for market in (rows, replace(rows, outcome=outcome))
     ]
@@ -175,11 +174,3 @@ def test_fits_depend_on_training_rows_alone(target: TargetForecast) -> None:
         assert result.failure == same.failure == ""
         assert result.parameters == same.parameters
         np.testing.assert_array_equal(result.predictions, same.predictions)
-
-
-def test_every_label_is_of_a_kind_that_is_known() -> None:
-    from pipelines.modeling.answers import ANSWERS
-    from pipelines.modeling.kinds import KINDS
-
-    assert set(ANSWERS) == set(KINDS)
-    assert {label.kind for label in LABELS} <= set(KINDS)

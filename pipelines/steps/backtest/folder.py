@@ -37,7 +37,7 @@ from pipelines.core.settings import Settings
 from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.quality import checks
 from pipelines.registry.decisions import ServingModel, read_decisions, serving_model_at
@@ -55,7 +55,7 @@ SYMBOL = r"^(?P<symbol>[A-Za-z0-9]+)"  # a name begins with its symbol: aapl.csv
 WALK_SESSIONS = 60  # before the first window: enough for a folder to be walked forward alone
 NAMED_FAILURES = 5  # files that could not be read
 # For the first two thirds of a short folder.
-FEWEST_OF_SHORT_FOLDER = Fewest(rows=200, held_out=20, sessions=5)
+SHORT_FOLDER_MINIMUMS = Minimums(rows=200, held_out=20, sessions=5)
 
 
 @dataclass(frozen=True)
@@ -205,9 +205,9 @@ def _scorers(
     )
     cut = _cut(market, walk_request)
     if cut and not find_shortage(
-        forecast, select_known(market.rows, cut[0].as_of, walk_request.history), Fewest()
+        forecast, select_known(market.rows, cut[0].as_of, walk_request.history), Minimums()
     ):
-        scorers = list(walk(forecast, market, cut, walk_request, Fewest(), progress))
+        scorers = list(walk(forecast, market, cut, walk_request, Minimums(), progress))
         return scorers, WALKED, walk_request
     served, no_model = _find_served_models(forecast, market, request, trained_on, registry)
     if served:
@@ -229,17 +229,18 @@ def _scorers(
         if cut
         else market.rows.take(np.zeros(0, int))
     )
-    shortage = find_shortage(forecast, before, FEWEST_OF_SHORT_FOLDER)
+    shortage = find_shortage(forecast, before, SHORT_FOLDER_MINIMUMS)
     if shortage:
+        needed = count_needed_sessions(forecast, market, Minimums())
         raise InvalidRequest(
             f"{len(sessions)} sessions in the folder are too few to train on ({shortage}), and no "
             f"model can score them: {no_model}",
-            f"bring about {count_needed_sessions(forecast, market, Fewest())} sessions before the "
+            f"bring about {needed} sessions before the "
             "first day that is to be scored; or train on another source before these bars: "
             f"bullion train {forecast.name} --source {trained_on} "
             f"--as-of {sessions[0] if len(sessions) else ''}",
         )
-    scorers = list(walk(forecast, market, cut, part_request, FEWEST_OF_SHORT_FOLDER, progress))
+    scorers = list(walk(forecast, market, cut, part_request, SHORT_FOLDER_MINIMUMS, progress))
     first = "what came before it" if request.start else f"the first two thirds of {len(sessions)}"
     how = (
         f"scored by a model trained on {first} sessions of the folder alone, far fewer than a "

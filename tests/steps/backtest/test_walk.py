@@ -21,7 +21,7 @@ from pipelines.core.universes import universe
 from pipelines.forecasts import NASDAQ100_HOURLY
 from pipelines.lake import Lake
 from pipelines.modeling.candidates import Logistic
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import ingest, ingest_weights
 from pipelines.steps.backtest.walk import backtest, cut_windows, read_market
@@ -55,13 +55,20 @@ def market(lake: Lake, result: Backtest) -> Market:
         return read_market(view, QUICK, "sample", REQUEST)
 
 
-def walk_and_build(
-    market: Market, request: BacktestRequest = REQUEST
-) -> tuple[list[Scorer], Backtest]:
-    cut = cut_windows(QUICK, "sample", market, request, Fewest())
-    scorers = list(walk(QUICK, market, cut, request, Fewest(), lambda *_: None))
+def walk_market(market: Market) -> list[Scorer]:
+    cut = cut_windows(QUICK, "sample", market, REQUEST, Minimums())
+    return list(walk(QUICK, market, cut, REQUEST, Minimums(), lambda *_: None))
+
+
+def build(market: Market, scorers: list[Scorer]) -> Backtest:
     scored = score_windows(QUICK, market, scorers)
-    return scorers, build_backtest(QUICK, "sample", market, scorers, scored, request, POLICY)
+    return build_backtest(QUICK, "sample", market, scorers, scored, REQUEST, POLICY)
+
+
+@pytest.fixture(scope="module")
+def scorers(market: Market) -> list[Scorer]:
+    """The models of the windows, for tests that change nothing that they are trained on."""
+    return walk_market(market)
 
 
 def test_skill_is_found_and_reported_with_its_intervals(result: Backtest) -> None:
@@ -106,8 +113,10 @@ def test_every_bar_is_scored_once_and_closes_after_its_model_was_made(result: Ba
     assert (np.diff(result.predictions["closes_at"].to_numpy()) >= np.timedelta64(0)).all()
 
 
-def test_what_comes_later_changes_nothing_in_earlier_windows(market: Market) -> None:
-    _, first = walk_and_build(market)
+def test_what_comes_later_changes_nothing_in_earlier_windows(
+    market: Market, scorers: list[Scorer]
+) -> None:
+    first = build(market, scorers)
     edge = np.datetime64(first.windows[2]["trained_as_of"][:-1])
     rows, bars = market.rows, market.bars
     later = rows.closes_at > edge
@@ -122,7 +131,7 @@ def test_what_comes_later_changes_nothing_in_earlier_windows(market: Market) -> 
         rows=replace(rows, features=features.astype(np.float32), outcome=outcome),
         bars=bars.set_column(bars.schema.names.index("close"), "close", changed_closes),
     )
-    _, second = walk_and_build(changed)
+    second = build(changed, walk_market(changed))
     for name in ("score", "expected_score", "window"):
         before = first.predictions["closes_at"].to_numpy().astype("datetime64[us]") <= edge
         np.testing.assert_array_equal(
@@ -189,11 +198,11 @@ def test_an_impossible_request_is_refused(
 
 
 def test_the_own_bars_of_an_index_are_used_where_there_are_any(
-    lake: Lake, market: Market, result: Backtest
+    market: Market, scorers: list[Scorer], result: Backtest
 ) -> None:
     bars = market.bars
     own = bars.filter(pc.equal(bars["symbol"], "AAPL"))
-    _, own_result = walk_and_build(replace(market, own=own))
+    own_result = build(replace(market, own=own), scorers)
     assert own_result.about["index_bars"] == "QQQ's own bars"
     is_inside = np.isin(own["ts"].to_numpy().astype("datetime64[us]"), own_result.path.ts)
     np.testing.assert_array_equal(own_result.path.close, own["close"].to_numpy()[is_inside])
@@ -201,7 +210,9 @@ def test_the_own_bars_of_an_index_are_used_where_there_are_any(
     np.testing.assert_array_equal(own_result.path.ts, result.path.ts)
 
 
-def test_without_weights_all_members_weigh_the_same_and_a_note_says_so(market: Market) -> None:
-    _, result = walk_and_build(replace(market, weights=market.weights.slice(0, 0)))
+def test_without_weights_all_members_weigh_the_same_and_a_note_says_so(
+    market: Market, scorers: list[Scorer]
+) -> None:
+    result = build(replace(market, weights=market.weights.slice(0, 0)), scorers)
     assert any("all weigh the same" in note for note in result.notes)
     assert not result.signals["weights_known"].to_numpy().any()

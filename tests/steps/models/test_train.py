@@ -30,6 +30,9 @@ from tests.steps.served import fresh_registry
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 QUICK = HOURLY.target_forecast().replace(candidates=(HistogramBoosting(), Logistic()))
 START, END = utc("2026-01-05"), utc("2026-09-01")
+# Few gates, for tests that do not look at the decision.
+FEW_GATES = QUICK.replace(gates=QUICK.gates[:2])
+SMALLEST = FEW_GATES.replace(candidates=(Logistic(),))
 NAME = model_name(QUICK)
 
 
@@ -92,7 +95,7 @@ def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
     )
     assert [name for (name,) in ranked] == [result.name for result in report.comparison.ranking]
 
-    older = train_quickly(lake, registry, "sample", as_of=utc("2026-08-01"))
+    older = train(lake, registry, SMALLEST, "sample", as_of=utc("2026-08-01"))
     assert older.version > report.version
     for alias in (PRODUCTION, STAGING):
         version = registry.version_by_alias(NAME, alias)
@@ -116,7 +119,7 @@ def test_noise_is_refused_with_its_reason_and_stays_at_staging(
 def test_the_same_snapshot_and_seed_give_the_same_model(
     lake: Lake, registry: Registry, first: tuple[TrainingReport, Registry]
 ) -> None:
-    report, again = first[0], train_quickly(lake, registry, "sample")
+    report, again = first[0], train(lake, registry, FEW_GATES, "sample", as_of=END)
     assert report.comparison.ranking[0].name == again.comparison.ranking[0].name
     np.testing.assert_array_equal(report.comparison.outputs, again.comparison.outputs)
 
@@ -149,7 +152,7 @@ def test_a_failed_training_leaves_no_version_and_no_decision(
         "pipelines.registry.mlflow.fetch_artifact", lambda uri, folder, name="": b"another file"
     )
     with pytest.raises(Exception, match="not what was just written"):
-        train(lake, registry, QUICK.replace(candidates=(Logistic(),)), "sample", as_of=END)
+        train(lake, registry, SMALLEST, "sample", as_of=END)
     assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
     assert registry.version_by_alias(NAME, STAGING) is None
 
@@ -158,7 +161,7 @@ def test_after_the_store_of_mlflow_was_lost_no_version_is_given_twice(
     lake: Lake, tmp_path: Path
 ) -> None:
     """As when mlflow.db is deleted between two trainings; the verified files are still there."""
-    target, former = QUICK.replace(candidates=(Logistic(),)), fresh_registry(tmp_path / "former")
+    target, former = SMALLEST, fresh_registry(tmp_path / "former")
     before = lake.rows("SELECT max(model_version) FROM gold.model_decisions")[0][0]
     first = train(lake, former, target, "sample", as_of=utc("2026-08-28"))
     registry = fresh_registry(tmp_path / "new")
