@@ -58,9 +58,7 @@ SEVERAL = pytest.mark.parametrize(
 )
 
 
-def credited_champion(
-    lake: Lake, registry: Registry, target: TargetForecast | TargetForecast, low: float
-) -> int:
+def credited_champion(lake: Lake, registry: Registry, target: TargetForecast, low: float) -> int:
     """Train a champion that its first gate credited with this lower bound."""
     gates = json.dumps([{"gate": target_of(target).gates[0].name, "passed": True, "low": low}])
     return train_model(
