@@ -47,35 +47,37 @@ def _figure(value: float, over_draws: np.ndarray, sessions: Sessions) -> Figure:
     return Figure(value, *sessions.bounds(value, over_draws))
 
 
-def share(yes: np.ndarray, among: np.ndarray, sessions: Sessions) -> Figure:
-    """Return the share of the rows in `among` for which `yes` holds."""
-    sums = sessions.sums(np.stack([yes & among, among], axis=1).astype(float))
-    whole, drawn = sums.sum(axis=0), sessions.drawn(sums)
+def share(hits: np.ndarray, counted: np.ndarray, sessions: Sessions) -> Figure:
+    """Return the share of hits among the counted rows."""
+    sums = sessions.sums(np.stack([hits & counted, counted], axis=1).astype(float))
+    whole, of_draws = sums.sum(axis=0), sessions.sum_draws(sums)
     if not whole[1]:
         return Figure(float("nan"))
-    over = np.divide(drawn[:, 0], drawn[:, 1], out=np.zeros(len(drawn)), where=drawn[:, 1] > 0)
-    return _figure(float(whole[0] / whole[1]), over, sessions)
+    shares = np.divide(
+        of_draws[:, 0], of_draws[:, 1], out=np.zeros(len(of_draws)), where=of_draws[:, 1] > 0
+    )
+    return _figure(float(whole[0] / whole[1]), shares, sessions)
 
 
 def total(values: np.ndarray, sessions: Sessions) -> Figure:
     """Return the sum, and its interval over draws of as many sessions."""
     sums = sessions.sums(values[:, None])
-    return _figure(float(values.sum()), sessions.drawn(sums)[:, 0], sessions)
+    return _figure(float(values.sum()), sessions.sum_draws(sums)[:, 0], sessions)
 
 
 def correlation(x: np.ndarray, y: np.ndarray, sessions: Sessions) -> Figure:
     """Return Pearson's correlation of a score and the outcome."""
     sums = sessions.sums(np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1))
     return _figure(
-        float(_pearson(sums.sum(axis=0)[None])[0]), _pearson(sessions.drawn(sums)), sessions
+        float(_pearson(sums.sum(axis=0)[None])[0]), _pearson(sessions.sum_draws(sums)), sessions
     )
 
 
 def _pearson(sums: np.ndarray) -> np.ndarray:
     count, x, y, xx, yy, xy = sums.T
-    apart = np.sqrt(np.maximum(xx - x * x / count, 0) * np.maximum(yy - y * y / count, 0))
+    spread = np.sqrt(np.maximum(xx - x * x / count, 0) * np.maximum(yy - y * y / count, 0))
     correlations: np.ndarray = np.divide(
-        xy - x * y / count, apart, out=np.zeros(len(sums)), where=apart > 1e-12
+        xy - x * y / count, spread, out=np.zeros(len(sums)), where=spread > 1e-12
     )
     return correlations
 
@@ -107,37 +109,37 @@ class JudgedRows:
         return len(self.outcome)
 
 
-def judge(scored: ScoredRows, label: Label) -> JudgedRows:
+def select_judged(scored: ScoredRows, label: Label) -> JudgedRows:
     """Select the rows whose outcome is known: only they can be judged."""
-    at = scored.actual >= 0
+    known = scored.actual >= 0
     return JudgedRows(
-        expected_score(scored.probabilities[at], label.scores),
-        np.sign(np.asarray(label.scores)[scored.predicted[at]]),
-        scored.rows.outcome[at],
-        scored.predicted[at],
-        scored.actual[at],
-        scored.rows.session[at],
+        expected_score(scored.probabilities[known], label.scores),
+        np.sign(np.asarray(label.scores)[scored.predicted[known]]),
+        scored.rows.outcome[known],
+        scored.predicted[known],
+        scored.actual[known],
+        scored.rows.session[known],
         len(label.classes),
     )
 
 
 def figures(rows: JudgedRows, seed: int) -> dict[str, Figure]:
     """Compute the figures of all rows. A hit is a buy before a rise, or a sell before a fall."""
-    sessions, called = resample_sessions(rows.session, seed), rows.direction != 0
-    ranked = RankIC(rows.expected, rows.outcome, sessions)
+    sessions, has_side = resample_sessions(rows.session, seed), rows.direction != 0
+    ic = RankIC(rows.expected, rows.outcome, sessions)
     pairs = np.eye(rows.classes**2)[rows.actual * rows.classes + rows.predicted]
     sums = sessions.sums(pairs)
     shape = (-1, rows.classes, rows.classes)
-    always = max(share(rows.outcome * up > 0, called, sessions).value for up in (1, -1))
+    best_side = max(share(rows.outcome * up > 0, has_side, sessions).value for up in (1, -1))
     return {
-        "rank_ic": _figure(ranked.value, ranked.drawn, sessions),
+        "rank_ic": _figure(ic.value, ic.values_of_draws, sessions),
         "ic": correlation(rows.expected, rows.outcome, sessions),
-        "hit_rate": share(rows.direction * rows.outcome > 0, called, sessions),
-        "hit_rate_of_one_side": Figure(always),
+        "hit_rate": share(rows.direction * rows.outcome > 0, has_side, sessions),
+        "hit_rate_of_one_side": Figure(best_side),
         "accuracy": share(rows.actual == rows.predicted, np.ones(len(rows), bool), sessions),
         "macro_f1": _figure(
             float(macro_f1(sums.sum(axis=0).reshape(shape))[0]),
-            macro_f1(sessions.drawn(sums).reshape(shape)),
+            macro_f1(sessions.sum_draws(sums).reshape(shape)),
             sessions,
         ),
     }
@@ -145,8 +147,8 @@ def figures(rows: JudgedRows, seed: int) -> dict[str, Figure]:
 
 def summarise_rows(rows: JudgedRows) -> dict[str, float | int | None]:
     """Compute the figures of some of the rows, without intervals."""
-    called = rows.direction != 0
-    hits = (rows.direction * rows.outcome > 0)[called]
+    has_side = rows.direction != 0
+    hits = (rows.direction * rows.outcome > 0)[has_side]
     varies = len(rows) > 1 and np.ptp(rows.expected) > 0 and np.ptp(rows.outcome) > 0
     counts = confusion(rows.actual, rows.predicted, rows.classes)
     return {
@@ -176,7 +178,7 @@ def summarise_returns(
     """Summarise what positions earned, also beyond being always long."""
     sessions, in_market = resample_sessions(path.session, seed), np.abs(returns.position) > 0
     curve = np.cumsum(returns.net)
-    moved = returns.gross != 0
+    has_return = returns.gross != 0
     stops = {
         reason: int((returns.exits == reason).sum())
         for reason in sorted(set(returns.exits.tolist()) - {NONE})
@@ -191,6 +193,8 @@ def summarise_returns(
         "changes": int((returns.traded > 0).sum()),
         "traded": _number(float(returns.traded.sum())),
         "bars_held": _number(float(in_market.mean())),
-        "bars_won": _number(float((returns.gross[moved] > 0).mean())) if moved.any() else None,
+        "bars_won": _number(float((returns.gross[has_return] > 0).mean()))
+        if has_return.any()
+        else None,
         **({"exits": stops} if stops else {}),
     }

@@ -75,13 +75,13 @@ def path_of_members(
     has_both = np.isfinite(before) & np.isfinite(prices["close"])
     weight = np.where(has_both, np.vstack([weights[:1], weights[:-1]]), 0.0)
     total = weight.sum(axis=1)
-    moved = total > 0
+    has_members = total > 0
 
     def against_before(name: str) -> np.ndarray:
         part = np.where(has_both, weight * prices[name] / np.where(has_both, before, 1.0), 0.0).sum(
             axis=1
         )
-        ratios: np.ndarray = np.divide(part, total, out=np.ones(len(total)), where=moved)
+        ratios: np.ndarray = np.divide(part, total, out=np.ones(len(total)), where=has_members)
         return ratios
 
     ratio = {name: against_before(name) for name in PRICES}

@@ -26,7 +26,7 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
 LONG, SHORT, PALE = "#2166ac", "#b2182b", "#e6e6e6"
 
 
-def equity(result: Backtest) -> bytes:
+def draw_equity(result: Backtest) -> bytes:
     """Draw the net return over the span, above the score that it was earned by."""
     from matplotlib.figure import Figure
 
@@ -38,24 +38,24 @@ def equity(result: Backtest) -> bytes:
         axes.axhline(0, color="#444444", linewidth=0.8)
         for start in _changes(result.signals["window"].to_numpy())[1:]:
             axes.axvline(start - 0.5, color=PALE, linewidth=1.0, zorder=0)
-    _curves(upper, result)
-    _score(lower, result)
-    _dates(lower, result)
-    return _png(figure)
+    _draw_returns(upper, result)
+    _draw_scores(lower, result)
+    _label_dates(lower, result)
+    return _encode_png(figure)
 
 
-def _curves(axes: Axes, result: Backtest) -> None:
+def _draw_returns(axes: Axes, result: Backtest) -> None:
     place = np.arange(len(result.path))
-    for name, (name, line) in LINES.items():
-        if name not in result.earned:
+    for way, (label, style) in LINES.items():
+        if way not in result.bar_returns:
             continue
-        net = result.returns[name]["net"]
+        net = result.returns[way]["net"]
         spread = "" if net["low"] is None else f" ({net['low']:+.1%} to {net['high']:+.1%})"
-        curve = 100 * np.cumsum(result.earned[name].net)
-        axes.plot(place, curve, label=f"{name}: {net['value']:+.1%}{spread}", **line)
-    gross = 100 * np.cumsum(result.earned["signal"].gross)
-    line = {"color": "#2166ac", "linewidth": 1.0, "linestyle": ":"}
-    axes.plot(place, gross, label=f"signal before costs: {gross[-1] / 100:+.1%}", **line)
+        curve = 100 * np.cumsum(result.bar_returns[way].net)
+        axes.plot(place, curve, label=f"{label}: {net['value']:+.1%}{spread}", **style)
+    gross = 100 * np.cumsum(result.bar_returns["signal"].gross)
+    style = {"color": "#2166ac", "linewidth": 1.0, "linestyle": ":"}
+    axes.plot(place, gross, label=f"signal before costs: {gross[-1] / 100:+.1%}", **style)
     about = result.about
     title = f"What the {about['instrument']} signal of {about['forecast']} would have earned"
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24)
@@ -72,16 +72,16 @@ def _curves(axes: Axes, result: Backtest) -> None:
     axes.legend(handles, labels, loc="best", frameon=False, fontsize=9.5)
 
 
-def _score(axes: Axes, result: Backtest) -> None:
+def _draw_scores(axes: Axes, result: Backtest) -> None:
     wss = result.signals["wss"].to_numpy()
     column = "tuned_signal" if "tuned_signal" in result.signals.schema.names else "signal"
     signals = np.array(result.signals[column].to_pylist())
     place = np.arange(len(wss))
-    for word, colour in (("HOLD", "#bdbdbd"), ("BUY", LONG), ("SELL", SHORT)):
-        ticks = signals == word
+    for signal, colour in (("HOLD", "#bdbdbd"), ("BUY", LONG), ("SELL", SHORT)):
+        ticks = signals == signal
         axes.vlines(
             place[ticks], 0, wss[ticks], color=colour, linewidth=0.9,
-            label=f"{word} {ticks.mean():.0%} of the bars",
+            label=f"{signal} {ticks.mean():.0%} of the bars",
         )  # fmt: skip
     if column == "tuned_signal":
         for name in ("buy_at", "sell_at"):
@@ -103,7 +103,7 @@ def _changes(values: np.ndarray) -> np.ndarray:
     return places
 
 
-def _dates(axes: Axes, result: Backtest) -> None:
+def _label_dates(axes: Axes, result: Backtest) -> None:
     """Label the axis of time. Bars lie side by side, so that nights take no room."""
     session = result.path.session
     by_month, by_year = (_changes(session.astype(f"datetime64[{unit}]")) for unit in "MY")
@@ -118,7 +118,7 @@ def _dates(axes: Axes, result: Backtest) -> None:
     axes.set_xlim(-1, len(session))
 
 
-def _png(figure: Any) -> bytes:
+def _encode_png(figure: Any) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

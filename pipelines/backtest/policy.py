@@ -131,10 +131,10 @@ def net_returns(path: Path, direction: np.ndarray, cost: float) -> np.ndarray:
 
     Directions may have leading axes; the last position stays open.
     """
-    moved = (
+    bar_returns = (
         np.concatenate([[0.0], path.close[1:] / path.close[:-1] - 1]) if len(path) else path.close
     )
     before = np.zeros(direction.shape)
     before[..., 1:] = direction[..., :-1]
-    net: np.ndarray = before * moved - cost * np.abs(direction - before)
+    net: np.ndarray = before * bar_returns - cost * np.abs(direction - before)
     return net

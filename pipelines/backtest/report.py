@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pipelines.backtest.measure import Figure
 from pipelines.backtest.run import Backtest
 
-NAMES = {
+FIGURE_NAMES = {
     "rank_ic": "rank IC of the expected score",
     "ic": "IC of the expected score",
     "hit_rate": "hit rate of buys and sells",
@@ -22,7 +22,7 @@ NAMES = {
     "accuracy": "accuracy over the five actions",
     "macro_f1": "macro F1",
 }
-WAYS = {
+WAYS_OF_TRADING = {
     "signal": "signal",
     "tuned": "tuned",
     "policy": "policy",
@@ -43,6 +43,7 @@ def build_files(result: Backtest, picture: bytes) -> dict[str, bytes]:
 
 
 def build_document(result: Backtest) -> dict[str, Any]:
+    """Build the content of report.json."""
     return {
         "about": result.about,
         "figures": {name: figure.as_dict() for name, figure in result.figures.items()},
@@ -71,12 +72,12 @@ def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
 def figure_rows(result: Backtest) -> list[tuple[object, ...]]:
     """Build the rows on predictions: name, value, interval."""
     return [
-        (NAMES[name], f"{figure.value:.4f}", _between(figure))
+        (FIGURE_NAMES[name], f"{figure.value:.4f}", _format_interval(figure))
         for name, figure in result.figures.items()
     ]
 
 
-def _between(figure: Figure, percent: bool = False) -> str:
+def _format_interval(figure: Figure, percent: bool = False) -> str:
     if figure.low is None or figure.high is None:
         return ""
     if percent:
@@ -92,7 +93,7 @@ def return_rows(result: Backtest) -> list[tuple[object, ...]]:
 
 
 def return_columns(result: Backtest) -> tuple[str, ...]:
-    return ("", *(WAYS[name] for name in result.returns))
+    return ("", *(WAYS_OF_TRADING[name] for name in result.returns))
 
 
 RETURNS = (
@@ -107,12 +108,12 @@ def _returns(name: str, result: Backtest) -> tuple[object, ...]:
     is_always_long = name == "always_long"
     return (
         f"{net.value:+.2%}",
-        _between(net, percent=True),
+        _format_interval(net, percent=True),
         f"{returns['gross']:+.2%}",
         f"{returns['cost']:.2%}",
         f"{returns['over_night']:+.2%}",
         "" if is_always_long else f"{beyond.value:+.2%}",
-        "" if is_always_long else _between(beyond, percent=True),
+        "" if is_always_long else _format_interval(beyond, percent=True),
         f"{returns['worst_fall']:.2%}",
         returns["changes"],
         f"{returns['bars_held']:.0%}",
@@ -135,11 +136,11 @@ def window_rows(result: Backtest) -> list[tuple[object, ...]]:
                 window["window"],
                 f"{window['first_session']} to {window['last_session']}",
                 f"{window['model']}{version}",
-                _trained(window),
+                _describe_training(window),
                 window["rows"],
-                _short(window["hit_rate"]),
-                _short(window["rank_ic"]),
-                _short(window["macro_f1"]),
+                _format_short(window["hit_rate"]),
+                _format_short(window["rank_ic"]),
+                _format_short(window["macro_f1"]),
                 f"{window['net']:+.2%}",
                 "proven" if window["proven"] else "refused",
             )
@@ -158,7 +159,7 @@ def short_rows(result: Backtest) -> list[tuple[object, ...]]:
     ]
 
 
-def _trained(window: dict[str, Any]) -> str:
+def _describe_training(window: dict[str, Any]) -> str:
     at = window["trained_as_of"][:16].replace("T", " ")
     return at if window["training_rows"] is None else f"{at}, {window['training_rows']:,} rows"
 
@@ -168,7 +169,7 @@ SYMBOL_COLUMNS = ("symbol", "rows", "hit rate", "rank IC", "IC", "macro F1")
 
 def symbol_rows(result: Backtest) -> list[tuple[object, ...]]:
     names = ("hit_rate", "rank_ic", "ic", "macro_f1")
-    return [(s["symbol"], s["rows"], *(_short(s[n]) for n in names)) for s in result.symbols]
+    return [(s["symbol"], s["rows"], *(_format_short(s[n]) for n in names)) for s in result.symbols]
 
 
 SHARE_COLUMNS = ("action", "happened", "said")
@@ -190,7 +191,7 @@ def threshold_rows(result: Backtest) -> list[tuple[object, ...]]:
     ]
 
 
-def _short(value: float | None) -> str:
+def _format_short(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 

@@ -41,7 +41,7 @@ class Backtest:
     notes: list[str]
     predictions: pa.Table
     signals: pa.Table
-    earned: dict[str, BarReturns] = field(repr=False)
+    bar_returns: dict[str, BarReturns] = field(repr=False)
     path: Path = field(repr=False)
 
 
@@ -67,12 +67,12 @@ def build_backtest(
 ) -> Backtest:
     """Combine, trade and measure what was scored. `how` says in words by which models."""
     rule, members = find_combination(forecast, request.universe), universe(request.universe)
-    judged_rows = measure.judge(scored, forecast.label)
+    judged_rows = measure.select_judged(scored, forecast.label)
     if not len(judged_rows):
         raise InvalidRequest(
             "no scored bar has an outcome that is known", "name a longer span, or a later one"
         )
-    path, weights, known, source_of_bars = _index_path(market, members, scored)
+    path, weights, weights_known, source_of_bars = _index_path(market, members, scored)
     window_of_bar = _window_of_bar(scorers, path)
     bars = combine_scores(_member_scores(forecast, members, scored, path), weights)
     wss, coverage = bars.wss, bars.coverage
@@ -90,31 +90,40 @@ def build_backtest(
         ways["tuned"] = (Policy(), direction)
     if policy is not None:
         ways["policy"] = (policy, direction)
-    earned = {
+    bar_returns = {
         name: simulate(trading, path, signs, request.cost)
         for name, (trading, signs) in ways.items()
     }
     long = simulate(Policy(), path, np.ones(len(path), dtype=np.int64), request.cost)
-    earned["always_long"] = long
+    bar_returns["always_long"] = long
     return Backtest(
         about=_describe(forecast, source, market, request, path, source_of_bars, rule, policy, how),
         windows=_windows(
-            scorers, scored, judged_rows, window_of_bar, earned, thresholds_of_windows
+            scorers, scored, judged_rows, window_of_bar, bar_returns, thresholds_of_windows
         ),
         figures=measure.figures(judged_rows, request.seed),
         shares=measure.class_shares(judged_rows, forecast.label.classes),
         symbols=_symbols(forecast, scored, judged_rows),
         returns={
-            n: measure.summarise_returns(e, path, request.seed, long) for n, e in earned.items()
+            n: measure.summarise_returns(e, path, request.seed, long)
+            for n, e in bar_returns.items()
         },
         notes=build_notes(
-            forecast, source, members, request, scored, path, known, scorers, source_of_bars
+            forecast, source, members, request, scored, path, weights_known, scorers, source_of_bars
         ),
         predictions=_predictions(forecast, scored, scorers),
         signals=_signals(
-            path, window_of_bar, wss, coverage, known, declared, direction, earned, thresholds
+            path,
+            window_of_bar,
+            wss,
+            coverage,
+            weights_known,
+            declared,
+            direction,
+            bar_returns,
+            thresholds,
         ),
-        earned=earned,
+        bar_returns=bar_returns,
         path=path,
     )
 
@@ -275,7 +284,7 @@ def _windows(
     scored: ScoredRows,
     judged_rows: measure.JudgedRows,
     window_of_bar: np.ndarray,
-    earned: dict[str, BarReturns],
+    bar_returns: dict[str, BarReturns],
     thresholds_of_windows: list[tune.Thresholds],
 ) -> list[dict[str, Any]]:
     window_of_judged = scored.window[scored.actual >= 0]
@@ -292,14 +301,14 @@ def _windows(
             "trained_as_of": f"{window.as_of}Z",
             "training_rows": scorer.training_rows,
             **measure.summarise_rows(judged_rows.take(window_of_judged == window.number)),
-            "net": round(float(earned["signal"].net[bars].sum()), 10),
+            "net": round(float(bar_returns["signal"].net[bars].sum()), 10),
             "proven": scorer.proven,
             "reason": scorer.reason,
         }
         if window.number in thresholds_of:
             pair = thresholds_of[window.number]
             row |= {"buy_at": pair.buy_at, "sell_at": pair.sell_at}
-            row["net_tuned"] = round(float(earned["tuned"].net[bars].sum()), 10)
+            row["net_tuned"] = round(float(bar_returns["tuned"].net[bars].sum()), 10)
         rows.append(row)
     return rows
 
@@ -355,10 +364,10 @@ def _signals(
     known: np.ndarray,
     declared: np.ndarray,
     direction: np.ndarray,
-    earned: dict[str, BarReturns],
+    bar_returns: dict[str, BarReturns],
     thresholds: tuple[Any, Any],
 ) -> pa.Table:
-    words = np.array(SIGNALS, dtype=object)
+    signal_names = np.array(SIGNALS, dtype=object)
     columns: dict[str, Any] = {
         "ts": pa.array(path.ts).cast(UTC_TYPE),
         "closes_at": pa.array(path.closes_at).cast(UTC_TYPE),
@@ -367,13 +376,13 @@ def _signals(
         "wss": wss,
         "coverage": coverage,
         "weights_known": known,
-        "signal": words[declared + 1],
+        "signal": signal_names[declared + 1],
     }
-    if "tuned" in earned:
+    if "tuned" in bar_returns:
         columns |= {"buy_at": thresholds[0], "sell_at": thresholds[1]}
-        columns["tuned_signal"] = words[direction + 1]
+        columns["tuned_signal"] = signal_names[direction + 1]
     columns |= {"index_close": path.close, "over_night": path.over_night}
-    for name, returns in earned.items():
+    for name, returns in bar_returns.items():
         prefix = "" if name == "signal" else f"{name}_"
         columns |= {f"{prefix}position": returns.position, f"{prefix}gross": returns.gross}
         columns |= {f"{prefix}cost": returns.cost, f"{prefix}net": returns.net}

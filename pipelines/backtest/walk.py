@@ -18,7 +18,7 @@ from pipelines.modeling import required
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.onnx import to_onnx
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from pipelines.modeling.scorer import OnnxScorer
 
 Progress = Callable[[str, int, int], None]
@@ -71,14 +71,14 @@ def windows(rows: Rows, ts: np.ndarray, request: BacktestRequest) -> list[Window
     """Cut the span into windows of `retrain` sessions; the last one may be shorter."""
     sessions, first = np.unique(rows.session, return_index=True)
     opens = np.minimum.reduceat(ts, first) if len(first) else ts
-    cut = []
+    result = []
     for number, place in enumerate(range(0, len(sessions), request.retrain), 1):
         following = place + request.retrain
         is_last = following >= len(sessions)
         until = rows.closes_at.max() if is_last else opens[following]
         last = sessions[-1 if is_last else following - 1]
-        cut.append(Window(number, sessions[place], last, opens[place], opens[place], until))
-    return cut
+        result.append(Window(number, sessions[place], last, opens[place], opens[place], until))
+    return result
 
 
 def select_known(rows: Rows, as_of: np.datetime64, history: timedelta) -> Rows:
@@ -89,24 +89,24 @@ def select_known(rows: Rows, as_of: np.datetime64, history: timedelta) -> Rows:
     )
 
 
-def find_shortage(forecast: TargetForecast, rows: Rows, fewest: Fewest) -> str:
+def find_shortage(forecast: TargetForecast, rows: Rows, minimums: Minimums) -> str:
     """Say why rows are too few to compare candidates on; empty where they are enough."""
     try:
         names = required.column_names(forecast.feature_names, rows)
-        usable, dropped = required.select_usable(rows, names, fewest)
+        usable, dropped = required.select_usable(rows, names, minimums)
         older, selecting, newest = forecast.split.cut(usable)
         parts = {
             "select": required.select_known_symbols(older, selecting),
             "judge": required.select_known_symbols(older, newest),
         }
-        required.check_enough(older, parts, fewest, dropped)
+        required.check_enough(older, parts, minimums, dropped)
     except InvalidRequest as refused:
         return refused.message
     return ""
 
 
 def find_earliest_session(
-    forecast: TargetForecast, market: Market, request: BacktestRequest, fewest: Fewest
+    forecast: TargetForecast, market: Market, request: BacktestRequest, minimums: Minimums
 ) -> np.datetime64:
     """Find the first session with enough history before it; NaT where there is none."""
     days = windows(market.rows, market.ts, replace(request, retrain=1))
@@ -114,18 +114,20 @@ def find_earliest_session(
     while low < high:
         middle = (low + high) // 2
         before = select_known(market.rows, days[middle].as_of, request.history)
-        low, high = (middle + 1, high) if find_shortage(forecast, before, fewest) else (low, middle)
+        low, high = (
+            (middle + 1, high) if find_shortage(forecast, before, minimums) else (low, middle)
+        )
     return days[low].first if low < len(days) else np.datetime64("NaT")
 
 
-def count_comparison_sessions(split: Split, fewest: Fewest, rows: int, lost: int) -> int:
+def count_comparison_sessions(split: Split, minimums: Minimums, rows: int, lost: int) -> int:
     """Count the sessions of `rows` rows that a comparison needs, if features use up `lost`."""
     count = 4
     while True:
         held_out = max(round(count * split.held_out), 2)
         training = count - held_out
-        enough = training >= fewest.sessions and training * rows >= fewest.rows
-        if enough and (held_out // 2) * rows >= fewest.held_out:
+        enough = training >= minimums.sessions and training * rows >= minimums.rows
+        if enough and (held_out // 2) * rows >= minimums.held_out:
             return count + lost
         count += 1
 
@@ -147,7 +149,7 @@ def walk(
     market: Market,
     cut: Sequence[Window],
     request: BacktestRequest,
-    fewest: Fewest,
+    minimums: Minimums,
     progress: Progress,
 ) -> Iterator[Scorer]:
     """Train a model for each window on what was known before it."""
@@ -163,7 +165,7 @@ def walk(
                 request.seed,
                 _progress_in(progress, name, window.number - 1, len(cut)),
                 names=forecast.feature_names,
-                fewest=fewest,
+                minimums=minimums,
             )
         except InvalidRequest as refused:
             raise InvalidRequest(
@@ -207,12 +209,12 @@ def _decide(
     champion: Scorer | None,
     seed: int,
 ) -> Decision:
-    """Ask the blocking gates, except those that a backtest skips."""
+    """Judge by the blocking gates, except those that a backtest skips."""
     gates = [
         gate for gate in forecast.gates if gate.blocking and not isinstance(gate, SKIPPED_GATES)
     ]
-    reigning = champion.onnx if champion else None
-    return judge_all(gates, collect_evidence(comparison, body, scorer, reigning, seed))
+    champion_scorer = champion.onnx if champion else None
+    return judge_all(gates, collect_evidence(comparison, body, scorer, champion_scorer, seed))
 
 
 def score_windows(

@@ -120,7 +120,7 @@ def backtest(
         result = _backtest_folder(files_of_bars, forecast, bar_source.name, request, policy)
     _print_result(result)
     if to_folder is not None:
-        files = report.build_files(result, picture.equity(result))
+        files = report.build_files(result, picture.draw_equity(result))
         with writing_to(to_folder):
             for file, body in files.items():
                 (to_folder / file).write_bytes(body)

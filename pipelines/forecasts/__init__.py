@@ -10,24 +10,24 @@ from pipelines.forecasts.aapl_daily import AAPL_DAILY
 from pipelines.forecasts.base import Forecast, Target, TargetForecast
 from pipelines.forecasts.nasdaq100_hourly import NASDAQ100_HOURLY
 
-# Whose place is fixed: the first is what the API speaks of unless another is named, and tables
-# and DAGs are listed in this order. Any other follows by the name of its file.
+# These come first, in this order, in tables and DAGs; the others follow by the name of their file.
+# The first is the forecast of an API request that names none.
 FIRST = ("nasdaq100_hourly", "aapl_daily")
-APART = ("combination", "description", "tables")  # what forecasts are made of, and what follows
+NO_FORECASTS = ("combination", "description", "tables")  # modules that declare none
 
 
 def _is_forecast(value: object) -> TypeGuard[Forecast]:
     return isinstance(value, Forecast)
 
 
-FORECASTS = declared_objects(__name__, module_names(__path__, FIRST, APART), _is_forecast)
+FORECASTS = declared_objects(__name__, module_names(__path__, FIRST, NO_FORECASTS), _is_forecast)
 
 
 def forecast(name: str) -> Forecast:
     """Return the forecast of that name."""
-    for known in FORECASTS:
-        if known.name == name:
-            return known
+    for declared in FORECASTS:
+        if declared.name == name:
+            return declared
     raise unknown("forecast", name, (f.name for f in FORECASTS))
 
 

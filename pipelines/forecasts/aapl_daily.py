@@ -26,7 +26,7 @@ AAPL_DAILY = Forecast(
         Target(
             label=NextReturn(horizon=1),
             candidates=REGRESSORS,
-            split=Split(held_out=0.4),  # what little there is to know shows on many rows alone
+            split=Split(held_out=0.4),  # so weak a signal shows only on many rows
             gates=VALUE_GATES,
             baseline="mean",
         ),

@@ -46,7 +46,7 @@ class Target:
     split: Split
     gates: tuple[Gate, ...]
     combinations: tuple[ComponentWeighted, ...] = ()  # each a signal of its own
-    challengers: tuple[str, ...] = ()  # candidates whose predictions are written beside
+    challengers: tuple[str, ...] = ()  # candidates whose predictions are written too
     # The candidate that serves while none is proven, marked as such; "": the winner, refused.
     baseline: str = ""
 
@@ -109,9 +109,9 @@ class Forecast:
                 f"{subject} has no gate that blocks", "begin with pipelines.gates.STANDARD"
             )
         names = [candidate.name for candidate in target.candidates]
-        for wanted in (*target.challengers, *filter(None, [target.baseline])):
-            if wanted not in names:
-                raise unknown(f"candidate of {subject}", wanted, names)
+        for name in (*target.challengers, *filter(None, [target.baseline])):
+            if name not in names:
+                raise unknown(f"candidate of {subject}", name, names)
         for combination in target.combinations:
             strangers = set(universe(combination.universe).symbols) - set(self.symbols)
             if strangers:
@@ -185,7 +185,7 @@ class Forecast:
 
     @cached_property
     def table_fingerprint(self) -> str:
-        """Changes with whatever makes a column of its table mean another thing."""
+        """A hash that changes when a column of its table changes its meaning."""
         labels = [target.label.definition for target in self.targets]
         return _hash((self.interval, [feature.definition for feature in self.features], labels))
 
@@ -204,7 +204,7 @@ class Forecast:
                 columns.SESSION,
                 Column("place", "SMALLINT", "which bar of its session, from 0", low=0),
                 *(Column(f.name, "FLOAT", f.meaning, f.unit, nullable=True) for f in self.features),
-                *(column for target in self.targets for column in _outcome(target)),
+                *(column for target in self.targets for column in _outcome_columns(target)),
                 columns.BATCH,
             ),
             key=("source", "symbol", "ts"),
@@ -221,14 +221,14 @@ class TargetForecast:
     target: Target
 
     def replace(self, **changes: Any) -> TargetForecast:
-        """The same with a target that differs in the fields named; its forecast has it too."""
+        """Return it with a target that differs in the named fields, in its forecast too."""
         target = replace(self.target, **changes)
         targets = tuple(target if t is self.target else t for t in self.forecast.targets)
         return TargetForecast(replace(self.forecast, targets=targets), target)
 
     @cached_property
     def model_fingerprint(self) -> str:
-        """Changes with whatever makes a model's inputs, or what it says, mean another thing."""
+        """A hash that changes when a model's inputs or outputs change their meaning."""
         contents = (
             self.interval,
             [feature.definition for feature in self.features],
@@ -311,7 +311,7 @@ class TargetForecast:
         return self.forecast.table
 
 
-def _outcome(target: Target) -> tuple[Column, Column]:
+def _outcome_columns(target: Target) -> tuple[Column, Column]:
     meaning = f"what the label {target.name} makes of the bars after"
     return (
         Column(target.outcome, "DOUBLE", meaning, target.label.unit, nullable=True),

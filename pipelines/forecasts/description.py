@@ -1,4 +1,4 @@
-"""What the file of a forecast's model says about it."""
+"""Describe a forecast's model for the metadata of its file."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class GateVerdict:
     name: str
     passed: bool
     value: float  # NaN where it could not be computed
-    limit: float  # what the value, or the end of its interval, was held against
+    limit: float  # what the value, or the end of its interval, is compared with
     blocking: bool
     reason: str
     low: float | None = None  # the one-sided bounds, where the value has an interval

@@ -1,8 +1,8 @@
 """Gates against baselines that need no model: the most frequent class, and the last class.
 
 A risk lasts: a wild session follows a wild session. A model of it is worth something only if it
-knows more than that. Sessions that follow each other are alike for the same reason, so runs of
-them are drawn together; single ones would make the intervals too narrow.
+knows more than that. For the same reason neighbouring sessions are alike, so runs of sessions are
+drawn together; drawing single sessions would make the intervals too narrow.
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ class ConfusionFigures:
         count = predicted.shape[1]
         pairs = np.eye(count)[true][:, :, None] * predicted[:, None, :]
         sums = runs.sums(pairs.reshape(len(true), -1))
-        whole = sums.sum(axis=0).reshape(1, count, count)
-        drawn = runs.drawn(sums).reshape(-1, count, count)
-        self.accuracy, self.macro_f1 = float(_accuracy(whole)[0]), float(macro_f1(whole)[0])
-        self.accuracies, self.macro_f1s = _accuracy(drawn), macro_f1(drawn)
+        confusion = sums.sum(axis=0).reshape(1, count, count)
+        confusions_of_draws = runs.sum_draws(sums).reshape(-1, count, count)
+        self.accuracy, self.macro_f1 = float(_accuracy(confusion)[0]), float(macro_f1(confusion)[0])
+        self.accuracies, self.macro_f1s = (
+            _accuracy(confusions_of_draws),
+            macro_f1(confusions_of_draws),
+        )
 
 
 def _accuracy(confusion: np.ndarray) -> np.ndarray:
@@ -79,7 +82,7 @@ def macro_f1_difference(
 
 @dataclass(frozen=True)
 class BeyondFrequent:
-    """The accuracy is above that of the class frequencies of training: a bound above zero.
+    """Require an accuracy above that of the class frequencies of training: a bound above zero.
 
     Accuracy decides: always predicting the most frequent class has hardly any macro F1, and
     that of any model is above it. Of always predicting the most frequent class and of drawing by
@@ -138,7 +141,7 @@ class BeyondFrequent:
 
 @dataclass(frozen=True)
 class BeyondPersistence:
-    """The macro F1 is above that of predicting the last class: a bound above zero.
+    """Require a macro F1 above that of predicting the last class: a bound above zero.
 
     The last class is the newest of the same symbol that was known when the bar closed.
     Judging rows that have none, such as the first of each symbol, are left out.
@@ -170,8 +173,8 @@ class BeyondPersistence:
         accuracy = accuracy_difference(model, baseline, runs)
         passed = bool(f1.low > 0)
         reason = (
-            f"macro F1 {model.macro_f1:.4f} beside {baseline.macro_f1:.4f} of saying what came"
-            f" last: {f1} at {self.confidence:.0%} confidence,"
+            f"macro F1 {model.macro_f1:.4f} beside {baseline.macro_f1:.4f} of repeating the last"
+            f" class: {f1} at {self.confidence:.0%} confidence,"
             f" {'above' if passed else 'not above'} 0; accuracy {model.accuracy:.4f} beside"
             f" {baseline.accuracy:.4f}: {accuracy}; {int(has_previous.sum())} of"
             f" {len(has_previous)} rows have one before them"

@@ -51,10 +51,10 @@ def _score_champion(champion: OnnxScorer, features: np.ndarray) -> np.ndarray:
     """The champion's outputs; NaN where it was trained on no bar of the row's symbol."""
     description = champion.description
     untrained = [description.symbols.index(name) for name in description.untrained]
-    known = ~np.isin(features[:, -1], untrained)
-    scored = champion.score(features[known])[0]
-    outputs = np.full((len(features), scored.shape[1]), np.nan)
-    outputs[known] = scored
+    is_known = ~np.isin(features[:, -1], untrained)
+    scores = champion.score(features[is_known])[0]
+    outputs = np.full((len(features), scores.shape[1]), np.nan)
+    outputs[is_known] = scores
     return outputs
 
 

@@ -6,7 +6,7 @@ deviations of its training rows; the labels' is Jensen and Shannon's, where valu
 fifths of the training rows. Samples have a fixed size, as small ones look further apart than they
 are.
 
-On five US symbols' hourly bars of 1998 to 2021 each year was held against the one before: in 20
+On five US symbols' hourly bars of 1998 to 2021 each year was compared with the year before: in 20
 of 23 pairs at most 0.10 of the features moved by more than half a deviation, in 2018 0.24, and
 in the two crises, 2008 and 2020, 0.71 and 0.67. So 0.3 is worth a warning, and 0.8 is another
 kind of data.
@@ -44,32 +44,32 @@ class Measure:
     label_distance: float = 0.1
     rows: int = 4000  # of each side, at the most
 
-    def drifted(self, distances: Distances) -> list[str]:
+    def drifted_features(self, distances: Distances) -> list[str]:
         """The features that moved, furthest first."""
         moved = [name for name, by in distances.features.items() if by > self.feature_distance]
         return sorted(moved, key=lambda name: -distances.features[name])
 
 
-# Two gates ask about the same rows, and a report takes seconds.
-_measured: WeakKeyDictionary[Evidence, dict[Measure, Distances]] = WeakKeyDictionary()
+# Two gates need the same rows, and a report takes seconds.
+_cache: WeakKeyDictionary[Evidence, dict[Measure, Distances]] = WeakKeyDictionary()
 
 
-def distances(evidence: Evidence, measure: Measure) -> Distances:
+def measure_distances(evidence: Evidence, measure: Measure) -> Distances:
     """Measure the drift from training to judging rows with Evidently, once for each evidence."""
-    measured = _measured.setdefault(evidence, {})
-    if measure not in measured:
-        measured[measure] = _distances(evidence, measure)
-    return measured[measure]
+    of_evidence = _cache.setdefault(evidence, {})
+    if measure not in of_evidence:
+        of_evidence[measure] = _measure_distances(evidence, measure)
+    return of_evidence[measure]
 
 
-def _distances(evidence: Evidence, measure: Measure) -> Distances:
+def _measure_distances(evidence: Evidence, measure: Measure) -> Distances:
     import pandas as pd
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
     names = list(evidence.feature_names)
     random = np.random.default_rng(evidence.seed)
-    training, recent = features_of(evidence)
+    training, recent = split_features(evidence)
     older = _sample(len(training), measure.rows, random)
     newer = _sample(len(recent), measure.rows, random)
     # Evidently norms by the deviation, but by no less than 0.001, and small returns have less.
@@ -123,10 +123,10 @@ def label_classes(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
     return np.searchsorted(cuts, recent), np.searchsorted(cuts, training_values)
 
 
-def features_of(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+def split_features(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
     """Training and recent features, without the symbol's code: a new mix of symbols is no drift."""
-    both = evidence.training.features, evidence.judging.features
-    for rows in both:
+    parts = evidence.training.features, evidence.judging.features
+    for rows in parts:
         if rows.ndim != 2 or rows.shape[1] != len(evidence.feature_names) + 1:
             raise InvalidRequest(
                 f"{len(evidence.feature_names)} feature names for rows of shape {rows.shape}",
@@ -134,17 +134,17 @@ def features_of(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
             )
         if len(rows) < 2:
             raise InvalidRequest(f"{len(rows)} rows are too few to compare", "give more rows")
-    training, recent = (rows[:, :-1].astype(np.float64) for rows in both)
+    training, recent = (rows[:, :-1].astype(np.float64) for rows in parts)
     return training, recent
 
 
-def _sample(rows: int, wanted: int, random: np.random.Generator) -> np.ndarray:
-    return np.sort(random.permutation(rows)[:wanted])
+def _sample(rows: int, most: int, random: np.random.Generator) -> np.ndarray:
+    return np.sort(random.permutation(rows)[:most])
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Few features have moved since training, and the labels are shared as they were."""
+    """Warn when many features have moved since training, or the labels' shares have changed."""
 
     limit: float = 0.3  # share of the features
     measure: Measure = Measure()
@@ -152,26 +152,26 @@ class Drift:
     name: str = "drift"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        measured = distances(evidence, self.measure)
-        moved = self.measure.drifted(measured)
-        value = len(moved) / len(measured.features)
-        passed = value <= self.limit and measured.labels <= self.measure.label_distance
-        names = ", ".join(f"{name} by {measured.features[name]:.2f}" for name in moved[:5])
+        distances = measure_distances(evidence, self.measure)
+        moved = self.measure.drifted_features(distances)
+        value = len(moved) / len(distances.features)
+        passed = value <= self.limit and distances.labels <= self.measure.label_distance
+        names = ", ".join(f"{name} by {distances.features[name]:.2f}" for name in moved[:5])
         examples = f" ({names})" if names else ""
         reason = (
-            f"{len(moved)} of {len(measured.features)} features moved by more than"
+            f"{len(moved)} of {len(distances.features)} features moved by more than"
             f" {self.measure.feature_distance:g} deviations{examples}, a share of {value:.2f} where"
-            f" {self.limit:g} is allowed; labels lie {measured.labels:.3f} apart where"
+            f" {self.limit:g} is allowed; labels lie {distances.labels:.3f} apart where"
             f" {self.measure.label_distance:g} is allowed"
         )
         return GateVerdict(
-            self.name, passed, value, self.limit, self.blocking, reason, report=measured.report
+            self.name, passed, value, self.limit, self.blocking, reason, report=distances.report
         )
 
 
 @dataclass(frozen=True)
 class InputsSound:
-    """No feature is broken, and the recent rows are not another kind of data."""
+    """Refuse broken features, and recent rows that are another kind of data."""
 
     missing: float = 0.2  # share of a feature's recent values
     outside: float = 0.5  # share of a feature's recent values beyond what training rows had
@@ -181,12 +181,12 @@ class InputsSound:
     name: str = "inputs_sound"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        broken = self.broken(evidence)
-        if broken:
-            reason = "; ".join(broken[:10])
-            value = len(broken) / len(evidence.feature_names)
+        problems = self.find_problems(evidence)
+        if problems:
+            reason = "; ".join(problems[:10])
+            value = len(problems) / len(evidence.feature_names)
             return GateVerdict(self.name, False, value, 0.0, self.blocking, reason)
-        moved = self.measure.drifted(distances(evidence, self.measure))
+        moved = self.measure.drifted_features(measure_distances(evidence, self.measure))
         value = len(moved) / len(evidence.feature_names)
         passed = value <= self.drifted
         reason = (
@@ -195,9 +195,9 @@ class InputsSound:
         )
         return GateVerdict(self.name, passed, value, self.drifted, self.blocking, reason)
 
-    def broken(self, evidence: Evidence) -> list[str]:
-        """What is wrong with each feature that cannot be used, in words."""
-        training, recent = features_of(evidence)
+    def find_problems(self, evidence: Evidence) -> list[str]:
+        """Describe what is wrong with each feature that cannot be used."""
+        training, recent = split_features(evidence)
         if evidence.recent is not None:  # judging rows are those that lack nothing
             recent = evidence.recent
         problems = []

@@ -39,14 +39,14 @@ class Evidence:
         """The same evidence on only the judging rows whose symbol the champion knows."""
         if self.champion is None:
             return self
-        known = ~np.isnan(self.champion).all(axis=1)
+        is_known = ~np.isnan(self.champion).all(axis=1)
         return replace(
             self,
-            judging=self.judging.take(known),
-            truth=self.truth[known],
-            outputs=self.outputs[known],
-            predictions=None if self.predictions is None else self.predictions[known],
-            champion=self.champion[known],
+            judging=self.judging.take(is_known),
+            truth=self.truth[is_known],
+            outputs=self.outputs[is_known],
+            predictions=None if self.predictions is None else self.predictions[is_known],
+            champion=self.champion[is_known],
         )
 
     @property

@@ -52,7 +52,7 @@ class Sessions:
             [np.bincount(self.of_row, column, self.count) for column in values.T], axis=1
         )
 
-    def drawn(self, per_session: np.ndarray) -> np.ndarray:
+    def sum_draws(self, per_session: np.ndarray) -> np.ndarray:
         """A row a draw: the sums over the sessions in it."""
         sums: np.ndarray = self.draws @ per_session
         return sums
@@ -61,15 +61,15 @@ class Sessions:
         """One-sided bounds of a value, below and above."""
         from scipy.stats import t
 
-        known = over_draws[np.isfinite(over_draws)]
-        if len(known) < 0.9 * len(over_draws):
+        finite = over_draws[np.isfinite(over_draws)]
+        if len(finite) < 0.9 * len(over_draws):
             raise InvalidRequest(
                 "the value is not defined on most draws of sessions", "judge on more sessions"
             )
         # The spread over draws leaves out one degree of freedom.
-        spread = float(np.std(known)) * np.sqrt(self.count / (self.count - 1))
-        reach = float(t.ppf(self.confidence, self.count - 1) * spread)
-        return value - reach, value + reach
+        spread = float(np.std(finite)) * np.sqrt(self.count / (self.count - 1))
+        margin = float(t.ppf(self.confidence, self.count - 1) * spread)
+        return value - margin, value + margin
 
 
 def group_sessions(evidence: Evidence, resamples: int, confidence: float) -> Sessions:
@@ -116,7 +116,7 @@ class RankIC:
         sums = sessions.sums(np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1))
         self.value = float(_correlation(sums.sum(axis=0)[None])[0])
         self.constant = not bool(np.ptp(x) > 0)
-        self.drawn = _correlation(sessions.drawn(sums))
+        self.values_of_draws = _correlation(sessions.sum_draws(sums))
 
 
 def _correlation(sums: np.ndarray) -> np.ndarray:
@@ -145,7 +145,7 @@ def _outcome(evidence: Evidence) -> np.ndarray:
 
 @dataclass(frozen=True)
 class DirectionSkill:
-    """The rank IC of the expected score has a lower bound above zero.
+    """Require a lower bound above zero for the rank IC of the expected score.
 
     Within places, a row is ranked only among rows of its own place in the session: then what the
     hour says by itself, such as a market that rises overnight, is no skill.
@@ -168,7 +168,7 @@ class DirectionSkill:
         if ic.constant:
             reason = "the expected score is the same for all rows that are ranked together"
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
-        low, high = sessions.bounds(ic.value, ic.drawn)
+        low, high = sessions.bounds(ic.value, ic.values_of_draws)
         passed = bool(low > 0)
         reason = (
             f"rank IC {ic.value:.4f}{' among rows of one place' if self.within_place else ''} over"
@@ -181,9 +181,14 @@ class DirectionSkill:
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
     """Of confusion counts (..., true class, predicted class): the mean F1 over all classes."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    # F1 is twice the hits over all that are of the class and all that were called it.
-    counted = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    f1 = np.divide(2 * hits, counted, out=np.zeros_like(hits, dtype=float), where=counted > 0)
+    # F1 is twice the hits over the rows of the class plus the rows predicted as it.
+    totals = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    f1 = np.divide(
+        2 * hits,
+        totals,
+        out=np.zeros_like(hits, dtype=float),
+        where=totals > 0,
+    )
     mean_f1: np.ndarray = f1.mean(axis=-1)
     return mean_f1
 
@@ -192,8 +197,8 @@ def shares_by_place(places: np.ndarray, classes: np.ndarray, count: int) -> dict
     """The share of each class at each place, and over all places at -1."""
     shares = {-1: np.bincount(classes, minlength=count) / len(classes)}
     for place in np.unique(places):
-        at = classes[places == place]
-        shares[int(place)] = np.bincount(at, minlength=count) / len(at)
+        of_place = classes[places == place]
+        shares[int(place)] = np.bincount(of_place, minlength=count) / len(of_place)
     return shares
 
 
@@ -227,7 +232,7 @@ def place_predictors(evidence: Evidence, strict: bool) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class BeyondTheDay:
-    """The macro F1 above that of the label shares by place in the session: a bound above zero.
+    """Require a macro F1 above that of the label shares by place in the session.
 
     The baseline is the strongest, on the judging rows, of the predictors that know only the
     place. Its confusion is computed, not drawn: a row counts towards each class by the
@@ -261,7 +266,9 @@ class BeyondTheDay:
         baseline_confusions = baselines[strongest]
         baseline_f1 = float(macro_f1(baseline_confusions.sum(axis=0)))
         value = model_f1 - baseline_f1
-        differences = _drawn_f1(confusions, sessions) - _drawn_f1(baseline_confusions, sessions)
+        differences = _f1_of_draws(confusions, sessions) - _f1_of_draws(
+            baseline_confusions, sessions
+        )
         low, high = sessions.bounds(value, differences)
         passed = bool(low > 0)
         reason = (
@@ -280,15 +287,15 @@ def _confusions(true: np.ndarray, predicted: np.ndarray, sessions: Sessions) -> 
     return confusions
 
 
-def _drawn_f1(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
+def _f1_of_draws(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
     count = confusions.shape[-1]
-    flat = sessions.drawn(confusions.reshape(len(confusions), -1))
+    flat = sessions.sum_draws(confusions.reshape(len(confusions), -1))
     return macro_f1(flat.reshape(-1, count, count))
 
 
 @dataclass(frozen=True)
 class NoWorseThanChampion:
-    """The rank IC is not below the champion's, on the same rows, by more than the tolerance.
+    """Require a rank IC that is not below the champion's by more than the tolerance.
 
     The point estimate decides and the interval is only reported: to ask for a bound above the
     champion would keep an old model for ever, and to refuse only what is clearly worse would let
@@ -321,7 +328,7 @@ class NoWorseThanChampion:
             )
         )
         value = challenger.value - champion.value
-        low, high = sessions.bounds(value, challenger.drawn - champion.drawn)
+        low, high = sessions.bounds(value, challenger.values_of_draws - champion.values_of_draws)
         passed = value >= limit
         reason = (
             f"rank IC {challenger.value:.4f} beside the champion's {champion.value:.4f}:"

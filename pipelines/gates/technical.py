@@ -14,7 +14,7 @@ from pipelines.modeling.metrics import calibration_error
 
 @dataclass(frozen=True)
 class Parity:
-    """The ONNX form returns the outputs of the original."""
+    """Require an ONNX form that returns the outputs of the original."""
 
     limit: float = 1e-5
     blocking: bool = True
@@ -23,12 +23,14 @@ class Parity:
     def judge(self, evidence: Evidence) -> GateVerdict:
         value = evidence.parity
         finding = f"the ONNX form differs from the original by up to {value:.1e}"
-        return _at_most(self.name, value, self.limit, self.blocking, finding, f"{self.limit:.0e}")
+        return _judge_limit(
+            self.name, value, self.limit, self.blocking, finding, f"{self.limit:.0e}"
+        )
 
 
 @dataclass(frozen=True)
 class Size:
-    """The ONNX form is small enough to serve."""
+    """Require an ONNX form that is small enough to serve."""
 
     limit: int = 10_000_000  # bytes
     blocking: bool = True
@@ -40,12 +42,12 @@ class Size:
             raise InvalidRequest("there is no ONNX form", "convert the winner before judging it")
         finding = f"the ONNX form has {value / 1e6:.2f} MB"
         allowed = f"{self.limit / 1e6:g} MB"
-        return _at_most(self.name, value, self.limit, self.blocking, finding, allowed)
+        return _judge_limit(self.name, value, self.limit, self.blocking, finding, allowed)
 
 
 @dataclass(frozen=True)
 class Latency:
-    """One request is answered soon; generous, so that a loaded machine never decides."""
+    """Require a quick answer to one request; generous, so that a loaded machine never decides."""
 
     limit: float = 0.5  # seconds
     blocking: bool = True
@@ -55,12 +57,12 @@ class Latency:
         value = evidence.latency_seconds
         finding = f"one request takes {value * 1000:.2f} ms"
         allowed = f"{self.limit * 1000:g} ms"
-        return _at_most(self.name, value, self.limit, self.blocking, finding, allowed)
+        return _judge_limit(self.name, value, self.limit, self.blocking, finding, allowed)
 
 
 @dataclass(frozen=True)
 class TrainingTime:
-    """The training fits into its schedule; generous, so that a loaded machine never decides."""
+    """Require a training within its schedule; generous, so that a loaded machine never decides."""
 
     limit: float = 3600.0  # seconds
     blocking: bool = True
@@ -69,12 +71,14 @@ class TrainingTime:
     def judge(self, evidence: Evidence) -> GateVerdict:
         value = evidence.training_seconds
         finding = f"the training took {value:.1f} s"
-        return _at_most(self.name, value, self.limit, self.blocking, finding, f"{self.limit:g} s")
+        return _judge_limit(
+            self.name, value, self.limit, self.blocking, finding, f"{self.limit:g} s"
+        )
 
 
 @dataclass(frozen=True)
 class Gap:
-    """The model does not know its training rows by heart."""
+    """Refuse a model that knows its training rows by heart."""
 
     limit: float = 0.5  # forests know much of their training rows and are sound
     of: str = "macro F1"  # what the fit is
@@ -87,12 +91,12 @@ class Gap:
             f"{self.of} is {evidence.training_fit:.4f} on training and {evidence.selection_fit:.4f}"
             f" on selection rows, a gap of {value:.4f}"
         )
-        return _at_most(self.name, value, self.limit, self.blocking, finding, f"{self.limit:g}")
+        return _judge_limit(self.name, value, self.limit, self.blocking, finding, f"{self.limit:g}")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Classes happen about as often as their probabilities say.
+    """Require classes that happen about as often as their probabilities say.
 
     The expected calibration error of each class by itself, over bins of equally many rows, and
     then the mean over the classes: a model that is right about its favourite alone does not pass.
@@ -108,10 +112,10 @@ class Calibration:
         true = check_classes(evidence.truth, evidence.judging, probabilities.shape[1])
         value = calibration_error(true, probabilities, self.bins)
         finding = f"probabilities miss what happened by {value:.4f} in the mean"
-        return _at_most(self.name, value, self.limit, self.blocking, finding, f"{self.limit:g}")
+        return _judge_limit(self.name, value, self.limit, self.blocking, finding, f"{self.limit:g}")
 
 
-def _at_most(
+def _judge_limit(
     name: str, value: float, limit: float, blocking: bool, finding: str, allowed: str
 ) -> GateVerdict:
     if not np.isfinite(value):

@@ -15,7 +15,7 @@ from pipelines.modeling.value_metrics import is_inside
 
 @dataclass(frozen=True)
 class BeyondMean:
-    """The squared error is below that of the mean of training rows: a bound above zero.
+    """Require a squared error below that of the mean of training rows: a bound above zero.
 
     The value is the share of the mean's squared error that is gone, an R squared whose mean was
     known beforehand. A model that predicts the same for every row has no skill.
@@ -36,10 +36,11 @@ class BeyondMean:
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
         errors = np.stack([(truth - values) ** 2, (truth - training_truth.mean()) ** 2], axis=1)
         sums = sessions.sums(errors)
-        value, drawn = (
-            _error_removed(columns) for columns in (sums.sum(axis=0)[None], sessions.drawn(sums))
+        value, of_draws = (
+            _error_removed(columns)
+            for columns in (sums.sum(axis=0)[None], sessions.sum_draws(sums))
         )
-        low, high = sessions.bounds(float(value[0]), drawn)
+        low, high = sessions.bounds(float(value[0]), of_draws)
         passed = bool(low > 0)
         model_rmse, mean_rmse = np.sqrt(errors.mean(axis=0))
         reason = (
@@ -53,7 +54,7 @@ class BeyondMean:
 
 
 def _error_removed(sums: np.ndarray) -> np.ndarray:
-    """By what share the errors of the first column are below those of the second; NaN over none."""
+    """The share by which the first column's errors are below the second's; NaN over no error."""
     model, baseline = sums.T
     shares: np.ndarray = 1 - np.divide(
         model, baseline, out=np.full(len(sums), np.nan), where=baseline > 0
@@ -63,7 +64,7 @@ def _error_removed(sums: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ValuesNoWorseThanChampion:
-    """The squared error is not above the champion's, on the same rows, by more than the tolerance.
+    """Require a squared error that is not above the champion's by more than the tolerance.
 
     The value is the share of the champion's squared error that is gone. As among classes the
     point estimate decides, and the interval is only reported.
@@ -91,7 +92,7 @@ class ValuesNoWorseThanChampion:
         )
         sums = sessions.sums(errors)
         value = float(_error_removed(sums.sum(axis=0)[None])[0])
-        low, high = sessions.bounds(value, _error_removed(sessions.drawn(sums)))
+        low, high = sessions.bounds(value, _error_removed(sessions.sum_draws(sums)))
         passed = bool(value >= limit)
         challenger_rmse, champion_rmse = np.sqrt(errors.mean(axis=0))
         reason = (
@@ -104,7 +105,7 @@ class ValuesNoWorseThanChampion:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The interval holds about as much of what happened as it promises.
+    """Require an interval that holds about as much of what happened as it promises.
 
     On rolling spans of real daily returns 97 of 100 intervals were within 0.1, with a width that
     features predict; of those as wide for every row 55.
@@ -121,14 +122,14 @@ class Coverage:
         outputs = check_values(evidence.outputs, evidence, "the model")
         truth = check_truth(evidence.truth, len(evidence.judging), "judging")
         sessions = group_sessions(evidence, self.resamples, self.confidence)
-        is_held = is_inside(truth, outputs)
-        sums = sessions.sums(np.stack([is_held, np.ones(len(is_held))], axis=1))
-        drawn = sessions.drawn(sums)
-        low, high = sessions.bounds(float(is_held.mean()), drawn[:, 0] / drawn[:, 1])
-        value = abs(float(is_held.mean()) - self.promised)
+        inside = is_inside(truth, outputs)
+        sums = sessions.sums(np.stack([inside, np.ones(len(inside))], axis=1))
+        of_draws = sessions.sum_draws(sums)
+        low, high = sessions.bounds(float(inside.mean()), of_draws[:, 0] / of_draws[:, 1])
+        value = abs(float(inside.mean()) - self.promised)
         passed = bool(value <= self.limit)
         reason = (
-            f"the interval holds {is_held.mean():.1%} of what happened (from {max(low, 0):.1%} to"
+            f"the interval holds {inside.mean():.1%} of what happened (from {max(low, 0):.1%} to"
             f" {min(high, 1):.1%}), {value:.3f} from the {self.promised:.0%} it promises:"
             f" {'at most' if passed else 'more than'} {self.limit:g}"
         )

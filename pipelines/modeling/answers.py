@@ -31,7 +31,7 @@ class Answer(Protocol):
         ...
 
     def contradiction(self, description: Description) -> str:
-        """What in a description cannot be of this kind; empty where all of it can."""
+        """Say what in a description does not fit this kind; empty where all of it fits."""
         ...
 
     def blank(self, rows: int, description: Description) -> tuple[np.ndarray, np.ndarray]:

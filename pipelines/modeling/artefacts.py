@@ -1,4 +1,4 @@
-"""The files that are kept of a comparison: pictures, tables and models, as bytes by name."""
+"""Build the files that are stored of a comparison: pictures, tables and models, by name."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ def _describe_part(part: Part, label: Label) -> dict[str, Any]:
     return {
         "rows": len(part),
         "sessions": len(np.unique(part.rows.session)),
-        "first_close": _minute(part.rows.closes_at.min()),
-        "last_close": _minute(part.rows.closes_at.max()),
+        "first_close": _format_minute(part.rows.closes_at.min()),
+        "last_close": _format_minute(part.rows.closes_at.max()),
         **kind_of(label).summarize_truth(part.truth, label),
     }
 
 
-def _minute(at: np.datetime64) -> str:
+def _format_minute(at: np.datetime64) -> str:
     return f"{np.datetime_as_string(at, unit='m')}Z"
 
 

@@ -19,7 +19,7 @@ from pipelines.modeling.candidates.base import Fitted
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.metrics import log_loss
 
-SMALLEST_PROBABILITY = 1e-7  # balanced, that a logarithm is taken of
+SMALLEST_PROBABILITY = 1e-7  # smaller balanced ones are raised to it before the logarithm
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.2, 20.0
 LEAST_ROWS = 100  # rows to fit a temperature on, and to try it on
 
@@ -45,10 +45,10 @@ class CalibrationReport:
     """The calibration that is used and why, with the log loss on rows it was not fitted on."""
 
     calibration: Calibration
-    kept: bool
-    tried: float  # the temperature that was fitted
-    before: float | None  # None: there were too few rows to try it
-    after: float | None
+    improved: bool  # whether the fitted temperature is used
+    fitted_temperature: float
+    loss_before: float | None  # None: there were too few rows to try it
+    loss_after: float | None
     reason: str
 
 

@@ -29,7 +29,7 @@ from pipelines.modeling.pictures import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_BARS = 30  # of the importance; the JSON file beside it has all
+MOST_BARS = 30  # features that the picture of importances shows; the JSON file has all
 
 
 def draw_predictions(
@@ -46,7 +46,7 @@ def draw_predictions(
 
 
 def confusion(subject: str, metrics: ClassificationMetrics) -> bytes:
-    """Which classes the rows of each class were predicted as: every line adds up to 100 %."""
+    """Draw how the rows of each class were predicted: every line adds up to 100 %."""
     counts = metrics.confusion
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     darkest = max(0.5, float(shares.max()))
@@ -71,7 +71,7 @@ def confusion(subject: str, metrics: ClassificationMetrics) -> bytes:
 def roc_curves(
     subject: str, names: Sequence[str], classes: np.ndarray, probabilities: np.ndarray
 ) -> bytes:
-    """Each class against the others: true positives by false alarms."""
+    """Draw true positives by false alarms, of each class against the others."""
     axes = new_axes("How well each class is separated from the others (ROC)", subject)
     axes.plot([0, 1], [0, 1], label="by chance: area 0.500", **CHANCE)
     _curves(axes, roc, "{name}: area {area:.3f}", names, classes, probabilities)
@@ -85,7 +85,7 @@ def roc_curves(
 def precision_recall_curves(
     subject: str, names: Sequence[str], classes: np.ndarray, probabilities: np.ndarray
 ) -> bytes:
-    """Each class against the others: how often it is right, by how many rows it finds."""
+    """Draw precision by recall, of each class against the others."""
     title = "How often a call is right, by how much it finds (precision and recall)"
     axes = new_axes(title, f"{subject}; dotted: by chance")
     shares = np.bincount(classes, minlength=len(names)) / len(classes)
@@ -108,7 +108,7 @@ def precision_recall_curves(
 def calibration(
     subject: str, names: Sequence[str], classes: np.ndarray, probabilities: np.ndarray
 ) -> bytes:
-    """How often each class happened, by the probability that it was given."""
+    """Draw how often each class happened, by its predicted probability."""
     axes = new_axes("Does a class happen as often as its probability says? (calibration)", subject)
     bins = max(2, min(10, len(classes) // 200))
 
@@ -134,7 +134,7 @@ def calibration(
 
 
 def importance(subject: str, importances: Importances) -> bytes:
-    """How much fit is lost when a feature is shuffled, the greatest loss on top."""
+    """Draw the fit that is lost when a feature is shuffled, the greatest loss on top."""
     largest = importances.features[:MOST_BARS]
     title = "What the model leans on: fit lost when a feature is shuffled"
     rows = f"{importances.rows:,} of {importances.of:,} rows, {importances.draws} draws"

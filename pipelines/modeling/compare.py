@@ -25,7 +25,7 @@ from pipelines.modeling import required
 from pipelines.modeling.candidates import Candidate, parameters
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.kinds import Fitted, Metrics, Model, kind_of
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 
@@ -120,17 +120,17 @@ def compare(
     progress: Progress = _silent,
     *,
     names: Sequence[str] = (),
-    fewest: Fewest | None = None,
+    minimums: Minimums | None = None,
 ) -> Comparison:
     """Fit and rank the candidates, calibrate the winner, and measure it on the judging rows.
 
     `names` are those of the features.
     """
     started = time.perf_counter()
-    fewest = fewest or Fewest()
+    minimums = minimums or Minimums()
     required.check_distinct(candidates)
     names_of_columns = required.column_names(names, rows)
-    usable, dropped = required.select_usable(rows, names_of_columns, fewest)
+    usable, dropped = required.select_usable(rows, names_of_columns, minimums)
     training_rows, selection_rows, judging_rows = split.cut(usable)
     held_out = [
         required.select_known_symbols(training_rows, part)
@@ -139,13 +139,13 @@ def compare(
     unknown_symbols = len(selection_rows) + len(judging_rows) - sum(len(part) for part in held_out)
     dropped["a symbol without training rows"] = unknown_symbols
     required.check_enough(
-        training_rows, {"select": held_out[0], "judge": held_out[1]}, fewest, dropped
+        training_rows, {"select": held_out[0], "judge": held_out[1]}, minimums, dropped
     )
     required.check_variation(training_rows, names_of_columns)
     fold = learn_fold(training_rows, held_out[0], label)
     training, selection, shares = fold.training, fold.validation, fold.shares
     judging = with_truth(held_out[1], label, fold.thresholds)
-    folds = build_folds(usable, split, label, fewest)
+    folds = build_folds(usable, split, label, minimums)
 
     results, done, total = [], 0, len(candidates) * (1 + len(folds))
     for candidate in candidates:
@@ -198,13 +198,13 @@ def learn_fold(training: Rows, validation: Rows, label: Label) -> Fold:
     return Fold(part, with_truth(validation, label, thresholds), thresholds, shares)
 
 
-def build_folds(rows: Rows, split: Split, label: Label, fewest: Fewest) -> list[Fold]:
+def build_folds(rows: Rows, split: Split, label: Label, minimums: Minimums) -> list[Fold]:
     """Build the folds of a split; each must have the rows that a comparison needs."""
     folds = []
     for place, (training, validation) in enumerate(split.walk(rows), 1):
         validation = required.select_known_symbols(training, validation)
         try:
-            required.check_enough(training, {"rank": validation}, fewest, {})
+            required.check_enough(training, {"rank": validation}, minimums, {})
             folds.append(learn_fold(training, validation, label))
         except InvalidRequest as error:
             raise InvalidRequest(

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-BOOSTED = "XGBRegressor"
+XGBOOST_MODEL = "XGBRegressor"
 
 
-def register(pipeline: Pipeline) -> None:
+def register_converter(pipeline: Pipeline) -> None:
     """Register the converter of a pipeline's model where another library made the model.
 
     Registering twice does no harm.
     """
-    if type(pipeline.named_steps["model"]).__name__ != BOOSTED:
+    if type(pipeline.named_steps["model"]).__name__ != XGBOOST_MODEL:
         return
     from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
     from skl2onnx import update_registered_converter

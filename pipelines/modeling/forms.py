@@ -1,5 +1,7 @@
-"""Convert all candidates of a comparison to ONNX, to be kept beside the winner or scored as
-challengers."""
+"""Convert all candidates of a comparison to ONNX.
+
+The files are stored beside the winner's, or score as challengers.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SMALLEST = 1e-15  # probability that a logarithm is taken of
+SMALLEST = 1e-15  # smaller probabilities are raised to it before the logarithm
 POINTS = 200  # of a curve, at the most
 
 
@@ -128,9 +128,9 @@ def confusion(classes: np.ndarray, predicted: np.ndarray, count: int) -> np.ndar
 
 
 def log_loss(classes: np.ndarray, probabilities: np.ndarray) -> float:
-    """The mean of minus the logarithm of the probability that what happened was given."""
-    of_truth = probabilities[np.arange(len(classes)), classes].astype(np.float64)
-    return float(-np.log(np.maximum(of_truth, SMALLEST)).mean())
+    """The mean of minus the logarithm of the probability of the true class."""
+    of_true_class = probabilities[np.arange(len(classes)), classes].astype(np.float64)
+    return float(-np.log(np.maximum(of_true_class, SMALLEST)).mean())
 
 
 def expected_score(probabilities: np.ndarray, scores: Sequence[float]) -> np.ndarray:
@@ -160,8 +160,8 @@ def calibration_error(classes: np.ndarray, probabilities: np.ndarray, bins: int 
     errors = []
     for column in range(probabilities.shape[1]):
         order = np.argsort(probabilities[:, column], kind="stable")
-        missed = probabilities[order, column] - (classes[order] == column)
-        errors.append(sum(abs(part.sum()) for part in np.array_split(missed, bins)) / len(classes))
+        gaps = probabilities[order, column] - (classes[order] == column)
+        errors.append(sum(abs(part.sum()) for part in np.array_split(gaps, bins)) / len(classes))
     return float(np.mean(errors))
 
 
@@ -173,12 +173,12 @@ def reliability(happened: np.ndarray, probability: np.ndarray, bins: int = 10) -
     order = np.argsort(probability, kind="stable")
     predicted_parts = np.array_split(probability[order].astype(np.float64), bins)
     happened_parts = np.array_split(happened[order].astype(np.float64), bins)
-    filled = [
-        (g.mean(), f.mean(), len(g))
-        for g, f in zip(predicted_parts, happened_parts, strict=True)
-        if len(g)
+    bins_with_rows = [
+        (predicted.mean(), actual.mean(), len(predicted))
+        for predicted, actual in zip(predicted_parts, happened_parts, strict=True)
+        if len(predicted)
     ]
-    x, y, rows = (np.array(column) for column in zip(*filled, strict=True))
+    x, y, rows = (np.array(column) for column in zip(*bins_with_rows, strict=True))
     return Curve(x, y, float(np.sum(np.abs(x - y) * rows) / rows.sum()))
 
 

@@ -36,7 +36,7 @@ def to_onnx(model: Model, description: Description) -> bytes:
             f"{len(description.features)} feature names and the symbol's code for a model of"
             f" {pipeline.n_features_in_} columns"
         )
-    converters.register(pipeline)
+    converters.register_converter(pipeline)
     # The converter reads attributes that scikit-learn is about to drop, and warns each time.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

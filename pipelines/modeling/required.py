@@ -15,8 +15,8 @@ LONGER = "bars of a longer span"
 
 
 @dataclass(frozen=True)
-class Fewest:
-    """What a comparison needs at the least, and each of its folds."""
+class Minimums:
+    """The rows, symbols and sessions that a comparison and each of its folds need."""
 
     rows: int = 500  # for training
     held_out: int = 50  # for selection, and again for judging
@@ -45,7 +45,9 @@ def column_names(names: Sequence[str], rows: Rows) -> tuple[str, ...]:
     return (*(names or (f"column {place}" for place in range(columns - 1))), "symbol")
 
 
-def select_usable(rows: Rows, names: Sequence[str], fewest: Fewest) -> tuple[Rows, dict[str, int]]:
+def select_usable(
+    rows: Rows, names: Sequence[str], minimums: Minimums
+) -> tuple[Rows, dict[str, int]]:
     """Select rows with all features and an outcome; with counts of the others by reason."""
     if not len(rows):
         raise InvalidRequest("there are no rows to train on", "ingest bars of a longer span")
@@ -61,12 +63,12 @@ def select_usable(rows: Rows, names: Sequence[str], fewest: Fewest) -> tuple[Row
     outcome, complete = np.isfinite(rows.outcome), known.all(axis=1)
     dropped = {"no outcome": int((~outcome).sum()), "a feature is missing": int((~complete).sum())}
     usable = rows.take(outcome & complete)
-    if len(usable) < fewest.rows:
-        worst = np.argsort(known.mean(axis=0), kind="stable")[0]
+    if len(usable) < minimums.rows:
+        sparsest = np.argsort(known.mean(axis=0), kind="stable")[0]
         raise InvalidRequest(
             f"{len(usable)} of {len(rows)} rows have an outcome and all features, too few to train"
-            f" on; {names[worst]} is missing from {1 - known[:, worst].mean():.0%}",
-            f"at least {fewest.rows} are needed: bring more bars or more symbols",
+            f" on; {names[sparsest]} is missing from {1 - known[:, sparsest].mean():.0%}",
+            f"at least {minimums.rows} are needed: bring more bars or more symbols",
         )
     return usable, dropped
 
@@ -77,7 +79,7 @@ def select_known_symbols(training: Rows, newer: Rows) -> Rows:
 
 
 def check_enough(
-    training: Rows, newer: Mapping[str, Rows], fewest: Fewest, dropped: Mapping[str, int]
+    training: Rows, newer: Mapping[str, Rows], minimums: Minimums, dropped: Mapping[str, int]
 ) -> None:
     """Refuse parts that have too few rows.
 
@@ -85,12 +87,12 @@ def check_enough(
     """
     symbols, sessions = len(np.unique(training.symbol)), len(np.unique(training.session))
     requirements = [
-        (len(training), fewest.rows, "training rows", "more bars or more symbols"),
-        (symbols, fewest.symbols, "symbols in training", "more symbols"),
-        (sessions, fewest.sessions, "sessions in training", LONGER),
+        (len(training), minimums.rows, "training rows", "more bars or more symbols"),
+        (symbols, minimums.symbols, "symbols in training", "more symbols"),
+        (sessions, minimums.sessions, "sessions in training", LONGER),
     ]
     for name, rows in newer.items():
-        requirements.append((len(rows), fewest.held_out, f"rows to {name} on", LONGER))
+        requirements.append((len(rows), minimums.held_out, f"rows to {name} on", LONGER))
     for count, least, name, remedy in requirements:
         if count < least:
             dropped_rows = ", ".join(f"{rows} {why}" for why, rows in dropped.items() if rows)
@@ -104,7 +106,7 @@ def check_enough(
 def check_variation(training: Rows, names: Sequence[str]) -> None:
     """Refuse features that are constant; the symbol's code may be, in a forecast of one symbol."""
     is_constant = np.ptp(training.features[:, :-1], axis=0) == 0
-    constant = [name for name, is_still in zip(names[:-1], is_constant, strict=True) if is_still]
+    constant = [name for name, is_flat in zip(names[:-1], is_constant, strict=True) if is_flat]
     if constant:
         raise InvalidRequest(
             f"the same value on all training rows: {', '.join(constant)}",

@@ -48,14 +48,16 @@ class OnnxScorer:
         """Refuse a file whose inputs and outputs are not those that its description asks for."""
         inputs = {i.name: (i.type, i.shape[1:]) for i in self._session.get_inputs()}
         outputs = {o.name: (o.type, o.shape[1:]) for o in self._session.get_outputs()}
-        wanted_inputs = {"features": ("tensor(float)", [self.description.columns])}
-        wanted_outputs = self._answer.outputs(self.description)
-        for verb, actual, wanted in (
-            ("takes", inputs, wanted_inputs),
-            ("gives", outputs, wanted_outputs),
+        expected_inputs = {"features": ("tensor(float)", [self.description.columns])}
+        expected_outputs = self._answer.outputs(self.description)
+        for verb, actual, expected in (
+            ("takes", inputs, expected_inputs),
+            ("gives", outputs, expected_outputs),
         ):
-            if actual != wanted:
-                raise UnreadableModel(f"the model {verb} {actual}, not {wanted}", "train it again")
+            if actual != expected:
+                raise UnreadableModel(
+                    f"the model {verb} {actual}, not {expected}", "train it again"
+                )
         contradiction = self._answer.contradiction(self.description)
         if contradiction:
             raise UnreadableModel(f"the model has {contradiction}", "train it again")

@@ -1,7 +1,7 @@
-"""Put an interval around a value that holds what happens four times in five.
+"""Put an interval around a value; it contains what happens four times in five.
 
 The ends lie where the residuals of selection rows had their 10 % and 90 % quantiles, counted
-with one row more than there are, so that future rows are held as often as is promised (split
+with one row more than there are, so that future rows are inside as often as is promised (split
 conformal prediction). Residuals of training rows are too small, as the model knows these rows;
 they serve only where selection rows are few.
 
@@ -26,7 +26,7 @@ LEAST_ROWS = 100  # to learn an interval from, and to try one on
 
 @dataclass(frozen=True)
 class Spread:
-    """How far below and above the value an interval reaches, in units of the width."""
+    """The distance of both ends of an interval from the value, in units of the width."""
 
     low: float  # at most 0
     high: float
@@ -55,7 +55,7 @@ def spread_of_residuals(residuals: np.ndarray, width: Width | None, features: np
     """Ends that leave as many residuals below as above. The value itself is always inside."""
     units = residuals if width is None else residuals / width.sizes(features)
     ordered, count = np.sort(units), len(units)
-    # How many end at or outside each end; the least of digits must not cost one.
+    # Residuals at or beyond each end; an error in the last digit must not change the number.
     beyond = int((count + 1) * (1 - COVERAGE) / 2 + 1e-9)
     low, high = ordered[max(beyond - 1, 0)], ordered[min(count - beyond, count - 1)]
     return Spread(min(float(low), 0.0), max(float(high), 0.0), width)

@@ -76,8 +76,8 @@ def coverage(truth: np.ndarray, outputs: np.ndarray) -> float:
 
 
 def is_inside(truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    held: np.ndarray = (outputs[:, 1] <= truth) & (truth <= outputs[:, 2])
-    return held
+    inside: np.ndarray = (outputs[:, 1] <= truth) & (truth <= outputs[:, 2])
+    return inside
 
 
 def interval_score(truth: np.ndarray, outputs: np.ndarray, share: float) -> float:

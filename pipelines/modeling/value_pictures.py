@@ -8,7 +8,7 @@ from pipelines.modeling.pictures import CHANCE, CLASS_SCALE, encode_png, new_axe
 from pipelines.modeling.value_metrics import ValueMetrics, is_inside
 
 GROUPS = 10  # of equally many rows, whose means are drawn
-LOW, STILL, HIGH = CLASS_SCALE[0], CLASS_SCALE[2], CLASS_SCALE[-1]
+LOW, NEUTRAL, HIGH = CLASS_SCALE[0], CLASS_SCALE[2], CLASS_SCALE[-1]
 
 
 def draw_predictions(
@@ -22,11 +22,11 @@ def draw_predictions(
 
 
 def values(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.ndarray) -> bytes:
-    """What happened by what was predicted, for each row and as means of similar predictions."""
+    """Draw outcomes by predictions: of each row, and as means of similar predictions."""
     subtitle = f"{subject}; R squared {metrics.r2:.4f}, rank IC {metrics.rank_ic:.3f}"
     axes = new_axes("What the model predicted, and what happened", subtitle)
     predictions = outputs[:, 0]
-    axes.scatter(predictions, truth, s=9, color=STILL, alpha=0.35, linewidths=0, label="a row")
+    axes.scatter(predictions, truth, s=9, color=NEUTRAL, alpha=0.35, linewidths=0, label="a row")
     groups = np.array_split(
         np.argsort(predictions, kind="stable"), max(1, min(GROUPS, len(predictions) // 5))
     )
@@ -41,14 +41,14 @@ def values(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.n
 
 
 def residuals(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.ndarray) -> bytes:
-    """How far each row ended from its prediction, with the interval that was predicted."""
+    """Draw the residual of each row, with the interval that was predicted."""
     subtitle = f"{subject}; RMSE {metrics.rmse:.4g}, {metrics.coverage:.1%} of the rows inside"
     axes = new_axes("How far off the model was, from row to row", subtitle, 8.4)
     places, residuals = np.arange(len(truth)), truth - outputs[:, 0]
-    is_held = is_inside(truth, outputs)
+    inside = is_inside(truth, outputs)
     low, high = (outputs[:, end] - outputs[:, 0] for end in (1, 2))
     axes.fill_between(places, low, high, color=HIGH, alpha=0.2, linewidth=0, label="interval")
-    for rows, colour, name in ((is_held, STILL, "inside"), (~is_held, LOW, "outside")):
+    for rows, colour, name in ((inside, NEUTRAL, "inside"), (~inside, LOW, "outside")):
         label = f"{name}: {rows.sum():,} rows"
         axes.scatter(places[rows], residuals[rows], s=9, color=colour, linewidths=0, label=label)
     axes.axhline(0, **CHANCE)

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 L2 = 100.0  # penalty of the regression, in rows
-SMALLEST_RESIDUAL = (
-    0.1  # of the median residual: the logarithm of a smaller one would count for too much
-)
-CLIP_QUANTILES = (0.01, 0.99)  # quantiles of training rows' widths, beyond which no width goes
+# In medians of the residuals; the logarithm of a smaller residual would count for too much.
+SMALLEST_RESIDUAL = 0.1
+CLIP_QUANTILES = (0.01, 0.99)  # of the widths of training rows: no width is beyond them
 
 
 @dataclass(frozen=True, eq=False)

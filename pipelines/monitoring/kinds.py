@@ -132,10 +132,10 @@ class ValueMonitor:
 
 def _hit_rate(sides: np.ndarray, predictions: np.ndarray, outcome: np.ndarray) -> float:
     predicted_side = sides[predictions]
-    counted = (predicted_side != 0) & np.isfinite(outcome) & (outcome != 0)
-    if sides.min() >= 0 or sides.max() <= 0 or not counted.any():
+    has_side = (predicted_side != 0) & np.isfinite(outcome) & (outcome != 0)
+    if sides.min() >= 0 or sides.max() <= 0 or not has_side.any():
         return float("nan")
-    return float(np.mean(np.sign(outcome[counted]) == predicted_side[counted]))
+    return float(np.mean(np.sign(outcome[has_side]) == predicted_side[has_side]))
 
 
 MONITORS: Mapping[str, KindMonitor] = {"classes": ClassMonitor(), "value": ValueMonitor()}

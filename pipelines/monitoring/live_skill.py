@@ -85,8 +85,8 @@ class LiveSkill:
                 "give each look 5 sessions at the least, and a window as long as the least",
             )
 
-    def reach(self, credit: Credit | None) -> int:
-        """How many sessions are looked at."""
+    def sessions_judged(self, credit: Credit | None) -> int:
+        """The number of sessions that are judged."""
         return self.window * (credit.run_length if credit else 1)
 
     def judge(
@@ -96,7 +96,7 @@ class LiveSkill:
         build_evidence: Callable[[LiveRows], Evidence],
     ) -> LiveVerdict:
         """Judge the live rows of one model; `build_evidence` adds the rows it was trained on."""
-        live = live.take(np.isfinite(live.rows.outcome)).newest(self.reach(credit))
+        live = live.take(np.isfinite(live.rows.outcome)).newest(self.sessions_judged(credit))
         count = live.sessions
         measure = _measure(credit, build_evidence(live)) if credit and len(live) else None
 

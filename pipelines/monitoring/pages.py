@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.core.settings import ROOT
 from pipelines.monitoring.reports import build_index
 
-DAYS_KEPT = 30  # of reports, for each forecast and source; MLflow has them all
+DAYS_STORED = 30  # of reports, for each forecast and source; MLflow has them all
 
 
 def reports_folder(catalog: Path | None) -> Path:
@@ -30,7 +30,7 @@ def write_pages(
         files.append(place / f"{date}-{kind}.html")
         _write(files[-1], page)
     days = sorted({file.name[:10] for file in place.glob("*.html")}, reverse=True)
-    for day in days[DAYS_KEPT:]:
+    for day in days[DAYS_STORED:]:
         for file in place.glob(f"{day}-*.html"):
             file.unlink(missing_ok=True)
     index = build_index(_list_reports(folder), "Bullion: live reports")

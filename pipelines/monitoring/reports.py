@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.gates import Evidence
-from pipelines.gates.drift import Measure, distances
+from pipelines.gates.drift import Measure, measure_distances
 from pipelines.labels import Label
 from pipelines.monitoring.kinds import monitor_of
 from pipelines.monitoring.live_rows import LiveRows
@@ -74,8 +74,8 @@ def measure_drift(evidence: Evidence, measure: Measure | None = None) -> DriftRe
         training=replace(training, features=training.features[:, columns]),
         judging=replace(live, features=live.features[:, columns]),
     )
-    distance = distances(comparable_evidence, measure)
-    moved = {name: distance.features[name] for name in measure.drifted(distance)}
+    distance = measure_distances(comparable_evidence, measure)
+    moved = {name: distance.features[name] for name in measure.drifted_features(distance)}
     share = (len(moved) + len(broken)) / len(names)
     return DriftReport(share, distance.labels, moved, broken, block_network(distance.report))
 

@@ -126,12 +126,12 @@ def _as_champion(row: ModelDecision) -> ServingModel:
 def _newest_trained(
     rows: Sequence[ModelDecision], at: datetime, lost: Collection[ModelKey] = ()
 ) -> ServingModel | None:
-    known = [row for row in rows if row.as_of < at and row.model not in lost]
-    trained = training_decisions(known)
+    earlier = [row for row in rows if row.as_of < at and row.model not in lost]
+    trained = training_decisions(earlier)
     if not trained:
         return None
     newest = trained[-1]
-    withdrawn = [row for row in known if row.verdict == "withdrawn" and row.model == newest.model]
+    withdrawn = [row for row in earlier if row.verdict == "withdrawn" and row.model == newest.model]
     return ServingModel(newest, False, withdrawn[-1].reason if withdrawn else newest.reason)
 
 
@@ -147,7 +147,7 @@ def training_decisions(rows: Iterable[ModelDecision]) -> list[ModelDecision]:
 def champion_before(
     rows: Sequence[ModelDecision], at: datetime, lost: Collection[ModelKey] = ()
 ) -> ModelDecision | None:
-    """The champion if the one of that instant were withdrawn; none of the `lost` models."""
+    """The champion that would serve if that of the instant were withdrawn; no `lost` model."""
     champion = champion_at(rows, at)
     withdrawn = {*lost, *([champion.model] if champion else [])}
     for row in reversed(rows):

@@ -11,7 +11,7 @@ UNUSABLE = "do not use it; train again, or roll back: `bullion rollback`"
 
 
 class RegistryError(BullionError):
-    """The registry cannot be mlflow_errors, or has another file than was registered."""
+    """The registry cannot be reached, or has another file than was registered."""
 
 
 class UnsoundModel(RegistryError):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PARENT = "mlflow.parentRunId"  # the tag that makes MLflow's page show one run inside another
 LONGEST = 5000  # letters of a parameter or a tag
-AT_ONCE = 100  # parameters or tags that MLflow takes in one batch
+BATCH = 100  # parameters or tags that MLflow takes in one batch
 LIBRARIES = (
     "bullion", "numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "pandas",
     "pyarrow", "duckdb", "TA-Lib", "mlflow", "evidently", "matplotlib", "exchange-calendars",
@@ -81,7 +81,7 @@ def log_comparison(
         with _run(
             client, experiment_id, parent_tags | verdict_tags, f"train {parent_tags['as_of'][:16]}"
         ) as parent:
-            for place, (result, its_files) in enumerate(
+            for place, (result, contents) in enumerate(
                 zip(comparison.ranking, candidate_contents, strict=True), 1
             ):
                 form = forms.get(result.name, no_form)
@@ -95,7 +95,13 @@ def log_comparison(
                 with _run(
                     client, experiment_id, run_tags, result.name, failed=bool(result.failure)
                 ) as run_id:
-                    _log(client, run_id, result.parameters, _candidate_points(result), its_files)
+                    _log(
+                        client,
+                        run_id,
+                        result.parameters,
+                        _candidate_points(result),
+                        contents,
+                    )
             figures = [
                 metric
                 for part, metrics in metrics_by_part(comparison).items()
@@ -134,7 +140,7 @@ def _log(
     from mlflow.entities import Param
 
     params = [Param(key, str(value)[:LONGEST]) for key, value in parameters.items()]
-    batches = [params[first : first + AT_ONCE] for first in range(0, len(params), AT_ONCE)]
+    batches = [params[first : first + BATCH] for first in range(0, len(params), BATCH)]
     points = [metrics[first : first + 1000] for first in range(0, len(metrics), 1000)]
     for batch, figures in zip_longest(batches, points, fillvalue=()):
         client.log_batch(run_id, params=list(batch), metrics=list(figures))

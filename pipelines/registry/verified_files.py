@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.registry.errors import UNUSABLE, UnsoundModel
 from pipelines.registry.model_files import LARGEST
 
-MOST_FILES = 50  # kept, those that were used last
+MOST_FILES = 50  # copies at most: those that were used last
 
 
 class VerifiedFiles:

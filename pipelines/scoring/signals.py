@@ -44,8 +44,8 @@ SIGNALS = pa.schema(
         ("instead_of", pa.string()),
     ]
 )
-# What a signal takes over from its constituents' rows.
-CARRIED = (
+# Columns that a signal copies from its constituents' rows.
+COPIED_COLUMNS = (
     "ts", "closes_at", "timestamp_next", "model_version", "proven", "unproven_reason", "instead_of",
 )  # fmt: skip
 CONTRIBUTIONS = pa.schema(
@@ -73,15 +73,15 @@ class CombinedSignals:
 
 
 def concat_signals(parts: Sequence[CombinedSignals]) -> CombinedSignals:
-    """Put together what several targets' rows were combined to."""
-    whole = CombinedSignals(
+    """Concatenate the combined signals of several targets."""
+    signals = CombinedSignals(
         pa.concat_tables([SIGNALS.empty_table(), *(part.signals for part in parts)]),
         pa.concat_tables([CONTRIBUTIONS.empty_table(), *(part.contributions for part in parts)]),
     )
     for part in parts:
-        whole.no_signal |= part.no_signal
-        whole.unweighed |= part.unweighed
-    return whole
+        signals.no_signal |= part.no_signal
+        signals.unweighed |= part.unweighed
+    return signals
 
 
 def combine_actions(
@@ -107,7 +107,7 @@ class _Bars:
     bar_of_row: np.ndarray
     closes_at: np.ndarray  # of each bar
     session: np.ndarray
-    carried: pa.Table  # what a bar's signal takes over from its rows
+    copied: pa.Table  # the columns that a bar's signal copies from its rows
 
 
 def _bars(rows: pa.Table) -> _Bars:
@@ -117,14 +117,14 @@ def _bars(rows: pa.Table) -> _Bars:
     )
     is_first = np.append(True, ts[1:] != ts[:-1])
     first, bar = np.flatnonzero(is_first), np.cumsum(is_first) - 1
-    speaker = np.lexsort((-version, proven, bar))[first]
+    least_proven = np.lexsort((-version, proven, bar))[first]
     return _Bars(
         rows["symbol"].to_pylist(),
         rows["action"].to_pylist(),
         bar,
         closes_at[first].astype("datetime64[us]"),
         session[first].astype("datetime64[D]"),
-        rows.select(CARRIED).take(pa.array(speaker)),
+        rows.select(COPIED_COLUMNS).take(pa.array(least_proven)),
     )
 
 
@@ -134,24 +134,24 @@ def _combine(
     """Make the signals of one universe."""
     members = universe(rule.universe)
     symbols = sorted(set(members.symbols))
-    known = weights[members.index]
-    at_bars = known.at_bars(bars.closes_at, bars.session)
+    index_weights = weights[members.index]
+    at_bars = index_weights.at_bars(bars.closes_at, bars.session)
     weight = at_bars.of_members(symbols)
     codes = _action_codes(rule, bars, symbols, np.isfinite(weight))
     has_set = np.array([weight_set is not None for weight_set in at_bars.sets])[at_bars.set_of_bar]
-    was_scored = (codes >= 0).any(axis=1)
-    signalled = np.flatnonzero(has_set & was_scored)
-    _check_weights(symbols, weight[signalled])
+    is_scored = (codes >= 0).any(axis=1)
+    with_signal = np.flatnonzero(has_set & is_scored)
+    _check_weights(symbols, weight[with_signal])
     reasons = Counter(
         {
-            known.missing_reason: int((~has_set).sum()),
-            "no member that has a weight was scored": int((has_set & ~was_scored).sum()),
+            index_weights.missing_reason: int((~has_set).sum()),
+            "no member that has a weight was scored": int((has_set & ~is_scored).sum()),
         }
     )
-    lacking = np.isnan(weight[has_set]).any(axis=0)
-    unweighed = {symbols[place] for place in np.flatnonzero(lacking).tolist()}
+    without_weight = np.isnan(weight[has_set]).any(axis=0)
+    unweighed = {symbols[place] for place in np.flatnonzero(without_weight).tolist()}
     return CombinedSignals(
-        *_tables(rule, members, symbols, bars, at_bars, codes, weight, signalled),
+        *_tables(rule, members, symbols, bars, at_bars, codes, weight, with_signal),
         {rule.universe: +reasons} if +reasons else {},
         {rule.universe: unweighed} if unweighed else {},
     )
@@ -186,20 +186,20 @@ def _tables(
     at_bars: BarWeights,
     codes: np.ndarray,
     weight: np.ndarray,
-    signalled: np.ndarray,
+    with_signal: np.ndarray,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the signals and the contributions of the bars that have a signal."""
-    codes, weight = codes[signalled], weight[signalled]
+    codes, weight = codes[with_signal], weight[with_signal]
     scores = np.array([*rule.scores, np.nan])[codes]
     combined = combine_scores(scores, weight)
     signal, reason = signals_of(rule, combined)
-    sets = [at_bars.sets[place] for place in at_bars.set_of_bar[signalled].tolist()]
-    known, carried = np.isfinite(weight), bars.carried.take(pa.array(signalled))
+    sets = [at_bars.sets[place] for place in at_bars.set_of_bar[with_signal].tolist()]
+    known, copied = np.isfinite(weight), bars.copied.take(pa.array(with_signal))
     columns: dict[str, Any] = {
-        "universe": [rule.universe] * len(signalled),
-        "index": [members.index] * len(signalled),
-        "instrument": [members.instrument] * len(signalled),
-        **{name: carried[name] for name in CARRIED},
+        "universe": [rule.universe] * len(with_signal),
+        "index": [members.index] * len(with_signal),
+        "instrument": [members.instrument] * len(with_signal),
+        **{name: copied[name] for name in COPIED_COLUMNS},
         "wss": combined.wss,
         "signal": signal,
         "reason": reason,
@@ -216,7 +216,7 @@ def _tables(
     names = np.array([*rule.actions, None], dtype=object)
     parts: dict[str, Any] = {
         "universe": [rule.universe] * len(bar),
-        "ts": carried["ts"].take(pa.array(bar)),
+        "ts": copied["ts"].take(pa.array(bar)),
         "symbol": [symbols[place] for place in member.tolist()],
         "weight": weight[known],
         "share": (weight / combined.weight[:, None])[known],

@@ -32,8 +32,11 @@ class BarWeights:
         NaN where the member's weight is not known.
         """
         rows = [
-            [np.nan if known is None else known.weights.get(name, np.nan) for name in members]
-            for known in self.sets
+            [
+                np.nan if weight_set is None else weight_set.weights.get(name, np.nan)
+                for name in members
+            ]
+            for weight_set in self.sets
         ]
         table = np.array(rows, dtype=np.float64).reshape(len(self.sets), len(members))
         weights: np.ndarray = table[self.set_of_bar]
@@ -58,21 +61,21 @@ class Weights:
         another one.
         """
         known_times, days = np.unique(self._known_at), np.unique(self._effective)
-        known = np.searchsorted(known_times, closes_at, side="right")
-        effective = np.searchsorted(days, session, side="right")
+        known_count = np.searchsorted(known_times, closes_at, side="right")
+        effective_count = np.searchsorted(days, session, side="right")
         # Bars between the same two changes see the same rows.
         _, first, set_of_bar = np.unique(
-            known * (len(days) + 1) + effective, return_index=True, return_inverse=True
+            known_count * (len(days) + 1) + effective_count, return_index=True, return_inverse=True
         )
         sets = tuple(self._set_at(closes_at[bar], session[bar]) for bar in first.tolist())
         return BarWeights(sets, set_of_bar)
 
     def _set_at(self, closes_at: np.datetime64, session: np.datetime64) -> WeightSet | None:
-        known = (self._known_at <= closes_at) & (self._effective <= session)
-        if not known.any():
+        applies = (self._known_at <= closes_at) & (self._effective <= session)
+        if not applies.any():
             return None
-        newest = self._effective[known].max()
-        rows = np.flatnonzero(known & (self._effective == newest))
+        newest = self._effective[applies].max()
+        rows = np.flatnonzero(applies & (self._effective == newest))
         return WeightSet(
             {self._symbol[row]: float(self._weight[row]) for row in rows},
             newest.item(),

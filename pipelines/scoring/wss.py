@@ -60,10 +60,10 @@ def combine_scores(scores: np.ndarray, weights: np.ndarray) -> BarScores:
     with a weight. Sums are exact, so that the order of the members changes no digit.
     """
     weights = np.where(np.isfinite(weights), weights, 0.0)
-    scored = np.isfinite(scores)
+    is_scored = np.isfinite(scores)
     total = _row_sums(weights)
-    wss = _row_sums(np.where(scored, scores, 0.0) * weights) / total
-    coverage = _row_sums(np.where(scored, weights, 0.0)) / total
+    wss = _row_sums(np.where(is_scored, scores, 0.0) * weights) / total
+    coverage = _row_sums(np.where(is_scored, weights, 0.0)) / total
     return BarScores(_rounded(wss) + 0.0, _rounded(coverage), total)
 
 

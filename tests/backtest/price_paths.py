@@ -19,7 +19,7 @@ def times(bars: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def prices(seed: int, shape: tuple[int, ...], scale: float = 0.01) -> dict[str, np.ndarray]:
-    """Bars that hold together, with gaps between them."""
+    """Random consistent bars, with gaps between them."""
     random = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(scale * random.standard_normal(shape), axis=0))
     before = np.concatenate([np.full((1, *shape[1:]), 100.0), close[:-1]])

@@ -1,4 +1,4 @@
-"""A request that means nothing is refused before anything is read."""
+"""An impossible request is refused before anything is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REQUEST = BacktestRequest("qqq", utc("2026-03-01"), utc("2026-05-01"))
         {"history": timedelta(hours=1)},
     ],
 )
-def test_a_request_that_means_nothing_is_refused(wrong: dict[str, object]) -> None:
+def test_an_impossible_request_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):
         replace(REQUEST, **wrong)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Figures are what they are called, and their intervals hold what they should."""
+"""Figures equal those of SciPy, and their intervals cover as often as they promise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipelines.backtest.policy import Policy, simulate
 from tests.backtest.price_paths import path
 
 
-def judged(seed: int, skill: float, sessions: int = 60) -> JudgedRows:
+def simulate_judged_rows(seed: int, skill: float, sessions: int = 60) -> JudgedRows:
     random = np.random.default_rng(seed)
     outcome = random.standard_normal(sessions * 20)
     expected = skill * outcome + random.standard_normal(len(outcome))
@@ -29,14 +29,14 @@ def judged(seed: int, skill: float, sessions: int = 60) -> JudgedRows:
 
 
 def test_figures_are_those_of_scipy_and_their_intervals_tell_skill_from_noise() -> None:
-    rows = judged(1, 0.3)
+    rows = simulate_judged_rows(1, 0.3)
     figure = figures(rows, seed=0)
     assert figure["rank_ic"].value == pytest.approx(
         spearmanr(rows.expected, rows.outcome).statistic
     )
     assert figure["ic"].value == pytest.approx(pearsonr(rows.expected, rows.outcome).statistic)
-    called = rows.direction != 0
-    hits = np.sign(rows.outcome[called]) == rows.direction[called]
+    has_side = rows.direction != 0
+    hits = np.sign(rows.outcome[has_side]) == rows.direction[has_side]
     assert figure["hit_rate"].value == pytest.approx(hits.mean())
     for name in ("rank_ic", "ic"):
         low = figure[name].low
@@ -47,10 +47,10 @@ def test_figures_are_those_of_scipy_and_their_intervals_tell_skill_from_noise() 
     assert row["macro_f1"] == pytest.approx(figure["macro_f1"].value)
 
 
-def test_an_interval_holds_nothing_at_the_rate_it_says() -> None:
+def test_an_interval_covers_zero_as_often_as_promised_where_there_is_no_skill() -> None:
     covered = 0
     for seed in range(60):
-        ic = figures(judged(seed, 0.0, sessions=30), seed=0)["rank_ic"]
+        ic = figures(simulate_judged_rows(seed, 0.0, sessions=30), seed=0)["rank_ic"]
         assert ic.low is not None
         assert ic.high is not None
         covered += ic.low <= 0 <= ic.high
@@ -58,13 +58,13 @@ def test_an_interval_holds_nothing_at_the_rate_it_says() -> None:
 
 
 def test_few_sessions_have_no_interval() -> None:
-    figure = figures(judged(1, 0.3, sessions=9), seed=0)
+    figure = figures(simulate_judged_rows(1, 0.3, sessions=9), seed=0)
     assert figure["rank_ic"].low is None
-    assert figures(judged(1, 0.3, sessions=10), seed=0)["rank_ic"].low is not None
+    assert figures(simulate_judged_rows(1, 0.3, sessions=10), seed=0)["rank_ic"].low is not None
 
 
 def test_sessions_are_drawn_whole() -> None:
-    """What moves together within a session is one draw: its interval is as wide as it should be."""
+    """Copies of a row within a session are drawn together and do not narrow the interval."""
     session = np.datetime64("2026-01-01") + np.arange(40)
     values = np.random.default_rng(0).standard_normal(40)
     first = total(values, resample_sessions(session, 0))
@@ -83,7 +83,7 @@ def test_always_long_earns_nothing_beyond_itself() -> None:
 
 
 def test_a_part_of_the_rows_has_the_figures_of_these_rows_alone() -> None:
-    first, second = judged(1, 0.3), judged(2, 0.0)
+    first, second = simulate_judged_rows(1, 0.3), simulate_judged_rows(2, 0.0)
     both = JudgedRows(
         *(
             np.concatenate([getattr(first, name), getattr(second, name)])

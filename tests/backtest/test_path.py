@@ -35,7 +35,7 @@ def test_a_return_is_weighed_as_known_at_the_bar_before() -> None:
     assert (index.close[1:] / index.close[:-1] - 1).tolist() == pytest.approx([0.075, 0.1])
 
 
-def test_a_member_without_a_bar_lends_its_weight_to_those_that_have_one() -> None:
+def test_the_weight_of_a_member_without_a_bar_goes_to_the_others() -> None:
     close = np.array([[100.0, 100.0], [np.nan, 110.0], [50.0, 110.0]])
     prices_of_bars = dict.fromkeys(("open", "high", "low", "close"), close)
     index = path_of_members(*times(3), prices_of_bars, np.full((3, 2), 0.5))
@@ -43,7 +43,7 @@ def test_a_member_without_a_bar_lends_its_weight_to_those_that_have_one() -> Non
 
 
 @given(st.integers(0, 1000))
-def test_the_far_ends_hold_the_near_ones(seed: int) -> None:
+def test_the_far_ends_enclose_the_near_ends(seed: int) -> None:
     index = path_of_members(*times(20), prices(seed, (20, 3)), np.full((20, 3), 1 / 3))
     assert (index.low <= index.sure_low).all()
     assert (index.sure_low <= index.sure_high).all()

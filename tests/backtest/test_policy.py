@@ -1,4 +1,4 @@
-"""Positions know no later bar, keep their limits, and are stopped at prices that were there."""
+"""Positions know no later bar, keep their limits, and are stopped at prices of their bar."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ def bars(*prices: tuple[float, float, float, float]) -> Path:
     return Path(*times(len(prices)), opened, high, low, close, high, low)
 
 
-STILL = (100.0, 100.0, 100.0, 100.0)
+FLAT_BAR = (100.0, 100.0, 100.0, 100.0)
 
 
 @pytest.mark.parametrize(
-    ("side", "bar", "price", "why"),
+    ("side", "bar", "price", "reason"),
     [
         (1, (100, 103, 98, 101), 99.0, "stop"),  # both fall in the bar: the stop is first
         (1, (97, 103, 96, 101), 97.0, "stop"),  # a gap through the stop fills at the open
@@ -103,33 +103,33 @@ STILL = (100.0, 100.0, 100.0, 100.0)
     ],
 )
 def test_where_a_bar_ends_a_position(
-    side: int, bar: tuple[float, float, float, float], price: float, why: str
+    side: int, bar: tuple[float, float, float, float], price: float, reason: str
 ) -> None:
     policy = Policy(stop_loss=0.01, take_profit=0.02)
-    price_path = bars(STILL, bar, STILL)
+    price_path = bars(FLAT_BAR, bar, FLAT_BAR)
     returns = simulate(policy, price_path, np.array([side, 0, 0]), 0.0)
-    assert returns.exits[1] == why
+    assert returns.exits[1] == reason
     assert returns.gross[1] == pytest.approx(side * (price / 100 - 1))
     assert returns.traded.tolist() == [1, 1, 0]
 
 
 def test_the_bar_of_the_signal_itself_stops_nothing() -> None:
-    price_path = bars((100, 120, 80, 100), STILL, STILL)
+    price_path = bars((100, 120, 80, 100), FLAT_BAR, FLAT_BAR)
     returns = simulate(
         Policy(stop_loss=0.01, take_profit=0.01), price_path, np.array([1, 1, 1]), 0.0
     )
     assert not returns.exits.any()
 
 
-def test_a_target_of_a_made_index_needs_a_price_that_was_reached() -> None:
-    price_path = bars(STILL, (100, 105, 100, 101), STILL)
+def test_a_target_of_a_computed_index_needs_a_price_that_was_reached() -> None:
+    price_path = bars(FLAT_BAR, (100, 105, 100, 101), FLAT_BAR)
     price_path = replace(price_path, sure_high=np.array([100.0, 101.0, 100.0]))
     returns = simulate(Policy(take_profit=0.02), price_path, np.array([1, 1, 1]), 0.0)
     assert not returns.exits.any()
 
 
 def test_a_position_grows_to_its_limit_and_turns_at_once() -> None:
-    price_path = bars(*[STILL] * 6)
+    price_path = bars(*[FLAT_BAR] * 6)
     signs = np.array([1, 1, 1, -1, 0, 0])
     returns = simulate(Policy(limit=1.5, size=1.0), price_path, signs, 0.01)
     assert returns.position.tolist() == [1.0, 1.5, 1.5, -1.0, 0.0, 0.0]
@@ -138,7 +138,7 @@ def test_a_position_grows_to_its_limit_and_turns_at_once() -> None:
 
 
 def test_stops_look_at_the_mean_entry() -> None:
-    price_path = bars(STILL, (110, 110, 110, 110), (106, 106, 104.5, 106), STILL)
+    price_path = bars(FLAT_BAR, (110, 110, 110, 110), (106, 106, 104.5, 106), FLAT_BAR)
     returns = simulate(Policy(limit=2, stop_loss=0.004), price_path, np.array([1, 1, 0, 0]), 0.0)
     # bought at 100 and at 110: the mean is 105, its stop 104.58
     assert returns.exits.tolist() == ["", "", "stop", ""]
@@ -146,6 +146,6 @@ def test_stops_look_at_the_mean_entry() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"limit": 0.0}, {"stop_loss": 1.0}, {"take_profit": -0.1}])
-def test_a_policy_that_means_nothing_is_refused(wrong: dict[str, float]) -> None:
+def test_an_impossible_policy_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidRequest):
         Policy(**wrong)  # type: ignore[arg-type]

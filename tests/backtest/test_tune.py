@@ -1,4 +1,4 @@
-"""Thresholds of a window rest on earlier windows alone."""
+"""The thresholds of a window depend on earlier windows alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.scoring.wss import directions
 from tests.backtest.price_paths import path
 
-BY, COST, BARS = ComponentWeighted("qqq"), 0.0005, 60
+RULE, COST, BARS = ComponentWeighted("qqq"), 0.0005, 60
 WINDOW = 1 + np.arange(BARS) // 15
 
 
@@ -28,22 +28,22 @@ def test_a_window_and_what_comes_after_changes_no_threshold_up_to_it(seed: int, 
     price_path, other, value = path(seed, BARS), path(seed + 1, BARS), scores(seed)
     later = k <= WINDOW
     changed = replace(price_path, close=np.where(later, other.close, price_path.close))
-    covered = np.where(later, 0.5, 1.0)
-    one = tune_thresholds(price_path, value, np.ones(BARS), WINDOW, BY, COST)
-    two = tune_thresholds(changed, np.where(later, -value, value), covered, WINDOW, BY, COST)
-    assert one[:k] == two[:k]
-    assert [t.window for t in one] == [1, 2, 3, 4]
+    coverage = np.where(later, 0.5, 1.0)
+    before = tune_thresholds(price_path, value, np.ones(BARS), WINDOW, RULE, COST)
+    after = tune_thresholds(changed, np.where(later, -value, value), coverage, WINDOW, RULE, COST)
+    assert before[:k] == after[:k]
+    assert [t.window for t in before] == [1, 2, 3, 4]
 
 
 def test_the_first_window_is_as_declared_and_the_others_the_best_so_far() -> None:
     price_path, value = path(3, BARS), scores(3)
-    thresholds = tune_thresholds(price_path, value, np.ones(BARS), WINDOW, BY, COST)
+    thresholds = tune_thresholds(price_path, value, np.ones(BARS), WINDOW, RULE, COST)
     assert (thresholds[0].buy_at, thresholds[0].sell_at, thresholds[0].earned) == (0.5, -0.5, None)
-    for one in thresholds[1:]:
-        before = one.window > WINDOW
-        assert one.earned == pytest.approx(
+    for chosen in thresholds[1:]:
+        before = chosen.window > WINDOW
+        assert chosen.earned == pytest.approx(
             max(
-                net_returns(price_path, directions(value, np.ones(BARS), BY, buy, -sell), COST)[
+                net_returns(price_path, directions(value, np.ones(BARS), RULE, buy, -sell), COST)[
                     before
                 ].sum()
                 for buy in GRID
@@ -56,5 +56,5 @@ def test_the_first_window_is_as_declared_and_the_others_the_best_so_far() -> Non
 
 
 def test_a_tie_stays_as_declared() -> None:
-    thresholds = tune_thresholds(path(1, BARS), np.zeros(BARS), np.ones(BARS), WINDOW, BY, COST)
-    assert {(one.buy_at, one.sell_at) for one in thresholds} == {(0.5, -0.5)}
+    thresholds = tune_thresholds(path(1, BARS), np.zeros(BARS), np.ones(BARS), WINDOW, RULE, COST)
+    assert {(chosen.buy_at, chosen.sell_at) for chosen in thresholds} == {(0.5, -0.5)}

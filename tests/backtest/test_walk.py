@@ -11,7 +11,7 @@ from pipelines.backtest.market import BacktestRequest
 from pipelines.backtest.walk import count_comparison_sessions, select_known, windows
 from pipelines.core.calendar import utc
 from pipelines.modeling.dataset import Rows, Split
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from tests.backtest.price_paths import BARS, HOUR, times
 
 SESSIONS = 10
@@ -48,9 +48,9 @@ def test_what_is_not_known_or_too_old_is_left_out() -> None:
 
 
 def test_a_comparison_needs_enough_sessions_for_all_its_parts() -> None:
-    fewest, split = Fewest(rows=200, held_out=20, sessions=5), Split()
-    count = count_comparison_sessions(split, fewest, 10, lost=2) - 2
+    minimums, split = Minimums(rows=200, held_out=20, sessions=5), Split()
+    count = count_comparison_sessions(split, minimums, 10, lost=2) - 2
     held_out = max(round(count * split.held_out), 2)
     assert (count - held_out) * 10 >= 200
     assert (held_out // 2) * 10 >= 20
-    assert count_comparison_sessions(split, fewest, 100, lost=2) < count
+    assert count_comparison_sessions(split, minimums, 100, lost=2) < count

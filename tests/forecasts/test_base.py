@@ -1,4 +1,4 @@
-"""The laws of every declared forecast, and what a wrong declaration is told."""
+"""The laws of every declared forecast, and the errors of wrong declarations."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from pipelines.labels import Risk
 
 HEAVY = ("pandas", "pyarrow", "duckdb", "sklearn", "mlflow", "evidently", "onnxruntime", "scipy")
 ACTION = FORECASTS[0].targets[0]
-NAMED = pytest.mark.parametrize("declared", FORECASTS, ids=lambda f: f.name)
+EACH_FORECAST = pytest.mark.parametrize("declared", FORECASTS, ids=lambda f: f.name)
 
 
 def test_reading_the_declarations_imports_nothing_heavy() -> None:
     """A DAG file does so every few seconds."""
-    told = f"import sys, pipelines.forecasts; print([m for m in {HEAVY} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    code = f"import sys, pipelines.forecasts; print([m for m in {HEAVY} if m in sys.modules])"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "[]"
 
 
-@NAMED
+@EACH_FORECAST
 def test_it_has_a_table_with_a_column_for_each_feature(declared: Forecast) -> None:
     assert declared.table in FEATURE_TABLES
     assert set(declared.feature_names) <= set(declared.table.column_names)
@@ -34,8 +36,10 @@ def test_it_has_a_table_with_a_column_for_each_feature(declared: Forecast) -> No
     assert forecast(declared.name) is declared
 
 
-@NAMED
-def test_its_definition_changes_with_what_features_and_labels_mean(declared: Forecast) -> None:
+@EACH_FORECAST
+def test_its_fingerprints_change_with_the_meaning_of_features_and_labels(
+    declared: Forecast,
+) -> None:
     interval = "30m" if declared.interval != "30m" else "15m"
     renamed = replace(declared, meaning="in other words")
     assert renamed.table_fingerprint == declared.table_fingerprint
@@ -53,30 +57,38 @@ def test_its_definition_changes_with_what_features_and_labels_mean(declared: For
             assert other.table_fingerprint != declared.table_fingerprint
 
 
-@NAMED
-def test_each_target_is_a_forecast_of_its_own_on_the_same_table(declared: Forecast) -> None:
-    assert [one.target.name for one in declared.per_target()] == list(declared.target_names)
-    assert len({one.model_fingerprint for one in declared.per_target()}) == len(declared.targets)
-    for one in declared.per_target():
-        assert (one.forecast, one.table) == (declared, declared.table)
-        assert {one.target.outcome, one.target.known_at} <= set(one.table.column_names)
-        other = one.replace(challengers=())
-        assert other.forecast.target_names == declared.target_names
-        assert other.target.challengers == ()
+@EACH_FORECAST
+def test_each_target_has_its_own_forecast_on_the_same_table(declared: Forecast) -> None:
+    assert [target_forecast.target.name for target_forecast in declared.per_target()] == list(
+        declared.target_names
+    )
+    assert len(
+        {target_forecast.model_fingerprint for target_forecast in declared.per_target()}
+    ) == len(declared.targets)
+    for target_forecast in declared.per_target():
+        assert (target_forecast.forecast, target_forecast.table) == (declared, declared.table)
+        assert {target_forecast.target.outcome, target_forecast.target.known_at} <= set(
+            target_forecast.table.column_names
+        )
+        changed = target_forecast.replace(challengers=())
+        assert changed.forecast.target_names == declared.target_names
+        assert changed.target.challengers == ()
 
 
 def test_of_several_targets_one_must_be_named() -> None:
-    two = replace(FORECASTS[0], targets=(ACTION, replace(ACTION, label=Risk(), combinations=())))
+    with_two_targets = replace(
+        FORECASTS[0], targets=(ACTION, replace(ACTION, label=Risk(), combinations=()))
+    )
     with pytest.raises(InvalidRequest, match="has the targets action, risk"):
-        two.target_forecast()
-    assert two.target_forecast("risk").label.name == "risk"
-    with pytest.raises(InvalidRequest, match="unknown target") as caught:
-        two.target_forecast("actions")
-    assert "action" in caught.value.hint
+        with_two_targets.target_forecast()
+    assert with_two_targets.target_forecast("risk").label.name == "risk"
+    with pytest.raises(InvalidRequest, match="unknown target") as error:
+        with_two_targets.target_forecast("actions")
+    assert "action" in error.value.hint
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"name": "Next Hour"}, "cannot name a forecast"),
         ({"universe": "nasdaq"}, "unknown universe"),
@@ -90,13 +102,13 @@ def test_of_several_targets_one_must_be_named() -> None:
         ({"targets": (replace(ACTION, baseline="mean"),)}, "unknown candidate"),
     ],
 )
-def test_a_wrong_declaration_proposes_the_fix(change: dict[str, object], said: str) -> None:
-    with pytest.raises(InvalidRequest, match=said) as found:
+def test_a_wrong_declaration_proposes_the_fix(change: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message) as error:
         replace(FORECASTS[0], **change)  # type: ignore[arg-type]
-    assert found.value.hint
+    assert error.value.hint
 
 
-def test_an_unknown_forecast_is_told_with_those_there_are() -> None:
-    with pytest.raises(InvalidRequest) as found:
+def test_an_unknown_forecast_is_an_error_that_lists_the_known() -> None:
+    with pytest.raises(InvalidRequest) as error:
         forecast("nasdaq_hourly")
-    assert "nasdaq100_hourly" in found.value.hint
+    assert "nasdaq100_hourly" in error.value.hint

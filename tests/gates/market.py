@@ -1,4 +1,4 @@
-"""Rows of a made market: volatile at the ends of a session, with as much direction as asked."""
+"""Rows of a simulated market: volatile at the ends of a session, with a given direction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOUR = np.timedelta64(3_600_000_000, "us")
 def build_market(
     seed: int, sessions: int, ic: float, symbols: int = 10, drift: float = 0.0
 ) -> tuple[Rows, np.ndarray]:
-    """Rows, and the direction of each that could be known; symbols share half of each move."""
+    """Build rows, and the known part of each move; symbols share half of each move."""
     random = np.random.default_rng(seed)
     bars = sessions * len(SHAPE)
     place = np.arange(bars) % len(SHAPE)
@@ -60,10 +60,10 @@ def build_evidence(
     symbols: int = 10,
     **changes: Any,
 ) -> Evidence:
-    """A model that learned the shape of the day from 30 sessions, judged on `sessions` others.
+    """Simulate a model that learned the shape of the day on 30 sessions, judged on `sessions` more.
 
-    It leans its classes towards the direction that could be known; a blind one does not lean,
-    it only knows the shape of the day and how volatile each row is, and hardly prefers a side.
+    Its classes follow the known part of the move by `tilt`; a blind model knows only the shape of
+    the day and the volatility of each row, and hardly prefers a side.
     """
     rows, known = build_market(seed, 30 + sessions, ic, symbols)
     older, newer = split_rows(rows, 30)
@@ -80,7 +80,7 @@ def build_evidence(
         outputs *= np.exp(tilt * known[newer, None] * np.arange(-2, 3))
     outputs /= outputs.sum(axis=1, keepdims=True)
     # The class published is the one that is most over its usual share.
-    made = Evidence(
+    evidence = Evidence(
         judging=judging,
         truth=LABEL.truth(judging.outcome, thresholds),
         outputs=outputs,
@@ -97,4 +97,4 @@ def build_evidence(
         predictions=(outputs / shares[-1]).argmax(axis=1),
         seed=seed,
     )
-    return replace(made, **changes)
+    return replace(evidence, **changes)

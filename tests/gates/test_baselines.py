@@ -1,4 +1,4 @@
-"""Classes that last: to say what came last, or what is frequent, is no skill; to foresee is."""
+"""Classes that last: repeating the last class or the most frequent class is no skill."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ DAY = np.timedelta64(24, "h")
 BASELINES = (BeyondFrequent(), BeyondPersistence())
 
 
-def evidence(seed: int = 0, keeps: float = 0.95, **changes: Any) -> Evidence:
-    """A market whose risk lasts, and a model that knows all that can be known of it.
+def build_evidence(seed: int = 0, keeps: float = 0.95, **changes: Any) -> Evidence:
+    """Simulate a market whose risk lasts, and a model that knows all that can be known of it.
 
     The risk of a bar is a slow state and a shock of its own; the model knows the state.
     """
@@ -43,10 +43,10 @@ def evidence(seed: int = 0, keeps: float = 0.95, **changes: Any) -> Evidence:
     cuts = np.quantile(risk[:TRAINING], [1 / 3, 2 / 3])
     truth = np.searchsorted(cuts, risk)
     draws = np.searchsorted(cuts, state[:, None] + random.normal(0, SHOCK, 400))
-    outputs = np.stack([(draws == one).mean(axis=1) for one in range(3)], axis=1)
+    outputs = np.stack([(draws == code).mean(axis=1) for code in range(3)], axis=1)
     rows = replace(rows, outcome=risk)
     older, newer = np.arange(TRAINING), np.arange(TRAINING, len(rows))
-    made = Evidence(
+    evidence = Evidence(
         judging=rows.take(newer),
         truth=truth[newer],
         outputs=outputs[newer],
@@ -63,21 +63,21 @@ def evidence(seed: int = 0, keeps: float = 0.95, **changes: Any) -> Evidence:
         predictions=outputs[newer].argmax(axis=1),
         seed=seed,
     )
-    return replace(made, **changes)
+    return replace(evidence, **changes)
 
 
-def saying(made: Evidence, classes: np.ndarray) -> Evidence:
-    return replace(made, predictions=classes, outputs=0.1 + 0.7 * np.eye(3)[classes])
+def with_predictions(evidence: Evidence, classes: np.ndarray) -> Evidence:
+    return replace(evidence, predictions=classes, outputs=0.1 + 0.7 * np.eye(3)[classes])
 
 
-def persistent(made: Evidence) -> np.ndarray:
-    before = previous_row(made)
-    return np.where(before >= 0, made.truth[before], 1)
+def previous_classes(evidence: Evidence) -> np.ndarray:
+    before = previous_row(evidence)
+    return np.where(before >= 0, evidence.truth[before], 1)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_model_that_knows_the_state_passes_both(seed: int) -> None:
-    decision = judge_all(BASELINES, evidence(seed))
+    decision = judge_all(BASELINES, build_evidence(seed))
     assert decision.promote, decision.reason
     for verdict in decision.verdicts:
         assert verdict.low is not None
@@ -86,116 +86,124 @@ def test_a_model_that_knows_the_state_passes_both(seed: int) -> None:
 
 
 def test_the_gates_of_risk_are_passed_by_an_honest_model() -> None:
-    decision = judge_all(RISK_GATES, evidence(1))
+    decision = judge_all(RISK_GATES, build_evidence(1))
     assert decision.promote, decision.reason
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_to_repeat_what_came_last_beats_the_frequent_class_and_is_refused(seed: int) -> None:
-    made = evidence(seed)
-    repeats = saying(made, persistent(made))
+def test_repeating_the_last_class_beats_the_frequent_class_and_is_refused(seed: int) -> None:
+    evidence = build_evidence(seed)
+    repeats = with_predictions(evidence, previous_classes(evidence))
     assert BeyondFrequent().judge(repeats).passed
     verdict = BeyondPersistence().judge(repeats)
     assert not verdict.passed
     assert verdict.value == 0
 
 
-def test_to_repeat_it_but_for_some_rows_by_chance_is_refused() -> None:
+def test_repeating_the_last_class_with_some_guesses_is_refused() -> None:
     passed = 0
     for seed in range(20):
-        made, random = evidence(seed), np.random.default_rng(seed)
-        other = np.where(random.random(JUDGING) < 0.3, random.integers(0, 3, JUDGING), -1)
-        called = np.where(other < 0, persistent(made), other)
-        passed += BeyondPersistence().judge(saying(made, called)).passed
+        evidence, random = build_evidence(seed), np.random.default_rng(seed)
+        guesses = np.where(random.random(JUDGING) < 0.3, random.integers(0, 3, JUDGING), -1)
+        predictions = np.where(guesses < 0, previous_classes(evidence), guesses)
+        passed += BeyondPersistence().judge(with_predictions(evidence, predictions)).passed
     assert passed == 0
 
 
 def test_the_frequent_class_and_guesses_are_refused() -> None:
     for seed in range(5):
-        made, random = evidence(seed), np.random.default_rng(seed)
-        frequent = np.bincount(made.training_truth).argmax()
+        evidence, random = build_evidence(seed), np.random.default_rng(seed)
+        frequent = np.bincount(evidence.training_truth).argmax()
         for predictions in (np.full(JUDGING, frequent), random.integers(0, 3, JUDGING)):
-            guessed = saying(made, predictions)
+            guessed = with_predictions(evidence, predictions)
             assert not judge_all(BASELINES, guessed).promote
             assert not BeyondPersistence().judge(guessed).passed
-        assert not BeyondFrequent().judge(saying(made, np.full(JUDGING, frequent))).passed
+        assert (
+            not BeyondFrequent()
+            .judge(with_predictions(evidence, np.full(JUDGING, frequent)))
+            .passed
+        )
 
 
 def test_a_little_more_than_a_baseline_is_not_enough() -> None:
-    """Four rows of 600 told right that the baseline has wrong may be luck."""
-    made = evidence()
-    usual = np.bincount(made.truth).argmax()
-    made = replace(made, training_truth=np.full(TRAINING, usual))
-    frequent = np.full(JUDGING, usual)
-    for gate, baseline in zip(BASELINES, (frequent, persistent(made)), strict=True):
-        wrong = np.flatnonzero(baseline != made.truth)
+    """Four more correct rows of 600 than the baseline has may be luck."""
+    evidence = build_evidence()
+    frequent_class = np.bincount(evidence.truth).argmax()
+    evidence = replace(evidence, training_truth=np.full(TRAINING, frequent_class))
+    frequent = np.full(JUDGING, frequent_class)
+    for gate, baseline in zip(BASELINES, (frequent, previous_classes(evidence)), strict=True):
+        errors = np.flatnonzero(baseline != evidence.truth)
         better = baseline.copy()
-        better[wrong[:: len(wrong) // 4][:4]] = made.truth[wrong[:: len(wrong) // 4][:4]]
-        verdict = gate.judge(saying(made, better))
+        better[errors[:: len(errors) // 4][:4]] = evidence.truth[errors[:: len(errors) // 4][:4]]
+        verdict = gate.judge(with_predictions(evidence, better))
         assert verdict.value > 0
         assert not verdict.passed
 
 
-def test_runs_of_sessions_that_are_alike_count_once() -> None:
-    made = evidence()
-    which = np.repeat(np.arange(0, JUDGING, 5), 5)
-    alike = replace(made, truth=made.truth[which], outputs=made.outputs[which], predictions=None)
-    every = np.arange(0, JUDGING, 5)
-    once = replace(
-        made,
-        judging=made.judging.take(every),
-        truth=made.truth[every],
-        outputs=made.outputs[every],
+def test_equal_sessions_of_a_run_count_once() -> None:
+    evidence = build_evidence()
+    places = np.repeat(np.arange(0, JUDGING, 5), 5)
+    repeated = replace(
+        evidence, truth=evidence.truth[places], outputs=evidence.outputs[places], predictions=None
+    )
+    one_of_five = np.arange(0, JUDGING, 5)
+    single = replace(
+        evidence,
+        judging=evidence.judging.take(one_of_five),
+        truth=evidence.truth[one_of_five],
+        outputs=evidence.outputs[one_of_five],
         predictions=None,
     )
-    ours, theirs = BeyondFrequent(run=1).judge(once), BeyondFrequent().judge(alike)
-    assert theirs.value == pytest.approx(ours.value)
-    assert theirs.low == pytest.approx(ours.low)
+    expected, verdict = BeyondFrequent(run=1).judge(single), BeyondFrequent().judge(repeated)
+    assert verdict.value == pytest.approx(expected.value)
+    assert verdict.low == pytest.approx(expected.low)
 
 
 def test_accuracy_decides_beside_the_frequent_class_and_not_macro_f1() -> None:
     """Nine rows of ten are low: false alarms find the others, and are wrong about most rows."""
-    made, random = evidence(), np.random.default_rng(0)
-    learned = random.choice(3, TRAINING, p=(0.9, 0.05, 0.05))
+    evidence, random = build_evidence(), np.random.default_rng(0)
+    training_truth = random.choice(3, TRAINING, p=(0.9, 0.05, 0.05))
     truth = random.choice(3, JUDGING, p=(0.9, 0.05, 0.05))
     alarms = np.where(truth > 0, truth, random.choice(3, JUDGING, p=(0.5, 0.25, 0.25)))
-    alarming = saying(replace(made, truth=truth, training_truth=learned), alarms)
+    alarming = with_predictions(
+        replace(evidence, truth=truth, training_truth=training_truth), alarms
+    )
     verdict = BeyondFrequent().judge(alarming)
     assert not verdict.passed
     assert verdict.value == pytest.approx(np.mean(alarms == truth) - np.mean(truth == 0))
-    ours, theirs = (
-        f1_score(truth, one, average="macro", zero_division=0)
-        for one in (alarms, np.zeros_like(truth))
+    f1, baseline_f1 = (
+        f1_score(truth, predictions, average="macro", zero_division=0)
+        for predictions in (alarms, np.zeros_like(truth))
     )
-    assert ours > theirs + 0.05
-    assert f"macro F1 {ours:.4f} beside {theirs:.4f}: +" in verdict.reason
+    assert f1 > baseline_f1 + 0.05
+    assert f"macro F1 {f1:.4f} beside {baseline_f1:.4f}: +" in verdict.reason
 
 
 def test_where_the_frequent_class_became_rare_draws_are_the_baseline() -> None:
-    made, random = evidence(), np.random.default_rng(0)
-    learned = np.array([0, 0, 1, 2])[np.arange(TRAINING) % 4]
-    turned = replace(made, truth=np.full(JUDGING, 2), training_truth=learned)
-    guesses = saying(turned, random.integers(0, 3, JUDGING))
+    evidence, random = build_evidence(), np.random.default_rng(0)
+    training_truth = np.array([0, 0, 1, 2])[np.arange(TRAINING) % 4]
+    changed = replace(evidence, truth=np.full(JUDGING, 2), training_truth=training_truth)
+    guesses = with_predictions(changed, random.integers(0, 3, JUDGING))
     verdict = BeyondFrequent().judge(guesses)
     assert "(draws)" in verdict.reason
     assert verdict.value == pytest.approx(np.mean(guesses.predictions == 2) - 1 / 4)
 
 
-def test_the_reason_tells_both_figures() -> None:
-    for verdict in judge_all(BASELINES, evidence()).verdicts:
+def test_the_reason_has_both_figures() -> None:
+    for verdict in judge_all(BASELINES, build_evidence()).verdicts:
         assert "accuracy 0." in verdict.reason
         assert "macro F1 0." in verdict.reason
         assert verdict.reason.count("(from ") == 2
 
 
 def rows_of(symbols: list[int], closes: list[int], known: list[int]) -> Rows:
-    """Bars by the day they closed on, and the day their outcome was known on."""
+    """Build bars by the day of their close and the day their outcome was known."""
     day = np.datetime64("2026-01-01T21:00:00", "us")
-    closes_at, known_at = (day + np.array(one) * DAY for one in (closes, known))
+    closes_at, known_at = (day + np.array(days) * DAY for days in (closes, known))
     features = np.zeros((len(symbols), 2), np.float32)
-    session, nothing = closes_at.astype("datetime64[D]"), np.zeros(len(symbols), np.int64)
+    session, zeros = closes_at.astype("datetime64[D]"), np.zeros(len(symbols), np.int64)
     return Rows(
-        features, nothing.astype(float), np.array(symbols), closes_at, known_at, session, nothing
+        features, zeros.astype(float), np.array(symbols), closes_at, known_at, session, zeros
     )
 
 
@@ -211,41 +219,41 @@ def rows_of(symbols: list[int], closes: list[int], known: list[int]) -> Rows:
     ],
     ids=["next", "two symbols", "two bars", "a gap", "not known yet", "out of order"],
 )
-def test_what_came_last_was_known_by_the_close_and_is_the_same_symbols(
+def test_the_previous_row_is_of_the_same_symbol_and_known_by_the_close(
     symbols: list[int], closes: list[int], known: list[int], before: list[int]
 ) -> None:
-    made = replace(evidence(), judging=rows_of(symbols, closes, known))
-    assert previous_row(made).tolist() == before
+    evidence = replace(build_evidence(), judging=rows_of(symbols, closes, known))
+    assert previous_row(evidence).tolist() == before
 
 
-def test_rows_without_one_before_them_are_left_out() -> None:
-    made = evidence()
-    verdict = BeyondPersistence().judge(made)
+def test_rows_without_a_previous_row_are_left_out() -> None:
+    evidence = build_evidence()
+    verdict = BeyondPersistence().judge(evidence)
     assert f"{JUDGING - 1} of {JUDGING} rows have one before them" in verdict.reason
-    never = replace(made.judging, known_at=made.judging.closes_at + 10_000 * DAY)
-    decision = judge_all([BeyondPersistence()], replace(made, judging=never))
+    never = replace(evidence.judging, known_at=evidence.judging.closes_at + 10_000 * DAY)
+    decision = judge_all([BeyondPersistence()], replace(evidence, judging=never))
     assert not decision.verdicts[0].passed
     assert "could not be computed" in decision.reason
 
 
 def test_runs_of_sessions_need_enough_of_them() -> None:
-    made = evidence()
+    evidence = build_evidence()
     few = np.arange(49)
-    some = replace(
-        made,
-        judging=made.judging.take(few),
-        truth=made.truth[few],
-        outputs=made.outputs[few],
+    short = replace(
+        evidence,
+        judging=evidence.judging.take(few),
+        truth=evidence.truth[few],
+        outputs=evidence.outputs[few],
         predictions=None,
     )
     for gate in BASELINES:
-        verdict = judge_all([gate], some).verdicts[0]
+        verdict = judge_all([gate], short).verdicts[0]
         assert not verdict.passed
         assert "49 sessions are too few" in verdict.reason or "48 sessions are" in verdict.reason
 
 
 def test_the_limit_of_calibration_lets_honest_models_through() -> None:
-    """On 200 rows, the fewest that one bin is made of; one that is too sure is refused."""
+    """On 200 rows, the fewest of one bin; an overconfident model is refused."""
     limit = next(gate.limit for gate in RISK_GATES if isinstance(gate, Calibration))
     random, errors = np.random.default_rng(0), []
     for _ in range(200):
@@ -255,5 +263,5 @@ def test_the_limit_of_calibration_lets_honest_models_through() -> None:
     assert np.quantile(errors, 0.98) < limit
     outputs = random.dirichlet((2, 2, 2), 600)
     truth = (outputs.cumsum(axis=1) < random.random((600, 1))).sum(axis=1)
-    sure = outputs**3 / (outputs**3).sum(axis=1, keepdims=True)
-    assert calibration_error(truth, sure) > limit
+    overconfident = outputs**3 / (outputs**3).sum(axis=1, keepdims=True)
+    assert calibration_error(truth, overconfident) > limit

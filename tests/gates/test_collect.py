@@ -22,42 +22,44 @@ FORECAST = FEWER.target_forecast().replace(candidates=(Logistic(),), challengers
 
 
 @pytest.fixture(scope="module")
-def found() -> Comparison:
+def comparison() -> Comparison:
     names = FORECAST.feature_names
     rows, split = hourly_rows(120), FORECAST.split
     return compare(rows, FORECAST.label, FORECAST.candidates, split, 7, names=names)
 
 
-def test_its_form_is_met_on_every_row_that_was_held_out(
-    found: Comparison, monkeypatch: pytest.MonkeyPatch
+def test_the_onnx_form_is_compared_on_every_row_that_was_held_out(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = to_onnx(found.winner, describe_model(FORECAST, found))
-    met: list[np.ndarray] = []
-    monkeypatch.setattr(collect, "parity", lambda _scorer, _model, rows: met.append(rows) or 0.5)
-    made = collect_evidence(found, body, OnnxScorer(body), None, 7)
-    assert len(met[0]) == len(found.selection.rows) + len(found.judging.rows)
-    assert (made.parity, made.onnx, made.champion) == (0.5, body, None)
-    assert made.judging is found.judging.rows
-    assert made.training_seconds == found.seconds
+    body = to_onnx(comparison.winner, describe_model(FORECAST, comparison))
+    compared: list[np.ndarray] = []
+    monkeypatch.setattr(
+        collect, "parity", lambda _scorer, _model, rows: compared.append(rows) or 0.5
+    )
+    evidence = collect_evidence(comparison, body, OnnxScorer(body), None, 7)
+    assert len(compared[0]) == len(comparison.selection.rows) + len(comparison.judging.rows)
+    assert (evidence.parity, evidence.onnx, evidence.champion) == (0.5, body, None)
+    assert evidence.judging is comparison.judging.rows
+    assert evidence.training_seconds == comparison.seconds
 
 
-def test_the_champion_is_met_on_the_symbols_that_it_knows(found: Comparison) -> None:
-    told = describe_model(FORECAST, found)
-    body = to_onnx(found.winner, told)
+def test_the_champion_is_compared_on_the_symbols_that_it_knows(comparison: Comparison) -> None:
+    description = describe_model(FORECAST, comparison)
+    body = to_onnx(comparison.winner, description)
     newcomer = FORECAST.symbols[1]
-    champion = OnnxScorer(to_onnx(found.winner, replace(told, untrained=(newcomer,))))
-    made = collect_evidence(found, body, OnnxScorer(body), champion, 7)
-    assert made.champion is not None
-    of_newcomer = found.judging.rows.symbol == 1
+    champion = OnnxScorer(to_onnx(comparison.winner, replace(description, untrained=(newcomer,))))
+    evidence = collect_evidence(comparison, body, OnnxScorer(body), champion, 7)
+    assert evidence.champion is not None
+    of_newcomer = comparison.judging.rows.symbol == 1
     assert of_newcomer.any()
-    np.testing.assert_array_equal(np.isnan(made.champion).all(axis=1), of_newcomer)
-    verdict = NoWorseThanChampion().judge(made)
+    np.testing.assert_array_equal(np.isnan(evidence.champion).all(axis=1), of_newcomer)
+    verdict = NoWorseThanChampion().judge(evidence)
     assert verdict.passed, "it is the same model"
     assert verdict.value == pytest.approx(0)
-    assert set(made.for_champion().judging.symbol) == {0, 2, 3}
+    assert set(evidence.for_champion().judging.symbol) == {0, 2, 3}
 
-    stranger = replace(told, untrained=FORECAST.symbols)
-    none = collect_evidence(
-        found, body, OnnxScorer(body), OnnxScorer(to_onnx(found.winner, stranger)), 7
+    stranger = replace(description, untrained=FORECAST.symbols)
+    unknown_evidence = collect_evidence(
+        comparison, body, OnnxScorer(body), OnnxScorer(to_onnx(comparison.winner, stranger)), 7
     )
-    assert "knows none of the symbols" in NoWorseThanChampion().judge(none).reason
+    assert "knows none of the symbols" in NoWorseThanChampion().judge(unknown_evidence).reason

@@ -12,16 +12,16 @@ from pipelines.gates.drift import Measure, label_classes
 from tests.gates.market import build_evidence
 
 
-def recent(made: Evidence, column: int, change: object) -> Evidence:
+def change_recent(evidence: Evidence, column: int, change: object) -> Evidence:
     """The evidence with one feature of the recent rows changed."""
-    features = made.judging.features.copy()
+    features = evidence.judging.features.copy()
     features[:, column] = change(features[:, column])  # type: ignore[operator]
-    return replace(made, judging=replace(made.judging, features=features))
+    return replace(evidence, judging=replace(evidence.judging, features=features))
 
 
-def cut(made: Evidence, rows: int) -> Evidence:
-    which = np.arange(0, len(made.judging), len(made.judging) // rows)
-    return replace(made, judging=made.judging.take(which), truth=made.truth[which])
+def take_rows(evidence: Evidence, rows: int) -> Evidence:
+    which = np.arange(0, len(evidence.judging), len(evidence.judging) // rows)
+    return replace(evidence, judging=evidence.judging.take(which), truth=evidence.truth[which])
 
 
 def test_a_market_that_stays_as_it_was_passes_with_a_report() -> None:
@@ -32,37 +32,37 @@ def test_a_market_that_stays_as_it_was_passes_with_a_report() -> None:
 
 
 def test_a_moved_feature_warns_by_name_however_many_rows_there_are() -> None:
-    moved = recent(build_evidence(), 0, lambda values: values + 1)
-    slight = recent(build_evidence(), 0, lambda values: values + 0.3)
+    moved = change_recent(build_evidence(), 0, lambda values: values + 1)
+    slight = change_recent(build_evidence(), 0, lambda values: values + 0.3)
     for rows in (300, 3000):
-        verdict = Drift().judge(cut(moved, rows))
+        verdict = Drift().judge(take_rows(moved, rows))
         assert not verdict.passed
         assert "move by" in verdict.reason
         assert verdict.value == pytest.approx(1 / 3)
-        assert Drift().judge(cut(slight, rows)).passed
+        assert Drift().judge(take_rows(slight, rows)).passed
     assert judge_all([InputsSound(), Drift()], moved).promote
 
 
 def test_small_numbers_drift_as_large_ones_do() -> None:
-    """Evidently by itself takes a deviation below 0.001 for 0.001."""
-    moved = recent(build_evidence(), 0, lambda values: values + 1)
-    tiny = recent(moved, 0, lambda values: values * 1e-5)
+    """Evidently itself treats a deviation below 0.001 as 0.001."""
+    moved = change_recent(build_evidence(), 0, lambda values: values + 1)
+    tiny = change_recent(moved, 0, lambda values: values * 1e-5)
     training = tiny.training.features.copy()
     training[:, 0] *= 1e-5
     tiny = replace(tiny, training=replace(tiny.training, features=training))
     assert not Drift().judge(tiny).passed
 
 
-def test_labels_that_are_shared_otherwise_warn() -> None:
-    made = build_evidence()
-    classes = np.where(np.arange(len(made.truth)) % 2 == 0, 4, made.truth)
-    verdict = Drift().judge(replace(made, truth=classes))
+def test_changed_shares_of_the_labels_warn() -> None:
+    evidence = build_evidence()
+    classes = np.where(np.arange(len(evidence.truth)) % 2 == 0, 4, evidence.truth)
+    verdict = Drift().judge(replace(evidence, truth=classes))
     assert not verdict.passed
     assert verdict.value == 0
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda values: np.full_like(values, 7.0), "move is the same in all recent rows"),
         (lambda values: np.full_like(values, np.nan), "move is missing in 100% of the rows"),
@@ -70,51 +70,51 @@ def test_labels_that_are_shared_otherwise_warn() -> None:
         (lambda values: values + 100, "move is outside its training range in 100% of the rows"),
     ],
 )
-def test_a_broken_feature_blocks_by_name(change: object, told: str) -> None:
-    verdict = InputsSound().judge(recent(build_evidence(), 0, change))
+def test_a_broken_feature_blocks_by_name(change: object, message: str) -> None:
+    verdict = InputsSound().judge(change_recent(build_evidence(), 0, change))
     assert not verdict.passed
     assert verdict.blocking
-    assert told in verdict.reason
+    assert message in verdict.reason
 
 
-def test_rows_that_lack_a_feature_count_though_no_model_is_judged_on_them() -> None:
-    made = build_evidence()
-    features = made.judging.features.copy()
-    assert InputsSound().judge(replace(made, recent=features)).passed
+def test_incomplete_rows_count_although_no_model_is_judged_on_them() -> None:
+    evidence = build_evidence()
+    features = evidence.judging.features.copy()
+    assert InputsSound().judge(replace(evidence, recent=features)).passed
     features[: len(features) // 2, 0] = np.nan
-    verdict = InputsSound().judge(replace(made, recent=features))
+    verdict = InputsSound().judge(replace(evidence, recent=features))
     assert not verdict.passed
-    assert f"{made.feature_names[0]} is missing in 50% of the rows" in verdict.reason
+    assert f"{evidence.feature_names[0]} is missing in 50% of the rows" in verdict.reason
 
 
 def test_a_feature_that_was_constant_in_training_blocks() -> None:
-    made = build_evidence()
-    features = made.training.features.copy()
+    evidence = build_evidence()
+    features = evidence.training.features.copy()
     features[:, 1] = 0.0
-    still = replace(made, training=replace(made.training, features=features))
-    verdict = InputsSound().judge(still)
+    constant = replace(evidence, training=replace(evidence.training, features=features))
+    verdict = InputsSound().judge(constant)
     assert not verdict.passed
     assert "size is the same in all training rows" in verdict.reason
 
 
 def test_more_drift_than_declared_blocks() -> None:
-    made = build_evidence()
+    evidence = build_evidence()
     for column in range(3):
-        made = recent(made, column, lambda values: values + 1.2)
-    assert not InputsSound().judge(made).passed
-    assert InputsSound(drifted=1.0).judge(made).passed
+        evidence = change_recent(evidence, column, lambda values: values + 1.2)
+    assert not InputsSound().judge(evidence).passed
+    assert InputsSound(drifted=1.0).judge(evidence).passed
 
 
 def test_an_error_of_evidently_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     import evidently
 
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("evidently is not well")
+        raise RuntimeError("evidently is broken")
 
     monkeypatch.setattr(evidently.Report, "run", broken)
     decision = judge_all([InputsSound(), Drift()], build_evidence())
     assert not decision.promote
-    assert ["evidently is not well" in v.reason for v in decision.verdicts] == [True, True]
+    assert ["evidently is broken" in v.reason for v in decision.verdicts] == [True, True]
 
 
 def test_one_report_serves_both_gates(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,15 +124,15 @@ def test_one_report_serves_both_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         evidently.Report, "run", lambda *outputs, **named: runs.append(1) or run(*outputs, **named)
     )
-    made, measure = build_evidence(), Measure(rows=300)
-    judge_all([InputsSound(measure=measure), Drift(measure=measure)], made)
+    evidence, measure = build_evidence(), Measure(rows=300)
+    judge_all([InputsSound(measure=measure), Drift(measure=measure)], evidence)
     assert len(runs) == 1
 
 
 def test_values_are_cut_into_fifths_of_the_training_rows() -> None:
-    made = build_evidence()
-    values = made.training.outcome, made.judging.outcome
-    same = replace(made, scores=(), training_truth=values[0], truth=values[1])
+    evidence = build_evidence()
+    values = evidence.training.outcome, evidence.judging.outcome
+    same = replace(evidence, scores=(), training_truth=values[0], truth=values[1])
     assert Drift().judge(same).passed
     wilder = replace(same, truth=2.5 * values[1])
     recent_labels, training_labels = label_classes(wilder)
@@ -144,9 +144,9 @@ def test_values_are_cut_into_fifths_of_the_training_rows() -> None:
 
 
 def test_values_that_are_not_known_have_failed() -> None:
-    made = build_evidence()
-    unknown = np.full(len(made.truth), np.nan)
-    broken = replace(made, scores=(), training_truth=made.training.outcome, truth=unknown)
+    evidence = build_evidence()
+    unknown = np.full(len(evidence.truth), np.nan)
+    broken = replace(evidence, scores=(), training_truth=evidence.training.outcome, truth=unknown)
     verdict = judge_all([Drift()], broken).verdicts[0]
     assert not verdict.passed
     assert "have no outcome" in verdict.reason

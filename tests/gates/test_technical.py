@@ -30,31 +30,33 @@ NAN = float("nan")
 def test_a_limit_may_be_reached_and_not_passed(
     gate: Gate, at: dict[str, Any], above: dict[str, Any]
 ) -> None:
-    made = build_evidence()
-    assert judge_all([gate], replace(made, **at)).promote
-    refused = judge_all([gate], replace(made, **above))
+    evidence = build_evidence()
+    assert judge_all([gate], replace(evidence, **at)).promote
+    refused = judge_all([gate], replace(evidence, **above))
     assert not refused.promote
     assert gate.name in refused.reason
 
 
-def test_calibration_holds_probabilities_against_what_happened() -> None:
+def test_calibration_compares_probabilities_with_frequencies() -> None:
     """Classes drawn by the probabilities are calibrated; sharper ones than these are not."""
-    made = build_evidence(blind=True)
+    evidence = build_evidence(blind=True)
     random = np.random.default_rng(0)
-    outputs = random.dirichlet(np.full(5, 2.0), len(made.judging))
+    outputs = random.dirichlet(np.full(5, 2.0), len(evidence.judging))
     drawn = (outputs.cumsum(axis=1) < random.random((len(outputs), 1))).sum(axis=1)
-    fair = replace(made, outputs=outputs, truth=drawn)
-    assert Calibration().judge(fair).value < 0.02
-    sharp = outputs**4 / (outputs**4).sum(axis=1, keepdims=True)
-    assert not Calibration().judge(replace(fair, outputs=sharp)).passed
-    turned = replace(fair, outputs=outputs[:, ::-1].copy())
-    assert not Calibration().judge(turned).passed
+    calibrated = replace(evidence, outputs=outputs, truth=drawn)
+    assert Calibration().judge(calibrated).value < 0.02
+    overconfident = outputs**4 / (outputs**4).sum(axis=1, keepdims=True)
+    assert not Calibration().judge(replace(calibrated, outputs=overconfident)).passed
+    reversed_classes = replace(calibrated, outputs=outputs[:, ::-1].copy())
+    assert not Calibration().judge(reversed_classes).passed
 
 
-def test_few_rows_are_not_called_uncalibrated_by_chance() -> None:
-    made = build_evidence()
+def test_few_rows_are_not_refused_by_chance() -> None:
+    evidence = build_evidence()
     random = np.random.default_rng(1)
     outputs = random.dirichlet(np.full(5, 2.0), 350)
     drawn = (outputs.cumsum(axis=1) < random.random((350, 1))).sum(axis=1)
-    few = replace(made, judging=made.judging.take(np.arange(350)), truth=drawn, outputs=outputs)
+    few = replace(
+        evidence, judging=evidence.judging.take(np.arange(350)), truth=drawn, outputs=outputs
+    )
     assert Calibration().judge(few).passed

@@ -1,4 +1,4 @@
-"""Values: a planted return passes, noise and constants do not, and intervals are held to it."""
+"""Values: a planted return passes; noise, constants and wrong intervals do not."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ LABEL = NextReturn()
 TRAINING, SELECTION, JUDGING = 1500, 400, 600
 
 
-def evidence(seed: int = 0, ic: float = 0.3, candidate: Any = None, **changes: Any) -> Evidence:
-    """Ridge, as a training would fit and settle it, judged on rows that come after."""
+def build_evidence(
+    seed: int = 0, ic: float = 0.3, candidate: Any = None, **changes: Any
+) -> Evidence:
+    """Fit and calibrate ridge as a training does, for rows that come after."""
     rows = daily_rows(TRAINING + SELECTION + JUDGING, ic=ic, seed=seed)
     cuts = np.cumsum([0, TRAINING, SELECTION, JUDGING])
     training, selection, judging = (
@@ -44,7 +46,7 @@ def evidence(seed: int = 0, ic: float = 0.3, candidate: Any = None, **changes: A
         kind.measure_fit(part.outcome, model.score(part.features)[1], LABEL)
         for part in (training, selection)
     ]
-    made = Evidence(
+    evidence = Evidence(
         judging=judging,
         truth=judging.outcome,
         outputs=outputs,
@@ -61,11 +63,11 @@ def evidence(seed: int = 0, ic: float = 0.3, candidate: Any = None, **changes: A
         predictions=predictions,
         seed=seed,
     )
-    return replace(made, **changes)
+    return replace(evidence, **changes)
 
 
 def test_a_planted_return_passes_every_gate() -> None:
-    decision = judge_all(VALUE_GATES, evidence())
+    decision = judge_all(VALUE_GATES, build_evidence())
     assert decision.promote, decision.reason
     assert all(v.passed for v in decision.verdicts), decision.reason
     skill = decision.verdicts[0]
@@ -76,47 +78,56 @@ def test_a_planted_return_passes_every_gate() -> None:
 
 
 def test_noise_hardly_ever_passes() -> None:
-    passed = [BeyondMean().judge(evidence(seed, ic=0.0)).passed for seed in range(20)]
+    gate = BeyondMean(resamples=500)
+    passed = [gate.judge(build_evidence(seed, ic=0.0)).passed for seed in range(20)]
     assert sum(passed) <= 1
 
 
 def test_the_value_is_against_the_mean_of_training_rows() -> None:
-    made = evidence()
-    verdict = BeyondMean().judge(made)
+    evidence = build_evidence()
+    verdict = BeyondMean().judge(evidence)
     errors = [
-        np.mean((made.truth - one) ** 2) for one in (made.predictions, made.training_truth.mean())
+        np.mean((evidence.truth - predictions) ** 2)
+        for predictions in (evidence.predictions, evidence.training_truth.mean())
     ]
     assert verdict.value == pytest.approx(1 - errors[0] / errors[1])
-    moved = replace(made, training_truth=made.training_truth + SIZE)
+    moved = replace(evidence, training_truth=evidence.training_truth + SIZE)
     assert BeyondMean().judge(moved).value > verdict.value + 0.3
 
 
-def test_to_say_the_same_of_every_row_is_no_skill_even_where_it_is_right() -> None:
-    """The market rises as it never did in training, and a constant says so."""
-    mean = evidence(candidate=Mean())
+def test_a_constant_prediction_is_no_skill_even_where_it_is_right() -> None:
+    """The market rises as it never did in training, and a constant predicts it."""
+    mean = build_evidence(candidate=Mean())
     assert "the same for every row" in BeyondMean().judge(mean).reason
-    risen = replace(
+    rising = replace(
         mean, truth=mean.truth + SIZE, outputs=np.tile([SIZE, 0.0, 2 * SIZE], (JUDGING, 1))
     )
-    assert not BeyondMean().judge(risen).passed
+    assert not BeyondMean().judge(rising).passed
 
 
 def test_whole_sessions_are_drawn() -> None:
     """A hundred copies of a row are no more evidence than one."""
-    one = evidence()
+    single = build_evidence()
     copies = np.repeat(np.arange(JUDGING), 100)
     many = replace(
-        one, judging=one.judging.take(copies), truth=one.truth[copies], outputs=one.outputs[copies]
+        single,
+        judging=single.judging.take(copies),
+        truth=single.truth[copies],
+        outputs=single.outputs[copies],
     )
     for gate in (BeyondMean(), Coverage()):
-        ours, theirs = gate.judge(one), gate.judge(many)
-        assert theirs.value == pytest.approx(ours.value)
-        if ours.low is not None:
-            assert theirs.low == pytest.approx(ours.low)
+        expected, verdict = gate.judge(single), gate.judge(many)
+        assert verdict.value == pytest.approx(expected.value)
+        if expected.low is not None:
+            assert verdict.low == pytest.approx(expected.low)
 
 
-def test_a_challenger_is_held_against_the_champion_on_the_same_rows() -> None:
-    good, mean, gate = evidence(), evidence(candidate=Mean()), ValuesNoWorseThanChampion()
+def test_a_challenger_is_compared_with_the_champion_on_the_same_rows() -> None:
+    good, mean, gate = (
+        build_evidence(),
+        build_evidence(candidate=Mean()),
+        ValuesNoWorseThanChampion(),
+    )
     assert gate.name == NoWorseThanChampion.name
     assert gate.judge(good).passed
     assert "no champion" in gate.judge(good).reason
@@ -137,28 +148,29 @@ def test_a_challenger_is_held_against_the_champion_on_the_same_rows() -> None:
 
 
 def test_rows_the_champion_does_not_know_do_not_count() -> None:
-    good, mean = evidence(), evidence(candidate=Mean())
+    good, mean = build_evidence(), build_evidence(candidate=Mean())
     half = good.outputs.copy()
     half[: JUDGING // 2] = np.nan
     verdict = ValuesNoWorseThanChampion().judge(replace(mean, champion=half))
     newer = slice(JUDGING // 2, None)
     errors = [
-        np.mean((mean.truth[newer] - one[newer, 0]) ** 2) for one in (mean.outputs, good.outputs)
+        np.mean((mean.truth[newer] - outputs[newer, 0]) ** 2)
+        for outputs in (mean.outputs, good.outputs)
     ]
     assert verdict.value == pytest.approx(1 - errors[0] / errors[1])
 
 
 @pytest.mark.parametrize(("times", "passed"), [(0.5, False), (1.0, True), (2.0, False)])
 def test_an_interval_that_is_too_narrow_or_too_wide_is_refused(times: float, passed: bool) -> None:
-    made = evidence()
-    value = made.outputs[:, :1]
-    outputs = value + times * (made.outputs - value)
-    verdict = Coverage().judge(replace(made, outputs=outputs))
+    evidence = build_evidence()
+    value = evidence.outputs[:, :1]
+    outputs = value + times * (evidence.outputs - value)
+    verdict = Coverage().judge(replace(evidence, outputs=outputs))
     assert verdict.passed is passed
     assert verdict.blocking
-    held = np.mean((outputs[:, 1] <= made.truth) & (made.truth <= outputs[:, 2]))
-    assert f"holds {held:.1%} " in verdict.reason
-    assert verdict.value == pytest.approx(abs(held - 0.8))
+    coverage = np.mean((outputs[:, 1] <= evidence.truth) & (evidence.truth <= outputs[:, 2]))
+    assert f"holds {coverage:.1%} " in verdict.reason
+    assert verdict.value == pytest.approx(abs(coverage - 0.8))
 
 
 @pytest.mark.parametrize(
@@ -173,8 +185,8 @@ def test_an_interval_that_is_too_narrow_or_too_wide_is_refused(times: float, pas
     ids=["columns", "rows", "missing", "turned", "outside"],
 )
 def test_values_that_cannot_be_judged_have_failed(change: Any) -> None:
-    made = evidence()
-    broken = replace(made, outputs=change(made.outputs))
+    evidence = build_evidence()
+    broken = replace(evidence, outputs=change(evidence.outputs))
     with pytest.raises(InvalidRequest):
         check_values(broken.outputs, broken, "the model")
     gates = (BeyondMean(), Coverage(), ValuesNoWorseThanChampion())
@@ -184,22 +196,25 @@ def test_values_that_cannot_be_judged_have_failed(change: Any) -> None:
 
 
 def test_outcomes_that_are_not_known_and_too_few_sessions_have_failed() -> None:
-    made = evidence()
-    unknown = made.truth.copy()
+    evidence = build_evidence()
+    unknown = evidence.truth.copy()
     unknown[0] = np.nan
     few = np.arange(9)
     for broken in (
-        replace(made, truth=unknown),
+        replace(evidence, truth=unknown),
         replace(
-            made, judging=made.judging.take(few), truth=made.truth[few], outputs=made.outputs[few]
+            evidence,
+            judging=evidence.judging.take(few),
+            truth=evidence.truth[few],
+            outputs=evidence.outputs[few],
         ),
     ):
         decision = judge_all([BeyondMean(), Coverage()], broken)
         assert not any(v.passed for v in decision.verdicts)
 
 
-def test_fit_values_is_what_the_kind_fits() -> None:
+def test_the_kind_fits_as_fit_regressor() -> None:
     rows = daily_rows(200)
-    ours = Value().fit(Ridge(), rows.features, rows.outcome, LABEL, 0).values(rows.features)
-    theirs = fit_regressor(Ridge(), rows.features, rows.outcome, 0).values(rows.features)
-    np.testing.assert_array_equal(ours, theirs)
+    of_kind = Value().fit(Ridge(), rows.features, rows.outcome, LABEL, 0).values(rows.features)
+    expected = fit_regressor(Ridge(), rows.features, rows.outcome, 0).values(rows.features)
+    np.testing.assert_array_equal(of_kind, expected)

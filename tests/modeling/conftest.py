@@ -1,4 +1,4 @@
-"""One comparison of all candidates, made once and looked at by many tests."""
+"""One comparison of all candidates, shared by many tests."""
 
 from __future__ import annotations
 

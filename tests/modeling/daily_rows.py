@@ -10,7 +10,7 @@ SIZE = 0.02  # of a usual return
 
 
 def daily_rows(count: int = 1500, ic: float = 0.3, wild: float = 0.0, seed: int = 1) -> Rows:
-    """Five features and the symbol's code: the first tells the return, the second its size.
+    """Five features and the symbol's code: the first predicts the return, the second its size.
 
     `wild` is the deviation of the logarithm of the returns' size.
     """
@@ -22,5 +22,5 @@ def daily_rows(count: int = 1500, ic: float = 0.3, wild: float = 0.0, seed: int 
     session = np.datetime64("2010-01-01") + np.arange(count)
     closes_at = session.astype("datetime64[us]") + np.timedelta64(21, "h")
     after = closes_at + np.timedelta64(24, "h")
-    nothing = np.zeros(count, np.int64)
-    return Rows(features, outcome, nothing, closes_at, after, session, nothing)
+    zeros = np.zeros(count, np.int64)
+    return Rows(features, outcome, zeros, closes_at, after, session, zeros)

@@ -10,7 +10,7 @@ PLACES = 7
 
 
 def hourly_rows(sessions: int = 100, symbols: int = 4, signal: float = 0.5, seed: int = 1) -> Rows:
-    """Six features and the symbol's code; the first feature tells of the outcome."""
+    """Six features and the symbol's code; the first feature predicts the outcome."""
     random = np.random.default_rng(seed)
     bars = sessions * PLACES
     count = bars * symbols

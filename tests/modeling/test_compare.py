@@ -1,8 +1,7 @@
-"""The comparison: what it is blind to, how it ranks, and what it refuses."""
+"""The comparison: what it must not see, how it ranks, and what it refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,15 +12,14 @@ from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES, HistogramBoosting, Logistic
 from pipelines.modeling.compare import Comparison, Result, _rank_key, compare
 from pipelines.modeling.dataset import Rows, Split
-from pipelines.modeling.required import Fewest
 from tests.modeling.hourly_rows import hourly_rows
 
 LABEL = Action()
 QUICK = (Logistic(), HistogramBoosting(rounds=5))
 
 
-def run(rows: Rows, candidates: tuple = QUICK, **more: object) -> Comparison:
-    return compare(rows, LABEL, candidates, Split(), 7, **more)
+def run(rows: Rows, candidates: tuple = QUICK, **options: object) -> Comparison:
+    return compare(rows, LABEL, candidates, Split(), 7, **options)
 
 
 @dataclass(frozen=True)
@@ -32,32 +30,32 @@ class Broken(Logistic):
         raise ValueError("no such kernel")
 
 
-def shuffled(rows: Rows, at: np.ndarray) -> Rows:
-    """Other outcomes there; larger ones too, as a mere order would leave all quantiles alone."""
+def shuffle_outcomes(rows: Rows, places: np.ndarray) -> Rows:
+    """Permute some outcomes and triple them: a permutation alone would change no quantile."""
     outcome = rows.outcome.copy()
-    outcome[at] = 3 * np.random.default_rng(9).permutation(outcome[at])
+    outcome[places] = 3 * np.random.default_rng(9).permutation(outcome[places])
     return replace(rows, outcome=outcome)
 
 
-def same_fits(one: Comparison, other: Comparison) -> None:
-    """To the last bit: thresholds, shares, and what every candidate makes of the same rows."""
-    assert one.thresholds == other.thresholds
-    assert one.shares == other.shares
-    theirs = {result.name: result for result in other.ranking}
-    for result in one.ranking:
+def assert_same_fits(first: Comparison, second: Comparison) -> None:
+    """Compare thresholds, shares and every candidate's probabilities, to the last bit."""
+    assert first.thresholds == second.thresholds
+    assert first.shares == second.shares
+    others = {result.name: result for result in second.ranking}
+    for result in first.ranking:
         assert result.fitted is not None
-        fitted = theirs[result.name].fitted
+        fitted = others[result.name].fitted
         assert fitted is not None
-        features = one.selection.rows.features
+        features = first.selection.rows.features
         np.testing.assert_array_equal(
             result.fitted.balanced_probabilities(features), fitted.balanced_probabilities(features)
         )
 
 
 def test_every_candidate_is_fitted_and_ranked(comparison: Comparison) -> None:
-    assert {one.name for one in comparison.ranking} == {one.name for one in CANDIDATES}
-    assert [one.failure for one in comparison.ranking] == [""] * 7
-    f1 = [one.metrics.macro_f1 for one in comparison.ranking if one.metrics]
+    assert {result.name for result in comparison.ranking} == {result.name for result in CANDIDATES}
+    assert [result.failure for result in comparison.ranking] == [""] * 7
+    f1 = [result.metrics.macro_f1 for result in comparison.ranking if result.metrics]
     assert f1 == sorted(f1, reverse=True)
     assert comparison.winner.fitted is comparison.ranking[0].fitted
 
@@ -65,19 +63,21 @@ def test_every_candidate_is_fitted_and_ranked(comparison: Comparison) -> None:
 def test_shuffled_validation_labels_change_nothing_that_is_fitted(comparison: Comparison) -> None:
     """And so the same rows and seed give the same models: these are all fitted a second time."""
     rows = hourly_rows()
-    other = run(shuffled(rows, rows.session >= comparison.selection.rows.session[0]), CANDIDATES)
-    same_fits(comparison, other)
+    other = run(
+        shuffle_outcomes(rows, rows.session >= comparison.selection.rows.session[0]), CANDIDATES
+    )
+    assert_same_fits(comparison, other)
     assert (other.selection.truth != comparison.selection.truth).any()
 
 
 def test_shuffled_judging_labels_change_neither_choice_nor_calibration() -> None:
     rows = hourly_rows()
     before = run(rows)
-    after = run(shuffled(rows, rows.session >= before.judging.rows.session[0]))
-    same_fits(before, after)
+    after = run(shuffle_outcomes(rows, rows.session >= before.judging.rows.session[0]))
+    assert_same_fits(before, after)
     assert before.calibration_reason.startswith("a temperature")  # it was fitted
     assert after.calibration_reason == before.calibration_reason
-    assert [one.name for one in after.ranking] == [one.name for one in before.ranking]
+    assert [result.name for result in after.ranking] == [result.name for result in before.ranking]
     np.testing.assert_array_equal(after.outputs, before.outputs)
     assert after.judging_metrics.rank_ic != before.judging_metrics.rank_ic
 
@@ -103,107 +103,56 @@ def test_probabilities_add_up_and_are_as_frequent_as_they_say(comparison: Compar
     np.testing.assert_array_equal(comparison.predictions, lift.argmax(axis=1))
 
 
-def test_one_that_fails_is_recorded_and_the_others_go_on() -> None:
-    made = run(hourly_rows(), (Broken(), Logistic(), Logistic(passes=1, name="hasty")))
-    assert made.ranking[0].name == "logistic_regression"
-    failed = {one.name: one.failure for one in made.ranking[1:]}
-    assert failed["broken"] == "ValueError: no such kernel"
-    assert failed["hasty"].startswith("ConvergenceWarning")
+def test_a_candidate_that_fails_is_recorded_and_the_others_go_on() -> None:
+    comparison = run(hourly_rows(), (Broken(), Logistic(), Logistic(passes=1, name="hasty")))
+    assert comparison.ranking[0].name == "logistic_regression"
+    failures = {result.name: result.failure for result in comparison.ranking[1:]}
+    assert failures["broken"] == "ValueError: no such kernel"
+    assert failures["hasty"].startswith("ConvergenceWarning")
 
 
-def test_when_all_fail_every_reason_is_told() -> None:
+def test_when_all_fail_every_reason_is_reported() -> None:
     with pytest.raises(InvalidRequest, match="broken: ValueError: no such kernel; worse: Value"):
         run(hourly_rows(), (Broken(), Broken(name="worse")))
 
 
 def test_ties_go_by_accuracy_and_then_by_name() -> None:
-    made = run(hourly_rows(), (Logistic(name="b"), Logistic(name="a")))
-    assert [one.name for one in made.ranking] == ["a", "b"]
-    metrics = made.ranking[0].metrics
+    comparison = run(hourly_rows(), (Logistic(name="b"), Logistic(name="a")))
+    assert [result.name for result in comparison.ranking] == ["a", "b"]
+    metrics = comparison.ranking[0].metrics
     assert metrics is not None
     exact = Result("z", {}, 1.0, metrics=replace(metrics, accuracy=0.9))
     better = Result("y", {}, 1.0, metrics=replace(metrics, macro_f1=0.99, accuracy=0.0))
-    order = sorted([Result("0", {}, 1.0, failure="x"), *made.ranking, exact, better], key=_rank_key)
-    assert [one.name for one in order] == ["y", "z", "a", "b", "0"]
+    order = sorted(
+        [Result("0", {}, 1.0, failure="x"), *comparison.ranking, exact, better], key=_rank_key
+    )
+    assert [result.name for result in order] == ["y", "z", "a", "b", "0"]
 
 
-def test_progress_is_told_before_each_fit() -> None:
-    told: list[tuple[str, int, int]] = []
-    run(hourly_rows(), progress=lambda *said: told.append(said))
-    assert told == [
+def test_progress_is_reported_before_each_fit() -> None:
+    steps: list[tuple[str, int, int]] = []
+    run(hourly_rows(), progress=lambda *step: steps.append(step))
+    assert steps == [
         ("fit logistic_regression", 0, 2),
         ("fit histogram_gradient_boosting", 1, 2),
         ("judge the winner", 2, 2),
     ]
 
 
-def test_rows_that_lack_something_are_dropped_and_counted() -> None:
+def test_incomplete_rows_are_dropped_and_counted() -> None:
     rows = hourly_rows()
     rows.features[:8, 2] = np.nan
     rows.outcome[-4:] = np.nan
-    made = run(rows)
-    assert made.dropped["a feature is missing"] == 8
-    assert made.dropped["no outcome"] == 4
-    assert made.judging.rows.closes_at.max() < rows.closes_at.max()
+    comparison = run(rows)
+    assert comparison.dropped["a feature is missing"] == 8
+    assert comparison.dropped["no outcome"] == 4
+    assert comparison.judging.rows.closes_at.max() < rows.closes_at.max()
 
 
 def test_a_symbol_without_training_rows_is_not_judged() -> None:
     rows = hourly_rows()
-    late = rows.session >= np.unique(rows.session)[-10]
-    made = run(rows.take((rows.symbol != 3) | late))
-    assert made.symbols == (0, 1, 2)
-    assert 3 not in made.judging.rows.symbol
-    assert made.dropped["a symbol without training rows"] == 10 * 7
-
-
-def feature(values: float) -> Callable[[Rows], Rows]:
-    def spoil(rows: Rows) -> Rows:
-        rows.features[:, 2] = values
-        return rows
-
-    return spoil
-
-
-def thinned(rows: Rows) -> Rows:
-    rows.features[: len(rows) - 100, 2] = np.nan
-    return rows
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (feature(1.5), "the same value on all training rows: c"),
-        (feature(np.nan), "no row has a value of c"),
-        (thinned, "too few to train on; c is missing from 9"),
-        (lambda rows: rows.take(np.zeros(len(rows), bool)), "no rows"),
-        (lambda rows: rows.take(rows.session < np.unique(rows.session)[2]), "too few"),
-        (lambda rows: rows.take(np.arange(len(rows)) < 600), "rows to judge on are too few"),
-    ],
-)
-def test_broken_rows_are_refused_by_name(spoil: Callable[[Rows], Rows], says: str) -> None:
-    with pytest.raises(InvalidRequest, match=says) as refused:
-        run(spoil(hourly_rows()), names=("a", "b", "c", "d", "e", "f"))
-    assert refused.value.hint
-
-
-def test_too_few_symbols_or_sessions_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="4 symbols in training are too few"):
-        run(hourly_rows(), fewest=Fewest(symbols=5))
-    with pytest.raises(InvalidRequest, match="80 sessions in training are too few"):
-        run(hourly_rows(), fewest=Fewest(sessions=90))
-
-
-def test_a_class_that_training_lacks_is_named() -> None:
-    rows = hourly_rows()
-    fixed = Action(fixed=(-99.0, -0.5, 0.5, 1.0))
-    with pytest.raises(InvalidRequest, match="no training row is strong_sell"):
-        compare(rows, fixed, QUICK, Split(), 7)
-
-
-def test_candidates_must_be_there_and_be_told_apart() -> None:
-    with pytest.raises(InvalidRequest, match="no candidate"):
-        run(hourly_rows(), ())
-    with pytest.raises(InvalidRequest, match="two candidates are named logistic_regression"):
-        run(hourly_rows(), (Logistic(), Logistic(l2=1)))
-    with pytest.raises(InvalidRequest, match="2 feature names for 7 columns"):
-        run(hourly_rows(), names=("a", "b"))
+    is_late = rows.session >= np.unique(rows.session)[-10]
+    comparison = run(rows.take((rows.symbol != 3) | is_late))
+    assert comparison.symbols == (0, 1, 2)
+    assert 3 not in comparison.judging.rows.symbol
+    assert comparison.dropped["a symbol without training rows"] == 10 * 7

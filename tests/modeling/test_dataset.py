@@ -26,7 +26,9 @@ def rows_with_any_horizon(draw: st.DrawFn) -> Rows:
 
 
 @given(rows_with_any_horizon(), st.integers(2, 6), st.sampled_from((0.1, 0.2, 0.5)))
-def test_no_fold_knows_what_its_newer_rows_become(rows: Rows, count: int, held_out: float) -> None:
+def test_no_fold_knows_the_outcomes_of_its_newer_rows(
+    rows: Rows, count: int, held_out: float
+) -> None:
     split = Split(held_out, folds=count)
     judging, folds = split.cut(rows)[2], split.walk(rows)
     assert len(folds) == count
@@ -44,10 +46,10 @@ def test_folds_grow_and_each_row_is_ranked_on_once(rows: Rows, count: int) -> No
     sessions = [np.unique(newer.session) for _, newer in folds]
     for older, later in pairwise(sessions):
         assert older.max() < later.min()
-    for (one, _), (two, _) in pairwise(folds):
-        assert len(one) < len(two)
-        assert one.closes_at.min() == two.closes_at.min()
-    lengths = [len(found) for found in sessions]
+    for (first, _), (second, _) in pairwise(folds):
+        assert len(first) < len(second)
+        assert first.closes_at.min() == second.closes_at.min()
+    lengths = [len(days) for days in sessions]
     assert max(lengths) - min(lengths) <= 1
 
 

@@ -29,13 +29,13 @@ def test_what_was_written_is_read() -> None:
     assert DESCRIPTION.columns == 3
 
 
-def test_files_of_before_there_were_kinds_are_of_classes() -> None:
+def test_older_files_without_a_kind_are_of_classes() -> None:
     metadata = DESCRIPTION.metadata()
     del metadata[f"{PREFIX}kind"]
     assert read_description(metadata).kind == "classes"
 
 
-def test_a_file_that_lacks_an_entry_is_refused() -> None:
+def test_a_file_without_an_entry_is_refused() -> None:
     metadata = DESCRIPTION.metadata()
     del metadata[f"{PREFIX}shares"]
     with pytest.raises(UnreadableModel, match="does not say its shares"):

@@ -1,4 +1,4 @@
-"""A model file is scored alone, and nothing else is taken for it."""
+"""Only a sound model file is run, and only rows that it can score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.modeling.hourly_rows import hourly_rows
 ROWS = hourly_rows(sessions=60, seed=2).features
 
 
-def test_one_row_gives_what_many_give(content: bytes) -> None:
+def test_a_row_alone_has_the_scores_that_it_has_among_many(content: bytes) -> None:
     scorer = OnnxScorer(content)
     many = scorer.score(ROWS[:40])[0]
     for place in (0, 17, 39):
@@ -48,32 +48,32 @@ def test_a_file_that_is_cut_short_or_changed_is_refused(content: bytes) -> None:
         OnnxScorer(content[: len(content) // 2])
 
 
-def rewritten(content: bytes, **values: str) -> bytes:
-    made = onnx.load_from_string(content)
-    for entry in made.metadata_props:
+def rewrite_metadata(content: bytes, **values: str) -> bytes:
+    proto = onnx.load_from_string(content)
+    for entry in proto.metadata_props:
         entry.value = values.get(entry.key.removeprefix("bullion."), entry.value)
-    return bytes(made.SerializeToString())
+    return bytes(proto.SerializeToString())
 
 
-def test_a_model_of_others_is_refused(content: bytes) -> None:
+def test_a_model_with_a_wrong_description_is_refused(content: bytes) -> None:
     bare = onnx.load_from_string(content)
     del bare.metadata_props[:]
-    for other, says in (
+    for changed, message in (
         (bytes(bare.SerializeToString()), "does not say its classes"),
-        (rewritten(content, classes='["sell", "buy"]'), "not .*\\[2\\]"),
-        (rewritten(content, features='["a", "b"]'), "not .*\\[3\\]"),
-        (rewritten(content, shares="[1.0]"), "1 shares"),
-        (rewritten(content, symbols="{"), "cannot be read"),
+        (rewrite_metadata(content, classes='["sell", "buy"]'), "not .*\\[2\\]"),
+        (rewrite_metadata(content, features='["a", "b"]'), "not .*\\[3\\]"),
+        (rewrite_metadata(content, shares="[1.0]"), "1 shares"),
+        (rewrite_metadata(content, symbols="{"), "cannot be read"),
     ):
-        with pytest.raises(UnreadableModel, match=says):
-            OnnxScorer(other)
+        with pytest.raises(UnreadableModel, match=message):
+            OnnxScorer(changed)
 
 
 def test_rows_that_cannot_be_scored_are_refused(comparison: Comparison) -> None:
-    told = replace(describe(comparison), untrained=("NVDA",))
-    scorer = OnnxScorer(to_onnx(comparison.winner, told))
+    description = replace(describe(comparison), untrained=("NVDA",))
+    scorer = OnnxScorer(to_onnx(comparison.winner, description))
     row = ROWS[:1].copy()
-    for column, value, says in (
+    for column, value, message in (
         (2, np.nan, "no value of c"),
         (0, np.inf, "no value of a"),
         (6, 4, "code of no symbol"),
@@ -81,10 +81,10 @@ def test_rows_that_cannot_be_scored_are_refused(comparison: Comparison) -> None:
         (6, 0.5, "code of no symbol"),
         (6, 2, "no bar of NVDA"),
     ):
-        other = row.copy()
-        other[0, column] = value
-        with pytest.raises(InvalidRequest, match=says):
-            scorer.score(other)[0]
+        changed = row.copy()
+        changed[0, column] = value
+        with pytest.raises(InvalidRequest, match=message):
+            scorer.score(changed)[0]
     for shape in (row[:, :-1], row[0]):
         with pytest.raises(InvalidRequest, match="where the model has 7 columns"):
             scorer.score(shape)[0]
@@ -94,9 +94,11 @@ def test_scoring_needs_no_training_library(content: bytes, tmp_path: Path) -> No
     (tmp_path / "model.onnx").write_bytes(content)
     code = (
         "import sys, numpy as np; from pipelines.modeling.scorer import OnnxScorer;"
-        f"from pathlib import Path; made = OnnxScorer(Path({str(tmp_path)!r}, 'model.onnx')"
+        f"from pathlib import Path; scores = OnnxScorer(Path({str(tmp_path)!r}, 'model.onnx')"
         ".read_bytes()).score(np.zeros((1, 7), np.float32))[0];"
-        "print(made.shape, {'sklearn', 'skl2onnx', 'scipy', 'onnx'} & set(sys.modules))"
+        "print(scores.shape, {'sklearn', 'skl2onnx', 'scipy', 'onnx'} & set(sys.modules))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "(1, 5) set()"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "(1, 5) set()"

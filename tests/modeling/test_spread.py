@@ -1,4 +1,4 @@
-"""Values are measured as they should be, and their intervals hold what they are said to."""
+"""Intervals hold as much of what happens as they promise."""
 
 from __future__ import annotations
 
@@ -25,93 +25,100 @@ from tests.modeling.daily_rows import daily_rows
 LABEL = NextReturn()
 
 
-def part(rows: Rows, first: int, last: int) -> Rows:
+def rows_between(rows: Rows, first: int, last: int) -> Rows:
     return rows.take(np.arange(first, last))
 
 
-def settled(rows: Rows, training: int, selection: int) -> tuple[FittedValue, object, str]:
-    older, newer = part(rows, 0, training), part(rows, training, training + selection)
+def calibrate_ridge(rows: Rows, training: int, selection: int) -> tuple[FittedValue, object, str]:
+    older, newer = (
+        rows_between(rows, 0, training),
+        rows_between(rows, training, training + selection),
+    )
     fitted = fit_regressor(Ridge(), older.features, older.outcome, 0)
-    found = Value().calibrate(fitted, (), newer, newer.outcome)
-    return fitted, found.model, found.reason
+    calibrated = Value().calibrate(fitted, (), newer, newer.outcome)
+    return fitted, calibrated.model, calibrated.reason
 
 
 @law(100)
 @given(st.integers(1, 300), st.integers(0, 1000))
-def test_an_interval_has_the_value_inside_and_leaves_as_many_out_as_it_may(
+def test_an_interval_contains_the_value_and_leaves_out_no_more_than_allowed(
     count: int, seed: int
 ) -> None:
     residuals = np.random.default_rng(seed).normal(0, 1, count)
-    found = spread_of_residuals(residuals, None, np.empty(0))
-    assert found.low <= 0 <= found.high
-    ends = found.around(np.zeros(count), np.empty(0))
-    out = (~is_inside(residuals, ends)).sum()
-    assert out <= (count + 1) * (1 - COVERAGE)
+    spread = spread_of_residuals(residuals, None, np.empty(0))
+    assert spread.low <= 0 <= spread.high
+    ends = spread.around(np.zeros(count), np.empty(0))
+    outside = (~is_inside(residuals, ends)).sum()
+    assert outside <= (count + 1) * (1 - COVERAGE)
 
 
-def test_fresh_rows_are_inside_as_often_as_is_said_however_few_taught_it() -> None:
-    """One row more than there are is counted: plain quantiles of 19 rows hold but 76 %."""
-    random, held = np.random.default_rng(0), []
+def test_new_rows_are_inside_as_often_as_promised_even_with_few_residuals() -> None:
+    """One row more than there are is counted: plain quantiles of 19 rows hold only 76 %."""
+    random, is_inside_interval = np.random.default_rng(0), []
     for _ in range(4000):
-        found = spread_of_residuals(random.normal(0, 1, 19), None, np.empty(0))
-        held.append(found.low <= random.normal() <= found.high)
-    assert np.mean(held) == pytest.approx(COVERAGE, abs=0.02)
+        spread = spread_of_residuals(random.normal(0, 1, 19), None, np.empty(0))
+        is_inside_interval.append(spread.low <= random.normal() <= spread.high)
+    assert np.mean(is_inside_interval) == pytest.approx(COVERAGE, abs=0.02)
 
 
 @pytest.mark.parametrize("wild", [0.0, 0.8])
-def test_on_fresh_rows_coverage_is_near_what_is_said(wild: float) -> None:
+def test_coverage_of_new_rows_is_near_the_promise(wild: float) -> None:
     rows = daily_rows(6000, wild=wild)
-    _, model, reason = settled(rows, 2000, 1000)
-    fresh = part(rows, 3000, 6000)
-    given_, said = model.score(fresh.features)
-    assert coverage(fresh.outcome, given_) == pytest.approx(COVERAGE, abs=0.04)
-    np.testing.assert_array_equal(given_[:, 0], said)
+    _, model, reason = calibrate_ridge(rows, 2000, 1000)
+    fresh = rows_between(rows, 3000, 6000)
+    outputs, predictions = model.score(fresh.features)
+    assert coverage(fresh.outcome, outputs) == pytest.approx(COVERAGE, abs=0.04)
+    np.testing.assert_array_equal(outputs[:, 0], predictions)
     if wild:
         assert reason.endswith(": kept")
 
 
-def test_calm_and_wild_rows_are_held_alike_where_features_tell_them_apart() -> None:
+def test_calm_and_wild_rows_have_equal_coverage_where_features_predict_the_width() -> None:
     rows = daily_rows(6000, wild=0.8)
-    fitted, model, _ = settled(rows, 2000, 1000)
-    fresh = part(rows, 3000, 6000)
-    even = spread_of_residuals(fitted.residuals, None, np.empty(0))
+    fitted, model, _ = calibrate_ridge(rows, 2000, 1000)
+    fresh = rows_between(rows, 3000, 6000)
+    even_spread = spread_of_residuals(fitted.residuals, None, np.empty(0))
     for wild in (fresh.features[:, 1] > 0.5, fresh.features[:, 1] < -0.5):
-        some = fresh.take(wild)
-        assert coverage(some.outcome, model.score(some.features)[0]) == pytest.approx(0.8, abs=0.06)
-        same = even.around(fitted.values(some.features), some.features)
-        assert abs(coverage(some.outcome, same) - 0.8) > 0.1
+        rows_of_kind = fresh.take(wild)
+        assert coverage(
+            rows_of_kind.outcome, model.score(rows_of_kind.features)[0]
+        ) == pytest.approx(0.8, abs=0.06)
+        even_outputs = even_spread.around(
+            fitted.values(rows_of_kind.features), rows_of_kind.features
+        )
+        assert abs(coverage(rows_of_kind.outcome, even_outputs) - 0.8) > 0.1
 
 
 def test_a_width_that_does_not_help_is_not_kept() -> None:
     rows = daily_rows(3000, wild=0.8)
-    older, newer = part(rows, 0, 2000), part(rows, 2000, 3000)
+    older, newer = rows_between(rows, 0, 2000), rows_between(rows, 2000, 3000)
     fitted = fit_regressor(Ridge(), older.features, older.outcome, 0)
-    turned = replace(fitted, width=replace(fitted.width, weights=-fitted.width.weights))
-    found = Value().calibrate(turned, (), newer, newer.outcome)
-    assert found.model.spread.width is None
-    assert found.reason.endswith(": not kept")
+    wrong_width = replace(fitted, width=replace(fitted.width, weights=-fitted.width.weights))
+    calibrated = Value().calibrate(wrong_width, (), newer, newer.outcome)
+    assert calibrated.model.spread.width is None
+    assert calibrated.reason.endswith(": not kept")
     # Half of the rows is too little to try it on.
-    some = part(rows, 2000, 2000 + LEAST_ROWS + 50)
-    kept = Value().calibrate(fitted, (), some, some.outcome)
-    assert kept.model.spread.width is None
-    assert "too few to try" in kept.reason
+    few_rows = rows_between(rows, 2000, 2000 + LEAST_ROWS + 50)
+    uncertain = Value().calibrate(fitted, (), few_rows, few_rows.outcome)
+    assert uncertain.model.spread.width is None
+    assert "too few to try" in uncertain.reason
 
 
 def test_few_selection_rows_leave_the_interval_of_training_rows() -> None:
-    fitted, model, reason = settled(daily_rows(), 1000, LEAST_ROWS - 1)
+    fitted, model, reason = calibrate_ridge(daily_rows(), 1000, LEAST_ROWS - 1)
     assert model.spread == uncalibrated_spread(fitted)
     assert "too few to learn an interval from" in reason
-    enough = settled(daily_rows(), 1000, LEAST_ROWS)
-    assert enough[1].spread != uncalibrated_spread(fitted)
+    calibrated = calibrate_ridge(daily_rows(), 1000, LEAST_ROWS)
+    assert calibrated[1].spread != uncalibrated_spread(fitted)
 
 
 def test_selection_rows_that_are_wilder_widen_the_interval() -> None:
     rows = daily_rows(2000)
     outcome = rows.outcome.copy()
     outcome[1000:] *= 3
-    fitted, model, _ = settled(replace(rows, outcome=outcome), 1000, 500)
+    fitted, model, _ = calibrate_ridge(replace(rows, outcome=outcome), 1000, 500)
     assert model.spread.width is None or model.spread.high > 0
-    fresh = part(replace(rows, outcome=outcome), 1500, 2000)
+    fresh = rows_between(replace(rows, outcome=outcome), 1500, 2000)
     assert coverage(fresh.outcome, model.score(fresh.features)[0]) == pytest.approx(0.8, abs=0.07)
-    alone = Value().uncalibrated(fitted, (), outcome[:1000]).score(fresh.features)[0]
-    assert coverage(fresh.outcome, alone) < 0.5
+    uncalibrated = Value().uncalibrated(fitted, (), outcome[:1000]).score(fresh.features)[0]
+    assert coverage(fresh.outcome, uncalibrated) < 0.5

@@ -1,4 +1,4 @@
-"""Metrics of predicted values are the usual ones."""
+"""Metrics of predicted values are those of scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pipelines.modeling.value_metrics import (
 )
 
 
-def test_figures_are_the_usual_ones() -> None:
+def test_figures_are_those_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
-    truth, said = random.normal(0, 1, 300), random.normal(0, 1, 300)
-    given_ = np.stack([said, said - 1, said + 1], axis=1)
-    found = measure(truth, said, given_)
-    assert found.rows == 300
-    assert found.rmse == pytest.approx(root_mean_squared_error(truth, said))
-    assert found.mae == pytest.approx(mean_absolute_error(truth, said))
-    assert found.r2 == found.fit == pytest.approx(r2_score(truth, said))
-    assert found.order == (found.rmse, found.mae)
-    assert found.coverage == np.mean(np.abs(truth - said) <= 1)
-    assert set(found.figures) == {"rmse", "mae", "r2", "hit_rate", "coverage", "rank_ic"}
+    truth, predicted = random.normal(0, 1, 300), random.normal(0, 1, 300)
+    outputs = np.stack([predicted, predicted - 1, predicted + 1], axis=1)
+    metrics = measure(truth, predicted, outputs)
+    assert metrics.rows == 300
+    assert metrics.rmse == pytest.approx(root_mean_squared_error(truth, predicted))
+    assert metrics.mae == pytest.approx(mean_absolute_error(truth, predicted))
+    assert metrics.r2 == metrics.fit == pytest.approx(r2_score(truth, predicted))
+    assert metrics.order == (metrics.rmse, metrics.mae)
+    assert metrics.coverage == np.mean(np.abs(truth - predicted) <= 1)
+    assert set(metrics.figures) == {"rmse", "mae", "r2", "hit_rate", "coverage", "rank_ic"}
 
 
-def test_a_row_that_stayed_has_no_direction_and_to_say_none_is_to_miss() -> None:
+def test_an_unmoved_row_has_no_direction_and_a_prediction_of_zero_misses() -> None:
     assert hit_rate(np.array([1.0, -1, 0, 2]), np.array([3.0, 1, 1, 0])) == pytest.approx(1 / 3)
     assert np.isnan(hit_rate(np.zeros(3), np.ones(3)))
     assert np.isnan(r2(np.ones(3), np.ones(3)))

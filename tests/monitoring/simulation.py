@@ -1,4 +1,4 @@
-"""How often the rule of LiveSkill fails a champion, and when: python -m tests.monitoring.simulation
+"""Simulate how often and when LiveSkill fails a champion: python -m tests.monitoring.simulation
 
 A session's rank IC is drawn as a normal number around the true one, its spread that of so many
 symbols of seven bars; the bounds are those of the mean over sessions.
@@ -53,16 +53,16 @@ def main() -> None:
     rule = LiveSkill()
     for name, true in (("as judged", 0.17), ("at its lower bound", credit(0.17, 30))):
         for looks in (1, 2):
-            made = simulate_rollbacks(true, credit(0.17, 30), 30, 3000, LiveSkill(looks=looks))
-            print(f"{name}, {looks} looks: {np.mean(made < NEVER):.2%} of the years")
+            sessions = simulate_rollbacks(true, credit(0.17, 30), 30, 3000, LiveSkill(looks=looks))
+            print(f"{name}, {looks} looks: {np.mean(sessions < NEVER):.2%} of the years")
     for judged in (0.17, 0.05):
         for symbols in (100, 30, 10):
-            made = simulate_rollbacks(0.0, credit(judged, symbols), symbols, 1000, rule)
+            sessions = simulate_rollbacks(0.0, credit(judged, symbols), symbols, 1000, rule)
             print(
                 f"no skill, judged {judged}, {symbols} symbols, credited"
-                f" {credit(judged, symbols):.3f}: {np.mean(made < NEVER):.1%} of the years,"
-                f" median {np.median(made):.0f} sessions, the slowest tenth"
-                f" {np.quantile(made, 0.9):.0f}"
+                f" {credit(judged, symbols):.3f}: {np.mean(sessions < NEVER):.1%} of the years,"
+                f" median {np.median(sessions):.0f} sessions, the slowest tenth"
+                f" {np.quantile(sessions, 0.9):.0f}"
             )
 
 

@@ -118,31 +118,31 @@ def test_neither_the_order_of_rows_nor_rows_before_the_window_matter(seed: int) 
     rows = simulate((0.5, 0.1), 2 * 24, seed)
     rule = LiveSkill(window=24)
     mixed = np.random.default_rng(seed).permutation(len(rows))
-    one, two = judge(rows.newest(24), 0.2, rule), judge(rows.take(mixed), 0.2, rule)
-    assert one.failed == two.failed
-    assert one.sessions == two.sessions == 24
-    assert one.skill == pytest.approx(two.skill)
-    assert one.high == pytest.approx(two.high)
+    newest, whole = judge(rows.newest(24), 0.2, rule), judge(rows.take(mixed), 0.2, rule)
+    assert newest.failed == whole.failed
+    assert newest.sessions == whole.sessions == 24
+    assert newest.skill == pytest.approx(whole.skill)
+    assert newest.high == pytest.approx(whole.high)
 
 
 def test_rows_that_cannot_be_judged_fail_no_champion() -> None:
     rows = simulate(0.0, 30)
     outcome = rows.rows.outcome
-    same = build_live_rows(rows.rows.session, np.zeros(len(rows)), outcome)
-    dead = build_live_rows(rows.rows.session, outcome, np.zeros(len(rows)))
-    lost = build_live_rows(rows.rows.session, outcome, np.full(len(rows), np.nan))
+    constant = build_live_rows(rows.rows.session, np.zeros(len(rows)), outcome)
+    unmoved = build_live_rows(rows.rows.session, outcome, np.zeros(len(rows)))
+    unknown = build_live_rows(rows.rows.session, outcome, np.full(len(rows), np.nan))
     cases = [
         (rows, None, "gave no bound"),
         (rows.take(np.zeros(len(rows), bool)), 0.1, "no live prediction"),
-        (lost, 0.1, "no live prediction"),
-        (same, 0.1, "the prediction is the same in all live rows"),
-        (dead, 0.1, "the outcome is the same in all live rows"),
+        (unknown, 0.1, "no live prediction"),
+        (constant, 0.1, "the prediction is the same in all live rows"),
+        (unmoved, 0.1, "the outcome is the same in all live rows"),
         (rows.take(np.array([0])), 0.1, "too few"),
     ]
-    for live_rows, bound, words in cases:
+    for live_rows, bound, message in cases:
         verdict = judge(live_rows, bound)
         assert not verdict.failed
-        assert words in verdict.reason
+        assert message in verdict.reason
 
 
 def test_a_gate_that_cannot_be_computed_fails_no_champion() -> None:
@@ -173,7 +173,7 @@ def test_values_are_judged_by_the_squared_error(ic: float, failed: bool) -> None
 
 def test_runs_of_sessions_are_counted_where_the_gate_resamples_runs() -> None:
     gate = BeyondFrequent(resamples=200)
-    assert RULE.reach(Credit(gate, 0.1)) == 5 * RULE.window
+    assert RULE.sessions_judged(Credit(gate, 0.1)) == 5 * RULE.window
     rows = simulate(0.0, 110)
     reference = ReferenceRows(rows.rows, rows.truth, ("first",), SCORES)
     few = RULE.judge(rows.newest(99), Credit(gate, 0.1), reference.build_evidence)
@@ -182,7 +182,7 @@ def test_runs_of_sessions_are_counted_where_the_gate_resamples_runs() -> None:
     assert RULE.judge(rows, Credit(gate, 0.1), reference.build_evidence).failed
 
 
-def test_the_figures_that_the_rule_is_chosen_by() -> None:
+def test_the_rule_has_the_simulated_rates_of_its_description() -> None:
     """Under 2 % false alarms in a year even of one that is only as good as its lower bound."""
     rule = LiveSkill()
     bound = credit(0.17, 30)
@@ -198,7 +198,7 @@ def test_an_impossible_rule_is_refused() -> None:
             LiveSkill(**wrong)  # type: ignore[arg-type]
 
 
-def test_the_bound_is_that_of_the_first_gate_that_gave_one() -> None:
+def test_the_credit_is_the_bound_of_the_first_gate_that_has_one() -> None:
     verdicts = [{"gate": "drift", "low": None}, {"gate": "skill_direction", "low": 0.12}]
     verdicts += [{"gate": "no_worse_than_champion", "low": -0.3}]
     credit = find_credit(STANDARD, json.dumps(verdicts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.core.settings import ROOT
-from pipelines.monitoring.pages import DAYS_KEPT, reports_folder, write_pages
+from pipelines.monitoring.pages import DAYS_STORED, reports_folder, write_pages
 
 
 def test_without_a_catalog_file_reports_are_in_the_data_lake() -> None:
@@ -21,9 +21,9 @@ def test_pages_are_listed_newest_first_and_the_oldest_are_deleted(tmp_path: Path
     written = write_pages(folder, "g", "s", "2026-02-10", {"drift": b"d"})
     assert written == (folder / "g" / "s" / "2026-02-10-drift.html", folder / "index.html")
     index = written[-1].read_text()
-    places = [index.index(f'"f/s/{day}-drift.html"') for day in reversed(days[-DAYS_KEPT:])]
+    places = [index.index(f'"f/s/{day}-drift.html"') for day in reversed(days[-DAYS_STORED:])]
     assert places == sorted(places)
     assert f"{days[0]}-drift" not in index
-    assert {file.name[:10] for file in (folder / "f" / "s").iterdir()} == set(days[-DAYS_KEPT:])
+    assert {file.name[:10] for file in (folder / "f" / "s").iterdir()} == set(days[-DAYS_STORED:])
     assert not list(folder.rglob(".*")), "no temporary file is left"
     assert write_pages(folder, "f", "s", "2026-03-01", {}) == ()

@@ -1,4 +1,4 @@
-"""Who serves a bar: the newest promoted before it closed, and nothing decided later."""
+"""The model that serves a bar: the newest promoted before its close, by no later decision."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def version(decision: ModelDecision | None) -> int | None:
     return None if decision is None else decision.model_version
 
 
-def test_without_a_training_before_nobody_serves() -> None:
+def test_without_an_earlier_training_no_model_serves() -> None:
     assert serving_model_at((), AT) is None
     assert serving_model_at((row(1, hours=0),), AT) is None, (
         "decided on at the close is not before it"
@@ -80,7 +80,7 @@ def test_a_rollback_serves_the_former_and_a_withdrawal_alone_leaves_no_champion(
     assert version(champion_at(rows, AT - 2.5 * HOUR)) == 2, "it served until then"
 
 
-def test_who_is_withdrawn_later_or_was_no_champion_takes_nobody_down() -> None:
+def test_a_later_withdrawal_or_one_of_another_model_changes_nothing() -> None:
     assert version(champion_at((row(1, hours=-4), row(2), row(1, "withdrawn", -0.5)), AT)) == 2
     assert version(champion_at((row(1), row(1, "withdrawn", 0)), AT)) == 1
     again = (row(1, hours=-4), row(1, "withdrawn", -3), row(1, hours=-2))
@@ -91,7 +91,7 @@ def stand_in(rows: tuple[ModelDecision, ...], *lost: int) -> ServingModel | None
     return serving_model_at(rows, AT, {(version, "0"): "its file is missing" for version in lost})
 
 
-def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() -> None:
+def test_where_a_model_is_lost_the_former_champion_serves_and_says_why() -> None:
     rows = (row(1, hours=-4), row(2, "kept", -3), row(3, hours=-2), row(4, hours=-1))
     serving = stand_in(rows, 4)
     assert serving is not None
@@ -107,7 +107,7 @@ def test_where_a_model_is_lost_the_one_promoted_before_it_serves_and_says_why() 
     assert stand_in(rows, 1, 2, 3) == serving_model_at(rows, AT), "the one that serves is not lost"
 
 
-def test_who_was_rolled_back_does_not_serve_instead_of_a_lost_one() -> None:
+def test_a_model_that_was_rolled_back_does_not_replace_a_lost_model() -> None:
     rows = (
         row(1, hours=-5), row(2, hours=-4), row(3, hours=-3),
         row(3, "withdrawn", -2), row(2, hours=-2), row(4, hours=1),
@@ -117,40 +117,42 @@ def test_who_was_rolled_back_does_not_serve_instead_of_a_lost_one() -> None:
     assert (serving.model_version, serving.proven) == (1, True)
 
 
-decided = st.builds(
+random_decisions = st.builds(
     row,
     st.integers(1, 4),
     st.sampled_from(["promoted", "kept", "refused", "withdrawn"]),
     st.integers(-5, 5).map(float),
 )
-many = st.lists(decided, max_size=12).map(lambda rows: sorted(rows, key=lambda r: r.as_of))
+histories = st.lists(random_decisions, max_size=12).map(
+    lambda rows: sorted(rows, key=lambda r: r.as_of)
+)
 
 
-@given(many, st.sets(st.integers(1, 4)))
-def test_nothing_decided_later_ever_serves_or_changes_who_does(
+@given(histories, st.sets(st.integers(1, 4)))
+def test_no_later_decision_changes_which_model_serves(
     rows: list[ModelDecision], lost: set[int]
 ) -> None:
-    why = {(version, "0"): "lost" for version in lost}
+    reasons = {(version, "0"): "lost" for version in lost}
 
     def all_of(known: list[ModelDecision], at: datetime) -> tuple[object, ...]:
         return (
-            serving_model_at(known, at, why),
+            serving_model_at(known, at, reasons),
             champion_at(known, at),
-            champion_before(known, at, why),
+            champion_before(known, at, reasons),
         )
 
     for hours in range(-6, 7):
         at = AT + hours * HOUR
         before = [r for r in rows if r.as_of < at]
         assert all_of(rows, at) == all_of(before, at)
-        serving = serving_model_at(rows, at, why)
+        serving = serving_model_at(rows, at, reasons)
         if serving is not None:
             assert serving.decision.as_of < at
             assert serving.model_version not in lost
 
 
-@given(many)
-def test_somebody_serves_as_soon_as_one_was_trained(rows: list[ModelDecision]) -> None:
+@given(histories)
+def test_a_model_serves_as_soon_as_one_was_trained(rows: list[ModelDecision]) -> None:
     trained = any(r.as_of < AT and r.verdict != "withdrawn" for r in rows)
     serving = serving_model_at(rows, AT)
     assert (serving is not None) == trained

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError, UnsoundModel
+from tests.steps.served import fresh_registry
 
 NAME = "nasdaq100_hourly.action"
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(folder=tmp_path_factory.mktemp("mlflow"))
+    return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
-def keep(registry: Registry, name: str, body: bytes) -> int:
+def register_model(registry: Registry, name: str, body: bytes) -> int:
     run = registry.client.create_run(registry.experiment("train")).info.run_id
     return registry.register(name, body, run, {"as_of": "2026-09-01"}).version
 
 
-def test_a_registered_model_is_stagings_and_loads_as_it_was(registry: Registry) -> None:
-    version = keep(registry, NAME, b"first")
+def test_a_registered_model_is_at_staging_and_loads_as_it_was(registry: Registry) -> None:
+    version = register_model(registry, NAME, b"first")
     holder = registry.version_by_alias(NAME, STAGING)
     assert holder is not None
     assert (holder.version, holder.tags["as_of"]) == (version, "2026-09-01")
@@ -34,7 +36,7 @@ def test_a_registered_model_is_stagings_and_loads_as_it_was(registry: Registry) 
 
 
 def test_promotion_archives_what_it_replaces_and_can_be_taken_back(registry: Registry) -> None:
-    old, new = (keep(registry, "other", body) for body in (b"old", b"new"))
+    old, new = (register_model(registry, "other", body) for body in (b"old", b"new"))
     registry.set_alias("other", PRODUCTION, old)
     registry.set_alias("other", PRODUCTION, new)
     assert registry.version("other", old).tags["archived"] == "true"
@@ -50,7 +52,7 @@ def test_promotion_archives_what_it_replaces_and_can_be_taken_back(registry: Reg
 
 @pytest.mark.parametrize("spoil", ["tampered", "missing"])
 def test_a_spoiled_file_is_refused_and_the_alias_stays(registry: Registry, spoil: str) -> None:
-    good, bad = keep(registry, spoil, b"good"), keep(registry, spoil, b"bad!")
+    good, bad = register_model(registry, spoil, b"good"), register_model(registry, spoil, b"bad!")
     registry.set_alias(spoil, PRODUCTION, good)
     file = Path(registry.version(spoil, bad).source.removeprefix("file://")) / "model.onnx"
     if spoil == "tampered":
@@ -78,14 +80,15 @@ def test_a_new_store_goes_on_with_the_numbers_that_the_lake_knows(registry: Regi
     assert holder.version == 7
 
 
-def test_unknown_names_are_told(registry: Registry) -> None:
+def test_unknown_names_are_errors(registry: Registry) -> None:
     with pytest.raises(InvalidRequest):
         registry.load("nobody", 1)
     with pytest.raises(InvalidRequest, match="unknown alias 'Prod'"):
         registry.set_alias(NAME, "Prod", 1)
 
 
-def test_a_server_that_is_down_is_told_with_its_address() -> None:
+def test_a_server_that_is_down_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9"):
         Registry("http://127.0.0.1:9").version_by_alias("x", STAGING)
 
@@ -93,7 +96,7 @@ def test_a_server_that_is_down_is_told_with_its_address() -> None:
 def test_a_store_that_is_down_is_not_a_missing_file(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version = keep(registry, "down", b"body")
+    version = register_model(registry, "down", b"body")
 
     def refused(*_: object, **__: object) -> None:
         raise ConnectionError("refused")
@@ -105,16 +108,16 @@ def test_a_store_that_is_down_is_not_a_missing_file(
     assert not isinstance(error.value, UnsoundModel)
 
 
-def test_where_an_alias_was_put_is_known_from_where_somebody_moved_it(registry: Registry) -> None:
+def test_an_alias_that_somebody_moved_differs_from_where_it_was_set(registry: Registry) -> None:
     assert registry.alias_state("moved").aliases == {}
-    old, new = (keep(registry, "moved", body) for body in (b"old", b"new"))
+    old, new = (register_model(registry, "moved", body) for body in (b"old", b"new"))
     registry.set_alias("moved", PRODUCTION, new)
     registry.client.set_registered_model_alias("moved", PRODUCTION, str(old))
-    standing = registry.alias_state("moved")
-    assert (standing.aliases[PRODUCTION], standing.set_by_bullion[PRODUCTION]) == (old, new)
+    state = registry.alias_state("moved")
+    assert (state.aliases[PRODUCTION], state.set_by_bullion[PRODUCTION]) == (old, new)
     registry.remove_alias("moved", PRODUCTION)
-    standing = registry.alias_state("moved")
-    assert PRODUCTION not in {*standing.aliases, *standing.set_by_bullion}
+    state = registry.alias_state("moved")
+    assert PRODUCTION not in {*state.aliases, *state.set_by_bullion}
     assert registry.version("moved", old).tags["archived"] == "true"
     registry.remove_alias("moved", PRODUCTION)
 
@@ -122,7 +125,7 @@ def test_where_an_alias_was_put_is_known_from_where_somebody_moved_it(registry: 
 def test_a_verified_model_is_read_without_mlflow(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version = keep(registry, "copied", b"copied")
+    version = register_model(registry, "copied", b"copied")
     digest = hashlib.sha256(b"copied").hexdigest()
     assert registry.read_model("copied", version, digest) == b"copied"
     monkeypatch.setattr(Registry, "load", None)
@@ -130,7 +133,7 @@ def test_a_verified_model_is_read_without_mlflow(
 
 
 def test_a_version_that_mlflow_does_not_have_cannot_serve(registry: Registry) -> None:
-    keep(registry, "short", b"short")
+    register_model(registry, "short", b"short")
     with pytest.raises(UnsoundModel, match="short version 9 is not in MLflow"):
         registry.read_model("short", 9, "0" * 64)
 
@@ -138,7 +141,7 @@ def test_a_version_that_mlflow_does_not_have_cannot_serve(registry: Registry) ->
 def test_versions_are_listed_in_two_calls_with_their_aliases(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers = [keep(registry, "many", bytes([n])) for n in range(3)]
+    numbers = [register_model(registry, "many", bytes([n])) for n in range(3)]
     registry.set_alias("many", PRODUCTION, numbers[0])
     monkeypatch.setattr(registry.client, "get_model_version", None)
     versions = registry.versions("many")
@@ -148,14 +151,28 @@ def test_versions_are_listed_in_two_calls_with_their_aliases(
     assert registry.versions("none of them") == []
 
 
-def _first_use(folder: str) -> str:
-    return Registry(folder=Path(folder)).experiment("train")
+# One process has imported MLflow and forks for each of the others.
+FIRST_USE = """
+import multiprocessing, pathlib, sys
+import alembic.command, mlflow.tracking.client
+from pipelines.registry.mlflow import Registry
+
+def first_use(_):
+    return Registry(folder=pathlib.Path(sys.argv[1])).experiment("train")
+
+with multiprocessing.get_context("fork").Pool(3) as pool:
+    print(*pool.map(first_use, range(3), chunksize=1))
+"""
 
 
 def test_first_use_by_several_processes_at_once(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        folders = pool.map(_first_use, [str(tmp_path)] * 3, chunksize=1)
-    assert len(set(folders)) == 1
+    process = subprocess.run(
+        [sys.executable, "-c", FIRST_USE, str(tmp_path)], capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    experiments = process.stdout.split()
+    assert len(experiments) == 3
+    assert len(set(experiments)) == 1
 
 
 def test_a_version_has_a_page(tmp_path: Path) -> None:

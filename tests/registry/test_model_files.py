@@ -21,22 +21,22 @@ def test_the_bytes_of_a_regular_file_are_read_also_by_a_link(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "/dev/null", "pipe", "folder", "socket"])
-def test_what_has_no_end_is_refused_at_once(tmp_path: Path, name: str) -> None:
-    place = tmp_path / name  # of a path from the root, that path
+def test_a_device_a_pipe_or_a_folder_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name  # of a path from the root, that path
     if name == "pipe":
-        os.mkfifo(place)
+        os.mkfifo(file)
     elif name == "folder":
-        place.mkdir()
+        file.mkdir()
     elif name == "socket":
         with socket.socket(socket.AF_UNIX) as opened:
-            opened.bind(str(place))
+            opened.bind(str(file))
     with pytest.raises(UnsoundModel) as refused:
-        read_model_file(place, "name another")
+        read_model_file(file, "name another")
     assert refused.value.hint == "name another"
     assert str(tmp_path) not in refused.value.message
 
 
-def test_what_is_larger_than_a_model_is_not_read(tmp_path: Path) -> None:
+def test_a_file_larger_than_a_model_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     with file.open("wb") as sparse:
         sparse.truncate(model_files.LARGEST + 1)
@@ -45,7 +45,7 @@ def test_what_is_larger_than_a_model_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "no\0file"])
-def test_what_is_not_there_is_told_without_its_path(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_an_error_without_its_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnsoundModel, match="cannot be read") as refused:
         read_model_file(tmp_path / name, "")
     assert str(tmp_path) not in str(refused.value)

@@ -70,7 +70,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 
 @dataclass(frozen=True)
-class Kept:
+class LoggedRuns:
     """The runs of one experiment."""
 
     parent: Run
@@ -84,15 +84,15 @@ class Kept:
         return {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
 
 
-def read(registry: Registry, experiment: str) -> Kept:
+def read(registry: Registry, experiment: str) -> LoggedRuns:
     runs = registry.client.search_runs([registry.experiment(experiment)])
     nested = {run.info.run_name: run for run in runs if PARENT in run.data.tags}
     (parent,) = (run for run in runs if PARENT not in run.data.tags)
-    return Kept(parent, nested)
+    return LoggedRuns(parent, nested)
 
 
 @pytest.fixture(scope="module")
-def runs(registry: Registry, comparison: Comparison, onnx_forms: dict[str, Form]) -> Kept:
+def runs(registry: Registry, comparison: Comparison, onnx_forms: dict[str, Form]) -> LoggedRuns:
     challenger_forms = check_challengers(comparison, ("logistic_regression", BOOSTING), onnx_forms)
     run_id = log_comparison(
         registry,
@@ -108,39 +108,41 @@ def runs(registry: Registry, comparison: Comparison, onnx_forms: dict[str, Form]
     return logged_runs
 
 
-def test_the_parent_says_what_the_winner_was_made_of(runs: Kept, comparison: Comparison) -> None:
-    values, parent = runs.parent.data.params, runs.parent
+def test_the_parent_has_the_parameters_of_the_winner(
+    runs: LoggedRuns, comparison: Comparison
+) -> None:
+    params, parent = runs.parent.data.params, runs.parent
     assert parent.info.status == "FINISHED"
-    assert (values["snapshot"], values["definition"], values["seed"]) == ("17", "d1", "7")
-    assert values["winner"] == comparison.ranking[0].name
-    assert json.loads(values["thresholds"]) == list(comparison.thresholds)
-    assert float(values["label_share.hold"]) == comparison.shares[2]
-    assert values["judging.rows"] == str(len(comparison.judging))
-    assert values["training.span"].startswith("2026-01-01T14:00Z to ")
-    assert values["dropped.no outcome"] == "0"
-    assert values[f"{BOOSTING}.rounds"] == "5"
+    assert (params["snapshot"], params["definition"], params["seed"]) == ("17", "d1", "7")
+    assert params["winner"] == comparison.ranking[0].name
+    assert json.loads(params["thresholds"]) == list(comparison.thresholds)
+    assert float(params["label_share.hold"]) == comparison.shares[2]
+    assert params["judging.rows"] == str(len(comparison.judging))
+    assert params["training.span"].startswith("2026-01-01T14:00Z to ")
+    assert params["dropped.no outcome"] == "0"
+    assert params[f"{BOOSTING}.rounds"] == "5"
     assert parent.data.tags["gate.drift"] == "no drift"
     assert parent.data.metrics["judging.macro_f1"] == comparison.judging_metrics.macro_f1
     assert parent.data.metrics["judging.buy.recall"] == comparison.judging_metrics.classes[3].recall
 
 
-def test_the_parent_keeps_pictures_reports_and_the_environment(runs: Kept) -> None:
+def test_the_parent_has_pictures_reports_and_the_environment(runs: LoggedRuns) -> None:
     assert runs.files(runs.parent) == {
         *(f"judging/{n}.png" for n in ("confusion", "roc", "precision_recall", "calibration")),
         *(f"{part}_confusion.json" for part in ("training", "selection", "judging")),
         "importance.png", "importance.json", "ranking.json", "data.json", "environment.json",
         "drift.html", "challengers/logistic_regression.onnx",
     }  # fmt: skip
-    leans = json.loads(runs.file(runs.parent, "importance.json"))
-    assert leans["features"][0]["name"] == "a"
-    values = json.loads(runs.file(runs.parent, "environment.json"))
-    assert values["packages"]["scikit-learn"]
+    importances = json.loads(runs.file(runs.parent, "importance.json"))
+    assert importances["features"][0]["name"] == "a"
+    environment_of_run = json.loads(runs.file(runs.parent, "environment.json"))
+    assert environment_of_run["packages"]["scikit-learn"]
     ranking = json.loads(runs.file(runs.parent, "ranking.json"))
     assert len(ranking[0]["folds"]) == 2
 
 
 def test_every_candidate_has_its_run_with_its_file(
-    runs: Kept, comparison: Comparison, onnx_forms: dict[str, Form]
+    runs: LoggedRuns, comparison: Comparison, onnx_forms: dict[str, Form]
 ) -> None:
     assert set(runs.nested) == {result.name for result in comparison.ranking}
     run = runs.nested["logistic_regression"]
@@ -149,8 +151,8 @@ def test_every_candidate_has_its_run_with_its_file(
     assert {"model.onnx", "roc.png", "calibration.png"} < runs.files(run)
 
 
-def test_a_challengers_file_is_told_by_its_checksum(
-    runs: Kept, onnx_forms: dict[str, Form]
+def test_a_challengers_file_is_named_by_its_checksum(
+    runs: LoggedRuns, onnx_forms: dict[str, Form]
 ) -> None:
     tags = runs.parent.data.tags
     body = runs.file(runs.parent, "challengers/logistic_regression.onnx")
@@ -158,31 +160,33 @@ def test_a_challengers_file_is_told_by_its_checksum(
     assert tags[f"challenger.{BOOSTING}"] == "no ONNX form: odd"
 
 
-def test_without_an_onnx_form_the_tag_says_why(runs: Kept) -> None:
+def test_without_an_onnx_form_the_tag_says_why(runs: LoggedRuns) -> None:
     run = runs.nested[BOOSTING]
     assert run.info.status == "FINISHED"
     assert (run.data.tags["onnx"], run.data.tags["sha256"]) == ("no ONNX form: odd", "")
     assert "model.onnx" not in runs.files(run)
 
 
-def test_a_candidate_that_failed_has_a_failed_run(runs: Kept) -> None:
+def test_a_candidate_that_failed_has_a_failed_run(runs: LoggedRuns) -> None:
     run = runs.nested["broken"]
     assert run.info.status == "FAILED"
     assert run.data.tags["failure"] == "ValueError: no such kernel"
     assert runs.files(run) == set()
 
 
-def test_figures_of_folds_are_steps(runs: Kept, registry: Registry, comparison: Comparison) -> None:
+def test_figures_of_folds_are_steps(
+    runs: LoggedRuns, registry: Registry, comparison: Comparison
+) -> None:
     run_id = runs.nested["logistic_regression"].info.run_id
-    values = registry.client.get_metric_history(run_id, "fold.macro_f1")
+    history = registry.client.get_metric_history(run_id, "fold.macro_f1")
     result = next(result for result in comparison.ranking if result.name == "logistic_regression")
     expected = [(step, fold.macro_f1) for step, fold in enumerate(result.folds, 1)]
-    assert [(point.step, point.value) for point in values] == expected
+    assert [(point.step, point.value) for point in history] == expected
 
 
 @pytest.fixture
-def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where things go wrong, pictures would only take time."""
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the pictures, which only take time where a test is about failures."""
     monkeypatch.setattr(
         artefacts.pictures, "draw_predictions", lambda *values: {"roc.png": b"a picture"}
     )
@@ -204,27 +208,27 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 GONE = MlflowException("the server does not answer")
 
 
-@pytest.mark.usefixtures("unpictured")
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("failure", [FULL, GONE])
 @pytest.mark.parametrize(
     ("call", "nth"), [("log_artifacts", 1), ("log_artifacts", 3), ("log_batch", 2)]
 )
-def test_what_fails_on_the_way_leaves_a_failed_parent(
+def test_a_failure_while_logging_leaves_a_failed_parent(
     registry: Registry, comparison: Comparison, monkeypatch: pytest.MonkeyPatch,
     call: str, nth: int, failure: Exception,
 ) -> None:  # fmt: skip
     experiment = f"{call} {nth} {type(failure).__name__}"
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, call, fails_at(nth, failure))
-        with pytest.raises(RegistryError, match=r"No space|not answer") as values:
+        with pytest.raises(RegistryError, match=r"No space|not answer") as error:
             log_comparison(registry, experiment, comparison, DECISION, TAGS)
-    assert "space left" in values.value.hint
+    assert "space left" in error.value.hint
     logged_runs = read(registry, experiment)
     assert logged_runs.parent.info.status == "FAILED"
     assert "RUNNING" not in {run.info.status for run in logged_runs.nested.values()}
 
 
-@pytest.mark.usefixtures("unpictured")
+@pytest.mark.usefixtures("without_pictures")
 def test_where_mlflow_is_gone_for_good_no_run_is_finished(
     registry: Registry, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,19 +243,19 @@ def test_where_mlflow_is_gone_for_good_no_run_is_finished(
     }
 
 
-@pytest.mark.usefixtures("unpictured")
-def test_a_folder_that_cannot_be_written_is_told(
+@pytest.mark.usefixtures("without_pictures")
+def test_a_folder_that_cannot_be_written_is_an_error(
     registry: Registry, comparison: Comparison
 ) -> None:
     (registry.folder / "artifacts").mkdir(exist_ok=True)
     (registry.folder / "artifacts" / "blocked").write_text("a file stands in the folder's place")
-    with pytest.raises(RegistryError, match="blocked") as values:
+    with pytest.raises(RegistryError, match="blocked") as error:
         log_comparison(registry, "blocked", comparison, DECISION, TAGS)
-    assert values.value.hint
+    assert error.value.hint
     assert read(registry, "blocked").parent.info.status == "FAILED"
 
 
-def test_what_cannot_be_made_leaves_no_run(
+def test_a_picture_that_fails_leaves_no_run(
     registry: Registry, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*values: object) -> None:

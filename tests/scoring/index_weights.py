@@ -1,4 +1,4 @@
-"""Weights of an index, written down by a test."""
+"""Build the weights of an index for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model is asked bar by bar, and only for what it can say."""
+"""A model scores bar by bar, and only rows that it can score."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tests import models
 ACTION_FORECAST = FORECAST.target_forecast()
 
 
-def test_each_bar_is_asked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_bar_is_scored_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = OnnxScorer(models.body(FORECAST, untrained=("NVDA",)))
-    asked: list[int] = []
-    ask = scorer.score
-    monkeypatch.setattr(scorer, "score", lambda rows: asked.append(len(rows)) or ask(rows))
+    batch_sizes: list[int] = []
+    score = scorer.score
+    monkeypatch.setattr(scorer, "score", lambda rows: batch_sizes.append(len(rows)) or score(rows))
     features = np.zeros((6, len(FORECAST.features)), np.float32)
     features[1, 0] = np.nan
     symbols = ["AAPL", "MSFT", "NVDA", "AAPL", "MSFT", "XYZ"]
     scores = score_rows(scorer, symbols, features, np.array([1, 1, 1, 2, 2, 2]))
-    assert asked == [1, 2]
+    assert batch_sizes == [1, 2]
     assert scores.scored_rows.tolist() == [0, 3, 4]
     assert scores.not_scored == {
         "untrained": {"NVDA": 1, "XYZ": 1},
@@ -38,8 +38,8 @@ def test_what_is_published_is_the_models_action_and_not_the_likeliest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scorer = OnnxScorer(models.body(FORECAST))
-    told = np.array([[0.1, 0.1, 0.5, 0.1, 0.2]], np.float32)
-    monkeypatch.setattr(scorer, "score", lambda rows: (told, np.array([4])))
+    probabilities = np.array([[0.1, 0.1, 0.5, 0.1, 0.2]], np.float32)
+    monkeypatch.setattr(scorer, "score", lambda rows: (probabilities, np.array([4])))
     features = np.zeros((1, len(FORECAST.features)), np.float32)
     scores = score_rows(scorer, ["AAPL"], features, np.array([1]))
     keys = pa.table({"symbol": ["AAPL"]})
@@ -49,7 +49,7 @@ def test_what_is_published_is_the_models_action_and_not_the_likeliest(
     assert row["expected_score"] == pytest.approx(0.2)
 
 
-def test_a_model_that_means_another_thing_is_refused() -> None:
+def test_a_model_of_another_definition_is_refused() -> None:
     scorer = OnnxScorer(models.body(FORECAST))
     assert check_scorer(ACTION_FORECAST, scorer) is scorer
     with pytest.raises(InvalidRequest, match="other features or another label") as refused:
@@ -63,11 +63,11 @@ def test_a_model_that_means_another_thing_is_refused() -> None:
         check_fingerprint(ACTION_FORECAST, None)
 
 
-@pytest.mark.parametrize("what", ["features", "classes"])
-def test_a_model_that_takes_or_gives_them_in_another_order_is_refused(what: str) -> None:
+@pytest.mark.parametrize("field", ["features", "classes"])
+def test_a_model_with_another_order_of_features_or_classes_is_refused(field: str) -> None:
     scorer = OnnxScorer(models.body(FORECAST))
-    told = scorer.description
-    turned = tuple(reversed(getattr(told, what)))
-    scorer.description = replace(told, **{what: turned})
+    description = scorer.description
+    reordered = tuple(reversed(getattr(description, field)))
+    scorer.description = replace(description, **{field: reordered})
     with pytest.raises(InvalidRequest, match="in another order"):
         check_scorer(ACTION_FORECAST, scorer)

@@ -1,4 +1,4 @@
-"""Weights as they were known at a bar, and what is combined of who has one."""
+"""Signals are combined by the weights that were known at each bar."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ QQQ = universe("qqq").symbols
 CLOSES = utc("2026-09-01T15:30+00:00")
 
 
-def prediction_rows(actions: dict[str, str], **more: object) -> pa.Table:
-    about = {
+def prediction_rows(actions: dict[str, str], **changes: object) -> pa.Table:
+    constants = {
         "ts": datetime(2026, 9, 1, 14, 30, tzinfo=UTC),
         "closes_at": CLOSES,
         "timestamp_next": utc("2026-09-01T16:30+00:00"),
@@ -28,12 +28,12 @@ def prediction_rows(actions: dict[str, str], **more: object) -> pa.Table:
         "unproven_reason": None,
         "instead_of": None,
     }
-    rows = [about | {"symbol": s, "action": action} | more for s, action in actions.items()]
+    rows = [constants | {"symbol": s, "action": action} | changes for s, action in actions.items()]
     combined = pa.Table.from_pylist(rows)
     return combined.set_column(6, "unproven_reason", combined["unproven_reason"].cast(pa.string()))
 
 
-def test_members_without_a_weight_are_left_out_and_told() -> None:
+def test_members_without_a_weight_are_left_out_and_reported() -> None:
     known = index_weights(*((s, 0.1, "2026-08-03", "2026-08-03") for s in QQQ[:4]))
     combined = combine_actions(
         (ComponentWeighted("qqq"),), prediction_rows(dict.fromkeys(QQQ[2:6], "buy")), {"QQQ": known}
@@ -48,7 +48,7 @@ def test_members_without_a_weight_are_left_out_and_told() -> None:
     }  # fmt: skip
 
 
-def test_where_models_differ_the_least_proven_speaks_for_the_bar() -> None:
+def test_where_models_differ_the_bar_has_the_version_of_the_least_proven() -> None:
     known = index_weights(*((s, 0.1, "2026-08-03", "2026-08-03") for s in QQQ))
     proven = prediction_rows(dict.fromkeys(QQQ[:5], "buy"))
     unproven = prediction_rows(
@@ -66,11 +66,11 @@ def test_no_weights_or_no_member_scored_makes_no_signal_and_says_why() -> None:
     rows = prediction_rows({QQQ[0]: "buy"})
     later = index_weights((QQQ[0], 0.1, "2026-08-03", "2026-09-02"))
     other = index_weights((QQQ[1], 0.1, "2026-08-03", "2026-08-03"))
-    for known, why in (
+    for known, reason in (
         (later, "only after"),
         (other, "was scored"),
         (index_weights(), "are not known"),
     ):
         combined = combine_actions((ComponentWeighted("qqq"),), rows, {"QQQ": known})
         assert combined.signals.num_rows == combined.contributions.num_rows == 0
-        assert why in next(iter(combined.no_signal["qqq"]))
+        assert reason in next(iter(combined.no_signal["qqq"]))

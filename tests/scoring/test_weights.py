@@ -1,4 +1,4 @@
-"""A bar has the newest weights that were in effect and known: all bars by one rule."""
+"""A bar has the newest weights that were in effect and known at its close."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_one_set_of_weights_is_never_completed_from_another() -> None:
         ("AAPL", 0.2, "2026-09-01", "2026-08-30"),
     )
     weights = known.at_bars(CLOSES_AT, SESSION)
-    assert [one and one.weights for one in weights.sets] == [{"AAPL": 0.2}]
+    assert [weight_set and weight_set.weights for weight_set in weights.sets] == [{"AAPL": 0.2}]
     np.testing.assert_array_equal(weights.of_members(["MSFT", "AAPL"]), [[np.nan, 0.2]])
 
 

@@ -43,12 +43,12 @@ def parts(rows: Universe) -> tuple[list[str], dict[str, str], dict[str, float]]:
 
 
 @given(universes)
-def test_it_is_the_sum_of_score_times_share_and_stays_in_bounds(rows: Universe) -> None:
+def test_wss_is_the_sum_of_score_times_share_and_stays_in_bounds(rows: Universe) -> None:
     result = combine_bar(RULE, *parts(rows))
     score_of = dict(zip(ACTIONS, SCORES, strict=True))
     total = sum(by for by, _ in rows.values())
-    plain = sum(score_of[action] * by / total for by, action in rows.values() if action)
-    assert result.wss == pytest.approx(plain, abs=1e-9)
+    expected = sum(score_of[action] * by / total for by, action in rows.values() if action)
+    assert result.wss == pytest.approx(expected, abs=1e-9)
     assert sum(part.contribution for part in result.contributions) == pytest.approx(result.wss)
     assert sum(part.share for part in result.contributions) == pytest.approx(1)
     assert result.index_share == pytest.approx(total)
@@ -57,7 +57,7 @@ def test_it_is_the_sum_of_score_times_share_and_stays_in_bounds(rows: Universe) 
 
 
 @given(universes, st.randoms(use_true_random=False))
-def test_order_does_not_matter(rows: Universe, order: random.Random) -> None:
+def test_the_order_of_members_does_not_matter(rows: Universe, order: random.Random) -> None:
     mixed = list(rows.items())
     order.shuffle(mixed)
     assert combine_bar(RULE, *parts(dict(mixed))) == combine_bar(RULE, *parts(rows))
@@ -132,7 +132,7 @@ def test_weights_of_other_symbols_are_not_looked_at() -> None:
 
 
 @pytest.mark.parametrize("bad", [0.0, -0.1, float("nan"), float("inf"), 8.5])
-def test_a_weight_that_is_none_is_refused_by_name(bad: float) -> None:
+def test_an_impossible_weight_is_refused_by_name(bad: float) -> None:
     with pytest.raises(InvalidRequest, match="the weight of MSFT is"):
         combine_bar(RULE, ["AAPL", "MSFT"], {}, {"AAPL": 0.1, "MSFT": bad})
 

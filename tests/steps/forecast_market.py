@@ -1,4 +1,4 @@
-"""A market of any forecast's symbols and bars, said by a source of its own."""
+"""A market of any forecast's symbols and bars, from its own source."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def market_rows(
 
 def build_market(forecast: Forecast) -> list[dict[str, object]]:
     """Some of its symbols, and somewhat more of its bars than it looks back at."""
-    wanted = 3 * max(forecast.look_back, forecast.label_look_back) + 60
-    start = (utc(END) - timedelta(days=wanted * 2)).date().isoformat()
-    times = hours(start, END, forecast.interval)[-wanted:]
+    count = 3 * max(forecast.look_back, forecast.label_look_back) + 60
+    start = (utc(END) - timedelta(days=count * 2)).date().isoformat()
+    times = hours(start, END, forecast.interval)[-count:]
     if not forecast.bar.intraday:  # such bars are named by their day
         times = [ts.replace(hour=0, minute=0) for ts in times]
     return market_rows(forecast.symbols[:3], times)

@@ -37,8 +37,8 @@ def _classes(label: Label, score: np.ndarray) -> Prediction:
 
 def _values(label: Label, score: np.ndarray) -> Prediction:
     value = ASSUMED_IC * UNIT * score
-    reach = 1.28 * UNIT * np.sqrt(1 - ASSUMED_IC**2)
-    return np.stack([value, value - reach, value + reach], axis=1), value
+    margin = 1.28 * UNIT * np.sqrt(1 - ASSUMED_IC**2)
+    return np.stack([value, value - margin, value + margin], axis=1), value
 
 
 PREDICT = {"classes": _classes, "value": _values}

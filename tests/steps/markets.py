@@ -1,6 +1,6 @@
-"""Rows of the sample market as training sees them, without a lake in between.
+"""Build rows of the sample market as training reads them, without a lake.
 
-tests/steps/models/test_skill_on_markets.py holds that they are the rows of `train`.
+tests/steps/models/test_skill_on_markets.py checks that they are the rows of `train`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def bars_of(
     start: datetime,
     end: datetime,
 ) -> pa.Table:
-    """What the source says, ordered by symbol and ts."""
+    """The bars of the source, ordered by symbol and ts."""
     request = Request(symbols, forecast.bar, start, end, end)
     bars = pa.concat_tables([source.parse(answer).bars for answer in source.fetch(request)])
     return bars.sort_by([("symbol", "ascending"), ("ts", "ascending")])
@@ -40,14 +40,14 @@ def rows_of(
     start: datetime,
     end: datetime,
 ) -> Rows:
-    """A row a bar whose outcome was known at the end, in the order of training."""
+    """A row for each bar whose outcome was known at the end, in the order of training."""
     bars = bars_of(source, symbols, forecast, start, end)
     return rows_from(bars, forecast)
 
 
 def rows_from(bars: pa.Table, forecast: Forecast | TargetForecast, grid: Grid = "session") -> Rows:
     market = calendar("XNYS")
-    bars = _opened(bars, forecast, market)
+    bars = _with_opens(bars, forecast, market)
     panel = build_panel(bars, market, forecast.bar, grid)
     sessions = market.whole_sessions(
         forecast.bar, bars["ts"].to_numpy().min(), bars["ts"].to_numpy().max(), grid
@@ -72,8 +72,8 @@ def rows_from(bars: pa.Table, forecast: Forecast | TargetForecast, grid: Grid = 
     return rows.take(known[np.argsort(rows.closes_at[known], kind="stable")])
 
 
-def _opened(bars: pa.Table, forecast: Forecast | TargetForecast, market: Calendar) -> pa.Table:
-    """From one day up a source names bars by their day, and silver by when they open."""
+def _with_opens(bars: pa.Table, forecast: Forecast | TargetForecast, market: Calendar) -> pa.Table:
+    """Name daily and longer bars by their opens, as silver does; sources name them by their day."""
     if forecast.bar.intraday:
         return bars
     days = bars["ts"].to_numpy().astype("datetime64[D]")

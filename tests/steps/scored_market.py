@@ -1,4 +1,4 @@
-"""A market of four members with weights, and what was scored of it, for the tests of scoring."""
+"""A market of four members with weights, and its scored rows, for the tests of scoring."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START, END = utc("2026-08-10"), utc("2026-09-01")
 HOURS = hours("2026-08-10", "2026-09-01")
 HISTORY = utc("2026-08-20")  # by then every member has all features
 TRAINED = utc("2026-08-11")
-UNTOLD = ("batch", "source", "scored_at")
+UNSTABLE_COLUMNS = ("batch", "source", "scored_at")
 _names = (f"source_{n}" for n in itertools.count())
 Row = dict[str, object]
 
@@ -33,29 +33,29 @@ def build_market(symbols: tuple[str, ...] = SYMBOLS) -> list[Row]:
 
 
 def write_bars(lake: Lake, name: str, rows: list[Row]) -> str:
-    """Bring bars to silver as if a source had said them: an ingest would take its time."""
-    made = bars_table(rows).select(["symbol", "ts", "open", "high", "low", "close", "volume"])
+    """Write bars to silver directly, as an ingest takes longer."""
+    bars = bars_table(rows).select(["symbol", "ts", "open", "high", "low", "close", "volume"])
     place = {ts: i for i, ts in enumerate(HOURS)}
-    at = [place[ts] for ts in made["ts"].to_pylist()]
+    places = [place[ts] for ts in bars["ts"].to_pylist()]
     grid = calendar("XNYS").bars(HOURLY.bar, START, END).table()
     for column in ("closes_at", "session"):
-        made = made.append_column(column, grid[column].take(pa.array(at)))
+        bars = bars.append_column(column, grid[column].take(pa.array(places)))
     for column, value in (
         ("source", name),
         ("interval", "1h"),
         ("split_factor", 1.0),
         ("received_at", END),
     ):
-        made = made.append_column(column, pa.repeat(pa.scalar(value), len(at)))
-    with lake.write("say") as writer:
-        writer.connection.register("said", made)
-        here = "source = ? AND (symbol, ts) IN (SELECT (symbol, ts) FROM said)"
-        writer.replace("silver.bars", made, here, [name])
+        bars = bars.append_column(column, pa.repeat(pa.scalar(value), len(places)))
+    with lake.write("bars") as writer:
+        writer.connection.register("new_bars", bars)
+        condition = "source = ? AND (symbol, ts) IN (SELECT (symbol, ts) FROM new_bars)"
+        writer.replace("silver.bars", bars, condition, [name])
     return name
 
 
 def remove_bar(lake: Lake, name: str, symbol: str, ts: datetime) -> None:
-    """Take a bar out of silver, as a later look at its neighbours does."""
+    """Remove a bar from silver, as an ingest does that finds a leap."""
     row = {
         "source": name,
         "symbol": symbol,
@@ -67,13 +67,13 @@ def remove_bar(lake: Lake, name: str, symbol: str, ts: datetime) -> None:
         "row": 1,
         "received_at": END,
     }
-    with lake.write("lose") as writer:
+    with lake.write("remove") as writer:
         writer.delete("silver.bars", "source = ? AND symbol = ? AND ts = ?", [name, symbol, ts])
         writer.append("silver.quarantine", pa.Table.from_pylist([row]))
 
 
 def create_source(lake: Lake, rows: list[Row], weights: bool = True) -> str:
-    """A source of its own that says these bars; with weights that were known long before."""
+    """Create a source with these bars, and with weights that were known long before."""
     name = write_bars(lake, next(_names), rows)
     if weights:
         write_weights(lake, name, dict.fromkeys(SYMBOLS, 0.1))
@@ -102,18 +102,18 @@ def write_weights(
         }
         for symbol, weight in weights.items()
     ]
-    with lake.write("weigh") as writer:
+    with lake.write("weights") as writer:
         writer.append("silver.weights", pa.Table.from_pylist(rows))
 
 
 def rows_of(
     lake: Lake, source: str, table: str = "predictions", live: bool | None = None
 ) -> list[Row]:
-    """A gold table's rows of a source, but for who said them, when, and in which commit."""
+    """A gold table's rows of a source, without the source, the time and the commit."""
     where = "" if live is None else f" AND live = {live}"
-    found = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?{where}", [source])
-    columns = [name for name in found.schema.names if name not in UNTOLD]
-    return sorted(found.select(columns).to_pylist(), key=repr)
+    table_of_source = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?{where}", [source])
+    columns = [name for name in table_of_source.schema.names if name not in UNSTABLE_COLUMNS]
+    return sorted(table_of_source.select(columns).to_pylist(), key=repr)
 
 
 def all_rows(lake: Lake, source: str, live: bool | None = None) -> list[list[Row]]:

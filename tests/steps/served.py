@@ -129,7 +129,7 @@ def train_model(
 
 
 def file_of(registry: Registry, forecast: Forecast | TargetForecast, version: int) -> Path:
-    """Where a version's file lies."""
+    """The path of a version's file."""
     source = registry.version(model_name(target_of(forecast)), version).source
     return Path(source.removeprefix("file://")) / "model.onnx"
 
@@ -143,7 +143,7 @@ def spoil(registry: Registry, forecast: Forecast | TargetForecast, version: int,
 
 
 def decisions_of(lake: Lake, *columns: str) -> list[tuple[Any, ...]]:
-    """Columns of the decisions, in the order in which they were made."""
+    """Read columns of the decisions, in the order of their instants."""
     return lake.rows(
         f"SELECT {', '.join(columns)} FROM gold.model_decisions "
         "ORDER BY decided_at, verdict = 'promoted', model_version"

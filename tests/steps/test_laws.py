@@ -1,4 +1,4 @@
-"""What holds for every declared forecast and each of its targets, without a word about any."""
+"""The laws of every declared forecast and each of its targets."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from pipelines.core.calendar import utc
 from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
-from pipelines.labels import LABELS
 from pipelines.lake import Lake
 from pipelines.modeling.compare import compare
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps.data.features import refresh_features
@@ -33,9 +32,9 @@ from tests.steps.markets import rows_of
 from tests.steps.scored_market import all_rows
 from tests.steps.served import fresh_registry
 
-NAMED = pytest.mark.parametrize("forecast", FORECASTS, ids=lambda one: one.name)
-TARGETS = [one for declared in FORECASTS for one in declared.per_target()]
-EACH = pytest.mark.parametrize("target", TARGETS, ids=lambda f: f"{f.name}.{f.target.name}")
+EACH_FORECAST = pytest.mark.parametrize("forecast", FORECASTS, ids=lambda forecast: forecast.name)
+TARGETS = [target for forecast in FORECASTS for target in forecast.per_target()]
+EACH_TARGET = pytest.mark.parametrize("target", TARGETS, ids=lambda f: f"{f.name}.{f.target.name}")
 ROWS = 1500  # enough to fit on, few enough to fit often
 fresh_name = (f"market_{n}" for n in count())
 
@@ -51,17 +50,17 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
-def served(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> None:
-    """A model of each target, promoted before all bars."""
+def promote_models(lake: Lake, registry: Registry, forecast: Forecast, source: str) -> None:
+    """Promote a model of each target before all bars."""
     for target in forecast.per_target():
         model = models.store_verified(registry, target, models.body(target))
         models.decide(lake, target, source, model, utc("2020-01-01"))
 
 
-@NAMED
+@EACH_FORECAST
 @law(2)
 @given(st.floats(0.6, 0.95), st.floats(0.9, 1.1))
-def test_no_bar_after_changes_what_is_said(
+def test_no_later_bar_changes_a_prediction(
     lake: Lake, registry: Registry, forecast: Forecast, share: float, factor: float
 ) -> None:
     rows = build_market(forecast)
@@ -69,29 +68,29 @@ def test_no_bar_after_changes_what_is_said(
     cut = times[int(len(times) * share)]
     prices = ("open", "high", "low", "close")
     known = [r for r in rows if r["ts"] < cut]  # type: ignore[operator]
-    other = [
+    changed = [
         r | {p: float(str(r[p])) * factor for p in prices} if r["ts"] >= cut else r  # type: ignore[operator]
         for r in rows
     ]
-    end, said = cut, []  # what closed by then opened before
-    for some in (known, other, rows):
+    end, tables = cut, []  # what closed by then opened before
+    for market in (known, changed, rows):
         name = next(fresh_name)
-        write_bars(lake, name, some, interval=forecast.interval)
-        served(lake, registry, forecast, name)
+        write_bars(lake, name, market, interval=forecast.interval)
+        promote_models(lake, registry, forecast, name)
         span = timedelta(days=10) if forecast.bar.intraday else timedelta(days=40)
         score(lake, registry, forecast, name, start=end - span, end=end)
-        said.append([[r | {"live": None} for r in table] for table in all_rows(lake, name)])
-    assert said[0] == said[1] == said[2]
-    assert {r["target"] for r in said[0][0]} == set(forecast.target_names)
+        tables.append([[r | {"live": None} for r in table] for table in all_rows(lake, name)])
+    assert tables[0] == tables[1] == tables[2]
+    assert {r["target"] for r in tables[0][0]} == set(forecast.target_names)
 
 
-@NAMED
-def test_scored_and_settled_in_pieces_is_as_at_once(
+@EACH_FORECAST
+def test_scoring_in_pieces_equals_scoring_at_once(
     lake: Lake, registry: Registry, forecast: Forecast
 ) -> None:
     rows, name = build_market(forecast), next(fresh_name)
     write_bars(lake, name, rows, interval=forecast.interval)
-    served(lake, registry, forecast, name)
+    promote_models(lake, registry, forecast, name)
     times = sorted({r["ts"] for r in rows})  # type: ignore[type-var]
     edges = [times[place] for place in (-40, -25, -12)] + [utc(END)]
     score(lake, registry, forecast, name, start=edges[0], end=edges[-1])
@@ -119,7 +118,7 @@ def _rows(lake: Lake, table: str, name: str) -> list[tuple[object, ...]]:
     return sorted((repr(row),) for row in steady_columns.to_pylist())
 
 
-@EACH
+@EACH_TARGET
 def test_nothing_later_than_as_of_is_trained_on(lake: Lake, target: TargetForecast) -> None:
     forecast = target.forecast
     rows, name = build_market(forecast), next(fresh_name)
@@ -134,8 +133,8 @@ def test_nothing_later_than_as_of_is_trained_on(lake: Lake, target: TargetForeca
     assert (known.known_at <= limit).all()
     assert (known.closes_at < known.known_at).all()
     training, selection, judging = target.split.cut(known)
-    for old, new in ((training, selection), (selection, judging)):
-        assert old.known_at.max() < new.closes_at.min(), "no label's span is shared"
+    for older, newer in ((training, selection), (selection, judging)):
+        assert older.known_at.max() < newer.closes_at.min(), "no label's span is shared"
 
 
 def sample_of(forecast: TargetForecast) -> Rows:
@@ -146,9 +145,9 @@ def sample_of(forecast: TargetForecast) -> Rows:
     return rows_of(Sample(), symbols, forecast, end - timedelta(days=int(days)), end)
 
 
-@EACH
-def test_what_is_fitted_has_seen_training_rows_alone(target: TargetForecast) -> None:
-    """Shuffle what became of all newer rows: nothing that was fitted changes, tuning included."""
+@EACH_TARGET
+def test_fits_depend_on_training_rows_alone(target: TargetForecast) -> None:
+    """Shuffle the outcomes of all newer rows: no fit changes, tuning included."""
     rows = sample_of(target)
     rows = rows.take(np.isfinite(rows.features).all(axis=1))
     selecting = target.split.cut(rows)[1].session.min()
@@ -157,29 +156,21 @@ def test_what_is_fitted_has_seen_training_rows_alone(target: TargetForecast) -> 
     outcome[newer] = np.random.default_rng(1).permutation(outcome[newer])
     comparisons = [
         compare(
-            some,
+            market,
             target.label,
             target.candidates,
             target.split,
             3,
-            fewest=Fewest(300),
+            minimums=Minimums(300),
         )
-        for some in (rows, replace(rows, outcome=outcome))
+        for market in (rows, replace(rows, outcome=outcome))
     ]
-    one, other = comparisons
-    assert (one.thresholds, one.shares) == (other.thresholds, other.shares)
-    assert (one.selection.truth != other.selection.truth).any()
-    known = {result.name: result for result in other.ranking}
-    for result in one.ranking:
+    first, second = comparisons
+    assert (first.thresholds, first.shares) == (second.thresholds, second.shares)
+    assert (first.selection.truth != second.selection.truth).any()
+    known = {result.name: result for result in second.ranking}
+    for result in first.ranking:
         same = known[result.name]
         assert result.failure == same.failure == ""
         assert result.parameters == same.parameters
         np.testing.assert_array_equal(result.predictions, same.predictions)
-
-
-def test_every_label_is_of_a_kind_that_is_known() -> None:
-    from pipelines.modeling.answers import ANSWERS
-    from pipelines.modeling.kinds import KINDS
-
-    assert set(ANSWERS) == set(KINDS)
-    assert {label.kind for label in LABELS} <= set(KINDS)

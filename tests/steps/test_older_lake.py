@@ -1,4 +1,4 @@
-"""A lake, an MLflow store and models made by an earlier Bullion keep working."""
+"""A lake, an MLflow store and models of an earlier Bullion keep working."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MODELS = {"action": "41cb2d406a46fc69", "return": "9b6df100cb019520", "risk": "8
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The earlier lake, unpacked where the settings of this test name it."""
+    """Unpack the earlier lake where the settings of this test name it."""
     place = tmp_path / "older"
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(place, filter="data")
@@ -55,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def older(folder: Path, lake_settings: Settings) -> Iterator[Lake]:
+def old_lake(folder: Path, lake_settings: Settings) -> Iterator[Lake]:
     with open_lake(create=False) as lake:
         yield lake
 
@@ -73,46 +73,46 @@ def signals(lake: Lake) -> list[tuple[Any, ...]]:
 
 
 def test_its_fingerprints_are_those_of_today() -> None:
-    """A change of either makes every model in use one of another definition."""
+    """A change of a fingerprint makes every model in use unusable."""
     assert {name: forecast(name).table_fingerprint for name in TABLES} == TABLES
     targets = (*HOURLY.per_target(), *DAILY.per_target())
-    assert {one.target.name: one.model_fingerprint for one in targets} == MODELS
+    assert {target.target.name: target.model_fingerprint for target in targets} == MODELS
 
 
-def test_its_columns_have_their_true_minima_and_nothing_of_it_is_lost(older: Lake) -> None:
-    assert older.rows("SELECT min(ts) FROM silver.bars WHERE \"interval\" = '1h'") == [
+def test_its_columns_have_their_true_minima_and_nothing_of_it_is_lost(old_lake: Lake) -> None:
+    assert old_lake.rows("SELECT min(ts) FROM silver.bars WHERE \"interval\" = '1h'") == [
         (utc("2026-07-20T13:30+00:00"),)
     ]
-    assert wrong_answers(older) == []
-    before = predictions(older), signals(older)
-    compact(older)
-    assert (predictions(older), signals(older)) == before
-    assert verify(older).problems == []
+    assert wrong_answers(old_lake) == []
+    before = predictions(old_lake), signals(old_lake)
+    compact(old_lake)
+    assert (predictions(old_lake), signals(old_lake)) == before
+    assert verify(old_lake).problems == []
 
 
-def test_its_models_score_as_they_did(folder: Path, older: Lake) -> None:
-    before = predictions(older), signals(older)
+def test_its_models_score_as_they_did(folder: Path, old_lake: Lake) -> None:
+    before = predictions(old_lake), signals(old_lake)
     assert len(before[0]) > 280
     registry = Registry(folder=folder)
     start, end = SCORED
-    score(older, registry, HOURLY, "sample", start=start, end=end)
-    score(older, registry, DAILY, "sample", start=utc("2026-09-25"), end=end)
-    assert (predictions(older), signals(older)) == before
+    score(old_lake, registry, HOURLY, "sample", start=start, end=end)
+    score(old_lake, registry, DAILY, "sample", start=utc("2026-09-25"), end=end)
+    assert (predictions(old_lake), signals(old_lake)) == before
 
 
-def test_it_goes_on_with_new_bars_models_and_answers(folder: Path, older: Lake) -> None:
+def test_it_goes_on_with_new_bars_models_and_answers(folder: Path, old_lake: Lake) -> None:
     from pipelines.core.intervals import interval_of
     from pipelines.sources.sample import Sample
 
     end = utc("2026-10-03")
-    ingest(older, Sample(), ("AAPL",), interval_of("1d"), SCORED[1], end)
-    refresh_features(older, DAILY, "sample")
+    ingest(old_lake, Sample(), ("AAPL",), interval_of("1d"), SCORED[1], end)
+    refresh_features(old_lake, DAILY, "sample")
     registry = Registry(folder=folder)
-    refresh_outcomes(older, registry, DAILY, "sample")
-    done = train(older, registry, DAILY.target_forecast("return"), "sample", as_of=end)
-    assert done.version == 2
-    score(older, registry, DAILY, "sample", start=SCORED[1], end=end)
-    newest = older.rows(
+    refresh_outcomes(old_lake, registry, DAILY, "sample")
+    report = train(old_lake, registry, DAILY.target_forecast("return"), "sample", as_of=end)
+    assert report.version == 2
+    score(old_lake, registry, DAILY, "sample", start=SCORED[1], end=end)
+    newest = old_lake.rows(
         """SELECT target, model_version FROM gold.predictions WHERE forecast = 'aapl_daily'
            AND role = 'champion' AND ts = (SELECT max(ts) FROM gold.predictions
                                            WHERE forecast = 'aapl_daily')"""

@@ -216,7 +216,7 @@ def sample_rows(classes: np.ndarray, count: int, most: int | None, seed: int) ->
     parts = []
     for code in range(count):
         places = np.flatnonzero(classes == code)
-        wanted = min(most // count, len(places))
-        cuts = np.linspace(0, len(places), wanted + 1).astype(int)
-        parts.append(places[random.integers(cuts[:-1], cuts[1:])] if wanted else places)
+        count_of_class = min(most // count, len(places))
+        cuts = np.linspace(0, len(places), count_of_class + 1).astype(int)
+        parts.append(places[random.integers(cuts[:-1], cuts[1:])] if count_of_class else places)
     return np.sort(np.concatenate(parts))

@@ -1,4 +1,4 @@
-"""Trees that are grown one after the other, each on what those before it left over."""
+"""Boosted trees: each is fitted to the error of those before it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GradientBoosting:
-    """Exact cuts; each tree sees a draw of the rows and each cut a draw of the features."""
+    """Exact cuts; each tree draws some of the rows, and each cut some of the features."""
 
     rounds: int = 80
     rate: float = 0.1

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers of rectified units; it stops when a tenth of its training rows gain no more."""
+    """Layers of rectified units, trained until a tenth of the rows, set aside, gain nothing."""
 
     layers: tuple[int, ...] = (32, 16)
     l2: float = 0.01

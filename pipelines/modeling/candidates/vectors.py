@@ -3,8 +3,8 @@
 Its approximations have no ONNX form, and the exact one needs time with the square of its rows:
 so it is fitted on `most_rows` rows, as many of each class, spread evenly over time.
 
-Its own probabilities come from an iteration that stops at a tolerance, and in single precision
-that stops elsewhere: ONNX would differ in the third decimal. So a logistic regression makes
+Its own probabilities come from an iteration that stops at a tolerance. In single precision it
+stops at another point, and ONNX would differ in the third decimal. So a logistic regression makes
 them from the distances to the ten borders between pairs of classes. It learns on rows that the
 borders were not fitted on.
 """

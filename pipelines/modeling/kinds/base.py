@@ -91,7 +91,7 @@ class Kind(Protocol):
         ...
 
     def shares(self, truth: np.ndarray, label: Label) -> tuple[float, ...]:
-        """The shares of the classes among training rows; refuses rows that teach nothing."""
+        """The shares of the classes among training rows; refuses rows that lack some class."""
         ...
 
     def fit(
@@ -138,5 +138,5 @@ class Kind(Protocol):
         ...
 
     def measure_fit(self, truth: np.ndarray, predictions: np.ndarray, label: Label) -> float:
-        """The `fit` of Metrics alone, which importances are measured by."""
+        """The `fit` of Metrics alone, for the importance of features."""
         ...

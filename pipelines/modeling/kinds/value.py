@@ -1,4 +1,4 @@
-"""Targets that are the outcome itself, predicted with an interval that holds it."""
+"""Targets that are the outcome itself, predicted with an interval around it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipelines.modeling.description import Description
 
-QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # that summarize the truth of some rows
+QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # in the summary of the truth
 
 
 class Value:
@@ -72,7 +72,7 @@ class Value:
 
         graph, fitted, node = proto.graph, model.fitted, helper.make_node
         raw = graph.output[0].name  # a column
-        _constants(
+        _add_constants(
             graph,
             least=fitted.least,
             most=fitted.most,
@@ -116,7 +116,7 @@ def _add_width(graph: Any, model: ValueModel) -> str:
 
     width = model.spread.width
     assert width is not None
-    _constants(
+    _add_constants(
         graph,
         middle=width.mean,
         scale=width.scale,
@@ -140,7 +140,7 @@ def _add_width(graph: Any, model: ValueModel) -> str:
     return "widened"
 
 
-def _constants(graph: Any, **values: Any) -> None:
+def _add_constants(graph: Any, **values: Any) -> None:
     from onnx import numpy_helper
 
     for name, value in values.items():

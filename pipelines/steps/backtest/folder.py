@@ -37,7 +37,7 @@ from pipelines.core.settings import Settings
 from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.quality import checks
 from pipelines.registry.decisions import ServingModel, read_decisions, serving_model_at
@@ -54,9 +54,8 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 SYMBOL = r"^(?P<symbol>[A-Za-z0-9]+)"  # a name begins with its symbol: aapl.csv, AAPL_1h.csv
 WALK_SESSIONS = 60  # before the first window: enough for a folder to be walked forward alone
 NAMED_FAILURES = 5  # files that could not be read
-FEWEST_OF_SHORT = Fewest(
-    rows=200, held_out=20, sessions=5
-)  # for the first two thirds of a short folder
+# For the first two thirds of a short folder.
+SHORT_FOLDER_MINIMUMS = Minimums(rows=200, held_out=20, sessions=5)
 
 
 @dataclass(frozen=True)
@@ -101,17 +100,19 @@ def backtest_folder(
 
 
 @contextmanager
-def _lake(folder: Folder, forecast: TargetForecast, of: str) -> Iterator[tuple[Lake, FolderReport]]:
+def _lake(
+    folder: Folder, forecast: TargetForecast, universe_name: str
+) -> Iterator[tuple[Lake, FolderReport]]:
     """Open a lake that holds the folder and nothing else."""
     with tempfile.TemporaryDirectory(prefix="bullion-backtest-") as name:
-        source = Files(_mapped(folder, forecast, of, Path(name) / "files"))
+        source = Files(_map_files(folder, forecast, universe_name, Path(name) / "files"))
         place = Path(name) / "lake"
         config = Settings(
             lake_catalog=f"sqlite:{place / 'catalog.sqlite'}", lake_data=str(place / "files")
         )
         with open_lake(config) as lake:
             report = ingest(lake, source, (), forecast.bar, None, datetime.now(UTC), about="folder")
-            lines = [*_ignored(folder, source), *report.summary().splitlines()]
+            lines = [*_list_ignored(folder, source), *report.summary().splitlines()]
             lines += [
                 f"not read: {failure.splitlines()[0]}"
                 for failure in report.failures[:NAMED_FAILURES]
@@ -124,13 +125,13 @@ def _lake(folder: Folder, forecast: TargetForecast, of: str) -> Iterator[tuple[L
                 )
             checks.enforce(report.landed.verdicts)
             try:
-                ingest_weights(lake, source, of)
+                ingest_weights(lake, source, universe_name)
             except SourceError:
                 lines.append("no weights came with the files: all members weigh the same")
             yield lake, FolderReport(tuple(lines))
 
 
-def _ignored(folder: Folder, source: Files) -> list[str]:
+def _list_ignored(folder: Folder, source: Files) -> list[str]:
     """Name the files that are named after no member, where no mapping describes them."""
     if source.folder is None or source.folder == folder.path:
         return []
@@ -145,7 +146,7 @@ def _hint(lines: Sequence[str]) -> str:
     return f"correct the files, or describe them in a {NAME} beside them, as include/sample/{NAME}"
 
 
-def _put_beside(path: Path, place: Path) -> None:
+def _link_file(path: Path, place: Path) -> None:
     """Put the same file in another folder, so that the `files` source accepts it as its own."""
     if not path.is_file():
         place.symlink_to(path.resolve())  # a pipe or device: the source refuses it by name
@@ -156,7 +157,7 @@ def _put_beside(path: Path, place: Path) -> None:
         shutil.copyfile(path, place)
 
 
-def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> Path:
+def _map_files(folder: Folder, forecast: TargetForecast, universe_name: str, place: Path) -> Path:
     """Return the folder where it has a mapping; else one with copies of its files and a mapping."""
     import yaml
 
@@ -166,7 +167,7 @@ def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> 
         )
     if (folder.path / NAME).is_file():
         return folder.path
-    symbols = {*forecast.symbols, universe(of).index}
+    symbols = {*forecast.symbols, universe(universe_name).index}
     files = sorted(p for p in folder.path.iterdir() if p.name.lower().endswith(SUFFIXES))
     matches = [(p, re.match(SYMBOL, p.name)) for p in files]
     usable = [p for p, match in matches if match and match["symbol"].upper() in symbols]
@@ -175,9 +176,9 @@ def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> 
             f"{folder.path} has no file named after a member of {forecast.universe}",
             f"name them AAPL.csv, msft_1h.csv.gz, ...; or describe them in a {NAME} beside them",
         )
-    beside.mkdir()
+    place.mkdir()
     for path in usable:
-        _put_beside(path, beside / path.name)
+        _link_file(path, place / path.name)
     entry = {
         "files": [f"*{suffix}" for suffix in SUFFIXES],
         "symbol": {"file": SYMBOL},
@@ -185,8 +186,8 @@ def _mapped(folder: Folder, forecast: TargetForecast, of: str, beside: Path) -> 
         "grid": folder.grid,
         **({"timezone": folder.timezone} if folder.timezone else {}),
     }
-    (beside / NAME).write_text(yaml.safe_dump({"series": [entry]}), encoding="utf-8")
-    return beside
+    (place / NAME).write_text(yaml.safe_dump({"series": [entry]}), encoding="utf-8")
+    return place
 
 
 def _scorers(
@@ -199,14 +200,16 @@ def _scorers(
 ) -> tuple[list[Scorer], str, BacktestRequest]:
     """Choose the models that score the folder, and describe the choice."""
     sessions = np.unique(market.rows.session[market.ts < micros(request.end)])
-    walk_request = request if request.start else _from(market, sessions, WALK_SESSIONS, request)
+    walk_request = (
+        request if request.start else _start_after(market, sessions, WALK_SESSIONS, request)
+    )
     cut = _cut(market, walk_request)
     if cut and not find_shortage(
-        forecast, select_known(market.rows, cut[0].as_of, walk_request.history), Fewest()
+        forecast, select_known(market.rows, cut[0].as_of, walk_request.history), Minimums()
     ):
-        scorers = list(walk(forecast, market, cut, walk_request, Fewest(), progress))
+        scorers = list(walk(forecast, market, cut, walk_request, Minimums(), progress))
         return scorers, WALKED, walk_request
-    served, no_model = _served(forecast, market, request, trained_on, registry)
+    served, no_model = _find_served_models(forecast, market, request, trained_on, registry)
     if served:
         training_source = (
             f"{trained_on}, a made-up market,"
@@ -215,33 +218,38 @@ def _scorers(
         )
         how = f"scored by the model trained on {training_source} which has not seen these bars"
         return served, how, request
-    part = request if request.start else _from(market, sessions, 2 * len(sessions) // 3, request)
-    cut = _cut(market, replace(part, retrain=max(1, len(sessions))))
+    part_request = (
+        request
+        if request.start
+        else _start_after(market, sessions, 2 * len(sessions) // 3, request)
+    )
+    cut = _cut(market, replace(part_request, retrain=max(1, len(sessions))))
     before = (
-        select_known(market.rows, cut[0].as_of, part.history)
+        select_known(market.rows, cut[0].as_of, part_request.history)
         if cut
         else market.rows.take(np.zeros(0, int))
     )
-    shortage = find_shortage(forecast, before, FEWEST_OF_SHORT)
+    shortage = find_shortage(forecast, before, SHORT_FOLDER_MINIMUMS)
     if shortage:
+        needed = count_needed_sessions(forecast, market, Minimums())
         raise InvalidRequest(
             f"{len(sessions)} sessions in the folder are too few to train on ({shortage}), and no "
             f"model can score them: {no_model}",
-            f"bring about {count_needed_sessions(forecast, market, Fewest())} sessions before the "
+            f"bring about {needed} sessions before the "
             "first day that is to be scored; or train on another source before these bars: "
             f"bullion train {forecast.name} --source {trained_on} "
             f"--as-of {sessions[0] if len(sessions) else ''}",
         )
-    scorers = list(walk(forecast, market, cut, part, FEWEST_OF_SHORT, progress))
+    scorers = list(walk(forecast, market, cut, part_request, SHORT_FOLDER_MINIMUMS, progress))
     first = "what came before it" if request.start else f"the first two thirds of {len(sessions)}"
     how = (
         f"scored by a model trained on {first} sessions of the folder alone, far fewer than a "
         f"training asks for, because no other can score them: {no_model}"
     )
-    return scorers, how, part
+    return scorers, how, part_request
 
 
-def _from(
+def _start_after(
     market: Market, sessions: np.ndarray, count: int, request: BacktestRequest
 ) -> BacktestRequest:
     """Start the span at the session that has so many before it; change nothing where none has."""
@@ -258,7 +266,7 @@ def _cut(market: Market, request: BacktestRequest) -> list[Window]:
     return windows(market.rows.take(in_span), market.ts[in_span], request)
 
 
-def _served(
+def _find_served_models(
     forecast: TargetForecast,
     market: Market,
     request: BacktestRequest,

@@ -27,7 +27,7 @@ from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.lake.series import series_calendar
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.rows import build_rows, instants, read_feature_table
 
@@ -44,27 +44,31 @@ def backtest(
     request: BacktestRequest,
     policy: Policy | None = None,
     progress: Progress = _silent,
-    fewest: Fewest | None = None,
+    minimums: Minimums | None = None,
 ) -> Backtest:
     """Train before each window on what was known, score the window, and measure the result.
 
     Features are refreshed as before a training; nothing else in the lake changes.
     """
-    forecast, fewest = with_candidates(forecast, request.candidates), fewest or Fewest()
+    forecast, minimums = with_candidates(forecast, request.candidates), minimums or Minimums()
     find_combination(forecast, request.universe)
     progress("features", 0, 1)
     refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
         market = read_market(view, forecast, source, request)
-    cut = cut_windows(forecast, source, market, request, fewest)
-    scorers = list(walk(forecast, market, cut, request, fewest, progress))
+    cut = cut_windows(forecast, source, market, request, minimums)
+    scorers = list(walk(forecast, market, cut, request, minimums, progress))
     progress("measure", len(cut), len(cut))
     scored = score_windows(forecast, market, scorers)
     return build_backtest(forecast, source, market, scorers, scored, request, policy)
 
 
 def cut_windows(
-    forecast: TargetForecast, source: str, market: Market, request: BacktestRequest, fewest: Fewest
+    forecast: TargetForecast,
+    source: str,
+    market: Market,
+    request: BacktestRequest,
+    minimums: Minimums,
 ) -> list[Window]:
     """Cut the span into windows; refuse it where too little is known before the first."""
     in_span = rows_in_span(market, request)
@@ -76,28 +80,28 @@ def cut_windows(
             f"--interval {forecast.interval}",
         )
     shortage = find_shortage(
-        forecast, select_known(market.rows, cut[0].as_of, request.history), fewest
+        forecast, select_known(market.rows, cut[0].as_of, request.history), minimums
     )
     if shortage:
-        first = find_earliest_session(forecast, market, request, fewest)
+        first = find_earliest_session(forecast, market, request, minimums)
         sessions = len(np.unique(market.rows.session[market.ts < cut[0].as_of]))
         raise InvalidRequest(
             f"{sessions} sessions before {day(cut[0].first)} are too few to train on: {shortage}",
             f"begin with --from {first}"
             if not np.isnat(first)
-            else f"about {count_needed_sessions(forecast, market, fewest)} sessions are needed "
+            else f"about {count_needed_sessions(forecast, market, minimums)} sessions are needed "
             "before the first day: ingest a longer span",
         )
     return cut
 
 
-def count_needed_sessions(forecast: TargetForecast, market: Market, fewest: Fewest) -> int:
+def count_needed_sessions(forecast: TargetForecast, market: Market, minimums: Minimums) -> int:
     """Count the sessions that a comparison needs, with as many bars a session as there are."""
     sessions = max(1, len(np.unique(market.rows.session)))
     bars = max(1.0, len(market.rows) / sessions / len(np.unique(market.rows.symbol)))
     lost = int(np.ceil(forecast.look_back / bars))
     return count_comparison_sessions(
-        forecast.split, fewest, max(1, len(market.rows) // sessions), lost
+        forecast.split, minimums, max(1, len(market.rows) // sessions), lost
     )
 
 
@@ -111,7 +115,7 @@ def read_market(
     view: View, forecast: TargetForecast, source: str, request: BacktestRequest
 ) -> Market:
     """Read all that a backtest uses: the rows of a training, and those without an outcome yet."""
-    of = universe(request.universe)
+    members = universe(request.universe)
     since = request.start - request.history - timedelta(days=2) if request.start else None
     condition = "ts < ? AND (CAST(? AS TIMESTAMPTZ) IS NULL OR closes_at > ?)"
     parameters = [request.end, since, since]
@@ -123,17 +127,17 @@ def read_market(
             f"--interval {forecast.interval} --start A --end B",
         )
     series = series_calendar(
-        view, source, forecast.interval, of.symbols, forecast.schedule.calendar
+        view, source, forecast.interval, members.symbols, forecast.schedule.calendar
     )
     return Market(
         rows=build_rows(forecast, features_table),
         ts=instants(features_table, "ts"),
-        bars=_bars(view, forecast, source, request, of.symbols),
-        own=_bars(view, forecast, source, request, (of.index,)),
+        bars=_bars(view, forecast, source, request, members.symbols),
+        own=_bars(view, forecast, source, request, (members.index,)),
         weights=view.sql(
             """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
                WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
-            [source, of.index],
+            [source, members.index],
         ),
         calendar=series.calendar,
         snapshot=view.snapshot,

@@ -95,7 +95,7 @@ def train(
     refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
         rows, snapshot = read_training_rows(view, forecast, source, as_of), view.snapshot
-        known, highest = read_decisions(view, forecast, source), newest_version(view, forecast)
+        decisions, highest = read_decisions(view, forecast, source), newest_version(view, forecast)
     comparison = compare(
         rows,
         forecast.label,
@@ -110,12 +110,12 @@ def train(
     onnx_forms = convert_candidates(comparison, description)
     challenger_names = [name for name in forecast.challengers if name != comparison.ranking[0].name]
     challenger_forms = check_challengers(comparison, challenger_names, onnx_forms)
-    champion, lost = _load_champion(registry, forecast, champion_at(known, as_of))
-    judged = collect_evidence(comparison, body, OnnxScorer(body), champion, seed)
-    judged_since = rows.closes_at >= comparison.judging.rows.closes_at.min()
-    decision = judge_all(forecast.gates, replace(judged, recent=rows.features[judged_since]))
-    if lost:
-        decision = replace(decision, reason=f"{decision.reason}; {lost}")
+    champion, champion_problem = _load_champion(registry, forecast, champion_at(decisions, as_of))
+    evidence = collect_evidence(comparison, body, OnnxScorer(body), champion, seed)
+    is_recent = rows.closes_at >= comparison.judging.rows.closes_at.min()
+    decision = judge_all(forecast.gates, replace(evidence, recent=rows.features[is_recent]))
+    if champion_problem:
+        decision = replace(decision, reason=f"{decision.reason}; {champion_problem}")
     tags = {
         "forecast": forecast.name,
         "source": source,
@@ -144,7 +144,7 @@ def train(
         body,
         run_id,
         tags | {"proven": decision.promote, "reason": decision.reason[:4000]},
-        staging=not any(row.as_of > as_of for row in known),
+        staging=not any(row.as_of > as_of for row in decisions),
         above=highest,
     )
     for model_file in (body, *(form.body for form in challenger_forms.values() if form.body)):

@@ -1,1 +1,1 @@
-"""Steps that score bars, publish signals and note what came of them."""
+"""Steps that score bars, publish signals and record their outcomes."""

@@ -19,7 +19,7 @@ from pipelines.steps.data.features import refresh_features
 from pipelines.steps.models import load as models
 
 OUTCOMES = "gold.outcomes"
-LOST = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
+LOSS_REASONS = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _read(view: View, forecast: Forecast, source: str) -> _Changes:
         f"""SELECT symbol, ts FROM {forecast.table.full_name} WHERE source = ? AND batch > ?
             UNION SELECT symbol, ts FROM gold.predictions WHERE {of_series} AND batch > ?
             UNION SELECT symbol, ts FROM silver.quarantine
-            WHERE source = ? AND "interval" = ? AND batch > ? AND reason IN ({LOST})
+            WHERE source = ? AND "interval" = ? AND batch > ? AND reason IN ({LOSS_REASONS})
             AND ts IS NOT NULL""",
         [source, followed, *series, followed, *quarantined],
     )

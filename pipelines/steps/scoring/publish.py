@@ -45,7 +45,7 @@ def publish(
         # Horizons differ by target: only targets that are combined make a signal live.
         combining = [f.target.name for f in forecast.per_target() if f.combinations]
         is_combined = pc.is_in(rows["target"], pa.array(combining, pa.string()))
-        signalled = pc.unique(rows["ts"].filter(pc.and_(pa.array(live), is_combined)))
+        bars_with_signal = pc.unique(rows["ts"].filter(pc.and_(pa.array(live), is_combined)))
         _delete_not_live(writer, series, span)
         unpublished = _not_yet_published(writer, series, rows.filter(pa.array(live)), live_bars)
         late = rows.filter(pa.array(~live))
@@ -55,8 +55,8 @@ def publish(
                 PREDICTIONS, _with_publication(predictions, report.source, is_live, scored_at)
             )
         for combined_bars, is_live in (
-            (_without_bars(combined, signalled), False),
-            (_live_signals(writer, forecast, series, rows, signalled, weights), True),
+            (_without_bars(combined, bars_with_signal), False),
+            (_live_signals(writer, forecast, series, rows, bars_with_signal, weights), True),
         ):
             signals = _with_publication(combined_bars.signals, report.source, is_live, scored_at)
             writer.append(SIGNALS, _with_forecast(signals, forecast))
@@ -124,12 +124,12 @@ def _not_yet_published(
     if not rows.num_rows:
         return rows
     writer.connection.register("_live", rows)
-    known = writer.sql(
+    published = writer.sql(
         f"""SELECT symbol, ts, target, role, candidate FROM {PREDICTIONS}
             WHERE {SERIES} AND live AND ts IN (SELECT unnest(?))""",
         [*series, bars.to_pylist()],
     )
-    writer.connection.register("_known", known)
+    writer.connection.register("_known", published)
     rows = writer.sql(
         """SELECT l.* FROM _live l ANTI JOIN _known k ON l.symbol = k.symbol AND l.ts = k.ts
            AND l.target = k.target AND l.role = k.role
@@ -162,7 +162,7 @@ def _live_signals(
         [*series, bars.to_pylist()],
     )
     writer.connection.unregister("_rows_now")
-    known = writer.rows(
+    published_keys = writer.rows(
         f"SELECT universe, ts FROM {SIGNALS} WHERE {SERIES} AND live AND ts IN (SELECT unnest(?))",
         [*series, bars.to_pylist()],
     )
@@ -177,15 +177,16 @@ def _live_signals(
         ]
     )
     return CombinedSignals(
-        _without_known(signals.signals, known), _without_known(signals.contributions, known)
+        _without_known(signals.signals, published_keys),
+        _without_known(signals.contributions, published_keys),
     )
 
 
-def _without_known(table: pa.Table, known: list[tuple[str, datetime]]) -> pa.Table:
+def _without_known(table: pa.Table, published_keys: list[tuple[str, datetime]]) -> pa.Table:
     """Drop the rows of universes and bars that have a published signal."""
-    known_pairs = set(known)
+    published_pairs = set(published_keys)
     pairs = zip(table["universe"].to_pylist(), table["ts"].to_pylist(), strict=True)
-    return table.filter(pa.array([pair not in known_pairs for pair in pairs], pa.bool_()))
+    return table.filter(pa.array([pair not in published_pairs for pair in pairs], pa.bool_()))
 
 
 def _without_bars(combined: CombinedSignals, bars: pa.Array) -> CombinedSignals:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-NAMED = 5  # symbols that a summary names
+MOST_NAMES = 5  # symbols that a summary names
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class ScoringReport:
     challengers: dict[str, int] = field(default_factory=dict)  # rows scored by each
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by target
     not_scored: dict[str, Counter[str]] = field(default_factory=dict)  # reason -> symbol -> bars
-    no_model: Counter[str] = field(default_factory=Counter)  # target: bars nothing came before
-    lost: list[str] = field(default_factory=list)  # models whose file cannot be had, and why
+    no_model: Counter[str] = field(default_factory=Counter)  # target: bars before any training
+    lost: list[str] = field(default_factory=list)  # models whose file cannot be read, and why
     signals: int = 0
     no_signal: dict[str, Counter[str]] = field(default_factory=dict)  # universe -> reason -> bars
     warnings: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ class ScoringReport:
 
 
 def _not_scored_line(reason: str, symbols: Counter[str]) -> str:
-    names = ", ".join(sorted(symbols)[:NAMED]) + (", ..." if len(symbols) > NAMED else "")
+    names = ", ".join(sorted(symbols)[:MOST_NAMES]) + (", ..." if len(symbols) > MOST_NAMES else "")
     return (
         f"not scored, {reason.replace('_', ' ')}: {symbols.total():,} rows of "
         f"{len(symbols)} symbols ({names})"

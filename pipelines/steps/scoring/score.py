@@ -267,9 +267,9 @@ def _empty_predictions(forecast: TargetForecast, keys: pa.Table) -> pa.Table:
     return prediction_rows(keys.slice(0, 0), no_scores, forecast.label, constants)
 
 
-def _with_target(forecast: TargetForecast, what: str) -> str:
+def _with_target(forecast: TargetForecast, text: str) -> str:
     """Put the target's name before a text, where the forecast has several."""
-    return f"{forecast.target.name}: {what}" if forecast.has_siblings else what
+    return f"{forecast.target.name}: {text}" if forecast.has_siblings else text
 
 
 def _predictions(

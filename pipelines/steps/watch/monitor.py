@@ -74,14 +74,14 @@ def monitor(
     monitoring.reconcile_alias()
     skill = skill or LiveSkill(window=max(sessions, LiveSkill.least))
     with lake.view() as view:
-        known = read_decisions(view, forecast, source)
+        decisions = read_decisions(view, forecast, source)
         serving, champion = (
-            serving_model_at(known, monitoring.at),
-            champion_at(known, monitoring.at),
+            serving_model_at(decisions, monitoring.at),
+            champion_at(decisions, monitoring.at),
         )
         training = read_training_record(view, forecast, source, serving) if serving else None
         credit = find_credit(forecast.gates, training.gates) if training else None
-        span = max(sessions, skill.reach(credit), REPORT_SESSIONS)
+        span = max(sessions, skill.sessions_judged(credit), REPORT_SESSIONS)
         rows = read_live_rows(view, forecast, source, monitoring.at, span)
         day = newest_day(view, forecast, source, monitoring.at)
     window = rows.newest(sessions)
@@ -185,8 +185,8 @@ class _MonitoringRun:
 
     def _roll_back(self, champion: ModelDecision, reason: str) -> bool:
         with self.lake.view() as view:
-            known = read_decisions(view, self.forecast, self.source)
-        if champion_at(known, END_OF_TIME) != champion:
+            decisions = read_decisions(view, self.forecast, self.source)
+        if champion_at(decisions, END_OF_TIME) != champion:
             self.messages.append("it is champion no longer, so nothing is moved")
             return False
         try:

@@ -33,13 +33,15 @@ class MonitoringReport:
         return {"target": self.target, "model_version": self.version, **self.figures}
 
     def summary(self) -> str:
-        figures = [f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in self.known]
+        figures = [
+            f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in self.known_figures
+        ]
         title = f"{self.forecast}'s {self.target} on {self.source}"
         lines = [f"{title}: {', '.join(figures) or 'no figures'}", *self.messages]
         lines += [f"failed: {failure}" for failure in self.failures]
         return "\n".join([*lines, *(str(page) for page in self.pages)])
 
     @property
-    def known(self) -> list[tuple[str, float | int]]:
+    def known_figures(self) -> list[tuple[str, float | int]]:
         """The figures that could be measured."""
         return [(name, value) for name, value in self.figures.items() if value is not None]

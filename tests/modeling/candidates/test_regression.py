@@ -25,33 +25,36 @@ DESCRIPTION = Description(
     shares=(),
     kind="value",
 )
-each = pytest.mark.parametrize("candidate", REGRESSORS, ids=NAMES)
+each_candidate = pytest.mark.parametrize("candidate", REGRESSORS, ids=NAMES)
 
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, FittedValue]:
-    return {one.name: fit_regressor(one, ROWS.features, ROWS.outcome, 0) for one in REGRESSORS}
+    return {
+        candidate.name: fit_regressor(candidate, ROWS.features, ROWS.outcome, 0)
+        for candidate in REGRESSORS
+    }
 
 
-def test_each_has_a_name_of_its_own_and_tells_its_parameters() -> None:
+def test_each_regressor_has_its_own_name_and_reports_its_parameters() -> None:
     assert len(set(NAMES)) == len(REGRESSORS) == 3
     for candidate in REGRESSORS:
         assert parameters(candidate)["name"] == candidate.name
         assert hash(candidate) == hash(type(candidate)())
 
 
-@each
+@each_candidate
 def test_the_same_rows_and_seed_give_the_same_values(
     candidate: Candidate, fitted: dict[str, FittedValue]
 ) -> None:
     again = fit_regressor(candidate, ROWS.features.copy(), ROWS.outcome.copy(), 0)
     assert again.tuned_parameters == fitted[candidate.name].tuned_parameters
-    found = fitted[candidate.name].values(FRESH.features)
-    np.testing.assert_array_equal(again.values(FRESH.features), found)
+    expected = fitted[candidate.name].values(FRESH.features)
+    np.testing.assert_array_equal(again.values(FRESH.features), expected)
 
 
-@each
-def test_rows_that_are_not_given_to_it_change_nothing(candidate: Candidate) -> None:
+@each_candidate
+def test_rows_outside_of_the_fit_change_nothing(candidate: Candidate) -> None:
     """Nor does a fit write into the rows it is given."""
     features, outcome = ROWS.features.copy(), ROWS.outcome.copy()
     older = slice(0, 900)
@@ -63,13 +66,13 @@ def test_rows_that_are_not_given_to_it_change_nothing(candidate: Candidate) -> N
     np.testing.assert_array_equal(before.values(FRESH.features), after.values(FRESH.features))
 
 
-@each
+@each_candidate
 @pytest.mark.parametrize("wide", [False, True], ids=["even", "by features"])
-def test_its_onnx_form_gives_what_it_gives(
+def test_its_onnx_form_predicts_the_same(
     candidate: Candidate, wide: bool, fitted: dict[str, FittedValue]
 ) -> None:
-    found = fitted[candidate.name]
-    model = ValueModel(found, Spread(-1.1, 1.3, found.width if wide else None))
+    result = fitted[candidate.name]
+    model = ValueModel(result, Spread(-1.1, 1.3, result.width if wide else None))
     scorer = OnnxScorer(to_onnx(model, DESCRIPTION))
     assert parity(scorer, model, FRESH.features) < 1e-5 * SIZE
     interval, value = scorer.score(FRESH.features)
@@ -77,19 +80,21 @@ def test_its_onnx_form_gives_what_it_gives(
     np.testing.assert_array_equal(interval[:, 0], value)
 
 
-@each
-def test_one_wild_feature_is_survived(candidate: Candidate, fitted: dict[str, FittedValue]) -> None:
-    """No row is said more than anything that training rows became, and ONNX keeps to that too."""
+@each_candidate
+def test_extreme_features_give_values_in_the_range_of_training(
+    candidate: Candidate, fitted: dict[str, FittedValue]
+) -> None:
+    """No prediction leaves the range of the training values, in ONNX neither."""
     features = FRESH.features.copy()
     features[::2, 0] *= 1e6
     features[::3, 1] *= 1e6
-    found = fitted[candidate.name]
-    model = ValueModel(found, Spread(-1.0, 1.0, found.width))
+    result = fitted[candidate.name]
+    model = ValueModel(result, Spread(-1.0, 1.0, result.width))
     interval, values = model.score(features)
     assert np.isfinite(interval).all()
     assert ROWS.outcome.min() <= values.min() <= values.max() <= ROWS.outcome.max()
     widths = interval[:, 2] - interval[:, 1]
-    assert widths.max() <= 2 * np.exp(found.width.most) * (1 + 1e-9)
+    assert widths.max() <= 2 * np.exp(result.width.most) * (1 + 1e-9)
     assert parity(OnnxScorer(to_onnx(model, DESCRIPTION)), model, features) < 1e-5
 
     trained = ROWS.features.copy()
@@ -97,31 +102,35 @@ def test_one_wild_feature_is_survived(candidate: Candidate, fitted: dict[str, Fi
     assert np.isfinite(fit_regressor(candidate, trained, ROWS.outcome, 0).values(features)).all()
 
 
-def test_a_planted_tie_is_found_by_all_but_the_mean(fitted: dict[str, FittedValue]) -> None:
+def test_a_planted_relation_is_found_by_all_but_the_mean(fitted: dict[str, FittedValue]) -> None:
     """A rank IC of 0.3 is an R squared of 0.09."""
-    found = {name: r2(FRESH.outcome, one.values(FRESH.features)) for name, one in fitted.items()}
-    assert found["mean"] == pytest.approx(0, abs=0.005)
-    assert found["ridge"] > 0.05
-    assert found["xgboost"] > 0.04
+    scores = {
+        name: r2(FRESH.outcome, result.values(FRESH.features)) for name, result in fitted.items()
+    }
+    assert scores["mean"] == pytest.approx(0, abs=0.005)
+    assert scores["ridge"] > 0.05
+    assert scores["xgboost"] > 0.04
     mean = fitted["mean"].values(FRESH.features)
     np.testing.assert_allclose(mean, ROWS.outcome.mean(), atol=1e-12)
 
 
-def test_what_was_tuned_is_told_and_is_what_was_fitted(fitted: dict[str, FittedValue]) -> None:
-    chosen = fitted["xgboost"].tuned_parameters
-    assert set(chosen) == {"rounds", "rate", "depth", "leaf_rows"}
+def test_tuned_parameters_are_reported_and_are_those_of_the_fit(
+    fitted: dict[str, FittedValue],
+) -> None:
+    tuned = fitted["xgboost"].tuned_parameters
+    assert set(tuned) == {"rounds", "rate", "depth", "leaf_rows"}
     model = fitted["xgboost"].pipeline.named_steps["model"]
-    assert model.get_params()["n_estimators"] == chosen["rounds"]
-    assert model.get_params()["max_depth"] == chosen["depth"]
+    assert model.get_params()["n_estimators"] == tuned["rounds"]
+    assert model.get_params()["max_depth"] == tuned["depth"]
     assert fitted["ridge"].tuned_parameters == fitted["mean"].tuned_parameters == {}
 
 
 def test_a_subset_of_the_rows_is_spread_over_all_of_time() -> None:
-    """What rows become drifts: the mean of a subset of all times is the mean of all."""
+    """Outcomes drift: the mean of a sample from all of time is the mean of all."""
     drifting = np.linspace(-1, 1, len(ROWS))
-    found = fit_regressor(Mean(most_rows=300), ROWS.features, drifting, 0)
-    assert found.rows == 300
-    assert found.values(ROWS.features[:1])[0] == pytest.approx(0, abs=0.01)
+    result = fit_regressor(Mean(most_rows=300), ROWS.features, drifting, 0)
+    assert result.rows == 300
+    assert result.values(ROWS.features[:1])[0] == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -18,18 +18,20 @@ from tests.modeling.daily_rows import daily_rows
 ROWS = daily_rows()
 
 
-def test_tuning_is_no_worse_than_what_was_declared_on_its_own_stretches() -> None:
-    """Slow and shallow trees cannot tell what only two features together tell."""
+def test_tuned_parameters_predict_better_than_poorly_declared_ones() -> None:
+    """Slow and shallow trees cannot learn an effect of two features together."""
     random = np.random.default_rng(0)
     features = random.normal(0, 1, (1200, 4)).astype(np.float32)
-    both = np.sign(features[:, 0] * features[:, 1]) + 0.3 * random.normal(0, 1, 1200)
+    outcome = np.sign(features[:, 0] * features[:, 1]) + 0.3 * random.normal(0, 1, 1200)
     declared = BoostedValues(depth=1, rounds=10, rate=0.01)
-    plain = fit_regressor(replace(declared, trials=0), features[:800], both[:800], 0)
-    tuned = fit_regressor(declared, features[:800], both[:800], 0)
-    assert plain.tuned_parameters == {}
+    untuned = fit_regressor(replace(declared, trials=0), features[:800], outcome[:800], 0)
+    tuned = fit_regressor(declared, features[:800], outcome[:800], 0)
+    assert untuned.tuned_parameters == {}
     assert tuned.tuned_parameters["depth"] > 1
-    old, new = (r2(both[800:], one.values(features[800:])) for one in (plain, tuned))
-    assert new > old + 0.3
+    r2_untuned, r2_tuned = (
+        r2(outcome[800:], fitted.values(features[800:])) for fitted in (untuned, tuned)
+    )
+    assert r2_tuned > r2_untuned + 0.3
 
 
 def test_too_few_rows_are_not_tuned_on() -> None:
@@ -42,13 +44,13 @@ def test_too_few_rows_are_not_tuned_on() -> None:
 
 @law(200)
 @given(st.integers(1, 5000), st.integers(1, 6), st.integers(0, 400))
-def test_no_stretch_is_tried_on_what_it_was_fitted_on(rows: int, folds: int, gap: int) -> None:
-    found = time_folds(rows, folds, gap)
-    assert len(found) in (0, folds)
-    for older, newer in found:
+def test_no_fold_is_tried_on_rows_that_it_was_fitted_on(rows: int, folds: int, gap: int) -> None:
+    cuts = time_folds(rows, folds, gap)
+    assert len(cuts) in (0, folds)
+    for older, newer in cuts:
         assert len(older)
         assert older[-1] + gap < newer[0]
         assert newer[-1] < rows
-    if found:
-        assert [one[1][0] for one in found[1:]] == [one[1][-1] + 1 for one in found[:-1]]
-        assert found[-1][1][-1] == rows - 1
+    if cuts:
+        assert [cut[1][0] for cut in cuts[1:]] == [cut[1][-1] + 1 for cut in cuts[:-1]]
+        assert cuts[-1][1][-1] == rows - 1

@@ -1,4 +1,4 @@
-"""A folder of some weeks of bars: scored by who served then, or by the little that it has."""
+"""A folder of some weeks is scored by the models of that time, or by one trained on it."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ START, END = utc("2026-08-01"), utc("2026-09-01")
 REQUEST = BacktestRequest("qqq", None, END)
 
 
-def folder_of(
-    place: Path, start: str, *, offset: bool = True, symbols: tuple[str, ...] = SYMBOLS
+def write_folder(
+    folder: Path, start: str, *, offset: bool = True, symbols: tuple[str, ...] = SYMBOLS
 ) -> Path:
-    """A file for each constituent, as a user has them."""
-    place.mkdir()
+    """Write a file for each constituent, as a user has them."""
+    folder.mkdir()
     bars = bars_of(Sample(), symbols, QUICK.forecast, utc(start), END).to_pandas()
     for symbol, rows in bars.groupby("symbol"):
         local = rows.ts.dt.tz_convert("America/New_York")
-        shown = local.astype(str) if offset else local.dt.strftime("%Y-%m-%d %H:%M:%S")
-        columns = rows[["open", "high", "low", "close", "volume"]].assign(Datetime=shown)
-        columns.to_csv(place / f"{str(symbol).lower()}_1h.csv", index=False)
-    return place
+        times = local.astype(str) if offset else local.dt.strftime("%Y-%m-%d %H:%M:%S")
+        columns = rows[["open", "high", "low", "close", "volume"]].assign(Datetime=times)
+        columns.to_csv(folder / f"{str(symbol).lower()}_1h.csv", index=False)
+    return folder
 
 
 def run(
@@ -50,7 +50,7 @@ def run(
     return backtest_folder(folder, QUICK, request, "sample", model_registry, None, lambda *_: None)
 
 
-def test_a_short_folder_is_scored_by_who_served_then_and_not_mixed_in(
+def test_a_short_folder_is_scored_by_the_models_of_its_time_in_its_own_lake(
     tmp_path: Path, lake: Lake
 ) -> None:
     ingest(lake, Sample(), SYMBOLS, interval_of("1h"), utc("2026-06-01"), START)
@@ -60,7 +60,7 @@ def test_a_short_folder_is_scored_by_who_served_then_and_not_mixed_in(
         lake, QUICK, "sample", models.store_verified(registry, QUICK, models.body(QUICK), 1), START
     )
     before = lake.snapshot
-    result, folder_report = run(Folder(folder_of(tmp_path / "bars", "2026-08-03")), place)
+    result, folder_report = run(Folder(write_folder(tmp_path / "bars", "2026-08-03")), place)
     assert result.about["how"] == (
         "scored by the model trained on sample, a made-up market, which has not seen these bars"
     )
@@ -73,14 +73,14 @@ def test_a_short_folder_is_scored_by_who_served_then_and_not_mixed_in(
     # a model that was trained after the first bars scores only what came after
     late = models.store_verified(registry, QUICK, models.body(QUICK, 1), 2)
     models.decide(lake, QUICK, "sample", late, utc("2026-07-30"))
-    result, _ = run(Folder(folder_of(tmp_path / "earlier", "2026-07-27")), place)
+    result, _ = run(Folder(write_folder(tmp_path / "earlier", "2026-07-27")), place)
     assert min(result.predictions["closes_at"].to_pylist()) > utc("2026-07-30")
     by_time = [w["model_version"] for w in result.windows]
     assert by_time[0] == 2
 
 
 def test_without_a_model_its_own_first_two_thirds_are_trained_on(tmp_path: Path) -> None:
-    result, folder_report = run(Folder(folder_of(tmp_path / "bars", "2026-08-03")), tmp_path)
+    result, folder_report = run(Folder(write_folder(tmp_path / "bars", "2026-08-03")), tmp_path)
     how = result.about["how"]
     assert "trained on the first two thirds of 21 sessions of the folder alone" in how
     assert "there is no lake" in result.about["how"]
@@ -92,14 +92,14 @@ def test_without_a_model_its_own_first_two_thirds_are_trained_on(tmp_path: Path)
 
 
 def test_too_short_says_how_many_sessions_are_needed(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="6 sessions in the folder are too few") as found:
-        run(Folder(folder_of(tmp_path / "bars", "2026-08-24")), tmp_path)
-    assert "bring about 1" in found.value.hint
-    assert "bullion train nasdaq100_hourly --source sample --as-of 2026-08-24" in found.value.hint
+    with pytest.raises(InvalidRequest, match="6 sessions in the folder are too few") as error:
+        run(Folder(write_folder(tmp_path / "bars", "2026-08-24")), tmp_path)
+    assert "bring about 1" in error.value.hint
+    assert "bullion train nasdaq100_hourly --source sample --as-of 2026-08-24" in error.value.hint
 
 
 def test_a_long_folder_is_walked_through(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "bars", "2026-05-26", symbols=SYMBOLS[:5])
+    folder = write_folder(tmp_path / "bars", "2026-05-26", symbols=SYMBOLS[:5])
     result, _ = run(Folder(folder), tmp_path)
     assert result.about["how"] == WALKED
     assert result.about["sessions"] == 8
@@ -108,17 +108,17 @@ def test_a_long_folder_is_walked_through(tmp_path: Path) -> None:
     assert any(note.startswith("Not scored at all: ") for note in result.notes)
 
 
-def test_times_without_a_zone_are_refused_until_it_is_told(tmp_path: Path) -> None:
-    place = folder_of(tmp_path / "bars", "2026-08-03", offset=False)
-    with pytest.raises(SourceError, match="carry no time zone") as found:
+def test_times_without_a_time_zone_are_refused_until_one_is_named(tmp_path: Path) -> None:
+    place = write_folder(tmp_path / "bars", "2026-08-03", offset=False)
+    with pytest.raises(SourceError, match="carry no time zone") as error:
         run(Folder(place), tmp_path)
-    assert "--timezone America/New_York" in found.value.hint
+    assert "--timezone America/New_York" in error.value.hint
     result, _ = run(Folder(place, "America/New_York"), tmp_path)
     assert result.predictions.num_rows == 490
 
 
-def test_what_was_rejected_and_what_was_not_looked_at_is_told(tmp_path: Path) -> None:
-    place = folder_of(tmp_path / "bars", "2026-08-03")
+def test_rejected_rows_and_ignored_files_are_reported(tmp_path: Path) -> None:
+    place = write_folder(tmp_path / "bars", "2026-08-03")
     file = place / "aapl_1h.csv"
     head, first, *rest = file.read_text().splitlines()
     file.write_text("\n".join([head, "oops" + first[first.index(",") :], *rest]) + "\n")
@@ -132,9 +132,9 @@ def test_what_was_rejected_and_what_was_not_looked_at_is_told(tmp_path: Path) ->
 
 
 def test_a_mapping_beside_the_files_is_followed_weights_too(tmp_path: Path) -> None:
-    place = folder_of(tmp_path / "bars", "2026-08-03")
-    whole = csv.read_csv(place / "aapl_1h.csv")
-    assert whole.num_rows == 147
+    place = write_folder(tmp_path / "bars", "2026-08-03")
+    table = csv.read_csv(place / "aapl_1h.csv")
+    assert table.num_rows == 147
     lines = [f"{symbol},0.0{9 - n // 2}" for n, symbol in enumerate(SYMBOLS)]
     (place / "weights.csv").write_text("symbol,weight\n" + "\n".join(lines) + "\n")
     (place / "bars.yaml").write_text(
@@ -151,7 +151,7 @@ weights:
 
 
 @pytest.mark.parametrize("name", ["none", "empty"])
-def test_a_folder_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_missing_or_empty_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BullionError, match=r"there is no folder|no file named after a member"):
         run(Folder(tmp_path / name), tmp_path)

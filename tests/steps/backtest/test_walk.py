@@ -21,7 +21,7 @@ from pipelines.core.universes import universe
 from pipelines.forecasts import NASDAQ100_HOURLY
 from pipelines.lake import Lake
 from pipelines.modeling.candidates import Logistic
-from pipelines.modeling.required import Fewest
+from pipelines.modeling.required import Minimums
 from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.steps import ingest, ingest_weights
 from pipelines.steps.backtest.walk import backtest, cut_windows, read_market
@@ -45,48 +45,57 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def done(lake: Lake) -> Backtest:
+def result(lake: Lake) -> Backtest:
     return backtest(lake, QUICK, "sample", REQUEST, POLICY)
 
 
 @pytest.fixture(scope="module")
-def market(lake: Lake, done: Backtest) -> Market:
+def market(lake: Lake, result: Backtest) -> Market:
     with lake.view() as view:
         return read_market(view, QUICK, "sample", REQUEST)
 
 
-def walked(market: Market, request: BacktestRequest = REQUEST) -> tuple[list[Scorer], Backtest]:
-    cut = cut_windows(QUICK, "sample", market, request, Fewest())
-    scorers = list(walk(QUICK, market, cut, request, Fewest(), lambda *_: None))
+def walk_market(market: Market) -> list[Scorer]:
+    cut = cut_windows(QUICK, "sample", market, REQUEST, Minimums())
+    return list(walk(QUICK, market, cut, REQUEST, Minimums(), lambda *_: None))
+
+
+def build(market: Market, scorers: list[Scorer]) -> Backtest:
     scored = score_windows(QUICK, market, scorers)
-    return scorers, build_backtest(QUICK, "sample", market, scorers, scored, request, POLICY)
+    return build_backtest(QUICK, "sample", market, scorers, scored, REQUEST, POLICY)
 
 
-def test_skill_is_found_and_told_with_its_intervals(done: Backtest) -> None:
-    ic = done.figures["rank_ic"]
+@pytest.fixture(scope="module")
+def scorers(market: Market) -> list[Scorer]:
+    """The models of the windows, for tests that change nothing that they are trained on."""
+    return walk_market(market)
+
+
+def test_skill_is_found_and_reported_with_its_intervals(result: Backtest) -> None:
+    ic = result.figures["rank_ic"]
     assert ic.low is not None
     assert ic.low > 0.2
-    assert done.returns["signal"]["net"]["low"] > 0
-    assert done.returns["signal"]["gross"] > done.returns["signal"]["net"]["value"]
-    assert [w["proven"] for w in done.windows] == [False, False, True], "history grows"
-    assert {s["symbol"] for s in done.symbols} == set(universe("qqq").symbols)
-    assert done.predictions.num_rows == sum(w["rows"] for w in done.windows)
-    assert "This market is made up" in done.notes[0]
-    assert not done.signals["policy_position"].to_numpy()[done.path.last].any()
+    assert result.returns["signal"]["net"]["low"] > 0
+    assert result.returns["signal"]["gross"] > result.returns["signal"]["net"]["value"]
+    assert [w["proven"] for w in result.windows] == [False, False, True], "history grows"
+    assert {s["symbol"] for s in result.symbols} == set(universe("qqq").symbols)
+    assert result.predictions.num_rows == sum(w["rows"] for w in result.windows)
+    assert "This market is made up" in result.notes[0]
+    assert not result.signals["policy_position"].to_numpy()[result.path.last].any()
 
 
-def test_noise_has_none(lake: Lake) -> None:
-    done = backtest(lake, QUICK, "sample_noise", REQUEST)
-    ic = done.figures["rank_ic"]
+def test_noise_has_no_skill(lake: Lake) -> None:
+    result = backtest(lake, QUICK, "sample_noise", REQUEST)
+    ic = result.figures["rank_ic"]
     assert ic.low is not None
     assert ic.high is not None
     assert ic.low < 0 < ic.high
-    assert done.returns["signal"]["net"]["low"] < 0
-    assert not any(w["proven"] for w in done.windows)
-    assert "skill_direction" in done.windows[0]["reason"]
+    assert result.returns["signal"]["net"]["low"] < 0
+    assert not any(w["proven"] for w in result.windows)
+    assert "skill_direction" in result.windows[0]["reason"]
 
 
-def test_each_window_knew_what_a_training_would_have_known(lake: Lake, market: Market) -> None:
+def test_each_window_has_the_rows_of_a_training_at_its_start(lake: Lake, market: Market) -> None:
     at = utc("2026-03-24T13:30+00:00")
     of_backtest = select_known(market.rows, micros(at), REQUEST.history)
     with lake.view() as view:
@@ -95,18 +104,20 @@ def test_each_window_knew_what_a_training_would_have_known(lake: Lake, market: M
         np.testing.assert_array_equal(getattr(of_backtest, name), getattr(of_training, name))
 
 
-def test_every_bar_is_scored_once_and_closes_after_its_model_was_made(done: Backtest) -> None:
-    keys = set(zip(*(done.predictions[n].to_pylist() for n in ("symbol", "ts")), strict=True))
-    assert len(keys) == done.predictions.num_rows == 10 * len(done.path)
-    as_of = {w["window"]: np.datetime64(w["trained_as_of"][:-1]) for w in done.windows}
-    made = np.array([as_of[n] for n in done.predictions["window"].to_pylist()])
-    assert (done.predictions["closes_at"].to_numpy().astype("datetime64[us]") > made).all()
-    assert (np.diff(done.predictions["closes_at"].to_numpy()) >= np.timedelta64(0)).all()
+def test_every_bar_is_scored_once_and_closes_after_its_model_was_made(result: Backtest) -> None:
+    keys = set(zip(*(result.predictions[n].to_pylist() for n in ("symbol", "ts")), strict=True))
+    assert len(keys) == result.predictions.num_rows == 10 * len(result.path)
+    as_of = {w["window"]: np.datetime64(w["trained_as_of"][:-1]) for w in result.windows}
+    trained_at = np.array([as_of[n] for n in result.predictions["window"].to_pylist()])
+    assert (result.predictions["closes_at"].to_numpy().astype("datetime64[us]") > trained_at).all()
+    assert (np.diff(result.predictions["closes_at"].to_numpy()) >= np.timedelta64(0)).all()
 
 
-def test_what_comes_later_changes_nothing_in_earlier_windows(market: Market) -> None:
-    _, one = walked(market)
-    edge = np.datetime64(one.windows[2]["trained_as_of"][:-1])
+def test_what_comes_later_changes_nothing_in_earlier_windows(
+    market: Market, scorers: list[Scorer]
+) -> None:
+    first = build(market, scorers)
+    edge = np.datetime64(first.windows[2]["trained_as_of"][:-1])
     rows, bars = market.rows, market.bars
     later = rows.closes_at > edge
     unknown = (rows.known_at > edge) & ~later
@@ -114,38 +125,40 @@ def test_what_comes_later_changes_nothing_in_earlier_windows(market: Market) -> 
     features[:, -1] = rows.features[:, -1]
     outcome = np.where(later | unknown, -rows.outcome, rows.outcome)
     after = bars["closes_at"].to_numpy().astype("datetime64[us]") > edge
-    shaken = pa.array(bars["close"].to_numpy() * np.where(after, 0.99, 1.0))
+    changed_closes = pa.array(bars["close"].to_numpy() * np.where(after, 0.99, 1.0))
     changed = replace(
         market,
         rows=replace(rows, features=features.astype(np.float32), outcome=outcome),
-        bars=bars.set_column(bars.schema.names.index("close"), "close", shaken),
+        bars=bars.set_column(bars.schema.names.index("close"), "close", changed_closes),
     )
-    _, two = walked(changed)
+    second = build(changed, walk_market(changed))
     for name in ("score", "expected_score", "window"):
-        before = one.predictions["closes_at"].to_numpy().astype("datetime64[us]") <= edge
+        before = first.predictions["closes_at"].to_numpy().astype("datetime64[us]") <= edge
         np.testing.assert_array_equal(
-            one.predictions[name].to_numpy()[before], two.predictions[name].to_numpy()[before]
+            first.predictions[name].to_numpy()[before], second.predictions[name].to_numpy()[before]
         )
-    before = one.path.closes_at <= edge
+    before = first.path.closes_at <= edge
     for name in ("wss", "position", "net", "tuned_net", "policy_net", "buy_at", "sell_at"):
-        of_backtest, of_training = (t.signals[name].to_numpy()[before] for t in (one, two))
-        np.testing.assert_array_equal(of_backtest, of_training, err_msg=name)
-    # the third window's thresholds rest on what had closed before it
-    assert [(w["buy_at"], w["sell_at"]) for w in one.windows] == [
-        (w["buy_at"], w["sell_at"]) for w in two.windows
+        of_first, of_second = (t.signals[name].to_numpy()[before] for t in (first, second))
+        np.testing.assert_array_equal(of_first, of_second, err_msg=name)
+    # The third window's thresholds depend on what had closed before it.
+    assert [(w["buy_at"], w["sell_at"]) for w in first.windows] == [
+        (w["buy_at"], w["sell_at"]) for w in second.windows
     ]
-    assert one.predictions["score"].to_pylist() != two.predictions["score"].to_pylist()
+    assert first.predictions["score"].to_pylist() != second.predictions["score"].to_pylist()
 
 
-def test_twice_gives_the_same_bytes_and_writes_nothing(lake: Lake, done: Backtest) -> None:
+def test_twice_gives_the_same_bytes_and_writes_nothing(lake: Lake, result: Backtest) -> None:
     before = _counts(lake)
     again = backtest(lake, QUICK, "sample", REQUEST, POLICY)
     assert _counts(lake) == before == dict.fromkeys(UNTOUCHED, 0)
-    first, second = (report.build_files(one, picture.equity(one)) for one in (done, again))
-    told = json.loads(first["report.json"]), json.loads(second["report.json"])
-    for one in told:
-        one["about"].pop("snapshot")  # another source's features may have been committed between
-    assert told[0] == told[1]
+    first, second = (
+        report.build_files(item, picture.draw_equity(item)) for item in (result, again)
+    )
+    documents = json.loads(first["report.json"]), json.loads(second["report.json"])
+    for item in documents:
+        item["about"].pop("snapshot")  # another source's features may have been committed between
+    assert documents[0] == documents[1]
     for name in ("predictions.parquet", "signals.parquet", "symbols.csv", "equity.png"):
         assert first[name] == second[name], name
     assert first["equity.png"].startswith(b"\x89PNG")
@@ -155,7 +168,7 @@ def _counts(lake: Lake) -> dict[str, int]:
     return {n: lake.rows(f"SELECT count(*) FROM gold.{n}")[0][0] for n in UNTOUCHED}
 
 
-def test_too_little_history_says_from_when_on_it_can_begin(lake: Lake) -> None:
+def test_too_little_history_names_the_first_possible_day(lake: Lake) -> None:
     early = replace(REQUEST, start=utc("2025-11-10"), end=utc("2026-02-01"))
     with pytest.raises(InvalidRequest, match="too few to train on") as refusal:
         backtest(lake, QUICK, "sample", early)
@@ -170,32 +183,36 @@ def test_too_little_history_says_from_when_on_it_can_begin(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"start": utc("2026-06-01"), "end": utc("2026-07-01")}, "no bars of nasdaq100_hourly"),
         ({"universe": "qqqq"}, "unknown combination"),
         ({"candidates": ("logistic",)}, "unknown candidate"),
     ],
 )
-def test_what_cannot_be_asked(lake: Lake, change: dict[str, object], said: str) -> None:
-    with pytest.raises(BullionError, match=said):
+def test_an_impossible_request_is_refused(
+    lake: Lake, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(BullionError, match=message):
         backtest(lake, QUICK, "sample", replace(REQUEST, **change))  # type: ignore[arg-type]
 
 
-def test_an_index_with_bars_of_its_own_is_taken_as_it_is(
-    lake: Lake, market: Market, done: Backtest
+def test_the_own_bars_of_an_index_are_used_where_there_are_any(
+    market: Market, scorers: list[Scorer], result: Backtest
 ) -> None:
     bars = market.bars
     own = bars.filter(pc.equal(bars["symbol"], "AAPL"))
-    _, result = walked(replace(market, own=own))
-    assert result.about["index_bars"] == "QQQ's own bars"
-    is_inside = np.isin(own["ts"].to_numpy().astype("datetime64[us]"), result.path.ts)
-    np.testing.assert_array_equal(result.path.close, own["close"].to_numpy()[is_inside])
-    assert done.about["index_bars"].startswith("its members' bars")
-    np.testing.assert_array_equal(result.path.ts, done.path.ts)
+    own_result = build(replace(market, own=own), scorers)
+    assert own_result.about["index_bars"] == "QQQ's own bars"
+    is_inside = np.isin(own["ts"].to_numpy().astype("datetime64[us]"), own_result.path.ts)
+    np.testing.assert_array_equal(own_result.path.close, own["close"].to_numpy()[is_inside])
+    assert result.about["index_bars"].startswith("its members' bars")
+    np.testing.assert_array_equal(own_result.path.ts, result.path.ts)
 
 
-def test_without_weights_all_members_weigh_the_same_and_that_is_said(market: Market) -> None:
-    _, result = walked(replace(market, weights=market.weights.slice(0, 0)))
+def test_without_weights_all_members_weigh_the_same_and_a_note_says_so(
+    market: Market, scorers: list[Scorer]
+) -> None:
+    result = build(replace(market, weights=market.weights.slice(0, 0)), scorers)
     assert any("all weigh the same" in note for note in result.notes)
     assert not result.signals["weights_known"].to_numpy().any()

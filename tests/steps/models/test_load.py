@@ -54,8 +54,8 @@ def test_the_champion_before_replaces_one_whose_file_is_lost(
 ) -> None:
     good = models.store_verified(registry, HOURLY, models.body(HOURLY, 1), 1)
     models.decide(lake, HOURLY, "sample", good, FIRST)
-    gone = replace(good, version=2, sha256="0" * 64)
-    models.decide(lake, HOURLY, "sample", gone, SECOND)
+    missing = replace(good, version=2, sha256="0" * 64)
+    models.decide(lake, HOURLY, "sample", missing, SECOND)
     lost: dict[ModelKey, str] = {}
     served = load(lake, registry, lost)
     assert versions(served) == [(None, 1), (1, 1), (1, 1)]

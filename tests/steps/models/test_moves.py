@@ -28,8 +28,8 @@ def test_a_promotion_is_a_copy_of_its_training_and_moves_the_alias(
 ) -> None:
     old, new = (train_model(lake, registry, HOURLY, day=day) for day in (0, 1))
     before = datetime.now(UTC)
-    done = promote(lake, registry, ACTION_FORECAST, old, PRODUCTION, by="ann")
-    assert done.champion == champion(lake) == alias(registry) == old
+    report = promote(lake, registry, ACTION_FORECAST, old, PRODUCTION, by="ann")
+    assert report.champion == champion(lake) == alias(registry) == old
     copied = "model_version, proven, candidate, sha256, definition, snapshot, gates, run_id"
     first, _, last = decisions_of(lake, copied)
     assert first == last
@@ -48,11 +48,11 @@ def test_a_refused_model_may_be_promoted_and_stays_unproven(lake: Lake, registry
     version = train_model(lake, registry, HOURLY, verdict="refused")
     promote(lake, registry, ACTION_FORECAST, version, PRODUCTION)
     with lake.view() as view:
-        who = serving_model_at(read_decisions(view, ACTION_FORECAST, "sample"), END_OF_TIME)
-    assert who is not None
-    assert (who.model_version, who.proven) == (version, False)
-    assert who.unproven_reason is not None
-    assert "refused by the gates" in who.unproven_reason
+        serving = serving_model_at(read_decisions(view, ACTION_FORECAST, "sample"), END_OF_TIME)
+    assert serving is not None
+    assert (serving.model_version, serving.proven) == (version, False)
+    assert serving.unproven_reason is not None
+    assert "refused by the gates" in serving.unproven_reason
 
 
 def test_staging_is_an_alias_alone(lake: Lake, registry: Registry) -> None:
@@ -110,8 +110,8 @@ def test_an_unknown_version_or_alias_is_an_error(lake: Lake, registry: Registry)
 
 def test_a_rollback_withdraws_and_the_former_serves_again(lake: Lake, registry: Registry) -> None:
     versions = [train_model(lake, registry, HOURLY, day=day) for day in range(3)]
-    done = rollback(lake, registry, ACTION_FORECAST, "sample", reason="it lost", by="ann")
-    assert done.champion == champion(lake) == alias(registry) == versions[1]
+    report = rollback(lake, registry, ACTION_FORECAST, "sample", reason="it lost", by="ann")
+    assert report.champion == champion(lake) == alias(registry) == versions[1]
     moves = decisions_of(lake, "model_version", "verdict", "reason", "decided_at", "as_of")[-2:]
     assert [(version, verdict) for version, verdict, *_ in moves] == [
         (versions[2], "withdrawn"),
@@ -129,9 +129,9 @@ def test_a_rollback_withdraws_and_the_former_serves_again(lake: Lake, registry: 
 def test_a_former_champion_that_is_spoiled_is_passed_over(lake: Lake, registry: Registry) -> None:
     versions = [train_model(lake, registry, HOURLY, day=day) for day in range(3)]
     spoil(registry, HOURLY, versions[1], "tampered")
-    done = rollback(lake, registry, ACTION_FORECAST, "sample")
-    assert done.champion == alias(registry) == versions[0]
-    assert f"version {versions[1]} was passed over" in done.summary()
+    report = rollback(lake, registry, ACTION_FORECAST, "sample")
+    assert report.champion == alias(registry) == versions[0]
+    assert f"version {versions[1]} was passed over" in report.summary()
 
 
 def test_a_rollback_needs_no_mlflow_where_the_former_was_verified_before(
@@ -144,12 +144,12 @@ def test_a_rollback_needs_no_mlflow_where_the_former_was_verified_before(
     def down(*_: object, **__: object) -> None:
         raise RegistryError("MLflow cannot be used")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(Registry, "version", down)
-        broken.setattr(Registry, "alias_state", down)
-        done = rollback(lake, registry, ACTION_FORECAST, "sample")
-    assert done.champion == old
-    assert "its alias could not follow" in done.summary()
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "version", down)
+        patch.setattr(Registry, "alias_state", down)
+        report = rollback(lake, registry, ACTION_FORECAST, "sample")
+    assert report.champion == old
+    assert "its alias could not follow" in report.summary()
     reconcile(lake, registry, ACTION_FORECAST, "sample")
     assert alias(registry) == champion(lake) == old
     assert len(decisions_of(lake, "verdict")) == 4, "the alias that lagged is no move by hand"

@@ -1,7 +1,7 @@
-"""What training makes of made markets: it finds what was planted, and nothing in pure noise.
+"""Training on simulated markets finds the planted skill, and none in pure noise.
 
-Ten symbols over the history that a forecast trains on, two years, is what it takes to hold five
-markets to it: with seeds 1 to 5 the winner reached 0.96, 0.95, 0.83, 0.93 and 0.90 of the oracle's
+Ten symbols over the history that a forecast trains on, two years, is what five markets need
+to pass: with seeds 1 to 5 the winner reached 0.96, 0.95, 0.83, 0.93 and 0.90 of the oracle's
 rank IC on 3,490 judging rows, and was promoted each time. A year leaves half as many rows to judge
 on: 0.96, 0.87, 0.73, 0.92 and 0.91.
 """
@@ -39,27 +39,27 @@ FORECAST = NASDAQ100_HOURLY
 ACTION_FORECAST = FORECAST.target_forecast()
 QUICK = ACTION_FORECAST.replace(candidates=(HistogramBoosting(), Logistic()))
 SYMBOLS = FORECAST.symbols[:10]
-EIGHT_MONTHS, END = utc("2026-01-01"), utc("2026-09-01")
+SIX_MONTHS, EIGHT_MONTHS, END = utc("2026-03-01"), utc("2026-01-01"), utc("2026-09-01")
 YEAR, HISTORY = utc("2025-09-01"), END - FORECAST.schedule.history
 
 
 @contextmanager
-def ingested(folder: Path, source: Sample, start: datetime) -> Iterator[Lake]:
-    """A lake of its own: two seeds of a source are two markets under one name."""
+def ingested_lake(folder: Path, source: Sample, start: datetime) -> Iterator[Lake]:
+    """Fill a lake of its own: two seeds of a source are two markets under one name."""
     with empty_lake.create_lake(empty_lake.at(folder)) as lake:
         ingest(lake, source, SYMBOLS, FORECAST.bar, start, END).enforce()
         yield lake
 
 
-def trained(
+def train_on(
     folder: Path, registry: Registry, source: Sample, forecast: TargetForecast, start: datetime
 ) -> TrainingReport:
-    with ingested(folder, source, start) as lake:
+    with ingested_lake(folder, source, start) as lake:
         return train(lake, registry, forecast, source.name, as_of=END)
 
 
 def oracle_of(market: Market, rows: Rows, start: datetime) -> np.ndarray:
-    """What the oracle expects of each row, in units of the next bar's volatility."""
+    """The oracle's expectation for each row, in units of the next bar's volatility."""
     values = np.full(len(rows), np.nan)
     bars = calendar().closed_bars(FORECAST.bar, start, END)
     for code in np.unique(rows.symbol):
@@ -72,54 +72,54 @@ def oracle_of(market: Market, rows: Rows, start: datetime) -> np.ndarray:
     return values
 
 
-def reached(done: TrainingReport, market: Market, start: datetime) -> tuple[float, float]:
+def rank_ics(report: TrainingReport, market: Market, start: datetime) -> tuple[float, float]:
     """The rank IC of the winner and of the oracle, on the same judging rows and outcomes."""
-    judging = done.comparison.judging.rows
+    judging = report.comparison.judging.rows
     best = rank_ic(oracle_of(market, judging, start), judging.outcome)
-    return done.comparison.judging_metrics.rank_ic, best
+    return report.comparison.judging_metrics.rank_ic, best
 
 
 @pytest.mark.timeout(1200)  # twenty seconds of work, on a machine that may be busy
-def test_a_year_of_ten_symbols_gives_most_of_what_can_be_known(
+def test_a_year_of_ten_symbols_gives_most_of_the_possible_skill(
     tmp_path: Path, registry: Registry
 ) -> None:
     source = Sample()
-    done = trained(tmp_path, registry, source, QUICK, YEAR)
-    skill, best = reached(done, source.market, YEAR)
+    report = train_on(tmp_path, registry, source, QUICK, YEAR)
+    skill, best = rank_ics(report, source.market, YEAR)
     assert best == pytest.approx(0.2, abs=0.05)
     assert skill >= 0.8 * best
-    assert done.verdict == "promoted", done.summary()
+    assert report.verdict == "promoted", report.summary()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_noise_is_refused(tmp_path: Path, registry: Registry, seed: int) -> None:
-    done = trained(tmp_path, registry, SampleNoise(seed=seed), QUICK, EIGHT_MONTHS)
-    assert done.verdict == "refused", done.summary()
-    assert any(name.startswith("skill_") for name in refusing(done))
+    report = train_on(tmp_path, registry, SampleNoise(seed=seed), QUICK, SIX_MONTHS)
+    assert report.verdict == "refused", report.summary()
+    assert any(name.startswith("skill_") for name in refusing_gates(report))
 
 
 def test_the_shortcut_gives_the_rows_of_training(tmp_path: Path) -> None:
     source, start = Sample(), utc("2026-07-01")
-    with ingested(tmp_path, source, start) as lake:
+    with ingested_lake(tmp_path, source, start) as lake:
         refresh_features(lake, FORECAST, source.name)
         with lake.view() as view:
-            wanted = read_training_rows(view, ACTION_FORECAST, source.name, END)
-    values = rows_of(source, SYMBOLS, FORECAST, start, END)
+            expected = read_training_rows(view, ACTION_FORECAST, source.name, END)
+    rows = rows_of(source, SYMBOLS, FORECAST, start, END)
     for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session", "place"):
-        np.testing.assert_array_equal(getattr(values, name), getattr(wanted, name), name)
+        np.testing.assert_array_equal(getattr(rows, name), getattr(expected, name), name)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
-def test_five_markets_give_most_of_what_can_be_known(folders: Folders, registry: Registry) -> None:
+def test_five_markets_give_most_of_the_possible_skill(folders: Folders, registry: Registry) -> None:
     shares = []
     for seed in range(1, 6):
         source = Sample(seed=seed)
-        done = trained(folders(), registry, source, ACTION_FORECAST, HISTORY)
-        skill, best = reached(done, source.market, HISTORY)
-        print(f"market {seed}: {skill:.4f} of {best:.4f}, {describe(done)}", flush=True)
+        report = train_on(folders(), registry, source, ACTION_FORECAST, HISTORY)
+        skill, best = rank_ics(report, source.market, HISTORY)
+        print(f"market {seed}: {skill:.4f} of {best:.4f}, {describe(report)}", flush=True)
         shares.append(skill / best)
-        assert done.verdict == "promoted", done.summary()
+        assert report.verdict == "promoted", report.summary()
         forget(registry)
     assert min(shares) >= 0.8
 
@@ -127,29 +127,31 @@ def test_five_markets_give_most_of_what_can_be_known(folders: Folders, registry:
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 def test_of_twenty_noises_one_is_promoted_at_the_most(folders: Folders, registry: Registry) -> None:
-    promoted, by = 0, Counter[str]()
+    promoted, refusals = 0, Counter[str]()
     for seed in range(1, 21):
-        done = trained(folders(), registry, SampleNoise(seed=seed), ACTION_FORECAST, EIGHT_MONTHS)
-        promoted += done.verdict == "promoted"
-        by.update(refusing(done))
-        print(f"noise {seed}: {describe(done)}", flush=True)
+        report = train_on(
+            folders(), registry, SampleNoise(seed=seed), ACTION_FORECAST, EIGHT_MONTHS
+        )
+        promoted += report.verdict == "promoted"
+        refusals.update(refusing_gates(report))
+        print(f"noise {seed}: {describe(report)}", flush=True)
         forget(registry)
-    print(f"{promoted} of 20 promoted; refused by {dict(by)}")
+    print(f"{promoted} of 20 promoted; refused by {dict(refusals)}")
     assert promoted <= 1
 
 
-def refusing(done: TrainingReport) -> list[str]:
-    return [v.name for v in done.decision.verdicts if v.blocking and not v.passed]
+def refusing_gates(report: TrainingReport) -> list[str]:
+    return [v.name for v in report.decision.verdicts if v.blocking and not v.passed]
 
 
-def describe(done: TrainingReport) -> str:
-    winner = done.comparison.ranking[0].name
-    ic = done.comparison.judging_metrics.rank_ic
-    return f"{winner} {done.verdict} with rank IC {ic:+.4f} {' '.join(refusing(done))}"
+def describe(report: TrainingReport) -> str:
+    winner = report.comparison.ranking[0].name
+    ic = report.comparison.judging_metrics.rank_ic
+    return f"{winner} {report.verdict} with rank IC {ic:+.4f} {' '.join(refusing_gates(report))}"
 
 
 def forget(registry: Registry) -> None:
-    """Take Production away, so that the next market has no champion to be held against."""
+    """Remove Production, so that the next market has no champion to beat."""
     if registry.version_by_alias(model_name(ACTION_FORECAST), PRODUCTION) is not None:
         registry.client.delete_registered_model_alias(model_name(ACTION_FORECAST), PRODUCTION)
 
@@ -159,8 +161,8 @@ Folders = Callable[[], Path]
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    values = iter(range(1000))
-    return lambda: tmp_path / str(next(values))
+    numbers = iter(range(1000))
+    return lambda: tmp_path / str(next(numbers))
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +172,6 @@ def shared_registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 @pytest.fixture
 def registry(shared_registry: Registry) -> Iterator[Registry]:
-    """One store for all, as it takes seconds to make; nobody meets another's champion."""
+    """One store for all tests, as creating one takes seconds; each test begins without champion."""
     yield shared_registry
     forget(shared_registry)

@@ -1,4 +1,4 @@
-"""Training from silver to a decision: promoted, kept back or refused, and never from the future."""
+"""Training from silver to a decision, and never on rows from the future."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ from tests.steps.served import fresh_registry
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 QUICK = HOURLY.target_forecast().replace(candidates=(HistogramBoosting(), Logistic()))
 START, END = utc("2026-01-05"), utc("2026-09-01")
+# Few gates, for tests that do not look at the decision.
+FEW_GATES = QUICK.replace(gates=QUICK.gates[:2])
+SMALLEST = FEW_GATES.replace(candidates=(Logistic(),))
 NAME = model_name(QUICK)
 
 
@@ -50,34 +53,36 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 @pytest.fixture(scope="module")
 def first(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingReport, Registry]:
-    """A training that nothing came before, and the registry that knows it alone."""
+    """A first training, and the registry that has only its model."""
     registry = fresh_registry(tmp_path_factory.mktemp("first"))
-    return quick(lake, registry, "sample"), registry
+    return train_quickly(lake, registry, "sample"), registry
 
 
-def quick(lake: Lake, registry: Registry, source: str, as_of: datetime = END) -> TrainingReport:
+def train_quickly(
+    lake: Lake, registry: Registry, source: str, as_of: datetime = END
+) -> TrainingReport:
     return train(lake, registry, QUICK, source, as_of=as_of)
 
 
 def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
     lake: Lake, first: tuple[TrainingReport, Registry]
 ) -> None:
-    done, registry = first
-    assert done.verdict == "promoted", done.summary()
-    held = registry.version_by_alias(NAME, PRODUCTION)
-    assert held is not None
-    assert held.version == done.version
+    report, registry = first
+    assert report.verdict == "promoted", report.summary()
+    version = registry.version_by_alias(NAME, PRODUCTION)
+    assert version is not None
+    assert version.version == report.version
 
-    scorer = OnnxScorer(registry.load(NAME, held.version).body, held.sha256)
+    scorer = OnnxScorer(registry.load(NAME, version.version).body, version.sha256)
     assert scorer.description.classes == QUICK.label.classes
-    assert scorer.description.thresholds == done.comparison.thresholds
-    judged = scorer.score(done.comparison.judging.rows.features)[0]
-    np.testing.assert_allclose(judged, done.comparison.outputs, atol=1e-5)
+    assert scorer.description.thresholds == report.comparison.thresholds
+    outputs = scorer.score(report.comparison.judging.rows.features)[0]
+    np.testing.assert_allclose(outputs, report.comparison.outputs, atol=1e-5)
 
     rows = lake.rows(
         """SELECT verdict, proven, snapshot, definition, gates FROM gold.model_decisions
            WHERE source = 'sample' AND model_version = ?""",
-        [done.version],
+        [report.version],
     )
     verdict, proven, snapshot, definition, gates = rows[0]
     assert (verdict, proven, definition) == ("promoted", True, QUICK.model_fingerprint)
@@ -86,37 +91,37 @@ def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
     ranked = lake.rows(
         """SELECT candidate FROM gold.model_rankings
            WHERE source = 'sample' AND model_version = ? ORDER BY rank""",
-        [done.version],
+        [report.version],
     )
-    assert [name for (name,) in ranked] == [one.name for one in done.comparison.ranking]
+    assert [name for (name,) in ranked] == [result.name for result in report.comparison.ranking]
 
-    older = quick(lake, registry, "sample", as_of=utc("2026-08-01"))
-    assert older.version > done.version
+    older = train(lake, registry, SMALLEST, "sample", as_of=utc("2026-08-01"))
+    assert older.version > report.version
     for alias in (PRODUCTION, STAGING):
-        held = registry.version_by_alias(NAME, alias)
-        assert held is not None
-        assert held.version == done.version, "no alias moves back"
+        version = registry.version_by_alias(NAME, alias)
+        assert version is not None
+        assert version.version == report.version, "no alias moves back"
 
 
 def test_noise_is_refused_with_its_reason_and_stays_at_staging(
     lake: Lake, registry: Registry
 ) -> None:
-    done = quick(lake, registry, "sample_noise")
-    assert done.verdict == "refused"
-    assert "skill_direction" in done.decision.reason
+    report = train_quickly(lake, registry, "sample_noise")
+    assert report.verdict == "refused"
+    assert "skill_direction" in report.decision.reason
     assert registry.version_by_alias(NAME, PRODUCTION) is None
-    held = registry.version_by_alias(NAME, STAGING)
-    assert held is not None
-    assert held.tags["proven"] == "False"
-    assert "skill_direction" in held.tags["reason"]
+    version = registry.version_by_alias(NAME, STAGING)
+    assert version is not None
+    assert version.tags["proven"] == "False"
+    assert "skill_direction" in version.tags["reason"]
 
 
 def test_the_same_snapshot_and_seed_give_the_same_model(
     lake: Lake, registry: Registry, first: tuple[TrainingReport, Registry]
 ) -> None:
-    one, two = first[0], quick(lake, registry, "sample")
-    assert one.comparison.ranking[0].name == two.comparison.ranking[0].name
-    np.testing.assert_array_equal(one.comparison.outputs, two.comparison.outputs)
+    report, again = first[0], train(lake, registry, FEW_GATES, "sample", as_of=END)
+    assert report.comparison.ranking[0].name == again.comparison.ranking[0].name
+    np.testing.assert_array_equal(report.comparison.outputs, again.comparison.outputs)
 
 
 def test_nothing_later_than_as_of_is_used(lake: Lake) -> None:
@@ -129,17 +134,17 @@ def test_nothing_later_than_as_of_is_used(lake: Lake) -> None:
     assert (rows.known_at <= limit).all()
     assert (rows.closes_at < rows.known_at).all()
     training, selection, judging = QUICK.split.cut(rows)
-    for old, new in ((training, selection), (selection, judging)):
-        assert old.known_at.max() < new.closes_at.min(), "no label's span is shared"
+    for older, newer in ((training, selection), (selection, judging)):
+        assert older.known_at.max() < newer.closes_at.min(), "no label's span is shared"
 
 
-def test_without_bars_it_says_how_to_bring_them(lake: Lake, registry: Registry) -> None:
-    with pytest.raises(InvalidRequest, match="no bars of nasdaq100_hourly") as found:
-        quick(lake, registry, "yahoo")
-    assert "bullion ingest --source yahoo" in found.value.hint
+def test_without_bars_the_error_says_how_to_ingest_them(lake: Lake, registry: Registry) -> None:
+    with pytest.raises(InvalidRequest, match="no bars of nasdaq100_hourly") as error:
+        train_quickly(lake, registry, "yahoo")
+    assert "bullion ingest --source yahoo" in error.value.hint
 
 
-def test_what_fails_half_way_leaves_no_version_and_no_decision(
+def test_a_failed_training_leaves_no_version_and_no_decision(
     lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = lake.rows("SELECT count(*) FROM gold.model_decisions")
@@ -147,7 +152,7 @@ def test_what_fails_half_way_leaves_no_version_and_no_decision(
         "pipelines.registry.mlflow.fetch_artifact", lambda uri, folder, name="": b"another file"
     )
     with pytest.raises(Exception, match="not what was just written"):
-        train(lake, registry, QUICK.replace(candidates=(Logistic(),)), "sample", as_of=END)
+        train(lake, registry, SMALLEST, "sample", as_of=END)
     assert lake.rows("SELECT count(*) FROM gold.model_decisions") == before
     assert registry.version_by_alias(NAME, STAGING) is None
 
@@ -156,18 +161,18 @@ def test_after_the_store_of_mlflow_was_lost_no_version_is_given_twice(
     lake: Lake, tmp_path: Path
 ) -> None:
     """As when mlflow.db is deleted between two trainings; the verified files are still there."""
-    one, former = QUICK.replace(candidates=(Logistic(),)), fresh_registry(tmp_path / "former")
+    target, former = SMALLEST, fresh_registry(tmp_path / "former")
     before = lake.rows("SELECT max(model_version) FROM gold.model_decisions")[0][0]
-    first = train(lake, former, one, "sample", as_of=utc("2026-08-28"))
+    first = train(lake, former, target, "sample", as_of=utc("2026-08-28"))
     registry = fresh_registry(tmp_path / "new")
     shutil.copytree(former.folder / "verified", registry.folder / "verified")
-    with pytest.raises(InvalidRequest, match="in the lake and no longer in MLflow") as lost:
-        promote(lake, registry, one, first.version, PRODUCTION)
-    assert "bullion models" in lost.value.hint
-    second = train(lake, registry, one, "sample", as_of=END)
+    with pytest.raises(InvalidRequest, match="in the lake and no longer in MLflow") as error:
+        promote(lake, registry, target, first.version, PRODUCTION)
+    assert "bullion models" in error.value.hint
+    second = train(lake, registry, target, "sample", as_of=END)
     assert second.version == max(first.version, before or 0) + 1
-    assert [found.version for found in registry.versions(NAME)] == [second.version]
-    assert promote(lake, registry, one, second.version, PRODUCTION).champion == second.version
+    assert [version.version for version in registry.versions(NAME)] == [second.version]
+    assert promote(lake, registry, target, second.version, PRODUCTION).champion == second.version
     files = dict(
         lake.rows(
             """SELECT d.model_version, any_value(d.sha256) FROM gold.model_decisions d
@@ -178,4 +183,4 @@ def test_after_the_store_of_mlflow_was_lost_no_version_is_given_twice(
     )
     assert files.keys() == {first.version, second.version}
     # Its file was verified once, and still lies beside the lake.
-    assert rollback(lake, registry, one, "sample").champion == first.version
+    assert rollback(lake, registry, target, "sample").champion == first.version

@@ -31,10 +31,10 @@ NOISE = SampleNoise()
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with lake_of_a_module(tmp_path_factory) as made:
-        since = END - timedelta(days=1800)
-        ingest(made, NOISE, TWO.symbols, TWO.bar, since, END).enforce()
-        yield made
+    with lake_of_a_module(tmp_path_factory) as lake:
+        since = END - timedelta(days=1500)
+        ingest(lake, NOISE, TWO.symbols, TWO.bar, since, END).enforce()
+        yield lake
 
 
 @pytest.fixture(scope="module")
@@ -43,57 +43,59 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 
 @pytest.fixture(scope="module")
-def trained(lake: Lake, registry: Registry) -> dict[str, TrainingReport]:
+def reports(lake: Lake, registry: Registry) -> dict[str, TrainingReport]:
     return {
-        one.target.name: train(lake, registry, one, NOISE.name, as_of=END)
-        for one in TWO.per_target()
+        target.target.name: train(lake, registry, target, NOISE.name, as_of=END)
+        for target in TWO.per_target()
     }
 
 
 def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
-    lake: Lake, registry: Registry, trained: dict[str, TrainingReport]
+    lake: Lake, registry: Registry, reports: dict[str, TrainingReport]
 ) -> None:
-    for one in TWO.per_target():
-        done = trained[one.target.name]
+    for target in TWO.per_target():
+        report = reports[target.target.name]
         with lake.view() as view:
-            (row,) = read_decisions(view, one, NOISE.name)
+            (row,) = read_decisions(view, target, NOISE.name)
             ranked = view.rows(
                 """SELECT candidate, coalesce(macro_f1, rmse) FROM gold.model_rankings
                    WHERE forecast = ? AND target = ? ORDER BY rank""",
-                [one.name, one.target.name],
+                [target.name, target.target.name],
             )
             gates = json.loads(
                 view.one(
                     "SELECT gates FROM gold.model_decisions WHERE forecast = ? AND target = ?",
-                    [one.name, one.target.name],
+                    [target.name, target.target.name],
                 )
             )
-        assert (row.verdict, row.definition) == (done.verdict, one.model_fingerprint)
-        assert [name for name, _ in ranked] == [r.name for r in done.comparison.ranking]
+        assert (row.verdict, row.definition) == (report.verdict, target.model_fingerprint)
+        assert [name for name, _ in ranked] == [r.name for r in report.comparison.ranking]
         assert all(figure is not None for _, figure in ranked)
-        assert [gate["gate"] for gate in gates] == [gate.name for gate in one.gates]
+        assert [gate["gate"] for gate in gates] == [gate.name for gate in target.gates]
         assert not [gate for gate in gates if "could not be computed" in gate["reason"]]
 
 
 def test_while_nothing_is_proven_the_baseline_serves_and_says_so(
-    lake: Lake, registry: Registry, trained: dict[str, TrainingReport]
+    lake: Lake, registry: Registry, reports: dict[str, TrainingReport]
 ) -> None:
-    one = next(f for f in TWO.per_target() if f.target.baseline)
-    done = trained[one.target.name]
-    assert done.verdict == "refused"
-    assert done.candidate == one.target.baseline
+    target = next(f for f in TWO.per_target() if f.target.baseline)
+    report = reports[target.target.name]
+    assert report.verdict == "refused"
+    assert report.candidate == target.target.baseline
     with lake.view() as view:
-        who = serving_model_at(read_decisions(view, one, NOISE.name), END + timedelta(days=1))
-    assert who is not None
-    assert (who.proven, who.decision.candidate) == (False, one.target.baseline)
-    assert f"the baseline {one.target.baseline} serves" in str(who.unproven_reason)
-    body = registry.read_model(model_name(one), who.model_version, who.decision.sha256)
-    judged = done.comparison.judging
-    given, said = OnnxScorer(body).score(judged.rows.features)
-    learned = done.comparison.training.truth.mean()
-    np.testing.assert_allclose(said, learned, atol=1e-6)
-    inside = (given[:, 1] <= judged.truth) & (judged.truth <= given[:, 2])
-    assert 0.65 < inside.mean() < 0.95, "its interval was settled on newer rows"
+        serving = serving_model_at(
+            read_decisions(view, target, NOISE.name), END + timedelta(days=1)
+        )
+    assert serving is not None
+    assert (serving.proven, serving.decision.candidate) == (False, target.target.baseline)
+    assert f"the baseline {target.target.baseline} serves" in str(serving.unproven_reason)
+    body = registry.read_model(model_name(target), serving.model_version, serving.decision.sha256)
+    judged = report.comparison.judging
+    outputs, predictions = OnnxScorer(body).score(judged.rows.features)
+    expected = report.comparison.training.truth.mean()
+    np.testing.assert_allclose(predictions, expected, atol=1e-6)
+    inside = (outputs[:, 1] <= judged.truth) & (judged.truth <= outputs[:, 2])
+    assert 0.65 < inside.mean() < 0.95, "its interval was calibrated on newer rows"
 
 
 def test_where_one_target_cannot_be_trained_the_others_are(
@@ -102,24 +104,24 @@ def test_where_one_target_cannot_be_trained_the_others_are(
     from pipelines import jobs
     from pipelines.steps.models import train as steps_train
 
-    asked_of: list[str] = []
-    real = steps_train.train
+    targets: list[str] = []
+    real_train = steps_train.train
 
     def first_fails(
-        lake: Lake, registry: Registry, forecast: object, *rest: object, **more: object
+        lake: Lake, registry: Registry, forecast: object, *arguments: object, **options: object
     ) -> TrainingReport:
-        asked_of.append(forecast.target.name)  # type: ignore[attr-defined]
-        if len(asked_of) == 1:
+        targets.append(forecast.target.name)  # type: ignore[attr-defined]
+        if len(targets) == 1:
             raise BullionError("too few bars")
-        return real(lake, registry, forecast, *rest, **more)  # type: ignore[arg-type]
+        return real_train(lake, registry, forecast, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("pipelines.steps.models.train.train", first_fails)
     monkeypatch.setattr("pipelines.jobs.models.Registry", lambda: registry)
     monkeypatch.setattr("pipelines.jobs.models.open_lake", lambda: open_lake(lake.config))
     before = lake.rows("SELECT count(*) FROM gold.model_decisions")[0][0]
-    asked = RunRequest(NOISE.name, TWO.symbols, None, END, "test")
+    request = RunRequest(NOISE.name, TWO.symbols, None, END, "test")
     with pytest.raises(BullionError, match="too few bars"):
-        jobs.train(TWO.name, asked)
-    assert asked_of == list(TWO.target_names)
+        jobs.train(TWO.name, request)
+    assert targets == list(TWO.target_names)
     after = lake.rows("SELECT count(*) FROM gold.model_decisions")[0][0]
     assert after == before + len(TWO.targets) - 1

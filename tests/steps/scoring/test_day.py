@@ -1,4 +1,4 @@
-"""The day's table and WSS: of the newest day alone, what was live before what was not."""
+"""The table and the WSS of the newest day; live rows take precedence."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ACTION_FORECAST = HOURLY.target_forecast()
 SINCE, UNTIL = utc("2026-08-27"), utc("2026-08-29")
 
 
-def test_the_newest_day_is_told_bar_by_bar_and_each_row_once(lake: Lake, tmp_path: Path) -> None:
+def test_the_newest_day_is_read_bar_by_bar_and_each_row_once(lake: Lake, tmp_path: Path) -> None:
     source = create_source(lake, build_market())
     registry = fresh_registry(tmp_path / "mlflow")
-    made = models.store_verified(registry, HOURLY, models.body(HOURLY))
-    models.decide(lake, HOURLY, source, made, TRAINED)
+    model = models.store_verified(registry, HOURLY, models.body(HOURLY))
+    models.decide(lake, HOURLY, source, model, TRAINED)
     score(lake, registry, HOURLY, source, start=SINCE, end=UNTIL)
     with lake.write("live") as writer:  # the last bar was published live, too
         for table in ("predictions", "index_signals"):
@@ -34,7 +34,7 @@ def test_the_newest_day_is_told_bar_by_bar_and_each_row_once(lake: Lake, tmp_pat
     with lake.view() as view:
         day = newest_day(view, ACTION_FORECAST, source, UNTIL)
         before = newest_day(view, ACTION_FORECAST, source, utc("2026-08-28T15:00+00:00"))
-        nothing = newest_day(view, ACTION_FORECAST, source, SINCE)
+        empty = newest_day(view, ACTION_FORECAST, source, SINCE)
     rows = day.predictions.to_pylist()
     assert len(rows) == 7 * len(SYMBOLS)
     assert {row["closes_at"].date().isoformat() for row in rows} == {"2026-08-28"}
@@ -44,4 +44,4 @@ def test_the_newest_day_is_told_bar_by_bar_and_each_row_once(lake: Lake, tmp_pat
     assert {universe for universe, *_ in day.wss} == universes
     assert len(day.wss) == 7 * len(universes)
     assert before.predictions.num_rows == len(SYMBOLS), "of its first bar, which had closed"
-    assert (nothing.predictions.num_rows, nothing.wss) == (0, ())
+    assert (empty.predictions.num_rows, empty.wss) == (0, ())

@@ -1,4 +1,4 @@
-"""What a scoring did is counted by reason and symbol, and said in a few lines."""
+"""A scoring is counted by reason and symbol, and summarized in a few lines."""
 
 from __future__ import annotations
 

@@ -1,15 +1,13 @@
-"""Scoring: each bar by who served it, the same rows however it is asked, and live rows stay."""
+"""Scoring: each bar by the model that served it, and the same rows in whatever pieces."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from threading import Barrier
 
 import numpy as np
 import pytest
@@ -21,7 +19,6 @@ from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.mlflow import PRODUCTION, STAGING, Registry, RegistryError
-from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import model_name
 from pipelines.steps.scoring.report import ScoringReport
 from pipelines.steps.scoring.score import score
@@ -39,7 +36,6 @@ from tests.steps.scored_market import (
     build_market,
     create_source,
     rows_of,
-    write_bars,
     write_weights,
 )
 from tests.steps.served import fresh_registry
@@ -54,8 +50,8 @@ SOON = CLOSED + timedelta(minutes=1)
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with lake_of_a_module(tmp_path_factory) as made:
-        yield made
+    with lake_of_a_module(tmp_path_factory) as lake:
+        yield lake
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +59,18 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     return fresh_registry(tmp_path_factory.mktemp("mlflow"))
 
 
-def served(lake: Lake, registry: Registry, source: str, seed: int = 0) -> models.StoredModel:
-    """A model promoted before all bars, with a challenger beside it."""
-    beside = {"random_forest": models.body(HOURLY, seed + 1)}
-    made = models.store_verified(registry, HOURLY, models.body(HOURLY, seed), seed + 1, beside)
-    models.decide(lake, HOURLY, source, made, TRAINED)
-    return made
+def promote_model(lake: Lake, registry: Registry, source: str, seed: int = 0) -> models.StoredModel:
+    """Promote a model with a challenger before all bars."""
+    challengers = {"random_forest": models.body(HOURLY, seed + 1)}
+    model = models.store_verified(
+        registry, HOURLY, models.body(HOURLY, seed), seed + 1, challengers
+    )
+    models.decide(lake, HOURLY, source, model, TRAINED)
+    return model
 
 
-def scored(lake: Lake, registry: Registry, source: str, **asked: datetime) -> ScoringReport:
-    return score(lake, registry, HOURLY, source, **asked)  # type: ignore[arg-type]
+def score_source(lake: Lake, registry: Registry, source: str, **options: datetime) -> ScoringReport:
+    return score(lake, registry, HOURLY, source, **options)  # type: ignore[arg-type]
 
 
 def forget(lake: Lake, source: str) -> None:
@@ -85,9 +83,9 @@ def test_the_newest_bar_is_published_with_its_signal_and_its_record(
     lake: Lake, registry: Registry
 ) -> None:
     source = create_source(lake, build_market())
-    served(lake, registry, source)
-    done = scored(lake, registry, source, now=SOON)
-    assert (done.bars, done.scored, done.written, done.live) == (1, 4, 8, 8)
+    promote_model(lake, registry, source)
+    report = score_source(lake, registry, source, now=SOON)
+    assert (report.bars, report.scored, report.written, report.live) == (1, 4, 8, 8)
     rows = lake.sql(
         """SELECT * FROM gold.predictions p JOIN gold.features_nasdaq100_hourly f
            USING (source, symbol, ts) WHERE source = ? AND role = 'champion' ORDER BY symbol""",
@@ -95,17 +93,19 @@ def test_the_newest_bar_is_published_with_its_signal_and_its_record(
     ).to_pylist()
     scorer = OnnxScorer(models.body(HOURLY, 0))
     codes = [HOURLY.symbols.index(row["symbol"]) for row in rows]
-    given_ = [[row[name] for name in HOURLY.feature_names] for row in rows]
-    told, action = scorer.score(np.column_stack([given_, codes]))
+    features = [[row[name] for name in HOURLY.feature_names] for row in rows]
+    probabilities, action = scorer.score(np.column_stack([features, codes]))
     for place, row in enumerate(rows):
         label = ACTION_FORECAST.label
-        assert row["action"] == label.classes[action[place]], "what is published, not the likeliest"
+        assert row["action"] == label.classes[action[place]], (
+            "the published class, not the likeliest"
+        )
         assert row["score"] == label.scores[action[place]]
         names, values = zip(*row["probabilities"], strict=True)
         assert names == label.classes
-        np.testing.assert_allclose(values, told[place])
-        assert row["confidence"] == pytest.approx(told[place][action[place]])
-        assert row["expected_score"] == pytest.approx(told[place] @ label.scores)
+        np.testing.assert_allclose(values, probabilities[place])
+        assert row["confidence"] == pytest.approx(probabilities[place][action[place]])
+        assert row["expected_score"] == pytest.approx(probabilities[place] @ label.scores)
         assert row["timestamp_next"] == utc("2026-09-01T14:30+00:00"), "over the night"
         assert (row["proven"], row["unproven_reason"], row["scored_at"]) == (True, None, SOON)
     signals = rows_of(lake, source, "index_signals")
@@ -116,33 +116,33 @@ def test_the_newest_bar_is_published_with_its_signal_and_its_record(
         *lake.rows("SELECT DISTINCT batch FROM gold.index_signals WHERE source = ?", [source]),
         *lake.rows("SELECT batch FROM gold.runs WHERE source = ? AND step = 'score'", [source]),
     }
-    assert snapshots == {(done.snapshot,)}, "one commit"
-    assert "qqq 2026-08-31 20:00 UTC: WSS" in done.summary()
+    assert snapshots == {(report.snapshot,)}, "one commit"
+    assert "qqq 2026-08-31 20:00 UTC: WSS" in report.summary()
 
 
-def test_a_challenger_is_written_beside_and_is_never_proven(lake: Lake, registry: Registry) -> None:
+def test_a_challenger_is_written_too_and_is_never_proven(lake: Lake, registry: Registry) -> None:
     source = create_source(lake, build_market())
-    served(lake, registry, source)
-    scored(lake, registry, source, now=SOON)
+    promote_model(lake, registry, source)
+    score_source(lake, registry, source, now=SOON)
     rows = [row for row in rows_of(lake, source) if row["role"] == "challenger"]
     assert {row["candidate"] for row in rows} == {"random_forest"}
     assert not any(row["proven"] for row in rows)
 
 
-def test_a_challenger_that_is_lost_is_told_and_stops_nothing(
+def test_a_challenger_that_is_lost_is_a_warning_and_stops_nothing(
     lake: Lake, registry: Registry
 ) -> None:
     source = create_source(lake, build_market())
-    made = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
-    models.decide(lake, HOURLY, source, replace(made, challengers={"mlp": "0" * 64}), TRAINED)
-    done = scored(lake, registry, source, now=SOON)
+    model = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
+    models.decide(lake, HOURLY, source, replace(model, challengers={"mlp": "0" * 64}), TRAINED)
+    report = score_source(lake, registry, source, now=SOON)
     assert {row["role"] for row in rows_of(lake, source)} == {"champion"}
     status, message = lake.rows(
         "SELECT status, message FROM gold.runs WHERE source = ? AND step = 'score'", [source]
     )[0]
     assert status == "warned"
     assert "the challenger mlp does not score" in message
-    assert done.warnings
+    assert report.warnings
 
 
 pieces = st.lists(st.integers(1, len(HOURS) - 1), min_size=1, max_size=3, unique=True)
@@ -150,15 +150,15 @@ pieces = st.lists(st.integers(1, len(HOURS) - 1), min_size=1, max_size=3, unique
 
 @law(3)
 @given(pieces, st.randoms(use_true_random=False), st.booleans())
-def test_in_pieces_backwards_twice_and_beside_live_is_as_at_once(
+def test_scoring_in_any_pieces_equals_scoring_at_once(
     lake: Lake, registry: Registry, cuts: list[int], random: object, live: bool
 ) -> None:
     source = create_source(lake, build_market()[::3] + build_market()[1::3])  # with holes
-    served(lake, registry, source)
+    promote_model(lake, registry, source)
     later = models.store_verified(registry, HOURLY, models.body(HOURLY, 5), 6)
     models.decide(lake, HOURLY, source, later, utc("2026-08-25T17:00+00:00"))
     start, now = HISTORY, utc("2026-09-02")
-    scored(lake, registry, source, start=start, end=END, now=now)
+    score_source(lake, registry, source, start=start, end=END, now=now)
     whole = all_rows(lake, source)
     assert {row["model_version"] for row in whole[1]} == {1, 6}
     forget(lake, source)
@@ -166,19 +166,19 @@ def test_in_pieces_backwards_twice_and_beside_live_is_as_at_once(
     spans = list(pairwise(edges)) * 2
     random.shuffle(spans)  # type: ignore[attr-defined]
     if live:
-        scored(lake, registry, source, now=SOON)
+        score_source(lake, registry, source, now=SOON)
     for low, high in spans:
-        scored(lake, registry, source, start=low, end=high, now=now)
+        score_source(lake, registry, source, start=low, end=high, now=now)
     assert all_rows(lake, source, live=False) == whole
     assert bool(rows_of(lake, source, live=True)) == live
 
 
-def test_bar_by_bar_gives_exactly_what_the_bulk_gives(lake: Lake, registry: Registry) -> None:
+def test_scoring_bar_by_bar_equals_scoring_in_bulk(lake: Lake, registry: Registry) -> None:
     source = create_source(lake, build_market())
-    served(lake, registry, source)
+    promote_model(lake, registry, source)
     now = utc("2026-09-02")
     since = utc("2026-08-31T13:00+00:00")
-    scored(lake, registry, source, start=since, end=END, now=now)
+    score_source(lake, registry, source, start=since, end=END, now=now)
     bulk = all_rows(lake, source)
     assert len(bulk[1]) == 2 * 7
     forget(lake, source)
@@ -187,13 +187,13 @@ def test_bar_by_bar_gives_exactly_what_the_bulk_gives(lake: Lake, registry: Regi
            ORDER BY 1 DESC""",
         [source, since],
     ):
-        scored(lake, registry, source, end=closes, now=now)
+        score_source(lake, registry, source, end=closes, now=now)
     assert all_rows(lake, source) == bulk
 
 
 @law(2)
 @given(st.integers(60, len(HOURS) - 1), st.floats(0.9, 1.1))
-def test_no_bar_after_changes_what_is_said(
+def test_no_later_bar_model_or_weight_changes_a_prediction(
     lake: Lake, registry: Registry, cut: int, factor: float
 ) -> None:
     end = HOURS[cut]
@@ -204,82 +204,27 @@ def test_no_bar_after_changes_what_is_said(
         else:
             prices = {p: float(str(row[p])) * factor for p in ("open", "high", "low", "close")}
             later.append(row | prices)
-    told = []
+    tables = []
     for rows in (known, known + later, build_market()):
         source = create_source(lake, rows)
-        served(lake, registry, source)
+        promote_model(lake, registry, source)
         write_weights(lake, source, dict.fromkeys(SYMBOLS, 0.2), date(2026, 8, 4), known_at=end)
-        after = models.store_verified(registry, HOURLY, models.body(HOURLY, 7), 8)
-        models.decide(lake, HOURLY, source, after, end)
+        later_model = models.store_verified(registry, HOURLY, models.body(HOURLY, 7), 8)
+        models.decide(lake, HOURLY, source, later_model, end)
         start = end - timedelta(days=3)
-        scored(lake, registry, source, start=start, end=end - timedelta(minutes=1), now=END)
-        told.append([[r | {"live": None} for r in table] for table in all_rows(lake, source)])
-    assert told[0] == told[1] == told[2]
-    assert told[0][0]
-
-
-def test_what_is_live_stays_and_late_constituents_join_it(lake: Lake, registry: Registry) -> None:
-    late = [row for row in build_market() if (row["symbol"], row["ts"]) == (SYMBOLS[0], LAST)]
-    source = create_source(lake, [row for row in build_market() if row not in late])
-    made = served(lake, registry, source)
-    first = scored(lake, registry, source, now=SOON)
-    assert (first.written, first.live) == (6, 6)
-    assert first.not_scored["no_bar"][SYMBOLS[0]] == 1
-    published = all_rows(lake, source)
-    assert scored(lake, registry, source, now=SOON).written == 0, "a retry changes nothing"
-    assert all_rows(lake, source) == published
-
-    write_bars(lake, source, late)
-    # Another model by then: the constituents published keep what was said of them.
-    other = replace(made, version=9, challengers={})
-    models.decide(lake, HOURLY, source, other, CLOSED - timedelta(hours=1))
-    again = scored(lake, registry, source, now=SOON + timedelta(minutes=1))
-    assert (again.written, again.published, again.signals) == (1, 3, 0)
-    predictions, signals, parts = all_rows(lake, source)
-    assert [row for row in predictions if row["model_version"] == 1] == published[0]
-    assert (signals, parts) == (published[1], published[2])
-
-    models.decide(lake, HOURLY, source, made, CLOSED - timedelta(minutes=1))
-    before = all_rows(lake, source, live=True)
-    done = scored(lake, registry, source, end=CLOSED, now=END + timedelta(days=3))
-    assert (done.written, done.live, done.signals) == (8, 0, 2)
-    assert all_rows(lake, source, live=True) == before
-    assert [one.live for one in done.newest] == [True, True], "what was published is told"
-
-
-def test_a_clock_set_back_makes_nothing_live(lake: Lake, registry: Registry) -> None:
-    source = create_source(lake, build_market())
-    served(lake, registry, source)
-    done = scored(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
-    assert (done.bars, done.scored, done.live) == (1, 4, 0)
-
-
-def test_two_at_once_publish_one_result(lake: Lake, registry: Registry) -> None:
-    source = create_source(lake, build_market())
-    served(lake, registry, source)
-    start, barrier = HISTORY, Barrier(2)
-
-    def one(_: int) -> None:
-        with open_lake(lake.config) as mine:
-            barrier.wait()
-            score(mine, registry, HOURLY, source, start=start, end=END, now=SOON)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(one, range(2)))
-    twice = all_rows(lake, source)
-    forget(lake, source)
-    scored(lake, registry, source, start=start, end=END, now=SOON)
-    assert all_rows(lake, source) == twice
-    assert len(rows_of(lake, source, live=True)) == 8
+        score_source(lake, registry, source, start=start, end=end - timedelta(minutes=1), now=END)
+        tables.append([[r | {"live": None} for r in table] for table in all_rows(lake, source)])
+    assert tables[0] == tables[1] == tables[2]
+    assert tables[0][0]
 
 
 def test_a_refused_model_scores_while_there_is_no_better_and_says_so(
     lake: Lake, registry: Registry
 ) -> None:
     source = create_source(lake, build_market())
-    made = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
-    models.decide(lake, HOURLY, source, made, TRAINED, "refused", proven=False, reason="no skill")
-    scored(lake, registry, source, now=SOON)
+    model = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
+    models.decide(lake, HOURLY, source, model, TRAINED, "refused", proven=False, reason="no skill")
+    score_source(lake, registry, source, now=SOON)
     for table in ("predictions", "index_signals"):
         rows = rows_of(lake, source, table)
         assert {(row["proven"], row["unproven_reason"]) for row in rows} == {(False, "no skill")}
@@ -289,17 +234,17 @@ def test_where_nothing_was_trained_before_it_skips_and_says_what_to_run(
     lake: Lake, registry: Registry
 ) -> None:
     source = create_source(lake, build_market())
-    made = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
-    models.decide(lake, HOURLY, source, made, CLOSED)
-    done = scored(lake, registry, source, now=SOON)
-    assert "nothing was trained before 2026-08-31 20:00 UTC" in done.skipped
-    assert "bullion train nasdaq100_hourly" in done.skipped
+    model = models.store_verified(registry, HOURLY, models.body(HOURLY), 1)
+    models.decide(lake, HOURLY, source, model, CLOSED)
+    report = score_source(lake, registry, source, now=SOON)
+    assert "nothing was trained before 2026-08-31 20:00 UTC" in report.skipped
+    assert "bullion train nasdaq100_hourly" in report.skipped
     status, counts, message = lake.rows(
         "SELECT status, counts, message FROM gold.runs WHERE source = ? AND step = 'score'",
         [source],
     )[0]
-    told = json.loads(counts)["no_model"]
-    assert (status, told, message) == ("warned", {"action": 1}, done.skipped)
+    no_model = json.loads(counts)["no_model"]
+    assert (status, no_model, message) == ("warned", {"action": 1}, report.skipped)
     assert rows_of(lake, source) == []
 
 
@@ -307,11 +252,11 @@ def test_where_the_bar_is_not_there_it_skips_and_says_what_to_run(
     lake: Lake, registry: Registry
 ) -> None:
     source = create_source(lake, BEFORE)
-    served(lake, registry, source)
-    done = scored(lake, registry, source, now=SOON)
-    assert "bullion ingest" in done.skipped
-    assert scored(lake, registry, source, start=HOURS[-3], now=SOON).skipped == ""
-    night = scored(lake, registry, source, start=CLOSED, now=SOON)
+    promote_model(lake, registry, source)
+    report = score_source(lake, registry, source, now=SOON)
+    assert "bullion ingest" in report.skipped
+    assert score_source(lake, registry, source, start=HOURS[-3], now=SOON).skipped == ""
+    night = score_source(lake, registry, source, start=CLOSED, now=SOON)
     assert "the calendar has no 1h bar" in night.skipped
 
 
@@ -321,9 +266,9 @@ def test_what_cannot_be_scored_is_counted_and_not_written(lake: Lake, registry: 
     source = create_source(lake, rows)
     body = models.body(HOURLY, untrained=(SYMBOLS[2],))
     models.decide(lake, HOURLY, source, models.store_verified(registry, HOURLY, body), TRAINED)
-    done = scored(lake, registry, source, now=SOON)
-    assert done.not_scored["missing_feature"] == {young: 1}
-    assert done.not_scored["untrained"] == {SYMBOLS[2]: 1}
+    report = score_source(lake, registry, source, now=SOON)
+    assert report.not_scored["missing_feature"] == {young: 1}
+    assert report.not_scored["untrained"] == {SYMBOLS[2]: 1}
     assert {row["symbol"] for row in rows_of(lake, source)} == set(SYMBOLS[:2])
     for row in rows_of(lake, source, "index_signals"):
         assert (row["coverage"], row["signal"]) == (0.5, "HOLD")
@@ -333,14 +278,14 @@ def test_weights_known_later_make_no_signal_and_stop_no_prediction(
     lake: Lake, registry: Registry
 ) -> None:
     source = create_source(lake, build_market(), weights=False)
-    served(lake, registry, source)
+    promote_model(lake, registry, source)
     write_weights(lake, source, dict.fromkeys(SYMBOLS, 0.1), known_at=SOON)
-    done = scored(lake, registry, source, now=SOON)
+    report = score_source(lake, registry, source, now=SOON)
     predictions, signals, parts = all_rows(lake, source)
     assert (len(predictions), signals, parts) == (8, [], [])
-    assert any("became known only after" in warning for warning in done.warnings)
+    assert any("became known only after" in warning for warning in report.warnings)
     write_weights(lake, source, {SYMBOLS[0]: 0.3}, date(2026, 8, 2))
-    scored(lake, registry, source, now=SOON)
+    score_source(lake, registry, source, now=SOON)
     signal = rows_of(lake, source, "index_signals")[0]
     assert (signal["index_share"], signal["weights_partial"]) == (0.3, True)
     assert signal["weights_effective"] == date(2026, 8, 2)
@@ -348,11 +293,11 @@ def test_weights_known_later_make_no_signal_and_stop_no_prediction(
 
 def test_a_model_of_another_definition_is_refused(lake: Lake, registry: Registry) -> None:
     source = create_source(lake, build_market())
-    made = models.store_verified(registry, HOURLY, models.body(HOURLY, definition="other"), 1)
-    for told in ("other", None):  # by the decision, and by the file alone
-        models.decide(lake, HOURLY, source, made, TRAINED, definition=told)
+    model = models.store_verified(registry, HOURLY, models.body(HOURLY, definition="other"), 1)
+    for definition in ("other", None):  # by the decision, and by the file alone
+        models.decide(lake, HOURLY, source, model, TRAINED, definition=definition)
         with pytest.raises(InvalidRequest, match="other features or another label") as refused:
-            scored(lake, registry, source, now=SOON)
+            score_source(lake, registry, source, now=SOON)
         assert refused.value.hint == "bullion train nasdaq100_hourly"
     assert rows_of(lake, source) == []
 
@@ -364,20 +309,20 @@ def test_where_every_model_is_tampered_with_none_is_used(lake: Lake, registry: R
     bad = models.registered(registry, HOURLY, models.body(HOURLY, 3))
     registry.set_alias(model_name(ACTION_FORECAST), PRODUCTION, bad.version)
     models.decide(lake, HOURLY, source, bad, TRAINED + timedelta(hours=1))
-    scored(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
+    score_source(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
     before = all_rows(lake, source)
     for file in registry.folder.rglob("model.onnx"):
         file.write_bytes(file.read_bytes()[:-1] + b"x")
     for file in Path(registry.folder / "verified").iterdir():
         file.write_bytes(b"changed")
     with pytest.raises(RegistryError, match="SHA-256") as refused:
-        scored(lake, registry, source, now=SOON)
+        score_source(lake, registry, source, now=SOON)
     assert "bullion train nasdaq100_hourly" in refused.value.hint
     assert all_rows(lake, source) == before
     for alias in (PRODUCTION, STAGING):
-        held = registry.version_by_alias(model_name(ACTION_FORECAST), alias)
-        assert held is not None
-        assert held.version == bad.version
+        version = registry.version_by_alias(model_name(ACTION_FORECAST), alias)
+        assert version is not None
+        assert version.version == bad.version
 
 
 def test_a_range_that_ends_before_it_starts_is_refused(lake: Lake, registry: Registry) -> None:

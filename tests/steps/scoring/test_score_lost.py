@@ -25,7 +25,7 @@ from tests.steps.scored_market import (
     rows_of,
     write_bars,
 )
-from tests.steps.scoring.test_score import CLOSED, SOON, lake, registry, scored
+from tests.steps.scoring.test_score import CLOSED, SOON, lake, registry, score_source
 from tests.steps.served import fresh_registry, spoil
 
 __all__ = ["lake", "registry"]  # fixtures
@@ -41,7 +41,7 @@ def test_the_champion_before_a_lost_one_scores_and_says_why(
     models.decide(lake, HOURLY, source, first, TRAINED)
     lost = models.registered(registry, HOURLY, models.body(HOURLY, 3))
     models.decide(lake, HOURLY, source, lost, HISTORY + timedelta(days=2))
-    scored(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
+    score_source(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
     published = all_rows(lake, source, live=True)
     assert {row["model_version"] for row in published[0]} == {lost.version}
     write_bars(lake, source, build_market())
@@ -57,12 +57,12 @@ def test_the_champion_before_a_lost_one_scores_and_says_why(
     third = models.registered(registry, HOURLY, models.body(HOURLY, 4))
     models.decide(lake, HOURLY, source, third, CLOSED + timedelta(minutes=2))
     assert rollback(lake, registry, HOURLY.target_forecast(), source).champion == first.version
-    done = scored(lake, registry, source, start=HISTORY, now=SOON + timedelta(hours=1))
-    assert done.versions == {"action": (first.version,)}
-    assert (done.scored, set(done.not_scored)) == (done.constituents, {"no_bar"})
-    why = f"version {lost.version} cannot serve: "
-    assert why in done.summary()
-    assert f"version {first.version} serves" in done.summary()
+    report = score_source(lake, registry, source, start=HISTORY, now=SOON + timedelta(hours=1))
+    assert report.versions == {"action": (first.version,)}
+    assert (report.scored, set(report.not_scored)) == (report.constituents, {"no_bar"})
+    reason = f"version {lost.version} cannot serve: "
+    assert reason in report.summary()
+    assert f"version {first.version} serves" in report.summary()
     rows = lake.sql(
         "SELECT * FROM gold.predictions WHERE source = ? AND closes_at > ?", [source, HISTORY]
     ).to_pylist()
@@ -72,13 +72,13 @@ def test_the_champion_before_a_lost_one_scores_and_says_why(
     assert {row["instead_of"] for row in by_first if row["closes_at"] <= since} == {None}
     assert {(row["proven"], row["sha256"]) for row in by_first} == {(True, first.sha256)}
     signal = max(rows_of(lake, source, "index_signals"), key=lambda row: row["ts"])  # type: ignore[return-value,arg-type]
-    assert str(signal["instead_of"]).startswith(why)
+    assert str(signal["instead_of"]).startswith(reason)
     status, message = lake.rows(
         """SELECT status, message FROM gold.runs WHERE source = ? AND step = 'score'
            ORDER BY batch DESC LIMIT 1""",
         [source],
     )[0]
-    assert (status, why in message) == ("warned", True)
+    assert (status, reason in message) == ("warned", True)
     after = all_rows(lake, source, live=True)
     assert [row for row in after[0] if row["model_version"] == lost.version] == published[0]
 
@@ -91,8 +91,8 @@ def test_a_lost_model_with_none_before_it_stops_no_other_bar(
     models.decide(lake, HOURLY, source, replace(lost, sha256="0" * 64), TRAINED)
     later = models.store_verified(registry, HOURLY, models.body(HOURLY, 1), 2)
     models.decide(lake, HOURLY, source, later, HOURS[-3])
-    done = scored(lake, registry, source, start=HOURS[-6], now=SOON)
-    assert done.versions == {"action": (2,)}
-    assert done.not_scored["model_lost"] == dict.fromkeys(SYMBOLS, 3)
-    assert any("no model before it can" in warning for warning in done.warnings)
+    report = score_source(lake, registry, source, start=HOURS[-6], now=SOON)
+    assert report.versions == {"action": (2,)}
+    assert report.not_scored["model_lost"] == dict.fromkeys(SYMBOLS, 3)
+    assert any("no model before it can" in warning for warning in report.warnings)
     assert {row["model_version"] for row in rows_of(lake, source)} == {2}

@@ -58,9 +58,7 @@ SEVERAL = pytest.mark.parametrize(
 )
 
 
-def credited_champion(
-    lake: Lake, registry: Registry, target: TargetForecast | TargetForecast, low: float
-) -> int:
+def credited_champion(lake: Lake, registry: Registry, target: TargetForecast, low: float) -> int:
     """Train a champion that its first gate credited with this lower bound."""
     gates = json.dumps([{"gate": target_of(target).gates[0].name, "passed": True, "low": low}])
     return train_model(
@@ -180,7 +178,7 @@ def test_a_failure_of_evidently_stops_no_rollback_and_is_recorded(
         raise KeyError("a column of its own")
 
     monkeypatch.setattr(QUALITY_PAGE, broken)
-    monkeypatch.setattr("pipelines.monitoring.reports.distances", broken)
+    monkeypatch.setattr("pipelines.monitoring.reports.measure_distances", broken)
     write_features(lake, HOURLY)
     report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30))
     assert report.rolled_back
