@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipelines.core.calendar import utc
 from pipelines.core.errors import InvalidRequest
@@ -21,8 +19,7 @@ from pipelines.sources.base import WEIGHTS
 from pipelines.steps import ingest_weights, refresh_features
 from pipelines.steps.data.withdraw import withdraw
 from tests.empty_lake import lake_of_a_module
-from tests.laws import law
-from tests.scripted import Scripted, bar_row, bars_table
+from tests.scripted import Scripted, bars_table
 from tests.steps.data.ingest_helpers import HOURS, clean, fresh_name, ingest, quarantine, silver
 
 REASON = "the file was of another market"
@@ -44,45 +41,6 @@ def gaps(lake: Lake, name: str) -> list[tuple[object, ...]]:
 
 def newest_batch(lake: Lake, name: str) -> int:
     return int(lake.rows("SELECT max(batch) FROM bronze.bars WHERE source = ?", [name])[0][0])
-
-
-bars = st.lists(
-    st.tuples(
-        st.sampled_from("AB"),
-        st.sampled_from(range(len(FEW))),
-        st.sampled_from([100.0, 101.0, 400.0, -1.0]),  # the last two are questioned, and refused
-    ),
-    min_size=1,
-    max_size=40,
-    unique_by=lambda row: row[:2],
-)
-
-
-@law(8)
-@given(first=bars, mistake=bars, split=st.booleans())
-def test_a_withdrawn_batch_leaves_the_lake_as_if_it_had_never_come(
-    lake: Lake,
-    first: Rows,
-    mistake: Rows,
-    split: bool,
-) -> None:
-    def bring(name: str, rows: Rows, **more: object) -> None:
-        table = bars_table([bar_row(symbol, FEW[place], close) for symbol, place, close in rows])
-        source = Scripted(table, name=name, split_adjusted=False, **more)  # type: ignore[arg-type]
-        ingest(lake, source, start="2026-09-01", end="2026-09-16")
-
-    plain, mended = next(fresh_name), next(fresh_name)
-    for name in (plain, mended):
-        bring(name, [("A", place, 100.0) for place in range(0, 50, 2)])
-        bring(name, first)
-    before = lake.snapshot
-    action = {"symbol": "A", "date": date(2026, 9, 8), "kind": "split", "value": 4.0}
-    bring(mended, mistake, actions=[action] if split else [])
-    if newest_batch(lake, mended) <= before:
-        return  # it said nothing new
-    withdraw(lake, Selection(mended, batch=newest_batch(lake, mended)), REASON)
-    assert silver(lake, mended) == silver(lake, plain)
-    assert gaps(lake, mended) == gaps(lake, plain)
 
 
 def test_an_interval_a_symbol_and_a_span_are_withdrawn_by_name(lake: Lake) -> None:
