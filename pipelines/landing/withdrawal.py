@@ -92,7 +92,8 @@ def withdraw_rows(writer: Writer, selection: Selection, reason: str) -> Withdraw
         writer.delete("bronze.bars", condition, parameters)
     touched = {(interval, symbol): (low, high) for interval, symbol, low, high, _ in spans}
     for interval, symbol, low, high in _whole_histories(writer, selection.source, split_symbols):
-        touched[interval, symbol] = (low, high)
+        first, last = touched.get((interval, symbol), (low, high))
+        touched[interval, symbol] = (min(first, low), max(last, high))
     for group, symbols in _groups(writer, selection.source, touched).items():
         ends = [touched[group.interval.name, symbol] for symbol in symbols]
         span = min(low for low, _ in ends), max(high for _, high in ends)
