@@ -68,7 +68,7 @@ class Lake:
         self.kind, self.target = parse_catalog(self.config.lake_catalog)
         self.store = open_store(self.config.lake_data)
         marks_file = _verified_marks_file(self.kind, self.target, self.store)
-        self.guard = FileGuard(self.kind, self.target, self.store, marks_file)
+        self.guard = FileGuard(self.kind, self.store, marks_file)
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
         self._idle: list[duckdb.DuckDBPyConnection] = []
         self._lake_id = ""  # of the lake, once its claim to the data folder was seen

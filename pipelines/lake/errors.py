@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +57,7 @@ def translated(catalog: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (duckdb.Error, sqlite3.Error) as error:
+    except duckdb.Error as error:
         message = redacted(f"{error} ({catalog})" if catalog else str(error))
         if NO_LAKE in message:
             raise NoLake(
@@ -74,7 +73,7 @@ def translated(catalog: str = "") -> Iterator[None]:
                     hint = permission_hint(Path(path).expanduser())
                 raise LakeError(f"{summary}: {message}", hint, summary) from None
         # Errors of the catalog's own database come as a plain Error.
-        if type(error) is duckdb.Error or isinstance(error, duckdb.IOException | sqlite3.Error):
+        if type(error) is duckdb.Error or isinstance(error, duckdb.IOException):
             raise LakeError(
                 f"the lake cannot be used: {message}", DAMAGED, "the lake cannot be used"
             ) from None
