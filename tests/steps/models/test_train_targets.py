@@ -32,7 +32,7 @@ NOISE = SampleNoise()
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     with lake_of_a_module(tmp_path_factory) as lake:
-        since = END - timedelta(days=1500)
+        since = END - timedelta(days=1800)
         ingest(lake, NOISE, TWO.symbols, TWO.bar, since, END).enforce()
         yield lake
 
