@@ -15,7 +15,7 @@ from pipelines.landing.withdrawal import Selection, withdraw_rows
 from tests.empty_lake import lake_of_a_module
 from tests.laws import law
 from tests.scripted import Scripted, bar_row, bars_table
-from tests.steps.data.ingest_helpers import HOURS, clean, fresh_name, ingest, silver
+from tests.steps.data.ingest_helpers import HOURS, clean, fresh_name, gaps, ingest, silver
 
 REASON = "the file was of another market"
 FEW = HOURS[:60]
@@ -26,12 +26,6 @@ Rows = list[tuple[str, int, float]]  # symbol, place of its hour, close
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     with lake_of_a_module(tmp_path_factory) as lake:
         yield lake
-
-
-def gaps(lake: Lake, name: str) -> list[tuple[object, ...]]:
-    return lake.rows(
-        "SELECT symbol, session, missing_ts FROM silver.gaps WHERE source = ? ORDER BY ALL", [name]
-    )
 
 
 def newest_batch(lake: Lake, name: str) -> int:
@@ -55,6 +49,7 @@ bars = st.lists(
 )
 
 
+@pytest.mark.torture
 @law(8)
 @given(first=bars, mistake=bars, split=st.booleans())
 def test_a_withdrawn_batch_leaves_the_lake_as_if_it_had_never_come(

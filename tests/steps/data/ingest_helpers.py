@@ -39,6 +39,13 @@ def quarantine(lake: Lake, name: str) -> list[tuple[object, ...]]:
     )
 
 
+def gaps(lake: Lake, name: str) -> list[tuple[object, ...]]:
+    """Return the sessions with missing bars, and these."""
+    return lake.rows(
+        "SELECT symbol, session, missing_ts FROM silver.gaps WHERE source = ? ORDER BY ALL", [name]
+    )
+
+
 def clean(symbols: str = "AB", level: float = 100.0) -> list[dict[str, object]]:
     return [
         bar_row(symbol, ts, level + 5 * math.sin(i / 7) + ord(symbol))

@@ -20,27 +20,23 @@ from pipelines.steps import ingest_weights, refresh_features
 from pipelines.steps.data.withdraw import withdraw
 from tests.empty_lake import lake_of_a_module
 from tests.scripted import Scripted, bars_table
-from tests.steps.data.ingest_helpers import HOURS, clean, fresh_name, ingest, quarantine, silver
+from tests.steps.data.ingest_helpers import (
+    HOURS,
+    clean,
+    fresh_name,
+    gaps,
+    ingest,
+    quarantine,
+    silver,
+)
 
 REASON = "the file was of another market"
-FEW = HOURS[:60]
-Rows = list[tuple[str, int, float]]  # symbol, place of its hour, close
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     with lake_of_a_module(tmp_path_factory) as lake:
         yield lake
-
-
-def gaps(lake: Lake, name: str) -> list[tuple[object, ...]]:
-    return lake.rows(
-        "SELECT symbol, session, missing_ts FROM silver.gaps WHERE source = ? ORDER BY ALL", [name]
-    )
-
-
-def newest_batch(lake: Lake, name: str) -> int:
-    return int(lake.rows("SELECT max(batch) FROM bronze.bars WHERE source = ?", [name])[0][0])
 
 
 def test_an_interval_a_symbol_and_a_span_are_withdrawn_by_name(lake: Lake) -> None:
@@ -54,8 +50,8 @@ def test_an_interval_a_symbol_and_a_span_are_withdrawn_by_name(lake: Lake) -> No
         row for row in both if row[0] == "B" or row[1] not in HOURS[10:20]
     ]
     assert [ts for *_, missing in gaps(lake, name) for ts in missing] == HOURS[10:20]
-    kept = [(symbol, ts) for symbol, ts, why, _ in quarantine(lake, name) if why == "withdrawn"]
-    assert kept == [("A", ts) for ts in HOURS[10:20]]
+    rejected = [(symbol, ts) for symbol, ts, why, _ in quarantine(lake, name) if why == "withdrawn"]
+    assert rejected == [("A", ts) for ts in HOURS[10:20]]
     ((about, status, message, counts),) = lake.rows(
         """SELECT about, status, message, counts FROM gold.runs
            WHERE step = 'withdraw' AND source = ?""",
