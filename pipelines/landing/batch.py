@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,13 +32,15 @@ def land(
     rejects = pa.concat_tables([_stamped(parsed.rejects, answer) for answer, parsed in pieces])
     actions = pa.concat_tables([_stamped(parsed.actions, answer) for answer, parsed in pieces])
     symbols = sorted(pc.unique(bars["symbol"]).to_pylist())
-    report, spans = LandingReport(), None
+    report, spans, changed_sessions = LandingReport(), None, None
     with Scratch(writer.connection, writer.check_files) as scratch:
         split_symbols = bronze.append_actions(writer, scratch, group, actions)
         span = bronze.span_to_judge(writer, group, bars, split_symbols)
         if span is not None:
             touched = sorted({*symbols, *split_symbols})
-            report, placed = _land_bars(writer, scratch, group, market, span, bars, touched)
+            report, placed, changed_sessions = _land_bars(
+                writer, scratch, group, market, span, bars, touched
+            )
             record_series(writer, group, symbols)
             if not expected.span:
                 spans = gaps.received_spans(scratch, placed)
@@ -47,7 +49,7 @@ def land(
             expected_symbols = sorted({*symbols, *expected.symbols})
             spans = gaps.requested_spans(scratch, expected_symbols, expected.span)
         report.expected, report.missing = gaps.replace_gaps(
-            writer, scratch, group, market, spans, as_of
+            writer, scratch, group, market, spans, changed_sessions, as_of
         )
     report.received = bars.num_rows + rejects.num_rows
     report.reasons.update(rejects["reason"].to_pylist())
@@ -61,12 +63,9 @@ def judge_again(
     """Bring silver to what bronze has now of these symbols, in the span and around it."""
     market = calendar(group.calendar)
     with Scratch(writer.connection, writer.check_files) as scratch:
-        _land_bars(writer, scratch, group, market, span, _NO_BARS, symbols)
+        _, _, changed_sessions = _land_bars(writer, scratch, group, market, span, _NO_BARS, symbols)
         now = datetime.now(UTC)
-        spans = gaps.requested_spans(
-            scratch, symbols, (span[0], span[1] + timedelta(microseconds=1))
-        )
-        gaps.replace_gaps(writer, scratch, group, market, spans, now)
+        gaps.replace_gaps(writer, scratch, group, market, None, changed_sessions, now)
 
 
 def _land_bars(
@@ -77,8 +76,11 @@ def _land_bars(
     span: tuple[datetime, datetime],
     bars: pa.Table,
     symbols: Sequence[str],
-) -> tuple[LandingReport, str]:
-    """Judge the rows of these symbols, and write them. Returns also the relation of placed rows."""
+) -> tuple[LandingReport, str, str | None]:
+    """Judge the rows of these symbols, and write them.
+
+    Returns also the relations of the placed rows, and of the sessions that changed with them.
+    """
     stretch = grid.build_grid(market, group.interval, group.grid, *span)
     incoming, order = grid.place_rows(bars, stretch)
     splits = bronze.recall_splits(writer, scratch, group, market, symbols)
@@ -91,7 +93,7 @@ def _land_bars(
     quarantine.quarantine_rows(writer, scratch, group, stretch, placed, unique, judgement)
     report = settle.count_rows(writer, placed, unique, judgement, changes)
     report.verdicts = _check(writer, stretch, judgement, changes)
-    return report, placed.all_rows
+    return report, placed.all_rows, changes.sessions
 
 
 def _check(

@@ -20,7 +20,7 @@ from pipelines.landing.relations import Scratch
 class Spans:
     """Each symbol with the span in which its bars are due."""
 
-    relation: str  # symbol, low, high, and the sessions first and last
+    relation: str  # symbol, low, high
     low: datetime  # of them all
     high: datetime
 
@@ -29,11 +29,9 @@ def requested_spans(
     scratch: Scratch, symbols: Sequence[str], span: tuple[datetime, datetime]
 ) -> Spans | None:
     """Return the requested span, of every symbol."""
-    # A session may bear the date of the day after its open: one day more does no harm here.
     relation = scratch.table(
         "spans",
-        """SELECT unnest(?) AS symbol, ?::TIMESTAMPTZ AS low, ?::TIMESTAMPTZ AS high,
-                  low::DATE AS first, high::DATE + 1 AS last""",
+        "SELECT unnest(?) AS symbol, ?::TIMESTAMPTZ AS low, ?::TIMESTAMPTZ AS high",
         [list(symbols), span[0], span[1] - timedelta(microseconds=1)],
     )
     return _all_of(scratch, relation)
@@ -43,8 +41,7 @@ def received_spans(scratch: Scratch, placed: str) -> Spans | None:
     """Return the span from the first to the last bar received, of each symbol."""
     relation = scratch.table(
         "spans",
-        f"""SELECT symbol, min(ts) AS low, max(ts) AS high, min(session) AS first,
-                   max(session) AS last
+        f"""SELECT symbol, min(ts) AS low, max(ts) AS high
             FROM {placed} WHERE ts IS NOT NULL GROUP BY symbol""",
     )
     return _all_of(scratch, relation)
@@ -62,39 +59,39 @@ def replace_gaps(
     group: Group,
     market: Calendar,
     spans: Spans | None,
+    changed_sessions: str | None,
     as_of: datetime,
 ) -> tuple[int, Counter[str]]:
-    """Replace silver.gaps in the sessions of the spans; return how many bars were due in the spans,
-    and by symbol how many of these are missing."""
-    if spans is None:
-        return 0, Counter()
-    bars = _whole_sessions(writer, group, market, spans, as_of)
-    if len(bars) == 0:
+    """Replace silver.gaps in the sessions of the spans, and in those that have changed.
+
+    Returns how many bars were due in the spans, and by symbol how many of these are missing.
+    """
+    bars = _whole_sessions(writer, scratch, group, market, spans, changed_sessions, as_of)
+    if bars is None or len(bars) == 0:
         return 0, Counter()
     expected = scratch.arrow("expected", bars.table())
-    members = f"symbol IN (SELECT symbol FROM {spans.relation})"
+    sessions = _sessions_to_check(scratch, expected, spans, changed_sessions)
+    members = f"symbol IN (SELECT DISTINCT symbol FROM {sessions})"
     present = f"FROM silver.bars WHERE {KEYED} AND ts BETWEEN ? AND ? AND {members}"
     parameters = [*group.key, from_numpy(bars.ts[0]), from_numpy(bars.ts[-1])]
     # Sessions are counted first: only the short ones are looked at bar by bar.
     holes = scratch.table(
         "holes",
-        f"""WITH days AS (SELECT session, count(*) AS n FROM {expected} GROUP BY ALL),
-            present AS (SELECT symbol, session, count(*) AS n {present} GROUP BY ALL),
+        f"""WITH present AS (SELECT symbol, session, count(*) AS n {present} GROUP BY ALL),
             short AS (
-                SELECT m.symbol, d.session, d.n AS expected
-                FROM {spans.relation} m CROSS JOIN days d LEFT JOIN present p
-                  ON p.symbol = m.symbol AND p.session = d.session
-                WHERE coalesce(p.n, 0) < d.n AND d.session BETWEEN m.first AND m.last
+                SELECT s.symbol, s.session, s.expected FROM {sessions} s
+                LEFT JOIN present p USING (symbol, session) WHERE coalesce(p.n, 0) < s.expected
             )
             SELECT s.symbol, s.session, s.expected, e.ts, e.closes_at
             FROM short s JOIN {expected} e USING (session)
             ANTI JOIN (SELECT symbol, ts {present}) b ON b.symbol = s.symbol AND b.ts = e.ts""",
         [*parameters, *parameters],
     )
-    where = f"{KEYED} AND session BETWEEN ? AND ? AND {members}"
-    sessions = [*group.key, bars.session[0].item(), bars.session[-1].item()]
-    if writer.one(f"SELECT count(*) FROM silver.gaps WHERE {where}", sessions):
-        writer.delete("silver.gaps", where, sessions)
+    where = f"""{KEYED} AND session BETWEEN ? AND ?
+                AND (symbol, session) IN (SELECT (symbol, session) FROM {sessions})"""
+    ends = [*group.key, bars.session[0].item(), bars.session[-1].item()]
+    if writer.one(f"SELECT count(*) FROM silver.gaps WHERE {where}", ends):
+        writer.delete("silver.gaps", where, ends)
     gaps = writer.sql(
         f"""SELECT ? AS source, symbol, ? AS "interval", session,
                    expected::INTEGER AS expected, count(*)::INTEGER AS missing,
@@ -103,7 +100,30 @@ def replace_gaps(
         group.key,
     )
     writer.append("silver.gaps", gaps)
-    return _count_due(writer, spans, holes, bars, as_of)
+    return _count_due(writer, spans, holes, bars, as_of) if spans else (0, Counter())
+
+
+def _sessions_to_check(
+    scratch: Scratch, expected: str, spans: Spans | None, changed_sessions: str | None
+) -> str:
+    """Return the relation of symbol, session and the count of its bars."""
+    pairs = []
+    if spans:
+        pairs.append(
+            f"""SELECT m.symbol, d.session FROM days d JOIN {spans.relation} m
+                  ON d.first <= m.high AND d.last >= m.low"""
+        )
+    if changed_sessions:
+        pairs.append(f"SELECT symbol, session FROM {changed_sessions}")
+    return scratch.table(
+        "sessions_to_check",
+        f"""WITH days AS (
+                SELECT session, min(ts) AS first, max(ts) AS last, count(*) AS expected
+                FROM {expected} GROUP BY session
+            )
+            SELECT p.symbol, session, d.expected
+            FROM ({" UNION ".join(pairs)}) p JOIN days d USING (session)""",
+    )
 
 
 def _count_due(
@@ -125,17 +145,34 @@ def _count_due(
 
 
 def _whole_sessions(
-    writer: Writer, group: Group, market: Calendar, spans: Spans, as_of: datetime
-) -> Bars:
-    """Return every bar that is due by now, of all sessions with a bar in the spans.
+    writer: Writer,
+    scratch: Scratch,
+    group: Group,
+    market: Calendar,
+    spans: Spans | None,
+    changed_sessions: str | None,
+    as_of: datetime,
+) -> Bars | None:
+    """Return every bar that is due by now, of all sessions from the first to the last concerned.
 
     A run over part of a session, or one that looks back, must not hide what its rest lacks.
     """
+    ends = [spans.low, spans.high] if spans else []
     day = timedelta(days=1)
-    bars = market.bars(group.interval, spans.low - day, spans.high + day, group.grid)
-    inside = (bars.ts >= to_numpy(spans.low)) & (bars.ts <= to_numpy(spans.high))
+    if changed_sessions:
+        query = (
+            f"SELECT min(session)::TIMESTAMPTZ, max(session)::TIMESTAMPTZ FROM {changed_sessions}"
+        )
+        first, last = writer.rows(query)[0]
+        ends += [first, last + day] if first else []
+    if not ends:
+        return None
+    low, high = min(ends), max(ends)
+    # A session may begin on the day before, or end on the day after.
+    bars = market.bars(group.interval, low - day, high + day, group.grid)
+    inside = (bars.ts >= to_numpy(low)) & (bars.ts <= to_numpy(high))
     if not inside.any():
-        return bars.take(inside)
+        return None
     first, last = bars.session[inside][[0, -1]]
     newest = writer.one(
         f"SELECT max(closes_at) FROM silver.bars WHERE {KEYED} AND session BETWEEN ? AND ?",

@@ -71,6 +71,7 @@ class SilverChanges:
     checked: str  # the rows it should have now, with its columns
     old_rows: str  # the rows it had
     new_rows: str  # rows that were new to it, or differed
+    sessions: str | None  # symbol and session of rows changed that were not received
 
 
 class Scratch:

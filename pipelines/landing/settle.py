@@ -40,7 +40,7 @@ def replace_bars(
         )
     old_rows = scratch.table(
         "standing",
-        f"""SELECT symbol, ts, closes_at, {VALUES}, split_factor FROM silver.bars
+        f"""SELECT symbol, ts, closes_at, session, {VALUES}, split_factor FROM silver.bars
             WHERE {KEYED} AND ts BETWEEN ? AND ? AND symbol IN (SELECT unnest(?))""",
         [*group.key, *grid.judged, list(symbols)],
     )
@@ -58,11 +58,18 @@ def replace_bars(
         if has_standing
         else f"FROM {judged}",
     )
+    # Sessions of rows that were not received: a row that comes can change the verdict on others.
+    changed = []
+    if has_standing or not judgement.single_version:
+        changed.append(f"SELECT symbol, session FROM {new_rows} WHERE version <> {INCOMING}")
     if has_standing:
         outdated_rows = scratch.view(
-            "stale", f"SELECT s.symbol, s.ts FROM {old_rows} s ANTI JOIN {judged} c ON {equal}"
+            "stale",
+            f"SELECT s.symbol, s.ts, s.session FROM {old_rows} s ANTI JOIN {judged} c ON {equal}",
         )
         _delete_outdated(writer, group, outdated_rows)
+        changed.append(f"SELECT symbol, session FROM {outdated_rows}")
+    sessions = scratch.table("changed_sessions", " UNION ".join(changed)) if changed else None
     # Counting what is read where it lies costs as much as reading it.
     if (uncompared and not has_standing) or scratch.value(f"SELECT count(*) FROM {new_rows}"):
         # What comes by symbol and bar comes by bar, if it is one symbol's.
@@ -75,7 +82,7 @@ def replace_bars(
                 FROM {new_rows} {"" if in_order else "ORDER BY ts, symbol"}""",
             [*group.key, writer.batch],
         )
-    return SilverChanges(checked, old_rows, new_rows)
+    return SilverChanges(checked, old_rows, new_rows, sessions)
 
 
 def _delete_outdated(writer: Writer, group: Group, outdated_rows: str) -> None:

@@ -49,7 +49,6 @@ bars = st.lists(
 )
 
 
-@pytest.mark.torture
 @law(8)
 @given(first=bars, mistake=bars, split=st.booleans())
 def test_a_withdrawn_batch_leaves_the_lake_as_if_it_had_never_come(
