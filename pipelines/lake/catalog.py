@@ -14,6 +14,7 @@ from pipelines.lake.local_paths import local_path
 
 NAME = "lake"  # under which DuckDB attaches it
 CATALOG = f"__ducklake_metadata_{NAME}"  # DuckLake's own tables
+NEWEST_SNAPSHOT = 2**63 - 1  # also that of a single statement, which sees what is newest then
 READERS_WAIT_MS = 5000  # for readers to end, before snapshots expire
 # Every file that some snapshot names; paths are relative to the data path.
 FILES = f"""

@@ -22,7 +22,7 @@ from pipelines.core.errors import InvalidRequest, LakeError
 from pipelines.core.settings import ROOT, Settings, redacted, settings
 from pipelines.lake import folder_owner, inlined_checksums, migrations
 from pipelines.lake.attach import INLINE_ROWS, attach_statements
-from pipelines.lake.catalog import NAME, has_old_readers, parse_catalog
+from pipelines.lake.catalog import NAME, NEWEST_SNAPSHOT, has_old_readers, parse_catalog
 from pipelines.lake.errors import SNAPSHOTS, NoLake, quietly, translated
 from pipelines.lake.file_guard import FileGuard
 from pipelines.lake.file_store import FileStore, open_store
@@ -33,7 +33,6 @@ from pipelines.lake.transaction import View, Writer
 log = logging.getLogger(__name__)
 
 SQLITE_PAGE = 4096
-NEWEST_SNAPSHOT = 2**63 - 1  # also that of a single statement, which sees what is newest then
 
 
 def _verified_marks_file(kind: str, target: str, store: FileStore) -> Path:
@@ -68,7 +67,7 @@ class Lake:
         self.kind, self.target = parse_catalog(self.config.lake_catalog)
         self.store = open_store(self.config.lake_data)
         marks_file = _verified_marks_file(self.kind, self.target, self.store)
-        self.guard = FileGuard(self.kind, self.store, marks_file)
+        self.guard = FileGuard(self.kind, self.target, self.store, marks_file)
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
         self._idle: list[duckdb.DuckDBPyConnection] = []
         self._lake_id = ""  # of the lake, once its claim to the data folder was seen

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,8 +21,8 @@ import duckdb
 
 from pipelines.core.errors import LakeError
 from pipelines.core.sql import text_literal
-from pipelines.lake.catalog import query_catalog
-from pipelines.lake.file_store import FileStore
+from pipelines.lake.catalog import NEWEST_SNAPSHOT, query_catalog
+from pipelines.lake.file_store import YOUNG_NS, FileStore
 
 CHECKSUMS = "meta.checksums"  # always in the catalog itself
 _READ_TABLES = re.compile(
@@ -55,10 +56,12 @@ _FILES_OF_TABLES = " UNION ".join(
 class FileGuard:
     """Refuses to read what is not what was committed."""
 
-    def __init__(self, kind: str, store: FileStore, marks_file: Path) -> None:
+    def __init__(self, kind: str, target: str, store: FileStore, marks_file: Path) -> None:
         self._kind = kind
+        self._target = target
         self._store = store
         self._marks_file = marks_file
+        self._listed: tuple[str, dict[str, list[str]]] = ("", {})  # by the mark of the catalog
 
     def check(
         self, connection: duckdb.DuckDBPyConnection, snapshot: int, tables: Iterable[str]
@@ -67,8 +70,7 @@ class FileGuard:
         names = ", ".join(text_literal(name) for name in sorted(set(tables) - {CHECKSUMS}))
         if not names:
             return
-        query = _FILES_OF_TABLES.format(tables=names, snapshot=snapshot)
-        paths = [path for (path,) in query_catalog(connection, self._kind, query)]
+        paths = self._list_files(connection, snapshot, names)
         marks = self._store.marks(paths)
         unverified = [
             path for path in paths if not marks.get(path) or self._verified.get(path) != marks[path]
@@ -89,6 +91,41 @@ class FileGuard:
                 self.forget(path)
                 raise LakeError(f"the lake's file {self._store.root}{path} {problem}", BACKUP)
         self._remember({path: marks[path] for path in unverified if marks.get(path)})
+
+    def _list_files(
+        self, connection: duckdb.DuckDBPyConnection, snapshot: int, names: str
+    ) -> list[str]:
+        """Return the paths of the files of these tables.
+
+        A statement by itself sees what the catalog has now: while its file stays as it is, so does
+        the answer. A transaction may see an older catalog than the file's, and asks always.
+        """
+        mark = self._catalog_mark() if snapshot == NEWEST_SNAPSHOT else ""
+        if mark and mark == self._listed[0] and names in self._listed[1]:
+            return self._listed[1][names]
+        query = _FILES_OF_TABLES.format(tables=names, snapshot=snapshot)
+        paths = [path for (path,) in query_catalog(connection, self._kind, query)]
+        if mark:
+            listed = self._listed[1] if mark == self._listed[0] else {}
+            self._listed = mark, listed | {names: paths}
+        return paths
+
+    def _catalog_mark(self) -> str:
+        """Return a mark that changes with each commit: '' after one, or where none is seen."""
+        if self._kind != "sqlite":
+            return ""
+        marks = []
+        for name in (self._target, f"{self._target}-wal"):
+            try:
+                status = Path(name).stat()
+            except OSError:
+                marks.append("none")
+                continue
+            # Not the time of change: SQLite sets a log's owner anew whenever root reads it.
+            if time.time_ns() - status.st_mtime_ns < YOUNG_NS:
+                return ""
+            marks.append(f"{status.st_ino} {status.st_size} {status.st_mtime_ns}")
+        return ", ".join(marks)
 
     def forget(self, path: str) -> None:
         """Hash a file anew when it is read next."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 from pipelines.core.errors import LakeError
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake, file_guard
-from pipelines.lake.catalog import FILES
+from pipelines.lake.catalog import FILES, query_catalog
 from pipelines.lake.compaction import compact
-from pipelines.lake.file_store import FolderStore
+from pipelines.lake.file_store import YOUNG_NS, FolderStore
 from pipelines.lake.verification import verify
 from tests.lake_rows import count_versions, list_symbols, replace_series
 
@@ -199,3 +200,36 @@ def test_only_so_many_verified_files_are_remembered(
     with Lake(lake.config) as reader:
         count_versions(reader)
     assert len(hashed) == 2
+
+
+def test_the_catalog_is_asked_for_files_once_and_anew_after_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = 0
+
+    def count_queries(*arguments: object) -> list[tuple[object, ...]]:
+        nonlocal queries
+        queries += 1
+        return query_catalog(*arguments)  # type: ignore[arg-type]
+
+    config = Settings(
+        lake_catalog=f"sqlite:{tmp_path}/catalog.sqlite", lake_data=str(tmp_path / "files")
+    )
+    with Lake(config) as lake:
+        replace_series(lake, list_symbols("A"), source="a")
+    monkeypatch.setattr(file_guard, "query_catalog", count_queries)
+    with Lake(config, read_only=True) as reader:
+        count = reader.rows("SELECT count(*) FROM silver.series")
+        time.sleep(1.1 * YOUNG_NS / 1e9)  # until a second commit cannot be taken for this one
+        queries = 0
+        for _ in range(3):
+            assert reader.rows("SELECT count(*) FROM silver.series") == count
+        assert queries == 1
+        with Lake(config) as writer:
+            replace_series(writer, list_symbols("B"), source="b")
+        assert reader.rows("SELECT count(*) FROM silver.series") > count
+        assert queries > 1
+        for path in files(reader).values():
+            flip(path, 200)
+        with pytest.raises(LakeError, match="is damaged"):
+            reader.rows("FROM silver.series")
