@@ -73,11 +73,6 @@ def print_table(title: str, rows: list[tuple[object, ...]], columns: tuple[str, 
     Console(markup=False, file=out.file, width=max(out.width, full_width)).print(table)
 
 
-def count_words(counts: dict[str, int]) -> str:
-    """Write counts as text: "3 received, 2 accepted"."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
-
-
 @contextmanager
 def progress_bar() -> Iterator[steps.Progress]:
     """Show progress on a terminal, and nothing in a pipe."""

@@ -1,4 +1,4 @@
-"""Bring bars and weights from a source to silver."""
+"""Bring bars from a source to silver."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.contracts.silver import SILVER_BARS
-from pipelines.core import universes
 from pipelines.core.calendar import Interval
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.core.progress import Progress, no_progress
 from pipelines.lake import Lake, Writer
-from pipelines.landing import ExpectedBars, Group, LandingReport, land, land_weights
+from pipelines.landing import ExpectedBars, Group, LandingReport, land
 from pipelines.landing.bronze import keep_answers
 from pipelines.quality import checks
 from pipelines.sources.base import Answer, Parsed, Request, Source
@@ -253,40 +252,3 @@ def _finished(lake: Lake, source: Source, pieces: Sequence[Request]) -> set[str]
         for piece in pieces
         if (name := _name(piece)) in received and piece.end < received[name]
     }
-
-
-def ingest_weights(
-    lake: Lake,
-    source: Source,
-    universe: str,
-    *,
-    as_of: datetime | None = None,
-    run: str = "cli",
-) -> dict[str, int]:
-    """Bring the weights of a universe's index to silver, as they were known at `as_of`."""
-    declared = universes.universe(universe)
-    now = datetime.now(UTC)
-    as_of = min(as_of or now, now)
-    # A part of an index has the weights of the whole, so that a member has one weight.
-    answers = source.fetch_weights(declared.whole, as_of)
-    pieces = [(answer, source.parse_weights(answer)) for answer in answers]
-    if not any(rows.num_rows for _, rows in pieces):
-        return _check_known_weights(lake, source, declared.index, as_of)
-    with lake.write(f"weights {source.name}") as writer:
-        keep_answers(writer, [(f"{declared.whole} weights", answer) for answer, _ in pieces])
-        return land_weights(writer, source.name, declared.index, pieces)
-
-
-def _check_known_weights(lake: Lake, source: Source, index: str, as_of: datetime) -> dict[str, int]:
-    """Raise unless weights are known from before; return the counts of a run without rows."""
-    newest = lake.rows(
-        """SELECT max(effective) FROM silver.weights
-           WHERE source = ? AND "index" = ? AND known_at <= ?""",
-        [source.name, index, as_of],
-    )
-    if not newest or newest[0][0] is None:
-        raise SourceError(
-            f"{source.name} has no weights of {index}, and none are known from before",
-            "drop in a holdings CSV (BULLION_HOLDINGS_CSV) and run it again",
-        )
-    return {"received": 0, "accepted": 0, "unchanged": 0, "quarantined": 0}
