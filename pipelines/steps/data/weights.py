@@ -17,6 +17,7 @@ from pipelines.landing.bronze import keep_answers
 from pipelines.scoring.weights import find_age_warning
 from pipelines.sources.base import Answer, Source
 from pipelines.sources.files import holdings
+from pipelines.sources.files.weights import WHOLE
 
 CURRENT = timedelta(days=1)  # a holdings file stands in for a source no longer ago than this
 NAMED_STRANGERS = 5
@@ -62,7 +63,7 @@ def ingest_weights(
     if not received:
         return _check_known_weights(lake, source, declared.index, as_of)
     members = pa.array(universes.universe(declared.whole).symbols)
-    landed = [(answer, rows.filter(pc.is_in(rows["symbol"], members))) for answer, rows in pieces]
+    landed = [(answer, _leave_out_strangers(rows, members)) for answer, rows in pieces]
     notes = _describe_strangers(pieces, members, declared.whole)
     if not any(rows.num_rows for _, rows in landed):
         raise SourceError(
@@ -83,6 +84,17 @@ def ingest_weights(
     notes += _describe_age(declared.index, newest, newer, as_of, batch)
     left_out = received - counts["received"]
     return WeightsReport(counts | {"received": received, "left_out": left_out}, tuple(notes))
+
+
+def _leave_out_strangers(rows: pa.Table, members: pa.Array) -> pa.Table:
+    """Return the rows of members; they are partial where what is left out weighs much."""
+    kept = rows.filter(pc.is_in(rows["symbol"], members))
+    if kept.num_rows == rows.num_rows:
+        return rows
+    sums = kept.group_by("effective").aggregate([("weight", "sum")])
+    few = sums.filter(pc.less(sums["weight_sum"], WHOLE))["effective"]
+    partial = pc.or_(kept["partial"], pc.is_in(kept["effective"], few))
+    return kept.set_column(kept.schema.get_field_index("partial"), "partial", partial)
 
 
 def _describe_strangers(

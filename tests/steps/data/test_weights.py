@@ -59,6 +59,15 @@ def test_strangers_are_left_out_counted_and_named(lake: Lake, tmp_path: Path, te
     assert [row[0] for row in silver_weights(lake, "files")] == ["AAPL", "NVDA"]
 
 
+@pytest.mark.parametrize(("symbol", "partial"), [("NVDA", False), ("GONE", True)])
+def test_members_that_have_left_make_the_rest_partial(
+    lake: Lake, tmp_path: Path, symbol: str, partial: bool
+) -> None:
+    text = INVESCO.replace("NVDA", symbol)
+    ingest_weights(lake, files_source(tmp_path, qqq=text), "qqq")
+    assert lake.rows('SELECT DISTINCT "partial" FROM silver.weights') == [(partial,)]
+
+
 def test_dated_files_become_a_history(lake: Lake, tmp_path: Path) -> None:
     older = INVESCO.replace("12/26/2024", "11/29/2024")
     ingest_weights(lake, files_source(tmp_path, old=older, new=INVESCO), "qqq")
