@@ -63,14 +63,14 @@ def replace_gaps(
     market: Calendar,
     spans: Spans | None,
     as_of: datetime,
-) -> tuple[int, Counter[str]]:
-    """Replace silver.gaps in the sessions of the spans; return how many bars were due in the spans,
-    and by symbol how many of these are missing."""
+) -> tuple[Counter[str], Counter[str]]:
+    """Replace silver.gaps in the sessions of the spans; return by symbol how many bars were due in
+    the spans, and how many of these are missing."""
     if spans is None:
-        return 0, Counter()
+        return Counter(), Counter()
     bars = _whole_sessions(writer, group, market, spans, as_of)
     if len(bars) == 0:
-        return 0, Counter()
+        return Counter(), Counter()
     expected = scratch.arrow("expected", bars.table())
     members = f"symbol IN (SELECT symbol FROM {spans.relation})"
     present = f"FROM silver.bars WHERE {KEYED} AND ts BETWEEN ? AND ? AND {members}"
@@ -108,13 +108,13 @@ def replace_gaps(
 
 def _count_due(
     writer: Writer, spans: Spans, holes: str, bars: Bars, as_of: datetime
-) -> tuple[int, Counter[str]]:
-    """Count the bars that were due in the spans, and by symbol those of them that are missing."""
+) -> tuple[Counter[str], Counter[str]]:
+    """Count by symbol the bars that were due in the spans, and those of them that are missing."""
     due = bars.take(bars.closes_at <= to_numpy(as_of))
-    expected = 0
-    for low, high in writer.rows(f"SELECT low, high FROM {spans.relation}"):
+    expected = Counter[str]()
+    for symbol, low, high in writer.rows(f"SELECT symbol, low, high FROM {spans.relation}"):
         first = np.searchsorted(due.ts, to_numpy(low), side="left")
-        expected += int(np.searchsorted(due.ts, to_numpy(high), side="right") - first)
+        expected[symbol] += int(np.searchsorted(due.ts, to_numpy(high), side="right") - first)
     missing = writer.rows(
         f"""SELECT h.symbol, count(*) FROM {holes} h JOIN {spans.relation} m
               ON m.symbol = h.symbol AND h.ts BETWEEN m.low AND m.high

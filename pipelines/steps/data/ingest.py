@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.calendar import Interval
@@ -37,6 +39,7 @@ class IngestReport:
     landed: LandingReport = field(default_factory=LandingReport)
     resumed: int = 0  # pieces that an earlier run had brought already
     failures: list[str] = field(default_factory=list)
+    missing_bars: dict[str, str] = field(default_factory=dict)  # by symbol: fail, warn or pass
     unavailable: int = 0  # pieces in a row for which the source was down
     snapshot: int = 0
 
@@ -67,7 +70,11 @@ class IngestReport:
                 + "\n  ".join(self.failures),
                 "what could be used was committed; mend these and run the same command again",
             )
-        checks.enforce(self.landed.verdicts)
+        bars = self.landed.accepted + self.landed.replaced
+        outcome = f"{bars:,} bars committed" if bars else "no bars committed"
+        if not bars and self.landed.unchanged:
+            outcome = f"no bars committed, as {self.landed.unchanged:,} were there already"
+        checks.enforce(self.landed.verdicts, outcome)
 
 
 def ingest(
@@ -174,6 +181,7 @@ class _PendingAnswers:
             group = Group.of(answer, parsed)
             groups.setdefault(group, []).append((answer, parsed))
             symbols.setdefault(group, set()).update(piece.symbols)
+            report.missing_bars |= _missing_bars_of(parsed)
         with self._lake.write(f"ingest {report.source}") as writer:
             keep_answers(writer, [(_name(piece), answer) for piece, answer, _ in self._answers])
             for group, pieces in groups.items():
@@ -189,6 +197,13 @@ class _PendingAnswers:
         self._answers, self._rows, self._bytes = [], 0, 0
 
 
+def _missing_bars_of(parsed: Parsed) -> dict[str, str]:
+    """Return what follows from missing bars, by symbol: of those that came or are named."""
+    choices = dict(parsed.missing_bars)
+    default = choices.pop("default", "fail")
+    return dict.fromkeys(pc.unique(parsed.bars["symbol"]).to_pylist(), default) | choices
+
+
 def _overall(report: IngestReport) -> list[checks.Verdict]:
     landed, name = report.landed, SILVER_BARS.full_name
     rows = landed.received + report.resumed
@@ -196,9 +211,15 @@ def _overall(report: IngestReport) -> list[checks.Verdict]:
         checks.not_empty(name, rows),
         checks.some_stand(name, landed.received, landed.reasons),
     ]
-    if landed.expected:
-        worst = landed.missing.most_common(3)
-        verdicts.append(checks.completeness(name, landed.expected, landed.missing.total(), worst))
+    kinds: dict[str, checks.Kind] = {"fail": "blocking", "warn": "warning"}
+    for choice, kind in kinds.items():
+        symbols = {s for s in landed.expected if report.missing_bars.get(s, "fail") == choice}
+        expected, missing = (
+            Counter({s: n for s, n in counts.items() if s in symbols})
+            for counts in (landed.expected, landed.missing)
+        )
+        if expected.total():
+            verdicts.append(checks.completeness(name, expected, missing, kind=kind))
     return verdicts
 
 
