@@ -61,6 +61,7 @@ class LandingReport:
     unclosed: int = 0
     revised: int = 0  # rows received before whose silver row changed: a split, a new neighbour
     reasons: Counter[str] = field(default_factory=Counter)
+    hints: Counter[str] = field(default_factory=Counter)  # what to do about rejected rows
     verdicts: list[checks.Verdict] = field(default_factory=list)
     # Bars of the calendar in the requested span, and those of them that are missing, by symbol.
     expected: Counter[str] = field(default_factory=Counter)
@@ -70,6 +71,7 @@ class LandingReport:
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)
+        self.hints.update(other.hints)
         self.verdicts = checks.merge_verdicts([*self.verdicts, *other.verdicts])
         self.expected.update(other.expected)
         self.missing.update(other.missing)

@@ -58,6 +58,9 @@ CHECKS = (
     CheckDescription("high_low", True, "high and low bound open and close", ROW_REMEDY),
     CheckDescription("crossed_quote", True, "the bid is not above the ask", ROW_REMEDY),
     CheckDescription("closes_after", True, "a bar closes after it opens", ROW_REMEDY),
+    CheckDescription(
+        "gap_counts", True, "a gap has fewer missing bars than its session, or as many", ROW_REMEDY
+    ),
     CheckDescription("<column>_missing", True, "a column that must be filled is", ROW_REMEDY),
     CheckDescription("<column>_not_a_number", True, "a number is finite", ROW_REMEDY),
     CheckDescription("<column>_not_positive", True, "a price is above zero", ROW_REMEDY),

@@ -53,6 +53,7 @@ class IngestReport:
         if self.landed.reasons:
             reasons = ", ".join(f"{n:,} {r}" for r, n in self.landed.reasons.most_common())
             lines.append(f"quarantined: {reasons}")
+        lines += [f"not_in_session: {hint}" for hint in self.landed.hints]
         if self.resumed:
             lines.append(f"{self.resumed} pieces were there already (--force asks again)")
         lines += [
