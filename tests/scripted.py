@@ -63,6 +63,7 @@ class Scripted:
         grid: Grid = "session",
         fail: str = "",
         name: str = "scripted",
+        missing_bars: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.tables = tables
@@ -71,6 +72,7 @@ class Scripted:
         self.rejects = pa.Table.from_pylist(rejects or [], schema=REJECTS)
         self.received_at = received_at
         self.split_adjusted = split_adjusted
+        self.missing_bars = missing_bars or {"default": "fail"}
         self.market, self.grid, self.fail = market, grid, fail
 
     def symbols(self) -> tuple[str, ...] | None:
@@ -105,6 +107,7 @@ class Scripted:
             calendar=self.market,
             grid=self.grid,
             split_adjusted=self.split_adjusted,
+            missing_bars=self.missing_bars,
         )
 
     def fetch_weights(self, universe: str, as_of: datetime) -> Iterator[Answer]:

@@ -58,6 +58,11 @@ def write_hours(folder: Path, start: str, end: str) -> None:
     csv.write_csv(pa.table(columns), folder / "qqq_1h.csv", OPTIONS)
 
 
+def write_files(folder: Path) -> None:
+    """Write both files as they are committed."""
+    write_five_minutes(folder, "2026-08-03", "2026-09-26")
+    write_hours(folder, "2025-01-02", "2026-09-26")
+
+
 if __name__ == "__main__":
-    write_five_minutes(FOLDER, "2026-08-03", "2026-09-26")
-    write_hours(FOLDER, "2025-01-02", "2026-09-26")
+    write_files(FOLDER)

@@ -73,14 +73,9 @@ def print_table(title: str, rows: list[tuple[object, ...]], columns: tuple[str, 
     Console(markup=False, file=out.file, width=max(out.width, full_width)).print(table)
 
 
-def count_words(counts: dict[str, int]) -> str:
-    """Write counts as text: "3 received, 2 accepted"."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
-
-
 @contextmanager
-def progress_bar() -> Iterator[steps.Progress]:
-    """Show progress on a terminal, and nothing in a pipe."""
+def progress_bar(*, lines: bool = False) -> Iterator[steps.Progress]:
+    """Show progress on a terminal; in a pipe as lines of text, where `lines` are wanted."""
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -91,8 +86,14 @@ def progress_bar() -> Iterator[steps.Progress]:
         transient=True,
     ) as bar:
         task = bar.add_task("starting", total=None)
+        last = ""
 
         def report(what: str, done: int, total: int) -> None:
+            nonlocal last
             bar.update(task, description=what, completed=done, total=total)
+            line = f"{what}: {done} of {total}"
+            if lines and not err.is_terminal and line != last:
+                err.print(line, highlight=False, soft_wrap=True)
+                last = line
 
         yield report

@@ -66,6 +66,9 @@ def backtest(
     to_folder: Annotated[
         Path | None, typer.Option("--out", help="folder for report, tables and picture")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="write --out into a folder that has files already")
+    ] = False,
     seed: Annotated[int, typer.Option(help="the same seed and bars give the same report")] = 0,
 ) -> None:
     """Walk forward: train on the past, score what came next, trade the signal.
@@ -111,8 +114,7 @@ def backtest(
     )
     policy = _policy(limit, stop, target, flat)
     if to_folder is not None:
-        with writing_to(to_folder):
-            to_folder.mkdir(parents=True, exist_ok=True)
+        _prepare_folder(to_folder, force=force)
     if folder is None:
         result = _backtest_lake(forecast, bar_source.name, request, policy)
     else:
@@ -125,6 +127,17 @@ def backtest(
             for file, body in files.items():
                 (to_folder / file).write_bytes(body)
         out.print(f"in {to_folder}: {', '.join(files)}", highlight=False, soft_wrap=True)
+
+
+def _prepare_folder(folder: Path, *, force: bool) -> None:
+    """Create the folder of the report before the hours of work; refuse one that is in use."""
+    with writing_to(folder):
+        if folder.is_dir() and any(folder.iterdir()) and not force:
+            raise InvalidRequest(
+                f"{folder} is not empty, and a report in it would be overwritten",
+                "name another folder for --out, or add --force",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _policy(
@@ -143,7 +156,7 @@ def _backtest_lake(
 ) -> Backtest:
     from pipelines.steps.backtest.walk import backtest as backtest_lake
 
-    with open_lake(create=False) as lake, progress_bar() as progress:
+    with open_lake(create=False) as lake, progress_bar(lines=True) as progress:
         return backtest_lake(lake, forecast, source, request, policy, progress)
 
 
@@ -157,7 +170,7 @@ def _backtest_folder(
     from pipelines.registry.mlflow import Registry
     from pipelines.steps.backtest.folder import backtest_folder
 
-    with progress_bar() as progress:
+    with progress_bar(lines=True) as progress:
         result, folder_report = backtest_folder(
             folder, forecast, request, trained_on, Registry(), policy, progress
         )

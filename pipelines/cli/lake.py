@@ -17,7 +17,6 @@ from pipelines.cli.app import (
     SourceOption,
     app,
     chosen_source,
-    count_words,
     err,
     named_folder,
     out,
@@ -85,12 +84,15 @@ def weights(
     universe: Annotated[str, typer.Option(help="qqq or nasdaq100")] = "qqq",
     as_of: AsOfOption = None,
 ) -> None:
-    """Bring the index weights of a universe to silver."""
+    """Bring the index weights of a universe to silver, from the source or a holdings file.
+
+    A file as the fund company publishes it is named in BULLION_HOLDINGS_CSV.
+    """
     bar_source = chosen_source(source)
     at = utc(as_of) if as_of is not None else None
     with open_lake() as lake:
-        counts = steps.ingest_weights(lake, bar_source, universe, as_of=at)
-    line = f"{bar_source.name} weights of {universe}: {count_words(counts)}"
+        report = steps.ingest_weights(lake, bar_source, universe, as_of=at)
+    line = f"{bar_source.name} weights of {universe}: {report.summary()}"
     out.print(line, highlight=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""Bronze tables: the data of the sources, every version of it; never changed."""
+"""Bronze tables: the data of the sources, every version of it; only a withdrawal takes rows out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipelines.contracts.schema import Column, Table
 BRONZE_BARS = Table(
     "bronze",
     "bars",
-    "Bars as the source said them, every version; never changed",
+    "Bars as the source said them, every version; only a withdrawal takes rows out",
     (
         SOURCE,
         SYMBOL,

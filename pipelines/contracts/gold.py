@@ -163,7 +163,7 @@ MODEL_RANKINGS = Table(
 PREDICTIONS = Table(
     "gold",
     "predictions",
-    "What was said of each bar, a row per bar, target and model; never changed",
+    "What was said of each bar, a row per bar, target and model; live rows are never changed",
     (
         FORECAST,
         TARGET,

@@ -13,6 +13,7 @@ from pipelines.forecasts import Forecast, forecast
 from pipelines.jobs.run import RunRequest, log, log_progress, record_failures, run_interval
 from pipelines.lake import Lake
 from pipelines.sources import source as source_named
+from pipelines.sources.files import holdings
 from pipelines.steps.data import due
 from pipelines.steps.lake import open_lake
 
@@ -104,17 +105,23 @@ def _bring_weights(lake: Lake, declared: Forecast, request: RunRequest) -> dict[
             results[index] = "fresh"
             continue
         try:
-            results[index] = steps.ingest_weights(
-                lake, source, index, as_of=request.at, run=request.run
-            )
+            report = steps.ingest_weights(lake, source, index, as_of=request.at, run=request.run)
         except SourceError as error:
             results[index] = f"none: {error.message}"
-        log.info("weights of %s: %s", index, results[index])
+            log.warning("weights of %s: %s", index, error)
+            continue
+        results[index] = report.counts
+        log.info("weights of %s: %s", index, report.summary())
     return results
 
 
 def _weights_are_fresh(lake: Lake, source: str, index: str, at: datetime) -> bool:
-    """Whether the source was asked for weights within the last days before `at`, or later."""
+    """Whether the source was asked for weights within the last days before `at`, or later.
+
+    A holdings file is always read: that costs little, and it may have been replaced.
+    """
+    if holdings.is_set():
+        return False
     answers: int = lake.rows(
         """SELECT count(*) FROM bronze.answers
            WHERE source = ? AND kind = 'weights' AND piece = ? AND received_at > ?""",

@@ -92,6 +92,7 @@ def _land_bars(
     changes = settle.replace_bars(writer, scratch, group, symbols, stretch, judgement, order)
     quarantine.quarantine_rows(writer, scratch, group, stretch, placed, unique, judgement)
     report = settle.count_rows(writer, placed, unique, judgement, changes)
+    report.hints.update({placed.hint: 1} if placed.hint else {})
     report.verdicts = _check(writer, stretch, judgement, changes)
     return report, placed.all_rows, changes.sessions
 

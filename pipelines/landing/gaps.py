@@ -61,14 +61,14 @@ def replace_gaps(
     spans: Spans | None,
     changed_sessions: str | None,
     as_of: datetime,
-) -> tuple[int, Counter[str]]:
+) -> tuple[Counter[str], Counter[str]]:
     """Replace silver.gaps in the sessions of the spans, and in those that have changed.
 
-    Returns how many bars were due in the spans, and by symbol how many of these are missing.
+    Returns by symbol how many bars were due in the spans, and how many of these are missing.
     """
     bars = _whole_sessions(writer, scratch, group, market, spans, changed_sessions, as_of)
     if bars is None or len(bars) == 0:
-        return 0, Counter()
+        return Counter(), Counter()
     expected = scratch.arrow("expected", bars.table())
     sessions = _sessions_to_check(scratch, expected, spans, changed_sessions)
     members = f"symbol IN (SELECT DISTINCT symbol FROM {sessions})"
@@ -100,7 +100,7 @@ def replace_gaps(
         group.key,
     )
     writer.append("silver.gaps", gaps)
-    return _count_due(writer, spans, holes, bars, as_of) if spans else (0, Counter())
+    return _count_due(writer, spans, holes, bars, as_of) if spans else (Counter(), Counter())
 
 
 def _sessions_to_check(
@@ -128,13 +128,13 @@ def _sessions_to_check(
 
 def _count_due(
     writer: Writer, spans: Spans, holes: str, bars: Bars, as_of: datetime
-) -> tuple[int, Counter[str]]:
-    """Count the bars that were due in the spans, and by symbol those of them that are missing."""
+) -> tuple[Counter[str], Counter[str]]:
+    """Count by symbol the bars that were due in the spans, and those of them that are missing."""
     due = bars.take(bars.closes_at <= to_numpy(as_of))
-    expected = 0
-    for low, high in writer.rows(f"SELECT low, high FROM {spans.relation}"):
+    expected = Counter[str]()
+    for symbol, low, high in writer.rows(f"SELECT symbol, low, high FROM {spans.relation}"):
         first = np.searchsorted(due.ts, to_numpy(low), side="left")
-        expected += int(np.searchsorted(due.ts, to_numpy(high), side="right") - first)
+        expected[symbol] += int(np.searchsorted(due.ts, to_numpy(high), side="right") - first)
     missing = writer.rows(
         f"""SELECT h.symbol, count(*) FROM {holes} h JOIN {spans.relation} m
               ON m.symbol = h.symbol AND h.ts BETWEEN m.low AND m.high

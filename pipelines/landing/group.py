@@ -61,16 +61,19 @@ class LandingReport:
     unclosed: int = 0
     revised: int = 0  # rows received before whose silver row changed: a split, a new neighbour
     reasons: Counter[str] = field(default_factory=Counter)
+    hints: Counter[str] = field(default_factory=Counter)  # what to do about rejected rows
     verdicts: list[checks.Verdict] = field(default_factory=list)
-    expected: int = 0  # bars that the calendar has in the requested span
-    missing: Counter[str] = field(default_factory=Counter)  # of these, by symbol
+    # Bars of the calendar in the requested span, and those of them that are missing, by symbol.
+    expected: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: LandingReport) -> None:
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)
+        self.hints.update(other.hints)
         self.verdicts = checks.merge_verdicts([*self.verdicts, *other.verdicts])
-        self.expected += other.expected
+        self.expected.update(other.expected)
         self.missing.update(other.missing)
 
     @property

@@ -14,6 +14,10 @@ import pyarrow as pa
 from pipelines.landing.relations import PlacedRows, Scratch, UniqueRows
 from pipelines.landing.rules import BREAKS_A_RULE, FULLEST, ROW_RULES, VALUES
 
+LEAST_SATURDAYS = 2  # rows
+SATURDAY_SHARE = 0.1  # of all rows: a seventh in a market that never closes
+AROUND_THE_CLOCK = 18  # hours of the day (UTC) with a row outside all sessions
+
 
 def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
     """Sort the rows into those that can stand, those that cannot and those still open."""
@@ -35,6 +39,7 @@ def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
             "placed",
             f"SELECT * EXCLUDE (as_of), false AS unclosed, NULL::VARCHAR AS reason FROM {rows}",
         )
+    hint = find_calendar_hint(scratch, all_rows) if has_odd_rows else ""
     details = " ".join(f"WHEN {rule.sql} THEN {rule.meaning}" for rule in ROW_RULES)
     rejects = scratch.view(
         "row_rejects",
@@ -49,7 +54,25 @@ def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
         f"""SELECT symbol, ts, label, closes_at, session, place, {VALUES}, row, received_at
             FROM {all_rows} WHERE reason IS NULL AND NOT unclosed""",
     )
-    return PlacedRows(all_rows, sane, rejects)
+    return PlacedRows(all_rows, sane, rejects, hint)
+
+
+def find_calendar_hint(scratch: Scratch, all_rows: str) -> str:
+    """Name the calendar of a market that never closes, where the rejected times suggest one.
+
+    Hours before and after a session do not: there are rows around the clock, or at week-ends.
+    """
+    total, saturdays, hours = scratch.value(
+        f"""SELECT [count(*), count(*) FILTER (WHERE ts IS NULL AND isodow(label) = 6),
+                    count(DISTINCT hour(label)) FILTER (WHERE ts IS NULL)] FROM {all_rows}"""
+    )
+    if saturdays >= LEAST_SATURDAYS and saturdays >= SATURDAY_SHARE * total:
+        calendar = "24/7"
+    elif hours >= AROUND_THE_CLOCK:
+        calendar = "24/5"
+    else:
+        return ""
+    return f"is this a market of 24 hours? Set `calendar: {calendar}` in the mapping (bars.yaml)"
 
 
 def choose_one_a_bar(scratch: Scratch, placed: PlacedRows, *, repeats: bool) -> UniqueRows:

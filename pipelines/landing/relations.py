@@ -23,6 +23,7 @@ class PlacedRows:
     all_rows: str  # with `unclosed`, and the `reason` for which a row is rejected
     sane: str  # of closed bars, and true to the contract
     rejects: str  # with reason and detail
+    hint: str = ""  # what to do about rows that are not in session
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,15 @@ import pyarrow as pa
 from pipelines.contracts.tables import Column, Rule, Table, quoted
 from pipelines.core.errors import CheckFailed
 from pipelines.core.sql import previous_value
+from pipelines.quality.check_list import PAGE, describe_check
 
 Kind = Literal["blocking", "warning"]
 EXAMPLES = 5
+MOST_MISSING = 0.1  # share of the bars that the calendar has
+COMPLETENESS: dict[Kind, str] = {
+    "blocking": "missing_below_10_percent",
+    "warning": "missing_of_sparse_below_10_percent",
+}
 
 
 @dataclass(frozen=True)
@@ -215,24 +221,21 @@ def _json_value(value: object) -> object:
 
 
 def completeness(
-    table_name: str,
-    expected: int,
-    missing: int,
-    worst: Sequence[tuple[str, int]],
-    limit: float = 0.1,
+    table_name: str, expected: Counter[str], missing: Counter[str], *, kind: Kind = "blocking"
 ) -> Verdict:
-    """Compare rows with the calendar: fewer than `limit` of the expected bars may be missing."""
-    share = missing / expected if expected else 1.0
-    detail = f"{missing} of {expected} bars of the calendar are missing ({share:.1%})"
+    """Compare rows with the calendar: fewer than a tenth of the expected bars may be missing."""
+    due, absent, worst = expected.total(), missing.total(), missing.most_common(3)
+    share = absent / due if due else 1.0
+    detail = f"{absent} of {due} bars of the calendar are missing ({share:.1%})"
     if worst:
         detail += ", most of " + ", ".join(f"{symbol} ({count})" for symbol, count in worst)
     return Verdict(
         table_name,
-        "missing_below_10_percent",
-        "blocking",
-        expected > 0 and share < limit,
-        expected,
-        missing,
+        COMPLETENESS[kind],
+        kind,
+        due > 0 and share < MOST_MISSING,
+        due,
+        absent,
         json.dumps([{"symbol": s, "missing": n} for s, n in worst]),
         detail,
     )
@@ -308,13 +311,18 @@ def as_table(verdicts: Sequence[Verdict], checked_at: datetime) -> pa.Table:
     return pa.table(values)
 
 
-def enforce(verdicts: Sequence[Verdict]) -> None:
-    """Raise CheckFailed if blocking checks failed, with the offending rows."""
+def enforce(verdicts: Sequence[Verdict], outcome: str = "nothing was changed") -> None:
+    """Raise CheckFailed if blocking checks failed, with the offending rows and what to do.
+
+    `outcome` says what became of the rows: who reads that a check failed asks that first.
+    """
     failed = [v for v in verdicts if v.blocks]
     if failed:
         examples = [(v, v.examples if v.offenders else "") for v in failed]
         lines = [f"{v.table_name} {v.check}: {v.detail} {rows}".rstrip() for v, rows in examples]
+        remedies = dict.fromkeys(describe_check(v.check).remedy for v in failed)
         raise CheckFailed(
-            "blocking checks failed:\n  " + "\n  ".join(lines),
+            f"{outcome}; these checks failed:\n  " + "\n  ".join(lines),
+            f"{'; '.join(remedies)}. Each check is explained in {PAGE}; all verdicts: "
             "SELECT * FROM gold.checks WHERE NOT passed ORDER BY checked_at DESC",
         )

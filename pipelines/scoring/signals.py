@@ -14,7 +14,7 @@ from pipelines.core.calendar import UTC_TYPE
 from pipelines.core.errors import unknown
 from pipelines.core.universes import Universe, universe
 from pipelines.forecasts.combination import ComponentWeighted
-from pipelines.scoring.weights import BarWeights, Weights
+from pipelines.scoring.weights import BarWeights, Weights, find_age_warning
 from pipelines.scoring.wss import (
     check_weight,
     combine_scores,
@@ -194,6 +194,10 @@ def _tables(
     combined = combine_scores(scores, weight)
     signal, reason = signals_of(rule, combined)
     sets = [at_bars.sets[place] for place in at_bars.set_of_bar[with_signal].tolist()]
+    ages = [
+        find_age_warning(members.index, weight_set.effective, day) if weight_set else ""
+        for weight_set, day in zip(sets, bars.session[with_signal].tolist(), strict=True)
+    ]
     known, copied = np.isfinite(weight), bars.copied.take(pa.array(with_signal))
     columns: dict[str, Any] = {
         "universe": [rule.universe] * len(with_signal),
@@ -202,7 +206,7 @@ def _tables(
         **{name: copied[name] for name in COPIED_COLUMNS},
         "wss": combined.wss,
         "signal": signal,
-        "reason": reason,
+        "reason": ["; ".join(filter(None, parts)) for parts in zip(reason, ages, strict=True)],
         "coverage": combined.coverage,
         "index_share": index_share(combined),
         "weights_effective": [weight_set.effective for weight_set in sets if weight_set],

@@ -9,6 +9,8 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+QUARTER_DAYS = 92  # funds publish their weights daily, indices are rebalanced every quarter
+
 
 @dataclass(frozen=True)
 class WeightSet:
@@ -41,6 +43,14 @@ class BarWeights:
         table = np.array(rows, dtype=np.float64).reshape(len(self.sets), len(members))
         weights: np.ndarray = table[self.set_of_bar]
         return weights
+
+
+def find_age_warning(index: str, effective: date, day: date) -> str:
+    """Warn of weights that are older than a quarter on a day; empty where they are not."""
+    age = (day - effective).days
+    if age <= QUARTER_DAYS:
+        return ""
+    return f"weights of {index} are of {effective}, {age} days old: bring newer ones"
 
 
 class Weights:

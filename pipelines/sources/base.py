@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 import pyarrow as pa
 
@@ -39,6 +39,9 @@ ACTIONS = pa.schema(
 )
 # A ratio above this, or below its inverse, is no split: it is dropped.
 MOST_SHARES = 1e6
+# What follows when a tenth of a symbol's bars is missing: the run fails, it warns, or nothing.
+MissingBars = Literal["fail", "warn", "pass"]
+MISSING_BARS: tuple[MissingBars, ...] = get_args(MissingBars)
 REJECTS = pa.schema(
     [
         ("symbol", pa.string()),
@@ -96,6 +99,8 @@ class Parsed:
     grid: Grid = "session"
     # True: prices are already adjusted for every split known when they were received.
     split_adjusted: bool = True
+    # By symbol, "default" for the others.
+    missing_bars: Mapping[str, str] = field(default_factory=lambda: {"default": "fail"})
 
 
 class Source(Protocol):

@@ -2,7 +2,8 @@
 
 from pipelines.core.progress import Progress
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.data.ingest import IngestReport, ingest, ingest_weights
+from pipelines.steps.data.ingest import IngestReport, ingest
+from pipelines.steps.data.weights import ingest_weights
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
 __all__ = [

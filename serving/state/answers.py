@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pipelines.forecasts import Forecast
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.base import Label
+from pipelines.scoring.weights import find_age_warning
 from pipelines.scoring.wss import combine_bar
 from serving.schemas.answers import (
     PredictionFields,
@@ -142,6 +143,9 @@ def build_signal(
         signal |= _combine_again(combination, label, members, min_confidence)
     thresholds = {name: getattr(combination, name) for name in SignalThresholds.model_fields}
     _add_notices(marks, row)
+    age = find_age_warning(row["index"], row["weights_effective"], row["closes_at"].date())
+    if age:
+        marks["notices"].append(f"old weights: {age}")
     return (
         _common_fields(marks, row, min_confidence)
         | signal

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli.backtest import _prepare_folder
 from pipelines.core.calendar import interval_of, utc
+from pipelines.core.errors import CannotWrite, InvalidRequest
 from pipelines.core.universes import universe
 from pipelines.lake import Lake
 from pipelines.sources.sample import Sample
@@ -34,10 +36,27 @@ def test_it_prints_tables_and_leaves_a_report(bullion: Bullion, lake: Lake, tmp_
         "report.json", "report.md", "predictions.parquet", "signals.parquet", "symbols.csv",
         "equity.png",
     }  # fmt: skip
+    assert "window 1" in err, "in a pipe progress is told in lines"
+    again = ("backtest", "nasdaq100_hourly", *span, *QUICK, "--out", str(tmp_path / "report"))
+    code, _, err = bullion(*again)
+    assert code == 2
+    assert "report is not empty, and a report in it would be overwritten" in err
+    assert "--force" in err
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["about"]["cost"] == 0.0001
     assert [w["window"] for w in report["windows"]] == [1, 2]
     assert (tmp_path / "report" / "report.md").read_text().count("\n## ") == 7
+
+
+def test_a_folder_in_use_is_overwritten_when_asked_to(tmp_path: Path) -> None:
+    _prepare_folder(tmp_path / "new", force=False)
+    _prepare_folder(tmp_path / "new", force=False)
+    (tmp_path / "new" / "report.md").touch()
+    with pytest.raises(InvalidRequest, match="new is not empty"):
+        _prepare_folder(tmp_path / "new", force=False)
+    _prepare_folder(tmp_path / "new", force=True)
+    with pytest.raises(CannotWrite):
+        _prepare_folder(tmp_path / "new" / "report.md", force=True)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,23 @@ def test_slips_are_sentences(bullion: Bullion, lake: Lake) -> None:
         (ASK, "sample has no rows of 1h"),
         (("withdraw", "--source", "sample", "--reason", "x"), "neither interval nor batch"),
         ((*ASK, "--start", "yesterday"), "yesterday"),
+        ((*ASK, "--end", "2026-13-45"), "'2026-13-45' is not a time"),
+        ((*ASK, "--start", "2026-09-20", "--end", "2026-09-10"), "swap --start and --end"),
+        (("withdraw", "--source", "sample", "--reason", "x", "--batch", "999"), "of batch 999"),
     ):
         code, _, complaint = bullion(*words)
         assert code == 2
         assert message in complaint
+
+
+def test_a_symbol_that_is_not_there_is_answered_with_those_that_are(
+    bullion: Bullion, lake: Lake
+) -> None:
+    day = ("--start", "2026-09-01", "--end", "2026-09-04")
+    ingest = ("ingest", "--source", "sample", "--symbols", "AAPL,MSFT", "--interval", "1d", *day)
+    assert bullion(*ingest)[0] == 0
+    ask = ("withdraw", "--source", "sample", "--interval", "1d", "--reason", "x")
+    for symbol, near in (("APL", "AAPL"), ("???", "AAPL, MSFT")):
+        code, _, complaint = bullion(*ask, "--symbols", symbol)
+        assert code == 2
+        assert f"no bars of {symbol}, but of {near}" in complaint

@@ -35,7 +35,7 @@ def test_without_a_start_a_symbol_is_expected_from_its_first_row_on(lake: Lake) 
     source = Scripted(bars_table(rows), name=name)
     report = steps.ingest(lake, source, (), source.interval, None, utc(END))
     assert report.landed.missing == {"A": 1}
-    assert report.landed.expected == len(HOURS) + len(HOURS) - 70
+    assert report.landed.expected.total() == len(HOURS) + len(HOURS) - 70
 
 
 def bring(lake: Lake, name: str, rows: list[dict[str, object]]) -> None:

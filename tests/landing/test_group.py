@@ -47,13 +47,13 @@ def test_the_sum_of_two_reports_counts_every_row() -> None:
     total = LandingReport(received=2, accepted=1, quarantined=1, reasons=Counter(leap=1))
     total.verdicts = [not_empty("silver.bars", 2)]
     part = LandingReport(received=3, accepted=1, quarantined=2, reasons=Counter(leap=1, spike=1))
-    part.expected, part.missing, part.revised = 5, Counter(A=2), 4
+    part.expected, part.missing, part.revised = Counter(A=5), Counter(A=2), 4
     part.verdicts = [not_empty("silver.bars", 3)]
     total.add(part)
     assert total.counts == dict.fromkeys(COUNTS, 0) | {
         "received": 5, "accepted": 2, "quarantined": 3, "revised": 4,
     }  # fmt: skip
     assert total.reasons == {"leap": 2, "spike": 1}
-    assert (total.expected, total.missing) == (5, {"A": 2})
+    assert (total.expected, total.missing) == ({"A": 5}, {"A": 2})
     [verdict] = total.verdicts
     assert verdict.rows_checked == 5

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -106,3 +107,30 @@ def test_the_fuller_of_two_rows_for_one_bar_counts(lake: Lake) -> None:
     assert_nothing_vanished(report)
     assert dict(report.landed.reasons) == {"duplicate_conflict": 1}
     assert silver(lake, name)[5][7] == clean("A")[5]["close"]
+
+
+@pytest.mark.parametrize(
+    ("times", "calendar"),
+    [
+        (range(24 * 7), "24/7"),  # every hour of a week
+        ([h for h in range(24 * 7) if h < 24 * 5], "24/5"),
+        ([24 * day + h for day in range(5) for h in (*range(8, 14), *range(20, 24))], ""),
+        ([24 * 5], ""),  # one row on a Saturday is a slip
+        (range(0, 24 * 30, 24), "24/7"),  # every day of a month
+    ],
+)
+def test_a_market_of_24_hours_is_recognized_by_the_times_of_rejected_rows(
+    scratch: Scratch, times: Iterable[int], calendar: str
+) -> None:
+    monday = datetime(2026, 8, 31, tzinfo=UTC)
+    outside = [{"label": monday + timedelta(hours=hour), "ts": None} for hour in times]
+    placed = check_rows(scratch, incoming({}, *outside))
+    assert (f"`calendar: {calendar}`" in placed.hint) is bool(calendar)
+    assert bool(placed.hint) is bool(calendar)
+
+
+def test_the_hint_is_told_with_the_counts(lake: Lake) -> None:
+    hours = pd.date_range("2026-09-01", "2026-09-14", freq="h", tz="UTC")
+    rows = [bar_row("A", ts.to_pydatetime(), 10.0) for ts in hours]
+    report = ingest(lake, Scripted(bars_table(rows), name=next(fresh_name)))
+    assert "not_in_session: is this a market of 24 hours? Set `calendar: 24/7`" in report.summary()

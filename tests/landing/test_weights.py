@@ -75,9 +75,10 @@ def test_a_weight_that_is_no_fraction_leaves_the_good_one(lake: Lake, weight: fl
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("A,0.5,9999-12-31", "line 2: date value out of range"),
-        ("A,0.5,2026-01-01\nA,0.4,2026-01-01", "more than one weight of A on 2026-01-01"),
-        ("", "has no weights of QQQ"),
+        ("AAPL,0.5,9999-12-31", "line 2: date value out of range"),
+        ("AAPL,0.5,2026-01-01\nAAPL,0.4,2026-01-01", "more than one weight of AAPL on 2026-01-01"),
+        ("AAPL,-0.5,2026-01-01\nNVDA,0.4,2026-01-01", "line 2: AAPL weighs -0.5"),
+        ("", "no line of holdings follows its header"),
     ],
 )
 def test_wrong_weights_are_reported(bullion: Bullion, inbox: Path, body: str, message: str) -> None:
@@ -88,12 +89,14 @@ def test_wrong_weights_are_reported(bullion: Bullion, inbox: Path, body: str, me
 
 
 def test_a_broken_weight_is_kept_once(bullion: Bullion, inbox: Path) -> None:
-    (inbox / "good.csv").write_text("symbol,weight,effective\nA,-1,2026-01-01\nB,1,2026-01-01\n")
+    (inbox / "good.csv").write_text(
+        "symbol,weight,effective\nAAPL,0,2026-01-01\nNVDA,1,2026-01-01\n"
+    )
     for _ in range(2):
         bullion("weights", "--source", "files")
     with open_lake(read_only=True) as lake:
-        assert lake.rows("SELECT symbol FROM silver.quarantine") == [("A",)]
-        assert lake.rows("SELECT symbol FROM silver.weights") == [("B",)]
+        assert lake.rows("SELECT symbol FROM silver.quarantine") == [("AAPL",)]
+        assert lake.rows("SELECT symbol FROM silver.weights") == [("NVDA",)]
 
 
 def test_weights_of_a_time_before_any_are_not_those_of_today(bullion: Bullion) -> None:

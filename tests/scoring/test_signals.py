@@ -48,6 +48,25 @@ def test_members_without_a_weight_are_left_out_and_reported() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("effective", "words"),
+    [
+        ("2026-06-01", "; weights of QQQ are of 2026-06-01, 92 days old"),
+        ("2026-05-31", "; weights of QQQ are of 2026-05-31, 93 days old"),
+    ],
+)
+def test_weights_older_than_a_quarter_are_warned_of_in_the_reason(
+    effective: str, words: str
+) -> None:
+    known = index_weights(*((s, 0.1, effective, effective) for s in QQQ))
+    combined = combine_actions(
+        (ComponentWeighted("qqq"),), prediction_rows(dict.fromkeys(QQQ, "buy")), {"QQQ": known}
+    )
+    reason = combined.signals["reason"][0].as_py()
+    assert reason.startswith("WSS +1.0000 is at least 0.5")
+    assert (words in reason) is (effective == "2026-05-31")
+
+
 def test_where_models_differ_the_bar_has_the_version_of_the_least_proven() -> None:
     known = index_weights(*((s, 0.1, "2026-08-03", "2026-08-03") for s in QQQ))
     proven = prediction_rows(dict.fromkeys(QQQ[:5], "buy"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.scoring.weights import QUARTER_DAYS, find_age_warning
 from tests.scoring.index_weights import index_weights
 
 CLOSES_AT = np.array(["2026-09-01T15:30"], "datetime64[us]")
@@ -52,6 +55,14 @@ def test_without_rows_nothing_is_known_and_the_reason_says_so() -> None:
     weights = index_weights()
     assert weights.at_bars(CLOSES_AT, SESSION).sets == (None,)
     assert weights.missing_reason == "weights of QQQ are not known"
+
+
+def test_weights_are_old_after_a_quarter() -> None:
+    day = date(2026, 9, 1)
+    assert find_age_warning("QQQ", day - timedelta(days=QUARTER_DAYS), day) == ""
+    assert find_age_warning("QQQ", day + timedelta(days=1), day) == ""
+    old = find_age_warning("QQQ", date(2026, 5, 31), day)
+    assert old.startswith("weights of QQQ are of 2026-05-31, 93 days old")
 
 
 days = st.integers(0, 9)

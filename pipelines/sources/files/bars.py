@@ -125,6 +125,7 @@ def _build_parsed(
         calendar=calendar,
         grid=series.grid,
         split_adjusted=series.split_adjusted,
+        missing_bars=series.missing_bars,
     )
 
 

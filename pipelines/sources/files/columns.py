@@ -19,7 +19,7 @@ def columns_of(
     needed: Sequence[str],
 ) -> dict[str, list[int]]:
     """Find the positions of our columns in a file; raise SourceError if one is missing."""
-    normalized = [_normalize(name) for name in table.names]
+    normalized = [normalize(name) for name in table.names]
     places: dict[str, list[int]] = {}
     for column in columns:
         if column in declared:
@@ -57,10 +57,10 @@ def columns_of(
 
 def place_of(table: Cells, name: str, key: str) -> int:
     """Return the position of the column `name`, which the mapping names under `key`."""
-    places = [n for n, other in enumerate(table.names) if other == name]
-    places = places or [
-        n for n, other in enumerate(table.names) if other.casefold() == name.casefold()
-    ]
+    name = name.strip()
+    names = [other.strip() for other in table.names]
+    places = [n for n, other in enumerate(names) if other == name]
+    places = places or [n for n, other in enumerate(names) if other.casefold() == name.casefold()]
     if len(places) == 1:
         return places[0]
     close = difflib.get_close_matches(name, table.names, n=1, cutoff=0.5)
@@ -78,5 +78,6 @@ def _list_names(names: Sequence[str]) -> str:
     return f"{listing} and {len(names) - SHOWN:,} more" if len(names) > SHOWN else listing
 
 
-def _normalize(name: str) -> str:
+def normalize(name: str) -> str:
+    """Return a column's name without case, blanks and signs."""
     return "".join(char for char in name.casefold() if char.isalnum())

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import os
 import re
-import reprlib
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
 
 import yaml
 
-from pipelines.core.calendar import GRIDS, INTERVALS, Grid, Interval
+from pipelines.core.calendar import GRIDS, INTERVALS, Grid, Interval, utc
 from pipelines.core.errors import InvalidRequest, SourceError, unknown
 from pipelines.core.input_files import read_file
-from pipelines.core.text import is_readable
-from pipelines.sources.base import MOST_SHARES
+from pipelines.sources.base import MISSING_BARS, MOST_SHARES
+from pipelines.sources.files.entries import (
+    abbreviate,
+    check_choice,
+    check_keys,
+    check_readable,
+    check_text,
+    check_texts,
+    check_zone,
+    list_entries,
+    read_values,
+)
 
 NAME = "bars.yaml"
+MOST_DAYS_UNKNOWN = 366  # from the date of weights until they were known
 MOST_BYTES = 1 << 20  # of the mapping: some thousand entries, and YAML is slow
 # PyYAML also raises these for values that do not match their tags.
 YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, AttributeError,
@@ -34,7 +43,6 @@ SPELLINGS = {i.yahoo: i.name for i in INTERVALS} | {
     "minute": "1m", "hourly": "1h", "hour": "1h", "daily": "1d", "day": "1d",
     "weekly": "1w", "monthly": "1mo",
 }  # fmt: skip
-Declared = TypeVar("Declared")
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ class Series:
     csv: Csv = field(default_factory=Csv)
     split_adjusted: bool = True
     splits: tuple[Split, ...] = ()
+    # What follows when a tenth of a symbol's bars is missing; by symbol, "default" for the others.
+    missing_bars: Mapping[str, str] = field(default_factory=lambda: {"default": "fail"})
 
     def to_dict(self) -> dict[str, Any]:
         """Return this entry as values for JSON, from which `series_of` builds it again."""
@@ -106,7 +116,7 @@ class Series:
             groups = match.groupdict()
             # A suffix such as .L names the exchange, as it does in the symbols of Yahoo.
             symbol = ".".join(g.upper() for g in (groups["symbol"], groups.get("exchange")) if g)
-            _check_readable(symbol, f"symbol of {path}")
+            check_readable(symbol, f"symbol of {path}")
             interval = groups.get("interval") or interval
         spelled = SPELLINGS.get(interval.lower(), interval)
         for candidate in INTERVALS:
@@ -132,8 +142,11 @@ class WeightFiles:
     files: tuple[str, ...]
     universe: str
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    effective: str = ""  # the date they hold from, when no column has it
-    unit: str = "fraction"  # or percent
+    effective: str = ""  # the date they hold from, when neither a column nor a line above has it
+    date_format: str = ""  # strptime; empty: one of the usual ones
+    known_at: str = ""  # when they became known, with its offset, when no column has it
+    known_after_days: int = 1  # else: the midnight (UTC) this many days after the effective date
+    unit: str = ""  # fraction or percent; empty: percent with a % sign or a sum above 1.5
     csv: Csv = field(default_factory=Csv)
 
     def to_dict(self) -> dict[str, Any]:
@@ -166,14 +179,15 @@ def load(folder: Path) -> Folder:
     except YAML_ERRORS as error:
         raise InvalidRequest(f"{path} is not YAML: {error}", "mend that line") from None
     where = str(path)
-    _check_keys(document, ("series", "weights"), where)
+    check_keys(document, ("series", "weights"), where)
     mapping = Folder(
         tuple(
-            series_of(e, f"series {n} of {where}") for n, e in _entries(document, "series", where)
+            series_of(e, f"series {n} of {where}")
+            for n, e in list_entries(document, "series", where)
         ),
         tuple(
             weights_of(e, f"weights {n} of {where}")
-            for n, e in _entries(document, "weights", where)
+            for n, e in list_entries(document, "weights", where)
         ),
     )
     if not mapping.series and not mapping.weights:
@@ -183,25 +197,31 @@ def load(folder: Path) -> Folder:
 
 def series_of(entry: Any, where: str) -> Series:
     """Check a series entry and return it."""
-    values = _read_values(Series, entry, where)
-    values["files"] = _check_texts(values["files"], f"files of {where}")
+    values = read_values(Series, entry, where)
+    values["files"] = check_texts(values["files"], f"files of {where}")
     values["symbol"] = _read_symbol(values["symbol"], where)
     values["columns"] = _read_columns(values.get("columns"), COLUMNS, where)
     values["csv"] = _read_csv(values.get("csv"), where)
-    splits = _entries(values, "splits", where)
+    splits = list_entries(values, "splits", where)
     values["splits"] = tuple(_read_split(e, f"split {n} of {where}") for n, e in splits)
     calendar = values.get("calendar", "XNYS")
     calendar = {"default": calendar} if isinstance(calendar, str) else calendar
-    _check_keys(calendar, None, f"calendar of {where}")
-    values["calendar"] = {k: _check_text(v, f"calendar of {where}") for k, v in calendar.items()}
-    _check_choice("grid", values.get("grid", "session"), GRIDS, where)
-    _check_choice("label", values.get("label", "open"), ("open", "close"), where)
+    check_keys(calendar, None, f"calendar of {where}")
+    values["calendar"] = {k: check_text(v, f"calendar of {where}") for k, v in calendar.items()}
+    check_choice("grid", values.get("grid", "session"), GRIDS, where)
+    check_choice("label", values.get("label", "open"), ("open", "close"), where)
     if not isinstance(values.get("split_adjusted", True), bool):
         raise InvalidRequest(f"split_adjusted of {where} is not true or false", "write one of them")
+    missing = values.get("missing_bars", "fail")
+    missing = {"default": missing} if isinstance(missing, str) else missing
+    check_keys(missing, None, f"missing_bars of {where}")
+    for choice in missing.values():
+        check_choice("missing_bars", choice, MISSING_BARS, where)
+    values["missing_bars"] = dict(missing)
     for key in ("interval", "timezone", "time_format"):
-        values[key] = _check_text(values.get(key, ""), f"{key} of {where}")
+        values[key] = check_text(values.get(key, ""), f"{key} of {where}")
     if values["timezone"]:
-        _check_zone(values["timezone"], where)
+        check_zone(values["timezone"], where)
     series = Series(**values)
     if not series.interval and "(?P<interval>" not in series.symbol.file:
         raise InvalidRequest(f"{where} names no interval", "add for example 'interval: 1h'")
@@ -210,12 +230,25 @@ def series_of(entry: Any, where: str) -> Series:
 
 def weights_of(entry: Any, where: str) -> WeightFiles:
     """Check a weights entry and return it."""
-    values = _read_values(WeightFiles, entry, where)
-    values["files"] = _check_texts(values["files"], f"files of {where}")
+    values = read_values(WeightFiles, entry, where)
+    values["files"] = check_texts(values["files"], f"files of {where}")
     values["columns"] = _read_columns(values.get("columns"), WEIGHT_COLUMNS, where)
     values["csv"] = _read_csv(values.get("csv"), where)
     values["effective"] = str(values.get("effective", ""))
-    _check_choice("unit", values.get("unit", "fraction"), ("fraction", "percent"), where)
+    check_text(values.get("date_format", ""), f"date_format of {where}")
+    values["known_at"] = str(values.get("known_at", ""))
+    if values["known_at"]:
+        try:
+            utc(values["known_at"])
+        except InvalidRequest as error:
+            raise InvalidRequest(f"known_at of {where}: {error.message}", error.hint) from None
+    days = values.get("known_after_days", 1)
+    if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_DAYS_UNKNOWN:
+        raise InvalidRequest(
+            f"known_after_days of {where} is not a number of days but {abbreviate(days)}",
+            f"write 0 to {MOST_DAYS_UNKNOWN}; 1, the midnight after the date, is the default",
+        )
+    check_choice("unit", values.get("unit", ""), ("", "fraction", "percent"), where)
     return WeightFiles(**values)
 
 
@@ -241,60 +274,33 @@ def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
     return sorted(paths - excluded - {folder / NAME})
 
 
-def _entries(parent: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[int, Any]]:
-    entries = parent.get(key) or []
-    if not isinstance(entries, (list, tuple)):
-        raise InvalidRequest(f"{key} of {where} is not a list", "begin each entry with '- '")
-    return enumerate(entries, 1)
-
-
-def _check_keys(entry: Any, allowed: tuple[str, ...] | None, where: str) -> None:
-    if not isinstance(entry, Mapping):
-        raise InvalidRequest(f"{where} is not 'key: value' lines but {_abbreviate(entry)}")
-    for key in entry:
-        if not isinstance(key, str):
-            raise InvalidRequest(f"key {key!r} in {where} is not text", "put it in quotes")
-        if allowed is not None and key not in allowed:
-            raise unknown(f"key in {where}:", key, allowed)
-
-
-def _read_values(kind: type[Any], entry: Any, where: str) -> dict[str, Any]:
-    declared = {f.name: f for f in fields(kind)}
-    _check_keys(entry, tuple(declared), where)
-    for name, declaration in declared.items():
-        needed = declaration.default is MISSING and declaration.default_factory is MISSING
-        if needed and entry.get(name) is None:
-            raise InvalidRequest(f"{where} has no {name}", f"add '{name}:' to it")
-    return {k: v for k, v in entry.items() if v is not None}
-
-
 def _read_csv(entry: Any, where: str) -> Csv:
-    values = _read_values(Csv, entry or {}, f"csv of {where}")
+    values = read_values(Csv, entry or {}, f"csv of {where}")
     for key in ("names", "null_values"):
         if key in values:
-            values[key] = _check_texts(values[key], f"{key} of {where}")
+            values[key] = check_texts(values[key], f"{key} of {where}")
     if "null_values" in values:
         values["null_values"] = tuple(v.lower() for v in values["null_values"])
-    _check_choice("decimal", values.get("decimal", "."), (".", ","), where)
-    if len(_check_text(values.get("delimiter", ""), f"delimiter of {where}")) > 1:
+    check_choice("decimal", values.get("decimal", "."), (".", ","), where)
+    if len(check_text(values.get("delimiter", ""), f"delimiter of {where}")) > 1:
         raise InvalidRequest(f"delimiter of {where} is longer than one sign", 'tabs are "\\t"')
     skip = values.get("skip", 0)
     if not isinstance(skip, int) or skip < 0:
-        raise InvalidRequest(f"skip of {where} is not a number of lines but {_abbreviate(skip)}")
+        raise InvalidRequest(f"skip of {where} is not a number of lines but {abbreviate(skip)}")
     return Csv(**values)
 
 
 def _read_symbol(entry: Any, where: str) -> Symbol:
     if isinstance(entry, str) and entry:
-        return Symbol(constant=_check_readable(entry, f"symbol of {where}"))
-    values = _read_values(Symbol, entry, f"symbol of {where}")
-    symbol = Symbol(**{k: _check_text(v, f"symbol.{k} of {where}") for k, v in values.items()})
+        return Symbol(constant=check_readable(entry, f"symbol of {where}"))
+    values = read_values(Symbol, entry, f"symbol of {where}")
+    symbol = Symbol(**{k: check_text(v, f"symbol.{k} of {where}") for k, v in values.items()})
     if sum(map(bool, (symbol.column, symbol.file, symbol.constant))) != 1:
         raise InvalidRequest(
             f"symbol of {where} is not one of a text, {{column: X}} or {{file: regex}}",
             "write exactly one",
         )
-    _check_readable(symbol.constant, f"symbol of {where}")
+    check_readable(symbol.constant, f"symbol of {where}")
     if symbol.file:
         try:
             groups = re.compile(symbol.file).groupindex
@@ -309,7 +315,7 @@ def _read_symbol(entry: Any, where: str) -> Symbol:
 
 
 def _read_split(entry: Any, where: str) -> Split:
-    values = _read_values(Split, entry, where)
+    values = read_values(Split, entry, where)
     try:
         split = Split(
             str(values["symbol"]),
@@ -327,49 +333,9 @@ def _read_split(entry: Any, where: str) -> Split:
 
 
 def _read_columns(entry: Any, allowed: tuple[str, ...], where: str) -> dict[str, tuple[str, ...]]:
-    _check_keys(entry or {}, allowed, f"columns of {where}")
-    columns = {k: _check_texts(v, f"columns.{k} of {where}") for k, v in (entry or {}).items()}
+    check_keys(entry or {}, allowed, f"columns of {where}")
+    columns = {k: check_texts(v, f"columns.{k} of {where}") for k, v in (entry or {}).items()}
     for column, names in columns.items():
         if not names:
             raise InvalidRequest(f"columns.{column} of {where} names no column", "name one")
     return columns
-
-
-def _check_choice(key: str, value: Any, allowed: tuple[str, ...], where: str) -> None:
-    if value not in allowed:
-        raise unknown(f"{key} of {where}:", str(value), allowed)
-
-
-def _check_zone(name: str, where: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise InvalidRequest(
-            f"timezone {name!r} of {where} is not known", "for example America/New_York or UTC"
-        ) from None
-
-
-def _check_text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{where} is not text but {_abbreviate(value)}", "put it in quotes")
-    return value
-
-
-def _check_readable(symbol: str, where: str) -> str:
-    if not is_readable(symbol):
-        raise InvalidRequest(
-            f"{where} is {symbol!r}, which has signs that cannot be seen", "write it without them"
-        )
-    return symbol
-
-
-def _abbreviate(value: Any) -> str:
-    """Shorten a value for a message: a few YAML aliases may stand for billions of items."""
-    short = reprlib.Repr()
-    short.maxlevel = 2
-    return short.repr(value)
-
-
-def _check_texts(value: Any, where: str) -> tuple[str, ...]:
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(_check_text(v, where) for v in values)

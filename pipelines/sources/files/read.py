@@ -233,7 +233,7 @@ def cells(path: str, body: bytes, shape: Csv) -> Iterator[Cells]:
     if body.startswith(b"PAR1"):
         yield _read_parquet_cells(path, body)
         return
-    body = _clean_text(path, body)
+    body = clean_text(path, body)
     names, delimiter = _read_header(path, body, shape)
     table = Cells(path, names)
     skip = shape.skip + (0 if shape.names else 1)
@@ -285,7 +285,7 @@ def _read_header(path: str, body: bytes, shape: Csv) -> tuple[list[str], str]:
     return list(shape.names), delimiter
 
 
-def _clean_text(path: str, body: bytes) -> bytes:
+def clean_text(path: str, body: bytes) -> bytes:
     """Return the text as UTF-8 without BOM, with LF line ends and no empty lines at the end."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         body = body.decode("utf-16", "replace").encode()

@@ -16,13 +16,12 @@ the request is repeated, five times at most, after random and growing waits, or 
 that Yahoo demands. A run that gives up resumes at the piece where it stopped.
 
 **Weights.** Yahoo names a fund's ten largest holdings only, as of now; the rows are `partial`.
-A CSV named in `BULLION_HOLDINGS_CSV` is read instead (see yahoo/weights.py). `BULLION_YAHOO_URL`
-sends everything to another address than Yahoo's.
+A CSV named in `BULLION_HOLDINGS_CSV` is read instead, as with every source (files/holdings.py).
+`BULLION_YAHOO_URL` sends everything to another address than Yahoo's.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -30,22 +29,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from pipelines.core.calendar import Interval, utc
-from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable, unknown
-from pipelines.core.input_files import read_file
+from pipelines.core.errors import InvalidRequest, SourceUnavailable, unknown
 from pipelines.core.universes import universe
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.yahoo.answer import NotAnAnswer
 from pipelines.sources.yahoo.http import Busy, Client, Patience, Reply, base_address, retry
-from pipelines.sources.yahoo.weights import read_holdings_file, read_top_holdings
+from pipelines.sources.yahoo.weights import read_top_holdings
 
-HOLDINGS_FILE = "BULLION_HOLDINGS_CSV"
-HOLDINGS_BYTES = 16 << 20  # ten times the longest fund's, of 9,000 members
 SYMBOL = re.compile(r"[A-Za-z0-9.^=&_-]{1,24}")
 CUT_FROM = datetime(
     1969, 12, 29, tzinfo=UTC
@@ -134,11 +129,6 @@ class Yahoo:
         now = self._now()
         if utc(as_of) < now - DAY:
             return
-        if os.environ.get(HOLDINGS_FILE):
-            answer = _file_answer(Path(os.environ[HOLDINGS_FILE]), universe, fund, now)
-            self.parse_weights(answer)
-            yield answer
-            return
         yield self._ask(
             partial(self._holdings, universe, fund),
             self.parse_weights,
@@ -147,8 +137,6 @@ class Yahoo:
 
     def parse_weights(self, answer: Answer) -> pa.Table:
         """Parse the weights of an answer. Pure."""
-        if "file" in answer.asked:
-            return read_holdings_file(answer)
         return read_top_holdings(answer)
 
     def _ask(
@@ -267,22 +255,3 @@ def _widen(piece: Request) -> tuple[datetime, datetime]:
 
 def _fund(name: str) -> str:
     return universe(name).index
-
-
-def _file_answer(path: Path, universe: str, fund: str, now: datetime) -> Answer:
-    try:
-        body = read_file(path, max_bytes=HOLDINGS_BYTES)
-        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
-    except SourceError as error:
-        raise SourceError(
-            f"the holdings file cannot be read: {error.message}",
-            f"put a holdings CSV there, or unset {HOLDINGS_FILE} to ask Yahoo for its top ten",
-        ) from error
-    query = {
-        "universe": universe,
-        "fund": fund,
-        "origin": "holdings file",
-        "file": str(path),
-        "modified": modified.isoformat(),
-    }
-    return Answer("yahoo", "weights", query, body, "text/csv", now)

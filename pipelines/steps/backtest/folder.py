@@ -44,10 +44,11 @@ from pipelines.registry.decisions import ServingModel, read_decisions, serving_m
 from pipelines.registry.mlflow import Registry, model_name
 from pipelines.sources import source as source_named
 from pipelines.sources.files import Files
-from pipelines.sources.files.mapping import NAME
+from pipelines.sources.files.mapping import NAME, load
 from pipelines.steps.backtest.walk import count_needed_sessions, read_market, rows_in_span
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.data.ingest import ingest, ingest_weights
+from pipelines.steps.data.ingest import ingest
+from pipelines.steps.data.weights import ingest_weights
 from pipelines.steps.lake import open_lake
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
@@ -125,9 +126,12 @@ def _lake(
                 )
             checks.enforce(report.landed.verdicts)
             try:
-                ingest_weights(lake, source, universe_name)
-            except SourceError:
+                weights = ingest_weights(lake, source, universe_name, use_holdings=False)
+                lines += weights.notes
+            except SourceError as error:
                 lines.append("no weights came with the files: all members weigh the same")
+                if source.folder and load(source.folder).weights:
+                    lines.append(f"not read: {error.message}")
             yield lake, FolderReport(tuple(lines))
 
 

@@ -1,22 +1,23 @@
-"""Bring bars and weights from a source to silver."""
+"""Bring bars from a source to silver."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.contracts.silver import SILVER_BARS
-from pipelines.core import universes
 from pipelines.core.calendar import Interval
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.core.progress import Progress, no_progress
 from pipelines.lake import Lake, Writer
-from pipelines.landing import ExpectedBars, Group, LandingReport, land, land_weights
+from pipelines.landing import ExpectedBars, Group, LandingReport, land
 from pipelines.landing.bronze import keep_answers
 from pipelines.quality import checks
 from pipelines.sources.base import Answer, Parsed, Request, Source
@@ -38,6 +39,7 @@ class IngestReport:
     landed: LandingReport = field(default_factory=LandingReport)
     resumed: int = 0  # pieces that an earlier run had brought already
     failures: list[str] = field(default_factory=list)
+    missing_bars: dict[str, str] = field(default_factory=dict)  # by symbol: fail, warn or pass
     unavailable: int = 0  # pieces in a row for which the source was down
     snapshot: int = 0
 
@@ -51,6 +53,7 @@ class IngestReport:
         if self.landed.reasons:
             reasons = ", ".join(f"{n:,} {r}" for r, n in self.landed.reasons.most_common())
             lines.append(f"quarantined: {reasons}")
+        lines += [f"not_in_session: {hint}" for hint in self.landed.hints]
         if self.resumed:
             lines.append(f"{self.resumed} pieces were there already (--force asks again)")
         lines += [
@@ -68,7 +71,11 @@ class IngestReport:
                 + "\n  ".join(self.failures),
                 "what could be used was committed; mend these and run the same command again",
             )
-        checks.enforce(self.landed.verdicts)
+        bars = self.landed.accepted + self.landed.replaced
+        outcome = f"{bars:,} bars committed" if bars else "no bars committed"
+        if not bars and self.landed.unchanged:
+            outcome = f"no bars committed, as {self.landed.unchanged:,} were there already"
+        checks.enforce(self.landed.verdicts, outcome)
 
 
 def ingest(
@@ -175,6 +182,7 @@ class _PendingAnswers:
             group = Group.of(answer, parsed)
             groups.setdefault(group, []).append((answer, parsed))
             symbols.setdefault(group, set()).update(piece.symbols)
+            report.missing_bars |= _missing_bars_of(parsed)
         with self._lake.write(f"ingest {report.source}") as writer:
             keep_answers(writer, [(_name(piece), answer) for piece, answer, _ in self._answers])
             for group, pieces in groups.items():
@@ -190,6 +198,13 @@ class _PendingAnswers:
         self._answers, self._rows, self._bytes = [], 0, 0
 
 
+def _missing_bars_of(parsed: Parsed) -> dict[str, str]:
+    """Return what follows from missing bars, by symbol: of those that came or are named."""
+    choices = dict(parsed.missing_bars)
+    default = choices.pop("default", "fail")
+    return dict.fromkeys(pc.unique(parsed.bars["symbol"]).to_pylist(), default) | choices
+
+
 def _overall(report: IngestReport) -> list[checks.Verdict]:
     landed, name = report.landed, SILVER_BARS.full_name
     rows = landed.received + report.resumed
@@ -197,9 +212,15 @@ def _overall(report: IngestReport) -> list[checks.Verdict]:
         checks.not_empty(name, rows),
         checks.some_stand(name, landed.received, landed.reasons),
     ]
-    if landed.expected:
-        worst = landed.missing.most_common(3)
-        verdicts.append(checks.completeness(name, landed.expected, landed.missing.total(), worst))
+    kinds: dict[str, checks.Kind] = {"fail": "blocking", "warn": "warning"}
+    for choice, kind in kinds.items():
+        symbols = {s for s in landed.expected if report.missing_bars.get(s, "fail") == choice}
+        expected, missing = (
+            Counter({s: n for s, n in counts.items() if s in symbols})
+            for counts in (landed.expected, landed.missing)
+        )
+        if expected.total():
+            verdicts.append(checks.completeness(name, expected, missing, kind=kind))
     return verdicts
 
 
@@ -253,40 +274,3 @@ def _finished(lake: Lake, source: Source, pieces: Sequence[Request]) -> set[str]
         for piece in pieces
         if (name := _name(piece)) in received and piece.end < received[name]
     }
-
-
-def ingest_weights(
-    lake: Lake,
-    source: Source,
-    universe: str,
-    *,
-    as_of: datetime | None = None,
-    run: str = "cli",
-) -> dict[str, int]:
-    """Bring the weights of a universe's index to silver, as they were known at `as_of`."""
-    declared = universes.universe(universe)
-    now = datetime.now(UTC)
-    as_of = min(as_of or now, now)
-    # A part of an index has the weights of the whole, so that a member has one weight.
-    answers = source.fetch_weights(declared.whole, as_of)
-    pieces = [(answer, source.parse_weights(answer)) for answer in answers]
-    if not any(rows.num_rows for _, rows in pieces):
-        return _check_known_weights(lake, source, declared.index, as_of)
-    with lake.write(f"weights {source.name}") as writer:
-        keep_answers(writer, [(f"{declared.whole} weights", answer) for answer, _ in pieces])
-        return land_weights(writer, source.name, declared.index, pieces)
-
-
-def _check_known_weights(lake: Lake, source: Source, index: str, as_of: datetime) -> dict[str, int]:
-    """Raise unless weights are known from before; return the counts of a run without rows."""
-    newest = lake.rows(
-        """SELECT max(effective) FROM silver.weights
-           WHERE source = ? AND "index" = ? AND known_at <= ?""",
-        [source.name, index, as_of],
-    )
-    if not newest or newest[0][0] is None:
-        raise SourceError(
-            f"{source.name} has no weights of {index}, and none are known from before",
-            "drop in a holdings CSV (BULLION_HOLDINGS_CSV) and run it again",
-        )
-    return {"received": 0, "accepted": 0, "unchanged": 0, "quarantined": 0}

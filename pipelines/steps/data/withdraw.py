@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from datetime import UTC, datetime
 
@@ -29,7 +30,10 @@ def withdraw(
     if not reason.strip():
         raise InvalidRequest("no reason was given", "say why with --reason: gold.runs keeps it")
     if selection.start and selection.end and selection.start >= selection.end:
-        raise InvalidRequest(f"the range ends at {selection.end}, before it starts")
+        raise InvalidRequest(
+            f"the range starts at {selection.start} and ends at {selection.end}, before it starts",
+            "swap --start and --end",
+        )
     withdrawn = Withdrawn()
     try:
         with lake.write(f"withdraw {selection.source}") as writer:
@@ -62,7 +66,24 @@ def _describe_rows(view: View, selection: Selection) -> str:
         )
         listed = ", ".join(f"{name} ({n:,} rows, {low} to {high})" for name, n, low, high in rows)
         what = "it has"
-    return f"{what}: {listed or 'no bars at all'}"
+    return f"{what}: {listed or 'no bars at all'}{_describe_symbols(view, selection)}"
+
+
+def _describe_symbols(view: View, selection: Selection) -> str:
+    """Name the symbols there are, the nearest first, where symbols were named that are not."""
+    known = [
+        symbol
+        for (symbol,) in view.rows(
+            "SELECT DISTINCT symbol FROM bronze.bars WHERE source = ? ORDER BY symbol",
+            [selection.source],
+        )
+    ]
+    missing = [symbol for symbol in selection.symbols if symbol not in known]
+    if not missing or not known:
+        return ""
+    near = difflib.get_close_matches(missing[0].upper(), known, n=3, cutoff=0.5)
+    listed = ", ".join(near or known[:10]) + (", ..." if not near and len(known) > 10 else "")
+    return f"; no bars of {', '.join(missing)}, but of {listed}"
 
 
 def _record(

@@ -35,6 +35,7 @@ from pipelines.registry.runs import log_comparison
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.rows import read_training_rows
 from pipelines.steps.models.aliases import move_production_alias, reconcile
+from pipelines.steps.models.shortage import check_enough_bars
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
 # The figures of a candidate that are columns of gold.model_rankings.
@@ -96,6 +97,7 @@ def train(
     with lake.view() as view:
         rows, snapshot = read_training_rows(view, forecast, source, as_of), view.snapshot
         decisions, highest = read_decisions(view, forecast, source), newest_version(view, forecast)
+    check_enough_bars(forecast, source, rows)
     comparison = compare(
         rows,
         forecast.label,

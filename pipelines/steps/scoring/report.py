@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
+from pipelines.scoring.signals import CombinedSignals
+from pipelines.scoring.weights import find_age_warning
+
 MOST_NAMES = 5  # symbols that a summary names
 
 
@@ -124,3 +129,26 @@ def _not_scored_line(reason: str, symbols: Counter[str]) -> str:
         f"not scored, {reason.replace('_', ' ')}: {symbols.total():,} rows of "
         f"{len(symbols)} symbols ({names})"
     )
+
+
+def add_signals(report: ScoringReport, combined: CombinedSignals) -> None:
+    """Add why bars have no signal, and what is weak about those that have one."""
+    report.no_signal = combined.no_signal
+    report.warnings += [
+        f"no signal of {name} at {bars:,} bars: {reason}"
+        for name, reasons in combined.no_signal.items()
+        for reason, bars in reasons.items()
+    ]
+    report.warnings += [
+        f"{name} is combined without {', '.join(sorted(symbols))}: no weight is known"
+        for name, symbols in combined.unweighed.items()
+    ]
+    for row in _newest_of_each_index(combined.signals):
+        if age := find_age_warning(row["index"], row["weights_effective"], row["closes_at"].date()):
+            report.warnings.append(f"{age} (bullion weights, BULLION_HOLDINGS_CSV)")
+
+
+def _newest_of_each_index(signals: pa.Table) -> list[dict[str, Any]]:
+    rows = signals.select(["index", "closes_at", "weights_effective"]).to_pylist()
+    newest = {row["index"]: row for row in sorted(rows, key=lambda row: row["closes_at"])}
+    return list(newest.values())

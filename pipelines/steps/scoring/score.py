@@ -36,13 +36,13 @@ from pipelines.registry.decisions import (
 )
 from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.scoring.predict import Scores, instants, prediction_rows, score_rows
-from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
+from pipelines.scoring.signals import combine_actions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.rows import feature_columns, feature_matrix
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
-from pipelines.steps.scoring.report import ScoringReport
+from pipelines.steps.scoring.report import ScoringReport, add_signals
 
 Progress = Callable[[str, int, int], None]
 KEYS = ("symbol", "ts", "closes_at", "session")
@@ -64,6 +64,7 @@ class _Snapshot:
     timestamp_next: dict[str, pa.Array]  # by target: the close of the bar that a row is about
     decisions: dict[str, tuple[ModelDecision, ...]]  # by target
     weights: dict[str, Weights]  # by index
+    newest: datetime | None  # close of the newest bar, wherever it is
 
 
 def score(
@@ -114,7 +115,7 @@ def score(
         ]
     )
     progress("write", 0, 1)
-    _report_signals(report, combined)
+    add_signals(report, combined)
     publish(
         lake, forecast, report, rows.combine_chunks(), combined, snapshot.weights, now and at, run
     )
@@ -153,7 +154,15 @@ def _read(
         timestamp_next,
         {f.target.name: read_decisions(view, f, source) for f in forecast.per_target()},
         {index: _weights(view, source, index) for index in sorted(indexes)},
+        _newest_close(view, forecast, source),
     )
+
+
+def _newest_close(view: View, forecast: Forecast, source: str) -> datetime | None:
+    newest: datetime | None = view.one(
+        f"SELECT max(closes_at) FROM {forecast.table.full_name} WHERE source = ?", [source]
+    )
+    return newest
 
 
 def _count_due_bars(
@@ -341,27 +350,26 @@ def _skip_reason(forecast: Forecast, snapshot: _Snapshot, report: ScoringReport)
         return (
             f"{report.source} has no {forecast.interval} bar of {forecast.universe} that closed "
             f"{span}: bullion ingest --source {report.source} --universe {forecast.universe} "
-            f"--interval {forecast.interval}"
+            f"--interval {forecast.interval}{_describe_newest_bar(forecast, snapshot, report)}"
         )
     if report.scored:
         return ""
     if not any(report.versions.values()):
         return (
             f"nothing was trained before {snapshot.end:%Y-%m-%d %H:%M} UTC: "
-            f"trigger train_{forecast.name}, or bullion train {forecast.name}"
+            f"trigger train_{forecast.name}, or bullion train {forecast.name} "
+            f"--source {report.source} --as-of {snapshot.start:%Y-%m-%d}"
         )
     reasons = ", ".join(f"{n.total():,} {reason}" for reason, n in report.not_scored.items())
     return f"none of the constituents {span} could be scored: {reasons}"
 
 
-def _report_signals(report: ScoringReport, combined: CombinedSignals) -> None:
-    report.no_signal = combined.no_signal
-    report.warnings += [
-        f"no signal of {name} at {bars:,} bars: {reason}"
-        for name, reasons in combined.no_signal.items()
-        for reason, bars in reasons.items()
-    ]
-    report.warnings += [
-        f"{name} is combined without {', '.join(sorted(symbols))}: no weight is known"
-        for name, symbols in combined.unweighed.items()
-    ]
+def _describe_newest_bar(forecast: Forecast, snapshot: _Snapshot, report: ScoringReport) -> str:
+    """Say how to score the newest bar there is, of a history that has ended."""
+    if snapshot.newest is None or snapshot.newest > snapshot.start:
+        return ""
+    newest = snapshot.newest.astimezone(UTC)
+    return (
+        f"; its newest bar closed at {newest:%Y-%m-%d %H:%M} UTC: bullion score {forecast.name} "
+        f"--source {report.source} --at {newest:%Y-%m-%dT%H:%M}+00:00 scores it"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import orjson
 import pytest
@@ -29,6 +29,16 @@ def test_an_answer_names_the_model_that_serves_instead_of_a_lost_one(api: TestCl
     ):  # fmt: skip
         assert body["instead_of"] == reason
         assert f"another model: {reason}; version 1 serves instead" in body["notices"]
+
+
+def test_weights_older_than_a_quarter_are_a_notice_of_the_signal(api: TestClient) -> None:
+    state = api.app.state.follower.state  # type: ignore[attr-defined]
+    signal = state.forecasts[HOURLY.name].signals["qqq"]
+    for effective, is_old in ((signal["weights_effective"], False), (date(2025, 1, 2), True)):
+        row = signal | {"weights_effective": effective}
+        for min_confidence in (None, 0.9):
+            notices = build_signal(state.marks, HOURLY, row, min_confidence)["notices"]
+            assert any("old weights: weights of QQQ are of" in n for n in notices) is is_old
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ LEAST = {"files": "*.csv", "symbol": "SPY", "interval": "1h"}
         ({"splits": [{"symbol": "A", "date": "2020-02-30", "ratio": 2}]}, "split 1 of", "YYYY"),
         ({"splits": [{"symbol": "A", "date": "2020-02-20"}]}, "has no ratio", "ratio"),
         ({"split_adjusted": "maybe"}, "not true or false", ""),
+        ({"missing_bars": "ignore"}, "unknown missing_bars of", "fail, pass, warn"),
+        ({"missing_bars": {"SPY": True}}, "unknown missing_bars of", "fail, pass, warn"),
     ],
 )
 def test_a_fault_names_its_key_and_the_way_out(tmp_path, change, says, hint):
@@ -40,6 +42,26 @@ def test_a_fault_names_its_key_and_the_way_out(tmp_path, change, says, hint):
         load(tmp_path)
     assert says in caught.value.message
     assert "series 2 of" in caught.value.message
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "hint"),
+    [
+        ({"unit": "permille"}, "unknown unit of", "percent"),
+        ({"known_at": "soon"}, "known_at of weights 1", "write 2026-09-01"),
+        ({"known_at": "2026-09-01T10:00"}, "has no time zone", "+00:00"),
+        ({"known_after_days": -1}, "known_after_days of weights 1", "write 0 to 366"),
+        ({"known_after_days": True}, "known_after_days of weights 1", "write 0 to 366"),
+        ({"date_format": 3}, "date_format of weights 1", "quotes"),
+    ],
+)
+def test_a_fault_of_weights_names_its_key(tmp_path, change, says, hint):
+    entry = {"files": "w.csv", "universe": "nasdaq100", **change}
+    (tmp_path / "bars.yaml").write_text(yaml.safe_dump({"weights": [entry]}))
+    with pytest.raises(InvalidRequest) as caught:
+        load(tmp_path)
+    assert says in caught.value.message
     assert hint in caught.value.hint
 
 
@@ -56,6 +78,7 @@ def test_an_entry_survives_the_way_through_json():
         "calendar": {"L": "XLON"},
         "csv": {"names": ["a", "b"], "null_values": ["-9"]},
         "splits": [{"symbol": "SPY", "date": "2020-02-20", "ratio": 2}],
+        "missing_bars": {"SPY": "warn"},
     }
     series = series_of(entry, "here")
     assert series_of(json.loads(json.dumps(series.to_dict())), "there") == series

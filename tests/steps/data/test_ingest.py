@@ -53,6 +53,44 @@ def test_too_many_missing_bars_stop_the_run_and_are_named(lake: Lake) -> None:
     assert len(silver(lake, name)) == len(HOURS) + 40, "what is good is kept all the same"
 
 
+@pytest.mark.parametrize(
+    ("choices", "fails", "warns"),
+    [
+        ({"default": "fail"}, True, False),
+        ({"default": "warn"}, False, True),
+        ({"default": "pass"}, False, False),
+        ({"B": "warn"}, False, True),
+        ({"A": "warn"}, True, False),
+    ],
+)
+def test_a_symbol_says_what_follows_from_missing_bars(
+    lake: Lake, choices: dict[str, str], fails: bool, warns: bool
+) -> None:
+    name = next(fresh_name)
+    source = Scripted(bars_table(clean()[: len(HOURS) + 40]), name=name, missing_bars=choices)
+    report = ingest(lake, source)
+    assert ("warning: missing_of_sparse_below_10_percent" in report.summary()) is warns
+    if not fails:
+        report.enforce()
+        return
+    with pytest.raises(CheckFailed) as caught:
+        report.enforce()
+    count = len(HOURS) + 40
+    assert caught.value.message.startswith(f"{count} bars committed; these checks failed:\n")
+    assert "silver.bars missing_below_10_percent" in caught.value.message
+    assert "silver.gaps names them" in caught.value.hint
+    assert "data_lake/README.md" in caught.value.hint
+
+
+def test_a_failure_says_where_nothing_was_committed(lake: Lake) -> None:
+    source = Scripted(bars_table(clean()[: len(HOURS) + 40]), name=next(fresh_name))
+    ingest(lake, source)
+    with pytest.raises(CheckFailed, match=r"no bars committed, as \d+ were there already; these"):
+        ingest(lake, source).enforce()
+    with pytest.raises(CheckFailed, match="no bars committed; these checks failed"):
+        ingest(lake, Scripted(bars_table([]), name=next(fresh_name))).enforce()
+
+
 def test_one_unusable_answer_does_not_stop_the_good_ones(lake: Lake) -> None:
     name = next(fresh_name)
     report = ingest(lake, Scripted(bars_table(clean()), name=name, fail="b.csv is no CSV"))

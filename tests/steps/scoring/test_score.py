@@ -255,6 +255,9 @@ def test_where_the_bar_is_not_there_it_skips_and_says_what_to_run(
     promote_model(lake, registry, source)
     report = score_source(lake, registry, source, now=SOON)
     assert "bullion ingest" in report.skipped
+    assert "its newest bar closed at 2026-08-31 19:30 UTC" in report.skipped
+    at = report.skipped.partition("--at ")[2].split()[0]
+    assert score_source(lake, registry, source, end=utc(at), now=SOON).scored == 4
     assert score_source(lake, registry, source, start=HOURS[-3], now=SOON).skipped == ""
     night = score_source(lake, registry, source, start=CLOSED, now=SOON)
     assert "the calendar has no 1h bar" in night.skipped
@@ -289,6 +292,22 @@ def test_weights_known_later_make_no_signal_and_stop_no_prediction(
     signal = rows_of(lake, source, "index_signals")[0]
     assert (signal["index_share"], signal["weights_partial"]) == (0.3, True)
     assert signal["weights_effective"] == date(2026, 8, 2)
+
+
+def test_weights_older_than_a_quarter_are_warned_of(lake: Lake, registry: Registry) -> None:
+    source = create_source(lake, build_market(), weights=False)
+    promote_model(lake, registry, source)
+    write_weights(lake, source, dict.fromkeys(SYMBOLS, 0.1), date(2026, 3, 2))
+    report = score_source(lake, registry, source, now=SOON)
+    warning = "weights of QQQ are of 2026-03-02, 182 days old"
+    assert [w for w in report.warnings if warning in w]
+    assert report.status == "warned"
+    for signal in rows_of(lake, source, "index_signals"):
+        assert warning in str(signal["reason"])
+    write_weights(lake, source, dict.fromkeys(SYMBOLS, 0.1), date(2026, 8, 3))
+    forget(lake, source)
+    report = score_source(lake, registry, source, now=SOON)
+    assert not [w for w in report.warnings if "days old" in w]
 
 
 def test_a_model_of_another_definition_is_refused(lake: Lake, registry: Registry) -> None:
