@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipelines.core.universes import MemberCount
+
+NO_MEMBERS = MemberCount(0)
 MOST_NAMES = 5  # symbols that a summary names
 
 
@@ -34,6 +37,7 @@ class ScoringReport:
     end: datetime  # and up to this
     bars: int = 0
     constituents: int = 0  # rows of features that came in
+    members: MemberCount = NO_MEMBERS  # of the sessions of these bars
     scored: int = 0  # of these, by the champions of all targets
     written: int = 0  # rows of predictions, challengers' included
     live: int = 0  # of these, written before the bar they are about had closed
@@ -69,6 +73,8 @@ class ScoringReport:
         return {
             "bars": self.bars,
             "constituents": self.constituents,
+            "members": self.members.members,
+            "members_with_bars": self.members.with_bars,
             "scored": self.scored,
             "written": self.written,
             "live": self.live,
@@ -97,6 +103,7 @@ class ScoringReport:
                 f"{self.scored:,} by {models}; wrote {self.written:,} rows, "
                 f"{self.live:,} of them live; {self.published:,} had been published before"
             )
+            lines.append(self.members.describe())
         lines += [f"challenger {name}: {rows:,} rows" for name, rows in self.challengers.items()]
         lines += [_not_scored_line(reason, symbols) for reason, symbols in self.not_scored.items()]
         lines += [
