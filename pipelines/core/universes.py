@@ -153,14 +153,24 @@ def _universe(name: str, folder: str) -> Universe:
     files = _files(folder)
     if name in files:
         return _read(name, files)
+    unreadable = ""
     for listed in files:
-        for member in _read(listed, files).members:
+        try:
+            members = _read(listed, files).members
+        except InvalidRequest as error:  # of another universe, which need not stop this one
+            unreadable = f"; not looked into: {error.message}"
+            continue
+        for member in members:
             if member.symbol.lower() == name:
                 alone = Member(member.symbol, member.name, member.sector)
                 return Universe(name, member.symbol, member.symbol, (alone,), name)
     error = unknown("universe", name, files)
-    place = f"{folder or FOLDER}/{name}.csv"
-    raise InvalidRequest(error.message, f"{error.hint}; or write {place}, see {FOLDER}/README.md")
+    place = Path(folder or FOLDER) / f"{name}.csv"
+    hint = error.hint if error.hint.endswith("?") else f"{error.hint};"
+    raise InvalidRequest(
+        f"{error.message}{unreadable}",
+        f"{hint} or write {place}, as README.md there tells",
+    )
 
 
 def _read(name: str, files: dict[str, Path]) -> Universe:

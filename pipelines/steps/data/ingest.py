@@ -103,8 +103,9 @@ def ingest(
 
     Of the `members` of a universe, whom the symbols are requested for, those without bars are
     named. Without symbols a source returns all it has; without a start, everything where the
-    source is `whole`, or else 30 days. Nothing later than `as_of` (default: now) is used. Every commit is
-    complete; a run that was stopped continues where it was, and a repeated run changes nothing.
+    source is `whole`, or else 30 days. Nothing later than `as_of` (default: now) is used. Every
+    commit is complete; a run that was stopped continues where it was, and a repeated run changes
+    nothing.
     """
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
