@@ -72,7 +72,9 @@ def test_a_span_without_a_member_is_a_sentence(
     write_universe(tmp_path / "mine", monkeypatch, "late", "A,,2020-01-02,")
     last = datetime(2020, 1, 2, tzinfo=UTC)
     assert members_between("late", None, last) == ("A",)
-    with pytest.raises(InvalidRequest, match=r"late has no member from .* to 2019-12-30") as refused:
+    with pytest.raises(
+        InvalidRequest, match=r"late has no member from .* to 2019-12-30"
+    ) as refused:
         members_between("late", None, datetime(2019, 12, 30, tzinfo=UTC))
     assert "from and to" in refused.value.hint
 
