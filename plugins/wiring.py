@@ -19,7 +19,7 @@ from include.alerting import report_failure, report_late_run
 from pipelines.core.errors import CheckFailed, InvalidRequest, NothingToDo
 from pipelines.core.intervals import utc
 from pipelines.core.settings import settings
-from pipelines.core.universes import universes
+from pipelines.core.universes import universe_names
 from pipelines.forecasts import Forecast
 from pipelines.sources import SOURCES
 
@@ -37,9 +37,9 @@ PARAMS = {
     ),
     "universe": Param(
         settings().universe,
-        "The index whose constituents are ingested.",
+        "Whose bars are ingested, where it is a part of the forecast's universe; else all of that.",
         type="string",
-        enum=list(universes()),
+        enum=list(universe_names()),
     ),
     "symbols": Param([], "Only these symbols; empty: all of the universe.", **NAMES),
     "start": Param(None, "Bars that open from here on, UTC; empty: the run's interval.", **TIME),

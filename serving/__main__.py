@@ -6,11 +6,23 @@ import sys
 
 import uvicorn
 
-from serving.app import create_app
-from serving.http.protocol import options
+from pipelines.core.errors import BullionError
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Serve the API, or print why it cannot: a setting, a forecast or a universe is wrong."""
     # A computing thread gives way to the event loop after one millisecond instead of five.
     sys.setswitchinterval(0.001)
-    app = create_app()
+    try:
+        from serving.app import create_app
+        from serving.http.protocol import options
+
+        app = create_app()
+    except BullionError as error:
+        print(f"error: {error.message}\n  next: {error.hint}", file=sys.stderr)
+        sys.exit(2)
     uvicorn.run(app, **options(app.state.settings, app.state.unread))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,9 +8,10 @@ import numpy as np
 
 from pipelines.backtest.market import BacktestRequest
 from pipelines.backtest.measure import CONFIDENCE
+from pipelines.backtest.members import describe_membership
 from pipelines.backtest.path import Path
 from pipelines.backtest.walk import ScoredRows, Scorer
-from pipelines.core.universes import Universe
+from pipelines.core.universes import MemberCount, Universe, count_members
 from pipelines.forecasts import TargetForecast
 from pipelines.gates.skill import LEAST_SESSIONS
 from pipelines.sources import source as source_named
@@ -20,6 +21,7 @@ def build_notes(
     forecast: TargetForecast,
     source: str,
     members: Universe,
+    count: MemberCount,
     request: BacktestRequest,
     scored: ScoredRows,
     path: Path,
@@ -34,8 +36,8 @@ def build_notes(
         f"{proven} of {len(scorers)} models passed the gates that block"
         + " (latency, training time and inputs_sound are not checked here)" * trained_here
         + "; the others serve unproven.",
-        f"Members are those of {members.name} as listed on {members.since}; who was a member "
-        "earlier is not known, so that survivorship is not excluded.",
+        describe_membership(members, path.session),
+        f"{count.describe()}.",
         "Bars are those of one snapshot: corrections that arrived later are in them.",
         _intervals(len(np.unique(path.session))),
         "The last bar's return of a session spans the night (over_night); it is booked with the "
@@ -51,7 +53,7 @@ def build_notes(
             "Its highs and lows are bounds computed from the members': a stop uses the far one, a "
             "target only open and close."
         )
-    unscored = _unscored_members(forecast, members, scored)
+    unscored = _unscored_members(forecast, members, scored, path.session)
     if unscored:
         lines.append(f"Not scored at all: {', '.join(unscored)}. They count as hold.")
     without_weights = int((~weights_known).sum())
@@ -80,7 +82,9 @@ def _intervals(sessions: int) -> str:
     )
 
 
-def _unscored_members(forecast: TargetForecast, members: Universe, scored: ScoredRows) -> list[str]:
+def _unscored_members(
+    forecast: TargetForecast, members: Universe, scored: ScoredRows, session: np.ndarray
+) -> tuple[str, ...]:
     """Name the members without a scored row."""
-    scored_symbols = {forecast.symbols[code] for code in np.unique(scored.rows.symbol)}
-    return [name for name in members.symbols if name not in scored_symbols]
+    scored_symbols = {forecast.symbols[code] for code in np.unique(scored.rows.symbol).tolist()}
+    return count_members(members, scored_symbols, session).absent

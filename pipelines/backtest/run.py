@@ -11,17 +11,17 @@ import pyarrow as pa
 
 from pipelines.backtest import measure, tune
 from pipelines.backtest.market import BacktestRequest, Market, day
+from pipelines.backtest.members import count_market_members, member_weights
 from pipelines.backtest.notes import build_notes
 from pipelines.backtest.path import PRICES, Path, path_of_bars, path_of_members
 from pipelines.backtest.policy import BarReturns, Policy, simulate
 from pipelines.backtest.walk import ScoredRows, Scorer
 from pipelines.core.calendar import UTC_TYPE, calendar
 from pipelines.core.errors import InvalidRequest, unknown
-from pipelines.core.universes import Universe, universe
+from pipelines.core.universes import MemberCount, Universe, universe
 from pipelines.forecasts import TargetForecast
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.modeling.metrics import expected_score
-from pipelines.scoring.weights import Weights
 from pipelines.scoring.wss import SIGNALS, combine_scores, directions
 
 WALKED = "each window scored by a model trained on what was known before it"
@@ -73,6 +73,7 @@ def build_backtest(
             "no scored bar has an outcome that is known", "name a longer span, or a later one"
         )
     path, weights, weights_known, source_of_bars = _index_path(market, members, scored)
+    count = count_market_members(market, members, path.session)
     window_of_bar = _window_of_bar(scorers, path)
     bars = combine_scores(_member_scores(forecast, members, scored, path), weights)
     wss, coverage = bars.wss, bars.coverage
@@ -97,7 +98,9 @@ def build_backtest(
     long = simulate(Policy(), path, np.ones(len(path), dtype=np.int64), request.cost)
     bar_returns["always_long"] = long
     return Backtest(
-        about=_describe(forecast, source, market, request, path, source_of_bars, rule, policy, how),
+        about=_describe(
+            forecast, source, market, request, path, source_of_bars, count, rule, policy, how
+        ),
         windows=_windows(
             scorers, scored, judged_rows, window_of_bar, bar_returns, thresholds_of_windows
         ),
@@ -109,7 +112,16 @@ def build_backtest(
             for n, e in bar_returns.items()
         },
         notes=build_notes(
-            forecast, source, members, request, scored, path, weights_known, scorers, source_of_bars
+            forecast,
+            source,
+            members,
+            count,
+            request,
+            scored,
+            path,
+            weights_known,
+            scorers,
+            source_of_bars,
         ),
         predictions=_predictions(forecast, scored, scorers),
         signals=_signals(
@@ -139,6 +151,9 @@ def _index_path(
             f"no member of {members.name} has bars in the span",
             "name another universe, or ingest the bars of its members",
         )
+    # A session without a member makes no signal, whatever the index does in it.
+    in_session = np.isin(own_bars["session"].to_numpy(), bars["session"].to_numpy())
+    own_bars = own_bars.filter(pa.array(in_session))
     ts, at = np.unique(_instants(bars, "ts"), return_index=True)
     table, source_of_bars = (
         bars,
@@ -171,20 +186,6 @@ def _index_path(
         known,
         source_of_bars,
     )
-
-
-def member_weights(
-    rows: pa.Table, members: Universe, closes_at: np.ndarray, session: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the members' weights at each bar, and at which bars any of them was known.
-
-    They are the weights that a published signal would have had: a member whose weight is not
-    known weighs nothing. Where no weight is known, all weigh the same.
-    """
-    weights = Weights(members.index, rows).at_bars(closes_at, session).of_members(members.symbols)
-    known = np.isfinite(weights).any(axis=1)
-    weights[~known] = 1 / max(1, len(members.symbols))
-    return np.where(np.isfinite(weights), weights, 0.0), known
 
 
 def _spread(
@@ -244,6 +245,7 @@ def _describe(
     request: BacktestRequest,
     path: Path,
     source_of_bars: str,
+    count: MemberCount,
     rule: ComponentWeighted,
     policy: Policy | None,
     how: str,
@@ -255,7 +257,9 @@ def _describe(
         "source": source,
         "how": how,
         "universe": members.name,
-        "universe_since": members.since.isoformat(),
+        "universe_listed": members.listed.isoformat() if members.listed else None,
+        "members": count.members,
+        "members_with_bars": count.with_bars,
         "index": members.index,
         "instrument": members.instrument,
         "index_bars": source_of_bars,

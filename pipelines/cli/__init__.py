@@ -39,19 +39,22 @@ def _run() -> None:
     # that arrives meanwhile. Nothing has been done yet, so a Ctrl-C may simply end the process.
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, _exit_at_once)
-    from pipelines.cli import (  # noqa: F401  (they register their commands)
-        backtest,
-        forecasts,
-        lake,
-        new,
-        withdraw,
-    )
-    from pipelines.cli.app import app, complain
+    from pipelines.cli.complaints import complain
     from pipelines.core.errors import BullionError, InvalidRequest
 
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, before)
     try:
+        # A forecast that names no universe, or a universe that cannot be read, is an error here.
+        from pipelines.cli import (  # noqa: F401  (they register their commands)
+            backtest,
+            forecasts,
+            lake,
+            new,
+            withdraw,
+        )
+        from pipelines.cli.app import app
+
+        if before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, before)
         app()
     except BullionError as error:
         complain(error.message, error.hint)

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
-from rich.text import Text
 
 from pipelines import steps
+from pipelines.cli.complaints import err
 from pipelines.core.errors import InvalidRequest
 from pipelines.core.settings import settings
 from pipelines.sources import SOURCES
@@ -28,7 +28,6 @@ app = typer.Typer(
 )
 # Printed text contains names and answers from outside: none of it is markup.
 out = Console(markup=False)
-err = Console(stderr=True, markup=False)
 
 SourceOption = Annotated[
     str | None, typer.Option(help=f"{', '.join(SOURCES[:-1])} or {SOURCES[-1]}")
@@ -39,13 +38,6 @@ SnapshotOption = Annotated[
 AsOfOption = Annotated[
     str | None, typer.Option(help="use only what was known at this time, UTC; default now")
 ]
-
-
-def complain(message: str, hint: str) -> None:
-    """Print on stderr what was wrong, and what to do next."""
-    err.print(Text.assemble(("error:", "red"), f" {message}"), soft_wrap=True)
-    if hint:
-        err.print(f"  next: {hint}", highlight=False, soft_wrap=True)
 
 
 def named_folder(name: str) -> Path:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.app import SourceOption, app, chosen_source, err, out, print_table, progress_bar
+from pipelines.cli.app import SourceOption, app, chosen_source, out, print_table, progress_bar
+from pipelines.cli.complaints import err
 from pipelines.core.calendar import GRIDS, utc
 from pipelines.core.errors import InvalidRequest, unknown, writing_to
 from pipelines.forecasts import TargetForecast
@@ -35,7 +36,7 @@ def backtest(
     retrain: Annotated[int, typer.Option(help="sessions from one training to the next")] = 20,
     history: Annotated[float, typer.Option(help="days that each training looks back")] = 365,
     universe: Annotated[
-        str | None, typer.Option(help="members to combine: qqq, nasdaq100; default the first")
+        str | None, typer.Option(help="members to combine; default the first that it combines")
     ] = None,
     candidates: Annotated[
         str | None, typer.Option(help="only these, such as logistic_regression; default all")

@@ -17,16 +17,16 @@ from pipelines.cli.app import (
     SourceOption,
     app,
     chosen_source,
-    err,
     named_folder,
     out,
     print_table,
     progress_bar,
 )
-from pipelines.core import universes
+from pipelines.cli.complaints import err
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import CheckFailed, InvalidRequest
 from pipelines.core.settings import redacted, settings
+from pipelines.core.universes import members_between
 from pipelines.lake import compaction, verification
 from pipelines.lake.attach import attach_statements
 from pipelines.lake.export import export_schema
@@ -39,7 +39,7 @@ LONGEST_KEPT = 36_500  # days
 @app.command()
 def ingest(
     source: SourceOption = None,
-    universe: Annotated[str | None, typer.Option(help="a named list: qqq, nasdaq100")] = None,
+    universe: Annotated[str | None, typer.Option(help="a named list, such as qqq")] = None,
     symbols: Annotated[str | None, typer.Option(help="or symbols: AAPL,MSFT")] = None,
     interval: Annotated[str, typer.Option(help="1m 5m 15m 30m 1h 1d 1w 1mo")] = "1h",
     start: Annotated[
@@ -55,12 +55,17 @@ def ingest(
     if symbols is not None:
         names = tuple(name.strip() for name in symbols.split(",") if name.strip())
     else:
-        names = universes.universe(universe).symbols if universe is not None else ()
+        names = ()
+    members: tuple[str, ...] = ()
     # An empty --symbols is a slip, such as an unset variable: it never means all there is.
-    if not names and (symbols is not None or not bar_source.whole):
+    if not names and universe is None and (symbols is not None or not bar_source.whole):
         raise InvalidRequest("no symbols were named", "add --universe qqq or --symbols AAPL,MSFT")
     until = utc(end) if end is not None else datetime.now(UTC)
     since = utc(start) if start is not None else None
+    if universe is not None:
+        first = since or (None if bar_source.whole else until - steps.DEFAULT_SPAN)
+        members = members_between(universe, first, until)
+        names = steps.listed_symbols(bar_source, members, universe)
     with open_lake() as lake, progress_bar() as progress:
         report = steps.ingest(
             lake,
@@ -72,6 +77,7 @@ def ingest(
             about=universe or "",
             run=f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
             force=force,
+            members=members,
             progress=progress,
         )
     out.print(report.summary(), highlight=False, soft_wrap=True)
@@ -81,7 +87,9 @@ def ingest(
 @app.command()
 def weights(
     source: SourceOption = None,
-    universe: Annotated[str, typer.Option(help="qqq or nasdaq100")] = "qqq",
+    universe: Annotated[
+        str | None, typer.Option(help="a named list; default BULLION_UNIVERSE")
+    ] = None,
     as_of: AsOfOption = None,
 ) -> None:
     """Bring the index weights of a universe to silver, from the source or a holdings file.
@@ -90,9 +98,10 @@ def weights(
     """
     bar_source = chosen_source(source)
     at = utc(as_of) if as_of is not None else None
+    name = settings().universe if universe is None else universe
     with open_lake() as lake:
-        report = steps.ingest_weights(lake, bar_source, universe, as_of=at)
-    line = f"{bar_source.name} weights of {universe}: {report.summary()}"
+        report = steps.ingest_weights(lake, bar_source, name, as_of=at)
+    line = f"{bar_source.name} weights of {name}: {report.summary()}"
     out.print(line, highlight=False, soft_wrap=True)
 
 

@@ -7,21 +7,24 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import app, out
-from pipelines.cli.scaffold import ROOM
+from pipelines.cli.scaffold import KINDS, ROOM, UNIVERSE
 from pipelines.cli.scaffold import new as scaffold
 
 
 @app.command()
 def new(
-    kind: Annotated[str, typer.Argument(help="feature, label, source, forecast or task")],
+    kind: Annotated[str, typer.Argument(help=", ".join(KINDS))],
     name: Annotated[str, typer.Argument(help="small letters, digits and _")],
     meaning: Annotated[str, typer.Option(help="one plain sentence")] = "",
     room: Annotated[
         str | None,
         typer.Option(help=f"of a task: the folder of pipelines/steps; {ROOM} unless named"),
     ] = None,
+    universe: Annotated[
+        str | None, typer.Option(help=f"of a forecast: whose bars; {UNIVERSE} unless named")
+    ] = None,
 ) -> None:
-    """Write a new feature, label, source, forecast or task: one file, one test."""
-    for line in scaffold(kind, name, meaning, room=room):
+    """Write a new feature, label, source, universe, forecast or task: one file, one test."""
+    for line in scaffold(kind, name, meaning, room=room, universe_name=universe):
         out.print(line, highlight=False)
     out.print("next: make format, and the test that was written", highlight=False)

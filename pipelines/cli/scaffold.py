@@ -1,8 +1,8 @@
-"""A new feature, label, source, forecast or task: one file and one test.
+"""A new feature, label, source, universe, forecast or task: one file and one test.
 
 `bullion new` writes both from include/scaffolds. What it writes works and passes its test; then it
-is yours to change. Labels, sources and forecasts are found because their file is there. A feature
-also joins the set HOURLY, whose order is that of the columns, and so cannot follow from file names.
+is yours to change. All but features are found because their file is there. A feature also joins
+the set HOURLY, whose order is that of the columns, and so cannot follow from file names.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from string import Template
 
 from pipelines.core.errors import InvalidRequest, unknown, writing_to
 from pipelines.core.settings import ROOT
+from pipelines.core.universes import universe, universe_names
 
 SCAFFOLDS = ROOT / "include" / "scaffolds"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -24,20 +25,23 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 class Kind:
     """Where things of one kind live; and of a feature, the tuple that it joins."""
 
-    folder: str  # of the module, below the root; its tests mirror it
+    folder: str  # of the file, below the root; its tests mirror it
+    suffix: str = ".py"
     imported: str = ""  # the name that is imported from the module; empty: the file is enough
     tuple_name: str = ""  # the tuple in the package's __init__ that it joins
     entry: str = ""  # what is put into the tuple
 
 
 KINDS = {
-    "feature": Kind("pipelines/features", "$name", "HOURLY", "$name(20)"),
+    "feature": Kind("pipelines/features", ".py", "$name", "HOURLY", "$name(20)"),
     "label": Kind("pipelines/labels"),
     "source": Kind("pipelines/sources"),
+    "universe": Kind("include/universes", ".csv"),
     "forecast": Kind("pipelines/forecasts"),
     "task": Kind("pipelines/steps/$room"),
 }
 ROOM = "data"
+UNIVERSE = "qqq"
 
 
 def step_rooms(root: Path = ROOT) -> list[str]:
@@ -46,7 +50,12 @@ def step_rooms(root: Path = ROOT) -> list[str]:
 
 
 def new(
-    kind: str, name: str, meaning: str = "", root: Path = ROOT, room: str | None = None
+    kind: str,
+    name: str,
+    meaning: str = "",
+    root: Path = ROOT,
+    room: str | None = None,
+    universe_name: str | None = None,
 ) -> list[str]:
     """Write the file and its test, and a feature's line; return what was done, in words."""
     if kind not in KINDS:
@@ -58,18 +67,27 @@ def new(
         )
     if room is not None and kind != "task":
         raise InvalidRequest(f"a {kind} has no room", "leave out --room: it is for a task")
+    if universe_name is not None and kind != "forecast":
+        raise InvalidRequest(
+            f"a {kind} names no universe", "leave out --universe: it is for a forecast"
+        )
+    if universe_name is not None:
+        universe(universe_name)
+    if kind == "universe" and _is_universe(name):
+        raise InvalidRequest(f"there is a universe {name} already", "choose another name")
     room = room or ROOM
     if kind == "task" and room not in step_rooms(root):
         raise unknown("room", room, step_rooms(root))
-    words = _words(name, meaning.rstrip(".") or name.replace("_", " ").capitalize(), room)
-    folder = Template(KINDS[kind].folder).substitute(words)
-    module = root / folder / f"{name}.py"
-    test = root / "tests" / Path(folder).relative_to("pipelines") / f"test_{name}.py"
+    meaning = meaning.rstrip(".") or name.replace("_", " ").capitalize()
+    words = _words(name, meaning, room, universe_name or UNIVERSE)
+    folder, suffix = Template(KINDS[kind].folder).substitute(words), KINDS[kind].suffix
+    module = root / folder / f"{name}{suffix}"
+    test = root / "tests" / folder.removeprefix("pipelines/") / f"test_{name}.py"
     for path in (module, test):
         if path.exists():
             raise InvalidRequest(f"{path.relative_to(root)} is there already", "choose a name")
     actions = []
-    for path, scaffold in ((module, f"{kind}.py.txt"), (test, f"test_{kind}.py.txt")):
+    for path, scaffold in ((module, f"{kind}{suffix}.txt"), (test, f"test_{kind}.py.txt")):
         text = Template((SCAFFOLDS / scaffold).read_text()).substitute(words)
         with writing_to(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,9 +144,18 @@ def registered(text: str, imported: str, tuple_name: str, entry: str) -> str:
     return "".join(lines)
 
 
-def _words(name: str, meaning: str, room: str) -> dict[str, str]:
+def _is_universe(name: str) -> bool:
+    try:
+        universe(name)
+    except InvalidRequest:
+        return name in universe_names()  # there, and cannot be read
+    return True
+
+
+def _words(name: str, meaning: str, room: str, universe_name: str) -> dict[str, str]:
     """Return what the templates' placeholders stand for."""
     camel = "".join(part.capitalize() for part in name.split("_"))
     return {
         "name": name, "NAME": name.upper(), "Name": camel, "meaning": meaning, "room": room,
+        "universe": universe_name,
     }  # fmt: skip

@@ -51,6 +51,7 @@ FEATURE_STATE = Table(
         SOURCE,
         Column("definition", "VARCHAR", "of features and label when they were computed"),
         Column("followed", "BIGINT", "the silver commits up to this batch are in", low=0),
+        Column("symbols", "VARCHAR[]", "those it followed silver for", nullable=True),
     ),
     key=("forecast", "source"),
 )

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     """The source that DAGs and commands use when none is named."""
 
     universe: str = "qqq"
-    """The constituents whose bars the DAGs bring in when none are named: qqq, nasdaq100."""
+    """The universe whose bars the DAGs bring in when none is named."""
 
     alert_webhook: str = Field(default="", pattern="^(https?://.+)?$")
     """Where failures and late signals are posted as JSON; empty: nowhere."""

@@ -1,83 +1,209 @@
-"""Universes: named, dated lists of symbols, read from include/universes/*.csv."""
+"""Universes: named lists of symbols with the dates of their membership, one CSV file each.
+
+They lie in include/universes and in the folder that BULLION_UNIVERSES names, where a file takes
+the place of a shipped one of the same name. No code knows a universe. The members at a bar are
+those of the date of its session. A file is read once by a process.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
+import os
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import cache
+from datetime import date, datetime, timedelta
+from functools import cache, cached_property
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.core.errors import InvalidRequest, unknown
-from pipelines.core.input_files import read_file
-from pipelines.core.text import is_readable
+from pipelines.core.universe_files import Member, read_universe_file
 
-MOST_BYTES = 1 << 20  # of a file: 20,000 members
-HINT = "its columns are since (2026-09-01), symbol, name and sector, a member a line; mend it"
+SETTING = "BULLION_UNIVERSES"
 FOLDER = Path(__file__).resolve().parents[2] / "include" / "universes"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One constituent of a universe."""
-
-    symbol: str
-    name: str
-    sector: str
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+MOST_NAMES = 5  # members that a count names
 
 
 @dataclass(frozen=True)
 class Universe:
-    """A list of members, valid from a date on, heaviest first."""
+    """A list of members, heaviest first, with the dates of their membership."""
 
     name: str
     index: str  # the index or fund whose weights combine the members
     instrument: str  # what the combined signal is about
-    since: date
-    members: tuple[Member, ...]
+    members: tuple[Member, ...]  # a symbol that left and came back is there twice
     whole: str  # the universe that lists every member of the index
+    listed: date | None = None  # the day whose list this is, of members without dates
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that is or was a member, once."""
+        return tuple(dict.fromkeys(member.symbol for member in self.members))
+
+    @cached_property
+    def is_dated(self) -> bool:
+        """Whether anyone joined or left: else the members are the same at every bar."""
+        return any(member.start or member.end for member in self.members)
+
+    def symbols_between(self, first: date, last: date) -> tuple[str, ...]:
+        """Return the symbols that were members on any day from `first` to `last`."""
+        there = [m.symbol for m in self.members if m.span[0] <= last and first < m.span[1]]
+        return tuple(dict.fromkeys(there))
+
+    def membership(self, session: np.ndarray) -> np.ndarray:
+        """Mark who is a member: a row for each session, a column for each of `symbols`."""
+        if not self.is_dated:
+            return np.ones((len(session), len(self.symbols)), bool)
+        is_member = np.zeros((len(session), len(self.symbols)), bool)
+        column = {symbol: place for place, symbol in enumerate(self.symbols)}
+        days = session.astype("datetime64[D]")
+        for member in self.members:
+            start, end = (np.datetime64(day, "D") for day in member.span)
+            is_member[:, column[member.symbol]] |= (days >= start) & (days < end)
+        return is_member
+
+    def mark_members(self, symbols: Sequence[str], session: np.ndarray) -> np.ndarray:
+        """Mark the rows whose symbol is a member on the date of their session."""
+        column = {symbol: place for place, symbol in enumerate(self.symbols)}
+        code = np.array([column.get(symbol, -1) for symbol in symbols], np.int64)
+        if not self.is_dated:
+            return code >= 0
+        days, day_of_row = np.unique(session, return_inverse=True)
+        is_member: np.ndarray = self.membership(days)[day_of_row, code] & (code >= 0)
+        return is_member
+
+
+@dataclass(frozen=True)
+class MemberCount:
+    """How many of a universe's members had bars in a span, and which had none."""
+
+    members: int
+    absent: tuple[str, ...] = ()
 
     @property
-    def symbols(self) -> tuple[str, ...]:
-        return tuple(member.symbol for member in self.members)
+    def with_bars(self) -> int:
+        return self.members - len(self.absent)
+
+    def describe(self, noun: str = "members") -> str:
+        """Say how many had bars, and name those that had none."""
+        text = f"{self.with_bars:,} of {self.members:,} {noun} had bars"
+        return f"{text}; without bars: {name_some(self.absent)}" if self.absent else text
 
 
-@cache
-def _members(file: str) -> tuple[date, tuple[Member, ...]]:
-    path = FOLDER / file
-    try:
-        text = read_file(path, FOLDER, MOST_BYTES).decode("utf-8")
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-        if not rows:
-            raise InvalidRequest(f"{path} lists no members", HINT)
-        since = date.fromisoformat(rows[0]["since"])
-        members = tuple(Member(r["symbol"], r["name"], r["sector"]) for r in rows)
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise InvalidRequest(f"{path} cannot be read: {error}", HINT) from None
-    for line, member in enumerate(members, 2):
-        if not member.symbol or not is_readable(member.symbol):
-            raise InvalidRequest(f"{path}, line {line}: {member.symbol!r} is no symbol", HINT)
-    return since, members
+def count_members(
+    members: Universe, with_bars: Collection[str], session: np.ndarray
+) -> MemberCount:
+    """Count those with bars among the members from the first of these sessions to the last."""
+    symbols: tuple[str, ...] = ()
+    if len(session):
+        days = (session.min(), session.max())
+        first, last = (day.astype("datetime64[D]").item() for day in days)
+        symbols = members.symbols_between(first, last)
+    present = set(with_bars)
+    return MemberCount(len(symbols), tuple(s for s in symbols if s not in present))
 
 
-def universes() -> dict[str, Universe]:
-    """Return every universe by its name."""
-    since, members = _members("nasdaq100.csv")
-    return {
-        "nasdaq100": Universe("nasdaq100", "QQQ", "/NQ", since, members, "nasdaq100"),
-        "qqq": Universe("qqq", "QQQ", "/NQ", since, members[:10], "nasdaq100"),
-    }
+def name_some(symbols: Sequence[str]) -> str:
+    """Name the first symbols of a list, and say how many more there are."""
+    more = len(symbols) - MOST_NAMES
+    return ", ".join(symbols[:MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def universe_names() -> tuple[str, ...]:
+    """Return the name of every universe, without reading their files."""
+    return tuple(sorted(_files(os.environ.get(SETTING, ""))))
 
 
 def universe(name: str) -> Universe:
     """Return the universe of that name; a listed symbol in small letters is one of its own."""
-    by_name = universes()
-    if name in by_name:
-        return by_name[name]
-    for parent in by_name.values():
-        for member in parent.members:
+    return _universe(name, os.environ.get(SETTING, ""))
+
+
+def members_between(name: str, first: datetime | None, last: datetime) -> tuple[str, ...]:
+    """Return the members of a universe from one instant (None: the beginning) to another.
+
+    A day more at each end, as a session has the date of its exchange; never none.
+    """
+    day, members = timedelta(days=1), universe(name)
+    since = first.date() - day if first else date.min
+    symbols = members.symbols_between(since, last.date() + day)
+    if not symbols:
+        raise InvalidRequest(
+            f"{name} has no member from {since} to {last:%Y-%m-%d}",
+            "name another span, or look at the columns from and to of its file",
+        )
+    return symbols
+
+
+def _files(folder: str) -> dict[str, Path]:
+    """Return the file of each universe by its name, shipped ones first."""
+    if folder and not Path(folder).is_dir():
+        raise InvalidRequest(
+            f"there is no folder {folder}", f"set {SETTING} to the folder of your universes"
+        )
+    folders = (FOLDER, Path(folder)) if folder else (FOLDER,)
+    paths = [path for place in folders for path in sorted(place.glob("*.csv"))]
+    return {path.stem: path for path in paths if NAME.fullmatch(path.stem)}
+
+
+@cache
+def _universe(name: str, folder: str) -> Universe:
+    files = _files(folder)
+    if name in files:
+        return _read(name, files)
+    unreadable = ""
+    for listed in files:
+        try:
+            members = _read(listed, files).members
+        except InvalidRequest as broken:  # another universe, which need not stop this one
+            unreadable = f"; not looked into: {broken.message}"
+            continue
+        for member in members:
             if member.symbol.lower() == name:
-                symbol = member.symbol
-                return Universe(name, symbol, symbol, parent.since, (member,), name)
-    raise unknown("universe", name, by_name)
+                alone = Member(member.symbol, member.name, member.sector)
+                return Universe(name, member.symbol, member.symbol, (alone,), name)
+    error = unknown("universe", name, files)
+    place = Path(folder or FOLDER) / f"{name}.csv"
+    hint = error.hint if error.hint.endswith("?") else f"{error.hint};"
+    raise InvalidRequest(
+        f"{error.message}{unreadable}",
+        f"{hint} or write {place}, as README.md there tells",
+    )
+
+
+def _read(name: str, files: dict[str, Path]) -> Universe:
+    path = files[name]
+    content = read_universe_file(path, path.parent)
+    settings, members = content.settings, content.members
+    whole, defaults = name, {"index": name.upper()}
+    if "part_of" in settings:
+        whole = settings["part_of"]
+        defaults = _check_part(path, members, whole, files)
+    index = settings.get("index", defaults["index"])
+    instrument = settings.get("instrument", defaults.get("instrument", index))
+    listed = date.fromisoformat(settings["listed"]) if "listed" in settings else None
+    return Universe(name, index, instrument, members, whole, listed)
+
+
+def _check_part(
+    path: Path, members: Sequence[Member], whole: str, files: dict[str, Path]
+) -> dict[str, str]:
+    """Return the settings of the universe that this is a part of, which must have its members."""
+    if whole not in files:
+        error = unknown("universe", whole, files)
+        raise InvalidRequest(f"{path} is part_of an {error.message}", error.hint)
+    parent = read_universe_file(files[whole], files[whole].parent)
+    if "part_of" in parent.settings:
+        raise InvalidRequest(
+            f"{path} is part_of {whole}, which is a part itself",
+            f"write part_of = {parent.settings['part_of']}, the universe with every member",
+        )
+    strangers = {m.symbol for m in members} - {m.symbol for m in parent.members}
+    if strangers:
+        raise InvalidRequest(
+            f"{path} is part_of {whole}, which does not list {name_some(sorted(strangers))}",
+            f"add them to {files[whole]}, or take the line part_of away",
+        )
+    return {"index": whole.upper(), **parent.settings}

@@ -88,7 +88,7 @@ class Forecast:
                 "use small letters, digits and _: it becomes a table, a model and a DAG",
             )
         interval_of(self.interval)
-        universe(self.universe)
+        _check_universe(self.name, self.universe)
         if not self.features:
             raise InvalidRequest(f"{self.name} has no features", "name a set of pipelines.features")
         if not self.targets:
@@ -113,6 +113,7 @@ class Forecast:
             if name not in names:
                 raise unknown(f"candidate of {subject}", name, names)
         for combination in target.combinations:
+            _check_universe(self.name, combination.universe)
             strangers = set(universe(combination.universe).symbols) - set(self.symbols)
             if strangers:
                 raise InvalidRequest(
@@ -153,6 +154,11 @@ class Forecast:
     def combinations(self) -> tuple[ComponentWeighted, ...]:
         """Of all targets: a universe has one signal, whichever of them makes it."""
         return tuple(combination for target in self.targets for combination in target.combinations)
+
+    @property
+    def combined_universes(self) -> tuple[str, ...]:
+        """Those that have a signal; the first is the one of a request that names none."""
+        return tuple(combination.universe for combination in self.combinations)
 
     # -- what all its targets share
 
@@ -317,6 +323,14 @@ def _outcome_columns(target: Target) -> tuple[Column, Column]:
         Column(target.outcome, "DOUBLE", meaning, target.label.unit, nullable=True),
         Column(target.known_at, "TIMESTAMPTZ", "when that outcome was known", "UTC", nullable=True),
     )
+
+
+def _check_universe(forecast: str, name: str) -> None:
+    """Say which forecast it is that names a universe that there is not."""
+    try:
+        universe(name)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"the forecast {forecast}: {error.message}", error.hint) from None
 
 
 def _refuse_repetition(beginning: str, names: tuple[str, ...]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines import steps
-from pipelines.core.errors import SourceError, SourceUnavailable
-from pipelines.core.universes import universe
+from pipelines.core.errors import NothingToDo, SourceError, SourceUnavailable
+from pipelines.core.universes import members_between, universe
 from pipelines.forecasts import Forecast, forecast
 from pipelines.jobs.run import RunRequest, log, log_progress, record_failures, run_interval
 from pipelines.lake import Lake
@@ -34,14 +35,18 @@ def bring_bars(
     with open_lake() as lake:
         with record_failures(lake, "ingest", name, request):
             start, at = run_interval(declared, request)
-        series = (lake, declared, source.name, request.symbols, start)
-        if request.fill:
             span = declared.schedule.history if history else due.look_back(declared)
-            missing = due.missing_since(*series, span)
-        else:
-            missing = due.look_back_since(*series)
+            members = _members(declared, request, start - span, at)
+            listed = steps.listed_symbols(source, members, declared.universe)
+            unlisted = tuple(symbol for symbol in members if symbol not in listed)
+            request = replace(request, symbols=listed)
+        series = (lake, declared, source.name, request.symbols, start)
+        fill = request.fill
+        missing = due.missing_since(*series, span) if fill else due.look_back_since(*series)
 
-        def ingest(symbols: Sequence[str], since: datetime, about: str) -> steps.IngestReport:
+        def ingest(
+            symbols: Sequence[str], since: datetime, about: str, members: Sequence[str] = ()
+        ) -> steps.IngestReport:
             return steps.ingest(
                 lake,
                 source,
@@ -53,6 +58,7 @@ def bring_bars(
                 about=about,
                 run=request.run,
                 force=request.force,
+                members=members,
                 progress=log_progress,
             )
 
@@ -61,7 +67,7 @@ def bring_bars(
             log.info(late.summary())
             for failure in late.failures:
                 log.warning(failure)
-        report = ingest(missing.symbols, missing.since, name)
+        report = ingest(missing.symbols, missing.since, name, (*missing.symbols, *unlisted))
         log.info(report.summary())
         report.enforce()
         if request.fill and not history:
@@ -69,6 +75,21 @@ def bring_bars(
                 _check_newest_bar(lake, declared, request, start, at)
         weight_counts = _bring_weights(lake, declared, request) if weights else {}
     return report.counts | {"snapshot": report.snapshot} | weight_counts
+
+
+def _members(
+    declared: Forecast, request: RunRequest, first: datetime, last: datetime
+) -> tuple[str, ...]:
+    """Return the run's symbols without those that were no member from `first` to `last`."""
+    members = set(members_between(declared.universe, first, last))
+    others = set(declared.symbols) - members
+    symbols = tuple(symbol for symbol in request.symbols if symbol not in others)
+    if not symbols:
+        raise NothingToDo(
+            f"{', '.join(request.symbols)}: no member of {declared.universe} from "
+            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        )
+    return symbols
 
 
 def _check_newest_bar(

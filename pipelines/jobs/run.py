@@ -33,11 +33,15 @@ class RunRequest:
 
 
 def symbols_of(name: str, chosen: str, symbols: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the symbols that were named, or else those of a universe that the forecast covers."""
+    """Return the symbols that were named, or those of a universe that is a part of the forecast's.
+
+    Of any other universe, such as the setting's for a forecast of other symbols, none is taken:
+    then they are all of the forecast's.
+    """
     if symbols:
         return tuple(symbols)
-    declared = forecast(name)
-    return tuple(s for s in universe(chosen).symbols if s in declared.symbols) or declared.symbols
+    declared, part = forecast(name), universe(chosen).symbols
+    return part if set(part) <= set(declared.symbols) else declared.symbols
 
 
 def run_interval(declared: Forecast, request: RunRequest) -> tuple[datetime, datetime]:

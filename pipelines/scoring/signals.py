@@ -133,10 +133,13 @@ def _combine(
 ) -> CombinedSignals:
     """Make the signals of one universe."""
     members = universe(rule.universe)
-    symbols = sorted(set(members.symbols))
+    symbols = sorted(members.symbols)
     index_weights = weights[members.index]
     at_bars = index_weights.at_bars(bars.closes_at, bars.session)
-    weight = at_bars.of_members(symbols)
+    # By symbol, and only of those who were members on the date of the bar's session.
+    by_name = np.argsort(np.array(members.symbols, dtype=object))
+    is_member = members.membership(bars.session)[:, by_name]
+    weight = np.where(is_member, at_bars.of_members(symbols), np.nan)
     codes = _action_codes(rule, bars, symbols, np.isfinite(weight))
     has_set = np.array([weight_set is not None for weight_set in at_bars.sets])[at_bars.set_of_bar]
     is_scored = (codes >= 0).any(axis=1)
@@ -148,10 +151,10 @@ def _combine(
             "no member that has a weight was scored": int((has_set & ~is_scored).sum()),
         }
     )
-    without_weight = np.isnan(weight[has_set]).any(axis=0)
+    without_weight = (np.isnan(weight) & is_member)[has_set].any(axis=0)
     unweighed = {symbols[place] for place in np.flatnonzero(without_weight).tolist()}
     return CombinedSignals(
-        *_tables(rule, members, symbols, bars, at_bars, codes, weight, with_signal),
+        *_tables(rule, members, symbols, bars, at_bars, codes, weight, is_member, with_signal),
         {rule.universe: +reasons} if +reasons else {},
         {rule.universe: unweighed} if unweighed else {},
     )
@@ -186,10 +189,12 @@ def _tables(
     at_bars: BarWeights,
     codes: np.ndarray,
     weight: np.ndarray,
+    is_member: np.ndarray,
     with_signal: np.ndarray,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the signals and the contributions of the bars that have a signal."""
     codes, weight = codes[with_signal], weight[with_signal]
+    is_whole = (np.isfinite(weight) | ~is_member[with_signal]).all(axis=1)
     scores = np.array([*rule.scores, np.nan])[codes]
     combined = combine_scores(scores, weight)
     signal, reason = signals_of(rule, combined)
@@ -212,7 +217,7 @@ def _tables(
         "weights_effective": [weight_set.effective for weight_set in sets if weight_set],
         "weights_partial": [
             weight_set.partial or not whole
-            for weight_set, whole in zip(sets, known.all(axis=1).tolist(), strict=True)
+            for weight_set, whole in zip(sets, is_whole.tolist(), strict=True)
             if weight_set
         ],
     }

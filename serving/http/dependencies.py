@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 
 from pipelines.contracts.columns import SYMBOL, UNIVERSE
 from pipelines.core.errors import unknown
-from pipelines.core.universes import universes
+from pipelines.core.universes import universe_names
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import View
 from serving.http.keys import read_access
@@ -31,8 +31,8 @@ PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
 def known_universe(name: str) -> str:
     """Return the name of a known universe, or raise an error that suggests the nearest."""
-    if name not in universes():
-        raise refuse(unknown("universe", name, universes()))
+    if name not in universe_names():
+        raise refuse(unknown("universe", name, universe_names()))
     return name
 
 
@@ -55,9 +55,11 @@ SymbolName = Annotated[
     ),
 ]
 UniverseName = Annotated[
-    str,
-    AfterValidator(known_universe),
-    Query(description=UNIVERSE.meaning, json_schema_extra={"enum": sorted(universes())}),
+    Annotated[str, AfterValidator(known_universe)] | None,
+    Query(
+        description=f"{UNIVERSE.meaning}; the first that the forecast combines where none is named",
+        json_schema_extra={"enum": [*universe_names()]},
+    ),
 ]
 TargetName = Annotated[
     str | None,
@@ -146,13 +148,14 @@ def newest_of(state: SignalCache, forecast: str) -> ForecastCache:
     return state.forecasts[forecast]
 
 
-def combined_universe(newest: ForecastCache, universe: str) -> str:
-    """Return the universe if the forecast combines it; of any other it has no signals."""
-    forecast = newest.forecast
-    name, names = forecast.name, [combination.universe for combination in forecast.combinations]
-    if universe not in names:
+def combined_universe(newest: ForecastCache, universe: str | None) -> str:
+    """Return the universe if the forecast combines it, its first one where none is named."""
+    name, names = newest.forecast.name, newest.forecast.combined_universes
+    if universe is None and names:
+        return names[0]
+    if universe is None or universe not in names:
         raise NotFound(
-            f"{name} combines no signal of {universe}",
+            f"{name} combines no signal{f' of {universe}' if universe else ''}",
             f"it combines: {', '.join(names) or 'none'}; GET /forecasts/{name}/latest",
         )
     return universe

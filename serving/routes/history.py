@@ -8,13 +8,11 @@ from typing import Annotated
 import pyarrow as pa
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.contracts.columns import UNIVERSE
 from pipelines.contracts.gold import INDEX_SIGNALS, MODEL_DECISIONS, PREDICTIONS
 from pipelines.contracts.schema import Table
 from pipelines.core.calendar import calendar, spans_night
-from pipelines.core.universes import universes
 from pipelines.forecasts import Forecast
 from serving.http.dependencies import (
     PATTERN,
@@ -22,10 +20,10 @@ from serving.http.dependencies import (
     ForecastInPath,
     NewestView,
     TargetName,
+    UniverseName,
     combined_universe,
     json_response,
     known_target,
-    known_universe,
     newest_of,
     routers,
 )
@@ -134,12 +132,10 @@ class LiveFilters(HistoryFilters):
 class SignalFilters(LiveFilters):
     """Query parameters of the history of signals."""
 
-    universe: Annotated[str, AfterValidator(known_universe)] = Field(
-        "qqq", description=UNIVERSE.meaning, json_schema_extra={"enum": [*sorted(universes())]}
-    )
+    universe: UniverseName = None
 
     def column_values(self, forecast: Forecast) -> Row:
-        return {"universe": self.universe, "live": self.live}
+        return {"universe": self.universe or forecast.combined_universes[0], "live": self.live}
 
 
 class PredictionFilters(LiveFilters, TargetFilters):

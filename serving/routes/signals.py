@@ -28,7 +28,7 @@ from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
 from serving.state.answers import Row, build_component, build_signal, encode_answer
-from serving.state.cache import UNIVERSE, ForecastCache, SignalCache
+from serving.state.cache import ForecastCache, SignalCache
 from serving.state.kinds import check_policy
 
 router, forecast_router = routers("newest")
@@ -43,7 +43,7 @@ async def signal(
     request: Request,
     state: CurrentCache,
     name: ForecastInPath,
-    universe: UniverseName = UNIVERSE,
+    universe: UniverseName = None,
     min_confidence: Confidence = None,
 ) -> Response:
     """Return the newest signal of a universe.
@@ -52,7 +52,7 @@ async def signal(
     and not with `age_seconds` alone.
     """
     newest = newest_of(state, name)
-    combined_universe(newest, universe)
+    universe = combined_universe(newest, universe)
     if universe not in newest.signals:
         raise not_yet(newest, state, f"signal of {universe}")
     if min_confidence is None:
@@ -137,7 +137,7 @@ def _describe(newest: ForecastCache, now: float) -> Row:
         "main": forecast.name == MAIN,
         "interval": forecast.interval,
         "symbols": forecast.symbols,
-        "universes": [c.universe for c in forecast.combinations],
+        "universes": forecast.combined_universes,
         "classes": main.classes,
         "targets": [_describe_target(target.label) for target in forecast.targets],
         "look_back": forecast.look_back,

@@ -146,12 +146,12 @@ def _identity(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @router.websocket("/ws/market-stream")
-async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MAIN) -> None:
+async def stream(websocket: WebSocket, universe: str = "", forecast: str = MAIN) -> None:
     """Send the newest state on connect, each new signal when published, a heartbeat every 5 s."""
     state, hub = websocket.app.state, websocket.app.state.hub
     try:
         state.keys.admit_reader(websocket)
-        _check_topic(state, forecast, universe)
+        topic = _check_topic(state, forecast, universe)
     except BullionError as error:
         await websocket.close(POLICY, error.message[:120])
         return
@@ -159,7 +159,7 @@ async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MA
         await websocket.close(TRY_AGAIN, "too many listen already")
         return
     await websocket.accept()
-    client, topic = Client(websocket), (forecast, universe)
+    client = Client(websocket)
     client.queue(hub.encode_message(topic, "state"))
     hub.clients[topic].add(client)
     state.metrics.sockets.inc()
@@ -173,10 +173,15 @@ async def stream(websocket: WebSocket, universe: str = "qqq", forecast: str = MA
             await asyncio.wait_for(websocket.close(TRY_AGAIN, "too slow"), 1)
 
 
-def _check_topic(state: Any, forecast: str, universe: str) -> None:
-    """Refuse a forecast that is not known, or a universe that it does not combine."""
-    universes = {f.name: [c.universe for c in f.combinations] for f in state.follower.forecasts}
+def _check_topic(state: Any, forecast: str, universe: str) -> Topic:
+    """Refuse a forecast that is not known, or a universe that it does not combine.
+
+    Where no universe is named it is the first that the forecast combines.
+    """
+    universes = {f.name: f.combined_universes for f in state.follower.forecasts}
     if forecast not in universes:
         raise unknown("forecast", forecast, universes)
+    universe = universe or next(iter(universes[forecast]), "")
     if universe not in universes[forecast]:
         raise unknown("universe", universe, universes[forecast])
+    return forecast, universe

@@ -29,7 +29,6 @@ from serving.state.answers import (
 )
 from serving.state.times import instants
 
-UNIVERSE = "qqq"  # whose signal is answered where none is named
 WINDOW = timedelta(days=10)  # a symbol whose newest prediction is older has none
 
 
@@ -113,8 +112,9 @@ def _polled_answers(
                 answers[signal, f"universe={universe}".encode()] = answer
             for symbol, answer in cache.symbols.items():
                 answers[component, f"symbol={symbol}".encode()] = answer
-            if UNIVERSE in cache.ready:
-                answers[signal, b""] = cache.ready[UNIVERSE]
+            for universe in cache.forecast.combined_universes[:1]:
+                if universe in cache.ready:
+                    answers[signal, b""] = cache.ready[universe]
     return answers
 
 

@@ -1,24 +1,34 @@
-"""A backtest weighs members as a published signal would have weighed them."""
+"""A backtest combines what its forecast combines, at the bars that had members."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
+import pytest
 
-from pipelines.backtest.run import member_weights
-from pipelines.core.universes import universe
-from tests.scoring.index_weights import weight_rows
-
-QQQ = universe("qqq")
-SESSION = np.datetime64("2026-08-03") + np.arange(4)
-CLOSES_AT = SESSION.astype("datetime64[us]") + np.timedelta64(20, "h")
+from pipelines.backtest import run
+from pipelines.core.errors import InvalidRequest
+from tests.backtest import small_backtest
 
 
-def test_weights_are_those_that_were_known_and_a_member_without_one_weighs_nothing() -> None:
-    rows = weight_rows(
-        *((symbol, 0.05, "2026-08-04", "2026-08-04") for symbol in QQQ.symbols),
-        *((symbol, 0.10, "2026-08-05", "2026-08-06") for symbol in QQQ.symbols[1:]),
-    )
-    weights, known = member_weights(rows, QQQ, CLOSES_AT, SESSION)
-    assert known.tolist() == [False, True, True, True]
-    assert weights[:, 0].tolist() == [0.1, 0.05, 0.05, 0.0]
-    assert weights[:, 1].tolist() == [0.1, 0.05, 0.05, 0.1]
+def test_a_universe_that_is_not_combined_is_refused_with_those_that_are() -> None:
+    forecast = small_backtest.FORECAST
+    assert run.find_combination(forecast, "qqq").universe == "qqq"
+    with pytest.raises(InvalidRequest, match="combination of nasdaq100_hourly") as refused:
+        run.find_combination(forecast, "qq")
+    assert "qqq" in refused.value.hint
+
+
+def test_a_session_without_members_bars_has_no_bar_of_the_index_either() -> None:
+    scored = small_backtest._scored_rows()
+    market = small_backtest._market(scored, small_backtest.WEIGHTS)
+    is_index = np.arange(market.bars.num_rows) % len(small_backtest.MEMBERS.symbols) == 0
+    own = market.bars.filter(pa.array(is_index))
+    last = market.bars["session"].to_numpy() == scored.rows.session.max()
+    market = replace(market, bars=market.bars.filter(pa.array(~last)), own=own)
+    path, weights, known, source = run._index_path(market, small_backtest.MEMBERS, scored)
+    assert source == "QQQ's own bars"
+    assert path.session.max() < scored.rows.session.max()
+    assert len(path) == len(weights) == known.sum()

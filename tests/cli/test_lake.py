@@ -15,6 +15,7 @@ from pipelines.contracts.tables import LAYOUT
 from pipelines.lake import Lake
 from pipelines.steps.lake import open_lake
 from tests.commands import Bullion, run_here
+from tests.dated_universe import write_universe
 from tests.lake_rows import list_symbols, replace_series
 
 RANGE = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-09"]
@@ -197,3 +198,25 @@ def test_verify_names_the_damaged_file_and_fails(lake: Lake, bullion: Bullion) -
     code, _, err = bullion("verify")
     assert code == 1
     assert path in err
+
+
+def test_members_that_a_source_does_not_have_are_named(
+    bullion: Bullion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["AAPL,,,", "NOWHERE,,,", "MSFT,,2026-09-04,", "NVDA,,,2026-08-01"]
+    write_universe(tmp_path / "mine", monkeypatch, "mine", *lines)
+    code, out, _ = bullion("ingest", "--source", "sample", "--universe", "mine", *RANGE)
+    assert code == 0
+    assert "70 received, 70 accepted" in out, "of the two that the source has, and NVDA had left"
+    assert "2 of 3 members had bars; without bars: NOWHERE" in out
+    with open_lake(read_only=True) as lake:
+        [(message,)] = lake.rows("SELECT message FROM gold.runs WHERE step = 'ingest'")
+    assert "2 of 3 members had bars; without bars: NOWHERE" in message
+    write_universe(tmp_path / "other", monkeypatch, "mine", "NOWHERE,,,", "ELSEWHERE,,,")
+    code, out, err = bullion("ingest", "--source", "sample", "--universe", "mine", *RANGE)
+    assert (code, out) == (2, "")
+    assert "sample has none of the 2 members of mine: NOWHERE, ELSEWHERE" in err
+    code, out, err = bullion("weights", "--source", "sample", "--universe", "mines")
+    assert (code, out) == (2, "")
+    assert "unknown universe 'mines'" in err
+    assert "did you mean mine?" in err

@@ -91,7 +91,7 @@ def test_of_several_targets_one_must_be_named() -> None:
     ("change", "message"),
     [
         ({"name": "Next Hour"}, "cannot name a forecast"),
-        ({"universe": "nasdaq"}, "unknown universe"),
+        ({"universe": "nasdaq"}, "the forecast nasdaq100_hourly: unknown universe 'nasdaq'"),
         ({"interval": "2h"}, "unknown interval"),
         ({"features": ()}, "has no features"),
         ({"features": (HOURLY[0], HOURLY[0])}, "twice"),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipelines import jobs
 from pipelines.core.errors import (
     CheckFailed,
     LakeError,
+    NothingToDo,
     SourceError,
     SourceUnavailable,
 )
 from pipelines.core.settings import Settings
 from pipelines.steps.lake import open_lake
+from tests.dated_universe import write_universe
 from tests.jobs.run_requests import (
     BARS,
     NAME,
@@ -87,3 +91,18 @@ def test_the_error_of_a_locked_lake_names_its_writer(
         pytest.raises(LakeError, match="held by a long one"),
     ):
         jobs.bring_bars(NAME, request("run"))
+
+
+def test_a_run_asks_only_for_those_who_were_members_in_its_span(
+    trained: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{SYMBOLS[0]},,,", f"{SYMBOLS[1]},,,2020-01-02", "NOWHERE,,,"]
+    write_universe(tmp_path / "mine", monkeypatch, "nasdaq100", *lines)
+    symbols = (SYMBOLS[0], SYMBOLS[1], "NOWHERE")
+    jobs.bring_bars(NAME, request("dated", symbols=symbols))
+    with open_lake(read_only=True) as lake:
+        assert lake.rows("SELECT DISTINCT symbol FROM silver.bars") == [(SYMBOLS[0],)]
+    [(_, _, message)] = run_notes(trained, "dated")
+    assert "1 of 2 members had bars; without bars: NOWHERE" in message
+    with pytest.raises(NothingToDo, match=f"{SYMBOLS[1]}: no member of nasdaq100 from"):
+        jobs.bring_bars(NAME, request("left", symbols=symbols[1:2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from pipelines.core.errors import (
     InvalidRequest,
 )
 from pipelines.core.settings import Settings
+from pipelines.core.universes import universe
+from pipelines.forecasts import forecast
+from tests.dated_universe import write_universe
 from tests.jobs.run_requests import (
     NAME,
     NEWEST,
@@ -46,3 +50,15 @@ def test_with_a_clock_moved_back_nothing_is_published(
             jobs.score(NAME, run)
         assert run_notes(trained, run.run)[-1][1] == "failed"
     assert rows_of(trained, "predictions") == []
+
+
+def test_a_universe_that_is_no_part_of_the_forecasts_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qqq = universe("qqq").symbols
+    assert jobs.symbols_of(NAME, "qqq") == qqq
+    assert jobs.symbols_of(NAME, "qqq", ["AAPL"]) == ("AAPL",)
+    assert jobs.symbols_of("aapl_daily", "qqq") == ("AAPL",)
+    # One symbol in common is not enough: the forecast's others would never be brought.
+    write_universe(tmp_path / "mine", monkeypatch, "mine", "AAPL,,,", "IBM,,,")
+    assert jobs.symbols_of(NAME, "mine") == forecast(NAME).symbols

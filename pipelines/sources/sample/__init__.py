@@ -1,11 +1,11 @@
 """A made-up market: endless, seeded, offline, and for any instant from 2015 on.
 
-It has every member of the shipped NASDAQ-100 list and QQQ, SPY, TLT, GLD, VIX and ES (an S&P 500
-future, with bid and ask), on XNYS sessions, at every interval from one minute to one month. The
-next hour can be predicted from the past ones with a rank IC of 0.2; `sample_noise` is the same
-market with the same volatility and no direction. See sample/skeleton.py and sample/market.py for
-how it is made, sample/oracle.py for the best reachable score. BULLION_SAMPLE_DIRT=1 adds the faults
-of real providers.
+It has every symbol of include/sample/members.csv (the NASDAQ-100) and QQQ, SPY, TLT, GLD, VIX and
+ES (an S&P 500 future, with bid and ask), on XNYS sessions, at every interval from one minute to
+one month. The next hour can be predicted from the past ones with a rank IC of 0.2; `sample_noise`
+is the same market with the same volatility and no direction. See sample/skeleton.py and
+sample/market.py for how it is made, sample/oracle.py for the best reachable score.
+BULLION_SAMPLE_DIRT=1 adds the faults of real providers.
 
 An answer holds the request, from which its bars are computed again. The clock of the sample is
 `as_of`: it answers as a provider would have at that time, and that is the time of receipt.
@@ -26,7 +26,8 @@ import pyarrow as pa
 from pipelines.core.calendar import INTERVALS, UTC_TYPE, Bars, Interval, calendar, interval_of, utc
 from pipelines.core.errors import InvalidRequest, SourceError, unknown
 from pipelines.core.instants import from_numpy, to_numpy
-from pipelines.core.universes import Member, universe
+from pipelines.core.universe_files import Member
+from pipelines.core.universes import universe
 from pipelines.sources.base import ACTIONS, BARS, WEIGHTS, Answer, Parsed, Request
 from pipelines.sources.sample.dirt import (
     KINDS,
@@ -37,8 +38,8 @@ from pipelines.sources.sample.dirt import (
     undo_split,
 )
 from pipelines.sources.sample.market import Span, Ticks, join_ticks, partial_bar, span_of, ticks
-from pipelines.sources.sample.skeleton import Market, instruments
-from pipelines.sources.sample.weights import FIRST_WEIGHTS, WHOLE, weights
+from pipelines.sources.sample.skeleton import Market, index_members, instruments
+from pipelines.sources.sample.weights import FIRST_WEIGHTS, weights
 
 GENERATOR = 1  # increased whenever the same request would give other bars
 MOST_BARS = 500_000  # in one answer
@@ -193,8 +194,9 @@ def _check_request(request: Request) -> tuple[str, ...]:
 
 def _members(name: str) -> list[Member]:
     """Return the members of a universe that are in the sample's index."""
-    index_symbols = universe(WHOLE).symbols
-    return [member for member in universe(name).members if member.symbol in index_symbols]
+    in_index = {member.symbol for member in index_members()}
+    by_symbol = {member.symbol: member for member in universe(name).members}
+    return [member for symbol, member in by_symbol.items() if symbol in in_index]
 
 
 def _read_content(answer: Answer) -> dict[str, Any]:

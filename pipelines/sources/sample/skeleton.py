@@ -29,7 +29,8 @@ import numpy as np
 
 from pipelines.core.calendar import calendar, interval_of, utc
 from pipelines.core.errors import InvalidRequest
-from pipelines.core.universes import universe
+from pipelines.core.settings import ROOT
+from pipelines.core.universe_files import Member, read_universe_file
 
 FIRST_DAY = np.datetime64("2015-01-01")
 SLOT = 60  # minutes
@@ -78,6 +79,7 @@ class Instrument:
         return float(np.sqrt(1 - self.to_market**2 - self.to_sector**2))
 
 
+MEMBERS = ROOT / "include" / "sample" / "members.csv"
 TECH = "Information Technology"
 OTHERS = (
     Instrument("QQQ", TECH, 0.20, 0.93, 0.30, 220.0, 90_000),
@@ -91,10 +93,19 @@ VIX = "VIX"
 
 
 @cache
+def index_members() -> tuple[Member, ...]:
+    """Return the members of the made-up index, heaviest first.
+
+    The list is the market's own: who changes a universe does not change the bars.
+    """
+    return read_universe_file(MEMBERS, MEMBERS.parent).members
+
+
+@cache
 def instruments() -> dict[str, Instrument]:
-    """Return every instrument by its symbol: the members of nasdaq100, then the others."""
+    """Return every instrument by its symbol: the members of the index, then the others."""
     by_symbol = {}
-    for member in universe("nasdaq100").members:
+    for member in index_members():
         a, b, c, d = generator(0, "instrument", member.symbol).random(4)
         by_symbol[member.symbol] = Instrument(
             member.symbol,

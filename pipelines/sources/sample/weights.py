@@ -3,7 +3,7 @@
 At the first session of a year the members weigh 1/(rank + 2) by their place in the list, the
 heaviest about nine per cent; until the next year each weight follows its price. Weights take
 effect at the first session of a month and are known from its open: they use only closes before.
-The members are those of the shipped list at every date; earlier members are not modelled.
+The members are those of include/sample/members.csv at every date; none joins or leaves.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ import numpy as np
 
 from pipelines.core.calendar import utc
 from pipelines.core.instants import to_numpy
-from pipelines.core.universes import universe
-from pipelines.sources.sample.skeleton import Market, grid, instruments, skeleton
+from pipelines.sources.sample.skeleton import Market, grid, index_members, instruments, skeleton
 
-WHOLE = "nasdaq100"
 FIRST_WEIGHTS = utc("2015-01-02T14:30+00:00")
 
 
@@ -43,7 +41,7 @@ def weights(market: Market, as_of: datetime) -> Weights:
     begins = np.flatnonzero(np.r_[True, month[1:] != month[:-1]])
     begins = begins[sessions.opens[begins] <= to_numpy(as_of)]
     resets = np.searchsorted(year, year[begins])
-    symbols = universe(WHOLE).symbols
+    symbols = tuple(member.symbol for member in index_members())
     growth = np.empty((len(begins), len(symbols)))
     for place, symbol in enumerate(symbols):
         before = _log_price_before(market, symbol)

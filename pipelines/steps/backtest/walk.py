@@ -29,7 +29,12 @@ from pipelines.lake import Lake, View
 from pipelines.lake.series import series_calendar
 from pipelines.modeling.required import Minimums
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.data.rows import build_rows, instants, read_feature_table
+from pipelines.steps.data.rows import (
+    build_rows,
+    instants,
+    read_feature_table,
+    select_members,
+)
 
 BARS = "symbol, ts, closes_at, session, open, high, low, close"
 
@@ -132,7 +137,9 @@ def read_market(
     return Market(
         rows=build_rows(forecast, features_table),
         ts=instants(features_table, "ts"),
-        bars=_bars(view, forecast, source, request, members.symbols),
+        bars=select_members(
+            _bars(view, forecast, source, request, members.symbols), request.universe
+        ),
         own=_bars(view, forecast, source, request, (members.index,)),
         weights=view.sql(
             """SELECT symbol, weight, effective, known_at, partial FROM silver.weights

@@ -43,18 +43,23 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
     """Compute a forecast's features from the bars that silver has now.
 
     The bars that changed since the last refresh are widened by the labels' horizon before and the
-    features' look-back after, and only these rows are computed and replaced.
+    features' look-back after, and only these rows are computed and replaced. A symbol that joined
+    the universe since has all its bars computed.
     """
     with lake.write(f"features {forecast.name}") as writer:
         state_rows = writer.rows(
-            "SELECT definition, followed FROM meta.feature_state WHERE forecast = ? AND source = ?",
+            """SELECT definition, followed, symbols FROM meta.feature_state
+               WHERE forecast = ? AND source = ?""",
             [forecast.name, source],
         )
         whole = not state_rows or state_rows[0][0] != forecast.table_fingerprint
         followed = 0 if whole else int(state_rows[0][1])
+        # A state of an earlier Bullion has no symbols: it followed those of the list.
+        symbols = list(forecast.symbols) if whole else state_rows[0][2] or list(forecast.symbols)
+        joined = [symbol for symbol in forecast.symbols if symbol not in symbols]
         if whole:
             writer.delete(forecast.table.full_name, "source = ?", [source])
-        changed = _changed_symbols(writer, forecast, source, followed)
+        changed = _changed_symbols(writer, forecast, source, followed, joined)
         series = series_calendar(
             writer, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
         )
@@ -69,13 +74,14 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
                 [source, list(span.symbols), low, high],
             )
             read, written = read + bars.num_rows, written + rows.num_rows
-        if changed or whole:
+        if changed or whole or sorted(symbols) != sorted(forecast.symbols):
             new_state = pa.table(
                 {
                     "forecast": [forecast.name],
                     "source": [source],
                     "definition": [forecast.table_fingerprint],
                     "followed": [writer.snapshot],
+                    "symbols": [list(forecast.symbols)],
                 }
             )
             where = "forecast = ? AND source = ?"
@@ -84,21 +90,29 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
 
 
 def _changed_symbols(
-    writer: Writer, forecast: Forecast, source: str, followed: int
+    writer: Writer, forecast: Forecast, source: str, followed: int, joined: list[str]
 ) -> list[tuple[str, datetime, datetime]]:
     """Find each symbol of the forecast with changed bars, and the first and last of these.
 
+    Of those that joined since, all bars count as changed.
+
     A bar that was removed from silver is found by its row in quarantine.
     """
+    # By the batch alone, old files are not even opened.
+    fresh = "(batch > ? OR symbol IN (SELECT unnest(?)))" if joined else "batch > ?"
     reasons = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
     return writer.rows(
         f"""SELECT symbol, min(ts), max(ts) FROM (
-                SELECT symbol, ts FROM silver.bars WHERE {KEYED} AND batch > ?
+                SELECT symbol, ts FROM silver.bars WHERE {KEYED} AND {fresh}
                 UNION ALL
                 SELECT symbol, ts FROM silver.quarantine
                 WHERE {KEYED} AND batch > ? AND reason IN ({reasons}))
             WHERE symbol IN (SELECT unnest(?)) GROUP BY symbol ORDER BY symbol""",
-        [source, forecast.interval, followed] * 2 + [list(forecast.symbols)],
+        [
+            *(source, forecast.interval, followed, *([joined] if joined else [])),
+            *(source, forecast.interval, followed),
+            list(forecast.symbols),
+        ],
     )
 
 

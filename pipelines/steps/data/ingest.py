@@ -16,6 +16,7 @@ from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.calendar import Interval
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.core.progress import Progress, no_progress
+from pipelines.core.universes import MemberCount, name_some
 from pipelines.lake import Lake, Writer
 from pipelines.landing import ExpectedBars, Group, LandingReport, land
 from pipelines.landing.bronze import keep_answers
@@ -36,6 +37,9 @@ class IngestReport:
 
     source: str
     about: str
+    requested: tuple[str, ...] = ()  # empty: whatever the source has
+    noun: str = "symbols"  # what these are
+    with_bars: set[str] = field(default_factory=set)
     landed: LandingReport = field(default_factory=LandingReport)
     resumed: int = 0  # pieces that an earlier run had brought already
     failures: list[str] = field(default_factory=list)
@@ -47,9 +51,17 @@ class IngestReport:
     def counts(self) -> dict[str, int]:
         return self.landed.counts
 
+    @property
+    def members(self) -> MemberCount:
+        """How many of the requested symbols had bars, and which had none."""
+        absent = tuple(symbol for symbol in self.requested if symbol not in self.with_bars)
+        return MemberCount(len(self.requested), absent)
+
     def summary(self) -> str:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
         lines = [f"{self.source} {self.about}: {counts}"]
+        if self.requested:
+            lines.append(self.members.describe(self.noun))
         if self.landed.reasons:
             reasons = ", ".join(f"{n:,} {r}" for r, n in self.landed.reasons.most_common())
             lines.append(f"quarantined: {reasons}")
@@ -90,13 +102,16 @@ def ingest(
     about: str = "",
     run: str = "cli",
     force: bool = False,
+    members: Sequence[str] = (),
     progress: Progress = no_progress,
 ) -> IngestReport:
     """Bring the bars that open in [start, end) from a source to silver.
 
-    Without symbols a source returns all it has; without a start, everything where the source is
-    `whole`, or else 30 days. Nothing later than `as_of` (default: now) is used. Every commit is
-    complete; a run that was stopped continues where it was, and a repeated run changes nothing.
+    Of the `members` of a universe, whom the symbols are requested for, those without bars are
+    named. Without symbols a source returns all it has; without a start, everything where the
+    source is `whole`, or else 30 days. Nothing later than `as_of` (default: now) is used. Every
+    commit is complete; a run that was stopped continues where it was, and a repeated run changes
+    nothing.
     """
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
@@ -109,8 +124,10 @@ def ingest(
     if start is not None and start > as_of:
         raise InvalidRequest(f"the range starts at {start}, after {as_of:%Y-%m-%d %H:%M} UTC")
     until = min(end, as_of) if interval.intraday else end
+    about = about or ",".join(symbols) or "everything found"
+    requested = tuple(dict.fromkeys(members or symbols))
+    report = IngestReport(source.name, about, requested, "members" if members else "symbols")
     request = Request(tuple(symbols), interval, start or FIRST, until, as_of)
-    report = IngestReport(source.name, about or ",".join(symbols) or "everything found")
     pieces = list(source.pieces(request))
     finished = _finished(lake, source, pieces) if source.resumes and not force else set()
     pending = _PendingAnswers(lake, report, request, start is not None, run)
@@ -118,6 +135,7 @@ def ingest(
     for number, piece in enumerate(pieces, 1):
         if _name(piece) in finished:
             report.resumed += 1
+            report.with_bars.update(piece.symbols)
         elif report.unavailable >= GIVE_UP_AFTER:
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")
             break
@@ -126,6 +144,19 @@ def ingest(
         progress(f"{','.join(piece.symbols[:3])} {piece.start:%Y-%m-%d}", number, len(pieces))
     pending.commit(last=True)
     return report
+
+
+def listed_symbols(source: Source, symbols: Sequence[str], about: str) -> tuple[str, ...]:
+    """Return the members of a universe that a source lists; all of them where it has no list."""
+    listed = source.symbols()
+    known = tuple(symbol for symbol in symbols if listed is None or symbol in listed)
+    if symbols and not known:
+        raise InvalidRequest(
+            f"{source.name} has none of the {len(symbols):,} members of {about}: "
+            f"{name_some(symbols)}",
+            "name another source or universe, or bring the members' files",
+        )
+    return known
 
 
 def _whole_days(start: datetime | None, end: datetime) -> tuple[datetime | None, datetime]:
@@ -169,6 +200,7 @@ class _PendingAnswers:
             if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES:
                 self.commit()
             self._answers.append((piece, answer, parsed))
+            self._report.with_bars.update(pc.unique(parsed.bars["symbol"]).to_pylist())
             self._rows += parsed.bars.num_rows
             self._bytes += len(answer.body)
 
@@ -241,6 +273,7 @@ def _record(
     status = "ok" if not bad and not report.failures else "warned"
     if report.failures or any(v.blocks for v in bad):
         status = "failed"
+    absent = [report.members.describe(report.noun)] if last and report.members.absent else []
     row: dict[str, Any] = {
         "run": run,
         "step": "ingest",
@@ -250,7 +283,7 @@ def _record(
         "interval_end": request.end,
         "status": status,
         "counts": json.dumps(landed.counts | {"reasons": dict(landed.reasons)}),
-        "message": "; ".join([*report.failures, *(v.detail for v in bad)]) or None,
+        "message": "; ".join([*report.failures, *(v.detail for v in bad), *absent]) or None,
         "finished_at": now,
     }
     writer.append("gold.runs", pa.Table.from_pylist([row]))

@@ -1,6 +1,7 @@
 """The matrix of features and outcomes, read from a forecast's feature table.
 
 Training, scoring, monitoring and backtest assemble it here, so that all four see the same numbers.
+The table has a row for every bar; what is read is the rows of those who were members at the time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.core.errors import InvalidRequest
+from pipelines.core.universes import MemberCount, count_members, universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import View
 from pipelines.modeling.dataset import Rows
@@ -27,12 +29,12 @@ def read_feature_table(
     condition: str,
     parameters: Sequence[object],
 ) -> pa.Table:
-    """Read a source's bars with their features and outcome, in order of close and symbol.
+    """Read the members' bars with their features and outcome, in order of close and symbol.
 
     `condition` is SQL that narrows the rows, `parameters` are its values. An outcome that is not
     known yet is null.
     """
-    return view.sql(
+    table = view.sql(
         f"""SELECT symbol, ts, closes_at, {forecast.target.known_at} AS known_at, session, place,
                    {forecast.target.outcome} AS outcome, {feature_columns(forecast.feature_names)}
             FROM {forecast.table.full_name}
@@ -40,6 +42,20 @@ def read_feature_table(
             ORDER BY closes_at, symbol""",
         [source, *parameters],
     )
+    return select_members(table, forecast.universe)
+
+
+def select_members(table: pa.Table, universe_name: str) -> pa.Table:
+    """Select the rows of symbols that were members on the date of the bar's session."""
+    session = table["session"].to_numpy().astype("datetime64[D]")
+    is_member = universe(universe_name).mark_members(table["symbol"].to_pylist(), session)
+    return table if is_member.all() else table.filter(pa.array(is_member))
+
+
+def count_row_members(forecast: TargetForecast, rows: Rows) -> MemberCount:
+    """Count the members that have rows, of those there were from the first row to the last."""
+    symbols = [forecast.symbols[code] for code in np.unique(rows.symbol).tolist()]
+    return count_members(universe(forecast.universe), symbols, rows.session)
 
 
 def read_training_rows(
@@ -60,7 +76,9 @@ def read_training_rows(
         raise InvalidRequest(
             f"{source} has no bars of {forecast.name} with an outcome known at {as_of}",
             f"bullion ingest --source {source} --universe {forecast.universe} "
-            f"--interval {forecast.interval}",
+            f"--interval {forecast.interval}"
+            + "; members count by their dates"
+            * universe(forecast.universe).is_dated,
         )
     return build_rows(forecast, table)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipelines.core.errors import BullionError
 from pipelines.core.progress import Progress, no_progress
+from pipelines.core.universes import MemberCount
 from pipelines.forecasts import TargetForecast
 from pipelines.forecasts.description import describe_model
 from pipelines.gates import Decision, NoWorseThanChampion, judge_all
@@ -33,7 +34,7 @@ from pipelines.registry.decisions import (
 from pipelines.registry.mlflow import ModelVersion, Registry, model_name
 from pipelines.registry.runs import log_comparison
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.data.rows import read_training_rows
+from pipelines.steps.data.rows import count_row_members, read_training_rows
 from pipelines.steps.models.aliases import move_production_alias, reconcile
 from pipelines.steps.models.shortage import check_enough_bars
 from pipelines.steps.models.snapshot_retention import release_snapshots
@@ -56,12 +57,14 @@ class TrainingReport:
     decision: Decision
     comparison: Comparison
     snapshot: int
+    members: MemberCount
 
     def summary(self) -> str:
         lines = [
             f"{self.forecast} on {self.source}, as of {self.as_of:%Y-%m-%d %H:%M} UTC: "
             f"{self.verdict} {self.model} version {self.version}",
             self.decision.reason,
+            self.members.describe(),
         ]
         for place, result in enumerate(self.comparison.ranking, 1):
             figures = [
@@ -162,6 +165,7 @@ def train(
         decision,
         comparison,
         snapshot,
+        count_row_members(forecast, rows),
     )
     # The decision is written first, so that every alias is explained by a decision.
     digests = {name: form.sha256 for name, form in challenger_forms.items() if form.body}

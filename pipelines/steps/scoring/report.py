@@ -10,9 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.core.universes import MemberCount
 from pipelines.scoring.signals import CombinedSignals
 from pipelines.scoring.weights import find_age_warning
 
+NO_MEMBERS = MemberCount(0)
 MOST_NAMES = 5  # symbols that a summary names
 
 
@@ -39,6 +41,7 @@ class ScoringReport:
     end: datetime  # and up to this
     bars: int = 0
     constituents: int = 0  # rows of features that came in
+    members: MemberCount = NO_MEMBERS  # of the sessions of these bars
     scored: int = 0  # of these, by the champions of all targets
     written: int = 0  # rows of predictions, challengers' included
     live: int = 0  # of these, written before the bar they are about had closed
@@ -74,6 +77,8 @@ class ScoringReport:
         return {
             "bars": self.bars,
             "constituents": self.constituents,
+            "members": self.members.members,
+            "members_with_bars": self.members.with_bars,
             "scored": self.scored,
             "written": self.written,
             "live": self.live,
@@ -102,6 +107,7 @@ class ScoringReport:
                 f"{self.scored:,} by {models}; wrote {self.written:,} rows, "
                 f"{self.live:,} of them live; {self.published:,} had been published before"
             )
+            lines.append(self.members.describe())
         lines += [f"challenger {name}: {rows:,} rows" for name, rows in self.challengers.items()]
         lines += [_not_scored_line(reason, symbols) for reason, symbols in self.not_scored.items()]
         lines += [

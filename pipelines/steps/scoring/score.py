@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from pipelines.core.calendar import Calendar, Grid, calendar, next_closes, utc
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.core.instants import to_numpy
-from pipelines.core.universes import universe
+from pipelines.core.universes import count_members, universe
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.lake.series import series_calendar
@@ -39,7 +39,7 @@ from pipelines.scoring.predict import Scores, instants, prediction_rows, score_r
 from pipelines.scoring.signals import combine_actions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.data.rows import feature_columns, feature_matrix
+from pipelines.steps.data.rows import feature_columns, feature_matrix, select_members
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
 from pipelines.steps.scoring.report import ScoringReport, add_signals
@@ -139,6 +139,7 @@ def _read(
             AND symbol IN (SELECT unnest(?)) ORDER BY ts, symbol""",
         [source, start, end, list(forecast.symbols)],
     )
+    table = select_members(table, forecast.universe)
     ts = table["ts"].to_numpy().astype("datetime64[us]")
     timestamp_next = {
         target.name: instants(next_closes(market, forecast.bar, grid, ts, target.label.horizon))
@@ -331,15 +332,19 @@ def _champion_rows(forecast: TargetForecast, rows: pa.Table) -> pa.Table:
 
 
 def _count_absent(forecast: Forecast, snapshot: _Snapshot, report: ScoringReport) -> None:
-    """Count the constituents that have no bar where others have one."""
+    """Count the members that have no bar where others have one."""
     report.constituents = snapshot.keys.num_rows
-    report.bars = len(pc.unique(snapshot.keys["ts"]))
+    ts, first = np.unique(snapshot.keys["ts"].to_numpy(), return_index=True)
+    report.bars = len(ts)
     bars_of = Counter(snapshot.keys["symbol"].to_pylist())
-    absent = Counter(
-        {s: report.bars - bars_of[s] for s in forecast.symbols if bars_of[s] < report.bars}
-    )
+    members = universe(forecast.universe)
+    session = snapshot.keys["session"].to_numpy().astype("datetime64[D]")[first]
+    due_bars = members.membership(session).sum(axis=0).tolist()
+    due_of = dict(zip(members.symbols, due_bars, strict=True))
+    absent = +Counter({symbol: due - bars_of[symbol] for symbol, due in due_of.items()})
     if absent:
         report.count_not_scored({"no_bar": absent})
+    report.members = count_members(members, bars_of, session)
 
 
 def _skip_reason(forecast: Forecast, snapshot: _Snapshot, report: ScoringReport) -> str:

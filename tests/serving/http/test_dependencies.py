@@ -55,9 +55,11 @@ def test_a_forecast_is_found_by_its_name() -> None:
 
 
 def test_only_a_universe_that_the_forecast_combines_has_signals() -> None:
-    assert combined_universe(EMPTY, "qqq") == "qqq"
+    assert combined_universe(EMPTY, "qqq") == combined_universe(EMPTY, None) == "qqq"
     with pytest.raises(NotFound, match="combines no signal of qqq"):
         combined_universe(replace(EMPTY, forecast=DAILY), "qqq")
+    with pytest.raises(NotFound, match=r"aapl_daily combines no signal\n"):
+        combined_universe(replace(EMPTY, forecast=DAILY), None)
 
 
 def test_the_error_before_the_first_signal_names_what_is_missing() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import Lake
 from pipelines.steps import refresh_features
+from tests.dated_universe import write_universe
 from tests.empty_lake import lake_of_a_module
 from tests.laws import law
 from tests.scripted import bar_row
@@ -156,3 +159,21 @@ def test_symbols_of_two_exchanges_are_refused_and_nothing_is_written(lake: Lake)
     with pytest.raises(InvalidRequest, match="do not share one calendar and grid"):
         refresh_features(lake, HOURLY, name)
     assert features(lake, HOURLY, name) == []
+
+
+def test_a_symbol_that_joins_the_universe_has_all_its_bars_computed(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bars may have been there before it joined, and have not changed since."""
+    name = next(fresh_name)
+    combined = replace(HOURLY.targets[0], combinations=())
+    write_universe(tmp_path / "two", monkeypatch, "mine", "AAPL,,,", "MSFT,,,")
+    mine = replace(HOURLY, universe="mine", targets=(combined,))
+    write_bars(lake, name, market_rows())
+    assert refresh_features(lake, mine, name).written == 2 * len(HOURS)
+    for folder, symbols in (("three", 1), ("fewer", 0), ("again", 1)):
+        lines = ["AAPL,,,", "MSFT,,,"] + ["NVDA,,2026-09-01,"] * symbols
+        write_universe(tmp_path / folder, monkeypatch, "mine", *lines)
+        refresh = refresh_features(lake, mine, name)
+        assert (refresh.symbols, refresh.written) == (symbols, symbols * len(HOURS)), folder
+        assert refresh_features(lake, mine, name).symbols == 0
