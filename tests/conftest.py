@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from pipelines.core.settings import Settings, settings
 from pipelines.lake import Lake
 from tests import empty_lake
+from tests.build_once import share_folders
 from tests.job_server import Jobs
 from tests.side_by_side import share_the_cores
 
@@ -50,6 +51,12 @@ def _loopback(host: str) -> bool:
 
 for _name in ("connect", "connect_ex"):
     _refuse_outside(_name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_folders(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What takes seconds to build is built once for all workers: see tests/build_once.py."""
+    share_folders(pytestconfig, tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
