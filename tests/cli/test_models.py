@@ -57,6 +57,7 @@ def test_models_are_listed_while_mlflow_is_down(
 ) -> None:
     train_model(lake, registry, HOURLY)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # it tries again without a wait
     code, out, _ = bullion("models", NAME)
     assert code == 0
     assert "the aliases are unknown" in out
