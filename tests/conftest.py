@@ -16,6 +16,7 @@ from pipelines.core.settings import Settings, settings
 from pipelines.lake import Lake
 from tests import empty_lake
 from tests.build_once import share_folders
+from tests.commands import Bullion, run_here
 from tests.job_server import Jobs
 from tests.side_by_side import share_the_cores
 
@@ -83,3 +84,9 @@ def jobs() -> Iterator[Jobs]:
     """Processes of their own, started warm: see tests/job_server.py."""
     with Jobs() as running:
         yield running
+
+
+@pytest.fixture
+def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
+    """Runs a command: its exit code, what it printed, what it complained of."""
+    return run_here(monkeypatch, capsys)
