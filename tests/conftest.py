@@ -15,6 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from pipelines.core.settings import Settings, settings
 from pipelines.lake import Lake
 from tests import empty_lake
+from tests.build_once import share_folders
+from tests.commands import Bullion, run_here
 from tests.job_server import Jobs
 from tests.side_by_side import share_the_cores
 
@@ -52,6 +54,12 @@ for _name in ("connect", "connect_ex"):
     _refuse_outside(_name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_folders(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What takes seconds to build is built once for all workers: see tests/build_once.py."""
+    share_folders(pytestconfig, tmp_path_factory)
+
+
 @pytest.fixture(autouse=True)
 def lake_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings that name a lake of this test alone, in tmp_path; nothing is made yet."""
@@ -76,3 +84,9 @@ def jobs() -> Iterator[Jobs]:
     """Processes of their own, started warm: see tests/job_server.py."""
     with Jobs() as running:
         yield running
+
+
+@pytest.fixture
+def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
+    """Runs a command: its exit code, what it printed, what it complained of."""
+    return run_here(monkeypatch, capsys)

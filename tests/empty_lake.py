@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,6 +13,7 @@ from pipelines.core.settings import Settings
 from pipelines.lake import Lake
 from pipelines.lake.folder_owner import MARK
 from pipelines.steps.lake import open_lake
+from tests.build_once import build_once
 
 
 def at(folder: Path) -> Settings:
@@ -23,12 +23,14 @@ def at(folder: Path) -> Settings:
 
 @cache
 def _catalog() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        open_lake(at(Path(folder))).close()
-        files = {path.name for path in Path(folder).rglob("*") if path.is_file()}
-        # Nothing else belongs to it: no rows in files, no WAL. The copy marks its own folder.
-        assert files == {"catalog.sqlite", "catalog.sqlite.lock", "catalog.sqlite.writer", MARK}
-        return (Path(folder) / "catalog.sqlite").read_bytes()
+    return (build_once("empty_lake", _build) / "catalog.sqlite").read_bytes()
+
+
+def _build(folder: Path) -> None:
+    open_lake(at(folder)).close()
+    files = {path.name for path in folder.rglob("*") if path.is_file()}
+    # Nothing else belongs to it: no rows in files, no WAL. The copy marks its own folder.
+    assert files == {"catalog.sqlite", "catalog.sqlite.lock", "catalog.sqlite.writer", MARK}
 
 
 def create_lake(config: Settings) -> Lake:

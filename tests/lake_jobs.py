@@ -24,6 +24,7 @@ from pipelines.core.settings import settings
 from pipelines.lake import Lake
 from pipelines.lake.attach import attach_statements
 from pipelines.steps.lake import open_lake
+from tests.apart_jobs import read_files, run_on_disk
 from tests.job_server import announce
 from tests.lake_rows import list_symbols, series, snapshot_row, write_series
 from tests.scripted import Scripted, bar_row, bars_table, hours
@@ -210,5 +211,7 @@ JOBS: Mapping[str, Callable[..., object]] = {
         ingest,
         ingest_once,
         failing_write,
+        read_files,
+        run_on_disk,
     )
 }

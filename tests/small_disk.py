@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from pipelines.core.settings import ROOT
+from tests.job_server import Jobs
 
 
-def run_on(disk: Path, megabytes: int, script: str) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Ended:
+    """What a script left: its exit code, what it printed, what it complained of."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_on(jobs: Jobs, disk: Path, megabytes: int, script: str) -> Ended:
     """Its lake is on the disk, which is also `DISK` in its environment."""
     disk.mkdir()
     mount = f"mount -t tmpfs -o size={megabytes}m none {disk}"
     if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
         pytest.skip("a small disk cannot be mounted here: this needs root")
-    environment = os.environ | {
-        "DISK": str(disk),
-        "BULLION_LAKE_CATALOG": f"sqlite:{disk}/lake/catalog.sqlite",
-        "BULLION_LAKE_DATA": f"{disk}/lake/files",
-    }
-    return subprocess.run(
-        ["unshare", "-m", "sh", "-c", f'{mount} && exec "$0" -c "$1"', sys.executable, script],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    out, errors = disk.with_name("stdout"), disk.with_name("stderr")
+    code = jobs.run("run_on_disk", str(disk), megabytes, script, str(out), str(errors))
+    return Ended(code, out.read_text(), errors.read_text())

@@ -100,6 +100,8 @@ def _rewrite_table(
         live_rows = dict(
             writer.rows(f"SELECT filename, count(*) FROM {table.full_name} GROUP BY 1")
         )
+        if not live_rows:
+            return
         files = {
             f"{store.root}{path}": (size, rows)
             for path, size, rows in writer.rows(

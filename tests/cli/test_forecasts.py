@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,19 +13,12 @@ from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest, ingest_weights
 from tests.commands import Bullion
-from tests.steps.served import HOURLY, START, fresh_registry, train_model
+from tests.steps.served import HOURLY, START, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
 
 
 NAME = HOURLY.name
-
-
-@pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    registry = fresh_registry(tmp_path / "mlflow")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
-    return registry
 
 
 def test_run_trains_where_it_is_due_scores_and_follows_up(

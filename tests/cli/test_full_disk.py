@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.job_server import Jobs
 from tests.small_disk import run_on
 
 PREPARED = """
@@ -80,10 +81,10 @@ sys.exit(1)
     ids=["export", "export_late", "docs", "new", "new_late", "mlflow"],
 )
 def test_a_full_disk_is_reported_without_a_traceback(
-    tmp_path: Path, script: str, words: str
+    jobs: Jobs, tmp_path: Path, script: str, words: str
 ) -> None:
     disk = tmp_path / "disk"
-    process = run_on(disk, 16, PREPARED + script)
+    process = run_on(jobs, disk, 16, PREPARED + script)
     assert process.returncode == 1, process.stderr
     assert words.format(disk=disk) in process.stderr
     assert "space" in process.stderr

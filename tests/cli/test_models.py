@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -11,18 +10,11 @@ from pipelines.lake import Lake
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
 from tests.commands import Bullion
 from tests.steps.live_market import write_live
-from tests.steps.served import HOURLY, fresh_registry, spoil, train_model
+from tests.steps.served import HOURLY, spoil, train_model
 
 ACTION_FORECAST = HOURLY.target_forecast()
 
 NAME = HOURLY.name
-
-
-@pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    registry = fresh_registry(tmp_path / "mlflow")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
-    return registry
 
 
 def test_models_promote_and_rollback_agree(
@@ -57,6 +49,7 @@ def test_models_are_listed_while_mlflow_is_down(
 ) -> None:
     train_model(lake, registry, HOURLY)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # it tries again without a wait
     code, out, _ = bullion("models", NAME)
     assert code == 0
     assert "the aliases are unknown" in out

@@ -10,10 +10,11 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.build_once import build_once
 from tests.integration.test_ui import PATIENCE, picture
 from tests.servers.ports import free_port
 from tests.serving.process import environment_of, run_server, wait_for_answer
-from tests.serving.scored_api import build_folder, build_once
+from tests.serving.scored_api import build_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -21,9 +22,9 @@ KEY = "a-secret-key"
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url() -> Iterator[str]:
     """The address of an API that needs a key."""
-    folder, port = build_once(tmp_path_factory, "scored", build_folder), free_port()
+    folder, port = build_once("scored", build_folder), free_port()
     with run_server("-m", "serving", env=environment_of(folder, port) | {"BULLION_API_KEYS": KEY}):
         wait_for_answer(port, "/docs")
         yield f"http://127.0.0.1:{port}"

@@ -29,6 +29,7 @@ from tests.lake_rows import (
     replace_series,
     write_series,
 )
+from tests.many_processes import append_at_once, make_lake_at_once
 from tests.open_reader import HOW, compact_under_a_reader
 from tests.servers import postgres
 
@@ -66,8 +67,7 @@ def test_a_fresh_database_becomes_a_lake_however_many_open_it(
 ) -> None:
     with pytest.raises(LakeError, match="there is no lake"):
         open_lake(read_only=True)
-    running = [jobs.start("make") for _ in range(4)]
-    assert len({job.result() for job in running}) == 1
+    make_lake_at_once(jobs)
     with open_lake(read_only=True) as lake:
         # With the feature tables, and without: each is written once.
         layouts = lake.rows("SELECT layout, fingerprint FROM meta.layouts")
@@ -94,14 +94,7 @@ def test_an_ingest_gives_the_same_rows_as_in_an_sqlite_lake(
 
 
 def test_six_writers_at_once_lose_and_double_nothing(lake: Lake, jobs: Jobs) -> None:
-    running = [jobs.start("append", name, 10) for name in "abcdef"]
-    numbers = [number for job in running for number in job.result()]
-    assert len(set(numbers)) == 60
-    rows = lake.rows(
-        """SELECT count(*), count(DISTINCT symbol), bool_and(s.batch = k.snapshot)
-           FROM silver.series s FULL JOIN meta.kept_snapshots k ON s.symbol = k.reason"""
-    )
-    assert rows == [(60, 60, True)]
+    append_at_once(lake, jobs, "abcdef", 10)
 
 
 @pytest.mark.parametrize("count", [5, 3000])

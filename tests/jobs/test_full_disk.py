@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.job_server import Jobs
 from tests.small_disk import run_on
 
 FULL = """
@@ -38,6 +39,6 @@ print("kept")
 """
 
 
-def test_a_run_on_a_full_disk_fails_and_leaves_nothing(tmp_path: Path) -> None:
-    process = run_on(tmp_path / "disk", 32, FULL)
+def test_a_run_on_a_full_disk_fails_and_leaves_nothing(jobs: Jobs, tmp_path: Path) -> None:
+    process = run_on(jobs, tmp_path / "disk", 32, FULL)
     assert process.stdout.endswith("kept\n"), process.stderr

@@ -11,17 +11,20 @@ import pytest
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake
 from pipelines.steps.lake import open_lake
+from tests.build_once import build_once
 from tests.busy_lake import fill_with_deletes
 from tests.empty_lake import at, create_lake
 
 
 @pytest.fixture(scope="session")
-def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled_folder() -> Path:
     """The folder of a closed lake, which no test changes."""
-    folder = tmp_path_factory.mktemp("filled")
+    return build_once("filled", _fill)
+
+
+def _fill(folder: Path) -> None:
     with create_lake(at(folder)) as lake:
         fill_with_deletes(lake)
-    return folder
 
 
 @pytest.fixture

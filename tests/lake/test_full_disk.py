@@ -63,6 +63,6 @@ print("kept")
 """
 
 
-def test_a_full_disk_commits_nothing(tmp_path: Path) -> None:
-    process = run_on(tmp_path / "disk", 8, FULL)
+def test_a_full_disk_commits_nothing(jobs: Jobs, tmp_path: Path) -> None:
+    process = run_on(jobs, tmp_path / "disk", 8, FULL)
     assert process.stdout == "kept\n", process.stderr

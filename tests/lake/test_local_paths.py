@@ -41,10 +41,8 @@ for catalog in (os.environ["BULLION_LAKE_CATALOG"], elsewhere):
 """
 
 
-def test_a_read_only_disk_has_a_hint_of_its_own(
-    tmp_path: Path,
-) -> None:
-    process = run_on(tmp_path / "disk", 8, MOUNTED)
+def test_a_read_only_disk_has_a_hint_of_its_own(jobs: Jobs, tmp_path: Path) -> None:
+    process = run_on(jobs, tmp_path / "disk", 8, MOUNTED)
     assert process.stdout == "refused\nrefused\n", process.stderr
 
 

@@ -16,6 +16,7 @@ from tests.lake_rows import (
     replace_series,
     series,
 )
+from tests.many_processes import append_at_once, make_lake_at_once
 
 
 def test_threads_take_turns_and_lose_nothing(lake: Lake) -> None:
@@ -36,14 +37,7 @@ def test_threads_take_turns_and_lose_nothing(lake: Lake) -> None:
 
 
 def test_processes_take_turns_and_lose_nothing(lake: Lake, jobs: Jobs) -> None:
-    appends = [jobs.start("append", name, 3) for name in "abcd"]
-    snapshots = [number for job in appends for number in job.result()]
-    assert len(set(snapshots)) == 12
-    rows = lake.rows(
-        """SELECT count(*), count(DISTINCT symbol), bool_and(s.batch = k.snapshot)
-           FROM silver.series s FULL JOIN meta.kept_snapshots k ON s.symbol = k.reason"""
-    )
-    assert rows == [(12, 12, True)]
+    append_at_once(lake, jobs, "abcd", 3)
 
 
 def test_four_processes_that_ingest_the_same_bars_leave_what_one_leaves(
@@ -65,8 +59,7 @@ def test_four_processes_that_ingest_the_same_bars_leave_what_one_leaves(
 
 
 def test_processes_that_make_the_lake_at_once_make_one(lake_settings: Settings, jobs: Jobs) -> None:
-    makers = [jobs.start("make") for _ in range(4)]
-    assert len({job.result() for job in makers}) == 1
+    make_lake_at_once(jobs)
     with Lake() as lake:
         # With the feature tables, and without: each is written once.
         rows = lake.rows("SELECT count(*), count(DISTINCT fingerprint) FROM meta.layouts")

@@ -7,31 +7,22 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-import yaml
 
 from pipelines.lake import Lake
 from pipelines.landing.weights import land_weights
 from pipelines.sources.base import WEIGHTS, Answer
-from pipelines.sources.files.mapping import NAME
 from pipelines.steps.lake import open_lake
-from tests.commands import Bullion, run_here
+from tests.commands import Bullion
+from tests.sources.files.folder import create_inbox
 from tests.steps.data.ingest_helpers import fresh_name
-
-
-@pytest.fixture
-def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
-    return run_here(monkeypatch, capsys)
 
 
 @pytest.fixture
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for files of weights, with the mapping that says so."""
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    declaration = {"weights": [{"files": "*.csv", "universe": "nasdaq100"}]}
-    (folder / NAME).write_text(yaml.safe_dump(declaration))
-    monkeypatch.setenv("BULLION_FILES", str(folder))
-    return folder
+    return create_inbox(
+        tmp_path, monkeypatch, weights=[{"files": "*.csv", "universe": "nasdaq100"}]
+    )
 
 
 def land_versions(lake: Lake, source: str, *versions: float) -> dict[str, int]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import email
 import json
 import socketserver
-import threading
+from contextlib import ExitStack
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+
+from tests.servers.in_thread import serve_in_thread
 
 
 class _Listener:
@@ -18,12 +20,12 @@ class _Listener:
     server: socketserver.TCPServer
 
     def __enter__(self):  # type: ignore[no-untyped-def]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self._running = ExitStack()
+        self._running.enter_context(serve_in_thread(self.server))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self._running.close()
 
     @property
     def url(self) -> str:

@@ -18,6 +18,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+
+from tests.servers.in_thread import serve_in_thread
 
 FIELDS = ("open", "high", "low", "close", "volume")
 DAYS_BACK = {"1m": 30, "2m": 60, "5m": 60, "15m": 60, "30m": 60, "90m": 60, "1h": 730}
@@ -84,14 +87,12 @@ class YahooServer:
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 
     def __enter__(self) -> YahooServer:
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._running = ExitStack()
+        self._running.enter_context(serve_in_thread(self._http))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self._running.close()
 
     def add(self, symbol: str, interval: str, bars: pa.Table | Iterable[Row], **facts: Any) -> None:
         """Bars of a symbol at one of Yahoo's intervals (1wk, not 1w); `facts` as in Series."""

@@ -12,15 +12,16 @@ from fastapi.testclient import TestClient
 from pipelines.lake import Lake
 from pipelines.steps import refresh_features
 from pipelines.steps.lake import open_lake
+from tests.build_once import build_once
 from tests.serving import daily
-from tests.serving.scored_api import api_at, build_folder, build_once
+from tests.serving.scored_api import api_at, build_folder
 from tests.serving.serving_models import HOURLY, SOURCE, api_client, environment, fill, serve_model
 
 
 @pytest.fixture(scope="session")
-def scored_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scored_folder() -> Path:
     """The folder of a lake with signals and predictions; no test may write to it."""
-    return build_once(tmp_path_factory, "scored", build_folder)
+    return build_once("scored", build_folder)
 
 
 @pytest.fixture(scope="package")
@@ -38,9 +39,9 @@ def client_with_key(scored_folder: Path) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def client() -> Iterator[TestClient]:
     """The API with models of two forecasts, over a lake that no test may write to."""
-    folder = build_once(tmp_path_factory, "served", _fill_with_models)
+    folder = build_once("served", _fill_with_models)
     with environment(folder), api_client() as client:
         assert client.get("/model-info").is_success  # opens the lake of this folder, for good
         yield client
@@ -54,11 +55,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def lake(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+def lake(folder: Path) -> Iterator[Lake]:
     """A test's own lake with bars, and no model."""
-    shutil.copytree(
-        build_once(tmp_path_factory, "bars", _fill_with_bars), folder, dirs_exist_ok=True
-    )
+    shutil.copytree(build_once("bars", _fill_with_bars), folder, dirs_exist_ok=True)
     with open_lake() as own_lake:
         yield own_lake
 

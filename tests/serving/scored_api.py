@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -119,21 +118,6 @@ def build_folder(folder: Path) -> Path:
         patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow/mlflow.db")
         fill(folder)
-    return folder
-
-
-def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """Build a folder once for all workers; no test may write to it afterwards."""
-    root = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    folder, marker = root / name, root / f"{name}.built"
-    with (root / f"{name}.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if not marker.exists():
-            folder.mkdir()
-            build(folder)
-            marker.touch()
     return folder
 
 

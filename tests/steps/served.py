@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import shutil
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +16,23 @@ from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.lake import Lake
 from pipelines.modeling.description import PREFIX, Description
 from pipelines.registry.mlflow import PRODUCTION, Registry, model_name
+from tests.build_once import build_once
 from tests.models import target_of
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 START = datetime(2026, 3, 2, 22, tzinfo=UTC)
 
 
-@cache
-def _empty_store() -> bytes:
-    """An empty store of MLflow: its tables take seconds to create, so they are created once."""
-    with tempfile.TemporaryDirectory() as folder:
-        registry = Registry(folder=Path(folder))
-        registry.client.search_experiments(max_results=1)
-        registry.client._tracking_client.store._dispose_engine()
-        return (Path(folder) / "mlflow.db").read_bytes()
+def create_empty_store(folder: Path) -> None:
+    """Create an empty store of MLflow, whose tables take seconds."""
+    registry = Registry(folder=folder)
+    registry.client.search_experiments(max_results=1)
+    registry.client._tracking_client.store._dispose_engine()
 
 
 def fresh_registry(folder: Path) -> Registry:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mlflow.db").write_bytes(_empty_store())
+    shutil.copy(build_once("empty_store", create_empty_store) / "mlflow.db", folder)
     return Registry(folder=folder)
 
 

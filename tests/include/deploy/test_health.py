@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from include.deploy.health import trouble
+from tests.servers.in_thread import serve_in_thread
 
 ANSWER = {"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}
 
@@ -29,10 +29,9 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # never asked
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    with serve_in_thread(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_a_failure_is_reported_and_a_good_answer_is_not(url: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +14,7 @@ import pytest
 from include.deploy import smoke
 from include.deploy.smoke import SmokeError, check_model_file, own_environment, sessions, signal
 from pipelines.lake import Lake
+from tests.servers.in_thread import serve_in_thread
 from tests.steps.served import HOURLY, fresh_registry, train_model
 
 CLOSES_AT = datetime(2026, 9, 1, 20, tzinfo=UTC)
@@ -73,10 +73,9 @@ class Handler(BaseHTTPRequestHandler):
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr("include.deploy.smoke.time.sleep", lambda _: None)
     Handler.keys = []
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    with serve_in_thread(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_the_signal_of_the_newest_bar_is_waited_for(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 
 from include.services.pages import server
+from tests.servers.in_thread import serve_in_thread
 
 
 @pytest.fixture
@@ -19,11 +19,12 @@ def pages(tmp_path: Path) -> Iterator[httpx.Client]:
         (tmp_path / name / "index.html").write_text(f"the {name}")
     (tmp_path / "secrets.json").write_text("hidden")
     (tmp_path / "docs" / "out.html").symlink_to(tmp_path / "secrets.json")
-    with server(0, tmp_path) as pages:
-        threading.Thread(target=pages.serve_forever, daemon=True).start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{pages.server_address[1]}") as client:
-            yield client
-        pages.shutdown()
+    pages = server(0, tmp_path)
+    with (
+        serve_in_thread(pages),
+        httpx.Client(base_url=f"http://127.0.0.1:{pages.server_address[1]}") as client,
+    ):
+        yield client
 
 
 def test_a_folder_that_was_made_is_served_and_the_other_is_said_to_come(

@@ -6,27 +6,7 @@ import pytest
 
 from include.services.parts import PARTS, environment, environment_of
 from include.services.settings import Services
-
-STORE = {"AWS_ACCESS_KEY_ID": "hidden-1", "AWS_SECRET_ACCESS_KEY": "hidden-2"}
-
-
-OUTER = STORE | {
-    "BULLION_LAKE_CATALOG": "postgres:host=db user=lake password=hidden-3",
-    "BULLION_SMTP": "smtps://me:hidden-4@mail.example.org",
-    "BULLION_API_KEYS": "hidden-5",
-    "FINNHUB_API_KEY": "hidden-6",
-}
-
-
-SECRETS_OF = {
-    "airflow": {"hidden-1", "hidden-2", "hidden-3", "hidden-4", "hidden-6"},
-    "api": {"hidden-1", "hidden-2", "hidden-3", "hidden-5"},
-    "mlflow": set[str](),
-    "pages": set[str](),
-}
-
-
-OF_AIRFLOW = ("api_secret", "jwt_secret", "fernet_key")
+from tests.include.services.hidden import OF_AIRFLOW, OUTER, SECRETS_OF
 
 
 def test_what_is_set_for_another_airflow_is_not_seen(config: Services) -> None:

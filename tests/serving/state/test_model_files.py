@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer
 from serving.schemas.scoring import ModelInfo
 from tests.models import body
+from tests.servers.in_thread import serve_in_thread
 from tests.serving.serving_models import (
     HOURLY,
     LATER,
@@ -65,13 +65,12 @@ def test_a_file_is_fetched_over_http_and_verified(
 
         def log_message(self, *_: object) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), MLflow) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), MLflow)
+    with serve_in_thread(server):
         uri = f"http://127.0.0.1:{server.server_address[1]}"
         monkeypatch.setattr("serving.state.model_files.Registry.__init__", registry_at(folder, uri))
         with api_client() as client:
             assert version(client) == (1 if download == "sound" else None)
-        server.shutdown()
     assert paths[:2] == [
         "/api/2.0/mlflow/model-versions/get",
         "/api/2.0/mlflow-artifacts/artifacts/1/run/artifacts/model/model.onnx",

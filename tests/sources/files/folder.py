@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from pipelines.core.calendar import interval_of, utc
 from pipelines.sources.base import Parsed, Request
 from pipelines.sources.files import Files
+from pipelines.sources.files.mapping import NAME
 
 
 def request(interval: str = "1h", symbols: tuple[str, ...] = (), **span: str) -> Request:
@@ -23,6 +25,17 @@ def folder(tmp_path: Path, files: dict[str, str | bytes], *series: dict[str, Any
         (tmp_path / name).write_bytes(body.encode() if isinstance(body, str) else body)
     (tmp_path / "bars.yaml").write_text(yaml.safe_dump({"series": list(series)}))
     return Files(tmp_path)
+
+
+def create_inbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **declaration: list[dict[str, Any]]
+) -> Path:
+    """The folder that the settings name as source of files, with this mapping and no file."""
+    inbox_folder = tmp_path / "inbox"
+    inbox_folder.mkdir()
+    (inbox_folder / NAME).write_text(yaml.safe_dump(declaration))
+    monkeypatch.setenv("BULLION_FILES", str(inbox_folder))
+    return inbox_folder
 
 
 def read(files: Files, bars_request: Request) -> list[Parsed]:

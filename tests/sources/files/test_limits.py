@@ -5,11 +5,8 @@ Each is read in a process of its own, so that one that hangs or eats memory fail
 
 import gzip
 import io
-import json
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +15,6 @@ import pytest
 
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import InvalidRequest, SourceError
-from pipelines.core.settings import ROOT
 from pipelines.lake import Lake
 from pipelines.sources.files import bars, read
 from pipelines.sources.files.limits import MOST_COLUMNS, MOST_LINE, has_long_line
@@ -30,38 +26,6 @@ from tests.sources.files.folder import read as read_all
 HEAD = "ts,open,high,low,close,volume\n"
 GOOD = "2020-01-02 14:30,1,2,1,1,10\n"
 SERIES = {"files": "*.csv*", "symbol": "AAPL", "interval": "1h", "timezone": "UTC"}
-HANGS = 120  # seconds: none takes two, but machines are busy
-READER = """
-import json, resource, sys
-from pathlib import Path
-from pipelines.core.errors import BullionError
-from pipelines.sources.files import Files
-from tests.sources.files.folder import request
-
-files, sizes, errors = Files(Path(sys.argv[1])), {}, []
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-try:
-    for answer in files.fetch(request()):
-        try:
-            parsed = files.parse(answer)
-            sizes[answer.asked["path"]] = [parsed.bars.num_rows, parsed.rejects.num_rows]
-        except BullionError as error:
-            errors.append(str(error))
-except BullionError as error:
-    errors.append(str(error))
-peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-print(json.dumps({"sizes": sizes, "errors": errors, "peak_mib": peak}))
-"""
-
-
-def read_apart(path):
-    """What a process of its own read in a folder: rows of each file, errors, memory."""
-    process = subprocess.run(
-        [sys.executable, "-c", READER, str(path)],
-        capture_output=True, text=True, timeout=HANGS, cwd=ROOT, check=False,
-    )  # fmt: skip
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)
 
 
 def make_pipe(path, outside):
@@ -110,14 +74,14 @@ def link_itself(path, outside):
         (link_itself, "Too many levels of symbolic links"),
     ],
 )
-def test_what_is_no_file_of_the_folder_is_never_read(tmp_path, make, says):
+def test_what_is_no_file_of_the_folder_is_never_read(tmp_path, jobs, make, says):
     inside, outside = tmp_path / "in", tmp_path / "out"
     inside.mkdir()
     outside.mkdir()
     (outside / "other.csv").write_text(HEAD + GOOD)
     folder(inside, {"a.csv": HEAD + GOOD, "c.csv": HEAD + GOOD}, SERIES)
     make(inside / "b.csv", outside)
-    result = read_apart(inside)
+    result = jobs.run("read_files", str(inside))
     assert result["sizes"] == {"a.csv": [1, 0], "c.csv": [1, 0]}
     (error,) = result["errors"]
     assert "1 file of" in error
@@ -171,9 +135,9 @@ COLUMNS = ",".join(f"c{n}" for n in range(100_000))
     ],
     ids=["commas", "blank lines", "zeros", "header", "columns", "cell", "lines", "parquet"],
 )
-def test_what_is_too_large_is_refused_in_little_memory(tmp_path, name, body, says):
+def test_what_is_too_large_is_refused_in_little_memory(tmp_path, jobs, name, body, says):
     folder(tmp_path, {"a.csv": HEAD + GOOD, name: body(), "c.csv": HEAD + GOOD}, SERIES)
-    result = read_apart(tmp_path)
+    result = jobs.run("read_files", str(tmp_path))
     assert result["sizes"] == {"a.csv": [1, 0], "c.csv": [1, 0]}
     (error,) = result["errors"]
     assert name in error
@@ -198,10 +162,10 @@ def one_text_in_every_row():
 
 
 @pytest.mark.parametrize("cell", ["9" * (MOST_LINE + 1), "," * 25_000_000])
-def test_a_line_that_is_too_long_is_rejected_alone(tmp_path, cell):
+def test_a_line_that_is_too_long_is_rejected_alone(tmp_path, jobs, cell):
     line = f"2020-01-02 15:30,1,2,1,1,{cell}\n"
     folder(tmp_path, {"a.csv": HEAD + GOOD + line + GOOD}, SERIES)
-    result = read_apart(tmp_path)
+    result = jobs.run("read_files", str(tmp_path))
     assert (result["sizes"], result["errors"]) == ({"a.csv": [2, 1]}, [])
     assert result["peak_mib"] < 400
     parsed = parse_file(tmp_path, HEAD + GOOD + line + GOOD)
@@ -278,25 +242,25 @@ def test_a_mapping_that_is_made_to_break_the_reader(tmp_path, text, says):
     assert says in caught.value.message
 
 
-def test_aliases_that_stand_for_billions_are_told_in_a_line(tmp_path):
+def test_aliases_that_stand_for_billions_are_told_in_a_line(tmp_path, jobs):
     levels = [f"- &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     bomb = "\n".join(["weights:", "- &a0 [1]", *levels, "series: [*a11]"])
     (tmp_path / "bars.yaml").write_text(bomb)
-    (error,) = read_apart(tmp_path)["errors"]
+    (error,) = jobs.run("read_files", str(tmp_path))["errors"]
     assert "series 1 of" in error
     assert len(error) < 2000
 
 
-def test_a_mapping_is_a_file_of_its_folder(tmp_path):
+def test_a_mapping_is_a_file_of_its_folder(tmp_path, jobs):
     (tmp_path / "in").mkdir()
     (tmp_path / "bars.yaml").write_text("series: []")
     (tmp_path / "in/bars.yaml").symlink_to("../bars.yaml")
-    assert "leads out of its folder" in read_apart(tmp_path / "in")["errors"][0]
+    assert "leads out of its folder" in jobs.run("read_files", str(tmp_path / "in"))["errors"][0]
     (tmp_path / "in/bars.yaml").unlink()
     os.mkfifo(tmp_path / "in/bars.yaml")
-    assert "is a pipe" in read_apart(tmp_path / "in")["errors"][0]
+    assert "is a pipe" in jobs.run("read_files", str(tmp_path / "in"))["errors"][0]
 
 
-def test_a_header_beyond_the_end_of_a_file(tmp_path):
+def test_a_header_beyond_the_end_of_a_file(tmp_path, jobs):
     folder(tmp_path, {"a.csv": HEAD + GOOD}, {**SERIES, "csv": {"skip": 10**12}})
-    assert "has no header" in read_apart(tmp_path)["errors"][0]
+    assert "has no header" in jobs.run("read_files", str(tmp_path))["errors"][0]

@@ -20,8 +20,8 @@ from pipelines.core.errors import BullionError
 from pipelines.sources.files import Files
 from pipelines.sources.files.mapping import NAME
 from pipelines.steps.lake import open_lake
-from tests.commands import Bullion, run_here
-from tests.sources.files.folder import read, request
+from tests.commands import Bullion
+from tests.sources.files.folder import create_inbox, read, request
 
 DAY = ["--interval", "1h", "--start", "2026-09-01", "--end", "2026-09-02"]
 HEAD = "ts,open,high,low,close,volume\n"
@@ -36,18 +36,10 @@ SERIES: dict[str, Any] = {
 
 
 @pytest.fixture
-def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bullion:
-    return run_here(monkeypatch, capsys)
-
-
-@pytest.fixture
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of files with a good one in it."""
-    inbox_folder = tmp_path / "inbox"
-    inbox_folder.mkdir()
+    inbox_folder = create_inbox(tmp_path, monkeypatch, series=[SERIES])
     (inbox_folder / "good.csv").write_text(GOOD_FILE)
-    (inbox_folder / NAME).write_text(yaml.safe_dump({"series": [SERIES]}))
-    monkeypatch.setenv("BULLION_FILES", str(inbox_folder))
     return inbox_folder
 
 
