@@ -16,6 +16,10 @@ PIP_CERT ?= $(firstword $(SSL_CERT_FILE) $(wildcard $(SYSTEM_CERTS)))
 UV_SYSTEM_CERTS := 1
 export PIP_CERT UV_SYSTEM_CERTS
 
+# Python keeps what it compiled, whatever the shell says: otherwise each of Airflow's processes and
+# tasks compiles thousands of modules anew, 10 s of a core at every start.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help install install-dev lock format check test test-unit test-integration coverage torture \
 	bench verify sql clean up down status logs airflow mlflow api screenshots smoke promote rollback secrets \
 	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean
@@ -90,8 +94,9 @@ test-unit: test ## The same as test
 test: $(READY) ## Run the tests that need no servers
 	@$(BIN)/pytest -n 2 --dist worksteal -m "not integration and not torture"
 
+# More workers than CI has cores: a test that kills something waits half a minute for a heartbeat.
 test-integration: $(READY) ## Run the tests that need servers, a browser or Airflow
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m integration
+	@$(BIN)/pytest tests/integration -n 3 --dist loadfile --no-loadscope-reorder -m integration
 
 coverage: $(READY) ## Tests with the lines they do not reach
 	@$(BIN)/pytest -n 2 -m "not integration and not torture" --cov=pipelines --cov=serving --cov-report=term-missing:skip-covered

@@ -18,7 +18,7 @@ LOCK_TIMEOUT = 60  # seconds
 # Modules that the hourly tasks import. None is of this repository, whose code may change meanwhile.
 PRELOADED = (
     "pandas", "pyarrow.compute", "scipy.special", "exchange_calendars", "duckdb", "onnxruntime",
-    "pydantic_settings", "yaml", "filelock", "concurrent.futures",
+    "pydantic_settings", "yaml", "filelock", "concurrent.futures", "mlflow",
 )  # fmt: skip
 
 if sys.argv[1:2] == ["scheduler"]:  # whose LocalExecutor forks a process for each task

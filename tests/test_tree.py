@@ -40,6 +40,12 @@ def test_no_file_is_longer_than_a_reader_can_hold(folder: str) -> None:
     assert long == {}
 
 
+def test_what_needs_servers_stands_where_make_test_integration_looks() -> None:
+    mark = "mark." + "integration"
+    marked = {path for path in (ROOT / "tests").rglob("*.py") if mark in path.read_text()}
+    assert marked == {*(ROOT / "tests" / "integration").glob("test_*.py")}
+
+
 def test_a_module_without_a_test_is_noticed() -> None:
     assert find_test(Path("pipelines/core/clock.py")) == Path("tests/core/test_clock.py")
     assert find_test(Path("serving/app.py")) == Path("tests/serving/test_app.py")

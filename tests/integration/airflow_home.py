@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from tests.build_once import build_once
 from tests.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +81,8 @@ class Airflow:
             "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
             # A DAG that is not paused would run for its newest bar at once, before any test asks.
             "SCHEDULER__USE_JOB_SCHEDULE": "False",
+            # The files of the DAGs do not change meanwhile, and each parsing takes a core's second.
+            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
@@ -98,8 +102,7 @@ class Airflow:
         passwords = self.home / "passwords.json"
         passwords.touch(0o600)
         passwords.write_text(f'{{"admin": "{self._password}"}}')
-        status = self._run("migrate", "db", "migrate").wait(START_WITHIN)
-        assert status == 0, f"airflow db migrate failed\n{self.output()}"
+        shutil.copy(build_once("airflow-database", migrate) / "airflow.db", self.home)
         for command in COMPONENTS:
             self._run(command[0], *command)
         wait_for(self._healthy, START_WITHIN, "a healthy Airflow", self.output)
@@ -122,7 +125,7 @@ class Airflow:
         return process
 
     def _healthy(self) -> bool:
-        dead = [n for n, p in self._processes.items() if n != "migrate" and p.poll() is not None]
+        dead = [name for name, process in self._processes.items() if process.poll() is not None]
         assert not dead, f"ended by themselves: {dead}\n{self.output()}"
         with suppress(httpx.TransportError):
             health = self._client.get("/api/v2/monitor/health").json()
@@ -232,7 +235,7 @@ class Airflow:
             newest = self.get(path)
             return newest if newest["state"] in ("success", "failed") else None
 
-        return wait_for(over, seconds, f"the end of {path}", lambda: self.log(run))
+        return wait_for(over, seconds, f"the end of {path}", lambda: self.log(run), every=0.5)
 
     def end(self, run: Mapping[str, Any]) -> None:
         """Mark a run as failed, so that nothing of it is tried again."""
@@ -269,7 +272,7 @@ class Airflow:
         def over() -> bool:
             return bool(self.get(f"/backfills/{backfill['id']}")["completed_at"])
 
-        wait_for(over, seconds, f"backfill {backfill['id']}", self.output)
+        wait_for(over, seconds, f"backfill {backfill['id']}", self.output, every=1.0)
         span = (backfill["from_date"], backfill["to_date"])
         return [run for run in runs() if span[0] <= run["logical_date"] <= span[1]]
 
@@ -298,15 +301,29 @@ def _path(run: Mapping[str, Any]) -> str:
     return f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
 
 
+def migrate(home: Path) -> None:
+    """Migrate an empty database; the Airflows of a run of the tests begin with copies of it."""
+    airflow = Airflow(home, {})
+    try:
+        status = airflow._run("migrate", "db", "migrate").wait(START_WITHIN)
+        assert status == 0, f"airflow db migrate failed\n{airflow.output()}"
+    finally:
+        airflow.stop()
+
+
 def wait_for(
-    ready: Callable[[], T | None], seconds: float, goal: str, explain: Callable[[], str] = str
+    ready: Callable[[], T | None],
+    seconds: float,
+    goal: str,
+    explain: Callable[[], str] = str,
+    every: float = 0.25,
 ) -> T:
     """Wait until `ready` returns something true, and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := ready()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s for {goal}\n{explain()}")
-        time.sleep(0.25)
+        time.sleep(every)
     return answer
 
 

@@ -17,6 +17,20 @@ from pipelines.core.settings import Settings
 from tests.integration.airflow_home import ROOT, Airflow, wait_for
 from tests.servers.ports import free_port, stop
 
+# The longest come first, so that none of the workers is left alone with a long one at the end. A
+# worker takes its next file when two tests are left of the one before: those of the first are
+# long, and `test_thread` is the short one that waits for them, for the same Airflow.
+LONGEST_FIRST = (
+    "test_end_to_end", "test_topology", "test_faults", "test_two_targets", "test_services",
+    "test_thread", "test_postgres_lake", "test_ui", "test_s3_lake", "test_alerts", "test_api_docs",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files in their order; one that has no place yet comes first."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, -1))
+
 
 @pytest.fixture(scope="session")
 def shared_lake(tmp_path_factory: pytest.TempPathFactory) -> Settings:

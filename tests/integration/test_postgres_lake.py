@@ -51,14 +51,8 @@ def lake_settings(
     lake_settings: Settings, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """A database of its own for each test."""
-    name = f"d{abs(hash(tmp_path))}"
-    admin = psycopg2.connect(server)
-    admin.autocommit = True
-    admin.cursor().execute(f"CREATE DATABASE {name}")
-    admin.close()
-    monkeypatch.setenv(
-        "BULLION_LAKE_CATALOG", "postgres:" + server.replace("dbname=postgres", f"dbname={name}")
-    )
+    target = postgres.create_database(server, f"d{abs(hash(tmp_path))}")
+    monkeypatch.setenv("BULLION_LAKE_CATALOG", f"postgres:{target}")
     return settings()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,6 +32,14 @@ def server() -> Iterator[S3]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def catalog_server() -> Iterator[str]:
+    if postgres.missing():
+        pytest.skip(postgres.missing())
+    with postgres.postgres() as target:
+        yield target
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def lake_settings(
     lake_settings: Settings,
@@ -40,19 +47,17 @@ def lake_settings(
     server: S3,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Settings]:
+) -> Settings:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     # Where it is remembered what was verified.
     monkeypatch.setattr("pipelines.lake.door.ROOT", tmp_path)
     monkeypatch.setenv("BULLION_LAKE_DATA", f"s3://{BUCKET}/{tmp_path.name}/lake")
-    with ExitStack() as stack:
-        if request.param == "postgres":
-            if postgres.missing():
-                pytest.skip(postgres.missing())
-            target = stack.enter_context(postgres.postgres())
-            monkeypatch.setenv("BULLION_LAKE_CATALOG", f"postgres:{target}")
-        yield settings()
+    if request.param == "postgres":
+        catalog_server = request.getfixturevalue("catalog_server")
+        target = postgres.create_database(catalog_server, f"d{abs(hash(tmp_path))}")
+        monkeypatch.setenv("BULLION_LAKE_CATALOG", f"postgres:{target}")
+    return settings()
 
 
 def key(lake: Lake, path: str) -> str:

@@ -30,7 +30,8 @@ def browser() -> Iterator[Page]:
     assert program, "these tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+        # Without animations: each frame of them is drawn by the processor.
+        page = chromium.new_page(viewport={"width": 1400, "height": 1000}, reduced_motion="reduce")
         page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         yield page

@@ -105,6 +105,17 @@ def postgres(password: str = "", port: int = 0, options: Sequence[str] = ()) -> 
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def create_database(server: str, name: str) -> str:
+    """Create an empty database on a running server; return its libpq string."""
+    import psycopg2
+
+    admin = psycopg2.connect(server)
+    admin.autocommit = True
+    admin.cursor().execute(f"CREATE DATABASE {name}")
+    admin.close()
+    return server.replace("dbname=postgres", f"dbname={name}")
+
+
 def _await(target: str, server: subprocess.Popen[bytes], log: Path) -> None:
     import psycopg2
 
