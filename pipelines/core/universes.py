@@ -157,8 +157,8 @@ def _universe(name: str, folder: str) -> Universe:
     for listed in files:
         try:
             members = _read(listed, files).members
-        except InvalidRequest as error:  # of another universe, which need not stop this one
-            unreadable = f"; not looked into: {error.message}"
+        except InvalidRequest as broken:  # another universe, which need not stop this one
+            unreadable = f"; not looked into: {broken.message}"
             continue
         for member in members:
             if member.symbol.lower() == name:
