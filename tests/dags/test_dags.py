@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.core.universes import universes
+from pipelines.core.universes import universe_names
 from pipelines.forecasts import FORECASTS
 from pipelines.sources import SOURCES
 from tests.dags.parsed_dags import FILES, PLUGINS, ROOT
@@ -78,7 +78,7 @@ def test_a_parameter_offers_every_source_and_universe(parsed: dict[str, Any]) ->
             continue
         assert choices["source"] == list(SOURCES)
         if "universe" in choices:
-            assert choices["universe"] == list(universes())
+            assert choices["universe"] == list(universe_names())
 
 
 def test_every_schedule_is_described(parsed: dict[str, Any]) -> None:
