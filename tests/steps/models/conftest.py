@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipelines.modeling import class_pictures, value_pictures
+from tests.without_plots import leave_out_plots
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -16,4 +17,5 @@ def without_pictures() -> Iterator[None]:
         for module in (class_pictures, value_pictures):
             patch.setattr(module, "draw_predictions", lambda *_: {"drawn.png": b"a picture"})
         patch.setattr(class_pictures, "importance", lambda *_: b"a picture")
+        leave_out_plots(patch)
         yield

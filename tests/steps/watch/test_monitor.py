@@ -19,6 +19,7 @@ from pipelines.steps.watch.monitor import monitor
 from tests.models import target_of
 from tests.steps.live_market import end_of_day, write_features, write_live
 from tests.steps.served import HOURLY, decisions_of, fresh_registry, train_model
+from tests.without_plots import leave_out_plots
 
 ACTION_FORECAST = HOURLY.target_forecast()
 MONITOR_RUN = "pipelines.steps.watch.monitor._MonitoringRun"
@@ -28,6 +29,11 @@ QUALITY_PAGE = "pipelines.monitoring.reports.build_quality_page"
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     return fresh_registry(tmp_path / "mlflow")
+
+
+@pytest.fixture(autouse=True)
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_out_plots(monkeypatch)
 
 
 @pytest.fixture
