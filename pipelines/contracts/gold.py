@@ -7,6 +7,7 @@ from pipelines.contracts.columns import (
     AS_OF,
     BATCH,
     CLOSES_AT,
+    DELAY_SECONDS,
     FORECAST,
     INSTEAD_OF,
     INTERVAL,
@@ -203,6 +204,7 @@ PREDICTIONS = Table(
         INSTEAD_OF,
         LIVE,
         SCORED_AT,
+        DELAY_SECONDS,
         BATCH,
     ),
     key=(
@@ -238,6 +240,7 @@ INDEX_SIGNALS = Table(
         INSTEAD_OF,
         LIVE,
         SCORED_AT,
+        DELAY_SECONDS,
         BATCH,
     ),
     key=("forecast", "source", "universe", "interval", "ts", "live"),
