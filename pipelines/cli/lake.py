@@ -49,7 +49,7 @@ def ingest(
     end: Annotated[str | None, typer.Option(help="bars open before this, UTC; default now")] = None,
     force: Annotated[bool, typer.Option(help="ask the source again for recent bars")] = False,
 ) -> None:
-    """Bring bars from a source through bronze to silver."""
+    """Bring bars from a source through bronze to silver; of a universe its fund's bars too."""
     bar_source = chosen_source(source)
     if universe is not None and symbols is not None:
         raise InvalidRequest("--universe and --symbols exclude each other", "keep one of them")
@@ -62,6 +62,7 @@ def ingest(
         raise InvalidRequest("no symbols were named", "add --universe qqq or --symbols AAPL,MSFT")
     until = utc(end) if end is not None else datetime.now(UTC)
     since = utc(start) if start is not None else None
+    run = f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
     with open_lake() as lake, progress_bar() as progress:
         report = steps.ingest(
             lake,
@@ -71,11 +72,26 @@ def ingest(
             since,
             until,
             about=universe or "",
-            run=f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
+            run=run,
             force=force,
             progress=progress,
         )
-    out.print(report.summary(), highlight=False, soft_wrap=True)
+        lines = [report.summary()]
+        fund = universes.universe(universe).fund if universe is not None else ""
+        if fund and fund not in names:
+            lines.append(
+                steps.ingest_fund(
+                    lake,
+                    bar_source,
+                    fund,
+                    interval_of(interval),
+                    since,
+                    until,
+                    run=run,
+                    force=force,
+                )
+            )
+    out.print("\n".join(lines), highlight=False, soft_wrap=True)
     report.enforce()
 
 

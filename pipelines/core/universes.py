@@ -37,6 +37,7 @@ class Universe:
     since: date
     members: tuple[Member, ...]
     whole: str  # the universe that lists every member of the index
+    fund: str = ""  # the fund whose bars show what the index did; empty: its members' bars do
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -65,8 +66,8 @@ def universes() -> dict[str, Universe]:
     """Return every universe by its name."""
     since, members = _members("nasdaq100.csv")
     return {
-        "nasdaq100": Universe("nasdaq100", "QQQ", "/NQ", since, members, "nasdaq100"),
-        "qqq": Universe("qqq", "QQQ", "/NQ", since, members[:10], "nasdaq100"),
+        "nasdaq100": Universe("nasdaq100", "QQQ", "/NQ", since, members, "nasdaq100", "QQQ"),
+        "qqq": Universe("qqq", "QQQ", "/NQ", since, members[:10], "nasdaq100", "QQQ"),
     }
 
 

@@ -154,6 +154,12 @@ class Forecast:
         """Of all targets: a universe has one signal, whichever of them makes it."""
         return tuple(combination for target in self.targets for combination in target.combinations)
 
+    @property
+    def funds(self) -> tuple[str, ...]:
+        """The funds whose bars show what the indexes did that it gives signals of, once each."""
+        funds = dict.fromkeys(universe(rule.universe).fund for rule in self.combinations)
+        return tuple(fund for fund in funds if fund and fund not in self.symbols)
+
     # -- what all its targets share
 
     @property

@@ -2,6 +2,7 @@
 
 from pipelines.core.progress import Progress
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.fund import ingest_fund
 from pipelines.steps.data.ingest import IngestReport, ingest, ingest_weights
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
@@ -9,6 +10,7 @@ __all__ = [
     "IngestReport",
     "Progress",
     "ingest",
+    "ingest_fund",
     "ingest_weights",
     "refresh_features",
     "release_snapshots",

@@ -7,6 +7,8 @@ market with the same volatility and no direction. See sample/skeleton.py and sam
 how it is made, sample/oracle.py for the best reachable score. BULLION_SAMPLE_DIRT=1 adds the faults
 of real providers.
 
+QQQ holds the members by weight, so that what an index did and what its members did agree.
+
 An answer holds the request, from which its bars are computed again. The clock of the sample is
 `as_of`: it answers as a provider would have at that time, and that is the time of receipt.
 """
@@ -40,7 +42,7 @@ from pipelines.sources.sample.market import Span, Ticks, join_ticks, partial_bar
 from pipelines.sources.sample.skeleton import Market, instruments
 from pipelines.sources.sample.weights import FIRST_WEIGHTS, WHOLE, weights
 
-GENERATOR = 1  # increased whenever the same request would give other bars
+GENERATOR = 2  # increased whenever the same request would give other bars
 MOST_BARS = 500_000  # in one answer
 BEGINNING = utc("2015-01-01")
 

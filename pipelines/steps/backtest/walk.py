@@ -133,7 +133,7 @@ def read_market(
         rows=build_rows(forecast, features_table),
         ts=instants(features_table, "ts"),
         bars=_bars(view, forecast, source, request, members.symbols),
-        own=_bars(view, forecast, source, request, (members.index,)),
+        own=_bars(view, forecast, source, request, (members.fund,)),
         weights=view.sql(
             """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
                WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
