@@ -1,5 +1,6 @@
 """Bring the bars and weights that a forecast needs from a source through bronze to silver.
 
+The bars of the fund that shows what the index did come too; a source without them stops nothing.
 A run brings the bars of its session and those missing before it; with a start it brings exactly the
 range that is named. It uses nothing later than the end of its interval. Rejected rows are in
 `silver.quarantine`, the record of the run is in `gold.runs`. The run fails when an answer cannot be

@@ -38,10 +38,12 @@ SESSIONS = merge_spans(list_bars("1d", NOW - timedelta(days=40)))
 
 
 def rows_of(lake: Settings, table: str, where: str = "true") -> list[dict[str, Any]]:
-    """A gold table's rows, but for when and in which commit they were written."""
+    """A gold table's rows, but for when, how late and in which commit they were written."""
     with open_lake(lake, read_only=True) as opened:
         rows = opened.sql(f"SELECT * FROM gold.{table} WHERE {where}")
-    columns = rows.select([n for n in rows.schema.names if n not in ("scored_at", "batch")])
+    columns = rows.select(
+        [n for n in rows.schema.names if n not in ("scored_at", "delay_seconds", "batch")]
+    )
     return sorted(columns.to_pylist(), key=repr)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from scipy.stats import spearmanr
 
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.settings import ROOT
@@ -40,7 +41,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     folder: Path = tmp_path_factory.mktemp("lake")
     with empty_lake.create_lake(empty_lake.at(folder)) as lake:
         registry, source = fresh_registry(folder / "mlflow"), Sample()
-        ingest(lake, source, universe("qqq").symbols, interval_of("1h"), START, END)
+        fund = universe("qqq").fund
+        ingest(lake, source, (*universe("qqq").symbols, fund), interval_of("1h"), START, END)
         ingest_weights(lake, source, "qqq", as_of=START)
         train(lake, registry, QUICK, source.name, as_of=TRAINED)
         score(lake, registry, QUICK.forecast, source.name, start=TRAINED, end=END)
@@ -60,6 +62,21 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 def test_the_page_has_enough_questions() -> None:
     assert len([title for title, _ in QUESTIONS if title]) >= 10
+
+
+def test_the_rank_correlation_in_sql_is_that_of_scipy(lake: Lake) -> None:
+    [query] = [query for title, query in QUESTIONS if "rank correlation" in title]
+    table = lake.sql(
+        """SELECT universe, wss, next_return FROM gold.index_signals
+           JOIN gold.index_outcomes USING (forecast, source, universe, "interval", ts)"""
+    ).to_pandas()
+    answers = lake.sql(query.strip().rstrip(";")).to_pylist()
+    assert {row["universe"] for row in answers} == {"qqq", "nasdaq100"}
+    for row in answers:
+        of_universe = table[table["universe"] == row["universe"]]
+        expected = spearmanr(of_universe["wss"], of_universe["next_return"]).statistic
+        assert row["rank_correlation"] == pytest.approx(expected, abs=0.0006)
+        assert row["bars"] == len(of_universe)
 
 
 @pytest.mark.parametrize(

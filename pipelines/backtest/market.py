@@ -19,7 +19,7 @@ class Market:
     rows: Rows  # every bar with its features; the outcome is NaN where it is not known
     ts: np.ndarray  # of each row: datetime64[us]
     bars: pa.Table  # of the members: symbol, ts, closes_at, session, open, high, low, close
-    own: pa.Table  # the same of the index itself; empty where the source has none
+    own: pa.Table  # the same of the index's fund; empty where the source has none
     weights: pa.Table  # symbol, weight, effective, known_at, partial
     calendar: str
     snapshot: int

@@ -1,4 +1,4 @@
-"""The bars of the index that a signal is about: its own, or computed from its members' bars.
+"""The bars of the index that a signal is about: its fund's, or computed from its members' bars.
 
 The members do not reach their highs at the same instant, so the mean of their highs is more
 than the index ever reached, and the mean of the lows less. A computed bar therefore has two
@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+
+from pipelines.scoring.index_return import IndexPrices, index_ratios
 
 LEVEL = 100.0  # at which a computed index begins
 PRICES = ("open", "high", "low", "close")
@@ -46,45 +48,31 @@ class Path:
         return over_night
 
 
-def path_of_bars(
+def path_of_index(
     ts: np.ndarray,
     closes_at: np.ndarray,
     session: np.ndarray,
     last: np.ndarray,
-    prices: dict[str, np.ndarray],
-) -> Path:
-    """Return the path of an instrument that has bars of its own."""
-    opened, high, low, close = (prices[name] for name in PRICES)
-    return Path(ts, closes_at, session, last, opened, high, low, close, high, low)
-
-
-def path_of_members(
-    ts: np.ndarray,
-    closes_at: np.ndarray,
-    session: np.ndarray,
-    last: np.ndarray,
-    prices: dict[str, np.ndarray],
+    fund: dict[str, np.ndarray],
+    members: dict[str, np.ndarray],
     weights: np.ndarray,
 ) -> Path:
-    """Compute the path of an index from its members, by their weights at the bar before.
+    """Return the path of an index: its fund's bars, computed from its members where it has none.
 
-    Prices have a row for each bar and a column for each member, NaN where it has no bar. A member
-    counts where it has this bar and the one before; where none does, the index does not move.
+    The fund has a price for each bar; the members have a row for each bar and a column for each
+    member; NaN where there is no bar. Members count by their weights at the bar before. A fund
+    that has every bar is the path as it is; where there is neither, the index does not move.
     """
-    before = np.vstack([np.full((1, weights.shape[1]), np.nan), prices["close"][:-1]])
-    has_both = np.isfinite(before) & np.isfinite(prices["close"])
-    weight = np.where(has_both, np.vstack([weights[:1], weights[:-1]]), 0.0)
-    total = weight.sum(axis=1)
-    has_members = total > 0
-
-    def against_before(name: str) -> np.ndarray:
-        part = np.where(has_both, weight * prices[name] / np.where(has_both, before, 1.0), 0.0).sum(
-            axis=1
-        )
-        ratios: np.ndarray = np.divide(part, total, out=np.ones(len(total)), where=has_members)
-        return ratios
-
-    ratio = {name: against_before(name) for name in PRICES}
+    if np.isfinite(fund["close"]).all():
+        opened, high, low, close = (fund[name] for name in PRICES)
+        return Path(ts, closes_at, session, last, opened, high, low, close, high, low)
+    before = IndexPrices(_one_before(fund["close"]), _one_before(members["close"]))
+    weights_before = np.vstack([weights[:1], weights[:-1]])
+    ratios = {
+        name: index_ratios(before, IndexPrices(fund[name], members[name]), weights_before)
+        for name in PRICES
+    }
+    ratio = {n: np.where(np.isfinite(r.value), r.value, 1.0) for n, r in ratios.items()}
     close = LEVEL * np.cumprod(ratio["close"])
     start = np.concatenate([[LEVEL], close[:-1]])
     opened, high, low = (start * ratio[name] for name in ("open", "high", "low"))
@@ -93,7 +81,16 @@ def path_of_members(
         np.maximum(high, np.maximum(opened, close)),
         np.minimum(low, np.minimum(opened, close)),
     )
+    of_fund = ratios["close"].of_fund
     return Path(
         ts, closes_at, session, last, opened, high, low, close,
-        sure_high=np.maximum(opened, close), sure_low=np.minimum(opened, close),
+        sure_high=np.where(of_fund, high, np.maximum(opened, close)),
+        sure_low=np.where(of_fund, low, np.minimum(opened, close)),
     )  # fmt: skip
+
+
+def _one_before(prices: np.ndarray) -> np.ndarray:
+    """Return for each bar the prices of the bar before it; NaN for the first."""
+    shifted = np.full(prices.shape, np.nan)
+    shifted[1:] = prices[:-1]
+    return shifted

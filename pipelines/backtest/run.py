@@ -13,7 +13,7 @@ from pipelines.backtest import measure, tune
 from pipelines.backtest.market import BacktestRequest, Market, day
 from pipelines.backtest.members import count_market_members, member_weights
 from pipelines.backtest.notes import build_notes
-from pipelines.backtest.path import PRICES, Path, path_of_bars, path_of_members
+from pipelines.backtest.path import PRICES, Path, path_of_index
 from pipelines.backtest.policy import BarReturns, Policy, simulate
 from pipelines.backtest.walk import ScoredRows, Scorer
 from pipelines.core.calendar import UTC_TYPE, calendar
@@ -25,7 +25,6 @@ from pipelines.modeling.metrics import expected_score
 from pipelines.scoring.wss import SIGNALS, combine_scores, directions
 
 WALKED = "each window scored by a model trained on what was known before it"
-OWN_BARS_SHARE = 0.95  # of the members' bars, to use the bars of the index itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,41 +154,34 @@ def _index_path(
     in_session = np.isin(own_bars["session"].to_numpy(), bars["session"].to_numpy())
     own_bars = own_bars.filter(pa.array(in_session))
     ts, at = np.unique(_instants(bars, "ts"), return_index=True)
-    table, source_of_bars = (
-        bars,
-        f"its members' bars, by weight ({members.name}, {len(members.symbols)} members)",
-    )
-    use_own = np.isin(ts, _instants(own_bars, "ts")).mean() >= OWN_BARS_SHARE
-    if use_own:
-        table, source_of_bars = own_bars, f"{members.index}'s own bars"
-        ts, at = np.unique(_instants(own_bars, "ts"), return_index=True)
-    closes_at = _instants(table, "closes_at")[at]
-    session = table["session"].to_numpy().astype("datetime64[D]")[at]
+    closes_at = _instants(bars, "closes_at")[at]
+    session = bars["session"].to_numpy().astype("datetime64[D]")[at]
     weights, known = member_weights(market.weights, members, closes_at, session)
     last_bar = _ends_session(market.calendar, closes_at, session)
-    if use_own:
-        prices = {name: own_bars[name].to_numpy()[at] for name in PRICES}
-        return (
-            path_of_bars(ts, closes_at, session, last_bar, prices),
-            weights,
-            known,
-            source_of_bars,
-        )
     row = np.searchsorted(ts, _instants(bars, "ts"))
     places = {name: place for place, name in enumerate(members.symbols)}
     column = np.array([places[name] for name in bars["symbol"].to_pylist()])
     shape = (len(ts), len(members.symbols))
     prices = {n: _spread(bars[n].to_numpy(), row, column, shape) for n in PRICES}
-    return (
-        path_of_members(ts, closes_at, session, last_bar, prices, weights),
-        weights,
-        known,
-        source_of_bars,
-    )
+    own_bars = own_bars.filter(pa.array(np.isin(_instants(own_bars, "ts"), ts)))
+    own_row = np.searchsorted(ts, _instants(own_bars, "ts"))
+    fund = {n: _spread(own_bars[n].to_numpy(), own_row, 0, (len(ts), 1))[:, 0] for n in PRICES}
+    path = path_of_index(ts, closes_at, session, last_bar, fund, prices, weights)
+    return path, weights, known, _describe_origin(members, int(own_bars.num_rows), len(ts))
+
+
+def _describe_origin(members: Universe, own_bars: int, bars: int) -> str:
+    """Say whose bars are those of the index: the fund's, its members', or both."""
+    of_members = f"members' bars, by weight ({members.name}, {len(members.symbols)} members)"
+    if not own_bars:
+        return f"its {of_members}"
+    if own_bars == bars:
+        return f"{members.fund}'s own bars"
+    return f"{members.fund}'s own bars at {own_bars:,} of {bars:,} bars, and else its {of_members}"
 
 
 def _spread(
-    values: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]
+    values: np.ndarray, row: np.ndarray, column: np.ndarray | int, shape: tuple[int, int]
 ) -> np.ndarray:
     """Return a table with the values at their places, and NaN everywhere else."""
     table = np.full(shape, np.nan)

@@ -27,6 +27,7 @@ from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import CheckFailed, InvalidRequest
 from pipelines.core.settings import redacted, settings
 from pipelines.core.universes import members_between
+from pipelines.core.universes import universe as find_universe
 from pipelines.lake import compaction, verification
 from pipelines.lake.attach import attach_statements
 from pipelines.lake.export import export_schema
@@ -48,7 +49,7 @@ def ingest(
     end: Annotated[str | None, typer.Option(help="bars open before this, UTC; default now")] = None,
     force: Annotated[bool, typer.Option(help="ask the source again for recent bars")] = False,
 ) -> None:
-    """Bring bars from a source through bronze to silver."""
+    """Bring bars from a source through bronze to silver; of a universe its fund's bars too."""
     bar_source = chosen_source(source)
     if universe is not None and symbols is not None:
         raise InvalidRequest("--universe and --symbols exclude each other", "keep one of them")
@@ -66,6 +67,7 @@ def ingest(
         first = since or (None if bar_source.whole else until - steps.DEFAULT_SPAN)
         members = members_between(universe, first, until)
         names = steps.listed_symbols(bar_source, members, universe)
+    run = f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
     with open_lake() as lake, progress_bar() as progress:
         report = steps.ingest(
             lake,
@@ -75,12 +77,27 @@ def ingest(
             since,
             until,
             about=universe or "",
-            run=f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}",
+            run=run,
             force=force,
             members=members,
             progress=progress,
         )
-    out.print(report.summary(), highlight=False, soft_wrap=True)
+        lines = [report.summary()]
+        fund = find_universe(universe).fund if universe is not None else ""
+        if fund and fund not in names:
+            lines.append(
+                steps.ingest_fund(
+                    lake,
+                    bar_source,
+                    fund,
+                    interval_of(interval),
+                    since,
+                    until,
+                    run=run,
+                    force=force,
+                )
+            )
+    out.print("\n".join(lines), highlight=False, soft_wrap=True)
     report.enforce()
 
 

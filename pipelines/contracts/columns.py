@@ -62,5 +62,12 @@ INSTEAD_OF = Column(
 SHA256 = Column(
     "sha256", "VARCHAR", "of the model's file; null where it was not kept yet", nullable=True
 )
-LIVE = Column("live", "BOOLEAN", "true: written before the bar it is about had closed")
+LIVE = Column("live", "BOOLEAN", "true: written before the next bar of the interval had closed")
 SCORED_AT = Column("scored_at", "TIMESTAMPTZ", "when it was written", "UTC")
+DELAY_SECONDS = Column(
+    "delay_seconds",
+    "DOUBLE",
+    "time from closes_at to scored_at: how late it was; null in rows of an earlier Bullion",
+    "seconds",
+    nullable=True,
+)

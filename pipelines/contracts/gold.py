@@ -7,12 +7,14 @@ from pipelines.contracts.columns import (
     AS_OF,
     BATCH,
     CLOSES_AT,
+    DELAY_SECONDS,
     FORECAST,
     INSTEAD_OF,
     INTERVAL,
     KNOWN_AT,
     LIVE,
     MODEL_VERSION,
+    ORIGIN,
     PROVEN,
     SCORE,
     SCORED_AT,
@@ -203,6 +205,7 @@ PREDICTIONS = Table(
         INSTEAD_OF,
         LIVE,
         SCORED_AT,
+        DELAY_SECONDS,
         BATCH,
     ),
     key=(
@@ -238,6 +241,7 @@ INDEX_SIGNALS = Table(
         INSTEAD_OF,
         LIVE,
         SCORED_AT,
+        DELAY_SECONDS,
         BATCH,
     ),
     key=("forecast", "source", "universe", "interval", "ts", "live"),
@@ -304,6 +308,38 @@ OUTCOMES = Table(
     sort=("forecast", "source", "ts", "symbol"),
 )
 
+INDEX_OUTCOMES = Table(
+    "gold",
+    "index_outcomes",
+    "What the index did after each signal, once it was known; follows corrected bars",
+    (
+        FORECAST,
+        SOURCE,
+        UNIVERSE,
+        INTERVAL,
+        TS,
+        Column(
+            "next_return",
+            "DOUBLE",
+            "log-return of the index from this close to the close of the next bar",
+            "fraction",
+        ),
+        Column("spans_night", "BOOLEAN", "true: the next bar is of another session"),
+        ORIGIN.replace(
+            meaning="whose bars show it: the fund (QQQ); members: their returns by weight, where "
+            "the fund lacks a bar"
+        ),
+        Column(
+            "coverage", "DOUBLE", "part of the members' weight that has both bars; 1 of a fund",
+            "0 to 1", low=0, high=1,
+        ),
+        KNOWN_AT.replace(meaning="when the next bar had closed"),
+        BATCH,
+    ),
+    key=("forecast", "source", "universe", "interval", "ts"),
+    sort=("forecast", "source", "universe", "ts"),
+)  # fmt: skip
+
 TABLES: tuple[Table, ...] = (
     RUNS,
     CHECKS,
@@ -313,4 +349,5 @@ TABLES: tuple[Table, ...] = (
     INDEX_SIGNALS,
     CONTRIBUTIONS,
     OUTCOMES,
+    INDEX_OUTCOMES,
 )

@@ -64,6 +64,13 @@ OUTCOME_STATE = Table(
         FORECAST,
         SOURCE,
         Column("followed", "BIGINT", "the commits up to this batch are in", low=0),
+        Column(
+            "index_followed",
+            "BIGINT",
+            "the same of gold.index_outcomes; null before a lake had that table",
+            nullable=True,
+            low=0,
+        ),
     ),
     key=("forecast", "source"),
 )

@@ -19,7 +19,7 @@ from pipelines.core.input_files import read_file
 from pipelines.core.text import is_readable
 
 COLUMNS = ("symbol", "name", "sector", "from", "to")
-SETTINGS = ("index", "instrument", "part_of", "listed")
+SETTINGS = ("index", "instrument", "fund", "part_of", "listed")
 PAGE = "include/universes/README.md"
 MOST_BYTES = 1 << 20  # of a file: 20,000 members
 LONGEST = 64  # characters of a symbol

@@ -36,6 +36,7 @@ class Universe:
     members: tuple[Member, ...]  # a symbol that left and came back is there twice
     whole: str  # the universe that lists every member of the index
     listed: date | None = None  # the day whose list this is, of members without dates
+    fund: str = ""  # the fund whose bars show what the index did; empty: its members' bars do
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -184,7 +185,8 @@ def _read(name: str, files: dict[str, Path]) -> Universe:
     index = settings.get("index", defaults["index"])
     instrument = settings.get("instrument", defaults.get("instrument", index))
     listed = date.fromisoformat(settings["listed"]) if "listed" in settings else None
-    return Universe(name, index, instrument, members, whole, listed)
+    fund = settings.get("fund", defaults.get("fund", ""))
+    return Universe(name, index, instrument, members, whole, listed, fund)
 
 
 def _check_part(

@@ -160,6 +160,12 @@ class Forecast:
         """Those that have a signal; the first is the one of a request that names none."""
         return tuple(combination.universe for combination in self.combinations)
 
+    @property
+    def funds(self) -> tuple[str, ...]:
+        """The funds whose bars show what the indexes did that it gives signals of, once each."""
+        funds = dict.fromkeys(universe(rule.universe).fund for rule in self.combinations)
+        return tuple(fund for fund in funds if fund and fund not in self.symbols)
+
     # -- what all its targets share
 
     @property

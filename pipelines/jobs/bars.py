@@ -16,6 +16,7 @@ from pipelines.lake import Lake
 from pipelines.sources import source as source_named
 from pipelines.sources.files import holdings
 from pipelines.steps.data import due
+from pipelines.steps.data.fund import describe_fund
 from pipelines.steps.lake import open_lake
 
 FRESH_WEIGHTS = timedelta(days=7)  # older ones are requested again
@@ -28,8 +29,8 @@ def bring_bars(
 
     With `history`, bring all that is trained on; with `weights`, the weights too if they are old.
     A source that is down, or has nothing, ends the run here, and the lake stays as it was. Symbols
-    that lag behind the others since an earlier run are requested too; a failure there is logged and
-    stops nothing.
+    that lag behind the others since an earlier run are requested too, and the funds that show what
+    the indexes did; a failure there is logged and stops nothing.
     """
     declared, source = forecast(name), source_named(request.source)
     with open_lake() as lake:
@@ -74,6 +75,23 @@ def bring_bars(
             with record_failures(lake, "ingest", name, request):
                 _check_newest_bar(lake, declared, request, start, at)
         weight_counts = _bring_weights(lake, declared, request) if weights else {}
+        for fund in declared.funds:
+            about = describe_fund(fund, declared.bar)
+            since = due.missing_since(*series[:3], (fund,), start, span, about).since
+            log.info(
+                steps.ingest_fund(
+                    lake,
+                    source,
+                    fund,
+                    declared.bar,
+                    since if fill else start,
+                    at,
+                    as_of=at,
+                    run=request.run,
+                    force=request.force,
+                    progress=log_progress,
+                )
+            )
     return report.counts | {"snapshot": report.snapshot} | weight_counts
 
 

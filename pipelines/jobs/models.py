@@ -113,7 +113,12 @@ def outcomes(name: str, request: RunRequest) -> dict[str, Any]:
         report = refresh_outcomes(lake, Registry(), forecast(name), request.source)
         _reconcile_aliases(lake, name, request.source)
     log.info(report.summary())
-    return {"changed": report.changed, "removed": report.removed, "written": report.written}
+    return {
+        "changed": report.changed,
+        "removed": report.removed,
+        "written": report.written,
+        "index_written": sum(report.index_written.values()),
+    }
 
 
 def _reconcile_aliases(lake: Lake, name: str, source: str) -> None:

@@ -2,6 +2,7 @@
 
 from pipelines.core.progress import Progress
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.fund import ingest_fund
 from pipelines.steps.data.ingest import (
     DEFAULT_SPAN,
     IngestReport,
@@ -16,6 +17,7 @@ __all__ = [
     "IngestReport",
     "Progress",
     "ingest",
+    "ingest_fund",
     "ingest_weights",
     "listed_symbols",
     "refresh_features",

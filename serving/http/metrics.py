@@ -30,6 +30,14 @@ class Metrics:
         self.stale = Gauge(
             "bullion_signal_stale", "1: stale", ("forecast", "universe"), registry=self.registry
         )
+        self.signal_delay = Gauge(
+            "bullion_signal_delay_seconds", "From the bar's close to the signal written",
+            ("forecast", "universe"), registry=self.registry,
+        )  # fmt: skip
+        self.prediction_delay = Gauge(
+            "bullion_prediction_delay_seconds", "From the bar's close to the prediction written",
+            ("forecast", "target"), registry=self.registry,
+        )  # fmt: skip
         self.sockets = Gauge("bullion_sockets", "WebSockets open", registry=self.registry)
         self.dropped_sockets = Counter(
             "bullion_sockets_dropped", "WebSockets that were too slow", registry=self.registry

@@ -185,4 +185,11 @@ async def metrics(request: Request) -> Response:
             for universe, signal in newest.ready.items():
                 gauges.age.labels(forecast, universe).set(now - signal.closes_at)
                 gauges.stale.labels(forecast, universe).set(now >= signal.stale_at)
+            for gauge, rows in (
+                (gauges.signal_delay, newest.signals),
+                (gauges.prediction_delay, newest.newest_rows),
+            ):
+                for name, row in rows.items():
+                    if row["delay_seconds"] is not None:
+                        gauge.labels(forecast, name).set(row["delay_seconds"])
     return Response(generate_latest(gauges.registry), media_type=CONTENT_TYPE_LATEST)

@@ -94,6 +94,7 @@ class ScoredBar(Answer):
     unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
     instead_of: str | None = table_field(PREDICTIONS, "instead_of")
     live: bool = table_field(PREDICTIONS, "live")
+    delay_seconds: float | None = table_field(PREDICTIONS, "delay_seconds")
 
 
 class SignalFields(Answer):
@@ -173,6 +174,7 @@ class TargetFields(Answer):
     unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
     instead_of: str | None = table_field(PREDICTIONS, "instead_of")
     live: bool = table_field(PREDICTIONS, "live")
+    delay_seconds: float | None = table_field(PREDICTIONS, "delay_seconds")
     scored_at: datetime = table_field(PREDICTIONS, "scored_at")
     ts: datetime = table_field(PREDICTIONS, "ts")
     closes_at: datetime = table_field(PREDICTIONS, "closes_at")

@@ -119,7 +119,7 @@ def _add_notices(marks: Row, row: Row, target: str = "") -> None:
         serves = f"version {row['model_version']} serves instead"
         marks["notices"].append(f"another model{target}: {row['instead_of']}; {serves}")
     if not row["live"]:
-        marks["notices"].append(f"not live{target}: written after the bar it is about had closed")
+        marks["notices"].append(f"not live{target}: written after the next bar had closed")
 
 
 def _common_fields(marks: Row, row: Row, min_confidence: float | None) -> Row:

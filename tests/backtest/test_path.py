@@ -1,4 +1,4 @@
-"""An index made of its members: their weights as known before, in whatever order they come."""
+"""An index is its fund, or made of its members: their weights as known before, in any order."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.backtest.path import path_of_members
+from pipelines.backtest.path import LEVEL, Path, path_of_index
 from tests.backtest.price_paths import prices, times
+
+NAMES = ("open", "high", "low", "close")
+
+
+def path_of_members(
+    ts: np.ndarray, closes_at: np.ndarray, session: np.ndarray, last: np.ndarray,
+    prices: dict[str, np.ndarray], weights: np.ndarray,
+) -> Path:  # fmt: skip
+    """Return the path of an index whose fund has no bars."""
+    no_fund = dict.fromkeys(NAMES, np.full(len(ts), np.nan))
+    return path_of_index(ts, closes_at, session, last, no_fund, prices, weights)
 
 
 @given(st.integers(0, 1000), st.permutations(range(4)))
@@ -48,3 +59,34 @@ def test_the_far_ends_enclose_the_near_ends(seed: int) -> None:
     assert (index.low <= index.sure_low).all()
     assert (index.sure_low <= index.sure_high).all()
     assert (index.sure_high <= index.high).all()
+
+
+def test_a_fund_that_has_every_bar_is_the_index() -> None:
+    fund = {name: values[:, 0] for name, values in prices(1, (20, 1)).items()}
+    index = path_of_index(*times(20), fund, prices(2, (20, 3)), np.full((20, 3), 1 / 3))
+    for name in NAMES:
+        np.testing.assert_array_equal(getattr(index, name), fund[name])
+    np.testing.assert_array_equal(index.sure_high, fund["high"])
+
+
+@given(st.integers(0, 1000))
+def test_each_return_is_the_fund_s_where_it_has_both_bars_and_else_the_members(seed: int) -> None:
+    fund = {name: values[:, 0] for name, values in prices(seed, (20, 1)).items()}
+    members, weights = prices(seed + 1, (20, 3)), np.full((20, 3), 1 / 3)
+    whole = path_of_index(*times(20), fund, members, weights)
+    without = path_of_members(*times(20), members, weights)
+    missing = np.random.default_rng(seed).random(20) < 0.3
+    missing[3] = True
+    holes = {name: np.where(missing, np.nan, values) for name, values in fund.items()}
+    mixed = path_of_index(*times(20), holes, members, weights)
+    has_both = ~missing[1:] & ~missing[:-1]
+    expected = np.where(
+        has_both, whole.close[1:] / whole.close[:-1], without.close[1:] / without.close[:-1]
+    )
+    np.testing.assert_allclose(mixed.close[1:] / mixed.close[:-1], expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        (mixed.sure_high[1:] / mixed.close[:-1])[has_both],
+        (whole.high[1:] / whole.close[:-1])[has_both],
+        rtol=1e-12,
+    )
+    assert mixed.close[0] == LEVEL

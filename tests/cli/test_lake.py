@@ -57,13 +57,14 @@ def test_ingest_counts_the_rows_it_accepted_and_rejected(bullion: Bullion) -> No
     code, out, _ = bullion("ingest", "--source", "sample", "--universe", "qqq", *RANGE)
     assert code == 0
     assert "350 received, 350 accepted, 0 unchanged" in out
+    assert "sample fund QQQ 1h: 35 received, 35 accepted, 0 unchanged" in out
     code, out, _ = bullion("ingest", "--source", "sample", "--symbols", "AAPL, MSFT", *RANGE)
     assert "70 received, 0 accepted, 70 unchanged" in out
     code, out, _ = bullion("sql", "--csv", "SELECT count(*) AS n FROM silver.bars")
-    assert out.split() == ["n", "350"]
+    assert out.split() == ["n", "385"]
     code, out, _ = bullion("status")
     assert "sample" in out
-    assert "350" in out
+    assert "385" in out
     code, out, _ = bullion("compact")
     assert "flushed" in out
     assert bullion("verify")[0] == 0

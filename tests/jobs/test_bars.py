@@ -67,7 +67,7 @@ def test_symbols_that_came_later_get_their_history_too(trained: Settings) -> Non
     assert counts["accepted"] == 2, "of those that were there the newest bar alone"
     with open_lake(read_only=True) as lake:
         bars_of = lake.rows("SELECT symbol, count(*) FROM silver.bars GROUP BY 1 ORDER BY 1")
-    assert [symbol for symbol, *_ in bars_of] == sorted(SYMBOLS)
+    assert [symbol for symbol, *_ in bars_of] == sorted((*SYMBOLS, *HOURLY.funds))
     assert all(count > HOURLY.look_back for *_, count in bars_of)
 
 
@@ -79,6 +79,16 @@ def test_a_symbol_that_the_source_lacks_stops_nothing(
     bring_and_score(request("first", BARS[-2], symbols=symbols))
     bring_and_score(request("next", symbols=symbols))
     assert {row["symbol"] for row in rows_of(trained, "predictions")} == set(symbols[1:])
+
+
+def test_a_fund_that_the_source_lacks_is_reported_once_and_stops_nothing(
+    trained: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    use_faulty_source(monkeypatch, lacks=HOURLY.funds[0])
+    bring_and_score(request("first", BARS[-2]))
+    assert caplog.text.count("no bars of the fund QQQ came from sample") == 1
+    assert len(rows_of(trained, "predictions")) == len(SYMBOLS)
 
 
 def test_the_error_of_a_locked_lake_names_its_writer(

@@ -95,7 +95,7 @@ def test_scoring_in_pieces_equals_scoring_at_once(
     edges = [times[place] for place in (-40, -25, -12)] + [utc(END)]
     score(lake, registry, forecast, name, start=edges[0], end=edges[-1])
     refresh_outcomes(lake, registry, forecast, name)
-    tables = ("predictions", "index_signals", "contributions", "outcomes")
+    tables = ("predictions", "index_signals", "contributions", "outcomes", "index_outcomes")
 
     def states() -> list[str]:
         return [repr(sorted(_rows(lake, table, name))) for table in tables]
@@ -112,7 +112,7 @@ def test_scoring_in_pieces_equals_scoring_at_once(
 
 
 def _rows(lake: Lake, table: str, name: str) -> list[tuple[object, ...]]:
-    unsteady = ("batch", "scored_at")
+    unsteady = ("batch", "scored_at", "delay_seconds")
     rows = lake.sql(f"SELECT * FROM gold.{table} WHERE source = ?", [name])
     steady_columns = rows.select([n for n in rows.schema.names if n not in unsteady])
     return sorted((repr(row),) for row in steady_columns.to_pylist())

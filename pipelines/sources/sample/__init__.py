@@ -7,6 +7,8 @@ is the same market with the same volatility and no direction. See sample/skeleto
 sample/market.py for how it is made, sample/oracle.py for the best reachable score.
 BULLION_SAMPLE_DIRT=1 adds the faults of real providers.
 
+QQQ holds the members by weight, so that what an index did and what its members did agree.
+
 An answer holds the request, from which its bars are computed again. The clock of the sample is
 `as_of`: it answers as a provider would have at that time, and that is the time of receipt.
 """
@@ -41,7 +43,7 @@ from pipelines.sources.sample.market import Span, Ticks, join_ticks, partial_bar
 from pipelines.sources.sample.skeleton import Market, index_members, instruments
 from pipelines.sources.sample.weights import FIRST_WEIGHTS, weights
 
-GENERATOR = 1  # increased whenever the same request would give other bars
+GENERATOR = 2  # increased whenever the same request would give other bars
 MOST_BARS = 500_000  # in one answer
 BEGINNING = utc("2015-01-01")
 

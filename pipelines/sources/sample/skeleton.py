@@ -12,7 +12,9 @@
    slot's share of a day (high at the open and the close, a quarter for the night). No drift.
 4. Levels are running sums since 2015. A whole skeleton costs a millisecond or two per
    instrument and is cached, so later requests do not compute the history again.
-5. The VIX is no price but a mean-reverting level: its shocks run against the market's, around a
+5. QQQ holds the members: at each hour's close and each open its price is their sum, by weights
+   that are set anew each year and then follow their prices, as in sample/weights.py.
+6. The VIX is no price but a mean-reverting level: its shocks run against the market's, around a
    level that follows the market's climate.
 
 Random numbers are drawn by weekday and slot, not by the order of requests, and sums run forward:
@@ -82,14 +84,14 @@ class Instrument:
 MEMBERS = ROOT / "include" / "sample" / "members.csv"
 TECH = "Information Technology"
 OTHERS = (
-    Instrument("QQQ", TECH, 0.20, 0.93, 0.30, 220.0, 90_000),
+    Instrument("QQQ", TECH, 0.12, 0.89, 0.30, 220.0, 90_000),  # about as its members make it
     Instrument("SPY", "Index", 0.16, 0.97, 0.24, 350.0, 150_000),
     Instrument("ES", "Index", 0.16, 0.97, 0.24, 3500.0, 3_000, ticks=4.0, quoted=True),
     Instrument("TLT", "Bonds", 0.14, -0.25, 0.0, 110.0, 40_000),
     Instrument("GLD", "Gold", 0.15, 0.05, 0.0, 180.0, 20_000),
     Instrument("VIX", "Volatility", 0.85, -0.75, 0.0, 19.0, 0),
 )
-VIX = "VIX"
+VIX, FUND = "VIX", "QQQ"
 
 
 @cache
@@ -215,6 +217,8 @@ class Skeleton:
 @lru_cache(maxsize=256)
 def skeleton(market: Market, symbol: str) -> Skeleton:
     """Return the skeleton of one instrument; it is computed once."""
+    if symbol == FUND:
+        return _fund_skeleton(market)
     instrument, slots = instruments()[symbol], grid()
     draws = generator(market.seed, "own", symbol).standard_normal((slots.days, MOST_SLOTS + 2))
     own_factor = _draw_ar1(market, draws[:, :MOST_SLOTS])
@@ -242,6 +246,44 @@ def skeleton(market: Market, symbol: str) -> Skeleton:
     jump = draws[slots.weekday, MOST_SLOTS]
     opening = before + night_share * (level[slots.first] - before) + spread * jump
     return Skeleton(z, level, opening, volatility)
+
+
+def _fund_skeleton(market: Market) -> Skeleton:
+    """Return the skeleton of the fund that holds the members by weight."""
+    fund, slots = instruments()[FUND], grid()
+    others = {instrument.symbol for instrument in OTHERS}
+    members = [symbol for symbol in instruments() if symbol not in others]
+    _, resets, year = np.unique(
+        slots.session.astype("datetime64[Y]"), return_index=True, return_inverse=True
+    )
+    # What one unit at the beginning of the year has become, at each close and each open.
+    closes, opens = np.zeros(len(slots.session_of)), np.zeros(len(slots.session))
+    for weight, symbol in zip(first_weights(len(members)), members, strict=True):
+        bones = skeleton(market, symbol)
+        bought_at = close_before(market, symbol)[resets][year]
+        closes += weight * np.exp(bones.level - bought_at[slots.session_of])
+        opens += weight * np.exp(bones.opening - bought_at)
+    last = np.append(slots.first[resets[1:]], len(closes)) - 1  # slot of each year
+    bought = np.log(fund.price) + np.concatenate(([0.0], np.cumsum(np.log(closes[last])[:-1])))
+    level = bought[year][slots.session_of] + np.log(closes)
+    volatility = fund.volatility / np.sqrt(DAYS_A_YEAR) * np.exp(_climate(market)[slots.weekday])
+    night = NIGHT * (slots.place == 0)
+    moves = np.diff(level, prepend=np.log(fund.price))
+    z = moves / (volatility[slots.session_of] * np.sqrt(slots.share + night))
+    return Skeleton(z, level, bought[year] + np.log(opens), volatility)
+
+
+def first_weights(members: int) -> np.ndarray:
+    """Return the members' weights at the first session of a year, by their place in the list."""
+    weights = 1 / (np.arange(members) + 3)
+    shares: np.ndarray = weights / weights.sum()
+    return shares
+
+
+def close_before(market: Market, symbol: str) -> np.ndarray:
+    """Return for each session the log price at the close before it."""
+    level, first = skeleton(market, symbol).level, grid().first
+    return np.concatenate(([np.log(instruments()[symbol].price)], level[first[1:] - 1]))
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,13 @@ import numpy as np
 
 from pipelines.core.calendar import utc
 from pipelines.core.instants import to_numpy
-from pipelines.sources.sample.skeleton import Market, grid, index_members, instruments, skeleton
+from pipelines.sources.sample.skeleton import (
+    Market,
+    close_before,
+    first_weights,
+    grid,
+    index_members,
+)
 
 FIRST_WEIGHTS = utc("2015-01-02T14:30+00:00")
 
@@ -44,18 +50,12 @@ def weights(market: Market, as_of: datetime) -> Weights:
     symbols = tuple(member.symbol for member in index_members())
     growth = np.empty((len(begins), len(symbols)))
     for place, symbol in enumerate(symbols):
-        before = _log_price_before(market, symbol)
+        before = close_before(market, symbol)
         growth[:, place] = before[begins] - before[resets]
-    value = np.exp(growth) / (np.arange(len(symbols)) + 3)
+    value = np.exp(growth) * first_weights(len(symbols))
     return Weights(
         symbols,
         sessions.session[begins],
         sessions.opens[begins],
         value / value.sum(axis=1, keepdims=True),
     )
-
-
-def _log_price_before(market: Market, symbol: str) -> np.ndarray:
-    """Return for each session the log price at the close before it."""
-    level, first = skeleton(market, symbol).level, grid().first
-    return np.concatenate(([np.log(instruments()[symbol].price)], level[first[1:] - 1]))

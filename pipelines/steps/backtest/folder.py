@@ -171,7 +171,7 @@ def _map_files(folder: Folder, forecast: TargetForecast, universe_name: str, pla
         )
     if (folder.path / NAME).is_file():
         return folder.path
-    symbols = {*forecast.symbols, universe(universe_name).index}
+    symbols = {*forecast.symbols, universe(universe_name).fund}
     files = sorted(p for p in folder.path.iterdir() if p.name.lower().endswith(SUFFIXES))
     matches = [(p, re.match(SYMBOL, p.name)) for p in files]
     usable = [p for p, match in matches if match and match["symbol"].upper() in symbols]

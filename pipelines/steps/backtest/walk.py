@@ -140,7 +140,7 @@ def read_market(
         bars=select_members(
             _bars(view, forecast, source, request, members.symbols), request.universe
         ),
-        own=_bars(view, forecast, source, request, (members.index,)),
+        own=_bars(view, forecast, source, request, (members.fund,)),
         weights=view.sql(
             """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
                WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",

@@ -42,11 +42,13 @@ def missing_since(
     symbols: Sequence[str],
     start: datetime,
     history: timedelta,
+    about: str = "",
 ) -> MissingBars:
     """Find from when on bars before `start` are missing; `start` itself where none are.
 
     The first run brings `history`. A later one begins a day before the newest bar in silver,
-    however long ago that was, or at the first hole of the last weeks.
+    however long ago that was, or at the first hole of the last weeks. Runs are known by what
+    gold.runs says that they were about: the forecast, or what `about` names.
     """
     earliest = start - history
     newest = {
@@ -58,7 +60,7 @@ def missing_since(
             [source, forecast.interval, list(symbols), start],
         )
     }
-    if not newest or not _was_requested(lake, forecast, source, earliest + SLACK):
+    if not newest or not _was_requested(lake, about or forecast.name, source, earliest + SLACK):
         return MissingBars(earliest, tuple(symbols), earliest)
     newest_close = max(newest.values())
     resume_at = min(
@@ -163,13 +165,13 @@ def _first_hole(
     return missing[0] if missing else None
 
 
-def _was_requested(lake: Lake, forecast: Forecast, source: str, since: datetime) -> bool:
+def _was_requested(lake: Lake, about: str, source: str, since: datetime) -> bool:
     """Whether a run that did not fail requested all bars from then on."""
     return bool(
         lake.rows(
             """SELECT count(*) FROM gold.runs WHERE step = 'ingest' AND source = ? AND about = ?
                AND interval_start <= ? AND status != 'failed'""",
-            [source, forecast.name, since],
+            [source, about, since],
         )[0][0]
     )
 

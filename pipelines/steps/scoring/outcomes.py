@@ -1,8 +1,9 @@
-"""Keep gold.outcomes in step with features and predictions: a run costs what has changed."""
+"""Keep the outcomes of predictions and of signals in step: a run costs what has changed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,10 @@ from pipelines.registry.decisions import ModelDecision, read_decisions
 from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.models import load as models
+from pipelines.steps.scoring.index_outcomes import (
+    read_index_outcomes,
+    replace_index_outcomes,
+)
 
 OUTCOMES = "gold.outcomes"
 LOSS_REASONS = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
@@ -30,12 +35,20 @@ class OutcomesReport:
     removed: int  # outcomes that were replaced, or are known no longer
     written: int
     unreadable: tuple[str, ...] = ()  # models whose file, and so their thresholds, cannot be read
+    index_removed: int = 0
+    index_written: Mapping[str, int] = field(default_factory=dict)  # by whose bars they are from
 
     def summary(self) -> str:
         line = (
             f"{self.changed:,} constituents' bars had changed: took {self.removed:,} outcomes "
             f"away, wrote {self.written:,}"
         )
+        if self.index_removed or self.index_written:
+            origins = ", ".join(f"{n:,} by {origin}" for origin, n in self.index_written.items())
+            line += (
+                f"\nwhat the index did after signals: took {self.index_removed:,} outcomes away, "
+                f"wrote {origins or 'none'}"
+            )
         return "\n".join(
             [line, *(f"warning: outcomes stay as they are: {o}" for o in self.unreadable)]
         )
@@ -62,7 +75,7 @@ class _TargetOutcomes:
 def refresh_outcomes(
     lake: Lake, registry: Registry, forecast: Forecast, source: str
 ) -> OutcomesReport:
-    """Record what became of each prediction, once that is known.
+    """Record what became of each prediction, and what the index did after each signal.
 
     A corrected bar changes the outcome, and never the prediction; where a bar was lost, its
     outcome is deleted. A prediction of a model with other features or another label keeps its
@@ -71,7 +84,8 @@ def refresh_outcomes(
     refresh_features(lake, forecast, source)
     with lake.view() as view:
         changes = _read(view, forecast, source)
-    if not changes.changed.num_rows:
+        index_outcomes = read_index_outcomes(view, forecast, source)
+    if not changes.changed.num_rows and not index_outcomes.changed.num_rows:
         return OutcomesReport(0, 0, 0)
     unreadable: list[str] = []
     targets = [_with_readable_models(registry, target, unreadable) for target in changes.targets]
@@ -90,10 +104,23 @@ def refresh_outcomes(
             for target in targets
         )
         writer.append(OUTCOMES, rows)
-        state = {"forecast": [series[0]], "source": [source], "followed": [changes.followed]}
+        index_removed = replace_index_outcomes(writer, forecast, source, index_outcomes)
+        state = {
+            "forecast": [series[0]],
+            "source": [source],
+            "followed": [changes.followed],
+            "index_followed": [changes.followed],
+        }
         where = "forecast = ? AND source = ?"
         writer.replace("meta.outcome_state", pa.table(state), where, series)
-    return OutcomesReport(changes.changed.num_rows, removed, rows.num_rows, tuple(unreadable))
+    return OutcomesReport(
+        changes.changed.num_rows,
+        removed,
+        rows.num_rows,
+        tuple(unreadable),
+        index_removed,
+        index_outcomes.origins,
+    )
 
 
 def _with_readable_models(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.core.calendar import UTC_TYPE
+from pipelines.core.instants import from_numpy
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
+from pipelines.scoring.live import delay_seconds, mark_live
 from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.scoring.report import NewestSignal, ScoringReport
@@ -40,12 +42,8 @@ def publish(
     span = [report.start, report.end]
     with lake.write(f"score {forecast.name}") as writer:
         scored_at = now or datetime.now(UTC)
-        live = _is_live(writer, forecast, report.source, rows["timestamp_next"], scored_at)
+        live = _mark_live(writer, forecast, report.source, rows["live_until"], scored_at)
         live_bars = pc.unique(rows["ts"].filter(pa.array(live)))
-        # Horizons differ by target: only targets that are combined make a signal live.
-        combining = [f.target.name for f in forecast.per_target() if f.combinations]
-        is_combined = pc.is_in(rows["target"], pa.array(combining, pa.string()))
-        bars_with_signal = pc.unique(rows["ts"].filter(pc.and_(pa.array(live), is_combined)))
         _delete_not_live(writer, series, span)
         unpublished = _not_yet_published(writer, series, rows.filter(pa.array(live)), live_bars)
         late = rows.filter(pa.array(~live))
@@ -55,8 +53,8 @@ def publish(
                 PREDICTIONS, _with_publication(predictions, report.source, is_live, scored_at)
             )
         for combined_bars, is_live in (
-            (_without_bars(combined, bars_with_signal), False),
-            (_live_signals(writer, forecast, series, rows, bars_with_signal, weights), True),
+            (_without_bars(combined, live_bars), False),
+            (_live_signals(writer, forecast, series, rows, live_bars, weights), True),
         ):
             signals = _with_publication(combined_bars.signals, report.source, is_live, scored_at)
             writer.append(SIGNALS, _with_forecast(signals, forecast))
@@ -66,23 +64,24 @@ def publish(
             writer.append(CONTRIBUTIONS, _with_forecast(parts, forecast))
             report.signals += signals.num_rows
         report.written, report.live = late.num_rows + unpublished.num_rows, unpublished.num_rows
+        report.delay_seconds = _newest_delay([late, unpublished], scored_at)
         report.newest = _newest_signals(writer, series, span)
         report.snapshot = writer.batch
         _write_run(writer, forecast, report, run)
 
 
-def _is_live(
+def _mark_live(
     writer: Writer,
     forecast: Forecast,
     source: str,
-    timestamp_next: pa.ChunkedArray,
+    live_until: pa.ChunkedArray,
     scored_at: datetime,
 ) -> np.ndarray:
-    """Find the rows that are written before the bar they are about has closed, or is known."""
-    ends = timestamp_next.to_numpy().astype("datetime64[us]")
-    ahead: np.ndarray = ends > np.datetime64(scored_at.replace(tzinfo=None), "us")
-    if not ahead.any():
-        return ahead
+    """Mark the rows that are written before the next own bar has closed, or is known."""
+    deadlines = live_until.to_numpy().astype("datetime64[us]")
+    in_time = mark_live(deadlines, scored_at)
+    if not in_time.any():
+        return in_time
     # A clock that was set back does not make known bars unknown.
     known = writer.one(
         """SELECT max(closes_at) FROM silver.bars WHERE source = ? AND "interval" = ?
@@ -90,14 +89,11 @@ def _is_live(
         [
             source,
             forecast.interval,
-            ends[ahead].min().item().replace(tzinfo=UTC),
+            from_numpy(deadlines[in_time].min()),
             list(forecast.symbols),
         ],
     )
-    if known is None:
-        return ahead
-    ahead &= ends > np.datetime64(known.astimezone(UTC).replace(tzinfo=None), "us")
-    return ahead
+    return in_time if known is None else in_time & mark_live(deadlines, known)
 
 
 def _delete_not_live(writer: Writer, series: list[str], span: list[datetime]) -> None:
@@ -201,6 +197,9 @@ def _without_bars(combined: CombinedSignals, bars: pa.Array) -> CombinedSignals:
 
 
 def _with_publication(rows: pa.Table, source: str, live: bool, scored_at: datetime) -> pa.Table:
+    if "closes_at" in rows.column_names:
+        delays = delay_seconds(_instants(rows, "closes_at"), scored_at)
+        rows = rows.append_column("delay_seconds", pa.array(delays))
     for name, value in (
         ("source", pa.scalar(source)),
         ("live", pa.scalar(live)),
@@ -208,6 +207,16 @@ def _with_publication(rows: pa.Table, source: str, live: bool, scored_at: dateti
     ):
         rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
     return rows
+
+
+def _newest_delay(tables: Sequence[pa.Table], scored_at: datetime) -> float | None:
+    """Return how long after its close the newest bar was written; None where none was."""
+    closes = [_instants(rows, "closes_at").max() for rows in tables if rows.num_rows]
+    return float(delay_seconds(max(closes), scored_at)) if closes else None
+
+
+def _instants(rows: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(rows[name].to_numpy().astype("datetime64[us]"))
 
 
 def _with_forecast(rows: pa.Table, forecast: Forecast) -> pa.Table:
@@ -221,7 +230,8 @@ def _newest_signals(
 ) -> tuple[NewestSignal, ...]:
     """Read the newest signals of the range: the published one where there is one."""
     rows = writer.rows(
-        f"""SELECT DISTINCT ON (universe) universe, closes_at, wss, signal, reason, coverage, live
+        f"""SELECT DISTINCT ON (universe) universe, closes_at, wss, signal, reason, coverage, live,
+                   delay_seconds
             FROM {SIGNALS} WHERE {SERIES} AND closes_at > ? AND closes_at <= ?
             ORDER BY universe, closes_at DESC, live DESC""",
         [*series, *span],

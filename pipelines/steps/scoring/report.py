@@ -29,6 +29,7 @@ class NewestSignal:
     reason: str
     coverage: float
     live: bool
+    delay_seconds: float | None = None  # None: written before the lake had this column
 
 
 @dataclass
@@ -44,7 +45,8 @@ class ScoringReport:
     members: MemberCount = NO_MEMBERS  # of the sessions of these bars
     scored: int = 0  # of these, by the champions of all targets
     written: int = 0  # rows of predictions, challengers' included
-    live: int = 0  # of these, written before the bar they are about had closed
+    live: int = 0  # of these, written before the next own bar had closed
+    delay_seconds: float | None = None  # from the close of the newest bar written to the commit
     published: int = 0  # rows left out, as they had been published live before
     challengers: dict[str, int] = field(default_factory=dict)  # rows scored by each
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by target
@@ -82,6 +84,7 @@ class ScoringReport:
             "scored": self.scored,
             "written": self.written,
             "live": self.live,
+            "delay_seconds": self.delay_seconds,
             "published": self.published,
             "challengers": self.challengers,
             "versions": {target: list(numbers) for target, numbers in self.versions.items()},
@@ -106,6 +109,7 @@ class ScoringReport:
                 f"in: {self.constituents:,} constituents of {self.bars:,} bars; scored "
                 f"{self.scored:,} by {models}; wrote {self.written:,} rows, "
                 f"{self.live:,} of them live; {self.published:,} had been published before"
+                f"{_late(self.delay_seconds, '; the newest bar')}"
             )
             lines.append(self.members.describe())
         lines += [f"challenger {name}: {rows:,} rows" for name, rows in self.challengers.items()]
@@ -118,7 +122,7 @@ class ScoringReport:
         lines += [
             f"{signal.universe} {signal.closes_at:%Y-%m-%d %H:%M} UTC: WSS {signal.wss:+.4f}, "
             f"{signal.signal} ({signal.reason}); {signal.coverage:.1%} scored, "
-            f"{'live' if signal.live else 'not live'}"
+            f"{'live' if signal.live else 'not live'}{_late(signal.delay_seconds)}"
             for signal in self.newest
         ]
         return "\n".join(lines)
@@ -127,6 +131,11 @@ class ScoringReport:
         if self.bars == 1:
             return f"the bar that closed at {self.end:%Y-%m-%d %H:%M} UTC"
         return f"bars closed from {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+
+def _late(delay: float | None, rows: str = ",") -> str:
+    """Say how long after the close of their bar rows were written."""
+    return "" if delay is None else f"{rows} {delay:,.1f} s after its close"
 
 
 def _not_scored_line(reason: str, symbols: Counter[str]) -> str:

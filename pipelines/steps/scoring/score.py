@@ -3,11 +3,11 @@
 All of it is one commit.
 
 One bar that just closed and a range of thousands take the same path and give the same rows. A
-row is live when it is written before the bar it is about has closed, and nothing of that bar is
-known: this is decided at the commit. Live rows are what was published, and stay: scoring again
-adds the constituents that came late and changes nothing. The signal stays too, as it was combined
-from the rows of that time. Rows that are not live are replaced, over exactly the range that is
-scored, and stand beside the live ones.
+row is live when it is written before the forecast's next own bar has closed, and nothing of that
+bar is known: this is decided at the commit. Live rows are what was published, and stay: scoring
+again adds the constituents that came late and changes nothing. The signal stays too, as it was
+combined from the rows of that time. Rows that are not live are replaced, over exactly the range
+that is scored, and stand beside the live ones.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from pipelines.registry.decisions import (
     read_decisions,
 )
 from pipelines.registry.mlflow import Registry, UnsoundModel
+from pipelines.scoring.live import find_deadlines
 from pipelines.scoring.predict import Scores, instants, prediction_rows, score_rows
 from pipelines.scoring.signals import combine_actions, concat_signals
 from pipelines.scoring.weights import Weights
@@ -59,7 +60,7 @@ class _Snapshot:
     start: datetime
     end: datetime
     due_bars: int  # that the calendar has
-    keys: pa.Table
+    keys: pa.Table  # with `live_until`, before which a row must be written to be live
     features: np.ndarray
     timestamp_next: dict[str, pa.Array]  # by target: the close of the bar that a row is about
     decisions: dict[str, tuple[ModelDecision, ...]]  # by target
@@ -145,12 +146,13 @@ def _read(
         target.name: instants(next_closes(market, forecast.bar, grid, ts, target.label.horizon))
         for target in forecast.targets
     }
+    live_until = instants(find_deadlines(market, forecast.bar, grid, ts))
     indexes = {universe(rule.universe).index for rule in forecast.combinations}
     return _Snapshot(
         start,
         end,
         _count_due_bars(market, forecast, grid, start, end),
-        table.select(KEYS),
+        table.select(KEYS).append_column("live_until", live_until),
         feature_matrix(forecast.feature_names, table),
         timestamp_next,
         {f.target.name: read_decisions(view, f, source) for f in forecast.per_target()},

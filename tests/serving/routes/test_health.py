@@ -52,3 +52,13 @@ def test_metrics_have_the_age_of_the_signal(api: TestClient) -> None:
     age = 'bullion_signal_age_seconds{forecast="nasdaq100_hourly",universe="qqq"} '
     assert f"{age}{(NIGHT - LAST_CLOSE).total_seconds()}" in text
     assert 'bullion_requests_total{route="/signal/index",status="200"}' in text
+
+
+def test_metrics_have_how_late_signals_and_predictions_were_written(api: TestClient) -> None:
+    text = api.get("/metrics").text
+    for name, labels in (
+        ("signal", 'forecast="nasdaq100_hourly",universe="qqq"'),
+        ("prediction", 'forecast="nasdaq100_hourly",target="action"'),
+        ("prediction", 'forecast="aapl_daily",target="risk"'),
+    ):
+        assert f"bullion_{name}_delay_seconds{{{labels}}} 60.0\n" in text

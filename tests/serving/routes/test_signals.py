@@ -36,8 +36,10 @@ def test_the_signal_equals_the_tables(api: TestClient) -> None:
     rows = lake.sql(
         "FROM gold.predictions WHERE live AND role = 'champion' AND forecast = ?", [HOURLY.name]
     ).to_pylist()
-    for name in ("ts", "closes_at", "timestamp_next", "wss", "signal", "reason", "coverage"):
+    names = ("ts", "closes_at", "timestamp_next", "wss", "signal", "reason", "coverage")
+    for name in (*names, "delay_seconds"):
         assert getattr(signal, name) == row[name], name
+    assert signal.delay_seconds == 60
     assert (signal.as_of, signal.model_version, signal.live) == (row["scored_at"], 1, True)
     assert {p.symbol: p.contribution for p in signal.per_symbol} == {
         p["symbol"]: p["contribution"] for p in parts

@@ -105,7 +105,8 @@ def test_a_socket_beyond_the_limit_or_for_an_unknown_topic_is_refused(
 ) -> None:
     with api_at(scored_folder, sockets="1") as client:
         with client.websocket_connect(STREAM) as first:
-            assert first.receive_json()["type"] == "state"
+            state = first.receive_json()
+            assert (state["type"], state["signal"]["delay_seconds"]) == ("state", 60)
             assert close_code(client, STREAM) == stream.TRY_AGAIN
         for query in ("universe=qqqq", "forecast=nasdaq"):
             assert close_code(client, f"{STREAM}?{query}") == stream.POLICY

@@ -13,6 +13,7 @@ from pipelines.sources.sample.skeleton import (
     FULL_DAY,
     NIGHT,
     Market,
+    close_before,
     filter_ar1,
     generator,
     grid,
@@ -21,6 +22,7 @@ from pipelines.sources.sample.skeleton import (
     skeleton,
     slot_share,
 )
+from pipelines.sources.sample.weights import weights
 
 
 def test_an_autoregression_by_doubling_is_the_recursion() -> None:
@@ -31,9 +33,10 @@ def test_an_autoregression_by_doubling_is_the_recursion() -> None:
     assert np.allclose(filter_ar1(shocks, 0.97), expected)
 
 
-def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("symbol", ["NVDA", "QQQ"])
+def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch, symbol: str) -> None:
     """Skeletons reach as far as the calendar; tomorrow's longer one must not move a bar."""
-    full = skeleton(Market(seed=11), "NVDA")
+    full = skeleton(Market(seed=11), symbol)
     short = calendar("XNYS").bars(interval_of("1d"), utc("2015-01-01"), utc("2020-01-01"))
     count = len(short)
     for cached in (grid, skeleton):
@@ -42,7 +45,7 @@ def test_a_market_made_longer_keeps_its_past(monkeypatch: pytest.MonkeyPatch) ->
     try:
         sample_skeleton._factor.cache_clear()
         sample_skeleton._climate.cache_clear()
-        cut = skeleton(Market(seed=11), "NVDA")
+        cut = skeleton(Market(seed=11), symbol)
         assert (cut.level == full.level[: len(cut.level)]).all()
         assert (cut.opening == full.opening[:count]).all()
     finally:
@@ -76,3 +79,27 @@ def test_loads_of_an_instrument_make_a_factor_of_unit_variance() -> None:
     z = skeleton(Market(), "NVDA").z
     assert z.std() == pytest.approx(1, abs=0.05)
     assert np.corrcoef(z[1:], z[:-1])[0, 1] == pytest.approx(Market().rho, abs=0.02)
+
+
+@pytest.mark.parametrize("month", [5, 11, -2])
+def test_the_fund_is_the_sum_of_its_members_by_their_weights_of_the_month(month: int) -> None:
+    market, slots = Market(), grid()
+    known = weights(market, utc("2026-09-01"))
+    first, after = (np.searchsorted(slots.session, known.effective[m]) for m in (month, month + 1))
+    hours = slice(slots.first[first], slots.first[after])
+
+    def growth(symbol: str) -> np.ndarray:
+        before = close_before(market, symbol)[first]
+        bones = skeleton(market, symbol)
+        return np.exp(np.append(bones.level[hours], bones.opening[first:after]) - before)
+
+    of_members = np.array([growth(symbol) for symbol in known.symbols])
+    np.testing.assert_allclose(growth("QQQ"), known.weight[month] @ of_members, rtol=1e-12)
+
+
+def test_the_fund_can_be_predicted_as_its_members_can() -> None:
+    z = skeleton(Market(), "QQQ").z
+    assert z.std() == pytest.approx(1, abs=0.05), "its declared volatility is that of the sum"
+    assert np.corrcoef(z[1:], z[:-1])[0, 1] == pytest.approx(Market().rho, abs=0.02)
+    noise = skeleton(Market(rank_ic=0), "QQQ").z
+    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 0.02

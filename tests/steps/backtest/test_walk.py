@@ -208,6 +208,14 @@ def test_the_own_bars_of_an_index_are_used_where_there_are_any(
     np.testing.assert_array_equal(own_result.path.close, own["close"].to_numpy()[is_inside])
     assert result.about["index_bars"].startswith("its members' bars")
     np.testing.assert_array_equal(own_result.path.ts, result.path.ts)
+    part = build(replace(market, own=own.filter(pc.less(own["ts"], own["ts"][-40]))), scorers)
+    bars = len(result.path)
+    assert part.about["index_bars"].startswith(f"QQQ's own bars at {bars - 40} of {bars} bars")
+    assert "and else its members' bars" in part.about["index_bars"]
+    for other, span in ((own_result, slice(0, -40)), (result, slice(-40, None))):
+        np.testing.assert_allclose(
+            np.diff(np.log(part.path.close))[span], np.diff(np.log(other.path.close))[span]
+        )
 
 
 def test_without_weights_all_members_weigh_the_same_and_a_note_says_so(

@@ -74,6 +74,11 @@ def test_a_later_run_goes_on_a_day_before_the_newest_bar(lake: Lake) -> None:
     assert START - timedelta(days=2) < missing_bars.since < START - timedelta(hours=20)
 
 
+def test_what_is_about_something_else_has_its_own_first_run(lake: Lake) -> None:
+    write_run(lake, until(HOURS[-2]))
+    assert missing_since(lake, about="fund QQQ 1h").since == HISTORY_START
+
+
 def test_a_hole_is_asked_for_again(lake: Lake) -> None:
     hole = HOURS[-20]
     write_run(lake, [row for row in until(HOURS[-2]) if row["ts"] != hole])

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
 
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipelines.core.calendar import calendar, interval_of, utc
+from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
 from pipelines.steps.scoring.score import score
 from tests import models
+from tests.laws import law
 from tests.steps.scored_market import (
     END,
     HISTORY,
     HOURLY,
     HOURS,
     SYMBOLS,
+    TRAINED,
     all_rows,
     build_market,
     create_source,
@@ -74,6 +81,54 @@ def test_a_clock_set_back_makes_nothing_live(lake: Lake, registry: Registry) -> 
     promote_model(lake, registry, source)
     report = score_source(lake, registry, source, now=HOURS[-3] + timedelta(minutes=1))
     assert (report.bars, report.scored, report.live) == (1, 4, 0)
+
+
+def with_horizon(horizon: int) -> Forecast:
+    """The hourly forecast with a label of another horizon."""
+    target = HOURLY.targets[0]
+    label = replace(target.label, horizon=horizon)  # type: ignore[type-var]
+    return replace(HOURLY, targets=(replace(target, label=label),))
+
+
+# The last bars of a session, those before a weekend, and the first ones after it.
+AROUND_THE_WEEKEND = [at for at in HOURS if utc("2026-08-20T18:00+00:00") < at][:14]
+
+
+@law(4)
+@given(
+    st.integers(1, 60),
+    st.sampled_from(AROUND_THE_WEEKEND),
+    st.one_of(
+        st.sampled_from([timedelta(microseconds=-1), timedelta(0)]),
+        st.timedeltas(timedelta(hours=-1), timedelta(days=3)),
+    ),
+)
+@example(30, utc("2026-08-21T17:30+00:00"), timedelta(0))  # long before the horizon is over
+@example(1, utc("2026-08-21T19:30+00:00"), timedelta(microseconds=-1))  # a weekend before Monday
+def test_a_row_is_live_until_the_next_own_bar_closes_whatever_the_horizon(
+    lake: Lake, registry: Registry, horizon: int, ts: datetime, late: timedelta
+) -> None:
+    forecast = with_horizon(horizon)
+    source = create_source(lake, [row for row in build_market() if row["ts"] <= ts])  # type: ignore[operator]
+    model = models.store_verified(registry, forecast, models.body(forecast), horizon)
+    models.decide(lake, forecast, source, model, TRAINED)
+    bars = calendar().bars(interval_of("1h"), ts, ts + timedelta(days=6))
+    closes, next_close = (utc(f"{at}+00:00") for at in bars.closes_at[:2])
+    now = max(next_close + late, closes)
+    in_time = now < next_close
+    report = score(lake, registry, forecast, source, end=closes, now=now)
+    assert (report.written, report.live) == (4, 4 * in_time)
+    predictions, signals, parts = all_rows(lake, source)
+    assert {row["live"] for row in (*predictions, *signals, *parts)} == {in_time}
+    delay = (now - closes).total_seconds()
+    for table in ("predictions", "index_signals"):
+        rows = lake.rows(
+            f"SELECT DISTINCT delay_seconds FROM gold.{table} WHERE source = ?", [source]
+        )
+        assert rows == [(delay,)]
+    assert {signal.delay_seconds for signal in report.newest} == {delay}
+    assert report.counts["delay_seconds"] == delay
+    forget(lake, source)
 
 
 def test_two_at_once_publish_one_result(lake: Lake, registry: Registry) -> None:

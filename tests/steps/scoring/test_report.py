@@ -25,11 +25,16 @@ def test_rows_that_were_not_scored_add_up_by_reason_and_symbol() -> None:
 def test_a_summary_names_the_models_and_the_newest_signal() -> None:
     scoring = report()
     scoring.versions = {"action": (1, 2), "risk": ()}
-    scoring.newest = (NewestSignal("qqq", END, 0.5, "BUY", "WSS is high", 0.9, live=True),)
+    scoring.newest = (NewestSignal("qqq", END, 0.5, "BUY", "WSS is high", 0.9, True, 61.0),)
+    scoring.delay_seconds = 61.25
     summary = scoring.summary()
     assert "the bar that closed at 2026-09-01 15:30 UTC" in summary
     assert "action version 1, 2;" in summary
-    assert "qqq 2026-09-01 15:30 UTC: WSS +0.5000, BUY (WSS is high); 90.0% scored, live" in summary
+    assert (
+        "qqq 2026-09-01 15:30 UTC: WSS +0.5000, BUY (WSS is high); 90.0% scored, live, 61.0 s"
+        in summary
+    )
+    assert "had been published before; the newest bar 61.2 s after its close" in summary
     assert (scoring.status, scoring.message) == ("ok", None)
 
 
