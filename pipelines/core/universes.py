@@ -154,12 +154,13 @@ def _universe(name: str, folder: str) -> Universe:
     files = _files(folder)
     if name in files:
         return _read(name, files)
-    unreadable = ""
+    unreadable, mend = "", ""
     for listed in files:
         try:
             members = _read(listed, files).members
         except InvalidRequest as broken:  # another universe, which need not stop this one
             unreadable = f"; not looked into: {broken.message}"
+            mend = f"; or mend that file: {broken.hint}"
             continue
         for member in members:
             if member.symbol.lower() == name:
@@ -170,7 +171,7 @@ def _universe(name: str, folder: str) -> Universe:
     hint = error.hint if error.hint.endswith("?") else f"{error.hint};"
     raise InvalidRequest(
         f"{error.message}{unreadable}",
-        f"{hint} or write {place}, as README.md there tells",
+        f"{hint} or write {place}, see include/universes/README.md{mend}",
     )
 
 

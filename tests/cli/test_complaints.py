@@ -39,4 +39,5 @@ def test_a_universe_that_cannot_be_read_is_a_sentence_and_no_traceback(
     lines = process.stderr.splitlines()
     assert len(lines) == 2, process.stderr
     assert "nasdaq100.csv, line 2: from 'soon' is no date" in lines[0]
-    assert lines[1].startswith("  next: write it as 2026-09-01")
+    assert lines[1].startswith("  next: ")
+    assert "mend that file: write it as 2026-09-01" in lines[1]

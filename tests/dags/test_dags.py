@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from pipelines.core.universes import universe_names
@@ -87,3 +91,29 @@ def test_every_schedule_is_described(parsed: dict[str, Any]) -> None:
         unit = f"{forecast.interval} bar" if forecast.bar.intraday else "session"
         assert f"Each {unit} of {forecast.schedule.calendar}" in schedule
         assert "session of" in parsed["dags"][f"train_{forecast.name}"]["schedule"]
+
+
+def test_a_universe_that_cannot_be_read_ends_the_import_error_with_a_sentence(
+    tmp_path: Path,
+) -> None:
+    """Airflow shows the last lines of an import error: what is wrong, where, and what to do."""
+    (tmp_path / "nasdaq100.csv").write_text("symbol,name,sector,from,to\n")
+    process = subprocess.run(
+        [sys.executable, str(ROOT / "dags" / "score_forecast.py")],
+        cwd=tmp_path,
+        env=os.environ
+        | {
+            "AIRFLOW_HOME": str(tmp_path),
+            "BULLION_UNIVERSES": str(tmp_path),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGINS}",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 1
+    *_, message, hint = process.stderr.strip().splitlines()
+    assert message.startswith("pipelines.core.errors.InvalidRequest: the forecast ")
+    assert f"{tmp_path / 'nasdaq100.csv'} lists no members" in message
+    assert hint.startswith("  Hint: ")
+    assert "another exception" not in process.stderr
+    assert "direct cause" not in process.stderr
