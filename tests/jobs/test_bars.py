@@ -107,7 +107,8 @@ def test_a_run_asks_only_for_those_who_were_members_in_its_span(
     trained: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [f"{SYMBOLS[0]},,,", f"{SYMBOLS[1]},,,2020-01-02", "NOWHERE,,,"]
-    write_universe(tmp_path / "mine", monkeypatch, "nasdaq100", *lines)
+    for name in ("nasdaq100", "qqq"):  # the second is a part of the first
+        write_universe(tmp_path / "mine", monkeypatch, name, *lines)
     symbols = (SYMBOLS[0], SYMBOLS[1], "NOWHERE")
     jobs.bring_bars(NAME, request("dated", symbols=symbols))
     with open_lake(read_only=True) as lake:

@@ -18,6 +18,7 @@ VALUES = {
     "DATE": "DATE '2026-01-01' + i::INTEGER",
     "TIMESTAMPTZ": "TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 HOUR",
     "TIMESTAMPTZ[]": "[TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 HOUR]",
+    "VARCHAR[]": "['v' || lpad(i::VARCHAR, 4, '0')]",
     "MAP(VARCHAR, DOUBLE)": "MAP {'a': i}",
 }
 
