@@ -11,7 +11,7 @@ from pipelines.core.settings import Settings
 from pipelines.steps.lake import open_lake
 from serving.routes.bars import Bar
 from tests.integration.airflow_home import Airflow
-from tests.recent import INGEST
+from tests.recent import HOURLY, INGEST
 
 pytestmark = pytest.mark.integration
 
@@ -38,8 +38,9 @@ def test_the_api_serves_a_bar_that_a_dag_run_wrote(
             "AND \"interval\" = '1h' ORDER BY ts DESC LIMIT 1"
         ).to_pylist()
         [note] = lake.sql(
-            "SELECT status, counts FROM gold.runs WHERE run = ? AND step = 'ingest'",
-            [run["dag_run_id"]],
+            """SELECT status, counts FROM gold.runs
+               WHERE run = ? AND step = 'ingest' AND about = ?""",
+            [run["dag_run_id"], HOURLY.name],
         ).to_pylist()
     assert bar.model_dump(exclude={"snapshot"}) == {
         name: row[name] for name in Bar.model_fields if name != "snapshot"

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines import jobs
 from pipelines.core.errors import (
+    BullionError,
     CheckFailed,
     LakeError,
     NothingToDo,
@@ -117,3 +118,9 @@ def test_a_run_asks_only_for_those_who_were_members_in_its_span(
     assert "1 of 2 members had bars; without bars: NOWHERE" in message
     with pytest.raises(NothingToDo, match=f"{SYMBOLS[1]}: no member of nasdaq100 from"):
         jobs.bring_bars(NAME, request("left", symbols=symbols[1:2]))
+
+
+def test_a_misspelt_symbol_is_named_with_what_it_might_mean(trained: Settings) -> None:
+    with pytest.raises(BullionError, match="NVDIA") as refused:
+        jobs.bring_bars(NAME, request("misspelt", symbols=("NVDIA",)))
+    assert "did you mean NVDA" in str(refused.value)
