@@ -26,8 +26,8 @@ NAMES = sorted(
 def test_each_check_is_in_the_table_with_what_to_do(
     page: str, section: str, check: CheckDescription
 ) -> None:
-    _, found, text = (ROOT / page).read_text().partition(section)
-    assert found
+    _, heading, text = (ROOT / page).read_text().partition(section)
+    assert heading
     row = next((row for row in text.splitlines() if row.startswith(f"| `{check.name}` |")), "")
     assert row, f"{page} does not name {check.name}"
     assert check.remedy in row

@@ -53,9 +53,11 @@ def test_a_row_is_live_if_and_only_if_it_is_written_before_the_next_bar_closes(
     days = [opens.date() for opens, _ in bars]
     number = max(0, days.index(next(day for day in days if day > days[0])) - 1 + place)
     ts, deadline = bars[number][0], bars[number + 1][1]
-    found = find_deadlines(calendar(), interval_of(interval), "session", np.array([to_numpy(ts)]))
-    assert from_numpy(found[0]) == deadline
-    assert mark_live(found, deadline + offset).tolist() == [offset < timedelta(0)]
+    deadlines = find_deadlines(
+        calendar(), interval_of(interval), "session", np.array([to_numpy(ts)])
+    )
+    assert from_numpy(deadlines[0]) == deadline
+    assert mark_live(deadlines, deadline + offset).tolist() == [offset < timedelta(0)]
 
 
 def test_a_bar_that_the_calendar_does_not_have_is_never_live() -> None:

@@ -88,13 +88,13 @@ def ingest_weights(
 
 def _leave_out_strangers(rows: pa.Table, members: pa.Array) -> pa.Table:
     """Return the rows of members; they are partial where what is left out weighs much."""
-    kept = rows.filter(pc.is_in(rows["symbol"], members))
-    if kept.num_rows == rows.num_rows:
+    member_rows = rows.filter(pc.is_in(rows["symbol"], members))
+    if member_rows.num_rows == rows.num_rows:
         return rows
-    sums = kept.group_by("effective").aggregate([("weight", "sum")])
+    sums = member_rows.group_by("effective").aggregate([("weight", "sum")])
     few = sums.filter(pc.less(sums["weight_sum"], WHOLE))["effective"]
-    partial = pc.or_(kept["partial"], pc.is_in(kept["effective"], few))
-    return kept.set_column(kept.schema.get_field_index("partial"), "partial", partial)
+    partial = pc.or_(member_rows["partial"], pc.is_in(member_rows["effective"], few))
+    return member_rows.set_column(member_rows.schema.get_field_index("partial"), "partial", partial)
 
 
 def _describe_strangers(

@@ -36,9 +36,9 @@ def bars(forecast: TargetForecast, count: int) -> Rows:
 def test_the_bars_that_it_says_are_enough(forecast: TargetForecast) -> None:
     with pytest.raises(InvalidRequest, match=r"files has 60 bars .* too few") as caught:
         check_enough_bars(forecast, "files", bars(forecast, 60))
-    said = re.search(r"about ([\d,]+) .* bars of each symbol", caught.value.hint)
-    assert said
-    needed = int(said[1].replace(",", ""))
+    stated_count = re.search(r"about ([\d,]+) .* bars of each symbol", caught.value.hint)
+    assert stated_count
+    needed = int(stated_count[1].replace(",", ""))
     assert 500 < needed < 2000
     check_enough_bars(forecast, "files", bars(forecast, needed))
     with pytest.raises(InvalidRequest):

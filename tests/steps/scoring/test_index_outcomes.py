@@ -97,10 +97,10 @@ def test_each_signal_has_the_return_of_the_fund_or_else_of_the_members(
     source, close = create_signals(lake, registry, rows), closes(rows)
     published = all_rows(lake, source)
     report = refresh_outcomes(lake, registry, HOURLY, source)
-    found = outcomes(lake, source)
+    rows_by_bar = outcomes(lake, source)
     signals = {row["ts"] for row in rows_of(lake, source, "index_signals")}
-    assert set(found) == signals - {HOURS[-1]}, "the newest is not known yet"
-    for ts, row in found.items():
+    assert set(rows_by_bar) == signals - {HOURS[-1]}, "the newest is not known yet"
+    for ts, row in rows_by_bar.items():
         of_members = hole in (ts, AFTER[ts])
         expected = members_return(close, ts) if of_members else math.log(
             close[FUND, AFTER[ts]] / close[FUND, ts]
@@ -110,8 +110,8 @@ def test_each_signal_has_the_return_of_the_fund_or_else_of_the_members(
         assert row["spans_night"] == (AFTER[ts].date() != ts.date())
         next_minutes = 30 if AFTER[ts].hour == 19 else 60
         assert row["known_at"] == AFTER[ts] + timedelta(minutes=next_minutes)
-    assert set(outcomes(lake, source, "nasdaq100")) == set(found)
-    count = len(found)
+    assert set(outcomes(lake, source, "nasdaq100")) == set(rows_by_bar)
+    count = len(rows_by_bar)
     assert report.index_written == {FUND: 2 * (count - 2), "members": 4}
     assert f"{2 * (count - 2)} by {FUND}, 4 by members" in report.summary()
     assert all_rows(lake, source) == published
