@@ -60,7 +60,7 @@ class IngestReport:
     def summary(self) -> str:
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
         lines = [f"{self.source} {self.about}: {counts}"]
-        if self.requested:
+        if self.requested and (self.noun != "symbols" or self.members.absent):
             lines.append(self.members.describe(self.noun))
         if self.landed.reasons:
             reasons = ", ".join(f"{n:,} {r}" for r, n in self.landed.reasons.most_common())
