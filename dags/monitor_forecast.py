@@ -1,8 +1,9 @@
 """Monitor a forecast's champion on live rows after each session, and roll back where it fails.
 
 Evidently writes reports on the drift of its inputs and the quality of its predictions. When its
-live skill lies significantly below the bound that its gates credited it with, the champion before
-it serves again, and a row in `gold.model_decisions` says why.
+live skill, of its published scores or of its WSS, lies significantly below the bound that its
+gates credited it with, the champion before it serves again, and a row in `gold.model_decisions`
+says why.
 """
 
 from datetime import UTC, datetime, timedelta

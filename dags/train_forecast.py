@@ -1,10 +1,11 @@
 """Train a forecast's candidates after each session, and promote the winner or say why not.
 
 Everything is read from one snapshot of the lake, and nothing later than the end of the session is
-used. A backfill is therefore a walk-forward: it runs forwards only, each training is compared with
-the champion of its own time, and none moves an alias back. The gates' verdicts are in
-`gold.model_decisions`, the ranking in `gold.model_rankings`, and every candidate's figures and
-charts in MLflow.
+used. The gates judge what is published, over most of the history: each stretch of it by a model
+that was chosen from the rows before it, the newest rows by the winner itself. A backfill is a
+walk-forward: it runs forwards only, each training is compared with the champion of its own time,
+and none moves an alias back. The gates' verdicts are in `gold.model_decisions`, the ranking in
+`gold.model_rankings`, and every candidate's figures and charts in MLflow.
 """
 
 from datetime import UTC, datetime, timedelta

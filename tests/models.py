@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.forecasts import Forecast, TargetForecast
+from pipelines.labels import Label
 from pipelines.lake import Lake
+from pipelines.modeling.action_rules import BY_EXPECTED_SCORE
 from pipelines.modeling.calibration import Calibration, ClassModel
 from pipelines.modeling.candidates import Logistic, fit_classifier
 from pipelines.modeling.description import PREFIX, Description
@@ -50,7 +52,7 @@ def body(
         kind=label.kind,
         more=more | ({"target": label.name} if target_of(forecast).has_siblings else {}),
     )
-    return BODIES[label.kind](description, seed)
+    return BODIES[label.kind](description, label, seed)
 
 
 def target_of(forecast: Forecast | TargetForecast) -> TargetForecast:
@@ -58,19 +60,24 @@ def target_of(forecast: Forecast | TargetForecast) -> TargetForecast:
     return forecast.target_forecast() if isinstance(forecast, Forecast) else forecast
 
 
-def _classes(description: Description, seed: int) -> bytes:
-    """Train a classifier on noise."""
+def _classes(description: Description, label: Label, seed: int) -> bytes:
+    """Train a classifier on noise; its actions are cut from the expected scores of this noise."""
     random = np.random.default_rng(seed)
     count, columns, classes = 400, len(description.features), len(description.classes)
     features = random.normal(0, 0.5, (count, columns)).astype(np.float32)
     symbol = np.arange(count) % len(description.symbols)
     lean = features @ random.normal(0, 1, columns) + random.normal(0, 0.1, count)
     truth = np.argsort(np.argsort(lean)) * classes // count
-    fitted = fit_classifier(Logistic(), np.column_stack([features, symbol]), truth, classes, seed)
-    return to_onnx(ClassModel(fitted, Calibration(description.shares)), description)
+    inputs, rule = np.column_stack([features, symbol]), BY_EXPECTED_SCORE
+    fitted = fit_classifier(Logistic(), inputs, truth, classes, seed)
+    calibration = Calibration(description.shares)
+    probabilities = calibration.probabilities(fitted.balanced_probabilities(inputs))
+    thresholds = rule.learn(probabilities, label.scores, description.shares)
+    model = ClassModel(fitted, calibration, rule, label.scores, thresholds)
+    return to_onnx(model, description)
 
 
-def _value(description: Description, seed: int) -> bytes:
+def _value(description: Description, label: Label, seed: int) -> bytes:
     """Build a model that predicts small values, each with an interval of the same width."""
     from onnx import TensorProto, helper, numpy_helper
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.dataset import Rows
+from pipelines.scoring.index_evidence import IndexBars
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,7 @@ class Market:
     bars: pa.Table  # of the members: symbol, ts, closes_at, session, open, high, low, close
     own: pa.Table  # the same of the index's fund; empty where the source has none
     weights: pa.Table  # symbol, weight, effective, known_at, partial
+    indexes: tuple[IndexBars, ...]  # of each universe that the forecast combines
     calendar: str
     snapshot: int
 

@@ -13,7 +13,8 @@ from pipelines.backtest.policy import NONE, BarReturns
 from pipelines.backtest.walk import ScoredRows
 from pipelines.gates.skill import LEAST_SESSIONS, RankIC, Sessions, macro_f1
 from pipelines.labels.base import Label
-from pipelines.modeling.metrics import confusion, expected_score, rank_ic
+from pipelines.modeling.action_rules import expected_scores
+from pipelines.modeling.metrics import confusion, rank_ic
 
 CONFIDENCE = 0.95  # of an interval: its ends are one-sided bounds at 97.5 %
 RESAMPLES = 2000
@@ -87,7 +88,7 @@ class JudgedRows:
     """Scored rows whose outcome is known."""
 
     expected: np.ndarray
-    direction: np.ndarray  # -1, 0 or 1, of the action
+    score: np.ndarray  # of the action
     outcome: np.ndarray
     predicted: np.ndarray
     actual: np.ndarray
@@ -97,13 +98,19 @@ class JudgedRows:
     def take(self, which: np.ndarray) -> JudgedRows:
         return JudgedRows(
             self.expected[which],
-            self.direction[which],
+            self.score[which],
             self.outcome[which],
             self.predicted[which],
             self.actual[which],
             self.session[which],
             self.classes,
         )
+
+    @property
+    def direction(self) -> np.ndarray:
+        """-1, 0 or 1: the side of each action."""
+        direction: np.ndarray = np.sign(self.score)
+        return direction
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -113,8 +120,8 @@ def select_judged(scored: ScoredRows, label: Label) -> JudgedRows:
     """Select the rows whose outcome is known: only they can be judged."""
     known = scored.actual >= 0
     return JudgedRows(
-        expected_score(scored.probabilities[known], label.scores),
-        np.sign(np.asarray(label.scores)[scored.predicted[known]]),
+        expected_scores(scored.probabilities[known], label.scores),
+        np.asarray(label.scores)[scored.predicted[known]],
         scored.rows.outcome[known],
         scored.predicted[known],
         scored.actual[known],
@@ -126,13 +133,16 @@ def select_judged(scored: ScoredRows, label: Label) -> JudgedRows:
 def figures(rows: JudgedRows, seed: int) -> dict[str, Figure]:
     """Compute the figures of all rows. A hit is a buy before a rise, or a sell before a fall."""
     sessions, has_side = resample_sessions(rows.session, seed), rows.direction != 0
-    ic = RankIC(rows.expected, rows.outcome, sessions)
+    published, expected = (
+        RankIC(score, rows.outcome, sessions) for score in (rows.score, rows.expected)
+    )
     pairs = np.eye(rows.classes**2)[rows.actual * rows.classes + rows.predicted]
     sums = sessions.sums(pairs)
     shape = (-1, rows.classes, rows.classes)
     best_side = max(share(rows.outcome * up > 0, has_side, sessions).value for up in (1, -1))
     return {
-        "rank_ic": _figure(ic.value, ic.values_of_draws, sessions),
+        "published_rank_ic": _figure(published.value, published.values_of_draws, sessions),
+        "rank_ic": _figure(expected.value, expected.values_of_draws, sessions),
         "ic": correlation(rows.expected, rows.outcome, sessions),
         "hit_rate": share(rows.direction * rows.outcome > 0, has_side, sessions),
         "hit_rate_of_one_side": Figure(best_side),
@@ -145,6 +155,22 @@ def figures(rows: JudgedRows, seed: int) -> dict[str, Figure]:
     }
 
 
+def index_figures(
+    wss: np.ndarray, expected_wss: np.ndarray, coverage: np.ndarray, path: Path, seed: int
+) -> dict[str, Figure]:
+    """Compute how the WSS of each bar ranks what the index did until the next bar's close."""
+    ratio = path.close[1:] / path.close[:-1]
+    judged = np.flatnonzero((coverage[:-1] > 0) & np.isfinite(ratio))
+    if not len(judged):
+        return {}
+    sessions = resample_sessions(path.session[judged], seed)
+    figures = {}
+    for name, scores in (("wss_rank_ic", wss), ("expected_wss_rank_ic", expected_wss)):
+        ic = RankIC(scores[judged], ratio[judged], sessions)
+        figures[name] = _figure(ic.value, ic.values_of_draws, sessions)
+    return figures
+
+
 def summarise_rows(rows: JudgedRows) -> dict[str, float | int | None]:
     """Compute the figures of some of the rows, without intervals."""
     has_side = rows.direction != 0
@@ -154,6 +180,7 @@ def summarise_rows(rows: JudgedRows) -> dict[str, float | int | None]:
     return {
         "rows": len(rows),
         "hit_rate": _number(float(hits.mean())) if len(hits) else None,
+        "published_rank_ic": _number(rank_ic(rows.score, rows.outcome)),
         "rank_ic": _number(rank_ic(rows.expected, rows.outcome)),
         "ic": _number(float(np.corrcoef(rows.expected, rows.outcome)[0, 1])) if varies else None,
         "macro_f1": _number(float(macro_f1(counts))),

@@ -15,7 +15,10 @@ from pipelines.backtest.measure import Figure
 from pipelines.backtest.run import Backtest
 
 FIGURE_NAMES = {
+    "published_rank_ic": "rank IC of the published score",
     "rank_ic": "rank IC of the expected score",
+    "wss_rank_ic": "rank IC of the WSS with the index's next return",
+    "expected_wss_rank_ic": "rank IC of the expected WSS with it",
     "ic": "IC of the expected score",
     "hit_rate": "hit rate of buys and sells",
     "hit_rate_of_one_side": "... had all of them been of the better side",
@@ -139,7 +142,7 @@ def window_rows(result: Backtest) -> list[tuple[object, ...]]:
                 _describe_training(window),
                 window["rows"],
                 _format_short(window["hit_rate"]),
-                _format_short(window["rank_ic"]),
+                _format_short(window["published_rank_ic"]),
                 _format_short(window["macro_f1"]),
                 f"{window['net']:+.2%}",
                 "proven" if window["proven"] else "refused",
@@ -164,11 +167,14 @@ def _describe_training(window: dict[str, Any]) -> str:
     return at if window["training_rows"] is None else f"{at}, {window['training_rows']:,} rows"
 
 
-SYMBOL_COLUMNS = ("symbol", "rows", "hit rate", "rank IC", "IC", "macro F1")
+SYMBOL_COLUMNS = (
+    "symbol", "rows", "hit rate", "rank IC", "of expected score", "IC of expected score",
+    "macro F1",
+)  # fmt: skip
 
 
 def symbol_rows(result: Backtest) -> list[tuple[object, ...]]:
-    names = ("hit_rate", "rank_ic", "ic", "macro_f1")
+    names = ("hit_rate", "published_rank_ic", "rank_ic", "ic", "macro_f1")
     return [(s["symbol"], s["rows"], *(_format_short(s[n]) for n in names)) for s in result.symbols]
 
 

@@ -21,8 +21,8 @@ from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.universes import MemberCount, Universe, universe
 from pipelines.forecasts import TargetForecast
 from pipelines.forecasts.combination import ComponentWeighted
-from pipelines.modeling.metrics import expected_score
-from pipelines.scoring.wss import SIGNALS, combine_scores, directions
+from pipelines.modeling.action_rules import expected_scores
+from pipelines.scoring.wss import SIGNALS, BarScores, combine_scores, directions
 
 WALKED = "each window scored by a model trained on what was known before it"
 
@@ -74,7 +74,12 @@ def build_backtest(
     path, weights, weights_known, source_of_bars = _index_path(market, members, scored)
     count = count_market_members(market, members, path.session)
     window_of_bar = _window_of_bar(scorers, path)
-    bars = combine_scores(_member_scores(forecast, members, scored, path), weights)
+    published = np.asarray(forecast.label.scores)[scored.predicted]
+    expected = expected_scores(scored.probabilities, forecast.label.scores)
+    bars, expected_bars = (
+        combine_scores(_member_scores(forecast, members, scored, path, scores), weights)
+        for scores in (published, expected)
+    )
     wss, coverage = bars.wss, bars.coverage
     declared = directions(wss, coverage, rule, rule.buy_at, rule.sell_at)
     ways: dict[str, tuple[Policy, np.ndarray]] = {"signal": (Policy(), declared)}
@@ -103,7 +108,8 @@ def build_backtest(
         windows=_windows(
             scorers, scored, judged_rows, window_of_bar, bar_returns, thresholds_of_windows
         ),
-        figures=measure.figures(judged_rows, request.seed),
+        figures=measure.figures(judged_rows, request.seed)
+        | measure.index_figures(wss, expected_bars.wss, coverage, path, request.seed),
         shares=measure.class_shares(judged_rows, forecast.label.classes),
         symbols=_symbols(forecast, scored, judged_rows),
         returns={
@@ -126,8 +132,8 @@ def build_backtest(
         signals=_signals(
             path,
             window_of_bar,
-            wss,
-            coverage,
+            bars,
+            expected_bars,
             weights_known,
             declared,
             direction,
@@ -217,7 +223,11 @@ def _window_of_bar(scorers: Sequence[Scorer], path: Path) -> np.ndarray:
 
 
 def _member_scores(
-    forecast: TargetForecast, members: Universe, scored: ScoredRows, path: Path
+    forecast: TargetForecast,
+    members: Universe,
+    scored: ScoredRows,
+    path: Path,
+    scores: np.ndarray,
 ) -> np.ndarray:
     """Return the score of each member at each bar of the index; NaN where there is none."""
     codes = np.array([forecast.symbols.index(name) for name in members.symbols])
@@ -226,7 +236,6 @@ def _member_scores(
     column = place[scored.rows.symbol]
     row = np.minimum(np.searchsorted(path.ts, scored.ts), len(path) - 1)
     matches = (column >= 0) & (path.ts[row] == scored.ts)
-    scores = np.asarray(forecast.label.scores)[scored.predicted]
     return _spread(scores[matches], row[matches], column[matches], (len(path), len(codes)))
 
 
@@ -339,7 +348,7 @@ def _predictions(
         "model_version": pa.array([versions[n] for n in scored.window.tolist()], pa.int64()),
         "action": names[scored.predicted],
         "score": np.asarray(label.scores)[scored.predicted],
-        "expected_score": expected_score(scored.probabilities, label.scores),
+        "expected_score": expected_scores(scored.probabilities, label.scores),
         "confidence": scored.probabilities[np.arange(len(scored)), scored.predicted],
     }
     for column, name in enumerate(label.classes):
@@ -355,8 +364,8 @@ def _predictions(
 def _signals(
     path: Path,
     window_of_bar: np.ndarray,
-    wss: np.ndarray,
-    coverage: np.ndarray,
+    bars: BarScores,
+    expected_bars: BarScores,
     known: np.ndarray,
     declared: np.ndarray,
     direction: np.ndarray,
@@ -369,8 +378,9 @@ def _signals(
         "closes_at": pa.array(path.closes_at).cast(UTC_TYPE),
         "session": pa.array(path.session),
         "window": window_of_bar,
-        "wss": wss,
-        "coverage": coverage,
+        "wss": bars.wss,
+        "expected_wss": expected_bars.wss,
+        "coverage": bars.coverage,
         "weights_known": known,
         "signal": signal_names[declared + 1],
     }

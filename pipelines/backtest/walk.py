@@ -20,6 +20,7 @@ from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.required import Minimums
 from pipelines.modeling.scorer import OnnxScorer
+from pipelines.scoring.index_evidence import add_index_evidence
 
 Progress = Callable[[str, int, int], None]
 # Two measure this machine, and the third takes seconds of Evidently in each window.
@@ -166,12 +167,13 @@ def walk(
                 _progress_in(progress, name, window.number - 1, len(cut)),
                 names=forecast.feature_names,
                 minimums=minimums,
+                rule=forecast.target.rule,
             )
         except InvalidRequest as refused:
             raise InvalidRequest(
                 f"{name}, trained as of {day(window.first)}: {refused.message}", refused.hint
             ) from refused
-        scorer = _scorer_of(forecast, comparison, window, champion, request.seed)
+        scorer = _scorer_of(forecast, market, comparison, window, champion, request.seed)
         champion = scorer if scorer.proven else champion
         yield scorer
 
@@ -183,6 +185,7 @@ def _progress_in(progress: Progress, window: str, done: int, total: int) -> Prog
 
 def _scorer_of(
     forecast: TargetForecast,
+    market: Market,
     comparison: Comparison,
     window: Window,
     champion: Scorer | None,
@@ -190,7 +193,7 @@ def _scorer_of(
 ) -> Scorer:
     body = to_onnx(comparison.winner, describe_model(forecast, comparison))
     scorer = OnnxScorer(body)
-    decision = _decide(forecast, comparison, body, scorer, champion, seed)
+    decision = _decide(forecast, market, comparison, body, scorer, champion, seed)
     return Scorer(
         window,
         scorer,
@@ -203,6 +206,7 @@ def _scorer_of(
 
 def _decide(
     forecast: TargetForecast,
+    market: Market,
     comparison: Comparison,
     body: bytes,
     scorer: OnnxScorer,
@@ -214,7 +218,8 @@ def _decide(
         gate for gate in forecast.gates if gate.blocking and not isinstance(gate, SKIPPED_GATES)
     ]
     champion_scorer = champion.onnx if champion else None
-    return judge_all(gates, collect_evidence(comparison, body, scorer, champion_scorer, seed))
+    evidence = collect_evidence(comparison, body, scorer, champion_scorer, seed)
+    return judge_all(gates, add_index_evidence(evidence, forecast.symbols, market.indexes))
 
 
 def score_windows(

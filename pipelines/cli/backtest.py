@@ -34,7 +34,10 @@ def backtest(
     end: Annotated[str | None, typer.Option("--to", help="before this, UTC; default now")] = None,
     source: SourceOption = None,
     retrain: Annotated[int, typer.Option(help="sessions from one training to the next")] = 20,
-    history: Annotated[float, typer.Option(help="days that each training looks back")] = 365,
+    history: Annotated[
+        float | None,
+        typer.Option(help="days that each training looks back; default the forecast's"),
+    ] = None,
     universe: Annotated[
         str | None, typer.Option(help="members to combine; default the first that it combines")
     ] = None,
@@ -98,7 +101,7 @@ def backtest(
     forecast = combining[0]
     if start is None and folder is None:
         raise InvalidRequest("no first day was named", "add --from 2026-03-01")
-    if not 1 <= history <= MOST_DAYS:
+    if history is not None and not 1 <= history <= MOST_DAYS:
         raise InvalidRequest(f"{history:g} days of history", f"name 1 to {MOST_DAYS:,} days")
     if grid not in GRIDS:
         raise unknown("grid", grid, GRIDS)
@@ -107,7 +110,7 @@ def backtest(
         utc(start) if start else None,
         utc(end) if end else datetime.now(UTC),
         retrain,
-        timedelta(days=history),
+        forecast.schedule.history if history is None else timedelta(days=history),
         cost,
         tuple(c.strip() for c in candidates.split(",")) if candidates is not None else (),
         tune,

@@ -14,6 +14,7 @@ from pipelines.core.errors import BullionError
 from pipelines.core.intervals import utc
 from pipelines.forecasts import FORECASTS, TargetForecast
 from pipelines.forecasts import forecast as forecast_named
+from pipelines.gates import DirectionSkill, IndexSkill
 from pipelines.lake import View
 from pipelines.registry.decisions import (
     ModelDecision,
@@ -33,7 +34,8 @@ TargetOption = Annotated[
 LISTED = 30  # decisions, the newest
 EXPLAINED = 5  # of these, with their reason
 COLUMNS = (
-    "version", "as of", "verdict", "proven", "alias", "candidate", "rank IC", "macro F1",
+    "version", "as of", "verdict", "proven", "alias", "candidate", "rank IC", "WSS rank IC",
+    "macro F1",
 )  # fmt: skip
 
 
@@ -56,8 +58,9 @@ def models(
 ) -> None:
     """The decisions about a forecast's models, newest first, and which model serves now.
 
-    The rank IC and its lower bound are of the rows that its gates judged, the macro F1 of those
-    that selected it.
+    The rank ICs and their lower bounds are of what was published for the rows that its gates
+    judged: of the actions' scores, and of the WSS with the index's next return. The macro F1 is of
+    the rows that selected it.
     """
     source_name = chosen_source(source).name
     names = [forecast.name for forecast in FORECASTS] if name is None else [name]
@@ -161,7 +164,8 @@ def _rows(view: View, forecast: TargetForecast, source: str) -> list[tuple[objec
             verdict,
             "yes" if proven else "no",
             candidate,
-            _rank_ic(gates),
+            _rank_ic(gates, DirectionSkill().name),
+            _rank_ic(gates, IndexSkill().name),
             "" if macro_f1 is None else f"{macro_f1:.4f}",
             _short(reason),
         )
@@ -169,11 +173,11 @@ def _rows(view: View, forecast: TargetForecast, source: str) -> list[tuple[objec
     ]
 
 
-def _rank_ic(gates: str) -> str:
+def _rank_ic(gates: str, name: str) -> str:
+    """Return the value that a gate measured, and its lower bound; empty where it has none."""
     for gate in json.loads(gates):
-        if gate.get("gate") == "skill_direction" and gate.get("value") is not None:
-            low = gate.get("low")
-            return f"{gate['value']:.4f}" + ("" if low is None else f" (> {low:.4f})")
+        if gate.get("gate") == name and gate.get("low") is not None:
+            return f"{gate['value']:.4f} (> {gate['low']:.4f})"
     return ""
 
 

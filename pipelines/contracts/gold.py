@@ -162,6 +162,20 @@ MODEL_RANKINGS = Table(
     key=("forecast", "target", "model_version", "candidate"),
 )
 
+LIKELIEST = Column(
+    "likeliest",
+    "VARCHAR",
+    "class with the highest probability; null where a value is predicted, and in rows of older "
+    "releases",
+    nullable=True,
+)
+ACTION_REASON = Column(
+    "action_reason",
+    "VARCHAR",
+    "why it is this action, in words; null where a value is predicted, and in rows of older "
+    "releases",
+    nullable=True,
+)
 PREDICTIONS = Table(
     "gold",
     "predictions",
@@ -181,6 +195,8 @@ PREDICTIONS = Table(
         SHA256,
         ACTION.replace(nullable=True, meaning="predicted class; null where a value is predicted"),
         SCORE.replace(nullable=True),
+        LIKELIEST,
+        ACTION_REASON,
         Column(
             "expected_score", "DOUBLE",
             "sum of probability x score of the classes; or the value itself",
@@ -229,6 +245,15 @@ INDEX_SIGNALS = Table(
         CLOSES_AT,
         TIMESTAMP_NEXT,
         Column("wss", "DOUBLE", "sum of score x share of the scored", "-2 to 2", low=-2, high=2),
+        Column(
+            "expected_wss",
+            "DOUBLE",
+            "sum of expected score x share of the scored; null in rows of older releases",
+            "-2 to 2",
+            nullable=True,
+            low=-2,
+            high=2,
+        ),
         Column("signal", "VARCHAR", "the signal", among=("SELL", "HOLD", "BUY")),
         Column("reason", "VARCHAR", "why, in words"),
         Column("coverage", "DOUBLE", "scored share of the universe", "0 to 1", low=0, high=1),

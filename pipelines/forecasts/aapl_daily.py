@@ -8,6 +8,7 @@ from pipelines.features import DAILY
 from pipelines.forecasts.base import Forecast, Schedule, Target
 from pipelines.gates import RISK_GATES, VALUE_GATES
 from pipelines.labels import NextReturn, Risk
+from pipelines.modeling.action_rules import ABOVE_SHARE
 from pipelines.modeling.candidates import (
     REGRESSORS,
     GradientBoosting,
@@ -35,6 +36,7 @@ AAPL_DAILY = Forecast(
             candidates=(RandomForest(leaf_rows=25), GradientBoosting(), Logistic(l2=100)),
             split=Split(held_out=0.3),
             gates=RISK_GATES,
+            rule=ABOVE_SHARE,
         ),
     ),
     schedule=Schedule(grace=timedelta(minutes=30), history=timedelta(days=3650)),

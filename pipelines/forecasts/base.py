@@ -18,6 +18,7 @@ from pipelines.features.base import Feature, look_back
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
+from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
 
@@ -45,6 +46,7 @@ class Target:
     candidates: tuple[Candidate, ...]
     split: Split
     gates: tuple[Gate, ...]
+    rule: ActionRule = BY_EXPECTED_SCORE  # how an action is made of probabilities
     combinations: tuple[ComponentWeighted, ...] = ()  # each a signal of its own
     challengers: tuple[str, ...] = ()  # candidates whose predictions are written too
     # The candidate that serves while none is proven, marked as such; "": the winner, refused.

@@ -100,20 +100,14 @@ class BeyondFrequent:
         count = len(evidence.scores)
         true = check_classes(evidence.truth, evidence.judging, count)
         published = check_classes(evidence.published_classes, evidence.judging, count)
-        training_classes = check_classes(evidence.training_truth, evidence.training, count)
-        if not len(training_classes):
-            raise InvalidRequest("there are no training rows", "give the evidence a sample of them")
         runs = group_runs(evidence, self.run, self.resamples, self.confidence)
         model = ConfusionFigures(true, np.eye(count)[published], runs)
-        shares = np.bincount(training_classes, minlength=count) / len(training_classes)
+        shares = training_shares(evidence, count)
         guesses = {
-            "always the most frequent class": np.eye(count)[shares.argmax()],
+            "always the most frequent class": np.eye(count)[shares.argmax(axis=1)],
             "draws": shares,
         }
-        baselines = {
-            name: ConfusionFigures(true, np.broadcast_to(guess, (len(true), count)), runs)
-            for name, guess in guesses.items()
-        }
+        baselines = {name: ConfusionFigures(true, guess, runs) for name, guess in guesses.items()}
         name = max(baselines, key=lambda name: baselines[name].accuracy)
         baseline = baselines[name]
         accuracy, f1 = (
@@ -137,6 +131,17 @@ class BeyondFrequent:
             accuracy.low,
             accuracy.high,
         )
+
+
+def training_shares(evidence: Evidence, count: int) -> np.ndarray:
+    """The shares of the classes among the training rows of each judging row's model."""
+    shares = np.zeros((len(evidence.judging), count))
+    for training, rows in evidence.rows_of_models():
+        classes = check_classes(training.truth, training.rows, count)
+        if not len(classes):
+            raise InvalidRequest("there are no training rows", "give the evidence a sample of them")
+        shares[rows] = np.bincount(classes, minlength=count) / len(classes)
+    return shares
 
 
 @dataclass(frozen=True)

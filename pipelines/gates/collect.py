@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 
-from pipelines.gates.evidence import Evidence
+from pipelines.gates.evidence import Evidence, TrainingRows
 from pipelines.modeling.compare import Comparison
+from pipelines.modeling.dataset import Rows
 from pipelines.modeling.onnx import parity
 from pipelines.modeling.scorer import OnnxScorer
 
@@ -23,15 +24,26 @@ def collect_evidence(
 ) -> Evidence:
     """Measure the winner, whose ONNX form is `onnx` and is run by `scorer`.
 
-    The ONNX form is compared with the original on every row that was held out.
+    The ONNX form is compared with the original on every row that was held out. The champion is met
+    on the winner's own judging rows: it may have been fitted on those before them.
     """
     selection, judging = comparison.selection, comparison.judging
     features = np.concatenate([selection.rows.features, judging.rows.features])
+    stretches = comparison.stretches
+    counts = [len(stretch.judging) for stretch in stretches]
+    champion_outputs, champion_predictions = (
+        _score_champion(champion, judging.rows.features, sum(counts)) if champion else (None, None)
+    )
     return Evidence(
-        judging=judging.rows,
-        truth=judging.truth,
-        outputs=comparison.outputs,
-        predictions=comparison.predictions,
+        judging=Rows.concat([stretch.judging.rows for stretch in stretches]),
+        truth=np.concatenate([stretch.judging.truth for stretch in stretches]),
+        outputs=np.concatenate([stretch.outputs for stretch in stretches]),
+        predictions=np.concatenate([stretch.predictions for stretch in stretches]),
+        earlier=tuple(
+            TrainingRows(stretch.training.rows, stretch.training.truth)
+            for stretch in comparison.earlier
+        ),
+        model_of_row=np.repeat(np.arange(len(stretches)), counts),
         scores=comparison.label.scores,
         training=comparison.training.rows,
         training_truth=comparison.training.truth,
@@ -42,20 +54,27 @@ def collect_evidence(
         parity=parity(scorer, comparison.winner, features),
         training_seconds=comparison.seconds,
         latency_seconds=_measure_latency(scorer, features[:LATENCY_ROWS]),
-        champion=_score_champion(champion, judging.rows.features) if champion else None,
+        champion=champion_outputs,
+        champion_predictions=champion_predictions,
         seed=seed,
     )
 
 
-def _score_champion(champion: OnnxScorer, features: np.ndarray) -> np.ndarray:
-    """The champion's outputs; NaN where it was trained on no bar of the row's symbol."""
+def _score_champion(
+    champion: OnnxScorer, features: np.ndarray, rows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The champion's outputs and predictions for the newest of that many rows.
+
+    Outputs are NaN before, and where it was trained on no bar of the row's symbol.
+    """
     description = champion.description
     untrained = [description.symbols.index(name) for name in description.untrained]
+    own = np.arange(rows - len(features), rows)
     is_known = ~np.isin(features[:, -1], untrained)
-    scores = champion.score(features[is_known])[0]
-    outputs = np.full((len(features), scores.shape[1]), np.nan)
-    outputs[is_known] = scores
-    return outputs
+    scored, published = champion.score(features[is_known])
+    outputs, predictions = np.full((rows, scored.shape[1]), np.nan), np.full(rows, -1.0)
+    outputs[own[is_known]], predictions[own[is_known]] = scored, published
+    return outputs, predictions
 
 
 def _measure_latency(scorer: OnnxScorer, rows: np.ndarray) -> float:

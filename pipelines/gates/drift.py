@@ -55,7 +55,8 @@ _cache: WeakKeyDictionary[Evidence, dict[Measure, Distances]] = WeakKeyDictionar
 
 
 def measure_distances(evidence: Evidence, measure: Measure) -> Distances:
-    """Measure the drift from training to judging rows with Evidently, once for each evidence."""
+    """Measure the drift from training rows to the own judging rows, once for each evidence."""
+    evidence = evidence.own
     of_evidence = _cache.setdefault(evidence, {})
     if measure not in of_evidence:
         of_evidence[measure] = _measure_distances(evidence, measure)
@@ -197,7 +198,7 @@ class InputsSound:
 
     def find_problems(self, evidence: Evidence) -> list[str]:
         """Describe what is wrong with each feature that cannot be used."""
-        training, recent = split_features(evidence)
+        training, recent = split_features(evidence.own)
         if evidence.recent is not None:  # judging rows are those that lack nothing
             recent = evidence.recent
         problems = []

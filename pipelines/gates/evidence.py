@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -11,10 +12,33 @@ from pipelines.modeling.dataset import Rows
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """All that gates need to know about a challenger. Equal only to itself."""
+class TrainingRows:
+    """The rows that one of the judged models was fitted on."""
 
-    judging: Rows  # seen by no fit, no selection and no calibration
+    rows: Rows
+    truth: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class IndexEvidence:
+    """What was published of an index, and what the index did: a row a bar."""
+
+    universe: str
+    wss: np.ndarray  # of the published scores
+    expected_wss: np.ndarray
+    next_return: np.ndarray  # of the index, from this close to the next
+    session: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that gates need to know about a challenger. Equal only to itself.
+
+    The newest judging rows are the challenger's own. Those before them are of models that were
+    chosen in the same way from older rows: together they judge the way in which models are chosen.
+    """
+
+    judging: Rows  # each seen by no fit, no selection and no calibration of its model
     truth: np.ndarray  # what each judging row became: its place in the label's classes, or a value
     # The model's outputs for each judging row: a column a class, in that order, with its
     # probability; or the value and the two ends of its interval.
@@ -31,23 +55,60 @@ class Evidence:
     latency_seconds: float  # of one request
     predictions: np.ndarray | None = None  # the published class; None: the most probable class
     recent: np.ndarray | None = None  # features since judging began, of incomplete rows too
-    # The champion's outputs for the judging rows; NaN in those of symbols it does not know.
+    # The champion's outputs for the challenger's own judging rows, NaN elsewhere and in rows of
+    # symbols that it does not know; and the class that it publishes for them.
     champion: np.ndarray | None = None
+    champion_predictions: np.ndarray | None = None
+    earlier: tuple[TrainingRows, ...] = ()  # of the models before the challenger, oldest first
+    # Which model predicted each judging row: its place in `earlier`, or their number for the
+    # challenger. None: it predicted them all.
+    model_of_row: np.ndarray | None = None
+    indexes: tuple[IndexEvidence, ...] = ()  # what is combined of the judging rows' scores
     seed: int = 0
 
-    def for_champion(self) -> Evidence:
-        """The same evidence on only the judging rows whose symbol the champion knows."""
-        if self.champion is None:
-            return self
-        is_known = ~np.isnan(self.champion).all(axis=1)
+    @property
+    def trainings(self) -> tuple[TrainingRows, ...]:
+        """The rows that each of the judged models was fitted on, the challenger's last."""
+        return (*self.earlier, TrainingRows(self.training, self.training_truth))
+
+    def rows_of_models(self) -> list[tuple[TrainingRows, np.ndarray]]:
+        """The training rows of each judged model, and which judging rows it predicted."""
+        if self.model_of_row is None:
+            return [(self.trainings[-1], np.ones(len(self.judging), dtype=bool))]
+        return [
+            (training, self.model_of_row == place) for place, training in enumerate(self.trainings)
+        ]
+
+    def take(self, which: np.ndarray) -> Evidence:
+        """The same evidence on some of the judging rows."""
+
+        def rows(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[which]
+
         return replace(
             self,
-            judging=self.judging.take(is_known),
-            truth=self.truth[is_known],
-            outputs=self.outputs[is_known],
-            predictions=None if self.predictions is None else self.predictions[is_known],
-            champion=self.champion[is_known],
+            judging=self.judging.take(which),
+            truth=self.truth[which],
+            outputs=self.outputs[which],
+            predictions=rows(self.predictions),
+            champion=rows(self.champion),
+            champion_predictions=rows(self.champion_predictions),
+            model_of_row=rows(self.model_of_row),
         )
+
+    @cached_property
+    def own(self) -> Evidence:
+        """The same evidence on the rows that the challenger itself predicted."""
+        if not self.earlier:
+            return self
+        return replace(self.take(self.rows_of_models()[-1][1]), earlier=(), model_of_row=None)
+
+    def for_champion(self) -> Evidence:
+        """The same evidence on only the own rows whose symbol the champion knows."""
+        own = self.own
+        if own.champion is None:
+            return own
+        return own.take(np.asarray(~np.isnan(own.champion).all(axis=1)))
 
     @property
     def no_champion(self) -> str:
@@ -69,6 +130,25 @@ class Evidence:
                 "predict each judging row once",
             )
         return self.predictions
+
+    @property
+    def published_score(self) -> np.ndarray:
+        """The score of the class that the challenger publishes for each judging row."""
+        return self._scores_of(self.published_classes)
+
+    @property
+    def champion_score(self) -> np.ndarray:
+        """The score of the class that the champion publishes for each judging row."""
+        if self.champion_predictions is None:
+            raise InvalidRequest(
+                "the champion's actions are not known", "give the evidence its predictions"
+            )
+        return self._scores_of(self.champion_predictions)
+
+    def _scores_of(self, classes: np.ndarray) -> np.ndarray:
+        places = check_classes(classes, self.judging, len(self.scores))
+        scores: np.ndarray = np.asarray(self.scores, np.float64)[places]
+        return scores
 
 
 def check_probabilities(probabilities: np.ndarray, evidence: Evidence, owner: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Volatility has a shape over the session. Five classes cut by the size of a move can be guessed
 from the hour alone, and a plain macro F1 calls that skill. So there are two questions: does the
-expected score rank what came after, and is the macro F1 above what the bar's place in its
+published score rank what came after, and is the macro F1 above what the bar's place in its
 session gives by itself? Each is answered with an interval: whole sessions, all symbols together,
 are drawn again and again, because the bars of one session move together.
 """
@@ -74,13 +74,19 @@ class Sessions:
 
 def group_sessions(evidence: Evidence, resamples: int, confidence: float) -> Sessions:
     """The sessions of the judging rows; too few to judge on are refused."""
-    sessions, of_row = np.unique(evidence.judging.session, return_inverse=True)
-    if len(sessions) < LEAST_SESSIONS:
+    of_row = np.unique(evidence.judging.session, return_inverse=True)[1]
+    return check_sessions(Sessions(of_row, resamples, evidence.seed, confidence))
+
+
+def check_sessions(sessions: Sessions) -> Sessions:
+    """Return the sessions; too few to judge on are refused."""
+    count = sessions.count if len(sessions.of_row) else 0
+    if count < LEAST_SESSIONS:
         raise InvalidRequest(
-            f"{len(sessions)} sessions are too few to judge skill on",
+            f"{count} sessions are too few to judge skill on",
             f"train on a longer span: at least {LEAST_SESSIONS} sessions are judged",
         )
-    return Sessions(of_row, resamples, evidence.seed, confidence)
+    return sessions
 
 
 def ranks(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
@@ -128,11 +134,6 @@ def _correlation(sums: np.ndarray) -> np.ndarray:
     return correlation
 
 
-def expected_score(evidence: Evidence, probabilities: np.ndarray) -> np.ndarray:
-    scores: np.ndarray = probabilities @ np.asarray(evidence.scores)
-    return scores
-
-
 def _outcome(evidence: Evidence) -> np.ndarray:
     outcome = evidence.judging.outcome
     if not np.isfinite(outcome).all():
@@ -145,7 +146,7 @@ def _outcome(evidence: Evidence) -> np.ndarray:
 
 @dataclass(frozen=True)
 class DirectionSkill:
-    """Require a lower bound above zero for the rank IC of the expected score.
+    """Require a lower bound above zero for the rank IC of the published score.
 
     Within places, a row is ranked only among rows of its own place in the session: then what the
     hour says by itself, such as a market that rises overnight, is no skill.
@@ -161,12 +162,12 @@ class DirectionSkill:
         return "skill_direction_by_place" if self.within_place else "skill_direction"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        probabilities = check_probabilities(evidence.outputs, evidence, "the model")
+        check_probabilities(evidence.outputs, evidence, "the model")
         sessions = group_sessions(evidence, self.resamples, self.confidence)
         groups = evidence.judging.place if self.within_place else None
-        ic = RankIC(expected_score(evidence, probabilities), _outcome(evidence), sessions, groups)
+        ic = RankIC(evidence.published_score, _outcome(evidence), sessions, groups)
         if ic.constant:
-            reason = "the expected score is the same for all rows that are ranked together"
+            reason = "the published score is the same for all rows that are ranked together"
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
         low, high = sessions.bounds(ic.value, ic.values_of_draws)
         passed = bool(low > 0)
@@ -205,20 +206,22 @@ def shares_by_place(places: np.ndarray, classes: np.ndarray, count: int) -> dict
 def place_predictors(evidence: Evidence, strict: bool) -> dict[str, np.ndarray]:
     """The class probabilities that predictors knowing only a bar's place give each judging row.
 
-    They learned the class shares of each place from training rows; a place that training never
-    saw gets the shares of all. `drawn` draws a class by these shares, `likeliest` gives the most
-    frequent one. The strict one, `typical`, gives the class that is most over its share of all
-    rows, or by the toss of a coin its mirror: about the best that knows no direction.
+    They learned the class shares of each place from the training rows of the model that predicted
+    the row; a place that training never saw gets the shares of all. `drawn` draws a class by these
+    shares, `likeliest` gives the most frequent one. The strict one, `typical`, gives the class that
+    is most over its share of all rows, or by the toss of a coin its mirror: about the best that
+    knows no direction.
     """
-    count = len(evidence.scores)
-    classes = check_classes(evidence.training_truth, evidence.training, count)
-    if not len(classes):
-        raise InvalidRequest("there are no training rows", "give the evidence a sample of them")
-    shares = shares_by_place(evidence.training.place, classes, count)
-    overall_shares = shares[-1]
-    place_shares = np.stack(
-        [shares.get(int(place), overall_shares) for place in evidence.judging.place]
-    )
+    count, places = len(evidence.scores), evidence.judging.place
+    place_shares, overall_shares = (np.zeros((len(places), count)) for _ in range(2))
+    for training, rows in evidence.rows_of_models():
+        classes = check_classes(training.truth, training.rows, count)
+        if not len(classes):
+            raise InvalidRequest("there are no training rows", "give the evidence a sample of them")
+        shares = shares_by_place(training.rows.place, classes, count)
+        overall_shares[rows] = shares[-1]
+        for place in np.unique(places[rows]):
+            place_shares[rows & (places == place)] = shares.get(int(place), shares[-1])
     one_hot = np.eye(count)
     predictors = {"drawn": place_shares, "likeliest": one_hot[place_shares.argmax(axis=1)]}
     if strict:
@@ -240,11 +243,12 @@ class BeyondTheDay:
 
     A model that knows the place, weighs rare classes up and knows nothing else passes this test
     (not the strict one) and fails those of direction; the strict one asks for several times the
-    rows to see a planted skill.
+    rows to see a planted skill. Its confidence is lower than theirs: a rank IC of 0.04 makes a
+    difference in macro F1 of 0.007, which 22,000 rows show to 0.003.
     """
 
     strict: bool = False
-    confidence: float = 0.99
+    confidence: float = 0.8
     resamples: int = 2000
     blocking: bool = True
     name: str = "skill_beyond_the_day"
@@ -295,7 +299,9 @@ def _f1_of_draws(confusions: np.ndarray, sessions: Sessions) -> np.ndarray:
 
 @dataclass(frozen=True)
 class NoWorseThanChampion:
-    """Require a rank IC that is not below the champion's by more than the tolerance.
+    """Require a rank IC of the published score not below the champion's by over the tolerance.
+
+    Both are measured on the challenger's own judging rows.
 
     The point estimate decides and the interval is only reported: to ask for a bound above the
     champion would keep an old model for ever, and to refuse only what is clearly worse would let
@@ -316,16 +322,10 @@ class NoWorseThanChampion:
         shared = evidence.for_champion()
         assert shared.champion is not None
         sessions = group_sessions(shared, self.resamples, self.confidence)
+        check_probabilities(shared.champion, shared, "the champion")
         challenger, champion = (
-            RankIC(
-                expected_score(shared, check_probabilities(probabilities, shared, owner)),
-                _outcome(shared),
-                sessions,
-            )
-            for owner, probabilities in (
-                ("the model", shared.outputs),
-                ("the champion", shared.champion),
-            )
+            RankIC(score, _outcome(shared), sessions)
+            for score in (shared.published_score, shared.champion_score)
         )
         value = challenger.value - champion.value
         low, high = sessions.bounds(value, challenger.values_of_draws - champion.values_of_draws)

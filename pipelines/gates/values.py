@@ -29,12 +29,11 @@ class BeyondMean:
     def judge(self, evidence: Evidence) -> GateVerdict:
         values = check_values(evidence.outputs, evidence, "the model")[:, 0]
         truth = check_truth(evidence.truth, len(evidence.judging), "judging")
-        training_truth = check_truth(evidence.training_truth, len(evidence.training), "training")
         sessions = group_sessions(evidence, self.resamples, self.confidence)
         if np.ptp(values) <= 1e-6 * np.ptp(truth):
             reason = "the model predicts the same for every row"
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
-        errors = np.stack([(truth - values) ** 2, (truth - training_truth.mean()) ** 2], axis=1)
+        errors = np.stack([(truth - values) ** 2, (truth - training_means(evidence)) ** 2], axis=1)
         sums = sessions.sums(errors)
         value, of_draws = (
             _error_removed(columns)
@@ -51,6 +50,14 @@ class BeyondMean:
         return GateVerdict(
             self.name, passed, float(value[0]), 0.0, self.blocking, reason, low, high
         )
+
+
+def training_means(evidence: Evidence) -> np.ndarray:
+    """The mean of the training rows of each judging row's model."""
+    means = np.zeros(len(evidence.judging))
+    for training, rows in evidence.rows_of_models():
+        means[rows] = check_truth(training.truth, len(training.rows), "training").mean()
+    return means
 
 
 def _error_removed(sums: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipelines.core.errors import unknown
 from pipelines.labels.base import Label
+from pipelines.modeling.action_rules import ACTION_RULES, action_rule
 from pipelines.modeling.description import Description
 
 Output = tuple[str, list[int]]  # type and columns
@@ -39,9 +40,9 @@ class Answer(Protocol):
         ...
 
     def columns(
-        self, label: Label, outputs: np.ndarray, predictions: np.ndarray
+        self, label: Label, outputs: np.ndarray, predictions: np.ndarray, description: Description
     ) -> dict[str, pa.Array]:
-        """The columns of gold.predictions that hold the answers."""
+        """The columns of gold.predictions that hold the answers of the model so described."""
         ...
 
     def actual(self, label: Label, truth: np.ndarray) -> pa.Array:
@@ -63,15 +64,20 @@ class ClassAnswer:
     def contradiction(self, description: Description) -> str:
         count, shares = len(description.classes), len(description.shares)
         thresholds = len(description.thresholds)
-        if shares == count and thresholds == count - 1:
-            return ""
-        return f"{count} classes, {shares} shares and {thresholds} thresholds"
+        if not (shares == count and thresholds == count - 1):
+            return f"{count} classes, {shares} shares and {thresholds} thresholds"
+        rule, score_thresholds = description.rule, len(description.score_thresholds)
+        if rule not in ACTION_RULES:
+            return f"the rule of actions {rule!r}, which this Bullion does not know"
+        if score_thresholds != action_rule(rule).count_thresholds(count):
+            return f"{count} classes and {score_thresholds} thresholds of the rule {rule}"
+        return ""
 
     def blank(self, rows: int, description: Description) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros((rows, len(description.classes))), np.full(rows, -1, np.int64)
 
     def columns(
-        self, label: Label, outputs: np.ndarray, predictions: np.ndarray
+        self, label: Label, outputs: np.ndarray, predictions: np.ndarray, description: Description
     ) -> dict[str, pa.Array]:
         scores, count, rows = np.array(label.scores, float), len(label.classes), len(predictions)
         probabilities = np.clip(outputs.astype(np.float64), 0.0, 1.0)
@@ -79,8 +85,13 @@ class ClassAnswer:
         classes = pa.array(np.tile(np.array(label.classes), rows), pa.string())
         items = pa.array(probabilities.ravel())
         none = pa.nulls(rows, pa.float64())
+        reasons = action_rule(description.rule).explain(
+            probabilities, predictions, label.classes, label.scores, description.shares
+        )
         return {
             "action": pa.array(label.classes).take(pa.array(predictions)),
+            "likeliest": pa.array(label.classes).take(pa.array(probabilities.argmax(axis=1))),
+            "action_reason": pa.array(reasons, pa.string()),
             "score": pa.array(scores[predictions]),
             "expected_score": pa.array(probabilities @ scores),
             "confidence": pa.array(probabilities[np.arange(rows), predictions]),
@@ -108,13 +119,15 @@ class ValueAnswer:
         return np.full((rows, 3), np.nan), np.full(rows, np.nan)
 
     def columns(
-        self, label: Label, outputs: np.ndarray, predictions: np.ndarray
+        self, label: Label, outputs: np.ndarray, predictions: np.ndarray, description: Description
     ) -> dict[str, pa.Array]:
         numbers, rows = outputs.astype(np.float64), len(predictions)
         none, text = pa.nulls(rows, pa.float64()), pa.nulls(rows, pa.string())
         maps = pa.nulls(rows, pa.map_(pa.string(), pa.float64()))
         return {
             "action": text,
+            "likeliest": text,
+            "action_reason": text,
             "score": none,
             "expected_score": pa.array(numbers[:, 0]),
             "confidence": none,

@@ -87,9 +87,14 @@ def describe_data(comparison: Comparison) -> dict[str, Any]:
     return {
         "thresholds": list(comparison.thresholds),
         "label_shares": dict(zip(comparison.label.classes, comparison.shares, strict=True)),
+        **kind_of(comparison.label).learned(comparison.winner),
         "features": list(comparison.feature_names),
         "symbols": len(comparison.symbols),
         "dropped": comparison.dropped,
+        "stretches": [
+            {"candidate": stretch.candidate, **_describe_part(stretch.judging, comparison.label)}
+            for stretch in comparison.stretches
+        ],
         "parts": {name: _describe_part(part, comparison.label) for name, part in parts.items()},
     }
 

@@ -2,11 +2,8 @@
 
 A candidate is fitted as if classes were equally frequent, and gives balanced probabilities. The
 probability of a class is its balanced probability, sharpened or softened by a temperature, times
-the share of the class among training rows. The class that is published has the highest balanced
-probability: its probability stands highest above its share. The likeliest class would nearly
-always be `hold`.
-
-So calibration never changes which class is published, and it is three steps in ONNX.
+the share of the class among training rows: three steps in ONNX. The class that is published is
+chosen by the target's rule (action_rules.py).
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.modeling.action_rules import ActionRule
 from pipelines.modeling.candidates.base import Fitted
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.metrics import log_loss
@@ -54,15 +52,21 @@ class CalibrationReport:
 
 @dataclass(frozen=True, eq=False)
 class ClassModel:
-    """A fitted candidate with its calibration, as it is published."""
+    """A fitted candidate with its calibration and its rule, as it is published."""
 
     fitted: Fitted
     calibration: Calibration
+    rule: ActionRule
+    scores: tuple[float, ...]  # of the classes
+    score_thresholds: tuple[float, ...]  # that the rule learned
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The probabilities of each row's classes, and the class that is published."""
         balanced = self.fitted.balanced_probabilities(features)
-        return self.calibration.probabilities(balanced), balanced.argmax(axis=1)
+        probabilities = self.calibration.probabilities(balanced)
+        return probabilities, self.rule.choose(
+            probabilities, self.scores, self.calibration.shares, self.score_thresholds
+        )
 
 
 def fit_temperature(shares: tuple[float, ...], balanced: np.ndarray, classes: np.ndarray) -> float:

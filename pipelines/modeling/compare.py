@@ -6,8 +6,11 @@
 4. They are ranked on selection rows as the target's kind says (classes by macro F1, ties by
    accuracy; values by their error), then by name. A split with folds ranks by the means over
    these instead; each fold learns its own thresholds and weights.
-5. The winner is calibrated on selection rows (its probabilities, or the interval of its values),
-   and only then sees the judging rows.
+5. The winner is calibrated on selection rows (its probabilities and the thresholds of its actions,
+   or the interval of its values), and only then sees the judging rows.
+6. For each stretch of the split, 2 to 5 are done anew with nothing but the rows before it, and the
+   model that is chosen predicts the stretch. The gates judge these predictions beside those of the
+   winner: the way in which models are chosen, and not only the last one.
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ import numpy as np
 from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.labels.base import Label
 from pipelines.modeling import required
+from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.candidates import Candidate, parameters
-from pipelines.modeling.dataset import Rows, Split
-from pipelines.modeling.kinds import Fitted, Metrics, Model, kind_of
+from pipelines.modeling.dataset import Rows, Split, Stretch
+from pipelines.modeling.kinds import CalibratedModel, Fitted, Metrics, Model, Publishing, kind_of
 from pipelines.modeling.required import Minimums
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many
@@ -87,10 +91,23 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
+class JudgedStretch:
+    """Rows that a model predicts which was chosen from older rows alone."""
+
+    judging: Part
+    training: Part  # of the model
+    candidate: str
+    # A row a judging row: a column a class, or the value and its interval; and the prediction.
+    outputs: np.ndarray
+    predictions: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """The ranking of the candidates, the calibrated winner, and the rows they were compared on."""
 
     label: Label
+    rule: ActionRule
     feature_names: tuple[str, ...]  # of all columns but the last, the symbol's code
     thresholds: tuple[float, ...]
     shares: tuple[float, ...]  # of the classes among training rows; empty where a value is forecast
@@ -108,7 +125,42 @@ class Comparison:
     # The winner's outputs for the judging rows: a column a class, or the value and its interval.
     outputs: np.ndarray
     predictions: np.ndarray  # the class of each judging row, or the value
+    earlier: tuple[JudgedStretch, ...]  # the oldest first, judged by models of their own
     seconds: float
+
+    @property
+    def publishing(self) -> Publishing:
+        return Publishing(self.label, self.shares, self.rule)
+
+    @property
+    def stretches(self) -> tuple[JudgedStretch, ...]:
+        """All that is judged, the oldest first; the last are the winner's judging rows."""
+        own = JudgedStretch(
+            self.judging, self.training, self.ranking[0].name, self.outputs, self.predictions
+        )
+        return (*self.earlier, own)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What is the same in each comparison of a training."""
+
+    label: Label
+    rule: ActionRule
+    candidates: Sequence[Candidate]
+    split: Split
+    minimums: Minimums
+    names: tuple[str, ...]  # of the columns
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """The ranking of the candidates on some rows, and the winner, calibrated."""
+
+    fold: Fold
+    ranking: tuple[Result, ...]
+    calibrated: CalibratedModel
 
 
 def compare(
@@ -121,16 +173,17 @@ def compare(
     *,
     names: Sequence[str] = (),
     minimums: Minimums | None = None,
+    rule: ActionRule = BY_EXPECTED_SCORE,
 ) -> Comparison:
-    """Fit and rank the candidates, calibrate the winner, and measure it on the judging rows.
+    """Fit and rank the candidates, calibrate the winner, and predict the rows it is judged on.
 
     `names` are those of the features.
     """
     started = time.perf_counter()
     minimums = minimums or Minimums()
     required.check_distinct(candidates)
-    names_of_columns = required.column_names(names, rows)
-    usable, dropped = required.select_usable(rows, names_of_columns, minimums)
+    task = _Task(label, rule, candidates, split, minimums, required.column_names(names, rows), seed)
+    usable, dropped = required.select_usable(rows, task.names, minimums)
     training_rows, selection_rows, judging_rows = split.cut(usable)
     held_out = [
         required.select_known_symbols(training_rows, part)
@@ -141,18 +194,59 @@ def compare(
     required.check_enough(
         training_rows, {"select": held_out[0], "judge": held_out[1]}, minimums, dropped
     )
-    required.check_variation(training_rows, names_of_columns)
+    required.check_variation(training_rows, task.names)
     fold = learn_fold(training_rows, held_out[0], label)
-    training, selection, shares = fold.training, fold.validation, fold.shares
-    judging = with_truth(held_out[1], label, fold.thresholds)
     folds = build_folds(usable, split, label, minimums)
+    stretches = _select_stretches(split.walk_stretches(usable), task)
+    report = _ProgressOfAll(progress, len(candidates) * (1 + split.folds) * (1 + len(stretches)))
+    choice = _choose(fold, folds, task, report)
+    earlier = [_judge_stretch(stretch, task, report) for stretch in stretches]
+    report("judge the winner", 0)
+    judging = with_truth(held_out[1], label, fold.thresholds)
+    winner = choice.calibrated.model
+    outputs, predictions, judging_metrics = _measure(winner, judging, label)
+    return Comparison(
+        label=label,
+        rule=rule,
+        feature_names=task.names[:-1],
+        thresholds=fold.thresholds,
+        shares=fold.shares,
+        symbols=tuple(np.unique(fold.training.rows.symbol).tolist()),
+        dropped=dropped,
+        training=fold.training,
+        selection=fold.validation,
+        judging=judging,
+        ranking=choice.ranking,
+        calibration_reason=choice.calibrated.reason,
+        winner=winner,
+        training_metrics=_measure(winner, fold.training, label)[2],
+        selection_metrics=_measure(winner, fold.validation, label)[2],
+        judging_metrics=judging_metrics,
+        outputs=outputs,
+        predictions=predictions,
+        earlier=tuple(earlier),
+        seconds=time.perf_counter() - started,
+    )
 
-    results, done, total = [], 0, len(candidates) * (1 + len(folds))
-    for candidate in candidates:
-        progress(f"fit {candidate.name}", done, total)
-        results.append(_try_candidate(candidate, fold, folds, label, seed))
-        done += 1 + len(folds)
-    progress("judge the winner", total, total)
+
+class _ProgressOfAll:
+    """Report the fits of all comparisons of a training as one count."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def __call__(self, what: str, fits: int) -> None:
+        """Report what begins now, and takes that many fits."""
+        self._progress(what, self._done, self._total)
+        self._done += fits
+
+
+def _choose(fold: Fold, folds: Sequence[Fold], task: _Task, report: _ProgressOfAll) -> _Choice:
+    """Fit and rank the candidates, and calibrate the winner on the rows it was chosen on."""
+    results = []
+    for candidate in task.candidates:
+        report(f"fit {candidate.name}", 1 + len(folds))
+        results.append(_try_candidate(candidate, fold, folds, task))
     ranking = tuple(sorted(results, key=_rank_key))
     best = ranking[0]
     if best.fitted is None:
@@ -160,29 +254,50 @@ def compare(
         raise InvalidRequest(
             f"every candidate failed: {failures}", "look at the first of these: one cause is likely"
         )
-    calibrated = kind_of(label).calibrate(best.fitted, shares, selection.rows, selection.truth)
-    winner = calibrated.model
-    outputs, predictions, judging_metrics = _measure(winner, judging, label)
-    return Comparison(
-        label=label,
-        feature_names=names_of_columns[:-1],
-        thresholds=fold.thresholds,
-        shares=shares,
-        symbols=tuple(np.unique(training.rows.symbol).tolist()),
-        dropped=dropped,
-        training=training,
-        selection=selection,
-        judging=judging,
-        ranking=ranking,
-        calibration_reason=calibrated.reason,
-        winner=winner,
-        training_metrics=_measure(winner, training, label)[2],
-        selection_metrics=_measure(winner, selection, label)[2],
-        judging_metrics=judging_metrics,
-        outputs=outputs,
-        predictions=predictions,
-        seconds=time.perf_counter() - started,
-    )
+    publishing = Publishing(task.label, fold.shares, task.rule)
+    newer = fold.validation
+    calibrated = kind_of(task.label).calibrate(best.fitted, publishing, newer.rows, newer.truth)
+    return _Choice(fold, ranking, calibrated)
+
+
+def _select_stretches(stretches: Sequence[Stretch], task: _Task) -> list[Stretch]:
+    """Select the stretches before which there is enough to choose a model from.
+
+    The oldest may lack it: what comes before them is what it takes to begin with.
+    """
+    selected: list[Stretch] = []
+    for stretch in stretches:
+        training = stretch.training
+        selection, judging = (
+            required.select_known_symbols(training, part)
+            for part in (stretch.selection, stretch.judging)
+        )
+        try:
+            required.check_enough(
+                training, {"select": selection, "judge": judging}, task.minimums, {}
+            )
+            required.check_variation(training, task.names)
+            learn_fold(training, selection, task.label)
+            task.split.walk_past(training, selection)
+        except InvalidRequest:
+            if selected:
+                raise
+            continue
+        selected.append(Stretch(training, selection, judging))
+    return selected
+
+
+def _judge_stretch(stretch: Stretch, task: _Task, report: _ProgressOfAll) -> JudgedStretch:
+    """Choose a model from the rows before a stretch, and let it predict the stretch."""
+    fold = learn_fold(stretch.training, stretch.selection, task.label)
+    folds = [
+        learn_fold(training, required.select_known_symbols(training, newer), task.label)
+        for training, newer in task.split.walk_past(stretch.training, stretch.selection)
+    ]
+    choice = _choose(fold, folds, task, report)
+    judging = with_truth(stretch.judging, task.label, fold.thresholds)
+    outputs, predictions = choice.calibrated.model.score(judging.rows.features)
+    return JudgedStretch(judging, fold.training, choice.ranking[0].name, outputs, predictions)
 
 
 def with_truth(rows: Rows, label: Label, thresholds: tuple[float, ...]) -> Part:
@@ -215,20 +330,18 @@ def build_folds(rows: Rows, split: Split, label: Label, minimums: Minimums) -> l
 
 
 def _try_candidate(
-    candidate: Candidate, main_fold: Fold, folds: Sequence[Fold], label: Label, seed: int
+    candidate: Candidate, main_fold: Fold, folds: Sequence[Fold], task: _Task
 ) -> Result:
     """Fit a candidate on the training rows and in every fold, and measure it on newer rows."""
     declared, started, where = parameters(candidate), time.perf_counter(), ""
     try:
-        model = _fit(candidate, main_fold, label, seed)
+        fitted = _fit(candidate, main_fold, task)
         seconds = time.perf_counter() - started
-        outputs, predictions, metrics = _measure(model, main_fold.validation, label)
+        outputs, predictions, metrics = _measure_fitted(fitted, main_fold, task)
         fold_metrics = []
         for place, fold in enumerate(folds, 1):
             where = f"fold {place}: "
-            fold_metrics.append(
-                _measure(_fit(candidate, fold, label, seed), fold.validation, label)[2]
-            )
+            fold_metrics.append(_measure_fitted(_fit(candidate, fold, task), fold, task)[2])
     # Whatever went wrong, in our code or in a library's: it is this candidate's failure alone.
     except Exception as failure:
         message = failure.message if isinstance(failure, BullionError) else str(failure)
@@ -236,10 +349,9 @@ def _try_candidate(
         return Result(candidate.name, declared, time.perf_counter() - started, failure=reason)
     return Result(
         candidate.name,
-        declared
-        | {f"chosen.{name}": value for name, value in model.fitted.tuned_parameters.items()},
+        declared | {f"chosen.{name}": value for name, value in fitted.tuned_parameters.items()},
         seconds,
-        fitted=model.fitted,
+        fitted=fitted,
         metrics=metrics,
         outputs=outputs,
         predictions=predictions,
@@ -247,10 +359,18 @@ def _try_candidate(
     )
 
 
-def _fit(candidate: Candidate, fold: Fold, label: Label, seed: int) -> Model:
-    kind, training = kind_of(label), fold.training
-    fitted = kind.fit(candidate, training.rows.features, training.truth, label, seed)
-    return kind.uncalibrated(fitted, fold.shares, training.truth)
+def _fit(candidate: Candidate, fold: Fold, task: _Task) -> Fitted:
+    features, truth = fold.training.rows.features, fold.training.truth
+    return kind_of(task.label).fit(candidate, features, truth, task.label, task.seed)
+
+
+def _measure_fitted(
+    fitted: Fitted, fold: Fold, task: _Task
+) -> tuple[np.ndarray, np.ndarray, Metrics]:
+    """Measure a candidate as it was fitted, on the newer rows of a fold."""
+    publishing = Publishing(task.label, fold.shares, task.rule)
+    model = kind_of(task.label).uncalibrated(fitted, publishing, fold.validation.rows)
+    return _measure(model, fold.validation, task.label)
 
 
 def _rank_key(result: Result) -> tuple[bool, tuple[float, ...], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -30,6 +31,21 @@ class Rows:
     def take(self, rows: np.ndarray) -> Rows:
         return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
 
+    @staticmethod
+    def concat(parts: Sequence[Rows]) -> Rows:
+        """The rows of several parts, in the order of the parts."""
+        names = [field.name for field in fields(Rows)]
+        return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Rows to judge a model on, and the older rows from which it is fitted and chosen."""
+
+    training: Rows
+    selection: Rows
+    judging: Rows
+
 
 @dataclass(frozen=True)
 class Split:
@@ -43,10 +59,18 @@ class Split:
     instead of on the selection rows, which then calibrate alone. They are not scikit-learn's
     TimeSeriesSplit: that cuts by rows, through the middle of a session, and purges a fixed number
     of rows, where outcomes here are known after different times.
+
+    The gates judge more than the judging rows: the sessions before these, less the share `begin`
+    that is needed to begin with, are cut into `stretches`. Each is judged by a model that was
+    chosen, as the registered one is, from the rows before it. So the gates judge the procedure on
+    most of the history, and the registered model itself on the newest rows; with 0 stretches on
+    these alone.
     """
 
     held_out: float = 0.2
     folds: int = 0
+    stretches: int = 3
+    begin: float = 0.3
 
     def __post_init__(self) -> None:
         if self.folds < 0 or self.folds == 1:
@@ -56,6 +80,12 @@ class Split:
         if not 0 < self.held_out < 0.9:
             raise InvalidRequest(
                 f"held_out is {self.held_out}", "hold out a share between 0 and 0.9, such as 0.2"
+            )
+
+        if self.stretches < 0 or not 0 < self.begin < 1:
+            raise InvalidRequest(
+                f"{self.stretches} stretches after a share of {self.begin}",
+                "take 0 or more stretches, and begin with a share between 0 and 1, such as 0.3",
             )
 
     def cut(self, rows: Rows) -> tuple[Rows, Rows, Rows]:
@@ -75,7 +105,15 @@ class Split:
         if not self.folds:
             return []
         first_judge = self._edges(rows)[1]
-        rows = self._before(rows, rows.session < first_judge, rows.session >= first_judge)
+        return self._walk(
+            self._before(rows, rows.session < first_judge, rows.session >= first_judge)
+        )
+
+    def walk_past(self, training: Rows, selection: Rows) -> list[tuple[Rows, Rows]]:
+        """The folds of the rows before a stretch."""
+        return self._walk(Rows.concat([training, selection])) if self.folds else []
+
+    def _walk(self, rows: Rows) -> list[tuple[Rows, Rows]]:
         sessions = np.unique(rows.session)
         if len(sessions) <= self.folds:
             raise InvalidRequest(
@@ -89,6 +127,31 @@ class Split:
                 (self._before(rows, rows.session < sessions_of_fold[0], newer), rows.take(newer))
             )
         return folds
+
+    def walk_stretches(self, rows: Rows) -> list[Stretch]:
+        """The stretches before the judging rows with the rows before each, the oldest first."""
+        if not self.stretches:
+            return []
+        sessions = np.unique(rows.session)
+        before = sessions[sessions < self._edges(rows)[1]]
+        judged = before[round(len(sessions) * self.begin) :]
+        # Of the rows before a stretch as large a part selects as of those before the judging rows.
+        selecting_share = (self.held_out / 2) / (1 - self.held_out / 2)
+        stretches = []
+        for days in np.array_split(judged, self.stretches):
+            if len(days) == 0:
+                continue
+            inside = (rows.session >= days[0]) & (rows.session <= days[-1])
+            past = self._before(rows, rows.session < days[0], inside)
+            past_sessions = np.unique(past.session)
+            selecting = max(round(len(past_sessions) * selecting_share), 1)
+            if len(past_sessions) <= selecting:
+                continue
+            newer = past.session >= past_sessions[-selecting]
+            stretches.append(
+                Stretch(self._before(past, ~newer, newer), past.take(newer), rows.take(inside))
+            )
+        return stretches
 
     def _edges(self, rows: Rows) -> tuple[np.datetime64, np.datetime64]:
         """The first session to select on, and the first to judge on."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from pipelines.core.errors import BullionError
 
 PREFIX = "bullion."  # of our keys in the metadata
+ADDED_LATER = ("kind", "rule", "score_thresholds")  # older files do not have these
 
 
 class UnreadableModel(BullionError):
@@ -29,6 +31,8 @@ class Description:
     shares: tuple[float, ...]  # of the classes among training rows
     untrained: tuple[str, ...] = ()  # symbols without a training row: they are not scored
     kind: str = "classes"  # of answers.py
+    rule: str = "above_share"  # of action_rules.py; that of files which do not name one
+    score_thresholds: tuple[float, ...] = ()  # that the rule learned
     more: Mapping[str, str] = field(default_factory=dict)  # such as the forecast's name
 
     @property
@@ -45,7 +49,7 @@ def read_description(metadata: Mapping[str, str]) -> Description:
     """Read a description from a file's metadata; a file without all of its entries is refused."""
     names = [entry.name for entry in fields(Description)]
     present = [name for name in names if PREFIX + name in metadata]
-    missing = [n for n in names if n not in present and n != "kind"]  # older files have no kind
+    missing = [n for n in names if n not in present and n not in ADDED_LATER]
     if missing:
         raise UnreadableModel(
             f"the model does not say its {', '.join(missing)}",
@@ -53,8 +57,11 @@ def read_description(metadata: Mapping[str, str]) -> Description:
         )
     try:
         values = {name: json.loads(metadata[PREFIX + name]) for name in present}
-        more, kind = dict(values.pop("more")), str(values.pop("kind", "classes"))
-        lists = {name: tuple(value) for name, value in values.items()}
-        return Description(**lists, kind=kind, more=more)
+        content: dict[str, Any] = {
+            name: str(value) if name in ("kind", "rule") else tuple(value)
+            for name, value in values.items()
+            if name != "more"
+        }
+        return Description(**content, more=dict(values["more"]))
     except (TypeError, ValueError) as failure:
         raise UnreadableModel(f"the model's description cannot be read: {failure}") from failure

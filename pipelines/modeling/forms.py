@@ -34,7 +34,7 @@ class Form:
 
 
 def convert_candidates(comparison: Comparison, description: Description) -> dict[str, Form]:
-    """Convert every candidate, as it was fitted and without calibration; by name."""
+    """Convert every candidate as it would serve if it had won; by name."""
     return {result.name: _convert(result, comparison, description) for result in comparison.ranking}
 
 
@@ -52,26 +52,12 @@ def check_challengers(
     }
 
 
-def convert_calibrated(comparison: Comparison, name: str, description: Description) -> bytes:
-    """Convert a candidate as it would serve if it had won; no bytes where it failed."""
-    result = next(result for result in comparison.ranking if result.name == name)
-    if result.fitted is None:
-        return b""
-    rows = comparison.selection
-    model = (
-        kind_of(comparison.label)
-        .calibrate(result.fitted, comparison.shares, rows.rows, rows.truth)
-        .model
-    )
-    return to_onnx(model, description)
-
-
 def _convert(result: Result, comparison: Comparison, description: Description) -> Form:
     if result.fitted is None:
         return Form(failure=result.failure)
     own_description = replace(description, more={**description.more, "candidate": result.name})
     try:
-        return Form(to_onnx(_uncalibrated_model(result.fitted, comparison), own_description))
+        return Form(to_onnx(_calibrated_model(result.fitted, comparison), own_description))
     # The converter raises whatever it meets: the candidate has no form, and training goes on.
     except Exception as failure:
         return Form(failure=f"no ONNX form: {_describe_failure(failure)}")
@@ -84,7 +70,7 @@ def _check_parity(result: Result, comparison: Comparison, form: Form) -> Form:
     sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), PARITY_ROWS)).astype(int)]
     try:
         difference = parity(
-            OnnxScorer(form.body), _uncalibrated_model(result.fitted, comparison), sample
+            OnnxScorer(form.body), _calibrated_model(result.fitted, comparison), sample
         )
     except BullionError as failure:
         return Form(failure=f"the ONNX form cannot be used: {_describe_failure(failure)}")
@@ -93,10 +79,10 @@ def _check_parity(result: Result, comparison: Comparison, form: Form) -> Form:
     return form
 
 
-def _uncalibrated_model(fitted: Fitted, comparison: Comparison) -> Model:
-    return kind_of(comparison.label).uncalibrated(
-        fitted, comparison.shares, comparison.training.truth
-    )
+def _calibrated_model(fitted: Fitted, comparison: Comparison) -> Model:
+    rows = comparison.selection
+    kind = kind_of(comparison.label)
+    return kind.calibrate(fitted, comparison.publishing, rows.rows, rows.truth).model
 
 
 def _describe_failure(failure: Exception) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.modeling.action_rules import expected_scores
+
 SMALLEST = 1e-15  # smaller probabilities are raised to it before the logarithm
 POINTS = 200  # of a curve, at the most
 
@@ -36,6 +38,7 @@ class ClassificationMetrics:
     accuracy: float
     log_loss: float
     rank_ic: float  # of the expected score, against the outcome
+    published_rank_ic: float  # of the score of the action, against the outcome
     calibration_error: float
     classes: tuple[ClassMetrics, ...]
     confusion: np.ndarray  # a row a true class, a column a predicted one
@@ -44,7 +47,14 @@ class ClassificationMetrics:
     def figures(self) -> dict[str, float]:
         figures = {
             name: getattr(self, name)
-            for name in ("macro_f1", "accuracy", "log_loss", "rank_ic", "calibration_error")
+            for name in (
+                "macro_f1",
+                "accuracy",
+                "log_loss",
+                "rank_ic",
+                "published_rank_ic",
+                "calibration_error",
+            )
         }
         for metrics in self.classes:
             for name in ("precision", "recall", "f1"):
@@ -84,7 +94,8 @@ def measure(
         macro_f1=float(np.mean([metrics.f1 for metrics in table])),
         accuracy=float(np.mean(classes == predicted)),
         log_loss=log_loss(classes, probabilities),
-        rank_ic=rank_ic(expected_score(probabilities, scores), outcome),
+        rank_ic=rank_ic(expected_scores(probabilities, scores), outcome),
+        published_rank_ic=rank_ic(np.asarray(scores, np.float64)[predicted], outcome),
         calibration_error=calibration_error(classes, probabilities),
         classes=table,
         confusion=confusion(classes, predicted, len(names)),
@@ -131,12 +142,6 @@ def log_loss(classes: np.ndarray, probabilities: np.ndarray) -> float:
     """The mean of minus the logarithm of the probability of the true class."""
     of_true_class = probabilities[np.arange(len(classes)), classes].astype(np.float64)
     return float(-np.log(np.maximum(of_true_class, SMALLEST)).mean())
-
-
-def expected_score(probabilities: np.ndarray, scores: Sequence[float]) -> np.ndarray:
-    """The sum of probability x score."""
-    score: np.ndarray = probabilities @ np.asarray(scores, dtype=np.float64)
-    return score
 
 
 def rank_ic(score: np.ndarray, outcome: np.ndarray) -> float:

@@ -6,6 +6,7 @@ scorer.py reads the file, and says which inputs and outputs it has.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +49,9 @@ def to_onnx(model: Model, description: Description) -> bytes:
             options=_options(pipeline),
             target_opset=OPSETS,
         )
-    kind_named(description.kind).finish_graph(proto, model, description)
+    kind = kind_named(description.kind)
+    description = replace(description, **kind.learned(model))
+    kind.finish_graph(proto, model, description)
     for key, value in description.metadata().items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = key, value

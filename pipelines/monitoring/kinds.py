@@ -54,7 +54,7 @@ class ClassMonitor:
     hit rate.
     """
 
-    names = ("macro_f1", "accuracy", "hit_rate", "rank_ic")
+    names = ("macro_f1", "accuracy", "hit_rate", "published_rank_ic", "rank_ic")
 
     def read_arrays(self, label: Label, table: pa.Table) -> Arrays:
         # A label of another definition had other classes: its rows cannot be compared.
@@ -77,6 +77,7 @@ class ClassMonitor:
             "macro_f1": float(macro_f1(counts)),
             "accuracy": float(np.mean(live.truth == live.predictions)),
             "hit_rate": _hit_rate(np.sign(scores), live.predictions, outcome),
+            "published_rank_ic": rank_ic(scores[live.predictions], outcome),
             "rank_ic": rank_ic(live.outputs @ scores, outcome),
         }
 

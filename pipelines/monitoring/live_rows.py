@@ -37,6 +37,19 @@ class LiveRows:
     def sessions(self) -> int:
         return len(self.session_days)
 
+    @property
+    def judged(self) -> LiveRows:
+        """The rows that can be judged."""
+        return self.take(np.isfinite(self.rows.outcome))
+
+    @property
+    def constant(self) -> str:
+        """What is the same in all rows, so that nothing can be ranked; empty where nothing is."""
+        if len(self) and np.ptp(self.rows.outcome) == 0:
+            return "outcome"
+        is_varying = len(self) and np.ptp(np.round(self.outputs, 9), axis=0).any()
+        return "" if is_varying else "prediction"
+
     def of_days(self, days: np.ndarray) -> LiveRows:
         return self.take(np.isin(self.rows.session, days))
 

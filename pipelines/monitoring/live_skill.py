@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.gates import Evidence, Gate, GateVerdict, judge_all
-from pipelines.monitoring.live_rows import LiveRows
+from pipelines.gates import Evidence, Gate, GateVerdict, IndexSkill, judge_all
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,51 @@ class Credit:
         return int(getattr(self.gate, "run", 1))
 
 
+class LiveSample(Protocol):
+    """What was published live, with outcomes: predictions of symbols, or signals of an index."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def session_days(self) -> np.ndarray: ...
+
+    @property
+    def sessions(self) -> int: ...
+
+    @property
+    def judged(self) -> Self:
+        """The rows that can be judged."""
+        ...
+
+    @property
+    def constant(self) -> str:
+        """What is the same in all rows; empty where nothing is."""
+        ...
+
+    def of_days(self, days: np.ndarray) -> Self: ...
+
+    def newest(self, sessions: int) -> Self: ...
+
+
 def find_credit(gates: Sequence[Gate], verdicts: str) -> Credit | None:
-    """Find the first gate that gave a lower bound in a decision's verdicts, which are JSON."""
+    """Find the first gate of predictions that gave a lower bound in verdicts, which are JSON."""
+    return _find_credit([gate for gate in gates if not isinstance(gate, IndexSkill)], verdicts)
+
+
+def find_index_credit(gates: Sequence[Gate], verdicts: str) -> Credit | None:
+    """Find what the gate of the index's signal credited the model with."""
+    return _find_credit([gate for gate in gates if isinstance(gate, IndexSkill)], verdicts)
+
+
+def _find_credit(gates: Sequence[Gate], verdicts: str) -> Credit | None:
     lows = {verdict.get("gate"): verdict.get("low") for verdict in json.loads(verdicts)}
     for gate in gates:
         if lows.get(gate.name) is not None:
             return Credit(gate, float(lows[gate.name]))
     return None
+
+
+Sample = TypeVar("Sample", bound=LiveSample)
 
 
 @dataclass(frozen=True)
@@ -53,12 +91,12 @@ class LiveVerdict:
 class LiveSkill:
     """Fail a champion whose live skill lies below the bound of its gate in every stretch.
 
-    Skill is what the crediting gate measures, in its own unit: a rank IC, a share of the squared
-    error, an accuracy beyond a baseline's. The champion's newest `window` live sessions are cut
-    into `looks` stretches that share no session. It fails if in every stretch the one-sided upper
-    bound, over whole sessions with all symbols together as at the gate, is below the lower bound
-    at the gate. With fewer than `least` sessions there is no verdict. Where the gate resamples runs
-    of sessions, all of these numbers count runs.
+    Skill is what the crediting gate measures, in its own unit: a rank IC of published scores or of
+    the WSS, a share of the squared error, an accuracy beyond a baseline's. The champion's newest
+    `window` live sessions are cut into `looks` stretches that share no session. It fails if in
+    every stretch the one-sided upper bound, over whole sessions with all symbols together as at the
+    gate, is below the lower bound at the gate. With fewer than `least` sessions there is no
+    verdict. Where the gate resamples runs of sessions, all of these numbers count runs.
 
     Simulated with a rank IC, a look after each of 250 sessions, a gate that judged on 50, seven
     bars a session, and independent symbols (`python -m tests.monitoring.simulation`; symbols that
@@ -91,12 +129,12 @@ class LiveSkill:
 
     def judge(
         self,
-        live: LiveRows,
+        live: Sample,
         credit: Credit | None,
-        build_evidence: Callable[[LiveRows], Evidence],
+        build_evidence: Callable[[Sample], Evidence],
     ) -> LiveVerdict:
-        """Judge the live rows of one model; `build_evidence` adds the rows it was trained on."""
-        live = live.take(np.isfinite(live.rows.outcome)).newest(self.sessions_judged(credit))
+        """Judge what one model published live; `build_evidence` adds what it was trained on."""
+        live = live.judged.newest(self.sessions_judged(credit))
         count = live.sessions
         measure = _measure(credit, build_evidence(live)) if credit and len(live) else None
 
@@ -116,10 +154,9 @@ class LiveSkill:
         least = self.least * credit.run_length
         if count < least:
             return verdict(False, f"{skill}: too few to judge, it takes {least}")
-        if np.ptp(live.rows.outcome) == 0 or not np.ptp(np.round(live.outputs, 9), axis=0).any():
-            constant = "outcome" if np.ptp(live.rows.outcome) == 0 else "prediction"
+        if live.constant:
             return verdict(
-                False, f"the {constant} is the same in all live rows: look at the inputs"
+                False, f"the {live.constant} is the same in all live rows: look at the inputs"
             )
         stretches = [
             _measure(credit, build_evidence(live.of_days(days)))

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from pipelines.modeling.artefacts import (
 )
 from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.forms import Form
-from pipelines.modeling.kinds import Metrics
+from pipelines.modeling.kinds import Metrics, kind_of
 from pipelines.registry.mlflow import Registry, mlflow_errors
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def log_comparison(
                 for part, metrics in metrics_by_part(comparison).items()
                 for metric in _points(part, metrics)
             ]
+            figures += _gate_points(decision)
             _log(client, parent, _parameters(comparison, tags), figures, files)
     return parent
 
@@ -161,12 +163,19 @@ def _parameters(comparison: Comparison, tags: Mapping[str, Any]) -> dict[str, An
         "winner": comparison.ranking[0].name,
         "settled": comparison.calibration_reason,
         "thresholds": data["thresholds"],
+        **kind_of(comparison.label).learned(comparison.winner),
         **{f"label_share.{name}": share for name, share in data["label_shares"].items()},
         **{f"dropped.{reason}": rows for reason, rows in comparison.dropped.items()},
     }
     for name, part in data["parts"].items():
         parameters[f"{name}.rows"] = part["rows"]
         parameters[f"{name}.span"] = f"{part['first_close']} to {part['last_close']}"
+    for number, stretch in enumerate(data["stretches"], 1):
+        parameters[f"stretch_{number}.winner"] = stretch["candidate"]
+        parameters[f"stretch_{number}.rows"] = stretch["rows"]
+        parameters[f"stretch_{number}.span"] = (
+            f"{stretch['first_close']} to {stretch['last_close']}"
+        )
     for result in comparison.ranking:
         parameters |= {
             f"{result.name}.{key}": v for key, v in result.parameters.items() if key != "name"
@@ -190,6 +199,19 @@ def _points(part: str, metrics: Metrics, step: int = 0) -> list[Metric]:
 
     figures = metrics.figures.items()
     return [Metric(f"{part}.{name}", float(value), 0, step) for name, value in figures]
+
+
+def _gate_points(decision: Decision) -> list[Metric]:
+    """What each gate measured, and the lower bound where it has one."""
+    from mlflow.entities import Metric
+
+    values = {f"gate.{verdict.name}": verdict.value for verdict in decision.verdicts}
+    values |= {
+        f"gate.{verdict.name}.low": verdict.low
+        for verdict in decision.verdicts
+        if verdict.low is not None
+    }
+    return [Metric(name, float(value), 0, 0) for name, value in values.items() if isfinite(value)]
 
 
 def environment(lock: Path = ROOT / "requirements.txt") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.labels import Label
 from pipelines.modeling.answers import answer_of
+from pipelines.modeling.description import Description
 from pipelines.modeling.scorer import OnnxScorer
 
 MISSING, UNTRAINED = "missing_feature", "untrained"
@@ -30,6 +31,7 @@ class Scores:
     predictions: np.ndarray  # the place in the classes, or the value
     scored_rows: np.ndarray  # places of the rows that were scored
     not_scored: dict[str, Counter[str]]  # reason -> symbol -> rows
+    description: Description  # of the model
 
 
 def check_fingerprint(
@@ -91,7 +93,7 @@ def score_rows(
         for reason, rows in reasons.items()
         if rows.any()
     }
-    return Scores(outputs, predictions, scored_rows, not_scored)
+    return Scores(outputs, predictions, scored_rows, not_scored, description)
 
 
 def prediction_rows(
@@ -103,7 +105,9 @@ def prediction_rows(
     """
     rows = scores.scored_rows
     predictions = keys.take(pa.array(rows))
-    columns = answer_of(label.kind).columns(label, scores.outputs[rows], scores.predictions[rows])
+    columns = answer_of(label.kind).columns(
+        label, scores.outputs[rows], scores.predictions[rows], scores.description
+    )
     for name, value in constants.items():
         kind = pa.string() if value is None else None
         columns[name] = pa.repeat(pa.scalar(value, kind), len(rows))

@@ -32,6 +32,7 @@ SIGNALS = pa.schema(
         ("closes_at", UTC_TYPE),
         ("timestamp_next", UTC_TYPE),
         ("wss", pa.float64()),
+        ("expected_wss", pa.float64()),
         ("signal", pa.string()),
         ("reason", pa.string()),
         ("coverage", pa.float64()),
@@ -104,6 +105,7 @@ class _Bars:
 
     symbols: list[str]  # of each row
     actions: list[str]
+    expected_scores: np.ndarray
     bar_of_row: np.ndarray
     closes_at: np.ndarray  # of each bar
     session: np.ndarray
@@ -121,6 +123,7 @@ def _bars(rows: pa.Table) -> _Bars:
     return _Bars(
         rows["symbol"].to_pylist(),
         rows["action"].to_pylist(),
+        rows["expected_score"].to_numpy(),
         bar,
         closes_at[first].astype("datetime64[us]"),
         session[first].astype("datetime64[D]"),
@@ -140,7 +143,7 @@ def _combine(
     by_name = np.argsort(np.array(members.symbols, dtype=object))
     is_member = members.membership(bars.session)[:, by_name]
     weight = np.where(is_member, at_bars.of_members(symbols), np.nan)
-    codes = _action_codes(rule, bars, symbols, np.isfinite(weight))
+    codes, expected = _member_scores(rule, bars, symbols, np.isfinite(weight))
     has_set = np.array([weight_set is not None for weight_set in at_bars.sets])[at_bars.set_of_bar]
     is_scored = (codes >= 0).any(axis=1)
     with_signal = np.flatnonzero(has_set & is_scored)
@@ -154,16 +157,21 @@ def _combine(
     without_weight = (np.isnan(weight) & is_member)[has_set].any(axis=0)
     unweighed = {symbols[place] for place in np.flatnonzero(without_weight).tolist()}
     return CombinedSignals(
-        *_tables(rule, members, symbols, bars, at_bars, codes, weight, is_member, with_signal),
+        *_tables(
+            rule, members, symbols, bars, at_bars, codes, expected, weight, is_member, with_signal
+        ),
         {rule.universe: +reasons} if +reasons else {},
         {rule.universe: unweighed} if unweighed else {},
     )
 
 
-def _action_codes(
+def _member_scores(
     rule: ComponentWeighted, bars: _Bars, symbols: Sequence[str], has_weight: np.ndarray
-) -> np.ndarray:
-    """Return the place of each bar's actions; -1 where a member has no action or no weight."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the members' actions and their expected scores, a row for each bar.
+
+    They are -1 and NaN where a member has no action or no weight.
+    """
     column_of = {symbol: column for column, symbol in enumerate(symbols)}
     code_of = {action: code for code, action in enumerate(rule.actions)}
     column = np.array([column_of.get(symbol, -1) for symbol in bars.symbols], np.int64)
@@ -171,9 +179,10 @@ def _action_codes(
     rows = np.flatnonzero((column >= 0) & has_weight[bars.bar_of_row, column])
     for row in rows[code[rows] < 0].tolist():
         raise unknown(f"action of {bars.symbols[row]}", bars.actions[row], rule.actions)
-    codes = np.full(has_weight.shape, -1)
+    codes, expected = np.full(has_weight.shape, -1), np.full(has_weight.shape, np.nan)
     codes[bars.bar_of_row[rows], column[rows]] = code[rows]
-    return codes
+    expected[bars.bar_of_row[rows], column[rows]] = bars.expected_scores[rows]
+    return codes, expected
 
 
 def _check_weights(symbols: Sequence[str], weight: np.ndarray) -> None:
@@ -188,6 +197,7 @@ def _tables(
     bars: _Bars,
     at_bars: BarWeights,
     codes: np.ndarray,
+    expected: np.ndarray,
     weight: np.ndarray,
     is_member: np.ndarray,
     with_signal: np.ndarray,
@@ -210,6 +220,7 @@ def _tables(
         "instrument": [members.instrument] * len(with_signal),
         **{name: copied[name] for name in COPIED_COLUMNS},
         "wss": combined.wss,
+        "expected_wss": combine_scores(expected[with_signal], weight).wss,
         "signal": signal,
         "reason": ["; ".join(filter(None, parts)) for parts in zip(reason, ages, strict=True)],
         "coverage": combined.coverage,

@@ -59,7 +59,7 @@ def predict_rows(
         scores = score_rows(model.scorer, symbols, features, np.zeros(len(symbols)))
         label, good = model.forecast.label, scores.scored_rows
         columns = answer_of(label.kind).columns(
-            label, scores.outputs[good], scores.predictions[good]
+            label, scores.outputs[good], scores.predictions[good], scores.description
         )
         for place, row in zip(good.tolist(), pa.table(columns).to_pylist(), strict=True):
             if row["probabilities"] is not None:

@@ -60,6 +60,8 @@ async def model_info(
             "classes": description.classes,
             "scores": label.scores,
             "thresholds": description.thresholds,
+            "rule": description.rule if label.kind == "classes" else None,
+            "score_thresholds": description.score_thresholds,
             "shares": description.shares,
             "features": description.features,
             "symbols": description.symbols,

@@ -65,6 +65,7 @@ class Constituent(Answer):
     weight: float = table_field(CONTRIBUTIONS, "weight")
     share: float = table_field(CONTRIBUTIONS, "share")
     contribution: float = table_field(CONTRIBUTIONS, "contribution")
+    expected_score: float | None = table_field(PREDICTIONS, "expected_score")
     confidence: float | None = table_field(PREDICTIONS, "confidence")
     probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
     risk: RiskHints | None
@@ -104,6 +105,7 @@ class SignalFields(Answer):
     index: str = table_field(INDEX_SIGNALS, "index")
     instrument: str = table_field(INDEX_SIGNALS, "instrument")
     wss: float = table_field(INDEX_SIGNALS, "wss")
+    expected_wss: float | None = table_field(INDEX_SIGNALS, "expected_wss")
     signal: Literal["SELL", "HOLD", "BUY"] = table_field(INDEX_SIGNALS, "signal")
     reason: str = table_field(INDEX_SIGNALS, "reason")
     coverage: float = table_field(INDEX_SIGNALS, "coverage")
@@ -119,6 +121,8 @@ class PredictionFields(Answer):
     target: str = table_field(PREDICTIONS, "target")
     candidate: str = table_field(PREDICTIONS, "candidate")
     action: str | None = table_field(PREDICTIONS, "action")
+    action_reason: str | None = table_field(PREDICTIONS, "action_reason")
+    likeliest: str | None = table_field(PREDICTIONS, "likeliest")
     score: float | None = table_field(PREDICTIONS, "score")
     expected_score: float = table_field(PREDICTIONS, "expected_score")
     confidence: float | None = table_field(PREDICTIONS, "confidence")
@@ -133,6 +137,8 @@ class ClassPrediction(Answer):
 
     kind: Literal["classes"]
     action: str = table_field(PREDICTIONS, "action")
+    action_reason: str | None = table_field(PREDICTIONS, "action_reason")
+    likeliest: str | None = table_field(PREDICTIONS, "likeliest")
     score: float = table_field(PREDICTIONS, "score")
     expected_score: float = table_field(PREDICTIONS, "expected_score")
     confidence: float = table_field(PREDICTIONS, "confidence")

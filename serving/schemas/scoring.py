@@ -158,6 +158,8 @@ class BarPrediction(BaseModel):
     target: str = table_field(PREDICTIONS, "target")
     kind: str = KIND
     action: str | None = table_field(PREDICTIONS, "action")
+    action_reason: str | None = table_field(PREDICTIONS, "action_reason")
+    likeliest: str | None = table_field(PREDICTIONS, "likeliest")
     score: float | None = table_field(PREDICTIONS, "score")
     confidence: float | None = Field(description="probability of the action of the model [0 to 1]")
     probabilities: dict[str, float] | None = table_field(PREDICTIONS, "probabilities")
@@ -285,6 +287,14 @@ class ModelInfo(ModelSummary):
     scores: list[float] = Field(description="score of each class")
     thresholds: list[float] = Field(
         description="thresholds between the classes, in the unit of the target"
+    )
+    rule: str | None = Field(
+        description="rule by which the action is chosen: by_expected_score, above_share or "
+        "likeliest; null where a value is predicted"
+    )
+    score_thresholds: list[float] = Field(
+        description="thresholds of the rule by_expected_score, between the expected scores of "
+        "neighbouring actions; empty for other rules"
     )
     shares: list[float] = Field(
         description="share of each class among the rows of the training [0 to 1]"

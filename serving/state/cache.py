@@ -189,7 +189,7 @@ def _add_members(view: View, forecast: Forecast, row: Row) -> None:
         part | {"probabilities": dict(part["probabilities"]) if part["probabilities"] else None}
         for part in view.sql(
             """SELECT c.symbol, c.action, c.score, c.weight, c.share, c.contribution,
-                      p.confidence, p.probabilities
+                      p.expected_score, p.confidence, p.probabilities
                FROM gold.contributions c LEFT JOIN gold.predictions p
                  ON p.forecast = c.forecast AND p.source = c.source AND p.symbol = c.symbol
                  AND p."interval" = c."interval" AND p.ts = c.ts AND p.live = c.live

@@ -37,10 +37,18 @@ class TargetKind(Protocol):
 class ClassKind:
     """A class, and the probability of each."""
 
-    names = ("action", "score", "confidence", "expected_score", "said")
+    names = ("action", "likeliest", "score", "confidence", "expected_score", "said")
 
     def fields(self, label: Label, row: Row, min_confidence: float | None = None) -> Row:
-        names = ("action", "score", "expected_score", "confidence", "probabilities")
+        names = (
+            "action",
+            "action_reason",
+            "likeliest",
+            "score",
+            "expected_score",
+            "confidence",
+            "probabilities",
+        )
         fields = {"kind": label.kind, **{name: row[name] for name in names}, "said": None}
         fields["risk"] = risk_hints(label, row["action"], row["probabilities"])
         if min_confidence is not None:

@@ -68,7 +68,7 @@ def _market(scored: ScoredRows, weights: pa.Table) -> Market:
             **{name: columns[name].ravel() for name in PRICES},
         }
     )
-    return Market(scored.rows, scored.ts, bars, bars.slice(0, 0), weights, "XNYS", snapshot=17)
+    return Market(scored.rows, scored.ts, bars, bars.slice(0, 0), weights, (), "XNYS", snapshot=17)
 
 
 def _scorers(scored: ScoredRows) -> list[Scorer]:

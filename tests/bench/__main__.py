@@ -29,6 +29,7 @@ BENCHES = {
     "predict": predict.figures,
     "scoring": scoring.figures,
     "training": training.figures,
+    "whole": training.figures_of_a_training,
     "api": api.figures,
     "hostile": hostile.figures,
 }

@@ -29,6 +29,7 @@ from pipelines.features import feature_matrix
 from pipelines.features.panel import build_panel
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
 from pipelines.lake import Lake
+from pipelines.modeling.action_rules import BY_EXPECTED_SCORE
 from pipelines.modeling.calibration import Calibration, ClassModel
 from pipelines.modeling.candidates import RandomForest, fit_classifier
 from pipelines.modeling.description import Description
@@ -175,7 +176,10 @@ def train_forest() -> ClassModel:
     classes = ACTION_FORECAST.label.truth(rows.outcome, ACTION_FORECAST.label.learn(rows.outcome))
     classifier = fit_classifier(RandomForest(), rows.features, classes.astype(np.int64), 5, 0)
     shares = np.bincount(classes, minlength=5) / len(classes)
-    return ClassModel(classifier, Calibration(tuple(shares.tolist())))
+    calibration, scores = Calibration(tuple(shares.tolist())), ACTION_FORECAST.label.scores
+    balanced = classifier.balanced_probabilities(rows.features)
+    thresholds = BY_EXPECTED_SCORE.learn(calibration.probabilities(balanced), scores, shares)
+    return ClassModel(classifier, calibration, BY_EXPECTED_SCORE, scores, thresholds)
 
 
 def describe(model: ClassModel) -> Description:

@@ -1,5 +1,8 @@
 """The comparison of all candidates on 45,000 pooled hourly bars, beside scikit-learn's defaults.
 
+And a whole training on as many rows, beside one such comparison: it compares anew for each stretch
+of the past, converts, judges and registers.
+
 The peer is the same seven classifiers as scikit-learn gives them, without class weights, on the
 same split. Two of them would take long on all of it: SVC learns from as many rows as ours does,
 GradientBoosting from a quarter, and their times are never scaled up. Ours also calibrates and
@@ -13,6 +16,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +68,19 @@ def figures() -> Iterator[Figure]:
     )
 
 
+def figures_of_a_training() -> Iterator[Figure]:
+    one, whole = (run_child("tests.bench.training", what) for what in ("ours", "whole"))
+    cpu, cpu_of_one = (json.loads(run.note)["cpu"] for run in (whole, one))
+    yield Figure(
+        f"a whole training, {ROWS:,} rows",
+        f"{whole.seconds:.1f} s, {whole.peak_mib:.0f} MiB",
+        f"{one.seconds:.1f} s, {one.peak_mib:.0f} MiB (one comparison of the seven)",
+        f"{whole.seconds / one.seconds:.2f}",
+        f"at most 3; CPU {cpu:.0f} s against {cpu_of_one:.0f} s, a ratio of"
+        f" {cpu / cpu_of_one:.2f}; {json.loads(whole.note)['verdict']}",
+    )
+
+
 def _part(name: str) -> str:
     return f" on {PARTS[name]:,} rows" if name in PARTS else ""
 
@@ -91,7 +109,8 @@ def run_own() -> None:
     forecast = NASDAQ100_HOURLY.target_forecast()
     load = os.getloadavg()[0]
     start, busy = time.perf_counter(), time.process_time()
-    comparison = compare(training_rows, forecast.label, forecast.candidates, forecast.split, 0)
+    split = replace(forecast.split, stretches=0)
+    comparison = compare(training_rows, forecast.label, forecast.candidates, split, 0)
     seconds, cpu = time.perf_counter() - start, time.process_time() - busy
     summary: dict[str, Any] = {
         "training": len(comparison.training),
@@ -104,6 +123,42 @@ def run_own() -> None:
         quality = f"{candidate.metrics.macro_f1:.3f} {candidate.metrics.rank_ic:.3f}"
         summary["candidates"][candidate.name] = (candidate.seconds, quality)
     print_run(seconds, json.dumps(summary))
+
+
+def run_whole() -> None:
+    """Train on a lake of its own, from its feature table to the registered model."""
+    import tempfile
+    from pathlib import Path
+
+    from pipelines.core.calendar import utc
+    from pipelines.forecasts import NASDAQ100_HOURLY
+    from pipelines.registry.mlflow import Registry
+    from pipelines.sources.sample import Sample
+    from pipelines.steps import ingest, ingest_weights, refresh_features
+    from pipelines.steps.models.train import train
+    from tests import empty_lake
+
+    start, end = utc("2023-12-01"), utc("2026-09-01")
+    first = load_rows().closes_at.min().item().replace(tzinfo=UTC) - timedelta(microseconds=1)
+    schedule = replace(NASDAQ100_HOURLY.schedule, history=end - first)
+    forecast, source = replace(NASDAQ100_HOURLY, schedule=schedule), Sample()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        empty_lake.create_lake(empty_lake.at(Path(folder))) as lake,
+    ):
+        symbols = forecast.symbols[:SYMBOLS]
+        ingest(lake, source, symbols, forecast.bar, start, end).enforce()
+        ingest(lake, source, forecast.funds, forecast.bar, start, end).enforce()
+        ingest_weights(lake, source, "qqq", as_of=end)
+        refresh_features(lake, forecast, source.name)
+        registry = Registry(folder=Path(folder) / "mlflow")
+        registry.experiment(forecast.name)  # makes MLflow's store
+        began, busy = time.perf_counter(), time.process_time()
+        report = train(lake, registry, forecast.target_forecast(), source.name, as_of=end)
+        seconds, cpu = time.perf_counter() - began, time.process_time() - busy
+        rows = sum(len(stretch.judging) for stretch in report.comparison.stretches)
+        note = {"cpu": cpu, "verdict": f"{report.verdict}, {rows:,} rows judged"}
+        print_run(seconds, json.dumps(note))
 
 
 def run_peer(name: str) -> None:
@@ -171,4 +226,4 @@ def print_run(seconds: float, note: str) -> None:
 
 
 if __name__ == "__main__":
-    {"ours": run_own, "peer": run_peer}[sys.argv[1]](*sys.argv[2:])
+    {"ours": run_own, "peer": run_peer, "whole": run_whole}[sys.argv[1]](*sys.argv[2:])

@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.gates import Evidence
 from pipelines.gates.skill import shares_by_place
 from pipelines.labels import Action
+from pipelines.modeling.action_rules import ABOVE_SHARE, BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.dataset import Rows
 
 LABEL = Action()
@@ -51,6 +52,17 @@ def split_rows(rows: Rows, training: int) -> tuple[np.ndarray, np.ndarray]:
     return older, ~older
 
 
+def publish(outputs: np.ndarray, shares: np.ndarray, rule: ActionRule) -> np.ndarray:
+    """The class that a rule publishes for each row."""
+    cuts = rule.learn(outputs, LABEL.scores, shares.tolist())
+    return rule.choose(outputs, LABEL.scores, shares.tolist(), cuts)
+
+
+def with_champion(evidence: Evidence, champion: Evidence) -> Evidence:
+    """The evidence with a champion that predicts as the model of the other evidence."""
+    return replace(evidence, champion=champion.outputs, champion_predictions=champion.predictions)
+
+
 def build_evidence(
     seed: int = 0,
     ic: float = 0.2,
@@ -63,7 +75,8 @@ def build_evidence(
     """Simulate a model that learned the shape of the day on 30 sessions, judged on `sessions` more.
 
     Its classes follow the known part of the move by `tilt`; a blind model knows only the shape of
-    the day and the volatility of each row, and hardly prefers a side.
+    the day and the volatility of each row, hardly prefers a side, and publishes the class that
+    stands highest above its share.
     """
     rows, known = build_market(seed, 30 + sessions, ic, symbols)
     older, newer = split_rows(rows, 30)
@@ -79,7 +92,6 @@ def build_evidence(
     else:
         outputs *= np.exp(tilt * known[newer, None] * np.arange(-2, 3))
     outputs /= outputs.sum(axis=1, keepdims=True)
-    # The class published is the one that is most over its usual share.
     evidence = Evidence(
         judging=judging,
         truth=LABEL.truth(judging.outcome, thresholds),
@@ -94,7 +106,7 @@ def build_evidence(
         parity=1e-7,
         training_seconds=10.0,
         latency_seconds=0.001,
-        predictions=(outputs / shares[-1]).argmax(axis=1),
+        predictions=publish(outputs, shares[-1], ABOVE_SHARE if blind else BY_EXPECTED_SCORE),
         seed=seed,
     )
     return replace(evidence, **changes)

@@ -39,7 +39,10 @@ def test_the_onnx_form_is_compared_on_every_row_that_was_held_out(
     evidence = collect_evidence(comparison, body, OnnxScorer(body), None, 7)
     assert len(compared[0]) == len(comparison.selection.rows) + len(comparison.judging.rows)
     assert (evidence.parity, evidence.onnx, evidence.champion) == (0.5, body, None)
-    assert evidence.judging is comparison.judging.rows
+    counts = [len(stretch.judging) for stretch in comparison.stretches]
+    assert len(counts) == 1 + FORECAST.split.stretches
+    assert len(evidence.judging) == sum(counts)
+    np.testing.assert_array_equal(evidence.own.judging.outcome, comparison.judging.rows.outcome)
     assert evidence.training_seconds == comparison.seconds
 
 
@@ -52,7 +55,9 @@ def test_the_champion_is_compared_on_the_symbols_that_it_knows(comparison: Compa
     assert evidence.champion is not None
     of_newcomer = comparison.judging.rows.symbol == 1
     assert of_newcomer.any()
-    np.testing.assert_array_equal(np.isnan(evidence.champion).all(axis=1), of_newcomer)
+    is_unknown = np.isnan(evidence.champion).all(axis=1)
+    np.testing.assert_array_equal(is_unknown[-len(of_newcomer) :], of_newcomer)
+    assert is_unknown[: -len(of_newcomer)].all(), "it may have been fitted on what is older"
     verdict = NoWorseThanChampion().judge(evidence)
     assert verdict.passed, "it is the same model"
     assert verdict.value == pytest.approx(0)

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from pipelines.gates import BeyondTheDay, DirectionSkill, NoWorseThanChampion
 from pipelines.gates.base import judge_all
 from pipelines.gates.skill import Sessions, macro_f1, place_predictors, ranks
-from tests.gates.market import build_evidence
+from tests.gates.market import build_evidence, with_champion
 
 SKILL = (DirectionSkill(), DirectionSkill(within_place=True), BeyondTheDay())
 
@@ -136,13 +136,10 @@ def test_a_challenger_is_compared_with_the_champion_on_the_same_rows(
     tilt: float, passed: bool
 ) -> None:
     evidence = build_evidence(2)
-    verdict = NoWorseThanChampion().judge(
-        replace(evidence, champion=build_evidence(2, tilt=tilt).outputs)
-    )
+    other = build_evidence(2, tilt=tilt)
+    verdict = NoWorseThanChampion().judge(with_champion(evidence, other))
     assert verdict.passed is passed
-    turned = NoWorseThanChampion().judge(
-        replace(build_evidence(2, tilt=tilt), champion=evidence.outputs)
-    )
+    turned = NoWorseThanChampion().judge(with_champion(other, evidence))
     assert turned.passed is (tilt > 0)
     assert turned.value == pytest.approx(-verdict.value)
 
@@ -151,12 +148,14 @@ def test_the_tolerance_is_declared_and_a_first_model_has_no_champion() -> None:
     first = NoWorseThanChampion().judge(build_evidence())
     assert first.passed
     assert "no champion" in first.reason
-    worse = replace(build_evidence(2, tilt=-0.4), champion=build_evidence(2).outputs)
+    worse = with_champion(build_evidence(2, tilt=-0.4), build_evidence(2))
     assert NoWorseThanChampion(tolerance=1.0).judge(worse).passed
 
 
 def test_a_champion_with_constant_outputs_can_be_replaced() -> None:
     evidence = build_evidence()
     flat = np.full_like(evidence.outputs, 0.2)
-    assert NoWorseThanChampion().judge(replace(evidence, champion=flat)).passed
-    assert not DirectionSkill().judge(replace(evidence, outputs=flat)).passed
+    hold = np.full(len(flat), 2)
+    constant = replace(evidence, outputs=flat, predictions=hold)
+    assert NoWorseThanChampion().judge(with_champion(evidence, constant)).passed
+    assert not DirectionSkill().judge(constant).passed

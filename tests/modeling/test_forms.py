@@ -9,11 +9,11 @@ import onnx
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.modeling.calibration import Calibration, ClassModel
 from pipelines.modeling.candidates import CANDIDATES
 from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.description import Description
 from pipelines.modeling.forms import Form, check_challengers, convert_candidates
+from pipelines.modeling.kinds import Model, kind_of
 from pipelines.modeling.scorer import OnnxScorer, checksum
 from tests.modeling.description import describe
 
@@ -37,8 +37,12 @@ def test_each_form_predicts_as_the_candidate(
         assert (form.failure, form.sha256) == ("", checksum(form.body))
         scorer = OnnxScorer(form.body)
         assert scorer.description.more["candidate"] == result.name
-        outputs = scorer.score(comparison.selection.rows.features)[0]
-        np.testing.assert_allclose(outputs, result.outputs, atol=1e-5)
+        assert scorer.description.rule == "by_expected_score"
+        model = _calibrated_model(comparison, result)
+        outputs, predictions = scorer.score(comparison.selection.rows.features)
+        expected = model.score(comparison.selection.rows.features)
+        np.testing.assert_allclose(outputs, expected[0], atol=1e-5)
+        np.testing.assert_array_equal(predictions, expected[1])
 
 
 def test_opsets_are_in_order(forms: dict[str, Form]) -> None:
@@ -91,11 +95,16 @@ def test_a_challenger_that_differs_from_its_original_is_refused(
     assert not any(form.body for form in challengers.values())
 
 
-def test_the_published_class_is_the_candidates_own(
-    comparison: Comparison, forms: dict[str, Form]
-) -> None:
+def test_the_winners_form_is_the_winner(comparison: Comparison, forms: dict[str, Form]) -> None:
     rows = comparison.judging.rows.features
-    for result in comparison.ranking:
-        assert result.fitted is not None
-        expected = ClassModel(result.fitted, Calibration(comparison.shares)).score(rows)[1]
-        np.testing.assert_array_equal(OnnxScorer(forms[result.name].body).score(rows)[1], expected)
+    scorer = OnnxScorer(forms[comparison.ranking[0].name].body)
+    np.testing.assert_array_equal(scorer.score(rows)[1], comparison.predictions)
+
+
+def _calibrated_model(comparison: Comparison, result: Result) -> Model:
+    rows = comparison.selection
+    return (
+        kind_of(comparison.label)
+        .calibrate(result.fitted, comparison.publishing, rows.rows, rows.truth)
+        .model
+    )

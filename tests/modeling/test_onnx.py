@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.modeling.calibration import Calibration, ClassModel
+from pipelines.modeling.action_rules import ABOVE_SHARE, BY_EXPECTED_SCORE, LIKELIEST, ActionRule
 from pipelines.modeling.candidates import CANDIDATES, Fitted
 from pipelines.modeling.compare import Comparison
 from pipelines.modeling.onnx import parity, to_onnx
 from pipelines.modeling.scorer import OnnxScorer, checksum
+from tests.modeling.class_models import build_model
 from tests.modeling.description import describe
 from tests.modeling.hourly_rows import hourly_rows
 
@@ -27,11 +28,15 @@ def fitted(comparison: Comparison, name: str) -> Fitted:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("temperature", [1.0, 0.6, 3.0])
+@pytest.mark.parametrize(
+    ("temperature", "rule"),
+    [(1.0, BY_EXPECTED_SCORE), (0.6, ABOVE_SHARE), (3.0, LIKELIEST)],
+    ids=["by_expected_score", "above_share", "likeliest"],
+)
 def test_the_onnx_form_predicts_as_the_original(
-    comparison: Comparison, name: str, temperature: float
+    comparison: Comparison, name: str, temperature: float, rule: ActionRule
 ) -> None:
-    model = ClassModel(fitted(comparison, name), Calibration(comparison.shares, temperature))
+    model = build_model(comparison, fitted(comparison, name), temperature, rule)
     scorer = OnnxScorer(to_onnx(model, describe(comparison)))
     assert parity(scorer, model, ROWS) < 1e-5
     probabilities, actions = scorer.score(ROWS)
@@ -41,7 +46,7 @@ def test_the_onnx_form_predicts_as_the_original(
 
 def test_parity_measures_the_difference(comparison: Comparison) -> None:
     model = comparison.winner
-    other = ClassModel(model.fitted, Calibration(comparison.shares, 3.0))
+    other = build_model(comparison, model.fitted, 3.0)
     scorer = OnnxScorer(to_onnx(other, describe(comparison)))
     difference = np.abs(scorer.score(ROWS)[0] - model.score(ROWS)[0]).max()
     assert parity(scorer, model, ROWS) == pytest.approx(difference)
@@ -52,7 +57,9 @@ def test_the_same_model_gives_the_same_bytes_and_says_what_it_is(
     comparison: Comparison, content: bytes
 ) -> None:
     assert to_onnx(comparison.winner, describe(comparison)) == content
-    assert OnnxScorer(content, checksum(content)).description == describe(comparison)
+    own = {"rule": "by_expected_score", "score_thresholds": comparison.winner.score_thresholds}
+    expected = replace(describe(comparison), **own)
+    assert OnnxScorer(content, checksum(content)).description == expected
 
 
 def test_names_that_do_not_fit_the_model_are_refused(comparison: Comparison) -> None:

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.labels import NextReturn
+from pipelines.modeling.action_rules import BY_EXPECTED_SCORE
 from pipelines.modeling.candidates import Ridge
 from pipelines.modeling.candidates.base import FittedValue, fit_regressor
 from pipelines.modeling.dataset import Rows
+from pipelines.modeling.kinds import Publishing
 from pipelines.modeling.kinds.value import Value
 from pipelines.modeling.spread import COVERAGE, LEAST_ROWS, spread_of_residuals, uncalibrated_spread
 from pipelines.modeling.value_metrics import (
@@ -23,6 +25,7 @@ from tests.laws import law
 from tests.modeling.daily_rows import daily_rows
 
 LABEL = NextReturn()
+PUBLISHING = Publishing(LABEL, (), BY_EXPECTED_SCORE)  # a value has no classes to choose from
 
 
 def rows_between(rows: Rows, first: int, last: int) -> Rows:
@@ -35,7 +38,7 @@ def calibrate_ridge(rows: Rows, training: int, selection: int) -> tuple[FittedVa
         rows_between(rows, training, training + selection),
     )
     fitted = fit_regressor(Ridge(), older.features, older.outcome, 0)
-    calibrated = Value().calibrate(fitted, (), newer, newer.outcome)
+    calibrated = Value().calibrate(fitted, PUBLISHING, newer, newer.outcome)
     return fitted, calibrated.model, calibrated.reason
 
 
@@ -94,12 +97,12 @@ def test_a_width_that_does_not_help_is_not_kept() -> None:
     older, newer = rows_between(rows, 0, 2000), rows_between(rows, 2000, 3000)
     fitted = fit_regressor(Ridge(), older.features, older.outcome, 0)
     wrong_width = replace(fitted, width=replace(fitted.width, weights=-fitted.width.weights))
-    calibrated = Value().calibrate(wrong_width, (), newer, newer.outcome)
+    calibrated = Value().calibrate(wrong_width, PUBLISHING, newer, newer.outcome)
     assert calibrated.model.spread.width is None
     assert calibrated.reason.endswith(": not kept")
     # Half of the rows is too little to try it on.
     few_rows = rows_between(rows, 2000, 2000 + LEAST_ROWS + 50)
-    uncertain = Value().calibrate(fitted, (), few_rows, few_rows.outcome)
+    uncertain = Value().calibrate(fitted, PUBLISHING, few_rows, few_rows.outcome)
     assert uncertain.model.spread.width is None
     assert "too few to try" in uncertain.reason
 
@@ -120,5 +123,5 @@ def test_selection_rows_that_are_wilder_widen_the_interval() -> None:
     assert model.spread.width is None or model.spread.high > 0
     fresh = rows_between(replace(rows, outcome=outcome), 1500, 2000)
     assert coverage(fresh.outcome, model.score(fresh.features)[0]) == pytest.approx(0.8, abs=0.07)
-    uncalibrated = Value().uncalibrated(fitted, (), outcome[:1000]).score(fresh.features)[0]
+    uncalibrated = Value().uncalibrated(fitted, PUBLISHING, fresh).score(fresh.features)[0]
     assert coverage(fresh.outcome, uncalibrated) < 0.5

@@ -9,6 +9,7 @@ import pytest
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import LABELS, Action, Label, NextReturn, Risk
 from pipelines.modeling.answers import ANSWERS
+from pipelines.modeling.description import Description
 from pipelines.monitoring.kinds import MONITORS, measure_live, monitor_of
 from tests.monitoring.live_rows import build_live_rows, simulate_live_rows
 
@@ -24,7 +25,7 @@ def test_every_kind_of_target_has_a_monitor() -> None:
 @EACH_LABEL
 def test_arrays_are_read_as_they_were_written(label: Label) -> None:
     live, monitor, answer = simulate_live_rows(label), monitor_of(label.kind), ANSWERS[label.kind]
-    columns = answer.columns(label, live.outputs, live.predictions)
+    columns = answer.columns(label, live.outputs, live.predictions, describe(label))
     columns |= {
         "actual": answer.actual(label, live.truth),
         "outcome": pa.array(live.truth.astype(float)),
@@ -38,6 +39,11 @@ def test_arrays_are_read_as_they_were_written(label: Label) -> None:
     assert (outputs.shape, len(predictions), len(truth)) == ((0, live.outputs.shape[1]), 0, 0)
 
 
+def describe(label: Label) -> Description:
+    shares = (1 / max(1, len(label.classes)),) * len(label.classes)
+    return Description(label.classes, (), (), (), shares, kind=label.kind)
+
+
 @EACH_LABEL
 def test_rows_of_another_kind_are_not_comparable(label: Label) -> None:
     """The lake has such rows where the kind or the classes of a label were changed."""
@@ -46,7 +52,9 @@ def test_rows_of_another_kind_are_not_comparable(label: Label) -> None:
         if other.kind == label.kind:
             continue
         rows = simulate_live_rows(other, count)
-        columns = ANSWERS[other.kind].columns(other, rows.outputs, rows.predictions)
+        columns = ANSWERS[other.kind].columns(
+            other, rows.outputs, rows.predictions, describe(other)
+        )
         columns |= {
             "actual": pa.nulls(count, pa.string()),
             "outcome": pa.nulls(count, pa.float64()),

@@ -47,6 +47,8 @@ def test_what_is_published_is_the_models_action_and_not_the_likeliest(
     assert (row["action"], row["score"]) == ("strong_buy", 2.0)
     assert row["confidence"] == pytest.approx(0.2)
     assert row["expected_score"] == pytest.approx(0.2)
+    assert row["likeliest"] == "hold"
+    assert row["action_reason"].startswith("expected score +0.20, among the highest 10 %")
 
 
 def test_a_model_of_another_definition_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 from pipelines.core.calendar import utc
 from pipelines.core.universes import universe
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.labels.action import ACTIONS, SCORES
 from pipelines.scoring.signals import combine_actions
 from tests.scoring.index_weights import index_weights
 
@@ -28,7 +29,11 @@ def prediction_rows(actions: dict[str, str], **changes: object) -> pa.Table:
         "unproven_reason": None,
         "instead_of": None,
     }
-    rows = [constants | {"symbol": s, "action": action} | changes for s, action in actions.items()]
+    expected = {action: score / 4 for action, score in zip(ACTIONS, SCORES, strict=True)}
+    rows = [
+        constants | {"symbol": s, "action": action, "expected_score": expected[action]} | changes
+        for s, action in actions.items()
+    ]
     combined = pa.Table.from_pylist(rows)
     return combined.set_column(6, "unproven_reason", combined["unproven_reason"].cast(pa.string()))
 
@@ -41,6 +46,7 @@ def test_members_without_a_weight_are_left_out_and_reported() -> None:
     assert combined.unweighed == {"qqq": set(QQQ[4:])}
     signal = combined.signals.to_pylist()[0]
     assert (signal["coverage"], signal["wss"], signal["weights_partial"]) == (0.5, 0.5, True)
+    assert signal["expected_wss"] == 0.125, "a quarter of each score"
     assert signal["index_share"] == pytest.approx(0.4)
     parts = combined.contributions.to_pylist()
     assert {p["symbol"]: p["action"] for p in parts} == {

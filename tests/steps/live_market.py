@@ -16,6 +16,7 @@ from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.labels import Label
 from pipelines.lake import Lake
 from pipelines.modeling.answers import answer_of
+from pipelines.modeling.description import Description
 from tests.models import target_of
 from tests.steps.served import START
 
@@ -138,6 +139,8 @@ def write_live(
     label, count = target_of(forecast).label, len(score)
     answer, (outputs, predictions) = answer_of(label.kind), PREDICT[label.kind](label, score)
     truth = TRUTH[label.kind](label, hidden)
+    shares = (1 / max(1, len(label.classes)),) * len(label.classes)
+    description = Description(label.classes, (), (), (), shares, kind=label.kind)
     if one_class:
         truth = np.full(count, len(label.classes) // 2)
     key_columns = {
@@ -154,7 +157,7 @@ def write_live(
         "timestamp_next": keys["known_at"],
         "role": ["champion"] * count,
         "candidate": ["logistic_regression"] * count,
-        **answer.columns(label, outputs, predictions),
+        **answer.columns(label, outputs, predictions, description),
         "proven": [True] * count,
         "unproven_reason": pa.nulls(count, pa.string()),
         "live": [live] * count,
@@ -169,6 +172,60 @@ def write_live(
     with lake.write("live") as writer:
         writer.append("gold.predictions", pa.table(predicted))
         writer.append("gold.outcomes", pa.table(outcomes))
+
+
+def write_live_signals(
+    lake: Lake,
+    forecast: Forecast,
+    version: int,
+    *,
+    ic: float,
+    sessions: int,
+    day: int = 1,
+    live: bool = True,
+    universe: str = "qqq",
+) -> None:
+    """Write signals of a version with what the index did next, as `write_live` does predictions."""
+    first = START + timedelta(days=day)
+    keys = _keys(forecast, "sample", first, sessions, 1).drop_columns(["symbol", "place"])
+    count, random = keys.num_rows, np.random.default_rng(day + 500)
+    wss, noise = random.normal(size=(2, count))
+    key_columns = {
+        "forecast": [forecast.name] * count,
+        "source": ["sample"] * count,
+        "universe": [universe] * count,
+        "interval": [forecast.interval] * count,
+        "ts": keys["ts"],
+    }
+    signals = key_columns | {
+        "index": ["QQQ"] * count,
+        "instrument": ["/NQ"] * count,
+        "closes_at": keys["closes_at"],
+        "timestamp_next": keys["known_at"],
+        "wss": np.clip(wss, -2, 2),
+        "expected_wss": np.clip(wss, -2, 2) / 4,
+        "signal": ["HOLD"] * count,
+        "reason": ["made up"] * count,
+        "coverage": [1.0] * count,
+        "index_share": [0.5] * count,
+        "weights_effective": keys["session"],
+        "weights_partial": [False] * count,
+        "model_version": pa.array([version] * count, pa.int64()),
+        "proven": [True] * count,
+        "unproven_reason": pa.nulls(count, pa.string()),
+        "live": [live] * count,
+        "scored_at": keys["closes_at"],
+    }
+    outcomes = key_columns | {
+        "next_return": (ic * wss + np.sqrt(1 - ic**2) * noise) / 100,
+        "spans_night": [False] * count,
+        "origin": ["QQQ"] * count,
+        "coverage": [1.0] * count,
+        "known_at": keys["known_at"],
+    }
+    with lake.write("live signals") as writer:
+        writer.append("gold.index_signals", pa.table(signals))
+        writer.append("gold.index_outcomes", pa.table(outcomes))
 
 
 def end_of_day(day: int) -> datetime:

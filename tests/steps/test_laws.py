@@ -159,7 +159,7 @@ def test_fits_depend_on_training_rows_alone(target: TargetForecast) -> None:
             market,
             target.label,
             target.candidates,
-            target.split,
+            replace(target.split, stretches=0),
             3,
             minimums=Minimums(300),
         )

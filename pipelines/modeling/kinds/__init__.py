@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pipelines.core.errors import unknown
 from pipelines.labels.base import Label
-from pipelines.modeling.kinds.base import CalibratedModel, Fitted, Kind, Metrics, Model
+from pipelines.modeling.kinds.base import CalibratedModel, Fitted, Kind, Metrics, Model, Publishing
 from pipelines.modeling.kinds.classes import Classes
 from pipelines.modeling.kinds.value import Value
 
@@ -32,6 +32,7 @@ __all__ = [
     "Kind",
     "Metrics",
     "Model",
+    "Publishing",
     "kind_named",
     "kind_of",
 ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pipelines.labels.base import Label
+from pipelines.modeling.action_rules import ActionRule
 from pipelines.modeling.candidates.base import Candidate
 from pipelines.modeling.dataset import Rows
 
@@ -71,6 +72,15 @@ class Metrics(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Publishing:
+    """What turns a fitted candidate into a model, beside its calibration."""
+
+    label: Label
+    shares: tuple[float, ...]  # of the classes among training rows; empty where a value is forecast
+    rule: ActionRule
+
+
 @dataclass(frozen=True, eq=False)
 class CalibratedModel:
     """A model that was calibrated on newer rows, and a sentence about how that went."""
@@ -100,14 +110,18 @@ class Kind(Protocol):
         """Fit a candidate to training rows, which come in order of time."""
         ...
 
-    def uncalibrated(self, fitted: Any, shares: tuple[float, ...], truth: np.ndarray) -> Model:
-        """The model as it was fitted, from nothing but training rows and their truth."""
+    def uncalibrated(self, fitted: Any, publishing: Publishing, rows: Rows) -> Model:
+        """The model as it was fitted; its rule has looked at `rows`, but at no outcome of them."""
         ...
 
     def calibrate(
-        self, fitted: Any, shares: tuple[float, ...], rows: Rows, truth: np.ndarray
+        self, fitted: Any, publishing: Publishing, rows: Rows, truth: np.ndarray
     ) -> CalibratedModel:
-        """The model with its probabilities, or its interval, learned from selection rows."""
+        """The model with its probabilities and rule, or its interval, learned from these rows."""
+        ...
+
+    def learned(self, model: Any) -> dict[str, Any]:
+        """What a model has learned beside its fit, by the names of its description's fields."""
         ...
 
     def measure(

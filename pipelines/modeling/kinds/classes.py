@@ -11,7 +11,7 @@ from pipelines.labels.base import Label
 from pipelines.modeling.calibration import SMALLEST_PROBABILITY, Calibration, ClassModel, calibrate
 from pipelines.modeling.candidates.base import Candidate, Fitted, class_order, fit_classifier
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.kinds.base import CalibratedModel
+from pipelines.modeling.kinds.base import CalibratedModel, Publishing
 from pipelines.modeling.metrics import ClassificationMetrics, macro_f1, measure
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Classes:
-    """Ranked by macro F1, ties by accuracy; calibrated by a temperature."""
+    """Ranked by macro F1, ties by accuracy; calibrated by a temperature.
+
+    Actions are chosen by the target's rule, which learns its thresholds from the rows that
+    calibrate: it looks at probabilities alone, and at no outcome.
+    """
 
     name, fit_name = "classes", "macro F1"
 
@@ -40,16 +44,20 @@ class Classes:
     ) -> Fitted:
         return fit_classifier(candidate, features, truth, len(label.classes), seed)
 
-    def uncalibrated(
-        self, fitted: Fitted, shares: tuple[float, ...], truth: np.ndarray
-    ) -> ClassModel:
-        return ClassModel(fitted, Calibration(shares))
+    def uncalibrated(self, fitted: Fitted, publishing: Publishing, rows: Rows) -> ClassModel:
+        balanced = fitted.balanced_probabilities(rows.features)
+        return _build_model(fitted, publishing, Calibration(publishing.shares), balanced)
 
     def calibrate(
-        self, fitted: Fitted, shares: tuple[float, ...], rows: Rows, truth: np.ndarray
+        self, fitted: Fitted, publishing: Publishing, rows: Rows, truth: np.ndarray
     ) -> CalibratedModel:
-        report = calibrate(shares, fitted.balanced_probabilities(rows.features), truth, rows)
-        return CalibratedModel(ClassModel(fitted, report.calibration), report.reason)
+        balanced = fitted.balanced_probabilities(rows.features)
+        report = calibrate(publishing.shares, balanced, truth, rows)
+        model = _build_model(fitted, publishing, report.calibration, balanced)
+        return CalibratedModel(model, report.reason)
+
+    def learned(self, model: ClassModel) -> dict[str, Any]:
+        return {"rule": model.rule.name, "score_thresholds": model.score_thresholds}
 
     def measure(
         self,
@@ -77,17 +85,18 @@ class Classes:
             "inverse_temperature": np.array(1 / calibration.temperature, np.float32),
             "log_prior": np.log(calibration.shares).astype(np.float32),
         }
-        for name, value in constants.items():
+        rule_constants, rule_nodes = model.rule.build_nodes(model.scores, model.score_thresholds)
+        for name, value in {**constants, **rule_constants}.items():
             graph.initializer.append(numpy_helper.from_array(value, name))
         graph.node.extend(
             [
                 helper.make_node("Gather", [raw, "class_order"], ["balanced"], axis=1),
-                helper.make_node("ArgMax", ["balanced"], ["action"], axis=1, keepdims=0),
                 helper.make_node("Clip", ["balanced", "smallest"], ["clipped"]),
                 helper.make_node("Log", ["clipped"], ["logs"]),
                 helper.make_node("Mul", ["logs", "inverse_temperature"], ["tempered"]),
                 helper.make_node("Add", ["tempered", "log_prior"], ["weighted"]),
                 helper.make_node("Softmax", ["weighted"], ["probabilities"], axis=1),
+                *rule_nodes,
             ]
         )
         del graph.output[:]
@@ -114,6 +123,15 @@ class Classes:
 
     def measure_fit(self, truth: np.ndarray, predictions: np.ndarray, label: Label) -> float:
         return macro_f1(truth, predictions, len(label.classes))
+
+
+def _build_model(
+    fitted: Fitted, publishing: Publishing, calibration: Calibration, balanced: np.ndarray
+) -> ClassModel:
+    """Let the rule learn from balanced probabilities, and build the model."""
+    scores, rule = publishing.label.scores, publishing.rule
+    thresholds = rule.learn(calibration.probabilities(balanced), scores, publishing.shares)
+    return ClassModel(fitted, calibration, rule, scores, thresholds)
 
 
 def _rename(nodes: list[NodeProto], old: str, new: str) -> None:

@@ -11,7 +11,7 @@ from pipelines.labels.base import Label
 from pipelines.modeling import spread
 from pipelines.modeling.candidates.base import Candidate, FittedValue, fit_regressor
 from pipelines.modeling.dataset import Rows
-from pipelines.modeling.kinds.base import CalibratedModel
+from pipelines.modeling.kinds.base import CalibratedModel, Publishing
 from pipelines.modeling.spread import ValueModel
 from pipelines.modeling.value_metrics import ValueMetrics, measure, r2
 
@@ -45,16 +45,17 @@ class Value:
     ) -> FittedValue:
         return fit_regressor(candidate, features, truth, seed)
 
-    def uncalibrated(
-        self, fitted: FittedValue, shares: tuple[float, ...], truth: np.ndarray
-    ) -> ValueModel:
+    def uncalibrated(self, fitted: FittedValue, publishing: Publishing, rows: Rows) -> ValueModel:
         return ValueModel(fitted, spread.uncalibrated_spread(fitted))
 
     def calibrate(
-        self, fitted: FittedValue, shares: tuple[float, ...], rows: Rows, truth: np.ndarray
+        self, fitted: FittedValue, publishing: Publishing, rows: Rows, truth: np.ndarray
     ) -> CalibratedModel:
         calibrated, reason = spread.calibrate_spread(fitted, rows, truth)
         return CalibratedModel(ValueModel(fitted, calibrated), reason)
+
+    def learned(self, model: ValueModel) -> dict[str, Any]:
+        return {}
 
     def measure(
         self,

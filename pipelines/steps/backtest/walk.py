@@ -35,6 +35,7 @@ from pipelines.steps.data.rows import (
     read_feature_table,
     select_members,
 )
+from pipelines.steps.models.index_bars import read_index_bars
 
 BARS = "symbol, ts, closes_at, session, open, high, low, close"
 
@@ -146,6 +147,7 @@ def read_market(
                WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
             [source, members.index],
         ),
+        indexes=read_index_bars(view, forecast, source, since, request.end),
         calendar=series.calendar,
         snapshot=view.snapshot,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.core.errors import BullionError
+from pipelines.core.instants import from_numpy
 from pipelines.core.progress import Progress, no_progress
 from pipelines.core.universes import MemberCount
 from pipelines.forecasts import TargetForecast
@@ -20,7 +21,6 @@ from pipelines.lake import Lake
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.forms import (
     check_challengers,
-    convert_calibrated,
     convert_candidates,
 )
 from pipelines.modeling.onnx import to_onnx
@@ -33,9 +33,11 @@ from pipelines.registry.decisions import (
 )
 from pipelines.registry.mlflow import ModelVersion, Registry, model_name
 from pipelines.registry.runs import log_comparison
+from pipelines.scoring.index_evidence import add_index_evidence
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.rows import count_row_members, read_training_rows
 from pipelines.steps.models.aliases import move_production_alias, reconcile
+from pipelines.steps.models.index_bars import read_index_bars
 from pipelines.steps.models.shortage import check_enough_bars
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
@@ -100,6 +102,8 @@ def train(
     with lake.view() as view:
         rows, snapshot = read_training_rows(view, forecast, source, as_of), view.snapshot
         decisions, highest = read_decisions(view, forecast, source), newest_version(view, forecast)
+        first_close = from_numpy(rows.closes_at.min()) - timedelta(microseconds=1)
+        index_bars = read_index_bars(view, forecast, source, first_close, as_of)
     check_enough_bars(forecast, source, rows)
     comparison = compare(
         rows,
@@ -109,6 +113,7 @@ def train(
         seed,
         progress,
         names=forecast.feature_names,
+        rule=forecast.target.rule,
     )
     description = describe_model(forecast, comparison)
     body = to_onnx(comparison.winner, description)
@@ -117,6 +122,7 @@ def train(
     challenger_forms = check_challengers(comparison, challenger_names, onnx_forms)
     champion, champion_problem = _load_champion(registry, forecast, champion_at(decisions, as_of))
     evidence = collect_evidence(comparison, body, OnnxScorer(body), champion, seed)
+    evidence = add_index_evidence(evidence, forecast.symbols, index_bars)
     is_recent = rows.closes_at >= comparison.judging.rows.closes_at.min()
     decision = judge_all(forecast.gates, replace(evidence, recent=rows.features[is_recent]))
     if champion_problem:
@@ -131,8 +137,8 @@ def train(
     }
     verdict, candidate = _verdict(decision), comparison.ranking[0].name
     baseline = forecast.target.baseline if verdict == "refused" else ""
-    if baseline and (baseline_body := convert_calibrated(comparison, baseline, description)):
-        body, candidate = baseline_body, baseline
+    if baseline and onnx_forms[baseline].body:
+        body, candidate = onnx_forms[baseline].body, baseline
         decision = replace(decision, reason=f"{decision.reason}; the baseline {candidate} serves")
     progress("register", 0, 1)
     run_id = log_comparison(

@@ -27,7 +27,7 @@ class Day:
     """The predictions of a day, and the WSS of each universe by bar."""
 
     predictions: pa.Table
-    wss: tuple[tuple[str, datetime, float], ...]
+    wss: tuple[tuple[str, datetime, float, float | None], ...]  # and the expected WSS
 
     @property
     def table(self) -> str:
@@ -45,8 +45,8 @@ def newest_day(view: View, forecast: TargetForecast, source: str, at: datetime) 
             table="gold.predictions",
             which="target",
             columns="symbol, ts, closes_at, timestamp_next, role, candidate, model_version, target,"
-            " action, score, value, value_low, value_high, expected_score, confidence, proven,"
-            " live, scored_at",
+            " action, action_reason, likeliest, score, value, value_low, value_high,"
+            " expected_score, confidence, proven, live, scored_at",
             key="symbol, ts, role, candidate",
         ),
         [*series, [forecast.target.name]],
@@ -55,11 +55,9 @@ def newest_day(view: View, forecast: TargetForecast, source: str, at: datetime) 
         _NEWEST.format(
             table="gold.index_signals",
             which="universe",
-            columns="universe, closes_at, wss",
+            columns="universe, closes_at, wss, expected_wss",
             key="universe, ts",
         ),
         [*series, [rule.universe for rule in forecast.target.combinations]],
     )
-    return Day(
-        predictions, tuple((u, closes, wss) for u, closes, wss in signals if wss is not None)
-    )
+    return Day(predictions, tuple(signal for signal in signals if signal[2] is not None))

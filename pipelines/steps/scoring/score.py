@@ -28,6 +28,8 @@ from pipelines.core.universes import count_members, universe
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.lake.series import series_calendar
+from pipelines.modeling.answers import answer_of
+from pipelines.modeling.description import Description
 from pipelines.registry.decisions import (
     ModelDecision,
     ModelKey,
@@ -271,12 +273,12 @@ def _count_not_scored(
 
 
 def _empty_predictions(forecast: TargetForecast, keys: pa.Table) -> pa.Table:
-    count = len(forecast.label.classes)
-    no_scores = Scores(
-        np.zeros((0, max(count, 3))), np.zeros(0, np.int64), np.zeros(0, np.int64), {}
-    )
+    label = forecast.label
+    description = Description(label.classes, forecast.feature_names, (), (), (), kind=label.kind)
+    outputs, predictions = answer_of(label.kind).blank(0, description)
+    no_scores = Scores(outputs, predictions, np.zeros(0, np.int64), {}, description)
     constants = _constants(forecast, None, "", "champion")
-    return prediction_rows(keys.slice(0, 0), no_scores, forecast.label, constants)
+    return prediction_rows(keys.slice(0, 0), no_scores, label, constants)
 
 
 def _with_target(forecast: TargetForecast, text: str) -> str:

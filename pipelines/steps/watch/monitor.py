@@ -7,7 +7,7 @@ being down, is recorded and stops neither.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -22,7 +22,14 @@ from pipelines.lake import Lake
 from pipelines.monitoring import reports
 from pipelines.monitoring.kinds import measure_live
 from pipelines.monitoring.live_rows import LiveRows, ReferenceRows
-from pipelines.monitoring.live_skill import Credit, LiveSkill, find_credit
+from pipelines.monitoring.live_signals import LiveSignals
+from pipelines.monitoring.live_skill import (
+    Credit,
+    LiveSkill,
+    LiveVerdict,
+    find_credit,
+    find_index_credit,
+)
 from pipelines.monitoring.pages import reports_folder, write_pages
 from pipelines.registry.decisions import (
     ModelDecision,
@@ -40,6 +47,7 @@ from pipelines.steps.watch.read import (
     TrainingRecord,
     empty_reference,
     read_live_rows,
+    read_live_signals,
     read_reference_rows,
     read_training_record,
 )
@@ -80,13 +88,23 @@ def monitor(
             champion_at(decisions, monitoring.at),
         )
         training = read_training_record(view, forecast, source, serving) if serving else None
-        credit = find_credit(forecast.gates, training.gates) if training else None
+        verdicts = training.gates if training else "[]"
+        credit = find_credit(forecast.gates, verdicts)
+        index_credit = find_index_credit(forecast.gates, verdicts)
         span = max(sessions, skill.sessions_judged(credit), REPORT_SESSIONS)
         rows = read_live_rows(view, forecast, source, monitoring.at, span)
+        signals = read_live_signals(view, forecast, source, monitoring.at, span)
         day = newest_day(view, forecast, source, monitoring.at)
     window = rows.newest(sessions)
     monitoring.figures |= measure_live(forecast.label, window)
-    rolled_back = monitoring.judge(skill, champion, training, credit, rows)
+    monitoring.figures |= signals.newest(sessions).figures()
+    verdicts_of_champion = []
+    if champion is not None and training is not None:
+        verdicts_of_champion = [
+            monitoring.judge_predictions(skill, champion, training, credit, rows),
+            *monitoring.judge_signals(skill, champion, index_credit, rows, signals),
+        ]
+    rolled_back = monitoring.roll_back_if_failed(champion, verdicts_of_champion)
     if champion is None:
         monitoring.messages.append(_explain_no_champion(forecast, source, serving))
     pages = monitoring.build_pages(training, window, rows.newest(sessions, reports.LEAST_ROWS))
@@ -142,21 +160,16 @@ class _MonitoringRun:
             self.failures.append(f"the alias was not looked at: {error.message}")
             self.mlflow_is_down = True
 
-    def judge(
+    def judge_predictions(
         self,
         skill: LiveSkill,
-        champion: ModelDecision | None,
-        training: TrainingRecord | None,
+        champion: ModelDecision,
+        training: TrainingRecord,
         credit: Credit | None,
         rows: LiveRows,
-    ) -> bool:
-        """Judge the champion's live rows; True where it was rolled back."""
-        if champion is None or training is None:
-            return False
-        # Rows from before its last promotion were known to whoever promoted it.
-        since = np.datetime64(champion.as_of.astimezone(UTC).replace(tzinfo=None), "us")
-        is_own = (rows.version == champion.model_version) & (rows.rows.closes_at > since)
-        own_rows = rows.take(is_own)
+    ) -> LiveVerdict:
+        """Judge the champion's live predictions."""
+        own_rows = rows.take(_mark_own(champion, rows.version, rows.rows.closes_at))
         try:
             reference = self._reference_rows(training) if len(own_rows) and credit else None
         except BullionError:  # the report on drift says so
@@ -172,7 +185,40 @@ class _MonitoringRun:
             "champion_rows": verdict.rows,
             "champion_sessions": verdict.sessions,
         }
-        return verdict.failed and self._roll_back(champion, verdict.reason)
+        return verdict
+
+    def judge_signals(
+        self,
+        skill: LiveSkill,
+        champion: ModelDecision,
+        credit: Credit | None,
+        rows: LiveRows,
+        signals: LiveSignals,
+    ) -> list[LiveVerdict]:
+        """Judge the champion's live signals of its indexes, where its gates credited them."""
+        if credit is None:
+            return []
+        own = signals.take(_mark_own(champion, signals.version, signals.closes_at))
+        no_rows = rows.take(np.zeros(len(rows), bool))
+        evidence = empty_reference(self.forecast, rows).build_evidence(no_rows)
+        verdict = skill.judge(own, credit, lambda part: part.add_to(evidence))
+        self.messages.append(f"version {champion.model_version}, its signals: {verdict.reason}")
+        self.figures |= {
+            "index_skill": verdict.skill,
+            "index_skill_low": verdict.low,
+            "index_skill_high": verdict.high,
+            "index_credited": verdict.credited,
+        }
+        return [verdict]
+
+    def roll_back_if_failed(
+        self, champion: ModelDecision | None, verdicts: Sequence[LiveVerdict]
+    ) -> bool:
+        """Roll the champion back where a verdict says so; True where it was done."""
+        reasons = [verdict.reason for verdict in verdicts if verdict.failed]
+        if champion is None or not reasons:
+            return False
+        return self._roll_back(champion, "; ".join(reasons))
 
     def _reference_rows(self, training: TrainingRecord) -> ReferenceRows:
         """The rows that the model was trained on, read once."""
@@ -257,9 +303,12 @@ class _MonitoringRun:
                     registry.client.log_text(run_id, page.decode(), f"{kind}.html")
                 if day.predictions.num_rows:
                     registry.client.log_text(run_id, day.table, "predictions.csv")
-                for bar, (universe, closes, wss) in enumerate(day.wss):
+                for bar, (universe, closes, wss, expected_wss) in enumerate(day.wss):
                     milliseconds = int(closes.timestamp() * 1000)
                     registry.client.log_metric(run_id, f"wss_{universe}", wss, milliseconds, bar)
+                    if expected_wss is not None:
+                        name = f"expected_wss_{universe}"
+                        registry.client.log_metric(run_id, name, expected_wss, milliseconds, bar)
                 registry.client.set_terminated(run_id, "FINISHED")
         except BullionError as error:
             self.failures.append(f"not everything was logged to MLflow: {error.message}")
@@ -277,6 +326,16 @@ class _MonitoringRun:
         except OSError as error:
             self.failures.append(f"the reports could not be written to {folder}: {error}")
             return ()
+
+
+def _mark_own(champion: ModelDecision, version: np.ndarray, closes_at: np.ndarray) -> np.ndarray:
+    """Mark what the champion published since its last promotion.
+
+    What came before was known to whoever promoted it.
+    """
+    since = np.datetime64(champion.as_of.astimezone(UTC).replace(tzinfo=None), "us")
+    is_own: np.ndarray = (version == champion.model_version) & (closes_at > since)
+    return is_own
 
 
 def _record(lake: Lake, report: MonitoringReport, now: datetime, rows: LiveRows, run: str) -> None:

@@ -13,8 +13,9 @@ from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
 from pipelines.monitoring.kinds import monitor_of
 from pipelines.monitoring.live_rows import LiveRows, ReferenceRows
+from pipelines.monitoring.live_signals import LiveSignals
 from pipelines.registry.decisions import ServingModel
-from pipelines.steps.data.rows import build_rows, feature_columns, read_training_rows
+from pipelines.steps.data.rows import build_rows, feature_columns, instants, read_training_rows
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,44 @@ def read_live_rows(
     live = LiveRows(rows, table["model_version"].to_numpy(), outputs, predictions, truth)
     comparable = monitor.is_comparable(predictions, truth)
     return live.take(comparable & np.isfinite(outputs).all(axis=1))
+
+
+def read_live_signals(
+    view: View, forecast: TargetForecast, source: str, now: datetime, sessions: int
+) -> LiveSignals:
+    """Read what was published live of the indexes, with what each did next as known by `now`."""
+    table = view.sql(
+        """SELECT s.universe, s.model_version, s.closes_at,
+                  CAST(s.ts AT TIME ZONE 'UTC' AS DATE) AS session,
+                  s.wss, s.expected_wss, o.next_return
+           FROM gold.index_signals s
+           JOIN gold.index_outcomes o USING (forecast, source, universe, "interval", ts)
+           WHERE s.forecast = ? AND s.source = ? AND s."interval" = ? AND s.live
+             AND s.universe IN (SELECT unnest(?)) AND s.scored_at <= ? AND o.known_at <= ?
+             AND s.ts > ?
+           QUALIFY dense_rank() OVER (ORDER BY session DESC) <= ?
+           ORDER BY s.closes_at, s.universe""",
+        [
+            forecast.name,
+            source,
+            forecast.interval,
+            [rule.universe for rule in forecast.combinations],
+            now,
+            now,
+            now - timedelta(days=15 + 3 * sessions),
+            sessions,
+        ],
+    )
+    return LiveSignals(
+        np.array(table["universe"].to_pylist(), dtype=object),
+        table["model_version"].to_numpy(),
+        instants(table, "closes_at"),
+        table["session"].to_numpy().astype("datetime64[D]"),
+        *(
+            table[name].to_numpy().astype(np.float64)
+            for name in ("wss", "expected_wss", "next_return")
+        ),
+    )
 
 
 def read_training_record(

@@ -10,13 +10,13 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
-from pipelines.modeling.calibration import Calibration, ClassModel
 from pipelines.modeling.candidates import Logistic
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Split
 from pipelines.modeling.kinds.classes import Classes
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.scorer import OnnxScorer
+from tests.modeling.class_models import build_model
 from tests.modeling.description import describe
 from tests.modeling.hourly_rows import hourly_rows
 
@@ -53,7 +53,9 @@ def test_classes_are_in_the_labels_order_whatever_the_order_of_the_model(
     reordered = replace(original, pipeline=deepcopy(original.pipeline))
     model = reordered.pipeline.named_steps["model"]
     model.classes_, order = np.array([4, 0, 3, 1, 2]), [1, 3, 4, 2, 0]
-    calibration = Calibration(comparison.shares)
-    scorer = OnnxScorer(to_onnx(ClassModel(reordered, calibration), describe(comparison)))
-    expected = calibration.probabilities(original.balanced_probabilities(rows)[:, order])
+    model_of_classes = build_model(comparison, reordered)
+    scorer = OnnxScorer(to_onnx(model_of_classes, describe(comparison)))
+    expected = model_of_classes.calibration.probabilities(
+        original.balanced_probabilities(rows)[:, order]
+    )
     np.testing.assert_allclose(scorer.score(rows)[0], expected, atol=1e-5)

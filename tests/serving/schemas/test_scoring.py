@@ -22,7 +22,8 @@ from serving.schemas.scoring import (
 MODEL = {"candidate": None, "model_version": 1, "proven": True, "unproven_reason": None}
 NEXT_BAR = {"timestamp_next": None, "spans_night": None}
 CLASSES = {
-    "kind": "classes", "action": "up", "score": 1.0, "expected_score": 0.5, "confidence": 0.75,
+    "kind": "classes", "action": "up", "action_reason": "it is", "likeliest": "up", "score": 1.0,
+    "expected_score": 0.5, "confidence": 0.75,
     "probabilities": {"down": 0.25, "up": 0.75}, "said": None, "risk": None, **MODEL, **NEXT_BAR,
 }  # fmt: skip
 VALUE = {
@@ -74,7 +75,16 @@ def test_an_indicator_is_a_finite_number(value: object) -> None:
 
 
 def test_the_kind_of_a_target_decides_its_fields() -> None:
-    absent = ("action", "score", "confidence", "probabilities", "said", "risk")
+    absent = (
+        "action",
+        "action_reason",
+        "likeliest",
+        "score",
+        "confidence",
+        "probabilities",
+        "said",
+        "risk",
+    )
     main = VALUE | dict.fromkeys(absent) | {"target": "value"}
     prediction = BarPrediction.model_validate(
         main | {"targets": {"value": VALUE, "risk": CLASSES, "none": None}}

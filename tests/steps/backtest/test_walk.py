@@ -77,7 +77,12 @@ def test_skill_is_found_and_reported_with_its_intervals(result: Backtest) -> Non
     assert ic.low > 0.2
     assert result.returns["signal"]["net"]["low"] > 0
     assert result.returns["signal"]["gross"] > result.returns["signal"]["net"]["value"]
-    assert [w["proven"] for w in result.windows] == [False, False, True], "history grows"
+    assert [w["proven"] for w in result.windows] == [True, False, False]
+    assert "no_worse_than_champion" in result.windows[2]["reason"], "the first is hard to beat"
+    published, expected = (result.figures[n].value for n in ("published_rank_ic", "rank_ic"))
+    assert published >= 0.92 * expected
+    wss, expected_wss = (result.figures[f"{n}_rank_ic"].value for n in ("wss", "expected_wss"))
+    assert wss >= 0.9 * expected_wss > 0.3
     assert {s["symbol"] for s in result.symbols} == set(universe("qqq").symbols)
     assert result.predictions.num_rows == sum(w["rows"] for w in result.windows)
     assert "This market is made up" in result.notes[0]

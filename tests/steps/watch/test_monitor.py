@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
+from pipelines.gates import IndexSkill
 from pipelines.lake import Lake
 from pipelines.monitoring.kinds import monitor_of
 from pipelines.registry.decisions import champion_at, read_decisions
@@ -17,7 +18,7 @@ from pipelines.registry.mlflow import Registry, RegistryError
 from pipelines.steps.models.manual_decisions import END_OF_TIME
 from pipelines.steps.watch.monitor import monitor
 from tests.models import target_of
-from tests.steps.live_market import end_of_day, write_features, write_live
+from tests.steps.live_market import end_of_day, write_features, write_live, write_live_signals
 from tests.steps.served import HOURLY, decisions_of, fresh_registry, train_model
 from tests.without_plots import leave_out_plots
 
@@ -95,7 +96,9 @@ def test_a_champion_with_skill_is_reported_and_stays(lake: Lake, registry: Regis
     assert counts["target"] == "action"
     assert counts["skill_low"] < counts["skill"] < counts["skill_high"]
     assert counts["skill"] == pytest.approx(0.28, abs=0.05)
-    assert counts["rank_ic"] == pytest.approx(counts["skill"], abs=1e-3), "all rows are its own"
+    assert counts["published_rank_ic"] == pytest.approx(counts["skill"], abs=1e-3), (
+        "all rows are its own"
+    )
     assert counts["drifted_share"] == 0
     assert 0.5 < counts["hit_rate"] < 0.8
     assert "not all below the 0.1000" in message
@@ -146,6 +149,27 @@ def test_only_enough_live_rows_of_the_champion_itself_count(
     assert not report.rolled_back
     assert champion(lake) == version
     assert report.counts["champion_sessions"] == {"few": 19, "not known yet": 11}.get(case, 0)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("ic", "rolled_back"), [(-0.2, True), (0.4, False)])
+def test_a_champion_is_held_to_the_skill_of_its_signals_too(
+    lake: Lake, registry: Registry, ic: float, rolled_back: bool
+) -> None:
+    old = train_model(lake, registry, HOURLY)
+    gates = json.dumps([{"gate": IndexSkill().name, "passed": True, "low": 0.2}])
+    version = train_model(lake, registry, HOURLY, day=1, gates=gates, body=b"other")
+    write_live_signals(lake, HOURLY, version, ic=ic, sessions=24, day=2)
+    report = monitor(lake, registry, ACTION_FORECAST, "sample", now=end_of_day(30))
+    assert report.rolled_back is rolled_back
+    assert champion(lake) == (old if rolled_back else version)
+    _, counts, message = recorded_run(lake)
+    assert "its signals: live skill_index" in message
+    assert counts["index_credited"] == 0.2
+    assert counts["index_skill_low"] < counts["index_skill"] < counts["index_skill_high"]
+    assert counts["wss_rank_ic_qqq"] == pytest.approx(counts["index_skill"], abs=1e-3)
+    assert counts["expected_wss_rank_ic_qqq"] == pytest.approx(counts["index_skill"], abs=1e-3)
+    assert counts["signals_qqq"] == 24 * 7
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,0 +1,269 @@
+"""Rules that make an action of the probabilities of the classes.
+
+A rule is part of a target's declaration. What it learned is part of the model: its thresholds stand
+in the ONNX file, whose graph applies them, so that whatever serves the file publishes what the
+gates judged. No training library is needed here; the graph is built with `onnx` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from pipelines.core.errors import unknown
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+
+class ActionRule(Protocol):
+    """How one of the classes is chosen for each row."""
+
+    @property
+    def name(self) -> str: ...
+
+    def learn(
+        self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
+    ) -> tuple[float, ...]:
+        """Learn thresholds from the probabilities of rows that no fit has seen.
+
+        `shares` are those of the classes among training rows. No outcome is looked at.
+        """
+        ...
+
+    def count_thresholds(self, classes: int) -> int:
+        """How many thresholds the rule has."""
+        ...
+
+    def choose(
+        self,
+        probabilities: np.ndarray,
+        scores: Sequence[float],
+        shares: Sequence[float],
+        thresholds: Sequence[float],
+    ) -> np.ndarray:
+        """The place of each row's action in the classes."""
+        ...
+
+    def build_nodes(
+        self, scores: Sequence[float], thresholds: Sequence[float]
+    ) -> tuple[dict[str, np.ndarray], list[NodeProto]]:
+        """Constants and nodes that make `action` of `probabilities` and `balanced`."""
+        ...
+
+    def explain(
+        self,
+        probabilities: np.ndarray,
+        actions: np.ndarray,
+        classes: Sequence[str],
+        scores: Sequence[float],
+        shares: Sequence[float],
+    ) -> list[str]:
+        """Say in a sentence for each row why it has its action."""
+        ...
+
+
+@dataclass(frozen=True)
+class ByExpectedScore:
+    """Cut the expected score, so that each action is published as often as its class occurs.
+
+    The thresholds are quantiles of the expected score, at the cumulated shares of the classes.
+    They lie halfway between two scores that the model gives; where it gives one score alone,
+    nothing is beyond it, and every row gets the class in the middle of the shares.
+    """
+
+    name: str = "by_expected_score"
+
+    def learn(
+        self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
+    ) -> tuple[float, ...]:
+        values, counts = np.unique(
+            expected_scores(probabilities, scores).astype(np.float32), return_counts=True
+        )
+        levels = values.astype(np.float64)
+        gaps = (levels[1:] + levels[:-1]) / 2
+        cuts = np.concatenate([[min(scores) - 1.0], gaps, [max(scores) + 1.0]])
+        below = np.concatenate([[0], np.cumsum(counts)]) / max(1, counts.sum())
+        targets = np.cumsum(shares)[:-1]
+        nearest = np.abs(below[None, :] - targets[:, None]).argmin(axis=1)
+        return tuple(cuts[nearest].astype(np.float32).astype(np.float64).tolist())
+
+    def count_thresholds(self, classes: int) -> int:
+        return classes - 1
+
+    def choose(
+        self,
+        probabilities: np.ndarray,
+        scores: Sequence[float],
+        shares: Sequence[float],
+        thresholds: Sequence[float],
+    ) -> np.ndarray:
+        expected = expected_scores(probabilities, scores)
+        return np.searchsorted(np.asarray(thresholds), expected, side="right").astype(np.int64)
+
+    def build_nodes(
+        self, scores: Sequence[float], thresholds: Sequence[float]
+    ) -> tuple[dict[str, np.ndarray], list[NodeProto]]:
+        from onnx import TensorProto, helper
+
+        constants: dict[str, np.ndarray] = {
+            "scores": np.array(scores, np.float32)[:, None],
+            "score_thresholds": np.array(thresholds, np.float32)[None, :],
+            "class_axis": np.array([1], np.int64),
+        }
+        return constants, [
+            helper.make_node("MatMul", ["probabilities", "scores"], ["expected_score"]),
+            helper.make_node("GreaterOrEqual", ["expected_score", "score_thresholds"], ["passed"]),
+            helper.make_node("Cast", ["passed"], ["passed_counts"], to=TensorProto.INT64),
+            helper.make_node("ReduceSum", ["passed_counts", "class_axis"], ["action"], keepdims=0),
+        ]
+
+    def explain(
+        self,
+        probabilities: np.ndarray,
+        actions: np.ndarray,
+        classes: Sequence[str],
+        scores: Sequence[float],
+        shares: Sequence[float],
+    ) -> list[str]:
+        places = [_describe_place(shares, place) for place in range(len(shares))]
+        expected = expected_scores(probabilities, scores).tolist()
+        return [
+            f"expected score {score:+.2f}, {places[action]}"
+            for score, action in zip(expected, actions.tolist(), strict=True)
+        ]
+
+
+def _describe_place(shares: Sequence[float], place: int) -> str:
+    """Describe which of a model's expected scores are cut to the class at a place."""
+    below, above = sum(shares[:place]), sum(shares[place + 1 :])
+    if below + 1e-9 < above:
+        inside = f"among the lowest {_percent(1 - above)} that this model gives"
+        return inside + (f", above the lowest {_percent(below)}" if below else "")
+    if above + 1e-9 < below:
+        inside = f"among the highest {_percent(1 - below)} that this model gives"
+        return inside + (f", below the highest {_percent(above)}" if above else "")
+    return f"between the lowest {_percent(below)} and the highest {_percent(above)} of this model"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %"
+
+
+@dataclass(frozen=True)
+class AboveShare:
+    """The class whose probability stands highest above its share among training rows."""
+
+    name: str = "above_share"
+
+    def learn(
+        self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
+    ) -> tuple[float, ...]:
+        return ()
+
+    def count_thresholds(self, classes: int) -> int:
+        return 0
+
+    def choose(
+        self,
+        probabilities: np.ndarray,
+        scores: Sequence[float],
+        shares: Sequence[float],
+        thresholds: Sequence[float],
+    ) -> np.ndarray:
+        places: np.ndarray = (probabilities / np.asarray(shares)).argmax(axis=1)
+        return places
+
+    def build_nodes(
+        self, scores: Sequence[float], thresholds: Sequence[float]
+    ) -> tuple[dict[str, np.ndarray], list[NodeProto]]:
+        from onnx import helper
+
+        # Balanced probabilities are in the order of probability over share.
+        return {}, [helper.make_node("ArgMax", ["balanced"], ["action"], axis=1, keepdims=0)]
+
+    def explain(
+        self,
+        probabilities: np.ndarray,
+        actions: np.ndarray,
+        classes: Sequence[str],
+        scores: Sequence[float],
+        shares: Sequence[float],
+    ) -> list[str]:
+        return [
+            f"{classes[action]} has a probability of {probability:.0%} beside its share of"
+            f" {shares[action]:.0%}, and stands highest above it"
+            for action, probability in _chosen(probabilities, actions)
+        ]
+
+
+@dataclass(frozen=True)
+class Likeliest:
+    """The class with the highest probability."""
+
+    name: str = "likeliest"
+
+    def learn(
+        self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
+    ) -> tuple[float, ...]:
+        return ()
+
+    def count_thresholds(self, classes: int) -> int:
+        return 0
+
+    def choose(
+        self,
+        probabilities: np.ndarray,
+        scores: Sequence[float],
+        shares: Sequence[float],
+        thresholds: Sequence[float],
+    ) -> np.ndarray:
+        places: np.ndarray = probabilities.argmax(axis=1)
+        return places
+
+    def build_nodes(
+        self, scores: Sequence[float], thresholds: Sequence[float]
+    ) -> tuple[dict[str, np.ndarray], list[NodeProto]]:
+        from onnx import helper
+
+        return {}, [helper.make_node("ArgMax", ["probabilities"], ["action"], axis=1, keepdims=0)]
+
+    def explain(
+        self,
+        probabilities: np.ndarray,
+        actions: np.ndarray,
+        classes: Sequence[str],
+        scores: Sequence[float],
+        shares: Sequence[float],
+    ) -> list[str]:
+        return [
+            f"{classes[action]} is the likeliest, with a probability of {probability:.0%}"
+            for action, probability in _chosen(probabilities, actions)
+        ]
+
+
+def _chosen(probabilities: np.ndarray, actions: np.ndarray) -> list[tuple[int, float]]:
+    chosen = probabilities[np.arange(len(actions)), actions]
+    return list(zip(actions.tolist(), chosen.tolist(), strict=True))
+
+
+def expected_scores(probabilities: np.ndarray, scores: Sequence[float]) -> np.ndarray:
+    """The mean of the classes' scores by their probabilities, for each row."""
+    expected: np.ndarray = probabilities.astype(np.float64) @ np.asarray(scores, np.float64)
+    return expected
+
+
+BY_EXPECTED_SCORE, ABOVE_SHARE, LIKELIEST = ByExpectedScore(), AboveShare(), Likeliest()
+ACTION_RULES: Mapping[str, ActionRule] = {
+    rule.name: rule for rule in (BY_EXPECTED_SCORE, ABOVE_SHARE, LIKELIEST)
+}
+
+
+def action_rule(name: str) -> ActionRule:
+    """The rule of that name, as models have it in their files."""
+    if name not in ACTION_RULES:
+        raise unknown("rule of actions", name, ACTION_RULES)
+    return ACTION_RULES[name]
