@@ -55,13 +55,7 @@ def _find_catalog_problems(lake: Lake, view: View) -> list[Problem]:
         return page_problems
     with translated(lake.config.lake_catalog):
         changed = find_changed_rows(view.connection, lake.kind)
-    return [
-        Problem(
-            rows.table,
-            f"has rows in the catalog that are not what commit {rows.key[1]} wrote",
-        )
-        for rows in changed
-    ]
+    return [Problem(rows.table, rows.what) for rows in changed]
 
 
 def _find_broken_pages(lake: Lake, view: View) -> list[Problem]:
