@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.core.errors import LakeError
 from pipelines.lake import Lake, inlined_checksums
-from pipelines.lake.catalog import CATALOG
+from pipelines.lake.catalog import CATALOG, FILES
 from pipelines.lake.compaction import compact
 from pipelines.lake.verification import verify
 from tests.lake_rows import (
@@ -264,3 +264,16 @@ def test_deletions_of_a_catalog_that_kept_none_of_their_checksums_get_them(lake:
     assert problems(lake) == []
     tamper(lake, "DELETE FROM {deletions} WHERE row_id = 3")
     assert problems(lake) == [problem_of(commit, "deletions")]
+
+
+@pytest.mark.parametrize("kind", ["data", "delete"])
+def test_a_file_that_the_catalog_forgot_is_named(lake: Lake, kind: str) -> None:
+    replace_series(lake, list_symbols())
+    delete(lake, "S00001", "S02500")  # too many for the catalog: to a delete file
+    with lake.view() as view:
+        path = view.one(
+            f"SELECT path FROM ({FILES}) WHERE kind = ? AND full_name = 'silver.series'", [kind]
+        )
+    assert problems(lake) == []
+    tamper(lake, f"DELETE FROM ducklake_{kind}_file WHERE path = '{path.rpartition('/')[2]}'")
+    assert problems(lake) == [(path, "was committed, and the catalog names it no more")]
