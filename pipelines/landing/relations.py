@@ -17,13 +17,27 @@ from pipelines.contracts.tables import quoted
 
 
 @dataclass(frozen=True)
+class OffSession:
+    """Rows that are not in session, in numbers that tell a market of other hours."""
+
+    total: int = 0  # rows, those in session included
+    saturdays: int = 0
+    hours: frozenset[int] = frozenset()  # of the day (UTC)
+
+    def __add__(self, other: OffSession) -> OffSession:
+        return OffSession(
+            self.total + other.total, self.saturdays + other.saturdays, self.hours | other.hours
+        )
+
+
+@dataclass(frozen=True)
 class PlacedRows:
     """The rows received, each with the bar that its time names."""
 
     all_rows: str  # with `unclosed`, and the `reason` for which a row is rejected
     sane: str  # of closed bars, and true to the contract
     rejects: str  # with reason and detail
-    hint: str = ""  # what to do about rows that are not in session
+    off_session: OffSession = OffSession()
 
 
 @dataclass(frozen=True)
