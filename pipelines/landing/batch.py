@@ -49,9 +49,12 @@ def land(
         stretch = grid.build_grid(market, group.interval, group.grid, *span)
         parts = cut_by_symbol({**dict.fromkeys(split_symbols, 0), **counts}, PART_ROWS)
         for part in parts:
-            bars = _part_of(pieces, part, as_of, is_whole=len(parts) == 1)
-            with Scratch(writer.connection, writer.check_files) as scratch:
+            is_whole = len(parts) == 1
+            check_files = writer.check_files
+            with Scratch(writer.connection, check_files, on_disk=not is_whole) as scratch:
+                bars = _part_of(pieces, part, as_of, is_whole=is_whole)
                 part_landed = _land_bars(writer, scratch, group, market, stretch, bars, part)
+                del bars  # before the next ones come
                 landed.add(part_landed)
                 if not expected.span:
                     landed.spans += gaps.received_spans(scratch, part_landed.placed)

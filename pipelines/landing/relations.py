@@ -6,14 +6,20 @@ of the small classes below. The names themselves exist only as long as the landi
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.contracts.tables import quoted
+from pipelines.core.sql import text_literal
+
+DISK_ROWS = 122_880  # in one row group, as DuckDB has it
 
 
 @dataclass(frozen=True)
@@ -93,14 +99,19 @@ class Scratch:
     """Makes the temporary relations of one landing, and drops them when it is over.
 
     `check_files` is called with each query before it reads: a writer's refuses damaged files.
+    With `on_disk` its Arrow tables lie in TMPDIR: DuckDB keeps what a dropped view read until the
+    commit, so the tables of many landings would fill the memory.
     """
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         check_files: Callable[[str], None] = lambda query: None,
+        *,
+        on_disk: bool = False,
     ) -> None:
         self.connection = connection
+        self._folder = tempfile.TemporaryDirectory() if on_disk else None
         self._check_files = check_files
         self._kinds: dict[str, str] = {}  # TABLE, VIEW or ARROW, by name
 
@@ -110,6 +121,8 @@ class Scratch:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is None:  # else the transaction is rolled back, and takes no statement more
             self.drop()
+        if self._folder:
+            self._folder.cleanup()
 
     def table(self, name: str, query: str, parameters: object = None) -> str:
         """Make a temporary table of a query's rows."""
@@ -121,6 +134,10 @@ class Scratch:
 
     def arrow(self, name: str, rows: pa.Table) -> str:
         """Give an Arrow table a name."""
+        if self._folder:
+            path = Path(self._folder.name) / f"{name}.parquet"
+            pq.write_table(rows, path, row_group_size=DISK_ROWS, compression="lz4")
+            return self.view(name, f"FROM read_parquet({text_literal(str(path))})")
         self.connection.register(name, rows)
         self._kinds[name] = "ARROW"
         return name

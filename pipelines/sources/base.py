@@ -136,7 +136,7 @@ class Parsed:
     def _store(self) -> StoredBars:
         if self.stored_bars is not None:
             return self.stored_bars
-        store = StoredBars(memory_rows=None)
+        store = StoredBars(stays_in_memory=True)
         store.add(self.bars)
         return store
 

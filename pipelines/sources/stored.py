@@ -19,8 +19,8 @@ MEMORY_ROWS = 500_000  # more than so many are written to a file
 class StoredBars:
     """Bars in the order of their answer: in memory while they are few, else in TMPDIR."""
 
-    def __init__(self, memory_rows: int | None = MEMORY_ROWS) -> None:
-        self._memory_rows = memory_rows
+    def __init__(self, *, stays_in_memory: bool = False) -> None:
+        self._stays_in_memory = stays_in_memory
         self.counts: Counter[str] = Counter()  # rows by symbol
         self.first: datetime | None = None  # the earliest bar's time
         self.last: datetime | None = None
@@ -48,7 +48,7 @@ class StoredBars:
         self.last = max(ends["max"], self.last or ends["max"])
         if self._file is None:
             self._tables.append(bars)
-            if self._memory_rows is not None and self.num_rows > self._memory_rows:
+            if not self._stays_in_memory and self.num_rows > MEMORY_ROWS:
                 self._move_to_file()
         else:
             self._write(bars)

@@ -90,7 +90,11 @@ class Lines:
                 cut_lines.append(line_cells)
                 numbers.append(row)
             if table is None and cut_lines:
-                columns = [pa.array(c, pa.string()) for c in zip(*cut_lines, strict=True)]
+                # An empty cell is null, as DuckDB's reader has it.
+                columns = [
+                    pa.array([cell or None for cell in column], pa.string())
+                    for column in zip(*cut_lines, strict=True)
+                ]
                 table = pa.table(columns, schema=schema)
             if table is not None:
                 parts.append(table)
@@ -118,7 +122,9 @@ class Lines:
                 io.BytesIO(fitting_lines),
                 pa_csv.ReadOptions(column_names=schema.names),
                 pa_csv.ParseOptions(delimiter=self.delimiter, quote_char=False),
-                pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
+                pa_csv.ConvertOptions(
+                    column_types=schema, null_values=[""], strings_can_be_null=True
+                ),
             )
         except pa.ArrowInvalid:
             return [False] * len(lines), None

@@ -94,6 +94,7 @@ class Cells:
 
     def close(self) -> None:
         self._connection.close()
+        self._by_line = self.lines = None  # else the piece would stay until cycles are collected
         if self._file:
             self._file.close()
 
