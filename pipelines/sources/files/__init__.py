@@ -8,6 +8,10 @@ A row is identified by its line in the file, where the header is line 1 (in Parq
 from 1). A line that cannot be read as a bar becomes a reject with its reason; an empty cell
 becomes a missing value. Each file is an answer of its own, so that an unreadable file never stops
 the others.
+
+A file is read in pieces, and its bars are landed symbol by symbol in one commit, so that memory
+does not grow with the file: it may have 8 GiB, unpacked too, and 100 million lines. What waits for
+its turn lies in TMPDIR: about twice the file.
 """
 
 from __future__ import annotations
