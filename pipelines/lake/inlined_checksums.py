@@ -67,8 +67,9 @@ class ChangedRows:
     @property
     def what(self) -> str:
         """Say in a sentence about the table what was changed."""
-        rows = "deletions" if _has_deletions(self.key[0]) else "rows"
-        return f"has {rows} in the catalog that are not what commit {self.key[1]} wrote"
+        if _has_deletions(self.key[0]):
+            return f"has deletions in the catalog that are not what commit {self.key[1]} wrote"
+        return f"has rows in the catalog that are not what commit {self.key[1]} wrote"
 
 
 def record_checksums(connection: duckdb.DuckDBPyConnection, kind: str) -> None:

@@ -16,8 +16,7 @@ from typing import IO, Any, ClassVar, Literal, Protocol, get_args
 import pyarrow as pa
 
 from pipelines.core.calendar import UTC_TYPE, Grid, Interval
-from pipelines.sources.bar_schema import BARS
-from pipelines.sources.stored import StoredBars
+from pipelines.core.stored_bars import BARS, StoredBars
 
 __all__ = [
     "ACTIONS",

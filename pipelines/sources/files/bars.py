@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 from pipelines.core.calendar import UTC_TYPE, Interval
 from pipelines.core.errors import SourceError
 from pipelines.core.instants import to_numpy
+from pipelines.core.stored_bars import StoredBars
 from pipelines.core.text import is_readable
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, Parsed
 from pipelines.sources.files import times
@@ -36,7 +37,6 @@ from pipelines.sources.files.lines import BrokenLines
 from pipelines.sources.files.mapping import COLUMNS, Series
 from pipelines.sources.files.pieces import PIECE_BYTES
 from pipelines.sources.files.read import TableFile, open_table
-from pipelines.sources.stored import StoredBars
 
 TIME_SAMPLES = 2000  # times that are sampled to find their format
 USUAL = {

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipelines.core import stored_bars
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import BullionError
 from pipelines.lake import Lake
 from pipelines.landing import batch
 from pipelines.sources import files as files_module
-from pipelines.sources import stored
 from pipelines.sources.files import bars, lines, pieces
 from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import series_of
@@ -73,7 +73,7 @@ def _low_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (lines, pieces):
         monkeypatch.setattr(module, "MOST_LINE", 90)
     monkeypatch.setattr(bars, "TIME_SAMPLES", 4)
-    monkeypatch.setattr(stored, "MEMORY_ROWS", 3)
+    monkeypatch.setattr(stored_bars, "MEMORY_ROWS", 3)
     return
 
 

@@ -11,8 +11,22 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.sources.bar_schema import BARS
+from pipelines.core.calendar import UTC_TYPE
 
+BARS = pa.schema(
+    [
+        ("symbol", pa.string()),
+        ("ts", UTC_TYPE),  # the bar's open; from one day up, midnight UTC of the date that names it
+        ("open", pa.float64()),
+        ("high", pa.float64()),
+        ("low", pa.float64()),
+        ("close", pa.float64()),
+        ("volume", pa.float64()),
+        ("bid", pa.float64()),  # closing quote, null where the source has none
+        ("ask", pa.float64()),
+        ("row", pa.int64()),  # place in the answer, from 1 (the line of a file)
+    ]
+)
 MEMORY_ROWS = 500_000  # more than so many are written to a file
 
 
