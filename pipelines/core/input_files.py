@@ -6,15 +6,20 @@ any place on the machine. None of these is opened.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pipelines.core.errors import SourceError
 
-# 17 million lines of one-minute bars: three times ten years round the clock. An answer of twice
-# this size could not be kept, for Arrow counts the bytes of texts in 31 bits.
-MOST_BYTES = 1 << 30
+MOST_BYTES = 1 << 30  # of a file that is read whole
+PIECE = 1 << 20  # bytes copied at a time
+IN_MEMORY = 16 << 20  # a copy of at most so many bytes is not written to the disk
 KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -26,6 +31,30 @@ KINDS = {
 
 def read_file(path: Path, folder: Path | None = None, max_bytes: int = MOST_BYTES) -> bytes:
     """Read the bytes that a file has when it is opened. It must lie inside `folder`, if given."""
+    with _open_regular(path, folder, max_bytes) as (handle, size):
+        return handle.read(size)
+
+
+def copy_file(path: Path, folder: Path | None, max_bytes: int) -> IO[bytes]:
+    """Copy what a file has when it is opened, in pieces; return the copy, which nobody changes.
+
+    It goes to TMPDIR when it is large, and is gone once it is closed.
+    """
+    with _open_regular(path, folder, max_bytes) as (handle, size):
+        # Not in a `with`: it is the caller's.
+        copy = tempfile.TemporaryFile() if size > IN_MEMORY else io.BytesIO()  # noqa: SIM115
+        while size > 0 and (piece := handle.read(min(PIECE, size))):
+            copy.write(piece)
+            size -= len(piece)
+        copy.seek(0)
+        return copy
+
+
+@contextmanager
+def _open_regular(
+    path: Path, folder: Path | None, max_bytes: int
+) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a regular file within its limits; yield it with its size."""
     try:
         real = Path(os.path.realpath(path, strict=True))
         if folder is not None and not real.is_relative_to(folder.resolve()):
@@ -39,7 +68,7 @@ def read_file(path: Path, folder: Path | None = None, max_bytes: int = MOST_BYTE
         with os.fdopen(descriptor, "rb") as handle:
             status = os.fstat(handle.fileno())
             _check_status(path, status, max_bytes)
-            return handle.read(status.st_size)
+            yield handle, status.st_size
     except OSError as error:
         raise SourceError(
             f"{path}: {error.strerror or error}", "check that the file is there and may be read"

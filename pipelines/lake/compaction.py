@@ -15,7 +15,11 @@ from pipelines.lake.data_files import known_files, scheduled_files, stored_files
 from pipelines.lake.door import Lake
 from pipelines.lake.file_store import FileStore
 from pipelines.lake.folder_owner import FEW_UNKNOWN, SMALL_SHARE, read_mark
-from pipelines.lake.inlined_checksums import find_changed_rows, renew_checksums
+from pipelines.lake.inlined_checksums import (
+    find_changed_rows,
+    list_deletion_tables,
+    renew_checksums,
+)
 from pipelines.lake.transaction import View, Writer
 
 SMALL_BYTES = 8 << 20  # files below this are rewritten together
@@ -143,14 +147,16 @@ def _refuse_changed_rows(lake: Lake) -> None:
         changed = [rows for rows in find_changed_rows(view.connection, lake.kind) if rows.live]
     if changed:
         raise LakeError(
-            f"rows of {changed[0].table} in the catalog are not what commit {changed[0].key[1]} "
-            "wrote: nothing was compacted",
+            f"{changed[0].table} {changed[0].what}: nothing was compacted",
             "`bullion verify` names all such rows: restore the catalog from a copy",
         )
 
 
 def _forget_inlined_rows(commit: Commit, kind: str) -> None:
-    """Remove inlined rows that no snapshot sees any more: DuckLake would keep them for ever."""
+    """Remove inlined rows that no snapshot sees any more: DuckLake would keep them for ever.
+
+    Also deletions of rows of files that are gone.
+    """
     with commit("forget inlined rows") as writer:
         changed = find_changed_rows(writer.connection, kind)
         for (name,) in writer.rows(
@@ -162,6 +168,11 @@ def _forget_inlined_rows(commit: Commit, kind: str) -> None:
                         FROM {CATALOG}.ducklake_snapshot s
                         WHERE s.snapshot_id >= d.begin_snapshot
                           AND s.snapshot_id < d.end_snapshot)"""
+            )
+        for name in list_deletion_tables(writer.connection, kind):
+            writer.run(
+                f"""DELETE FROM {CATALOG}.{name}
+                    WHERE file_id NOT IN (SELECT data_file_id FROM {CATALOG}.ducklake_data_file)"""
             )
         renew_checksums(writer.connection, kind, changed)
 

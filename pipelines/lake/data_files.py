@@ -12,7 +12,7 @@ from pipelines.lake.file_store import FileStore
 from pipelines.lake.transaction import View
 
 # How DuckLake names its files: by a UUID of version 7, which begins with the time.
-_FILE = re.compile(r"ducklake-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f-]+\.\w+")
+_FILE = re.compile(r"ducklake-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f-]+(-delete)?\.\w+")
 
 
 def time_in_name(path: str) -> datetime | None:

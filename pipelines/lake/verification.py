@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipelines.lake.catalog import CATALOG, FILES
+from pipelines.lake.data_files import scheduled_files, stored_files
 from pipelines.lake.door import Lake
 from pipelines.lake.errors import translated
 from pipelines.lake.file_guard import check_file
@@ -38,6 +39,8 @@ def verify(lake: Lake) -> Verification:
         }
         paths = sorted(path for (path,) in view.rows(f"SELECT DISTINCT path FROM ({FILES})"))
         problems = _find_catalog_problems(lake, view)
+        scheduled = scheduled_files(view)
+        stored = stored_files(lake.store, lake.tables)
     total = 0
     for path in paths:
         size, problem = check_file(lake.store, path, recorded)
@@ -45,6 +48,11 @@ def verify(lake: Lake) -> Verification:
         if problem:
             problems.append(Problem(path, problem))
             lake.guard.forget(path)  # a disk may change bits without any mark of it
+    # The rows of such a data file are not served any more; those of a delete file are, again.
+    unnamed = (recorded.keys() & stored.keys()) - {*paths, *scheduled}
+    problems += [
+        Problem(path, "was committed, and the catalog names it no more") for path in sorted(unnamed)
+    ]
     return Verification(len(paths), total, problems)
 
 
@@ -55,13 +63,7 @@ def _find_catalog_problems(lake: Lake, view: View) -> list[Problem]:
         return page_problems
     with translated(lake.config.lake_catalog):
         changed = find_changed_rows(view.connection, lake.kind)
-    return [
-        Problem(
-            rows.table,
-            f"has rows in the catalog that are not what commit {rows.key[1]} wrote",
-        )
-        for rows in changed
-    ]
+    return [Problem(rows.table, rows.what) for rows in changed]
 
 
 def _find_broken_pages(lake: Lake, view: View) -> list[Problem]:

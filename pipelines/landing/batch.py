@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.calendar import UTC_TYPE, Calendar, calendar
 from pipelines.lake import Writer
 from pipelines.landing import bronze, gaps, grid, judge, place, quarantine, settle
 from pipelines.landing.group import ExpectedBars, Group, LandingReport
-from pipelines.landing.relations import Judgement, Scratch, SilverChanges
+from pipelines.landing.relations import Judgement, OffSession, Scratch, SilverChanges
 from pipelines.landing.series import record_series
 from pipelines.quality import checks
 from pipelines.sources.base import BARS, Answer, Parsed
+
+PART_ROWS = 1_000_000  # landed at a time: they are held in memory
 
 
 def land(
@@ -28,33 +31,89 @@ def land(
 ) -> LandingReport:
     """Take one group's bars into bronze and silver."""
     market = calendar(group.calendar)
-    bars = pa.concat_tables([_stamped_bars(answer, parsed, as_of) for answer, parsed in pieces])
     rejects = pa.concat_tables([_stamped(parsed.rejects, answer) for answer, parsed in pieces])
     actions = pa.concat_tables([_stamped(parsed.actions, answer) for answer, parsed in pieces])
-    symbols = sorted(pc.unique(bars["symbol"]).to_pylist())
-    report, spans, changed_sessions = LandingReport(), None, None
+    counts, ends = Counter[str](), list[datetime | None]()
+    for _, parsed in pieces:
+        counts.update(parsed.count_bars())
+        ends += parsed.bar_ends()
+    known_ends = [end for end in ends if end is not None]
+    ends = [min(known_ends), max(known_ends)] if known_ends else []
+    symbols = sorted(counts)
+    report, spans = LandingReport(), None
     with Scratch(writer.connection, writer.check_files) as scratch:
         split_symbols = bronze.append_actions(writer, scratch, group, actions)
-        span = bronze.span_to_judge(writer, group, bars, split_symbols)
-        if span is not None:
-            touched = sorted({*symbols, *split_symbols})
-            report, placed, changed_sessions = _land_bars(
-                writer, scratch, group, market, span, bars, touched
-            )
-            record_series(writer, group, symbols)
-            if not expected.span:
-                spans = gaps.received_spans(scratch, placed)
+    landed = _Landed()
+    span = bronze.span_to_judge(writer, group, ends, split_symbols)
+    if span is not None:
+        stretch = grid.build_grid(market, group.interval, group.grid, *span)
+        parts = cut_by_symbol({**dict.fromkeys(split_symbols, 0), **counts}, PART_ROWS)
+        for part in parts:
+            is_whole = len(parts) == 1
+            check_files = writer.check_files
+            with Scratch(writer.connection, check_files, on_disk=not is_whole) as scratch:
+                bars = _part_of(pieces, part, as_of, is_whole=is_whole)
+                part_landed = _land_bars(writer, scratch, group, market, stretch, bars, part)
+                del bars  # before the next ones come
+                landed.add(part_landed)
+                if not expected.span:
+                    landed.spans += gaps.received_spans(scratch, part_landed.placed)
+        report = landed.report
+        hint = place.find_calendar_hint(landed.off_session)
+        report.hints.update({hint: 1} if hint else {})
+        record_series(writer, group, symbols)
+    with Scratch(writer.connection, writer.check_files) as scratch:
         quarantine.quarantine_unreadable(writer, scratch, group, rejects)
         if expected.span:
             expected_symbols = sorted({*symbols, *expected.symbols})
             spans = gaps.requested_spans(scratch, expected_symbols, expected.span)
+        else:
+            spans = gaps.merged_spans(scratch, landed.spans)
         report.expected, report.missing = gaps.replace_gaps(
-            writer, scratch, group, market, spans, changed_sessions, as_of
+            writer, scratch, group, market, spans, landed.changed_sessions(scratch), as_of
         )
-    report.received = bars.num_rows + rejects.num_rows
+    report.received = counts.total() + rejects.num_rows
     report.reasons.update(rejects["reason"].to_pylist())
     report.quarantined = report.reasons.total()
     return report
+
+
+@dataclass
+class _Landed:
+    """What became of the parts that were landed."""
+
+    report: LandingReport = field(default_factory=LandingReport)
+    off_session: OffSession = field(default_factory=OffSession)
+    placed: str = ""  # the relation of the rows of the last part
+    spans: list[pa.Table] = field(default_factory=list)  # in which bars were received, by symbol
+    sessions: list[pa.Table] = field(default_factory=list)  # that changed with them
+
+    def add(self, part: _Landed) -> None:
+        self.report.add(part.report)
+        self.off_session += part.off_session
+        self.sessions += part.sessions
+
+    def changed_sessions(self, scratch: Scratch) -> str | None:
+        """Return the relation of the sessions that changed; None where none can have."""
+        if not self.sessions:
+            return None
+        return scratch.arrow("all_changed_sessions", pa.concat_tables(self.sessions))
+
+
+def cut_by_symbol(counts: Mapping[str, int], most_rows: int) -> list[list[str]]:
+    """Cut symbols, by their rows, into parts of at most so many rows, or of one symbol.
+
+    A bar is judged by others of its symbol alone, so the parts can be landed one by one.
+    """
+    parts: list[list[str]] = []
+    rows = 0
+    for symbol in sorted(counts):
+        rows += counts[symbol]
+        if not parts or rows > most_rows:
+            parts.append([])
+            rows = counts[symbol]
+        parts[-1].append(symbol)
+    return parts
 
 
 def judge_again(
@@ -62,10 +121,13 @@ def judge_again(
 ) -> None:
     """Bring silver to what bronze has now of these symbols, in the span and around it."""
     market = calendar(group.calendar)
+    stretch = grid.build_grid(market, group.interval, group.grid, *span)
     with Scratch(writer.connection, writer.check_files) as scratch:
-        _, _, changed_sessions = _land_bars(writer, scratch, group, market, span, _NO_BARS, symbols)
-        now = datetime.now(UTC)
-        gaps.replace_gaps(writer, scratch, group, market, None, changed_sessions, now)
+        landed = _land_bars(writer, scratch, group, market, stretch, _NO_BARS, symbols)
+    now = datetime.now(UTC)
+    with Scratch(writer.connection, writer.check_files) as scratch:
+        sessions = landed.changed_sessions(scratch)
+        gaps.replace_gaps(writer, scratch, group, market, None, sessions, now)
 
 
 def _land_bars(
@@ -73,15 +135,11 @@ def _land_bars(
     scratch: Scratch,
     group: Group,
     market: Calendar,
-    span: tuple[datetime, datetime],
+    stretch: grid.BarGrid,
     bars: pa.Table,
     symbols: Sequence[str],
-) -> tuple[LandingReport, str, str | None]:
-    """Judge the rows of these symbols, and write them.
-
-    Returns also the relations of the placed rows, and of the sessions that changed with them.
-    """
-    stretch = grid.build_grid(market, group.interval, group.grid, *span)
+) -> _Landed:
+    """Judge the rows of these symbols, and write them."""
     incoming, order = grid.place_rows(bars, stretch)
     splits = bronze.recall_splits(writer, scratch, group, market, symbols)
     placed = place.check_rows(scratch, incoming)
@@ -92,9 +150,11 @@ def _land_bars(
     changes = settle.replace_bars(writer, scratch, group, symbols, stretch, judgement, order)
     quarantine.quarantine_rows(writer, scratch, group, stretch, placed, unique, judgement)
     report = settle.count_rows(writer, placed, unique, judgement, changes)
-    report.hints.update({placed.hint: 1} if placed.hint else {})
     report.verdicts = _check(writer, stretch, judgement, changes)
-    return report, placed.all_rows, changes.sessions
+    landed = _Landed(report, placed.off_session, placed.all_rows)
+    if changes.sessions:
+        landed.sessions.append(writer.sql(f"SELECT symbol, session FROM {changes.sessions}"))
+    return landed
 
 
 def _check(
@@ -118,10 +178,21 @@ def _check(
     return [v for v in verdicts if v.rows_checked]
 
 
-def _stamped_bars(answer: Answer, parsed: Parsed, as_of: datetime) -> pa.Table:
-    rows = _stamped(parsed.bars.cast(BARS), answer)
-    known = pa.scalar(min(as_of, answer.received_at), UTC_TYPE)
-    return rows.append_column("as_of", pa.repeat(known, rows.num_rows))
+def _part_of(
+    pieces: Sequence[tuple[Answer, Parsed]],
+    symbols: Sequence[str],
+    as_of: datetime,
+    *,
+    is_whole: bool,
+) -> pa.Table:
+    """Return the bars of these symbols, or all of them."""
+    tables = [_NO_BARS]
+    for answer, parsed in pieces:
+        for table in parsed.bar_tables(None if is_whole else symbols):
+            rows = _stamped(table.cast(BARS), answer)
+            known = pa.scalar(min(as_of, answer.received_at), UTC_TYPE)
+            tables.append(rows.append_column("as_of", pa.repeat(known, rows.num_rows)))
+    return pa.concat_tables(tables)
 
 
 def _stamped(rows: pa.Table, answer: Answer) -> pa.Table:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,35 +24,57 @@ from pipelines.landing.rules import BREAKS_A_RULE, PRICE_NAMES, VALUES
 from pipelines.sources.base import MOST_SHARES, Answer
 
 PART_BYTES = 4 << 20
+APPEND_BYTES = 64 << 20  # compressed, and appended at a time
 
 
 def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
     """Append the raw answers to bronze.answers, compressed and cut, by the piece they answer."""
-    rows = []
-    for piece, answer in answers:
-        body = memoryview(answer.body)
-        cuts = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            hashing = pool.submit(sha256, body)
-            parts = list(pool.map(_compress, cuts or [body]))
-            digest = hashing.result().hexdigest()
-        for part, compressed in enumerate(parts):
-            rows.append(
-                {
-                    "source": answer.source,
-                    "kind": answer.kind,
-                    "piece": piece,
-                    "asked": json.dumps(dict(answer.asked), sort_keys=True, default=str),
-                    "media_type": answer.media_type,
-                    "bytes": len(body),
-                    "sha256": digest,
-                    "part": part,
-                    "body": compressed,
-                    "received_at": answer.received_at,
-                }
-            )
+    rows: list[dict[str, Any]] = []
+    held = 0
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for piece, answer in answers:
+            digest = _sha256_of(answer)
+            for part, compressed in enumerate(_compressed_parts(pool, answer)):
+                rows.append(
+                    {
+                        "source": answer.source,
+                        "kind": answer.kind,
+                        "piece": piece,
+                        "asked": json.dumps(dict(answer.asked), sort_keys=True, default=str),
+                        "media_type": answer.media_type,
+                        "bytes": answer.size,
+                        "sha256": digest,
+                        "part": part,
+                        "body": compressed,
+                        "received_at": answer.received_at,
+                    }
+                )
+                held += len(compressed)
+                if held > APPEND_BYTES:
+                    writer.append("bronze.answers", pa.Table.from_pylist(rows))
+                    rows, held = [], 0
     if rows:
         writer.append("bronze.answers", pa.Table.from_pylist(rows))
+
+
+def _sha256_of(answer: Answer) -> str:
+    digest, file = sha256(), answer.open()
+    while part := file.read(PART_BYTES):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _compressed_parts(pool: ThreadPoolExecutor, answer: Answer) -> Iterator[bytes]:
+    """Yield the compressed parts of an answer, in order; one of an empty answer."""
+    sizes = range(0, max(1, answer.size), PART_BYTES)
+    file = answer.open()
+    waiting: deque[Future[bytes]] = deque()
+    for _ in sizes:
+        waiting.append(pool.submit(_compress, memoryview(file.read(PART_BYTES))))
+        if len(waiting) > (os.cpu_count() or 1):
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _compress(part: memoryview) -> bytes:
@@ -81,10 +105,13 @@ def append_actions(writer: Writer, scratch: Scratch, group: Group, actions: pa.T
 
 
 def span_to_judge(
-    writer: Writer, group: Group, bars: pa.Table, split_symbols: Sequence[str]
+    writer: Writer,
+    group: Group,
+    bar_ends: Sequence[datetime | None],
+    split_symbols: Sequence[str],
 ) -> tuple[datetime, datetime] | None:
     """Return the first and last bar that the rows, or a split received with them, can change."""
-    ends = [pc.min(bars["ts"]).as_py(), pc.max(bars["ts"]).as_py()]
+    ends = list(bar_ends)
     if split_symbols:
         ends += writer.rows(
             f"""SELECT min(ts), max(ts) FROM bronze.bars

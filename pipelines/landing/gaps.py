@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 
 from pipelines.core.calendar import Bars, Calendar
 from pipelines.core.instants import from_numpy, to_numpy
@@ -37,14 +38,17 @@ def requested_spans(
     return _all_of(scratch, relation)
 
 
-def received_spans(scratch: Scratch, placed: str) -> Spans | None:
-    """Return the span from the first to the last bar received, of each symbol."""
-    relation = scratch.table(
-        "spans",
-        f"""SELECT symbol, min(ts) AS low, max(ts) AS high
-            FROM {placed} WHERE ts IS NOT NULL GROUP BY symbol""",
-    )
-    return _all_of(scratch, relation)
+def received_spans(scratch: Scratch, placed: str) -> list[pa.Table]:
+    """Return the span from the first to the last bar received, of each symbol: a table, or none."""
+    query = f"""SELECT symbol, min(ts) AS low, max(ts) AS high
+                FROM {placed} WHERE ts IS NOT NULL GROUP BY symbol"""
+    spans = scratch.connection.execute(query).to_arrow_table()
+    return [spans] if spans.num_rows else []
+
+
+def merged_spans(scratch: Scratch, spans: Sequence[pa.Table]) -> Spans | None:
+    """Return the spans of symbols that were landed one part after the other."""
+    return _all_of(scratch, scratch.arrow("spans", pa.concat_tables(spans))) if spans else None
 
 
 def _all_of(scratch: Scratch, relation: str) -> Spans | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipelines.landing.relations import PlacedRows, Scratch, UniqueRows
+from pipelines.landing.relations import OffSession, PlacedRows, Scratch, UniqueRows
 from pipelines.landing.rules import BREAKS_A_RULE, FULLEST, ROW_RULES, VALUES
 
 LEAST_SATURDAYS = 2  # rows
@@ -39,7 +39,9 @@ def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
             "placed",
             f"SELECT * EXCLUDE (as_of), false AS unclosed, NULL::VARCHAR AS reason FROM {rows}",
         )
-    hint = find_calendar_hint(scratch, all_rows) if has_odd_rows else ""
+    off_session = OffSession(incoming.num_rows)
+    if has_odd_rows:
+        off_session = _count_off_session(scratch, all_rows)
     details = " ".join(f"WHEN {rule.sql} THEN {rule.meaning}" for rule in ROW_RULES)
     rejects = scratch.view(
         "row_rejects",
@@ -54,21 +56,25 @@ def check_rows(scratch: Scratch, incoming: pa.Table) -> PlacedRows:
         f"""SELECT symbol, ts, label, closes_at, session, place, {VALUES}, row, received_at
             FROM {all_rows} WHERE reason IS NULL AND NOT unclosed""",
     )
-    return PlacedRows(all_rows, sane, rejects, hint)
+    return PlacedRows(all_rows, sane, rejects, off_session)
 
 
-def find_calendar_hint(scratch: Scratch, all_rows: str) -> str:
+def _count_off_session(scratch: Scratch, all_rows: str) -> OffSession:
+    total, saturdays, hours = scratch.value(
+        f"""SELECT (count(*), count(*) FILTER (WHERE ts IS NULL AND isodow(label) = 6),
+                    list(DISTINCT hour(label)) FILTER (WHERE ts IS NULL)) FROM {all_rows}"""
+    )
+    return OffSession(total, saturdays, frozenset(hours or ()))
+
+
+def find_calendar_hint(rows: OffSession) -> str:
     """Name the calendar of a market that never closes, where the rejected times suggest one.
 
     Hours before and after a session do not: there are rows around the clock, or at week-ends.
     """
-    total, saturdays, hours = scratch.value(
-        f"""SELECT [count(*), count(*) FILTER (WHERE ts IS NULL AND isodow(label) = 6),
-                    count(DISTINCT hour(label)) FILTER (WHERE ts IS NULL)] FROM {all_rows}"""
-    )
-    if saturdays >= LEAST_SATURDAYS and saturdays >= SATURDAY_SHARE * total:
+    if rows.saturdays >= LEAST_SATURDAYS and rows.saturdays >= SATURDAY_SHARE * rows.total:
         calendar = "24/7"
-    elif hours >= AROUND_THE_CLOCK:
+    elif len(rows.hours) >= AROUND_THE_CLOCK:
         calendar = "24/5"
     else:
         return ""

@@ -6,14 +6,34 @@ of the small classes below. The names themselves exist only as long as the landi
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.contracts.tables import quoted
+from pipelines.core.sql import text_literal
+
+DISK_ROWS = 122_880  # in one row group, as DuckDB has it
+
+
+@dataclass(frozen=True)
+class OffSession:
+    """Rows that are not in session, in numbers that tell a market of other hours."""
+
+    total: int = 0  # rows, those in session included
+    saturdays: int = 0
+    hours: frozenset[int] = frozenset()  # of the day (UTC)
+
+    def __add__(self, other: OffSession) -> OffSession:
+        return OffSession(
+            self.total + other.total, self.saturdays + other.saturdays, self.hours | other.hours
+        )
 
 
 @dataclass(frozen=True)
@@ -23,7 +43,7 @@ class PlacedRows:
     all_rows: str  # with `unclosed`, and the `reason` for which a row is rejected
     sane: str  # of closed bars, and true to the contract
     rejects: str  # with reason and detail
-    hint: str = ""  # what to do about rows that are not in session
+    off_session: OffSession = OffSession()
 
 
 @dataclass(frozen=True)
@@ -79,14 +99,19 @@ class Scratch:
     """Makes the temporary relations of one landing, and drops them when it is over.
 
     `check_files` is called with each query before it reads: a writer's refuses damaged files.
+    With `on_disk` its Arrow tables lie in TMPDIR: DuckDB keeps what a dropped view read until the
+    commit, so the tables of many landings would fill the memory.
     """
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         check_files: Callable[[str], None] = lambda query: None,
+        *,
+        on_disk: bool = False,
     ) -> None:
         self.connection = connection
+        self._folder = tempfile.TemporaryDirectory() if on_disk else None
         self._check_files = check_files
         self._kinds: dict[str, str] = {}  # TABLE, VIEW or ARROW, by name
 
@@ -96,6 +121,8 @@ class Scratch:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is None:  # else the transaction is rolled back, and takes no statement more
             self.drop()
+        if self._folder:
+            self._folder.cleanup()
 
     def table(self, name: str, query: str, parameters: object = None) -> str:
         """Make a temporary table of a query's rows."""
@@ -107,6 +134,10 @@ class Scratch:
 
     def arrow(self, name: str, rows: pa.Table) -> str:
         """Give an Arrow table a name."""
+        if self._folder:
+            path = Path(self._folder.name) / f"{name}.parquet"
+            pq.write_table(rows, path, row_group_size=DISK_ROWS, compression="lz4")
+            return self.view(name, f"FROM read_parquet({text_literal(str(path))})")
         self.connection.register(name, rows)
         self._kinds[name] = "ARROW"
         return name

@@ -6,29 +6,32 @@ The two steps are separate so that an answer can be stored unchanged and parsed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import io
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol, get_args
+from typing import IO, Any, ClassVar, Literal, Protocol, get_args
 
 import pyarrow as pa
 
 from pipelines.core.calendar import UTC_TYPE, Grid, Interval
+from pipelines.core.stored_bars import BARS, StoredBars
 
-BARS = pa.schema(
-    [
-        ("symbol", pa.string()),
-        ("ts", UTC_TYPE),  # the bar's open; from one day up, midnight UTC of the date that names it
-        ("open", pa.float64()),
-        ("high", pa.float64()),
-        ("low", pa.float64()),
-        ("close", pa.float64()),
-        ("volume", pa.float64()),
-        ("bid", pa.float64()),  # closing quote, null where the source has none
-        ("ask", pa.float64()),
-        ("row", pa.int64()),  # place in the answer, from 1 (the line of a file)
-    ]
-)
+__all__ = [
+    "ACTIONS",
+    "BARS",
+    "MISSING_BARS",
+    "MOST_SHARES",
+    "REJECTS",
+    "WEIGHTS",
+    "Answer",
+    "MissingBars",
+    "Parsed",
+    "Request",
+    "Source",
+]
+
 ACTIONS = pa.schema(
     [
         ("symbol", pa.string()),
@@ -85,6 +88,19 @@ class Answer:
     body: bytes
     media_type: str
     received_at: datetime
+    file: IO[bytes] | None = None  # holds the answer instead of `body`, where it is large
+
+    @property
+    def size(self) -> int:
+        """The number of its bytes."""
+        return self.file.seek(0, io.SEEK_END) if self.file else len(self.body)
+
+    def open(self) -> IO[bytes]:
+        """Return the answer as a file at its start. It is one file: read it by one reader."""
+        if self.file is None:
+            return io.BytesIO(self.body)
+        self.file.seek(0)
+        return self.file
 
 
 @dataclass(frozen=True)
@@ -92,7 +108,7 @@ class Parsed:
     """The bars of one answer, with the rows that could not be read as bars."""
 
     interval: Interval
-    bars: pa.Table  # BARS
+    bars: pa.Table  # BARS; empty where they are stored
     actions: pa.Table = field(default_factory=lambda: ACTIONS.empty_table())
     rejects: pa.Table = field(default_factory=lambda: REJECTS.empty_table())
     calendar: str = "XNYS"
@@ -101,6 +117,27 @@ class Parsed:
     split_adjusted: bool = True
     # By symbol, "default" for the others.
     missing_bars: Mapping[str, str] = field(default_factory=lambda: {"default": "fail"})
+    stored_bars: StoredBars | None = None  # bars that are too many for memory
+
+    def count_bars(self) -> Counter[str]:
+        """Return the number of bars of each symbol."""
+        return self._store().counts
+
+    def bar_ends(self) -> tuple[datetime | None, datetime | None]:
+        """Return the times of the earliest and of the latest bar."""
+        store = self._store()
+        return store.first, store.last
+
+    def bar_tables(self, symbols: Collection[str] | None = None) -> Iterator[pa.Table]:
+        """Yield the bars of these symbols, or all, a few at a time."""
+        return self._store().tables(symbols)
+
+    def _store(self) -> StoredBars:
+        if self.stored_bars is not None:
+            return self.stored_bars
+        store = StoredBars(stays_in_memory=True)
+        store.add(self.bars)
+        return store
 
 
 class Source(Protocol):

@@ -139,6 +139,32 @@ def test_a_row_that_was_changed_in_the_database_is_named(
     assert verify(lake).problems == []
 
 
+def test_a_deletion_that_was_changed_in_the_database_is_named(lake: Lake) -> None:
+    def change(row: int, other: int) -> None:
+        with psycopg2.connect(lake.target) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT table_id FROM ducklake_table WHERE table_name = 'series'")
+            name = f"ducklake_inlined_delete_{cursor.fetchone()[0]}"
+            cursor.execute(f"UPDATE {name} SET row_id = %s WHERE row_id = %s", [other, row])
+            assert cursor.rowcount == 1
+        connection.close()
+
+    replace_series(lake, list_symbols(), "HOLD")
+    with lake.write() as writer:
+        writer.delete("silver.series", "symbol < 'S00005'")
+        commit = writer.batch
+    assert verify(lake).problems == []
+    change(3, 100)
+    wrong = f"has deletions in the catalog that are not what commit {commit} wrote"
+    assert [(p.path, p.what) for p in verify(lake).problems] == [("silver.series", wrong)]
+    with pytest.raises(LakeError, match=wrong):
+        compact(lake)
+    change(100, 3)
+    compact(lake, keep=NOW)
+    compact(lake, keep=NOW)
+    assert count_versions(lake) == {"HOLD": 2995}
+    assert verify(lake).problems == []
+
+
 @pytest.mark.parametrize("how", HOW)
 def test_a_reader_keeps_its_rows_through_a_compaction_that_keeps_nothing(
     lake: Lake, jobs: Jobs, how: str, tmp_path: Path

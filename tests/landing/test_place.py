@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.core.calendar import UTC_TYPE, utc
 from pipelines.lake import Lake
-from pipelines.landing.place import check_rows, choose_one_a_bar
+from pipelines.landing.place import check_rows, choose_one_a_bar, find_calendar_hint
 from pipelines.landing.relations import Scratch
 from tests.scripted import Scripted, bar_row, bars_table
 from tests.steps.data.ingest_helpers import (
@@ -125,8 +125,8 @@ def test_a_market_of_24_hours_is_recognized_by_the_times_of_rejected_rows(
     monday = datetime(2026, 8, 31, tzinfo=UTC)
     outside = [{"label": monday + timedelta(hours=hour), "ts": None} for hour in times]
     placed = check_rows(scratch, incoming({}, *outside))
-    assert (f"`calendar: {calendar}`" in placed.hint) is bool(calendar)
-    assert bool(placed.hint) is bool(calendar)
+    assert (f"`calendar: {calendar}`" in find_calendar_hint(placed.off_session)) is bool(calendar)
+    assert bool(find_calendar_hint(placed.off_session)) is bool(calendar)
 
 
 def test_the_hint_is_told_with_the_counts(lake: Lake) -> None:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from pipelines.core.errors import SourceError
-from pipelines.sources.files.read import Cells
+
+
+class Columns(Protocol):
+    """A table whose columns have names."""
+
+    path: str
+    names: list[str]
+
 
 SHOWN = 30  # columns in a sentence
 
 
 def columns_of(
-    table: Cells,
+    table: Columns,
     declared: Mapping[str, tuple[str, ...]],
     usual: Mapping[str, tuple[str, ...]],
     columns: Sequence[str],
@@ -55,7 +63,7 @@ def columns_of(
     return places
 
 
-def place_of(table: Cells, name: str, key: str) -> int:
+def place_of(table: Columns, name: str, key: str) -> int:
     """Return the position of the column `name`, which the mapping names under `key`."""
     name = name.strip()
     names = [other.strip() for other in table.names]

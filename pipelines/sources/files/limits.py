@@ -5,15 +5,19 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
+from typing import IO
 
 from pipelines.core.errors import SourceError
-from pipelines.core.input_files import MOST_BYTES
 
+# Files are read in pieces, so that memory sets no limit; what remains guards the disk, and the
+# time until a damaged file is refused.
+MOST_BYTES = 8 << 30  # 100 million lines of bars
 # Bars compress four to ten times, a market that stands still twenty; only
 # repetition compresses a hundred times (gzip's maximum is a thousand). Small files are exempt.
 MOST_RATIO = 100
 FREE_BYTES = 64 << 20
-MOST_LINES = 20_000_000  # the minutes of 38 years; MOST_BYTES of shorter lines are no bars
+MOST_LINES = 100_000_000  # two years of minutes of 500 members; shorter lines are no bars
 MOST_LINE = 1 << 20  # bytes of one line: Arrow reads blocks of this size, and a line in one block
 MOST_COLUMNS = 2000  # PostgreSQL allows 1,600; the time of the SQL grows with their square
 MOST_REJECTS = 100_000  # rows stored for one file: a file of gibberish must not fill the lake
@@ -22,19 +26,30 @@ PIECE = 1 << 20  # bytes unpacked at a time
 
 def unpack(path: str, body: bytes) -> bytes:
     """Unpack a gzip file; return any other file unchanged."""
-    if not body.startswith(b"\x1f\x8b"):
-        return body
-    unpacked = io.BytesIO()
+    return b"".join(unpack_pieces(path, io.BytesIO(body)))
+
+
+def unpack_pieces(path: str, file: IO[bytes]) -> Iterator[bytes]:
+    """Read a file from its start, a gzip file unpacked, in pieces."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    is_packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    if not is_packed:
+        while piece := file.read(PIECE):
+            yield piece
+        return
+    unpacked = 0
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
+        with gzip.GzipFile(fileobj=file) as packed:
             while piece := packed.read(PIECE):
-                check_unpacked(path, len(body), unpacked.tell() + len(piece))
-                unpacked.write(piece)
+                unpacked += len(piece)
+                check_unpacked(path, size, unpacked)
+                yield piece
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(
             f"{path} is a broken gzip file: {error}", "write or copy that file again"
         ) from None
-    return unpacked.getvalue()
 
 
 def check_unpacked(path: str, packed: int, unpacked: int) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from pipelines.sources.files.read import Lines
+from pipelines.sources.files.lines import Lines
 
 CLOCK_TYPE = pa.timestamp("us")
 SHAPE = {4: b"-", 7: b"-", 10: b" T", 13: b":", 16: b":"}

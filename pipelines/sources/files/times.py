@@ -37,6 +37,7 @@ class Times:
     instant: str = NONE
     other_wall: str = NONE  # day and month the other way round
     zone: str = "UTC"  # time zone of instants that show no clock time
+    is_iso: bool = False
 
 
 def times_of(
@@ -82,6 +83,7 @@ def times_of(
             wall=f"CASE WHEN {x} < ':' THEN TRY_CAST({x} AS TIMESTAMP) END",
             instant=f"CASE WHEN {offset} THEN CAST(coalesce(TRY_CAST({x} AS TIMESTAMPTZ), "
             f"try_strptime(trim({x}), {SHORT})) AS TIMESTAMP) END",
+            is_iso=True,
         )
     if kind is DOTTED:
         return Times(wall=_strptime(x, ["%Y.%m.%d" + clock for clock in CLOCKS]))
@@ -131,20 +133,31 @@ def _epoch(path: str, x: str, samples: list[str]) -> str:
     )
 
 
-def choose_day_order(path: str, month_first: np.ndarray, day_first: np.ndarray) -> np.ndarray:
-    """Return the one reading that fits all times of a file; raise SourceError if two fit."""
-    hint = "set time_format to '%m/%d/%Y ...' or '%d/%m/%Y ...', as in strptime"
-    as_month, as_day = ~np.isnat(month_first), ~np.isnat(day_first)
-    readable = int((as_month | as_day).sum())
-    if as_month.sum() == as_day.sum() == readable:
-        if (month_first[as_month] == day_first[as_month]).all():
-            return month_first
-        raise SourceError(f"{path}: its times may be month/day/year or day/month/year", hint)
-    if as_month.sum() == readable:
-        return month_first
-    if as_day.sum() == readable:
-        return day_first
-    raise SourceError(f"{path}: some times are month/day/year, others day/month/year", hint)
+class DayOrder:
+    """Which of day and month comes first in the times of a file: the one order that fits all."""
+
+    def __init__(self) -> None:
+        self.day_first = False  # once it is settled
+        self._as_month = self._as_day = self._readable = 0
+        self._is_same = True  # whichever comes first
+
+    def add(self, month_first: np.ndarray, day_first: np.ndarray) -> None:
+        """Take the two readings of some times."""
+        as_month, as_day = ~np.isnat(month_first), ~np.isnat(day_first)
+        self._as_month += int(as_month.sum())
+        self._as_day += int(as_day.sum())
+        self._readable += int((as_month | as_day).sum())
+        self._is_same &= bool((month_first[as_month] == day_first[as_month]).all())
+
+    def settle(self, path: str) -> None:
+        """Decide; raise SourceError if both orders fit, or none."""
+        hint = "set time_format to '%m/%d/%Y ...' or '%d/%m/%Y ...', as in strptime"
+        fits_month, fits_day = self._as_month == self._readable, self._as_day == self._readable
+        if fits_month and fits_day and not self._is_same:
+            raise SourceError(f"{path}: its times may be month/day/year or day/month/year", hint)
+        if not fits_month and not fits_day:
+            raise SourceError(f"{path}: some times are month/day/year, others day/month/year", hint)
+        self.day_first = not fits_month
 
 
 def drop_impossible(times: np.ndarray) -> np.ndarray:

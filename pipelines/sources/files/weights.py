@@ -124,8 +124,8 @@ def _lines(
             "cut it into several files",
         )
     records = table.query(f"SELECT {expressions} FROM raw", per_row=True).to_pylist()
-    if table.broken:
-        line, why, _ = table.broken[0]
+    if broken := table.broken.list():
+        line, why, _ = broken[0]
         raise SourceError(f"{path}, line {line}: {why}", "mend that line")
     lines = [
         (int(line), values)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.calendar import Interval
@@ -200,9 +199,10 @@ class _PendingAnswers:
             if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES:
                 self.commit()
             self._answers.append((piece, answer, parsed))
-            self._report.with_bars.update(pc.unique(parsed.bars["symbol"]).to_pylist())
-            self._rows += parsed.bars.num_rows
-            self._bytes += len(answer.body)
+            counts = parsed.count_bars()
+            self._report.with_bars.update(counts)
+            self._rows += counts.total()
+            self._bytes += answer.size
 
     def commit(self, last: bool = False) -> None:
         if not self._answers and not last:
@@ -234,7 +234,7 @@ def _missing_bars_of(parsed: Parsed) -> dict[str, str]:
     """Return what follows from missing bars, by symbol: of those that came or are named."""
     choices = dict(parsed.missing_bars)
     default = choices.pop("default", "fail")
-    return dict.fromkeys(pc.unique(parsed.bars["symbol"]).to_pylist(), default) | choices
+    return dict.fromkeys(parsed.count_bars(), default) | choices
 
 
 def _overall(report: IngestReport) -> list[checks.Verdict]:

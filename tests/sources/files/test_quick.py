@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import BullionError
 from pipelines.sources.base import Parsed
-from pipelines.sources.files import bars
+from pipelines.sources.files import bar_queries
 from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import series_of
 from tests.laws import law
@@ -37,7 +37,7 @@ def both(body: str, **keys: str) -> tuple[str, str]:
     """What the quick way leads to, and what the slow way alone does, in words."""
     quick = parsed(body, **keys)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bars, "values_in", lambda *_: None)
+        patch.setattr(bar_queries, "values_in", lambda *_: None)
         slow = parsed(body, **keys)
     return shown(quick), shown(slow)
 
@@ -106,9 +106,9 @@ def test_a_clean_file_is_read_the_quick_way_alone(
     body = HEAD + "".join(row(f"{sign}{ts}{offset}{sign}", close) for ts, close in rows)
     with pytest.MonkeyPatch.context() as patch:
         tables = []
-        read_values = bars.values_in
+        read_values = bar_queries.values_in
         patch.setattr(
-            bars,
+            bar_queries,
             "values_in",
             lambda *arguments: tables.append(read_values(*arguments)) or tables[-1],
         )

@@ -1,0 +1,173 @@
+"""Cut the text of a file into pieces of whole lines, so that no file is ever held as a whole.
+
+The file is read twice: once to find its end, without the empty lines there, and once to cut it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import IO
+
+from pipelines.core.errors import SourceError
+from pipelines.sources.files.limits import MOST_LINE, unpack_pieces
+
+PIECE_BYTES = 16 << 20  # of text that is turned into rows at a time
+START = 200  # bytes that show what a file is
+SHOWN = 1000  # characters shown of a line that is too long
+BLANK_END = b"\r\n\x1a"
+PAGE = re.compile(rb"<(!doctype|!--|html|head|body|\?xml|svg|error|message)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Whole lines of a file, without the last line's end."""
+
+    body: bytes
+    first_line: int  # its number, from 1
+
+
+@dataclass(frozen=True)
+class LongLine:
+    """A line that is longer than any line may be, and so was not kept."""
+
+    number: int
+    length: int  # bytes, with its end
+    start: bytes
+
+
+class TextFile:
+    """The text of a file as UTF-8 without BOM, with LF line ends and no empty lines at the end."""
+
+    def __init__(self, path: str, file: IO[bytes], piece_bytes: int = PIECE_BYTES) -> None:
+        self.path = path
+        self._file = file
+        self._piece_bytes = piece_bytes
+        self._size = 0  # up to the empty lines at the end
+        self._lone_returns = False  # lines end in CR alone
+        self.lines = 0
+        _check_start(path, self._measure())
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the text is one piece."""
+        return self._size <= self._piece_bytes
+
+    def read(self) -> bytes:
+        """Return the whole text."""
+        return b"".join(self._blocks())
+
+    def pieces(self) -> Iterator[Piece | LongLine]:
+        """Cut the text into pieces."""
+        number = 1
+        for item in cut_lines(self._blocks(), self._piece_bytes):
+            if isinstance(item, bytes):
+                yield Piece(item, number)
+                number += item.count(b"\n") + 1
+            else:
+                yield LongLine(number, *item)
+                number += 1
+
+    def _measure(self) -> bytes:
+        """Find the end of the text, and how its lines end; return its start."""
+        size = newlines = returns = ended_newlines = ended_returns = 0
+        start = b""
+        for block in self._decoded():
+            if len(start) < START:
+                start += block[:START]
+            if text := block.rstrip(BLANK_END):
+                self._size = size + len(text)
+                ended_newlines = newlines + text.count(b"\n")
+                ended_returns = returns + text.count(b"\r")
+            size += len(block)
+            newlines += block.count(b"\n")
+            returns += block.count(b"\r")
+        self._lone_returns = returns > 0 and newlines == 0
+        self.lines = 1 + (ended_returns if self._lone_returns else ended_newlines)
+        return start[: min(START, self._size)]
+
+    def _decoded(self) -> Iterator[bytes]:
+        """Read the file from its start, as UTF-8 without BOM."""
+        blocks = unpack_pieces(self.path, self._file)
+        first = next(blocks, b"")
+        texts: Iterator[bytes] = chain([first], blocks)
+        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            decoder = codecs.getincrementaldecoder("utf-16")("replace")
+            marked = chain(((block, False) for block in texts), [(b"", True)])
+            texts = (decoder.decode(block, final).encode() for block, final in marked)
+        yield next(texts, b"").removeprefix(codecs.BOM_UTF8)
+        yield from texts
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Read the text from its start to its end."""
+        left, carried = self._size, b""
+        for block in self._decoded():
+            text = carried + block[:left]
+            left -= min(left, len(block))
+            carried = b""
+            if self._lone_returns:
+                text = text.replace(b"\r", b"\n")
+            elif b"\r" in text:
+                if left and text.endswith(b"\r"):  # its LF may be the next sign
+                    text, carried = text[:-1], b"\r"
+                text = text.replace(b"\r\n", b"\n")
+            yield text
+            if not left:
+                return
+
+
+def cut_lines(blocks: Iterable[bytes], size: int) -> Iterator[bytes | tuple[int, bytes]]:
+    """Cut blocks of text at line ends into pieces of about a size.
+
+    Of a line that is too long for a piece, and for any line, only its length and start are
+    returned.
+    """
+    parts: list[bytes] = []
+    held, long, start = 0, 0, b""
+    for block in blocks:
+        rest = block
+        if long:
+            end = rest.find(b"\n")
+            if end < 0:
+                long += len(rest)
+                continue
+            yield long + end + 1, start
+            long, rest = 0, rest[end + 1 :]
+        parts.append(rest)
+        held += len(rest)
+        if held < size:
+            continue
+        text = b"".join(parts)
+        end = text.rfind(b"\n")
+        if end >= 0:
+            yield text[:end]
+            text = text[end + 1 :]
+        elif held > MOST_LINE:
+            long, start, text = held, text[:SHOWN], b""
+        parts, held = [text], len(text)
+    if long:
+        yield long, start
+    else:
+        yield b"".join(parts)
+
+
+def _check_start(path: str, text: bytes) -> None:
+    """Refuse what is no text, or no table, by its first bytes."""
+    start = text.lstrip()
+    if not start:
+        raise SourceError(f"{path} is empty", "take it away or write it again")
+    if PAGE.match(start):
+        raise SourceError(
+            f"{path} is a web page or XML, not a table: it begins with "
+            f"{start[:60].decode('utf-8', 'replace')!r}",
+            "download the file again: a login or error page was saved in its place",
+        )
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise SourceError(f"{path} is a zip or Excel file", "save it as CSV or Parquet")
+    if start.startswith((b"{", b"[")):
+        raise SourceError(f"{path} is JSON, not a table", "save it as CSV or Parquet")
+    if b"\0" in re.split(rb"[\r\n]", start)[0]:
+        raise SourceError(f"{path} is not text", "save it as CSV, CSV.gz or Parquet")
