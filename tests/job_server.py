@@ -103,7 +103,7 @@ def serve() -> None:
     """Fork for each order on stdin; end, and end what still runs, when stdin ends."""
     from tests.side_by_side import share_the_cores
 
-    share_the_cores()
+    share_the_cores(every_optimizer=True)
     from tests.lake_jobs import JOBS
 
     running: set[int] = set()

@@ -193,7 +193,9 @@ class Lake:
         """Record the checksums of the rows that the commit left in the catalog."""
         try:
             with root.cursor() as cursor:
+                cursor.execute("BEGIN")  # else each statement opens the catalog anew
                 inlined_checksums.record_checksums(cursor, self.kind)
+                cursor.execute("COMMIT")
         except duckdb.Error as error:  # the commit stands, and the next one does it
             log.warning("rows in the catalog have no checksum yet: %s", redacted(str(error)))
 
@@ -223,8 +225,8 @@ class Lake:
         cursor = root.cursor()
         try:
             with translated(self.config.lake_catalog):
-                cursor.execute(f"USE {NAME}")
                 cursor.execute("BEGIN")
+                cursor.execute(f"USE {NAME}")  # before BEGIN it would ask the catalog once more
                 row = cursor.execute(f"FROM {NAME}.current_snapshot()").fetchone()
             try:
                 with translated(self.config.lake_catalog):  # of SQL that uses the connection itself

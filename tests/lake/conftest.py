@@ -14,6 +14,14 @@ from pipelines.steps.lake import open_lake
 from tests.build_once import build_once
 from tests.busy_lake import fill_with_deletes
 from tests.empty_lake import at, create_lake
+from tests.side_by_side import with_every_optimizer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_optimizer() -> Iterator[None]:
+    """Open DuckDB as production does: a wrong answer of an optimizer is found here."""
+    with with_every_optimizer():
+        yield
 
 
 @pytest.fixture(scope="session")

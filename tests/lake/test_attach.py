@@ -25,6 +25,11 @@ def test_the_sqlite_catalog_is_in_wal_mode(lake: Lake) -> None:
     assert lake.rows(f"FROM sqlite_query('{CATALOG}', 'PRAGMA journal_mode')") == [("wal",)]
 
 
+def test_the_tests_of_the_lake_run_with_every_optimizer(lake: Lake) -> None:
+    """Those of other folders leave some out in `make test`: see tests/side_by_side.py."""
+    assert lake.rows("SELECT current_setting('disabled_optimizers')") == [("",)]
+
+
 def test_small_writes_stay_in_the_catalog_and_large_ones_become_files(lake: Lake) -> None:
     replace_series(lake, list_symbols(count=10))
     assert lake.store.listing("silver/series") == set()
