@@ -69,8 +69,8 @@ class Split:
 
     held_out: float = 0.2
     folds: int = 0
-    stretches: int = 2
-    begin: float = 0.25
+    stretches: int = 3
+    begin: float = 0.3
 
     def __post_init__(self) -> None:
         if self.folds < 0 or self.folds == 1:
@@ -85,7 +85,7 @@ class Split:
         if self.stretches < 0 or not 0 < self.begin < 1:
             raise InvalidRequest(
                 f"{self.stretches} stretches after a share of {self.begin}",
-                "take 0 or more stretches, and begin with a share between 0 and 1, such as 0.25",
+                "take 0 or more stretches, and begin with a share between 0 and 1, such as 0.3",
             )
 
     def cut(self, rows: Rows) -> tuple[Rows, Rows, Rows]:

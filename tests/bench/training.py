@@ -1,7 +1,7 @@
 """The comparison of all candidates on 45,000 pooled hourly bars, beside scikit-learn's defaults.
 
 And a whole training on as many rows, beside one such comparison: it compares anew for each stretch
-of the past, converts, judges and registers.
+of the past, converts, judges and registers. Both have their libraries loaded.
 
 The peer is the same seven classifiers as scikit-learn gives them, without class weights, on the
 same split. Two of them would take long on all of it: SVC learns from as many rows as ours does,
@@ -107,6 +107,7 @@ def run_own() -> None:
 
     training_rows = load_rows()
     forecast = NASDAQ100_HOURLY.target_forecast()
+    load_libraries()
     load = os.getloadavg()[0]
     start, busy = time.perf_counter(), time.process_time()
     split = replace(forecast.split, stretches=0)
@@ -123,6 +124,13 @@ def run_own() -> None:
         quality = f"{candidate.metrics.macro_f1:.3f} {candidate.metrics.rank_ic:.3f}"
         summary["candidates"][candidate.name] = (candidate.seconds, quality)
     print_run(seconds, json.dumps(summary))
+
+
+def load_libraries() -> None:
+    """Import what a training uses: a process pays for it once, however much it trains."""
+    import sklearn.ensemble
+    import sklearn.neural_network
+    import sklearn.svm  # noqa: F401
 
 
 def run_whole() -> None:
@@ -153,6 +161,7 @@ def run_whole() -> None:
         refresh_features(lake, forecast, source.name)
         registry = Registry(folder=Path(folder) / "mlflow")
         registry.experiment(forecast.name)  # makes MLflow's store
+        load_libraries()
         began, busy = time.perf_counter(), time.process_time()
         report = train(lake, registry, forecast.target_forecast(), source.name, as_of=end)
         seconds, cpu = time.perf_counter() - began, time.process_time() - busy
