@@ -62,7 +62,10 @@ class ClassModel:
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The probabilities of each row's classes, and the class that is published."""
-        balanced = self.fitted.balanced_probabilities(features)
+        return self.decide(self.fitted.balanced_probabilities(features))
+
+    def decide(self, balanced: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same from the balanced probabilities of the rows."""
         probabilities = self.calibration.probabilities(balanced)
         return probabilities, self.rule.choose(
             probabilities, self.scores, self.calibration.shares, self.score_thresholds

@@ -368,9 +368,11 @@ def _measure_fitted(
     fitted: Fitted, fold: Fold, task: _Task
 ) -> tuple[np.ndarray, np.ndarray, Metrics]:
     """Measure a candidate as it was fitted, on the newer rows of a fold."""
+    kind, newer = kind_of(task.label), fold.validation
     publishing = Publishing(task.label, fold.shares, task.rule)
-    model = kind_of(task.label).uncalibrated(fitted, publishing, fold.validation.rows)
-    return _measure(model, fold.validation, task.label)
+    outputs, predictions = kind.predict_uncalibrated(fitted, publishing, newer.rows)
+    metrics = kind.measure(task.label, newer.truth, outputs, predictions, newer.rows)
+    return outputs, predictions, metrics
 
 
 def _rank_key(result: Result) -> tuple[bool, tuple[float, ...], str]:

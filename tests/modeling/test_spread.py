@@ -123,5 +123,5 @@ def test_selection_rows_that_are_wilder_widen_the_interval() -> None:
     assert model.spread.width is None or model.spread.high > 0
     fresh = rows_between(replace(rows, outcome=outcome), 1500, 2000)
     assert coverage(fresh.outcome, model.score(fresh.features)[0]) == pytest.approx(0.8, abs=0.07)
-    uncalibrated = Value().uncalibrated(fitted, PUBLISHING, fresh).score(fresh.features)[0]
+    uncalibrated = Value().predict_uncalibrated(fitted, PUBLISHING, fresh)[0]
     assert coverage(fresh.outcome, uncalibrated) < 0.5

@@ -110,8 +110,13 @@ class Kind(Protocol):
         """Fit a candidate to training rows, which come in order of time."""
         ...
 
-    def uncalibrated(self, fitted: Any, publishing: Publishing, rows: Rows) -> Model:
-        """The model as it was fitted; its rule has looked at `rows`, but at no outcome of them."""
+    def predict_uncalibrated(
+        self, fitted: Any, publishing: Publishing, rows: Rows
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs and predictions for rows of a model as it was fitted.
+
+        Its rule has looked at these rows, but at no outcome of them.
+        """
         ...
 
     def calibrate(

@@ -44,9 +44,12 @@ class Classes:
     ) -> Fitted:
         return fit_classifier(candidate, features, truth, len(label.classes), seed)
 
-    def uncalibrated(self, fitted: Fitted, publishing: Publishing, rows: Rows) -> ClassModel:
+    def predict_uncalibrated(
+        self, fitted: Fitted, publishing: Publishing, rows: Rows
+    ) -> tuple[np.ndarray, np.ndarray]:
         balanced = fitted.balanced_probabilities(rows.features)
-        return _build_model(fitted, publishing, Calibration(publishing.shares), balanced)
+        model = _build_model(fitted, publishing, Calibration(publishing.shares), balanced)
+        return model.decide(balanced)
 
     def calibrate(
         self, fitted: Fitted, publishing: Publishing, rows: Rows, truth: np.ndarray

@@ -45,8 +45,10 @@ class Value:
     ) -> FittedValue:
         return fit_regressor(candidate, features, truth, seed)
 
-    def uncalibrated(self, fitted: FittedValue, publishing: Publishing, rows: Rows) -> ValueModel:
-        return ValueModel(fitted, spread.uncalibrated_spread(fitted))
+    def predict_uncalibrated(
+        self, fitted: FittedValue, publishing: Publishing, rows: Rows
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return ValueModel(fitted, spread.uncalibrated_spread(fitted)).score(rows.features)
 
     def calibrate(
         self, fitted: FittedValue, publishing: Publishing, rows: Rows, truth: np.ndarray
