@@ -133,7 +133,7 @@ def select_judged(scored: ScoredRows, label: Label) -> JudgedRows:
 def figures(rows: JudgedRows, seed: int) -> dict[str, Figure]:
     """Compute the figures of all rows. A hit is a buy before a rise, or a sell before a fall."""
     sessions, has_side = resample_sessions(rows.session, seed), rows.direction != 0
-    published, expected = (
+    published_ic, expected_ic = (
         RankIC(score, rows.outcome, sessions) for score in (rows.score, rows.expected)
     )
     pairs = np.eye(rows.classes**2)[rows.actual * rows.classes + rows.predicted]
@@ -141,8 +141,8 @@ def figures(rows: JudgedRows, seed: int) -> dict[str, Figure]:
     shape = (-1, rows.classes, rows.classes)
     best_side = max(share(rows.outcome * up > 0, has_side, sessions).value for up in (1, -1))
     return {
-        "published_rank_ic": _figure(published.value, published.values_of_draws, sessions),
-        "rank_ic": _figure(expected.value, expected.values_of_draws, sessions),
+        "published_rank_ic": _figure(published_ic.value, published_ic.values_of_draws, sessions),
+        "rank_ic": _figure(expected_ic.value, expected_ic.values_of_draws, sessions),
         "ic": correlation(rows.expected, rows.outcome, sessions),
         "hit_rate": share(rows.direction * rows.outcome > 0, has_side, sessions),
         "hit_rate_of_one_side": Figure(best_side),
@@ -160,13 +160,13 @@ def index_figures(
 ) -> dict[str, Figure]:
     """Compute how the WSS of each bar ranks what the index did until the next bar's close."""
     ratio = path.close[1:] / path.close[:-1]
-    judged = np.flatnonzero((coverage[:-1] > 0) & np.isfinite(ratio))
-    if not len(judged):
+    judged_bars = np.flatnonzero((coverage[:-1] > 0) & np.isfinite(ratio))
+    if not len(judged_bars):
         return {}
-    sessions = resample_sessions(path.session[judged], seed)
+    sessions = resample_sessions(path.session[judged_bars], seed)
     figures = {}
     for name, scores in (("wss_rank_ic", wss), ("expected_wss_rank_ic", expected_wss)):
-        ic = RankIC(scores[judged], ratio[judged], sessions)
+        ic = RankIC(scores[judged_bars], ratio[judged_bars], sessions)
         figures[name] = _figure(ic.value, ic.values_of_draws, sessions)
     return figures
 

@@ -74,11 +74,11 @@ def build_backtest(
     path, weights, weights_known, source_of_bars = _index_path(market, members, scored)
     count = count_market_members(market, members, path.session)
     window_of_bar = _window_of_bar(scorers, path)
-    published = np.asarray(forecast.label.scores)[scored.predicted]
-    expected = expected_scores(scored.probabilities, forecast.label.scores)
+    scores_of_actions = np.asarray(forecast.label.scores)[scored.predicted]
+    scores_expected = expected_scores(scored.probabilities, forecast.label.scores)
     bars, expected_bars = (
         combine_scores(_member_scores(forecast, members, scored, path, scores), weights)
-        for scores in (published, expected)
+        for scores in (scores_of_actions, scores_expected)
     )
     wss, coverage = bars.wss, bars.coverage
     declared = directions(wss, coverage, rule, rule.buy_at, rule.sell_at)

@@ -80,25 +80,25 @@ class StoredBars:
     def tables(self, symbols: Collection[str] | None = None) -> Iterator[pa.Table]:
         """Yield the rows of these symbols, or all, a few at a time."""
         if self._file is None:
-            stored: Iterator[tuple[pa.Table, Collection[str]]] = (
+            batches: Iterator[tuple[pa.Table, Collection[str]]] = (
                 (table, self.counts) for table in self._tables
             )
         else:
-            stored = self._read(symbols)
-        wanted = None if symbols is None else pa.array(sorted(symbols), pa.string())
-        for table, held in stored:
-            if wanted is None or set(held) <= set(symbols or ()):
+            batches = self._read(symbols)
+        symbol_filter = None if symbols is None else pa.array(sorted(symbols), pa.string())
+        for table, symbols_of_table in batches:
+            if symbol_filter is None or set(symbols_of_table) <= set(symbols or ()):
                 yield table
             else:
-                yield table.filter(pc.is_in(table["symbol"], wanted))
+                yield table.filter(pc.is_in(table["symbol"], symbol_filter))
 
     def _read(self, symbols: Collection[str] | None) -> Iterator[tuple[pa.Table, Collection[str]]]:
         assert self._file is not None
         self._file.seek(0)
         reader = pa.ipc.open_file(pa.PythonFile(self._file, "r"))
-        for number, held in enumerate(self._symbols):
-            if symbols is None or not held.isdisjoint(symbols):
-                yield pa.Table.from_batches([reader.get_batch(number)]), held
+        for number, symbols_of_batch in enumerate(self._symbols):
+            if symbols is None or not symbols_of_batch.isdisjoint(symbols):
+                yield pa.Table.from_batches([reader.get_batch(number)]), symbols_of_batch
 
     def _move_to_file(self) -> None:
         # It is gone once it is closed, with these bars.

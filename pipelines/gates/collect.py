@@ -69,11 +69,12 @@ def _score_champion(
     """
     description = champion.description
     untrained = [description.symbols.index(name) for name in description.untrained]
-    own = np.arange(rows - len(features), rows)
+    own_rows = np.arange(rows - len(features), rows)
     is_known = ~np.isin(features[:, -1], untrained)
-    scored, published = champion.score(features[is_known])
-    outputs, predictions = np.full((rows, scored.shape[1]), np.nan), np.full(rows, -1.0)
-    outputs[own[is_known]], predictions[own[is_known]] = scored, published
+    known_outputs, known_predictions = champion.score(features[is_known])
+    outputs, predictions = np.full((rows, known_outputs.shape[1]), np.nan), np.full(rows, -1.0)
+    outputs[own_rows[is_known]] = known_outputs
+    predictions[own_rows[is_known]] = known_predictions
     return outputs, predictions
 
 

@@ -105,10 +105,10 @@ class Evidence:
 
     def for_champion(self) -> Evidence:
         """The same evidence on only the own rows whose symbol the champion knows."""
-        own = self.own
-        if own.champion is None:
-            return own
-        return own.take(np.asarray(~np.isnan(own.champion).all(axis=1)))
+        evidence = self.own
+        if evidence.champion is None:
+            return evidence
+        return evidence.take(np.asarray(~np.isnan(evidence.champion).all(axis=1)))
 
     @property
     def no_champion(self) -> str:

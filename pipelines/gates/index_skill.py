@@ -14,7 +14,7 @@ import numpy as np
 from pipelines.core.errors import InvalidRequest
 from pipelines.gates.base import GateVerdict
 from pipelines.gates.evidence import Evidence, IndexEvidence
-from pipelines.gates.skill import RankIC, Sessions, check_sessions
+from pipelines.gates.skill import RankIC, Sessions, check_sessions, judge_above_zero
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class IndexSkill:
     name: str = "skill_index"
 
     def judge(self, evidence: Evidence) -> GateVerdict:
-        judged = [index for index in evidence.indexes if len(index.wss)]
-        if not judged:
+        indexes = [index for index in evidence.indexes if len(index.wss)]
+        if not indexes:
             reason = "no weights were known at any judged bar: no signal would have been published"
             return GateVerdict(self.name, True, 0.0, 0.0, self.blocking, reason)
-        verdicts = [self._judge_index(index, evidence.seed) for index in judged]
+        verdicts = [self._judge_index(index, evidence.seed) for index in indexes]
         weakest = min(verdicts, key=lambda verdict: (verdict.passed, verdict.low or 0.0))
         reasons = "; ".join(verdict.reason for verdict in verdicts)
         return GateVerdict(
@@ -63,12 +63,9 @@ class IndexSkill:
         if ic.constant:
             reason = f"the WSS of {index.universe} is the same at all bars"
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
-        low, high = sessions.bounds(ic.value, ic.values_of_draws)
-        expected = RankIC(index.expected_wss, index.next_return, sessions)
-        passed = bool(low > 0)
-        reason = (
-            f"rank IC of the WSS of {index.universe} {ic.value:.4f} over {sessions.count} sessions"
-            f" and {len(index.wss):,} bars, at least {low:.4f} at {self.confidence:.0%} confidence:"
-            f" {'above' if passed else 'not above'} 0 (of the expected WSS {expected.value:.4f})"
+        expected_ic = RankIC(index.expected_wss, index.next_return, sessions)
+        finding = (
+            f"rank IC of the WSS of {index.universe} {ic.value:.4f} (of the expected WSS"
+            f" {expected_ic.value:.4f}) over {sessions.count} sessions and {len(index.wss):,} bars"
         )
-        return GateVerdict(self.name, passed, ic.value, 0.0, self.blocking, reason, low, high)
+        return judge_above_zero(self, ic, sessions, finding)

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.gates.base import GateVerdict
+from pipelines.gates.base import Gate, GateVerdict
 from pipelines.gates.evidence import Evidence, check_classes, check_probabilities
 
 LEAST_SESSIONS = 10
@@ -144,6 +144,17 @@ def _outcome(evidence: Evidence) -> np.ndarray:
     return outcome
 
 
+def judge_above_zero(gate: Gate, ic: RankIC, sessions: Sessions, finding: str) -> GateVerdict:
+    """The verdict of a gate that requires a lower bound of a rank IC above zero."""
+    low, high = sessions.bounds(ic.value, ic.values_of_draws)
+    passed = bool(low > 0)
+    reason = (
+        f"{finding}, at least {low:.4f} at {sessions.confidence:.0%} confidence:"
+        f" {'above' if passed else 'not above'} 0"
+    )
+    return GateVerdict(gate.name, passed, ic.value, 0.0, gate.blocking, reason, low, high)
+
+
 @dataclass(frozen=True)
 class DirectionSkill:
     """Require a lower bound above zero for the rank IC of the published score.
@@ -169,14 +180,9 @@ class DirectionSkill:
         if ic.constant:
             reason = "the published score is the same for all rows that are ranked together"
             return GateVerdict(self.name, False, 0.0, 0.0, self.blocking, reason)
-        low, high = sessions.bounds(ic.value, ic.values_of_draws)
-        passed = bool(low > 0)
-        reason = (
-            f"rank IC {ic.value:.4f}{' among rows of one place' if self.within_place else ''} over"
-            f" {sessions.count} sessions, at least {low:.4f} at"
-            f" {self.confidence:.0%} confidence: {'above' if passed else 'not above'} 0"
-        )
-        return GateVerdict(self.name, passed, ic.value, 0.0, self.blocking, reason, low, high)
+        among = " among rows of one place" if self.within_place else ""
+        finding = f"rank IC {ic.value:.4f}{among} over {sessions.count} sessions"
+        return judge_above_zero(self, ic, sessions, finding)
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:

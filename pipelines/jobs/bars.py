@@ -38,8 +38,8 @@ def bring_bars(
             start, at = run_interval(declared, request)
             span = declared.schedule.history if history else due.look_back(declared)
             members = _members(declared, request, start - span, at)
-            own = [symbol for symbol in members if symbol in declared.symbols]
-            listed = steps.listed_symbols(source, own, declared.universe)
+            known_members = [symbol for symbol in members if symbol in declared.symbols]
+            listed = steps.listed_symbols(source, known_members, declared.universe)
             # A symbol of no universe is asked for as it is: the source says what it might mean.
             listed += tuple(symbol for symbol in members if symbol not in declared.symbols)
             unlisted = tuple(symbol for symbol in members if symbol not in listed)

@@ -40,7 +40,7 @@ def verify(lake: Lake) -> Verification:
         paths = sorted(path for (path,) in view.rows(f"SELECT DISTINCT path FROM ({FILES})"))
         problems = _find_catalog_problems(lake, view)
         scheduled = scheduled_files(view)
-        stored = stored_files(lake.store, lake.tables)
+        files_in_store = stored_files(lake.store, lake.tables)
     total = 0
     for path in paths:
         size, problem = check_file(lake.store, path, recorded)
@@ -49,7 +49,7 @@ def verify(lake: Lake) -> Verification:
             problems.append(Problem(path, problem))
             lake.guard.forget(path)  # a disk may change bits without any mark of it
     # The rows of such a data file are not served any more; those of a delete file are, again.
-    unnamed = (recorded.keys() & stored.keys()) - {*paths, *scheduled}
+    unnamed = (recorded.keys() & files_in_store.keys()) - {*paths, *scheduled}
     problems += [
         Problem(path, "was committed, and the catalog names it no more") for path in sorted(unnamed)
     ]

@@ -43,7 +43,7 @@ def land(
     report, spans = LandingReport(), None
     with Scratch(writer.connection, writer.check_files) as scratch:
         split_symbols = bronze.append_actions(writer, scratch, group, actions)
-    landed = _Landed()
+    result = _LandingResult()
     span = bronze.span_to_judge(writer, group, ends, split_symbols)
     if span is not None:
         stretch = grid.build_grid(market, group.interval, group.grid, *span)
@@ -53,13 +53,13 @@ def land(
             check_files = writer.check_files
             with Scratch(writer.connection, check_files, on_disk=not is_whole) as scratch:
                 bars = _part_of(pieces, part, as_of, is_whole=is_whole)
-                part_landed = _land_bars(writer, scratch, group, market, stretch, bars, part)
+                part_result = _land_bars(writer, scratch, group, market, stretch, bars, part)
                 del bars  # before the next ones come
-                landed.add(part_landed)
+                result.add(part_result)
                 if not expected.span:
-                    landed.spans += gaps.received_spans(scratch, part_landed.placed)
-        report = landed.report
-        hint = place.find_calendar_hint(landed.off_session)
+                    result.spans += gaps.received_spans(scratch, part_result.placed)
+        report = result.report
+        hint = place.find_calendar_hint(result.off_session)
         report.hints.update({hint: 1} if hint else {})
         record_series(writer, group, symbols)
     with Scratch(writer.connection, writer.check_files) as scratch:
@@ -68,9 +68,9 @@ def land(
             expected_symbols = sorted({*symbols, *expected.symbols})
             spans = gaps.requested_spans(scratch, expected_symbols, expected.span)
         else:
-            spans = gaps.merged_spans(scratch, landed.spans)
+            spans = gaps.merged_spans(scratch, result.spans)
         report.expected, report.missing = gaps.replace_gaps(
-            writer, scratch, group, market, spans, landed.changed_sessions(scratch), as_of
+            writer, scratch, group, market, spans, result.changed_sessions(scratch), as_of
         )
     report.received = counts.total() + rejects.num_rows
     report.reasons.update(rejects["reason"].to_pylist())
@@ -79,7 +79,7 @@ def land(
 
 
 @dataclass
-class _Landed:
+class _LandingResult:
     """What became of the parts that were landed."""
 
     report: LandingReport = field(default_factory=LandingReport)
@@ -88,7 +88,7 @@ class _Landed:
     spans: list[pa.Table] = field(default_factory=list)  # in which bars were received, by symbol
     sessions: list[pa.Table] = field(default_factory=list)  # that changed with them
 
-    def add(self, part: _Landed) -> None:
+    def add(self, part: _LandingResult) -> None:
         self.report.add(part.report)
         self.off_session += part.off_session
         self.sessions += part.sessions
@@ -123,10 +123,10 @@ def judge_again(
     market = calendar(group.calendar)
     stretch = grid.build_grid(market, group.interval, group.grid, *span)
     with Scratch(writer.connection, writer.check_files) as scratch:
-        landed = _land_bars(writer, scratch, group, market, stretch, _NO_BARS, symbols)
+        result = _land_bars(writer, scratch, group, market, stretch, _NO_BARS, symbols)
     now = datetime.now(UTC)
     with Scratch(writer.connection, writer.check_files) as scratch:
-        sessions = landed.changed_sessions(scratch)
+        sessions = result.changed_sessions(scratch)
         gaps.replace_gaps(writer, scratch, group, market, None, sessions, now)
 
 
@@ -138,7 +138,7 @@ def _land_bars(
     stretch: grid.BarGrid,
     bars: pa.Table,
     symbols: Sequence[str],
-) -> _Landed:
+) -> _LandingResult:
     """Judge the rows of these symbols, and write them."""
     incoming, order = grid.place_rows(bars, stretch)
     splits = bronze.recall_splits(writer, scratch, group, market, symbols)
@@ -151,10 +151,10 @@ def _land_bars(
     quarantine.quarantine_rows(writer, scratch, group, stretch, placed, unique, judgement)
     report = settle.count_rows(writer, placed, unique, judgement, changes)
     report.verdicts = _check(writer, stretch, judgement, changes)
-    landed = _Landed(report, placed.off_session, placed.all_rows)
+    result = _LandingResult(report, placed.off_session, placed.all_rows)
     if changes.sessions:
-        landed.sessions.append(writer.sql(f"SELECT symbol, session FROM {changes.sessions}"))
-    return landed
+        result.sessions.append(writer.sql(f"SELECT symbol, session FROM {changes.sessions}"))
+    return result
 
 
 def _check(

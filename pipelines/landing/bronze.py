@@ -30,7 +30,7 @@ APPEND_BYTES = 64 << 20  # compressed, and appended at a time
 def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
     """Append the raw answers to bronze.answers, compressed and cut, by the piece they answer."""
     rows: list[dict[str, Any]] = []
-    held = 0
+    byte_count = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for piece, answer in answers:
             digest = _sha256_of(answer)
@@ -49,10 +49,10 @@ def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
                         "received_at": answer.received_at,
                     }
                 )
-                held += len(compressed)
-                if held > APPEND_BYTES:
+                byte_count += len(compressed)
+                if byte_count > APPEND_BYTES:
                     writer.append("bronze.answers", pa.Table.from_pylist(rows))
-                    rows, held = [], 0
+                    rows, byte_count = [], 0
     if rows:
         writer.append("bronze.answers", pa.Table.from_pylist(rows))
 

@@ -7,9 +7,10 @@ gates judged. No training library is needed here; the graph is built with `onnx`
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
@@ -153,101 +154,89 @@ def _percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+class _Highest(ABC):
+    """Base of rules that take the class with the highest of some numbers, and learn nothing."""
+
+    tensor: ClassVar[str]  # the graph's name of these numbers, or of others in the same order
+
+    @abstractmethod
+    def weigh(self, probabilities: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+        """The numbers of each row, a column a class."""
+
+    @abstractmethod
+    def describe(self, action: str, probability: float, share: float) -> str:
+        """Say why a row has this action."""
+
+    def learn(
+        self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
+    ) -> tuple[float, ...]:
+        return ()
+
+    def count_thresholds(self, classes: int) -> int:
+        return 0
+
+    def choose(
+        self,
+        probabilities: np.ndarray,
+        scores: Sequence[float],
+        shares: Sequence[float],
+        thresholds: Sequence[float],
+    ) -> np.ndarray:
+        places: np.ndarray = self.weigh(probabilities, shares).argmax(axis=1)
+        return places
+
+    def build_nodes(
+        self, scores: Sequence[float], thresholds: Sequence[float]
+    ) -> tuple[dict[str, np.ndarray], list[NodeProto]]:
+        from onnx import helper
+
+        return {}, [helper.make_node("ArgMax", [self.tensor], ["action"], axis=1, keepdims=0)]
+
+    def explain(
+        self,
+        probabilities: np.ndarray,
+        actions: np.ndarray,
+        classes: Sequence[str],
+        scores: Sequence[float],
+        shares: Sequence[float],
+    ) -> list[str]:
+        of_actions = probabilities[np.arange(len(actions)), actions].tolist()
+        return [
+            self.describe(classes[action], probability, shares[action])
+            for action, probability in zip(actions.tolist(), of_actions, strict=True)
+        ]
+
+
 @dataclass(frozen=True)
-class AboveShare:
+class AboveShare(_Highest):
     """The class whose probability stands highest above its share among training rows."""
 
+    tensor = "balanced"
     name: str = "above_share"
 
-    def learn(
-        self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
-    ) -> tuple[float, ...]:
-        return ()
+    def weigh(self, probabilities: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+        ratios: np.ndarray = probabilities / np.asarray(shares)
+        return ratios
 
-    def count_thresholds(self, classes: int) -> int:
-        return 0
-
-    def choose(
-        self,
-        probabilities: np.ndarray,
-        scores: Sequence[float],
-        shares: Sequence[float],
-        thresholds: Sequence[float],
-    ) -> np.ndarray:
-        places: np.ndarray = (probabilities / np.asarray(shares)).argmax(axis=1)
-        return places
-
-    def build_nodes(
-        self, scores: Sequence[float], thresholds: Sequence[float]
-    ) -> tuple[dict[str, np.ndarray], list[NodeProto]]:
-        from onnx import helper
-
-        # Balanced probabilities are in the order of probability over share.
-        return {}, [helper.make_node("ArgMax", ["balanced"], ["action"], axis=1, keepdims=0)]
-
-    def explain(
-        self,
-        probabilities: np.ndarray,
-        actions: np.ndarray,
-        classes: Sequence[str],
-        scores: Sequence[float],
-        shares: Sequence[float],
-    ) -> list[str]:
-        return [
-            f"{classes[action]} has a probability of {probability:.0%} beside its share of"
-            f" {shares[action]:.0%}, and stands highest above it"
-            for action, probability in _chosen(probabilities, actions)
-        ]
+    def describe(self, action: str, probability: float, share: float) -> str:
+        return (
+            f"{action} has a probability of {probability:.0%} beside its share of {share:.0%},"
+            " and stands highest above it"
+        )
 
 
 @dataclass(frozen=True)
-class Likeliest:
+class Likeliest(_Highest):
     """The class with the highest probability."""
 
+    tensor = "probabilities"
     name: str = "likeliest"
 
-    def learn(
-        self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
-    ) -> tuple[float, ...]:
-        return ()
+    def weigh(self, probabilities: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+        return probabilities
 
-    def count_thresholds(self, classes: int) -> int:
-        return 0
-
-    def choose(
-        self,
-        probabilities: np.ndarray,
-        scores: Sequence[float],
-        shares: Sequence[float],
-        thresholds: Sequence[float],
-    ) -> np.ndarray:
-        places: np.ndarray = probabilities.argmax(axis=1)
-        return places
-
-    def build_nodes(
-        self, scores: Sequence[float], thresholds: Sequence[float]
-    ) -> tuple[dict[str, np.ndarray], list[NodeProto]]:
-        from onnx import helper
-
-        return {}, [helper.make_node("ArgMax", ["probabilities"], ["action"], axis=1, keepdims=0)]
-
-    def explain(
-        self,
-        probabilities: np.ndarray,
-        actions: np.ndarray,
-        classes: Sequence[str],
-        scores: Sequence[float],
-        shares: Sequence[float],
-    ) -> list[str]:
-        return [
-            f"{classes[action]} is the likeliest, with a probability of {probability:.0%}"
-            for action, probability in _chosen(probabilities, actions)
-        ]
-
-
-def _chosen(probabilities: np.ndarray, actions: np.ndarray) -> list[tuple[int, float]]:
-    chosen = probabilities[np.arange(len(actions)), actions]
-    return list(zip(actions.tolist(), chosen.tolist(), strict=True))
+    def describe(self, action: str, probability: float, share: float) -> str:
+        return f"{action} is the likeliest, with a probability of {probability:.0%}"
 
 
 def expected_scores(probabilities: np.ndarray, scores: Sequence[float]) -> np.ndarray:

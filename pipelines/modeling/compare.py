@@ -135,10 +135,10 @@ class Comparison:
     @property
     def stretches(self) -> tuple[JudgedStretch, ...]:
         """All that is judged, the oldest first; the last are the winner's judging rows."""
-        own = JudgedStretch(
+        newest = JudgedStretch(
             self.judging, self.training, self.ranking[0].name, self.outputs, self.predictions
         )
-        return (*self.earlier, own)
+        return (*self.earlier, newest)
 
 
 @dataclass(frozen=True, eq=False)

@@ -134,11 +134,11 @@ class Split:
             return []
         sessions = np.unique(rows.session)
         before = sessions[sessions < self._edges(rows)[1]]
-        judged = before[round(len(sessions) * self.begin) :]
+        judged_sessions = before[round(len(sessions) * self.begin) :]
         # Of the rows before a stretch as large a part selects as of those before the judging rows.
         selecting_share = (self.held_out / 2) / (1 - self.held_out / 2)
         stretches = []
-        for days in np.array_split(judged, self.stretches):
+        for days in np.array_split(judged_sessions, self.stretches):
             if len(days) == 0:
                 continue
             inside = (rows.session >= days[0]) & (rows.session <= days[-1])

@@ -60,9 +60,15 @@ class LiveSignals:
         """Return the evidence with these signals, by universe."""
         indexes = []
         for name in np.unique(self.universe).tolist():
-            own = self.take(self.universe == name)
+            signals = self.take(self.universe == name)
             indexes.append(
-                IndexEvidence(name, own.wss, own.expected_wss, own.next_return, own.session)
+                IndexEvidence(
+                    name,
+                    signals.wss,
+                    signals.expected_wss,
+                    signals.next_return,
+                    signals.session,
+                )
             )
         return replace(evidence, indexes=tuple(indexes))
 
@@ -70,12 +76,14 @@ class LiveSignals:
         """Measure how the WSS of each universe ranked what the index did next."""
         figures: dict[str, float | int | None] = {}
         for name in np.unique(self.universe).tolist():
-            own = self.take((self.universe == name) & np.isfinite(self.next_return))
-            figures[f"signals_{name}"] = len(own)
+            signals = self.take((self.universe == name) & np.isfinite(self.next_return))
+            figures[f"signals_{name}"] = len(signals)
             for column in ("wss", "expected_wss"):
-                scores = getattr(own, column)
-                known = np.isfinite(scores)
+                scores = getattr(signals, column)
+                is_known = np.isfinite(scores)
                 figures[f"{column}_rank_ic_{name}"] = (
-                    rank_ic(scores[known], own.next_return[known]) if known.sum() > 1 else None
+                    rank_ic(scores[is_known], signals.next_return[is_known])
+                    if is_known.sum() > 1
+                    else None
                 )
         return figures

@@ -85,17 +85,17 @@ def _combine(evidence: Evidence, symbols: Sequence[str], bars: IndexBars) -> Ind
     column = np.array([place_of.get(symbol, -1) for symbol in symbols], np.int64)[rows.symbol]
     row = np.minimum(np.searchsorted(bars.closes_at, rows.closes_at), len(bars.closes_at) - 1)
     matches = (column >= 0) & (bars.closes_at[row] == rows.closes_at)
-    published, expected = (np.full(bars.weights.shape, np.nan) for _ in range(2))
-    published[row[matches], column[matches]] = evidence.published_score[matches]
+    scores, expected = (np.full(bars.weights.shape, np.nan) for _ in range(2))
+    scores[row[matches], column[matches]] = evidence.published_score[matches]
     expected[row[matches], column[matches]] = expected_scores(evidence.outputs, evidence.scores)[
         matches
     ]
     has_weight = np.isfinite(bars.weights)
-    is_judged = (np.isfinite(published) & has_weight).any(axis=1) & np.isfinite(bars.next_return)
+    is_judged = (np.isfinite(scores) & has_weight).any(axis=1) & np.isfinite(bars.next_return)
     weights = bars.weights[is_judged]
     return IndexEvidence(
         bars.universe.name,
-        combine_scores(published[is_judged], weights).wss,
+        combine_scores(scores[is_judged], weights).wss,
         combine_scores(expected[is_judged], weights).wss,
         bars.next_return[is_judged],
         bars.session[is_judged],

@@ -69,15 +69,15 @@ def figures() -> Iterator[Figure]:
 
 
 def figures_of_a_training() -> Iterator[Figure]:
-    one, whole = (run_child("tests.bench.training", what) for what in ("ours", "whole"))
-    cpu, cpu_of_one = (json.loads(run.note)["cpu"] for run in (whole, one))
+    comparison, training = (run_child("tests.bench.training", what) for what in ("ours", "whole"))
+    cpu, cpu_of_one = (json.loads(run.note)["cpu"] for run in (training, comparison))
     yield Figure(
         f"a whole training, {ROWS:,} rows",
-        f"{whole.seconds:.1f} s, {whole.peak_mib:.0f} MiB",
-        f"{one.seconds:.1f} s, {one.peak_mib:.0f} MiB (one comparison of the seven)",
-        f"{whole.seconds / one.seconds:.2f}",
+        f"{training.seconds:.1f} s, {training.peak_mib:.0f} MiB",
+        f"{comparison.seconds:.1f} s, {comparison.peak_mib:.0f} MiB (one comparison of the seven)",
+        f"{training.seconds / comparison.seconds:.2f}",
         f"at most 3; CPU {cpu:.0f} s against {cpu_of_one:.0f} s, a ratio of"
-        f" {cpu / cpu_of_one:.2f}; {json.loads(whole.note)['verdict']}",
+        f" {cpu / cpu_of_one:.2f}; {json.loads(training.note)['verdict']}",
     )
 
 

@@ -61,9 +61,9 @@ def test_few_rows_can_be_had_as_one_table_and_none_are_an_empty_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stored_bars, "MEMORY_ROWS", 1)
-    kept = StoredBars(stays_in_memory=True)
-    assert kept.table().equals(BARS.empty_table())
-    assert (kept.first, kept.last, kept.num_rows) == (None, None, 0)
-    kept.add(bars_of("AB"))
-    assert kept.in_memory
-    assert kept.table().equals(bars_of("AB"))
+    small = StoredBars(stays_in_memory=True)
+    assert small.table().equals(BARS.empty_table())
+    assert (small.first, small.last, small.num_rows) == (None, None, 0)
+    small.add(bars_of("AB"))
+    assert small.in_memory
+    assert small.table().equals(bars_of("AB"))

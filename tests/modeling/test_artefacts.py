@@ -39,8 +39,8 @@ def test_the_data_are_described_by_their_parts(comparison: Comparison) -> None:
         assert part["rows"] == sum(part["rows_of_class"].values()) == len(rows)
         assert part["sessions"] == len(np.unique(rows.session))
         assert part["first_close"] == f"{rows.closes_at.min().astype('datetime64[m]')}Z"
-    again = json.loads(json.dumps(data))
-    assert again == data | {"score_thresholds": list(data["score_thresholds"])}
+    decoded = json.loads(json.dumps(data))
+    assert decoded == data | {"score_thresholds": list(data["score_thresholds"])}
 
 
 def test_the_metrics_of_each_part_are_the_winners(comparison: Comparison) -> None:

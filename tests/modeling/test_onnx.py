@@ -57,8 +57,8 @@ def test_the_same_model_gives_the_same_bytes_and_says_what_it_is(
     comparison: Comparison, content: bytes
 ) -> None:
     assert to_onnx(comparison.winner, describe(comparison)) == content
-    own = {"rule": "by_expected_score", "score_thresholds": comparison.winner.score_thresholds}
-    expected = replace(describe(comparison), **own)
+    learned = {"rule": "by_expected_score", "score_thresholds": comparison.winner.score_thresholds}
+    expected = replace(describe(comparison), **learned)
     assert OnnxScorer(content, checksum(content)).description == expected
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from pipelines.sources.files.limits import MOST_LINE, MOST_REJECTS, has_long_line
-from pipelines.sources.files.pieces import SHOWN
+from pipelines.sources.files.pieces import EXCERPT_BYTES
 
 CHUNK = 100_000  # lines turned into columns at a time
 CHUNK_BYTES = 8 << 20  # and bytes: a cell of one byte takes fifty meanwhile
@@ -169,7 +169,7 @@ def _next_chunk(lines: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 
 def _abbreviate(line: bytes) -> str:
     """Return a broken line as text; of a long one only the beginning."""
-    return decode_line(line[:SHOWN] + b"..." if len(line) > MOST_LINE else line)
+    return decode_line(line[:EXCERPT_BYTES] + b"..." if len(line) > MOST_LINE else line)
 
 
 def decode_line(line: bytes) -> str:

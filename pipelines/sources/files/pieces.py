@@ -17,7 +17,7 @@ from pipelines.sources.files.limits import MOST_LINE, unpack_pieces
 
 PIECE_BYTES = 16 << 20  # of text that is turned into rows at a time
 START = 200  # bytes that show what a file is
-SHOWN = 1000  # characters shown of a line that is too long
+EXCERPT_BYTES = 1000  # of a line that is too long
 BLANK_END = b"\r\n\x1a"
 PAGE = re.compile(rb"<(!doctype|!--|html|head|body|\?xml|svg|error|message)", re.IGNORECASE)
 
@@ -126,7 +126,7 @@ def cut_lines(blocks: Iterable[bytes], size: int) -> Iterator[bytes | tuple[int,
     returned.
     """
     parts: list[bytes] = []
-    held, long, start = 0, 0, b""
+    byte_count, long, start = 0, 0, b""
     for block in blocks:
         rest = block
         if long:
@@ -137,17 +137,17 @@ def cut_lines(blocks: Iterable[bytes], size: int) -> Iterator[bytes | tuple[int,
             yield long + end + 1, start
             long, rest = 0, rest[end + 1 :]
         parts.append(rest)
-        held += len(rest)
-        if held < size:
+        byte_count += len(rest)
+        if byte_count < size:
             continue
         text = b"".join(parts)
         end = text.rfind(b"\n")
         if end >= 0:
             yield text[:end]
             text = text[end + 1 :]
-        elif held > MOST_LINE:
-            long, start, text = held, text[:SHOWN], b""
-        parts, held = [text], len(text)
+        elif byte_count > MOST_LINE:
+            long, start, text = byte_count, text[:EXCERPT_BYTES], b""
+        parts, byte_count = [text], len(text)
     if long:
         yield long, start
     else:

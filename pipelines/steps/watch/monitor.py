@@ -177,14 +177,8 @@ class _MonitoringRun:
         reference = reference or empty_reference(self.forecast, own_rows)
         verdict = skill.judge(own_rows, credit, reference.build_evidence)
         self.messages.append(f"version {champion.model_version}: {verdict.reason}")
-        self.figures |= {
-            "skill": verdict.skill,
-            "skill_low": verdict.low,
-            "skill_high": verdict.high,
-            "credited": verdict.credited,
-            "champion_rows": verdict.rows,
-            "champion_sessions": verdict.sessions,
-        }
+        self._add_figures(verdict)
+        self.figures |= {"champion_rows": verdict.rows, "champion_sessions": verdict.sessions}
         return verdict
 
     def judge_signals(
@@ -198,18 +192,21 @@ class _MonitoringRun:
         """Judge the champion's live signals of its indexes, where its gates credited them."""
         if credit is None:
             return []
-        own = signals.take(_mark_own(champion, signals.version, signals.closes_at))
+        own_signals = signals.take(_mark_own(champion, signals.version, signals.closes_at))
         no_rows = rows.take(np.zeros(len(rows), bool))
         evidence = empty_reference(self.forecast, rows).build_evidence(no_rows)
-        verdict = skill.judge(own, credit, lambda part: part.add_to(evidence))
+        verdict = skill.judge(own_signals, credit, lambda part: part.add_to(evidence))
         self.messages.append(f"version {champion.model_version}, its signals: {verdict.reason}")
-        self.figures |= {
-            "index_skill": verdict.skill,
-            "index_skill_low": verdict.low,
-            "index_skill_high": verdict.high,
-            "index_credited": verdict.credited,
-        }
+        self._add_figures(verdict, "index_")
         return [verdict]
+
+    def _add_figures(self, verdict: LiveVerdict, prefix: str = "") -> None:
+        self.figures |= {
+            f"{prefix}skill": verdict.skill,
+            f"{prefix}skill_low": verdict.low,
+            f"{prefix}skill_high": verdict.high,
+            f"{prefix}credited": verdict.credited,
+        }
 
     def roll_back_if_failed(
         self, champion: ModelDecision | None, verdicts: Sequence[LiveVerdict]
