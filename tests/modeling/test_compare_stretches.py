@@ -71,6 +71,20 @@ def test_what_comes_later_changes_nothing_in_a_stretch() -> None:
     np.testing.assert_array_equal(first.judging.truth, other.judging.truth)
 
 
+def test_a_model_is_chosen_and_calibrated_without_the_outcomes_that_it_is_judged_by() -> None:
+    rows = hourly_rows(120)
+    split = Split(stretches=3, begin=0.3)
+    first = run(rows, split).earlier[0]
+    is_judged = rows.session >= first.judging.rows.session.min()
+    shuffled = np.random.default_rng(5).permutation(rows.outcome) * 3
+    other = run(replace(rows, outcome=np.where(is_judged, shuffled, rows.outcome)), split).earlier[
+        0
+    ]
+    assert (first.judging.truth != other.judging.truth).any()
+    np.testing.assert_array_equal(first.outputs, other.outputs)
+    np.testing.assert_array_equal(first.predictions, other.predictions)
+
+
 def test_each_stretch_has_its_own_winner_and_classes() -> None:
     rows = hourly_rows(100, signal=0.2)
     comparison = compare(rows, LABEL, (Logistic(), HistogramBoosting()), Split(stretches=2), 7)
