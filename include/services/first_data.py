@@ -61,7 +61,6 @@ class FirstData:
         since, wait = self._train_before(at)
         yield wait
         yield self._score(since)
-        yield self._train_now()
         self._unpause(self._dag("monitor"))
         self._unpause("lake_maintenance")
 
@@ -80,7 +79,8 @@ class FirstData:
         yield self._triggered(f"training as of {at[:16]} UTC", "train", "first_before", {"end": at})
         scores = {"start": at, "end": now}
         yield self._triggered("scoring every bar since", "score", "first_scores", scores)
-        yield self._triggered("training as of now", "train", "first_now", {})
+        # As with the first source, the signal waits for no model of bars to come.
+        self._triggered("training as of now", "train", "first_now", {})
 
     def _triggered(self, stage: str, kind: str, name: str, conf: dict[str, str]) -> Wait:
         dag, run = self._dag(kind), f"{name}_{self.source}"
@@ -94,7 +94,11 @@ class FirstData:
         return self._end_of("bringing in bars and weights", dag, lambda: self._runs(dag))
 
     def _train_before(self, at: datetime) -> tuple[datetime, Wait]:
-        """Train as of five sessions ago. The DAG's own run, as of now, is the next one."""
+        """Train as of five sessions ago.
+
+        The DAG's own run, as of now, is the next one. It goes on after the signal is there: its
+        model is for bars that have not closed yet.
+        """
         dag, run = self._dag("train"), "first_before"
         if not (first_run := self._run(dag, run)):
             first_run = self._trigger(dag, run, {"end": at.isoformat()}, at)
@@ -111,14 +115,6 @@ class FirstData:
             self._trigger(dag, run, conf, now)
         self._unpause(dag)
         return self._end_of("scoring every bar since", dag, lambda: self._runs_named(dag, run))
-
-    def _train_now(self) -> Wait:
-        dag = self._dag("train")
-
-        def later() -> list[Run]:
-            return [r for r in self._runs(dag) if r["dag_run_id"] != "first_before"]
-
-        return self._end_of("training as of now", dag, later)
 
     # -- Airflow
 
