@@ -66,13 +66,16 @@ def rewrite(name: str, seconds: float) -> int:
 
 
 def read(seconds: float) -> dict[str, Any]:
-    """Poll as an analyst would, by a DuckDB connection of one's own."""
+    """Poll as an analyst would, by a DuckDB connection of one's own, six times at the least.
+
+    A reader that meets a commit asks again a second later: in so many seconds it may read twice.
+    """
     connection = duckdb.connect()
     for statement in attach_statements(settings(), read_only=True):
         connection.execute(statement)
     end, waits, torn, back = time.monotonic() + seconds, [], [], []
     newest: dict[str, int] = {}
-    while time.monotonic() < end:
+    while time.monotonic() < end or len(waits) < 6:
         start = time.monotonic()
         rows = connection.execute(
             """SELECT k.reason, k.snapshot, s.low, s.high

@@ -89,7 +89,6 @@ def read_beside_writers(jobs: Jobs, seconds: float) -> float:
     print(f"\n{report['reads']} reads beside {commits} commits, longest {report['longest']:.3f} s")
     assert report["torn"] == []
     assert report["back"] == []
-    assert report["reads"] > 5
     return float(report["longest"])
 
 
