@@ -118,7 +118,8 @@ SEEDS: list[int] = []
 
 def test_a_candidate_that_fails_in_a_fold_has_failed() -> None:
     SEEDS.clear()
-    comparison = compare(hourly_rows(), LABEL, (FailsAfterOneFit(), *QUICK), Split(folds=2), 7)
+    split = Split(folds=2, stretches=0)
+    comparison = compare(hourly_rows(), LABEL, (FailsAfterOneFit(), *QUICK), split, 7)
     last = comparison.ranking[-1]
     assert (last.name, last.folds, last.fitted) == ("spoiled", (), None)
     assert last.failure == "ValueError: fold 1: once is enough"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
-from pipelines.modeling.candidates import HistogramBoosting, Logistic
+from pipelines.modeling.candidates import HistogramBoosting, Logistic, RandomForest
 from pipelines.modeling.compare import Comparison, compare
 from pipelines.modeling.dataset import Rows, Split
 from tests.modeling.hourly_rows import hourly_rows
@@ -117,6 +117,17 @@ def test_progress_counts_the_fits_of_all_stretches() -> None:
         ("fit logistic_regression", 2, 3),
         ("judge the winner", 3, 3),
     ]
+
+
+def test_the_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, candidates = hourly_rows(120), (HistogramBoosting(), RandomForest(trees=20))
+    outputs = []
+    for cores in (1, 4):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        comparison = compare(rows, LABEL, candidates, Split(stretches=3, begin=0.3), 7)
+        assert len(comparison.stretches) == 4
+        outputs.append(np.concatenate([stretch.outputs for stretch in comparison.stretches]))
+    np.testing.assert_array_equal(*outputs)
 
 
 def test_folds_rank_within_the_past_of_each_stretch() -> None:
