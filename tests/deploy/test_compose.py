@@ -18,6 +18,7 @@ from jsonschema.validators import validator_for
 
 from include.deploy.secrets import NAMES, random_secrets
 from include.services.settings import Services
+from pipelines.core import universes
 from pipelines.core.settings import Settings
 from serving.settings import Settings as ApiSettings
 from tests.servers.compose import FILE, ROOT, VARIABLE, fill_variables, read_compose
@@ -94,8 +95,19 @@ def test_every_other_variable_is_a_setting() -> None:
         for field in kind.model_fields
     }
     names = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":-"}
-    assert names <= known
+    assert names <= known | {universes.SETTING}
     assert all(kind for name, kind, _ in VARIABLE.findall(FILE.read_text()) if name)
+
+
+@pytest.mark.parametrize("own", ["./include/universes", "./my_universes"])
+def test_whatever_reads_universes_sees_those_of_the_setting(own: str) -> None:
+    values = {} if own == "./include/universes" else {universes.SETTING: own}
+    filled = fill_variables(SERVICES, random_secrets() | values)
+    readers = [s for s in filled.values() if universes.SETTING in s.get("environment", {})]
+    assert len(readers) >= 5
+    for service in readers:
+        folder = service["environment"][universes.SETTING]
+        assert f"{own}:{folder}:ro" in service["volumes"]
 
 
 @each_service
@@ -216,11 +228,11 @@ def test_it_waits_for_services_that_can_tell(name: str) -> None:
 
 @each_service
 def test_its_volumes_exist(name: str) -> None:
-    for volume in SERVICES[name].get("volumes", []):
+    for volume in fill_variables(SERVICES, random_secrets())[name].get("volumes", []):
         source, place, *how = volume.split(":")
         assert place.startswith("/")
         if source.startswith("."):
-            assert (ROOT / source).is_file()
+            assert (ROOT / source).exists()
             assert how == ["ro"]
         else:
             assert source in COMPOSE["volumes"]
