@@ -166,6 +166,7 @@ def walk(
                 request.seed,
                 _progress_in(progress, name, window.number - 1, len(cut)),
                 names=forecast.feature_names,
+                flags=forecast.forecast.flags,
                 minimums=minimums,
                 rule=forecast.target.rule,
             )

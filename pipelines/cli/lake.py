@@ -32,6 +32,7 @@ from pipelines.lake import compaction, verification
 from pipelines.lake.attach import attach_statements
 from pipelines.lake.export import export_schema
 from pipelines.quality.data_docs import build_docs
+from pipelines.steps.data.extra_bars import fund_bars
 from pipelines.steps.lake import open_lake
 
 LONGEST_KEPT = 36_500  # days
@@ -86,10 +87,10 @@ def ingest(
         fund = find_universe(universe).fund if universe is not None else ""
         if fund and fund not in names:
             lines.append(
-                steps.ingest_fund(
+                steps.ingest_extra_bars(
                     lake,
                     bar_source,
-                    fund,
+                    fund_bars(fund),
                     interval_of(interval),
                     since,
                     until,

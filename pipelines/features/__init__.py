@@ -10,8 +10,20 @@ and in which order of columns, and all three are part of the fingerprint of a fo
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipelines.features.activity import overnight_gap, place_in_session, volume_ratio
 from pipelines.features.base import Feature, feature_matrix, look_back
+from pipelines.features.inputs import bars
+from pipelines.features.intermarket import (
+    correlation,
+    is_there,
+    level,
+    level_gap,
+    ratio_gap,
+    relative_return,
+    return_of,
+)
 from pipelines.features.panel import Panel
 from pipelines.features.returns import lagged_return, log_return, mean_return, scaled_return
 from pipelines.features.trend import (
@@ -76,6 +88,57 @@ DAILY: tuple[Feature, ...] = (
     volume_ratio(20),
 )
 
-SETS: tuple[tuple[Feature, ...], ...] = (HOURLY, DAILY)
+QQQ, IWM, TLT, GLD, VIX = (bars(symbol) for symbol in ("QQQ", "IWM", "TLT", "GLD", "VIX"))
 
-__all__ = ["DAILY", "HOURLY", "SETS", "Feature", "Panel", "feature_matrix", "look_back"]
+# What an index did, beside what others did: the last 60 daily bars. Not every source has small
+# companies: where it has none, their features are neutral, and one feature says so.
+INTERMARKET: tuple[Feature, ...] = (
+    *(log_return(n) for n in (1, 5, 21)),
+    *(lagged_return(n) for n in (1, 2)),
+    *(volatility(n) for n in (5, 21)),
+    volatility_ratio(5, 21),
+    atr(14),
+    range_ratio(),
+    overnight_gap(),
+    rsi(14),
+    *(sma_gap(n) for n in (10, 50)),
+    macd(12, 26, 60),
+    macd_signal(12, 26, 9, 60),
+    macd_histogram(12, 26, 9, 60),
+    bollinger_width(20),
+    bollinger_place(20),
+    volume_ratio(20),
+    *(
+        feature
+        for other in (QQQ, TLT, GLD)
+        for feature in (
+            relative_return(other, 1),
+            relative_return(other, 5),
+            ratio_gap(other, 21),
+            correlation(other, 21),
+        )
+    ),
+    *(
+        replace(feature, neutral=0.0)
+        for feature in (relative_return(IWM, 5), ratio_gap(IWM, 21), correlation(IWM, 21))
+    ),
+    is_there(IWM.log_close),
+    *(return_of(TLT, n) for n in (1, 5)),
+    return_of(GLD, 1),
+    level(VIX.close, "vix_level"),
+    *(return_of(VIX, n) for n in (1, 5)),
+    level_gap(VIX, 21),
+)
+
+SETS: tuple[tuple[Feature, ...], ...] = (HOURLY, DAILY, INTERMARKET)
+
+__all__ = [
+    "DAILY",
+    "HOURLY",
+    "INTERMARKET",
+    "SETS",
+    "Feature",
+    "Panel",
+    "feature_matrix",
+    "look_back",
+]

@@ -4,6 +4,9 @@ A feature declares its inputs and its window, and looks at exactly that many bar
 itself and `window - 1` before it. So 21 bars give the same value as 21,000, an incremental run
 gives the same as a full one, and symbols can lie end to end in one array: only the first
 `window - 1` rows of each have no value, and every other row uses its own symbol alone.
+
+An input is a column of the own bars or a reference to what lies beside them (inputs.py). Where a
+reference has no value in the window the feature has none either, or its stated neutral one.
 """
 
 from __future__ import annotations
@@ -15,14 +18,9 @@ from types import CodeType, FunctionType
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.features.inputs import OWN_COLUMNS, Input, Reference, input_name
 from pipelines.features.panel import Arrays, Panel
-
-# The inputs that a feature can have. log_close is computed once for all features; the last three
-# come from the calendar, not from the bar's prices.
-INPUTS = (
-    "open", "high", "low", "close", "volume", "bid", "ask", "log_close",
-    "place", "session_start", "session_bars",
-)  # fmt: skip
+from pipelines.features.rolling import total
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,16 @@ class Feature:
 
     name: str
     meaning: str
-    inputs: tuple[str, ...]
+    inputs: tuple[Input, ...]
     window: int
     compute: Callable[[Arrays], np.ndarray]
     unit: str = "ratio"
     low: float | None = None  # smallest value possible, where there is one
     high: float | None = None
+    # The value where a reference is missing; None: the feature is missing, and the row not scored.
+    neutral: float | None = None
+    # 1 or 0 for whether a reference is there: the one feature that may be the same on all rows.
+    is_flag: bool = False
 
     def __post_init__(self) -> None:
         if self.window < 1:
@@ -48,9 +50,14 @@ class Feature:
                 f"feature {self.name}: window is {self.window}",
                 "count the bar itself: a feature of the bar alone has window 1",
             )
-        for input_name in self.inputs:
-            if input_name not in INPUTS:
-                raise unknown(f"input of feature {self.name}", input_name, INPUTS)
+        for name in self.inputs:
+            if isinstance(name, str) and name not in OWN_COLUMNS:
+                raise unknown(f"input of feature {self.name}", name, OWN_COLUMNS)
+        if self.neutral is not None and not self.references:
+            raise InvalidRequest(
+                f"feature {self.name} has the neutral value {self.neutral:g} and no reference",
+                "leave it out: it stands in for missing values of a reference alone",
+            )
 
     @property
     def look_back(self) -> int:
@@ -58,9 +65,15 @@ class Feature:
         return self.window - 1
 
     @property
+    def references(self) -> tuple[Reference, ...]:
+        """Its inputs that lie beside its own bars."""
+        return tuple(i for i in self.inputs if isinstance(i, Reference))
+
+    @property
     def definition(self) -> tuple[object, ...]:
         """Identity of the feature: name, window, inputs, and the code of its function."""
-        return (self.name, self.window, self.inputs, _code(self.compute))
+        own = (self.name, self.window, self.inputs, _code(self.compute))
+        return own if self.neutral is None else (*own, self.neutral)
 
 
 def _code(function: Callable[..., object]) -> tuple[object, ...]:
@@ -97,10 +110,22 @@ def feature_matrix(features: Sequence[Feature], panel: Panel) -> np.ndarray:
         for column, feature in enumerate(features):
             if len(panel) < feature.window:
                 continue
-            values = feature.compute({name: arrays[name] for name in feature.inputs})
+            inputs = {name: arrays[name] for name in map(input_name, feature.inputs)}
+            values = feature.compute(inputs)
             in_place = matrix[:, column]
             in_place[feature.look_back :] = values
             # A ratio over zero (hours without any volume) is not a number: the value is missing.
             np.copyto(in_place, np.nan, where=np.isinf(in_place))
+            if feature.neutral is not None:
+                absent = np.zeros(len(panel))
+                for reference in feature.references:
+                    absent += np.isnan(inputs[reference.name])
+                lacks_value = np.isnan(values) & (total(absent, feature.window) > 0)
+                np.copyto(in_place[feature.look_back :], feature.neutral, where=lacks_value)
             in_place[panel.first_rows(feature.look_back)] = np.nan
     return matrix
+
+
+def collect_references(features: Sequence[Feature]) -> tuple[Reference, ...]:
+    """Return what the features read beside their own bars, once each."""
+    return tuple(dict.fromkeys(r for feature in features for r in feature.references))

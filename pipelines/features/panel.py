@@ -1,4 +1,8 @@
-"""The panel: bars of many symbols as the arrays that features and labels are computed from."""
+"""The panel: bars of many symbols as the arrays that features and labels are computed from.
+
+What features read beside these bars is aligned to them before any feature runs: the newest value
+that was known when each bar closed.
+"""
 
 from __future__ import annotations
 
@@ -47,12 +51,17 @@ class Panel:
 
 
 def build_panel(
-    bars: pa.Table, market: Calendar, interval: Interval, grid: Grid = "session"
+    bars: pa.Table,
+    market: Calendar,
+    interval: Interval,
+    grid: Grid = "session",
+    aligned: Arrays | None = None,
 ) -> Panel:
     """Build a panel of bars in ascending order of symbol and ts.
 
     `place` counts the bars of a session from 0, `session_bars` is how many it has, and `ordinal`
-    numbers the bars of the calendar, so that a missing bar shows as a jump.
+    numbers the bars of the calendar, so that a missing bar shows as a jump. `aligned` are what
+    features read beside these bars, with a value for each of them.
     """
     arrays = {
         name: bars[name].to_numpy().astype(np.float64, copy=False)
@@ -65,7 +74,9 @@ def build_panel(
     if len(starts) > len(symbols.dictionary):
         raise InvalidRequest("bars of a symbol do not lie together", "order them by symbol and ts")
     ts = bars["ts"].to_numpy().astype("datetime64[us]")
-    return Panel(arrays | _calendar_arrays(ts, market, interval, grid), starts)
+    return Panel(
+        arrays | dict(aligned or {}) | _calendar_arrays(ts, market, interval, grid), starts
+    )
 
 
 def _calendar_arrays(

@@ -7,13 +7,14 @@ from typing import TypeGuard
 from pipelines.core.discovery import declared_objects, module_names
 from pipelines.core.errors import unknown
 from pipelines.forecasts.aapl_daily import AAPL_DAILY
-from pipelines.forecasts.base import Forecast, Target, TargetForecast
+from pipelines.forecasts.base import Forecast, TargetForecast
 from pipelines.forecasts.nasdaq100_hourly import NASDAQ100_HOURLY
+from pipelines.forecasts.target import Target
 
 # These come first, in this order, in tables and DAGs; the others follow by the name of their file.
 # The first is the forecast of an API request that names none.
 FIRST = ("nasdaq100_hourly", "aapl_daily")
-NO_FORECASTS = ("combination", "description", "tables")  # modules that declare none
+NO_FORECASTS = ("combination", "description", "tables", "target")  # modules that declare none
 
 
 def _is_forecast(value: object) -> TypeGuard[Forecast]:

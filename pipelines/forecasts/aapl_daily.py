@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pipelines.features import DAILY
-from pipelines.forecasts.base import Forecast, Schedule, Target
+from pipelines.forecasts.base import Forecast
+from pipelines.forecasts.target import Schedule, Target
 from pipelines.gates import RISK_GATES, VALUE_GATES
 from pipelines.labels import NextReturn, Risk
 from pipelines.modeling.action_rules import ABOVE_SHARE

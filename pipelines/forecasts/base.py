@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -14,57 +13,16 @@ from pipelines.contracts.schema import Column, Table
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.intervals import Interval, interval_of
 from pipelines.core.universes import universe
-from pipelines.features.base import Feature, look_back
+from pipelines.features.base import Feature, collect_references, look_back
+from pipelines.features.inputs import BARS, Reference
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.forecasts.target import Schedule, Target
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
-from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """When a forecast is scored and trained, by the calendar of an exchange."""
-
-    calendar: str = "XNYS"
-    grace: timedelta = timedelta(minutes=1)  # after a bar's close, for the source to have it
-    history: timedelta = timedelta(days=730)  # that is trained on
-
-    def __post_init__(self) -> None:
-        if not timedelta(0) <= self.grace <= timedelta(hours=6):
-            raise InvalidRequest(f"a grace of {self.grace}", "wait between nothing and 6 hours")
-        if self.history < timedelta(days=30):
-            raise InvalidRequest(f"{self.history} of history", "train on 30 days at the least")
-
-
-@dataclass(frozen=True)
-class Target:
-    """One thing that is forecast, the candidates that compete for it, and the gates to pass."""
-
-    label: Label
-    candidates: tuple[Candidate, ...]
-    split: Split
-    gates: tuple[Gate, ...]
-    rule: ActionRule = BY_EXPECTED_SCORE  # how an action is made of probabilities
-    combinations: tuple[ComponentWeighted, ...] = ()  # each a signal of its own
-    challengers: tuple[str, ...] = ()  # candidates whose predictions are written too
-    # The candidate that serves while none is proven, marked as such; "": the winner, refused.
-    baseline: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.label.name
-
-    @property
-    def outcome(self) -> str:
-        """The column of what became of a bar."""
-        return f"outcome_{self.name}"
-
-    @property
-    def known_at(self) -> str:
-        """The column of when that was known."""
-        return f"known_at_{self.name}"
+LABEL_COLUMNS = ("open", "high", "low", "close", "volume")  # of silver.bars, which labels read
 
 
 @dataclass(frozen=True)
@@ -81,7 +39,7 @@ class Forecast:
     interval: str
     features: tuple[Feature, ...]
     targets: tuple[Target, ...]
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -97,8 +55,26 @@ class Forecast:
             raise InvalidRequest(f"{self.name} has no targets", "name one: Target(label, ...)")
         _refuse_repetition(f"{self.name} has the feature", self.feature_names)
         _refuse_repetition(f"{self.name} has the target", self.target_names)
+        self._check_references()
         for target in self.targets:
             self._check_target(target)
+
+    def _check_references(self) -> None:
+        by_name: dict[str, Reference] = {}
+        for reference in self.references:
+            if by_name.setdefault(reference.name, reference) != reference:
+                raise InvalidRequest(
+                    f"{self.name} reads {reference.name} as missing at two ages", "choose one"
+                )
+        flagged = {r for feature in self.features if feature.is_flag for r in feature.references}
+        for feature in self.features:
+            if feature.neutral is not None and not flagged.intersection(feature.references):
+                raise InvalidRequest(
+                    f"{self.name}'s {feature.name} has a neutral value where "
+                    f"{' or '.join(r.name for r in feature.references)} is missing, and no feature "
+                    "says where that is",
+                    "add is_there(...) of the same reference to its features",
+                )
 
     def _check_target(self, target: Target) -> None:
         subject = f"{self.name}'s {target.name}"
@@ -183,6 +159,33 @@ class Forecast:
         """Bars before a bar that its features need."""
         return look_back(self.features)
 
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """What its features read beside its own bars."""
+        return collect_references(self.features)
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """The other symbols whose bars its features read."""
+        symbols = dict.fromkeys(r.subject for r in self.references if r.dataset == BARS)
+        return tuple(symbol for symbol in symbols if symbol not in self.symbols)
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The columns of silver.bars that features and labels read of its own bars."""
+        inputs = {i for feature in self.features for i in feature.inputs if isinstance(i, str)}
+        return tuple(c for c in BARS.columns if c in {*LABEL_COLUMNS, *inputs})
+
+    def look_back_on(self, reference: Reference) -> int:
+        """Bars before a bar that its features need of one subject's columns."""
+        subject = (reference.dataset, reference.subject)
+        readers = [
+            feature
+            for feature in self.features
+            if subject in {(r.dataset, r.subject) for r in feature.references}
+        ]
+        return look_back(readers)
+
     @property
     def horizon(self) -> int:
         """Bars after a bar that the furthest of its labels needs."""
@@ -196,6 +199,11 @@ class Forecast:
     @property
     def feature_names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The features that may be the same on all rows, as an input is there always or never."""
+        return tuple(f.name for f in self.features if f.is_flag or f.neutral is not None)
 
     @cached_property
     def table_fingerprint(self) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pipelines.features import HOURLY
-from pipelines.forecasts.base import Forecast, Target
+from pipelines.forecasts.base import Forecast
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.forecasts.target import Target
 from pipelines.gates import STANDARD
 from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES

@@ -16,7 +16,8 @@ from pipelines.lake import Lake
 from pipelines.sources import source as source_named
 from pipelines.sources.files import holdings
 from pipelines.steps.data import due
-from pipelines.steps.data.fund import describe_fund
+from pipelines.steps.data.extra_bars import extra_bars_of
+from pipelines.steps.data.missing_inputs import describe_missing_inputs
 from pipelines.steps.lake import open_lake
 
 FRESH_WEIGHTS = timedelta(days=7)  # older ones are requested again
@@ -29,8 +30,9 @@ def bring_bars(
 
     With `history`, bring all that is trained on; with `weights`, the weights too if they are old.
     A source that is down, or has nothing, ends the run here, and the lake stays as it was. Symbols
-    that lag behind the others since an earlier run are requested too, and the funds that show what
-    the indexes did; a failure there is logged and stops nothing.
+    that lag behind the others since an earlier run are requested too. So are the companions that
+    features read, and the funds that show what the indexes did; a failure there is logged and stops
+    nothing.
     """
     declared, source = forecast(name), source_named(request.source)
     with open_lake() as lake:
@@ -78,16 +80,20 @@ def bring_bars(
             with record_failures(lake, "ingest", name, request):
                 _check_newest_bar(lake, declared, request, start, at)
         weight_counts = _bring_weights(lake, declared, request) if weights else {}
-        for fund in declared.funds:
-            about = describe_fund(fund, declared.bar)
-            since = due.missing_since(*series[:3], (fund,), start, span, about).since
+        for extra in extra_bars_of(declared):
+            about = extra.describe(declared.bar)
+            series = (lake, declared, source.name, (extra.symbol,), start)
+            if fill:
+                missing = due.missing_since(*series, span, about)
+            else:
+                missing = due.look_back_since(*series)
             log.info(
-                steps.ingest_fund(
+                steps.ingest_extra_bars(
                     lake,
                     source,
-                    fund,
+                    extra,
                     declared.bar,
-                    since if fill else start,
+                    missing.since,
                     at,
                     as_of=at,
                     run=request.run,
@@ -95,6 +101,9 @@ def bring_bars(
                     progress=log_progress,
                 )
             )
+        with lake.view() as view:
+            for sentence in describe_missing_inputs(view, declared, source.name, start, at):
+                log.warning(sentence)
     return report.counts | {"snapshot": report.snapshot} | weight_counts
 
 

@@ -19,9 +19,8 @@ one thread with a seed of its own, so that the number of cores changes the time 
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.core.errors import BullionError, InvalidRequest
+from pipelines.core.progress import CountedProgress, Progress, no_progress
 from pipelines.labels.base import Label
 from pipelines.modeling import required
 from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
@@ -37,11 +37,6 @@ from pipelines.modeling.candidates.base import single_threaded
 from pipelines.modeling.dataset import Rows, Split, Stretch
 from pipelines.modeling.kinds import CalibratedModel, Fitted, Metrics, Model, Publishing, kind_of
 from pipelines.modeling.required import Minimums
-
-Progress = Callable[[str, int, int], None]  # what, done, of how many
-
-
-def _silent(what: str, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +153,7 @@ class _Task:
     split: Split
     minimums: Minimums
     names: tuple[str, ...]  # of the columns
+    flags: Sequence[str]  # of these, what may be the same on all rows
     seed: int
 
 
@@ -176,20 +172,22 @@ def compare(
     candidates: Sequence[Candidate],
     split: Split,
     seed: int,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
     *,
     names: Sequence[str] = (),
+    flags: Sequence[str] = (),
     minimums: Minimums | None = None,
     rule: ActionRule = BY_EXPECTED_SCORE,
 ) -> Comparison:
     """Fit and rank the candidates, calibrate the winner, and predict the rows it is judged on.
 
-    `names` are those of the features.
+    `names` are those of the features; of them `flags` may be the same on all rows.
     """
     started = time.perf_counter()
     minimums = minimums or Minimums()
     required.check_distinct(candidates)
-    task = _Task(label, rule, candidates, split, minimums, required.column_names(names, rows), seed)
+    columns = required.column_names(names, rows)
+    task = _Task(label, rule, candidates, split, minimums, columns, flags, seed)
     usable, dropped = required.select_usable(rows, task.names, minimums)
     training_rows, selection_rows, judging_rows = split.cut(usable)
     held_out = [
@@ -201,11 +199,11 @@ def compare(
     required.check_enough(
         training_rows, {"select": held_out[0], "judge": held_out[1]}, minimums, dropped
     )
-    required.check_variation(training_rows, task.names)
+    required.check_variation(training_rows, task.names, flags)
     fold = learn_fold(training_rows, held_out[0], label)
     folds = build_folds(usable, split, label, minimums)
     stretches = _select_stretches(split.walk_stretches(usable), task)
-    report = _ProgressOfAll(progress, len(candidates) * (1 + split.folds) * (1 + len(stretches)))
+    report = CountedProgress(progress, len(candidates) * (1 + split.folds) * (1 + len(stretches)))
     with single_threaded(), ThreadPoolExecutor(os.cpu_count()) as pool:
         # The longest first: each has more rows before it than the one before.
         winner_choice = pool.submit(_choose, fold, folds, task, report)
@@ -242,21 +240,7 @@ def compare(
     )
 
 
-class _ProgressOfAll:
-    """Report the fits of all comparisons of a training as one count."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-        self._lock = threading.Lock()
-
-    def __call__(self, what: str, fits: int) -> None:
-        """Report what begins now, and takes that many fits."""
-        with self._lock:
-            self._progress(what, self._done, self._total)
-            self._done += fits
-
-
-def _choose(fold: Fold, folds: Sequence[Fold], task: _Task, report: _ProgressOfAll) -> _Choice:
+def _choose(fold: Fold, folds: Sequence[Fold], task: _Task, report: CountedProgress) -> _Choice:
     """Fit and rank the candidates, and calibrate the winner on the rows it was chosen on."""
     results = []
     for candidate in task.candidates:
@@ -291,7 +275,7 @@ def _select_stretches(stretches: Sequence[Stretch], task: _Task) -> list[Stretch
             required.check_enough(
                 training, {"select": selection, "judge": judging}, task.minimums, {}
             )
-            required.check_variation(training, task.names)
+            required.check_variation(training, task.names, task.flags)
             learn_fold(training, selection, task.label)
             task.split.walk_past(training, selection)
         except InvalidRequest:
@@ -302,7 +286,7 @@ def _select_stretches(stretches: Sequence[Stretch], task: _Task) -> list[Stretch
     return selected
 
 
-def _judge_stretch(stretch: Stretch, task: _Task, report: _ProgressOfAll) -> JudgedStretch:
+def _judge_stretch(stretch: Stretch, task: _Task, report: CountedProgress) -> JudgedStretch:
     """Choose a model from the rows before a stretch, and let it predict the stretch."""
     fold = learn_fold(stretch.training, stretch.selection, task.label)
     folds = [

@@ -103,10 +103,11 @@ def check_enough(
             )
 
 
-def check_variation(training: Rows, names: Sequence[str]) -> None:
-    """Refuse features that are constant; the symbol's code may be, in a forecast of one symbol."""
+def check_variation(training: Rows, names: Sequence[str], flags: Sequence[str] = ()) -> None:
+    """Refuse features that are constant; flags may be, and the code in a forecast of one symbol."""
     is_constant = np.ptp(training.features[:, :-1], axis=0) == 0
-    constant = [name for name, is_flat in zip(names[:-1], is_constant, strict=True) if is_flat]
+    pairs = zip(names[:-1], is_constant, strict=True)
+    constant = [name for name, is_flat in pairs if is_flat and name not in flags]
     if constant:
         raise InvalidRequest(
             f"the same value on all training rows: {', '.join(constant)}",

@@ -1,8 +1,8 @@
 """The steps that DAGs and the command line run: read, judge by pure functions, check, write."""
 
 from pipelines.core.progress import Progress
+from pipelines.steps.data.extra_bars import ingest_extra_bars
 from pipelines.steps.data.features import refresh_features
-from pipelines.steps.data.fund import ingest_fund
 from pipelines.steps.data.ingest import (
     DEFAULT_SPAN,
     IngestReport,
@@ -17,7 +17,7 @@ __all__ = [
     "IngestReport",
     "Progress",
     "ingest",
-    "ingest_fund",
+    "ingest_extra_bars",
     "ingest_weights",
     "listed_symbols",
     "refresh_features",

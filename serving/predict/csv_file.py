@@ -14,7 +14,7 @@ from python_multipart.multipart import parse_options_header
 
 from pipelines.forecasts import Forecast
 from serving.predict.predictions import NextBar, TargetRows
-from serving.predict.request_bars import VALUES
+from serving.predict.request_bars import OPTIONAL, VALUES
 from serving.predict.request_features import hint_nearest
 from serving.schemas.errors import InvalidField, TooLarge
 from serving.schemas.strict import HOW
@@ -149,7 +149,7 @@ def _header(
     """Return the names of the columns, and whether the rows are bars or indicators."""
     _, first = next(rows, (0, []))
     names = tuple(cell.strip().lower() for cell in first)
-    prices, features = set(VALUES) - {"volume"}, forecast.feature_names
+    prices, features = set(VALUES) - set(OPTIONAL), forecast.feature_names
     kind: Kind = "bars"
     if not prices <= set(names) and set(features) & set(names):
         kind = "indicators"

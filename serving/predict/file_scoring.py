@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.core.intervals import utc
+from pipelines.lake import View
 from serving.predict import predictions
 from serving.predict import request_bars as rules
 from serving.predict.csv_file import CsvFile, FileLine, Kind, file_error, quote_cell
@@ -23,8 +24,13 @@ from serving.state.model import Model, Models
 WARMING = "warm-up: fewer than {} bars of its symbol come before it"
 
 
-def score_file(models: Models, file: CsvFile, symbol: str | None, now: datetime) -> None:
-    """Score all lines of a file at once; a line without predictions gets the reason."""
+def score_file(
+    models: Models, file: CsvFile, symbol: str | None, now: datetime, view: View | None
+) -> None:
+    """Score all lines of a file at once; a line without predictions gets the reason.
+
+    What features read beside the file's bars comes from the view.
+    """
     symbols = models.forecast.symbols
     if "symbol" not in file.columns and symbol is None:
         if len(symbols) > 1:
@@ -43,7 +49,7 @@ def score_file(models: Models, file: CsvFile, symbol: str | None, now: datetime)
             line.reject(f"the model knows no symbol {quote_cell(line.symbol)}")
     if "ts" in file.columns:
         _read_times(file.lines, models.main)
-    blocks = BLOCKS[file.kind](models, file, now)
+    blocks = BLOCKS[file.kind](models, file, now, view)
     _score_blocks(models, file.lines, blocks)
 
 
@@ -63,7 +69,9 @@ class FeatureBlock:
     warming: int = 0  # how many of the first lines have too few bars before them
 
 
-def _bar_blocks(models: Models, file: CsvFile, now: datetime) -> list[FeatureBlock]:
+def _bar_blocks(
+    models: Models, file: CsvFile, now: datetime, view: View | None
+) -> list[FeatureBlock]:
     """Compute the features of lines that are bars, symbol by symbol."""
     model, has_times = models.main, "ts" in file.columns
     values = _read_values(file.lines)
@@ -83,7 +91,7 @@ def _bar_blocks(models: Models, file: CsvFile, now: datetime) -> list[FeatureBlo
     ]
     if not series_list:
         return []
-    rows = compute_features(model, [bars for _, bars in series_list])
+    rows = compute_features(model, [bars for _, bars in series_list], view)
     cuts = np.cumsum([len(bars) for _, bars in series_list])[:-1]
     warming = model.forecast.look_back
     return [
@@ -92,7 +100,9 @@ def _bar_blocks(models: Models, file: CsvFile, now: datetime) -> list[FeatureBlo
     ]
 
 
-def _indicator_blocks(models: Models, file: CsvFile, now: datetime) -> list[FeatureBlock]:
+def _indicator_blocks(
+    models: Models, file: CsvFile, now: datetime, view: View | None
+) -> list[FeatureBlock]:
     """Read the features of lines that are indicators."""
     model, lines = models.main, file.lines
     rows = np.full((len(lines), len(model.forecast.features)), np.nan)
@@ -114,7 +124,7 @@ def _indicator_blocks(models: Models, file: CsvFile, now: datetime) -> list[Feat
     return [FeatureBlock(good, rows[good], ts[good], closes[good])] if good else []
 
 
-BLOCKS: Mapping[Kind, Callable[[Models, CsvFile, datetime], list[FeatureBlock]]] = {
+BLOCKS: Mapping[Kind, Callable[[Models, CsvFile, datetime, View | None], list[FeatureBlock]]] = {
     "bars": _bar_blocks,
     "indicators": _indicator_blocks,
 }
@@ -134,11 +144,11 @@ def _number(line: FileLine, name: str) -> float | None:
 def _read_values(lines: Sequence[FileLine]) -> np.ndarray:
     """Read prices and volumes, and reject the lines that break a rule of silver."""
     values = np.full((len(lines), len(VALUES)), np.nan)
-    absent = np.zeros(len(lines), bool)
+    absent = np.zeros(values.shape, bool)
     for place, line in enumerate(lines):
-        absent[place] = not line.cells.get("volume")
         for column, name in enumerate(VALUES):
-            if line.bad or (name == "volume" and absent[place]):
+            absent[place, column] = name in rules.OPTIONAL and not line.cells.get(name)
+            if line.bad or absent[place, column]:
                 continue
             value = _number(line, name)
             if value is not None:

@@ -15,7 +15,8 @@ from pipelines.core.calendar import Bars, Calendar, Grid, Interval
 from serving.schemas.errors import InvalidField
 from serving.state.times import instants
 
-VALUES = ("open", "high", "low", "close", "volume")
+VALUES = ("open", "high", "low", "close", "volume", "bid", "ask")
+OPTIONAL = ("volume", "bid", "ask")  # which a bar may lack
 UNITS, SPIKE, LEAP = 20.0, 3.0, 5.0  # factors between prices of one bar, and of two closes
 FIRST = np.datetime64("1970-01-01", "us")
 YEARS = 60  # that a series may reach back
@@ -27,7 +28,7 @@ class RequestBars:
 
     ts: np.ndarray  # datetime64[us]
     closes_at: np.ndarray
-    values: np.ndarray  # a row a bar, a column of VALUES each; NaN: no volume
+    values: np.ndarray  # a row a bar, a column of VALUES each; NaN: not there
     notices: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -50,10 +51,10 @@ class BarFault:
     field: str
 
 
-def find_faults(values: np.ndarray, no_volume: np.ndarray) -> list[BarFault]:
+def find_faults(values: np.ndarray, absent: np.ndarray) -> list[BarFault]:
     """Return the first rule of silver that each row breaks.
 
-    `no_volume` marks the rows that have no volume at all, which is allowed.
+    `absent` marks the values that were not sent at all, which is allowed of those in OPTIONAL.
     """
     high_first = values[:, :4]
     by_row: dict[int, BarFault] = {}
@@ -66,9 +67,9 @@ def find_faults(values: np.ndarray, no_volume: np.ndarray) -> list[BarFault]:
     with np.errstate(invalid="ignore", over="ignore"):
         for column, name in enumerate(VALUES):
             cells = values[:, column]
-            absent = no_volume if name == "volume" else np.zeros(len(values), bool)
+            is_allowed = absent[:, column] & (name in OPTIONAL)
             text = f"{name} is {{{column}}}"
-            note_fault(~np.isfinite(cells) & ~absent, "not_a_number", name, text)
+            note_fault(~np.isfinite(cells) & ~is_allowed, "not_a_number", name, text)
             if name == "volume":
                 note_fault(cells < 0, "negative", name, f"{text}, not at least 0")
             else:
@@ -77,9 +78,11 @@ def find_faults(values: np.ndarray, no_volume: np.ndarray) -> list[BarFault]:
             high_first[:, [0, 1, 3]].max(axis=1),
             high_first[:, [0, 2, 3]].min(axis=1),
         )
-        difference = "prices of one bar differ by a factor of {5}"
+        difference = "prices of one bar differ by a factor of {7}"
         note_fault(greatest > UNITS * smallest, "unit_error", "close", difference)
         note_fault(greatest > SPIKE * smallest, "spike", "close", difference)
+        bid, ask = values[:, VALUES.index("bid")], values[:, VALUES.index("ask")]
+        note_fault(bid > ask, "crossed_quote", "bid", "bid {5} is above ask {6}")
         open_, high, low, close = high_first.T
         bound = (high * (1 + 1e-6) >= np.maximum(np.maximum(open_, close), low)) & (
             low <= np.minimum(open_, close) * (1 + 1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -12,9 +12,12 @@ import pyarrow as pa
 
 from pipelines.core.errors import unknown
 from pipelines.features import Feature, feature_matrix
+from pipelines.features.companions import Companion, Companions
+from pipelines.features.inputs import BARS
 from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
+from pipelines.lake.companions import read_companions
 from serving.predict import request_bars as rules
 from serving.predict.predictions import NEVER, FeatureRow
 from serving.predict.request_bars import VALUES, RequestBars
@@ -35,6 +38,7 @@ class RequestSeries:
     bars: RequestBars
     data_source: str
     notices: tuple[str, ...]
+    companions: Mapping[str, Companion]  # those that were sent, by symbol
 
 
 def build_feature_rows(
@@ -43,24 +47,31 @@ def build_feature_rows(
     now: datetime,
     view: View | None,
     max_bars: int,
+    complete: bool,
 ) -> list[FeatureRow | InvalidField]:
     """Build the row of features of each request, or the error of a request without one.
 
-    With a view of the lake, stored bars complete those that were sent.
+    What features read beside the sent bars comes from the view, and with `complete` stored bars
+    complete those that were sent.
     """
     results: list[FeatureRow | InvalidField | RequestSeries] = []
     for request in requests:
         try:
-            results.append(_read_request(models, request, now, view, max_bars))
+            results.append(_read_request(models, request, now, view, max_bars, complete))
         except InvalidField as error:
             results.append(error)
     series = [result for result in results if isinstance(result, RequestSeries)]
-    rows = iter(_newest_rows(models.main, series))
+    rows = iter(_newest_rows(models.main, series, view))
     return [next(rows) if isinstance(result, RequestSeries) else result for result in results]
 
 
 def _read_request(
-    models: Models, request: ScoreRequest, now: datetime, view: View | None, max_bars: int
+    models: Models,
+    request: ScoreRequest,
+    now: datetime,
+    view: View | None,
+    max_bars: int,
+    complete: bool,
 ) -> FeatureRow | RequestSeries:
     if (request.bars is None) == (request.indicators is None):
         count_words = "neither bars nor" if request.bars is None else "both bars and"
@@ -74,7 +85,9 @@ def _read_request(
     if request.indicators is not None:
         row = read_indicators(models.forecast, request.indicators)
         return FeatureRow(symbol, row, NEVER, NEVER, 0, "caller", (NO_BAR,))
-    return _place_series(models.main, symbol, request.bars or [], now, view, max_bars)
+    stored = view if complete else None
+    series = _place_series(models.main, symbol, request.bars or [], now, stored, max_bars)
+    return replace(series, companions=_place_companions(models.main, request, now, max_bars))
 
 
 def resolve_symbol(models: Models, symbol: str | None) -> str:
@@ -195,12 +208,40 @@ def _place_series(
     absent = rules.count_missing(bars, market, interval, grid)
     if absent:
         notices.append(f"{absent} bars of the calendar are missing between those scored")
-    return RequestSeries(symbol, bars, source, tuple(notices))
+    return RequestSeries(symbol, bars, source, tuple(notices), {})
+
+
+def _place_companions(
+    model: Model, request: ScoreRequest, now: datetime, max_bars: int
+) -> dict[str, Companion]:
+    """Check the sent bars of other symbols, and place them on the calendar."""
+    subjects = tuple(r.subject for r in model.forecast.forecast.references if r.dataset == BARS)
+    companions = {}
+    for symbol, request_bars in request.companions.items():
+        if symbol not in subjects:
+            error = unknown("companion", symbol[:64], subjects)
+            raise InvalidField(error.message, error.hint, f"companions.{symbol[:64]}")
+        if not 0 < len(request_bars) <= max_bars:
+            raise InvalidField(
+                f"{len(request_bars):,} bars of {symbol}",
+                f"send between 1 and {max_bars:,}",
+                f"companions.{symbol}",
+            )
+        try:
+            values, ts = _arrays(request_bars)
+            forecast = model.forecast
+            bars = rules.place_bars(values, ts, model.market, forecast.bar, model.grid, now)
+        except InvalidField as error:
+            field = (error.field or "bars").replace("bars", f"companions.{symbol}", 1)
+            raise InvalidField(f"{symbol}: {error.message}", error.hint, field) from error
+        by_name = {name: bars.values[:, place] for place, name in enumerate(VALUES)}
+        companions[symbol] = Companion(bars.closes_at, bars.closes_at, by_name)
+    return companions
 
 
 def _arrays(request_bars: list[RequestBar]) -> tuple[np.ndarray, list[datetime] | None]:
-    rows = [(b.open, b.high, b.low, b.close, b.volume) for b in request_bars]
-    absent = np.array([row[4] is None for row in rows])
+    rows = [[getattr(bar, name) for name in VALUES] for bar in request_bars]
+    absent = np.array([[value is None for value in row] for row in rows])
     values = np.array(rows, dtype=np.float64)  # None becomes NaN
     faults = rules.find_faults(values, absent)
     if faults:
@@ -239,24 +280,61 @@ def _read_stored_bars(
     return RequestBars(ts, closes, values)
 
 
-def compute_features(model: Model, series: Sequence[RequestBars]) -> np.ndarray:
-    """Compute a row of features per bar, of all series end to end, as training does."""
+def compute_features(
+    model: Model,
+    series: Sequence[RequestBars],
+    view: View | None,
+    sent: Sequence[Mapping[str, Companion]] = (),
+) -> np.ndarray:
+    """Compute a row of features per bar, of all series end to end, as training does.
+
+    `sent` has the companions that came with each series; the others are read from the view.
+    """
     lengths = [len(bars) for bars in series]
     values = np.concatenate([bars.values for bars in series])
     # The number of a series stands for its symbol: one symbol may come more than once.
     number = pa.array(np.repeat(np.arange(len(series)), lengths)).cast(pa.string())
     columns = {"symbol": number, "ts": pa.array(np.concatenate([bars.ts for bars in series]))}
     columns |= {name: pa.array(values[:, place]) for place, name in enumerate(VALUES)}
-    panel = build_panel(pa.table(columns), model.market, model.forecast.bar, model.grid)
+    aligned = _align_companions(model, series, view, sent)
+    panel = build_panel(pa.table(columns), model.market, model.forecast.bar, model.grid, aligned)
     return feature_matrix(model.forecast.features, panel)
 
 
-def _newest_rows(model: Model, series: Sequence[RequestSeries]) -> list[FeatureRow]:
+def _align_companions(
+    model: Model,
+    series: Sequence[RequestBars],
+    view: View | None,
+    sent: Sequence[Mapping[str, Companion]],
+) -> dict[str, np.ndarray]:
+    """Align what features read beside their own bars to the closes of all series."""
+    forecast = model.forecast.forecast
+    if not forecast.references:
+        return {}
+    assert view is not None
+    closes = np.concatenate([bars.closes_at for bars in series])
+    ends = (instant(closes.min()), instant(closes.max()))
+    references, interval = forecast.references, forecast.interval
+    stored = read_companions(view, references, model.source, interval, *ends)
+    parts = []
+    for place, bars in enumerate(series):
+        companions = sent[place] if sent else {}
+        of_series = {(BARS.name, symbol): companion for symbol, companion in companions.items()}
+        both = Companions({**stored.by_subject, **of_series})
+        parts.append(both.align(references, bars.closes_at))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _newest_rows(
+    model: Model, series: Sequence[RequestSeries], view: View | None
+) -> list[FeatureRow]:
     """Compute the features of each series' newest bar."""
     if not series:
         return []
     ends = np.cumsum([len(item.bars) for item in series]) - 1
-    rows = compute_features(model, [item.bars for item in series])[ends]
+    rows = compute_features(
+        model, [item.bars for item in series], view, [item.companions for item in series]
+    )[ends]
     return [
         FeatureRow(
             item.symbol,

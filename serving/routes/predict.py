@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from pipelines.contracts import columns as columns
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
+from pipelines.lake import View
 from serving.http.dependencies import Confidence, ForecastInPath, json_response, routers
 from serving.http.errors import error_responses
 from serving.http.formats import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, preferred_format
@@ -197,15 +198,23 @@ def _score_all(
     max_bars: int,
 ) -> list[predictions.Row | InvalidField]:
     """Return the prediction or the error of each request, all from one snapshot."""
-    with loader.view() if options.history == "stored" else nullcontext() as view:
+    complete = options.history == "stored"
+    with _view_for(loader, models, complete) as view:
         rows = request_features.build_feature_rows(
-            models, bodies, datetime.now(UTC), view, max_bars
+            models, bodies, datetime.now(UTC), view, max_bars, complete
         )
     good = [row for row in rows if not isinstance(row, InvalidField)]
     answers = iter(
         predictions.build_predictions(models, good, options.min_confidence) if good else ()
     )
     return [row if isinstance(row, InvalidField) else next(answers) for row in rows]
+
+
+def _view_for(
+    loader: ModelLoader, models: Models, needed: bool = False
+) -> AbstractContextManager[View | None]:
+    """Open a view of the lake where a request needs one: for what features read beside its bars."""
+    return loader.view() if needed or models.forecast.references else nullcontext()
 
 
 # -- several requests
@@ -293,6 +302,7 @@ OfAllRows = Annotated[
 @forecast_router.post("/predict_batch", responses=error_responses(404) | ROWS, **FILE)
 async def predict_file_here(
     request: Request,
+    loader: Loader,
     models: ForecastModels,
     symbol: OfAllRows = None,
     min_confidence: Confidence = None,
@@ -304,7 +314,7 @@ async def predict_file_here(
     answer has a row for each row of the file; a row without a prediction says why. It is JSON, or
     CSV with columns for each target where the header `Accept` is text/csv.
     """
-    return await _predict_file(request, models, symbol, min_confidence)
+    return await _predict_file(request, loader, models, symbol, min_confidence)
 
 
 @router.post("/predict_batch", responses=ROWS, **FILE)
@@ -320,11 +330,15 @@ async def predict_file(
     The file and the answer are as for POST /forecasts/{name}/predict_batch.
     """
     models = loader.models(forecast_named(forecast))
-    return await _predict_file(request, models, symbol, min_confidence)
+    return await _predict_file(request, loader, models, symbol, min_confidence)
 
 
 async def _predict_file(
-    request: Request, models: Models, symbol: str | None, min_confidence: float | None
+    request: Request,
+    loader: ModelLoader,
+    models: Models,
+    symbol: str | None,
+    min_confidence: float | None,
 ) -> Response:
     start, limits = time.perf_counter(), _settings(request)
     check_policy(models.forecast, min_confidence)
@@ -336,7 +350,8 @@ async def _predict_file(
 
     def work() -> Response:
         file = csv_file.read_csv(csv_file.extract_file(content, kind), limits.rows, models.forecast)
-        file_scoring.score_file(models, file, symbol, datetime.now(UTC))
+        with _view_for(loader, models) as view:
+            file_scoring.score_file(models, file, symbol, datetime.now(UTC), view)
         if media_type == CSV:
             marks = predictions.build_marks(models, file.notices)
             return _csv_attachment(

@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from pipelines.core.errors import unknown
+from pipelines.features.inputs import input_name
 from pipelines.labels.base import Label
 from serving.http.dependencies import (
     MAIN,
@@ -109,8 +110,12 @@ async def latest(request: Request, state: CurrentCache, name: ForecastInPath) ->
 async def features(state: CurrentCache, name: ForecastInPath) -> Response:
     """List the features of a forecast: the indicators that can be sent to be scored."""
     forecast = newest_of(state, name).forecast
-    fields = ("name", "meaning", "unit", "low", "high", "window")
-    rows = [{field: getattr(feature, field) for field in fields} for feature in forecast.features]
+    fields = ("name", "meaning", "unit", "low", "high", "window", "neutral")
+    rows = [
+        {field: getattr(feature, field) for field in fields}
+        | {"inputs": [input_name(value) for value in feature.inputs]}
+        for feature in forecast.features
+    ]
     return json_response({"forecast": name, "interval": forecast.interval, "features": rows})
 
 

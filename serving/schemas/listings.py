@@ -33,6 +33,12 @@ class FeatureInfo(Answer):
     low: float | None = Field(description="smallest possible value; null where there is no bound")
     high: float | None = Field(description="greatest possible value; null where there is no bound")
     window: int = Field(description="how many bars it is computed from, the bar itself included")
+    inputs: list[str] = Field(
+        description="what it reads: columns of the own bars, and of other symbols as QQQ.close"
+    )
+    neutral: float | None = Field(
+        description="value where another symbol's input is missing; null where it then has none"
+    )
 
 
 class Features(Answer):

@@ -56,6 +56,8 @@ class RequestBar(BaseModel):
     low: JsonNumber = column_field(columns.LOW)
     close: JsonNumber = column_field(columns.CLOSE)
     volume: JsonNumber | None = column_field(columns.VOLUME, default=None)
+    bid: JsonNumber | None = column_field(columns.BID, default=None)
+    ask: JsonNumber | None = column_field(columns.ASK, default=None)
     ts: Annotated[DateTime, Field(ge=FIRST, le=LAST)] | None = Field(
         default=None,
         description="open of the bar as a date-time with its zone; where no bar has one, the bars "
@@ -80,6 +82,13 @@ class ScoreRequest(BaseModel):
     interval: str | None = column_field(columns.INTERVAL, default=None, max_length=8)
     bars: Annotated[list[RequestBar], Field(fail_fast=True)] | None = Field(
         default=None, description="closed bars, the oldest first", min_length=1
+    )
+    companions: dict[str, Annotated[list[RequestBar], Field(fail_fast=True)]] = Field(
+        default_factory=dict,
+        description="closed bars of the other symbols that features read, by symbol, the oldest "
+        "first; those that are not sent come from the stored bars, as known at the close of each "
+        "bar",
+        max_length=100,
     )
     indicators: dict[str, Annotated[FiniteFloat, Strict()]] | None = Field(
         default=None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.features import SETS, Panel, feature_matrix
+from pipelines.features.base import collect_references
 
 FEATURES = {feature.name: feature for features in SETS for feature in features}
+REFERENCES = collect_references(tuple(FEATURES.values()))
 
 
 def walk(seed: int, bars: int) -> dict[str, np.ndarray]:
@@ -15,7 +17,11 @@ def walk(seed: int, bars: int) -> dict[str, np.ndarray]:
     close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
     open_ = close * np.exp(random.normal(0, 0.005, bars))
     place = np.arange(bars) % 7
-    return {
+    beside = {}
+    for subject in dict.fromkeys(reference.subject for reference in REFERENCES):
+        other = 50 * np.exp(np.cumsum(random.normal(0, 0.01, bars)))
+        beside |= {f"{subject}.close": other, f"{subject}.log_close": np.log(other)}
+    return beside | {
         "open": open_,
         "high": np.maximum(open_, close) * (1 + random.exponential(0.002, bars)),
         "low": np.minimum(open_, close) * (1 - random.exponential(0.002, bars)),

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.features import DAILY, HOURLY, SETS, Feature, feature_matrix, look_back
-from tests.features.bars import FEATURES, cut, panel_of, walk
+from tests.features.bars import FEATURES, REFERENCES, cut, panel_of, walk
+
+BESIDE = tuple(reference.name for reference in REFERENCES)
 
 
 @pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
@@ -31,9 +33,10 @@ def test_what_lies_outside_its_window_changes_nothing(feature: Feature) -> None:
     bars, at = walk(2, 120), 60
     before = feature_matrix([feature], panel_of(bars))[at, 0]
     changed = {name: values.copy() for name, values in bars.items()}
-    for name in ("open", "high", "low", "close", "volume"):
+    for name in ("open", "high", "low", "close", "volume", *BESIDE):
         changed[name][at + 1 :] *= 3.0
         changed[name][: at - feature.look_back] *= 0.2
+        changed[name][: at - feature.look_back][-1:] = np.nan
     np.testing.assert_array_equal(feature_matrix([feature], panel_of(changed))[at, 0], before)
 
 
@@ -45,8 +48,11 @@ def test_it_uses_its_whole_window_and_says_what_it_is(feature: Feature) -> None:
     moved = []
     for first in range(50):
         changed = {name: values.copy() for name, values in bars.items()}
-        for factor, name in enumerate(("open", "high", "low", "close", "volume", "place"), 11):
+        names = ("open", "high", "low", "close", "volume", "place", *BESIDE)
+        for factor, name in enumerate(names, 11):
             changed[name][first] = changed[name][first] * factor / 10 + 1
+            if feature.is_flag:
+                changed[name][first] = np.nan
         last = first + feature.look_back
         moved.append(feature_matrix([feature], panel_of(changed))[last, 0] != before[last])
     assert any(moved), "the first bar of its window changes nothing"
@@ -64,6 +70,27 @@ def test_symbols_end_to_end_have_the_values_of_each_alone(lengths: list[int], se
     joined = feature_matrix(chosen, panel_of(*symbols))
     separate = np.concatenate([feature_matrix(chosen, panel_of(s)) for s in symbols])
     np.testing.assert_array_equal(joined, separate)
+
+
+@pytest.mark.parametrize(
+    "feature", [f for f in FEATURES.values() if f.references], ids=lambda f: f.name
+)
+def test_a_missing_reference_is_no_value_or_the_stated_one(feature: Feature) -> None:
+    bars, at = walk(6, 120), 60
+    before = feature_matrix([feature], panel_of(bars))[:, 0]
+    for name in BESIDE:
+        bars[name][at] = np.nan
+    after = feature_matrix([feature], panel_of(bars))[:, 0]
+    stated = 0.0 if feature.is_flag else np.nan if feature.neutral is None else feature.neutral
+    np.testing.assert_array_equal(after[at], stated)
+    changed = ~((after == before) | (np.isnan(after) & np.isnan(before)))
+    np.testing.assert_array_equal(after[changed], np.full(changed.sum(), stated))
+    assert set(np.flatnonzero(changed)) <= set(range(at, at + feature.window))
+
+
+def test_a_neutral_value_needs_a_reference() -> None:
+    with pytest.raises(InvalidRequest, match="neutral value 0 and no reference"):
+        Feature("x", "x", ("close",), 1, lambda x: x["close"], neutral=0)
 
 
 def test_an_hourly_request_needs_twenty_bars_before_and_a_daily_one_59() -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.features import HOURLY
-from pipelines.forecasts import FORECASTS, Forecast, forecast
+from pipelines.features.inputs import bars
+from pipelines.features.intermarket import correlation, is_there, relative_return, return_of
+from pipelines.features.returns import log_return
+from pipelines.forecasts import FORECASTS, NASDAQ100_HOURLY, Forecast, forecast
 from pipelines.forecasts.tables import FEATURE_TABLES
 from pipelines.labels import Risk
 
@@ -112,3 +116,33 @@ def test_an_unknown_forecast_is_an_error_that_lists_the_known() -> None:
     with pytest.raises(InvalidRequest) as error:
         forecast("nasdaq_hourly")
     assert "nasdaq100_hourly" in error.value.hint
+
+
+def test_what_lies_beside_its_bars_follows_from_its_features() -> None:
+    features = (log_return(1), correlation(bars("MSFT"), 5), relative_return(bars("TLT"), 20))
+    declared = replace(NASDAQ100_HOURLY, features=features)
+    assert declared.companions == ("TLT",), "MSFT is one of its own symbols"
+    assert [reference.name for reference in declared.references] == [
+        "MSFT.log_close",
+        "TLT.log_close",
+    ]
+    assert declared.look_back == 20
+    assert declared.look_back_on(bars("MSFT").log_close) == 5
+    assert declared.own_columns == ("open", "high", "low", "close", "volume")
+    assert NASDAQ100_HOURLY.companions == ()
+
+
+def test_a_neutral_value_without_a_flag_is_refused() -> None:
+    spread = replace(relative_return(bars("TLT"), 5), neutral=0.0)
+    with pytest.raises(InvalidRequest, match=r"tlt_relative_5 has a neutral value.*TLT\.log_close"):
+        replace(NASDAQ100_HOURLY, features=(log_return(1), spread))
+    flag = is_there(bars("TLT").log_close)
+    declared = replace(NASDAQ100_HOURLY, features=(log_return(1), spread, flag))
+    assert declared.flags == ("tlt_relative_5", "has_tlt_log_close")
+
+
+def test_one_reference_is_missing_at_one_age() -> None:
+    young = bars("TLT", oldest=timedelta(days=1))
+    features = (return_of(bars("TLT"), 1), return_of(young, 2))
+    with pytest.raises(InvalidRequest, match=r"TLT\.log_close as missing at two ages"):
+        replace(NASDAQ100_HOURLY, features=features)

@@ -1,9 +1,10 @@
 """A made-up market: endless, seeded, offline, and for any instant from 2015 on.
 
-It has every symbol of include/sample/members.csv (the NASDAQ-100) and QQQ, SPY, TLT, GLD, VIX and
-ES (an S&P 500 future, with bid and ask), on XNYS sessions, at every interval from one minute to
-one month. The next hour can be predicted from the past ones with a rank IC of 0.2; `sample_noise`
-is the same market with the same volatility and no direction. See sample/skeleton.py and
+It has every symbol of include/sample/members.csv (the NASDAQ-100) and QQQ, SPY, IWM, TLT, GLD, VIX
+and ES (an S&P 500 future, with bid and ask), on XNYS sessions, at every interval from one minute to
+one month. The next hour can be predicted from the past ones with a rank IC of 0.2, and SPY's next
+session from what TLT and VIX did in this one; `sample_noise` is the same market with the same
+volatility and no direction. See sample/skeleton.py and
 sample/market.py for how it is made, sample/oracle.py for the best reachable score.
 BULLION_SAMPLE_DIRT=1 adds the faults of real providers.
 
@@ -43,7 +44,7 @@ from pipelines.sources.sample.market import Span, Ticks, join_ticks, partial_bar
 from pipelines.sources.sample.skeleton import Market, index_members, instruments
 from pipelines.sources.sample.weights import FIRST_WEIGHTS, weights
 
-GENERATOR = 2  # increased whenever the same request would give other bars
+GENERATOR = 3  # increased whenever the same request would give other bars
 MOST_BARS = 500_000  # in one answer
 BEGINNING = utc("2015-01-01")
 

@@ -1,8 +1,11 @@
-"""The best possible forecast of the sample's next hour, to compare models with.
+"""The best possible forecasts of the sample's next hour and of SPY's next session.
 
 The return of the next hourly bar, from close to close and over its volatility, is expected to
 be rho times that of the bar just closed. All factors share one rho, so nothing else in the past
 of any symbol improves on this, and a model can only be better by chance.
+
+SPY's next session is expected to be what TLT and VIX said of it in the session before, and what its
+last hour carries over.
 """
 
 from __future__ import annotations
@@ -16,12 +19,21 @@ import numpy as np
 from pipelines.core.calendar import interval_of
 from pipelines.core.errors import unknown
 from pipelines.sources.sample.market import span_of
-from pipelines.sources.sample.skeleton import NIGHT, Market, grid, instruments, skeleton
+from pipelines.sources.sample.skeleton import (
+    NIGHT,
+    Market,
+    grid,
+    instruments,
+    signal_before,
+    skeleton,
+)
+
+SPY = "SPY"
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """Hourly bars of one symbol, with the best forecast of the bar after each."""
+    """Bars of one symbol, with the best forecast of the bar after each."""
 
     ts: np.ndarray  # datetime64[us], the bar's open
     score: np.ndarray  # expected return of the next bar, in units of its volatility
@@ -47,6 +59,32 @@ def oracle_score(market: Market, symbol: str, start: datetime, end: datetime) ->
         score=market.rho * bones.z[current],
         outcome=bones.z[after],
         volatility=bones.volatility[slots.session_of[after]] * np.sqrt(share),
+    )
+
+
+def oracle_next_session(market: Market, start: datetime, end: datetime) -> Oracle:
+    """Return the oracle for SPY's daily bars that open in [start, end)."""
+    slots, bones = grid(), skeleton(market, SPY)
+    span = span_of(interval_of("1d"), start, end, end)
+    session = span.low + span.place
+    after = session + 1
+    root = np.sqrt(slots.share + NIGHT * (slots.place == 0))
+    # Of the part that follows its own past: the last slot's, and less of it with each slot.
+    own = bones.z - market.lead * signal_before(market)[slots.session_of] * root
+    last_own = own[slots.first[after] - 1]
+    carried = np.zeros(len(session))
+    outcome = np.zeros(len(session))
+    for place in range(int(slots.slots.max())):
+        is_there = place < slots.slots[after]
+        slot = np.minimum(slots.first[after] + place, len(root) - 1)
+        carried += is_there * root[slot] * market.rho ** (place + 1) * last_own
+        outcome += is_there * root[slot] * bones.z[slot]
+    share = np.add.reduceat(root**2, slots.first)[after]
+    return Oracle(
+        ts=span.bars.ts,
+        score=carried + market.lead * signal_before(market)[after] * share,
+        outcome=outcome,
+        volatility=bones.volatility[after] * np.sqrt(share),
     )
 
 

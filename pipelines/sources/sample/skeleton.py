@@ -16,6 +16,9 @@
    that are set anew each year and then follow their prices, as in sample/weights.py.
 6. The VIX is no price but a mean-reverting level: its shocks run against the market's, around a
    level that follows the market's climate.
+7. A session of TLT and VIX speaks of the next one of SPY, and of ES, the same index: the more bonds
+   rose and the less fear did, the higher the expected return, with a correlation of `lead`. It is
+   spread over the session as the variance is. Without a rank_ic there is no lead either.
 
 Random numbers are drawn by weekday and slot, not by the order of requests, and sums run forward:
 no value depends on the request, or on how far the calendar reaches.
@@ -87,11 +90,14 @@ OTHERS = (
     Instrument("QQQ", TECH, 0.12, 0.89, 0.30, 220.0, 90_000),  # about as its members make it
     Instrument("SPY", "Index", 0.16, 0.97, 0.24, 350.0, 150_000),
     Instrument("ES", "Index", 0.16, 0.97, 0.24, 3500.0, 3_000, ticks=4.0, quoted=True),
+    Instrument("IWM", "Small companies", 0.20, 0.85, 0.30, 150.0, 30_000),
     Instrument("TLT", "Bonds", 0.14, -0.25, 0.0, 110.0, 40_000),
     Instrument("GLD", "Gold", 0.15, 0.05, 0.0, 180.0, 20_000),
     Instrument("VIX", "Volatility", 0.85, -0.75, 0.0, 19.0, 0),
 )
-VIX, FUND = "VIX", "QQQ"
+VIX, FUND, BONDS = "VIX", "QQQ", "TLT"
+LED = ("SPY", "ES")  # the same index
+NORM_SESSIONS = 1000  # the first ones, by which a session's signal is scaled
 
 
 @cache
@@ -199,6 +205,11 @@ class Market:
         return float(2 * np.sin(np.pi / 6 * self.rank_ic))
 
     @property
+    def lead(self) -> float:
+        """The correlation of SPY's session with what TLT and VIX did in the session before."""
+        return min(1.5 * self.rank_ic, 0.5)
+
+    @property
     def residual(self) -> float:
         """Standard deviation of the part of z that its past does not explain."""
         return float(np.sqrt(1 - self.rho**2))
@@ -231,6 +242,9 @@ def skeleton(market: Market, symbol: str) -> Skeleton:
     if symbol == VIX:
         volatility = np.full(len(slots.session), instrument.volatility / np.sqrt(DAYS_A_YEAR))
     night = NIGHT * (slots.place == 0)
+    if symbol in LED:
+        signal = signal_before(market)[slots.session_of]
+        z = np.sqrt(1 - market.lead**2) * z + market.lead * signal * np.sqrt(slots.share + night)
     moves = volatility[slots.session_of] * np.sqrt(slots.share + night) * z
     if symbol == VIX:
         level = (
@@ -246,6 +260,19 @@ def skeleton(market: Market, symbol: str) -> Skeleton:
     jump = draws[slots.weekday, MOST_SLOTS]
     opening = before + night_share * (level[slots.first] - before) + spread * jump
     return Skeleton(z, level, opening, volatility)
+
+
+@lru_cache(maxsize=8)
+def signal_before(market: Market) -> np.ndarray:
+    """Return for each session what the session before says of SPY: of unit variance."""
+    last = np.append(grid().first[1:], len(grid().session_of)) - 1
+    moves = []
+    for symbol in (BONDS, VIX):
+        bones = skeleton(market, symbol)
+        moves.append(np.diff(bones.level[last], prepend=bones.level[0]) / bones.volatility)
+    bonds, fear = (move / move[:NORM_SESSIONS].std() for move in moves)
+    signal = bonds - fear
+    return np.concatenate(([0.0], signal[:-1] / signal[:NORM_SESSIONS].std()))
 
 
 def _fund_skeleton(market: Market) -> Skeleton:

@@ -1,9 +1,16 @@
-"""Refresh gold.features_<forecast> from silver, at the cost of what has changed."""
+"""Refresh gold.features_<forecast> from silver, at the cost of what has changed.
+
+What is computed at a time is a chunk: some symbols over some span, with the bars before it that
+features look back at. So memory does not grow with the history.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +22,13 @@ from pipelines.features import Panel, feature_matrix
 from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
+from pipelines.lake.companions import align_companions
 from pipelines.lake.series import SeriesCalendar, series_calendar
 from pipelines.landing.rules import REMOVED_REASONS
+from pipelines.steps.data.companions import changed_companions
 
+CHUNK_ROWS = 250_000
+MICROSECOND = timedelta(microseconds=1)
 FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2200))
 KEYED = 'source = ? AND "interval" = ?'
 
@@ -43,8 +54,9 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
     """Compute a forecast's features from the bars that silver has now.
 
     The bars that changed since the last refresh are widened by the labels' horizon before and the
-    features' look-back after, and only these rows are computed and replaced. A symbol that joined
-    the universe since has all its bars computed.
+    features' look-back after, and only these rows are computed and replaced. So are the rows that
+    see a changed row of a companion. A symbol that joined the universe since has all its bars
+    computed.
     """
     with lake.write(f"features {forecast.name}") as writer:
         state_rows = writer.rows(
@@ -59,19 +71,21 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
         joined = [symbol for symbol in forecast.symbols if symbol not in symbols]
         if whole:
             writer.delete(forecast.table.full_name, "source = ?", [source])
-        changed = _changed_symbols(writer, forecast, source, followed, joined)
+        changed = _changed_bars(writer, forecast, source, followed, joined)
+        reached = [] if whole else _reached_bars(writer, forecast, source, followed)
         series = series_calendar(
             writer, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
         )
         read = written = 0
-        for span in _spans(changed):
-            bars, low, high = _read_bars(writer, forecast, source, span)
-            rows = _compute_rows(series, forecast, source, bars, low, high)
+        spans = _group_symbols(_merge_overlapping([*changed, *reached]))
+        for chunk in (chunk for span in spans for chunk in _cut_into_chunks(span)):
+            bars, low, high = _read_bars(writer, forecast, source, chunk)
+            rows = _compute_rows(writer, series, forecast, source, bars, low, high)
             writer.replace(
                 forecast.table.full_name,
                 rows,
                 "source = ? AND symbol IN (SELECT unnest(?)) AND ts BETWEEN ? AND ?",
-                [source, list(span.symbols), low, high],
+                [source, list(chunk.symbols), low, high],
             )
             read, written = read + bars.num_rows, written + rows.num_rows
         if changed or whole or sorted(symbols) != sorted(forecast.symbols):
@@ -86,23 +100,47 @@ def refresh_features(lake: Lake, forecast: Forecast, source: str) -> FeatureRefr
             )
             where = "forecast = ? AND source = ?"
             writer.replace("meta.feature_state", new_state, where, [forecast.name, source])
-        return FeatureRefresh(len(changed), read, written, whole, writer.batch)
+        symbols_changed = len({symbol for span in spans for symbol in span.symbols})
+        return FeatureRefresh(symbols_changed, read, written, whole, writer.batch)
 
 
-def _changed_symbols(
+@dataclass(frozen=True)
+class _Span:
+    """Symbols with the first and last of their bars whose rows must be computed anew."""
+
+    symbols: tuple[str, ...]
+    first: datetime
+    last: datetime
+    before: int  # bars before the first whose rows depend on it: the labels' horizon
+    after: int  # bars after the last whose rows look back at it
+    bars: int  # of one symbol, at the least
+
+    def overlaps(self, other: _Span) -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+    def join(self, other: _Span) -> _Span:
+        return _Span(
+            self.symbols,
+            min(self.first, other.first),
+            max(self.last, other.last),
+            max(self.before, other.before),
+            max(self.after, other.after),
+            max(self.bars, other.bars),
+        )
+
+
+def _changed_bars(
     writer: Writer, forecast: Forecast, source: str, followed: int, joined: list[str]
-) -> list[tuple[str, datetime, datetime]]:
-    """Find each symbol of the forecast with changed bars, and the first and last of these.
-
-    Of those that joined since, all bars count as changed.
+) -> list[_Span]:
+    """Find the span of each symbol's changed bars; of those that joined since, of all bars.
 
     A bar that was removed from silver is found by its row in quarantine.
     """
     # By the batch alone, old files are not even opened.
     fresh = "(batch > ? OR symbol IN (SELECT unnest(?)))" if joined else "batch > ?"
     reasons = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
-    return writer.rows(
-        f"""SELECT symbol, min(ts), max(ts) FROM (
+    rows = writer.rows(
+        f"""SELECT symbol, min(ts), max(ts), count(*) FROM (
                 SELECT symbol, ts FROM silver.bars WHERE {KEYED} AND {fresh}
                 UNION ALL
                 SELECT symbol, ts FROM silver.quarantine
@@ -114,23 +152,69 @@ def _changed_symbols(
             list(forecast.symbols),
         ],
     )
+    horizon, ahead = forecast.horizon, max(forecast.look_back, forecast.label_look_back)
+    return [_Span((symbol,), first, last, horizon, ahead, n) for symbol, first, last, n in rows]
 
 
-@dataclass(frozen=True)
-class _Span:
-    """Symbols whose changed bars have the same first and last instant."""
+def _reached_bars(writer: Writer, forecast: Forecast, source: str, followed: int) -> list[_Span]:
+    """Find the bars of each symbol that see a changed row of a companion."""
+    spans = []
+    for change in changed_companions(writer, forecast, source, followed):
+        rows = writer.rows(
+            f"""SELECT symbol, min(ts), max(ts), count(*) FROM silver.bars
+                WHERE {KEYED} AND symbol IN (SELECT unnest(?))
+                AND closes_at >= ? AND closes_at < ? GROUP BY symbol ORDER BY symbol""",
+            [source, forecast.interval, list(forecast.symbols), change.first, change.before],
+        )
+        spans += [_Span((row[0],), row[1], row[2], 0, change.look_back, row[3]) for row in rows]
+    return spans
 
-    symbols: tuple[str, ...]
-    first: datetime
-    last: datetime
+
+def _merge_overlapping(spans: Sequence[_Span]) -> list[_Span]:
+    """Join the spans of one symbol that overlap; those that do not stay apart."""
+    merged: list[_Span] = []
+    for span in sorted(spans, key=lambda span: (span.symbols, span.first)):
+        if merged and merged[-1].symbols == span.symbols and merged[-1].overlaps(span):
+            merged[-1] = merged[-1].join(span)
+        else:
+            merged.append(span)
+    return merged
 
 
-def _spans(changed: list[tuple[str, datetime, datetime]]) -> list[_Span]:
+def _group_symbols(spans: Sequence[_Span]) -> list[_Span]:
     """Group symbols that changed over the same span: mostly all of them, over one bar."""
-    groups: dict[tuple[datetime, datetime], list[str]] = {}
-    for symbol, first, last in changed:
-        groups.setdefault((first, last), []).append(symbol)
-    return [_Span(tuple(symbols), *ends) for ends, symbols in groups.items()]
+    groups: dict[_Span, list[_Span]] = {}
+    for span in spans:
+        groups.setdefault(replace(span, symbols=(), bars=0), []).append(span)
+    return [
+        replace(
+            key,
+            symbols=tuple(span.symbols[0] for span in members),
+            bars=max(span.bars for span in members),
+        )
+        for key, members in groups.items()
+    ]
+
+
+def _cut_into_chunks(span: _Span) -> Iterator[_Span]:
+    """Cut a span into chunks of at most about CHUNK_ROWS bars: by symbols, then by time."""
+    symbols_at_once = max(1, CHUNK_ROWS // max(span.bars, 1))
+    pieces = math.ceil(span.bars / CHUNK_ROWS)
+    for place in range(0, len(span.symbols), symbols_at_once):
+        part = replace(span, symbols=span.symbols[place : place + symbols_at_once])
+        if pieces <= 1:
+            yield part
+            continue
+        step = (span.last - span.first) / pieces
+        edges = [*(span.first + n * step for n in range(pieces)), span.last + MICROSECOND]
+        for first, end in pairwise(edges):
+            yield replace(
+                part,
+                first=first,
+                last=end - MICROSECOND,
+                before=part.before if first == edges[0] else 0,
+                after=part.after if end == edges[-1] else 0,
+            )
 
 
 def _read_bars(
@@ -141,8 +225,7 @@ def _read_bars(
     Bars are counted as silver has them, symbol by symbol; the calendar only says where to look,
     and where a symbol has too few there all its history is read.
     """
-    horizon, ahead = forecast.horizon, max(forecast.look_back, forecast.label_look_back)
-    needed = ahead + horizon
+    needed = forecast.horizon + max(forecast.look_back, forecast.label_look_back)
     per_day = 1.0 if forecast.bar.minutes is None else max(1.0, 390 / forecast.bar.minutes)
     days = timedelta(days=10 + int(4 * needed / per_day))
     low, high = span.first - days, span.last + days
@@ -152,7 +235,11 @@ def _read_bars(
         low = low if surrounding.fewest_before >= needed else FIRST
         high = high if newest or surrounding.fewest_after >= needed else LAST
         surrounding = _read_surrounding(writer, forecast, source, span, low, high)
-    return surrounding.bars, surrounding.start_before(horizon), surrounding.end_after(ahead)
+    return (
+        surrounding.bars,
+        surrounding.start_before(span.before),
+        surrounding.end_after(span.after),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +283,7 @@ def _read_surrounding(
 ) -> _SurroundingBars:
     """Read the bars of the span's symbols that open from `low` to `high`."""
     bars = writer.sql(
-        f"""SELECT symbol, ts, closes_at, session, open, high, low, close, volume
+        f"""SELECT symbol, ts, closes_at, session, {", ".join(forecast.own_columns)}
             FROM silver.bars WHERE {KEYED} AND symbol IN (SELECT unnest(?))
             AND ts BETWEEN ? AND ? ORDER BY symbol, ts""",
         [source, forecast.interval, list(span.symbols), low, high],
@@ -212,6 +299,7 @@ def _read_surrounding(
 
 
 def _compute_rows(
+    writer: Writer,
     series: SeriesCalendar,
     forecast: Forecast,
     source: str,
@@ -220,7 +308,10 @@ def _compute_rows(
     high: datetime,
 ) -> pa.Table:
     """Compute the feature rows that open from `low` to `high`."""
-    panel = build_panel(bars, calendar(series.calendar), forecast.bar, series.grid)
+    closes = bars["closes_at"].to_numpy().astype("datetime64[us]")
+    aligned = align_companions(writer, forecast.references, source, forecast.interval, closes)
+    market = calendar(series.calendar)
+    panel = build_panel(bars, market, forecast.bar, series.grid, aligned)
     values = feature_matrix(forecast.features, panel)
     rows = bars.select(["symbol", "ts", "closes_at", "session"])
     rows = rows.append_column("source", pa.repeat(pa.scalar(source), len(panel)))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from pipelines.core.errors import BullionError
+from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.core.instants import from_numpy
 from pipelines.core.progress import Progress, no_progress
 from pipelines.core.universes import MemberCount
@@ -35,6 +35,7 @@ from pipelines.registry.mlflow import ModelVersion, Registry, model_name
 from pipelines.registry.runs import log_comparison
 from pipelines.scoring.index_evidence import add_index_evidence
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.missing_inputs import describe_missing_inputs
 from pipelines.steps.data.rows import count_row_members, read_training_rows
 from pipelines.steps.models.aliases import move_production_alias, reconcile
 from pipelines.steps.models.index_bars import read_index_bars
@@ -60,6 +61,7 @@ class TrainingReport:
     comparison: Comparison
     snapshot: int
     members: MemberCount
+    missing_inputs: list[str]  # what features read beside the bars and did not find, in words
 
     def summary(self) -> str:
         lines = [
@@ -67,6 +69,7 @@ class TrainingReport:
             f"{self.verdict} {self.model} version {self.version}",
             self.decision.reason,
             self.members.describe(),
+            *(f"warning: {sentence}" for sentence in self.missing_inputs),
         ]
         for place, result in enumerate(self.comparison.ranking, 1):
             figures = [
@@ -104,17 +107,24 @@ def train(
         decisions, highest = read_decisions(view, forecast, source), newest_version(view, forecast)
         first_close = from_numpy(rows.closes_at.min()) - timedelta(microseconds=1)
         index_bars = read_index_bars(view, forecast, source, first_close, as_of)
+        missing_inputs = describe_missing_inputs(
+            view, forecast.forecast, source, first_close, as_of
+        )
     check_enough_bars(forecast, source, rows)
-    comparison = compare(
-        rows,
-        forecast.label,
-        forecast.candidates,
-        forecast.split,
-        seed,
-        progress,
-        names=forecast.feature_names,
-        rule=forecast.target.rule,
-    )
+    try:
+        comparison = compare(
+            rows,
+            forecast.label,
+            forecast.candidates,
+            forecast.split,
+            seed,
+            progress,
+            names=forecast.feature_names,
+            flags=forecast.forecast.flags,
+            rule=forecast.target.rule,
+        )
+    except InvalidRequest as error:
+        raise InvalidRequest("; ".join([error.message, *missing_inputs]), error.hint) from error
     description = describe_model(forecast, comparison)
     body = to_onnx(comparison.winner, description)
     onnx_forms = convert_candidates(comparison, description)
@@ -172,6 +182,7 @@ def train(
         comparison,
         snapshot,
         count_row_members(forecast, rows),
+        missing_inputs,
     )
     # The decision is written first, so that every alias is explained by a decision.
     digests = {name: form.sha256 for name, form in challenger_forms.items() if form.body}

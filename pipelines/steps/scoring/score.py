@@ -42,6 +42,7 @@ from pipelines.scoring.predict import Scores, instants, prediction_rows, score_r
 from pipelines.scoring.signals import combine_actions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
+from pipelines.steps.data.missing_inputs import describe_missing_inputs
 from pipelines.steps.data.rows import feature_columns, feature_matrix, select_members
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
@@ -68,6 +69,7 @@ class _Snapshot:
     decisions: dict[str, tuple[ModelDecision, ...]]  # by target
     weights: dict[str, Weights]  # by index
     newest: datetime | None  # close of the newest bar, wherever it is
+    missing_inputs: list[str]  # what features read beside these bars and did not find, in words
 
 
 def score(
@@ -99,6 +101,7 @@ def score(
     with lake.view() as view:
         snapshot = _read(view, forecast, source, utc(start) if start else None, until)
     report = ScoringReport(forecast.name, source, snapshot.start, snapshot.end)
+    report.warnings += snapshot.missing_inputs
     _count_absent(forecast, snapshot, report)
     targets = forecast.per_target()
     rows = pa.concat_tables(
@@ -160,6 +163,7 @@ def _read(
         {f.target.name: read_decisions(view, f, source) for f in forecast.per_target()},
         {index: _weights(view, source, index) for index in sorted(indexes)},
         _newest_close(view, forecast, source),
+        describe_missing_inputs(view, forecast, source, start, end),
     )
 
 

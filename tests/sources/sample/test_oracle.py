@@ -8,7 +8,12 @@ import pytest
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import InvalidRequest
 from pipelines.sources.sample.market import span_of, ticks
-from pipelines.sources.sample.oracle import oracle_rank_ic, oracle_score, rank_ic
+from pipelines.sources.sample.oracle import (
+    oracle_next_session,
+    oracle_rank_ic,
+    oracle_score,
+    rank_ic,
+)
 from pipelines.sources.sample.skeleton import Market, instruments
 
 MEMBERS = tuple(instruments())[:100]
@@ -51,6 +56,37 @@ def test_most_of_it_can_be_had_from_closed_bars_alone() -> None:
     outcome = np.concatenate(outcomes)
     reached, reachable = (rank_ic(np.concatenate(s), outcome) for s in (guesses, best))
     assert reached > 0.9 * reachable
+
+
+DECADE = utc("2016-11-01")
+
+
+def daily_returns(market: Market, symbol: str) -> np.ndarray:
+    return np.diff(
+        np.log(ticks(market, symbol, span_of(interval_of("1d"), DECADE, END, END)).close)
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+def test_bonds_and_fear_speak_of_the_next_session(seed: int) -> None:
+    market = Market(seed)
+    oracle = oracle_next_session(market, DECADE, END)
+    assert (oracle.ts == span_of(interval_of("1d"), DECADE, END, END).bars.ts).all()
+    spy, bonds, fear = (daily_returns(market, symbol) for symbol in ("SPY", "TLT", "VIX"))
+    expected = (oracle.outcome * oracle.volatility)[:-1] / np.sqrt(1.0)
+    assert np.corrcoef(spy, expected)[0, 1] > 0.999
+    assert np.corrcoef(oracle.score, oracle.outcome)[0, 1] == pytest.approx(0.31, abs=0.05)
+    seen = bonds[:-1] / bonds.std() - fear[:-1] / fear.std()
+    own = np.corrcoef(spy[:-1], spy[1:])[0, 1]
+    assert np.corrcoef(seen, spy[1:])[0, 1] > 0.25 > own
+
+
+def test_noise_has_no_next_session_either() -> None:
+    market = Market(rank_ic=0.0)
+    assert (oracle_next_session(market, DECADE, END).score == 0).all()
+    spy, bonds, fear = (daily_returns(market, symbol) for symbol in ("SPY", "TLT", "VIX"))
+    seen = bonds[:-1] / bonds.std() - fear[:-1] / fear.std()
+    assert abs(np.corrcoef(seen, spy[1:])[0, 1]) < 0.05
 
 
 def test_an_empty_span_has_an_empty_oracle() -> None:

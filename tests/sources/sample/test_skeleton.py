@@ -64,7 +64,16 @@ def test_the_shipped_list_is_whole_and_the_sample_has_all_of_it() -> None:
     assert len(everything.symbols) == len(set(everything.symbols)) >= 100
     assert ten.symbols == everything.symbols[:10]
     assert all(member.name and member.sector for member in everything.members)
-    assert set(instruments()) == {*everything.symbols, "QQQ", "SPY", "TLT", "GLD", "VIX", "ES"}
+    assert set(instruments()) == {
+        *everything.symbols,
+        "QQQ",
+        "SPY",
+        "IWM",
+        "TLT",
+        "GLD",
+        "VIX",
+        "ES",
+    }
 
 
 def test_the_minutes_and_the_night_of_a_full_day_share_its_variance() -> None:

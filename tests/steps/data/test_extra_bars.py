@@ -10,15 +10,16 @@ from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import SourceUnavailable
 from pipelines.lake import Lake
 from pipelines.sources.sample import Sample
-from pipelines.steps.data.fund import ingest_fund
+from pipelines.steps.data.extra_bars import fund_bars, ingest_extra_bars
 from tests.scripted import Scripted, bar_row, bars_table, hours
 
 START, END = utc("2026-08-03"), utc("2026-08-05")
+QQQ = fund_bars("QQQ")
 ROWS = [bar_row("QQQ", ts, 400) for ts in hours("2026-08-03", "2026-08-05")]
 
 
 def bring(lake: Lake, source: object) -> str:
-    return ingest_fund(lake, source, "QQQ", interval_of("1h"), START, END)  # type: ignore[arg-type]
+    return ingest_extra_bars(lake, source, QQQ, interval_of("1h"), START, END)  # type: ignore[arg-type]
 
 
 def count_bars(lake: Lake) -> int:
@@ -62,5 +63,7 @@ def test_a_source_that_is_down_or_has_none_stops_nothing(
 
 def test_a_span_that_cannot_be_asked_for_stops_nothing(lake: Lake) -> None:
     early = utc("2001-01-01")
-    text = ingest_fund(lake, Sample(), "QQQ", interval_of("1h"), early, early + timedelta(days=2))
+    text = ingest_extra_bars(
+        lake, Sample(), QQQ, interval_of("1h"), early, early + timedelta(days=2)
+    )
     assert "the sample has no bars at" in text
