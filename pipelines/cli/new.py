@@ -23,8 +23,12 @@ def new(
     universe: Annotated[
         str | None, typer.Option(help=f"of a forecast: whose bars; {UNIVERSE} unless named")
     ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(help="of a feature: own columns and those of other symbols, close,QQQ.close"),
+    ] = None,
 ) -> None:
     """Write a new feature, label, source, universe, forecast or task: one file, one test."""
-    for line in scaffold(kind, name, meaning, room=room, universe_name=universe):
+    for line in scaffold(kind, name, meaning, room=room, universe_name=universe, inputs=inputs):
         out.print(line, highlight=False)
     out.print("next: make format, and the test that was written", highlight=False)

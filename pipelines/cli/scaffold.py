@@ -2,7 +2,8 @@
 
 `bullion new` writes both from include/scaffolds. What it writes works and passes its test; then it
 is yours to change. All but features are found because their file is there. A feature also joins
-the set HOURLY, whose order is that of the columns, and so cannot follow from file names.
+a set, whose order is that of the columns, and so cannot follow from file names: HOURLY, or
+INTERMARKET where it reads other symbols.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from string import Template
 from pipelines.core.errors import InvalidRequest, unknown, writing_to
 from pipelines.core.settings import ROOT
 from pipelines.core.universes import universe, universe_names
+from pipelines.features.inputs import BARS, Input, Reference, bars, input_name
 
 SCAFFOLDS = ROOT / "include" / "scaffolds"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -33,7 +35,7 @@ class Kind:
 
 
 KINDS = {
-    "feature": Kind("pipelines/features", ".py", "$name", "HOURLY", "$name(20)"),
+    "feature": Kind("pipelines/features", ".py", "$name", "$feature_set", "$name(20)"),
     "label": Kind("pipelines/labels"),
     "source": Kind("pipelines/sources"),
     "universe": Kind("include/universes", ".csv"),
@@ -41,6 +43,7 @@ KINDS = {
     "task": Kind("pipelines/steps/$room"),
 }
 ROOM = "data"
+INPUTS = "low,close"  # of a feature
 UNIVERSE = "qqq"
 
 
@@ -56,6 +59,7 @@ def new(
     root: Path = ROOT,
     room: str | None = None,
     universe_name: str | None = None,
+    inputs: str | None = None,
 ) -> list[str]:
     """Write the file and its test, and a feature's line; return what was done, in words."""
     if kind not in KINDS:
@@ -71,6 +75,8 @@ def new(
         raise InvalidRequest(
             f"a {kind} names no universe", "leave out --universe: it is for a forecast"
         )
+    if inputs is not None and kind != "feature":
+        raise InvalidRequest(f"a {kind} has no inputs", "leave out --inputs: it is for a feature")
     if universe_name is not None:
         universe(universe_name)
     if kind == "universe" and _is_universe(name):
@@ -80,6 +86,8 @@ def new(
         raise unknown("room", room, step_rooms(root))
     meaning = meaning.rstrip(".") or name.replace("_", " ").capitalize()
     words = _words(name, meaning, room, universe_name or UNIVERSE)
+    words |= describe_inputs(inputs or INPUTS)
+    template = "feature_of" if inputs else kind
     folder, suffix = Template(KINDS[kind].folder).substitute(words), KINDS[kind].suffix
     module = root / folder / f"{name}{suffix}"
     test = root / "tests" / folder.removeprefix("pipelines/") / f"test_{name}.py"
@@ -87,7 +95,7 @@ def new(
         if path.exists():
             raise InvalidRequest(f"{path.relative_to(root)} is there already", "choose a name")
     actions = []
-    for path, scaffold in ((module, f"{kind}{suffix}.txt"), (test, f"test_{kind}.py.txt")):
+    for path, scaffold in ((module, f"{template}{suffix}.txt"), (test, f"test_{template}.py.txt")):
         text = Template((SCAFFOLDS / scaffold).read_text()).substitute(words)
         with writing_to(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,14 +109,16 @@ def new(
 def _join_tuple(kind: Kind, folder: str, name: str, words: dict[str, str], root: Path) -> str:
     """Put a module's entry into the tuple of its package; return what was done, in words."""
     registry = root / folder / "__init__.py"
-    imported, entry = (Template(text).substitute(words) for text in (kind.imported, kind.entry))
+    imported, tuple_name, entry = (
+        Template(text).substitute(words) for text in (kind.imported, kind.tuple_name, kind.entry)
+    )
     line = f"from {folder.replace('/', '.')}.{name} import {imported}"
-    text = registered(registry.read_text(), line, kind.tuple_name, entry)
+    text = registered(registry.read_text(), line, tuple_name, entry)
     with writing_to(registry.parent):
         new_file = registry.with_suffix(".fresh")  # a full disk must not empty the module
         new_file.write_text(text)
         new_file.replace(registry)
-    return f"put {entry} into {kind.tuple_name} of {folder}"
+    return f"put {entry} into {tuple_name} of {folder}"
 
 
 def registered(text: str, imported: str, tuple_name: str, entry: str) -> str:
@@ -150,6 +160,34 @@ def _is_universe(name: str) -> bool:
     except InvalidRequest:
         return name in universe_names()  # there, and cannot be read
     return True
+
+
+def describe_inputs(text: str) -> dict[str, str]:
+    """Return what templates say about the inputs of a feature: own columns, or SYMBOL.column."""
+    inputs: list[Input] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        symbol, dot, column = part.rpartition(".")
+        if not dot and part not in BARS.columns:
+            raise unknown("input", part, BARS.columns)
+        inputs.append(getattr(bars(symbol), column) if dot else part)
+    if len(inputs) < 2:
+        raise InvalidRequest(
+            f"{text!r} names {len(inputs)} inputs", "name two or more, such as close,QQQ.close"
+        )
+    references = [i for i in inputs if isinstance(i, Reference)]
+    declared = [
+        f'bars("{i.subject}").{i.column}' if isinstance(i, Reference) else f'"{i}"' for i in inputs
+    ]
+    names = [input_name(i) for i in inputs]
+    return {
+        "inputs": ", ".join(declared),
+        "first": names[0],
+        "others": ", ".join(f'"{name}"' for name in names[1:]),
+        "all_names": ", ".join(f'"{name}"' for name in names),
+        "others_in_words": " and ".join(names[1:]),
+        "import_bars": "\nfrom pipelines.features.inputs import bars" if references else "",
+        "feature_set": "INTERMARKET" if references else "HOURLY",
+    }
 
 
 def _words(name: str, meaning: str, room: str, universe_name: str) -> dict[str, str]:
