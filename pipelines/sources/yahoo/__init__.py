@@ -1,7 +1,7 @@
 """Bars of Yahoo Finance, fetched through yfinance.
 
 **What it has.** Stocks, funds, indices, currencies, futures and coins, by Yahoo's own symbols
-(`AAPL`, `BRK-B`, `WSU.DE`, `^GSPC`, `EURUSD=X`, `BTC-USD`). How far back depends on the interval,
+(`AAPL`, `BRK-B`, `WSU.DE`, `^GSPC`, `EURUSD=X`, `BTC-USD`); `VIX` is Yahoo's `^VIX`. How far back depends on the interval,
 and so does the span of one request: `INTERVAL_LIMITS`. A request that begins before
 the limit is refused as a whole, with the earliest date that works: half a span is no answer.
 
@@ -37,7 +37,7 @@ from pipelines.core.calendar import Interval, utc
 from pipelines.core.errors import InvalidRequest, SourceUnavailable, unknown
 from pipelines.core.universes import universe
 from pipelines.sources.base import Answer, Parsed, Request
-from pipelines.sources.yahoo.answer import NotAnAnswer
+from pipelines.sources.yahoo.answer import NotAnAnswer, yahoo_symbol
 from pipelines.sources.yahoo.http import Busy, Client, Patience, Reply, base_address, retry
 from pipelines.sources.yahoo.weights import read_top_holdings
 
@@ -182,7 +182,7 @@ class Yahoo:
             "as_of": utc(piece.as_of).isoformat(),
         }
         start, end = _widen(piece)
-        reply = self._client().chart(symbol, piece.interval.yahoo, start, end)
+        reply = self._client().chart(yahoo_symbol(symbol), piece.interval.yahoo, start, end)
         return self._answer("bars", query, reply)
 
     def _holdings(self, universe: str, fund: str) -> Answer:

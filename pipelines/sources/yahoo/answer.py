@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.core.errors import SourceError
 
+OWN_SPELLINGS = {"VIX": "^VIX"}  # without the mark, Yahoo has another thing of that name
 KINDS = {"CRYPTOCURRENCY": "24/7", "CURRENCY": "24/5", "FUTURE": "CMES"}
 ZONES = {
     "America/New_York": "XNYS",
@@ -92,6 +93,11 @@ def chart_of(body: bytes, query: Mapping[str, Any]) -> dict[str, Any] | None:
     return results[0]
 
 
+def yahoo_symbol(symbol: str) -> str:
+    """Return how Yahoo spells a symbol that forecasts have in their own spelling."""
+    return OWN_SPELLINGS.get(symbol, symbol)
+
+
 def market_of(symbol: str, result: dict[str, Any], query: Mapping[str, Any]) -> tuple[str, str]:
     """Return the zone and the calendar of the exchange; refuse a chart of another request."""
     meta = result.get("meta")
@@ -100,7 +106,7 @@ def market_of(symbol: str, result: dict[str, Any], query: Mapping[str, Any]) -> 
     for name in ("symbol", "exchangeTimezoneName", "instrumentType"):
         if not isinstance(meta.get(name), str):
             raise unknown_form(symbol, f"no `meta.{name}`")
-    if meta["symbol"].upper() != symbol.upper():
+    if meta["symbol"].upper() != yahoo_symbol(symbol).upper():
         raise unknown_form(symbol, f"it is about {meta['symbol']}")
     interval = str(query["params"]["interval"])
     if meta.get("dataGranularity", interval) != interval:

@@ -245,3 +245,11 @@ def test_cookie_and_crumb_are_asked_for_once_and_kept_off_the_disk(
 
 
 moments = st.datetimes(datetime(2026, 10, 22), datetime(2026, 11, 20, 22), timezones=st.just(UTC))
+
+
+def test_an_index_is_asked_for_as_yahoo_spells_it(server: YahooServer) -> None:
+    dates = days("2026-10-19", "2026-11-07", "XNYS")
+    server.add("^VIX", "1d", price_rows(dates), kind="INDEX")
+    _, parsed = read_one(build_source(), request("VIX", "1d", "2026-10-19", "2026-11-07"))
+    assert set(parsed.bars["symbol"].to_pylist()) == {"VIX"}
+    assert parsed.bars["ts"].to_pylist() == dates
