@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from pipelines.core.calendar import Calendar, Grid, calendar
 from pipelines.features import feature_matrix
-from pipelines.features.panel import build_panel
+from pipelines.features.companions import NO_COMPANIONS, Companion, Companions
+from pipelines.features.panel import PRICES, build_panel
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.modeling.dataset import Rows
 from pipelines.sources.base import Request
@@ -42,13 +43,38 @@ def rows_of(
 ) -> Rows:
     """A row for each bar whose outcome was known at the end, in the order of training."""
     bars = bars_of(source, symbols, forecast, start, end)
-    return rows_from(bars, forecast)
+    declared = forecast.forecast if isinstance(forecast, TargetForecast) else forecast
+    companions = {
+        ("bars", symbol): _companion_of(bars_of(source, (symbol,), forecast, start, end), forecast)
+        for symbol in declared.companions
+    }
+    return rows_from(bars, forecast, companions=Companions(companions))
 
 
-def rows_from(bars: pa.Table, forecast: Forecast | TargetForecast, grid: Grid = "session") -> Rows:
+def _companion_of(bars: pa.Table, forecast: Forecast | TargetForecast) -> Companion:
     market = calendar("XNYS")
     bars = _with_opens(bars, forecast, market)
-    panel = build_panel(bars, market, forecast.bar, grid)
+    ts = bars["ts"].to_numpy().astype("datetime64[us]")
+    sessions = market.whole_sessions(forecast.bar, ts.min(), ts.max())
+    closes = sessions.closes_at[np.searchsorted(sessions.ts, ts)].astype("datetime64[us]")
+    columns = {name: bars[name].to_numpy().astype(np.float64) for name in PRICES}
+    return Companion(closes, closes, columns)
+
+
+def rows_from(
+    bars: pa.Table,
+    forecast: Forecast | TargetForecast,
+    grid: Grid = "session",
+    companions: Companions = NO_COMPANIONS,
+) -> Rows:
+    market = calendar("XNYS")
+    bars = _with_opens(bars, forecast, market)
+    ts = bars["ts"].to_numpy().astype("datetime64[us]")
+    grid_bars = market.whole_sessions(forecast.bar, ts.min(), ts.max(), grid)
+    closes = grid_bars.closes_at[np.searchsorted(grid_bars.ts, ts)].astype("datetime64[us]")
+    declared = forecast.forecast if isinstance(forecast, TargetForecast) else forecast
+    aligned = companions.align(declared.references, closes)
+    panel = build_panel(bars, market, forecast.bar, grid, aligned)
     sessions = market.whole_sessions(
         forecast.bar, bars["ts"].to_numpy().min(), bars["ts"].to_numpy().max(), grid
     )

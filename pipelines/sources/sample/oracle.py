@@ -4,8 +4,8 @@ The return of the next hourly bar, from close to close and over its volatility, 
 be rho times that of the bar just closed. All factors share one rho, so nothing else in the past
 of any symbol improves on this, and a model can only be better by chance.
 
-SPY's next session is expected to be what TLT and VIX said of it in the session before, and what its
-last hour carries over.
+SPY's next session is expected to be what TLT and VIX said of it in the session before. What its
+last hour carries over comes on top of that, and is not in daily bars.
 """
 
 from __future__ import annotations
@@ -68,21 +68,12 @@ def oracle_next_session(market: Market, start: datetime, end: datetime) -> Oracl
     span = span_of(interval_of("1d"), start, end, end)
     session = span.low + span.place
     after = session + 1
-    root = np.sqrt(slots.share + NIGHT * (slots.place == 0))
-    # Of the part that follows its own past: the last slot's, and less of it with each slot.
-    own = bones.z - market.lead * signal_before(market)[slots.session_of] * root
-    last_own = own[slots.first[after] - 1]
-    carried = np.zeros(len(session))
-    outcome = np.zeros(len(session))
-    for place in range(int(slots.slots.max())):
-        is_there = place < slots.slots[after]
-        slot = np.minimum(slots.first[after] + place, len(root) - 1)
-        carried += is_there * root[slot] * market.rho ** (place + 1) * last_own
-        outcome += is_there * root[slot] * bones.z[slot]
-    share = np.add.reduceat(root**2, slots.first)[after]
+    variance = slots.share + NIGHT * (slots.place == 0)
+    share = np.add.reduceat(variance, slots.first)[after]
+    outcome = np.add.reduceat(np.sqrt(variance) * bones.z, slots.first)[after]
     return Oracle(
         ts=span.bars.ts,
-        score=carried + market.lead * signal_before(market)[after] * share,
+        score=market.lead * signal_before(market)[after] * share,
         outcome=outcome,
         volatility=bones.volatility[after] * np.sqrt(share),
     )

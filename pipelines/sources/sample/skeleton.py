@@ -207,7 +207,7 @@ class Market:
     @property
     def lead(self) -> float:
         """The correlation of SPY's session with what TLT and VIX did in the session before."""
-        return min(1.5 * self.rank_ic, 0.5)
+        return min(2 * self.rank_ic, 0.5)
 
     @property
     def residual(self) -> float:

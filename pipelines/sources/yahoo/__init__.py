@@ -1,9 +1,10 @@
 """Bars of Yahoo Finance, fetched through yfinance.
 
 **What it has.** Stocks, funds, indices, currencies, futures and coins, by Yahoo's own symbols
-(`AAPL`, `BRK-B`, `WSU.DE`, `^GSPC`, `EURUSD=X`, `BTC-USD`); `VIX` is Yahoo's `^VIX`. How far back depends on the interval,
-and so does the span of one request: `INTERVAL_LIMITS`. A request that begins before
-the limit is refused as a whole, with the earliest date that works: half a span is no answer.
+(`AAPL`, `BRK-B`, `WSU.DE`, `^GSPC`, `EURUSD=X`, `BTC-USD`); `VIX` is Yahoo's `^VIX`. How far back
+depends on the interval, and so does the span of one request: `INTERVAL_LIMITS`. A request that
+begins before the limit is refused as a whole, with the earliest date that works: half a span is no
+answer.
 
 **What is kept.** Yahoo's JSON byte for byte. Bars are parsed from it later and offline, by
 yfinance's own parsers but not by its history(), which drops rows and turns an unknown volume
