@@ -48,6 +48,7 @@ def collect_evidence(
         training=comparison.training.rows,
         training_truth=comparison.training.truth,
         feature_names=comparison.feature_names,
+        flags=comparison.flags,
         training_fit=comparison.training_metrics.fit,
         selection_fit=comparison.selection_metrics.fit,
         onnx=onnx,

@@ -68,13 +68,22 @@ def _measure_distances(evidence: Evidence, measure: Measure) -> Distances:
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
-    names = list(evidence.feature_names)
     random = np.random.default_rng(evidence.seed)
     training, recent = split_features(evidence)
     older = _sample(len(training), measure.rows, random)
     newer = _sample(len(recent), measure.rows, random)
     # Evidently norms by the deviation, but by no less than 0.001, and small returns have less.
     middle, spread = np.nanmean(training[older], axis=0), np.nanstd(training[older], axis=0)
+    # A flag that was the same on all training rows has no distance; InputsSound sees it change.
+    measured = [
+        column
+        for column, name in enumerate(evidence.feature_names)
+        if name not in evidence.flags or spread[column] > 0
+    ]
+    names = [evidence.feature_names[column] for column in measured]
+    training, recent, middle, spread = (
+        values[..., measured] for values in (training, recent, middle, spread)
+    )
     if not (np.isfinite(spread) & (spread > 0)).all():
         constant = [
             name for name, deviation in zip(names, spread, strict=True) if not deviation > 0
@@ -210,7 +219,9 @@ class InputsSound:
                 problems.append(
                     f"{name} is missing in {missing if len(before) else 1:.0%} of the rows"
                 )
-            elif now.min() == now.max() or before.min() == before.max():
+            elif name not in evidence.flags and (
+                now.min() == now.max() or before.min() == before.max()
+            ):
                 where = "recent" if now.min() == now.max() else "training"
                 problems.append(f"{name} is the same in all {where} rows")
             else:

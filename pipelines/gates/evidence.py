@@ -53,6 +53,7 @@ class Evidence:
     parity: float  # largest difference between the outputs of the original and of its ONNX form
     training_seconds: float
     latency_seconds: float  # of one request
+    flags: tuple[str, ...] = ()  # features that may be the same on all rows
     predictions: np.ndarray | None = None  # the published class; None: the most probable class
     recent: np.ndarray | None = None  # features since judging began, of incomplete rows too
     # The champion's outputs for the challenger's own judging rows, NaN elsewhere and in rows of

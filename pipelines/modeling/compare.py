@@ -111,6 +111,7 @@ class Comparison:
     label: Label
     rule: ActionRule
     feature_names: tuple[str, ...]  # of all columns but the last, the symbol's code
+    flags: tuple[str, ...]  # of these, what may be the same on all rows
     thresholds: tuple[float, ...]
     shares: tuple[float, ...]  # of the classes among training rows; empty where a value is forecast
     symbols: tuple[int, ...]  # codes that training rows have; rows of others were dropped
@@ -220,6 +221,7 @@ def compare(
         label=label,
         rule=rule,
         feature_names=task.names[:-1],
+        flags=tuple(flags),
         thresholds=fold.thresholds,
         shares=fold.shares,
         symbols=tuple(np.unique(fold.training.rows.symbol).tolist()),

@@ -97,6 +97,23 @@ def test_a_feature_that_was_constant_in_training_blocks() -> None:
     assert "size is the same in all training rows" in verdict.reason
 
 
+def test_a_flag_may_stay_as_it_was_but_not_change() -> None:
+    """Such as whether the source has a companion: it always has, or it never has."""
+    evidence = build_evidence()
+    training = evidence.training.features.copy()
+    training[:, 0] = 1.0
+    evidence = replace(evidence, training=replace(evidence.training, features=training))
+    as_it_was = change_recent(evidence, 0, np.ones_like)
+    flagged = replace(as_it_was, flags=as_it_was.feature_names[:1])
+    assert not InputsSound().judge(as_it_was).passed
+    assert InputsSound().judge(flagged).passed
+    assert Drift().judge(flagged).passed
+    gone = replace(change_recent(evidence, 0, np.zeros_like), flags=flagged.flags)
+    verdict = InputsSound().judge(gone)
+    assert not verdict.passed
+    assert "is outside its training range in 100%" in verdict.reason
+
+
 def test_more_drift_than_declared_blocks() -> None:
     evidence = build_evidence()
     for column in range(3):
