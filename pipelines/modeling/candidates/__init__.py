@@ -11,16 +11,20 @@ from pipelines.modeling.candidates.base import (
     Candidate,
     Fitted,
     FittedValue,
+    Predictor,
+    Training,
     fit_classifier,
     fit_regressor,
     parameters,
 )
 from pipelines.modeling.candidates.boosting import GradientBoosting, HistogramBoosting
 from pipelines.modeling.candidates.forests import ExtraTrees, RandomForest
+from pipelines.modeling.candidates.lightgbm_trees import LightGBMClasses, LightGBMValues
 from pipelines.modeling.candidates.linear import Logistic
 from pipelines.modeling.candidates.network import Network
-from pipelines.modeling.candidates.regression import BoostedValues, Mean, Ridge
+from pipelines.modeling.candidates.regression import Mean, Ridge
 from pipelines.modeling.candidates.vectors import SupportVectors
+from pipelines.modeling.candidates.xgboost_trees import XGBoostClasses, XGBoostValues
 
 CANDIDATES: tuple[Candidate, ...] = (
     RandomForest(),
@@ -32,24 +36,29 @@ CANDIDATES: tuple[Candidate, ...] = (
     Logistic(),
 )
 
-REGRESSORS: tuple[Candidate, ...] = (Mean(), Ridge(), BoostedValues())
+REGRESSORS: tuple[Candidate, ...] = (Mean(), Ridge(), XGBoostValues())
 
 __all__ = [
     "CANDIDATES",
     "REGRESSORS",
-    "BoostedValues",
     "Candidate",
     "ExtraTrees",
     "Fitted",
     "FittedValue",
     "GradientBoosting",
     "HistogramBoosting",
+    "LightGBMClasses",
+    "LightGBMValues",
     "Logistic",
     "Mean",
     "Network",
+    "Predictor",
     "RandomForest",
     "Ridge",
     "SupportVectors",
+    "Training",
+    "XGBoostClasses",
+    "XGBoostValues",
     "fit_classifier",
     "fit_regressor",
     "parameters",
