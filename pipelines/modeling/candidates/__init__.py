@@ -23,6 +23,7 @@ from pipelines.modeling.candidates.lightgbm_trees import LightGBMClasses, LightG
 from pipelines.modeling.candidates.linear import Logistic
 from pipelines.modeling.candidates.network import Network
 from pipelines.modeling.candidates.regression import Mean, Ridge
+from pipelines.modeling.candidates.torch_network import TorchNetwork
 from pipelines.modeling.candidates.vectors import SupportVectors
 from pipelines.modeling.candidates.xgboost_trees import XGBoostClasses, XGBoostValues
 
@@ -56,6 +57,7 @@ __all__ = [
     "RandomForest",
     "Ridge",
     "SupportVectors",
+    "TorchNetwork",
     "Training",
     "XGBoostClasses",
     "XGBoostValues",

@@ -14,21 +14,17 @@ from pipelines.modeling.candidates import Candidate, Fitted, fit_classifier, par
 from pipelines.modeling.description import Description
 from pipelines.modeling.onnx import parity, to_onnx
 from pipelines.modeling.scorer import OnnxScorer
-from tests.modeling.candidates.every import CLASSIFIERS
+from tests.modeling.candidates.every import CLASSIFIERS, as_cases
 from tests.modeling.hourly_rows import hourly_rows
 
 ROWS, FRESH = hourly_rows(), hourly_rows(sessions=60, seed=2)
 CUTS = {2: (0.0,), 5: (-1.3, -0.5, 0.5, 1.3)}
 SCORES = {2: (-1.0, 1.0), 5: (-2.0, -1.0, 0.0, 1.0, 2.0)}
-each_candidate = pytest.mark.parametrize("candidate", CLASSIFIERS, ids=lambda c: c.name)
+each_candidate = pytest.mark.parametrize("candidate", as_cases(CLASSIFIERS))
 # Support vectors take three classes and more, and say so.
+OF_TWO = [candidate for candidate in CLASSIFIERS if candidate.name != "svc"]
 of_classes = pytest.mark.parametrize(
-    ("candidate", "count"),
-    [
-        pytest.param(candidate, count, id=f"{candidate.name}-{count}")
-        for candidate in CLASSIFIERS
-        for count in ((5,) if candidate.name == "svc" else (2, 5))
-    ],
+    ("candidate", "count"), [*as_cases(OF_TWO, 2), *as_cases(CLASSIFIERS, 5)]
 )
 FITTED: dict[tuple[str, int], Fitted] = {}
 
