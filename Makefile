@@ -20,7 +20,7 @@ export PIP_CERT UV_SYSTEM_CERTS
 # tasks compiles thousands of modules anew, 10 s of a core at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install install-dev lock format check test test-unit test-integration coverage torture \
+.PHONY: help install install-dev install-torch lock format check test test-unit test-integration coverage torture \
 	bench verify sql clean up down status logs airflow mlflow api screenshots smoke promote rollback secrets \
 	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean
 
@@ -44,6 +44,21 @@ $(READY): requirements.txt pyproject.toml
 
 install-dev: $(READY) ## The same, and the checks that git runs before a commit
 	@$(BIN)/pre-commit install
+
+# PyTorch trains one of the candidates; without it that candidate alone is missing. It is installed
+# by pip: uv sees neither a build that lies on this machine's disk nor, with the lock's index, any
+# but the one with gigabytes of CUDA. TORCH_INDEX names the index of the builds for the CPU. All else
+# that PyTorch needs is in the lock already, and stays as it is.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH_READY := $(VENV)/.torch
+
+install-torch: $(TORCH_READY) ## Add PyTorch to .venv, for the candidate that is trained with it
+
+$(TORCH_READY): $(READY) requirements-torch.txt
+	@echo "installing PyTorch into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--extra-index-url "$(TORCH_INDEX)" --requirement requirements-torch.txt
+	@touch $(TORCH_READY)
 
 # DETACH=1 returns and leaves it running; so does a start from a script, where nobody sees Ctrl-C.
 SERVICES = $(if $(SOURCE),BULLION_SOURCE=$(SOURCE)) exec $(BIN)/python -m include.services

@@ -45,10 +45,24 @@ def apart(subset: str = "requirements-serving", full: str = "requirements") -> l
     ]
 
 
+def locked_twice(extra: str = "requirements-torch", full: str = "requirements") -> list[str]:
+    """Return, in words, what an extra would install over a package of the full lock."""
+    known = {canonicalize_name(r.name) for r in lines(ROOT / f"{full}.txt")}
+    pins = lines(ROOT / f"{extra}.txt")
+    return [
+        f"{pin} of {extra}.txt is in {full}.txt too"
+        for pin in pins
+        if canonicalize_name(pin.name) in known
+    ]
+
+
 if __name__ == "__main__":
     problems = [*differences(), *differences("requirements-serving"), *apart()]
+    problems += [*differences("requirements-torch"), *locked_twice()]
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
-        sys.exit("the locks are out of step: run `make lock`")
-    print("requirements.txt and requirements-serving.txt are in step with what they are made of")
+        sys.exit(
+            "the locks are out of step: run `make lock`; requirements-torch.txt is kept by hand"
+        )
+    print("all requirements*.txt are in step with what they are made of")

@@ -131,6 +131,14 @@ MODEL_RANKINGS = Table(
             low=0,
         ),
         Column(
+            "roc_auc",
+            "DOUBLE",
+            "share of pairs of both classes that are ranked rightly, where there are two classes",
+            "0 to 1",
+            nullable=True,
+            low=0,
+        ),
+        Column(
             "log_loss",
             "DOUBLE",
             "mean negative logarithm of the probability of the class that came",

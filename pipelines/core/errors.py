@@ -49,6 +49,16 @@ class CannotWrite(BullionError):
     """Results cannot be written to the folder that the user named."""
 
 
+class MissingLibrary(BullionError):
+    """An optional library is needed that is not installed."""
+
+    def __init__(self, library: str, command: str) -> None:
+        super().__init__(
+            f"{library} is not installed: {command}",
+            "run it once; all that does not need the library goes on without it",
+        )
+
+
 class NothingToDo(BullionError):
     """There is nothing to do yet. This is not a failure: the task is shown as skipped."""
 

@@ -7,6 +7,7 @@ from typing import TypeGuard
 from pipelines.core.discovery import declared_objects, module_names
 from pipelines.labels.action import Action
 from pipelines.labels.base import Label
+from pipelines.labels.next_direction import NextDirection
 from pipelines.labels.next_return import NextReturn
 from pipelines.labels.risk import Risk
 
@@ -23,4 +24,4 @@ LABELS: tuple[Label, ...] = tuple(
     declared() for declared in declared_objects(__name__, module_names(__path__), _is_label)
 )
 
-__all__ = ["LABELS", "Action", "Label", "NextReturn", "Risk"]
+__all__ = ["LABELS", "Action", "Label", "NextDirection", "NextReturn", "Risk"]

@@ -3,8 +3,8 @@
 1. Rows that lack an outcome or any feature are dropped: one rule for every candidate.
 2. Time is cut; thresholds are learned from training rows and give every row its truth.
 3. Every candidate is fitted on training rows. One that fails is recorded, and the others go on.
-4. They are ranked on selection rows as the target's kind says (classes by macro F1, ties by
-   accuracy; values by their error), then by name. A split with folds ranks by the means over
+4. They are ranked on selection rows as the target's kind says (classes by macro F1, two classes by
+   ROC AUC, values by their error), then by name. A split with folds ranks by the means over
    these instead; each fold learns its own thresholds and weights.
 5. The winner is calibrated on selection rows (its probabilities and the thresholds of its actions,
    or the interval of its values), and only then sees the judging rows.

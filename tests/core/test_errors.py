@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.errors import BullionError, CannotWrite, unknown, writing_to
+from pipelines.core.errors import BullionError, CannotWrite, MissingLibrary, unknown, writing_to
 
 
 def test_an_error_shows_its_hint_in_a_line_of_its_own() -> None:
@@ -35,3 +35,9 @@ def test_a_failed_write_names_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="other"), writing_to(tmp_path):
         raise ValueError("other")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_library_is_named_with_the_command_that_installs_it() -> None:
+    error = MissingLibrary("torch", "make install-torch")
+    assert error.message == "torch is not installed: make install-torch"
+    assert "goes on without it" in error.hint

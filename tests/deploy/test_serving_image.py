@@ -49,6 +49,8 @@ def test_the_locks_are_in_step() -> None:
     assert lock_in_step.differences() == []
     assert lock_in_step.differences("requirements-serving") == []
     assert lock_in_step.apart() == []
+    assert lock_in_step.differences("requirements-torch") == []
+    assert lock_in_step.locked_twice() == []
 
 
 def test_a_lock_out_of_step_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,3 +65,5 @@ def test_a_lock_out_of_step_is_reported(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(lock_in_step, "ROOT", tmp_path)
     assert any("orjson" in problem for problem in lock_in_step.apart())
     assert lock_in_step.differences("requirements-serving") == ["mlflow is not locked"]
+    (tmp_path / "requirements-torch.txt").write_text("numpy==1.0\n")
+    assert len(lock_in_step.locked_twice()) == 1

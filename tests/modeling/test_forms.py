@@ -58,7 +58,8 @@ def test_a_candidate_that_cannot_be_converted_says_why(
     convertible, other = comparison.ranking[:2]
     assert other.fitted is not None
     steps = type("Unknown", (), {"n_features_in_": 7, "classes_": range(5), "named_steps": {}})()
-    unconvertible = replace(other, fitted=replace(other.fitted, pipeline=steps))
+    predictor = replace(other.fitted.predictor, pipeline=steps)
+    unconvertible = replace(other, fitted=replace(other.fitted, predictor=predictor))
     failed = Result("failed", {}, 1.0, failure="ValueError: no such kernel")
     converted = convert_candidates(
         replace(comparison, ranking=(convertible, unconvertible, failed)), description

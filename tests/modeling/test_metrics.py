@@ -105,3 +105,30 @@ def test_curves_have_the_areas_of_scikit_learn_and_few_points() -> None:
 def test_one_class_alone_has_no_curve() -> None:
     for curve in (metrics.roc, metrics.precision_recall):
         assert np.isnan(curve(np.ones(5, bool), np.linspace(0, 1, 5)).area)
+
+
+def test_two_classes_have_a_roc_auc_whatever_they_are_called() -> None:
+    random = np.random.default_rng(0)
+    upper = random.random(400).round(2)  # with ties
+    classes = (random.random(400) < upper).astype(np.int64)
+    probabilities = np.stack([1 - upper, upper], axis=1)
+    figures = metrics.measure(
+        classes, probabilities.argmax(axis=1), probabilities, classes, ("rain", "sun"), (0, 1)
+    )
+    expected = sklearn_metrics.roc_auc_score(classes, upper)
+    assert figures.figures["roc_auc"] == pytest.approx(expected)
+    assert figures.order == pytest.approx((-expected, -figures.macro_f1, -figures.accuracy))
+
+
+def test_other_than_two_classes_have_none() -> None:
+    classes, probabilities = draw_predictions()
+    predicted = probabilities.argmax(axis=1)
+    figures = metrics.measure(classes, predicted, probabilities, classes, NAMES, (-1, 0, 1))
+    assert "roc_auc" not in figures.figures
+    assert figures.order == (-figures.macro_f1, -figures.accuracy)
+
+
+def test_a_missing_class_or_one_probability_ranks_nothing() -> None:
+    even = np.full((6, 2), 0.5) + np.array([1e-13, -1e-13]) * np.arange(6)[:, None]
+    assert metrics.roc_auc(np.array([0, 1, 0, 1, 0, 1]), even) == 0.5
+    assert metrics.roc_auc(np.ones(6, np.int64), np.random.default_rng(0).random((6, 2))) == 0.5

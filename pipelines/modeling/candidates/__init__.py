@@ -1,8 +1,8 @@
 """The candidates, one file a family. To add one: a class in its family, a line in its tuple.
 
-CANDIDATES are for targets that are classes, REGRESSORS for those that are values. What every
-candidate must be (deterministic, blind to validation rows, the same in ONNX) is tested for all
-of both.
+CANDIDATES are for targets that are classes, DIRECTION_CANDIDATES for two classes of a few thousand
+rows, REGRESSORS for values. What every candidate must be (deterministic, blind to validation rows,
+the same in ONNX) is tested for all.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from pipelines.modeling.candidates.base import (
     Candidate,
     Fitted,
     FittedValue,
+    Predictor,
+    Training,
     fit_classifier,
     fit_regressor,
     parameters,
 )
 from pipelines.modeling.candidates.boosting import GradientBoosting, HistogramBoosting
 from pipelines.modeling.candidates.forests import ExtraTrees, RandomForest
+from pipelines.modeling.candidates.lightgbm_trees import LightGBMClasses, LightGBMValues
 from pipelines.modeling.candidates.linear import Logistic
 from pipelines.modeling.candidates.network import Network
-from pipelines.modeling.candidates.regression import BoostedValues, Mean, Ridge
+from pipelines.modeling.candidates.regression import Mean, Ridge
+from pipelines.modeling.candidates.torch_network import TorchNetwork
 from pipelines.modeling.candidates.vectors import SupportVectors
+from pipelines.modeling.candidates.xgboost_trees import XGBoostClasses, XGBoostValues
 
 CANDIDATES: tuple[Candidate, ...] = (
     RandomForest(),
@@ -32,24 +37,40 @@ CANDIDATES: tuple[Candidate, ...] = (
     Logistic(),
 )
 
-REGRESSORS: tuple[Candidate, ...] = (Mean(), Ridge(), BoostedValues())
+# The first two are simple, and the others have to beat them. The last is there where PyTorch is.
+DIRECTION_CANDIDATES: tuple[Candidate, ...] = (
+    Logistic(l2=100.0),
+    RandomForest(leaf_rows=50),
+    XGBoostClasses(),
+    LightGBMClasses(),
+    TorchNetwork(),
+)
+
+REGRESSORS: tuple[Candidate, ...] = (Mean(), Ridge(), XGBoostValues())
 
 __all__ = [
     "CANDIDATES",
+    "DIRECTION_CANDIDATES",
     "REGRESSORS",
-    "BoostedValues",
     "Candidate",
     "ExtraTrees",
     "Fitted",
     "FittedValue",
     "GradientBoosting",
     "HistogramBoosting",
+    "LightGBMClasses",
+    "LightGBMValues",
     "Logistic",
     "Mean",
     "Network",
+    "Predictor",
     "RandomForest",
     "Ridge",
     "SupportVectors",
+    "TorchNetwork",
+    "Training",
+    "XGBoostClasses",
+    "XGBoostValues",
     "fit_classifier",
     "fit_regressor",
     "parameters",

@@ -1,10 +1,9 @@
 """What a candidate is, and how every candidate is fitted.
 
-A candidate is a classifier or a regressor with its parameters; whatever else a fit needs is the
+A candidate is a classifier or a regressor with its parameters, of any library: it is fitted on
+training rows, and gives a predictor that can be written as ONNX. Whatever else a fit needs is the
 same for all candidates and stands here. All columns but the last are features; the last is the
-symbol's code. Where a candidate measures distances, features are scaled and the code becomes a
-column a symbol, both as learned from the rows it is fitted on; a tree takes features as they are
-and the code as a number, which it can cut where it likes.
+symbol's code.
 
 Every classifier is fitted as if all classes were equally frequent: rows are weighed by how rare
 their class is, or drawn from each class alike. Its probabilities are therefore balanced: those
@@ -12,7 +11,6 @@ that the classes would have if all were equally frequent. calibration.py turns t
 probabilities of the classes.
 
 A regressor counts every row alike, and never predicts a value outside those of its training rows.
-A tuned candidate chooses parameters before its fit, from the rows of the fit alone.
 """
 
 from __future__ import annotations
@@ -20,7 +18,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -29,55 +28,97 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.width import Width, learn_width
 
 if TYPE_CHECKING:
-    from sklearn.base import BaseEstimator
-    from sklearn.pipeline import Pipeline
+    from onnx import ModelProto
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """The rows that a candidate is fitted on, in ascending order of time."""
+
+    features: np.ndarray  # float32; the last column is the symbol's code
+    truth: np.ndarray  # the class of each row, or its value
+    classes: int  # 0: values are predicted
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """The weight of each row, with which all classes count alike; of values all weigh 1."""
+        if not self.classes:
+            return np.ones(len(self))
+        counts = np.bincount(self.truth, minlength=self.classes)
+        weights: np.ndarray = (len(self) / (self.classes * np.maximum(counts, 1)))[self.truth]
+        return weights
+
+    def take(self, rows: np.ndarray) -> Training:
+        return Training(self.features[rows], self.truth[rows], self.classes, self.seed)
+
+
+class Predictor(Protocol):
+    """A candidate after its fit, as its library has it."""
+
+    @property
+    def columns(self) -> int:
+        """How many columns it takes."""
+        ...
+
+    @property
+    def tuned_parameters(self) -> Mapping[str, Any]:
+        """Parameters that the fit itself chose."""
+        ...
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The balanced probabilities of each row, a column a class; or the value of each row."""
+        ...
+
+    def to_onnx(self) -> ModelProto:
+        """A graph that takes `features`, and whose first output is the same prediction.
+
+        A column a class, or one column of values.
+        """
+        ...
 
 
 class Candidate(Protocol):
-    """One classifier or regressor and its parameters: a frozen dataclass.
-
-    A tuned candidate also has `tune(features, truth, seed)`, which returns the parameters that
-    replace the declared parameters in the fit.
-    """
+    """One classifier or regressor and its parameters: a frozen dataclass."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def scaled(self) -> bool:
-        """Features are scaled and the symbol's code is spread over columns."""
-        ...
 
     @property
     def most_rows(self) -> int | None:
         """How many training rows it is fitted on at the most; None: all of them."""
         ...
 
-    def estimator(self, seed: int) -> BaseEstimator:
-        """A fresh scikit-learn estimator. A classifier's fit takes `sample_weight`."""
+    def fit(self, training: Training) -> Predictor:
+        """Fit to training rows. The same rows and seed give the same predictor."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A candidate after its fit."""
+    """A candidate after its fit to classes."""
 
     name: str
-    pipeline: Pipeline
+    predictor: Predictor
     count: int  # classes
     rows: int  # that it was fitted on
-    tuned_parameters: Mapping[str, Any] = field(default_factory=dict)  # chosen by the fit itself
+
+    @property
+    def tuned_parameters(self) -> Mapping[str, Any]:
+        return self.predictor.tuned_parameters
 
     def balanced_probabilities(self, features: np.ndarray) -> np.ndarray:
         """The probability of each class, as if all classes were equally frequent."""
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         with threadpool_limits(1):
-            probabilities = self.pipeline.predict_proba(features)
-        ordered: np.ndarray = probabilities[:, class_order(self.pipeline, self.count)]
-        if not np.isfinite(ordered).all():
+            probabilities = self.predictor.predict(features)
+        if not np.isfinite(probabilities).all():
             raise InvalidRequest(f"{self.name} gave numbers that are no probabilities")
-        return ordered
+        return probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,42 +126,34 @@ class FittedValue:
     """A candidate after its fit to values."""
 
     name: str
-    pipeline: Pipeline
+    predictor: Predictor
     rows: int  # that it was fitted on
     least: float  # of the training values
     most: float
     residuals: np.ndarray  # training values less predictions
     width: Width  # how large residuals are, by the features
-    tuned_parameters: Mapping[str, Any] = field(default_factory=dict)  # chosen by the fit itself
+
+    @property
+    def tuned_parameters(self) -> Mapping[str, Any]:
+        return self.predictor.tuned_parameters
 
     def values(self, features: np.ndarray) -> np.ndarray:
         """The predicted value of each row."""
-        return predict_values(self.pipeline, features, self.least, self.most, self.name)
+        return predict_values(self.predictor, features, self.least, self.most, self.name)
 
 
 def predict_values(
-    pipeline: Pipeline, features: np.ndarray, least: float, most: float, name: str
+    predictor: Predictor, features: np.ndarray, least: float, most: float, name: str
 ) -> np.ndarray:
     """Predict values, clipped to those of the training rows."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        raw = np.asarray(pipeline.predict(features), dtype=np.float64).reshape(len(features))
+        raw = predictor.predict(features)
     values: np.ndarray = np.clip(raw, least, most)
     if not np.isfinite(values).all():
         raise InvalidRequest(f"{name} predicted values that are no numbers")
     return values
-
-
-def class_order(pipeline: Pipeline, count: int) -> np.ndarray:
-    """The column of each class in the probabilities of the pipeline."""
-    classes = np.asarray(pipeline.classes_)
-    if sorted(classes.tolist()) != list(range(count)):
-        raise InvalidRequest(
-            f"a model of classes {classes.tolist()}, where there are {count}",
-            "train on rows that have all classes",
-        )
-    return np.argsort(classes)
 
 
 def parameters(candidate: Candidate) -> dict[str, Any]:
@@ -133,13 +166,10 @@ def fit_classifier(
 ) -> Fitted:
     """Fit a candidate to training rows; a fit that has not converged is an error."""
     rows = sample_rows(classes, count, candidate.most_rows, seed)
-    x, y = features[rows], classes[rows]
-    weights = (len(y) / (count * np.maximum(np.bincount(y, minlength=count), 1)))[y]
-    pipeline = build_pipeline(candidate, features.shape[1], seed)
+    training = Training(features[rows], classes[rows], count, seed)
     with single_threaded():
-        pipeline.fit(x, y, model__sample_weight=weights)
-    _use_one_job(pipeline)
-    return Fitted(candidate.name, pipeline, count, len(rows))
+        predictor = candidate.fit(training)
+    return Fitted(candidate.name, predictor, count, len(rows))
 
 
 def fit_regressor(
@@ -153,16 +183,12 @@ def fit_regressor(
         )
     rows = sample_rows(np.zeros(len(truth), np.int64), 1, candidate.most_rows, seed)
     x, y = features[rows], truth[rows].astype(np.float64)
-    tune = getattr(candidate, "tune", None)
     with single_threaded():
-        tuned = tune(x, y, seed) if tune else {}
-        tuned_candidate = replace(candidate, **tuned)  # type: ignore[type-var]
-        pipeline = build_pipeline(tuned_candidate, features.shape[1], seed).fit(x, y)
-        _use_one_job(pipeline)
+        predictor = candidate.fit(Training(x, y, 0, seed))
         least, most = float(y.min()), float(y.max())
-        residuals = y - predict_values(pipeline, x, least, most, candidate.name)
+        residuals = y - predict_values(predictor, x, least, most, candidate.name)
         width = learn_width(x, residuals)
-    return FittedValue(candidate.name, pipeline, len(y), least, most, residuals, width, tuned)
+    return FittedValue(candidate.name, predictor, len(y), least, most, residuals, width)
 
 
 @contextmanager
@@ -177,32 +203,6 @@ def single_threaded() -> Iterator[None]:
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         yield
-
-
-def _use_one_job(pipeline: Pipeline) -> None:
-    """Predict with one job, so that trees are summed up in the same order every time."""
-    model = pipeline.named_steps["model"]
-    if "n_jobs" in model.get_params(deep=False):
-        model.set_params(n_jobs=1)
-
-
-def build_pipeline(candidate: Candidate, columns: int, seed: int) -> Pipeline:
-    """The candidate's estimator, behind scaling and one-hot codes where it wants them."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    steps: list[tuple[str, BaseEstimator]] = [("model", candidate.estimator(seed))]
-    if candidate.scaled:
-        code = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        prepare = ColumnTransformer(
-            [
-                ("scale", StandardScaler(), list(range(columns - 1))),
-                ("symbol", code, [columns - 1]),
-            ]
-        )
-        steps.insert(0, ("prepare", prepare))
-    return Pipeline(steps)
 
 
 def sample_rows(classes: np.ndarray, count: int, most: int | None, seed: int) -> np.ndarray:

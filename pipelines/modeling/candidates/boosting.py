@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.modeling.candidates.scikit_learn import PipelineCandidate
+
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True)
-class GradientBoosting:
+class GradientBoosting(PipelineCandidate):
     """Exact cuts; each tree draws some of the rows, and each cut some of the features."""
 
     rounds: int = 80
@@ -38,7 +40,7 @@ class GradientBoosting:
 
 
 @dataclass(frozen=True)
-class HistogramBoosting:
+class HistogramBoosting(PipelineCandidate):
     """Cuts between at most 255 bins of a feature, on all rows."""
 
     rounds: int = 60

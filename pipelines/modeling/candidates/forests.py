@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipelines.modeling.candidates.scikit_learn import PipelineCandidate
+
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True)
-class Forest:
+class Forest(PipelineCandidate):
     """The parameters that both kinds of forest have."""
 
     trees: int = 150

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.modeling.candidates.scikit_learn import PipelineCandidate
+
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True)
-class Logistic:
+class Logistic(PipelineCandidate):
     """Log-odds that are linear in the features."""
 
     l2: float = 10.0  # 1 / C

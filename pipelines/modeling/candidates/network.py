@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.modeling.candidates.scikit_learn import PipelineCandidate
+
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(PipelineCandidate):
     """Layers of rectified units, trained until a tenth of the rows, set aside, gain nothing."""
 
     layers: tuple[int, ...] = (32, 16)

@@ -2,65 +2,81 @@
 
 The rows are cut into stretches of time. Each stretch but the first is predicted after a fit on
 all that came before it, less a gap, since the outcomes of the last rows before it were not known
-then. The best parameters have the smallest squared error over the stretches, each in proportion
-to the error of predicting the mean, so that a wild year counts as much as a calm year.
+then. The best parameters have the smallest loss over the stretches. A loss is a share of what
+knowing nothing would lose there, so that a wild year counts as much as a calm year.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.modeling.candidates import base
+from pipelines.modeling.candidates.base import Training
+from pipelines.modeling.candidates.scikit_learn import FittedPipeline, PipelineCandidate
 
 if TYPE_CHECKING:
     from optuna import Trial
 
 LEAST_ROWS = 100  # in a fold
 RANDOM_TRIALS = 6  # trials at random before their results lead the next
+SMALLEST_PROBABILITY = 1e-7  # smaller ones are raised to it before the logarithm
 
 
-class Tuned(base.Candidate, Protocol):
-    """A candidate that declares how many trials to make, and on which folds."""
+class TunedCandidate(PipelineCandidate):
+    """A candidate that tries parameters before its fit: the base of frozen dataclasses.
 
-    @property
-    def trials(self) -> int: ...
+    The declared parameters are the first that are tried. Without trials they are those of the fit.
+    """
 
-    @property
-    def folds(self) -> int: ...
+    trials: int
+    folds: int
+    # Rows between those that a trial is fitted on and those it is tried on: at least the bars
+    # until an outcome is known, times the symbols.
+    gap: int
 
-    @property
-    def gap(self) -> int: ...
+    @abstractmethod
+    def suggest(self, trial: Trial) -> dict[str, Any]:
+        """Suggest the parameters of a trial, by the names of the candidate's fields."""
+
+    @abstractmethod
+    def loss(self, predictions: np.ndarray, newer: Training, older: Training) -> float:
+        """The loss of predictions of newer rows after a fit on older rows; smaller is better."""
+
+    def fit(self, training: Training) -> FittedPipeline:
+        """Fit with the parameters of the best trial."""
+        tuned = best_parameters(self, training)
+        return replace(_fit_declared(_replace(self, tuned), training), tuned_parameters=tuned)
 
 
-def best_parameters(
-    candidate: Tuned,
-    suggest: Callable[[Trial], dict[str, Any]],
-    features: np.ndarray,
-    truth: np.ndarray,
-    seed: int,
-) -> dict[str, Any]:
+def best_parameters(candidate: TunedCandidate, training: Training) -> dict[str, Any]:
     """The parameters of the best trial; none where there are too few rows to try on."""
-    folds = time_folds(len(truth), candidate.folds, candidate.gap)
+    folds = [
+        (training.take(older), training.take(newer))
+        for older, newer in time_folds(len(training), candidate.folds, candidate.gap)
+    ]
+    folds = [(older, newer) for older, newer in folds if _has_all_classes(older)]
     if not candidate.trials or not folds:
         return {}
     import optuna
 
     def error(trial: Trial) -> float:
-        trial_candidate = replace(candidate, **suggest(trial))  # type: ignore[type-var]
-        return float(
-            np.mean([_error(trial_candidate, features, truth, seed, *fold) for fold in folds])
-        )
+        trial_candidate = _replace(candidate, candidate.suggest(trial))
+        losses = []
+        for older, newer in folds:
+            predictions = _fit_declared(trial_candidate, older).predict(newer.features)
+            losses.append(candidate.loss(predictions, newer, older))
+        return float(np.mean(losses))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
+    sampler = optuna.samplers.TPESampler(seed=training.seed, n_startup_trials=RANDOM_TRIALS)
     study = optuna.create_study(sampler=sampler)
-    declared = base.parameters(candidate)
-    study.enqueue_trial({name: declared[name] for name in _names(suggest)})
+    names = candidate.suggest(optuna.create_study().ask())
+    study.enqueue_trial({name: getattr(candidate, name) for name in names})
     study.optimize(error, n_trials=candidate.trials)
     return dict(study.best_params)
 
@@ -77,22 +93,31 @@ def time_folds(rows: int, folds: int, gap: int) -> list[tuple[np.ndarray, np.nda
     return [(np.arange(first - gap), np.arange(first, last)) for first, last in pairwise(cuts[1:])]
 
 
-def _names(suggest: Callable[[Trial], dict[str, Any]]) -> list[str]:
-    import optuna
-
-    return list(suggest(optuna.create_study().ask()))
-
-
-def _error(
-    candidate: base.Candidate,
-    features: np.ndarray,
-    truth: np.ndarray,
-    seed: int,
-    older: np.ndarray,
-    newer: np.ndarray,
-) -> float:
-    pipeline = base.build_pipeline(candidate, features.shape[1], seed)
-    pipeline.fit(features[older], truth[older])
-    residuals = truth[newer] - pipeline.predict(features[newer])
-    from_mean = truth[newer] - truth[older].mean()
+def squared_error_share(predictions: np.ndarray, newer: Training, older: Training) -> float:
+    """The squared error of values, as a share of that of predicting the mean of older rows."""
+    residuals = newer.truth - predictions
+    from_mean = newer.truth - older.truth.mean()
     return float(np.sum(residuals**2) / max(float(np.sum(from_mean**2)), np.finfo(np.float64).tiny))
+
+
+def log_loss_share(predictions: np.ndarray, newer: Training, older: Training) -> float:
+    """The log loss of balanced probabilities, as a share of that of giving all classes the same.
+
+    Rows are weighed so that all classes count alike, as they are in a fit.
+    """
+    of_true_class = predictions[np.arange(len(newer)), newer.truth].astype(np.float64)
+    losses = -np.log(np.maximum(of_true_class, SMALLEST_PROBABILITY))
+    return float(np.average(losses, weights=newer.weights) / np.log(newer.classes))
+
+
+def _has_all_classes(training: Training) -> bool:
+    return not training.classes or len(np.unique(training.truth)) == training.classes
+
+
+def _replace(candidate: TunedCandidate, tuned: Mapping[str, Any]) -> TunedCandidate:
+    return replace(candidate, **tuned)  # type: ignore[type-var]
+
+
+def _fit_declared(candidate: TunedCandidate, training: Training) -> FittedPipeline:
+    """Fit with the declared parameters, which nothing is tried before."""
+    return PipelineCandidate.fit(candidate, training)

@@ -14,12 +14,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.core.errors import InvalidRequest
+from pipelines.modeling.candidates.base import Training
+from pipelines.modeling.candidates.scikit_learn import FittedPipeline, PipelineCandidate
+
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True)
-class SupportVectors:
+class SupportVectors(PipelineCandidate):
     """Support vector machines between each two classes, with a radial kernel."""
 
     penalty: float = 1.0  # of rows on the wrong side of a border: C
@@ -29,6 +33,14 @@ class SupportVectors:
     scaled: bool = True
     most_rows: int | None = 5000
     name: str = "svc"
+
+    def fit(self, training: Training) -> FittedPipeline:
+        if training.classes == 2:
+            raise InvalidRequest(
+                "two classes have a single border, whose distances have no ONNX form",
+                "compare other candidates",
+            )
+        return super().fit(training)
 
     def estimator(self, seed: int) -> BaseEstimator:
         from sklearn.ensemble import StackingClassifier

@@ -14,12 +14,11 @@ import numpy as np
 
 from pipelines.labels.base import Label
 from pipelines.modeling.action_rules import ActionRule
-from pipelines.modeling.candidates.base import Candidate
+from pipelines.modeling.candidates.base import Candidate, Predictor
 from pipelines.modeling.dataset import Rows
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-    from sklearn.pipeline import Pipeline
 
     from pipelines.modeling.description import Description
 
@@ -31,7 +30,7 @@ class Fitted(Protocol):
     def name(self) -> str: ...
 
     @property
-    def pipeline(self) -> Pipeline: ...
+    def predictor(self) -> Predictor: ...
 
     @property
     def tuned_parameters(self) -> Mapping[str, Any]:
@@ -139,7 +138,7 @@ class Kind(Protocol):
     ) -> Metrics: ...
 
     def finish_graph(self, proto: ModelProto, model: Any, description: Description) -> None:
-        """Append the calibration to the converted pipeline, and name the outputs."""
+        """Append the calibration to the predictor's graph, and name the outputs."""
         ...
 
     def pictures(

@@ -9,13 +9,14 @@ import numpy as np
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels.base import Label
 from pipelines.modeling.calibration import SMALLEST_PROBABILITY, Calibration, ClassModel, calibrate
-from pipelines.modeling.candidates.base import Candidate, Fitted, class_order, fit_classifier
+from pipelines.modeling.candidates.base import Candidate, Fitted, fit_classifier
+from pipelines.modeling.converters import rename_tensor
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.kinds.base import CalibratedModel, Publishing
 from pipelines.modeling.metrics import ClassificationMetrics, macro_f1, measure
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto
 
     from pipelines.modeling.description import Description
 
@@ -73,17 +74,15 @@ class Classes:
         return measure(truth, predictions, outputs, rows.outcome, label.classes, label.scores)
 
     def finish_graph(self, proto: ModelProto, model: ClassModel, description: Description) -> None:
-        """Put the classes in order, append the calibration, and return probabilities and action."""
+        """Append the calibration and the rule; return probabilities and action."""
         from onnx import TensorProto, helper, numpy_helper
 
         count = len(description.classes)
         if model.fitted.count != count or len(model.calibration.shares) != count:
             raise InvalidRequest(f"{count} class names for a model of {model.fitted.count} classes")
         graph, calibration = proto.graph, model.calibration
-        raw = "fitted_probabilities"
-        _rename(graph.node, graph.output[1].name, raw)
+        rename_tensor(proto, graph.output[0].name, "balanced")
         constants = {
-            "class_order": class_order(model.fitted.pipeline, count).astype(np.int64),
             "smallest": np.array(SMALLEST_PROBABILITY, np.float32),
             "inverse_temperature": np.array(1 / calibration.temperature, np.float32),
             "log_prior": np.log(calibration.shares).astype(np.float32),
@@ -93,7 +92,6 @@ class Classes:
             graph.initializer.append(numpy_helper.from_array(value, name))
         graph.node.extend(
             [
-                helper.make_node("Gather", [raw, "class_order"], ["balanced"], axis=1),
                 helper.make_node("Clip", ["balanced", "smallest"], ["clipped"]),
                 helper.make_node("Log", ["clipped"], ["logs"]),
                 helper.make_node("Mul", ["logs", "inverse_temperature"], ["tempered"]),
@@ -135,11 +133,3 @@ def _build_model(
     scores, rule = publishing.label.scores, publishing.rule
     thresholds = rule.learn(calibration.probabilities(balanced), scores, publishing.shares)
     return ClassModel(fitted, calibration, rule, scores, thresholds)
-
-
-def _rename(nodes: list[NodeProto], old: str, new: str) -> None:
-    for node in nodes:
-        for names in (node.input, node.output):
-            for place, name in enumerate(names):
-                if name == old:
-                    names[place] = new

@@ -43,7 +43,17 @@ from pipelines.steps.models.shortage import check_enough_bars
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
 # The figures of a candidate that are columns of gold.model_rankings.
-RANKING_FIGURES = ("macro_f1", "accuracy", "rmse", "mae", "r2", "hit_rate", "rank_ic", "log_loss")
+RANKING_FIGURES = (
+    "macro_f1",
+    "accuracy",
+    "roc_auc",
+    "rmse",
+    "mae",
+    "r2",
+    "hit_rate",
+    "rank_ic",
+    "log_loss",
+)
 
 
 @dataclass(frozen=True)

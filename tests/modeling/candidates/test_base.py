@@ -25,7 +25,8 @@ def test_importing_the_candidates_loads_no_training_library() -> None:
     code = (
         "import sys; import pipelines.gates, pipelines.modeling.candidates,"
         " pipelines.modeling.compare, pipelines.modeling.converters;"
-        "print({'sklearn', 'xgboost', 'optuna', 'onnx', 'skl2onnx', 'onnxmltools', 'onnxruntime',"
+        "print({'sklearn', 'xgboost', 'lightgbm', 'torch', 'optuna', 'onnx',"
+        " 'skl2onnx', 'onnxmltools', 'onnxruntime',"
         " 'scipy', 'matplotlib'} & set(sys.modules))"
     )
     process = subprocess.run(
@@ -73,5 +74,5 @@ def test_classes_count_alike_however_rare_they_are() -> None:
 def test_scales_are_learned_from_the_rows_it_is_fitted_on() -> None:
     rows = hourly_rows()
     fitted = fit_classifier(Logistic(), rows.features[:900], rows.symbol[:900] % 2, 2, 0)
-    scale = fitted.pipeline.named_steps["prepare"].named_transformers_["scale"]
+    scale = fitted.predictor.pipeline.named_steps["prepare"].named_transformers_["scale"]
     np.testing.assert_allclose(scale.mean_, rows.features[:900, :-1].mean(axis=0), atol=1e-6)

@@ -13,7 +13,9 @@ CLASSES = np.digitize(ROWS.outcome, [-0.5, 0.5])
 
 def test_gradient_boosting_has_the_declared_rounds_and_depth() -> None:
     candidate = GradientBoosting(rounds=4, depth=2)
-    model = fit_classifier(candidate, ROWS.features, CLASSES, 3, 0).pipeline.named_steps["model"]
+    model = fit_classifier(candidate, ROWS.features, CLASSES, 3, 0).predictor.pipeline.named_steps[
+        "model"
+    ]
     assert model.estimators_.shape == (4, 3), "a tree for each round and class"
     assert {tree.get_depth() for tree in model.estimators_.ravel()} == {2}
 
@@ -21,7 +23,9 @@ def test_gradient_boosting_has_the_declared_rounds_and_depth() -> None:
 def test_histogram_boosting_stops_at_no_score_of_its_own() -> None:
     """Early stopping would set rows aside at random, from the middle of time."""
     candidate = HistogramBoosting(rounds=5, leaves=3)
-    model = fit_classifier(candidate, ROWS.features, CLASSES, 3, 0).pipeline.named_steps["model"]
+    model = fit_classifier(candidate, ROWS.features, CLASSES, 3, 0).predictor.pipeline.named_steps[
+        "model"
+    ]
     assert model.n_iter_ == 5
     assert not model.do_early_stopping_
     leaves = {tree.get_n_leaf_nodes() for trees in model._predictors for tree in trees}

@@ -23,7 +23,9 @@ FORESTS = pytest.mark.parametrize(
 def test_no_tree_has_more_leaves_or_smaller_leaves_than_declared(
     forest: RandomForest | ExtraTrees,
 ) -> None:
-    model = fit_classifier(forest, ROWS.features, CLASSES, 3, 0).pipeline.named_steps["model"]
+    model = fit_classifier(forest, ROWS.features, CLASSES, 3, 0).predictor.pipeline.named_steps[
+        "model"
+    ]
     assert len(model.estimators_) == 8
     assert max(estimator.get_n_leaves() for estimator in model.estimators_) > 3
     for estimator in model.estimators_:
@@ -49,8 +51,12 @@ def test_the_number_of_workers_changes_nothing(
 
 def test_a_tree_of_the_random_forest_draws_the_declared_share_of_the_rows() -> None:
     forest = RandomForest(trees=3, rows=0.25, leaf_rows=10)
-    model = fit_classifier(forest, ROWS.features, CLASSES, 3, 0).pipeline.named_steps["model"]
+    model = fit_classifier(forest, ROWS.features, CLASSES, 3, 0).predictor.pipeline.named_steps[
+        "model"
+    ]
     assert {len(rows) for rows in model.estimators_samples_} == {len(ROWS) // 4}
     whole = replace(forest, rows=1.0)
-    model = fit_classifier(whole, ROWS.features, CLASSES, 3, 0).pipeline.named_steps["model"]
+    model = fit_classifier(whole, ROWS.features, CLASSES, 3, 0).predictor.pipeline.named_steps[
+        "model"
+    ]
     assert {len(rows) for rows in model.estimators_samples_} == {len(ROWS)}

@@ -7,6 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from pipelines.modeling.candidates import Logistic, fit_classifier
+from tests.modeling.candidates.every import estimator_of
 from tests.modeling.hourly_rows import hourly_rows
 
 ROWS = hourly_rows()
@@ -15,7 +16,7 @@ CLASSES = np.digitize(ROWS.outcome, [0.0])
 
 def weights_of(candidate: Logistic) -> np.ndarray:
     fitted = fit_classifier(candidate, ROWS.features, CLASSES, 2, 0)
-    weights: np.ndarray = fitted.pipeline.named_steps["model"].coef_[0]
+    weights: np.ndarray = estimator_of(fitted).coef_[0]
     return weights
 
 

@@ -15,7 +15,9 @@ CLASSES = np.digitize(ROWS.outcome, [0.0])
 
 def test_it_has_the_declared_layers_and_stops_before_the_last_pass() -> None:
     candidate = Network(layers=(5, 3), rate=0.02)
-    model = fit_classifier(candidate, ROWS.features, CLASSES, 2, 0).pipeline.named_steps["model"]
+    model = fit_classifier(candidate, ROWS.features, CLASSES, 2, 0).predictor.pipeline.named_steps[
+        "model"
+    ]
     columns = ROWS.features.shape[1] - 1 + len(np.unique(ROWS.symbol))
     assert [len(weights) for weights in model.coefs_] == [columns, 5, 3]
     assert model.n_iter_ < candidate.passes

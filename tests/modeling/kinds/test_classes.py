@@ -50,8 +50,8 @@ def test_classes_are_in_the_labels_order_whatever_the_order_of_the_model(
     results = {result.name: result for result in comparison.ranking}
     original = results["logistic_regression"].fitted
     assert original is not None
-    reordered = replace(original, pipeline=deepcopy(original.pipeline))
-    model = reordered.pipeline.named_steps["model"]
+    reordered = replace(original, predictor=deepcopy(original.predictor))
+    model = reordered.predictor.pipeline.named_steps["model"]
     model.classes_, order = np.array([4, 0, 3, 1, 2]), [1, 3, 4, 2, 0]
     model_of_classes = build_model(comparison, reordered)
     scorer = OnnxScorer(to_onnx(model_of_classes, describe(comparison)))

@@ -1,0 +1,57 @@
+"""XGBoost's trees: as many and as deep as declared or tuned, with the usual weight of a leaf."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from pipelines.modeling.candidates import Training, XGBoostClasses, XGBoostValues
+from tests.modeling.hourly_rows import hourly_rows
+
+ROWS = hourly_rows()
+CLASSES = np.digitize(ROWS.outcome, [0.0])
+
+
+def test_untuned_trees_have_the_declared_rounds_and_depth() -> None:
+    candidate = XGBoostClasses(trials=0, rounds=4, depth=3)
+    model = candidate.fit(Training(ROWS.features, CLASSES, 2, 0)).pipeline.named_steps["model"]
+    depths = [
+        json.dumps(tree).count('"depth": 2') > 0
+        for tree in map(json.loads, model.get_booster().get_dump(dump_format="json"))
+    ]
+    assert (len(depths), all(depths)) == (4, True)
+
+
+def test_tuned_classes_report_the_parameters_of_their_fit() -> None:
+    fitted = XGBoostClasses(trials=4).fit(Training(ROWS.features, CLASSES, 2, 0))
+    tuned = fitted.tuned_parameters
+    assert set(tuned) == {"rounds", "rate", "depth", "leaf_rows"}
+    chosen = fitted.pipeline.named_steps["model"].get_params()
+    assert chosen["n_estimators"] == tuned["rounds"]
+    assert chosen["min_child_weight"] == tuned["leaf_rows"] / 4
+
+
+def test_tuning_finds_an_effect_of_two_features_together() -> None:
+    """Shallow trees cannot learn it, and the log loss of newer rows says so."""
+    random = np.random.default_rng(0)
+    features = random.normal(0, 1, (1200, 4)).astype(np.float32)
+    classes = (features[:, 0] * features[:, 1] + random.normal(0, 0.3, 1200) > 0).astype(np.int64)
+    fitted = XGBoostClasses(depth=1, rounds=10, trials=15).fit(
+        Training(features[:800], classes[:800], 2, 0)
+    )
+    assert fitted.tuned_parameters["depth"] > 1
+    hits = fitted.predict(features[800:]).argmax(axis=1) == classes[800:]
+    assert hits.mean() > 0.8
+
+
+@pytest.mark.parametrize("candidate", [XGBoostClasses(trials=0), XGBoostValues(trials=0)])
+def test_a_leaf_has_the_declared_rows(candidate: XGBoostClasses | XGBoostValues) -> None:
+    is_classifier = isinstance(candidate, XGBoostClasses)
+    truth = CLASSES if is_classifier else ROWS.outcome
+    fitted = candidate.fit(Training(ROWS.features, truth, 2 if is_classifier else 0, 0))
+    trees = fitted.pipeline.named_steps["model"].get_booster().trees_to_dataframe()
+    leaves = trees[trees["Feature"] == "Leaf"]
+    # Of a class a row weighs a quarter at the most.
+    assert leaves["Cover"].min() >= candidate.leaf_rows / (4 if is_classifier else 1)
