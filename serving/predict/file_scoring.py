@@ -16,7 +16,7 @@ from serving.predict import request_bars as rules
 from serving.predict.csv_file import CsvFile, FileLine, Kind, file_error, quote_cell
 from serving.predict.predictions import NEVER
 from serving.predict.request_bars import VALUES, RequestBars
-from serving.predict.request_features import compute_features, find_impossible
+from serving.predict.request_features import align_companions, compute_features, find_impossible
 from serving.schemas.errors import InvalidField
 from serving.schemas.strict import HOW, NUMBER
 from serving.state.model import Model, Models
@@ -91,7 +91,8 @@ def _bar_blocks(
     ]
     if not series_list:
         return []
-    rows = compute_features(model, [bars for _, bars in series_list], view)
+    of_symbols = [bars for _, bars in series_list]
+    rows = compute_features(model, of_symbols, align_companions(model, of_symbols, view))
     cuts = np.cumsum([len(bars) for _, bars in series_list])[:-1]
     warming = model.forecast.look_back
     return [

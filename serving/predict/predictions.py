@@ -33,6 +33,7 @@ class FeatureRow:
     bars: int  # how many the features were computed from
     data_source: str
     notices: tuple[str, ...]
+    missing_inputs: tuple[str, ...] = ()  # what features read beside the bars, in words
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def build_predictions(
     )
     upcoming = next_bars(models, ts, closes)
     return [
-        missing_features_error(models, row.features)
+        missing_features_error(models, row.features, row.missing_inputs)
         if predictions is None
         else _build_prediction(
             models, row, predictions, {t: bars[n] for t, bars in upcoming.items()}, min_confidence
@@ -135,10 +136,18 @@ def _build_prediction(
     }
 
 
-def missing_features_error(models: Models, row: np.ndarray) -> InvalidField:
+def missing_features_error(
+    models: Models, row: np.ndarray, missing_inputs: Sequence[str] = ()
+) -> InvalidField:
     """Return the error of a row of features that has no prediction."""
     absent = np.flatnonzero(~np.isfinite(row))
     names = ", ".join(models.forecast.feature_names[place] for place in absent)
+    if missing_inputs:
+        return InvalidField(
+            f"there is no value of {names}: {'; '.join(missing_inputs)}",
+            "send these bars as `companions`, or bring them to the lake: bullion ingest",
+            "companions",
+        )
     return InvalidField(
         f"the bars give no value of {names}",
         "send bars with volume, and with prices that move",

@@ -17,16 +17,17 @@ from pipelines.features.inputs import BARS
 from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
-from pipelines.lake.companions import read_companions
 from serving.predict import request_bars as rules
 from serving.predict.predictions import NEVER, FeatureRow
 from serving.predict.request_bars import VALUES, RequestBars
 from serving.schemas.errors import InvalidField
 from serving.schemas.scoring import RequestBar, ScoreRequest
 from serving.state.model import Model, Models
+from serving.state.stored_companions import StoredCompanions
 from serving.state.times import instant
 
 LARGEST = float(np.finfo(np.float32).max)  # a model takes no more
+STORED = StoredCompanions()
 NO_BAR = "indicators were sent: which bar they are of is not known"
 
 
@@ -215,7 +216,7 @@ def _place_companions(
     model: Model, request: ScoreRequest, now: datetime, max_bars: int
 ) -> dict[str, Companion]:
     """Check the sent bars of other symbols, and place them on the calendar."""
-    subjects = tuple(r.subject for r in model.forecast.forecast.references if r.dataset == BARS)
+    subjects = _companion_symbols(model)
     companions = {}
     for symbol, request_bars in request.companions.items():
         if symbol not in subjects:
@@ -237,6 +238,12 @@ def _place_companions(
         by_name = {name: bars.values[:, place] for place, name in enumerate(VALUES)}
         companions[symbol] = Companion(bars.closes_at, bars.closes_at, by_name)
     return companions
+
+
+def _companion_symbols(model: Model) -> tuple[str, ...]:
+    """The symbols of whose bars features read, whether the forecast predicts them or not."""
+    references = model.forecast.forecast.references
+    return tuple(dict.fromkeys(r.subject for r in references if r.dataset == BARS))
 
 
 def _arrays(request_bars: list[RequestBar]) -> tuple[np.ndarray, list[datetime] | None]:
@@ -281,14 +288,11 @@ def _read_stored_bars(
 
 
 def compute_features(
-    model: Model,
-    series: Sequence[RequestBars],
-    view: View | None,
-    sent: Sequence[Mapping[str, Companion]] = (),
+    model: Model, series: Sequence[RequestBars], aligned: Sequence[Mapping[str, np.ndarray]]
 ) -> np.ndarray:
     """Compute a row of features per bar, of all series end to end, as training does.
 
-    `sent` has the companions that came with each series; the others are read from the view.
+    `aligned` has what features read beside the bars of each series.
     """
     lengths = [len(bars) for bars in series]
     values = np.concatenate([bars.values for bars in series])
@@ -296,33 +300,50 @@ def compute_features(
     number = pa.array(np.repeat(np.arange(len(series)), lengths)).cast(pa.string())
     columns = {"symbol": number, "ts": pa.array(np.concatenate([bars.ts for bars in series]))}
     columns |= {name: pa.array(values[:, place]) for place, name in enumerate(VALUES)}
-    aligned = _align_companions(model, series, view, sent)
-    panel = build_panel(pa.table(columns), model.market, model.forecast.bar, model.grid, aligned)
+    beside = {name: np.concatenate([part[name] for part in aligned]) for name in aligned[0]}
+    panel = build_panel(pa.table(columns), model.market, model.forecast.bar, model.grid, beside)
     return feature_matrix(model.forecast.features, panel)
 
 
-def _align_companions(
+def align_companions(
     model: Model,
     series: Sequence[RequestBars],
     view: View | None,
-    sent: Sequence[Mapping[str, Companion]],
-) -> dict[str, np.ndarray]:
-    """Align what features read beside their own bars to the closes of all series."""
+    sent: Sequence[Mapping[str, Companion]] = (),
+) -> list[dict[str, np.ndarray]]:
+    """Align what features read beside their own bars to the closes of each series.
+
+    `sent` has the companions that came with each series; the others are read from the view.
+    """
     forecast = model.forecast.forecast
-    if not forecast.references:
-        return {}
+    references, interval = forecast.references, forecast.interval
+    if not references:
+        return [{} for _ in series]
     assert view is not None
     closes = np.concatenate([bars.closes_at for bars in series])
     ends = (instant(closes.min()), instant(closes.max()))
-    references, interval = forecast.references, forecast.interval
-    stored = read_companions(view, references, model.source, interval, *ends)
+    stored = STORED.read(view, references, model.source, interval, *ends)
     parts = []
     for place, bars in enumerate(series):
         companions = sent[place] if sent else {}
         of_series = {(BARS.name, symbol): companion for symbol, companion in companions.items()}
         both = Companions({**stored.by_subject, **of_series})
         parts.append(both.align(references, bars.closes_at))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return parts
+
+
+def _describe_missing(arrays: Mapping[str, np.ndarray], bars: RequestBars) -> tuple[str, ...]:
+    """Say which inputs beside the bars are missing, and since when."""
+    sentences = []
+    for name, values in arrays.items():
+        absent = np.isnan(values)
+        if absent.any():
+            first = instant(bars.closes_at[absent][0])
+            sentences.append(
+                f"{name} is missing at {absent.sum():,} of {len(bars):,} bars, first at the close "
+                f"of {first:%Y-%m-%d %H:%M} UTC"
+            )
+    return tuple(sentences)
 
 
 def _newest_rows(
@@ -332,9 +353,10 @@ def _newest_rows(
     if not series:
         return []
     ends = np.cumsum([len(item.bars) for item in series]) - 1
-    rows = compute_features(
+    aligned = align_companions(
         model, [item.bars for item in series], view, [item.companions for item in series]
-    )[ends]
+    )
+    rows = compute_features(model, [item.bars for item in series], aligned)[ends]
     return [
         FeatureRow(
             item.symbol,
@@ -342,8 +364,15 @@ def _newest_rows(
             item.bars.ts[-1],
             item.bars.closes_at[-1],
             len(item.bars),
-            item.data_source,
+            _describe_source(model, item),
             item.notices,
+            _describe_missing(arrays, item.bars),
         )
-        for item, row in zip(series, rows, strict=True)
+        for item, row, arrays in zip(series, rows, aligned, strict=True)
     ]
+
+
+def _describe_source(model: Model, series: RequestSeries) -> str:
+    """Say whose bars a prediction is of: stored ones may stand beside those that were sent."""
+    all_sent = set(_companion_symbols(model)) <= set(series.companions)
+    return series.data_source if all_sent else f"caller+{model.source}"
