@@ -24,7 +24,11 @@ from pipelines.registry.mlflow import Registry
 from pipelines.steps.models.train import model_name
 
 THRESHOLDS = (-1.0, -0.4, 0.4, 1.0)
-SHARES = {5: (0.1, 0.2, 0.4, 0.2, 0.1), 3: (0.3, 0.4, 0.3)}  # by the number of classes
+SHARES = {
+    5: (0.1, 0.2, 0.4, 0.2, 0.1),
+    3: (0.3, 0.4, 0.3),
+    2: (0.45, 0.55),
+}  # by the number of classes
 CANDIDATE = "logistic_regression"
 
 

@@ -15,7 +15,10 @@ from pipelines.core.errors import (
     SourceError,
     SourceUnavailable,
 )
+from pipelines.core.intervals import utc
 from pipelines.core.settings import Settings
+from pipelines.forecasts import SPY_NEXT_DAY
+from pipelines.steps import refresh_features
 from pipelines.steps.lake import open_lake
 from tests.dated_universe import write_universe
 from tests.jobs.run_requests import (
@@ -124,3 +127,39 @@ def test_a_misspelt_symbol_is_named_with_what_it_might_mean(trained: Settings) -
     with pytest.raises(BullionError, match="NVDIA") as refused:
         jobs.bring_bars(NAME, request("misspelt", symbols=("NVDIA",)))
     assert "did you mean NVDA" in str(refused.value)
+
+
+SPY_RUN = {"symbols": SPY_NEXT_DAY.symbols, "fill": False}
+LAST_DAY = (utc("2026-09-14"), utc("2026-09-15"))
+
+
+def test_companions_come_with_as_many_bars_as_features_look_back_at(
+    lake_settings: Settings,
+) -> None:
+    jobs.bring_bars(SPY_NEXT_DAY.name, request("day", LAST_DAY, **SPY_RUN))
+    with open_lake(read_only=True) as lake:
+        counts = dict(lake.rows("SELECT symbol, count(*) FROM silver.bars GROUP BY 1"))
+        spans = lake.rows("SELECT DISTINCT min(ts), max(ts) FROM silver.bars GROUP BY symbol")
+    assert set(counts) == {"SPY", *SPY_NEXT_DAY.companions}
+    assert min(counts.values()) > SPY_NEXT_DAY.look_back
+    assert len(spans) == 1, "all over the same span"
+
+
+def test_a_companion_that_the_source_lacks_is_reported_with_the_features_that_read_it(
+    lake_settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    use_faulty_source(monkeypatch, lacks="TLT")
+    jobs.bring_bars(SPY_NEXT_DAY.name, request("day", LAST_DAY, **SPY_RUN))
+    assert "no bars of the companion TLT came from sample" in caplog.text
+    assert "features of spy_next_day that read it have no value: tlt_relative_1," in caplog.text
+    assert "TLT.log_close missing at all" in caplog.text
+    assert "the rows are not scored" in caplog.text
+    assert "GLD" not in caplog.text.split("missing at")[-1]
+    with open_lake() as lake:
+        refresh_features(lake, SPY_NEXT_DAY, "sample")
+        missing = lake.rows(
+            "SELECT count(*) FILTER (WHERE tlt_return_1 IS NULL AND vix_level IS NOT NULL) - "
+            "count(*) FROM gold.features_spy_next_day"
+        )
+    assert missing == [(0,)]
