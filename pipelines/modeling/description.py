@@ -13,7 +13,13 @@ from typing import Any
 from pipelines.core.errors import BullionError
 
 PREFIX = "bullion."  # of our keys in the metadata
-ADDED_LATER = ("kind", "rule", "score_thresholds")  # older files do not have these
+ADDED_LATER = (
+    "kind",
+    "rule",
+    "score_thresholds",
+    "scores",
+    "medians",
+)  # older files do not have these
 
 
 class UnreadableModel(BullionError):
@@ -33,6 +39,8 @@ class Description:
     kind: str = "classes"  # of answers.py
     rule: str = "above_share"  # of action_rules.py; that of files which do not name one
     score_thresholds: tuple[float, ...] = ()  # that the rule learned
+    scores: tuple[float, ...] = ()  # of the classes
+    medians: tuple[float, ...] = ()  # of the features among training rows
     more: Mapping[str, str] = field(default_factory=dict)  # such as the forecast's name
 
     @property

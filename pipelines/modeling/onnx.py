@@ -29,7 +29,7 @@ def to_onnx(model: Model, description: Description) -> bytes:
         )
     proto = predictor.to_onnx()
     kind = kind_named(description.kind)
-    description = replace(description, **kind.learned(model))
+    description = replace(description, medians=model.fitted.medians, **kind.learned(model))
     kind.finish_graph(proto, model, description)
     for key, value in description.metadata().items():
         entry = proto.metadata_props.add()

@@ -32,6 +32,7 @@ class OnnxScorer:
     """
 
     def __init__(self, content: bytes, expected: str | None = None) -> None:
+        self.content = content
         self.checksum = checksum(content)
         if expected is not None and self.checksum != expected:
             raise UnreadableModel(

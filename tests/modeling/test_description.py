@@ -18,6 +18,8 @@ DESCRIPTION = Description(
     thresholds=(0.1,),
     shares=(0.4, 0.6),
     untrained=("MSFT",),
+    scores=(-1.0, 1.0),
+    medians=(0.25, -3.0),
     more={"forecast": "daily"},
 )
 
@@ -31,8 +33,10 @@ def test_what_was_written_is_read() -> None:
 
 def test_older_files_without_a_kind_are_of_classes() -> None:
     metadata = DESCRIPTION.metadata()
-    del metadata[f"{PREFIX}kind"]
-    assert read_description(metadata).kind == "classes"
+    for name in ("kind", "scores", "medians"):
+        del metadata[f"{PREFIX}{name}"]
+    older = read_description(metadata)
+    assert (older.kind, older.scores, older.medians) == ("classes", (), ())
 
 
 def test_a_file_without_an_entry_is_refused() -> None:

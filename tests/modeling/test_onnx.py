@@ -57,7 +57,12 @@ def test_the_same_model_gives_the_same_bytes_and_says_what_it_is(
     comparison: Comparison, content: bytes
 ) -> None:
     assert to_onnx(comparison.winner, describe(comparison)) == content
-    learned = {"rule": "by_expected_score", "score_thresholds": comparison.winner.score_thresholds}
+    learned = {
+        "rule": "by_expected_score",
+        "score_thresholds": comparison.winner.score_thresholds,
+        "scores": comparison.label.scores,
+        "medians": tuple(np.median(comparison.training.rows.features[:, :-1], axis=0).tolist()),
+    }
     expected = replace(describe(comparison), **learned)
     assert OnnxScorer(content, checksum(content)).description == expected
 

@@ -30,6 +30,8 @@ from pipelines.modeling.width import Width, learn_width
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+MEDIAN_ROWS = 10_000
+
 
 @dataclass(frozen=True, eq=False)
 class Training:
@@ -105,6 +107,7 @@ class Fitted:
     predictor: Predictor
     count: int  # classes
     rows: int  # that it was fitted on
+    medians: tuple[float, ...] = ()  # of the features of these rows
 
     @property
     def tuned_parameters(self) -> Mapping[str, Any]:
@@ -132,6 +135,7 @@ class FittedValue:
     most: float
     residuals: np.ndarray  # training values less predictions
     width: Width  # how large residuals are, by the features
+    medians: tuple[float, ...] = ()  # of the features of these rows
 
     @property
     def tuned_parameters(self) -> Mapping[str, Any]:
@@ -169,7 +173,7 @@ def fit_classifier(
     training = Training(features[rows], classes[rows], count, seed)
     with single_threaded():
         predictor = candidate.fit(training)
-    return Fitted(candidate.name, predictor, count, len(rows))
+    return Fitted(candidate.name, predictor, count, len(rows), feature_medians(training.features))
 
 
 def fit_regressor(
@@ -188,7 +192,8 @@ def fit_regressor(
         least, most = float(y.min()), float(y.max())
         residuals = y - predict_values(predictor, x, least, most, candidate.name)
         width = learn_width(x, residuals)
-    return FittedValue(candidate.name, predictor, len(y), least, most, residuals, width)
+    medians = feature_medians(x)
+    return FittedValue(candidate.name, predictor, len(y), least, most, residuals, width, medians)
 
 
 @contextmanager
@@ -203,6 +208,12 @@ def single_threaded() -> Iterator[None]:
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         yield
+
+
+def feature_medians(features: np.ndarray) -> tuple[float, ...]:
+    """The median of each feature, over at most MEDIAN_ROWS rows spread over all of time."""
+    places = np.linspace(0, len(features) - 1, min(len(features), MEDIAN_ROWS)).astype(int)
+    return tuple(np.median(features[places, :-1], axis=0).astype(np.float64).tolist())
 
 
 def sample_rows(classes: np.ndarray, count: int, most: int | None, seed: int) -> np.ndarray:

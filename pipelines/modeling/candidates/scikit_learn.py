@@ -84,8 +84,10 @@ class FittedPipeline:
 
     def to_onnx(self) -> ModelProto:
         from pipelines.modeling.converters import convert_pipeline, order_classes
+        from pipelines.modeling.tree_ensembles import write_covers
 
         proto = convert_pipeline(self.pipeline, self.columns)
+        write_covers(proto, self.pipeline.named_steps["model"])
         if self.classes:
             order_classes(proto, self._class_order())
         return proto

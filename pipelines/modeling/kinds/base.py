@@ -33,6 +33,11 @@ class Fitted(Protocol):
     def predictor(self) -> Predictor: ...
 
     @property
+    def medians(self) -> tuple[float, ...]:
+        """The median of each feature among training rows."""
+        ...
+
+    @property
     def tuned_parameters(self) -> Mapping[str, Any]:
         """Parameters that the fit itself chose."""
         ...

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Classes:
-    """Ranked by macro F1, ties by accuracy; calibrated by a temperature.
+    """Ranked by macro F1, ties by accuracy; two classes by ROC AUC. Calibrated by a temperature.
 
     Actions are chosen by the target's rule, which learns its thresholds from the rows that
     calibrate: it looks at probabilities alone, and at no outcome.
@@ -61,7 +61,11 @@ class Classes:
         return CalibratedModel(model, report.reason)
 
     def learned(self, model: ClassModel) -> dict[str, Any]:
-        return {"rule": model.rule.name, "score_thresholds": model.score_thresholds}
+        return {
+            "rule": model.rule.name,
+            "score_thresholds": model.score_thresholds,
+            "scores": model.scores,
+        }
 
     def measure(
         self,

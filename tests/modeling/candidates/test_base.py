@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.modeling.candidates import CANDIDATES, Logistic, fit_classifier, parameters
-from pipelines.modeling.candidates.base import sample_rows
+from pipelines.modeling.candidates.base import MEDIAN_ROWS, feature_medians, sample_rows
 from tests.modeling.hourly_rows import hourly_rows
 
 
@@ -76,3 +76,11 @@ def test_scales_are_learned_from_the_rows_it_is_fitted_on() -> None:
     fitted = fit_classifier(Logistic(), rows.features[:900], rows.symbol[:900] % 2, 2, 0)
     scale = fitted.predictor.pipeline.named_steps["prepare"].named_transformers_["scale"]
     np.testing.assert_allclose(scale.mean_, rows.features[:900, :-1].mean(axis=0), atol=1e-6)
+
+
+def test_medians_are_of_the_features_and_over_all_of_time() -> None:
+    rows = hourly_rows()
+    fitted = fit_classifier(Logistic(), rows.features, rows.symbol % 2, 2, 0)
+    np.testing.assert_allclose(fitted.medians, np.median(rows.features[:, :-1], axis=0))
+    rising = np.arange(3 * MEDIAN_ROWS, dtype=np.float32)[:, None].repeat(2, axis=1)
+    np.testing.assert_allclose(feature_medians(rising), [1.5 * MEDIAN_ROWS], rtol=1e-3)
