@@ -54,6 +54,7 @@ def body(
         shares=SHARES.get(len(label.classes), ()),
         untrained=untrained,
         kind=label.kind,
+        scores=label.scores,
         more=more | ({"target": label.name} if target_of(forecast).has_siblings else {}),
     )
     return BODIES[label.kind](description, label, seed)

@@ -71,3 +71,20 @@ DELAY_SECONDS = Column(
     "seconds",
     nullable=True,
 )
+FEATURE_CONTRIBUTIONS = Column(
+    "feature_contributions",
+    "MAP(VARCHAR, DOUBLE)",
+    "how far each feature moved the prediction; null where the target is not explained",
+    "of contributions_to",
+    nullable=True,
+)
+CONTRIBUTION_METHOD = Column(
+    "contribution_method",
+    "VARCHAR",
+    "tree_shap: exact SHAP values, which add up; occlusion: each feature replaced by its median",
+    nullable=True,
+)
+CONTRIBUTIONS_TO = Column(
+    "contributions_to", "VARCHAR", "what the contributions are to, in words", nullable=True
+)
+EXPLANATION = (FEATURE_CONTRIBUTIONS, CONTRIBUTION_METHOD, CONTRIBUTIONS_TO)

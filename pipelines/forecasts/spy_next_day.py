@@ -39,6 +39,7 @@ SPY_NEXT_DAY = Forecast(
             gates=DIRECTION_GATES,
             rule=LIKELIEST,
             challengers=tuple(candidate.name for candidate in CANDIDATES),
+            explained=True,
         ),
     ),
     schedule=Schedule(grace=timedelta(minutes=30), history=timedelta(days=3650)),

@@ -42,6 +42,7 @@ class Target:
     challengers: tuple[str, ...] = ()  # candidates whose predictions are written too
     # The candidate that serves while none is proven, marked as such; "": the winner, refused.
     baseline: str = ""
+    explained: bool = False  # each prediction has the contributions of the features to it
 
     @property
     def name(self) -> str:

@@ -48,6 +48,11 @@ class Description:
         """How many columns the model takes."""
         return len(self.features) + 1
 
+    @property
+    def is_explainable(self) -> bool:
+        """Whether it says all that an explanation needs; models of an earlier Bullion do not."""
+        return len(self.medians) == len(self.features) and len(self.scores) == len(self.classes)
+
     def metadata(self) -> dict[str, str]:
         """The description as entries of a file's metadata; `read_description` reads them."""
         return {PREFIX + name: json.dumps(value) for name, value in asdict(self).items()}

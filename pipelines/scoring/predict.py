@@ -14,6 +14,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import TargetForecast
 from pipelines.labels import Label
 from pipelines.modeling.answers import answer_of
+from pipelines.modeling.contributions import Contributions, explain
 from pipelines.modeling.description import Description
 from pipelines.modeling.scorer import OnnxScorer
 
@@ -32,6 +33,7 @@ class Scores:
     scored_rows: np.ndarray  # places of the rows that were scored
     not_scored: dict[str, Counter[str]]  # reason -> symbol -> rows
     description: Description  # of the model
+    contributions: Contributions | None = None  # of the features, to each of the scored rows
 
 
 def check_fingerprint(
@@ -66,7 +68,12 @@ def check_scorer(
 
 
 def score_rows(
-    scorer: OnnxScorer, symbols: Sequence[str], features: np.ndarray, bars: np.ndarray
+    scorer: OnnxScorer,
+    symbols: Sequence[str],
+    features: np.ndarray,
+    bars: np.ndarray,
+    *,
+    explained: bool = False,
 ) -> Scores:
     """Score rows that are ordered by bar; `bars` tells which rows belong to one bar.
 
@@ -93,7 +100,28 @@ def score_rows(
         for reason, rows in reasons.items()
         if rows.any()
     }
-    return Scores(outputs, predictions, scored_rows, not_scored, description)
+    explained = explained and description.is_explainable and len(scored_rows) > 0
+    contributions = explain(scorer, inputs[scored_rows]) if explained else None
+    return Scores(outputs, predictions, scored_rows, not_scored, description, contributions)
+
+
+def explanation_columns(contributions: Contributions | None, rows: int) -> dict[str, pa.Array]:
+    """Build what gold.predictions says of the features' contributions, for rows that have any."""
+    text = pa.nulls(rows, pa.string())
+    if contributions is None:
+        nothing = pa.nulls(rows, pa.map_(pa.string(), pa.float64()))
+        return {
+            "feature_contributions": nothing, "contribution_method": text, "contributions_to": text
+        }  # fmt: skip
+    count = len(contributions.names)
+    offsets = pa.array(np.arange(0, (rows + 1) * count, count, dtype=np.int32))
+    names = pa.array(np.tile(np.array(contributions.names), rows), pa.string())
+    values = pa.array(contributions.values.astype(np.float64).ravel())
+    return {
+        "feature_contributions": pa.MapArray.from_arrays(offsets, names, values),
+        "contribution_method": pa.repeat(pa.scalar(contributions.method), rows),
+        "contributions_to": pa.repeat(pa.scalar(contributions.explained), rows),
+    }
 
 
 def prediction_rows(
@@ -107,7 +135,7 @@ def prediction_rows(
     predictions = keys.take(pa.array(rows))
     columns = answer_of(label.kind).columns(
         label, scores.outputs[rows], scores.predictions[rows], scores.description
-    )
+    ) | explanation_columns(scores.contributions, len(rows))
     for name, value in constants.items():
         kind = pa.string() if value is None else None
         columns[name] = pa.repeat(pa.scalar(value, kind), len(rows))

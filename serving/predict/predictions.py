@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from pipelines.core.calendar import next_closes, spans_night
 from pipelines.modeling.answers import answer_of
-from pipelines.scoring.predict import score_rows
+from pipelines.scoring.predict import explanation_columns, score_rows
 from serving.schemas.errors import InvalidField
 from serving.state.kinds import KINDS, NO_FIELDS
 from serving.state.model import Model, Models
 from serving.state.times import instant
 
 Row = dict[str, Any]
+MOST_EXPLAINED = 100  # rows at a time: those of longer files have no contributions
 NEVER = np.datetime64("NaT", "us")
 
 
@@ -57,14 +58,17 @@ def predict_rows(
     """
     by_row: list[dict[str, Row]] = [{} for _ in symbols]
     for name, model in models.by_target.items():
-        scores = score_rows(model.scorer, symbols, features, np.zeros(len(symbols)))
+        explained = model.forecast.target.explained and len(symbols) <= MOST_EXPLAINED
+        scores = score_rows(
+            model.scorer, symbols, features, np.zeros(len(symbols)), explained=explained
+        )
         label, good = model.forecast.label, scores.scored_rows
         columns = answer_of(label.kind).columns(
             label, scores.outputs[good], scores.predictions[good], scores.description
-        )
+        ) | explanation_columns(scores.contributions, len(good))
         for place, row in zip(good.tolist(), pa.table(columns).to_pylist(), strict=True):
-            if row["probabilities"] is not None:
-                row["probabilities"] = dict(row["probabilities"])
+            for column in ("probabilities", "feature_contributions"):
+                row[column] = dict(row[column]) if row[column] is not None else None
             by_row[place][name] = row
     return [by_target if len(by_target) == len(models.by_target) else None for by_target in by_row]
 

@@ -114,7 +114,17 @@ class SignalFields(Answer):
     weights_partial: bool = table_field(INDEX_SIGNALS, "weights_partial")
 
 
-class PredictionFields(Answer):
+class ExplainedFields(Answer):
+    """What moved a prediction; null where its target is not explained."""
+
+    feature_contributions: dict[str, float] | None = table_field(
+        PREDICTIONS, "feature_contributions"
+    )
+    contribution_method: str | None = table_field(PREDICTIONS, "contribution_method")
+    contributions_to: str | None = table_field(PREDICTIONS, "contributions_to")
+
+
+class PredictionFields(ExplainedFields):
     """A prediction of one symbol: a class or a value. Fields of the other kind are null."""
 
     symbol: str = table_field(PREDICTIONS, "symbol")
@@ -132,7 +142,7 @@ class PredictionFields(Answer):
     value_high: float | None = table_field(PREDICTIONS, "value_high")
 
 
-class ClassPrediction(Answer):
+class ClassPrediction(ExplainedFields):
     """The prediction of a target whose kind is classes."""
 
     kind: Literal["classes"]
@@ -147,7 +157,7 @@ class ClassPrediction(Answer):
     risk: RiskHints | None = RISK
 
 
-class ValuePrediction(Answer):
+class ValuePrediction(ExplainedFields):
     """The prediction of a target whose kind is value."""
 
     kind: Literal["value"]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 from pipelines.contracts import columns as columns
 from pipelines.contracts.gold import MODEL_DECISIONS, MODEL_RANKINGS, PREDICTIONS
 from pipelines.forecasts import FORECASTS
-from serving.schemas.answers import ClassPrediction, RiskHints, ValuePrediction
+from serving.schemas.answers import ClassPrediction, ExplainedFields, RiskHints, ValuePrediction
 from serving.schemas.errors import Problem
 from serving.schemas.fields import (
     KIND,
@@ -158,7 +158,7 @@ class ValueResult(ValuePrediction, NextBarFields, TargetModel):
     """The prediction of a target whose kind is value."""
 
 
-class BarPrediction(BaseModel):
+class BarPrediction(ExplainedFields):
     """The prediction of one bar: its main target at the top, and all targets in `targets`.
 
     The main target is the forecast's first. Fields that its kind does not have are null.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from pipelines.contracts.columns import EXPLANATION
 from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.modeling.spread import COVERAGE
@@ -13,6 +14,7 @@ from serving.schemas.answers import ClassPrediction, ValuePrediction
 from serving.schemas.errors import InvalidField
 
 Row = dict[str, Any]
+EXPLAINED = tuple(column.name for column in EXPLANATION)
 
 
 class TargetKind(Protocol):
@@ -48,6 +50,7 @@ class ClassKind:
             "expected_score",
             "confidence",
             "probabilities",
+            *EXPLAINED,
         )
         fields = {"kind": label.kind, **{name: row[name] for name in names}, "said": None}
         fields["risk"] = risk_hints(label, row["action"], row["probabilities"])
@@ -71,7 +74,7 @@ class ValueKind:
     def fields(self, label: Label, row: Row, min_confidence: float | None = None) -> Row:
         return {
             "kind": label.kind,
-            **{name: row[name] for name in (*self.names, "expected_score")},
+            **{name: row[name] for name in (*self.names, "expected_score", *EXPLAINED)},
             "unit": label.unit,
             "value_coverage": COVERAGE,
             "value_words": f"{COVERAGE * 100:.0f} of 100 outcomes are to lie from value_low to "

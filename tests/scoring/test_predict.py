@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import NASDAQ100_HOURLY as FORECAST
+from pipelines.forecasts import SPY_NEXT_DAY
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.scoring.predict import check_fingerprint, check_scorer, prediction_rows, score_rows
 from tests import models
@@ -49,6 +50,35 @@ def test_what_is_published_is_the_models_action_and_not_the_likeliest(
     assert row["expected_score"] == pytest.approx(0.2)
     assert row["likeliest"] == "hold"
     assert row["action_reason"].startswith("expected score +0.20, among the highest 10 %")
+
+
+def test_what_moved_a_prediction_is_published_where_it_is_asked_for() -> None:
+    scorer = OnnxScorer(models.body(SPY_NEXT_DAY))
+    features = np.random.default_rng(1).normal(0, 1, (3, len(SPY_NEXT_DAY.features)))
+    features[1, 0] = np.nan
+    label, keys = SPY_NEXT_DAY.targets[0].label, pa.table({"symbol": ["SPY"] * 3})
+    arguments = (scorer, ["SPY"] * 3, features.astype(np.float32), np.array([1, 2, 3]))
+    explained = score_rows(*arguments, explained=True)
+    rows = prediction_rows(keys, explained, label, {}).to_pylist()
+    assert [row["contribution_method"] for row in rows] == ["occlusion"] * 2
+    assert explained.contributions is not None
+    for row, values in zip(rows, explained.contributions.values.tolist(), strict=True):
+        names = (*SPY_NEXT_DAY.feature_names, "symbol")
+        assert dict(row["feature_contributions"]) == dict(zip(names, values, strict=True))
+    plain = prediction_rows(keys, score_rows(*arguments), label, {}).to_pylist()
+    assert {row["feature_contributions"] for row in plain} == {None}
+    assert [row["expected_score"] for row in plain] == [row["expected_score"] for row in rows]
+
+
+def test_a_model_that_does_not_say_what_its_classes_are_worth_scores_unexplained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scorer = OnnxScorer(models.body(SPY_NEXT_DAY))
+    monkeypatch.setattr(scorer, "description", replace(scorer.description, scores=()))
+    features = np.zeros((1, len(SPY_NEXT_DAY.features)), np.float32)
+    scores = score_rows(scorer, ["SPY"], features, np.array([1]), explained=True)
+    assert scores.contributions is None
+    assert scores.scored_rows.tolist() == [0]
 
 
 def test_a_model_of_another_definition_is_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.core.universes import MemberCount
+from pipelines.modeling.contributions import Contributions
 from pipelines.scoring.signals import CombinedSignals
 from pipelines.scoring.weights import find_age_warning
 
@@ -55,6 +56,7 @@ class ScoringReport:
     lost: list[str] = field(default_factory=list)  # models whose file cannot be read, and why
     signals: int = 0
     no_signal: dict[str, Counter[str]] = field(default_factory=dict)  # universe -> reason -> bars
+    moved_by: dict[str, str] = field(default_factory=dict)  # by symbol: what moved its newest bar
     warnings: list[str] = field(default_factory=list)
     skipped: str = ""  # why nothing was scored at all
     newest: tuple[NewestSignal, ...] = ()
@@ -118,6 +120,7 @@ class ScoringReport:
             f"not scored, {target}: {bars:,} bars, as no model had been trained before them"
             for target, bars in self.no_model.items()
         ]
+        lines += list(self.moved_by.values())[:MOST_NAMES]
         lines += [f"warning: {warning}" for warning in self.warnings]
         lines += [
             f"{signal.universe} {signal.closes_at:%Y-%m-%d %H:%M} UTC: WSS {signal.wss:+.4f}, "
@@ -144,6 +147,17 @@ def _not_scored_line(reason: str, symbols: Counter[str]) -> str:
         f"not scored, {reason.replace('_', ' ')}: {symbols.total():,} rows of "
         f"{len(symbols)} symbols ({names})"
     )
+
+
+def add_contributions(
+    report: ScoringReport, symbols: Sequence[str], contributions: Contributions | None
+) -> None:
+    """Add what moved the newest prediction of each symbol most; rows come by bar."""
+    if contributions is None:
+        return
+    for symbol, row in {symbol: row for row, symbol in enumerate(symbols)}.items():
+        largest = ", ".join(f"{name} {value:+.3g}" for name, value in contributions.largest(row))
+        report.moved_by[symbol] = f"{symbol} was moved most by {largest} ({contributions.method})"
 
 
 def add_signals(report: ScoringReport, combined: CombinedSignals) -> None:

@@ -46,7 +46,7 @@ from pipelines.steps.data.missing_inputs import describe_missing_inputs
 from pipelines.steps.data.rows import feature_columns, feature_matrix, select_members
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.publish import publish
-from pipelines.steps.scoring.report import ScoringReport, add_signals
+from pipelines.steps.scoring.report import ScoringReport, add_contributions, add_signals
 
 Progress = Callable[[str, int, int], None]
 KEYS = ("symbol", "ts", "closes_at", "session")
@@ -241,7 +241,10 @@ def _score_target(
         rows, decision = np.flatnonzero(served_rows), serving.decision
         keys, features = all_keys.take(pa.array(rows)), snapshot.features[rows]
         symbols, opens = keys["symbol"].to_pylist(), ts[rows]
-        scores = score_rows(served.model, symbols, features, opens)
+        explained = forecast.target.explained
+        scores = score_rows(served.model, symbols, features, opens, explained=explained)
+        names = [_with_target(forecast, symbols[row]) for row in scores.scored_rows.tolist()]
+        add_contributions(report, names, scores.contributions)
         report.count_not_scored(
             {_with_target(forecast, reason): counts for reason, counts in scores.not_scored.items()}
         )
@@ -255,7 +258,7 @@ def _score_target(
                     f"the challenger {candidate} does not score: {error.message}"
                 )
                 continue
-            scores = score_rows(model, symbols, features, opens)
+            scores = score_rows(model, symbols, features, opens, explained=explained)
             name = _with_target(forecast, candidate)
             report.challengers[name] = report.challengers.get(name, 0) + len(scores.scored_rows)
             tables.append(_predictions(forecast, keys, scores, serving, candidate, "challenger"))

@@ -85,6 +85,19 @@ def test_companions_come_from_the_lake_as_in_a_scoring(
     assert answer["features_used"]["iwm_correlation_21"] == 0
 
 
+def test_each_prediction_says_what_moved_it_as_the_lake_does(client: TestClient) -> None:
+    answer = predict(client)
+    with environment(build_once("beside", fill)), open_lake(read_only=True) as lake:
+        (row,) = lake.rows(
+            "SELECT feature_contributions, contribution_method, contributions_to "
+            "FROM gold.predictions ORDER BY ts DESC LIMIT 1"
+        )
+    assert answer["feature_contributions"] == pytest.approx(dict(row[0]))
+    assert (answer["contribution_method"], answer["contributions_to"]) == row[1:]
+    assert set(answer["feature_contributions"]) == {*SPY_NEXT_DAY.feature_names, "symbol"}
+    assert answer["feature_contributions"]["vix_level"] != 0
+
+
 def test_companions_that_are_sent_take_their_place(client: TestClient, published: float) -> None:
     same = predict(client, companions={symbol: request_bars(symbol) for symbol in OTHERS})
     assert same["expected_score"] == published
