@@ -48,9 +48,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         score(lake, registry, QUICK.forecast, source.name, start=TRAINED, end=END)
         refresh_outcomes(lake, registry, QUICK.forecast, source.name)
         for forecast in (f for f in FORECASTS if f is not HOURLY):
-            ingest(
-                lake, source, forecast.symbols, forecast.bar, END - forecast.schedule.history, END
-            )
+            symbols, first = forecast.symbols + forecast.companions, END - forecast.schedule.history
+            ingest(lake, source, symbols, forecast.bar, first, END)
             for target in forecast.per_target():
                 quick = (Logistic(),) if target.label.classes else (Mean(), Ridge())
                 quick_target = target.replace(candidates=quick, challengers=())

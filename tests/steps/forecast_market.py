@@ -27,13 +27,13 @@ def market_rows(
 
 
 def build_market(forecast: Forecast) -> list[dict[str, object]]:
-    """Some of its symbols, and somewhat more of its bars than it looks back at."""
+    """Some of its symbols and its companions, and somewhat more bars than it looks back at."""
     count = 3 * max(forecast.look_back, forecast.label_look_back) + 60
     start = (utc(END) - timedelta(days=count * 2)).date().isoformat()
     times = hours(start, END, forecast.interval)[-count:]
     if not forecast.bar.intraday:  # such bars are named by their day
         times = [ts.replace(hour=0, minute=0) for ts in times]
-    return market_rows(forecast.symbols[:3], times)
+    return market_rows(forecast.symbols[:3] + forecast.companions, times)
 
 
 def write_bars(lake: Lake, name: str, rows: list[dict[str, object]], **options: object) -> None:
