@@ -9,6 +9,7 @@ from pipelines.core.errors import unknown
 from pipelines.forecasts.aapl_daily import AAPL_DAILY
 from pipelines.forecasts.base import Forecast, TargetForecast
 from pipelines.forecasts.nasdaq100_hourly import NASDAQ100_HOURLY
+from pipelines.forecasts.nvda_5m import NVDA_5M
 from pipelines.forecasts.target import Target
 
 # These come first, in this order, in tables and DAGs; the others follow by the name of their file.
@@ -36,6 +37,7 @@ __all__ = [
     "AAPL_DAILY",
     "FORECASTS",
     "NASDAQ100_HOURLY",
+    "NVDA_5M",
     "Forecast",
     "Target",
     "TargetForecast",

@@ -43,6 +43,9 @@ class Target:
     # The candidate that serves while none is proven, marked as such; "": the winner, refused.
     baseline: str = ""
 
+    def __post_init__(self) -> None:
+        self.rule.check(self.label.scores)
+
     @property
     def name(self) -> str:
         return self.label.name

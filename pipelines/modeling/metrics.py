@@ -63,7 +63,8 @@ class ClassificationMetrics:
 
     @property
     def order(self) -> tuple[float, ...]:
-        return (-self.macro_f1, -self.accuracy)
+        # Where a rule publishes one class for nearly all rows, only the log loss tells them apart.
+        return (-self.macro_f1, -self.accuracy, self.log_loss)
 
     @property
     def fit(self) -> float:

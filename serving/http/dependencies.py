@@ -29,10 +29,16 @@ MAIN = FORECASTS[0].name
 PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
 
+def signal_universes() -> tuple[str, ...]:
+    """Return every universe that there is a file of, and the symbols that have a signal alone."""
+    combined = (name for forecast in FORECASTS for name in forecast.combined_universes)
+    return tuple(sorted({*universe_names(), *combined}))
+
+
 def known_universe(name: str) -> str:
     """Return the name of a known universe, or raise an error that suggests the nearest."""
-    if name not in universe_names():
-        raise refuse(unknown("universe", name, universe_names()))
+    if name not in signal_universes():
+        raise refuse(unknown("universe", name, signal_universes()))
     return name
 
 
@@ -58,7 +64,7 @@ UniverseName = Annotated[
     Annotated[str, AfterValidator(known_universe)] | None,
     Query(
         description=f"{UNIVERSE.meaning}; the first that the forecast combines where none is named",
-        json_schema_extra={"enum": [*universe_names()]},
+        json_schema_extra={"enum": [*signal_universes()]},
     ),
 ]
 TargetName = Annotated[

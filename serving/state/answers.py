@@ -157,7 +157,7 @@ def combination_of(forecast: Forecast, universe: str) -> tuple[ComponentWeighted
     """Return the combination that gives a universe's signal, and the label that it combines."""
     return next(
         (combination, target.label)
-        for target in forecast.targets
+        for target in forecast.per_target()
         for combination in target.combinations
         if combination.universe == universe
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Classes:
-    """Ranked by macro F1, ties by accuracy; calibrated by a temperature.
+    """Ranked by macro F1, ties by accuracy, then log loss; calibrated by a temperature.
 
     Actions are chosen by the target's rule, which learns its thresholds from the rows that
     calibrate: it looks at probabilities alone, and at no outcome.

@@ -27,6 +27,7 @@ from pipelines.core.instants import to_numpy
 from pipelines.core.universes import count_members, universe
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import Lake, View
+from pipelines.lake.index_weights import read_weights
 from pipelines.lake.series import series_calendar
 from pipelines.modeling.answers import answer_of
 from pipelines.modeling.description import Description
@@ -39,7 +40,7 @@ from pipelines.registry.decisions import (
 from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.scoring.live import find_deadlines
 from pipelines.scoring.predict import Scores, instants, prediction_rows, score_rows
-from pipelines.scoring.signals import combine_actions, concat_signals
+from pipelines.scoring.signals import combine_predictions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.missing_inputs import describe_missing_inputs
@@ -116,7 +117,7 @@ def score(
     report.skipped = _skip_reason(forecast, snapshot, report)
     combined = concat_signals(
         [
-            combine_actions(f.combinations, _champion_rows(f, rows), snapshot.weights)
+            combine_predictions(f, _champion_rows(f, rows), snapshot.weights)
             for f in forecast.per_target()
         ]
     )
@@ -152,7 +153,7 @@ def _read(
         for target in forecast.targets
     }
     live_until = instants(find_deadlines(market, forecast.bar, grid, ts))
-    indexes = {universe(rule.universe).index for rule in forecast.combinations}
+    universes = [universe(rule.universe) for rule in forecast.combinations]
     return _Snapshot(
         start,
         end,
@@ -161,7 +162,7 @@ def _read(
         feature_matrix(forecast.feature_names, table),
         timestamp_next,
         {f.target.name: read_decisions(view, f, source) for f in forecast.per_target()},
-        {index: _weights(view, source, index) for index in sorted(indexes)},
+        {u.index: Weights(u.index, read_weights(view, source, u)) for u in universes},
         _newest_close(view, forecast, source),
         describe_missing_inputs(view, forecast, source, start, end),
     )
@@ -188,15 +189,6 @@ def _grid(view: View, forecast: Forecast, source: str) -> tuple[Calendar, Grid]:
         view, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
     )
     return calendar(series.calendar), series.grid
-
-
-def _weights(view: View, source: str, index: str) -> Weights:
-    rows = view.sql(
-        """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
-           WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
-        [source, index],
-    )
-    return Weights(index, rows)
 
 
 def _score_target(
