@@ -101,7 +101,8 @@ class ValueKind:
     fit_name = "r2"
 
     def is_judged(self, actual: np.ndarray) -> np.ndarray:
-        return np.isfinite(actual)
+        known: np.ndarray = np.isfinite(actual)
+        return known
 
     def figures(self, rows: JudgedRows, sessions: Sessions) -> dict[str, Figure]:
         errors = (rows.actual - rows.predicted) ** 2

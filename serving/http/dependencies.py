@@ -11,13 +11,14 @@ from fastapi.responses import Response
 from pydantic import AfterValidator
 
 from pipelines.contracts.columns import SYMBOL, UNIVERSE
-from pipelines.core.errors import unknown
+from pipelines.core.errors import InvalidField, unknown
 from pipelines.core.universes import universe_names
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import View
+from pipelines.requests.kinds import neutral
 from serving.http.keys import read_access
 from serving.http.polled import render
-from serving.schemas.errors import InvalidField, NotFound, NotYet, refuse
+from serving.schemas.errors import NotFound, NotYet, as_validation, refuse
 from serving.schemas.strict import QueryNumber
 from serving.state.answers import OPTIONS, CachedAnswer, Row
 from serving.state.cache import ForecastCache, SignalCache
@@ -46,8 +47,19 @@ def known_target(forecast: Forecast, name: str | None) -> str | None:
     """Return the name of a known target, or None; an error suggests the nearest."""
     if name is not None and name not in forecast.target_names:
         error = unknown(f"target of {forecast.name}", name, forecast.target_names)
-        raise InvalidField(error.message, error.hint, "target").at("query")
+        raise as_validation(InvalidField(error.message, error.hint, "target"), "query")
     return name
+
+
+def check_policy(forecast: Forecast, min_confidence: float | None) -> None:
+    """Refuse a confidence policy where no target has an action that it could turn into hold."""
+    if min_confidence is not None and not any(neutral(target.label) for target in forecast.targets):
+        error = InvalidField(
+            f"{forecast.name} says nothing that min_confidence could make hold",
+            "leave it away: each answer tells its own confidence, or its interval",
+            "min_confidence",
+        )
+        raise as_validation(error, "query")
 
 
 SymbolName = Annotated[

@@ -8,18 +8,21 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from pipelines.core.calendar import next_closes, spans_night
-from pipelines.modeling.answers import answer_of
-from pipelines.scoring.predict import score_rows
-from serving.schemas.errors import InvalidField
-from serving.state.kinds import KINDS, NO_FIELDS
-from serving.state.model import Model, Models
-from serving.state.times import instant
+from pipelines.core.errors import InvalidField
+from pipelines.core.instants import from_numpy
+from pipelines.requests.kinds import KINDS
+from pipelines.requests.model import Model, Models
+from pipelines.requests.predictions import (
+    NextBar,
+    TargetRows,
+    missing_features_error,
+    next_bars,
+    predict_rows,
+)
+from serving.schemas.answers import NO_FIELDS
 
 Row = dict[str, Any]
-NEVER = np.datetime64("NaT", "us")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,60 +36,6 @@ class FeatureRow:
     bars: int  # how many the features were computed from
     data_source: str
     notices: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class NextBar:
-    """The bar that a prediction is about; None where that is not known."""
-
-    closes_at: datetime | None
-    spans_night: bool | None
-
-
-TargetRows = Mapping[str, Row]
-"""Predictions of one bar by target, with the columns of gold.predictions."""
-
-
-def predict_rows(
-    models: Models, symbols: Sequence[str], features: np.ndarray
-) -> list[TargetRows | None]:
-    """Predict rows of features: each model runs once over all of them.
-
-    The result is None for a row that lacks a feature.
-    """
-    by_row: list[dict[str, Row]] = [{} for _ in symbols]
-    for name, model in models.by_target.items():
-        scores = score_rows(model.scorer, symbols, features, np.zeros(len(symbols)))
-        label, good = model.forecast.label, scores.scored_rows
-        columns = answer_of(label.kind).columns(
-            label, scores.outputs[good], scores.predictions[good], scores.description
-        )
-        for place, row in zip(good.tolist(), pa.table(columns).to_pylist(), strict=True):
-            if row["probabilities"] is not None:
-                row["probabilities"] = dict(row["probabilities"])
-            by_row[place][name] = row
-    return [by_target if len(by_target) == len(models.by_target) else None for by_target in by_row]
-
-
-def next_bars(models: Models, ts: np.ndarray, closes_at: np.ndarray) -> dict[str, list[NextBar]]:
-    """Return by target the bars that the predictions of these bars are about."""
-    by_horizon: dict[int, list[NextBar]] = {}
-    horizons = {name: model.forecast.label.horizon for name, model in models.by_target.items()}
-    for horizon in set(horizons.values()):
-        by_horizon[horizon] = _bars_after(models.main, ts, closes_at, horizon)
-    return {name: by_horizon[horizon] for name, horizon in horizons.items()}
-
-
-def _bars_after(model: Model, ts: np.ndarray, closes_at: np.ndarray, horizon: int) -> list[NextBar]:
-    closes, is_known = np.full(len(ts), NEVER), ~np.isnat(ts)
-    closes[is_known] = next_closes(
-        model.market, model.forecast.bar, model.grid, ts[is_known], horizon
-    )
-    nights = spans_night(model.market, closes_at, closes)
-    return [
-        NextBar(None, None) if np.isnat(at) else NextBar(instant(at), bool(night))
-        for at, night in zip(closes, nights, strict=True)
-    ]
 
 
 def build_predictions(
@@ -133,17 +82,6 @@ def _build_prediction(
         "bars_used": feature_row.bars,
         "data_source": feature_row.data_source,
     }
-
-
-def missing_features_error(models: Models, row: np.ndarray) -> InvalidField:
-    """Return the error of a row of features that has no prediction."""
-    absent = np.flatnonzero(~np.isfinite(row))
-    names = ", ".join(models.forecast.feature_names[place] for place in absent)
-    return InvalidField(
-        f"the bars give no value of {names}",
-        "send bars with volume, and with prices that move",
-        "bars",
-    )
 
 
 def describe_prediction(
@@ -198,4 +136,4 @@ def model_marks(model: Model) -> Row:
 
 
 def _instant(at: np.datetime64) -> datetime | None:
-    return None if np.isnat(at) else instant(at)
+    return None if np.isnat(at) else from_numpy(at)

@@ -26,6 +26,7 @@ from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.core.instants import to_numpy
 from pipelines.core.universes import count_members, universe
 from pipelines.forecasts import Forecast, TargetForecast
+from pipelines.labels.sides import sides_of
 from pipelines.lake import Lake, View
 from pipelines.lake.index_weights import read_weights
 from pipelines.lake.series import series_calendar
@@ -238,6 +239,7 @@ def _score_target(
             {_with_target(forecast, reason): counts for reason, counts in scores.not_scored.items()}
         )
         report.scored += len(scores.scored_rows)
+        _count_acting(forecast, scores, report)
         tables.append(_predictions(forecast, keys, scores, serving, decision.candidate, "champion"))
         for candidate in decision.challengers:
             try:
@@ -257,6 +259,16 @@ def _score_target(
         for (version, _), reason in lost.items()
     ]
     return pa.concat_tables(tables or [_empty_predictions(forecast, all_keys)])
+
+
+def _count_acting(forecast: TargetForecast, scores: Scores, report: ScoringReport) -> None:
+    """Count the champion's predictions that act, where the target has a direction."""
+    label, rows = forecast.label, scores.scored_rows
+    if len(rows) and sides_of(label)[0]:
+        published, _ = answer_of(label.kind).signal_scores(
+            label.scores, scores.outputs[rows], scores.predictions[rows]
+        )
+        report.count_acting(label.name, published)
 
 
 def _count_not_scored(

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from pipelines.registry.decisions import ModelDecision, ServingModel
 from serving.http.dependencies import (
     MAIN,
+    check_policy,
     combined_universe,
     json_response,
     known_target,
@@ -70,6 +71,14 @@ def test_a_symbol_with_a_signal_of_its_own_is_a_universe_that_can_be_named() -> 
     assert known_universe("nvda") == "nvda"
     with pytest.raises(PydanticCustomError, match="unknown universe 'nvdia'"):
         known_universe("nvdia")
+
+
+def test_a_confidence_policy_needs_a_target_with_a_hold_class() -> None:
+    check_policy(HOURLY, 0.6)
+    check_policy(DAILY, None)
+    with pytest.raises(RequestValidationError) as error:
+        check_policy(DAILY, 0.6)
+    assert error.value.errors()[0]["loc"] == ("query", "min_confidence")
 
 
 def test_the_error_before_the_first_signal_names_what_is_missing() -> None:
