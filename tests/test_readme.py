@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from typer.main import get_command
 
-from pipelines.cli import backtest, forecasts, lake, models, new  # noqa: F401
+from pipelines.cli import backtest, forecasts, lake, models, new, predict  # noqa: F401
 from pipelines.cli.app import app
 from pipelines.core.settings import ROOT, Settings
 from pipelines.sources import SOURCES

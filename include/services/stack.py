@@ -244,8 +244,9 @@ class Stack:
 
 
 def _signal(variables: dict[str, str]) -> str:
-    """Return the newest signal that was published, in words."""
+    """Return the newest signal of the main forecast that was published, in words."""
     from pipelines.core.settings import Settings
+    from pipelines.forecasts import FORECASTS
     from pipelines.sources import is_sample
     from pipelines.steps.lake import open_lake
 
@@ -255,9 +256,9 @@ def _signal(variables: dict[str, str]) -> str:
     with open_lake(where, read_only=True) as lake:
         rows = lake.rows(
             """SELECT instrument, signal, wss, closes_at, source, proven, reason
-               FROM gold.index_signals WHERE source = ?
+               FROM gold.index_signals WHERE source = ? AND forecast = ?
                ORDER BY closes_at DESC, coverage DESC, live DESC LIMIT 1""",
-            [settings().source],
+            [settings().source, FORECASTS[0].name],
         )
     if not rows:
         return "no signal yet: see the newest runs of the score DAGs in Airflow"

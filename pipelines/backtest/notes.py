@@ -30,14 +30,14 @@ def build_notes(
     source_of_bars: str,
 ) -> list[str]:
     """Write the notes of a backtest."""
+    is_alone = members.stands_alone
     proven = sum(scorer.proven for scorer in scorers)
     trained_here = any(scorer.version is None for scorer in scorers)
     lines = [
         f"{proven} of {len(scorers)} models passed the gates that block"
         + " (latency, training time and inputs_sound are not checked here)" * trained_here
         + "; the others serve unproven.",
-        describe_membership(members, path.session),
-        f"{count.describe()}.",
+        *_describe_members(members, count, path),
         "Bars are those of one snapshot: corrections that arrived later are in them.",
         _intervals(len(np.unique(path.session))),
         "The last bar's return of a session spans the night (over_night); it is booked with the "
@@ -46,8 +46,13 @@ def build_notes(
         f"{request.cost:g} of the notional that changes hands, a turn from long to short twice "
         "that. The notional is fixed, nothing is compounded, and a short position costs no "
         "interest.",
-        f"The index is {source_of_bars}.",
+        f"Prices are of {source_of_bars}." if is_alone else f"The index is {source_of_bars}.",
     ]
+    if forecast.target.baseline:
+        lines.append(
+            f"While no model is proven {forecast.target.baseline} is published; here the winner of "
+            "each window is traded, proven or not."
+        )
     if "members" in source_of_bars:
         lines.append(
             "Its highs and lows are bounds computed from the members': a stop uses the far one, a "
@@ -70,6 +75,15 @@ def build_notes(
     if source_named(source).is_sample:
         lines.insert(0, "This market is made up: nothing here is about real prices.")
     return lines
+
+
+def _describe_members(members: Universe, count: MemberCount, path: Path) -> list[str]:
+    if members.stands_alone:
+        return [
+            f"{members.index} was chosen today: a symbol that had failed meanwhile would hardly be "
+            "tested, so that survivorship is not excluded."
+        ]
+    return [describe_membership(members, path.session), f"{count.describe()}."]
 
 
 def _intervals(sessions: int) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from pipelines.backtest.measure import Figure
 from pipelines.backtest.run import Backtest
 
 FIGURE_NAMES = {
+    "acting_share": "share of the predictions that act, and do not hold",
     "published_rank_ic": "rank IC of the published score",
     "rank_ic": "rank IC of the expected score",
     "wss_rank_ic": "rank IC of the WSS with the index's next return",
@@ -22,9 +24,12 @@ FIGURE_NAMES = {
     "ic": "IC of the expected score",
     "hit_rate": "hit rate of buys and sells",
     "hit_rate_of_one_side": "... had all of them been of the better side",
-    "accuracy": "accuracy over the five actions",
+    "accuracy": "accuracy over the actions",
     "macro_f1": "macro F1",
+    "r2": "share of the variance explained (R squared)",
+    "coverage": "outcomes inside the interval",
 }
+FIT_NAMES = {"classes": ("macro_f1", "macro F1"), "value": ("r2", "R squared")}  # by kind
 WAYS_OF_TRADING = {
     "signal": "signal",
     "tuned": "tuned",
@@ -75,9 +80,14 @@ def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
 def figure_rows(result: Backtest) -> list[tuple[object, ...]]:
     """Build the rows on predictions: name, value, interval."""
     return [
-        (FIGURE_NAMES[name], f"{figure.value:.4f}", _format_interval(figure))
+        (FIGURE_NAMES[name], _format_value(figure), _format_interval(figure))
         for name, figure in result.figures.items()
     ]
+
+
+def _format_value(figure: Figure) -> str:
+    """Return a figure as text; a hit rate of nothing that acts is none."""
+    return f"{figure.value:.4f}" if isfinite(figure.value) else "none"
 
 
 def _format_interval(figure: Figure, percent: bool = False) -> str:
@@ -124,10 +134,12 @@ def _returns(name: str, result: Backtest) -> tuple[object, ...]:
     )
 
 
-WINDOW_COLUMNS = (
-    "", "sessions", "model", "trained as of", "rows", "hit rate", "rank IC", "macro F1", "net",
-    "gates",
-)  # fmt: skip
+def window_columns(result: Backtest) -> tuple[str, ...]:
+    fit_name = FIT_NAMES[result.about["kind"]][1]
+    return (
+        "", "sessions", "model", "trained as of", "rows", "acts", "hit rate", "rank IC", fit_name,
+        "net", "gates",
+    )  # fmt: skip
 
 
 def window_rows(result: Backtest) -> list[tuple[object, ...]]:
@@ -141,9 +153,10 @@ def window_rows(result: Backtest) -> list[tuple[object, ...]]:
                 f"{window['model']}{version}",
                 _describe_training(window),
                 window["rows"],
+                _format_share(window["acting_share"]),
                 _format_short(window["hit_rate"]),
                 _format_short(window["published_rank_ic"]),
-                _format_short(window["macro_f1"]),
+                _format_short(window[FIT_NAMES[result.about["kind"]][0]]),
                 f"{window['net']:+.2%}",
                 "proven" if window["proven"] else "refused",
             )
@@ -151,13 +164,13 @@ def window_rows(result: Backtest) -> list[tuple[object, ...]]:
     return rows
 
 
-SHORT_COLUMNS = ("from", "model", "rows", "hit rate", "rank IC", "net", "gates")
+SHORT_COLUMNS = ("from", "model", "rows", "acts", "hit rate", "rank IC", "net", "gates")
 
 
 def short_rows(result: Backtest) -> list[tuple[object, ...]]:
     """Build the rows of the windows as a terminal shows them."""
     return [
-        (window["first_session"], *row[2:3], *row[4:7], *row[8:])
+        (window["first_session"], *row[2:3], *row[4:8], *row[9:])
         for window, row in zip(result.windows, window_rows(result), strict=True)
     ]
 
@@ -167,15 +180,26 @@ def _describe_training(window: dict[str, Any]) -> str:
     return at if window["training_rows"] is None else f"{at}, {window['training_rows']:,} rows"
 
 
-SYMBOL_COLUMNS = (
-    "symbol", "rows", "hit rate", "rank IC", "of expected score", "IC of expected score",
-    "macro F1",
-)  # fmt: skip
+def symbol_columns(result: Backtest) -> tuple[str, ...]:
+    fit_name = FIT_NAMES[result.about["kind"]][1]
+    return (
+        "symbol", "rows", "acts", "hit rate", "rank IC", "of expected score",
+        "IC of expected score", fit_name,
+    )  # fmt: skip
 
 
 def symbol_rows(result: Backtest) -> list[tuple[object, ...]]:
-    names = ("hit_rate", "published_rank_ic", "rank_ic", "ic", "macro_f1")
-    return [(s["symbol"], s["rows"], *(_format_short(s[n]) for n in names)) for s in result.symbols]
+    fit_figure = FIT_NAMES[result.about["kind"]][0]
+    names = ("hit_rate", "published_rank_ic", "rank_ic", "ic", fit_figure)
+    return [
+        (
+            row["symbol"],
+            row["rows"],
+            _format_share(row["acting_share"]),
+            *(_format_short(row[name]) for name in names),
+        )
+        for row in result.symbols
+    ]
 
 
 SHARE_COLUMNS = ("action", "happened", "said")
@@ -185,16 +209,38 @@ def share_rows(result: Backtest) -> list[tuple[object, ...]]:
     return [(s["action"], f"{s['happened']:.1%}", f"{s['said']:.1%}") for s in result.shares]
 
 
-THRESHOLD_COLUMNS = ("window", "buys at", "sells at", "net as declared", "net as tuned")
+TUNED_NAMES = {
+    "buy_at": "buys at",
+    "sell_at": "sells at",
+    "least_confidence": "acts from a confidence of",
+}
+
+
+def threshold_columns(result: Backtest) -> tuple[str, ...]:
+    names = [TUNED_NAMES[name] for name in _tuned_names(result)]
+    return ("window", *names, "net as declared", "net as tuned")
 
 
 def threshold_rows(result: Backtest) -> list[tuple[object, ...]]:
     """Build the rows of the thresholds of each window; none where nothing was tuned."""
     return [
-        (w["window"], w["buy_at"], w["sell_at"], f"{w['net']:+.2%}", f"{w['net_tuned']:+.2%}")
-        for w in result.windows
-        if "net_tuned" in w
+        (
+            window["window"],
+            *(window[name] for name in _tuned_names(result)),
+            f"{window['net']:+.2%}",
+            f"{window['net_tuned']:+.2%}",
+        )
+        for window in result.windows
+        if "net_tuned" in window
     ]
+
+
+def _tuned_names(result: Backtest) -> list[str]:
+    return [name for name in TUNED_NAMES if name in result.windows[0]]
+
+
+def _format_share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
 
 
 def _format_short(value: float | None) -> str:
@@ -219,12 +265,13 @@ def build_markdown(result: Backtest) -> str:
         "## Predictions\n\n" + _table(("", "value", "interval"), figure_rows(result)),
         _table(SHARE_COLUMNS, share_rows(result)),
         "## Returns\n\n" + _table(return_columns(result), return_rows(result)),
-        "## Windows\n\n" + _table(WINDOW_COLUMNS, window_rows(result)),
+        "## Windows\n\n" + _table(window_columns(result), window_rows(result)),
     ]
     if threshold_rows(result):
-        parts.append("## Thresholds\n\n" + _table(THRESHOLD_COLUMNS, threshold_rows(result)))
+        thresholds = _table(threshold_columns(result), threshold_rows(result))
+        parts.append("## Thresholds\n\n" + thresholds)
     parts += [
-        "## Symbols\n\n" + _table(SYMBOL_COLUMNS, symbol_rows(result)),
+        "## Symbols\n\n" + _table(symbol_columns(result), symbol_rows(result)),
         "## What the gates decided\n\n"
         + "\n".join(
             f"- window {window['window']}: {window['reason']}" for window in result.windows
@@ -241,6 +288,11 @@ def _describe_request(result: Backtest) -> str:
         sentences.append(
             f"Retrained every {about['retrain_sessions']} sessions on up to "
             f"{about['history_days']:g} days; candidates {', '.join(about['candidates'])}"
+        )
+    if about["least_confidence"] is not None:
+        sentences.append(
+            f"The likeliest action counts where its probability is at least "
+            f"{about['least_confidence']:g}, else it is hold"
         )
     sentences.append(
         f"Buys at {about['buy_at']:g}, sells at {about['sell_at']:g}; cost {about['cost']:g} of "

@@ -59,9 +59,9 @@ class ScoredRows:
     rows: Rows
     ts: np.ndarray
     window: np.ndarray  # number of the window of each row
-    probabilities: np.ndarray  # a column a class
-    predicted: np.ndarray
-    actual: np.ndarray  # by the thresholds of the model; -1 where the outcome is not known
+    outputs: np.ndarray  # the probability of each class, or a value and the ends of its interval
+    predicted: np.ndarray  # place of a class, or a value
+    actual: np.ndarray  # by the model's thresholds; -1 or NaN where the outcome is not known
     left_out: int  # rows with a missing feature, or of a symbol that training never saw
 
     def __len__(self) -> int:
@@ -220,14 +220,15 @@ def _decide(
     ]
     champion_scorer = champion.onnx if champion else None
     evidence = collect_evidence(comparison, body, scorer, champion_scorer, seed)
-    return judge_all(gates, add_index_evidence(evidence, forecast.symbols, market.indexes))
+    evidence = add_index_evidence(evidence, forecast.symbols, market.indexes, forecast.label.kind)
+    return judge_all(gates, evidence)
 
 
 def score_windows(
     forecast: TargetForecast, market: Market, scorers: Sequence[Scorer]
 ) -> ScoredRows:
     """Score every row of the windows by the model of its window."""
-    rows, places, numbers, probabilities, classes, actual = market.rows, [], [], [], [], []
+    rows, places, numbers, outputs, predictions, actual = market.rows, [], [], [], [], []
     left_out = 0
     is_complete = np.isfinite(rows.features).all(axis=1)
     for scorer in scorers:
@@ -236,19 +237,18 @@ def score_windows(
         untrained = [description.symbols.index(name) for name in description.untrained]
         place = np.flatnonzero(is_inside & is_complete & ~np.isin(rows.symbol, untrained))
         left_out += int(is_inside.sum()) - len(place)
-        outputs, predictions = scorer.onnx.score(rows.features[place])
+        outputs_of_window, predictions_of_window = scorer.onnx.score(rows.features[place])
         places.append(place)
         numbers.append(np.full(len(place), window.number))
-        probabilities.append(outputs.astype(np.float64))
-        classes.append(predictions.astype(np.int64))
-        truth = forecast.label.truth(rows.outcome[place], description.thresholds)
-        actual.append(truth.astype(np.int64))
+        outputs.append(outputs_of_window.astype(np.float64))
+        predictions.append(predictions_of_window)
+        actual.append(forecast.label.truth(rows.outcome[place], description.thresholds))
     place = np.concatenate(places)
     order = np.argsort(place, kind="stable")
     place = place[order]
-    number, probability, predicted, truth = (
-        np.concatenate(part)[order] for part in (numbers, probabilities, classes, actual)
+    number, output, prediction, truth = (
+        np.concatenate(part)[order] for part in (numbers, outputs, predictions, actual)
     )
     return ScoredRows(
-        rows.take(place), market.ts[place], number, probability, predicted, truth, left_out
+        rows.take(place), market.ts[place], number, output, prediction, truth, left_out
     )

@@ -49,6 +49,7 @@ def _run() -> None:
             forecasts,
             lake,
             new,
+            predict,
             withdraw,
         )
         from pipelines.cli.app import app

@@ -39,14 +39,15 @@ def backtest(
         typer.Option(help="days that each training looks back; default the forecast's"),
     ] = None,
     universe: Annotated[
-        str | None, typer.Option(help="members to combine; default the first that it combines")
+        str | None,
+        typer.Option(help="members to combine; default the first that it combines, or all"),
     ] = None,
     candidates: Annotated[
         str | None, typer.Option(help="only these, such as logistic_regression; default all")
     ] = None,
     cost: Annotated[float, typer.Option(help="share of the notional that changes hands")] = 0.0001,
     tune: Annotated[
-        bool, typer.Option("--tune", help="choose the score's thresholds on earlier windows")
+        bool, typer.Option("--tune", help="choose thresholds on earlier windows alone; see above")
     ] = False,
     limit: Annotated[
         float | None, typer.Option(help="policy: the largest position, in notionals; one a signal")
@@ -79,6 +80,11 @@ def backtest(
 
     Nothing is published: no prediction, decision or model is written.
 
+    Every forecast can be tested that says something of a direction. Several
+    symbols are combined by weight; one symbol is traded by itself, an action
+    by its score and a value by its sign. --tune tries other thresholds: the
+    confidence from which a rule acts, or the score that buys and sells.
+
     With --folder DIR the bars come from your own files, one a constituent, and
     go to a lake that is gone afterwards. A file is named after its symbol
     (AAPL.csv, msft_1h.csv.gz) and has a header with a time (ts, datetime,
@@ -92,13 +98,10 @@ def backtest(
     """
     from pipelines.backtest import picture, report
     from pipelines.backtest.market import BacktestRequest
+    from pipelines.backtest.traded import find_traded
     from pipelines.steps.backtest.folder import Folder
 
-    combining = [f for f in forecast_named(name).per_target() if f.combinations]
-    bar_source = chosen_source(source)
-    if not combining:
-        raise InvalidRequest(f"{name} combines no universe", "backtest one that does")
-    forecast = combining[0]
+    forecast, bar_source = find_traded(forecast_named(name)), chosen_source(source)
     if start is None and folder is None:
         raise InvalidRequest("no first day was named", "add --from 2026-03-01")
     if history is not None and not 1 <= history <= MOST_DAYS:
@@ -190,10 +193,10 @@ def _print_result(result: Backtest) -> None:
     out.print(result.about["how"], highlight=False, soft_wrap=True)
     print_table("predictions", report.figure_rows(result), ("", "value", "interval"))
     print_table("actions", report.share_rows(result), report.SHARE_COLUMNS)
-    print_table("symbols", report.symbol_rows(result), report.SYMBOL_COLUMNS)
+    print_table("symbols", report.symbol_rows(result), report.symbol_columns(result))
     print_table("windows", report.short_rows(result), report.SHORT_COLUMNS)
     if report.threshold_rows(result):
-        print_table("thresholds", report.threshold_rows(result), report.THRESHOLD_COLUMNS)
+        print_table("thresholds", report.threshold_rows(result), report.threshold_columns(result))
     print_table("returns", report.return_rows(result), report.return_columns(result))
     for note in result.notes:
         out.print(f"- {note}", highlight=False, soft_wrap=True)

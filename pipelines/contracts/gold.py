@@ -248,8 +248,12 @@ INDEX_SIGNALS = Table(
         FORECAST,
         SOURCE,
         UNIVERSE,
-        Column("index", "VARCHAR", "index or fund whose weights combine the members: QQQ"),
-        Column("instrument", "VARCHAR", "what the signal is about: /NQ"),
+        Column(
+            "index",
+            "VARCHAR",
+            "index or fund whose weights combine the members: QQQ; or a symbol by itself: NVDA",
+        ),
+        Column("instrument", "VARCHAR", "what the signal is about: /NQ, NVDA"),
         INTERVAL,
         TS,
         CLOSES_AT,
@@ -258,7 +262,8 @@ INDEX_SIGNALS = Table(
         Column(
             "expected_wss",
             "DOUBLE",
-            "sum of expected score x share of the scored; null in rows of older releases",
+            "sum of expected score x share of the scored, of a value the value itself; null in "
+            "rows of older releases",
             "-2 to 2",
             nullable=True,
             low=-2,
@@ -268,7 +273,11 @@ INDEX_SIGNALS = Table(
         Column("reason", "VARCHAR", "why, in words"),
         Column("coverage", "DOUBLE", "scored share of the universe", "0 to 1", low=0, high=1),
         Column("index_share", "DOUBLE", "the universe's share of the index", "0 to 1", low=0),
-        Column("weights_effective", "DATE", "first session to which the weights apply"),
+        Column(
+            "weights_effective",
+            "DATE",
+            "first session to which the weights apply; 1970-01-01 of a symbol by itself",
+        ),
         Column("weights_partial", "BOOLEAN", "true: the source weighs only some of the members"),
         MODEL_VERSION,
         PROVEN,
@@ -296,7 +305,10 @@ CONTRIBUTIONS = Table(
         SYMBOL,
         WEIGHT,
         Column("share", "DOUBLE", "weight over the universe's weights", "0 to 1", above=0, high=1),
-        ACTION.replace(nullable=True, meaning="predicted action; null where it was not scored"),
+        ACTION.replace(
+            nullable=True,
+            meaning="predicted action, of a value that of its sign; null where it was not scored",
+        ),
         SCORE.replace(nullable=True),
         Column("contribution", "DOUBLE", "score x share; 0 where not scored", "-2 to 2"),
         LIVE,
@@ -346,7 +358,8 @@ OUTCOMES = Table(
 INDEX_OUTCOMES = Table(
     "gold",
     "index_outcomes",
-    "What the index did after each signal, once it was known; follows corrected bars",
+    "What the index, or the symbol, did after each signal, once it was known; follows corrected "
+    "bars",
     (
         FORECAST,
         SOURCE,
@@ -361,8 +374,8 @@ INDEX_OUTCOMES = Table(
         ),
         Column("spans_night", "BOOLEAN", "true: the next bar is of another session"),
         ORIGIN.replace(
-            meaning="whose bars show it: the fund (QQQ); members: their returns by weight, where "
-            "the fund lacks a bar"
+            meaning="whose bars show it: the fund (QQQ), or the symbol itself; members: their "
+            "returns by weight, where the fund lacks a bar"
         ),
         Column(
             "coverage", "DOUBLE", "part of the members' weight that has both bars; 1 of a fund",

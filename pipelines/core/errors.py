@@ -29,6 +29,14 @@ class InvalidRequest(BullionError):
     """The request itself is wrong: an unknown name, a reversed range, a time without a zone."""
 
 
+class InvalidField(InvalidRequest):
+    """A request of which one field is at fault."""
+
+    def __init__(self, message: str, hint: str, field: str) -> None:
+        super().__init__(message, hint)
+        self.field = field
+
+
 class SourceError(BullionError):
     """A source did not answer, or its answer cannot be read."""
 

@@ -36,12 +36,19 @@ class Universe:
     members: tuple[Member, ...]  # a symbol that left and came back is there twice
     whole: str  # the universe that lists every member of the index
     listed: date | None = None  # the day whose list this is, of members without dates
-    fund: str = ""  # the fund whose bars show what the index did; empty: its members' bars do
+    # The fund whose bars show what the index did; empty: its members' bars do. A symbol that
+    # stands alone is its own.
+    fund: str = ""
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """Every symbol that is or was a member, once."""
         return tuple(dict.fromkeys(member.symbol for member in self.members))
+
+    @cached_property
+    def stands_alone(self) -> bool:
+        """Whether it is one symbol by itself, which weighs 1 whatever any source says."""
+        return self.symbols == (self.index,)
 
     @cached_property
     def is_dated(self) -> bool:
@@ -165,7 +172,8 @@ def _universe(name: str, folder: str) -> Universe:
         for member in members:
             if member.symbol.lower() == name:
                 alone = Member(member.symbol, member.name, member.sector)
-                return Universe(name, member.symbol, member.symbol, (alone,), name)
+                symbol = member.symbol
+                return Universe(name, symbol, symbol, (alone,), name, fund=symbol)
     error = unknown("universe", name, files)
     place = Path(folder or FOLDER) / f"{name}.csv"
     hint = error.hint if error.hint.endswith("?") else f"{error.hint};"
@@ -186,7 +194,8 @@ def _read(name: str, files: dict[str, Path]) -> Universe:
     index = settings.get("index", defaults["index"])
     instrument = settings.get("instrument", defaults.get("instrument", index))
     listed = date.fromisoformat(settings["listed"]) if "listed" in settings else None
-    fund = settings.get("fund", defaults.get("fund", ""))
+    is_alone = {member.symbol for member in members} == {index}
+    fund = settings.get("fund", defaults.get("fund", index if is_alone else ""))
     return Universe(name, index, instrument, members, whole, listed, fund)
 
 

@@ -9,12 +9,13 @@ from pipelines.core.errors import unknown
 from pipelines.forecasts.aapl_daily import AAPL_DAILY
 from pipelines.forecasts.base import Forecast, TargetForecast
 from pipelines.forecasts.nasdaq100_hourly import NASDAQ100_HOURLY
+from pipelines.forecasts.nvda_5m import NVDA_5M
 from pipelines.forecasts.spy_next_day import SPY_NEXT_DAY
 from pipelines.forecasts.target import Target
 
 # These come first, in this order, in tables and DAGs; the others follow by the name of their file.
 # The first is the forecast of an API request that names none.
-FIRST = ("nasdaq100_hourly", "aapl_daily", "spy_next_day")
+FIRST = ("nasdaq100_hourly", "aapl_daily", "nvda_5m", "spy_next_day")
 NO_FORECASTS = ("combination", "description", "tables", "target")  # modules that declare none
 
 
@@ -37,6 +38,7 @@ __all__ = [
     "AAPL_DAILY",
     "FORECASTS",
     "NASDAQ100_HOURLY",
+    "NVDA_5M",
     "SPY_NEXT_DAY",
     "Forecast",
     "Target",

@@ -19,6 +19,7 @@ from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.forecasts.target import Schedule, Target
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
+from pipelines.labels.sides import sides_of
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
 
@@ -99,11 +100,11 @@ class Forecast:
                     f"{', '.join(sorted(strangers))} it does not forecast",
                     f"combine a part of {self.universe}, or forecast a universe that has them",
                 )
-            label = target.label
-            if combination.actions != label.classes or combination.scores != label.scores:
+            actions, scores = sides_of(target.label)
+            if combination.actions != actions or combination.scores != scores:
                 raise InvalidRequest(
                     f"{self.name} combines the actions {', '.join(combination.actions)}, its "
-                    f"label has {', '.join(label.classes)}",
+                    f"label has {', '.join(actions) or 'none with a direction'}",
                     "give the combination the label's classes and scores",
                 )
 
@@ -131,7 +132,22 @@ class Forecast:
     @property
     def combinations(self) -> tuple[ComponentWeighted, ...]:
         """Of all targets: a universe has one signal, whichever of them makes it."""
-        return tuple(combination for target in self.targets for combination in target.combinations)
+        return tuple(rule for target in self.per_target() for rule in target.combinations)
+
+    @cached_property
+    def own_signal(self) -> tuple[Target, ComponentWeighted] | None:
+        """The signal of a symbol that is forecast alone, and the target that makes it.
+
+        That is the first target with a direction; where a target declares a combination, or none
+        has a direction, there is no other signal.
+        """
+        if not universe(self.universe).stands_alone or any(t.combinations for t in self.targets):
+            return None
+        for target in self.targets:
+            actions, scores = sides_of(target.label)
+            if actions:
+                return target, ComponentWeighted(self.universe, actions, scores)
+        return None
 
     @property
     def combined_universes(self) -> tuple[str, ...]:
@@ -283,6 +299,10 @@ class TargetForecast:
 
     @property
     def combinations(self) -> tuple[ComponentWeighted, ...]:
+        """Those that are declared; of a symbol that is forecast alone its own signal."""
+        own_signal = self.forecast.own_signal
+        if own_signal and own_signal[0].name == self.target.name:
+            return (own_signal[1],)
         return self.target.combinations
 
     # -- of the forecast

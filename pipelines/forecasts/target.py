@@ -44,6 +44,9 @@ class Target:
     baseline: str = ""
     explained: bool = False  # each prediction has the contributions of the features to it
 
+    def __post_init__(self) -> None:
+        self.rule.check(self.label.scores)
+
     @property
     def name(self) -> str:
         return self.label.name

@@ -133,6 +133,13 @@ class Evidence:
         return self.predictions
 
     @property
+    def published_predictions(self) -> np.ndarray:
+        """What the challenger publishes for each judging row: the place of a class, or a value."""
+        if self.scores or self.predictions is None:
+            return self.published_classes
+        return self.predictions
+
+    @property
     def published_score(self) -> np.ndarray:
         """The score of the class that the challenger publishes for each judging row."""
         return self._scores_of(self.published_classes)

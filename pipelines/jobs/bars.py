@@ -151,7 +151,8 @@ def bring_weights(name: str, request: RunRequest) -> dict[str, Any]:
 def _bring_weights(lake: Lake, declared: Forecast, request: RunRequest) -> dict[str, Any]:
     source = source_named(request.source)
     results: dict[str, Any] = {}
-    for index in {universe(c.universe).whole for c in declared.combinations}:
+    universes = [universe(combination.universe) for combination in declared.combinations]
+    for index in {members.whole for members in universes if not members.stands_alone}:
         if not request.force and _weights_are_fresh(lake, source.name, index, request.at):
             results[index] = "fresh"
             continue

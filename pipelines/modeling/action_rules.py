@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from pipelines.core.errors import unknown
+from pipelines.core.errors import InvalidRequest, unknown
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -25,6 +25,15 @@ class ActionRule(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def grid(self) -> tuple[tuple[float, ...], ...]:
+        """Thresholds that a backtest may try, the declared ones first; none if it learns them."""
+        ...
+
+    def check(self, scores: Sequence[float]) -> None:
+        """Refuse classes that the rule cannot choose from."""
+        ...
 
     def learn(
         self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
@@ -62,13 +71,24 @@ class ActionRule(Protocol):
         classes: Sequence[str],
         scores: Sequence[float],
         shares: Sequence[float],
+        thresholds: Sequence[float],
     ) -> list[str]:
         """Say in a sentence for each row why it has its action."""
         ...
 
 
+class _AnyClasses:
+    """Base of rules that choose from any classes, and leave nothing for a backtest to tune."""
+
+    @property
+    def grid(self) -> tuple[tuple[float, ...], ...]:
+        return ()
+
+    def check(self, scores: Sequence[float]) -> None: ...
+
+
 @dataclass(frozen=True)
-class ByExpectedScore:
+class ByExpectedScore(_AnyClasses):
     """Cut the expected score, so that each action is published as often as its class occurs.
 
     The thresholds are quantiles of the expected score, at the cumulated shares of the classes.
@@ -129,6 +149,7 @@ class ByExpectedScore:
         classes: Sequence[str],
         scores: Sequence[float],
         shares: Sequence[float],
+        thresholds: Sequence[float],
     ) -> list[str]:
         places = [_describe_place(shares, place) for place in range(len(shares))]
         expected = expected_scores(probabilities, scores).tolist()
@@ -154,7 +175,7 @@ def _percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-class _Highest(ABC):
+class _Highest(_AnyClasses, ABC):
     """Base of rules that take the class with the highest of some numbers, and learn nothing."""
 
     tensor: ClassVar[str]  # the graph's name of these numbers, or of others in the same order
@@ -199,6 +220,7 @@ class _Highest(ABC):
         classes: Sequence[str],
         scores: Sequence[float],
         shares: Sequence[float],
+        thresholds: Sequence[float],
     ) -> list[str]:
         of_actions = probabilities[np.arange(len(actions)), actions].tolist()
         return [
@@ -239,6 +261,112 @@ class Likeliest(_Highest):
         return f"{action} is the likeliest, with a probability of {probability:.0%}"
 
 
+CONFIDENCES = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)  # that a backtest tries
+
+
+@dataclass(frozen=True)
+class LikeliestIfConfident:
+    """The likeliest class where it is at least so probable, else the class whose score is 0.
+
+    The threshold is declared, and not learned: it stands in the model's file as the only one of
+    its score_thresholds. Where classes are many few rows reach it, and the others hold.
+    """
+
+    least: float = 0.6
+    name: ClassVar[str] = "likeliest_if_confident"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least <= 1:
+            raise InvalidRequest(
+                f"it acts from a probability of {self.least:g} on", "name one above 0, at most 1"
+            )
+
+    @property
+    def grid(self) -> tuple[tuple[float, ...], ...]:
+        others = (least for least in CONFIDENCES if least != self.least)
+        return tuple((least,) for least in (self.least, *others))
+
+    def check(self, scores: Sequence[float]) -> None:
+        _neutral_place(scores)
+
+    def learn(
+        self, probabilities: np.ndarray, scores: Sequence[float], shares: Sequence[float]
+    ) -> tuple[float, ...]:
+        return (self.least,)
+
+    def count_thresholds(self, classes: int) -> int:
+        return 1
+
+    def choose(
+        self,
+        probabilities: np.ndarray,
+        scores: Sequence[float],
+        shares: Sequence[float],
+        thresholds: Sequence[float],
+    ) -> np.ndarray:
+        (least,) = thresholds
+        is_confident = _at_least(probabilities.max(axis=1), least)
+        return np.where(is_confident, probabilities.argmax(axis=1), _neutral_place(scores))
+
+    def build_nodes(
+        self, scores: Sequence[float], thresholds: Sequence[float]
+    ) -> tuple[dict[str, np.ndarray], list[NodeProto]]:
+        from onnx import helper
+
+        constants: dict[str, np.ndarray] = {
+            "score_thresholds": np.array(thresholds, np.float32),
+            "neutral": np.array([_neutral_place(scores)], np.int64),
+            "class_axis": np.array([1], np.int64),
+        }
+        make = helper.make_node
+        return constants, [
+            make("ReduceMax", ["probabilities", "class_axis"], ["highest"], keepdims=0),
+            make("ArgMax", ["probabilities"], ["likeliest"], axis=1, keepdims=0),
+            make("GreaterOrEqual", ["highest", "score_thresholds"], ["is_confident"]),
+            make("Where", ["is_confident", "likeliest", "neutral"], ["action"]),
+        ]
+
+    def explain(
+        self,
+        probabilities: np.ndarray,
+        actions: np.ndarray,
+        classes: Sequence[str],
+        scores: Sequence[float],
+        shares: Sequence[float],
+        thresholds: Sequence[float],
+    ) -> list[str]:
+        (least,) = thresholds
+        likeliest = probabilities.argmax(axis=1)
+        highest = probabilities[np.arange(len(likeliest)), likeliest]
+        return [
+            f"{classes[place]} is the likeliest, with a probability of {probability:.1%}: "
+            + ("at least" if is_confident else "less than")
+            + f" the {least:.1%} from which it acts"
+            for place, probability, is_confident in zip(
+                likeliest.tolist(),
+                highest.tolist(),
+                _at_least(highest, least).tolist(),
+                strict=True,
+            )
+        ]
+
+
+def _at_least(probabilities: np.ndarray, least: float) -> np.ndarray:
+    """Compare as the graph does, which counts in float32."""
+    reached: np.ndarray = probabilities.astype(np.float32) >= np.float32(least)
+    return reached
+
+
+def _neutral_place(scores: Sequence[float]) -> int:
+    """Return the place of the class whose score is 0."""
+    if 0 not in scores:
+        raise InvalidRequest(
+            f"none of the scores {', '.join(f'{score:g}' for score in scores) or '(none)'} is 0",
+            "a rule that holds below a confidence needs a class to hold with, whose score is 0",
+        )
+    return list(scores).index(0)
+
+
 def expected_scores(probabilities: np.ndarray, scores: Sequence[float]) -> np.ndarray:
     """The mean of the classes' scores by their probabilities, for each row."""
     expected: np.ndarray = probabilities.astype(np.float64) @ np.asarray(scores, np.float64)
@@ -247,7 +375,7 @@ def expected_scores(probabilities: np.ndarray, scores: Sequence[float]) -> np.nd
 
 BY_EXPECTED_SCORE, ABOVE_SHARE, LIKELIEST = ByExpectedScore(), AboveShare(), Likeliest()
 ACTION_RULES: Mapping[str, ActionRule] = {
-    rule.name: rule for rule in (BY_EXPECTED_SCORE, ABOVE_SHARE, LIKELIEST)
+    rule.name: rule for rule in (BY_EXPECTED_SCORE, ABOVE_SHARE, LIKELIEST, LikeliestIfConfident())
 }
 
 

@@ -5,7 +5,7 @@ No training library is needed here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from pipelines.core.errors import unknown
 from pipelines.labels.base import Label
-from pipelines.modeling.action_rules import ACTION_RULES, action_rule
+from pipelines.labels.sides import SIGN_SIDES
+from pipelines.modeling.action_rules import ACTION_RULES, action_rule, expected_scores
 from pipelines.modeling.description import Description
 
 Output = tuple[str, list[int]]  # type and columns
@@ -47,6 +48,19 @@ class Answer(Protocol):
 
     def actual(self, label: Label, truth: np.ndarray) -> pa.Array:
         """The column `actual` of gold.outcomes."""
+        ...
+
+    def signal_actions(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """The action of each row of gold.predictions that a signal counts."""
+        ...
+
+    def signal_scores(
+        self, scores: Sequence[float], outputs: np.ndarray, predictions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The score of each row that a signal counts, and its expected score.
+
+        `scores` are those of the classes.
+        """
         ...
 
 
@@ -86,7 +100,12 @@ class ClassAnswer:
         items = pa.array(probabilities.ravel())
         none = pa.nulls(rows, pa.float64())
         reasons = action_rule(description.rule).explain(
-            probabilities, predictions, label.classes, label.scores, description.shares
+            probabilities,
+            predictions,
+            label.classes,
+            label.scores,
+            description.shares,
+            description.score_thresholds,
         )
         return {
             "action": pa.array(label.classes).take(pa.array(predictions)),
@@ -101,6 +120,14 @@ class ClassAnswer:
 
     def actual(self, label: Label, truth: np.ndarray) -> pa.Array:
         return pa.array(label.classes).take(pa.array(truth.astype(np.int64)))
+
+    def signal_actions(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
+        return rows["action"]
+
+    def signal_scores(
+        self, scores: Sequence[float], outputs: np.ndarray, predictions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return np.asarray(scores, np.float64)[predictions], expected_scores(outputs, scores)
 
 
 class ValueAnswer:
@@ -137,6 +164,15 @@ class ValueAnswer:
 
     def actual(self, label: Label, truth: np.ndarray) -> pa.Array:
         return pa.nulls(len(truth), pa.string())
+
+    def signal_actions(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
+        signs = np.sign(rows["value"].to_numpy()).astype(np.int64)
+        return pa.array(SIGN_SIDES[0], pa.string()).take(pa.array(signs + 1))
+
+    def signal_scores(
+        self, scores: Sequence[float], outputs: np.ndarray, predictions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return np.sign(predictions).astype(np.float64), outputs[:, 0].astype(np.float64)
 
 
 VALUES = ("value", "value_low", "value_high")

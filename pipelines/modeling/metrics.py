@@ -66,8 +66,11 @@ class ClassificationMetrics:
 
     @property
     def order(self) -> tuple[float, ...]:
-        """By macro F1; two classes by the ROC AUC, which asks for no threshold between them."""
-        by_class = (-self.macro_f1, -self.accuracy)
+        """By macro F1; two classes by the ROC AUC, which asks for no threshold between them.
+
+        Where a rule publishes one class for nearly all rows, only the log loss tells them apart.
+        """
+        by_class = (-self.macro_f1, -self.accuracy, self.log_loss)
         return by_class if self.roc_auc is None else (-self.roc_auc, *by_class)
 
     @property

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.core.universes import Universe
 from pipelines.gates import Evidence, IndexEvidence
-from pipelines.modeling.action_rules import expected_scores
+from pipelines.modeling.answers import answer_of
 from pipelines.scoring.index_return import IndexPrices, index_ratios
 from pipelines.scoring.weights import Weights
 from pipelines.scoring.wss import combine_scores
@@ -69,16 +69,22 @@ def build_index_bars(
 
 
 def add_index_evidence(
-    evidence: Evidence, symbols: Sequence[str], indexes: Sequence[IndexBars]
+    evidence: Evidence,
+    symbols: Sequence[str],
+    indexes: Sequence[IndexBars],
+    kind: str = "classes",
 ) -> Evidence:
     """Return the evidence with what was published of each universe, and what the index did.
 
-    `symbols` are those of the forecast, by code.
+    `symbols` are those of the forecast, by code; `kind` is that of its target.
     """
-    return replace(evidence, indexes=tuple(_combine(evidence, symbols, bars) for bars in indexes))
+    indexes_evidence = (_combine(evidence, symbols, bars, kind) for bars in indexes)
+    return replace(evidence, indexes=tuple(indexes_evidence))
 
 
-def _combine(evidence: Evidence, symbols: Sequence[str], bars: IndexBars) -> IndexEvidence:
+def _combine(
+    evidence: Evidence, symbols: Sequence[str], bars: IndexBars, kind: str
+) -> IndexEvidence:
     """Combine the scores of the judging rows at each bar at which a signal would be made."""
     rows, members = evidence.judging, bars.universe.symbols
     place_of = {symbol: place for place, symbol in enumerate(members)}
@@ -86,10 +92,11 @@ def _combine(evidence: Evidence, symbols: Sequence[str], bars: IndexBars) -> Ind
     row = np.minimum(np.searchsorted(bars.closes_at, rows.closes_at), len(bars.closes_at) - 1)
     matches = (column >= 0) & (bars.closes_at[row] == rows.closes_at)
     scores, expected = (np.full(bars.weights.shape, np.nan) for _ in range(2))
-    scores[row[matches], column[matches]] = evidence.published_score[matches]
-    expected[row[matches], column[matches]] = expected_scores(evidence.outputs, evidence.scores)[
-        matches
-    ]
+    published, expected_score = answer_of(kind).signal_scores(
+        evidence.scores, evidence.outputs, evidence.published_predictions
+    )
+    scores[row[matches], column[matches]] = published[matches]
+    expected[row[matches], column[matches]] = expected_score[matches]
     has_weight = np.isfinite(bars.weights)
     is_judged = (np.isfinite(scores) & has_weight).any(axis=1) & np.isfinite(bars.next_return)
     weights = bars.weights[is_judged]

@@ -13,7 +13,9 @@ import pyarrow as pa
 from pipelines.core.calendar import UTC_TYPE
 from pipelines.core.errors import unknown
 from pipelines.core.universes import Universe, universe
+from pipelines.forecasts import TargetForecast
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.modeling.answers import answer_of
 from pipelines.scoring.weights import BarWeights, Weights, find_age_warning
 from pipelines.scoring.wss import (
     check_weight,
@@ -83,6 +85,20 @@ def concat_signals(parts: Sequence[CombinedSignals]) -> CombinedSignals:
         signals.no_signal |= part.no_signal
         signals.unweighed |= part.unweighed
     return signals
+
+
+def combine_predictions(
+    forecast: TargetForecast, rows: pa.Table, weights: Mapping[str, Weights]
+) -> CombinedSignals:
+    """Make the signals of one target from a champion's predictions, ordered by bar.
+
+    A class is what it is; a value counts by its sign, as buy, sell or hold.
+    """
+    actions = answer_of(forecast.label.kind).signal_actions(rows)
+    place = rows.schema.get_field_index("action")
+    return combine_actions(
+        forecast.combinations, rows.set_column(place, "action", actions), weights
+    )
 
 
 def combine_actions(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
 
+from pipelines.core.calendar import UTC_TYPE
+
 QUARTER_DAYS = 92  # funds publish their weights daily, indices are rebalanced every quarter
+ALWAYS = date(1970, 1, 1)  # from when on a symbol by itself weighs 1; that never ages
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,23 @@ class BarWeights:
         return weights
 
 
+def weigh_alone(symbol: str) -> pa.Table:
+    """Return the weight of a symbol that stands alone, as a row of silver.weights."""
+    return pa.table(
+        {
+            "symbol": [symbol],
+            "weight": [1.0],
+            "effective": pa.array([ALWAYS], pa.date32()),
+            "known_at": pa.array([datetime(1970, 1, 1, tzinfo=UTC)], UTC_TYPE),
+            "partial": [False],
+        }
+    )
+
+
 def find_age_warning(index: str, effective: date, day: date) -> str:
     """Warn of weights that are older than a quarter on a day; empty where they are not."""
     age = (day - effective).days
-    if age <= QUARTER_DAYS:
+    if age <= QUARTER_DAYS or effective == ALWAYS:
         return ""
     return f"weights of {index} are of {effective}, {age} days old: bring newer ones"
 

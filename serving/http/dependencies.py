@@ -11,13 +11,14 @@ from fastapi.responses import Response
 from pydantic import AfterValidator
 
 from pipelines.contracts.columns import SYMBOL, UNIVERSE
-from pipelines.core.errors import unknown
+from pipelines.core.errors import InvalidField, unknown
 from pipelines.core.universes import universe_names
 from pipelines.forecasts import FORECASTS, Forecast
 from pipelines.lake import View
+from pipelines.requests.kinds import neutral
 from serving.http.keys import read_access
 from serving.http.polled import render
-from serving.schemas.errors import InvalidField, NotFound, NotYet, refuse
+from serving.schemas.errors import NotFound, NotYet, as_validation, refuse
 from serving.schemas.strict import QueryNumber
 from serving.state.answers import OPTIONS, CachedAnswer, Row
 from serving.state.cache import ForecastCache, SignalCache
@@ -29,10 +30,16 @@ MAIN = FORECASTS[0].name
 PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
 
+def signal_universes() -> tuple[str, ...]:
+    """Return every universe that there is a file of, and the symbols that have a signal alone."""
+    combined = (name for forecast in FORECASTS for name in forecast.combined_universes)
+    return tuple(sorted({*universe_names(), *combined}))
+
+
 def known_universe(name: str) -> str:
     """Return the name of a known universe, or raise an error that suggests the nearest."""
-    if name not in universe_names():
-        raise refuse(unknown("universe", name, universe_names()))
+    if name not in signal_universes():
+        raise refuse(unknown("universe", name, signal_universes()))
     return name
 
 
@@ -40,8 +47,19 @@ def known_target(forecast: Forecast, name: str | None) -> str | None:
     """Return the name of a known target, or None; an error suggests the nearest."""
     if name is not None and name not in forecast.target_names:
         error = unknown(f"target of {forecast.name}", name, forecast.target_names)
-        raise InvalidField(error.message, error.hint, "target").at("query")
+        raise as_validation(InvalidField(error.message, error.hint, "target"), "query")
     return name
+
+
+def check_policy(forecast: Forecast, min_confidence: float | None) -> None:
+    """Refuse a confidence policy where no target has an action that it could turn into hold."""
+    if min_confidence is not None and not any(neutral(target.label) for target in forecast.targets):
+        error = InvalidField(
+            f"{forecast.name} says nothing that min_confidence could make hold",
+            "leave it away: each answer tells its own confidence, or its interval",
+            "min_confidence",
+        )
+        raise as_validation(error, "query")
 
 
 SymbolName = Annotated[
@@ -58,7 +76,7 @@ UniverseName = Annotated[
     Annotated[str, AfterValidator(known_universe)] | None,
     Query(
         description=f"{UNIVERSE.meaning}; the first that the forecast combines where none is named",
-        json_schema_extra={"enum": [*universe_names()]},
+        json_schema_extra={"enum": [*signal_universes()]},
     ),
 ]
 TargetName = Annotated[

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from pipelines.core.errors import BullionError, CheckFailed, InvalidRequest, LakeError, SourceError
+from pipelines.requests.csv_file import TooManyRows
 from serving.schemas.errors import (
     HIDDEN,
     SEE_LOG,
@@ -40,6 +41,7 @@ STATUS: Mapping[type[BullionError], tuple[int, str]] = {
     NotFound: (404, "not_found"),
     NotAcceptable: (406, "not_acceptable"),
     TooLarge: (413, "too_large"),
+    TooManyRows: (413, "too_large"),
     InvalidRequest: (422, "invalid_request"),
     TooMany: (429, "too_many_requests"),
     NotYet: (503, "not_yet"),

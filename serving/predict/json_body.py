@@ -15,7 +15,8 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from serving.schemas.errors import InvalidField, TooLarge
+from pipelines.core.errors import InvalidField
+from serving.schemas.errors import TooLarge, as_validation
 from serving.settings import Settings
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -32,9 +33,10 @@ async def _content(request: Request) -> bytes:
         kind.startswith("application/") and kind.endswith("+json")
     ):
         hint = "send JSON, and the header `Content-Type: application/json`"
-        raise InvalidField(
+        error = InvalidField(
             f"the body is of the type {kind[:SHOWN_CHARACTERS]!r}, not JSON", hint, "body"
-        ).at("header")
+        )
+        raise as_validation(error, "header")
     return content
 
 

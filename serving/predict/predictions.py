@@ -8,19 +8,21 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from pipelines.core.calendar import next_closes, spans_night
-from pipelines.modeling.answers import answer_of
-from pipelines.scoring.predict import explanation_columns, score_rows
-from serving.schemas.errors import InvalidField
-from serving.state.kinds import KINDS, NO_FIELDS
-from serving.state.model import Model, Models
-from serving.state.times import instant
+from pipelines.core.errors import InvalidField
+from pipelines.core.instants import from_numpy
+from pipelines.requests.kinds import KINDS
+from pipelines.requests.model import Model, Models
+from pipelines.requests.predictions import (
+    NextBar,
+    TargetRows,
+    missing_features_error,
+    next_bars,
+    predict_rows,
+)
+from serving.schemas.answers import NO_FIELDS
 
 Row = dict[str, Any]
-MOST_EXPLAINED = 100  # rows at a time: those of longer files have no contributions
-NEVER = np.datetime64("NaT", "us")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,63 +37,6 @@ class FeatureRow:
     data_source: str
     notices: tuple[str, ...]
     missing_inputs: tuple[str, ...] = ()  # what features read beside the bars, in words
-
-
-@dataclass(frozen=True)
-class NextBar:
-    """The bar that a prediction is about; None where that is not known."""
-
-    closes_at: datetime | None
-    spans_night: bool | None
-
-
-TargetRows = Mapping[str, Row]
-"""Predictions of one bar by target, with the columns of gold.predictions."""
-
-
-def predict_rows(
-    models: Models, symbols: Sequence[str], features: np.ndarray
-) -> list[TargetRows | None]:
-    """Predict rows of features: each model runs once over all of them.
-
-    The result is None for a row that lacks a feature.
-    """
-    by_row: list[dict[str, Row]] = [{} for _ in symbols]
-    for name, model in models.by_target.items():
-        explained = model.forecast.target.explained and len(symbols) <= MOST_EXPLAINED
-        scores = score_rows(
-            model.scorer, symbols, features, np.zeros(len(symbols)), explained=explained
-        )
-        label, good = model.forecast.label, scores.scored_rows
-        columns = answer_of(label.kind).columns(
-            label, scores.outputs[good], scores.predictions[good], scores.description
-        ) | explanation_columns(scores.contributions, len(good))
-        for place, row in zip(good.tolist(), pa.table(columns).to_pylist(), strict=True):
-            for column in ("probabilities", "feature_contributions"):
-                row[column] = dict(row[column]) if row[column] is not None else None
-            by_row[place][name] = row
-    return [by_target if len(by_target) == len(models.by_target) else None for by_target in by_row]
-
-
-def next_bars(models: Models, ts: np.ndarray, closes_at: np.ndarray) -> dict[str, list[NextBar]]:
-    """Return by target the bars that the predictions of these bars are about."""
-    by_horizon: dict[int, list[NextBar]] = {}
-    horizons = {name: model.forecast.label.horizon for name, model in models.by_target.items()}
-    for horizon in set(horizons.values()):
-        by_horizon[horizon] = _bars_after(models.main, ts, closes_at, horizon)
-    return {name: by_horizon[horizon] for name, horizon in horizons.items()}
-
-
-def _bars_after(model: Model, ts: np.ndarray, closes_at: np.ndarray, horizon: int) -> list[NextBar]:
-    closes, is_known = np.full(len(ts), NEVER), ~np.isnat(ts)
-    closes[is_known] = next_closes(
-        model.market, model.forecast.bar, model.grid, ts[is_known], horizon
-    )
-    nights = spans_night(model.market, closes_at, closes)
-    return [
-        NextBar(None, None) if np.isnat(at) else NextBar(instant(at), bool(night))
-        for at, night in zip(closes, nights, strict=True)
-    ]
 
 
 def build_predictions(
@@ -138,25 +83,6 @@ def _build_prediction(
         "bars_used": feature_row.bars,
         "data_source": feature_row.data_source,
     }
-
-
-def missing_features_error(
-    models: Models, row: np.ndarray, missing_inputs: Sequence[str] = ()
-) -> InvalidField:
-    """Return the error of a row of features that has no prediction."""
-    absent = np.flatnonzero(~np.isfinite(row))
-    names = ", ".join(models.forecast.feature_names[place] for place in absent)
-    if missing_inputs:
-        return InvalidField(
-            f"there is no value of {names}: {'; '.join(missing_inputs)}",
-            "send these bars as `companions`, or bring them to the lake: bullion ingest",
-            "companions",
-        )
-    return InvalidField(
-        f"the bars give no value of {names}",
-        "send bars with volume, and with prices that move",
-        "bars",
-    )
 
 
 def describe_prediction(
@@ -211,4 +137,4 @@ def model_marks(model: Model) -> Row:
 
 
 def _instant(at: np.datetime64) -> datetime | None:
-    return None if np.isnat(at) else instant(at)
+    return None if np.isnat(at) else from_numpy(at)

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
 
-from pipelines.core.errors import unknown
-from pipelines.features import Feature, feature_matrix
-from pipelines.features.companions import Companion, Companions
+from pipelines.core.errors import InvalidField, unknown
+from pipelines.core.instants import from_numpy
+from pipelines.features.companions import Companion
 from pipelines.features.inputs import BARS
-from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
-from serving.predict import request_bars as rules
-from serving.predict.predictions import NEVER, FeatureRow
-from serving.predict.request_bars import VALUES, RequestBars
-from serving.schemas.errors import InvalidField
+from pipelines.requests import bars as rules
+from pipelines.requests.bars import VALUES, RequestBars
+from pipelines.requests.features import (
+    align_companions,
+    compute_features,
+    describe_missing,
+    find_impossible,
+)
+from pipelines.requests.model import Model, Models
+from pipelines.requests.predictions import NEVER
+from serving.predict.predictions import FeatureRow
 from serving.schemas.scoring import RequestBar, ScoreRequest
-from serving.state.model import Model, Models
-from serving.state.stored_companions import StoredCompanions
-from serving.state.times import instant
 
-LARGEST = float(np.finfo(np.float32).max)  # a model takes no more
-STORED = StoredCompanions()
 NO_BAR = "indicators were sent: which bar they are of is not known"
 
 
@@ -149,23 +148,6 @@ def read_indicators(forecast: Forecast, indicators: Mapping[str, float]) -> np.n
     return np.array([indicators[name] for name in features], np.float64)
 
 
-def find_impossible(feature: Feature, value: float) -> str:
-    """Return what is wrong with a value of a feature; empty where nothing is."""
-    if not abs(value) <= LARGEST:
-        return f"{feature.name} is {value:g}, not a number that a model takes"
-    if feature.low is not None and value < feature.low:
-        return f"{feature.name} is {value:g}, not at least {feature.low:g}"
-    if feature.high is not None and value > feature.high:
-        return f"{feature.name} is {value:g}, not at most {feature.high:g}"
-    return ""
-
-
-def hint_nearest(name: str, names: Sequence[str]) -> str:
-    """Return a hint that names the most similar known name; empty where none is similar."""
-    similar = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"; is it {similar[0]!r}?" if similar else ""
-
-
 # -- bars
 
 
@@ -280,70 +262,11 @@ def _read_stored_bars(
         f"""SELECT ts, closes_at, {", ".join(VALUES)} FROM silver.bars
             WHERE source = ? AND symbol = ? AND "interval" = ? AND ts < ?
             ORDER BY ts DESC LIMIT ?""",
-        [model.source, symbol, model.forecast.interval, instant(end), count],
+        [model.source, symbol, model.forecast.interval, from_numpy(end), count],
     )
     ts, closes = (table[c].to_numpy().astype("datetime64[us]")[::-1] for c in ("ts", "closes_at"))
     values = np.column_stack([table[name].to_numpy() for name in VALUES])[::-1]
     return RequestBars(ts, closes, values)
-
-
-def compute_features(
-    model: Model, series: Sequence[RequestBars], aligned: Sequence[Mapping[str, np.ndarray]]
-) -> np.ndarray:
-    """Compute a row of features per bar, of all series end to end, as training does.
-
-    `aligned` has what features read beside the bars of each series.
-    """
-    lengths = [len(bars) for bars in series]
-    values = np.concatenate([bars.values for bars in series])
-    # The number of a series stands for its symbol: one symbol may come more than once.
-    number = pa.array(np.repeat(np.arange(len(series)), lengths)).cast(pa.string())
-    columns = {"symbol": number, "ts": pa.array(np.concatenate([bars.ts for bars in series]))}
-    columns |= {name: pa.array(values[:, place]) for place, name in enumerate(VALUES)}
-    beside = {name: np.concatenate([part[name] for part in aligned]) for name in aligned[0]}
-    panel = build_panel(pa.table(columns), model.market, model.forecast.bar, model.grid, beside)
-    return feature_matrix(model.forecast.features, panel)
-
-
-def align_companions(
-    model: Model,
-    series: Sequence[RequestBars],
-    view: View | None,
-    sent: Sequence[Mapping[str, Companion]] = (),
-) -> list[dict[str, np.ndarray]]:
-    """Align what features read beside their own bars to the closes of each series.
-
-    `sent` has the companions that came with each series; the others are read from the view.
-    """
-    forecast = model.forecast.forecast
-    references, interval = forecast.references, forecast.interval
-    if not references:
-        return [{} for _ in series]
-    assert view is not None
-    closes = np.concatenate([bars.closes_at for bars in series])
-    ends = (instant(closes.min()), instant(closes.max()))
-    stored = STORED.read(view, references, model.source, interval, *ends)
-    parts = []
-    for place, bars in enumerate(series):
-        companions = sent[place] if sent else {}
-        of_series = {(BARS.name, symbol): companion for symbol, companion in companions.items()}
-        both = Companions({**stored.by_subject, **of_series})
-        parts.append(both.align(references, bars.closes_at))
-    return parts
-
-
-def _describe_missing(arrays: Mapping[str, np.ndarray], bars: RequestBars) -> tuple[str, ...]:
-    """Say which inputs beside the bars are missing, and since when."""
-    sentences = []
-    for name, values in arrays.items():
-        absent = np.isnan(values)
-        if absent.any():
-            first = instant(bars.closes_at[absent][0])
-            sentences.append(
-                f"{name} is missing at {absent.sum():,} of {len(bars):,} bars, first at the close "
-                f"of {first:%Y-%m-%d %H:%M} UTC"
-            )
-    return tuple(sentences)
 
 
 def _newest_rows(
@@ -366,7 +289,7 @@ def _newest_rows(
             len(item.bars),
             _describe_source(model, item),
             item.notices,
-            _describe_missing(arrays, item.bars),
+            describe_missing(arrays, item.bars),
         )
         for item, row, arrays in zip(series, rows, aligned, strict=True)
     ]

@@ -10,13 +10,13 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
+from pipelines.requests.model import Model
 from serving.http.keys import read_access
 from serving.http.metrics import metrics_of
 from serving.schemas.errors import public_message
 from serving.state.answers import Row
 from serving.state.cache import ForecastCache
 from serving.state.follower import Follower
-from serving.state.model import Model
 
 router = APIRouter(tags=["health"], dependencies=[read_access])
 

@@ -17,17 +17,26 @@ from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipelines.contracts import columns as columns
-from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.core.errors import InvalidField, InvalidRequest, unknown
 from pipelines.forecasts import FORECASTS
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.lake import View
-from serving.http.dependencies import Confidence, ForecastInPath, json_response, routers
+from pipelines.requests import csv_file, file_scoring, file_table
+from pipelines.requests.model import Models
+from serving.http.dependencies import (
+    Confidence,
+    ForecastInPath,
+    check_policy,
+    json_response,
+    routers,
+)
 from serving.http.errors import error_responses
 from serving.http.formats import ARROW, CSV, CSV_HEADERS, JSON, csv_headers, preferred_format
 from serving.http.turns import Turns
-from serving.predict import csv_file, file_answers, file_scoring, predictions, request_features
+from serving.predict import file_answers, predictions, request_features
+from serving.predict.form import extract_file
 from serving.predict.json_body import Content, read_json
-from serving.schemas.errors import InvalidField, NotAcceptable, NotFound, Problem, refuse
+from serving.schemas.errors import NotAcceptable, NotFound, Problem, as_validation, refuse
 from serving.schemas.scoring import (
     EXAMPLE_FILE,
     BatchAnswer,
@@ -37,8 +46,6 @@ from serving.schemas.scoring import (
     ScoreRequest,
 )
 from serving.settings import Settings
-from serving.state.kinds import check_policy
-from serving.state.model import Models
 from serving.state.model_loader import ModelLoader
 
 router, forecast_router = routers("scoring")
@@ -109,7 +116,7 @@ def _refuse_fields_of(place: str = "body") -> Iterator[None]:
     try:
         yield
     except InvalidField as error:
-        raise error.at(place) from error
+        raise as_validation(error, place) from error
 
 
 def json_body(kind: type[BaseModel]) -> dict[str, Any]:
@@ -349,14 +356,12 @@ async def _predict_file(
     kind = request.headers.get("content-type", "")
 
     def work() -> Response:
-        file = csv_file.read_csv(csv_file.extract_file(content, kind), limits.rows, models.forecast)
+        file = csv_file.read_csv(extract_file(content, kind), limits.rows, models.forecast)
         with _view_for(loader, models) as view:
             file_scoring.score_file(models, file, symbol, datetime.now(UTC), view)
         if media_type == CSV:
             marks = predictions.build_marks(models, file.notices)
-            return _csv_attachment(
-                file_answers.write_csv(models, file.lines, min_confidence), marks
-            )
+            return _csv_attachment(file_table.write_csv(models, file.lines, min_confidence), marks)
         return json_response(
             file_answers.build_json(models, file, min_confidence)
             | {"latency_ms": _milliseconds_since(start)}

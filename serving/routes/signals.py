@@ -17,6 +17,7 @@ from serving.http.dependencies import (
     ForecastInPath,
     SymbolName,
     UniverseName,
+    check_policy,
     combined_universe,
     conditional_response,
     json_response,
@@ -30,7 +31,6 @@ from serving.schemas.errors import NotFound
 from serving.schemas.listings import Features, Forecasts
 from serving.state.answers import Row, build_component, build_signal, encode_answer
 from serving.state.cache import ForecastCache, SignalCache
-from serving.state.kinds import check_policy
 
 router, forecast_router = routers("newest")
 POLLED = error_responses(422) | {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -168,6 +168,12 @@ class ValuePrediction(ExplainedFields):
     unit: str = UNIT
     value_coverage: float = VALUE_COVERAGE
     value_words: str = VALUE_WORDS
+
+
+NO_FIELDS: dict[str, Any] = dict.fromkeys(
+    [*ClassPrediction.model_fields, *ValuePrediction.model_fields]
+)
+"""The fields of all kinds as null: an answer has them all, whatever its main target is."""
 
 
 class MainPrediction(PredictionFields):

@@ -8,7 +8,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from pydantic_core import PydanticCustomError
 
-from pipelines.core.errors import BullionError, CheckFailed, InvalidRequest, LakeError, SourceError
+from pipelines.core.errors import (
+    BullionError,
+    CheckFailed,
+    InvalidField,
+    InvalidRequest,
+    LakeError,
+    SourceError,
+)
 
 
 class ApiError(BullionError):
@@ -55,17 +62,10 @@ class Busy(RetryLater):
     """As many requests as can be served at once are being served."""
 
 
-class InvalidField(InvalidRequest):
-    """A request that cannot be scored, and the field at fault."""
-
-    def __init__(self, message: str, hint: str, field: str) -> None:
-        super().__init__(message, hint)
-        self.field = field
-
-    def at(self, place: str) -> RequestValidationError:
-        """Return it as a failed validation, which the API answers with the field's name."""
-        details = {"type": "invalid_request", "loc": (place, self.field), "msg": self.message}
-        return RequestValidationError([details | {"ctx": {"hint": self.hint}}])
+def as_validation(error: InvalidField, place: str) -> RequestValidationError:
+    """Return an error as a failed validation, which the API answers with the field's name."""
+    details = {"type": "invalid_request", "loc": (place, error.field), "msg": error.message}
+    return RequestValidationError([details | {"ctx": {"hint": error.hint}}])
 
 
 HIDDEN: Mapping[type[BullionError], str] = {

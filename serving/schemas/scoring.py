@@ -298,12 +298,13 @@ class ModelInfo(ModelSummary):
         description="thresholds between the classes, in the unit of the target"
     )
     rule: str | None = Field(
-        description="rule by which the action is chosen: by_expected_score, above_share or "
-        "likeliest; null where a value is predicted"
+        description="rule by which the action is chosen: by_expected_score, above_share, likeliest "
+        "or likeliest_if_confident; null where a value is predicted"
     )
     score_thresholds: list[float] = Field(
-        description="thresholds of the rule by_expected_score, between the expected scores of "
-        "neighbouring actions; empty for other rules"
+        description="thresholds of the rule: by_expected_score has those between the expected "
+        "scores of neighbouring actions, likeliest_if_confident the probability from which it "
+        "acts, the other rules none"
     )
     shares: list[float] = Field(
         description="share of each class among the rows of the training [0 to 1]"

@@ -13,13 +13,12 @@ from typing import Annotated
 from pydantic import AwareDatetime, BeforeValidator, Strict
 
 from pipelines.core.errors import InvalidRequest
+from pipelines.requests.written import HOW, NUMBER
 from serving.schemas.errors import refuse
 
 DATE_TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII
 )
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(E[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-HOW = "write a date-time with its zone, such as 2026-08-28T14:30:00Z"
 SHOWN_CHARACTERS = 40  # characters of a wrong value that an answer repeats
 
 

@@ -12,16 +12,17 @@ from pydantic import BaseModel
 from pipelines.forecasts import Forecast
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.base import Label
+from pipelines.requests.kinds import KINDS, hold_if_weak, risk_hints, target_suffix
 from pipelines.scoring.weights import find_age_warning
 from pipelines.scoring.wss import combine_bar
 from serving.schemas.answers import (
+    NO_FIELDS,
     PredictionFields,
     ScoredBar,
     SignalFields,
     SignalThresholds,
     TargetFields,
 )
-from serving.state.kinds import KINDS, NO_FIELDS, hold_if_weak, risk_hints, target_suffix
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 AGE = b',"age_seconds":'
@@ -157,7 +158,7 @@ def combination_of(forecast: Forecast, universe: str) -> tuple[ComponentWeighted
     """Return the combination that gives a universe's signal, and the label that it combines."""
     return next(
         (combination, target.label)
-        for target in forecast.targets
+        for target in forecast.per_target()
         for combination in target.combinations
         if combination.universe == universe
     )

@@ -193,7 +193,8 @@ def _add_members(view: View, forecast: Forecast, row: Row) -> None:
                FROM gold.contributions c LEFT JOIN gold.predictions p
                  ON p.forecast = c.forecast AND p.source = c.source AND p.symbol = c.symbol
                  AND p."interval" = c."interval" AND p.ts = c.ts AND p.live = c.live
-                 AND p.action = c.action AND p.role = 'champion' AND p.target = ? AND p.ts = ?
+                 AND coalesce(p.action, c.action) = c.action AND p.role = 'champion'
+                 AND p.target = ? AND p.ts = ?
                WHERE c.forecast = ? AND c.source = ? AND c.universe = ? AND c."interval" = ?
                  AND c.ts = ? AND c.live = ?
                ORDER BY c.weight DESC, c.symbol""",

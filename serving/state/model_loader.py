@@ -21,11 +21,7 @@ from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ServingModel, serving_model_at
 from pipelines.registry.mlflow import RegistryError, UnsoundModel, model_name
-from pipelines.sources import is_sample
-from serving.schemas.errors import NotYet, public_message
-from serving.settings import Settings
-from serving.state.latency import LatencyWindow
-from serving.state.model import (
+from pipelines.requests.model import (
     Model,
     Models,
     TargetDecisions,
@@ -35,6 +31,10 @@ from serving.state.model import (
     read_target_decisions,
     read_training,
 )
+from pipelines.sources import is_sample
+from serving.schemas.errors import NotYet, public_message
+from serving.settings import Settings
+from serving.state.latency import LatencyWindow
 from serving.state.model_files import ModelFiles
 from serving.state.pinned_model import PinnedModel
 from serving.state.reader import READ_ERRORS, Reader, as_lake_error

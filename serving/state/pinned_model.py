@@ -9,7 +9,7 @@ from pipelines.forecasts import TargetForecast
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.mlflow import model_name
-from serving.state.model import check_decided_scorer
+from pipelines.requests.model import check_decided_scorer
 from serving.state.model_files import PinnedFile
 
 LOG = logging.getLogger(__name__)

@@ -66,5 +66,13 @@ def test_windows_name_their_models_and_verdicts() -> None:
     assert (first[0], first[2], first[-1]) == (1, "mlp", "refused")
     assert (second[0], second[2], second[-1]) == (2, "mlp", "proven")
     assert [len(row) for row in report.short_rows(RESULT)] == [len(report.SHORT_COLUMNS)] * 2
-    assert len(report.threshold_rows(RESULT)) == 2
+    assert [len(row) for row in report.window_rows(RESULT)] == [
+        len(report.window_columns(RESULT))
+    ] * 2
+    assert [len(row) for row in report.symbol_rows(RESULT)] == [
+        len(report.symbol_columns(RESULT))
+    ] * len(RESULT.symbols)
+    assert [len(row) for row in report.threshold_rows(RESULT)] == [
+        len(report.threshold_columns(RESULT))
+    ] * 2
     assert report.threshold_rows(small_backtest()) == [], "nothing was tuned"

@@ -29,7 +29,6 @@ def bullion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         (["train", "nasdaq_hourly"], "unknown forecast 'nasdaq_hourly'", "nasdaq100_hourly"),
         (["train", "aapl_daily", "--target", "risks"], "unknown target of aapl_daily", "risk"),
         (["rollback", "aapl_daily"], "has the targets return, risk", "name one of them"),
-        (["backtest", "aapl_daily", "--from", "2026-01-01"], "combines no universe", "one that"),
         (["ingest", "--symbols", "A", "--universe", "qqq"], "exclude each other", "one of them"),
     ],
 )

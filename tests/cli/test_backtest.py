@@ -67,6 +67,8 @@ def test_a_folder_in_use_is_overwritten_when_asked_to(tmp_path: Path) -> None:
         (["nasdaq100_hourly", "--from", "2026-03-01", "--cost", "2"], "a cost of 2", "0.0001"),
         (["nasdaq100_hourly", "--from", "2026-03-01", "--stop", "5"], "a stop_loss of 5", "0.01"),
         (["nasdaq100_hourly", "--from", "2026-03-01", "--history", "0"], "0 days", "name 1 to"),
+        (["aapl_daily", "--from", "2026-03-01", "--flat"], "with its session", "leave --flat"),
+        (["nvda_5m", "--from", "2026-03-01", "--universe", "qqq"], "unknown combination", "nvda"),
         (["nasdaq100_hourly", "--folder", "x", "--grid", "hours"], "unknown grid", "session"),
         (["nasdaq100_hourly", "--folder", "x"], "there is no folder x", "constituent"),
         (

@@ -122,6 +122,12 @@ def test_a_member_in_small_letters_is_a_universe_of_its_own_without_dates(
     alone = universe("new")
     assert (alone.symbols, alone.is_dated) == (("NEW",), False)
     assert (alone.index, alone.instrument, alone.whole) == ("NEW", "NEW", "new")
+    assert (alone.stands_alone, alone.fund) == (True, "NEW"), "its own bars show what it did"
+    write_universe(tmp_path / "mine", monkeypatch, "spy", "SPY,,,")
+    assert (universe("spy").stands_alone, universe("spy").fund) == (True, "SPY")
+    write_universe(tmp_path / "mine", monkeypatch, "lone", "A,,,")
+    assert (universe("lone").stands_alone, universe("lone").fund) == (False, "")
+    assert not universe("qqq").stands_alone
     with pytest.raises(InvalidRequest, match="unknown universe 'nasdaq10'") as refused:
         universe("nasdaq10")
     assert f"not looked into: {broken}, line 2" in refused.value.message

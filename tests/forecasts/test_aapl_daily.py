@@ -9,7 +9,7 @@ from pipelines.gates import RISK_GATES, VALUE_GATES
 def test_it_forecasts_the_next_session_of_apple_alone() -> None:
     assert (AAPL_DAILY.symbols, AAPL_DAILY.interval) == (("AAPL",), "1d")
     assert AAPL_DAILY.horizon == 1
-    assert AAPL_DAILY.combinations == (), "one symbol makes no signal of an index"
+    assert AAPL_DAILY.combined_universes == ("aapl",), "its own signal, by the return's sign"
     assert AAPL_DAILY.schedule.history.days >= 3650, "ten years of one bar a session"
 
 

@@ -14,9 +14,18 @@ from pipelines.features import HOURLY
 from pipelines.features.inputs import bars
 from pipelines.features.intermarket import correlation, is_there, relative_return, return_of
 from pipelines.features.returns import log_return
-from pipelines.forecasts import FORECASTS, NASDAQ100_HOURLY, Forecast, forecast
+from pipelines.forecasts import (
+    AAPL_DAILY,
+    FORECASTS,
+    NASDAQ100_HOURLY,
+    NVDA_5M,
+    Forecast,
+    forecast,
+)
+from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.forecasts.tables import FEATURE_TABLES
-from pipelines.labels import Risk
+from pipelines.labels import Action, Risk
+from pipelines.modeling.action_rules import LikeliestIfConfident
 
 HEAVY = ("pandas", "pyarrow", "duckdb", "sklearn", "mlflow", "evidently", "onnxruntime", "scipy")
 ACTION = FORECASTS[0].targets[0]
@@ -110,6 +119,35 @@ def test_a_wrong_declaration_proposes_the_fix(change: dict[str, object], message
     with pytest.raises(InvalidRequest, match=message) as error:
         replace(FORECASTS[0], **change)  # type: ignore[arg-type]
     assert error.value.hint
+
+
+def test_a_symbol_that_is_forecast_alone_has_a_signal_of_its_own() -> None:
+    """By the first target with a direction: of classes by their scores, of a value by its sign."""
+    assert NVDA_5M.combinations == (ComponentWeighted("nvda"),)
+    by_return, risk = AAPL_DAILY.per_target()
+    assert by_return.combinations == AAPL_DAILY.combinations
+    assert [rule.actions for rule in by_return.combinations] == [("sell", "hold", "buy")]
+    assert risk.combinations == (), "risks have no direction"
+    assert (AAPL_DAILY.combined_universes, AAPL_DAILY.funds) == (("aapl",), ())
+    only_risk = replace(AAPL_DAILY, targets=(risk.target,))
+    assert only_risk.combinations == ()
+
+
+def test_what_is_declared_comes_before_a_signal_of_its_own() -> None:
+    bolder = ComponentWeighted("nvda", buy_at=1.5, sell_at=-1.5)
+    declared = NVDA_5M.target_forecast().replace(combinations=(bolder,)).forecast
+    assert declared.combinations == (bolder,)
+    several = NASDAQ100_HOURLY.target_forecast().replace(combinations=()).forecast
+    assert several.combinations == (), "several symbols have no signal that was not declared"
+
+
+def test_a_rule_that_holds_needs_a_class_to_hold_with() -> None:
+    class UpOrDown(Action):
+        classes = ("down", "up")
+        scores = (-1.0, 1.0)
+
+    with pytest.raises(InvalidRequest, match="none of the scores -1, 1 is 0"):
+        replace(ACTION, label=UpOrDown(), combinations=(), rule=LikeliestIfConfident())
 
 
 def test_an_unknown_forecast_is_an_error_that_lists_the_known() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipelines.core.errors import InvalidRequest
@@ -58,6 +59,20 @@ def test_both_kinds_have_the_same_columns_and_rows_that_are_not_scored() -> None
         )
         shapes[kind] = {name: (len(column), column.type) for name, column in columns.items()}
     assert shapes["classes"] == shapes["value"]
+
+
+def test_a_signal_counts_classes_by_their_scores_and_values_by_their_sign() -> None:
+    outputs = np.array([[0.1, 0.2, 0.4, 0.2, 0.1], [0.5, 0.5, 0.0, 0.0, 0.0]])
+    scores, expected = answer_of("classes").signal_scores(
+        Action().scores, outputs, np.array([4, 0])
+    )
+    assert (scores.tolist(), expected.tolist()) == ([2.0, -2.0], [0.0, -1.5])
+    values = np.array([[0.01, -0.02, 0.03], [-0.01, -0.02, 0.0], [0.0, -0.1, 0.1]])
+    scores, expected = answer_of("value").signal_scores((), values, values[:, 0])
+    assert (scores.tolist(), expected.tolist()) == ([1.0, -1.0, 0.0], [0.01, -0.01, 0.0])
+    rows = pa.table({"action": ["buy", "sell"], "value": [0.0, -0.1]})
+    assert answer_of("classes").signal_actions(rows).to_pylist() == ["buy", "sell"]
+    assert answer_of("value").signal_actions(rows).to_pylist() == ["hold", "sell"]
 
 
 def test_a_description_of_another_kind_is_contradicted() -> None:

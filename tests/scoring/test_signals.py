@@ -9,9 +9,11 @@ import pytest
 
 from pipelines.core.calendar import utc
 from pipelines.core.universes import universe
+from pipelines.forecasts import AAPL_DAILY, NVDA_5M
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.labels.action import ACTIONS, SCORES
-from pipelines.scoring.signals import combine_actions
+from pipelines.scoring.signals import combine_actions, combine_predictions
+from pipelines.scoring.weights import Weights, weigh_alone
 from tests.scoring.index_weights import index_weights
 
 QQQ = universe("qqq").symbols
@@ -99,3 +101,39 @@ def test_no_weights_or_no_member_scored_makes_no_signal_and_says_why() -> None:
         combined = combine_actions((ComponentWeighted("qqq"),), rows, {"QQQ": known})
         assert combined.signals.num_rows == combined.contributions.num_rows == 0
         assert reason in next(iter(combined.no_signal["qqq"]))
+
+
+@pytest.mark.parametrize(
+    ("action", "signal"),
+    [("strong_sell", "SELL"), ("sell", "SELL"), ("hold", "HOLD"), ("buy", "BUY")],
+)
+def test_a_symbol_that_is_forecast_alone_has_the_signal_of_its_action(
+    action: str, signal: str
+) -> None:
+    known = Weights("NVDA", weigh_alone("NVDA"))
+    combined = combine_predictions(
+        NVDA_5M.target_forecast(), prediction_rows({"NVDA": action}), {"NVDA": known}
+    )
+    (row,) = combined.signals.to_pylist()
+    assert (row["universe"], row["index"], row["instrument"]) == ("nvda", "NVDA", "NVDA")
+    assert (row["signal"], row["wss"]) == (signal, SCORES[ACTIONS.index(action)])
+    assert (row["coverage"], row["index_share"], row["weights_partial"]) == (1.0, 1.0, False)
+    assert "days old" not in row["reason"]
+    (part,) = combined.contributions.to_pylist()
+    assert (part["symbol"], part["weight"], part["share"]) == ("NVDA", 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "action", "signal"),
+    [(-0.004, "sell", "SELL"), (0, "hold", "HOLD"), (1e-6, "buy", "BUY")],
+)
+def test_a_value_makes_a_signal_by_its_sign(value: float, action: str, signal: str) -> None:
+    rows = prediction_rows({"AAPL": "hold"}, value=float(value), expected_score=float(value))
+    rows = rows.set_column(
+        rows.schema.get_field_index("action"), "action", pa.nulls(1, pa.string())
+    )
+    known = {"AAPL": Weights("AAPL", weigh_alone("AAPL"))}
+    combined = combine_predictions(AAPL_DAILY.target_forecast("return"), rows, known)
+    (row,), (part,) = combined.signals.to_pylist(), combined.contributions.to_pylist()
+    assert (row["signal"], row["expected_wss"]) == (signal, value)
+    assert (part["action"], part["score"]) == (action, row["wss"])

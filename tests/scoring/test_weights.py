@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.scoring.weights import QUARTER_DAYS, find_age_warning
+from pipelines.scoring.weights import QUARTER_DAYS, Weights, find_age_warning, weigh_alone
 from tests.scoring.index_weights import index_weights
 
 CLOSES_AT = np.array(["2026-09-01T15:30"], "datetime64[us]")
@@ -84,3 +84,12 @@ def test_many_bars_have_the_weights_of_each_bar_alone(
         expected = {s: by for s, by, effective, _ in open_rows if effective == newest}
         of_bar = weights.sets[weights.set_of_bar[bar]]
         assert (dict(of_bar.weights) if of_bar else {}) == expected
+
+
+def test_a_symbol_by_itself_weighs_one_at_any_bar_and_never_ages() -> None:
+    known = Weights("NVDA", weigh_alone("NVDA"))
+    closes = np.array(["1971-01-04T15:30", "2026-09-01T15:30"], "datetime64[us]")
+    at_bars = known.at_bars(closes, closes.astype("datetime64[D]"))
+    assert at_bars.of_members(["NVDA"]).tolist() == [[1.0], [1.0]]
+    (weight_set,) = (s for s in at_bars.sets if s)
+    assert find_age_warning("NVDA", weight_set.effective, date(2026, 9, 1)) == ""

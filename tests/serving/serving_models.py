@@ -11,12 +11,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipelines.core.calendar import utc
+from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
 from serving.app import create_app
 from serving.state.model_loader import ModelLoader
 from tests.models import StoredModel, body, decide, store_verified
-from tests.serving import daily
 from tests.steps.scored_market import HOURLY, HOURS, SYMBOLS, build_market, write_bars
 
 SOURCE, KEY = "sample", "a-key"
@@ -75,8 +75,8 @@ def loader_of(client: TestClient) -> ModelLoader:
 
 def reasons(client: TestClient) -> list[str]:
     """Return why the scoring of the main forecast is degraded."""
-    prefix = f"{daily.DAILY.name}."
-    return [reason for reason in loader_of(client).reasons() if not reason.startswith(prefix)]
+    others = tuple(f"{forecast.name}." for forecast in FORECASTS if forecast is not HOURLY)
+    return [reason for reason in loader_of(client).reasons() if not reason.startswith(others)]
 
 
 def build_request(

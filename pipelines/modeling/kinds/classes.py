@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class Classes:
-    """Ranked by macro F1, ties by accuracy; two classes by ROC AUC. Calibrated by a temperature.
+    """Ranked by macro F1, ties by accuracy, then log loss; two classes by ROC AUC first.
+
+    Calibrated by a temperature.
 
     Actions are chosen by the target's rule, which learns its thresholds from the rows that
     calibrate: it looks at probabilities alone, and at no outcome.

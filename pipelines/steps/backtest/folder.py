@@ -20,7 +20,8 @@ import numpy as np
 
 from pipelines.backtest.market import BacktestRequest, Market, micros
 from pipelines.backtest.policy import Policy
-from pipelines.backtest.run import WALKED, Backtest, build_backtest, find_combination
+from pipelines.backtest.run import WALKED, Backtest, build_backtest
+from pipelines.backtest.traded import check_policy, find_combination
 from pipelines.backtest.walk import (
     Progress,
     Scorer,
@@ -86,6 +87,7 @@ def backtest_folder(
 ) -> tuple[Backtest, FolderReport]:
     """Score a folder's bars. `trained_on` is the source whose models serve, in the user's lake."""
     find_combination(forecast, request.universe)
+    check_policy(forecast, policy)
     with _lake(folder, forecast, request.universe) as (lake, folder_report):
         progress("features", 0, 1)
         refresh_features(lake, forecast.forecast, Files.name)
@@ -125,14 +127,20 @@ def _lake(
                     f"no bar of {folder.path} could be used:\n  " + "\n  ".join(lines), _hint(lines)
                 )
             checks.enforce(report.landed.verdicts)
-            try:
-                weights = ingest_weights(lake, source, universe_name, use_holdings=False)
-                lines += weights.notes
-            except SourceError as error:
-                lines.append("no weights came with the files: all members weigh the same")
-                if source.folder and load(source.folder).weights:
-                    lines.append(f"not read: {error.message}")
+            if not universe(universe_name).stands_alone:
+                lines += _bring_weights(lake, source, universe_name)
             yield lake, FolderReport(tuple(lines))
+
+
+def _bring_weights(lake: Lake, source: Files, universe_name: str) -> list[str]:
+    """Bring the weights that came with the files, if any; return what is to be said of them."""
+    try:
+        return list(ingest_weights(lake, source, universe_name, use_holdings=False).notes)
+    except SourceError as error:
+        lines = ["no weights came with the files: all members weigh the same"]
+        if source.folder and load(source.folder).weights:
+            lines.append(f"not read: {error.message}")
+        return lines
 
 
 def _list_ignored(folder: Folder, source: Files) -> list[str]:

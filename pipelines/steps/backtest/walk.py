@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from pipelines.backtest.market import BacktestRequest, Market, day, micros
 from pipelines.backtest.policy import Policy
-from pipelines.backtest.run import Backtest, build_backtest, find_combination
+from pipelines.backtest.run import Backtest, build_backtest
+from pipelines.backtest.traded import check_policy, find_combination
 from pipelines.backtest.walk import (
     Progress,
     Window,
@@ -26,6 +27,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.universes import universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import Lake, View
+from pipelines.lake.index_weights import read_weights
 from pipelines.lake.series import series_calendar
 from pipelines.modeling.required import Minimums
 from pipelines.steps.data.features import refresh_features
@@ -58,6 +60,7 @@ def backtest(
     """
     forecast, minimums = with_candidates(forecast, request.candidates), minimums or Minimums()
     find_combination(forecast, request.universe)
+    check_policy(forecast, policy)
     progress("features", 0, 1)
     refresh_features(lake, forecast.forecast, source)
     with lake.view() as view:
@@ -142,11 +145,7 @@ def read_market(
             _bars(view, forecast, source, request, members.symbols), request.universe
         ),
         own=_bars(view, forecast, source, request, (members.fund,)),
-        weights=view.sql(
-            """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
-               WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
-            [source, members.index],
-        ),
+        weights=read_weights(view, source, members),
         indexes=read_index_bars(view, forecast, source, since, request.end),
         calendar=series.calendar,
         snapshot=view.snapshot,

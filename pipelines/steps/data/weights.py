@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.core import universes
-from pipelines.core.errors import SourceError
+from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.lake import Lake
 from pipelines.landing import land_weights
 from pipelines.landing.bronze import keep_answers
@@ -50,6 +50,11 @@ def ingest_weights(
     was not known then.
     """
     declared = universes.universe(universe)
+    if declared.stands_alone:
+        raise InvalidRequest(
+            f"{universe} is one symbol, which weighs 1 by itself",
+            "name the universe of an index, such as qqq",
+        )
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
     # A part of an index has the weights of the whole, so that a member has one weight.

@@ -11,6 +11,7 @@ from pipelines.core.calendar import UTC_TYPE, calendar, next_closes
 from pipelines.core.universes import Universe, universe
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import View
+from pipelines.lake.index_weights import read_weights
 from pipelines.lake.series import series_calendar
 from pipelines.scoring.index_evidence import IndexBars, build_index_bars
 
@@ -51,11 +52,9 @@ def _read_universe(
     table = table.append_column("next_close_at", pa.array(later).cast(UTC_TYPE))
     symbol = np.array(table["symbol"].to_pylist(), dtype=object)
     is_fund = (symbol == members.fund) & (members.fund not in members.symbols)
-    weights = view.sql(
-        """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
-           WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
-        [source, members.index],
-    )
     return build_index_bars(
-        members, table.filter(pa.array(~is_fund)), table.filter(pa.array(is_fund)), weights
+        members,
+        table.filter(pa.array(~is_fund)),
+        table.filter(pa.array(is_fund)),
+        read_weights(view, source, members),
     )

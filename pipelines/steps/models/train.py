@@ -142,7 +142,7 @@ def train(
     challenger_forms = check_challengers(comparison, challenger_names, onnx_forms)
     champion, champion_problem = _load_champion(registry, forecast, champion_at(decisions, as_of))
     evidence = collect_evidence(comparison, body, OnnxScorer(body), champion, seed)
-    evidence = add_index_evidence(evidence, forecast.symbols, index_bars)
+    evidence = add_index_evidence(evidence, forecast.symbols, index_bars, forecast.label.kind)
     is_recent = rows.closes_at >= comparison.judging.rows.closes_at.min()
     decision = judge_all(forecast.gates, replace(evidence, recent=rows.features[is_recent]))
     if champion_problem:

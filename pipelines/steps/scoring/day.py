@@ -58,6 +58,6 @@ def newest_day(view: View, forecast: TargetForecast, source: str, at: datetime) 
             columns="universe, closes_at, wss, expected_wss",
             key="universe, ts",
         ),
-        [*series, [rule.universe for rule in forecast.target.combinations]],
+        [*series, [rule.universe for rule in forecast.combinations]],
     )
     return Day(predictions, tuple(signal for signal in signals if signal[2] is not None))

@@ -15,7 +15,7 @@ from pipelines.core.instants import from_numpy
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, Writer
 from pipelines.scoring.live import delay_seconds, mark_live
-from pipelines.scoring.signals import CombinedSignals, combine_actions, concat_signals
+from pipelines.scoring.signals import CombinedSignals, combine_predictions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.scoring.report import NewestSignal, ScoringReport
 
@@ -148,7 +148,7 @@ def _live_signals(
     """Combine the live bars that have no published signal yet, from their published rows."""
     combining = [f for f in forecast.per_target() if f.combinations]
     if not len(bars) or not combining:
-        return combine_actions((), rows.slice(0, 0), weights)
+        return concat_signals(())
     writer.connection.register("_rows_now", rows.select(["ts", "session"]))
     published = writer.sql(
         f"""SELECT p.* EXCLUDE (probabilities), s.session FROM {PREDICTIONS} p
@@ -164,10 +164,8 @@ def _live_signals(
     )
     signals = concat_signals(
         [
-            combine_actions(
-                f.combinations,
-                published.filter(pc.equal(published["target"], f.target.name)),
-                weights,
+            combine_predictions(
+                f, published.filter(pc.equal(published["target"], f.target.name)), weights
             )
             for f in combining
         ]

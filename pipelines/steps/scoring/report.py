@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.core.universes import MemberCount
@@ -45,6 +46,7 @@ class ScoringReport:
     constituents: int = 0  # rows of features that came in
     members: MemberCount = NO_MEMBERS  # of the sessions of these bars
     scored: int = 0  # of these, by the champions of all targets
+    acting: dict[str, tuple[int, int]] = field(default_factory=dict)  # target: rows, of so many
     written: int = 0  # rows of predictions, challengers' included
     live: int = 0  # of these, written before the next own bar had closed
     delay_seconds: float | None = None  # from the close of the newest bar written to the commit
@@ -67,6 +69,11 @@ class ScoringReport:
         for reason, symbols in reasons.items():
             self.not_scored.setdefault(reason, Counter()).update(symbols)
 
+    def count_acting(self, target: str, scores: np.ndarray) -> None:
+        """Add a champion's rows of a target with a direction: how many act, and do not hold."""
+        acting, scored = self.acting.get(target, (0, 0))
+        self.acting[target] = (acting + int((scores != 0).sum()), scored + len(scores))
+
     @property
     def status(self) -> str:
         return "warned" if self.skipped or self.warnings else "ok"
@@ -84,6 +91,7 @@ class ScoringReport:
             "members": self.members.members,
             "members_with_bars": self.members.with_bars,
             "scored": self.scored,
+            "acting": {target: acting for target, (acting, _) in self.acting.items()},
             "written": self.written,
             "live": self.live,
             "delay_seconds": self.delay_seconds,
@@ -114,6 +122,10 @@ class ScoringReport:
                 f"{_late(self.delay_seconds, '; the newest bar')}"
             )
             lines.append(self.members.describe())
+        lines += [
+            f"{target}: acts at {acting:,} of {scored:,}, else holds"
+            for target, (acting, scored) in self.acting.items()
+        ]
         lines += [f"challenger {name}: {rows:,} rows" for name, rows in self.challengers.items()]
         lines += [_not_scored_line(reason, symbols) for reason, symbols in self.not_scored.items()]
         lines += [

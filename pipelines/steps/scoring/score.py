@@ -26,7 +26,9 @@ from pipelines.core.errors import BullionError, InvalidRequest
 from pipelines.core.instants import to_numpy
 from pipelines.core.universes import count_members, universe
 from pipelines.forecasts import Forecast, TargetForecast
+from pipelines.labels.sides import sides_of
 from pipelines.lake import Lake, View
+from pipelines.lake.index_weights import read_weights
 from pipelines.lake.series import series_calendar
 from pipelines.modeling.answers import answer_of
 from pipelines.modeling.description import Description
@@ -39,7 +41,7 @@ from pipelines.registry.decisions import (
 from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.scoring.live import find_deadlines
 from pipelines.scoring.predict import Scores, instants, prediction_rows, score_rows
-from pipelines.scoring.signals import combine_actions, concat_signals
+from pipelines.scoring.signals import combine_predictions, concat_signals
 from pipelines.scoring.weights import Weights
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.data.missing_inputs import describe_missing_inputs
@@ -116,7 +118,7 @@ def score(
     report.skipped = _skip_reason(forecast, snapshot, report)
     combined = concat_signals(
         [
-            combine_actions(f.combinations, _champion_rows(f, rows), snapshot.weights)
+            combine_predictions(f, _champion_rows(f, rows), snapshot.weights)
             for f in forecast.per_target()
         ]
     )
@@ -152,7 +154,7 @@ def _read(
         for target in forecast.targets
     }
     live_until = instants(find_deadlines(market, forecast.bar, grid, ts))
-    indexes = {universe(rule.universe).index for rule in forecast.combinations}
+    universes = [universe(rule.universe) for rule in forecast.combinations]
     return _Snapshot(
         start,
         end,
@@ -161,7 +163,7 @@ def _read(
         feature_matrix(forecast.feature_names, table),
         timestamp_next,
         {f.target.name: read_decisions(view, f, source) for f in forecast.per_target()},
-        {index: _weights(view, source, index) for index in sorted(indexes)},
+        {u.index: Weights(u.index, read_weights(view, source, u)) for u in universes},
         _newest_close(view, forecast, source),
         describe_missing_inputs(view, forecast, source, start, end),
     )
@@ -188,15 +190,6 @@ def _grid(view: View, forecast: Forecast, source: str) -> tuple[Calendar, Grid]:
         view, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
     )
     return calendar(series.calendar), series.grid
-
-
-def _weights(view: View, source: str, index: str) -> Weights:
-    rows = view.sql(
-        """SELECT symbol, weight, effective, known_at, partial FROM silver.weights
-           WHERE source = ? AND "index" = ? ORDER BY effective, symbol""",
-        [source, index],
-    )
-    return Weights(index, rows)
 
 
 def _score_target(
@@ -249,6 +242,7 @@ def _score_target(
             {_with_target(forecast, reason): counts for reason, counts in scores.not_scored.items()}
         )
         report.scored += len(scores.scored_rows)
+        _count_acting(forecast, scores, report)
         tables.append(_predictions(forecast, keys, scores, serving, decision.candidate, "champion"))
         for candidate in decision.challengers:
             try:
@@ -268,6 +262,16 @@ def _score_target(
         for (version, _), reason in lost.items()
     ]
     return pa.concat_tables(tables or [_empty_predictions(forecast, all_keys)])
+
+
+def _count_acting(forecast: TargetForecast, scores: Scores, report: ScoringReport) -> None:
+    """Count the champion's predictions that act, where the target has a direction."""
+    label, rows = forecast.label, scores.scored_rows
+    if len(rows) and sides_of(label)[0]:
+        published, _ = answer_of(label.kind).signal_scores(
+            label.scores, scores.outputs[rows], scores.predictions[rows]
+        )
+        report.count_acting(label.name, published)
 
 
 def _count_not_scored(

@@ -13,12 +13,14 @@ from pydantic_core import PydanticCustomError
 from pipelines.registry.decisions import ModelDecision, ServingModel
 from serving.http.dependencies import (
     MAIN,
+    check_policy,
     combined_universe,
     json_response,
     known_target,
     known_universe,
     newest_of,
     not_yet,
+    signal_universes,
 )
 from serving.schemas.errors import NotFound
 from serving.state.cache import ForecastCache, SignalCache
@@ -58,8 +60,25 @@ def test_only_a_universe_that_the_forecast_combines_has_signals() -> None:
     assert combined_universe(EMPTY, "qqq") == combined_universe(EMPTY, None) == "qqq"
     with pytest.raises(NotFound, match="combines no signal of qqq"):
         combined_universe(replace(EMPTY, forecast=DAILY), "qqq")
+    assert combined_universe(replace(EMPTY, forecast=DAILY), None) == "aapl"
+    only_risk = replace(DAILY, targets=(DAILY.target_forecast("risk").target,))
     with pytest.raises(NotFound, match=r"aapl_daily combines no signal\n"):
-        combined_universe(replace(EMPTY, forecast=DAILY), None)
+        combined_universe(replace(EMPTY, forecast=only_risk), None)
+
+
+def test_a_symbol_with_a_signal_of_its_own_is_a_universe_that_can_be_named() -> None:
+    assert {"qqq", "nvda", "aapl"} <= set(signal_universes())
+    assert known_universe("nvda") == "nvda"
+    with pytest.raises(PydanticCustomError, match="unknown universe 'nvdia'"):
+        known_universe("nvdia")
+
+
+def test_a_confidence_policy_needs_a_target_with_a_hold_class() -> None:
+    check_policy(HOURLY, 0.6)
+    check_policy(DAILY, None)
+    with pytest.raises(RequestValidationError) as error:
+        check_policy(DAILY, 0.6)
+    assert error.value.errors()[0]["loc"] == ("query", "min_confidence")
 
 
 def test_the_error_before_the_first_signal_names_what_is_missing() -> None:

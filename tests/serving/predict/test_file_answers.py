@@ -9,7 +9,7 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from serving.predict.file_answers import escape_formula
+from pipelines.requests.file_table import escape_formula
 from serving.schemas.scoring import FileAnswer
 from tests.serving.daily_requests import (
     RISK,

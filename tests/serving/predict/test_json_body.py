@@ -10,7 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from serving.predict import csv_file, json_body
+from pipelines.requests import csv_file
+from serving.predict import json_body
 from serving.routes import predict as router
 from serving.settings import Settings
 from tests.serving.hourly_files import file_of, rows_of

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.requests.kinds import KINDS
 from serving.schemas.scoring import BatchAnswer, Prediction
-from serving.state.kinds import KINDS
 from tests.laws import law
 from tests.serving.daily import BASELINE, DAILY, DAYS, NEEDED, NOT_PROVEN, SYMBOL, build_request
 from tests.serving.daily_requests import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.core.errors import BullionError, InvalidRequest, LakeError
-from serving.schemas.errors import SEE_LOG, InvalidField, NotYet, public_message
+from pipelines.core.errors import BullionError, InvalidField, InvalidRequest, LakeError
+from serving.schemas.errors import SEE_LOG, NotYet, as_validation, public_message
 
 SECRET = "/srv/secret/catalog.sqlite"
 
@@ -24,7 +24,7 @@ def test_an_error_of_this_machine_shows_its_kind_or_summary() -> None:
 
 
 def test_a_refusal_names_the_field_at_fault() -> None:
-    (error,) = (
-        InvalidField("bar 3: the close is 0", "correct it", "bars.3.close").at("body").errors()
-    )
+    (error,) = as_validation(
+        InvalidField("bar 3: the close is 0", "correct it", "bars.3.close"), "body"
+    ).errors()
     assert (error["loc"], error["ctx"]) == (("body", "bars.3.close"), {"hint": "correct it"})

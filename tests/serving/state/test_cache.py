@@ -43,9 +43,10 @@ def test_the_newest_prediction_of_each_symbol_and_target_is_cached(
     assert set(hourly.predictions) == set(SYMBOLS)
     (targets,) = daily.predictions.values()
     assert set(targets) == set(DAILY.target_names)
-    for name, forecast in cache.forecasts.items():
+    for forecast in (hourly, daily):
         newest = view.one(
-            "SELECT max(ts) FROM gold.predictions WHERE forecast = ? AND role = 'champion'", [name]
+            "SELECT max(ts) FROM gold.predictions WHERE forecast = ? AND role = 'champion'",
+            [forecast.forecast.name],
         )
         assert {row["ts"] for row in forecast.newest_rows.values()} == {newest}
         assert forecast.newest_bar == LAST_CLOSE
@@ -69,7 +70,9 @@ def test_polled_paths_have_the_answer_of_their_forecast(cache: SignalCache) -> N
     assert cache.hot["/predict/component", b"symbol=NVDA"] is hourly.symbols["NVDA"]
     latest = orjson.loads(cache.hot[f"/forecasts/{DAILY.name}/latest", b""].body(NIGHT.timestamp()))
     assert latest["forecast"] == DAILY.name
-    assert ("/forecasts/aapl_daily/signal", b"") not in cache.hot
+    daily = cache.forecasts[DAILY.name]
+    assert cache.hot[f"/forecasts/{DAILY.name}/signal", b""] is daily.ready["aapl"]
+    assert ("/forecasts/nvda_5m/signal", b"") not in cache.hot, "nothing of it was scored"
 
 
 def test_a_source_without_rows_has_no_answers(view: View) -> None:

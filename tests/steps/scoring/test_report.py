@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from pipelines.core.calendar import utc
 from pipelines.steps.scoring.report import NewestSignal, ScoringReport
 
@@ -36,6 +38,15 @@ def test_a_summary_names_the_models_and_the_newest_signal() -> None:
     )
     assert "had been published before; the newest bar 61.2 s after its close" in summary
     assert (scoring.status, scoring.message) == ("ok", None)
+
+
+def test_a_summary_says_how_often_each_target_acts() -> None:
+    scoring = report()
+    scoring.count_acting("action", np.array([0.0, 1.0, -2.0]))
+    scoring.count_acting("action", np.zeros(2))
+    assert "action: acts at 2 of 5, else holds" in scoring.summary()
+    assert scoring.counts["acting"] == {"action": 2}
+    assert "acts" not in report().summary()
 
 
 def test_a_scoring_that_was_skipped_is_a_warning_with_its_reason() -> None:

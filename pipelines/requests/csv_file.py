@@ -10,21 +10,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from python_multipart.multipart import parse_options_header
 
+from pipelines.core.errors import InvalidField, InvalidRequest
 from pipelines.forecasts import Forecast
-from serving.predict.predictions import NextBar, TargetRows
-from serving.predict.request_bars import OPTIONAL, VALUES
-from serving.predict.request_features import hint_nearest
-from serving.schemas.errors import InvalidField, TooLarge
-from serving.schemas.strict import HOW
+from pipelines.requests.bars import OPTIONAL, VALUES
+from pipelines.requests.features import hint_nearest
+from pipelines.requests.predictions import NextBar, TargetRows
+from pipelines.requests.written import HOW
 
 NAMES = ("symbol", "ts", *VALUES)
 TIMES = ("date", "datetime", "time", "timestamp")  # other names of ts, where it is not there
 CLOCK = "ts, its time of day"  # where a file has the day in a column of its own
 SHOWN_CHARACTERS = 40  # characters of a wrong value that an error shows
 CELLS = 1000  # in one row: more than any forecast has features
-FIELDS = 10  # of a form that are looked at
 HEAD = 10_000  # characters of a header that are looked at
 Kind = Literal["bars", "indicators"]
 
@@ -56,26 +54,8 @@ class CsvFile:
     notices: list[str] = field(default_factory=list)
 
 
-def extract_file(content: bytes, kind: str) -> bytes:
-    """Return the file of a request: the body itself, or the field `file` of a form."""
-    if not kind.lower().startswith("multipart/"):
-        return content
-    _, options = parse_options_header(kind)
-    border = b"\r\n--" + options.get(b"boundary", b"")
-    for part in (b"\r\n" + content).split(border, FIELDS)[1:]:
-        head, _, value = part.partition(b"\r\n\r\n")
-        if _field_name(head) == b"file":
-            return value.split(border, 1)[0]
-    raise file_error("the form has no file", "send it as the field `file`")
-
-
-def _field_name(head: bytes) -> bytes:
-    """Return the name that the headers of a form's field give it."""
-    for line in head[:HEAD].split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-disposition":
-            return parse_options_header(value)[1].get(b"name", b"")
-    return b""
+class TooManyRows(InvalidRequest):
+    """A file has more rows than are read at once."""
 
 
 def read_csv(content: bytes, max_rows: int, forecast: Forecast) -> CsvFile:
@@ -215,7 +195,7 @@ def _lines(
     ]
     for count, (line, row) in enumerate(rows):
         if count == max_rows:
-            raise TooLarge(f"the file has more than {max_rows:,} rows", "send it in parts")
+            raise TooManyRows(f"the file has more than {max_rows:,} rows", "send it in parts")
         cells = {name: row[place].strip() for name, place in places if place < len(row)}
         if CLOCK in cells:
             cells["ts"] = f"{cells['ts']} {cells[CLOCK]}".strip()

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.landing.rules import ROW_RULES
-from serving.predict.request_bars import VALUES, find_faults
+from pipelines.requests.bars import VALUES, find_faults
 
 CONNECTION = duckdb.connect()
 prices = st.one_of(

@@ -12,7 +12,7 @@ from pipelines.core.errors import BullionError
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, ServingModel
-from serving.state.model import (
+from pipelines.requests.model import (
     PINNED,
     Models,
     TargetDecisions,

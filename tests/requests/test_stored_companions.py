@@ -11,8 +11,8 @@ import pytest
 from pipelines.features.companions import Companions
 from pipelines.features.inputs import bars
 from pipelines.lake import Lake
-from serving.state import stored_companions
-from serving.state.stored_companions import StoredCompanions
+from pipelines.requests import stored_companions
+from pipelines.requests.stored_companions import StoredCompanions
 from tests.empty_lake import lake_of_a_module
 from tests.scripted import bar_row
 from tests.steps.forecast_market import HOURS, market_rows, write_bars

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fastapi.exceptions import RequestValidationError
 
-from serving.state.kinds import check_policy, hold_if_weak, neutral, risk_hints, target_suffix
+from pipelines.requests.kinds import hold_if_weak, neutral, risk_hints, target_suffix
 from tests.serving.daily import DAILY
 from tests.steps.scored_market import HOURLY
 
@@ -32,14 +31,6 @@ def test_the_hints_count_opposite_and_outermost_actions() -> None:
     assert hints["tails"] == pytest.approx(0.4)
     assert hints["uncertainty"] == pytest.approx(1.0)
     assert risk_hints(ACTION, None, None) is None
-
-
-def test_a_confidence_policy_needs_a_target_with_a_hold_class() -> None:
-    check_policy(HOURLY, 0.6)
-    check_policy(DAILY, None)
-    with pytest.raises(RequestValidationError) as error:
-        check_policy(DAILY, 0.6)
-    assert error.value.errors()[0]["loc"] == ("query", "min_confidence")
 
 
 def test_a_target_is_named_only_where_there_are_several() -> None:

@@ -18,9 +18,9 @@ from pipelines.lake.series import series_calendar
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, ServingModel, read_decisions
 from pipelines.registry.mlflow import model_name
+from pipelines.requests.kinds import target_suffix
 from pipelines.scoring.predict import check_fingerprint, check_scorer
 from pipelines.sources import is_sample
-from serving.state.kinds import target_suffix
 
 PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
 

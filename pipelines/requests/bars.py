@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from pipelines.core.calendar import Bars, Calendar, Grid, Interval
-from serving.schemas.errors import InvalidField
-from serving.state.times import instants
+from pipelines.core.errors import InvalidField
+from pipelines.core.instants import to_numpy
 
 VALUES = ("open", "high", "low", "close", "volume", "bid", "ask")
 OPTIONAL = ("volume", "bid", "ask")  # which a bar may lack
@@ -170,7 +170,8 @@ def place_bars(
             f"{market.name}, up to {_format_time(newest.closes_at[-1])}"
         )
         return refuse_leap(RequestBars(newest.ts, newest.closes_at, values, (note,)))
-    opens = resolve_days(instants(ts), market, interval, grid)
+    at = np.array([to_numpy(moment) for moment in ts], "datetime64[us]")
+    opens = resolve_days(at, market, interval, grid)
     _ascending(opens)
     on_grid, closes = match_grid(opens, market, interval, grid)
     for row in np.flatnonzero(~on_grid)[:1].tolist():

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipelines.core.errors import InvalidRequest
+from pipelines.core.errors import InvalidField, InvalidRequest
+from pipelines.core.instants import to_numpy
 from pipelines.core.intervals import utc
 from pipelines.lake import View
-from serving.predict import predictions
-from serving.predict import request_bars as rules
-from serving.predict.csv_file import CsvFile, FileLine, Kind, file_error, quote_cell
-from serving.predict.predictions import NEVER
-from serving.predict.request_bars import VALUES, RequestBars
-from serving.predict.request_features import align_companions, compute_features, find_impossible
-from serving.schemas.errors import InvalidField
-from serving.schemas.strict import HOW, NUMBER
-from serving.state.model import Model, Models
+from pipelines.requests import bars as rules
+from pipelines.requests import predictions
+from pipelines.requests.bars import VALUES, RequestBars
+from pipelines.requests.csv_file import CsvFile, FileLine, Kind, file_error, quote_cell
+from pipelines.requests.features import align_companions, compute_features, find_impossible
+from pipelines.requests.model import Model, Models
+from pipelines.requests.predictions import NEVER
+from pipelines.requests.written import HOW, NUMBER
 
 WARMING = "warm-up: fewer than {} bars of its symbol come before it"
 
 
 def score_file(
-    models: Models, file: CsvFile, symbol: str | None, now: datetime, view: View | None
+    models: Models,
+    file: CsvFile,
+    symbol: str | None,
+    now: datetime,
+    view: View | None,
+    timezone: ZoneInfo | None = None,
 ) -> None:
     """Score all lines of a file at once; a line without predictions gets the reason.
 
-    What features read beside the file's bars comes from the view.
+    What features read beside the file's bars comes from the view. `timezone` is that of times
+    which name none; without it they are refused.
     """
     symbols = models.forecast.symbols
     if "symbol" not in file.columns and symbol is None:
@@ -48,7 +56,7 @@ def score_file(
         if not line.bad and line.symbol not in known_symbols:
             line.reject(f"the model knows no symbol {quote_cell(line.symbol)}")
     if "ts" in file.columns:
-        _read_times(file.lines, models.main)
+        _read_times(file.lines, models.main, timezone)
     blocks = BLOCKS[file.kind](models, file, now, view)
     _score_blocks(models, file.lines, blocks)
 
@@ -160,14 +168,14 @@ def _read_values(lines: Sequence[FileLine]) -> np.ndarray:
     return values
 
 
-def _read_times(lines: Sequence[FileLine], model: Model) -> None:
+def _read_times(lines: Sequence[FileLine], model: Model, timezone: ZoneInfo | None) -> None:
     """Read the open of each line's bar, or reject the line."""
     for line in lines:
         cell = line.cells.get("ts", "")
         try:
             if NUMBER.fullmatch(cell):  # which utc would take for a day where it has eight digits
                 raise InvalidRequest(f"{cell} is a number")
-            line.ts = np.datetime64(utc(cell).replace(tzinfo=None), "us")
+            line.ts = to_numpy(_read_instant(cell, timezone))
         except (InvalidRequest, OverflowError):
             if not line.bad:
                 line.reject(f"ts is {quote_cell(cell)}, not a time with its zone: {HOW}")
@@ -176,6 +184,15 @@ def _read_times(lines: Sequence[FileLine], model: Model) -> None:
     opens = rules.resolve_days(times, model.market, model.forecast.bar, model.grid)
     for line, at in zip(lines_with_time, opens, strict=True):
         line.ts = at
+
+
+def _read_instant(cell: str, timezone: ZoneInfo | None) -> datetime:
+    """Read a time; one without a zone is in `timezone`, where that is named. A day stays one."""
+    if timezone is not None and len(cell) > len("2026-09-01"):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(cell)
+            return utc(moment if moment.tzinfo else moment.replace(tzinfo=timezone))
+    return utc(cell)
 
 
 def _place_lines(

@@ -10,8 +10,6 @@ from pipelines.contracts.columns import EXPLANATION
 from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from pipelines.modeling.spread import COVERAGE
-from serving.schemas.answers import ClassPrediction, ValuePrediction
-from serving.schemas.errors import InvalidField
 
 Row = dict[str, Any]
 EXPLAINED = tuple(column.name for column in EXPLANATION)
@@ -89,8 +87,6 @@ class ValueKind:
 
 
 KINDS: Mapping[str, TargetKind] = {"classes": ClassKind(), "value": ValueKind()}
-NO_FIELDS: Row = dict.fromkeys([*ClassPrediction.model_fields, *ValuePrediction.model_fields])
-"""The fields of all kinds as null: an answer has them all, whatever its main target is."""
 
 
 def neutral(label: Label) -> str | None:
@@ -107,16 +103,6 @@ def hold_if_weak(row: Row, label: Label, min_confidence: float) -> None:
     weak = row["confidence"] is None or row["confidence"] < min_confidence
     if hold is not None and weak and row["action"] not in (None, hold):
         row |= {"said": row["action"], "action": hold, "score": 0.0}
-
-
-def check_policy(forecast: Forecast, min_confidence: float | None) -> None:
-    """Refuse a confidence policy where no target has an action that it could turn into hold."""
-    if min_confidence is not None and not any(neutral(target.label) for target in forecast.targets):
-        raise InvalidField(
-            f"{forecast.name} says nothing that min_confidence could make hold",
-            "leave it away: each answer tells its own confidence, or its interval",
-            "min_confidence",
-        ).at("query")
 
 
 def risk_hints(

@@ -1,0 +1,53 @@
+"""A CSV file is read as bars or as indicators, or refused with the reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.core.errors import InvalidField
+from pipelines.forecasts import NVDA_5M
+from pipelines.requests.csv_file import TooManyRows, read_csv
+from tests.requests.five_minutes import NAMES, read_lines, write_lines
+
+
+def test_each_row_is_a_line_with_the_cells_of_known_columns() -> None:
+    file = read_lines(["ts,open,note,high,low,close", "2026-09-01,1,x,3,0.5,2", "", "2026-09-02,1"])
+    assert (file.kind, [line.line for line in file.lines]) == ("bars", [2, 4])
+    assert file.lines[0].cells == {
+        "ts": "2026-09-01", "open": "1", "high": "3", "low": "0.5", "close": "2",
+    }  # fmt: skip
+    assert file.lines[1].bad
+    assert "it has 2 cells, the header 6" in (file.lines[1].reason or "")
+
+
+def test_a_column_for_every_feature_makes_indicators() -> None:
+    names = NVDA_5M.feature_names
+    file = read_lines([",".join(names), ",".join(["0"] * len(names))])
+    assert file.kind == "indicators"
+    with pytest.raises(InvalidField, match=f"no column {names[-1]}"):
+        read_lines([",".join(names[:-1]), "0"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"<html>", "web page"),
+        (b'{"a": 1}', "is JSON"),
+        (b"PK\x03\x04", "compressed"),
+        (b"open;high;low;close\n1;1;1;1", "split by semicolons"),
+        (b"open,high,low,close\n", "a header and no row"),
+    ],
+)
+def test_what_is_no_csv_of_bars_is_refused_as_a_whole(content: bytes, message: str) -> None:
+    with pytest.raises(InvalidField, match=message) as refused:
+        read_csv(content, 10, NVDA_5M)
+    assert (refused.value.field, bool(refused.value.hint)) == ("file", True)
+
+
+def test_more_rows_than_are_taken_are_refused() -> None:
+    content = "\n".join(write_lines()).encode()
+    assert len(read_csv(content, 156, NVDA_5M).lines) == 156
+    assert content.startswith(",".join(NAMES).encode())
+    with pytest.raises(TooManyRows, match="more than 155 rows"):
+        read_csv(content, 155, NVDA_5M)
