@@ -10,6 +10,7 @@ import orjson
 import pyarrow as pa
 from fastapi.responses import Response
 
+from pipelines.core.maps import map_columns, read_rows
 from serving.schemas.errors import NotAcceptable
 from serving.state.answers import OPTIONS
 
@@ -64,10 +65,7 @@ def json_rows(rows: pa.Table) -> orjson.Fragment:
             rows = rows.set_column(place, field.name, naive)
     parts = list[bytes]()
     for start in range(0, rows.num_rows, ROWS_AT_ONCE):
-        part = rows.slice(start, ROWS_AT_ONCE).to_pylist()
-        for row in part:
-            if row.get("probabilities") is not None:
-                row["probabilities"] = dict(row["probabilities"])
+        part = read_rows(rows.slice(start, ROWS_AT_ONCE))
         parts.append(orjson.dumps(part, option=OPTIONS | orjson.OPT_NAIVE_UTC)[1:-1])
     return orjson.Fragment(b"[%b]" % b",".join(parts))
 
@@ -78,17 +76,17 @@ def csv_headers(marks: Mapping[str, object]) -> dict[str, str]:
 
 
 def as_csv(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, str]) -> Response:
-    """Send rows as CSV with a header line; probabilities are JSON in their column.
+    """Send rows as CSV with a header line; maps, such as probabilities, are JSON in their column.
 
     What JSON says beside the rows stands in the answer's headers.
     """
     import pyarrow.csv
 
-    if "probabilities" in rows.schema.names:
-        place = rows.schema.get_field_index("probabilities")
-        shares = rows["probabilities"].to_pylist()
-        texts = [None if row is None else orjson.dumps(dict(row)).decode() for row in shares]
-        rows = rows.set_column(place, "probabilities", pa.array(texts, pa.string()))
+    for name in map_columns(rows):
+        place = rows.schema.get_field_index(name)
+        values = rows[name].to_pylist()
+        texts = [None if value is None else orjson.dumps(dict(value)).decode() for value in values]
+        rows = rows.set_column(place, name, pa.array(texts, pa.string()))
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(rows, sink)
     all_headers = csv_headers(marks) | dict(headers)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.core.calendar import calendar, spans_night
+from pipelines.core.maps import read_rows
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
 from pipelines.registry.decisions import (
@@ -171,16 +172,13 @@ def _rows(view: View, table: str, by: str, where: str, values: list[Any]) -> lis
     newest = view.one(f"SELECT max(ts) FROM gold.{table} WHERE {where}", values)
     if newest is None:
         return []
-    rows: list[Row] = view.sql(
+    rows = view.sql(
         f"""SELECT * EXCLUDE (batch) FROM gold.{table} WHERE {where} AND ts > ?
             QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY ts DESC, live DESC) = 1
             ORDER BY {by}""",
         [*values, newest - WINDOW],
-    ).to_pylist()
-    for row in rows:
-        if row.get("probabilities") is not None:
-            row["probabilities"] = dict(row["probabilities"])
-    return rows
+    )
+    return read_rows(rows)
 
 
 def _add_members(view: View, forecast: Forecast, row: Row) -> None:

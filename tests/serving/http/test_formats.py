@@ -36,7 +36,8 @@ def test_headers_of_csv_have_what_json_says_beside_the_rows() -> None:
     headers = csv_headers(marks)
     assert headers["x-bullion-data-source"] == '"sample"'
     assert headers["x-bullion-notices"].isascii()
-    rows = pa.table({"symbol": ["A"], "probabilities": [{"up": 0.25}]})
+    shares = pa.array([[("up", 0.25)]], pa.map_(pa.string(), pa.float64()))
+    rows = pa.table({"symbol": ["A"], "probabilities": shares})
     answer = as_csv(rows, marks, {"X-Next-Cursor": "abc"})
     assert answer.body.decode().splitlines()[0] == '"symbol","probabilities"'
     assert '""up"":0.25' in answer.body.decode()

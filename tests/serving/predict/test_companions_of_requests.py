@@ -92,7 +92,7 @@ def test_each_prediction_says_what_moved_it_as_the_lake_does(client: TestClient)
             "SELECT feature_contributions, contribution_method, contributions_to "
             "FROM gold.predictions ORDER BY ts DESC LIMIT 1"
         )
-    assert answer["feature_contributions"] == pytest.approx(dict(row[0]))
+    assert answer["feature_contributions"] == pytest.approx(dict(row[0]), abs=1e-6)
     assert (answer["contribution_method"], answer["contributions_to"]) == row[1:]
     assert set(answer["feature_contributions"]) == {*SPY_NEXT_DAY.feature_names, "symbol"}
     assert answer["feature_contributions"]["vix_level"] != 0
