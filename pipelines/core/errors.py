@@ -60,11 +60,12 @@ class CannotWrite(BullionError):
 class MissingLibrary(BullionError):
     """An optional library is needed that is not installed."""
 
-    def __init__(self, library: str, command: str) -> None:
-        super().__init__(
-            f"{library} is not installed: {command}",
-            "run it once; all that does not need the library goes on without it",
-        )
+
+def missing_library(library: str, command: str) -> MissingLibrary:
+    return MissingLibrary(
+        f"{library} is not installed: {command}",
+        "run it once; all that does not need the library goes on without it",
+    )
 
 
 class NothingToDo(BullionError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.errors import BullionError, CannotWrite, MissingLibrary, unknown, writing_to
+from pipelines.core.errors import BullionError, CannotWrite, missing_library, unknown, writing_to
 
 
 def test_an_error_shows_its_hint_in_a_line_of_its_own() -> None:
@@ -38,6 +38,6 @@ def test_a_failed_write_names_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_missing_library_is_named_with_the_command_that_installs_it() -> None:
-    error = MissingLibrary("torch", "make install-torch")
+    error = missing_library("torch", "make install-torch")
     assert error.message == "torch is not installed: make install-torch"
     assert "goes on without it" in error.hint

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.core.errors import MissingLibrary
+from pipelines.core.errors import missing_library
 from pipelines.modeling.candidates.base import Training
 from pipelines.modeling.candidates.network_layers import FittedNetwork, Inputs
 
@@ -148,5 +148,5 @@ def _import_torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise MissingLibrary("torch", "make install-torch") from error
+        raise missing_library("torch", "make install-torch") from error
     return torch
