@@ -32,7 +32,7 @@ class InvalidRequest(BullionError):
 class InvalidField(InvalidRequest):
     """A request of which one field is at fault."""
 
-    def __init__(self, message: str, hint: str, field: str) -> None:
+    def __init__(self, message: str, hint: str, field: str = "") -> None:
         super().__init__(message, hint)
         self.field = field
 

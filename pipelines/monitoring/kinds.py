@@ -89,12 +89,19 @@ class ClassMonitor:
                 "wait for more sessions",
             )
         import pandas as pd
-        from evidently import DataDefinition, MulticlassClassification
+        from evidently import BinaryClassification, DataDefinition, MulticlassClassification
         from evidently.presets import ClassificationPreset
 
         names = np.asarray(label.classes)
         frame = pd.DataFrame({"actual": names[live.truth], "action": names[live.predictions]})
-        task = MulticlassClassification(target="actual", prediction_labels="action")
+        columns = {"target": "actual", "prediction_labels": "action"}
+        classes = np.unique(np.concatenate([live.truth, live.predictions]))
+        # Evidently counts two classes as yes and no, and asks which of them is yes.
+        task = (
+            BinaryClassification(**columns, pos_label=label.classes[classes[-1]])
+            if len(classes) == 2
+            else MulticlassClassification(**columns)
+        )
         definition = DataDefinition(classification=[task], categorical_columns=["actual", "action"])
         return frame, definition, ClassificationPreset()
 

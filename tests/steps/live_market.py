@@ -21,7 +21,7 @@ from tests.models import target_of
 from tests.steps.served import START
 
 BARS = 7
-CUTS = {3: (-0.43, 0.43), 5: (-1.2, -0.5, 0.5, 1.2)}
+CUTS = {2: (0.0,), 3: (-0.43, 0.43), 5: (-1.2, -0.5, 0.5, 1.2)}
 UNIT = 0.01  # of values
 ASSUMED_IC = 0.3  # the rank IC that the size of predicted values assumes, whatever the real one is
 
