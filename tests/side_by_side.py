@@ -2,10 +2,12 @@
 
 DuckDB hashes its extensions at each LOAD, 0.2 s a connection, and wakes threads that only wait
 for a core that the other worker has. Its optimizers take longer than they save on a few hundred
-rows. Python looks for garbage in all that the imported libraries made, again and again.
+rows, and an instance of it takes longer to start than a lake to attach: tests/instance_pool.py
+keeps them. Python looks for garbage in all that the imported libraries made, again and again.
 
 `make torture`, `make test-integration` and a plain `pytest` are without this; and the tests of the
-lake itself, in tests/lake, run with every optimizer: a wrong answer of one would be found there.
+lake itself, in tests/lake, run with every optimizer and an instance for each connection: a wrong
+answer of one would be found there.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import duckdb
+
+from tests.instance_pool import InstancePool, keep_instances
 
 SHARED = "PYTEST_XDIST_WORKER" in os.environ
 # The optimizers without which a query of a small lake costs more, or needs another plan.
@@ -31,8 +35,15 @@ def _sharing(
     database: str = ":memory:", *arguments: Any, **options: Any
 ) -> duckdb.DuckDBPyConnection:
     if database == ":memory:" and not arguments and not options:
-        options = {"config": CONFIG | {"disabled_optimizers": _disabled_optimizers}}
+        return _instances.connect() if _disabled_optimizers else _start_instance()
     return _connect(database, *arguments, **options)
+
+
+def _start_instance() -> duckdb.DuckDBPyConnection:
+    return _connect(config=CONFIG | {"disabled_optimizers": _disabled_optimizers})
+
+
+_instances = InstancePool(_start_instance)
 
 
 def _unneeded_optimizers() -> str:
@@ -61,3 +72,4 @@ def share_the_cores(*, every_optimizer: bool = False) -> None:
             os.environ.setdefault(name, "1")
         gc.set_threshold(*GARBAGE)
         duckdb.connect = _sharing  # type: ignore[assignment]
+        keep_instances()
