@@ -25,6 +25,10 @@ class InstancePool:
         self._start = start
         self._idle: list[Connection] = []
 
+    def __len__(self) -> int:
+        """Return how many instances wait for a connection."""
+        return len(self._idle)
+
     def connect(self) -> Connection:
         """Return a connection of an instance that no other connection uses."""
         instance = self._idle.pop() if self._idle else self._start()
@@ -60,7 +64,7 @@ def _forget(number: int) -> None:
 def _close_and_keep(connection: Connection, *_: object) -> None:
     pool, instance, _reference = _used.pop(id(connection), (None, None, None))
     _close(connection)
-    if pool and instance:
+    if pool is not None and instance is not None:
         pool.take_back(instance)
 
 

@@ -6,8 +6,7 @@ rows, and an instance of it takes longer to start than a lake to attach: tests/i
 keeps them. Python looks for garbage in all that the imported libraries made, again and again.
 
 `make torture`, `make test-integration` and a plain `pytest` are without this; and the tests of the
-lake itself, in tests/lake, run with every optimizer and an instance for each connection: a wrong
-answer of one would be found there.
+lake itself, in tests/lake, run with every optimizer: a wrong answer of one would be found there.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -35,15 +35,15 @@ def _sharing(
     database: str = ":memory:", *arguments: Any, **options: Any
 ) -> duckdb.DuckDBPyConnection:
     if database == ":memory:" and not arguments and not options:
-        return _instances.connect() if _disabled_optimizers else _start_instance()
+        return _instances(_disabled_optimizers).connect()
     return _connect(database, *arguments, **options)
 
 
-def _start_instance() -> duckdb.DuckDBPyConnection:
-    return _connect(config=CONFIG | {"disabled_optimizers": _disabled_optimizers})
-
-
-_instances = InstancePool(_start_instance)
+@cache
+def _instances(disabled_optimizers: str) -> InstancePool:
+    """Return the instances without these optimizers."""
+    config = CONFIG | {"disabled_optimizers": disabled_optimizers}
+    return InstancePool(lambda: _connect(config=config))
 
 
 def _unneeded_optimizers() -> str:
