@@ -2,7 +2,8 @@
 
 DuckDB hashes its extensions at each LOAD, 0.2 s a connection, and wakes threads that only wait
 for a core that the other worker has. Its optimizers take longer than they save on a few hundred
-rows. Python looks for garbage in all that the imported libraries made, again and again.
+rows, and an instance of it takes longer to start than a lake to attach: tests/instance_pool.py
+keeps them. Python looks for garbage in all that the imported libraries made, again and again.
 
 `make torture`, `make test-integration` and a plain `pytest` are without this; and the tests of the
 lake itself, in tests/lake, run with every optimizer: a wrong answer of one would be found there.
@@ -14,9 +15,12 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import duckdb
+
+from tests.instance_pool import InstancePool, keep_instances
 
 SHARED = "PYTEST_XDIST_WORKER" in os.environ
 # The optimizers without which a query of a small lake costs more, or needs another plan.
@@ -31,8 +35,15 @@ def _sharing(
     database: str = ":memory:", *arguments: Any, **options: Any
 ) -> duckdb.DuckDBPyConnection:
     if database == ":memory:" and not arguments and not options:
-        options = {"config": CONFIG | {"disabled_optimizers": _disabled_optimizers}}
+        return _instances(_disabled_optimizers).connect()
     return _connect(database, *arguments, **options)
+
+
+@cache
+def _instances(disabled_optimizers: str) -> InstancePool:
+    """Return the instances without these optimizers."""
+    config = CONFIG | {"disabled_optimizers": disabled_optimizers}
+    return InstancePool(lambda: _connect(config=config))
 
 
 def _unneeded_optimizers() -> str:
@@ -61,3 +72,4 @@ def share_the_cores(*, every_optimizer: bool = False) -> None:
             os.environ.setdefault(name, "1")
         gc.set_threshold(*GARBAGE)
         duckdb.connect = _sharing  # type: ignore[assignment]
+        keep_instances()

@@ -8,6 +8,7 @@ forecast follows from the forecast: see pipelines/forecasts/tables.py.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
 
 from pipelines.contracts import bronze, gold, meta, silver
@@ -46,4 +47,9 @@ def find_table(full_name: str, tables: Iterable[Table] = TABLES) -> Table:
 
 def fingerprint(tables: Iterable[Table] = TABLES) -> str:
     """Hash the declarations of tables: it changes with any of them."""
-    return sha256(repr(sort_by_layer(tables)).encode()).hexdigest()[:16]
+    return _hash_declarations(sort_by_layer(tables))
+
+
+@cache  # each opening of a lake compares it, and the tables are some 300 columns
+def _hash_declarations(tables: tuple[Table, ...]) -> str:
+    return sha256(repr(tables).encode()).hexdigest()[:16]

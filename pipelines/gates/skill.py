@@ -10,7 +10,7 @@ are drawn again and again, because the bars of one session move together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -38,13 +38,10 @@ class Sessions:
     def count(self) -> int:
         return int(self.of_row.max()) + 1
 
-    @cached_property
+    @property
     def draws(self) -> np.ndarray:
         """How often each session is in each draw."""
-        random = np.random.default_rng(self.seed)
-        return random.multinomial(
-            self.count, np.full(self.count, 1 / self.count), size=self.resamples
-        ).astype(np.float64)
+        return _draw_sessions(self.count, self.resamples, self.seed)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """A row a session: the sum of each column over its rows."""
@@ -70,6 +67,15 @@ class Sessions:
         spread = float(np.std(finite)) * np.sqrt(self.count / (self.count - 1))
         margin = float(t.ppf(self.confidence, self.count - 1) * spread)
         return value - margin, value + margin
+
+
+@lru_cache(maxsize=4)  # the gates of a training draw the same sessions, some 4 MB
+def _draw_sessions(count: int, resamples: int, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    draws = random.multinomial(count, np.full(count, 1 / count), size=resamples)
+    counts: np.ndarray = draws.astype(np.float64)
+    counts.setflags(write=False)
+    return counts
 
 
 def group_sessions(evidence: Evidence, resamples: int, confidence: float) -> Sessions:

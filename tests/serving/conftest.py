@@ -17,6 +17,8 @@ from tests.serving import daily
 from tests.serving.scored_api import api_at, build_folder
 from tests.serving.serving_models import HOURLY, SOURCE, api_client, environment, fill, serve_model
 
+SELDOM = "0.2"  # seconds between two looks, as in production: nobody writes to these lakes
+
 
 @pytest.fixture(scope="session")
 def scored_folder() -> Path:
@@ -27,14 +29,14 @@ def scored_folder() -> Path:
 @pytest.fixture(scope="package")
 def api(scored_folder: Path) -> Iterator[TestClient]:
     """The API at night after the last session: the newest signal is live and not stale."""
-    with api_at(scored_folder) as client:
+    with api_at(scored_folder, poll_seconds=SELDOM) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def client_with_key(scored_folder: Path) -> Iterator[TestClient]:
     """The same API with the key `secret`, which this client does not send by itself."""
-    with api_at(scored_folder, keys="secret") as client:
+    with api_at(scored_folder, keys="secret", poll_seconds=SELDOM) as client:
         yield client
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.modeling.candidates.bin_edges import sort_columns_once
 from pipelines.modeling.candidates.scikit_learn import PipelineCandidate
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class HistogramBoosting(PipelineCandidate):
     def estimator(self, seed: int) -> BaseEstimator:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
+        sort_columns_once()
         return HistGradientBoostingClassifier(
             max_iter=self.rounds,
             learning_rate=self.rate,

@@ -86,7 +86,7 @@ class Cells:
         columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(lines.width))
         delimiter = lines.delimiter.replace("'", "''")
         self._connection.execute(
-            f"CREATE VIEW raw AS SELECT * FROM read_csv('{file.name}', auto_detect = false, "
+            f"CREATE TEMP VIEW raw AS SELECT * FROM read_csv('{file.name}', auto_detect = false, "
             f"header = false, skip = {lines.skip}, delim = '{delimiter}', quote = '\"', "
             f"escape = '\"', nullstr = '', columns = {{{columns}}})"
         )
