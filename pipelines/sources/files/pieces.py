@@ -59,20 +59,33 @@ class TextFile:
         """Whether the text is one piece."""
         return self._size <= self._piece_bytes
 
-    def read(self) -> bytes:
-        """Return the whole text."""
-        return b"".join(self._blocks())
-
     def pieces(self) -> Iterator[Piece | LongLine]:
         """Cut the text into pieces."""
         number = 1
-        for item in cut_lines(self._blocks(), self._piece_bytes):
+        for item in cut_lines(self.blocks(), self._piece_bytes):
             if isinstance(item, bytes):
                 yield Piece(item, number)
                 number += count_sign(item, b"\n") + 1
             else:
                 yield LongLine(number, *item)
                 number += 1
+
+    def blocks(self) -> Iterator[bytes]:
+        """Read the text from its start to its end."""
+        left, carried = self._size, b""
+        for block in self._decoded():
+            text = carried + block[:left]
+            left -= min(left, len(block))
+            carried = b""
+            if self._lone_returns:
+                text = text.replace(b"\r", b"\n")
+            elif b"\r" in text:
+                if left and text.endswith(b"\r"):  # its LF may be the next sign
+                    text, carried = text[:-1], b"\r"
+                text = text.replace(b"\r\n", b"\n")
+            yield text
+            if not left:
+                return
 
     def _measure(self) -> bytes:
         """Find the end of the text, and how its lines end; return its start."""
@@ -105,23 +118,6 @@ class TextFile:
             texts = (decoder.decode(block, final).encode() for block, final in marked)
         yield next(texts, b"").removeprefix(codecs.BOM_UTF8)
         yield from texts
-
-    def _blocks(self) -> Iterator[bytes]:
-        """Read the text from its start to its end."""
-        left, carried = self._size, b""
-        for block in self._decoded():
-            text = carried + block[:left]
-            left -= min(left, len(block))
-            carried = b""
-            if self._lone_returns:
-                text = text.replace(b"\r", b"\n")
-            elif b"\r" in text:
-                if left and text.endswith(b"\r"):  # its LF may be the next sign
-                    text, carried = text[:-1], b"\r"
-                text = text.replace(b"\r\n", b"\n")
-            yield text
-            if not left:
-                return
 
 
 def cut_lines(blocks: Iterable[bytes], size: int) -> Iterator[bytes | tuple[int, bytes]]:

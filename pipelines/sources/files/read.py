@@ -201,21 +201,6 @@ def open_table(
         yield CsvFile(TextFile(path, file, piece_bytes), shape)
 
 
-@contextmanager
-def cells(path: str, body: bytes, shape: Csv) -> Iterator[Cells]:
-    """Open the table in `body`, which came from `path`, in one piece."""
-    with open_table(path, io.BytesIO(body), shape, max(len(body), PIECE_BYTES)) as table:
-        for piece in table.pieces(BrokenLines()):
-            yield piece
-            return
-        rowless = Cells(path, table.names)
-        with closing(rowless):
-            rowless.register(
-                pa.table({f"c{n}": pa.array([], pa.string()) for n in range(len(table.names))})
-            )
-            yield rowless
-
-
 def _read_header(text: TextFile, shape: Csv) -> tuple[list[str], str]:
     """Return the names of the columns, and the delimiter."""
     path, line = text.path, b""
@@ -263,11 +248,6 @@ def _read_header(text: TextFile, shape: Csv) -> tuple[list[str], str]:
             _suggest_delimiter(first, delimiter) or "list one name for each column in csv.names",
         )
     return list(shape.names), delimiter
-
-
-def clean_text(path: str, body: bytes) -> bytes:
-    """Return the text as UTF-8 without BOM, with LF line ends and no empty lines at the end."""
-    return TextFile(path, io.BytesIO(body)).read()
 
 
 def _suggest_delimiter(first: str, delimiter: str) -> str:

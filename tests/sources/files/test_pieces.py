@@ -72,6 +72,7 @@ def _low_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(module, "MOST_REJECTS", 3)
     for module in (limits, lines, pieces):
         monkeypatch.setattr(module, "MOST_LINE", 90)
+    monkeypatch.setattr(limits, "PIECE", 150)  # else a small file has two pieces at the most
     monkeypatch.setattr(bars, "TIME_SAMPLES", 4)
     monkeypatch.setattr(stored_bars, "MEMORY_ROWS", 3)
     return
@@ -101,16 +102,19 @@ def test_pieces_of_any_size_give_the_same(
     assert outcome(body, keys, piece_bytes) == outcome(body, keys, 1 << 20)
 
 
-def test_every_cut_of_a_file_gives_the_same() -> None:
+def test_every_cut_of_a_file_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     text = HEAD + "".join(f"AAPL,2020-01-02 {h}:30,1,2,1,{h % 3 or 'x'},1,,\r\n" for h in range(24))
     keys = {"interval": "1h", "timezone": "UTC"}
     whole = outcome(text.encode(), keys, 1 << 20)
-    assert [size for size in range(1, len(text), 7)
-            if outcome(text.encode(), keys, size) != whole] == []  # fmt: skip
+    for size in range(1, len(text), 61):
+        monkeypatch.setattr(limits, "PIECE", size)
+        assert outcome(text.encode(), keys, size) == whole, size
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r"])
-def test_a_long_line_is_rejected_alike_wherever_the_file_is_cut(end: str) -> None:
+def test_a_long_line_is_rejected_alike_wherever_the_file_is_cut(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
     line = "AAPL,2020-01-02 1{}:30,1,2,1,1,{},,".format
     rows = [line(3, 1), line(4, "9" * 80), line(5, "soon"), line(6, 2), line(7, "9" * 60)]
     line_end = end or "\n"
@@ -122,7 +126,8 @@ def test_a_long_line_is_rejected_alike_wherever_the_file_is_cut(end: str) -> Non
         "112 bytes where a line may have 90",
         "92 bytes where a line may have 90",
     ]
-    sizes = range(1, len(body) + 9)
+    monkeypatch.setattr(limits, "PIECE", 40)
+    sizes = (1, 90, 170, 250)
     assert [size for size in sizes if outcome(body, keys, size) != whole] == []
 
 
@@ -153,7 +158,7 @@ def test_a_file_of_many_pieces_gives_the_same(monkeypatch: pytest.MonkeyPatch, s
     body, keys = (HEAD + "".join(rows)).encode(), {"interval": "1h", "timezone": "UTC"}
     whole = outcome(body, keys, 1 << 20)
     assert [len(part) for part in whole[:3]] == [4, 4, 2]  # type: ignore[index]
-    monkeypatch.setattr(limits, "PIECE", 60)  # else a small file has two pieces at the most
+    monkeypatch.setattr(limits, "PIECE", 60)
     assert outcome(body, keys, size) == whole
 
 
