@@ -72,6 +72,8 @@ def _low_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(module, "MOST_REJECTS", 3)
     for module in (limits, lines, pieces):
         monkeypatch.setattr(module, "MOST_LINE", 90)
+    for module in (lines, pieces):
+        monkeypatch.setattr(module, "EXCERPT_BYTES", 60)  # less than a line, as it is
     monkeypatch.setattr(limits, "PIECE", 150)  # else a small file has two pieces at the most
     monkeypatch.setattr(bars, "TIME_SAMPLES", 4)
     monkeypatch.setattr(stored_bars, "MEMORY_ROWS", 3)
