@@ -81,8 +81,8 @@ def error_responses(*statuses: int) -> Responses:
     }
 
 
-ALWAYS = error_responses(400, 401, 413, 429, 500, 503)
-"""Errors that any route may answer: bad requests, keys, large bodies, and failures here."""
+ALWAYS = error_responses(400, 401, 408, 413, 429, 431, 500, 503)
+"""Errors that any route may answer: bad requests, keys, slow or large ones, and failures here."""
 
 
 def install_handlers(app: FastAPI) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from serving.http.errors import error_response
 from serving.http.unread import UnreadAnswers
 from serving.settings import Settings
 
@@ -30,8 +32,37 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
         self.loop.call_later(LINGER, self.transport.abort)
 
 
+def late_answer(settings: Settings) -> bytes:
+    """Return the answer to a request that came too slowly."""
+    return _closing_answer(
+        HTTPStatus.REQUEST_TIMEOUT,
+        "the request did not arrive in time",
+        f"send its headers within {settings.header_seconds:g} seconds, and its body within "
+        f"{settings.body_seconds:g} more",
+    )
+
+
+def long_headers_answer(settings: Settings) -> bytes:
+    """Return the answer to a request whose headers are too long."""
+    return _closing_answer(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        f"the address and headers have more than {settings.header_bytes:,} bytes",
+        "send fewer or shorter ones",
+    )
+
+
+def _closing_answer(status: HTTPStatus, message: str, hint: str) -> bytes:
+    """Return an error in the one shape, as it is sent before the connection is closed."""
+    kind = status.phrase.lower().replace(" ", "_")
+    answer = error_response(status, kind, message, hint, headers={"connection": "close"})
+    head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() + head + b"\r\n" + answer.body
+
+
 def limited_http(settings: Settings, unread: UnreadAnswers) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol of HTTP with the limits of these settings."""
+
+    late, long_headers = late_answer(settings), long_headers_answer(settings)
 
     class Limited(HttpToolsProtocol):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -81,7 +112,7 @@ def limited_http(settings: Settings, unread: UnreadAnswers) -> type[asyncio.Prot
             if self._in_headers:
                 self._header_bytes += len(data)
                 if self._header_bytes > settings.header_bytes:
-                    self._refuse(b"431 Request Header Fields Too Large")
+                    self._refuse(long_headers)
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
@@ -91,7 +122,7 @@ def limited_http(settings: Settings, unread: UnreadAnswers) -> type[asyncio.Prot
             self._stop_timer()
             size = len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers)
             if size > settings.header_bytes:
-                self._refuse(b"431 Request Header Fields Too Large")
+                self._refuse(long_headers)
             else:
                 super().on_headers_complete()
                 self._await_body()
@@ -110,14 +141,12 @@ def limited_http(settings: Settings, unread: UnreadAnswers) -> type[asyncio.Prot
             elif self.cycle.response_started:
                 self.transport.close()
             else:
-                self._refuse(b"408 Request Timeout")
+                self._refuse(late)
 
         def _start_headers(self) -> None:
             self._stop_timer()
             self._in_headers, self._header_bytes = True, 0
-            self._timer = self.loop.call_later(
-                settings.header_seconds, self._refuse, b"408 Request Timeout"
-            )
+            self._timer = self.loop.call_later(settings.header_seconds, self._refuse, late)
 
         def _stop_timer(self) -> None:
             self._in_headers = False
@@ -125,12 +154,10 @@ def limited_http(settings: Settings, unread: UnreadAnswers) -> type[asyncio.Prot
                 self._timer.cancel()
                 self._timer = None
 
-        def _refuse(self, status: bytes) -> None:
+        def _refuse(self, answer: bytes) -> None:
             self._stop_timer()
             if not self.transport.is_closing():
-                self.transport.write(
-                    b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                )
+                self.transport.write(answer)
                 self.transport.close()
 
     return Limited

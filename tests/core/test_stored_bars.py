@@ -57,6 +57,16 @@ def test_they_can_be_read_twice(stored: StoredBars) -> None:
     assert first.equals(second)
 
 
+def test_rows_that_come_in_many_chunks_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_bars, "MEMORY_ROWS", 1)
+    bars = StoredBars()
+    bars.add(pa.concat_tables([bars_of("AB"), bars_of("A", 3), bars_of("CC", 4)]))
+    bars.finish()
+    (table,) = bars.tables()
+    assert table.equals(bars_of("ABACC"))
+    assert table["row"].num_chunks == 1
+
+
 def test_few_rows_can_be_had_as_one_table_and_none_are_an_empty_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

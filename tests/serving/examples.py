@@ -18,6 +18,8 @@ from httpx import Response
 
 from serving.http.docs import EXAMPLES, operations
 from serving.http.formats import CSV, JSON
+from serving.http.protocol import late_answer, long_headers_answer
+from serving.settings import settings
 from tests.serving.daily import DAILY, SYMBOL
 from tests.serving.scored_api import api_at, build_folder
 
@@ -79,14 +81,24 @@ def general_errors(client: TestClient, bare: TestClient) -> Iterator[tuple[str, 
     """Yield the errors that any operation may answer."""
     yield "400", client.get("/signal/index", headers=KEY | {"Host": "example.org"})
     yield "401", client.get("/signal/index")
+    yield "408", parse_answer(late_answer(settings()))
     yield "413", client.post("/predict", content=b" " * 30_000, headers=KEY)
     while (answer := client.get("/signal/index", headers=POOR)).is_success:
         continue
     yield "429", answer
+    yield "431", parse_answer(long_headers_answer(settings()))
     yield "503", bare.get("/signal/index")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("serving.routes.bars.COLUMNS", "no_such_column")
         yield "500", client.get("/bars/newest?symbol=NVDA", headers=KEY)
+
+
+def parse_answer(sent_bytes: bytes) -> Response:
+    """Read an answer that is written to the connection itself."""
+    head, _, content = sent_bytes.partition(b"\r\n\r\n")
+    status_line, *headers = head.decode().split("\r\n")
+    pairs = [(name, value) for name, _, value in (line.partition(": ") for line in headers)]
+    return Response(int(status_line.split()[1]), headers=pairs, content=content)
 
 
 def operation_answers(

@@ -131,7 +131,7 @@ class Files:
         query = answer.asked
         entry = weights_of(query["weights"], f"weights of {query['path']}")
         as_of = datetime.fromisoformat(query["as_of"])
-        return weights_in(query["path"], answer.open().read(), entry, as_of)
+        return weights_in(query["path"], answer.open(), entry, as_of)
 
     def _list_files(
         self, mapping: Folder, failures: list[str]

@@ -2,23 +2,32 @@
 
 Such a file begins with lines about the fund, among them the date, and may end with a paragraph of
 small print below an empty line. Both are found here; the table between them is read like any other.
+Its text lies in TMPDIR meanwhile, where it is large.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import IO
 
 from pipelines.core.errors import SourceError
+from pipelines.core.input_files import IN_MEMORY
 from pipelines.sources.files.columns import normalize
-from pipelines.sources.files.limits import MOST_LINE, unpack
+from pipelines.sources.files.limits import MOST_LINE
 from pipelines.sources.files.mapping import Csv
-from pipelines.sources.files.read import DELIMITERS, clean_text
+from pipelines.sources.files.parquet import is_parquet
+from pipelines.sources.files.pieces import TextFile
+from pipelines.sources.files.read import DELIMITERS
 
 HEADER_WITHIN = 30  # lines
+MOST_SMALL_PRINT = 1 << 20  # bytes below a table
 BLANK = " \t\r\xa0\"'"
 AS_OF = re.compile(r"\bas of\b\W*(.*)", re.IGNORECASE)
 WRITTEN_DATE = re.compile(
@@ -33,31 +42,40 @@ DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y", "%d-%b-%Y", "%b %d, %Y", "%B %
 class FundTable:
     """The table of a file, and the date that a line above it says."""
 
-    body: bytes  # without what stands below the table
+    file: IO[bytes]  # without what stands below the table
     csv: Csv  # with the lines to skip before the header
     as_of: date | None
 
 
+@contextmanager
 def find_table(
-    path: str, body: bytes, shape: Csv, names: Mapping[str, Sequence[str]], needed: Sequence[str]
-) -> FundTable:
+    path: str,
+    file: IO[bytes],
+    shape: Csv,
+    names: Mapping[str, Sequence[str]],
+    needed: Sequence[str],
+) -> Iterator[FundTable]:
     """Find the header by the names of its columns, and the end of the rows below it.
 
     A mapping that says where the header is, or lists the columns itself, is believed.
     """
-    body = unpack(path, body)
-    if body.startswith(b"PAR1"):
-        return FundTable(body, shape, None)
-    body = clean_text(path, body)
-    lines = body.decode("utf-8", "surrogateescape").split("\n")
-    at = 0 if shape.names else shape.skip
-    if not shape.names and not shape.skip:
-        at = _find_header(path, lines, shape, names, needed)
-    delimiter = shape.delimiter or find_delimiter(lines[at] if at < len(lines) else "")
-    end = _find_end(lines, at, delimiter)
-    as_of = next((day for line in lines[:at] if (day := _date_above(line))), None)
-    rows = "\n".join(lines[:end]).encode("utf-8", "surrogateescape")
-    return FundTable(rows, shape if shape.names else replace(shape, skip=at), as_of)
+    if is_parquet(path, file):
+        yield FundTable(file, shape, None)
+        return
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as table:
+        for block in TextFile(path, file).blocks():
+            table.write(block)
+        at = 0 if shape.names else shape.skip
+        if not shape.names and not shape.skip:
+            table.seek(0)
+            at = _find_header(path, list(_lines_of(table, HEADER_WITHIN)), shape, names, needed)
+        table.seek(0)
+        as_of = None
+        for line in _lines_of(table, at):
+            as_of = as_of or _date_above(line)
+        header = next(_lines_of(table, 1), "")
+        _cut_small_print(table, header, shape.delimiter or find_delimiter(header))
+        yield FundTable(table, shape if shape.names else replace(shape, skip=at), as_of)
 
 
 def read_date(text: str, date_format: str = "") -> date:
@@ -114,15 +132,35 @@ def _find_header(
     )
 
 
-def _find_end(lines: Sequence[str], header: int, delimiter: str) -> int:
-    """Return the line after the last row: text below an empty line that is cut differently."""
-    width = len(_cut(lines[header], delimiter)) if header < len(lines) else 0
-    last = len(lines) - 1
-    while last > header and len(_cut(lines[last], delimiter)) not in (width, width + 1):
+def _cut_small_print(table: IO[bytes], header: str, delimiter: str) -> None:
+    """Cut off what follows the last row: text below an empty line that is cut differently.
+
+    The table is read up to the end of its header.
+    """
+    start = table.tell()
+    end = table.seek(0, io.SEEK_END)
+    start = max(start, end - MOST_SMALL_PRINT)  # a line that begins before it is no row
+    table.seek(start)
+    lines = table.read().decode("utf-8", "surrogateescape").split("\n")
+    width, last = len(_cut(header, delimiter)), len(lines) - 1
+    while last >= 0 and len(_cut(lines[last], delimiter)) not in (width, width + 1):
         last -= 1
     below = last + 1
     is_text = below < len(lines) and not lines[below].strip(BLANK + delimiter)
-    return below if is_text and last > header else len(lines)
+    if is_text and last >= 0:
+        rows = "\n".join(lines[:below])
+        table.truncate(start + len(rows.encode("utf-8", "surrogateescape")))
+
+
+def _lines_of(table: IO[bytes], count: int) -> Iterator[str]:
+    """Yield the next lines; of one that is too long only the beginning."""
+    for _ in range(count):
+        line = rest = table.readline(MOST_LINE + 1)
+        while rest and not rest.endswith(b"\n"):
+            rest = table.readline(MOST_LINE)
+        if not line:
+            return
+        yield line.decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
 def _date_above(line: str) -> date | None:

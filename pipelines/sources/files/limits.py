@@ -24,11 +24,6 @@ MOST_REJECTS = 100_000  # rows stored for one file: a file of gibberish must not
 PIECE = 1 << 20  # bytes unpacked at a time
 
 
-def unpack(path: str, body: bytes) -> bytes:
-    """Unpack a gzip file; return any other file unchanged."""
-    return b"".join(unpack_pieces(path, io.BytesIO(body)))
-
-
 def unpack_pieces(path: str, file: IO[bytes]) -> Iterator[bytes]:
     """Read a file from its start, a gzip file unpacked, in pieces."""
     size = file.seek(0, io.SEEK_END)

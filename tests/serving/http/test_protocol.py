@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
+from serving.http.docs import operations
+from serving.schemas.errors import ErrorBody
 from tests.servers.ports import free_port
 from tests.serving.process import environment_of, run_server, wait_for_answer
 
@@ -77,3 +80,16 @@ def test_a_request_that_is_slow_or_too_large_is_cut_off(
         while piece := connection.recv(4096):
             answer += piece
     assert answer.startswith(b"HTTP/1.1 " + status)
+    if status in (b"408", b"431"):
+        head, _, content = answer.partition(b"\r\n\r\n")
+        assert b"\r\ncontent-length: %d\r\n" % len(content) in head
+        assert b"\r\nconnection: close" in head
+        problem = ErrorBody.model_validate_json(content).error
+        assert problem.type in ("request_timeout", "request_header_fields_too_large")
+        assert "0.5 seconds" in problem.hint or "2,048 bytes" in problem.message
+
+
+def test_late_requests_and_long_headers_are_documented_for_each_operation(api: TestClient) -> None:
+    schema = api.get("/openapi.json").json()
+    for method, path, operation in operations(schema):
+        assert {"408", "431"} <= operation["responses"].keys(), (method, path)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
+from typing import NamedTuple
 
 import pytest
 
 from pipelines.core.errors import SourceError
-from pipelines.sources.files.fund_table import FundTable, date_in_name, find_table, read_date
+from pipelines.sources.files import fund_table
+from pipelines.sources.files.fund_table import date_in_name, find_table, read_date
 from pipelines.sources.files.mapping import Csv
 from pipelines.sources.files.weights import USUAL
 from tests.sources.files.fund_files import INVESCO, ISHARES
@@ -15,8 +18,16 @@ from tests.sources.files.fund_files import INVESCO, ISHARES
 NEEDED = ("symbol", "weight")
 
 
-def table_of(text: str, shape: Csv = Csv()) -> FundTable:  # noqa: B008 - frozen
-    return find_table("h.csv", text.encode(), shape, USUAL, NEEDED)
+class TextTable(NamedTuple):
+    body: bytes
+    csv: Csv
+    as_of: date | None
+
+
+def table_of(text: str, shape: Csv = Csv()) -> TextTable:  # noqa: B008 - frozen
+    with find_table("h.csv", io.BytesIO(text.encode()), shape, USUAL, NEEDED) as table:
+        table.file.seek(0)
+        return TextTable(table.file.read(), table.csv, table.as_of)
 
 
 def test_lines_above_the_header_and_below_the_rows_are_left_out() -> None:
@@ -33,6 +44,14 @@ def test_a_plain_table_is_left_as_it_is() -> None:
 @pytest.mark.parametrize("line_end", ["\r\n", "\r"])
 def test_the_ends_of_lines_may_be_those_of_any_system(line_end: str) -> None:
     assert table_of(ISHARES.replace("\n", line_end)).csv.skip == 7
+
+
+def test_small_print_is_looked_for_at_the_end_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "Ticker,Weight\nAAPL,60\nNVDA,40\n"
+    for most, is_cut_off in ((200, True), (50, False)):
+        monkeypatch.setattr(fund_table, "MOST_SMALL_PRINT", most)
+        body = table_of(rows + "\n" + "The value of a share can fall.\n" * 4).body
+        assert (body == rows.strip().encode()) == is_cut_off
 
 
 def test_rows_below_an_empty_line_are_rows_and_a_broken_last_line_stays() -> None:

@@ -20,10 +20,10 @@ from pipelines.core.errors import BullionError
 from pipelines.lake import Lake
 from pipelines.landing import batch
 from pipelines.sources import files as files_module
-from pipelines.sources.files import bars, lines, pieces
+from pipelines.sources.files import bars, limits, lines, pieces, read
 from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import series_of
-from pipelines.sources.files.pieces import cut_lines
+from pipelines.sources.files.pieces import count_sign, cut_lines
 from pipelines.steps import ingest
 from tests.laws import law
 from tests.sources.files.folder import folder, request
@@ -70,8 +70,11 @@ def _low_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Limits that small files reach."""
     for module in (bars, lines):
         monkeypatch.setattr(module, "MOST_REJECTS", 3)
-    for module in (lines, pieces):
+    for module in (limits, lines, pieces):
         monkeypatch.setattr(module, "MOST_LINE", 90)
+    for module in (lines, pieces):
+        monkeypatch.setattr(module, "EXCERPT_BYTES", 60)  # less than a line, as it is
+    monkeypatch.setattr(limits, "PIECE", 150)  # else a small file has two pieces at the most
     monkeypatch.setattr(bars, "TIME_SAMPLES", 4)
     monkeypatch.setattr(stored_bars, "MEMORY_ROWS", 3)
     return
@@ -101,12 +104,64 @@ def test_pieces_of_any_size_give_the_same(
     assert outcome(body, keys, piece_bytes) == outcome(body, keys, 1 << 20)
 
 
-def test_every_cut_of_a_file_gives_the_same() -> None:
+def test_every_cut_of_a_file_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     text = HEAD + "".join(f"AAPL,2020-01-02 {h}:30,1,2,1,{h % 3 or 'x'},1,,\r\n" for h in range(24))
     keys = {"interval": "1h", "timezone": "UTC"}
     whole = outcome(text.encode(), keys, 1 << 20)
-    assert [size for size in range(1, len(text), 7)
-            if outcome(text.encode(), keys, size) != whole] == []  # fmt: skip
+    for size in range(1, len(text), 61):
+        monkeypatch.setattr(limits, "PIECE", size)
+        assert outcome(text.encode(), keys, size) == whole, size
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r"])
+def test_a_long_line_is_rejected_alike_wherever_the_file_is_cut(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    line = "AAPL,2020-01-02 1{}:30,1,2,1,1,{},,".format
+    rows = [line(3, 1), line(4, "9" * 80), line(5, "soon"), line(6, 2), line(7, "9" * 60)]
+    line_end = end or "\n"
+    body = (HEAD.replace("\n", line_end) + line_end.join(rows) + end).encode()
+    keys = {"interval": "1h", "timezone": "UTC"}
+    whole = outcome(body, keys, 1 << 20)
+    assert [r["detail"] for r in whole[2]] == [  # type: ignore[index]
+        "volume is soon",
+        "112 bytes where a line may have 90",
+        "92 bytes where a line may have 90",
+    ]
+    monkeypatch.setattr(limits, "PIECE", 40)
+    sizes = (1, 90, 170, 250)
+    assert [size for size in sizes if outcome(body, keys, size) != whole] == []
+
+
+def test_a_header_is_long_alike_wherever_the_file_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = (HEAD + "AAPL,2020-01-02 14:30,1,2,1,1,10,,\n").encode()
+    for limit, is_read in ((len(HEAD) - 1, True), (len(HEAD) - 2, False)):
+        for module in (limits, lines, pieces, read):
+            monkeypatch.setattr(module, "MOST_LINE", limit)
+        keys = {"interval": "1h", "timezone": "UTC"}
+        assert [len(outcome(body, keys, size)) == 4 for size in (len(HEAD) - 1, 1 << 20)] == [
+            is_read,
+            is_read,
+        ]
+
+
+@given(st.binary(max_size=40), st.sampled_from([b"\n", b"a"]), st.integers(1, 9))
+def test_a_sign_is_counted_in_every_block(text: bytes, sign: bytes, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "COUNTED_BYTES", size)
+        assert count_sign(text, sign) == text.count(sign)
+
+
+@pytest.mark.parametrize("size", [1, 170, 333])
+def test_a_file_of_many_pieces_gives_the_same(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    days = ("02/01/2020", "01/03/2020", "01/02/2020", "13/02/2020", "soon")
+    rows = [f"S{n % 3},{day} 1{n}:30,1,2,1,1,10,4,\n" for n, day in enumerate(days)]
+    rows[2:2] = [f"S1,02/01/2020 15:30,1,2,1,1,{'9' * 80},,\n"]
+    body, keys = (HEAD + "".join(rows)).encode(), {"interval": "1h", "timezone": "UTC"}
+    whole = outcome(body, keys, 1 << 20)
+    assert [len(part) for part in whole[:3]] == [4, 4, 2]  # type: ignore[index]
+    monkeypatch.setattr(limits, "PIECE", 60)
+    assert outcome(body, keys, size) == whole
 
 
 def test_a_parquet_file_in_pieces_gives_the_same() -> None:

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
+import duckdb
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.core.errors import BullionError
 from pipelines.sources.base import Parsed
-from pipelines.sources.files import bar_queries
+from pipelines.sources.files import bar_queries, bars, limits
 from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.mapping import series_of
 from tests.laws import law
@@ -116,3 +117,17 @@ def test_a_clean_file_is_read_the_quick_way_alone(
     assert tables[0] is not None
     quick, slow = both(body)
     assert quick == slow
+
+
+def test_pieces_that_are_read_the_quick_way_open_no_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened, connect = [], duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda: opened.append(1) or connect())
+    monkeypatch.setattr(limits, "PIECE", 100)
+    monkeypatch.setattr(bars, "TIME_SAMPLES", 1)
+    entry = {"files": "a", "symbol": {"column": "symbol"}, "interval": "1m", "timezone": "UTC"}
+    body = (HEAD + row() * 50).encode()
+    parsed_file = bars_of("a", body, series_of(entry, "a"), ASKED, 200)
+    assert parsed_file.count_bars().total() == 50
+    assert len(opened) == 1  # for the first times, which tell the file's format

@@ -1,14 +1,21 @@
 """Weights of a universe from files."""
 
 from datetime import UTC, date, datetime
+from functools import partial
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from pipelines.core.calendar import utc
 from pipelines.core.errors import SourceError
 from pipelines.sources.base import WEIGHTS
-from pipelines.sources.files import Files
+from pipelines.sources.files import Files, limits
+from pipelines.sources.files import weights as weights_module
+from pipelines.sources.files.mapping import WeightFiles
+from pipelines.sources.files.read import open_table
+from pipelines.sources.files.weights import weights_in
 from tests.sources.files.fund_files import INVESCO, ISHARES
 
 NAMES = {"csv": {"names": ["symbol", "id", "effective", "weight", "shares", "value"]}}
@@ -180,3 +187,43 @@ def test_a_decimal_comma_is_read(tmp_path):
         csv={"decimal": ","},
     )
     assert table["weight"].to_pylist() == pytest.approx([0.605, 0.395])
+
+
+def in_pieces(monkeypatch, size):
+    """Read files in pieces of so many bytes, and two lines at a time."""
+    monkeypatch.setattr(limits, "PIECE", size)
+    monkeypatch.setattr(weights_module, "open_table", partial(open_table, piece_bytes=size))
+    monkeypatch.setattr(weights_module, "LINES", 2)
+
+
+@pytest.mark.parametrize("text", [INVESCO, ISHARES, ISHARES.replace("\n", "\r\n")])
+def test_a_file_in_pieces_gives_the_same(tmp_path, monkeypatch, text):
+    whole = weights(tmp_path, text)
+    for size in (40, 100, 300):
+        in_pieces(monkeypatch, size)
+        assert weights(tmp_path, text).equals(whole)
+
+
+def test_a_member_that_stands_in_two_pieces_of_a_file_is_found(tmp_path, monkeypatch):
+    rows = [f"AAPL,2020-01-{day:02},0.3\nNVDA,2020-01-{day:02},0.3\n" for day in (1, 2, 3, 4, 5)]
+    body = "symbol,effective,weight\n" + "".join(rows) + "NVDA,2020-01-02,0.2\nAAPL,2020-01-01,0\n"
+    in_pieces(monkeypatch, 50)
+    with pytest.raises(SourceError, match="AAPL on 2020-01-01: in the lines 2 and 13"):
+        weights(tmp_path, body)
+
+
+def test_every_row_group_of_a_parquet_file_is_read(tmp_path):
+    members = ["AAPL", "ADBE", "AMZN", "NVDA"]
+    table = pa.table({"symbol": members, "weight": [0.25] * 4, "effective": ["2020-01-02"] * 4})
+    pq.write_table(table, tmp_path / "w.parquet", row_group_size=1)
+    entry = WeightFiles(("w.parquet",), "nasdaq100")
+    rows = weights_in("w.parquet", (tmp_path / "w.parquet").read_bytes(), entry, LATE)
+    assert rows["symbol"].to_pylist() == members
+    assert rows["partial"].to_pylist() == [False] * 4
+
+
+def test_more_weights_than_are_read_are_refused(tmp_path, monkeypatch):
+    body = "symbol,effective,weight\n" + "AAPL,2020-01-01,0.1\nNVDA,2020-01-01,0.1\n" * 2
+    monkeypatch.setattr(weights_module, "MOST_WEIGHTS", 3)
+    with pytest.raises(SourceError, match=r"w\.csv has more than the 3 weights that are read"):
+        weights(tmp_path, body)
