@@ -71,6 +71,20 @@ DELAY_SECONDS = Column(
     "seconds",
     nullable=True,
 )
+LIKELIEST = Column(
+    "likeliest",
+    "VARCHAR",
+    "class with the highest probability; null where a value is predicted, and in rows of older "
+    "releases",
+    nullable=True,
+)
+ACTION_REASON = Column(
+    "action_reason",
+    "VARCHAR",
+    "why it is this action, in words; null where a value is predicted, and in rows of older "
+    "releases",
+    nullable=True,
+)
 FEATURE_CONTRIBUTIONS = Column(
     "feature_contributions",
     "MAP(VARCHAR, DOUBLE)",

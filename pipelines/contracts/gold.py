@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelines.contracts.columns import (
     ACTION,
+    ACTION_REASON,
     AS_OF,
     BATCH,
     CLOSES_AT,
@@ -13,6 +14,7 @@ from pipelines.contracts.columns import (
     INSTEAD_OF,
     INTERVAL,
     KNOWN_AT,
+    LIKELIEST,
     LIVE,
     MODEL_VERSION,
     ORIGIN,
@@ -171,20 +173,6 @@ MODEL_RANKINGS = Table(
     key=("forecast", "target", "model_version", "candidate"),
 )
 
-LIKELIEST = Column(
-    "likeliest",
-    "VARCHAR",
-    "class with the highest probability; null where a value is predicted, and in rows of older "
-    "releases",
-    nullable=True,
-)
-ACTION_REASON = Column(
-    "action_reason",
-    "VARCHAR",
-    "why it is this action, in words; null where a value is predicted, and in rows of older "
-    "releases",
-    nullable=True,
-)
 PREDICTIONS = Table(
     "gold",
     "predictions",

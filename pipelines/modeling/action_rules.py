@@ -316,14 +316,15 @@ class LikeliestIfConfident:
         constants: dict[str, np.ndarray] = {
             "score_thresholds": np.array(thresholds, np.float32),
             "neutral": np.array([_neutral_place(scores)], np.int64),
-            "class_axis": np.array([1], np.int64),
+            "one": np.array([1], np.int64),
+            "a_row_each": np.array([-1], np.int64),
         }
         make = helper.make_node
         return constants, [
-            make("ReduceMax", ["probabilities", "class_axis"], ["highest"], keepdims=0),
-            make("ArgMax", ["probabilities"], ["likeliest"], axis=1, keepdims=0),
+            make("TopK", ["probabilities", "one"], ["highest", "likeliest"], axis=1),
             make("GreaterOrEqual", ["highest", "score_thresholds"], ["is_confident"]),
-            make("Where", ["is_confident", "likeliest", "neutral"], ["action"]),
+            make("Where", ["is_confident", "likeliest", "neutral"], ["actions"]),
+            make("Reshape", ["actions", "a_row_each"], ["action"]),
         ]
 
     def explain(

@@ -21,7 +21,7 @@ from pipelines.modeling.action_rules import (
     action_rule,
     expected_scores,
 )
-from pipelines.modeling.onnx import OPSETS
+from pipelines.modeling.converters import OPSETS
 
 SHARES = (0.1, 0.2, 0.4, 0.2, 0.1)
 

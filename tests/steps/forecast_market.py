@@ -28,8 +28,9 @@ def market_rows(
 
 def build_market(forecast: Forecast) -> list[dict[str, object]]:
     """Some of its symbols and its companions, and somewhat more bars than it looks back at."""
-    count = 3 * max(forecast.look_back, forecast.label_look_back) + 60
-    start = (utc(END) - timedelta(days=count * 2)).date().isoformat()
+    a_session = math.ceil(390 / forecast.bar.minutes) if forecast.bar.minutes else 1
+    count = max(3 * max(forecast.look_back, forecast.label_look_back) + 60, 6 * a_session)
+    start = (utc(END) - timedelta(days=count // a_session * 2 + 10)).date().isoformat()
     times = hours(start, END, forecast.interval)[-count:]
     if not forecast.bar.intraday:  # such bars are named by their day
         times = [ts.replace(hour=0, minute=0) for ts in times]

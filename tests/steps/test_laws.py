@@ -161,6 +161,8 @@ def test_fits_depend_on_training_rows_alone(target: TargetForecast) -> None:
             target.candidates,
             replace(target.split, stretches=0),
             3,
+            names=target.feature_names,
+            flags=target.forecast.flags,
             minimums=Minimums(300),
         )
         for market in (rows, replace(rows, outcome=outcome))

@@ -127,4 +127,5 @@ def test_a_body_that_breaks_off_is_not_logged_as_a_failure(
     assert api.portal is not None
     (start, _) = api.portal.call(ask)
     assert start["status"] == 400
-    assert not caplog.records
+    # The first request of an API may find forecasts that were not trained yet.
+    assert {record.name for record in caplog.records} <= {"serving.state.model_loader"}
