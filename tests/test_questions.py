@@ -70,7 +70,7 @@ def test_the_rank_correlation_in_sql_is_that_of_scipy(lake: Lake) -> None:
            JOIN gold.index_outcomes USING (forecast, source, universe, "interval", ts)"""
     ).to_pandas()
     answers = lake.sql(query.strip().rstrip(";")).to_pylist()
-    assert {row["universe"] for row in answers} == {"qqq", "nasdaq100"}
+    assert {row["universe"] for row in answers} >= {"qqq", "nasdaq100"}
     for row in answers:
         of_universe = table[table["universe"] == row["universe"]]
         for column, name in (("wss", "rank_ic"), ("expected_wss", "expected_rank_ic")):

@@ -26,28 +26,18 @@ Wait = Callable[[], None]
 
 
 def bring(config: Services, say: Callable[[str], None]) -> None:
-    """Run all stages of every forecast, side by side; skip those that are done.
-
-    The main forecast is a stage ahead: what the others do is not needed for the first signal.
-    """
+    """Run all stages of every forecast, side by side; skip those that are done."""
     drivers = [FirstData(config, say, forecast) for forecast in FORECASTS]
     with ExitStack() as stack:
         for driver in drivers:
             stack.enter_context(driver.client)
-        first, *others = (driver.stages() for driver in drivers)
-        unfinished = [first, *(_one_stage_later(stages) for stages in others)]
+        unfinished = [driver.stages() for driver in drivers]
         while unfinished:
             waits = [(stages, next(stages, None)) for stages in unfinished]
             for _, wait in waits:
                 if wait:
                     wait()
             unfinished = [stages for stages, wait in waits if wait]
-
-
-def _one_stage_later(stages: Iterator[Wait]) -> Iterator[Wait]:
-    """Yield a stage that is over at once before the stages."""
-    yield lambda: None
-    yield from stages
 
 
 class FirstData:

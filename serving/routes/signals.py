@@ -38,7 +38,7 @@ POLLED = error_responses(422) | {
 }
 
 
-@router.get("/signal/index", response_model=Signal, responses=POLLED)
+@router.get("/signal/index", response_model=Signal, responses=POLLED | error_responses(404))
 @forecast_router.get("/signal", response_model=Signal, responses=POLLED | error_responses(404))
 async def signal(
     request: Request,

@@ -28,6 +28,7 @@ KEY, POOR = {"X-API-Key": "secret"}, {"X-API-Key": "poor"}
 MAIN, MISSPELT = "nasdaq100_hourly", "nasdaq_hourly"
 TWO_ROWS = "limit=2"  # rows of a history
 NOT_FOUND = {
+    "/signal/index": "/signal/index?universe=aapl",
     "/predict/component": "/predict/component?symbol=NVDIA",
     "/bars/newest": "/bars/newest?symbol=NVDIA",
 }

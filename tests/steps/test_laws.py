@@ -173,6 +173,8 @@ def test_fits_depend_on_training_rows_alone(target: TargetForecast) -> None:
     known = {result.name: result for result in second.ranking}
     for result in first.ranking:
         same = known[result.name]
+        if result.failure.startswith("MissingLibrary"):  # an extra that is not installed here
+            continue
         assert result.failure == same.failure == ""
         assert result.parameters == same.parameters
         np.testing.assert_array_equal(result.predictions, same.predictions)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -67,24 +66,6 @@ def test_a_source_that_comes_later_gets_its_own_data(
     before = len(triggered)
     first_data.bring(config, lines.append)
     assert len(triggered) == before, "a second start finds all of it done"
-
-
-def test_the_main_forecast_is_a_stage_ahead_of_the_others(
-    config: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun: list[str] = []
-
-    def stages(first: FirstData) -> Iterator[first_data.Wait]:
-        for stage in ("ingest", "train", "score"):
-            begun.append(f"{stage}_{first.forecast.name}")
-            yield lambda: None
-
-    monkeypatch.setattr(FirstData, "stages", stages)
-    first_data.bring(config, begun.append)
-    main, other = FORECASTS[0].name, FORECASTS[1].name
-    assert begun.index(f"train_{main}") < begun.index(f"ingest_{other}")
-    assert begun.index(f"ingest_{other}") < begun.index(f"score_{main}"), "side by side"
-    assert len(begun) == 3 * len(FORECASTS)
 
 
 def test_five_sessions_back_is_the_close_of_a_session() -> None:
