@@ -201,7 +201,7 @@ class HistoryQuery:
 History = Annotated[HistoryQuery, Depends(HistoryQuery)]
 
 
-@router.get("/signals/history", response_model=PastSignals, responses=FORMS)
+@router.get("/signals/history", response_model=PastSignals, responses=error_responses(404) | FORMS)
 @forecast_router.get("/signals", response_model=PastSignals, responses=error_responses(404) | FORMS)
 def signals(history: History, filters: Annotated[SignalFilters, Query()]) -> Response:
     """List past signals of a universe, the newest first; only live ones by default."""

@@ -29,6 +29,7 @@ MAIN, MISSPELT = "nasdaq100_hourly", "nasdaq_hourly"
 TWO_ROWS = "limit=2"  # rows of a history
 NOT_FOUND = {
     "/signal/index": "/signal/index?universe=aapl",
+    "/signals/history": "/signals/history?universe=aapl",
     "/predict/component": "/predict/component?symbol=NVDIA",
     "/bars/newest": "/bars/newest?symbol=NVDIA",
 }
