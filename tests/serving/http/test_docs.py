@@ -228,7 +228,9 @@ def throw_cases(folder: Path, cases: int) -> int:
                 case.validate_response(
                     answer, checks=[status_code_conformance, response_schema_conformance]
                 )
-                assert answer.status_code < 500, answer.text
+                # Some forecasts have no model in this folder, and their answers say so.
+                is_not_yet = answer.status_code == 503 and '"type":"not_yet"' in answer.text
+                assert answer.status_code < 500 or is_not_yet, answer.text
 
             throw()
     return count
