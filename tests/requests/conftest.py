@@ -1,6 +1,4 @@
-"""What the tests of requests share with those of the API."""
-
-from __future__ import annotations
+"""A lake of four symbols for models that a decision of the lake lets serve."""
 
 from tests.serving.conftest import folder, lake
 

@@ -42,16 +42,18 @@ def test_each_line_has_the_prediction_of_its_bar() -> None:
 
 def test_another_future_changes_no_line_before_it() -> None:
     lines = write_lines()
-    changed = lines[:100] + [_double(line) for line in lines[100:]]
+    changed = lines[:100] + [
+        _scale(line, 1 + place % 3 / 100) for place, line in enumerate(lines[100:])
+    ]
     first, second = scored_file(lines), scored_file(changed)
     before, after = (probabilities_of(file)[: 99 - LOOK_BACK] for file in (first, second))
     np.testing.assert_array_equal(before, after)
     assert first.lines[100].predictions != second.lines[100].predictions
 
 
-def _double(line: str) -> str:
+def _scale(line: str, factor: float) -> str:
     ts, *prices, volume = line.split(",")
-    return ",".join([ts, *(str(2 * float(price)) for price in prices), volume])
+    return ",".join([ts, *(str(factor * float(price)) for price in prices), volume])
 
 
 def test_a_time_without_an_offset_is_in_the_named_timezone_or_refused() -> None:

@@ -19,7 +19,11 @@ def test_the_list_of_forecasts_has_all_targets(api: TestClient) -> None:
         (RISK, "classes"),
     ]
     assert forecast.targets[1].classes == list(DAILY.target_forecast(RISK).label.classes)
-    assert (forecast.newest is not None, forecast.stale, forecast.universes) == (True, False, [])
+    assert (forecast.newest is not None, forecast.stale, forecast.universes) == (
+        True,
+        False,
+        ["aapl"],
+    )
 
 
 def test_features_are_listed_as_they_are_to_be_sent(client: TestClient) -> None:
