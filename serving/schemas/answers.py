@@ -114,7 +114,7 @@ class SignalFields(Answer):
     weights_partial: bool = table_field(INDEX_SIGNALS, "weights_partial")
 
 
-class ExplainedFields(Answer):
+class ExplainedFields(BaseModel):
     """What moved a prediction; null where its target is not explained."""
 
     feature_contributions: dict[str, float] | None = table_field(
@@ -124,7 +124,7 @@ class ExplainedFields(Answer):
     contributions_to: str | None = table_field(PREDICTIONS, "contributions_to")
 
 
-class PredictionFields(ExplainedFields):
+class PredictionFields(ExplainedFields, Answer):
     """A prediction of one symbol: a class or a value. Fields of the other kind are null."""
 
     symbol: str = table_field(PREDICTIONS, "symbol")
@@ -142,7 +142,7 @@ class PredictionFields(ExplainedFields):
     value_high: float | None = table_field(PREDICTIONS, "value_high")
 
 
-class ClassPrediction(ExplainedFields):
+class ClassPrediction(ExplainedFields, Answer):
     """The prediction of a target whose kind is classes."""
 
     kind: Literal["classes"]
@@ -157,7 +157,7 @@ class ClassPrediction(ExplainedFields):
     risk: RiskHints | None = RISK
 
 
-class ValuePrediction(ExplainedFields):
+class ValuePrediction(ExplainedFields, Answer):
     """The prediction of a target whose kind is value."""
 
     kind: Literal["value"]

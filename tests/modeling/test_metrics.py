@@ -117,7 +117,9 @@ def test_two_classes_have_a_roc_auc_whatever_they_are_called() -> None:
     )
     expected = sklearn_metrics.roc_auc_score(classes, upper)
     assert figures.figures["roc_auc"] == pytest.approx(expected)
-    assert figures.order == pytest.approx((-expected, -figures.macro_f1, -figures.accuracy))
+    assert figures.order == pytest.approx(
+        (-expected, -figures.macro_f1, -figures.accuracy, figures.log_loss)
+    )
 
 
 def test_other_than_two_classes_have_none() -> None:
@@ -125,7 +127,7 @@ def test_other_than_two_classes_have_none() -> None:
     predicted = probabilities.argmax(axis=1)
     figures = metrics.measure(classes, predicted, probabilities, classes, NAMES, (-1, 0, 1))
     assert "roc_auc" not in figures.figures
-    assert figures.order == (-figures.macro_f1, -figures.accuracy)
+    assert figures.order == (-figures.macro_f1, -figures.accuracy, figures.log_loss)
 
 
 def test_a_missing_class_or_one_probability_ranks_nothing() -> None:

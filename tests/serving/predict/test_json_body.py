@@ -112,7 +112,7 @@ def test_no_body_is_read_on_the_event_loop(
 
     record_thread(router, "read_json")
     record_thread(router, "json_response")
-    record_thread(csv_file, "extract_file")
+    record_thread(router, "extract_file")
     record_thread(csv_file, "read_csv")
     monkeypatch.setattr(
         BaseModel, "model_validate_json", None

@@ -88,7 +88,9 @@ def test_the_risk_comes_from_the_probabilities_alone(api: TestClient) -> None:
 
 
 def test_every_forecast_is_served_by_the_same_routes(api: TestClient) -> None:
-    for forecast in Forecasts.model_validate_json(api.get("/forecasts").text).forecasts:
+    forecasts = Forecasts.model_validate_json(api.get("/forecasts").text).forecasts
+    assert [forecast.newest is None for forecast in forecasts] == [False] * 2 + [True] * 2
+    for forecast in forecasts[:2]:
         latest = LatestPredictions.model_validate_json(
             api.get(f"/forecasts/{forecast.name}/latest").text
         )
@@ -98,6 +100,9 @@ def test_every_forecast_is_served_by_the_same_routes(api: TestClient) -> None:
         for route in ("signal", "signals"):
             answer = api.get(f"/forecasts/{forecast.name}/{route}")
             assert answer.status_code == (200 if forecast.universes else 404)
+    for forecast in forecasts[2:]:
+        answer = api.get(f"/forecasts/{forecast.name}/latest")
+        assert (answer.status_code, problem(answer).type) == (503, "not_yet")
 
 
 @pytest.mark.parametrize(
@@ -220,11 +225,11 @@ def test_latest_is_sent_again_only_when_more_than_its_age_changes(api: TestClien
         assert not latest(api).stale
 
 
-def test_a_forecast_without_combinations_says_so(api: TestClient) -> None:
-    for route in ("signal", "signals", "signal?universe=qqq"):
+def test_a_universe_that_a_forecast_does_not_combine_is_named(api: TestClient) -> None:
+    for route in ("signal?universe=qqq", "signals?universe=qqq"):
         answer = api.get(f"{PATH}/{route}")
         assert answer.status_code == 404
-        assert "combines no signal" in problem(answer).message
+        assert "combines no signal of qqq" in problem(answer).message
         assert f"{PATH}/latest" in problem(answer).hint
 
 

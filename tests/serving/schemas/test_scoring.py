@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from pipelines.contracts.columns import EXPLANATION
 from serving.schemas.scoring import (
     EXAMPLE,
     EXAMPLE_BARS,
@@ -21,14 +22,17 @@ from serving.schemas.scoring import (
 
 MODEL = {"candidate": None, "model_version": 1, "proven": True, "unproven_reason": None}
 NEXT_BAR = {"timestamp_next": None, "spans_night": None}
+UNEXPLAINED = dict.fromkeys(column.name for column in EXPLANATION)
 CLASSES = {
     "kind": "classes", "action": "up", "action_reason": "it is", "likeliest": "up", "score": 1.0,
     "expected_score": 0.5, "confidence": 0.75,
     "probabilities": {"down": 0.25, "up": 0.75}, "said": None, "risk": None, **MODEL, **NEXT_BAR,
+    **UNEXPLAINED,
 }  # fmt: skip
 VALUE = {
     "kind": "value", "value": 0.1, "value_low": 0.0, "value_high": 0.2, "expected_score": 0.1,
     "unit": "fraction", "value_coverage": 0.8, "value_words": "80 of 100", **MODEL, **NEXT_BAR,
+    **UNEXPLAINED,
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def test_quotes_hold_delimiters_and_one_more_delimiter_at_the_end_is_valid() -> 
 def test_a_line_that_is_too_long_is_named_by_its_length_and_its_beginning() -> None:
     line = b"9" * (MOST_LINE + 1)
     _, _, [(row, reason, text)] = cut(b"1,2\n" + line + b"\n")
-    assert (row, reason) == (2, too_long(len(line) + 1))
+    assert (row, reason) == (2, too_long(len(line)))
     assert len(text) < 2_000
 
 

@@ -57,7 +57,7 @@ def test_nothing_after_the_end_is_read(filled_lake: Lake) -> None:
 
 def test_a_target_without_a_combination_needs_none(lake: Lake) -> None:
     with lake.view() as view:
-        assert read_index_bars(view, AAPL_DAILY.per_target()[0], "sample", START, END) == ()
+        assert read_index_bars(view, AAPL_DAILY.target_forecast("risk"), "sample", START, END) == ()
 
 
 def test_without_bars_and_weights_there_is_nothing_to_judge(lake: Lake) -> None:
