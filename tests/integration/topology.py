@@ -205,6 +205,8 @@ def topology(folder: Path) -> Iterator[Topology]:
         image_tree(name, folder / name)
         fence(folder / f"only-{name}", ROOT / f"{lock}.txt")
     folders = {
+        # Mounted from the folder of this machine that the setting names.
+        "/opt/bullion/universes": ROOT / "include" / "universes",
         "/opt/airflow/logs": folder / "logs",
         "/opt/bullion": folder / "airflow",
         "/srv/pages": folder / "airflow" / "data_lake",
