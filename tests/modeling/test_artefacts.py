@@ -40,7 +40,8 @@ def test_the_data_are_described_by_their_parts(comparison: Comparison) -> None:
         assert part["sessions"] == len(np.unique(rows.session))
         assert part["first_close"] == f"{rows.closes_at.min().astype('datetime64[m]')}Z"
     decoded = json.loads(json.dumps(data))
-    assert decoded == data | {"score_thresholds": list(data["score_thresholds"])}
+    assert decoded == data | {name: list(data[name]) for name in ("score_thresholds", "scores")}
+    assert data["scores"] == comparison.label.scores
 
 
 def test_the_metrics_of_each_part_are_the_winners(comparison: Comparison) -> None:
