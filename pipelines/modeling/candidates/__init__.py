@@ -1,8 +1,8 @@
 """The candidates, one file a family. To add one: a class in its family, a line in its tuple.
 
-CANDIDATES are for targets that are classes, DIRECTION_CANDIDATES for two classes of a few thousand
-rows, REGRESSORS for values. What every candidate must be (deterministic, blind to validation rows,
-the same in ONNX) is tested for all.
+CANDIDATES are the usual ones for targets that are classes, REGRESSORS for those that are values; a
+declaration may name any others. What every candidate must be (deterministic, blind to validation
+rows, the same in ONNX) is tested for all.
 """
 
 from __future__ import annotations
@@ -37,20 +37,10 @@ CANDIDATES: tuple[Candidate, ...] = (
     Logistic(),
 )
 
-# The first two are simple, and the others have to beat them. The last is there where PyTorch is.
-DIRECTION_CANDIDATES: tuple[Candidate, ...] = (
-    Logistic(l2=100.0),
-    RandomForest(leaf_rows=50),
-    XGBoostClasses(),
-    LightGBMClasses(),
-    TorchNetwork(),
-)
-
 REGRESSORS: tuple[Candidate, ...] = (Mean(), Ridge(), XGBoostValues())
 
 __all__ = [
     "CANDIDATES",
-    "DIRECTION_CANDIDATES",
     "REGRESSORS",
     "Candidate",
     "ExtraTrees",

@@ -130,7 +130,7 @@ class Kind(Protocol):
         ...
 
     def learned(self, model: Any) -> dict[str, Any]:
-        """What a model has learned beside its fit, by the names of its description's fields."""
+        """What a model knows beside its fit, by the names of its description's fields."""
         ...
 
     def measure(
