@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from pipelines.core.calendar import utc
 from pipelines.steps.lake import open_lake
-from serving.schemas.answers import Component, LatestPredictions, Signal
+from serving.schemas.answers import Component, LatestPredictions, PastSignals, Signal
 from serving.schemas.listings import Forecasts
 from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
 from tests.serving.scored_api import (
@@ -220,11 +220,24 @@ def test_latest_is_sent_again_only_when_more_than_its_age_changes(api: TestClien
         assert not latest(api).stale
 
 
-def test_a_forecast_without_combinations_says_so(api: TestClient) -> None:
-    for route in ("signal", "signals", "signal?universe=qqq"):
+def test_a_symbol_that_is_forecast_alone_has_its_own_signal_and_no_other(api: TestClient) -> None:
+    signal = Signal.model_validate_json(api.get(f"{PATH}/signal").text)
+    value = latest(api).targets[VALUE]
+    assert value is not None
+    assert value.kind == "value"
+    assert (signal.universe, signal.instrument, signal.live) == ("aapl", SYMBOL, True)
+    rises = value.value > 0
+    assert (signal.signal, signal.wss) == (("BUY", 1.0) if rises else ("SELL", -1.0))
+    (part,) = signal.per_symbol
+    assert (part.symbol, part.share, part.expected_score) == (SYMBOL, 1.0, value.expected_score)
+    named = api.get(f"{PATH}/signal?universe=aapl")
+    assert named.content == api.get(f"{PATH}/signal").content
+    history = PastSignals.model_validate_json(api.get(f"{PATH}/signals").text)
+    assert (history.rows[0].universe, history.rows[0].wss) == ("aapl", signal.wss)
+    for route in ("signal?universe=qqq", "signals?universe=qqq"):
         answer = api.get(f"{PATH}/{route}")
         assert answer.status_code == 404
-        assert "combines no signal" in problem(answer).message
+        assert "combines no signal of qqq" in problem(answer).message
         assert f"{PATH}/latest" in problem(answer).hint
 
 
