@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from pipelines.core.calendar import utc
 from pipelines.steps.lake import open_lake
-from serving.schemas.answers import Component, LatestPredictions, Signal
+from serving.schemas.answers import Component, LatestPredictions, PastSignals, Signal
 from serving.schemas.listings import Forecasts
 from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
 from tests.serving.scored_api import (
@@ -223,6 +223,22 @@ def test_latest_is_sent_again_only_when_more_than_its_age_changes(api: TestClien
             assert all(prediction["stale"] for prediction in stale.json()["predictions"])
     with at(api, STALE_AT.timestamp() - 1):
         assert not latest(api).stale
+
+
+def test_a_symbol_that_is_forecast_alone_has_its_own_signal_and_no_other(api: TestClient) -> None:
+    signal = Signal.model_validate_json(api.get(f"{PATH}/signal").text)
+    value = latest(api).targets[VALUE]
+    assert value is not None
+    assert value.kind == "value"
+    assert (signal.universe, signal.instrument, signal.live) == ("aapl", SYMBOL, True)
+    rises = value.value > 0
+    assert (signal.signal, signal.wss) == (("BUY", 1.0) if rises else ("SELL", -1.0))
+    (part,) = signal.per_symbol
+    assert (part.symbol, part.share, part.expected_score) == (SYMBOL, 1.0, value.expected_score)
+    named = api.get(f"{PATH}/signal?universe=aapl")
+    assert named.content == api.get(f"{PATH}/signal").content
+    history = PastSignals.model_validate_json(api.get(f"{PATH}/signals").text)
+    assert (history.rows[0].universe, history.rows[0].wss) == ("aapl", signal.wss)
 
 
 def test_a_universe_that_a_forecast_does_not_combine_is_named(api: TestClient) -> None:
