@@ -108,7 +108,8 @@ def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
     assert (up.chosen.home / "secrets.json").stat().st_mode & 0o077 == 0
     signals = httpx.get(f"{up.chosen.url('api')}/signal/index").json()
     assert signals["instrument"] == "/NQ"
-    assert up.is_well()
+    # Other forecasts were decided on a moment ago, and a training as of now has the cores.
+    wait_for(up.is_well, 120, "services that all answer", lambda: up("status").stdout)
 
 
 def test_a_second_up_changes_nothing(up: Up) -> None:
