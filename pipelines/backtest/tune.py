@@ -61,16 +61,16 @@ def tune_thresholds(
     known when the window began. The first choice, the declared one, wins a tie.
     """
     returns = net_returns(path, directions, cost)
-    chosen = []
+    window_thresholds = []
     for number in np.unique(window):
         before = window < number
         if not before.any():
-            chosen.append(WindowThresholds(int(number), choices[0], None))
+            window_thresholds.append(WindowThresholds(int(number), choices[0], None))
             continue
         sums = np.round(returns[:, before].sum(axis=1), 12)
         best = int(sums.argmax())
-        chosen.append(WindowThresholds(int(number), choices[best], float(sums[best])))
-    return chosen
+        window_thresholds.append(WindowThresholds(int(number), choices[best], float(sums[best])))
+    return window_thresholds
 
 
 def places_per_bar(

@@ -12,6 +12,16 @@ from pipelines.gates.skill import BeyondTheDay, DirectionSkill, NoWorseThanChamp
 from pipelines.gates.technical import Calibration, Gap, Latency, Parity, Size, TrainingTime
 from pipelines.gates.values import BeyondMean, Coverage, ValuesNoWorseThanChampion
 
+# What every model must be, whatever it forecasts.
+TECHNICAL: tuple[Gate, ...] = (
+    TrainingTime(),
+    Parity(),
+    Size(),
+    Latency(),
+    InputsSound(),
+    Drift(),
+)
+
 # For classes by the size of a move, of bars within sessions: every gate with its usual limits.
 # What holds noise back are the two gates of direction, at 99 %. Those beyond the day and of the
 # index ask what such skill is worth, at 80 %. Of twenty markets whose direction can be known with
@@ -24,12 +34,7 @@ STANDARD: tuple[Gate, ...] = (
     NoWorseThanChampion(),
     Gap(),
     Calibration(),
-    TrainingTime(),
-    Parity(),
-    Size(),
-    Latency(),
-    InputsSound(),
-    Drift(),
+    *TECHNICAL,
 )
 
 # For a value.
@@ -38,12 +43,7 @@ VALUE_GATES: tuple[Gate, ...] = (
     ValuesNoWorseThanChampion(),
     Gap(limit=0.3, of="R squared"),
     Coverage(),
-    TrainingTime(),
-    Parity(),
-    Size(),
-    Latency(),
-    InputsSound(),
-    Drift(),
+    *TECHNICAL,
 )
 
 # For classes that last from one session to the next, such as risk, on some hundred judging rows.
@@ -56,12 +56,7 @@ RISK_GATES: tuple[Gate, ...] = (
     NoWorseThanChampion(),
     Gap(),
     Calibration(limit=0.06),
-    TrainingTime(),
-    Parity(),
-    Size(),
-    Latency(),
-    InputsSound(),
-    Drift(),
+    *TECHNICAL,
 )
 
 # For two classes, such as up and down, of bars that each are a session. What holds noise back is
@@ -75,12 +70,7 @@ DIRECTION_GATES: tuple[Gate, ...] = (
     NoWorseThanChampion(),
     Gap(),
     Calibration(limit=0.06),
-    TrainingTime(),
-    Parity(),
-    Size(),
-    Latency(),
-    InputsSound(),
-    Drift(),
+    *TECHNICAL,
 )
 
 __all__ = [

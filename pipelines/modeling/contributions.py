@@ -139,12 +139,12 @@ def _occlude(scorer: OnnxScorer, features: np.ndarray, outputs: np.ndarray) -> C
             for code, symbol in enumerate(description.symbols)
             if symbol not in description.untrained
         ]
-        given = []
+        outputs_of_symbols = []
         for code in trained:
             replaced = rows.copy()
             replaced[:, -1] = code
-            given.append(_published(scorer.score(replaced)[0], description))
-        return np.asarray(np.mean(given, axis=0))
+            outputs_of_symbols.append(_published(scorer.score(replaced)[0], description))
+        return np.asarray(np.mean(outputs_of_symbols, axis=0))
 
     values = np.zeros(features.shape)
     for column, median in enumerate(medians):

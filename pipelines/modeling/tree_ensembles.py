@@ -77,9 +77,9 @@ def write_covers(proto: ModelProto, model: Any) -> None:
     cover = np.ones(len(trees.feature))
     for root, tree in zip(trees.roots, library_trees, strict=True):
         _copy_covers(trees, int(root), tree, cover)
-    kept = [attribute for attribute in node.attribute if attribute.name != COVERS]
+    attributes = [attribute for attribute in node.attribute if attribute.name != COVERS]
     del node.attribute[:]
-    node.attribute.extend([*kept, helper.make_attribute(COVERS, cover.tolist())])
+    node.attribute.extend([*attributes, helper.make_attribute(COVERS, cover.tolist())])
 
 
 def _copy_covers(trees: Trees, root: int, tree: LibraryTree, cover: np.ndarray) -> None:
@@ -97,9 +97,9 @@ def _copy_covers(trees: Trees, root: int, tree: LibraryTree, cover: np.ndarray) 
 
 
 def _find_ensemble(proto: ModelProto) -> NodeProto | None:
-    found = [node for node in proto.graph.node if node.op_type in OPERATORS]
-    is_alone = len(found) == 1 and list(found[0].input) == [INPUT]
-    return found[0] if is_alone else None
+    ensembles = [node for node in proto.graph.node if node.op_type in OPERATORS]
+    is_alone = len(ensembles) == 1 and list(ensembles[0].input) == [INPUT]
+    return ensembles[0] if is_alone else None
 
 
 def _read_node(node: NodeProto) -> Trees:

@@ -50,13 +50,13 @@ class Paths:
 def find_paths(trees: Trees, weights: np.ndarray) -> Paths:
     """The paths of all trees, whose leaves give the weighted sum of their outputs."""
     leaf_values = trees.outputs @ weights
-    found: list[tuple[dict[int, tuple[float, float, float]], float]] = []
+    leaf_paths: list[tuple[dict[int, tuple[float, float, float]], float]] = []
     pending: list[tuple[int, dict[int, tuple[float, float, float]]]]
     pending = [(int(root), {}) for root in trees.roots]
     while pending:
         place, path = pending.pop()
         if trees.true_child[place] < 0:
-            found.append((path, float(leaf_values[place])))
+            leaf_paths.append((path, float(leaf_values[place])))
             continue
         feature, threshold = int(trees.feature[place]), float(trees.threshold[place])
         low, high, share = path.get(feature, (-np.inf, np.inf, 1.0))
@@ -66,16 +66,16 @@ def find_paths(trees: Trees, weights: np.ndarray) -> Paths:
         ):
             went = float(trees.cover[child] / trees.cover[place])
             pending.append((child, path | {feature: (*bounds, share * went)}))
-    longest = max(max(len(path) for path, _ in found), 1)
+    longest = max(max(len(path) for path, _ in leaf_paths), 1)
     filling = (0, (-np.inf, np.inf, 1.0))
-    parts = [[*path.items(), *[filling] * (longest - len(path))] for path, _ in found]
+    parts = [[*path.items(), *[filling] * (longest - len(path))] for path, _ in leaf_paths]
     columns = np.array([[part for _, part in path] for path in parts])
     return Paths(
         feature=np.array([[feature for feature, _ in path] for path in parts]),
         low=columns[..., 0].astype(np.float32),
         high=columns[..., 1].astype(np.float32),
         share=columns[..., 2],
-        value=np.array([value for _, value in found]),
+        value=np.array([value for _, value in leaf_paths]),
         is_below=trees.is_below,
     )
 

@@ -61,11 +61,11 @@ def align_companions(
     model: Model,
     series: Sequence[RequestBars],
     view: View | None,
-    sent: Sequence[Mapping[str, Companion]] = (),
+    companions_of_series: Sequence[Mapping[str, Companion]] = (),
 ) -> list[dict[str, np.ndarray]]:
     """Align what features read beside their own bars to the closes of each series.
 
-    `sent` has the companions that came with each series; the others are read from the view.
+    `companions_of_series` has those that came with each series; the others are read from the view.
     """
     forecast = model.forecast.forecast
     references, interval = forecast.references, forecast.interval
@@ -77,7 +77,7 @@ def align_companions(
     stored = STORED.read(view, references, model.source, interval, *ends)
     parts = []
     for place, bars in enumerate(series):
-        companions = sent[place] if sent else {}
+        companions = companions_of_series[place] if companions_of_series else {}
         of_series = {(BARS.name, symbol): companion for symbol, companion in companions.items()}
         both = Companions({**stored.by_subject, **of_series})
         parts.append(both.align(references, bars.closes_at))

@@ -27,9 +27,9 @@ Version = tuple[int, int, int]
 def companion_of(rows: list[Version]) -> Companion:
     ordered = sorted(((about, about + late, value) for about, late, value in rows),
                      key=lambda row: (row[1], row[0]))  # fmt: skip
-    about, known, values = (np.array([row[n] for row in ordered], np.int64) for n in range(3))
+    about, known_rows, values = (np.array([row[n] for row in ordered], np.int64) for n in range(3))
     return Companion(
-        FIRST + about * MINUTE, FIRST + known * MINUTE, {"close": values.astype(np.float64)}
+        FIRST + about * MINUTE, FIRST + known_rows * MINUTE, {"close": values.astype(np.float64)}
     )
 
 
@@ -46,13 +46,15 @@ def test_it_is_the_newest_version_of_the_newest_row_that_was_known(
     """By reading all rows for each instant, which is slow and plain."""
     close, age = align(rows, at, CLOSE, AGE)
     for place, now in enumerate(at):
-        known = [(about, about + late, value) for about, late, value in rows if about + late <= now]
-        newest = max(known, key=lambda row: (row[0], row[1]), default=None)
+        known_rows = [
+            (about, about + late, value) for about, late, value in rows if about + late <= now
+        ]
+        newest = max(known_rows, key=lambda row: (row[0], row[1]), default=None)
         if newest is None or now - newest[0] > 30:
             assert np.isnan(close[place])
             assert np.isnan(age[place])
         else:
-            best = {row[2] for row in known if row[:2] == newest[:2]}
+            best = {row[2] for row in known_rows if row[:2] == newest[:2]}
             assert close[place] in best
             assert age[place] == 60 * (now - newest[0])
 

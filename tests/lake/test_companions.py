@@ -30,14 +30,16 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 def test_it_reads_the_subjects_that_are_named_of_one_source_and_interval(lake: Lake) -> None:
     with lake.view() as view:
-        found = read_companions(view, [QQQ.close, OIL.mood], "here", "1h", FIRST, FIRST)
-        other = read_companions(view, [QQQ.close], "elsewhere", "1d", FIRST, FIRST)
-    assert sorted(found.by_subject) == [("bars", "QQQ")], "the mood is known five minutes later"
-    qqq = found.by_subject["bars", "QQQ"]
+        own_source = read_companions(view, [QQQ.close, OIL.mood], "here", "1h", FIRST, FIRST)
+        other_source = read_companions(view, [QQQ.close], "elsewhere", "1d", FIRST, FIRST)
+    assert sorted(own_source.by_subject) == [("bars", "QQQ")], (
+        "the mood is known five minutes later"
+    )
+    qqq = own_source.by_subject["bars", "QQQ"]
     assert qqq.known_at.max() == np.datetime64(FIRST.replace(tzinfo=None), "us")
     assert qqq.known_at.min() >= np.datetime64((FIRST - QQQ.oldest).replace(tzinfo=None), "us")
     assert sorted(qqq.columns) == ["close"]
-    assert other.by_subject == {}
+    assert other_source.by_subject == {}
 
 
 def test_a_span_gives_each_close_what_it_gives_alone(lake: Lake) -> None:

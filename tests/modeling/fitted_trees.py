@@ -51,7 +51,7 @@ def own_contributions(name: str, fitted: Any, rows: np.ndarray) -> np.ndarray:
     if name == "xgboost":
         import xgboost
 
-        found = model.get_booster().predict(xgboost.DMatrix(rows), pred_contribs=True)
+        contributions = model.get_booster().predict(xgboost.DMatrix(rows), pred_contribs=True)
     else:
-        found = model.predict(rows, pred_contrib=True)
-    return np.asarray(found).reshape(len(rows), -1, rows.shape[1] + 1)
+        contributions = model.predict(rows, pred_contrib=True)
+    return np.asarray(contributions).reshape(len(rows), -1, rows.shape[1] + 1)

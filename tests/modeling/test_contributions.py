@@ -46,9 +46,11 @@ def value_scorer(candidate: Candidate) -> OnnxScorer:
 def without_entries(scorer: OnnxScorer, *names: str) -> OnnxScorer:
     """The same file as it was written before a description had these entries."""
     proto = onnx.load_from_string(scorer.content)
-    kept = [entry for entry in proto.metadata_props if entry.key.removeprefix(PREFIX) not in names]
+    entries = [
+        entry for entry in proto.metadata_props if entry.key.removeprefix(PREFIX) not in names
+    ]
     del proto.metadata_props[:]
-    proto.metadata_props.extend(kept)
+    proto.metadata_props.extend(entries)
     return OnnxScorer(proto.SerializeToString())
 
 
@@ -130,12 +132,12 @@ def test_a_mean_is_moved_by_nothing() -> None:
 def test_the_symbol_is_compared_with_all_that_are_known() -> None:
     scorer = scorer_of(Logistic(), 5)
     contributions = explain(scorer, ROWS)
-    scores, given = np.array(test_classifiers.SCORES[5]), []
+    scores, outputs_of_symbols = np.array(test_classifiers.SCORES[5]), []
     for code in range(4):
         replaced = ROWS.copy()
         replaced[:, -1] = code
-        given.append(scorer.score(replaced)[0] @ scores)
-    expected = contributions.outputs - np.mean(given, axis=0)
+        outputs_of_symbols.append(scorer.score(replaced)[0] @ scores)
+    expected = contributions.outputs - np.mean(outputs_of_symbols, axis=0)
     np.testing.assert_allclose(contributions.values[:, -1], expected, atol=1e-6)
 
 

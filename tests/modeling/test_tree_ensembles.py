@@ -57,8 +57,8 @@ def test_covers_are_those_of_the_library(name: str, classes: int) -> None:
     assert trees.has_covers
     if name == "histogram_gradient_boosting" or (name == "lightgbm"):
         # Plain counts, of which LightGBM's trees draw seven of ten rows.
-        drawn = 1.0 if name.startswith("histogram") else 0.7
-        np.testing.assert_allclose(trees.cover[trees.roots], drawn * len(ROWS), rtol=0.05)
+        share_of_rows = 1.0 if name.startswith("histogram") else 0.7
+        np.testing.assert_allclose(trees.cover[trees.roots], share_of_rows * len(ROWS), rtol=0.05)
     leaves = trees.true_child < 0
     assert trees.cover[leaves].sum() == pytest.approx(trees.cover[trees.roots].sum(), rel=1e-3)
 

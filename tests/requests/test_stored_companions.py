@@ -28,9 +28,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield lake
 
 
-def read(kept: StoredCompanions, lake: Lake, last: datetime = LAST) -> Companions:
+def read(stored: StoredCompanions, lake: Lake, last: datetime = LAST) -> Companions:
     with lake.view() as view:
-        return kept.read(view, REFERENCES, "scripted", "1h", FIRST, last)
+        return stored.read(view, REFERENCES, "scripted", "1h", FIRST, last)
 
 
 def test_one_span_of_one_snapshot_is_read_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,21 +42,21 @@ def test_one_span_of_one_snapshot_is_read_once(lake: Lake, monkeypatch: pytest.M
         return original(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stored_companions, "read_companions", counted)
-    kept = StoredCompanions(most=2)
-    assert read(kept, lake) is read(kept, lake)
+    stored = StoredCompanions(most=2)
+    assert read(stored, lake) is read(stored, lake)
     assert len(reads) == 1
     for days in (1, 2):
-        read(kept, lake, LAST + timedelta(days=days))
-    read(kept, lake)
+        read(stored, lake, LAST + timedelta(days=days))
+    read(stored, lake)
     assert len(reads) == 4, "the oldest span was forgotten"
 
 
 def test_a_commit_is_seen_at_once(lake: Lake) -> None:
-    kept = StoredCompanions()
-    before = read(kept, lake).by_subject["bars", "QQQ"].columns["close"]
+    stored = StoredCompanions()
+    before = read(stored, lake).by_subject["bars", "QQQ"].columns["close"]
     place = HOURS.index(next(ts for ts in HOURS if FIRST < ts < LAST))
     write_bars(lake, "scripted", [bar_row("QQQ", HOURS[place], 123.0)])
-    after = read(kept, lake).by_subject["bars", "QQQ"].columns["close"]
+    after = read(stored, lake).by_subject["bars", "QQQ"].columns["close"]
     assert 123.0 in after
     assert 123.0 not in before
     assert len(before) == len(after)

@@ -128,8 +128,8 @@ def _initial_parameters(sizes: list[int], generator: Any, torch: Any) -> list[to
     for inputs, units in pairwise(sizes):
         bound = inputs**-0.5
         for shape in ((inputs, units), (units,)):
-            drawn = torch.empty(shape).uniform_(-bound, bound, generator=generator)
-            parameters.append(drawn.requires_grad_())
+            tensor = torch.empty(shape).uniform_(-bound, bound, generator=generator)
+            parameters.append(tensor.requires_grad_())
     return parameters
 
 

@@ -29,10 +29,10 @@ def changed_companions(
     for dataset, references in group_by_dataset(forecast.references):
         for subject in sorted({reference.subject for reference in references}):
             of_subject = [r for r in references if r.subject == subject]
-            known = _changed_span(view, forecast, source, dataset, subject, followed)
-            if known is None:
+            changed_span = _changed_span(view, forecast, source, dataset, subject, followed)
+            if changed_span is None:
                 continue
-            first, last_about, last_known = known
+            first, last_about, last_known = changed_span
             newer = _next_known(view, forecast, source, dataset, subject, last_about, last_known)
             ends = [last_about + max(r.oldest for r in of_subject) + timedelta(microseconds=1)]
             changes.append(

@@ -13,12 +13,11 @@ from datetime import datetime
 from pipelines.core.calendar import Interval
 from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.core.progress import Progress, no_progress
+from pipelines.core.universes import name_some
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 from pipelines.sources.base import Source
 from pipelines.steps.data.ingest import ingest
-
-MOST_NAMES = 5  # features that a sentence names
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,7 @@ def extra_bars_of(forecast: Forecast) -> list[ExtraBars]:
 
 def _describe_readers(forecast: Forecast, symbol: str) -> str:
     readers = [f.name for f in forecast.features if symbol in {r.subject for r in f.references}]
-    shown = ", ".join(readers[:MOST_NAMES]) + (", ..." if len(readers) > MOST_NAMES else "")
-    return f"features of {forecast.name} that read it have no value: {shown}"
+    return f"features of {forecast.name} that read it have no value: {name_some(readers)}"
 
 
 def ingest_extra_bars(

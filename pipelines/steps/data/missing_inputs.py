@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from pipelines.core.instants import from_numpy
+from pipelines.core.universes import name_some
 from pipelines.features.inputs import Reference
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
 from pipelines.lake.companions import align_companions
-
-MOST_NAMES = 5  # features that a sentence names
 
 
 def describe_missing_inputs(
@@ -78,9 +77,9 @@ def _describe(
     count = "all" if absent.all() else f"{int(absent.sum()):,} of"
     consequences = []
     if missing:
-        consequences.append(f"{_name_some(missing)}: no value, and the rows are not scored")
+        consequences.append(f"{name_some(missing)}: no value, and the rows are not scored")
     if neutral:
-        consequences.append(f"{_name_some(neutral)}: the stated neutral value")
+        consequences.append(f"{name_some(neutral)}: the stated neutral value")
     oldest = max(r.oldest for r in references)
     return (
         f"{forecast.name} on {source}: {', '.join(r.name for r in references)} missing at {count} "
@@ -88,8 +87,3 @@ def _describe(
         f"of {subject[1]} within {oldest // timedelta(days=1)} days before); "
         f"{'; '.join(consequences)}"
     )
-
-
-def _name_some(names: list[str]) -> str:
-    rest = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + rest

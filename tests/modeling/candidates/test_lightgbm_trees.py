@@ -17,8 +17,8 @@ CLASSES = np.digitize(ROWS.outcome, [-0.5, 0.5])
 
 def cuts(candidate: LightGBMClasses | LightGBMValues, training: Training) -> np.ndarray:
     trees = candidate.fit(training).pipeline.named_steps["model"].booster_.trees_to_dataframe()
-    found: np.ndarray = trees["threshold"].dropna().to_numpy()
-    return found
+    thresholds: np.ndarray = trees["threshold"].dropna().to_numpy()
+    return thresholds
 
 
 def test_classes_have_the_declared_rounds_leaves_and_rows() -> None:
@@ -36,9 +36,9 @@ def test_cuts_are_numbers_of_single_precision() -> None:
         (LightGBMClasses(rounds=5), CLASSES, 3),
         (LightGBMValues(rounds=5), ROWS.outcome, 0),
     ):
-        found = cuts(candidate, Training(ROWS.features, truth, classes, 0))
-        assert len(found) > 20
-        np.testing.assert_array_equal(found, found.astype(np.float32).astype(np.float64))
+        thresholds = cuts(candidate, Training(ROWS.features, truth, classes, 0))
+        assert len(thresholds) > 20
+        np.testing.assert_array_equal(thresholds, thresholds.astype(np.float32).astype(np.float64))
 
 
 def test_rounded_cuts_part_the_training_rows_as_lightgbm_did() -> None:

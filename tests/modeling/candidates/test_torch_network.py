@@ -31,8 +31,8 @@ QUICK = TorchNetwork(layers=(8,), passes=8)
 
 
 def assert_same_weights(first: FittedNetwork, second: FittedNetwork) -> None:
-    for one, other in zip(first.layers, second.layers, strict=True):
-        for weights, other_weights in zip(one, other, strict=True):
+    for layer, other_layer in zip(first.layers, second.layers, strict=True):
+        for weights, other_weights in zip(layer, other_layer, strict=True):
             np.testing.assert_array_equal(weights, other_weights)
 
 
@@ -108,11 +108,11 @@ def test_it_stops_when_newer_rows_gain_nothing(monkeypatch: pytest.MonkeyPatch) 
 
     passes, shuffle = [], torch.randperm
     monkeypatch.setattr(torch, "randperm", lambda *a, **k: passes.append(1) or shuffle(*a, **k))
-    drawn = np.random.default_rng(0).integers(0, 2, len(ROWS))
+    labels = np.random.default_rng(0).integers(0, 2, len(ROWS))
     network = TorchNetwork(layers=(8,), rate=0.01, patience=3)
-    fitted = network.fit(Training(ROWS.features, drawn, 2, 0))
+    fitted = network.fit(Training(ROWS.features, labels, 2, 0))
     assert len(passes) < 60
-    hits = fitted.predict(ROWS.features).argmax(axis=1) == drawn
+    hits = fitted.predict(ROWS.features).argmax(axis=1) == labels
     assert hits.mean() < 0.65, "it learned labels by heart"
 
 

@@ -28,9 +28,9 @@ def test_tuned_classes_report_the_parameters_of_their_fit() -> None:
     fitted = XGBoostClasses(trials=4).fit(Training(ROWS.features, CLASSES, 2, 0))
     tuned = fitted.tuned_parameters
     assert set(tuned) == {"rounds", "rate", "depth", "leaf_rows"}
-    chosen = fitted.pipeline.named_steps["model"].get_params()
-    assert chosen["n_estimators"] == tuned["rounds"]
-    assert chosen["min_child_weight"] == tuned["leaf_rows"] / 4
+    parameters_by_fit = fitted.pipeline.named_steps["model"].get_params()
+    assert parameters_by_fit["n_estimators"] == tuned["rounds"]
+    assert parameters_by_fit["min_child_weight"] == tuned["leaf_rows"] / 4
 
 
 def test_tuning_finds_an_effect_of_two_features_together() -> None:

@@ -126,8 +126,8 @@ def test_a_companion_that_is_known_later_changes_nothing(client: TestClient) -> 
 def test_a_companion_that_is_no_help_is_refused_by_name(
     client: TestClient, companions: dict[str, int], field: str, words: str
 ) -> None:
-    sent = {s: request_bars("VIX", 70)[:count] for s, count in companions.items()}
-    body = {"bars": request_bars("SPY"), "companions": sent}
+    bodies = {s: request_bars("VIX", 70)[:count] for s, count in companions.items()}
+    body = {"bars": request_bars("SPY"), "companions": bodies}
     answer = client.post(f"{PATH}/predict", json=body)
     assert answer.status_code == 422
     error = answer.json()["error"]

@@ -76,17 +76,17 @@ def test_bonds_and_fear_speak_of_the_next_session(seed: int) -> None:
     expected = (oracle.outcome * oracle.volatility)[:-1]
     assert np.corrcoef(spy, expected)[0, 1] > 0.999
     assert np.corrcoef(oracle.score, oracle.outcome)[0, 1] == pytest.approx(0.36, abs=0.05)
-    seen = bonds[:-1] / bonds.std() - fear[:-1] / fear.std()
+    what_both_say = bonds[:-1] / bonds.std() - fear[:-1] / fear.std()
     own = np.corrcoef(spy[:-1], spy[1:])[0, 1]
-    assert np.corrcoef(seen, spy[1:])[0, 1] > 0.25 > own
+    assert np.corrcoef(what_both_say, spy[1:])[0, 1] > 0.25 > own
 
 
 def test_noise_has_no_next_session_either() -> None:
     market = Market(rank_ic=0.0)
     assert (oracle_next_session(market, DECADE, END).score == 0).all()
     spy, bonds, fear = (daily_returns(market, symbol) for symbol in ("SPY", "TLT", "VIX"))
-    seen = bonds[:-1] / bonds.std() - fear[:-1] / fear.std()
-    assert abs(np.corrcoef(seen, spy[1:])[0, 1]) < 0.05
+    what_both_say = bonds[:-1] / bonds.std() - fear[:-1] / fear.std()
+    assert abs(np.corrcoef(what_both_say, spy[1:])[0, 1]) < 0.05
 
 
 def test_an_empty_span_has_an_empty_oracle() -> None:

@@ -58,8 +58,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Iterat
 
 def rows(lake: Lake, query: str, *values: object) -> list[Row]:
     with lake.view() as view:
-        found: list[Row] = view.sql(query, list(values)).to_pylist()
-    return found
+        answer: list[Row] = view.sql(query, list(values)).to_pylist()
+    return answer
 
 
 def test_each_prediction_of_classes_is_a_signal_by_its_score(lake: Lake) -> None:
