@@ -166,7 +166,7 @@ NEWS_SIGNALS = Table(
         Column(
             "newest_age_seconds",
             "DOUBLE",
-            "from the newest story known, of any window, to window_end; null before the first",
+            "from the window's newest story to window_end; null without stories",
             "seconds",
             nullable=True,
             low=0,
