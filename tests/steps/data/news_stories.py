@@ -15,6 +15,7 @@ from pipelines.lake import Lake
 SOURCE, TOPIC = "sample", "sp500"
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 GLAD, SAD, FLAT = (0.8, 0.1, 0.1), (0.1, 0.7, 0.2), (0.1, 0.1, 0.8)
+Probabilities = tuple[float, float, float]
 TIMES = ("published_at", "seen_at", "known_at", "received_at", "corrected_at")
 
 
@@ -48,10 +49,10 @@ def story(name: str, known_at: datetime, **changes: Any) -> dict[str, Any]:
 def write_stories(
     lake: Lake,
     *rows: dict[str, Any],
-    probabilities: tuple[float, float, float] | None = GLAD,
+    probabilities: Probabilities | Sequence[Probabilities] | None = GLAD,
     model: GivenModel = MODEL,
 ) -> None:
-    """Replace stories in silver, with the versions in bronze, and score them."""
+    """Replace stories in silver, with the versions in bronze, and score them, all or each."""
     names = [row["story"] for row in rows]
     with lake.write("news") as writer:
         where = "source = ? AND story IN (SELECT unnest(?))"
@@ -59,13 +60,14 @@ def write_stories(
         versions = [row | {"seen_at": row["known_at"], "row": 1} for row in rows]
         writer.append("bronze.news", as_table(versions))
         if probabilities is not None:
-            scores = dict(zip(("positive", "negative", "neutral"), probabilities, strict=True))
             scored = [
                 {"source": SOURCE, "story": row["story"], "known_at": row["known_at"]}
                 | {"sentiment_model": model.name, "sentiment_sha256": model.sha256}
-                | {"asked_model": model.name, **scores}
-                | {"sentiment": scores["positive"] - scores["negative"]}
-                for row in rows
+                | {"asked_model": model.name, "sentiment": positive - negative}
+                | {"positive": positive, "negative": negative, "neutral": neutral}
+                for row, (positive, negative, neutral) in zip(
+                    rows, np.broadcast_to(probabilities, (len(rows), 3)).tolist(), strict=True
+                )
             ]
             writer.replace("gold.news_sentiment", as_table(scored), where, [SOURCE, names])
 

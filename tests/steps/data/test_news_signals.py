@@ -168,31 +168,31 @@ def new_lake(folder: str) -> Lake:
     return empty_lake.create_lake(empty_lake.at(Path(folder)))
 
 
-@law(8)
+@law(4)
 @given(
-    st.lists(st.tuples(st.integers(-700, 700), st.sampled_from([GLAD, SAD, FLAT])), max_size=12),
-    st.permutations(range(4)),
-    st.integers(0, 3),
+    st.lists(st.tuples(st.integers(-179, 360), st.sampled_from([GLAD, SAD, FLAT])), max_size=12),
+    st.permutations(range(3)),
+    st.integers(0, 2),
 )
 def test_forwards_backwards_and_twice_give_the_same(
     drawn: list[tuple[int, tuple[float, float, float]]], order: list[int], repeated: int
 ) -> None:
-    """Stories arrive a quarter at a time, in any order, and each quarter's windows follow."""
-    edges = [NOON + minutes(360 * (number - 2)) for number in range(5)]
+    """Stories arrive three hours at a time, in any order, and their windows follow."""
+    edges = [NOON + minutes(180 * (number - 1)) for number in range(4)]
     spans = list(pairwise(edges))
 
     def run(which: list[int]) -> list[tuple[Any, ...]]:
         with TemporaryDirectory() as folder, new_lake(folder) as lake:
             for number in which:
                 start, end = spans[number]
-                for place, (minute, probabilities) in enumerate(drawn):
-                    known_at = NOON + minutes(minute)
-                    if start < known_at <= end:
-                        row = story(f"story {place:02}", known_at)
-                        write_stories(lake, row, probabilities=probabilities)
+                known_at = [NOON + minutes(minute) for minute, _ in drawn]
+                places = [place for place, at in enumerate(known_at) if start < at <= end]
+                if places:
+                    rows = [story(f"story {place:02}", known_at[place]) for place in places]
+                    write_stories(lake, *rows, probabilities=[drawn[n][1] for n in places])
                 refresh(lake, start, end)
             return signals(lake)
 
-    expected = run([0, 1, 2, 3])
+    expected = run([0, 1, 2])
     assert len(expected) == (edges[-1] - edges[0]) // EVERY
     assert run([*order, repeated]) == expected
