@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # The order in which they are listed: the default first. All others follow, sorted by name.
 SOURCES = module_names(__path__, first=("sample", "sample_noise", "yahoo", "files"))
 
-__all__ = ["SOURCES", "is_sample", "source", "source_class"]
+__all__ = ["SOURCES", "is_sample", "news_source", "source", "source_class"]
 
 
 def source_class(name: str) -> type[Source]:
@@ -42,3 +42,16 @@ def source(name: str) -> Source:
 def is_sample(name: str) -> bool:
     """Return whether a source's data are made up; for an unknown source False."""
     return name in SOURCES and source_class(name).is_sample
+
+
+def news_source(name: str) -> str:
+    """Return the source whose news belong to the bars of a source; empty where none do.
+
+    A source that has both has its own. Another declares whose news are joined with its bars.
+    """
+    if name not in SOURCES:
+        return ""
+    declared = source_class(name)
+    if "news" in declared.datasets:
+        return name
+    return getattr(declared, "news_source", "")
