@@ -36,7 +36,7 @@ def normalize_title(title: str) -> str:
 
 def block_keys(title: str) -> list[tuple[str, ...]]:
     """Return the keys of a normalised title: near-equal titles share one."""
-    words = set()
+    words: set[str] = set()
     for word in title.split():
         if UNSPACED.search(word):
             words.update(word[at : at + 2] for at in range(max(1, len(word) - 1)))
@@ -44,7 +44,7 @@ def block_keys(title: str) -> list[tuple[str, ...]]:
             words.add(word)
     longest = sorted(words, key=lambda word: (-len(word), word))[:LONGEST_WORDS]
     numbers = tuple(word for word in title.split() if word.isdecimal())
-    pairs = list(combinations(longest, 2)) or [tuple(longest)]
+    pairs: list[tuple[str, ...]] = [*combinations(longest, 2)] or [tuple(longest)]
     return [(*numbers, "", *sorted(pair)) for pair in pairs]
 
 

@@ -17,7 +17,7 @@ TRACKING = {
 PORTS = {None, 80, 443}
 HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 BARE = re.compile(r"(//)?[\w-]+(\.[\w-]+)*\.[a-zA-Z]{2,}([/?#].*)?", re.DOTALL)
-UNSAFE = re.compile('[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff<>"\\\\^`{|}]')
+UNSAFE = re.compile('[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff<>"\\\\]')
 
 
 @lru_cache(maxsize=4096)
@@ -28,7 +28,7 @@ def canonical_url(url: str) -> tuple[str, str]:
         return "", "no_url"
     if len(url) > MOST_URL:
         return "", "long_url"
-    url = url.replace(" ", "%20").replace("|", "%7C")
+    url = url.replace(" ", "%20")
     if UNSAFE.search(url):
         return "", "unsafe_url"
     if BARE.fullmatch(url):
