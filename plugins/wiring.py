@@ -21,7 +21,7 @@ from pipelines.core.intervals import utc
 from pipelines.core.settings import settings
 from pipelines.core.universes import universe_names
 from pipelines.forecasts import Forecast
-from pipelines.sources import SOURCES
+from pipelines.sources import sources_of
 
 if TYPE_CHECKING:
     from pipelines.jobs import RunRequest
@@ -33,7 +33,7 @@ PARAMS = {
         settings().source,
         "Whose bars; `sample` is a made-up market.",
         type="string",
-        enum=list(SOURCES),
+        enum=list(sources_of("bars")),
     ),
     "universe": Param(
         settings().universe,

@@ -135,7 +135,8 @@ def _quarantine_bars(writer: Writer, condition: str, parameters: list[object], r
     values = ", ".join(f"{name} := {quoted(name)}" for name in PRICE_NAMES)
     rows = writer.sql(
         f"""SELECT DISTINCT ON (source, "interval", symbol, ts, original, row) *
-            FROM (SELECT source, symbol, "interval", ts, ? AS reason, ? AS detail,
+            FROM (SELECT 'bars' AS dataset, source, symbol, "interval", ts,
+                         ? AS reason, ? AS detail,
                          to_json(struct_pack({values}))::VARCHAR AS original, row, received_at
                   FROM bronze.bars WHERE {condition})""",
         [WITHDRAWN, reason, *parameters],

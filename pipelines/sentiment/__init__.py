@@ -1,0 +1,1 @@
+"""What titles say: tones of words, and models of sentiment."""

@@ -57,6 +57,7 @@ class Files:
 
     name: ClassVar[str] = "files"
     is_sample: ClassVar[bool] = False
+    datasets: ClassVar[tuple[str, ...]] = ("bars", "weights")
     whole: ClassVar[bool] = True
     resumes: ClassVar[bool] = False  # reading a file again costs little, and it may have changed
     folder: Path | None = None  # None: the folder that BULLION_FILES names

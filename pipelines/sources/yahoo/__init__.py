@@ -77,6 +77,7 @@ class Yahoo:
 
     name: ClassVar[str] = "yahoo"
     is_sample: ClassVar[bool] = False
+    datasets: ClassVar[tuple[str, ...]] = ("bars", "weights")
     whole: ClassVar[bool] = False
     resumes: ClassVar[bool] = True
 
