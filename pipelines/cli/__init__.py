@@ -50,6 +50,7 @@ def _run() -> None:
             lake,
             new,
             predict,
+            sentiment,
             withdraw,
         )
         from pipelines.cli.app import app

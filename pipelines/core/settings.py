@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,6 +34,12 @@ class Settings(BaseSettings):
 
     universe: str = "qqq"
     """The universe whose bars the DAGs bring in when none is named."""
+
+    sentiment: Literal["headlines", "finbert"] = "headlines"
+    """The sentiment model; headlines ships, and speaks wherever finbert cannot be used."""
+
+    finbert: str = ""
+    """The folder of `bullion sentiment export`, for the sentiment model finbert."""
 
     alert_webhook: str = Field(default="", pattern="^(https?://.+)?$")
     """Where failures and late signals are posted as JSON; empty: nowhere."""

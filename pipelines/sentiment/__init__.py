@@ -1,1 +1,1 @@
-"""What titles say: tones of words, and models of sentiment."""
+"""What titles of news say: sentiment models, and tones from word lists. See README.md."""

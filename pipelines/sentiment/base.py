@@ -34,7 +34,7 @@ class SentimentModel(Protocol):
     def score(self, titles: Sequence[str]) -> np.ndarray:
         """Return a row a title with the probabilities of LABELS; float64, each row adds up to 1.
 
-        A title's row does not depend on the titles beside it, but for rounding.
+        A title's row is the same whatever titles are beside it: stories are scored as they come.
         """
         ...
 
