@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     source: str = "sample"
     """The source that DAGs and commands use when none is named."""
 
+    news_sources: str = ""
+    """The sources of news that the DAGs ask, by commas; empty: the one that belongs to the source
+    of bars, such as gdelt to yahoo, and sample to sample."""
+
     universe: str = "qqq"
     """The universe whose bars the DAGs bring in when none is named."""
 

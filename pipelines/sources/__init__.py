@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from pipelines.core.discovery import module_names
 from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.core.settings import settings
 
 if TYPE_CHECKING:
     from pipelines.sources.base import Source
@@ -28,8 +29,8 @@ SOURCES = module_names(
 DATASETS = ("bars", "weights", "news")
 
 __all__ = [
-    "DATASETS", "SOURCES", "is_sample", "news_source", "source", "source_class", "source_with",
-    "sources_of",
+    "DATASETS", "SOURCES", "is_sample", "news_source", "news_sources", "source", "source_class",
+    "source_with", "sources_of",
 ]  # fmt: skip
 
 
@@ -53,6 +54,14 @@ def source(name: str) -> Source:
 def is_sample(name: str) -> bool:
     """Return whether a source's data are made up; for an unknown source False."""
     return name in SOURCES and source_class(name).is_sample
+
+
+def news_sources() -> tuple[str, ...]:
+    """Return the sources of news that the settings name, or the one that belongs to the bars."""
+    config = settings()
+    names = tuple(name.strip() for name in config.news_sources.split(",") if name.strip())
+    own = news_source(config.source)
+    return names or ((own,) if own else ())
 
 
 def news_source(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
@@ -70,6 +70,7 @@ class NewsSource(Protocol):
     is_sample: ClassVar[bool]  # True: made-up data; every table and answer says so
     datasets: ClassVar[tuple[str, ...]]  # what it offers: ("news",), ("bars", "weights", "news")
     resumes_news: ClassVar[bool]  # True: requests cost; recently fetched pieces are not repeated
+    news_every: ClassVar[timedelta]  # how often a DAG asks it; more than a run's interval: rarely
 
     def news_pieces(self, request: NewsRequest) -> Iterator[NewsRequest]:
         """Cut a request into pieces within the provider's limits.

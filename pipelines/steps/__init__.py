@@ -10,6 +10,8 @@ from pipelines.steps.data.ingest import (
     listed_symbols,
 )
 from pipelines.steps.data.news import DEFAULT_NEWS_SPAN, NewsReport, ingest_news
+from pipelines.steps.data.news_signals import refresh_news_signals
+from pipelines.steps.data.sentiment import score_stories
 from pipelines.steps.data.weights import ingest_weights
 from pipelines.steps.models.snapshot_retention import release_snapshots
 
@@ -25,5 +27,7 @@ __all__ = [
     "ingest_weights",
     "listed_symbols",
     "refresh_features",
+    "refresh_news_signals",
     "release_snapshots",
+    "score_stories",
 ]

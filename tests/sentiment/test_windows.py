@@ -69,7 +69,8 @@ def test_a_story_counts_in_the_four_windows_open_when_it_became_known(microsecon
 def test_what_the_stories_of_a_window_say_together() -> None:
     stories = build_stories(
         59, 30, 20, 10,
-        probabilities=(GLAD, GLAD, SAD, FLAT), outlets=("a", "a", "b", ""), dated=(True,) * 3 + (False,),
+        probabilities=(GLAD, GLAD, SAD, FLAT), outlets=("a", "a", "b", ""),
+        dated=(True, True, True, False),
     )  # fmt: skip
     (row,) = summarize_windows(stories, [NOON]).to_pylist()
     average = (0.7 + 0.7 - 0.6 + 0.0) / 4

@@ -78,6 +78,7 @@ class Yahoo:
     name: ClassVar[str] = "yahoo"
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("bars", "weights")
+    news_source: ClassVar[str] = "gdelt"  # whose news are joined with its bars
     whole: ClassVar[bool] = False
     resumes: ClassVar[bool] = True
 
