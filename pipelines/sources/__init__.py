@@ -16,8 +16,11 @@ from pipelines.core.errors import unknown
 if TYPE_CHECKING:
     from pipelines.sources.base import Source
 
+NO_SOURCES = ("news", "quota", "stories", "transport")  # what sources are made with
 # The order in which they are listed: the default first. All others follow, sorted by name.
-SOURCES = module_names(__path__, first=("sample", "sample_noise", "yahoo", "files"))
+SOURCES = module_names(
+    __path__, first=("sample", "sample_noise", "yahoo", "files"), excluded=NO_SOURCES
+)
 
 __all__ = ["SOURCES", "is_sample", "source", "source_class"]
 
