@@ -10,9 +10,9 @@ from pipelines.core.errors import InvalidRequest
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def check_address(setting: str, text: str) -> str:
-    """Return an address that a setting names, without a slash at its end."""
-    address = text.strip().rstrip("/")
+def check_address(setting: str, text: str, keep_slash: bool = False) -> str:
+    """Return an address that a setting names; as a base, without a slash at its end."""
+    address = text.strip() if keep_slash else text.strip().rstrip("/")
     try:
         parts = urlsplit(address)
         is_address = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
@@ -21,7 +21,7 @@ def check_address(setting: str, text: str) -> str:
     if not is_address:
         raise InvalidRequest(
             f"{setting} is {show_address(address)!r}, which is no address",
-            "write http://host:port, or unset it",
+            "write one that begins with http:// or https://, such as http://host:port",
         )
     return address
 
