@@ -50,6 +50,7 @@ def _run() -> None:
             lake,
             new,
             predict,
+            status,
             withdraw,
         )
         from pipelines.cli.app import app
