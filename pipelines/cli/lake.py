@@ -19,14 +19,13 @@ from pipelines.cli.app import (
     chosen_source,
     named_folder,
     out,
-    print_table,
     progress_bar,
 )
 from pipelines.cli.complaints import err
 from pipelines.cli.ingest_news import ingest_dataset
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import CheckFailed, InvalidRequest
-from pipelines.core.settings import redacted, settings
+from pipelines.core.settings import settings
 from pipelines.core.universes import members_between
 from pipelines.core.universes import universe as find_universe
 from pipelines.lake import compaction, verification
@@ -229,39 +228,6 @@ def adopt() -> None:
     with open_lake(adopt=True) as lake:
         place = lake.store.root
     out.print(f"{place} belongs to this catalog from now on", highlight=False, soft_wrap=True)
-
-
-@app.command()
-def status() -> None:
-    """Show what the lake holds, and how the last runs ended."""
-    with open_lake(create=False) as lake, lake.view(checked=False) as view:
-        out.print(
-            f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False
-        )
-        print_table(
-            "silver bars",
-            view.rows(
-                """SELECT source, "interval", count(DISTINCT symbol), count(*), min(ts),
-                          max(closes_at)
-                   FROM silver.bars GROUP BY ALL ORDER BY ALL"""
-            ),
-            ("source", "interval", "symbols", "bars", "first", "newest close"),
-        )
-        print_table(
-            "quarantine",
-            view.rows(
-                "SELECT source, reason, count(*) FROM silver.quarantine GROUP BY ALL ORDER BY ALL"
-            ),
-            ("source", "reason", "rows"),
-        )
-        print_table(
-            "last runs",
-            view.rows(
-                """SELECT finished_at, step, source, about, status, coalesce(message, '')
-                   FROM gold.runs ORDER BY finished_at DESC LIMIT 5"""
-            ),
-            ("finished", "step", "source", "about", "status", "message"),
-        )
 
 
 @app.command()

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     lake_lock_timeout: float = Field(default=120.0, ge=0)
     """Seconds a writer waits for its turn."""
 
+    state: str = ""
+    """The folder of quotas and of what feeds said last; empty: beside the catalog."""
+
     source: str = "sample"
     """The source that DAGs and commands use when none is named."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.sources.base import Source
     from pipelines.sources.news import NewsSource
 
-NO_SOURCES = ("news",)  # what sources are made with
+NO_SOURCES = ("news", "quota", "stories", "transport")  # what sources are made with
 # The order in which they are listed: the default first. All others follow, sorted by name.
 SOURCES = module_names(
     __path__, first=("sample", "sample_noise", "yahoo", "files"), excluded=NO_SOURCES

@@ -6,7 +6,7 @@ same answer gives the same stories.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
@@ -88,4 +88,12 @@ class NewsSource(Protocol):
 
     def parse_news(self, answer: Answer) -> ParsedNews:
         """Parse the stories of an answer. Pure."""
+        ...
+
+
+class RemembersAnswers(Protocol):
+    """A source that asks only for what is new since an answer which the lake has (rss)."""
+
+    def news_committed(self, answers: Sequence[Answer]) -> None:
+        """Remember these answers. Called after their commit: a crash before would lose them."""
         ...
