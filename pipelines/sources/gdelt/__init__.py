@@ -66,6 +66,7 @@ class Gdelt:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = True
+    news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
     def __init__(
         self,

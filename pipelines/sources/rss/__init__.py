@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import ClassVar
@@ -47,6 +47,7 @@ class Rss:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = False
+    news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
     def __init__(
         self,
