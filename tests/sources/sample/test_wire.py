@@ -1,9 +1,10 @@
-"""The made-up wire: the same stories in any range, a planted tone, and dirt where it is asked for."""
+"""The made-up wire: the same stories in any range, a planted tone, and dirt where it is asked."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +37,7 @@ def test_any_range_has_the_same_stories(dirty: bool) -> None:
     whole = wire.rows(START, END, END).drop_columns("row").to_pylist()
     cuts = [START, utc("2026-09-02T00:07:11+00:00"), utc("2026-09-02T18:00+00:00"), END]
     parts = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         parts += wire.rows(start, end, END).drop_columns("row").to_pylist()
     assert parts == whole
     early = wire.rows(START, END, cuts[1])["seen_at"].to_pylist()
