@@ -112,9 +112,15 @@ NEWS_SENTIMENT = Table(
         SENTIMENT_MODEL,
         SENTIMENT_SHA256,
         Column("asked_model", "VARCHAR", "model that the setting names; another spoke for it"),
-        Column("positive", "DOUBLE", "probability that the title is positive", low=0, high=1),
-        Column("negative", "DOUBLE", "probability that the title is negative", low=0, high=1),
-        Column("neutral", "DOUBLE", "probability that the title is neutral", low=0, high=1),
+        Column(
+            "positive", "DOUBLE", "probability that the title is positive", "0 to 1", low=0, high=1
+        ),
+        Column(
+            "negative", "DOUBLE", "probability that the title is negative", "0 to 1", low=0, high=1
+        ),
+        Column(
+            "neutral", "DOUBLE", "probability that the title is neutral", "0 to 1", low=0, high=1
+        ),
         Column("sentiment", "DOUBLE", "positive less negative", "-1 to 1", low=-1, high=1),
         BATCH,
     ),
@@ -160,9 +166,15 @@ NEWS_SIGNALS = Table(
             low=0,
             high=1,
         ),
-        Column("positive", "DOUBLE", "mean probability; null without stories", nullable=True),
-        Column("negative", "DOUBLE", "mean probability; null without stories", nullable=True),
-        Column("neutral", "DOUBLE", "mean probability; null without stories", nullable=True),
+        Column(
+            "positive", "DOUBLE", "mean probability; null without stories", "0 to 1", nullable=True
+        ),
+        Column(
+            "negative", "DOUBLE", "mean probability; null without stories", "0 to 1", nullable=True
+        ),
+        Column(
+            "neutral", "DOUBLE", "mean probability; null without stories", "0 to 1", nullable=True
+        ),
         Column(
             "newest_age_seconds",
             "DOUBLE",

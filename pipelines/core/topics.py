@@ -6,7 +6,6 @@ place of a shipped one of the same name. No code knows a topic. A file is read o
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +17,12 @@ import yaml
 
 from pipelines.core.errors import InvalidRequest, SourceError, unknown
 from pipelines.core.input_files import read_file
+from pipelines.core.named_files import NamedFiles
 
 SETTING = "BULLION_TOPICS"
 FOLDER = Path(__file__).resolve().parents[2] / "include" / "topics"
+FILES = NamedFiles("topics", FOLDER, SETTING, ".yaml")
 PAGE = "include/topics/README.md"
-NAME = re.compile(r"[a-z][a-z0-9_]*")
 MOST_BYTES = 1 << 20
 LONGEST_PHRASE = 200  # characters
 FIELDS = ("meaning", "terms", "symbols", "feeds", "gdelt", "alphavantage", "finnhub")
@@ -57,35 +57,24 @@ class Topic:
 
 def topic_names() -> tuple[str, ...]:
     """Return the name of every topic, without reading their files."""
-    return tuple(sorted(_files(os.environ.get(SETTING, ""))))
+    return tuple(sorted(FILES.list_files(FILES.folder)))
 
 
 def topic(name: str) -> Topic:
     """Return the topic of that name."""
-    return _topic(name, os.environ.get(SETTING, ""))
+    return _topic(name, FILES.folder)
 
 
 @cache
 def _topic(name: str, folder: str) -> Topic:
-    files = _files(folder)
+    files = FILES.list_files(folder)
     if name not in files:
         error = unknown("topic", name, files)
         raise InvalidRequest(
             error.message,
-            f"{error.hint}; or write {Path(folder or FOLDER) / f'{name}.yaml'}, see {PAGE}",
+            f"{error.hint}; or write {FILES.place_for(name, folder)}, see {PAGE}",
         )
     return _read_topic(name, files[name])
-
-
-def _files(folder: str) -> dict[str, Path]:
-    """Return the file of each topic by its name, shipped ones first."""
-    if folder and not Path(folder).is_dir():
-        raise InvalidRequest(
-            f"there is no folder {folder}", f"set {SETTING} to the folder of your topics"
-        )
-    folders = (FOLDER, Path(folder)) if folder else (FOLDER,)
-    paths = [path for place in folders for path in sorted(place.glob("*.yaml"))]
-    return {path.stem: path for path in paths if NAME.fullmatch(path.stem)}
 
 
 def _read_topic(name: str, path: Path) -> Topic:

@@ -14,6 +14,7 @@ from tests.bench import (
     features,
     hostile,
     load,
+    news,
     predict,
     refresh,
     scoring,
@@ -24,6 +25,7 @@ from tests.bench.measure import Figure
 BENCHES = {
     "load": load.figures,
     "append": append.figures,
+    "news": news.figures,
     "features": features.figures,
     "refresh": refresh.figures,
     "predict": predict.figures,
