@@ -17,6 +17,7 @@ from tests.bench import (
     predict,
     refresh,
     scoring,
+    sentiment,
     training,
 )
 from tests.bench.measure import Figure
@@ -28,6 +29,7 @@ BENCHES = {
     "refresh": refresh.figures,
     "predict": predict.figures,
     "scoring": scoring.figures,
+    "sentiment": sentiment.figures,
     "training": training.figures,
     "whole": training.figures_of_a_training,
     "api": api.figures,
