@@ -47,7 +47,7 @@ def sum_to_one(probabilities: np.ndarray) -> np.ndarray:
         raise UnusableModel(
             "the model's probabilities are no numbers", "check it with `bullion sentiment`"
         )
-    return rows / sums
+    return np.asarray(rows / sums)
 
 
 def read_model_file(path: Path, bound: int) -> bytes:

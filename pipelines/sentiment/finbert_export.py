@@ -7,6 +7,7 @@ the checkpoint's own answers to a few titles, so that it can be checked where th
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 import warnings
@@ -121,7 +122,7 @@ class _LogitsOnly:
     """A module that takes the named inputs in their order, and returns the logits alone."""
 
     def __init__(self, torch: Any, model: Any, names: Sequence[str]) -> None:
-        class Module(torch.nn.Module):  # type: ignore[misc, name-defined]
+        class Module(torch.nn.Module):  # type: ignore[misc]
             def __init__(self) -> None:
                 super().__init__()
                 self.model = model
@@ -175,5 +176,10 @@ def quantise_file(path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     original = path.rename(path.with_suffix(".fp32"))
-    quantize_dynamic(original, path, weight_type=QuantType.QInt8, per_channel=True)
+    logger, level = logging.getLogger(), logging.getLogger().level
+    logger.setLevel(logging.ERROR)  # it recommends, through the root logger, what changes nothing
+    try:
+        quantize_dynamic(original, path, weight_type=QuantType.QInt8, per_channel=True)
+    finally:
+        logger.setLevel(level)
     original.unlink()

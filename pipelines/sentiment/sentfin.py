@@ -55,14 +55,14 @@ def read_sentfin(content: bytes) -> Headlines:
             "the file has no columns Title and Decisions", "name SEntFiN.csv of pyRis/SEntFiN"
         )
     for row in reader:
-        labels = set(LABEL.findall(row["Decisions"]))
-        if len(labels) == 1:
+        decisions = set(LABEL.findall(row["Decisions"]))
+        if len(decisions) == 1:
             title = " ".join(row["Title"].split())
             titles.setdefault(title.lower(), title)
-            labels_of.setdefault(title.lower(), set()).update(labels)
+            labels_of.setdefault(title.lower(), set()).update(decisions)
     usable = [key for key, labels in labels_of.items() if len(labels) == 1]
     chosen = tuple(titles[key] for key in usable)
-    labels = np.array([LABELS.index(*labels_of[key]) for key in usable], dtype=np.int64)
+    labels = np.array([LABELS.index(min(labels_of[key])) for key in usable], dtype=np.int64)
     return Headlines(chosen, labels, near_equal_groups([normalised(title) for title in chosen]))
 
 
@@ -98,7 +98,7 @@ def near_equal_groups(titles: list[str]) -> np.ndarray:
 
 def held_out_rows(headlines: Headlines) -> np.ndarray:
     """Return which headlines training never sees: a fifth of the groups, by a seeded hash."""
-    return parts_of(headlines, PARTS, f"held out {SEED}") == 0
+    return np.asarray(parts_of(headlines, PARTS, f"held out {SEED}") == 0)
 
 
 def parts_of(headlines: Headlines, count: int, salt: str) -> np.ndarray:

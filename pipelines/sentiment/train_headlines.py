@@ -78,7 +78,7 @@ KINDS = (
 
 def train(content: bytes) -> tuple[bytes, dict[str, Any]]:
     """Return the ONNX file and its description."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     headlines = read_sentfin(content)
     held_out = held_out_rows(headlines)
@@ -168,7 +168,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
 
 def _rarity(matrix: Any) -> np.ndarray:
     counts = np.asarray(matrix.sum(axis=0)).ravel()
-    return np.log((1 + matrix.shape[0]) / (1 + counts)) + 1
+    return np.asarray(np.log((1 + matrix.shape[0]) / (1 + counts)) + 1)
 
 
 def _separation(matrix: Any, labels: np.ndarray) -> np.ndarray:

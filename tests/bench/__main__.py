@@ -18,6 +18,7 @@ from tests.bench import (
     predict,
     refresh,
     scoring,
+    sentiment,
     training,
 )
 from tests.bench.measure import Figure
@@ -30,6 +31,7 @@ BENCHES = {
     "refresh": refresh.figures,
     "predict": predict.figures,
     "scoring": scoring.figures,
+    "sentiment": sentiment.figures,
     "training": training.figures,
     "whole": training.figures_of_a_training,
     "api": api.figures,

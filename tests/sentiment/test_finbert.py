@@ -16,6 +16,7 @@ from pipelines.sentiment.finbert import (
     FILES,
     INT8,
     LONGEST,
+    LONGEST_TITLE,
     MANIFEST,
     MODEL,
     TOKENIZER,
@@ -98,6 +99,14 @@ def test_titles_without_end_are_cut(folder: Path) -> None:
     model.run_tokens = lambda ids: (shapes.append(ids.shape[1]), run(ids))[1]  # type: ignore[method-assign, func-returns-value]
     model.score(["shares " * 1_000_000, "fall"])
     assert shapes == [3, LONGEST]
+
+
+def test_characters_beyond_the_bound_are_not_tokenised(folder: Path) -> None:
+    beyond, before = " " * LONGEST_TITLE + "fall", " " * (LONGEST_TITLE - 4) + "fall"
+    scores = FinBert(folder).score([beyond, "", before, "fall"])
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[2], scores[3])
+    assert np.abs(scores[1] - scores[3]).max() > 0.001
 
 
 def test_equally_long_titles_share_a_batch(folder: Path) -> None:

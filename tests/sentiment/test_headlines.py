@@ -105,3 +105,15 @@ def test_scoring_loads_no_training_library() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert process.stdout.strip() == "[]"
+
+
+def test_the_page_has_the_figures_of_the_description() -> None:
+    page, description = (FOLDER.parent / "README.md").read_text(), headline_description()
+    assert f"on {description['headlines']['held_out']:,} headlines" in page
+    for name, figures in description["held_out"].items():
+        assert f"| {figures['accuracy']:.1%} | {figures['macro_f1']:.3f} |" in page, name
+    apart = description["held_out"]["headlines"]["calibration_error"]
+    assert f"are {apart:.3f} apart" in " ".join(page.split())
+    assert f"{round((FOLDER / MODEL).stat().st_size / 1000)} kB" in page
+    assert description["training_data"]["copyright"] in " ".join(page.split())
+    assert description["training_data"]["copyright"] in (FOLDER / "NOTICE").read_text()

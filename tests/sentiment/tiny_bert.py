@@ -82,9 +82,10 @@ def bert_graph(
             graph.add("Add", value, _attention(graph, value, mask, width, heads)), width
         )
         wide = graph.linear(value, width, 4 * width)
-        erf = graph.add("Erf", graph.add("Mul", wide, graph.constant(np.float32(2**-0.5))))
-        half = graph.add("Mul", wide, graph.constant(np.float32(0.5)))
-        wide = graph.add("Mul", half, graph.add("Add", erf, graph.constant(np.float32(1))))
+        # GELU in the order that PyTorch's export has, which ONNX Runtime knows and makes one step.
+        erf = graph.add("Erf", graph.add("Div", wide, graph.constant(np.float32(2**0.5))))
+        erf = graph.add("Add", erf, graph.constant(np.float32(1)))
+        wide = graph.add("Mul", graph.add("Mul", wide, erf), graph.constant(np.float32(0.5)))
         value = graph.norm(graph.add("Add", value, graph.linear(wide, 4 * width, width)), width)
     first = graph.add("Gather", value, graph.constant(np.int64(0)), axis=1)
     graph.linear(graph.add("Tanh", graph.linear(first, width, width)), width, 3, output="logits")
