@@ -9,8 +9,9 @@ the raw file stays in bronze.
 **DOC API.** A quarter of an hour that has no file, once it is half an hour old, is asked of the
 DOC API by the topic's query (`gdelt` in its file; without it the phrases, joined by OR). It gives
 250 stories at most: a span with more is cut in halves, down to a quarter of an hour, the finest
-that it knows. It wants to be asked rarely: once in `BULLION_GDELT_SECONDS` (7), by all
-processes together. Its JSON may have characters that JSON forbids, which are repaired.
+that it knows. A story is known from its `seendate` on, the stamp of that quarter. The API wants to
+be asked rarely: once in `BULLION_GDELT_SECONDS` (7), by all processes together. Its JSON may have
+characters that JSON forbids, which are repaired.
 
 **When GDELT does not answer** (429, also as text under 200; 5xx; timeouts; web pages) the request
 is repeated with growing waits. A query that it refuses is an error with its own words.

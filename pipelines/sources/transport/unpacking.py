@@ -25,7 +25,8 @@ def unpack_pieces(body: bytes, most_bytes: int) -> Iterator[bytes]:
     unpacker, members, total = zlib.decompressobj(EITHER), 1, 0
     slices = (body[start : start + SLICE] for start in range(0, len(body), SLICE))
     try:
-        for rest in chain(slices, [b""]):
+        for part in chain(slices, [b""]):
+            rest, is_end = part, not part
             while rest or not unpacker.eof:
                 if unpacker.eof:
                     rest = rest.lstrip(b"\0")  # padding
@@ -33,16 +34,15 @@ def unpack_pieces(body: bytes, most_bytes: int) -> Iterator[bytes]:
                         break
                     unpacker, members = zlib.decompressobj(EITHER), members + 1
                 piece = unpacker.decompress(rest, PIECE)
-                was_empty = not rest
                 rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
                 total += len(piece)
                 if total > most_bytes or members > MOST_MEMBERS:
                     raise TooLarge(f"gzip that unpacks to more than {most_bytes:,} bytes")
                 if piece:
                     yield piece
-                elif was_empty:
-                    raise CannotUnpack("gzip that is cut off")
                 elif not rest and not unpacker.eof:
+                    if is_end:
+                        raise CannotUnpack("gzip that is cut off")
                     break  # it needs more of the body
     except zlib.error as error:
         raise CannotUnpack(f"no gzip that can be unpacked ({error})") from None

@@ -43,6 +43,9 @@ def test_a_feed_is_read_in_its_encoding(encoding: str, declared: bool) -> None:
     assert titles(text.encode(encoding), charset=charset) == ["stocks für alle"]
 
 
+REMARK = BOMB.replace("<!DOCTYPE", "<!-- <rss> --><!DOCTYPE")
+
+
 @pytest.mark.parametrize("prolog", [BOMB, EXTERNAL], ids=["bomb", "external"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "cut"])
 def test_entities_are_refused_in_whatever_encoding(prolog: str, encoding: str) -> None:
@@ -50,6 +53,11 @@ def test_entities_are_refused_in_whatever_encoding(prolog: str, encoding: str) -
     body = text[:-30].encode() if encoding == "cut" else text.encode(encoding)
     with pytest.raises(SourceError, match="One declares XML entities"):
         parse(body)
+
+
+def test_entities_behind_a_remark_are_refused() -> None:
+    with pytest.raises(SourceError, match="One declares XML entities"):
+        parse(REMARK + rss(item("stocks &l9;")).partition("?>")[2])
 
 
 def test_an_encoding_that_hides_markup_is_not_read() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import tracemalloc
 import zlib
 
@@ -31,6 +32,19 @@ def test_a_large_body_and_a_zlib_body_unpack() -> None:
     content = bytes(range(256)) * 20_000
     assert unpack(gzip.compress(content), len(content)) == content
     assert unpack(zlib.compress(content), len(content)) == content
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 300_000, 3_000_000])
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_a_body_of_many_slices_unpacks_as_a_whole_and_is_known_as_cut(
+    size: int, level: int
+) -> None:
+    noise = random.Random(size).randbytes(size)  # which does not become smaller
+    content = noise + b"a" * size
+    body = gzip.compress(content, level) + gzip.compress(b"end")
+    assert unpack(body, len(content) + 3) == content + b"end"
+    with pytest.raises(CannotUnpack, match="cut off"):
+        unpack(gzip.compress(content, level)[:-9], len(content))
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", gzip.compress(b"x" * 99)[:-9], b"\x1f\x8b"])
