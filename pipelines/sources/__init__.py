@@ -28,7 +28,7 @@ SOURCES = module_names(
 DATASETS = ("bars", "weights", "news")
 
 __all__ = [
-    "DATASETS", "SOURCES", "is_sample", "source", "source_class", "source_with", "sources_of",
+    "DATASETS", "SOURCES", "bar_source", "is_sample", "source", "source_class", "source_with", "sources_of",
 ]  # fmt: skip
 
 
@@ -76,6 +76,11 @@ def source_with(name: str, dataset: str) -> Source | NewsSource:
         )
     found: Source | NewsSource = source(name)
     return found
+
+
+def bar_source(name: str) -> Source:
+    """Return the source of that name, which must have bars."""
+    return source_with(name, "bars")
 
 
 def _declared_datasets(module: str) -> tuple[str, ...]:
