@@ -28,7 +28,8 @@ SOURCES = module_names(
 DATASETS = ("bars", "weights", "news")
 
 __all__ = [
-    "DATASETS", "SOURCES", "bar_source", "is_sample", "source", "source_class", "source_with", "sources_of",
+    "DATASETS", "SOURCES", "bar_source", "is_sample", "source", "source_class",
+    "source_with", "sources_of",
 ]  # fmt: skip
 
 
