@@ -13,7 +13,7 @@ from pipelines.core.universes import members_between, universe
 from pipelines.forecasts import Forecast, forecast
 from pipelines.jobs.run import RunRequest, log, log_progress, record_failures, run_interval
 from pipelines.lake import Lake
-from pipelines.sources import source_with
+from pipelines.sources import bar_source as source_named
 from pipelines.sources.files import holdings
 from pipelines.steps.data import due
 from pipelines.steps.data.extra_bars import extra_bars_of
@@ -34,7 +34,7 @@ def bring_bars(
     features read, and the funds that show what the indexes did; a failure there is logged and stops
     nothing.
     """
-    declared, source = forecast(name), source_with(request.source, "bars")
+    declared, source = forecast(name), source_named(request.source)
     with open_lake() as lake:
         with record_failures(lake, "ingest", name, request):
             start, at = run_interval(declared, request)
@@ -149,7 +149,7 @@ def bring_weights(name: str, request: RunRequest) -> dict[str, Any]:
 
 
 def _bring_weights(lake: Lake, declared: Forecast, request: RunRequest) -> dict[str, Any]:
-    source = source_with(request.source, "bars")
+    source = source_named(request.source)
     results: dict[str, Any] = {}
     universes = [universe(combination.universe) for combination in declared.combinations]
     for index in {members.whole for members in universes if not members.stands_alone}:

@@ -122,11 +122,20 @@ def _find_versions(
     """Return the rows that are new to bronze, and what it had of the stories received."""
     places = pa.array(np.arange(rows.num_rows))
     received = scratch.arrow("received_rows", rows.append_column("place", places))
-    known = scratch.table(
-        "known_rows",
-        f"""SELECT *, {IS_FUTURE} AS is_future FROM bronze.news
+    stories = scratch.table(
+        "known_stories",
+        f"""SELECT DISTINCT coalesce(story, '') AS story FROM bronze.news
             WHERE source = ? AND coalesce(story, '') IN (
                 SELECT coalesce(story, '') FROM {received})""",
+        [source],
+    )
+    # Most stories are new, and then the other columns of bronze need not be read.
+    is_known = f"source = ? AND coalesce(story, '') IN (FROM {stories})"
+    if not scratch.value(f"SELECT count(*) FROM {stories}"):
+        is_known = "source = ? AND false"
+    known = scratch.table(
+        "known_rows",
+        f"SELECT *, {IS_FUTURE} AS is_future FROM bronze.news WHERE {is_known}",
         [source],
     )
     marked = scratch.view("marked_rows", f"SELECT *, {IS_FUTURE} AS is_future FROM {received}")
@@ -300,6 +309,31 @@ def _silver_rows(source: str, settled: Sequence[SettledStory]) -> pa.Table:
         **title_tones(titles),
     }
     return pa.table([columns[name] for name in WRITTEN], schema=_SILVER_SCHEMA)
+
+
+def withdraw_news(writer: Writer, source: str, batch: int) -> int:
+    """Delete the versions of a batch; silver becomes what the others say. Returns their number."""
+    key = [source, batch]
+    stories = "SELECT story FROM bronze.news WHERE source = ? AND batch = ?"
+    before = _read_versions(writer, stories, [source, *key])
+    names = sorted(before)
+    count = writer.delete("bronze.news", "source = ? AND batch = ?", key)
+    if not before:
+        return count
+    after = _read_versions(writer, "SELECT unnest(?)", [source, names])
+    settled = [settle_story(versions) for versions in after.values()]
+    with Scratch(writer.connection, writer.check_files) as scratch:
+        earlier = [settle_story(versions) for versions in before.values()]
+        settle_rows(writer, scratch, source, settled, earlier)
+    return count
+
+
+def _read_versions(
+    writer: Writer, stories: str, parameters: list[object]
+) -> dict[str, list[StoryVersion]]:
+    """Return the versions that bronze has of the stories that a query names."""
+    query = f"FROM bronze.news WHERE source = ? AND story IN ({stories})"
+    return _group_versions(judge_rows(writer.sql(query, parameters)))
 
 
 _NO_ROWS = STORIES.empty_table().append_column("received_at", pa.array([], UTC_TYPE))

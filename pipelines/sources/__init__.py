@@ -29,8 +29,8 @@ SOURCES = module_names(
 DATASETS = ("bars", "weights", "news")
 
 __all__ = [
-    "DATASETS", "SOURCES", "is_sample", "news_source", "news_sources", "source", "source_class",
-    "source_with", "sources_of",
+    "DATASETS", "SOURCES", "bar_source", "is_sample", "news_source", "news_sources", "source",
+    "source_class", "source_with", "sources_of",
 ]  # fmt: skip
 
 
@@ -96,6 +96,11 @@ def source_with(name: str, dataset: str) -> Source | NewsSource:
         )
     with_dataset: Source | NewsSource = source(name)
     return with_dataset
+
+
+def bar_source(name: str) -> Source:
+    """Return the source of that name, which must have bars."""
+    return source_with(name, "bars")
 
 
 def _declared_datasets(module: str) -> tuple[str, ...]:

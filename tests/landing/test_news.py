@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.lake import Lake
+from pipelines.landing.news import withdraw_news
 from pipelines.sources.news import STORY_REJECTS
 from tests.landing.news_rows import NOON, Wire, minutes, story_row
 
@@ -168,3 +169,22 @@ def test_hostile_text_becomes_plain_and_short(wire: Wire) -> None:
     assert (len(text), summary, len(outlet)) == (500, "One. Two <3", 200)
     [(raw,)] = wire.bronze("max(length(title))")
     assert raw == 2000
+
+
+def test_a_withdrawn_batch_leaves_what_the_others_say(wire: Wire) -> None:
+    title = "Stocks rally as the Federal Reserve signals patience"
+    wire.land(story_row(1, title, seen_at=minutes(10)), story_row(2, title, seen_at=minutes(20)))
+    before = wire.silver()
+    wire.land(
+        story_row(1, "Stocks slump", seen_at=minutes(1)), story_row(3, title, seen_at=minutes(0))
+    )
+    assert wire.silver() != before
+    with wire.lake.write() as writer:
+        batch = writer.one("SELECT max(batch) FROM bronze.news WHERE source = ?", [wire.name])
+        assert withdraw_news(writer, wire.name, batch) == 2
+    assert wire.silver() == before
+    assert len(wire.bronze()) == 2
+    with wire.lake.write() as writer:
+        batch = writer.one("SELECT max(batch) FROM bronze.news WHERE source = ?", [wire.name])
+        withdraw_news(writer, wire.name, batch)
+    assert wire.silver() == wire.bronze() == []

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -141,7 +142,7 @@ def ingest(
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")
             break
         else:
-            answers = parsed_answers(source.fetch(piece), source.parse, report)
+            answers = parsed_answers(partial(source.fetch, piece), source.parse, report)
             pending.take(piece, answers)
         progress(f"{','.join(piece.symbols[:3])} {piece.start:%Y-%m-%d}", number, len(pieces))
     pending.commit(last=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -112,7 +113,9 @@ def ingest_news(
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")
             break
         else:
-            answers = list(parsed_answers(source.fetch_news(piece), source.parse_news, report))
+            answers = list(
+                parsed_answers(partial(source.fetch_news, piece), source.parse_news, report)
+            )
             if answers:
                 _commit(lake, report, piece, answers, run)
         progress(f"{topic} {piece.start:%Y-%m-%d %H:%M}", number, len(pieces))

@@ -24,11 +24,11 @@ class Failures(Protocol):
 
 
 def parsed_answers(
-    answers: Iterator[Answer], parse: Callable[[Answer], ParsedAnswer], report: Failures
+    fetch: Callable[[], Iterator[Answer]], parse: Callable[[Answer], ParsedAnswer], report: Failures
 ) -> Iterator[tuple[Answer, ParsedAnswer]]:
     """Fetch and parse the answers of a piece; those that cannot be used go to the failures."""
     try:
-        for answer in answers:
+        for answer in fetch():
             try:
                 yield answer, parse(answer)
             except (SourceError, InvalidRequest) as error:  # such as times without a zone
