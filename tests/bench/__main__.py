@@ -11,6 +11,7 @@ from pipelines.core.errors import unknown
 from tests.bench import (
     api,
     append,
+    checks,
     features,
     hostile,
     load,
@@ -26,6 +27,7 @@ BENCHES = {
     "append": append.figures,
     "features": features.figures,
     "refresh": refresh.figures,
+    "checks": checks.figures,
     "predict": predict.figures,
     "scoring": scoring.figures,
     "training": training.figures,
