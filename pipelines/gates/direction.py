@@ -8,13 +8,13 @@ Runs of sessions are drawn together, as in baselines.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.gates.base import GateVerdict
-from pipelines.gates.baselines import RUN, group_runs
+from pipelines.gates.baselines import RUN, group_runs, previous_row
 from pipelines.gates.evidence import Evidence, check_classes, check_probabilities
 from pipelines.gates.skill import Sessions, ranks
 
@@ -95,7 +95,8 @@ def _figures(sums: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 class BeyondChance:
     """Require a ROC AUC whose lower bound is above 0.5, that of always predicting one class.
 
-    The reason has the accuracy and the F1 of the published classes too, with their intervals.
+    The reason has the accuracy and the F1 of the published classes too, with their intervals, and
+    the ROC AUC of repeating the last class that was known.
     """
 
     run: int = RUN
@@ -115,8 +116,22 @@ class BeyondChance:
         reason = (
             f"ROC AUC {auc} at {self.confidence:.0%} confidence over {len(evidence.judging):,}"
             f" rows: {'above' if passed else 'not above'} the 0.5 of always predicting one class;"
-            f" accuracy {figures.accuracy}, F1 of the upper class {figures.f1}"
+            f" accuracy {figures.accuracy}, F1 of the upper class {figures.f1};"
+            f" {self._describe_persistence(evidence)}"
         )
         return GateVerdict(
             self.name, passed, auc.value, 0.5, self.blocking, reason, auc.low, auc.high
         )
+
+    def _describe_persistence(self, evidence: Evidence) -> str:
+        """Say what the ROC AUC of repeating the last known class is, on rows that have one."""
+        previous = previous_row(evidence)
+        has_previous = previous >= 0
+        known = evidence.take(has_previous)
+        last_class = evidence.truth[previous[has_previous]].astype(np.int64)
+        repeated = replace(known, outputs=np.eye(2)[last_class], predictions=last_class)
+        try:
+            runs = group_runs(repeated, self.run, self.resamples, self.confidence)
+        except InvalidRequest:
+            return "too few rows have a class before them to measure repeating it"
+        return f"repeating the last class has {measure_direction(repeated, runs).roc_auc}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipelines.contracts.gold import MODEL_RANKINGS
 from pipelines.core.calendar import Calendar, Grid, calendar
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import View
@@ -22,6 +23,12 @@ from pipelines.requests.kinds import target_suffix
 from pipelines.scoring.predict import check_fingerprint, check_scorer
 from pipelines.sources import is_sample
 
+# Of a candidate: all but what the rows of one training share.
+RANKING_COLUMNS = tuple(
+    name
+    for name in MODEL_RANKINGS.column_names
+    if name not in ("forecast", "target", "source", "as_of", "model_version", "sha256", "batch")
+)
 PINNED = "pinned by MODEL_URI: no decision of the lake knows this file"
 
 
@@ -190,8 +197,7 @@ def read_training(view: View, model: Model) -> dict[str, Any]:
         [*key, model.scorer.checksum],
     )
     rankings = view.sql(
-        """SELECT rank, candidate, macro_f1, accuracy, log_loss, rank_ic, rmse, mae, r2, hit_rate,
-                  failure
+        f"""SELECT {", ".join(RANKING_COLUMNS)}
            FROM gold.model_rankings
            WHERE forecast = ? AND target = ? AND source = ? AND model_version = ? ORDER BY rank""",
         key,

@@ -265,10 +265,12 @@ class CandidateRank(BaseModel):
     accuracy: float | None = table_field(MODEL_RANKINGS, "accuracy")
     log_loss: float | None = table_field(MODEL_RANKINGS, "log_loss")
     rank_ic: float | None = table_field(MODEL_RANKINGS, "rank_ic")
+    roc_auc: float | None = table_field(MODEL_RANKINGS, "roc_auc")
     rmse: float | None = table_field(MODEL_RANKINGS, "rmse")
     mae: float | None = table_field(MODEL_RANKINGS, "mae")
     r2: float | None = table_field(MODEL_RANKINGS, "r2")
     hit_rate: float | None = table_field(MODEL_RANKINGS, "hit_rate")
+    seconds: float = table_field(MODEL_RANKINGS, "seconds")
     failure: str | None = table_field(MODEL_RANKINGS, "failure")
 
 

@@ -11,6 +11,7 @@ from pipelines.core.errors import unknown
 from tests.bench import (
     api,
     append,
+    checks,
     features,
     hostile,
     load,
@@ -29,6 +30,7 @@ BENCHES = {
     "news": news.figures,
     "features": features.figures,
     "refresh": refresh.figures,
+    "checks": checks.figures,
     "predict": predict.figures,
     "scoring": scoring.figures,
     "sentiment": sentiment.figures,

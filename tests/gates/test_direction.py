@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -114,7 +115,21 @@ def test_its_reason_has_all_figures_with_their_intervals() -> None:
     assert 0.5 < verdict.low < verdict.value < (verdict.high or 0)
     for name in ("ROC AUC 0.", "accuracy 0.", "F1 of the upper class 0."):
         assert name in verdict.reason
-    assert verdict.reason.count("(from ") == 3
+    assert verdict.reason.count("(from ") == 4
+
+
+def test_its_reason_has_the_auc_of_repeating_the_last_class() -> None:
+    """Of a market whose class lasts for weeks it is far above 0.5; drawn by lot it is 0.5."""
+    evidence = build_evidence()
+    weeks = np.arange(len(evidence.judging)) // 20 % 2
+    lasting = judge(replace(evidence, truth=weeks)).reason
+    by_lot = judge(evidence).reason
+    auc, auc_by_lot = (
+        float(re.search(r"repeating the last class has ([0-9.]+)", reason)[1])  # type: ignore[index]
+        for reason in (lasting, by_lot)
+    )
+    assert auc == pytest.approx(roc_auc_score(weeks[1:], weeks[:-1]), abs=0.02)
+    assert auc_by_lot == pytest.approx(0.5, abs=0.1)
 
 
 def test_sessions_that_move_together_are_no_more_evidence() -> None:

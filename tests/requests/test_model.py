@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipelines.core.errors import BullionError
@@ -14,6 +15,7 @@ from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, ServingModel
 from pipelines.requests.model import (
     PINNED,
+    RANKING_COLUMNS,
     Models,
     TargetDecisions,
     check_decided_scorer,
@@ -22,6 +24,7 @@ from pipelines.requests.model import (
     read_target_decisions,
     read_training,
 )
+from serving.schemas.scoring import CandidateRank
 from tests.models import body
 from tests.serving.daily import DAILY
 from tests.serving.serving_models import HOURLY, LATER, SOURCE, cache_path, serve_model
@@ -114,3 +117,24 @@ def test_the_training_is_read_only_for_the_same_file(lake: Lake, folder: Path) -
         assert (training["verdict"], training["rankings"]) == ("promoted", [])
         other = read_training(view, decided_model(FORECAST, decisions, choice, SCORER))
     assert other == {"rankings": []}
+
+
+def test_the_ranking_has_every_figure_of_the_table(lake: Lake, folder: Path) -> None:
+    figures = {
+        "macro_f1": 0.31, "accuracy": 0.55, "roc_auc": 0.61, "log_loss": 0.68, "rank_ic": 0.1,
+        "rmse": 0.02, "mae": 0.01, "r2": 0.03, "hit_rate": 0.53,
+    }  # fmt: skip
+    row = {"rank": 1, "candidate": "forest", **figures, "seconds": 2.5, "failure": None}
+    assert set(row) == set(RANKING_COLUMNS) == set(CandidateRank.model_fields)
+    stored = serve_model(lake, folder)
+    keys = {"forecast": FORECAST.name, "target": FORECAST.target.name, "source": SOURCE}
+    with lake.write("ranking") as writer:
+        version = keys | {"as_of": NOW, "model_version": 1, "sha256": SCORER.checksum}
+        writer.append("gold.model_rankings", pa.Table.from_pylist([version | row]))
+    with lake.view() as view:
+        decisions = read_target_decisions(view, FORECAST, SOURCE, None)
+        choice = ServingModel(decisions.rows[0], True, None)
+        scorer = OnnxScorer(cache_path(folder, stored).read_bytes())
+        training = read_training(view, decided_model(FORECAST, decisions, choice, scorer))
+    assert training["rankings"] == [row]
+    assert CandidateRank(**training["rankings"][0]).model_dump() == row
