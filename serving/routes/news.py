@@ -120,7 +120,9 @@ def signals(
 
 @router.get("/signals/newest", response_model=NewestNewsSignal, responses=POLLED)
 async def newest(
-    request: Request, state: CurrentCache, topic: Annotated[Topic, Query()]
+    request: Request,
+    state: CurrentCache,
+    topic: Annotated[Topic, Query(description=TOPIC.meaning, examples=["sp500"])],
 ) -> Response:
     """Return the newest signal of a topic's news. Poll it with `If-None-Match`."""
     if topic not in state.news:

@@ -14,7 +14,8 @@ from serving.app import create_app
 PAGE = ROOT / "include" / "glossary.md"
 REQUIRED = {
     "action", "as_of", "bar", "challenger", "champion", "closes_at", "coverage", "expected score",
-    "fingerprint", "live", "proven", "score", "share", "snapshot", "stale", "weight", "WSS",
+    "fingerprint", "known_at", "live", "news signal", "proven", "score", "sentiment", "share",
+    "snapshot", "stale", "story", "topic", "weight", "window", "WSS",
 }  # fmt: skip
 COLUMNS = {f"{table.full_name}.{name}" for table in TABLES for name in table.column_names}
 OPENAPI = create_app().openapi()

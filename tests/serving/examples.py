@@ -32,14 +32,18 @@ NOT_FOUND = {
     "/signals/history": "/signals/history?universe=aapl",
     "/predict/component": "/predict/component?symbol=NVDIA",
     "/bars/newest": "/bars/newest?symbol=NVDIA",
+    "/news/signals/newest": "/news/signals/newest?topic=chips",
 }
-NO_UNIVERSE, NO_SYMBOL, NO_ZONE = "universe=qqqq", "symbol=", "start=2026-08-28T00:00:00"
+NO_UNIVERSE, NO_SYMBOL, NO_TOPIC = "universe=qqqq", "symbol=", "topic=sp5000"
+NO_ZONE = "start=2026-08-28T00:00:00"
 INVALID = {
     "/signal/index": NO_UNIVERSE,
     "/forecasts/{name}/signal": NO_UNIVERSE,
     "/predict/component": NO_SYMBOL,
     "/forecasts/{name}/component": NO_SYMBOL,
     "/bars/newest": NO_SYMBOL,
+    "/news/signals/newest": NO_TOPIC,
+    "/news/signals": NO_TOPIC,
     "/model-info": f"forecast={MISSPELT}",
     "/reload-model": f"forecast={MISSPELT}",
     "/forecasts/{name}/latest": "",
