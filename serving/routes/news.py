@@ -58,11 +58,7 @@ def _known_topic(name: str) -> str:
     return name
 
 
-Topic = Annotated[
-    str,
-    AfterValidator(_known_topic),
-    Field(max_length=64, description=TOPIC.meaning, examples=["sp500"]),
-]
+Topic = Annotated[str, AfterValidator(_known_topic), Field(max_length=64)]
 
 
 class StoryFilters(RangeFilters):
@@ -120,7 +116,9 @@ def signals(
 
 @router.get("/signals/newest", response_model=NewestNewsSignal, responses=POLLED)
 async def newest(
-    request: Request, state: CurrentCache, topic: Annotated[Topic, Query()]
+    request: Request,
+    state: CurrentCache,
+    topic: Annotated[Topic, Query(description=TOPIC.meaning, examples=["sp500"])],
 ) -> Response:
     """Return the newest signal of a topic's news. Poll it with `If-None-Match`."""
     if topic not in state.news:
