@@ -1,4 +1,4 @@
-"""A copy of a catalog, or an old one put back, does not write to the files of the one that went on."""
+"""A copied catalog, or an old one put back, does not write to the files of the one that went on."""
 
 from __future__ import annotations
 
