@@ -16,9 +16,11 @@ from pipelines.core.universes import universe
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
+from pipelines.landing.withdrawal import Selection
 from pipelines.modeling.candidates import Logistic, Mean, Ridge
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest, ingest_weights
+from pipelines.steps.data.withdraw import withdraw
 from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import train
 from pipelines.steps.scoring.outcomes import refresh_outcomes
@@ -90,14 +92,22 @@ def test_a_question_is_answered(lake: Lake, title: str, query: str) -> None:
 
 
 def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake, tmp_path: Path) -> None:
-    """After the steps, and in a copy after a compaction and after a deletion."""
+    """After the steps, and in a copy after a compaction and after withdrawals."""
     assert wrong_answers(lake) == []
     folder = Path(lake.config.lake_data).parent
     copy = empty_lake.at(shutil.copytree(folder, tmp_path / "copy"))
     with open_lake(copy) as copied:
         compact(copied)
         assert wrong_answers(copied) == []
-        for name in ("bronze.bars", "silver.bars", "gold.predictions", "gold.outcomes"):
-            with copied.write("delete the newest rows") as writer:
-                assert writer.delete(name, "ts >= ?", [TRAINED])
+        for interval in ("1h", "1d"):  # the newest bars; then all that there are
+            start = TRAINED if interval == "1h" else None
+            withdrawn = withdraw(copied, Selection("sample", interval, start=start), "a mistake")
+            assert withdrawn.removed
+            assert wrong_answers(copied) == []
+        assert copied.rows(
+            """SELECT max(ts) < ?, count(*) FILTER ("interval" = '1d') FROM silver.bars
+               WHERE "interval" IN ('1h', '1d')""",
+            [TRAINED],
+        ) == [(True, 0)]
+        compact(copied)
         assert wrong_answers(copied) == []
