@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -91,6 +91,7 @@ class NewsSource(Protocol):
         ...
 
 
+@runtime_checkable
 class RemembersAnswers(Protocol):
     """A source that asks only for what is new since an answer which the lake has (rss)."""
 

@@ -20,7 +20,7 @@ from pipelines.landing.bronze import keep_answers
 from pipelines.landing.news import NewsCounts, land_news
 from pipelines.quality import checks
 from pipelines.sources.base import Answer
-from pipelines.sources.news import NewsRequest, NewsSource, ParsedNews
+from pipelines.sources.news import NewsRequest, NewsSource, ParsedNews, RemembersAnswers
 from pipelines.steps.data.pieces import (
     GIVE_UP_AFTER,
     describe_failures,
@@ -113,11 +113,16 @@ def ingest_news(
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")
             break
         else:
+            failures = len(report.failures)
             answers = list(
                 parsed_answers(partial(source.fetch_news, piece), source.parse_news, report)
             )
+            # A piece some of whose answers are missing is not finished: it is asked for again.
+            name = _name(piece) + (" part" if len(report.failures) > failures else "")
             if answers:
-                _commit(lake, report, piece, answers, run)
+                _commit(lake, report, piece, name, answers, run)
+                if isinstance(source, RemembersAnswers):
+                    source.news_committed([answer for answer, _ in answers])
         progress(f"{topic} {piece.start:%Y-%m-%d %H:%M}", number, len(pieces))
     report.verdicts = checks.merge_verdicts(
         [
@@ -136,12 +141,13 @@ def _commit(
     lake: Lake,
     report: NewsReport,
     piece: NewsRequest,
+    name: str,
     answers: Sequence[tuple[Answer, ParsedNews]],
     run: str,
 ) -> None:
     """Land the answers of one piece, with the record of it, in one commit."""
     with lake.write(f"news {report.source}") as writer:
-        keep_answers(writer, [(_name(piece), answer) for answer, _ in answers])
+        keep_answers(writer, [(name, answer) for answer, _ in answers])
         landed, verdicts = land_news(writer, report.source, answers)
         if verdicts:
             writer.append("gold.checks", checks.as_table(verdicts, datetime.now(UTC)))
