@@ -70,6 +70,7 @@ class NewsSource(Protocol):
     is_sample: ClassVar[bool]  # True: made-up data; every table and answer says so
     datasets: ClassVar[tuple[str, ...]]  # what it offers: ("news",), ("bars", "weights", "news")
     resumes_news: ClassVar[bool]  # True: requests cost; recently fetched pieces are not repeated
+    whole_news: ClassVar[bool]  # True: a request without a start gets all it has, else a day
     news_every: ClassVar[timedelta]  # how often a DAG asks it; more than a run's interval: rarely
 
     def news_pieces(self, request: NewsRequest) -> Iterator[NewsRequest]:

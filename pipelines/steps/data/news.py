@@ -28,6 +28,7 @@ from pipelines.steps.data.pieces import (
     parsed_answers,
 )
 
+OLDEST = datetime(1900, 1, 1, tzinfo=UTC)  # news from before are refused, and that is counted
 DEFAULT_NEWS_SPAN = timedelta(days=1)  # before the end, where no start is named
 
 
@@ -86,14 +87,16 @@ def ingest_news(
 ) -> NewsReport:
     """Bring the stories of a topic that became known in [start, end) from a source to silver.
 
-    Without a start it is the day before the end. Nothing later than `as_of` (default: now) is
+    Without a start it is all that the source has where that costs little, else the day before the
+    end. Nothing later than `as_of` (default: now) is
     asked for. Each piece is a commit, so that a run that was stopped has lost one at most; a
     repeated run changes nothing.
     """
     topics.topic(topic)
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
-    start = end - DEFAULT_NEWS_SPAN if start is None else start
+    if start is None:
+        start = OLDEST if source.whole_news else end - DEFAULT_NEWS_SPAN
     if end <= start:
         raise InvalidRequest(f"the range ends at {end}, before it starts at {start}")
     if start > as_of:

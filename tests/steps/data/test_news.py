@@ -30,6 +30,7 @@ class HourlyWire:
     is_sample: ClassVar[bool] = True
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = True
+    whole_news: ClassVar[bool] = False
 
     def __init__(self, failing: dict[int, Exception] | None = None, **values: object) -> None:
         self.failing, self.values = failing or {}, values
