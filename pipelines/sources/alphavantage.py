@@ -76,6 +76,7 @@ class AlphaVantage:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = True
+    whole_news: ClassVar[bool] = False
     news_every: ClassVar[timedelta] = timedelta(hours=1)  # of its 25 requests a day
 
     def __init__(

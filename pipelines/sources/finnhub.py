@@ -69,6 +69,7 @@ class Finnhub:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = True
+    whole_news: ClassVar[bool] = False
     news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
     def __init__(

@@ -68,6 +68,10 @@ class StoryRows:
             }
         )
 
+    @property
+    def reject_count(self) -> int:
+        return len(self._rejects)
+
     def parsed(self) -> ParsedNews:
         """Return the tables of all rows."""
         stories = pa.Table.from_pylist(self._stories, schema=STORIES)

@@ -47,6 +47,7 @@ class Rss:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = False
+    whole_news: ClassVar[bool] = False
     news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
     def __init__(
