@@ -48,7 +48,7 @@ from pipelines.sources.sample.weights import FIRST_WEIGHTS, weights
 from pipelines.sources.sample.wire import STRENGTH, Wire
 
 GENERATOR = 3  # increased whenever the same request would give other bars
-WIRE = 1  # the same of news
+WIRE = 2  # the same of news
 MOST_BARS = 500_000  # in one answer
 BEGINNING = utc("2015-01-01")
 EPOCH = utc("1970-01-01")

@@ -9,8 +9,14 @@ neutral with chances that follow the planted mean m of that bar, which is
 `strength` * u + sqrt(1 - strength²) * e. Here u is the shock that the market factor will have in
 that bar, which no bar before it predicts, and e is noise: both are of unit variance. Nobody could
 write such news. It is made-up data: the sample knows its future, and so a forecast can be tested
-on what news are worth. sample_noise has the same wire with a strength of 0: its tones come and go
-as much, and mean nothing.
+on what news are worth.
+
+While the market is open they also report, as most of a real wire does, what the bar in progress has
+done so far. Once that bar has closed its own return says so too, and a forecast can take it out.
+One that reads news of the hour that it forecasts sees in it the very thing that it forecasts.
+
+sample_noise has the same wire with a strength of 0, and its reports are of no market: its tones
+come and go as much, and mean nothing.
 
 Dirt (BULLION_SAMPLE_DIRT=1) adds what real wires do: the same story at another outlet under a
 slightly other title, stories that the source has hours late, corrections, other languages, and
@@ -40,14 +46,23 @@ from pipelines.sources.sample.headlines import (
     correct_title,
     vary_title,
 )
-from pipelines.sources.sample.skeleton import SLOT, Market, generator, grid, market_shocks, stream
+from pipelines.sources.sample.skeleton import (
+    MOST_SLOTS,
+    SLOT,
+    Market,
+    generator,
+    grid,
+    market_shocks,
+    stream,
+)
 
 STORY_SECONDS = 30
 STORY_SLOTS = 24 * 3600 // STORY_SECONDS  # of a day
 NUMBERS = 8  # random ones of a slot; STORY_SLOTS * NUMBERS is a multiple of four, as Philox draws
 STRENGTH = 0.3  # correlation of the planted mean with the market's next shock
-TONES = 0.3  # share of the positive and of the negative stories in a quiet hour
-SWING = 0.9  # how far the planted mean moves these
+TONES = 0.4  # share of the positive and of the negative stories in a quiet hour
+SWING = 0.9  # how far the planted mean moves these, and what is reported
+REPORTED = 1.0  # what a bar has done by its close, beside the planted mean
 OFF_TOPIC = 0.06  # share of the stories
 LATEST = timedelta(hours=12)  # that a story comes late
 # Shares of the stories, where the sample plays dirty.
@@ -116,9 +131,14 @@ class Wire:
         return rows
 
     def _tones(self, seen: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-        """Return the tone of each story: it follows the planted mean of the next bar."""
+        """Return the tone of each story: of the next bar, and of what the bar in progress did."""
         after = np.searchsorted(slot_opens(), seen)  # the first bar that opens then or later
-        swing = SWING * np.tanh(planted_means(self.market, self.strength)[after])
+        opened, closes = slot_opens()[after - 1], slot_closes()[after - 1]
+        progress = (seen - opened) / (closes - opened)
+        progress[progress > 1] = 0  # the market is closed
+        so_far = progress * reported_shocks(self.market)[after - 1]
+        means = planted_means(self.market, self.strength)[after]
+        swing = SWING * np.tanh(means + REPORTED * so_far)
         is_positive = uniform < TONES * (1 + swing)
         is_negative = uniform > 1 - TONES * (1 - swing)
         tones: np.ndarray = is_positive.astype(int) - is_negative.astype(int)
@@ -207,12 +227,33 @@ def slot_opens() -> np.ndarray:
     return opens
 
 
+@lru_cache(maxsize=1)
+def slot_closes() -> np.ndarray:
+    """Return the close of each hourly bar since 2015; a session's last bar may be shorter."""
+    closes: np.ndarray = np.minimum(
+        slot_opens() + np.timedelta64(SLOT, "m"), grid().closes[grid().session_of]
+    )
+    return closes
+
+
 @lru_cache(maxsize=8)
 def planted_means(market: Market, strength: float) -> np.ndarray:
     """Return for each hourly bar what the stories before it say of it, in deviations."""
-    slots = grid()
-    noise = generator(market.seed, "mood of the wire").standard_normal((slots.days, 8))
-    noise = noise[slots.weekday[slots.session_of], slots.place]
+    noise = _draw_noise(market, "mood of the wire")
     strength = strength if market.rank_ic else 0.0
     means: np.ndarray = strength * market_shocks(market) + np.sqrt(1 - strength**2) * noise
     return means
+
+
+@lru_cache(maxsize=8)
+def reported_shocks(market: Market) -> np.ndarray:
+    """Return for each hourly bar what the reports in it say that it does, in deviations."""
+    return market_shocks(market) if market.rank_ic else _draw_noise(market, "reports of the wire")
+
+
+def _draw_noise(market: Market, name: str) -> np.ndarray:
+    """Draw a number of unit variance for each hourly bar."""
+    slots = grid()
+    draws = generator(market.seed, name).standard_normal((slots.days, MOST_SLOTS))
+    noise: np.ndarray = draws[slots.weekday[slots.session_of], slots.place]
+    return noise

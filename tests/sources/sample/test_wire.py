@@ -17,7 +17,13 @@ from pipelines.sources.sample import Sample, SampleNoise
 from pipelines.sources.sample.dirt import Dirt
 from pipelines.sources.sample.oracle import oracle_news, oracle_score
 from pipelines.sources.sample.skeleton import Market
-from pipelines.sources.sample.wire import Wire, planted_means, slot_opens
+from pipelines.sources.sample.wire import (
+    Wire,
+    planted_means,
+    reported_shocks,
+    slot_closes,
+    slot_opens,
+)
 from pipelines.steps import ingest_news
 
 START, END = utc("2026-09-01"), utc("2026-09-04")
@@ -55,15 +61,23 @@ def test_a_weekday_has_a_thousand_stories_most_in_the_hours_of_new_york() -> Non
     assert len(set(urls)) == len(urls)
 
 
-def test_the_stories_of_an_hour_speak_of_the_next_bar_as_the_oracle_says() -> None:
+def test_the_stories_of_an_hour_speak_of_the_next_bar_and_report_on_the_one_in_progress() -> None:
     start, end = utc("2026-01-01"), utc("2026-07-01")
     rows = Wire(Market()).rows(start, end, end)
     seen = np.asarray(rows["seen_at"].cast(pa.int64())).astype("datetime64[us]")
     after = np.searchsorted(slot_opens(), seen)
-    tones, means = read_tones(rows), planted_means(Market(), 0.3)
+    tones = read_tones(rows)
     slots = np.unique(after)
     mean_tone = np.array([tones[after == slot].mean() for slot in slots])
-    assert np.corrcoef(mean_tone, means[slots])[0, 1] > 0.9
+    in_session = slot_closes()[slots - 1] == slot_opens()[slots]
+    next_bar = planted_means(Market(), 0.3)[slots]
+    in_progress = reported_shocks(Market())[slots - 1]
+    both = np.stack([next_bar, in_progress, np.ones(len(slots))], axis=1)
+    explained = both @ np.linalg.lstsq(both[in_session], mean_tone[in_session], rcond=None)[0]
+    assert np.corrcoef(mean_tone[in_session], explained[in_session])[0, 1] > 0.9
+    assert np.corrcoef(mean_tone[in_session], in_progress[in_session])[0, 1] > 0.3
+    assert np.corrcoef(mean_tone[~in_session], next_bar[~in_session])[0, 1] > 0.9
+    assert abs(np.corrcoef(mean_tone[~in_session], in_progress[~in_session])[0, 1]) < 0.3
 
 
 @pytest.mark.parametrize("symbol", ["SPY", "ES", "QQQ"])
@@ -83,8 +97,8 @@ def test_noise_has_the_same_headlines_without_meaning() -> None:
     assert not oracle_news(Market(rank_ic=0), "SPY", start, end).score.any()
     outcome = oracle_score(Market(), "SPY", start, end)
     after = np.searchsorted(slot_opens(), outcome.ts) + 1
-    means = planted_means(Market(rank_ic=0), 0.3)[after]
-    assert abs(np.corrcoef(means, outcome.outcome)[0, 1]) < 0.03
+    for of in (planted_means(Market(rank_ic=0), 0.3), reported_shocks(Market(rank_ic=0))):
+        assert abs(np.corrcoef(of[after], outcome.outcome)[0, 1]) < 0.03
     wires = [Wire(Market(rank_ic=ic)).rows(START, END, END) for ic in (0.2, 0)]
     assert wires[0]["url"].to_pylist() == wires[1]["url"].to_pylist()
 
