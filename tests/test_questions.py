@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,15 @@ from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
 from pipelines.landing.withdrawal import Selection
 from pipelines.modeling.candidates import Logistic, Mean, Ridge
+from pipelines.sentiment.choice import chosen_model
 from pipelines.sources.sample import Sample
-from pipelines.steps import ingest, ingest_weights
+from pipelines.steps import (
+    ingest,
+    ingest_news,
+    ingest_weights,
+    refresh_news_signals,
+    score_stories,
+)
 from pipelines.steps.data.withdraw import withdraw
 from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import train
@@ -58,6 +66,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
                 train(lake, registry, quick_target, source.name, as_of=TRAINED)
             score(lake, registry, forecast, source.name, start=TRAINED, end=END)
             refresh_outcomes(lake, registry, forecast, source.name)
+        span = (END - timedelta(days=3), END)
+        ingest_news(lake, source, "sp500", *span, as_of=END).enforce()
+        chosen = chosen_model()
+        score_stories(lake, source.name, chosen=chosen)
+        refresh_news_signals(lake, source.name, "sp500", *span, model=chosen.model)
         yield lake
 
 
