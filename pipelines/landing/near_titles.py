@@ -30,22 +30,23 @@ UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf9
 
 def normalize_title(title: str) -> str:
     """Return a title in small letters, without punctuation."""
-    text = unicodedata.normalize("NFKC", title).casefold()
+    text = title.lower() if title.isascii() else unicodedata.normalize("NFKC", title).casefold()
     return " ".join(re.sub(r"[\W_]+", " ", text).split())
 
 
 def block_keys(title: str) -> list[tuple[str, ...]]:
     """Return the keys of a normalised title: near-equal titles share one."""
-    words: set[str] = set()
-    for word in title.split():
-        if UNSPACED.search(word):
-            words.update(word[at : at + 2] for at in range(max(1, len(word) - 1)))
-        elif not word.isdecimal():
-            words.add(word)
-    longest = sorted(words, key=lambda word: (-len(word), word))[:LONGEST_WORDS]
     numbers = tuple(word for word in title.split() if word.isdecimal())
+    words = set(title.split()).difference(numbers)
+    if not title.isascii() and UNSPACED.search(title):
+        for word in [word for word in words if UNSPACED.search(word)]:
+            words.remove(word)
+            words.update(word[at : at + 2] for at in range(max(1, len(word) - 1)))
+    # Longest first, and of a length by the alphabet: the second sort leaves equal ones in order.
+    longest = sorted(sorted(words), key=len, reverse=True)[:LONGEST_WORDS]
+    longest.sort()
     pairs: list[tuple[str, ...]] = [*combinations(longest, 2)] or [tuple(longest)]
-    return [(*numbers, "", *sorted(pair)) for pair in pairs]
+    return [(*numbers, "", *pair) for pair in pairs]
 
 
 @dataclass
