@@ -34,7 +34,7 @@ FROM python AS airflow
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 # Named volumes take the owner of the folder they are mounted on.
-RUN mkdir -p /opt/airflow/logs data_lake && chown -R bullion:bullion /opt/airflow data_lake
+RUN mkdir -p /opt/airflow/logs data_lake state && chown -R bullion:bullion /opt/airflow data_lake state
 COPY --from=build-airflow /opt/venv /opt/venv
 COPY pyproject.toml README.md ./
 COPY pipelines pipelines
@@ -55,6 +55,7 @@ COPY --from=build-serving /opt/venv /opt/venv
 COPY pipelines pipelines
 COPY serving serving
 COPY include/universes include/universes
+COPY include/topics include/topics
 COPY include/deploy/health.py include/deploy/
 USER bullion
 EXPOSE 8000

@@ -45,14 +45,14 @@ $(READY): requirements.txt pyproject.toml
 install-dev: $(READY) ## The same, and the checks that git runs before a commit
 	@$(BIN)/pre-commit install
 
-# PyTorch trains one of the candidates; without it that candidate alone is missing. It is installed
+# PyTorch trains one of the candidates and exports FinBERT; without it these alone are missing. It is installed
 # by pip: uv sees neither a build that lies on this machine's disk nor, with the lock's index, any
 # but the one with gigabytes of CUDA. TORCH_INDEX names the index of the builds for the CPU. All else
 # that PyTorch needs is in the lock already, and stays as it is.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH_READY := $(VENV)/.torch
 
-install-torch: $(TORCH_READY) ## Add PyTorch to .venv, for the candidate that is trained with it
+install-torch: $(TORCH_READY) ## Add PyTorch to .venv, for the candidate that is trained with it, and to export FinBERT
 
 $(TORCH_READY): $(READY) requirements-torch.txt
 	@echo "installing PyTorch into $(VENV) ..."

@@ -21,19 +21,22 @@ from pipelines.core.intervals import utc
 from pipelines.core.settings import settings
 from pipelines.core.universes import universe_names
 from pipelines.forecasts import Forecast
-from pipelines.sources import SOURCES
+from pipelines.sources import news_sources, sources_of
 
 if TYPE_CHECKING:
-    from pipelines.jobs import RunRequest
+    from pipelines.jobs import NewsRun, RunRequest
 
 NAMES = {"type": ["null", "array"], "items": {"type": "string", "minLength": 1}}
 TIME = {"type": ["null", "string"], "format": "date-time"}
+FORCE = Param(
+    False, "Ask the source again for what an earlier run brought in the last hours.", type="boolean"
+)
 PARAMS = {
     "source": Param(
         settings().source,
         "Whose bars; `sample` is a made-up market.",
         type="string",
-        enum=list(SOURCES),
+        enum=list(sources_of("bars")),
     ),
     "universe": Param(
         settings().universe,
@@ -44,11 +47,18 @@ PARAMS = {
     "symbols": Param([], "Only these symbols; empty: all of the universe.", **NAMES),
     "start": Param(None, "Bars that open from here on, UTC; empty: the run's interval.", **TIME),
     "end": Param(None, "Nothing later than this is used, UTC; empty: the run's interval.", **TIME),
-    "force": Param(
-        False,
-        "Ask the source again for what an earlier run brought in the last hours.",
-        type="boolean",
+    "force": FORCE,
+}
+NEWS_PARAMS = {
+    "sources": Param(
+        list(news_sources()),
+        "Whose news; several are asked side by side.",
+        type="array",
+        items={"type": "string", "enum": list(sources_of("news"))},
     ),
+    "start": Param(None, "Stories known from here on, UTC; empty: the run's interval.", **TIME),
+    "end": Param(None, "Stories known before this, UTC; empty: the run's interval.", **TIME),
+    "force": FORCE,
 }
 RETRIES: dict[str, Any] = {
     "retries": 3,
@@ -59,11 +69,15 @@ RETRIES: dict[str, Any] = {
 LATE = DeadlineAlert(
     LiveRunDue(), timedelta(minutes=5), SyncCallback(report_late_run), "signal is late"
 )
-BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES = (
+(
+    BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES, SILVER_NEWS,
+    NEWS_SIGNALS,
+) = (
     Asset(name)
     for name in (
         "bronze.bars", "silver.bars", "gold.features", "gold.model_decisions",
-        "gold.predictions", "gold.index_signals", "gold.outcomes",
+        "gold.predictions", "gold.index_signals", "gold.outcomes", "silver.news",
+        "gold.news_signals",
     )
 )  # fmt: skip
 SCORED = [FEATURES, PREDICTIONS, SIGNALS]
@@ -88,6 +102,7 @@ def step(minutes: int = 30, **options: Any) -> Callable[[Callable[..., Any]], An
 
         return task(
             owner="bullion",
+            doc_md=function.__doc__,  # of a task that is mapped Airflow does not take it by itself
             execution_timeout=timedelta(minutes=minutes),
             on_failure_callback=report_failure,
             **RETRIES,
@@ -130,6 +145,23 @@ def run_request(forecast: Forecast, params: dict[str, Any], dag_run: Any) -> Run
         fill=not start and str(dag_run.run_type) != "backfill",
         force=params["force"],
     )
+
+
+def news_run(topic: str, params: dict[str, Any], dag_run: Any) -> NewsRun:
+    """Return the request of a run of news: its data interval, unless the form says otherwise.
+
+    A triggered run without a range has the quarter of an hour that ended last.
+    """
+    from pipelines.jobs import NewsRun
+    from pipelines.sentiment.windows import EVERY, window_ends
+
+    start, end = params["start"], params["end"]
+    interval = (dag_run.data_interval_start, dag_run.data_interval_end)
+    now = utc(dag_run.run_after)
+    until = utc(end or interval[1] or window_ends(now - EVERY, now)[-1])
+    since = utc(start or (not end and interval[0]) or until - EVERY)
+    is_exact = bool(start) or str(dag_run.run_type) == "backfill"
+    return NewsRun(topic, since, until, dag_run.run_id, fill=not is_exact, force=params["force"])
 
 
 def doc(forecast: Forecast, text: str | None) -> str:

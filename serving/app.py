@@ -18,7 +18,7 @@ from serving.http.metrics import Metrics
 from serving.http.polled import PolledAnswers
 from serving.http.turns import Turns
 from serving.http.unread import UnreadAnswers
-from serving.routes import bars, health, history, signals, stream
+from serving.routes import bars, health, history, news, signals, stream
 from serving.routes import models as info
 from serving.routes import predict as scoring_router
 from serving.settings import settings
@@ -73,7 +73,7 @@ def create_app() -> FastAPI:
     app.add_middleware(Guard, settings=config, metrics=state.metrics, bodies=state.bodies)
     app.add_middleware(Head)
     errors.install_handlers(app)
-    for part in (signals, history, scoring_router, info, bars, health, stream, docs):
+    for part in (signals, history, news, scoring_router, info, bars, health, stream, docs):
         app.include_router(part.router)
     for part in (signals, history, scoring_router):
         app.include_router(part.forecast_router)

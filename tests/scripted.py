@@ -48,6 +48,7 @@ class Scripted:
 
     name: str = "scripted"
     is_sample: ClassVar[bool] = True
+    datasets: ClassVar[tuple[str, ...]] = ("bars",)
     whole: ClassVar[bool] = True
     resumes: ClassVar[bool] = False
 

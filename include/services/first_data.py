@@ -1,4 +1,4 @@
-"""Bring the first data through the real DAGs: ingest, train, score, train again.
+"""Bring the first data through the real DAGs: ingest, train, score, train again; then news.
 
 Which stages are done is read from Airflow's runs, so that a second start continues where the first
 stopped. Scheduled runs do what is due now; two triggered runs do what lies five sessions back.
@@ -17,6 +17,7 @@ import httpx
 from include.services.settings import Services
 from include.services.supervisor import ServiceError
 from pipelines.core.settings import settings
+from pipelines.core.topics import topic_names
 from pipelines.forecasts import FORECASTS, Forecast
 
 SESSIONS = 5  # that are scored at the first start, by a model trained before them
@@ -38,6 +39,8 @@ def bring(config: Services, say: Callable[[str], None]) -> None:
                 if wait:
                     wait()
             unfinished = [stages for stages, wait in waits if wait]
+        for driver in drivers[:1]:
+            driver.begin_news()
 
 
 class FirstData:
@@ -63,6 +66,13 @@ class FirstData:
         yield self._score(since)
         self._unpause(self._dag("monitor"))
         self._unpause("lake_maintenance")
+
+    def begin_news(self) -> None:
+        """Let the news of every topic come in; nothing waits for them, and nothing needs them."""
+        for topic in topic_names():
+            dag = f"ingest_news_{topic}"
+            if self._send("GET", f"/api/v2/dags/{dag}", absent=True):
+                self._unpause(dag)
 
     def _dag(self, kind: str) -> str:
         return f"{kind}_{self.forecast.name}"

@@ -49,7 +49,10 @@ def _run() -> None:
             forecasts,
             lake,
             new,
+            news,
             predict,
+            sentiment,
+            status,
             withdraw,
         )
         from pipelines.cli.app import app

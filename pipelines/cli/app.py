@@ -17,8 +17,7 @@ from pipelines import steps
 from pipelines.cli.complaints import err
 from pipelines.core.errors import InvalidRequest
 from pipelines.core.settings import settings
-from pipelines.sources import SOURCES
-from pipelines.sources import source as source_named
+from pipelines.sources import SOURCES, source_with
 from pipelines.sources.base import Source
 
 app = typer.Typer(
@@ -48,8 +47,8 @@ def named_folder(name: str) -> Path:
 
 
 def chosen_source(name: str | None) -> Source:
-    """Return the named source, or the one of the settings."""
-    return source_named(settings().source if name is None else name)
+    """Return the named source of bars, or the one of the settings."""
+    return source_with(settings().source if name is None else name, "bars")
 
 
 def print_table(title: str, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> None:

@@ -19,13 +19,13 @@ from pipelines.cli.app import (
     chosen_source,
     named_folder,
     out,
-    print_table,
     progress_bar,
 )
 from pipelines.cli.complaints import err
+from pipelines.cli.ingest_news import ingest_dataset
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import CheckFailed, InvalidRequest
-from pipelines.core.settings import redacted, settings
+from pipelines.core.settings import settings
 from pipelines.core.universes import members_between
 from pipelines.core.universes import universe as find_universe
 from pipelines.lake import compaction, verification
@@ -41,16 +41,25 @@ LONGEST_KEPT = 36_500  # days
 @app.command()
 def ingest(
     source: SourceOption = None,
+    dataset: Annotated[str, typer.Option(help="bars or news")] = "bars",
     universe: Annotated[str | None, typer.Option(help="a named list, such as qqq")] = None,
     symbols: Annotated[str | None, typer.Option(help="or symbols: AAPL,MSFT")] = None,
+    topic: Annotated[str | None, typer.Option(help="what news are about, such as sp500")] = None,
     interval: Annotated[str, typer.Option(help="1m 5m 15m 30m 1h 1d 1w 1mo")] = "1h",
     start: Annotated[
-        str | None, typer.Option(help="first bar, UTC; default 30 days ago, files: all")
+        str | None,
+        typer.Option(help="first bar, UTC; default 30 days ago, files: all, news: a day ago"),
     ] = None,
     end: Annotated[str | None, typer.Option(help="bars open before this, UTC; default now")] = None,
     force: Annotated[bool, typer.Option(help="ask the source again for recent bars")] = False,
 ) -> None:
-    """Bring bars from a source through bronze to silver; of a universe its fund's bars too."""
+    """Bring bars or news from a source to silver; of a universe its fund's bars too."""
+    if dataset != "bars":
+        bar_options = {"--universe": universe, "--symbols": symbols}
+        ingest_dataset(dataset, source, topic, start, end, bar_options, force=force)
+        return
+    if topic is not None:
+        raise InvalidRequest("bars have no topic", "add --dataset news, or leave out --topic")
     bar_source = chosen_source(source)
     if universe is not None and symbols is not None:
         raise InvalidRequest("--universe and --symbols exclude each other", "keep one of them")
@@ -219,39 +228,6 @@ def adopt() -> None:
     with open_lake(adopt=True) as lake:
         place = lake.store.root
     out.print(f"{place} belongs to this catalog from now on", highlight=False, soft_wrap=True)
-
-
-@app.command()
-def status() -> None:
-    """Show what the lake holds, and how the last runs ended."""
-    with open_lake(create=False) as lake, lake.view(checked=False) as view:
-        out.print(
-            f"lake {redacted(lake.config.lake_catalog)}, snapshot {view.snapshot}", highlight=False
-        )
-        print_table(
-            "silver bars",
-            view.rows(
-                """SELECT source, "interval", count(DISTINCT symbol), count(*), min(ts),
-                          max(closes_at)
-                   FROM silver.bars GROUP BY ALL ORDER BY ALL"""
-            ),
-            ("source", "interval", "symbols", "bars", "first", "newest close"),
-        )
-        print_table(
-            "quarantine",
-            view.rows(
-                "SELECT source, reason, count(*) FROM silver.quarantine GROUP BY ALL ORDER BY ALL"
-            ),
-            ("source", "reason", "rows"),
-        )
-        print_table(
-            "last runs",
-            view.rows(
-                """SELECT finished_at, step, source, about, status, coalesce(message, '')
-                   FROM gold.runs ORDER BY finished_at DESC LIMIT 5"""
-            ),
-            ("finished", "step", "source", "about", "status", "message"),
-        )
 
 
 @app.command()

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import SourceOption, app, chosen_source, out
+from pipelines.cli.app import SourceOption, app, out
 from pipelines.core.calendar import interval_of, utc
 from pipelines.core.errors import InvalidRequest
+from pipelines.core.settings import settings
 from pipelines.landing.withdrawal import Selection, Withdrawn
+from pipelines.sources import source_class
 from pipelines.steps.data.withdraw import withdraw as withdraw_rows
 from pipelines.steps.lake import open_lake
 
@@ -36,7 +38,7 @@ def withdraw(
     if symbols is not None and not names:
         raise InvalidRequest("no symbols were named", "add --symbols AAPL,MSFT, or leave it out")
     selection = Selection(
-        chosen_source(source).name,
+        source_class(settings().source if source is None else source).name,
         interval_of(interval).name if interval is not None else None,
         names,
         utc(start) if start is not None else None,
@@ -54,6 +56,7 @@ def describe_withdrawal(selection: Selection, withdrawn: Withdrawn, dry_run: boo
     tense = "would be withdrawn" if dry_run else "withdrawn"
     others = f", {withdrawn.actions:,} splits and dividends" if withdrawn.actions else ""
     others += f", {withdrawn.weights:,} weights" if withdrawn.weights else ""
+    others += f", {withdrawn.stories:,} stories" if withdrawn.stories else ""
     lines = [
         f"{selection.source} {selection}: {withdrawn.bars:,} rows of bars{others} {tense}",
         f"silver: {withdrawn.removed:,} bars removed, {withdrawn.restored:,} in an earlier version",

@@ -44,7 +44,7 @@ ANSWERS = Table(
     "The raw answers, compressed, so that bronze can be rebuilt from them",
     (
         SOURCE,
-        Column("kind", "VARCHAR", "bars or weights", among=("bars", "weights")),
+        Column("kind", "VARCHAR", "bars, weights or news", among=("bars", "weights", "news")),
         Column("piece", "VARCHAR", "the part of a request it answers"),
         Column("asked", "VARCHAR", "what was asked, as JSON"),
         Column("media_type", "VARCHAR", "form of the body before compression"),

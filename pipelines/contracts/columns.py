@@ -23,6 +23,11 @@ KNOWN_AT = Column("known_at", "TIMESTAMPTZ", "from when on it was known; joins u
 PARTIAL = Column("partial", "BOOLEAN", "true: the source names only some of the members")
 ORIGIN = Column("origin", "VARCHAR", "where the weight was read: provider, holdings_csv, ...")
 
+TOPIC = Column("topic", "VARCHAR", "topic of news, as include/topics names it")
+STORY = Column("story", "VARCHAR", "the story: first 16 digits of its canonical URL's SHA-256")
+SENTIMENT_MODEL = Column("sentiment_model", "VARCHAR", "sentiment model that spoke")
+SENTIMENT_SHA256 = Column("sentiment_sha256", "VARCHAR", "SHA-256 of that model's file")
+
 
 def _price(name: str, meaning: str) -> Column:
     return Column(name, "DOUBLE", meaning, "currency of the symbol", above=0)

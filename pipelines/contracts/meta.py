@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.contracts.columns import FORECAST, SOURCE
+from pipelines.contracts.columns import FORECAST, SOURCE, TOPIC
 from pipelines.contracts.schema import Column, Table
 
 CHECKSUMS = Table(
@@ -75,10 +75,23 @@ OUTCOME_STATE = Table(
     key=("forecast", "source"),
 )
 
+NEWS_STATE = Table(
+    "meta",
+    "news_state",
+    "How far the news signals of a topic have followed its stories",
+    (
+        SOURCE,
+        TOPIC,
+        Column("followed", "BIGINT", "the commits of stories up to this batch are in", low=0),
+    ),
+    key=("source", "topic"),
+)
+
 TABLES: tuple[Table, ...] = (
     CHECKSUMS,
     LAYOUTS,
     KEPT_SNAPSHOTS,
     FEATURE_STATE,
     OUTCOME_STATE,
+    NEWS_STATE,
 )

@@ -62,9 +62,18 @@ QUARANTINE = Table(
     "Rows that were rejected, with the reason and the original values",
     (
         SOURCE,
+        Column(
+            "dataset",
+            "VARCHAR",
+            "bars, weights or news; null in rows of older releases, which have no news",
+            nullable=True,
+            among=("bars", "weights", "news"),
+        ),
         SYMBOL.replace(nullable=True),
-        INTERVAL,
-        TS.replace(meaning="the bar's time as the source named it", nullable=True),
+        INTERVAL.replace(meaning="length of the bar; null where it is none", nullable=True),
+        TS.replace(
+            meaning="the bar's time as the source named it; a story's publication", nullable=True
+        ),
         Column("reason", "VARCHAR", "why it was rejected, in one word"),
         Column("detail", "VARCHAR", "why it was rejected, in a sentence"),
         Column("original", "VARCHAR", "the row as it came, as JSON"),
@@ -72,7 +81,7 @@ QUARANTINE = Table(
         RECEIVED_AT,
         BATCH,
     ),
-    key=("source", "interval", "symbol", "ts", "reason", "original", "row"),
+    key=("source", "dataset", "interval", "symbol", "ts", "reason", "original", "row"),
     partition=("source",),
 )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 
-from pipelines.contracts import bronze, gold, meta, silver
+from pipelines.contracts import bronze, gold, meta, news, silver
 from pipelines.contracts.schema import Column, Rule, Table, quoted
 from pipelines.core.errors import unknown
 
@@ -23,17 +23,15 @@ __all__ = [
     "quoted", "sort_by_layer",
 ]  # fmt: skip
 
-TABLES: tuple[Table, ...] = (
-    *bronze.TABLES,
-    *silver.TABLES,
-    *gold.TABLES,
-    *meta.TABLES,
-)
-
 
 def sort_by_layer(tables: Iterable[Table]) -> tuple[Table, ...]:
     """Order tables by their layer; within a layer they keep their order."""
     return tuple(sorted(tables, key=lambda table: LAYERS.index(table.schema)))
+
+
+TABLES: tuple[Table, ...] = sort_by_layer(
+    (*bronze.TABLES, *silver.TABLES, *gold.TABLES, *news.TABLES, *meta.TABLES)
+)
 
 
 def find_table(full_name: str, tables: Iterable[Table] = TABLES) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,11 +29,24 @@ class Settings(BaseSettings):
     lake_lock_timeout: float = Field(default=120.0, ge=0)
     """Seconds a writer waits for its turn."""
 
+    state: str = ""
+    """The folder of quotas and of what feeds said last; empty: beside the catalog."""
+
     source: str = "sample"
     """The source that DAGs and commands use when none is named."""
 
+    news_sources: str = ""
+    """The sources of news that the DAGs ask, by commas; empty: the one that belongs to the source
+    of bars, such as gdelt to yahoo, and sample to sample."""
+
     universe: str = "qqq"
     """The universe whose bars the DAGs bring in when none is named."""
+
+    sentiment: Literal["headlines", "finbert"] = "headlines"
+    """The sentiment model; headlines ships, and speaks wherever finbert cannot be used."""
+
+    finbert: str = ""
+    """The folder of `bullion sentiment export`, for the sentiment model finbert."""
 
     alert_webhook: str = Field(default="", pattern="^(https?://.+)?$")
     """Where failures and late signals are posted as JSON; empty: nowhere."""

@@ -7,8 +7,6 @@ those of the date of its session. A file is read once by a process.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.core.named_files import NamedFiles
 from pipelines.core.universe_files import Member, read_universe_file
 
 SETTING = "BULLION_UNIVERSES"
 FOLDER = Path(__file__).resolve().parents[2] / "include" / "universes"
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+FILES = NamedFiles("universes", FOLDER, SETTING, ".csv")
 MOST_NAMES = 5  # members that a count names
 
 
@@ -121,12 +120,12 @@ def name_some(symbols: Sequence[str]) -> str:
 
 def universe_names() -> tuple[str, ...]:
     """Return the name of every universe, without reading their files."""
-    return tuple(sorted(_files(os.environ.get(SETTING, ""))))
+    return tuple(sorted(FILES.list_files(FILES.folder)))
 
 
 def universe(name: str) -> Universe:
     """Return the universe of that name; a listed symbol in small letters is one of its own."""
-    return _universe(name, os.environ.get(SETTING, ""))
+    return _universe(name, FILES.folder)
 
 
 def members_between(name: str, first: datetime | None, last: datetime) -> tuple[str, ...]:
@@ -145,20 +144,9 @@ def members_between(name: str, first: datetime | None, last: datetime) -> tuple[
     return symbols
 
 
-def _files(folder: str) -> dict[str, Path]:
-    """Return the file of each universe by its name, shipped ones first."""
-    if folder and not Path(folder).is_dir():
-        raise InvalidRequest(
-            f"there is no folder {folder}", f"set {SETTING} to the folder of your universes"
-        )
-    folders = (FOLDER, Path(folder)) if folder else (FOLDER,)
-    paths = [path for place in folders for path in sorted(place.glob("*.csv"))]
-    return {path.stem: path for path in paths if NAME.fullmatch(path.stem)}
-
-
 @cache
 def _universe(name: str, folder: str) -> Universe:
-    files = _files(folder)
+    files = FILES.list_files(folder)
     if name in files:
         return _read(name, files)
     unreadable, mend = "", ""
@@ -175,7 +163,7 @@ def _universe(name: str, folder: str) -> Universe:
                 symbol = member.symbol
                 return Universe(name, symbol, symbol, (alone,), name, fund=symbol)
     error = unknown("universe", name, files)
-    place = Path(folder or FOLDER) / f"{name}.csv"
+    place = FILES.place_for(name, folder)
     hint = error.hint if error.hint.endswith("?") else f"{error.hint};"
     raise InvalidRequest(
         f"{error.message}{unreadable}",

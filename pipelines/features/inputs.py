@@ -7,11 +7,12 @@ arrays of one length, whatever they come from, and cannot see what was not known
     bars("QQQ").close                                 # of the forecast's own interval
     bars("VIX", oldest=timedelta(days=3)).log_close
     bars("VIX").age                                   # seconds from what it is about to the close
+    news("sp500").avg_sentiment                       # of the newest window that had ended
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pipelines.core.errors import InvalidRequest, unknown
@@ -40,6 +41,7 @@ class Dataset:
     known_at: str  # the column of the time from which its values were known
     columns: tuple[str, ...]
     has_intervals: bool = False  # its rows belong to an interval: the forecast's own is read
+    optional: tuple[str, ...] = ()  # columns that a row may lack; it has all the others
 
     @property
     def readable(self) -> tuple[str, ...]:
@@ -56,7 +58,23 @@ BARS = Dataset(
     "closes_at",
     ("open", "high", "low", "close", "volume", "bid", "ask"),
     has_intervals=True,
+    optional=("volume", "bid", "ask"),
 )
+# Of the forecast's own source. A window has the time of its end, before which it was not known:
+# joined by its start, an hour of news would be seen an hour early.
+NEWS = Dataset(
+    "news",
+    "gold.news_signals",
+    "topic",
+    "window_end",
+    "known_at",
+    (
+        "avg_sentiment", "signal_strength", "trading_signal", "article_count", "quality_score",
+        "positive", "negative", "neutral", "newest_age_seconds",
+    ),
+    optional=("positive", "negative", "neutral", "newest_age_seconds"),
+)  # fmt: skip
+OLDEST_NEWS = timedelta(hours=1)  # a window ends every quarter of an hour; older: none was computed
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,13 @@ class Reference:
         return f"{self.dataset.name}({self.subject}).{self.column}"
 
     @property
+    def whole_row(self) -> Reference:
+        """The reference that has a value where this one does: to a column that every row has."""
+        if self.column in self.dataset.optional:
+            return self
+        return replace(self, column=AGE)
+
+    @property
     def stored_column(self) -> str:
         """The column of the dataset's table that it is made of; empty for an age."""
         return {LOG_CLOSE: "close", AGE: ""}.get(self.column, self.column)
@@ -109,6 +134,11 @@ class Subject:
 def bars(symbol: str, oldest: timedelta = OLDEST) -> Subject:
     """Return the bars of another symbol, of the forecast's own interval."""
     return Subject(BARS, symbol, oldest)
+
+
+def news(topic: str, oldest: timedelta = OLDEST_NEWS) -> Subject:
+    """Return the news signals of a topic."""
+    return Subject(NEWS, topic, oldest)
 
 
 Input = str | Reference

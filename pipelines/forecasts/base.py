@@ -67,14 +67,17 @@ class Forecast:
                 raise InvalidRequest(
                     f"{self.name} reads {reference.name} as missing at two ages", "choose one"
                 )
-        flagged = {r for feature in self.features if feature.is_flag for r in feature.references}
+        flagged = {
+            r.whole_row for feature in self.features if feature.is_flag for r in feature.references
+        }
         for feature in self.features:
-            if feature.neutral is not None and not flagged.intersection(feature.references):
+            rows = {r.whole_row for r in feature.references}
+            if feature.neutral is not None and not flagged & rows:
                 raise InvalidRequest(
                     f"{self.name}'s {feature.name} has a neutral value where "
                     f"{' or '.join(r.name for r in feature.references)} is missing, and no feature "
                     "says where that is",
-                    "add is_there(...) of the same reference to its features",
+                    "add is_there(...) of it, or of another column of the same subject",
                 )
 
     def _check_target(self, target: Target) -> None:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from pipelines.jobs.bars import bring_bars, bring_weights
 from pipelines.jobs.models import features, monitor, outcomes, score, train
+from pipelines.jobs.news import NewsRun, bring_news, news_signals
 from pipelines.jobs.run import RunRequest, symbols_of
 from pipelines.jobs.upkeep import compact, data_docs, verify
 
 __all__ = [
+    "NewsRun",
     "RunRequest",
     "bring_bars",
+    "bring_news",
     "bring_weights",
     "compact",
     "data_docs",
     "features",
     "monitor",
+    "news_signals",
     "outcomes",
     "score",
     "symbols_of",

@@ -13,7 +13,7 @@ from pipelines.core.universes import members_between, universe
 from pipelines.forecasts import Forecast, forecast
 from pipelines.jobs.run import RunRequest, log, log_progress, record_failures, run_interval
 from pipelines.lake import Lake
-from pipelines.sources import source as source_named
+from pipelines.sources import bar_source as source_named
 from pipelines.sources.files import holdings
 from pipelines.steps.data import due
 from pipelines.steps.data.extra_bars import extra_bars_of

@@ -11,6 +11,8 @@ from pipelines.landing.group import KEYED, Group
 from pipelines.landing.relations import Judgement, PlacedRows, Scratch, UniqueRows
 from pipelines.landing.rules import CONTEXT_REASONS, PRICE_NAMES, VALUES
 
+BARS = "bars"
+
 
 def quarantine_rows(
     writer: Writer,
@@ -58,7 +60,7 @@ def quarantine_rows(
             where = f"{condemned} AND ({row}) IN (FROM {acquitted})"
             writer.delete("silver.quarantine", where, group.key)
     if scratch.value(f"SELECT count(*) FROM {rejected}"):
-        _append_new(writer, group, rejected)
+        append_rejects(writer, rejected, BARS, *group.key)
 
 
 def quarantine_unreadable(
@@ -66,22 +68,28 @@ def quarantine_unreadable(
 ) -> None:
     """Append rows that never became bars to silver.quarantine."""
     if rejects.num_rows:
-        _append_new(writer, group, scratch.arrow("unreadable", rejects))
+        append_rejects(writer, scratch.arrow("unreadable", rejects), BARS, *group.key)
 
 
-def _append_new(writer: Writer, group: Group, rejected: str) -> None:
-    """Append the rejected rows that quarantine does not have."""
+def append_rejects(
+    writer: Writer, rejected: str, dataset: str, source: str, interval: str | None
+) -> None:
+    """Append the rejected rows of a relation that quarantine does not have."""
     rows = f"""
         SELECT r.* FROM (
             SELECT DISTINCT ON (symbol, ts, reason, original) * FROM {rejected} ORDER BY row
-        ) r ANTI JOIN (SELECT * FROM silver.quarantine WHERE {KEYED}) q
-          ON r.symbol IS NOT DISTINCT FROM q.symbol AND r.ts IS NOT DISTINCT FROM q.ts
+        ) r ANTI JOIN (
+            SELECT * FROM silver.quarantine
+            WHERE source = ? AND "interval" IS NOT DISTINCT FROM ?
+              AND coalesce(dataset, 'bars') = ?
+        ) q ON r.symbol IS NOT DISTINCT FROM q.symbol AND r.ts IS NOT DISTINCT FROM q.ts
              AND r.reason = q.reason AND r.original = q.original"""
     writer.touch("silver.quarantine")
     writer.run(
         f"""INSERT INTO silver.quarantine
-            (source, symbol, "interval", ts, reason, detail, original, row, received_at, batch)
-            SELECT ?, symbol, ?, ts, reason, detail, original, row, received_at, ?
+            (dataset, source, symbol, "interval", ts, reason, detail, original, row, received_at,
+             batch)
+            SELECT ?, ?, symbol, ?, ts, reason, detail, original, row, received_at, ?
             FROM ({rows})""",
-        [*group.key, writer.batch, *group.key],
+        [dataset, source, interval, writer.batch, source, interval, dataset],
     )

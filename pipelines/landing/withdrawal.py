@@ -14,6 +14,7 @@ from pipelines.core.calendar import interval_of
 from pipelines.lake import Writer
 from pipelines.landing.batch import judge_again
 from pipelines.landing.group import KEYED, Group
+from pipelines.landing.news import withdraw_news
 from pipelines.landing.rules import PRICE_NAMES, WITHDRAWN
 from pipelines.landing.weights import withdraw_weights
 
@@ -61,6 +62,7 @@ class Withdrawn:
     bars: int = 0  # versions in bronze
     actions: int = 0  # splits and dividends
     weights: int = 0
+    stories: int = 0  # versions in bronze
     removed: int = 0  # bars that silver has no more
     restored: int = 0  # bars that silver has in an earlier version again
     symbols: int = 0
@@ -72,7 +74,7 @@ class Withdrawn:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.bars or self.actions or self.weights)
+        return not (self.bars or self.actions or self.weights or self.stories)
 
 
 def withdraw_rows(writer: Writer, selection: Selection, reason: str) -> Withdrawn:
@@ -101,6 +103,7 @@ def withdraw_rows(writer: Writer, selection: Selection, reason: str) -> Withdraw
         withdrawn.live += _count_live(writer, group, symbols, span)
     if selection.batch is not None:
         withdrawn.weights = withdraw_weights(writer, selection.source, selection.batch)
+        withdrawn.stories = withdraw_news(writer, selection.source, selection.batch)
     return withdrawn
 
 
@@ -135,7 +138,8 @@ def _quarantine_bars(writer: Writer, condition: str, parameters: list[object], r
     values = ", ".join(f"{name} := {quoted(name)}" for name in PRICE_NAMES)
     rows = writer.sql(
         f"""SELECT DISTINCT ON (source, "interval", symbol, ts, original, row) *
-            FROM (SELECT source, symbol, "interval", ts, ? AS reason, ? AS detail,
+            FROM (SELECT 'bars' AS dataset, source, symbol, "interval", ts,
+                         ? AS reason, ? AS detail,
                          to_json(struct_pack({values}))::VARCHAR AS original, row, received_at
                   FROM bronze.bars WHERE {condition})""",
         [WITHDRAWN, reason, *parameters],

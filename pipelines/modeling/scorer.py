@@ -19,6 +19,8 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.answers import answer_of
 from pipelines.modeling.description import UnreadableModel, read_description
 
+REMEDY = "the file was changed or damaged: register the model again, or roll back"
+
 
 def checksum(content: bytes) -> str:
     """The SHA-256 of a model's bytes."""
@@ -38,9 +40,9 @@ class OnnxScorer:
             raise UnreadableModel(
                 f"the model's bytes have the SHA-256 {self.checksum[:12]}..., not"
                 f" {expected[:12]}...",
-                "the file was changed or damaged: register the model again, or roll back",
+                REMEDY,
             )
-        self._session = _open_session(content)
+        self._session = open_session(content)
         self.description = read_description(self._session.get_modelmeta().custom_metadata_map)
         self._answer = answer_of(self.description.kind)
         self._check_file()
@@ -103,11 +105,12 @@ class OnnxScorer:
                 )
 
 
-def _open_session(content: bytes) -> Any:
+def open_session(content: bytes, remedy: str = REMEDY, threads: int = 1) -> Any:
+    """Open an ONNX file; `remedy` is the hint of the error where it is none."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4  # what goes wrong is raised; nothing is to be printed besides
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -115,6 +118,6 @@ def _open_session(content: bytes) -> Any:
     except Exception as failure:
         raise UnreadableModel(
             f"{len(content)} bytes are no ONNX model: {str(failure)[:200]}",
-            "the file was changed or damaged: register the model again, or roll back",
+            remedy,
             f"{len(content)} bytes are no ONNX model",
         ) from failure

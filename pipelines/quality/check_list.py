@@ -57,6 +57,8 @@ CHECKS = (
     CheckDescription("unique_key", True, "no two rows share the key", ROW_REMEDY),
     CheckDescription("high_low", True, "high and low bound open and close", ROW_REMEDY),
     CheckDescription("crossed_quote", True, "the bid is not above the ask", ROW_REMEDY),
+    CheckDescription("known_in_time", True, "nothing is known after it was received", ROW_REMEDY),
+    CheckDescription("safe_url", True, "the address is http or https", ROW_REMEDY),
     CheckDescription("closes_after", True, "a bar closes after it opens", ROW_REMEDY),
     CheckDescription(
         "gap_counts", True, "a gap has fewer missing bars than its session, or as many", ROW_REMEDY

@@ -149,6 +149,7 @@ class Source(Protocol):
 
     name: ClassVar[str]
     is_sample: ClassVar[bool]  # True: made-up data; every table and answer says so
+    datasets: ClassVar[tuple[str, ...]]  # what it offers: ("bars", "weights"), ("news",)
     whole: ClassVar[bool]  # True: a request without a start gets all it has, else 30 days
     resumes: ClassVar[bool]  # True: requests cost; recently fetched pieces are not fetched again
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 from fastapi.responses import Response
 
 from pipelines.core.maps import map_columns, read_rows
@@ -76,12 +77,17 @@ def csv_headers(marks: Mapping[str, object]) -> dict[str, str]:
 
 
 def as_csv(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, str]) -> Response:
-    """Send rows as CSV with a header line; maps, such as probabilities, are JSON in their column.
+    """Send rows as CSV with a header line; maps and lists are JSON in their column.
 
     What JSON says beside the rows stands in the answer's headers.
     """
     import pyarrow.csv
 
+    for field in rows.schema:
+        if pa.types.is_list(field.type):
+            lists = [orjson.dumps(value).decode() for value in rows[field.name].to_pylist()]
+            place = rows.schema.get_field_index(field.name)
+            rows = rows.set_column(place, field.name, pa.array(lists, pa.string()))
     for name in map_columns(rows):
         place = rows.schema.get_field_index(name)
         values = rows[name].to_pylist()
@@ -91,3 +97,11 @@ def as_csv(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, st
     pyarrow.csv.write_csv(rows, sink)
     all_headers = csv_headers(marks) | dict(headers)
     return Response(sink.getvalue().to_pybytes(), media_type=CSV, headers=all_headers)
+
+
+def without_formulas(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return rows with a quote before foreign texts that a spreadsheet took for a formula."""
+    for name in names:
+        quoted = pc.replace_substring_regex(rows[name], r"^([=+\-@\t\r])", r"'\1")
+        rows = rows.set_column(rows.schema.get_field_index(name), name, quoted)
+    return rows

@@ -29,6 +29,7 @@ class HistoryTable:
     where: str = "true"
     has_outcomes: bool = False
     has_bars: bool = True  # each row is about a bar
+    lists: tuple[str, ...] = ()  # columns of which a caller names one member
 
 
 # What DuckDB can hold of what a caller may name.
@@ -65,7 +66,8 @@ def query(
     values: list[Any] = [start, end]
     for column, value in column_values.items():
         if value is not None:
-            where.append(f"{quoted(column)} = ?")
+            name = quoted(column)
+            where.append(f"list_contains({name}, ?)" if column in table.lists else f"{name} = ?")
             values.append(value)
     if cursor is not None:
         place = _place(table, cursor)
@@ -104,7 +106,10 @@ def _place(table: HistoryTable, cursor: str) -> list[Any]:
             str if kind is datetime else kind for kind in kinds
         ]:
             raise ValueError(cursor)
-        values[0] = datetime.fromisoformat(values[0]).astimezone(UTC)
+        values = [
+            datetime.fromisoformat(value).astimezone(UTC) if kind is datetime else value
+            for value, kind in zip(values, kinds, strict=True)
+        ]
     except (ValueError, binascii.Error, OverflowError):
         raise InvalidRequest("this is no cursor of these rows", "send `next` as it came") from None
     if any(isinstance(v, int) and abs(v) >= 2**63 for v in values):
@@ -112,4 +117,11 @@ def _place(table: HistoryTable, cursor: str) -> list[Any]:
     return values
 
 
-_KINDS = {"ts": datetime, "decided_at": datetime, "live": bool, "model_version": int}
+_KINDS = {
+    "ts": datetime,
+    "decided_at": datetime,
+    "window_end": datetime,
+    "known_at": datetime,
+    "live": bool,
+    "model_version": int,
+}

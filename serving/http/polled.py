@@ -26,13 +26,13 @@ def render(
         (b"cache-control", b"%b, max-age=%d, must-revalidate" % (scope, max_age)),
         VARY,
     ]
-    if if_none_match and _matches(if_none_match, tag):
+    if if_none_match and matches(if_none_match, tag):
         return 304, headers, b""
     body = answer.body(now)
     return 200, [*headers, JSON, (b"content-length", b"%d" % len(body))], body
 
 
-def _matches(if_none_match: bytes, tag: bytes) -> bool:
+def matches(if_none_match: bytes, tag: bytes) -> bool:
     """Whether a condition names the tag; weak and strong tags compare as the same."""
     bare = tag.removeprefix(b"W/")
     return if_none_match.strip() == b"*" or any(

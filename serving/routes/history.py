@@ -22,21 +22,13 @@ from serving.http.dependencies import (
     TargetName,
     UniverseName,
     combined_universe,
-    json_response,
     known_target,
     newest_of,
     routers,
 )
 from serving.http.errors import error_responses
-from serving.http.formats import (
-    ARROW,
-    CSV,
-    CSV_HEADERS,
-    as_arrow,
-    as_csv,
-    json_rows,
-    preferred_format,
-)
+from serving.http.formats import preferred_format
+from serving.http.page_response import FORMS, page_response
 from serving.http.paging import HistoryTable, cursor_of, query, range_of
 from serving.schemas.answers import (
     Decision,
@@ -50,19 +42,6 @@ from serving.schemas.strict import DateTime, QueryNumber
 from serving.state.answers import Row
 
 router, forecast_router = routers("history")
-FORMS = error_responses(406, 422) | {
-    200: {
-        "description": "Rows, the newest first, as JSON, CSV or Arrow: the header `Accept` chooses",
-        "content": {ARROW: {}, CSV: {"schema": {"type": "string"}}},
-        "headers": {
-            "X-Next-Cursor": {
-                "description": "cursor of the next page; absent on the last",
-                "schema": {"type": "string"},
-            },
-            **CSV_HEADERS,
-        },
-    },
-}
 
 
 def _columns(kind: type[BaseModel], table: Table) -> tuple[str, ...]:
@@ -88,8 +67,8 @@ DECISIONS = HistoryTable(
 )
 
 
-class HistoryFilters(BaseModel):
-    """Query parameters of every history."""
+class RangeFilters(BaseModel):
+    """Query parameters of every range of rows."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -105,6 +84,10 @@ class HistoryFilters(BaseModel):
     limit: Annotated[int, QueryNumber] = Field(
         1000, ge=1, le=10_000, description="the most rows to return"
     )
+
+
+class HistoryFilters(RangeFilters):
+    """Query parameters of every history of a forecast."""
 
     def column_values(self, forecast: Forecast) -> Row:
         """Return the values that columns must have; None allows any value."""
@@ -165,7 +148,7 @@ class HistoryQuery:
 
     def page(self, table: HistoryTable, filters: HistoryFilters) -> Response:
         """Return a page of rows of a table, in the format that the caller accepts."""
-        media_type = preferred_format(self.request.headers.get("accept"))
+        preferred_format(self.request.headers.get("accept"))  # before the lake is read for nobody
         forecast = newest_of(self.state, self.name).forecast
         settings = self.request.app.state.settings
         limit = min(filters.limit, settings.rows)
@@ -178,15 +161,9 @@ class HistoryQuery:
         has_more = rows.num_rows > limit
         rows = rows.slice(0, limit)
         next_cursor = cursor_of(table, rows) if has_more else None
-        headers = {"X-Next-Cursor": next_cursor} if next_cursor else {}
         if table.has_bars:
             rows = _add_nights(rows, forecast)
-        marks = self._marks(rows)
-        if media_type == ARROW:
-            return as_arrow(rows, marks, headers)
-        if media_type == CSV:
-            return as_csv(rows, marks, headers)
-        return json_response(marks | {"next": next_cursor, "rows": json_rows(rows)}, headers)
+        return page_response(self.request, rows, self._marks(rows), next_cursor)
 
     def _marks(self, rows: pa.Table) -> Row:
         """Return the provenance of all rows of a page."""

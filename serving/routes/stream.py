@@ -1,4 +1,7 @@
-"""The WebSocket /ws/market-stream: the newest state, each new signal, and a heartbeat."""
+"""The WebSocket /ws/market-stream: the newest state, each new signal, and a heartbeat.
+
+A client listens to the signal of a forecast's universe, or to that of a topic's news.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,54 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from pipelines.core.errors import BullionError, unknown
+from pipelines.core.topics import topic_names
 from serving.http.dependencies import MAIN
 from serving.http.metrics import Metrics
-from serving.state.answers import OPTIONS
+from serving.state.answers import OPTIONS, EncodedAnswer, Row
 from serving.state.cache import SignalCache
 
 router = APIRouter()
 HEARTBEAT = 5.0
 WAITING = 8  # messages that a client may be behind
-Topic = tuple[str, str]  # forecast and universe
 TRY_AGAIN, POLICY = 1013, 1008
+
+
+class Channel(NamedTuple):
+    """What a client listens to: a universe of a forecast, or a topic of news."""
+
+    kind: Literal["signals", "news"]
+    name: str  # of the forecast, or the topic
+    universe: str = ""
+
+    def newest(self, state: SignalCache | None) -> tuple[EncodedAnswer, Row] | None:
+        """Return the newest answer of the channel, and the row that it was made from."""
+        if state is None:
+            return None
+        if self.kind == "news":
+            news = state.news.get(self.name)
+            return (news.answer, news.row) if news else None
+        forecast = state.forecasts.get(self.name)
+        if forecast is None or self.universe not in forecast.ready:
+            return None
+        return forecast.ready[self.universe], forecast.signals[self.universe]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What each message says of the channel."""
+        if self.kind == "news":
+            return {"topic": self.name}
+        return {"forecast": self.name, "universe": self.universe}
+
+    @property
+    def content(self) -> str:
+        """The field of a message that has the answer."""
+        return "news" if self.kind == "news" else "signal"
 
 
 class Client:
@@ -72,10 +107,10 @@ class Client:
 
 
 class Hub:
-    """Sends messages to all clients of a topic; each message is encoded once."""
+    """Sends messages to all clients of a channel; each message is encoded once."""
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float]) -> None:
-        self.clients: dict[Topic, set[Client]] = defaultdict(set)
+        self.clients: dict[Channel, set[Client]] = defaultdict(set)
         self.state: SignalCache | None = None
         self._metrics, self._clock = metrics, clock
         self._loop = asyncio.get_running_loop()
@@ -93,65 +128,76 @@ class Hub:
 
     def _publish(self, state: SignalCache) -> None:
         state_before, self.state = self.state, state
-        for forecast, newest in state.forecasts.items():
-            for universe, row in newest.signals.items():
-                old = (
-                    state_before.forecasts[forecast].signals.get(universe) if state_before else None
-                )
-                if old is None or _identity(old) != _identity(row):
-                    self.send(
-                        (forecast, universe), self.encode_message((forecast, universe), "signal")
-                    )
+        channels = [
+            Channel("signals", forecast, universe)
+            for forecast, newest in state.forecasts.items()
+            for universe in newest.signals
+        ]
+        for channel in (*channels, *(Channel("news", topic) for topic in state.news)):
+            old, new = channel.newest(state_before), channel.newest(state)
+            if new and (old is None or _identity(old[1]) != _identity(new[1])):
+                self.send(channel, self.encode_message(channel, channel.content))
 
-    def send(self, topic: Topic, text: str) -> None:
-        """Send a message to all clients of a topic, and drop those that are too far behind."""
-        slow = [client for client in self.clients[topic] if not client.queue(text)]
+    def send(self, channel: Channel, text: str) -> None:
+        """Send a message to all clients of a channel, and drop those that are too far behind."""
+        slow = [client for client in self.clients[channel] if not client.queue(text)]
         for client in slow:
-            self.clients[topic].discard(client)
+            self.clients[channel].discard(client)
             client.drop()
             self._metrics.dropped_sockets.inc()
 
-    def encode_message(self, topic: Topic, kind: str) -> str:
-        """Encode a message: the state, a signal or a heartbeat."""
-        forecast, universe = topic
+    def encode_message(self, channel: Channel, kind: str) -> str:
+        """Encode a message: the state, a signal, news or a heartbeat."""
         now, state = self._clock(), self.state
-        newest = state.forecasts.get(forecast) if state else None
-        answer = newest.ready.get(universe) if newest else None
+        newest = channel.newest(state)
+        answer = newest[0] if newest else None
         message: dict[str, Any] = {
             "type": kind,
-            "forecast": forecast,
-            "universe": universe,
+            **channel.labels,
             "snapshot": state.snapshot if state else None,
             "stale": None if answer is None else now >= answer.stale_at,
         }
         text = orjson.dumps(message, option=OPTIONS).decode()
         if kind == "heartbeat":
             return text
-        return f'{text[:-1]},"signal":{answer.body(now).decode() if answer else "null"}}}'
+        body = answer.body(now).decode() if answer else "null"
+        return f'{text[:-1]},"{channel.content}":{body}}}'
 
     async def _beats(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT)
-            for topic in list(self.clients):
-                self.send(topic, self.encode_message(topic, "heartbeat"))
+            for channel in list(self.clients):
+                self.send(channel, self.encode_message(channel, "heartbeat"))
 
     @property
     def count(self) -> int:
         return sum(map(len, self.clients.values()))
 
 
-def _identity(row: dict[str, Any]) -> tuple[Any, ...]:
+def _identity(row: Row) -> tuple[Any, ...]:
     """Return what tells a signal from the one before it."""
+    if "window_end" in row:
+        return row["topic"], row["window_end"], row["known_at"], row["computed_at"]
     return row["ts"], row["live"], row["scored_at"], row["model_version"], row["wss"]
 
 
 @router.websocket("/ws/market-stream")
-async def stream(websocket: WebSocket, universe: str = "", forecast: str = MAIN) -> None:
-    """Send the newest state on connect, each new signal when published, a heartbeat every 5 s."""
+async def stream(
+    websocket: WebSocket, universe: str = "", forecast: str = MAIN, kind: str = "", topic: str = ""
+) -> None:
+    """Send the newest state on connect, each new signal when published, a heartbeat every 5 s.
+
+    `kind=news&topic=sp500` asks for the news of a topic; without a kind it is a forecast's signal.
+    """
     state, hub = websocket.app.state, websocket.app.state.hub
     try:
         state.keys.admit_reader(websocket)
-        topic = _check_topic(state, forecast, universe)
+        if kind == "news":
+            channel = _check_topic(topic)
+        elif kind in ("", "signals"):
+            channel = _check_universe(state, forecast, universe)
+        else:
+            raise unknown("kind", kind, ("signals", "news"))
     except BullionError as error:
         await websocket.close(POLICY, error.message[:120])
         return
@@ -160,20 +206,20 @@ async def stream(websocket: WebSocket, universe: str = "", forecast: str = MAIN)
         return
     await websocket.accept()
     client = Client(websocket)
-    client.queue(hub.encode_message(topic, "state"))
-    hub.clients[topic].add(client)
+    client.queue(hub.encode_message(channel, "state"))
+    hub.clients[channel].add(client)
     state.metrics.sockets.inc()
     try:
         await client.listen()
     finally:
-        hub.clients[topic].discard(client)
+        hub.clients[channel].discard(client)
         state.metrics.sockets.dec()
     if client.slow:
         with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
             await asyncio.wait_for(websocket.close(TRY_AGAIN, "too slow"), 1)
 
 
-def _check_topic(state: Any, forecast: str, universe: str) -> Topic:
+def _check_universe(state: Any, forecast: str, universe: str) -> Channel:
     """Refuse a forecast that is not known, or a universe that it does not combine.
 
     Where no universe is named it is the first that the forecast combines.
@@ -184,4 +230,11 @@ def _check_topic(state: Any, forecast: str, universe: str) -> Topic:
     universe = universe or next(iter(universes[forecast]), "")
     if universe not in universes[forecast]:
         raise unknown("universe", universe, universes[forecast])
-    return forecast, universe
+    return Channel("signals", forecast, universe)
+
+
+def _check_topic(topic: str) -> Channel:
+    """Refuse a topic that there is no file of."""
+    if topic not in topic_names():
+        raise unknown("topic", topic, topic_names())
+    return Channel("news", topic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
@@ -92,17 +93,22 @@ def encode_all(marks: Row, forecast: Forecast, parts: Sequence[EncodedAnswer]) -
 
 
 def encode_answer(answer: Row) -> EncodedAnswer:
-    """Encode an answer as it reads while fresh, and once stale."""
+    """Encode an answer about a bar as it reads while fresh, and once stale."""
     late = (
         f"stale: a bar that should be scored since {answer['stale_at']:%Y-%m-%d %H:%M} UTC is not"
     )
-    stale = answer | {"stale": True, "notices": [late, *answer["notices"]]}
     tag = f"{answer['snapshot']}-{answer['model_version']}-{answer['min_confidence'] or 0:g}"
+    return encode_timed(answer, tag, answer["closes_at"], late)
+
+
+def encode_timed(answer: Row, tag: str, about: datetime, late: str) -> EncodedAnswer:
+    """Encode an answer that ages from what it is about, and says that it is late once stale."""
+    stale = answer | {"stale": True, "notices": [late, *answer["notices"]]}
     return EncodedAnswer(
         orjson.dumps(answer | {"stale": False}, option=OPTIONS)[:-1],
         orjson.dumps(stale, option=OPTIONS)[:-1],
         tag.encode(),
-        answer["closes_at"].timestamp(),
+        about.timestamp(),
         answer["stale_at"].timestamp(),
     )
 

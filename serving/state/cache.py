@@ -16,7 +16,7 @@ from pipelines.registry.decisions import (
     read_decisions,
     serving_model_at,
 )
-from pipelines.sources import is_sample
+from pipelines.sources import is_sample, news_source
 from serving.state.answers import (
     CachedAnswer,
     EncodedAnswer,
@@ -28,6 +28,7 @@ from serving.state.answers import (
     encode_all,
     encode_answer,
 )
+from serving.state.news import NewestNews, load_news
 from serving.state.times import instants
 
 WINDOW = timedelta(days=10)  # a symbol whose newest prediction is older has none
@@ -74,6 +75,7 @@ class SignalCache:
     source: str
     sample: bool
     forecasts: Mapping[str, ForecastCache] = field(default_factory=dict)
+    news: Mapping[str, NewestNews] = field(default_factory=dict)  # by topic
     # By path and query.
     hot: Mapping[tuple[str, bytes], CachedAnswer] = field(default_factory=dict)
 
@@ -94,7 +96,11 @@ def load(
     """Read the newest rows of every forecast at one snapshot, and encode their answers."""
     empty = SignalCache(view.snapshot, source, is_sample(source))
     caches = {f.name: _load_forecast(view, f, empty, grace, now) for f in forecasts}
-    return replace(empty, forecasts=caches, hot=_polled_answers(caches, forecasts[0].name))
+    news = load_news(view, news_source(source), empty.marks, grace)
+    hot = _polled_answers(caches, forecasts[0].name)
+    for topic, newest in news.items():
+        hot["/news/signals/newest", f"topic={topic}".encode()] = newest.answer
+    return replace(empty, forecasts=caches, news=news, hot=hot)
 
 
 def _polled_answers(

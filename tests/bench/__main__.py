@@ -15,9 +15,11 @@ from tests.bench import (
     features,
     hostile,
     load,
+    news,
     predict,
     refresh,
     scoring,
+    sentiment,
     training,
 )
 from tests.bench.measure import Figure
@@ -25,11 +27,13 @@ from tests.bench.measure import Figure
 BENCHES = {
     "load": load.figures,
     "append": append.figures,
+    "news": news.figures,
     "features": features.figures,
     "refresh": refresh.figures,
     "checks": checks.figures,
     "predict": predict.figures,
     "scoring": scoring.figures,
+    "sentiment": sentiment.figures,
     "training": training.figures,
     "whole": training.figures_of_a_training,
     "api": api.figures,

@@ -35,7 +35,8 @@ dags = {
         "doc_md": d.doc_md, "tags": sorted(d.tags), "catchup": d.catchup,
         "start": d.start_date.isoformat(), "runs": d.max_active_runs,
         "deadline": bool(d.deadline),
-        "schedule": d.schedule if isinstance(d.schedule, str) else d.timetable.description,
+        "schedule": d.schedule if isinstance(d.schedule, str)
+        else getattr(d.timetable, "description", "") or d.timetable.expression,
         "params": {name: d.params.get_param(name).serialize() for name in d.params},
         "tasks": [
             {

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pipelines.core.topics import topic_names
 from pipelines.core.universes import universe_names
 from pipelines.forecasts import FORECASTS
-from pipelines.sources import SOURCES
+from pipelines.sources import sources_of
 from tests.dags.parsed_dags import FILES, PLUGINS, ROOT
 
 # NumPy is what features are written in; the forecasts that DAGs are made of name them.
@@ -23,6 +24,7 @@ HEAVY = {
 def test_every_forecast_has_its_dags_and_there_is_no_other(parsed: dict[str, Any]) -> None:
     kinds = ("ingest", "train", "score", "monitor")
     names = {f"{kind}_{forecast.name}" for kind in kinds for forecast in FORECASTS}
+    names |= {f"ingest_news_{topic}" for topic in topic_names()}
     assert set(parsed["dags"]) == names | {"lake_maintenance"}
 
 
@@ -75,12 +77,15 @@ def test_every_task_has_an_owner_docs_retries_and_a_time_out(parsed: dict[str, A
             assert task["timeout"], name
 
 
-def test_a_parameter_offers_every_source_and_universe(parsed: dict[str, Any]) -> None:
+def test_a_parameter_offers_every_source_of_bars_and_universe(parsed: dict[str, Any]) -> None:
     for name, dag in parsed["dags"].items():
         choices = {key: param["schema"].get("enum") for key, param in dag["params"].items()}
         if name == "lake_maintenance":
             continue
-        assert choices["source"] == list(SOURCES)
+        if name.startswith("ingest_news_"):
+            assert dag["params"]["sources"]["schema"]["items"]["enum"] == list(sources_of("news"))
+            continue
+        assert choices["source"] == list(sources_of("bars"))
         if "universe" in choices:
             assert choices["universe"] == list(universe_names())
 

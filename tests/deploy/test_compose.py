@@ -18,8 +18,9 @@ from jsonschema.validators import validator_for
 
 from include.deploy.secrets import NAMES, random_secrets
 from include.services.settings import Services
-from pipelines.core import universes
+from pipelines.core import topics, universes
 from pipelines.core.settings import Settings
+from pipelines.sources.transport.provider_settings import ProviderSettings
 from serving.settings import Settings as ApiSettings
 from tests.servers.compose import FILE, ROOT, VARIABLE, fill_variables, read_compose
 
@@ -91,29 +92,57 @@ def test_it_is_filled_in_by_what_make_secrets_writes_and_by_nothing_less() -> No
 def test_every_other_variable_is_a_setting() -> None:
     known = {
         f"{kind.model_config['env_prefix']}{field}".upper()
-        for kind in (Settings, ApiSettings, Services)
+        for kind in (Settings, ProviderSettings, ApiSettings, Services)
         for field in kind.model_fields
     }
     names = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":-"}
-    assert names <= known | {universes.SETTING}
+    assert names <= known | {universes.SETTING, topics.SETTING}
     assert all(kind for name, kind, _ in VARIABLE.findall(FILE.read_text()) if name)
 
 
-@pytest.mark.parametrize("own", ["./include/universes", "./my_universes"])
-def test_whatever_reads_universes_sees_those_of_the_setting(own: str) -> None:
-    values = {} if own == "./include/universes" else {universes.SETTING: own}
-    filled = fill_variables(SERVICES, random_secrets() | values)
-    readers = [s for s in filled.values() if universes.SETTING in s.get("environment", {})]
+@pytest.mark.parametrize("setting", [universes.SETTING, topics.SETTING])
+@pytest.mark.parametrize("own", ["", "./my_own"])
+def test_whatever_reads_universes_and_topics_sees_those_of_the_setting(
+    setting: str, own: str
+) -> None:
+    filled = fill_variables(SERVICES, random_secrets() | {setting: own})
+    readers = [s for s in filled.values() if setting in s.get("environment", {})]
     assert len(readers) >= 5
+    assert any(service["image"].startswith("bullion-serving") for service in readers)
     for service in readers:
-        folder = service["environment"][universes.SETTING]
-        assert f"{own}:{folder}:ro" in service["volumes"]
+        folder = service["environment"][setting]
+        shipped = f"./include/{setting.removeprefix('BULLION_').lower()}"
+        assert f"{own or shipped}:{folder}:ro" in service["volumes"]
+
+
+NEWS = {
+    "BULLION_NEWS_SOURCES", "BULLION_FEEDS", "BULLION_SENTIMENT", "BULLION_FINBERT",
+    "BULLION_ALPHAVANTAGE_KEY", "BULLION_FINNHUB_KEY", "BULLION_STATE",
+}  # fmt: skip
+
+
+@each_service
+def test_what_brings_news_is_set_for_airflow_alone(name: str) -> None:
+    environment = SERVICES[name].get("environment", {})
+    is_airflow = name.startswith("airflow-") or name == "init"
+    assert NEWS & environment.keys() == (NEWS if is_airflow else set())
+    if is_airflow:  # two workers together stay inside a quota
+        assert f"state:{environment['BULLION_STATE']}" in SERVICES[name]["volumes"]
+
+
+def test_feeds_and_finbert_are_folders_of_this_machine() -> None:
+    own = {"BULLION_FEEDS": "./my_feeds", "BULLION_FINBERT": "./my_finbert"}
+    worker = fill_variables(SERVICES, random_secrets() | own)["airflow-worker"]
+    mounts = dict(reversed(volume.split(":")[:2]) for volume in worker["volumes"])
+    assert {name: mounts[worker["environment"][name]] for name in own} == own
 
 
 @each_service
 def test_no_secret_is_in_the_file(name: str) -> None:
     for key, value in SERVICES[name].get("environment", {}).items():
-        assert not SECRET.search(key) or FROM_ENV.fullmatch(value), f"{key}: {value}"
+        # The key of a provider is optional; it stands in the environment, or nowhere.
+        is_outside = FROM_ENV.fullmatch(value) or value == f"${{{key}:-}}"
+        assert not SECRET.search(key) or is_outside, f"{key}: {value}"
     for text in texts(SERVICES[name]):
         masked = FROM_ENV.sub("@env@", text)
         assert not re.search(r"password=(?!@env@)|://[^/\s:]*:(?!@env@)[^/\s]*@", masked), text

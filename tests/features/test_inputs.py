@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from pipelines.contracts.tables import find_table
 from pipelines.core.errors import InvalidRequest
+from pipelines.features import inputs
 from pipelines.features.inputs import BARS, Dataset, Reference, Subject, bars, input_name
 
 NEWS = Dataset("news", "gold.news", "topic", "window_end", "known_at", ("sentiment",))
@@ -38,3 +40,14 @@ def test_a_reference_to_nothing_is_refused(subject: Subject, column: str, messag
     with pytest.raises(InvalidRequest) as caught:
         getattr(subject, column)
     assert message in str(caught.value)
+
+
+def test_columns_that_every_row_has_are_there_together() -> None:
+    qqq = bars("QQQ")
+    assert qqq.close.whole_row == qqq.log_close.whole_row == qqq.age
+    assert qqq.bid.whole_row == qqq.bid, "a bar may have none"
+    assert bars("QQQ", timedelta(days=1)).close.whole_row != qqq.age
+    for dataset in (BARS, inputs.NEWS):
+        table = find_table(dataset.table)
+        nullable = {name for name in dataset.columns if table.column(name).nullable}
+        assert nullable == set(dataset.optional)

@@ -22,7 +22,8 @@ from tests.servers.ports import free_port, stop
 # long, and `test_thread` is the short one that waits for them, for the same Airflow.
 LONGEST_FIRST = (
     "test_end_to_end", "test_topology", "test_faults", "test_two_targets", "test_services",
-    "test_thread", "test_postgres_lake", "test_ui", "test_s3_lake", "test_alerts", "test_api_docs",
+    "test_news", "test_thread", "test_postgres_lake", "test_ui", "test_s3_lake", "test_alerts",
+    "test_api_docs",
 )  # fmt: skip
 
 
@@ -53,7 +54,10 @@ def airflow(
 ) -> Iterator[Airflow]:
     # SIGTERM counts as Ctrl-C, so that it leaves no scheduler behind.
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    no_source = {"BULLION_YAHOO_URL": "http://127.0.0.1:1"}  # a source that is down
+    # Sources that are down: nobody listens at port 1.
+    feeds = tmp_path_factory.mktemp("feeds")
+    (feeds / "sp500.csv").write_text("name,url,language\nNobody,http://127.0.0.1:1/feed,en\n")
+    no_source = {"BULLION_YAHOO_URL": "http://127.0.0.1:1", "BULLION_FEEDS": str(feeds)}
     with Airflow(tmp_path_factory.mktemp("airflow"), lake_environment | no_source) as running:
         yield running
     signal.signal(signal.SIGTERM, handler)

@@ -207,6 +207,8 @@ def topology(folder: Path) -> Iterator[Topology]:
     folders = {
         # Mounted from the folder of this machine that the setting names.
         "/opt/bullion/universes": ROOT / "include" / "universes",
+        "/opt/bullion/topics": ROOT / "include" / "topics",
+        "/opt/bullion/feeds": ROOT / "include" / "feeds",
         "/opt/airflow/logs": folder / "logs",
         "/opt/bullion": folder / "airflow",
         "/srv/pages": folder / "airflow" / "data_lake",

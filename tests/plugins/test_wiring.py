@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,3 +87,36 @@ def test_an_error_that_a_retry_cannot_cure_is_not_tried_again(
     with pytest.raises(Exception, match="why\n  Hint: what to do") as caught:
         task.function()
     assert type(caught.value).__name__ == exception
+
+
+NEWS_FORM = {"sources": ["sample"], "start": None, "end": None, "force": False}
+
+
+def news_run_of(changes: dict[str, Any] | None = None, **of_run: Any) -> Any:
+    import wiring
+
+    return wiring.news_run("sp500", NEWS_FORM | (changes or {}), run(**of_run))
+
+
+def test_a_run_of_news_has_its_interval_and_fills_what_was_missed() -> None:
+    request = news_run_of()
+    assert (request.topic, request.start, request.end) == ("sp500", START, END)
+    assert (request.fill, request.run) == (True, "r")
+
+
+def test_a_backfill_of_news_keeps_to_its_interval() -> None:
+    assert news_run_of(kind="backfill").fill is False
+
+
+def test_a_manual_run_of_news_has_the_quarter_of_an_hour_that_ended_last() -> None:
+    request = news_run_of(kind="manual", interval=False)
+    assert (request.start, request.end) == (RUN_AFTER - timedelta(minutes=15), RUN_AFTER)
+    assert request.fill is True
+
+
+def test_a_range_of_news_in_the_form_is_the_range_of_the_run() -> None:
+    changes = {"start": "2026-08-01T00:00:00Z", "end": "2026-08-05T00:00:00Z"}
+    request = news_run_of(changes, kind="manual", interval=False)
+    assert [request.start.day, request.end.day, request.fill] == [1, 5, False]
+    without_start = news_run_of({"end": "2026-08-05T00:00:00Z"}, kind="manual", interval=False)
+    assert without_start.end - without_start.start == timedelta(minutes=15)

@@ -17,6 +17,9 @@ from httpx import Response
 from pipelines.core.calendar import utc
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
+from pipelines.sentiment.choice import chosen_model
+from pipelines.sources.sample import Sample
+from pipelines.steps import ingest_news, refresh_news_signals, score_stories
 from pipelines.steps.lake import open_lake
 from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
@@ -37,12 +40,15 @@ from tests.steps.scored_market import (
 )
 
 SOURCE = "sample"
+TOPIC = "sp500"
 STREAM = "ws://localhost/ws/market-stream"
 LAST = HOURS[-1]  # opens 19:30, closes 20:00: the next bar is of the next session
 LAST_CLOSE = utc("2026-08-31T20:00+00:00")
 SOON = LAST_CLOSE + timedelta(minutes=1)
 BACKFILL_START = utc("2026-08-27")  # rows that are not live are scored from here
 NIGHT = utc("2026-09-01T09:00+00:00")
+NEWS_START, NEWS_END = NIGHT - timedelta(hours=3), NIGHT - timedelta(minutes=15)
+NEWS_STALE_AT = NEWS_END + timedelta(minutes=30)
 LATE = utc("2026-09-01T15:00+00:00")  # the bar of 13:30 has closed at 14:30
 # The bar after the last one closes at 14:30; a minute of grace and five more follow.
 STALE_AT = LAST_CLOSE + timedelta(hours=18, minutes=36)
@@ -61,6 +67,7 @@ def fill(folder: Path) -> None:
         publish(lake, folder)
         refresh_outcomes(lake, registry, HOURLY, SOURCE)
         fill_daily(lake, folder)
+        fill_news(lake)
 
 
 def fill_daily(lake: Lake, folder: Path) -> None:
@@ -72,6 +79,15 @@ def fill_daily(lake: Lake, folder: Path) -> None:
     score(lake, registry, daily.DAILY, SOURCE, start=daily.TRAINED, end=last, now=LATE)
     score(lake, registry, daily.DAILY, SOURCE, start=last, end=SOON, now=SOON)
     refresh_outcomes(lake, registry, daily.DAILY, SOURCE)
+
+
+def fill_news(lake: Lake) -> None:
+    """Write stories of a topic, their sentiment, and its signals; the last is live."""
+    source, span = Sample(), (NEWS_START, NEWS_END)
+    ingest_news(lake, source, TOPIC, *span, as_of=NEWS_END).enforce()
+    chosen = chosen_model()
+    score_stories(lake, SOURCE, chosen=chosen)
+    refresh_news_signals(lake, SOURCE, TOPIC, *span, model=chosen.model, now=NEWS_END)
 
 
 def publish(lake: Lake, folder: Path, now: datetime = SOON) -> None:

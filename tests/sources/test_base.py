@@ -12,6 +12,7 @@ from pipelines.contracts.tables import Table
 from pipelines.core.intervals import interval_of
 from pipelines.sources import SOURCES, source_class
 from pipelines.sources.base import ACTIONS, BARS, REJECTS, WEIGHTS, Parsed, Source
+from pipelines.sources.news import NewsSource
 
 TYPES = {
     pa.string(): "VARCHAR", pa.float64(): "DOUBLE", pa.int64(): "BIGINT", pa.date32(): "DATE",
@@ -19,7 +20,11 @@ TYPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SOURCES)
+OF_BARS = [n for n in SOURCES if "bars" in getattr(source_class(n), "datasets", ("bars",))]
+OF_NEWS = [n for n in SOURCES if "news" in getattr(source_class(n), "datasets", ("bars",))]
+
+
+@pytest.mark.parametrize("name", OF_BARS)
 def test_every_source_has_a_name_and_a_page(name: str) -> None:
     kind = source_class(name)
     assert (kind.__doc__ or "").strip()
@@ -27,7 +32,7 @@ def test_every_source_has_a_name_and_a_page(name: str) -> None:
     assert isinstance(kind.resumes, bool)
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", OF_BARS)
 def test_every_source_has_the_methods_of_the_interface(name: str) -> None:
     methods = [method for method in vars(Source) if inspect.isfunction(vars(Source)[method])]
     for method in (m for m in methods if not m.startswith("_")):
@@ -35,6 +40,17 @@ def test_every_source_has_the_methods_of_the_interface(name: str) -> None:
         assert list(inspect.signature(getattr(source_class(name), method)).parameters) == list(
             declared
         )
+
+
+@pytest.mark.parametrize("name", OF_NEWS)
+def test_every_source_of_news_has_a_page_and_the_methods_of_its_interface(name: str) -> None:
+    kind = source_class(name)
+    assert (kind.__doc__ or "").strip()
+    assert isinstance(kind.is_sample, bool)
+    assert isinstance(kind.resumes_news, bool)  # type: ignore[attr-defined]
+    for method in ("news_pieces", "fetch_news", "parse_news"):
+        declared = inspect.signature(getattr(NewsSource, method)).parameters
+        assert list(inspect.signature(getattr(kind, method)).parameters) == list(declared)
 
 
 @pytest.mark.parametrize(

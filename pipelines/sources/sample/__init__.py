@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -29,9 +29,11 @@ import pyarrow as pa
 from pipelines.core.calendar import INTERVALS, UTC_TYPE, Bars, Interval, calendar, interval_of, utc
 from pipelines.core.errors import InvalidRequest, SourceError, unknown
 from pipelines.core.instants import from_numpy, to_numpy
+from pipelines.core.topics import topic
 from pipelines.core.universe_files import Member
 from pipelines.core.universes import universe
 from pipelines.sources.base import ACTIONS, BARS, WEIGHTS, Answer, Parsed, Request
+from pipelines.sources.news import NewsRequest, ParsedNews
 from pipelines.sources.sample.dirt import (
     KINDS,
     Dirt,
@@ -43,10 +45,13 @@ from pipelines.sources.sample.dirt import (
 from pipelines.sources.sample.market import Span, Ticks, join_ticks, partial_bar, span_of, ticks
 from pipelines.sources.sample.skeleton import Market, index_members, instruments
 from pipelines.sources.sample.weights import FIRST_WEIGHTS, weights
+from pipelines.sources.sample.wire import STRENGTH, Wire
 
 GENERATOR = 3  # increased whenever the same request would give other bars
+WIRE = 2  # the same of news
 MOST_BARS = 500_000  # in one answer
 BEGINNING = utc("2015-01-01")
+EPOCH = utc("1970-01-01")
 
 
 class Sample:
@@ -54,11 +59,22 @@ class Sample:
 
     name: ClassVar[str] = "sample"
     is_sample: ClassVar[bool] = True
+    datasets: ClassVar[tuple[str, ...]] = ("bars", "weights", "news")
     whole: ClassVar[bool] = False
     resumes: ClassVar[bool] = False
+    resumes_news: ClassVar[bool] = False
+    whole_news: ClassVar[bool] = False
+    news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
-    def __init__(self, rank_ic: float = 0.2, seed: int = 7, dirt: Dirt | None = None) -> None:
+    def __init__(
+        self,
+        rank_ic: float = 0.2,
+        seed: int = 7,
+        dirt: Dirt | None = None,
+        strength: float = STRENGTH,
+    ) -> None:
         self.market = Market(seed, rank_ic)
+        self.strength = strength  # of its news
         self.dirt = dirt or dirt_setting()
 
     def symbols(self) -> tuple[str, ...]:
@@ -144,6 +160,49 @@ class Sample:
             },
             schema=WEIGHTS,
         )
+
+    def news_pieces(self, request: NewsRequest) -> Iterator[NewsRequest]:
+        """Cut a request at every Thursday's midnight, in weeks since 1970."""
+        start, end = max(utc(request.start), BEGINNING), min(utc(request.end), utc(request.as_of))
+        while start < end:
+            days = (start - EPOCH).days
+            cut = min(EPOCH + timedelta(days=days - days % 7 + 7), end)
+            yield replace(request, start=start, end=cut)
+            start = cut
+
+    def fetch_news(self, request: NewsRequest) -> Iterator[Answer]:
+        query = {
+            "topic": request.topic,
+            "start": request.start.isoformat(),
+            "end": request.end.isoformat(),
+            "as_of": utc(request.as_of).isoformat(),
+        }
+        extra = {"wire": WIRE, "strength": self.strength, "dirty": self.dirt is not None}
+        yield self._build_answer("news", query, extra, request.as_of)
+
+    def parse_news(self, answer: Answer) -> ParsedNews:
+        """Return the stories of the request's topic; the others are counted."""
+        content = _read_content(answer)
+        if content["wire"] != WIRE:
+            raise SourceError(
+                f"an answer of {answer.source} was made by wire {content['wire']}, this is {WIRE}",
+                "fetch it again, or read it with the release that made it",
+            )
+        market = Market(content["seed"], content["rank_ic"])
+        wire = Wire(market, content["strength"], content["dirty"])
+        rows = wire.rows(*(utc(content[name]) for name in ("start", "end", "as_of")))
+        about = topic(content["topic"])
+        texts = zip(rows["title"].to_pylist(), rows["summary"].to_pylist(), strict=True)
+        matching = [about.matches(f"{title} {summary}") for title, summary in texts]
+        rows = rows.filter(pa.array(matching, pa.bool_()))
+        topics = pa.array([[about.name]] * len(rows), pa.list_(pa.string()))
+        symbols = pa.array(
+            [list(about.symbols_in(title)) for title in rows["title"].to_pylist()],
+            pa.list_(pa.string()),
+        )
+        for name, values in (("topics", topics), ("symbols", symbols)):
+            rows = rows.set_column(rows.schema.get_field_index(name), name, values)
+        return ParsedNews(rows, off_topic=len(matching) - len(rows))
 
     def dirty_bars(self, request: Request) -> pa.Table:
         """Return the dirty closed bars of a request, with their fault: symbol, ts, kind."""

@@ -11,7 +11,7 @@ last hour carries over comes on top of that, and is not in daily bars.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -20,6 +20,7 @@ from pipelines.core.calendar import interval_of
 from pipelines.core.errors import unknown
 from pipelines.sources.sample.market import span_of
 from pipelines.sources.sample.skeleton import (
+    LED,
     NIGHT,
     Market,
     grid,
@@ -27,6 +28,7 @@ from pipelines.sources.sample.skeleton import (
     signal_before,
     skeleton,
 )
+from pipelines.sources.sample.wire import STRENGTH, planted_means, slot_opens
 
 SPY = "SPY"
 
@@ -77,6 +79,26 @@ def oracle_next_session(market: Market, start: datetime, end: datetime) -> Oracl
         outcome=outcome,
         volatility=bones.volatility[after] * np.sqrt(share),
     )
+
+
+def oracle_news(
+    market: Market, symbol: str, start: datetime, end: datetime, strength: float = STRENGTH
+) -> Oracle:
+    """Return what the news before each bar's close say of the bar after it, and nothing else.
+
+    For the hourly bars that open in [start, end), as oracle_score, whose score can be added: what
+    the stories say is a shock, which no bar before it predicts. `score` is the planted mean of the
+    next bar, times what is known of it by that: the strength, and the load of the market factor.
+    QQQ's load is about that of its members.
+    """
+    base = oracle_score(market, symbol, start, end)
+    after = np.searchsorted(slot_opens(), base.ts) + 1
+    load = instruments()[symbol].to_market * market.residual
+    if symbol in LED:
+        load *= np.sqrt(1 - market.lead**2)
+    strength = strength if market.rank_ic else 0.0
+    means = planted_means(market, strength)[after]
+    return replace(base, score=load * strength * means)
 
 
 def rank_ic(score: np.ndarray, outcome: np.ndarray) -> float:

@@ -319,6 +319,15 @@ def _factor(market: Market, name: str) -> np.ndarray:
     return _draw_ar1(market, draws)
 
 
+@lru_cache(maxsize=8)
+def market_shocks(market: Market) -> np.ndarray:
+    """Return for each slot what the past does not explain of the market factor: unit variance."""
+    factor = _factor(market, "market")
+    before = np.concatenate(([0.0], factor[:-1]))
+    shocks: np.ndarray = (factor - market.rho * before) / market.residual
+    return shocks
+
+
 def _draw_ar1(market: Market, draws: np.ndarray) -> np.ndarray:
     slots = grid()
     return filter_ar1(

@@ -38,8 +38,9 @@ from pipelines.core.calendar import Interval, utc
 from pipelines.core.errors import InvalidRequest, SourceUnavailable, unknown
 from pipelines.core.universes import universe
 from pipelines.sources.base import Answer, Parsed, Request
-from pipelines.sources.yahoo.answer import NotAnAnswer, yahoo_symbol
-from pipelines.sources.yahoo.http import Busy, Client, Patience, Reply, base_address, retry
+from pipelines.sources.transport.retries import Busy, NotAnAnswer, Patience, retry
+from pipelines.sources.yahoo.answer import yahoo_symbol
+from pipelines.sources.yahoo.http import ADVICE, Client, Reply, base_address
 from pipelines.sources.yahoo.weights import read_top_holdings
 
 SYMBOL = re.compile(r"[A-Za-z0-9.^=&_-]{1,24}")
@@ -77,6 +78,8 @@ class Yahoo:
 
     name: ClassVar[str] = "yahoo"
     is_sample: ClassVar[bool] = False
+    datasets: ClassVar[tuple[str, ...]] = ("bars", "weights")
+    news_source: ClassVar[str] = "gdelt"  # whose news are joined with its bars
     whole: ClassVar[bool] = False
     resumes: ClassVar[bool] = True
 
@@ -161,7 +164,7 @@ class Yahoo:
         patience = replace(self._patience, tries=1) if was_down else self._patience
         self._local.down = False
         try:
-            return retry(try_once, subject, patience, self._sleep)
+            return retry(try_once, self.name, subject, patience, ADVICE, self._sleep)
         except SourceUnavailable:
             self._local.down = True
             raise

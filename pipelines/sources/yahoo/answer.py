@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.core.errors import SourceError
+from pipelines.sources.transport.retries import NotAnAnswer
 
 OWN_SPELLINGS = {"VIX": "^VIX"}  # without the mark, Yahoo has another thing of that name
 KINDS = {"CRYPTOCURRENCY": "24/7", "CURRENCY": "24/5", "FUTURE": "CMES"}
@@ -32,10 +33,6 @@ ZONES = {
     "Europe/Stockholm": "XSTO",
     "Europe/Zurich": "XSWX",
 }
-
-
-class NotAnAnswer(SourceError):
-    """The body is no chart at all: cut off, or a web page. The next try may succeed."""
 
 
 def unknown_form(symbol: str, detail: str) -> SourceError:

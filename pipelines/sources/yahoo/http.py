@@ -1,4 +1,4 @@
-"""Requests to Yahoo: through yfinance's own session, at one address, with limited retries.
+"""Requests to Yahoo: through yfinance's own session, at one address.
 
 yfinance builds the query and handles cookie, crumb and consent page; Yahoo's answer is taken
 unchanged. Nothing is cached on disk (yfinance's cookie cache is a pickle) and nothing
@@ -8,31 +8,19 @@ is shared between clients.
 from __future__ import annotations
 
 import os
-import random
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.core.errors import InvalidRequest, SourceUnavailable
+from pipelines.sources.transport.addresses import check_address
+from pipelines.sources.transport.retries import Busy
 
 ADDRESS = "BULLION_YAHOO_URL"
+ADVICE = f"or ask for fewer symbols, or set {ADDRESS} to a proxy that Yahoo does answer"
 # Too many requests, server errors, and refusals that a new cookie and crumb may resolve.
 ASK_AGAIN = frozenset({401, 403, 408, 425, 429, 500, 502, 503, 504})
-
-T = TypeVar("T")
-
-
-class Busy(Exception):
-    """Yahoo did not answer this time; another try may succeed."""
-
-    def __init__(self, reason: str, wait: float = 0.0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.wait = wait  # seconds that Yahoo told us to wait
 
 
 class _Answered(Exception):
@@ -49,55 +37,10 @@ class Reply:
     body: bytes
 
 
-@dataclass(frozen=True)
-class Patience:
-    """Limits of the retries: how often and how long, in seconds."""
-
-    tries: int = 5
-    first: float = 1.0  # the longest first wait; it doubles with each try
-    longest: float = 60.0
-    deadline: float = 300.0
-    timeout: float = 20.0  # of one HTTP request
-
-
-def retry(
-    ask: Callable[[], T],
-    subject: str,
-    patience: Patience,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> T:
-    """Retry until there is an answer; the waits grow and are random, as others wait, too."""
-    began, tries = clock(), 0
-    while True:
-        tries += 1
-        try:
-            return ask()
-        except Busy as busy:
-            spread = min(patience.longest, patience.first * 2 ** (tries - 1))
-            wait = max(random.uniform(0, spread), busy.wait)  # noqa: S311 - not a secret
-            spent = clock() - began
-            if tries < patience.tries and spent + wait <= patience.deadline:
-                sleep(wait)
-                continue
-            times = f"{tries} times" if tries > 1 else "once"
-            wait_note = f"Yahoo asked to wait {busy.wait:.0f} s; " if busy.wait else ""
-            raise SourceUnavailable(
-                f"yahoo gave no answer for {subject}: tried {times} in {spent:.0f} s, "
-                f"at last: {busy.reason}",
-                f"{wait_note}run this again later, what was stored is not asked for again; or ask "
-                f"for fewer symbols, or set {ADDRESS} to a proxy that Yahoo does answer",
-            ) from busy
-
-
 def base_address() -> str | None:
     """Return the address that stands in for Yahoo's hosts, if one is set."""
-    base = os.environ.get(ADDRESS, "").strip().rstrip("/")
-    if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).netloc):
-        raise InvalidRequest(
-            f"{ADDRESS} is {base!r}, which is no address", "write http://host:port, or unset it"
-        )
-    return base or None
+    base = os.environ.get(ADDRESS, "").strip()
+    return check_address(ADDRESS, base) if base else None
 
 
 class Client:

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.calendar import Interval
-from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
+from pipelines.core.errors import InvalidRequest
 from pipelines.core.progress import Progress, no_progress
 from pipelines.core.universes import MemberCount, name_some
 from pipelines.lake import Lake, Writer
@@ -21,13 +22,17 @@ from pipelines.landing import ExpectedBars, Group, LandingReport, land
 from pipelines.landing.bronze import keep_answers
 from pipelines.quality import checks
 from pipelines.sources.base import Answer, Parsed, Request, Source
+from pipelines.steps.data.pieces import (
+    GIVE_UP_AFTER,
+    describe_failures,
+    finished_pieces,
+    parsed_answers,
+)
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_SPAN = timedelta(days=30)  # before the end, where no start is named
 COMMIT_ROWS = 500_000  # rows gathered before they are committed
 COMMIT_BYTES = 256 << 20
-GIVE_UP_AFTER = 3  # pieces in a row for which the source was down
-RESUME_WITHIN = timedelta(hours=6)  # later, as corrections may have come, all is requested again
 
 
 @dataclass
@@ -77,11 +82,7 @@ class IngestReport:
     def enforce(self) -> None:
         """Raise for what went wrong, once everything good is committed."""
         if self.failures:
-            raise SourceError(
-                f"{len(self.failures)} of the answers could not be used:\n  "
-                + "\n  ".join(self.failures),
-                "what could be used was committed; mend these and run the same command again",
-            )
+            raise describe_failures(self.failures)
         bars = self.landed.accepted + self.landed.replaced
         outcome = f"{bars:,} bars committed" if bars else "no bars committed"
         if not bars and self.landed.unchanged:
@@ -128,7 +129,9 @@ def ingest(
     report = IngestReport(source.name, about, requested, "members" if members else "symbols")
     request = Request(tuple(symbols), interval, start or FIRST, until, as_of)
     pieces = list(source.pieces(request))
-    finished = _finished(lake, source, pieces) if source.resumes and not force else set()
+    finished = set[str]()
+    if source.resumes and not force:
+        finished = finished_pieces(lake, source.name, "bars", {_name(p): p.end for p in pieces})
     pending = _PendingAnswers(lake, report, request, start is not None, run)
     progress("asking", 0, len(pieces))
     for number, piece in enumerate(pieces, 1):
@@ -139,7 +142,8 @@ def ingest(
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")
             break
         else:
-            pending.take(piece, _answers(source, piece, report))
+            answers = parsed_answers(partial(source.fetch, piece), source.parse, report)
+            pending.take(piece, answers)
         progress(f"{','.join(piece.symbols[:3])} {piece.start:%Y-%m-%d}", number, len(pieces))
     pending.commit(last=True)
     return report
@@ -163,22 +167,6 @@ def _whole_days(start: datetime | None, end: datetime) -> tuple[datetime | None,
     first = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
     last = end.replace(hour=0, minute=0, second=0, microsecond=0)
     return first, last if last == end else last + timedelta(days=1)
-
-
-def _answers(
-    source: Source, piece: Request, report: IngestReport
-) -> Iterator[tuple[Answer, Parsed]]:
-    """Fetch and parse the answers of a piece; those that cannot be used go to the failures."""
-    try:
-        for answer in source.fetch(piece):
-            try:
-                yield answer, source.parse(answer)
-            except (SourceError, InvalidRequest) as error:  # such as times without a zone
-                report.failures.append(str(error))
-        report.unavailable = 0
-    except SourceError as error:
-        report.failures.append(str(error))
-        report.unavailable += isinstance(error, SourceUnavailable)
 
 
 class _PendingAnswers:
@@ -292,18 +280,3 @@ def _record(
 def _name(piece: Request) -> str:
     span = f"{piece.start.isoformat()} {piece.end.isoformat()}"
     return f"{','.join(piece.symbols)} {piece.interval} {span}"
-
-
-def _finished(lake: Lake, source: Source, pieces: Sequence[Request]) -> set[str]:
-    """Find the pieces that a run of the last hours brought after their last bar had closed."""
-    answers = lake.rows(
-        "SELECT piece, min(received_at) FROM bronze.answers "
-        "WHERE source = ? AND received_at > ? GROUP BY piece",
-        [source.name, datetime.now(UTC) - RESUME_WITHIN],
-    )
-    received = dict(answers)
-    return {
-        name
-        for piece in pieces
-        if (name := _name(piece)) in received and piece.end < received[name]
-    }

@@ -14,6 +14,7 @@ from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.lake import Lake
 from pipelines.landing import land_weights
 from pipelines.landing.bronze import keep_answers
+from pipelines.landing.versions import COUNTS
 from pipelines.scoring.weights import find_age_warning
 from pipelines.sources.base import Answer, Source
 from pipelines.sources.files import holdings
@@ -83,7 +84,7 @@ def ingest_weights(
             'SELECT max(effective) FROM silver.weights WHERE source = ? AND "index" = ?',
             [source.name, declared.index],
         )
-        counts = land_weights(writer, source.name, declared.index, landed)
+        counts = land_weights(writer, source.name, declared.index, landed).counts
         batch = writer.batch
     newest = max(pc.max(rows["effective"]).as_py() for _, rows in landed if rows.num_rows)
     notes += _describe_age(declared.index, newest, newer, as_of, batch)
@@ -145,6 +146,4 @@ def _check_known_weights(lake: Lake, source: Source, index: str, as_of: datetime
             f"{source.name} has no weights of {index}, and none are known from before",
             f"drop in a holdings CSV ({holdings.HOLDINGS_FILE}) and run it again",
         )
-    return WeightsReport(
-        dict.fromkeys(("received", "accepted", "unchanged", "quarantined", "left_out"), 0)
-    )
+    return WeightsReport(dict.fromkeys((*COUNTS, "left_out"), 0))

@@ -13,6 +13,7 @@ from include.services import first_data
 from include.services.first_data import FirstData, _sessions_ago
 from include.services.settings import Services
 from include.services.supervisor import ServiceError
+from pipelines.core.topics import topic_names
 from pipelines.forecasts import FORECASTS
 
 
@@ -30,6 +31,7 @@ def test_a_source_that_comes_later_gets_its_own_data(
         lambda: {"first_before": {"conf": {"source": "sample"}}}
     )
     triggered: list[tuple[str, str, dict[str, str]]] = []
+    unpaused: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "POST" and request.url.path.endswith("dagRuns"):
@@ -37,13 +39,18 @@ def test_a_source_that_comes_later_gets_its_own_data(
             dag = request.url.path.split("/")[4]
             triggered.append((dag, body["dag_run_id"], body["conf"]))
             runs[dag][body["dag_run_id"]] = body
+        if request.method == "PATCH":
+            unpaused.append(request.url.path.rpartition("/")[2])
         *_, dag, last = request.url.path.removesuffix("/dagRuns").split("/")
         if dag == "dagRuns":  # one by its name
             run_fields = runs[request.url.path.split("/")[4]].get(last)
             run = {"dag_run_id": last, "state": "success", **(run_fields or {})}
             return httpx.Response(200 if run_fields else 404, json=run)
         dag = last
-        rows = [{"dag_run_id": n, "state": "success", **r} for n, r in runs[dag].items()]
+        rows = [
+            {"dag_run_id": n, "state": "success", "run_type": "manual", **r}
+            for n, r in runs[dag].items()
+        ]
         return httpx.Response(200, json={"dag_runs": rows, "access_token": "t"})
 
     def client(**_: object) -> httpx.Client:
@@ -66,6 +73,9 @@ def test_a_source_that_comes_later_gets_its_own_data(
     before = len(triggered)
     first_data.bring(config, lines.append)
     assert len(triggered) == before, "a second start finds all of it done"
+    # News come in once the first data are there, and nothing waits for a run of theirs.
+    assert unpaused == [f"ingest_news_{topic}" for topic in topic_names()] * 2
+    assert not [dag for dag, *_ in triggered if dag.startswith("ingest_news")]
 
 
 def test_five_sessions_back_is_the_close_of_a_session() -> None:

@@ -14,13 +14,14 @@ from starlette.websockets import WebSocketDisconnect
 
 from pipelines.steps.lake import open_lake
 from serving.routes import stream
+from tests import empty_lake
 from tests.servers.ports import free_port
 from tests.serving.in_process import serving_folder
 from tests.serving.process import WAIT, environment_of, run_server, wait_for_answer
 from tests.serving.scored_api import STREAM, api_at, wait_until
 from tests.serving.socket_listener import PATH, UPGRADE, Listener, allow_files, listen
 
-TOPIC = ("nasdaq100_hourly", "qqq")
+CHANNEL = stream.Channel("signals", "nasdaq100_hourly", "qqq")
 # A few of these are more than the kernel buffers for a client.
 LARGE = f'{{"large":"{"x" * 500_000}"}}'
 NEWEST = "live AND universe = 'qqq'"
@@ -87,7 +88,7 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_get_their_message
                 )
                 await asyncio.wait_for(messages.get(), WAIT)  # the newest state
             while hub.count == 4:
-                hub._loop.call_soon_threadsafe(hub.send, TOPIC, LARGE)
+                hub._loop.call_soon_threadsafe(hub.send, CHANNEL, LARGE)
                 for _ in range(3):
                     assert await asyncio.wait_for(messages.get(), WAIT) == LARGE.encode()
                 count += 1
@@ -108,7 +109,7 @@ def test_a_socket_beyond_the_limit_or_for_an_unknown_topic_is_refused(
             state = first.receive_json()
             assert (state["type"], state["signal"]["delay_seconds"]) == ("state", 60)
             assert close_code(client, STREAM) == stream.TRY_AGAIN
-        for query in ("universe=qqqq", "forecast=nasdaq"):
+        for query in ("universe=qqqq", "forecast=nasdaq", "kind=gossip", "kind=news&topic=sp501"):
             assert close_code(client, f"{STREAM}?{query}") == stream.POLICY
 
 
@@ -125,3 +126,29 @@ def test_a_heartbeat_comes_while_nothing_is_published(
     with api_at(scored_folder) as client, client.websocket_connect(STREAM) as listener:
         kinds = [listener.receive_json()["type"] for _ in range(3)]
     assert kinds == ["state", "heartbeat", "heartbeat"]
+
+
+def test_the_news_of_a_topic_are_sent_where_they_are_asked_for(
+    scored_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(scored_folder, tmp_path / "copy")
+    with api_at(tmp_path / "copy") as client:
+        with client.websocket_connect(f"{STREAM}?kind=news&topic=sp500") as listener:
+            state = listener.receive_json()
+            assert (state["type"], state["topic"], state["stale"]) == ("state", "sp500", False)
+            newest = client.get("/news/signals/newest?topic=sp500").json()
+            assert state["news"] == newest
+            with open_lake(empty_lake.at(tmp_path / "copy")) as lake, lake.write("next") as writer:
+                row = writer.sql(
+                    """SELECT * EXCLUDE (batch) REPLACE (
+                           window_end + INTERVAL 15 MINUTE AS window_end,
+                           known_at + INTERVAL 15 MINUTE AS known_at)
+                       FROM gold.news_signals ORDER BY window_end DESC LIMIT 1"""
+                )
+                writer.append("gold.news_signals", row)
+            messages = iter(listener.receive_json, None)
+            news = next(message for message in messages if message["type"] != "heartbeat")
+            assert (news["type"], news["topic"]) == ("news", "sp500")
+            assert news["news"]["window_end"] > newest["window_end"]
+        with client.websocket_connect(STREAM) as other:
+            assert "news" not in other.receive_json()

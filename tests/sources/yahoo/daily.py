@@ -7,8 +7,8 @@ from typing import Any
 
 from pipelines.core.calendar import interval_of
 from pipelines.sources.base import Request
+from pipelines.sources.transport.retries import Patience
 from pipelines.sources.yahoo import Yahoo
-from pipelines.sources.yahoo.http import Patience
 from tests.sources.yahoo.requests import NOW
 
 HTML = "<!DOCTYPE html><html><body>Will be right back</body></html>"

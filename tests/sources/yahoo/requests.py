@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from pipelines.core.calendar import calendar, interval_of
 from pipelines.sources.base import Answer, Request
+from pipelines.sources.transport.retries import Patience
 from pipelines.sources.yahoo import Yahoo
-from pipelines.sources.yahoo.http import Patience
 
 NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)  # a Friday after the close
 QUICK = Patience(tries=3, first=0.0, timeout=5)

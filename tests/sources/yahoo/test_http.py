@@ -9,7 +9,6 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.sources.yahoo import Yahoo
-from pipelines.sources.yahoo.http import Busy, Patience, retry
 from tests.servers.yahoo import Fault, YahooServer
 from tests.sources.yahoo.daily import HTML, REQUEST, patient
 
@@ -105,16 +104,6 @@ def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("BULLION_YAHOO_URL", "localhost:1")
     with pytest.raises(InvalidRequest, match="BULLION_YAHOO_URL"):
         count(patient())
-
-
-def test_the_deadline_bounds_the_whole() -> None:
-    clock = iter([0.0, 100.0, 290.0])
-
-    def busy() -> None:
-        raise Busy("HTTP 503", 20.0)
-
-    with pytest.raises(SourceUnavailable, match="tried 2 times in 290 s"):
-        retry(busy, "AAPL", Patience(), sleep=lambda _: None, clock=lambda: next(clock))
 
 
 def test_an_unknown_symbol_is_named(daily_server: YahooServer) -> None:

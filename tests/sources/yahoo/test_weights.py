@@ -13,8 +13,8 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
 from pipelines.sources.base import WEIGHTS
+from pipelines.sources.transport.retries import Patience
 from pipelines.sources.yahoo import Yahoo
-from pipelines.sources.yahoo.http import Patience
 from tests.servers.yahoo import Fault, YahooServer
 
 NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)

@@ -1,0 +1,107 @@
+"""Bring news to silver, score them, and compute the signals of a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipelines import steps
+from pipelines.core.errors import InvalidRequest, NothingToDo
+from pipelines.jobs.run import log, log_progress
+from pipelines.lake import Lake
+from pipelines.sentiment.choice import chosen_model
+from pipelines.sources import source_with
+from pipelines.sources.news import NewsSource
+from pipelines.steps.lake import open_lake
+
+LONGEST_FILL = timedelta(days=1)  # before a run, that it brings too where it was missed
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class NewsRun:
+    """What a run must do for a topic: the stories that became known in [start, end)."""
+
+    topic: str
+    start: datetime
+    end: datetime
+    run: str
+    fill: bool = True  # bring what was missed before it, too
+    force: bool = False
+
+
+def bring_news(name: str, run: NewsRun) -> dict[str, Any]:
+    """Bring a run's stories from one source to silver, and what was missed before it.
+
+    A source whose calls are few is asked in few of the runs, each time for all since the last.
+    """
+    source = source_with(name, "news")
+    if run.end > datetime.now(UTC):
+        raise InvalidRequest(
+            f"the run ends at {run.end:%Y-%m-%d %H:%M} UTC, which is not over yet",
+            "ask for a range that is over, or set the clock if it was moved back",
+        )
+    start = _due_since(source, run)
+    with open_lake() as lake:
+        if run.fill:
+            start = min(start, _missed_since(lake, name, run, start))
+        report = steps.ingest_news(
+            lake,
+            source,
+            run.topic,
+            start,
+            run.end,
+            as_of=run.end,
+            run=run.run,
+            force=run.force,
+            progress=log_progress,
+        )
+    log.info(report.summary())
+    report.enforce()
+    return report.counts | {"snapshot": report.snapshot}
+
+
+def _due_since(source: NewsSource, run: NewsRun) -> datetime:
+    """Return from when on the source is asked in this run. Raises NothingToDo between its turns."""
+    every = source.news_every
+    if run.end - run.start >= every:
+        return run.start
+    if (run.end - EPOCH) % every:
+        next_turn = run.end + (every - (run.end - EPOCH) % every)
+        raise NothingToDo(
+            f"{source.name} is asked every {every}, as its calls are few: next at "
+            f"{next_turn:%H:%M} UTC"
+        )
+    return run.end - every
+
+
+def _missed_since(lake: Lake, source: str, run: NewsRun, start: datetime) -> datetime:
+    """Return since when no run has brought this topic's stories; `start` where none ever did."""
+    brought_until = lake.rows(
+        """SELECT max(interval_end) FROM gold.runs
+           WHERE step = 'ingest_news' AND source = ? AND about = ? AND status <> 'failed'
+           AND interval_end <= ?""",
+        [source, run.topic, start],
+    )[0][0]
+    if brought_until is None:
+        return start
+    since: datetime = brought_until.astimezone(UTC)
+    return max(since, start - LONGEST_FILL)
+
+
+def news_signals(sources: Sequence[str], run: NewsRun) -> dict[str, Any]:
+    """Score the stories that no model has scored yet, and compute the windows of the run."""
+    counts: dict[str, Any] = {}
+    chosen = chosen_model()
+    with open_lake() as lake:
+        for source in sources:
+            scored = steps.score_stories(lake, source, chosen=chosen, progress=log_progress)
+            log.info(scored.summary())
+            report = steps.refresh_news_signals(
+                lake, source, run.topic, run.start, run.end, model=chosen.model, run=run.run
+            )
+            log.info(report.summary())
+            counts[source] = scored.counts | report.counts
+    return counts

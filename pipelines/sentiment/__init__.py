@@ -1,0 +1,1 @@
+"""What titles of news say: sentiment models, and tones from word lists. See README.md."""
