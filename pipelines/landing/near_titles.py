@@ -59,14 +59,14 @@ class _Titles:
     is_judged: list[bool] = field(default_factory=list)
 
 
-def find_repeats(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarray) -> np.ndarray:
+def find_repeats(known_at: np.ndarray, titles: Sequence[str], must_judge: np.ndarray) -> np.ndarray:
     """Return for each story the place of the earliest near-equal one within 24 hours before it.
 
     The stories lie in the order in which they became known (microseconds). It is -1 where there is
     none, and for stories that are not to be judged.
     """
     repeats = np.full(len(titles), -1)
-    group = _group_titles(known_at, titles, judged)
+    group = _group_titles(known_at, titles, must_judge)
     near: dict[int, list[int]] = {}
     for earlier, later in _near_pairs(group):
         near.setdefault(later, []).append(earlier)
@@ -75,7 +75,7 @@ def find_repeats(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarray
         if len(candidates) == 1 and len(places) == 1:
             continue
         for place in places:
-            if judged[place]:
+            if must_judge[place]:
                 since = int(np.searchsorted(known_at, known_at[place] - WINDOW))
                 firsts = [c[at] for c in candidates if (at := bisect_left(c, since)) < len(c)]
                 first = min(firsts)
@@ -83,7 +83,7 @@ def find_repeats(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarray
     return repeats
 
 
-def _group_titles(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarray) -> _Titles:
+def _group_titles(known_at: np.ndarray, titles: Sequence[str], must_judge: np.ndarray) -> _Titles:
     group, numbers = _Titles(), dict[tuple[str, int], int]()
     days = known_at // WINDOW
     for place, title in enumerate(titles):
@@ -97,7 +97,7 @@ def _group_titles(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarra
             group.is_judged.append(False)
         number = numbers[key]
         group.places[number].append(place)
-        group.is_judged[number] |= bool(judged[place])
+        group.is_judged[number] |= bool(must_judge[place])
     return group
 
 

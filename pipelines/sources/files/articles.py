@@ -106,33 +106,33 @@ class _Lines:
         while self._back or (line := next(self._lines, None)):
             yield self._back.popleft() if self._back else line  # type: ignore[misc]
 
-    def take(self, taken: list[tuple[int, bytes | LongLine]]) -> bytes | None:
+    def take(self, taken_lines: list[tuple[int, bytes | LongLine]]) -> bytes | None:
         """Take one more line, if it can be part of a row."""
         number_line = self._back.popleft() if self._back else next(self._lines, None)
         if number_line is None:
             return None
-        taken.append(number_line)
+        taken_lines.append(number_line)
         return number_line[1] if isinstance(number_line[1], bytes) else None
 
-    def put_back(self, taken: list[tuple[int, bytes | LongLine]]) -> None:
-        self._back.extendleft(reversed(taken))
+    def put_back(self, taken_lines: list[tuple[int, bytes | LongLine]]) -> None:
+        self._back.extendleft(reversed(taken_lines))
 
 
 def _cut_row(lines: _Lines, line: bytes, delimiter: str, width: int) -> tuple[list[str], str]:
     """Cut a line into cells, with the lines that a quote in it takes in; else say why not."""
-    taken: list[tuple[int, bytes | LongLine]] = []
+    taken_lines: list[tuple[int, bytes | LongLine]] = []
     row, quotes = [line], line.count(b'"')
     size = len(line)
-    while quotes % 2 and len(taken) < MOST_LINES_OF_ROW and size <= MOST_LINE:
-        further = lines.take(taken)
+    while quotes % 2 and len(taken_lines) < MOST_LINES_OF_ROW and size <= MOST_LINE:
+        further = lines.take(taken_lines)
         if further is None:
             break
         row.append(further)
         quotes += further.count(b'"')
         size += len(further)
     cells, why = _cut_cells(b"\n".join(row), delimiter, width)
-    if why and taken:
-        lines.put_back(taken)
+    if why and taken_lines:
+        lines.put_back(taken_lines)
         return [], f"a quote that is never closed, or {why}"
     return cells, why
 
@@ -192,8 +192,8 @@ def _json_rows(text: TextFile, list_path: str) -> Iterator[Row]:
         if isinstance(value, dict):
             yield number, value
         else:
-            shown = json.dumps(value)[:MOST_LINE]
-            yield number, BrokenRow("not_an_object", "no JSON object", shown)
+            excerpt = json.dumps(value)[:MOST_LINE]
+            yield number, BrokenRow("not_an_object", "no JSON object", excerpt)
 
 
 def _list_in(path: str, content: Any, list_path: str) -> list[Any]:

@@ -98,7 +98,7 @@ class _ArticleReader:
         places = columns_of(
             _Table(self._path, list(names)), self._entry.columns, USUAL, COLUMNS, NEEDED
         )
-        keys = {column: [names[at] for at in found] for column, found in places.items()}
+        keys = {column: [names[at] for at in positions] for column, positions in places.items()}
         self._keys[tuple(names)] = keys
 
     def read(self, row: Mapping[str, Any]) -> Fields | None:
@@ -109,11 +109,11 @@ class _ArticleReader:
         fields["summary"] = text_of(fields["summary"], "summary")
         fields |= {name: self._labels(row, keys.get(name, ()), name) for name in LABELS}
         times = {name: self._time(row, keys.get(name, ()), name) for name in TIMES}
-        published, seen = times["published_at"], times["seen_at"]
-        fields["published_at"] = published.instant if published else None
-        fields["seen_at"] = (seen.day_end or seen.instant) if seen else None
-        if published and not seen:
-            fields["seen_at"] = published.day_end
+        publication, sighting = times["published_at"], times["seen_at"]
+        fields["published_at"] = publication.instant if publication else None
+        fields["seen_at"] = (sighting.day_end or sighting.instant) if sighting else None
+        if publication and not sighting:
+            fields["seen_at"] = publication.day_end
         if not self._selection.has_time(fields["published_at"], fields["seen_at"]):
             self.outside_span += 1
             return None
@@ -156,8 +156,8 @@ class _ArticleReader:
     def _time(self, row: Mapping[str, Any], keys: Sequence[str], name: str) -> ArticleTime | None:
         """Read the time in a cell; of several, such as a date and a clock, all as one text."""
         values = [value for key in keys if (value := _cell(row, key)) is not None]
-        joined = " ".join(map(str, values)) if len(values) > 1 else next(iter(values), None)
-        return self._times.read(joined, name)
+        cell = " ".join(map(str, values)) if len(values) > 1 else next(iter(values), None)
+        return self._times.read(cell, name)
 
     def _labels(self, row: Mapping[str, Any], keys: Sequence[str], name: str) -> list[str]:
         """Return a list that a cell has: a list of JSON, or a text with its separators."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.core.errors import InvalidRequest, unknown
+from pipelines.core.errors import InvalidRequest, NothingToDo, unknown
 from pipelines.core.topics import topic_names
 from pipelines.sources.files.entries import (
     check_keys,
@@ -63,8 +63,15 @@ class NewsFiles:
 
 
 def load_news(folder: Path) -> tuple[NewsFiles, ...]:
-    """Read the mapping of a folder's news. Raises InvalidRequest naming the offending key."""
+    """Read the mapping of a folder's news. Raises InvalidRequest naming the offending key.
+
+    Raises NothingToDo where there is none: a DAG skips the source then.
+    """
     path = folder / NEWS_NAME
+    if folder.is_dir() and not path.exists():  # a folder of bars alone: nothing is wrong with it
+        raise NothingToDo(
+            f"{folder} has no {NEWS_NAME}", "write one, as include/sample/news.yaml shows"
+        )
     document = read_document(path, "write one, as include/sample/news.yaml shows")
     check_keys(document, ("news",), str(path))
     entries = list_entries(document, "news", str(path))

@@ -104,13 +104,13 @@ def ingest_news(
     request = NewsRequest(topic, start, min(end, as_of), as_of)
     report = NewsReport(source.name, topic)
     pieces = list(source.news_pieces(request))
-    finished = set[str]()
+    finished_names = set[str]()
     if source.resumes_news and not force:
         ends = {_name(piece): piece.end for piece in pieces}
-        finished = finished_pieces(lake, source.name, "news", ends)
+        finished_names = finished_pieces(lake, source.name, "news", ends)
     progress("asking", 0, len(pieces))
     for number, piece in enumerate(pieces, 1):
-        if _name(piece) in finished:
+        if _name(piece) in finished_names:
             report.resumed += 1
         elif report.unavailable >= GIVE_UP_AFTER:
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.core.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest, NothingToDo
 from pipelines.sources.files.news_mapping import load_news, news_files_of
 
 
@@ -52,6 +52,8 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, content: Any, words: str) 
 
 
 def test_a_folder_without_a_mapping_is_told_where_an_example_is(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match=r"has no news\.yaml") as caught:
+    with pytest.raises(NothingToDo, match=r"has no news\.yaml") as caught:
         load_news(tmp_path)
     assert "include/sample/news.yaml" in caught.value.hint
+    with pytest.raises(InvalidRequest):
+        load_news(tmp_path / "nowhere")
