@@ -67,7 +67,7 @@ def load_news(folder: Path) -> tuple[NewsFiles, ...]:
 
     Raises NothingToDo where there is none: a DAG skips the source then.
     """
-    path = folder / NEWS_NAME
+    path, hint = folder / NEWS_NAME, "write one, as include/sample/news.yaml shows"
     if folder.is_dir() and not path.exists():  # a folder of bars alone: nothing is wrong with it
         raise NothingToDo(
             f"{folder} has no {NEWS_NAME}", "write one, as include/sample/news.yaml shows"
