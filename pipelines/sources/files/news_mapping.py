@@ -69,10 +69,8 @@ def load_news(folder: Path) -> tuple[NewsFiles, ...]:
     """
     path, hint = folder / NEWS_NAME, "write one, as include/sample/news.yaml shows"
     if folder.is_dir() and not path.exists():  # a folder of bars alone: nothing is wrong with it
-        raise NothingToDo(
-            f"{folder} has no {NEWS_NAME}", "write one, as include/sample/news.yaml shows"
-        )
-    document = read_document(path, "write one, as include/sample/news.yaml shows")
+        raise NothingToDo(f"{folder} has no {NEWS_NAME}", hint)
+    document = read_document(path, hint)
     check_keys(document, ("news",), str(path))
     entries = list_entries(document, "news", str(path))
     mapping = tuple(news_files_of(entry, f"news {n} of {path}") for n, entry in entries)
