@@ -23,6 +23,7 @@ from pipelines.core.errors import LakeError
 from pipelines.core.settings import settings
 from pipelines.lake import Lake
 from pipelines.lake.attach import attach_statements
+from pipelines.lake.file_store import FolderStore
 from pipelines.steps.lake import open_lake
 from tests.apart_jobs import read_files, run_on_disk
 from tests.job_server import announce
@@ -134,6 +135,18 @@ def hold() -> None:
         time.sleep(600)
 
 
+def stop_before_the_mark() -> None:
+    """Commit a row, and stay before the folder's mark is written."""
+
+    def wait(self: FolderStore, path: str, content: bytes) -> None:
+        announce("committed", path)
+        time.sleep(600)
+
+    FolderStore.write = wait  # type: ignore[method-assign]
+    with open_lake() as lake, lake.write("stop") as writer:
+        writer.append("silver.series", series(["committed"]))
+
+
 def answers(day: str, version: int) -> Scripted:
     """What the scripted source says of a day: the second time some closes differ."""
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
@@ -211,6 +224,7 @@ JOBS: Mapping[str, Callable[..., object]] = {
         read,
         read_during_compaction,
         hold,
+        stop_before_the_mark,
         ingest,
         ingest_once,
         failing_write,

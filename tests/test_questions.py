@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pipelines.core.universes import universe
 from pipelines.forecasts import FORECASTS
 from pipelines.lake import Lake
 from pipelines.lake.compaction import compact
+from pipelines.landing.withdrawal import Selection
 from pipelines.modeling.candidates import Logistic, Mean, Ridge
 from pipelines.sentiment.choice import chosen_model
 from pipelines.sources.sample import Sample
@@ -26,6 +28,7 @@ from pipelines.steps import (
     refresh_news_signals,
     score_stories,
 )
+from pipelines.steps.data.withdraw import withdraw
 from pipelines.steps.lake import open_lake
 from pipelines.steps.models.train import train
 from pipelines.steps.scoring.outcomes import refresh_outcomes
@@ -63,10 +66,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
                 train(lake, registry, quick_target, source.name, as_of=TRAINED)
             score(lake, registry, forecast, source.name, start=TRAINED, end=END)
             refresh_outcomes(lake, registry, forecast, source.name)
-        ingest_news(lake, source, "sp500", TRAINED, END, as_of=END)
-        score_stories(lake, source.name)
-        model = chosen_model().model
-        refresh_news_signals(lake, source.name, "sp500", TRAINED, END, model=model)
+        span = (END - timedelta(days=3), END)
+        ingest_news(lake, source, "sp500", *span, as_of=END).enforce()
+        chosen = chosen_model()
+        score_stories(lake, source.name, chosen=chosen)
+        refresh_news_signals(lake, source.name, "sp500", *span, model=chosen.model)
         yield lake
 
 
@@ -101,14 +105,22 @@ def test_a_question_is_answered(lake: Lake, title: str, query: str) -> None:
 
 
 def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake, tmp_path: Path) -> None:
-    """After the steps, and in a copy after a compaction and after a deletion."""
+    """After the steps, and in a copy after a compaction and after withdrawals."""
     assert wrong_answers(lake) == []
     folder = Path(lake.config.lake_data).parent
     copy = empty_lake.at(shutil.copytree(folder, tmp_path / "copy"))
     with open_lake(copy) as copied:
         compact(copied)
         assert wrong_answers(copied) == []
-        for name in ("bronze.bars", "silver.bars", "gold.predictions", "gold.outcomes"):
-            with copied.write("delete the newest rows") as writer:
-                assert writer.delete(name, "ts >= ?", [TRAINED])
+        for interval in ("1h", "1d"):  # the newest bars; then all that there are
+            start = TRAINED if interval == "1h" else None
+            withdrawn = withdraw(copied, Selection("sample", interval, start=start), "a mistake")
+            assert withdrawn.removed
+            assert wrong_answers(copied) == []
+        assert copied.rows(
+            """SELECT max(ts) < ?, count(*) FILTER ("interval" = '1d') FROM silver.bars
+               WHERE "interval" IN ('1h', '1d')""",
+            [TRAINED],
+        ) == [(True, 0)]
+        compact(copied)
         assert wrong_answers(copied) == []

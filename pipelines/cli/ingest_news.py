@@ -14,7 +14,7 @@ from pipelines.core.settings import settings
 from pipelines.sources import source_with, sources_of
 from pipelines.steps.lake import open_lake
 
-BROUGHT = ("bars", "news")  # by this command; weights have one of their own
+COMMAND_DATASETS = ("bars", "news")  # by this command; weights have one of their own
 
 
 def ingest_dataset(
@@ -30,10 +30,12 @@ def ingest_dataset(
     """Bring the news of a topic to silver; refuse what is no dataset of this command, in words."""
     if dataset == "weights":
         raise InvalidRequest("weights have a command of their own", "run bullion weights")
-    if dataset not in BROUGHT:
-        error = unknown("dataset", dataset, BROUGHT)
-        having = "; ".join(f"{name}: {', '.join(sources_of(name))}" for name in BROUGHT)
-        raise InvalidRequest(error.message, f"{error.hint}; sources of {having}")
+    if dataset not in COMMAND_DATASETS:
+        error = unknown("dataset", dataset, COMMAND_DATASETS)
+        source_names = "; ".join(
+            f"{name}: {', '.join(sources_of(name))}" for name in COMMAND_DATASETS
+        )
+        raise InvalidRequest(error.message, f"{error.hint}; sources of {source_names}")
     for option, value in bar_options.items():
         if value is not None:
             raise InvalidRequest(f"news have no {option}", "leave it out, and name a --topic")

@@ -44,8 +44,8 @@ def news(
     run = f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
     chosen = chosen_model()
     with open_lake() as lake, progress_bar() as progress:
-        scored = steps.score_stories(lake, news_source, chosen=chosen, progress=progress)
+        scoring_report = steps.score_stories(lake, news_source, chosen=chosen, progress=progress)
         signals = steps.refresh_news_signals(
             lake, news_source, name, since, until, model=chosen.model, run=run
         )
-    out.print(f"{scored.summary()}\n{signals.summary()}", highlight=False, soft_wrap=True)
+    out.print(f"{scoring_report.summary()}\n{signals.summary()}", highlight=False, soft_wrap=True)

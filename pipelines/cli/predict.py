@@ -11,6 +11,7 @@ from pipelines.cli.app import SourceOption, app, chosen_source, out
 from pipelines.cli.complaints import err
 from pipelines.cli.models import ForecastArgument
 from pipelines.core.errors import InvalidRequest, writing_to
+from pipelines.core.input_files import read_file
 from pipelines.forecasts import forecast as forecast_named
 from pipelines.steps.lake import open_lake
 
@@ -49,6 +50,7 @@ def predict(
     bullion predict nvda_5m bars.csv --out predictions.csv
     """
     from pipelines.registry.mlflow import Registry
+    from pipelines.requests.csv_file import MOST_BYTES
     from pipelines.steps.scoring.predict_file import predict_file
 
     forecast, source_name = forecast_named(name), chosen_source(source).name
@@ -58,9 +60,10 @@ def predict(
         raise InvalidRequest(
             f"{to_file} is there already", "name another file for --out, or add --force"
         )
+    content = read_file(file, max_bytes=MOST_BYTES)
     with open_lake(read_only=True) as lake:
         predictions = predict_file(
-            lake, Registry(), forecast, source_name, file.read_bytes(), symbol, timezone
+            lake, Registry(), forecast, source_name, content, symbol, timezone
         )
     table = predictions.table(min_confidence)
     if to_file is None:

@@ -79,15 +79,15 @@ def _due_since(source: NewsSource, run: NewsRun) -> datetime:
 
 def _missed_since(lake: Lake, source: str, run: NewsRun, start: datetime) -> datetime:
     """Return since when no run has brought this topic's stories; `start` where none ever did."""
-    brought_until = lake.rows(
+    last_end = lake.rows(
         """SELECT max(interval_end) FROM gold.runs
            WHERE step = 'ingest_news' AND source = ? AND about = ? AND status <> 'failed'
            AND interval_end <= ?""",
         [source, run.topic, start],
     )[0][0]
-    if brought_until is None:
+    if last_end is None:
         return start
-    since: datetime = brought_until.astimezone(UTC)
+    since: datetime = last_end.astimezone(UTC)
     return max(since, start - LONGEST_FILL)
 
 
@@ -97,11 +97,11 @@ def news_signals(sources: Sequence[str], run: NewsRun) -> dict[str, Any]:
     chosen = chosen_model()
     with open_lake() as lake:
         for source in sources:
-            scored = steps.score_stories(lake, source, chosen=chosen, progress=log_progress)
-            log.info(scored.summary())
+            scoring_report = steps.score_stories(lake, source, chosen=chosen, progress=log_progress)
+            log.info(scoring_report.summary())
             report = steps.refresh_news_signals(
                 lake, source, run.topic, run.start, run.end, model=chosen.model, run=run.run
             )
             log.info(report.summary())
-            counts[source] = scored.counts | report.counts
+            counts[source] = scoring_report.counts | report.counts
     return counts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +54,14 @@ def parse_catalog(setting: str) -> tuple[str, str]:
 
 
 def query_catalog(
-    connection: duckdb.DuckDBPyConnection, kind: str, query: str
+    connection: duckdb.DuckDBPyConnection, kind: str, query: str, columns: str = "*"
 ) -> list[tuple[Any, ...]]:
-    """Return the rows of a query that the catalog's own database runs, in its own SQL."""
+    """Return the rows of a query that the catalog's own database runs, in its own SQL.
+
+    `columns` are what DuckDB makes of the answer.
+    """
     rows: list[tuple[Any, ...]] = connection.execute(
-        f"FROM {kind}_query({text_literal(CATALOG)}, {text_literal(query)})"
+        f"SELECT {columns} FROM {kind}_query({text_literal(CATALOG)}, {text_literal(query)})"
     ).fetchall()
     return rows
 
@@ -69,6 +74,19 @@ def extension_file(name: str) -> str:
     return name
 
 
+@contextmanager
+def connect_sqlite(target: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection to an SQLite file, attached as `catalog` and not as a lake."""
+    with duckdb.connect() as connection:
+        connection.execute(f"LOAD {text_literal(extension_file('sqlite_scanner'))}")
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute(
+            f"ATTACH {text_literal(target)} AS catalog "
+            f"(TYPE sqlite, BUSY_TIMEOUT {READERS_WAIT_MS})"
+        )
+        yield connection
+
+
 def has_old_readers(kind: str, target: str) -> bool:
     """Whether a reader is still at an older state of the catalog, after a short wait for it.
 
@@ -78,13 +96,7 @@ def has_old_readers(kind: str, target: str) -> bool:
     """
     if kind != "sqlite":
         return False
-    with duckdb.connect() as connection:
-        connection.execute(f"LOAD {text_literal(extension_file('sqlite_scanner'))}")
-        connection.execute("SET enable_progress_bar = false")
-        connection.execute(
-            f"ATTACH {text_literal(target)} AS catalog "
-            f"(TYPE sqlite, BUSY_TIMEOUT {READERS_WAIT_MS})"
-        )
+    with connect_sqlite(target) as connection:
         row = connection.execute(
             "FROM sqlite_query('catalog', 'PRAGMA wal_checkpoint(TRUNCATE)')"
         ).fetchone()

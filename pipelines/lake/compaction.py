@@ -14,7 +14,7 @@ from pipelines.lake.catalog import CATALOG, FILES, NAME
 from pipelines.lake.data_files import known_files, scheduled_files, stored_files
 from pipelines.lake.door import Lake
 from pipelines.lake.file_store import FileStore
-from pipelines.lake.folder_owner import FEW_UNKNOWN, SMALL_SHARE, read_mark
+from pipelines.lake.folder_owner import SMALL_SHARE, read_mark
 from pipelines.lake.inlined_checksums import (
     find_changed_rows,
     list_deletion_tables,
@@ -24,6 +24,7 @@ from pipelines.lake.transaction import View, Writer
 
 SMALL_BYTES = 8 << 20  # files below this are rewritten together
 FEW_FILES = 4  # ... once a partition has more of them than this
+FEW_LEFTOVERS = 2  # are removed, whatever their share of the folder
 KEEP_SNAPSHOTS = timedelta(days=7)  # snapshots younger than this are kept
 KEEP_FILES = timedelta(hours=1)  # that no snapshot names, for readers still at them
 
@@ -260,8 +261,8 @@ def _find_orphans(writer: Writer, store: FileStore, before: datetime) -> dict[st
 def _select_leftovers(view: View, store: FileStore, orphans: dict[str, datetime]) -> list[str]:
     """Return the orphans that writers of this lake left when they were killed.
 
-    No other catalog could write to the folder since it was marked. Where there are many, the
-    catalog itself is in doubt: it may be an old copy.
+    No other catalog could write to the folder since it was marked. Where they are a large share of
+    it, the catalog itself is in doubt: a person is asked.
     """
     mark = read_mark(store)
     recorded = {path for (path,) in view.rows(f"SELECT path FROM {CHECKSUMS.full_name}")}
@@ -270,7 +271,7 @@ def _select_leftovers(view: View, store: FileStore, orphans: dict[str, datetime]
         for path, written_at in orphans.items()
         if path in recorded or (mark and written_at >= mark.since)
     ]
-    if len(proven) <= FEW_UNKNOWN:
+    if len(proven) <= FEW_LEFTOVERS:
         return proven
     sizes = known_files(view)
     size = view.one("SELECT sum(size) FROM read_blob(?)", [[store.root + path for path in proven]])

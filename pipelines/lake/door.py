@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ class Lake:
         self._lock = lock_for(self.kind, self.target, self.config.lake_lock_timeout)
         self._idle: list[duckdb.DuckDBPyConnection] = []
         self._lake_id = ""  # of the lake, once its claim to the data folder was seen
+        self._place: folder_owner.CatalogPlace  # known from then on, too
         self._root = self._open(create and not read_only)
         try:
             if adopt:
@@ -170,12 +172,14 @@ class Lake:
         if self.read_only:
             raise LakeError("this lake was opened for reading only")
         with self._lock.turn(what):
-            self._claim_folder(root)
+            mark = self._claim_folder(root)
             with self._writer(root) as writer:
+                folder_owner.refuse_copy(
+                    writer, self.store, mark, self._place, redacted(self.config.lake_catalog)
+                )
                 yield writer
                 writer.seal()
-            if writer.has_written:
-                self._seal_inlined(root)
+            self._record_commit(root, writer, mark)
 
     @contextmanager
     def _writer(self, root: duckdb.DuckDBPyConnection) -> Iterator[Writer]:
@@ -189,29 +193,47 @@ class Lake:
                 self.guard,
             )
 
-    def _seal_inlined(self, root: duckdb.DuckDBPyConnection) -> None:
-        """Record the checksums of the rows that the commit left in the catalog."""
+    def _record_commit(
+        self, root: duckdb.DuckDBPyConnection, writer: Writer, mark: folder_owner.Mark
+    ) -> None:
+        """Record the checksums of rows left in the catalog, and in the folder the new snapshot."""
         try:
             with root.cursor() as cursor:
                 cursor.execute("BEGIN")  # else each statement opens the catalog anew
-                inlined_checksums.record_checksums(cursor, self.kind)
+                if writer.has_written:
+                    inlined_checksums.record_checksums(cursor, self.kind)
+                newest = folder_owner.read_snapshot(cursor, self.kind, writer.batch)
                 cursor.execute("COMMIT")
         except duckdb.Error as error:  # the commit stands, and the next one does it
             log.warning("rows in the catalog have no checksum yet: %s", redacted(str(error)))
+            return
+        if newest is None:  # nothing was committed
+            return
+        try:
+            folder_owner.write_mark(
+                self.store,
+                replace(mark, newest=newest, catalog=self._place, folder=self.store.root),
+            )
+        except LakeError as error:
+            log.warning("the folder's mark is behind the catalog: %s", error.message)
 
-    def _claim_folder(self, root: duckdb.DuckDBPyConnection, *, force: bool = False) -> None:
+    def _claim_folder(
+        self, root: duckdb.DuckDBPyConnection, *, force: bool = False
+    ) -> folder_owner.Mark:
         """Check that the data folder is this catalog's; mark it where it has no owner."""
         mark = folder_owner.read_mark(self.store)
-        if mark and mark.lake == self._lake_id:
-            return
+        if mark and mark.lake == self._lake_id and not force:
+            return mark
         with self._writer(root) as writer:
+            self._place = folder_owner.find_place(writer.connection, self.kind, self.target)
             claimed = folder_owner.claim_folder(
-                writer, self.store, mark, self.config.lake_catalog, force
+                writer, self.store, mark, self._place, self.config.lake_catalog, force
             )
         # Only now: a mark with an id that no catalog has would lock every lake out.
         if claimed != mark:
             folder_owner.write_mark(self.store, claimed)
         self._lake_id = claimed.lake
+        return claimed
 
     def has_old_readers(self) -> bool:
         """Whether a reader who began before now could miss rows if the catalog forgot them."""

@@ -40,9 +40,9 @@ _CODES = {
 _LOCK = threading.Lock()
 
 
-def language_of(said: str | None, title: str) -> str:
+def language_of(name: str | None, title: str) -> str:
     """Return the ISO 639-1 code of a title's language; und where neither source nor title tells."""
-    code = _CODES.get((said or "").strip().lower().replace("_", "-").split("-")[0].strip())
+    code = _CODES.get((name or "").strip().lower().replace("_", "-").split("-")[0].strip())
     return code or detect_language(title)
 
 

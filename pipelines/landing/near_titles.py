@@ -30,22 +30,23 @@ UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf9
 
 def normalize_title(title: str) -> str:
     """Return a title in small letters, without punctuation."""
-    text = unicodedata.normalize("NFKC", title).casefold()
+    text = title.lower() if title.isascii() else unicodedata.normalize("NFKC", title).casefold()
     return " ".join(re.sub(r"[\W_]+", " ", text).split())
 
 
 def block_keys(title: str) -> list[tuple[str, ...]]:
     """Return the keys of a normalised title: near-equal titles share one."""
-    words: set[str] = set()
-    for word in title.split():
-        if UNSPACED.search(word):
-            words.update(word[at : at + 2] for at in range(max(1, len(word) - 1)))
-        elif not word.isdecimal():
-            words.add(word)
-    longest = sorted(words, key=lambda word: (-len(word), word))[:LONGEST_WORDS]
     numbers = tuple(word for word in title.split() if word.isdecimal())
+    words = set(title.split()).difference(numbers)
+    if not title.isascii() and UNSPACED.search(title):
+        for word in [word for word in words if UNSPACED.search(word)]:
+            words.remove(word)
+            words.update(word[at : at + 2] for at in range(max(1, len(word) - 1)))
+    # Longest first, and of a length by the alphabet: the second sort leaves equal ones in order.
+    longest = sorted(sorted(words), key=len, reverse=True)[:LONGEST_WORDS]
+    longest.sort()
     pairs: list[tuple[str, ...]] = [*combinations(longest, 2)] or [tuple(longest)]
-    return [(*numbers, "", *sorted(pair)) for pair in pairs]
+    return [(*numbers, "", *pair) for pair in pairs]
 
 
 @dataclass
@@ -58,14 +59,14 @@ class _Titles:
     is_judged: list[bool] = field(default_factory=list)
 
 
-def find_repeats(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarray) -> np.ndarray:
+def find_repeats(known_at: np.ndarray, titles: Sequence[str], must_judge: np.ndarray) -> np.ndarray:
     """Return for each story the place of the earliest near-equal one within 24 hours before it.
 
     The stories lie in the order in which they became known (microseconds). It is -1 where there is
     none, and for stories that are not to be judged.
     """
     repeats = np.full(len(titles), -1)
-    group = _group_titles(known_at, titles, judged)
+    group = _group_titles(known_at, titles, must_judge)
     near: dict[int, list[int]] = {}
     for earlier, later in _near_pairs(group):
         near.setdefault(later, []).append(earlier)
@@ -74,7 +75,7 @@ def find_repeats(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarray
         if len(candidates) == 1 and len(places) == 1:
             continue
         for place in places:
-            if judged[place]:
+            if must_judge[place]:
                 since = int(np.searchsorted(known_at, known_at[place] - WINDOW))
                 firsts = [c[at] for c in candidates if (at := bisect_left(c, since)) < len(c)]
                 first = min(firsts)
@@ -82,7 +83,7 @@ def find_repeats(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarray
     return repeats
 
 
-def _group_titles(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarray) -> _Titles:
+def _group_titles(known_at: np.ndarray, titles: Sequence[str], must_judge: np.ndarray) -> _Titles:
     group, numbers = _Titles(), dict[tuple[str, int], int]()
     days = known_at // WINDOW
     for place, title in enumerate(titles):
@@ -96,7 +97,7 @@ def _group_titles(known_at: np.ndarray, titles: Sequence[str], judged: np.ndarra
             group.is_judged.append(False)
         number = numbers[key]
         group.places[number].append(place)
-        group.is_judged[number] |= bool(judged[place])
+        group.is_judged[number] |= bool(must_judge[place])
     return group
 
 

@@ -24,7 +24,7 @@ from pipelines.landing.relations import Scratch
 from pipelines.landing.stories import (
     DETAILS,
     IS_FUTURE,
-    SAID,
+    SOURCE_FIELDS,
     Rejected,
     SettledStory,
     StoryVersion,
@@ -54,13 +54,13 @@ NEWS_VERSIONS = VersionedTable(
     SILVER_NEWS.full_name,
     key=("story",),
     scope=("source",),
-    identity=("story", *SAID, "is_future"),
+    identity=("story", *SOURCE_FIELDS, "is_future"),
     order="received_at, row",
     known_order="received_at",
     newer="k.received_at <= r.received_at",
 )
 MOST_ORIGINAL = 20_000  # characters of a rejected row
-WRITTEN = tuple(name for name in SILVER_NEWS.column_names if name != "batch")
+SILVER_COLUMNS = tuple(name for name in SILVER_NEWS.column_names if name != "batch")
 
 
 @dataclass
@@ -108,11 +108,11 @@ def land_news(
             writer.append(NEWS_VERSIONS.bronze, new_rows)
         new_versions = [judgements[place] for place in new_rows["place"].to_pylist()]
         _quarantine(writer, scratch, source, new_rows, new_versions, rejects)
-        fresh = [version for version in new_versions if isinstance(version, StoryVersion)]
+        fresh_versions = [version for version in new_versions if isinstance(version, StoryVersion)]
         before = _group_versions(judge_rows(known_rows))
-        verdicts = _settle(writer, scratch, source, fresh, before, counts)
-    counts.replaced = len(fresh) - counts.accepted
-    counts.unchanged = counts.received - counts.quarantined - len(fresh)
+        verdicts = _settle(writer, scratch, source, fresh_versions, before, counts)
+    counts.replaced = len(fresh_versions) - counts.accepted
+    counts.unchanged = counts.received - counts.quarantined - len(fresh_versions)
     return counts, verdicts
 
 
@@ -121,28 +121,30 @@ def _find_versions(
 ) -> tuple[pa.Table, pa.Table]:
     """Return the rows that are new to bronze, and what it had of the stories received."""
     places = pa.array(np.arange(rows.num_rows))
-    received = scratch.arrow("received_rows", rows.append_column("place", places))
+    received_rows = scratch.arrow("received_rows", rows.append_column("place", places))
     stories = scratch.table(
         "known_stories",
         f"""SELECT DISTINCT coalesce(story, '') AS story FROM bronze.news
             WHERE source = ? AND coalesce(story, '') IN (
-                SELECT coalesce(story, '') FROM {received})""",
+                SELECT coalesce(story, '') FROM {received_rows})""",
         [source],
     )
     # Most stories are new, and then the other columns of bronze need not be read.
     is_known = f"source = ? AND coalesce(story, '') IN (FROM {stories})"
     if not scratch.value(f"SELECT count(*) FROM {stories}"):
         is_known = "source = ? AND false"
-    known = scratch.table(
+    known_relation = scratch.table(
         "known_rows",
         f"SELECT *, {IS_FUTURE} AS is_future FROM bronze.news WHERE {is_known}",
         [source],
     )
-    marked = scratch.view("marked_rows", f"SELECT *, {IS_FUTURE} AS is_future FROM {received}")
-    new = find_new_versions(writer, NEWS_VERSIONS, marked, known)
+    marked_rows = scratch.view(
+        "marked_rows", f"SELECT *, {IS_FUTURE} AS is_future FROM {received_rows}"
+    )
+    new = find_new_versions(writer, NEWS_VERSIONS, marked_rows, known_relation)
     return (
         new.append_column("source", pa.repeat(pa.scalar(source), new.num_rows)).sort_by("place"),
-        writer.sql(f"FROM {known}"),
+        writer.sql(f"FROM {known_relation}"),
     )
 
 
@@ -155,10 +157,10 @@ def _quarantine(
     rejects: pa.Table,
 ) -> None:
     """Bring rejected rows, and those that were never read as stories, to quarantine."""
-    bad = [place for place, j in enumerate(judgements) if isinstance(j, Rejected)]
+    reject_places = [place for place, j in enumerate(judgements) if isinstance(j, Rejected)]
     reasons = [j.reason for j in judgements if isinstance(j, Rejected)]
-    rows = new_rows.take(pa.array(bad, pa.int64()))
-    rejected = pa.table(
+    rows = new_rows.take(pa.array(reject_places, pa.int64()))
+    reject_rows = pa.table(
         {
             "ts": rows["published_at"],
             "reason": pa.array(reasons, pa.string()),
@@ -168,14 +170,16 @@ def _quarantine(
             "received_at": rows["received_at"],
         }
     )
-    unread = rejects.rename_columns(
+    unread_rows = rejects.rename_columns(
         ["ts" if n == "published_at" else n for n in rejects.column_names]
     )
-    original = pc.utf8_slice_codeunits(unread["original"], 0, MOST_ORIGINAL)
+    original = pc.utf8_slice_codeunits(unread_rows["original"], 0, MOST_ORIGINAL)
     original = pc.replace_substring(original, "\0", "\ufffd")
-    unread = unread.set_column(unread.column_names.index("original"), "original", original)
-    unread = unread.select(rejected.column_names)
-    table = pa.concat_tables([rejected.cast(unread.schema), unread])
+    unread_rows = unread_rows.set_column(
+        unread_rows.column_names.index("original"), "original", original
+    )
+    unread_rows = unread_rows.select(reject_rows.column_names)
+    table = pa.concat_tables([reject_rows.cast(unread_rows.schema), unread_rows])
     table = table.append_column("symbol", pa.nulls(table.num_rows, pa.string()))
     quarantine_versions(writer, scratch, NEWS_VERSIONS, source, table)
 
@@ -194,22 +198,24 @@ def _settle(
     writer: Writer,
     scratch: Scratch,
     source: str,
-    fresh: Sequence[StoryVersion],
+    fresh_versions: Sequence[StoryVersion],
     before: dict[str, list[StoryVersion]],
     counts: NewsCounts,
 ) -> list[checks.Verdict]:
     """Bring silver to what the new versions say, and count; return the checks of its rows."""
-    if not fresh:
+    if not fresh_versions:
         return []
-    groups = _group_versions(fresh)
-    settled = [settle_story([*before.get(s, ()), *versions]) for s, versions in groups.items()]
-    earlier = [settle_story(before[story]) for story in groups if story in before]
-    counts.accepted = len(settled) - len(earlier)
-    counts.corrections = sum(s.corrections for s in settled) - sum(s.corrections for s in earlier)
+    groups = _group_versions(fresh_versions)
+    new_stories = [settle_story([*before.get(s, ()), *versions]) for s, versions in groups.items()]
+    old_stories = [settle_story(before[story]) for story in groups if story in before]
+    counts.accepted = len(new_stories) - len(old_stories)
+    counts.corrections = sum(s.corrections for s in new_stories) - sum(
+        s.corrections for s in old_stories
+    )
     is_new = {story for story in groups if story not in before}
-    rows = settle_rows(writer, scratch, source, settled, earlier)
-    repeating = rows.filter(pc.is_valid(rows["duplicate_of"]))["story"].to_pylist()
-    counts.duplicates = len(is_new.intersection(repeating))
+    rows = settle_rows(writer, scratch, source, new_stories, old_stories)
+    repeating_stories = rows.filter(pc.is_valid(rows["duplicate_of"]))["story"].to_pylist()
+    counts.duplicates = len(is_new.intersection(repeating_stories))
     relation = scratch.arrow("settled_rows", rows)
     return checks.contract_checks(writer.connection, SILVER_NEWS, relation, ("source",))
 
@@ -218,18 +224,18 @@ def settle_rows(
     writer: Writer,
     scratch: Scratch,
     source: str,
-    settled: Sequence[SettledStory],
-    earlier: Sequence[SettledStory],
+    new_stories: Sequence[SettledStory],
+    old_stories: Sequence[SettledStory],
 ) -> pa.Table:
     """Put stories into silver in place of what it has of them, and judge repetitions anew.
 
-    `earlier` is what silver had of these stories, and of others that it is to have no more. Returns
-    the rows written.
+    `old_stories` is what silver had of these stories, and of others that it is to have no more.
+    Returns the rows written.
     """
-    times = np.unique([story.first.known_at for story in (*settled, *earlier)])
-    stories = {story.first.story for story in (*settled, *earlier)}
+    times = np.unique([story.first.known_at for story in (*new_stories, *old_stories)])
+    stories = {story.first.story for story in (*new_stories, *old_stories)}
     around = _read_around(writer, scratch, source, times, stories)
-    rows = pa.concat_tables([around, _silver_rows(source, settled)])
+    rows = pa.concat_tables([around, _silver_rows(source, new_stories)])
     order = pc.sort_indices(rows, sort_keys=[("known_at", "ascending"), ("story", "ascending")])
     rows = rows.take(order)
     is_fresh = np.asarray(order) >= around.num_rows
@@ -238,17 +244,19 @@ def settle_rows(
     is_judged = is_fresh | _is_near(known_at, times, after=WINDOW, before=0)
     is_counted = is_fresh | _is_near(known_at, times, after=WINDOW, before=WINDOW)
     names = np.array(rows["story"].to_pylist(), object)
-    repeated = find_repeats(known_at, rows["title"].to_pylist(), is_judged)
+    repeats_of = find_repeats(known_at, rows["title"].to_pylist(), is_judged)
     old_duplicates = np.array(rows["duplicate_of"].to_pylist(), object)
-    duplicates = np.where(is_judged, np.where(repeated >= 0, names[repeated], None), old_duplicates)
+    duplicates = np.where(
+        is_judged, np.where(repeats_of >= 0, names[repeats_of], None), old_duplicates
+    )
     old_repeats = np.asarray(rows["repeats"])
     number = Counter(name for name in duplicates if name is not None)
     repeats = np.where(is_counted, [number[name] for name in names], old_repeats)
-    changed = is_fresh | (duplicates != old_duplicates) | (repeats != old_repeats)
+    is_changed = is_fresh | (duplicates != old_duplicates) | (repeats != old_repeats)
     place = rows.schema.get_field_index
     rows = rows.set_column(place("duplicate_of"), "duplicate_of", pa.array(duplicates, pa.string()))
     rows = rows.set_column(place("repeats"), "repeats", pa.array(repeats, pa.int32()))
-    rows = rows.filter(pa.array(changed))
+    rows = rows.filter(pa.array(is_changed))
     rows = rows.append_column("batch", pa.repeat(pa.scalar(writer.batch), rows.num_rows))
     keys = pa.table({"story": sorted({*stories, *rows["story"].to_pylist()})})
     span = [source, to_time(int(times[0]) - WINDOW), to_time(int(times[-1]) + 2 * WINDOW)]
@@ -276,7 +284,7 @@ def _read_around(
     spans = pa.table(
         {"since": to_instants(starts[begins].tolist()), "until": to_instants(ends[lasts].tolist())}
     )
-    names = ", ".join(f"n.{name}" for name in WRITTEN)
+    names = ", ".join(f"n.{name}" for name in SILVER_COLUMNS)
     others = scratch.arrow("settled_stories", pa.table({"story": sorted(stories)}))
     return writer.sql(
         f"""SELECT {names} FROM silver.news n
@@ -287,28 +295,28 @@ def _read_around(
     ).cast(_SILVER_SCHEMA)
 
 
-def _silver_rows(source: str, settled: Sequence[SettledStory]) -> pa.Table:
+def _silver_rows(source: str, new_stories: Sequence[SettledStory]) -> pa.Table:
     """Return the stories as rows of silver, not yet judged as repetitions."""
-    firsts = [story.first for story in settled]
+    firsts = [story.first for story in new_stories]
     titles = [first.title for first in firsts]
     columns = {
-        "source": [source] * len(settled),
+        "source": [source] * len(new_stories),
         **{name: [getattr(f, name) for f in firsts] for name in ("story", "url", "title")},
         **{name: [getattr(f, name) for f in firsts] for name in ("summary", "outlet")},
         "language": [language_of(first.language, first.title) for first in firsts],
         "published_at": to_instants([first.published_at for first in firsts]),
         "known_at": to_instants([first.known_at for first in firsts]),
         "received_at": to_instants([first.received_at for first in firsts]),
-        "symbols": [list(story.symbols) for story in settled],
-        "topics": [list(story.topics) for story in settled],
-        "duplicate_of": [None] * len(settled),
-        "repeats": [0] * len(settled),
-        "corrections": [story.corrections for story in settled],
-        "corrected_title": [story.corrected_title for story in settled],
-        "corrected_at": to_instants([story.corrected_at for story in settled]),
+        "symbols": [list(story.symbols) for story in new_stories],
+        "topics": [list(story.topics) for story in new_stories],
+        "duplicate_of": [None] * len(new_stories),
+        "repeats": [0] * len(new_stories),
+        "corrections": [story.corrections for story in new_stories],
+        "corrected_title": [story.corrected_title for story in new_stories],
+        "corrected_at": to_instants([story.corrected_at for story in new_stories]),
         **title_tones(titles),
     }
-    return pa.table([columns[name] for name in WRITTEN], schema=_SILVER_SCHEMA)
+    return pa.table([columns[name] for name in SILVER_COLUMNS], schema=_SILVER_SCHEMA)
 
 
 def withdraw_news(writer: Writer, source: str, batch: int) -> int:
@@ -321,10 +329,10 @@ def withdraw_news(writer: Writer, source: str, batch: int) -> int:
     if not before:
         return count
     after = _read_versions(writer, "SELECT unnest(?)", [source, names])
-    settled = [settle_story(versions) for versions in after.values()]
+    new_stories = [settle_story(versions) for versions in after.values()]
     with Scratch(writer.connection, writer.check_files) as scratch:
-        earlier = [settle_story(versions) for versions in before.values()]
-        settle_rows(writer, scratch, source, settled, earlier)
+        old_stories = [settle_story(versions) for versions in before.values()]
+        settle_rows(writer, scratch, source, new_stories, old_stories)
     return count
 
 
@@ -342,4 +350,6 @@ _TYPES = {
     "VARCHAR": pa.string(), "VARCHAR[]": pa.list_(pa.string()), "TIMESTAMPTZ": UTC_TYPE,
     "INTEGER": pa.int32(), "DOUBLE": pa.float64(),
 }  # fmt: skip
-_SILVER_SCHEMA = pa.schema([(name, _TYPES[SILVER_NEWS.column(name).type]) for name in WRITTEN])
+_SILVER_SCHEMA = pa.schema(
+    [(name, _TYPES[SILVER_NEWS.column(name).type]) for name in SILVER_COLUMNS]
+)

@@ -28,7 +28,7 @@ from pipelines.landing.story_url import MOST_URL, canonical_url
 MINUTE = 60 * 10**6  # microseconds
 AHEAD = 15 * MINUTE  # how far clocks of publishers may run ahead
 OLDEST = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp()) * 10**6
-AGED = 365 * 24 * 60 * MINUTE
+MOST_AGE = 365 * 24 * 60 * MINUTE
 MOST_OUTLET, MOST_LANGUAGE = 200, 64
 MOST_LABELS, MOST_LABEL = 100, 64  # symbols or topics of a story, and characters of each
 # SQL: received before it can have been published; a later receipt of the same row is another one.
@@ -42,7 +42,7 @@ LENGTHS = {
     "outlet": MOST_OUTLET,
     "language": MOST_LANGUAGE,
 }
-SAID = (*LENGTHS, "published_at", "seen_at", "symbols", "topics")
+SOURCE_FIELDS = (*LENGTHS, "published_at", "seen_at", "symbols", "topics")
 DETAILS = {
     "no_url": "it has no address",
     "long_url": f"its address has more than {MOST_URL:,} characters",
@@ -104,8 +104,8 @@ def bound_rows(rows: pa.Table) -> pa.Table:
 def _bound_labels(labels: Sequence[str | None] | None) -> list[str] | None:
     if labels is None:
         return None
-    kept = [plain_text(label, MOST_LABEL) for label in labels[:MOST_LABELS]]
-    return sorted({label for label in kept if label})
+    bounded_labels = [plain_text(label, MOST_LABEL) for label in labels[:MOST_LABELS]]
+    return sorted({label for label in bounded_labels if label})
 
 
 def identify_story(url: str | None, outlet: str | None, title: str | None) -> str | None:
@@ -167,7 +167,7 @@ def _date_reason(published_at: int | None, seen_at: int | None, received_at: int
     if times and max(times) > received_at + AHEAD:
         return "future"
     if published_at is not None:
-        is_aged = seen_at is not None and published_at < seen_at - AGED
+        is_aged = seen_at is not None and published_at < seen_at - MOST_AGE
         return "ancient" if published_at < OLDEST or is_aged else ""
     return ""
 
@@ -217,7 +217,7 @@ def settle_story(versions: Sequence[StoryVersion]) -> SettledStory:
 
 def write_original(row: dict[str, Any]) -> str:
     """Return a rejected row as JSON, as bronze has it."""
-    return json.dumps({name: row[name] for name in SAID}, default=str, ensure_ascii=False)
+    return json.dumps({name: row[name] for name in SOURCE_FIELDS}, default=str, ensure_ascii=False)
 
 
 def to_instants(values: Sequence[int | None]) -> pa.Array:

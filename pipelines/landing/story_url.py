@@ -20,7 +20,7 @@ BARE = re.compile(r"(//)?[\w-]+(\.[\w-]+)*\.[a-zA-Z]{2,}([/?#].*)?", re.DOTALL)
 UNSAFE = re.compile('[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff<>"\\\\]')
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)  # those of a piece, as each is looked at twice
 def canonical_url(url: str) -> tuple[str, str]:
     """Return the canonical form of an address, and why it has none."""
     url = url.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,5 +45,5 @@ def mlflow_errors(uri: str) -> Iterator[None]:
 
 
 def _without_sql(error: Exception) -> str:
-    """The message of an error, without the statement that SQLAlchemy prints after it."""
-    return str(error).partition("\n[SQL: ")[0]
+    """The message of an error, without the statement and the address that SQLAlchemy adds to it."""
+    return re.split(r"\n\[SQL: |\n\(Background on this error", str(error), maxsplit=1)[0]

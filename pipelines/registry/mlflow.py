@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from pipelines.core.errors import BullionError, InvalidRequest, unknown
+from pipelines.core.errors import BullionError, InvalidRequest, unknown, writing_to
 from pipelines.core.settings import ROOT
 from pipelines.forecasts import TargetForecast
 from pipelines.registry.artifacts import FILE, fetch_artifact, has_artifact
@@ -301,7 +301,8 @@ class Registry:
 
     def cache_model(self, body: bytes) -> None:
         """Copy a file that was just written beside the lake, so that nobody need ask MLflow."""
-        self.copies.get(hashlib.sha256(body).hexdigest(), lambda: body)
+        with writing_to(self.copies.folder):
+            self.copies.get(hashlib.sha256(body).hexdigest(), lambda: body)
 
 
 def _version(version: MlflowVersion, aliases: Iterable[str]) -> ModelVersion:

@@ -23,6 +23,8 @@ TIMES = ("date", "datetime", "time", "timestamp")  # other names of ts, where it
 CLOCK = "ts, its time of day"  # where a file has the day in a column of its own
 SHOWN_CHARACTERS = 40  # characters of a wrong value that an error shows
 CELLS = 1000  # in one row: more than any forecast has features
+LINES_PER_ROW = 10  # lines read for each row that is taken: files have a few empty ones
+MOST_BYTES = 64 << 20  # of one file, whoever sends it; the API takes less
 HEAD = 10_000  # characters of a header that are looked at
 Kind = Literal["bars", "indicators"]
 
@@ -55,18 +57,20 @@ class CsvFile:
 
 
 class TooManyRows(InvalidRequest):
-    """A file has more rows than are read at once."""
+    """A file has more rows, lines or bytes than are read at once."""
 
 
 def read_csv(content: bytes, max_rows: int, forecast: Forecast) -> CsvFile:
     """Read the rows of a CSV. A file that is not one is refused as a whole."""
+    if len(content) > MOST_BYTES:
+        raise TooManyRows(f"the file has more than {MOST_BYTES:,} bytes", "send it in parts")
     text = _text(content)
     head = text.lstrip()[:200].lower()
     if head.startswith(("<!doctype", "<html", "<?xml", "<head", "<body")):
         raise file_error("the file is a web page, not CSV", "save the data itself, not the page")
     if head.startswith(("{", "[")):
         raise file_error("the file is JSON, not CSV", "send JSON to POST /predict/batch")
-    rows = _rows(text)
+    rows = _rows(text, LINES_PER_ROW * max_rows)
     columns, kind = _header(rows, forecast)
     lines = list(_lines(rows, columns, max_rows, {*NAMES, *forecast.feature_names}))
     if not lines:
@@ -96,16 +100,22 @@ def _text(content: bytes) -> str:
     return text
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(text: str, max_lines: int) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows that are not empty, each with the line on which it ends.
 
-    A row with too many cells is refused before its cells are made.
+    A row with too many cells is refused before its cells are made. Lines are counted too, since
+    empty ones, or such as hold quotes or commas alone, make no row and cost as much.
     """
     cells = 0
 
     def count_cells() -> Iterator[str]:
         nonlocal cells
-        for line in io.StringIO(text, newline=""):
+        for count, line in enumerate(io.StringIO(text, newline="")):
+            if count == max_lines:
+                raise TooManyRows(
+                    f"the file has more than {max_lines:,} lines",
+                    "take out the empty lines, or send it in parts",
+                )
             cells += line.count(",") + 1
             if cells > CELLS:
                 raise file_error(f"a row has more than {CELLS:,} cells", "send the columns needed")

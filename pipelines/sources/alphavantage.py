@@ -76,6 +76,7 @@ class AlphaVantage:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = True
+    whole_news: ClassVar[bool] = False
     news_every: ClassVar[timedelta] = timedelta(hours=1)  # of its 25 requests a day
 
     def __init__(
@@ -171,8 +172,8 @@ class AlphaVantage:
             ask, self.name, subject, self._patience,
             "each try counts against the limit; `bullion status` shows what is left", self._sleep,
         )  # fmt: skip
-        asked = phrases_of(about) | {"path": "/query", "params": params}
-        return Answer(self.name, "news", asked, reply.body, "application/json", self._now())
+        fields = phrases_of(about) | {"path": "/query", "params": params}
+        return Answer(self.name, "news", fields, reply.body, "application/json", self._now())
 
     def _next_start(self, answer: Answer, start: datetime) -> datetime | None:
         """Return where to go on after a full answer; None after the last one."""

@@ -69,6 +69,7 @@ class Finnhub:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = True
+    whole_news: ClassVar[bool] = False
     news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
     def __init__(
@@ -122,22 +123,22 @@ class Finnhub:
             reply = retry(
                 ask, self.name, question.subject, self._patience, f"or lower {LIMITS}", self._sleep
             )
-            asked = phrases_of(about) | {
+            fields = phrases_of(about) | {
                 "path": question.path,
                 "params": dict(question.params),
                 "from": f"{start:%Y-%m-%d}",
                 "to": f"{end - timedelta(microseconds=1):%Y-%m-%d}",
             }
-            yield Answer(self.name, "news", asked, reply.body, "application/json", self._now())
+            yield Answer(self.name, "news", fields, reply.body, "application/json", self._now())
 
     def parse_news(self, answer: Answer) -> ParsedNews:
         """Parse the stories of an answer that were published on the days asked for. Pure."""
-        asked, rows = answer.asked, StoryRows()
-        about, symbol = topic_of(asked), asked["params"].get("symbol")
+        fields, rows = answer.asked, StoryRows()
+        about, symbol = topic_of(fields), fields["params"].get("symbol")
 
         def read(story: Mapping[str, Any]) -> dict[str, Any] | None:
             published_at = instant_of_seconds(story.get("datetime"), "datetime")
-            if published_at and not asked["from"] <= f"{published_at:%Y-%m-%d}" <= asked["to"]:
+            if published_at and not fields["from"] <= f"{published_at:%Y-%m-%d}" <= fields["to"]:
                 return None
             related = text_of(story.get("related"), "related") or ""
             symbols = [symbol] if symbol else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -70,6 +70,7 @@ class NewsSource(Protocol):
     is_sample: ClassVar[bool]  # True: made-up data; every table and answer says so
     datasets: ClassVar[tuple[str, ...]]  # what it offers: ("news",), ("bars", "weights", "news")
     resumes_news: ClassVar[bool]  # True: requests cost; recently fetched pieces are not repeated
+    whole_news: ClassVar[bool]  # True: a request without a start gets all it has, else a day
     news_every: ClassVar[timedelta]  # how often a DAG asks it; more than a run's interval: rarely
 
     def news_pieces(self, request: NewsRequest) -> Iterator[NewsRequest]:
@@ -91,6 +92,7 @@ class NewsSource(Protocol):
         ...
 
 
+@runtime_checkable
 class RemembersAnswers(Protocol):
     """A source that asks only for what is new since an answer which the lake has (rss)."""
 

@@ -68,6 +68,10 @@ class StoryRows:
             }
         )
 
+    @property
+    def reject_count(self) -> int:
+        return len(self._rejects)
+
     def parsed(self) -> ParsedNews:
         """Return the tables of all rows."""
         stories = pa.Table.from_pylist(self._stories, schema=STORIES)
@@ -120,8 +124,8 @@ def instant_of_seconds(value: Any, name: str) -> datetime | None:
             raise ValueError
         return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
-        shown = str(value)[:60] if isinstance(value, (str, float)) else _kind(value)
-        raise NotAStory("bad_time", f"{name} is {shown!r}, which is no time") from None
+        excerpt = str(value)[:60] if isinstance(value, (str, float)) else _kind(value)
+        raise NotAStory("bad_time", f"{name} is {excerpt!r}, which is no time") from None
 
 
 def phrases_of(topic: Topic) -> dict[str, Any]:
@@ -130,10 +134,10 @@ def phrases_of(topic: Topic) -> dict[str, Any]:
     return {"topic": topic.name, "terms": list(topic.terms), "symbols": symbols}
 
 
-def topic_of(asked: Mapping[str, Any]) -> Topic:
+def topic_of(fields: Mapping[str, Any]) -> Topic:
     """Return the topic of an answer, as it was when it was requested."""
-    symbols = {symbol: tuple(phrases) for symbol, phrases in asked["symbols"].items()}
-    return Topic(str(asked["topic"]), "", tuple(asked["terms"]), symbols)
+    symbols = {symbol: tuple(phrases) for symbol, phrases in fields["symbols"].items()}
+    return Topic(str(fields["topic"]), "", tuple(fields["terms"]), symbols)
 
 
 def all_phrases(topic: Topic) -> Sequence[str]:

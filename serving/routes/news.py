@@ -58,11 +58,7 @@ def _known_topic(name: str) -> str:
     return name
 
 
-Topic = Annotated[
-    str,
-    AfterValidator(_known_topic),
-    Field(max_length=64, description=TOPIC.meaning, examples=["sp500"]),
-]
+Topic = Annotated[str, AfterValidator(_known_topic), Field(max_length=64)]
 
 
 class StoryFilters(RangeFilters):

@@ -49,6 +49,7 @@ def repeat_part(head: bytes, part: bytes, size: int, tail: bytes) -> bytes:
 def build_hostile_bodies() -> dict[str, tuple[str, bytes, float]]:
     """Return path, body and the share of it that is sent, by a name."""
     columns = ",".join(["close"] * 100_000).encode()
+    row = b"open,high,low,close\n1,2,0.5,1\n"
     return {
         "batches of numbers": (BATCH, repeat_part(b'{"requests":[', b"1,", 8_300_000, b"]}"), 1.0),
         "batches of empty requests": (
@@ -56,6 +57,8 @@ def build_hostile_bodies() -> dict[str, tuple[str, bytes, float]]:
         ),
         "one key many times": (PREDICT, repeat_part(b"{", b'"bars":1,', 8 * MEBI - 99, b"}"), 1.0),
         "files of 100,000 columns": (FILE, columns + b"\n" + columns, 1.0),
+        "files of empty lines": (FILE, repeat_part(row, b"\n", 8 * MEBI - 99, b""), 1.0),
+        "files of quotes alone": (FILE, repeat_part(row, b'""\n', 8 * MEBI - 99, b""), 1.0),
         "bodies that stall half-way": (BATCH, b"[" * (8 * MEBI), 0.5),
     }  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""100,000 stories of the sample to silver, and 1,000 more on top of them beside 1,000 alone."""
+"""100,000 stories of the sample to silver, and 1,000 more on top of them beside 1,000 alone.
+
+The ratio is one of processor seconds, of all threads, which a busy machine changes less.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from statistics import median
 from pipelines.core.calendar import utc
 from pipelines.core.settings import Settings
 from pipelines.lake import Lake
+from pipelines.landing.story_url import canonical_url
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest_news
 from pipelines.steps.lake import open_lake
@@ -24,25 +28,25 @@ START = utc("2026-06-01")
 SPAN = timedelta(days=104)  # of 100,000 stories
 MORE = timedelta(hours=21)  # of about 1,000
 NOW = utc("2026-11-01")
-TIMES = 7
+TIMES = 15
 
 
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         run = run_child("tests.bench.news", folder)
-        alone, on_top = (float(part) for part in run.note.split()[:2])
-        ratios = sorted(float(part) for part in run.note.split()[2:-1])
+        processor, alone, on_top = (float(part) for part in run.note.split()[:3])
+        ratios = sorted(float(part) for part in run.note.split()[3:-1])
         count = int(run.note.split()[-1])
     yield Figure(
         f"{count:,} stories to silver",
         f"{run.seconds:.1f} s, {run.peak_mib:.0f} MiB",
         "60 s, 2,048 MiB (asked)",
         f"{run.seconds / 60:.2f}",
-        "deduplication and tones included",
+        f"{processor:.1f} s of processor; deduplication and tones included",
     )
     yield Figure(
         "1,000 stories more, on top of them",
-        f"{on_top:.3f} s",
+        f"{on_top:.3f} s of processor",
         f"{alone:.3f} s (into an empty lake)",
         f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
         f"{TIMES} days in turn",
@@ -50,11 +54,13 @@ def figures() -> Iterator[Figure]:
 
 
 def time_ingest(lake: Lake, number: int) -> float:
+    """Return the processor seconds of a day more."""
     start = START + SPAN + timedelta(days=number)
-    begin = time.perf_counter()
+    canonical_url.cache_clear()  # the other lake has had the same stories
+    begin = time.process_time()
     report = ingest_news(lake, Sample(), "sp500", start, start + MORE, as_of=NOW)
     report.enforce()
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def open_bench(folder: Path) -> Lake:
@@ -65,10 +71,11 @@ def open_bench(folder: Path) -> Lake:
 
 def main(folder: str) -> None:
     with open_bench(Path(folder) / "full") as lake:
-        begin = time.perf_counter()
+        begin, begin_processor = time.perf_counter(), time.process_time()
         report = ingest_news(lake, Sample(), "sp500", START, START + SPAN, as_of=NOW)
         report.enforce()
         seconds = time.perf_counter() - begin
+        processor = time.process_time() - begin_processor
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         alone, on_top = [], []
         for number in range(TIMES):
@@ -76,7 +83,13 @@ def main(folder: str) -> None:
                 alone.append(time_ingest(empty, number))
             on_top.append(time_ingest(lake, number))
     ratios = [f"{b / a:.4f}" for a, b in zip(alone, on_top, strict=True)]
-    parts = [f"{median(alone):.4f}", f"{median(on_top):.4f}", *ratios, report.counts["accepted"]]
+    parts = [
+        f"{processor:.4f}",
+        f"{median(alone):.4f}",
+        f"{median(on_top):.4f}",
+        *ratios,
+        report.counts["accepted"],
+    ]
     note = " ".join(map(str, parts))
     print(json.dumps({"seconds": seconds, "peak_mib": peak, "note": note}))
 

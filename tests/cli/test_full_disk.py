@@ -66,6 +66,38 @@ except RegistryError as error:
     print(error, file=sys.stderr)
 sys.exit(1)
 """
+TRAIN = """
+from pipelines import cli
+from pipelines.core.calendar import interval_of, utc
+from pipelines.modeling import compare
+from pipelines.modeling.candidates import Logistic
+from pipelines.registry.mlflow import Registry
+from pipelines.sources.sample import Sample
+from pipelines.steps import ingest
+from pipelines.steps.lake import open_lake
+from pipelines.steps.models import train
+from tests.steps.served import HOURLY, fresh_registry
+
+os.environ["MLFLOW_TRACKING_URI"] = fresh_registry(disk / "mlflow").uri
+with open_lake() as lake:
+    ingest(
+        lake, Sample(), HOURLY.symbols[:4], interval_of("1h"), utc("2026-05-01"), utc("2026-09-01")
+    )
+
+step = Registry.{step}
+
+def run_on_a_full_disk(self, *arguments, **options):
+    leave({room})
+    return step(self, *arguments, **options)
+
+Registry.{step} = run_on_a_full_disk
+compare_all = train.compare
+train.compare = lambda rows, label, candidates, *others, **options: compare_all(
+    rows, label, (Logistic(),), *others, **options
+)
+sys.argv = ["bullion", "train", HOURLY.name, "--source", "sample", "--as-of", "2026-09-01"]
+cli.main()
+"""
 
 
 @pytest.mark.parametrize(
@@ -77,8 +109,32 @@ sys.exit(1)
         (NEW.format(room=0), "cannot write to {disk}/pipelines/features"),
         (NEW.format(room=12), "cannot write to {disk}/pipelines/features"),
         (MLFLOW, "MLflow at sqlite:///{disk}/mlflow.db cannot be used"),
+        (
+            TRAIN.format(step="register", room=0),
+            "MLflow at sqlite:///{disk}/mlflow/mlflow.db cannot be used",
+        ),
+        (
+            TRAIN.format(step="register", room=8),
+            "MLflow at sqlite:///{disk}/mlflow/mlflow.db cannot be used",
+        ),
+        (
+            TRAIN.format(step="register", room=24),
+            "MLflow at sqlite:///{disk}/mlflow/mlflow.db cannot be used",
+        ),
+        (TRAIN.format(step="cache_model", room=0), "cannot write to {disk}/mlflow/verified"),
     ],
-    ids=["export", "export_late", "docs", "new", "new_late", "mlflow"],
+    ids=[
+        "export",
+        "export_late",
+        "docs",
+        "new",
+        "new_late",
+        "mlflow",
+        "train",
+        "train_late",
+        "train_last",
+        "train_copy",
+    ],
 )
 def test_a_full_disk_is_reported_without_a_traceback(
     jobs: Jobs, tmp_path: Path, script: str, words: str
@@ -90,3 +146,4 @@ def test_a_full_disk_is_reported_without_a_traceback(
     assert "space" in process.stderr
     assert "Traceback" not in process.stderr, process.stderr
     assert "[SQL" not in process.stderr, process.stderr
+    assert "sqlalche.me" not in process.stderr, process.stderr

@@ -11,6 +11,7 @@ import pytest
 from pipelines.forecasts import NVDA_5M
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
+from pipelines.requests.csv_file import MOST_BYTES
 from tests import models
 from tests.commands import Bullion
 from tests.requests.five_minutes import LOOK_BACK, START, write_lines
@@ -39,6 +40,16 @@ def test_the_table_goes_to_the_terminal_or_to_a_file(bullion: Bullion, bars_file
     assert list(csv.DictReader(target.open())) == rows
     assert f"in {target}" in out
     assert "acts at" in out
+
+
+def test_a_file_without_end_is_refused_unread(bullion: Bullion, bars_file: Path) -> None:
+    endless = bars_file.with_name("endless.csv")
+    with endless.open("wb") as file:
+        file.truncate(1 << 42)  # four terabytes, of which the disk has none
+    code, _, err = bullion("predict", "nvda_5m", str(endless))
+    assert code == 1
+    assert f"more than the {MOST_BYTES:,} that are read" in " ".join(err.split())
+    assert "several files" in err
 
 
 @pytest.mark.parametrize(

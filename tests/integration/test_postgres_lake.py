@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -260,3 +261,27 @@ def test_minimum_maximum_and_counts_are_those_of_the_rows(lake: Lake) -> None:
     compact(lake)
     assert wrong_answers(lake, (SERIES,)) == []
     assert lake.rows(f"FROM {CATALOG}.ducklake_table_column_stats") == []
+
+
+def test_a_copied_database_is_refused_beside_its_original(lake: Lake) -> None:
+    replace_series(lake, list_symbols(), "1")
+    lake.close()
+    target = lake.config.lake_catalog.removeprefix("postgres:")
+    name = re.search(r"dbname=(\w+)", target)
+    assert name is not None
+    connection = psycopg2.connect(target.replace(name[1], "postgres"))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name[1]}_copy TEMPLATE {name[1]}")
+    connection.close()
+    copy = Settings(
+        lake_catalog=f"postgres:{target.replace(name[1], f'{name[1]}_copy')}",
+        lake_data=lake.config.lake_data,
+    )
+    with open_lake(copy) as copied:
+        with pytest.raises(LakeError, match=f"is a copy of the database {name[1]}"):
+            compact(copied, keep=NOW, readers=NOW)
+        with open_lake() as original:
+            replace_series(original, list_symbols(), "2")
+        with pytest.raises(LakeError, match="lacks snapshot"):
+            compact(copied, keep=NOW, readers=NOW)

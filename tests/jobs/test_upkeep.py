@@ -20,7 +20,7 @@ def test_a_compaction_moves_rows_to_files_and_returns_its_summary(lake: Lake) ->
     assert len(lake.store.listing("silver/series")) == 1
 
 
-@pytest.mark.parametrize(("count", "stay"), [(10, False), (11, True)])
+@pytest.mark.parametrize(("count", "stay"), [(2, False), (3, True)])
 def test_many_leftovers_stay_until_a_person_removes_them(
     lake: Lake, count: int, stay: bool
 ) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from pipelines.core.errors import InvalidField
 from pipelines.forecasts import NVDA_5M
-from pipelines.requests.csv_file import TooManyRows, read_csv
+from pipelines.requests import csv_file
+from pipelines.requests.csv_file import LINES_PER_ROW, TooManyRows, read_csv
 from tests.requests.five_minutes import NAMES, read_lines, write_lines
 
 
@@ -51,3 +52,24 @@ def test_more_rows_than_are_taken_are_refused() -> None:
     assert content.startswith(",".join(NAMES).encode())
     with pytest.raises(TooManyRows, match="more than 155 rows"):
         read_csv(content, 155, NVDA_5M)
+
+
+@pytest.mark.parametrize("line", ["", " ", '""', '"",""', ",,,", "\r"])
+def test_lines_that_make_no_row_are_bounded_too(line: str) -> None:
+    head = b"open,high,low,close\n1,3,0.5,2\n"
+    count = 10 * LINES_PER_ROW - 2
+    empty_lines = f"{line}\n".encode() if line != "\r" else b"\r"
+    assert len(read_csv(head + count * empty_lines, 10, NVDA_5M).lines) == 1
+    with pytest.raises(TooManyRows, match="more than 100 lines") as refused:
+        read_csv(head + (count + 1) * empty_lines, 10, NVDA_5M)
+    assert "empty lines" in refused.value.hint
+
+
+def test_a_file_of_too_many_bytes_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = "\n".join(write_lines()).encode()
+    monkeypatch.setattr(csv_file, "MOST_BYTES", len(content))
+    assert len(read_csv(content, 156, NVDA_5M).lines) == 156
+    with pytest.raises(TooManyRows, match="bytes"):
+        read_csv(content + b"\n", 156, NVDA_5M)

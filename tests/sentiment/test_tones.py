@@ -41,6 +41,20 @@ def test_polarity_and_subjectivity_are_those_of_textblob() -> None:
     assert len(set(tones["polarity"])) == len(TITLES) - 1  # two have no word that it knows
 
 
+# Negations, adverbs, words known and unknown of each length, and signs: how far each reaches.
+REACHING = (
+    *("not", "never", "no", "isn't", "really", "very", "hardly", "good", "bad", "terrible"),
+    *("a", "'", "'a'", "of", "the", "company", "qqq", "!", "( ! )", ":(", "X D", "3.5%", "."),
+)
+
+
+@given(st.lists(st.sampled_from(REACHING), max_size=8).map(" ".join))
+def test_a_title_has_textblobs_figures_whatever_stands_between_its_words(title: str) -> None:
+    tones, sentiment = title_tones([title]), TextBlob(title).sentiment
+    assert tones["polarity"][0] == sentiment.polarity
+    assert tones["subjectivity"][0] == sentiment.subjectivity
+
+
 @given(st.text(max_size=80))
 def test_any_text_has_tones_within_their_bounds(title: str) -> None:
     tones = title_tones([title])

@@ -20,7 +20,8 @@ TYPES = {
 @pytest.mark.parametrize("name", sources_of("news"))
 def test_every_source_of_news_has_the_methods_of_the_interface(name: str) -> None:
     kind = source_class(name)
-    assert isinstance(vars(kind).get("resumes_news", getattr(kind, "resumes_news", None)), bool)
+    for flag in ("resumes_news", "whole_news"):
+        assert isinstance(getattr(kind, flag), bool)
     for method in ("news_pieces", "fetch_news", "parse_news"):
         declared = inspect.signature(getattr(NewsSource, method)).parameters
         assert list(inspect.signature(getattr(kind, method)).parameters) == list(declared)

@@ -12,6 +12,13 @@ the others.
 A file is read in pieces, and its bars are landed symbol by symbol in one commit, so that memory
 does not grow with the file: it may have 8 GiB, unpacked too, and 100 million lines. What waits for
 its turn lies in TMPDIR: about twice the file.
+
+News lie in the same folder: CSV, JSON (an array, or an object with a list), NDJSON or Parquet of
+articles, which a mapping of their own describes, news.yaml; include/sample/news.yaml shows what it
+may say. Usual columns need no line in it, nor do those of an exported silver.news. A story counts
+where its file or its topics name the requested topic, or its text has a phrase of it. An article
+of a date alone is known from the end of that day on. A file may have 1 million articles, of JSON
+256 MiB.
 """
 
 from __future__ import annotations
@@ -21,7 +28,7 @@ import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,11 +36,13 @@ import pyarrow as pa
 
 from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.core.input_files import copy_file
+from pipelines.core.topics import topic
 from pipelines.sources.base import Answer, Parsed, Request
 from pipelines.sources.files.bars import BarSelection, bars_of
 from pipelines.sources.files.limits import MOST_BYTES
 from pipelines.sources.files.mapping import (
     NAME,
+    NEWS_NAME,
     Folder,
     Series,
     load,
@@ -41,25 +50,35 @@ from pipelines.sources.files.mapping import (
     series_of,
     weights_of,
 )
+from pipelines.sources.files.news import StorySelection, news_in
+from pipelines.sources.files.news_mapping import load_news, news_files_of
 from pipelines.sources.files.weights import weights_in
+from pipelines.sources.news import NewsRequest, ParsedNews
+from pipelines.sources.stories import phrases_of, topic_of
 
 SETTING = "BULLION_FILES"
 MEDIA_TYPES = {
     ".gz": "application/gzip",
     ".parquet": "application/vnd.apache.parquet",
     ".pq": "application/vnd.apache.parquet",
+    ".json": "application/json",
+    ".ndjson": "application/x-ndjson",
+    ".jsonl": "application/x-ndjson",
 }
 
 
 @dataclass(frozen=True)
 class Files:
-    """Bars from a folder of files."""
+    """Bars, weights and news from a folder of files."""
 
     name: ClassVar[str] = "files"
     is_sample: ClassVar[bool] = False
-    datasets: ClassVar[tuple[str, ...]] = ("bars", "weights")
+    datasets: ClassVar[tuple[str, ...]] = ("bars", "weights", "news")
     whole: ClassVar[bool] = True
     resumes: ClassVar[bool] = False  # reading a file again costs little, and it may have changed
+    resumes_news: ClassVar[bool] = False
+    whole_news: ClassVar[bool] = True
+    news_every: ClassVar[timedelta] = timedelta(minutes=15)
     folder: Path | None = None  # None: the folder that BULLION_FILES names
 
     @property
@@ -133,6 +152,39 @@ class Files:
         entry = weights_of(query["weights"], f"weights of {query['path']}")
         as_of = datetime.fromisoformat(query["as_of"])
         return weights_in(query["path"], answer.open(), entry, as_of)
+
+    def news_pieces(self, request: NewsRequest) -> Iterator[NewsRequest]:
+        """Return the whole request: its answers are its files."""
+        yield request
+
+    def fetch_news(self, request: NewsRequest) -> Iterator[Answer]:
+        """Read each file that may have news. Unreadable files raise an error at the end."""
+        failures, count = list[str](), 0
+        about = phrases_of(topic(request.topic))
+        for entry in load_news(self._folder):
+            for path in matching(self._folder, entry.files, NEWS_NAME):
+                count += 1
+                query = about | {
+                    "path": self._relative_name(path),
+                    "news": entry.to_dict(),
+                    "start": request.start.isoformat(),
+                    "end": request.end.isoformat(),
+                }
+                yield from self._read(path, "news", query, failures)
+        if not count:
+            raise InvalidRequest(
+                f"no file in {self._folder} (set by {SETTING}) fits the globs of its {NEWS_NAME}",
+                f"put files there, or change 'files:' in {self._folder / NEWS_NAME}",
+            )
+        self._raise_failures(failures)
+
+    def parse_news(self, answer: Answer) -> ParsedNews:
+        """Read the stories of one file."""
+        query = answer.asked
+        entry = news_files_of(query["news"], f"news of {query['path']}")
+        start, end = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
+        selection = StorySelection(topic_of(query), start, end, answer.received_at)
+        return news_in(query["path"], answer.open(), entry, selection)
 
     def _list_files(
         self, mapping: Folder, failures: list[str]

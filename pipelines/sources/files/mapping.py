@@ -30,6 +30,7 @@ from pipelines.sources.files.entries import (
 )
 
 NAME = "bars.yaml"
+NEWS_NAME = "news.yaml"
 MOST_DAYS_UNKNOWN = 366  # from the date of weights until they were known
 MOST_BYTES = 1 << 20  # of the mapping: some thousand entries, and YAML is slow
 # PyYAML also raises these for values that do not match their tags.
@@ -163,21 +164,8 @@ class Folder:
 
 def load(folder: Path) -> Folder:
     """Read the mapping of a folder. Raises InvalidRequest naming the offending key."""
-    setting = "set BULLION_FILES to a folder that holds your files and their bars.yaml"
-    if not folder.is_dir():
-        raise InvalidRequest(f"there is no folder {folder}", setting)
     path = folder / NAME
-    if not os.path.lexists(path):
-        raise InvalidRequest(
-            f"{folder} has no {NAME}",
-            f"copy include/sample/{NAME} there and change it, or {setting}",
-        )
-    try:
-        document = yaml.safe_load(read_file(path, folder, MOST_BYTES).decode("utf-8"))
-    except SourceError as error:
-        raise InvalidRequest(error.message, error.hint) from None
-    except YAML_ERRORS as error:
-        raise InvalidRequest(f"{path} is not YAML: {error}", "mend that line") from None
+    document = read_document(path, f"copy include/sample/{NAME} there and change it")
     where = str(path)
     check_keys(document, ("series", "weights"), where)
     mapping = Folder(
@@ -195,13 +183,29 @@ def load(folder: Path) -> Folder:
     return mapping
 
 
+def read_document(path: Path, hint: str) -> Any:
+    """Read the YAML of a mapping."""
+    folder = path.parent
+    setting = f"set BULLION_FILES to a folder that holds your files and their {path.name}"
+    if not folder.is_dir():
+        raise InvalidRequest(f"there is no folder {folder}", setting)
+    if not os.path.lexists(path):
+        raise InvalidRequest(f"{folder} has no {path.name}", f"{hint}, or {setting}")
+    try:
+        return yaml.safe_load(read_file(path, folder, MOST_BYTES).decode("utf-8"))
+    except SourceError as error:
+        raise InvalidRequest(error.message, error.hint) from None
+    except YAML_ERRORS as error:
+        raise InvalidRequest(f"{path} is not YAML: {error}", "mend that line") from None
+
+
 def series_of(entry: Any, where: str) -> Series:
     """Check a series entry and return it."""
     values = read_values(Series, entry, where)
     values["files"] = check_texts(values["files"], f"files of {where}")
     values["symbol"] = _read_symbol(values["symbol"], where)
-    values["columns"] = _read_columns(values.get("columns"), COLUMNS, where)
-    values["csv"] = _read_csv(values.get("csv"), where)
+    values["columns"] = read_columns(values.get("columns"), COLUMNS, where)
+    values["csv"] = read_csv(values.get("csv"), where)
     splits = list_entries(values, "splits", where)
     values["splits"] = tuple(_read_split(e, f"split {n} of {where}") for n, e in splits)
     calendar = values.get("calendar", "XNYS")
@@ -232,8 +236,8 @@ def weights_of(entry: Any, where: str) -> WeightFiles:
     """Check a weights entry and return it."""
     values = read_values(WeightFiles, entry, where)
     values["files"] = check_texts(values["files"], f"files of {where}")
-    values["columns"] = _read_columns(values.get("columns"), WEIGHT_COLUMNS, where)
-    values["csv"] = _read_csv(values.get("csv"), where)
+    values["columns"] = read_columns(values.get("columns"), WEIGHT_COLUMNS, where)
+    values["csv"] = read_csv(values.get("csv"), where)
     values["effective"] = str(values.get("effective", ""))
     check_text(values.get("date_format", ""), f"date_format of {where}")
     values["known_at"] = str(values.get("known_at", ""))
@@ -252,15 +256,15 @@ def weights_of(entry: Any, where: str) -> WeightFiles:
     return WeightFiles(**values)
 
 
-def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
-    """Return the files of a folder that match the globs, sorted, each once."""
+def matching(folder: Path, globs: tuple[str, ...], mapping: str = NAME) -> list[Path]:
+    """Return the files of a folder that match the globs of a mapping, sorted, each once."""
     for glob in globs:
         path = PurePath(glob.removeprefix("!"))
         if not path.is_absolute() and ".." not in path.parts:
             continue
         leads = "is a path of its own" if path.is_absolute() else "leads out of the folder by '..'"
         raise InvalidRequest(
-            f"files of {folder / NAME}: {glob} {leads}",
+            f"files of {folder / mapping}: {glob} {leads}",
             "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
         )
     try:
@@ -268,13 +272,13 @@ def matching(folder: Path, globs: tuple[str, ...]) -> list[Path]:
         excluded = {p for g in globs if g[:1] == "!" for p in folder.glob(g[1:])}
     except (ValueError, OSError) as error:  # OSError: a name that is too long
         raise InvalidRequest(
-            f"files of {folder / NAME} cannot be looked for: {error}",
+            f"files of {folder / mapping} cannot be looked for: {error}",
             "write globs within the folder, for example '*.csv' or 'hourly/*.csv.gz'",
         ) from None
-    return sorted(paths - excluded - {folder / NAME})
+    return sorted(paths - excluded - {folder / NAME, folder / NEWS_NAME})
 
 
-def _read_csv(entry: Any, where: str) -> Csv:
+def read_csv(entry: Any, where: str) -> Csv:
     values = read_values(Csv, entry or {}, f"csv of {where}")
     for key in ("names", "null_values"):
         if key in values:
@@ -332,7 +336,7 @@ def _read_split(entry: Any, where: str) -> Split:
     return split
 
 
-def _read_columns(entry: Any, allowed: tuple[str, ...], where: str) -> dict[str, tuple[str, ...]]:
+def read_columns(entry: Any, allowed: tuple[str, ...], where: str) -> dict[str, tuple[str, ...]]:
     check_keys(entry or {}, allowed, f"columns of {where}")
     columns = {k: check_texts(v, f"columns.{k} of {where}") for k, v in (entry or {}).items()}
     for column, names in columns.items():

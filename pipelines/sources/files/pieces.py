@@ -45,14 +45,22 @@ class LongLine:
 class TextFile:
     """The text of a file as UTF-8 without BOM, with LF line ends and no empty lines at the end."""
 
-    def __init__(self, path: str, file: IO[bytes], piece_bytes: int = PIECE_BYTES) -> None:
+    def __init__(
+        self,
+        path: str,
+        file: IO[bytes],
+        piece_bytes: int = PIECE_BYTES,
+        *,
+        is_json: bool = False,  # it may be; else that is refused
+    ) -> None:
         self.path = path
         self._file = file
         self._piece_bytes = piece_bytes
         self._size = 0  # up to the empty lines at the end
         self._lone_returns = False  # lines end in CR alone
         self.lines = 0
-        _check_start(path, self._measure())
+        self.start = self._measure().lstrip()
+        _check_start(path, self.start, is_json=is_json)
 
     @property
     def is_single(self) -> bool:
@@ -164,9 +172,8 @@ def count_sign(text: bytes, sign: bytes) -> int:
     )
 
 
-def _check_start(path: str, text: bytes) -> None:
+def _check_start(path: str, start: bytes, *, is_json: bool) -> None:
     """Refuse what is no text, or no table, by its first bytes."""
-    start = text.lstrip()
     if not start:
         raise SourceError(f"{path} is empty", "take it away or write it again")
     if PAGE.match(start):
@@ -177,7 +184,7 @@ def _check_start(path: str, text: bytes) -> None:
         )
     if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise SourceError(f"{path} is a zip or Excel file", "save it as CSV or Parquet")
-    if start.startswith((b"{", b"[")):
+    if not is_json and start.startswith((b"{", b"[")):
         raise SourceError(f"{path} is JSON, not a table", "save it as CSV or Parquet")
     if b"\0" in re.split(rb"[\r\n]", start)[0]:
         raise SourceError(f"{path} is not text", "save it as CSV, CSV.gz or Parquet")

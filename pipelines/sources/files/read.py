@@ -131,7 +131,7 @@ class CsvFile:
     def __init__(self, text: TextFile, shape: Csv) -> None:
         self.path = text.path
         self._text = text
-        self.names, self._delimiter = _read_header(text, shape)
+        self.names, self._delimiter = read_header(text, shape)
         self._skip = shape.skip + (0 if shape.names else 1)
         check_shape(self.path, text.lines - self._skip, len(self.names))
 
@@ -201,7 +201,7 @@ def open_table(
         yield CsvFile(TextFile(path, file, piece_bytes), shape)
 
 
-def _read_header(text: TextFile, shape: Csv) -> tuple[list[str], str]:
+def read_header(text: TextFile, shape: Csv) -> tuple[list[str], str]:
     """Return the names of the columns, and the delimiter."""
     path, line = text.path, b""
     for piece in text.pieces():

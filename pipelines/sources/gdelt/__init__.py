@@ -67,6 +67,7 @@ class Gdelt:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = True
+    whole_news: ClassVar[bool] = False
     news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
     def __init__(
@@ -145,10 +146,10 @@ class Gdelt:
                 f"gdelt refused {path}: HTTP {reply.status}, {reply.text()!r}",
                 "open the address in a browser; BULLION_GDELT_FILES_URL names another server",
             )
-        asked = phrases_of(topic(topic_name)) | {
+        fields = phrases_of(topic(topic_name)) | {
             "service": "gal", "path": path, "stamp": stamp.isoformat()
         }  # fmt: skip
-        return Answer(self.name, "news", asked, reply.body, "application/gzip", self._now())
+        return Answer(self.name, "news", fields, reply.body, "application/gzip", self._now())
 
     def _articles(
         self,
@@ -183,10 +184,10 @@ class Gdelt:
             for first, last in ((start, middle), (middle, end)):
                 yield from self._articles(client, quota, base, query, topic_name, first, last)
             return
-        asked = phrases_of(topic(topic_name)) | {
+        fields = phrases_of(topic(topic_name)) | {
             "service": "doc", "path": PATH, "params": params, "full": is_full
         }  # fmt: skip
-        yield Answer(self.name, "news", asked, reply.body, "application/json", self._now())
+        yield Answer(self.name, "news", fields, reply.body, "application/json", self._now())
 
 
 def _busy_if_no_answer(ask: Callable[[], Reply]) -> Reply:

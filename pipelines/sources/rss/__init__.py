@@ -47,6 +47,7 @@ class Rss:
     is_sample: ClassVar[bool] = False
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = False
+    whole_news: ClassVar[bool] = False
     news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
     def __init__(
@@ -93,7 +94,7 @@ class Rss:
     def news_committed(self, answers: Sequence[Answer]) -> None:
         """Remember the versions of these feeds, which the lake has now."""
         marks = [(a.asked, Mark(a.asked["etag"], a.asked["modified"])) for a in answers]
-        write_marks((asked["topic"], asked["fingerprint"], mark) for asked, mark in marks)
+        write_marks((fields["topic"], fields["fingerprint"], mark) for fields, mark in marks)
 
     def _ask(self, client: HttpClient, about: Topic, feed: Feed) -> Answer | None:
         """Request a feed; None where it has nothing new."""
@@ -119,7 +120,7 @@ class Rss:
                 "a 403 may want an address to write to in BULLION_USER_AGENT",
             )
         charset = reply.headers.get("content-type", "").lower().partition("charset=")[2]
-        asked = (
+        fields = (
             phrases_of(about)
             | {
                 "feed": feed.name,
@@ -132,7 +133,7 @@ class Rss:
             }
         )
         media_type = reply.media_type or "application/xml"
-        answer = Answer(self.name, "news", asked, reply.body, media_type[:100], self._now())
+        answer = Answer(self.name, "news", fields, reply.body, media_type[:100], self._now())
         try:
             self.parse_news(answer)
         except NotAnAnswer as wrong:

@@ -38,10 +38,10 @@ DATES = ("published_parsed", "updated_parsed", "created_parsed")
 
 def read_feed(answer: Answer) -> ParsedNews:
     """Parse the entries of a feed that have a phrase of the topic."""
-    asked = answer.asked
-    name, topic, rows = str(asked["feed"]), topic_of(answer.asked), StoryRows()
-    feed = _parse(answer.body, str(asked["charset"]), name, str(asked["url"]))
-    language = asked["language"] or _field(feed["feed"], "language")
+    fields = answer.asked
+    name, topic, rows = str(fields["feed"]), topic_of(answer.asked), StoryRows()
+    feed = _parse(answer.body, str(fields["charset"]), name, str(fields["url"]))
+    language = fields["language"] or _field(feed["feed"], "language")
 
     def read(entry: Mapping[str, Any]) -> dict[str, Any] | None:
         title = text_of(_field(entry, "title"), "title")

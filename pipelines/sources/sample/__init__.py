@@ -63,6 +63,7 @@ class Sample:
     whole: ClassVar[bool] = False
     resumes: ClassVar[bool] = False
     resumes_news: ClassVar[bool] = False
+    whole_news: ClassVar[bool] = False
     news_every: ClassVar[timedelta] = timedelta(minutes=15)
 
     def __init__(

@@ -93,18 +93,20 @@ class Wire:
         )
         rows = [row for day in range(max(low, 0), high + 1) for row in self._day_rows(day)]
         begin, stop, limit = to_numpy(start), to_numpy(end), to_numpy(as_of)
-        chosen = [row for row in rows if begin <= row["seen_at"] < stop and row["seen_at"] <= limit]
-        chosen.sort(key=lambda row: (row["seen_at"], row["url"] or ""))
+        stories = [
+            row for row in rows if begin <= row["seen_at"] < stop and row["seen_at"] <= limit
+        ]
+        stories.sort(key=lambda row: (row["seen_at"], row["url"] or ""))
         columns = {
-            name: pa.array([row.get(name) for row in chosen], STORIES.field(name).type)
+            name: pa.array([row.get(name) for row in stories], STORIES.field(name).type)
             for name in ("url", "title", "summary", "outlet", "language")
         }
         for name in ("published_at", "seen_at"):
-            times = np.array([row[name] for row in chosen], "datetime64[us]")
+            times = np.array([row[name] for row in stories], "datetime64[us]")
             columns[name] = pa.array(times).cast(UTC_TYPE)
         for name in ("symbols", "topics"):
-            columns[name] = pa.nulls(len(chosen), STORIES.field(name).type)
-        columns["row"] = pa.array(np.arange(1, len(chosen) + 1))
+            columns[name] = pa.nulls(len(stories), STORIES.field(name).type)
+        columns["row"] = pa.array(np.arange(1, len(stories) + 1))
         return pa.table([columns[name] for name in STORIES.names], schema=STORIES)
 
     def _day_rows(self, day: int) -> list[Row]:
@@ -119,22 +121,24 @@ class Wire:
         share = share * (1.0 if np.is_busday(date) else WEEKEND)
         slots = np.flatnonzero(uniform[:, 0] < share)
         midnight = date.astype("datetime64[us]")
-        published = midnight + (slots * STORY_SECONDS + number[slots, 1] % STORY_SECONDS) * SECOND
-        seen = published + (number[slots, 2] % 60) * SECOND
-        tones = self._tones(seen, uniform[slots, 3])
+        published_at = (
+            midnight + (slots * STORY_SECONDS + number[slots, 1] % STORY_SECONDS) * SECOND
+        )
+        seen_at = published_at + (number[slots, 2] % 60) * SECOND
+        tones = self._tones(seen_at, uniform[slots, 3])
         rows: list[Row] = []
         for place, slot in enumerate(slots):
             rows += self._story_rows(
-                day * STORY_SLOTS + int(slot), published[place], seen[place], int(tones[place]),
-                number[slot], uniform[slot],
+                day * STORY_SLOTS + int(slot), published_at[place], seen_at[place],
+                int(tones[place]), number[slot], uniform[slot],
             )  # fmt: skip
         return rows
 
-    def _tones(self, seen: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    def _tones(self, seen_at: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         """Return the tone of each story: of the next bar, and of what the bar in progress did."""
-        after = np.searchsorted(slot_opens(), seen)  # the first bar that opens then or later
+        after = np.searchsorted(slot_opens(), seen_at)  # the first bar that opens then or later
         opened, closes = slot_opens()[after - 1], slot_closes()[after - 1]
-        progress = (seen - opened) / (closes - opened)
+        progress = (seen_at - opened) / (closes - opened)
         progress[progress > 1] = 0  # the market is closed
         so_far = progress * reported_shocks(self.market)[after - 1]
         means = planted_means(self.market, self.strength)[after]
@@ -145,7 +149,7 @@ class Wire:
         return tones
 
     def _story_rows(
-        self, identity: int, published: np.datetime64, seen: np.datetime64, tone: int,
+        self, identity: int, published_at: np.datetime64, seen_at: np.datetime64, tone: int,
         number: np.ndarray, uniform: np.ndarray,
     ) -> Iterator[Row]:  # fmt: skip
         first, second, third = (int(n) for n in number[4:7])
@@ -154,14 +158,14 @@ class Wire:
         else:
             size = first // 1000 % 350 + 5 if tone else first // 1000 % 9000 + 1000
             title, summary = build_title(tone, third, first // 10**8, second // 10**4, size)
-        row = _build_row(identity, second, title, summary, published, seen)
+        row = _build_row(identity, second, title, summary, published_at, seen_at)
         if not self.dirty:
             yield row
             return
         fault = _choose_fault(identity, self.market.seed)
         delay = (third // 64 % 170 + 10) * 60 * SECOND
         if fault == "late":
-            row["seen_at"] = seen + delay * 4
+            row["seen_at"] = seen_at + delay * 4
         elif fault == "foreign":
             row["title"], code, name = build_foreign(tone, third, first % 900 + 10)
             row["language"] = (None, code, name)[second % 3]
@@ -170,27 +174,28 @@ class Wire:
         yield row
         if fault == "duplicate":
             again = _build_row(
-                identity, second + 1, vary_title(title, third), summary, published, seen
+                identity, second + 1, vary_title(title, third), summary, published_at, seen_at
             )
-            yield again | {"seen_at": seen + delay}
+            yield again | {"seen_at": seen_at + delay}
         elif fault == "correction":
-            yield row | {"title": correct_title(title), "seen_at": seen + delay}
+            yield row | {"title": correct_title(title), "seen_at": seen_at + delay}
 
 
 def _build_row(
-    identity: int, outlet: int, title: str, summary: str, published: np.datetime64,
-    seen: np.datetime64,
+    identity: int, outlet: int, title: str, summary: str, published_at: np.datetime64,
+    seen_at: np.datetime64,
 ) -> Row:  # fmt: skip
     name = OUTLETS[outlet % len(OUTLETS)]
     host = name.lower().replace(" ", "")
+    day = str(published_at)[:10].replace("-", "/")
     return {
-        "url": f"https://www.{host}.example/{str(published)[:10].replace('-', '/')}/{identity:x}",
+        "url": f"https://www.{host}.example/{day}/{identity:x}",
         "title": title,
         "summary": summary,
         "outlet": name,
         "language": "en",
-        "published_at": published,
-        "seen_at": seen,
+        "published_at": published_at,
+        "seen_at": seen_at,
     }
 
 

@@ -20,7 +20,7 @@ from pipelines.landing.bronze import keep_answers
 from pipelines.landing.news import NewsCounts, land_news
 from pipelines.quality import checks
 from pipelines.sources.base import Answer
-from pipelines.sources.news import NewsRequest, NewsSource, ParsedNews
+from pipelines.sources.news import NewsRequest, NewsSource, ParsedNews, RemembersAnswers
 from pipelines.steps.data.pieces import (
     GIVE_UP_AFTER,
     describe_failures,
@@ -28,6 +28,7 @@ from pipelines.steps.data.pieces import (
     parsed_answers,
 )
 
+OLDEST = datetime(1900, 1, 1, tzinfo=UTC)  # news from before are refused, and that is counted
 DEFAULT_NEWS_SPAN = timedelta(days=1)  # before the end, where no start is named
 
 
@@ -86,14 +87,16 @@ def ingest_news(
 ) -> NewsReport:
     """Bring the stories of a topic that became known in [start, end) from a source to silver.
 
-    Without a start it is the day before the end. Nothing later than `as_of` (default: now) is
+    Without a start it is all that the source has where that costs little, else the day before the
+    end. Nothing later than `as_of` (default: now) is
     asked for. Each piece is a commit, so that a run that was stopped has lost one at most; a
     repeated run changes nothing.
     """
     topics.topic(topic)
     now = datetime.now(UTC)
     as_of = min(as_of or now, now)
-    start = end - DEFAULT_NEWS_SPAN if start is None else start
+    if start is None:
+        start = OLDEST if source.whole_news else end - DEFAULT_NEWS_SPAN
     if end <= start:
         raise InvalidRequest(f"the range ends at {end}, before it starts at {start}")
     if start > as_of:
@@ -101,23 +104,28 @@ def ingest_news(
     request = NewsRequest(topic, start, min(end, as_of), as_of)
     report = NewsReport(source.name, topic)
     pieces = list(source.news_pieces(request))
-    finished = set[str]()
+    finished_names = set[str]()
     if source.resumes_news and not force:
         ends = {_name(piece): piece.end for piece in pieces}
-        finished = finished_pieces(lake, source.name, "news", ends)
+        finished_names = finished_pieces(lake, source.name, "news", ends)
     progress("asking", 0, len(pieces))
     for number, piece in enumerate(pieces, 1):
-        if _name(piece) in finished:
+        if _name(piece) in finished_names:
             report.resumed += 1
         elif report.unavailable >= GIVE_UP_AFTER:
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")
             break
         else:
+            failures = len(report.failures)
             answers = list(
                 parsed_answers(partial(source.fetch_news, piece), source.parse_news, report)
             )
+            # A piece some of whose answers are missing is not finished: it is asked for again.
+            name = _name(piece) + (" part" if len(report.failures) > failures else "")
             if answers:
-                _commit(lake, report, piece, answers, run)
+                _commit(lake, report, piece, name, answers, run)
+                if isinstance(source, RemembersAnswers):
+                    source.news_committed([answer for answer, _ in answers])
         progress(f"{topic} {piece.start:%Y-%m-%d %H:%M}", number, len(pieces))
     report.verdicts = checks.merge_verdicts(
         [
@@ -136,12 +144,13 @@ def _commit(
     lake: Lake,
     report: NewsReport,
     piece: NewsRequest,
+    name: str,
     answers: Sequence[tuple[Answer, ParsedNews]],
     run: str,
 ) -> None:
     """Land the answers of one piece, with the record of it, in one commit."""
     with lake.write(f"news {report.source}") as writer:
-        keep_answers(writer, [(_name(piece), answer) for answer, _ in answers])
+        keep_answers(writer, [(name, answer) for answer, _ in answers])
         landed, verdicts = land_news(writer, report.source, answers)
         if verdicts:
             writer.append("gold.checks", checks.as_table(verdicts, datetime.now(UTC)))

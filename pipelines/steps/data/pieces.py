@@ -46,8 +46,8 @@ def finished_pieces(lake: Lake, source: str, kind: str, ends: Mapping[str, datet
         "WHERE source = ? AND kind = ? AND received_at > ? GROUP BY piece",
         [source, kind, datetime.now(UTC) - RESUME_WITHIN],
     )
-    received = dict(answers)
-    return {name for name, end in ends.items() if name in received and end < received[name]}
+    received_at = dict(answers)
+    return {name for name, end in ends.items() if name in received_at and end < received_at[name]}
 
 
 def describe_failures(failures: list[str]) -> SourceError:

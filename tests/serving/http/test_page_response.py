@@ -1,49 +1,53 @@
-"""A page of rows: 304 for who has it, a form for who wants another, no formula from outside."""
+"""A page of rows is sent in the form that the caller accepts, or not at all where it has it."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
 import pyarrow as pa
 import pytest
 from fastapi import Request
-from fastapi.responses import Response
 
+from serving.http.formats import CSV, JSON
 from serving.http.page_response import page_response
-from serving.state.answers import Row
 
-ROWS = pa.table({"title": ["=cmd|'/C calc'!A0"], "count": [1]})
-MARKS: Row = {"snapshot": 7, "notices": []}
-
-
-def answer(marks: Row = MARKS, cursor: str | None = None, **headers: str) -> Response:
-    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    request = Request({"type": "http", "method": "GET", "headers": raw})
-    return page_response(request, ROWS, marks, cursor, ("title",))
+ROWS = pa.table({"title": ["=cmd()", "Stocks rise"], "count": [1, 2], "topics": [["a"], []]})
+MARKS = {"notices": [], "snapshot": 7}
 
 
-def test_who_has_the_page_is_answered_304_also_after_a_commit_that_changed_nothing() -> None:
-    first = answer()
-    assert first.status_code == 200
-    tag = first.headers["etag"]
-    again = answer(MARKS | {"snapshot": 8}, if_none_match=tag)
-    assert (again.status_code, again.body) == (304, b"")
-    assert answer(MARKS | {"notices": ["late"]}, if_none_match=tag).status_code == 200
-    assert answer(cursor="next", if_none_match=tag).headers["x-next-cursor"] == "next"
+def request(accept: str = JSON, tag: str = "") -> Request:
+    headers = [(b"accept", accept.encode()), (b"if-none-match", tag.encode())]
+    return Request({"type": "http", "headers": headers})
 
 
-@pytest.mark.parametrize(
-    "form", ["application/json", "text/csv", "application/vnd.apache.arrow.stream"]
-)
-def test_each_form_has_a_tag_of_its_own(form: str) -> None:
-    sent = answer(accept=form)
-    assert sent.headers["content-type"].startswith(form)
-    assert sent.headers["vary"] == "Accept"
-    assert answer(accept=form, if_none_match=sent.headers["etag"]).status_code == 304
-    others = {"application/json", "text/csv"} - {form}
-    for other in others:
-        assert answer(accept=other, if_none_match=sent.headers["etag"]).status_code == 200
+def test_json_has_the_rows_as_they_are_and_the_cursor_twice() -> None:
+    answer = page_response(request(), ROWS, MARKS, "next", foreign=["title"])
+    content: dict[str, Any] = orjson.loads(answer.body)
+    assert content == MARKS | {"next": "next", "rows": ROWS.to_pylist()}
+    assert answer.headers["x-next-cursor"] == "next"
 
 
-def test_a_text_from_outside_is_no_formula_in_a_spreadsheet() -> None:
-    body = bytes(answer(accept="text/csv").body).decode()
-    assert "=cmd" in body
-    assert not any(cell.strip('"').startswith("=") for cell in body.split(","))
+def test_foreign_texts_are_no_formulas_in_csv() -> None:
+    answer = page_response(request(CSV), ROWS, MARKS, None, foreign=["title"])
+    lines = bytes(answer.body).decode().splitlines()
+    assert lines[1] == '"\'=cmd()",1,"[""a""]"'
+    assert lines[2].startswith('"Stocks rise"')
+    assert "x-next-cursor" not in answer.headers
+
+
+@pytest.mark.parametrize("accept", [JSON, CSV])
+def test_a_page_that_the_caller_has_is_not_sent_again(accept: str) -> None:
+    tag = page_response(request(accept), ROWS, MARKS, None).headers["etag"]
+    for condition in (tag, f'"x", {tag}', "*", tag.removeprefix("W/")):
+        again = page_response(request(accept, condition), ROWS, MARKS, None)
+        assert (again.status_code, again.body, again.headers["etag"]) == (304, b"", tag)
+
+
+def test_the_tag_changes_with_rows_notices_and_form_but_not_with_the_snapshot() -> None:
+    def tag(rows: pa.Table = ROWS, accept: str = JSON, cursor: str = "", **marks: Any) -> str:
+        return page_response(request(accept), rows, MARKS | marks, cursor).headers["etag"]
+
+    assert tag(snapshot=8) == tag()
+    others = [tag(ROWS.slice(1)), tag(notices=["stale"]), tag(accept=CSV), tag(cursor="next")]
+    assert len({tag(), *others}) == 5

@@ -123,6 +123,11 @@ def test_a_file_with_too_many_rows_or_bytes_is_refused(client: TestClient) -> No
     limit = client.app.state.settings  # type: ignore[attr-defined]
     rows = "\n".join(["NVDA,,1,1,1,1,1"] * (limit.rows + 1))
     assert upload(client, file_of(rows)).status_code == 413
+    for empty_line in ("\n", '""\n', ",\n"):
+        content = file_of(*rows_of("NVDA")) + "\n" + empty_line * (2 << 20)
+        answer = upload(client, content)
+        assert answer.status_code == 413
+        assert "100,000 lines" in problem(answer).message
     answer = upload(client, b"x" * (limit.body_bytes + 1))
     assert answer.status_code == 413
     assert upload(client, file_of(rows), "image/png").status_code == 406

@@ -27,6 +27,14 @@ def folder(tmp_path: Path, files: dict[str, str | bytes], *series: dict[str, Any
     return Files(tmp_path)
 
 
+def news_folder(tmp_path: Path, files: dict[str, str | bytes], *news: dict[str, Any]) -> Files:
+    """A folder with these files and a mapping of their news."""
+    for name, body in files.items():
+        (tmp_path / name).write_bytes(body.encode() if isinstance(body, str) else body)
+    (tmp_path / "news.yaml").write_text(yaml.safe_dump({"news": list(news)}))
+    return Files(tmp_path)
+
+
 def create_inbox(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **declaration: list[dict[str, Any]]
 ) -> Path:

@@ -7,8 +7,10 @@ import gzip
 import pytest
 
 from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
+from pipelines.lake import Lake
 from pipelines.sources.base import Answer
 from pipelines.sources.rss import Rss
+from pipelines.steps import ingest_news
 from tests.servers.feeds import MODIFIED, FeedServer, item, rss
 from tests.servers.provider import Fault
 from tests.sources.news_requests import (
@@ -83,6 +85,22 @@ def test_a_version_is_remembered_once_it_is_committed_and_then_304_gives_nothing
     server.add("/one.xml", rss(DATED, item("stocks")), etag='"v2"')
     (newer,) = fetch()
     assert len(stories(build_source(), [newer])) == 2
+
+
+def test_a_second_run_asks_for_what_is_new_only_and_changes_nothing(
+    server: FeedServer, lake: Lake
+) -> None:
+    server.add("/one.xml", rss(DATED), etag='"v1"')
+    server.add("/two.xml", rss(item("stocks", "https://news.example/2")), etag='"v2"')
+    start, end = at("2026-11-20T00:00"), at("2026-11-20T22:00")
+    counts = ingest_news(lake, build_source(), "markets", start, end).counts
+    assert (counts["received"], counts["accepted"]) == (2, 2)
+    rows = lake.rows("FROM silver.news ORDER BY story")
+    report = ingest_news(lake, build_source(), "markets", start, end)
+    assert (report.status, report.counts["received"]) == ("ok", 0)
+    assert [q.headers.get("if-none-match") for q in server.asked[-2:]] == ['"v1"', '"v2"']
+    assert lake.rows("FROM silver.news ORDER BY story") == rows
+    assert lake.rows("SELECT count(*) FROM bronze.answers") == [(2,)]
 
 
 def test_a_mark_that_cannot_be_sent_back_is_not_kept(server: FeedServer) -> None:

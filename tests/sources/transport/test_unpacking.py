@@ -47,7 +47,9 @@ def test_a_body_of_many_slices_unpacks_as_a_whole_and_is_known_as_cut(
         unpack(gzip.compress(content, level)[:-9], len(content))
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", gzip.compress(b"x" * 99)[:-9], b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", gzip.compress(b"x" * 99, mtime=0)[:-9], b"\x1f\x8b"]
+)
 def test_what_is_no_whole_gzip_is_refused(body: bytes) -> None:
     with pytest.raises(CannotUnpack):
         unpack(body, 1000)

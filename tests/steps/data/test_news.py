@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -30,6 +30,7 @@ class HourlyWire:
     is_sample: ClassVar[bool] = True
     datasets: ClassVar[tuple[str, ...]] = ("news",)
     resumes_news: ClassVar[bool] = True
+    whole_news: ClassVar[bool] = False
 
     def __init__(self, failing: dict[int, Exception] | None = None, **values: object) -> None:
         self.failing, self.values = failing or {}, values
@@ -79,6 +80,44 @@ def test_pieces_that_an_earlier_run_brought_are_not_requested_again(lake: Lake) 
     forced = HourlyWire()
     report = ingest_news(lake, forced, "sp500", START, START + 3 * HOUR, force=True)
     assert (forced.requested, report.counts["unchanged"]) == ([0, 1, 2], 3)
+
+
+class HalfWire(HourlyWire):
+    """A source whose pieces have a second answer, which fails."""
+
+    def fetch_news(self, request: NewsRequest) -> Iterator[Answer]:
+        yield from super().fetch_news(request)
+        raise SourceError("the second answer is missing")
+
+
+def test_a_piece_of_which_an_answer_is_missing_is_requested_again(lake: Lake) -> None:
+    report = ingest_news(lake, HalfWire(), "sp500", START, START + HOUR)
+    assert (report.counts["accepted"], report.status) == (1, "failed")
+    wire = HourlyWire()
+    report = ingest_news(lake, wire, "sp500", START, START + HOUR)
+    assert (wire.requested, report.resumed, report.counts["unchanged"]) == ([0], 0, 1)
+    wire = HourlyWire()
+    assert ingest_news(lake, wire, "sp500", START, START + HOUR).resumed == 1
+    assert wire.requested == []
+
+
+class RememberingWire(HourlyWire):
+    """A source that notes how many answers the lake has when it is to remember some."""
+
+    def __init__(self, lake: Lake, failing: dict[int, Exception]) -> None:
+        super().__init__(failing)
+        self.lake = lake
+        self.remembered: list[tuple[list[int], int]] = []
+
+    def news_committed(self, answers: Sequence[Answer]) -> None:
+        [(count,)] = self.lake.rows("SELECT count(*) FROM bronze.answers")
+        self.remembered.append(([answer.asked["hour"] for answer in answers], count))
+
+
+def test_a_source_remembers_answers_once_they_are_committed(lake: Lake) -> None:
+    wire = RememberingWire(lake, {1: SourceError("broken")})
+    ingest_news(lake, wire, "sp500", START, START + 3 * HOUR)
+    assert wire.remembered == [([0], 1), ([2], 2)]
 
 
 def test_a_piece_that_fails_is_said_and_the_others_come(lake: Lake) -> None:
