@@ -68,9 +68,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
             refresh_outcomes(lake, registry, forecast, source.name)
         span = (END - timedelta(days=3), END)
         ingest_news(lake, source, "sp500", *span, as_of=END).enforce()
-        chosen = chosen_model()
-        score_stories(lake, source.name, chosen=chosen)
-        refresh_news_signals(lake, source.name, "sp500", *span, model=chosen.model)
+        choice = chosen_model()
+        score_stories(lake, source.name, choice=choice)
+        refresh_news_signals(lake, source.name, "sp500", *span, model=choice.model)
         yield lake
 
 

@@ -42,10 +42,10 @@ def news(
     until = utc(end) if end is not None else datetime.now(UTC)
     since = utc(start) if start is not None else until - DEFAULT_SPAN
     run = f"cli:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
-    chosen = chosen_model()
+    choice = chosen_model()
     with open_lake() as lake, progress_bar() as progress:
-        scoring_report = steps.score_stories(lake, news_source, chosen=chosen, progress=progress)
+        scoring_report = steps.score_stories(lake, news_source, choice=choice, progress=progress)
         signals = steps.refresh_news_signals(
-            lake, news_source, name, since, until, model=chosen.model, run=run
+            lake, news_source, name, since, until, model=choice.model, run=run
         )
     out.print(f"{scoring_report.summary()}\n{signals.summary()}", highlight=False, soft_wrap=True)

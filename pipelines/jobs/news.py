@@ -94,13 +94,13 @@ def _missed_since(lake: Lake, source: str, run: NewsRun, start: datetime) -> dat
 def news_signals(sources: Sequence[str], run: NewsRun) -> dict[str, Any]:
     """Score the stories that no model has scored yet, and compute the windows of the run."""
     counts: dict[str, Any] = {}
-    chosen = chosen_model()
+    choice = chosen_model()
     with open_lake() as lake:
         for source in sources:
-            scoring_report = steps.score_stories(lake, source, chosen=chosen, progress=log_progress)
+            scoring_report = steps.score_stories(lake, source, choice=choice, progress=log_progress)
             log.info(scoring_report.summary())
             report = steps.refresh_news_signals(
-                lake, source, run.topic, run.start, run.end, model=chosen.model, run=run.run
+                lake, source, run.topic, run.start, run.end, model=choice.model, run=run.run
             )
             log.info(report.summary())
             counts[source] = scoring_report.counts | report.counts

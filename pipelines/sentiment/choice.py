@@ -50,6 +50,6 @@ def chosen_model(config: Settings | None = None) -> ChosenModel:
             raise UnusableModel(NO_FOLDER, "set it to a folder of `bullion sentiment export`")
         return ChosenModel(load_finbert(Path(config.finbert)), config.sentiment)
     except BullionError as error:
-        chosen = ChosenModel(headline_model(), config.sentiment, error.message)
-        log.warning("%s; %s", chosen.summary(), error.hint)
-        return chosen
+        choice = ChosenModel(headline_model(), config.sentiment, error.message)
+        log.warning("%s; %s", choice.summary(), error.hint)
+        return choice

@@ -28,8 +28,8 @@ _cached_words: dict[str, tuple[int, ...]] = {}
 
 def tokens_of(title: str) -> list[str]:
     """Return the words, numbers (as #) and marks of a title, in their order."""
-    found = TOKENS.findall(title[:LONGEST_TITLE].lower())
-    return ["#" if token[0].isdecimal() else token.replace("’", "'") for token in found]
+    tokens = TOKENS.findall(title[:LONGEST_TITLE].lower())
+    return ["#" if token[0].isdecimal() else token.replace("’", "'") for token in tokens]
 
 
 def title_buckets(title: str, *, pieces: bool = True) -> list[int]:

@@ -39,10 +39,12 @@ class Headlines:
     def __len__(self) -> int:
         return len(self.titles)
 
-    def take(self, chosen: np.ndarray) -> Headlines:
-        """Return the headlines where `chosen` is true."""
-        titles = tuple(title for title, wanted in zip(self.titles, chosen, strict=True) if wanted)
-        return Headlines(titles, self.labels[chosen], self.groups[chosen])
+    def take(self, selection: np.ndarray) -> Headlines:
+        """Return the headlines where `selection` is true."""
+        titles = tuple(
+            title for title, is_selected in zip(self.titles, selection, strict=True) if is_selected
+        )
+        return Headlines(titles, self.labels[selection], self.groups[selection])
 
 
 def read_sentfin(content: bytes) -> Headlines:
@@ -61,9 +63,11 @@ def read_sentfin(content: bytes) -> Headlines:
             titles.setdefault(title.lower(), title)
             labels_of.setdefault(title.lower(), set()).update(decisions)
     usable = [key for key, labels in labels_of.items() if len(labels) == 1]
-    chosen = tuple(titles[key] for key in usable)
+    selection = tuple(titles[key] for key in usable)
     labels = np.array([LABELS.index(min(labels_of[key])) for key in usable], dtype=np.int64)
-    return Headlines(chosen, labels, near_equal_groups([normalised(title) for title in chosen]))
+    return Headlines(
+        selection, labels, near_equal_groups([normalised(title) for title in selection])
+    )
 
 
 def normalised(title: str) -> str:

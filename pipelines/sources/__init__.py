@@ -89,9 +89,9 @@ def source_with(name: str, dataset: Literal["news"]) -> NewsSource: ...
 def source_with(name: str, dataset: str) -> Source | NewsSource:
     """Return the source of that name, which must have the dataset."""
     if name in SOURCES and name not in sources_of(dataset):
-        having = _declared_datasets(f"{__name__}.{name}")
+        datasets = _declared_datasets(f"{__name__}.{name}")
         raise InvalidRequest(
-            f"{name} has no {dataset}, but {' and '.join(having)}",
+            f"{name} has no {dataset}, but {' and '.join(datasets)}",
             f"name a source of {dataset}: {', '.join(sources_of(dataset))}",
         )
     with_dataset: Source | NewsSource = source(name)

@@ -173,16 +173,16 @@ def _add_sentiment(view: View, source: str, rows: pa.Table) -> pa.Table:
     names = ", ".join(SENTIMENT)
     known_at = rows["known_at"].to_pylist()
     span = (min(known_at), max(known_at)) if known_at else (None, None)
-    spoken = view.sql(
+    sentiment_rows = view.sql(
         f"""SELECT story, {names} FROM gold.news_sentiment
             WHERE source = ? AND known_at BETWEEN ? AND ? AND story IN (SELECT unnest(?))
             QUALIFY row_number() OVER (PARTITION BY story ORDER BY batch DESC) = 1""",
         [source, *span, rows["story"].to_pylist()],
     )
-    by_story = {row["story"]: row for row in spoken.to_pylist()}
+    by_story = {row["story"]: row for row in sentiment_rows.to_pylist()}
     nothing = dict.fromkeys(SENTIMENT)
     sentiments = [by_story.get(story, nothing) for story in rows["story"].to_pylist()]
     for name in SENTIMENT:
-        column = pa.array([row[name] for row in sentiments], spoken.schema.field(name).type)
+        column = pa.array([row[name] for row in sentiments], sentiment_rows.schema.field(name).type)
         rows = rows.append_column(name, column)
     return rows

@@ -85,9 +85,9 @@ def fill_news(lake: Lake) -> None:
     """Write stories of a topic, their sentiment, and its signals; the last is live."""
     source, span = Sample(), (NEWS_START, NEWS_END)
     ingest_news(lake, source, TOPIC, *span, as_of=NEWS_END).enforce()
-    chosen = chosen_model()
-    score_stories(lake, SOURCE, chosen=chosen)
-    refresh_news_signals(lake, SOURCE, TOPIC, *span, model=chosen.model, now=NEWS_END)
+    choice = chosen_model()
+    score_stories(lake, SOURCE, choice=choice)
+    refresh_news_signals(lake, SOURCE, TOPIC, *span, model=choice.model, now=NEWS_END)
 
 
 def publish(lake: Lake, folder: Path, now: datetime = SOON) -> None:

@@ -90,18 +90,20 @@ def refresh_news_signals(
         )
     with lake.write(f"news signals {topic}") as writer:
         key = [source, topic]
-        changed = _changed_ends(writer, source, topic)
-        standing = _standing_rows(writer, key, [*window_ends(first, last), *changed])
-        there = set(standing["window_end"].to_pylist())
-        due = [end for end in window_ends(first, last) if end not in there]
-        due = sorted({*due, *(end for end in changed if end in there or first < end <= last)})
-        due = [end for end in due if end <= at]
+        changed_ends = _changed_ends(writer, source, topic)
+        in_range = window_ends(first, last)
+        standing_rows = _standing_rows(writer, key, [*in_range, *changed_ends])
+        standing_ends = set(standing_rows["window_end"].to_pylist())
+        due_ends = {end for end in in_range if end not in standing_ends}
+        due_ends |= {end for end in changed_ends if end in standing_ends or first < end <= last}
+        due_ends = {end for end in due_ends if end <= at}
         report = NewsSignalsReport(topic)
-        if due:
-            stories, unscored = _read_stories(writer, source, topic, due, model)
-            rows = _build_rows(summarize_windows(stories, due), source, topic, model)
-            report = _write(writer, key, rows, standing, at, unscored)
-        if due or changed:
+        if due_ends:
+            ends = sorted(due_ends)
+            stories, unscored = _read_stories(writer, source, topic, ends, model)
+            rows = _build_rows(summarize_windows(stories, ends), source, topic, model)
+            report = _write(writer, key, rows, standing_rows, at, unscored)
+        if due_ends or changed_ends:
             state = {"source": source, "topic": topic, "followed": writer.snapshot}
             where = "source = ? AND topic = ?"
             writer.replace("meta.news_state", pa.Table.from_pylist([state]), where, key)
@@ -157,7 +159,7 @@ def _standing_rows(view: View, key: Sequence[object], ends: Sequence[datetime]) 
 
 
 def _read_stories(
-    view: View, source: str, topic: str, due: Sequence[datetime], model: SentimentModel
+    view: View, source: str, topic: str, ends: Sequence[datetime], model: SentimentModel
 ) -> tuple[Stories, int]:
     """Read the stories of the windows that are due; count those that the model has not scored."""
     rows = view.sql(
@@ -167,7 +169,7 @@ def _read_stories(
            WHERE n.source = ? AND n.known_at > ? AND n.known_at <= ?
            AND list_contains(n.topics, ?) AND n.duplicate_of IS NULL
            ORDER BY n.known_at, n.story""",
-        [model.sha256, source, due[0] - LENGTH, due[-1], topic],
+        [model.sha256, source, ends[0] - LENGTH, ends[-1], topic],
     )
     scored = rows.filter(pc.is_valid(rows["positive"]))
     stories = Stories(
@@ -196,32 +198,33 @@ def _write(
     writer: Writer,
     key: Sequence[object],
     rows: pa.Table,
-    standing: pa.Table,
+    standing_rows: pa.Table,
     at: datetime,
     unscored: int,
 ) -> NewsSignalsReport:
     """Write the windows that differ from what stands; live rows stay."""
-    before = {row["window_end"]: row for row in standing.to_pylist()}
-    added, replaced, restated, unchanged = [], [], [], 0
+    before = {row["window_end"]: row for row in standing_rows.to_pylist()}
+    # The places of the rows, by what becomes of them.
+    new_rows, replacements, restatements, unchanged = [], [], [], 0
     for place, row in enumerate(rows.to_pylist()):
-        stood = before.get(row["window_end"])
-        if stood is None:
-            added.append(place)
-        elif all(stood[name] == row[name] for name in FIGURES):
+        row_before = before.get(row["window_end"])
+        if row_before is None:
+            new_rows.append(place)
+        elif all(row_before[name] == row[name] for name in FIGURES):
             unchanged += 1
-        elif stood["was_live"]:
-            restated.append(place)
+        elif row_before["was_live"]:
+            restatements.append(place)
         else:
-            replaced.append(place)
-    if replaced:
-        ends = rows["window_end"].take(replaced).to_pylist()
+            replacements.append(place)
+    if replacements:
+        ends = rows["window_end"].take(replacements).to_pylist()
         where = "source = ? AND topic = ? AND window_end IN (SELECT unnest(?))"
         writer.delete(TABLE, where, [*key, ends])
-    for places, is_restated in ((added + replaced, False), (restated, True)):
+    for places, is_restated in ((new_rows + replacements, False), (restatements, True)):
         if places:
             writer.append(TABLE, _with_times(rows.take(places), at, is_restated=is_restated))
     return NewsSignalsReport(
-        str(key[1]), len(added), len(replaced), len(restated), unchanged, unscored
+        str(key[1]), len(new_rows), len(replacements), len(restatements), unchanged, unscored
     )
 
 

@@ -33,7 +33,7 @@ class SentimentReport:
     """How many stories were scored, by which model, and for the first time or again."""
 
     source: str
-    chosen: ChosenModel
+    choice: ChosenModel
     scored: int = 0
     scored_again: int = 0  # of these, whose row in silver was written anew
 
@@ -43,14 +43,14 @@ class SentimentReport:
 
     def summary(self) -> str:
         again = f", {self.scored_again:,} of them again" if self.scored_again else ""
-        return f"{self.source}: {self.scored:,} stories scored{again}; {self.chosen.summary()}"
+        return f"{self.source}: {self.scored:,} stories scored{again}; {self.choice.summary()}"
 
 
 def score_stories(
     lake: Lake,
     source: str,
     *,
-    chosen: ChosenModel | None = None,
+    choice: ChosenModel | None = None,
     progress: Progress = no_progress,
 ) -> SentimentReport:
     """Score the stories of a source that the model has not scored yet, in one commit.
@@ -58,38 +58,38 @@ def score_stories(
     Repetitions of other stories are left out. Each row names the model that spoke and the one that
     was asked for. What another model had said of a story stays.
     """
-    chosen = chosen or chosen_model()
+    choice = choice or chosen_model()
     with lake.view() as view:
-        pending = _pending_stories(view, source, chosen)
+        pending = _pending_stories(view, source, choice)
     if not pending.num_rows:
-        return SentimentReport(source, chosen)
-    scores = _score_titles(chosen, pending["title"].to_pylist(), progress)
+        return SentimentReport(source, choice)
+    scores = _score_titles(choice, pending["title"].to_pylist(), progress)
     # Titles are scored outside the writers' turn, and others may have written silver meanwhile.
     with lake.write(f"sentiment {source}") as writer:
-        unchanged = _mark_unchanged(pending, _pending_stories(writer, source, chosen))
+        unchanged = _mark_unchanged(pending, _pending_stories(writer, source, choice))
         pending, scores = pending.filter(pa.array(unchanged)), scores[unchanged]
         again = pending.filter(pending["scored_before"])["story"].to_pylist()
         writer.replace(
             NEWS_SENTIMENT.full_name,
-            _build_rows(source, chosen, pending, scores),
+            _build_rows(source, choice, pending, scores),
             "source = ? AND sentiment_sha256 = ? AND story IN (SELECT unnest(?::VARCHAR[]))",
-            [source, chosen.model.sha256, again],
+            [source, choice.model.sha256, again],
         )
-    report = SentimentReport(source, chosen, pending.num_rows, len(again))
+    report = SentimentReport(source, choice, pending.num_rows, len(again))
     log.info("%s", report.summary())
     return report
 
 
-def _pending_stories(view: View, source: str, chosen: ChosenModel) -> pa.Table:
-    return view.sql(PENDING, [chosen.model.sha256, source])
+def _pending_stories(view: View, source: str, choice: ChosenModel) -> pa.Table:
+    return view.sql(PENDING, [choice.model.sha256, source])
 
 
-def _score_titles(chosen: ChosenModel, titles: list[str], progress: Progress) -> np.ndarray:
+def _score_titles(choice: ChosenModel, titles: list[str], progress: Progress) -> np.ndarray:
     scores = np.empty((len(titles), len(LABELS)))
     for first in range(0, len(titles), BATCH):
-        progress(f"{chosen.model.name} scores titles", first, len(titles))
-        scores[first : first + BATCH] = chosen.model.score(titles[first : first + BATCH])
-    progress(f"{chosen.model.name} scores titles", len(titles), len(titles))
+        progress(f"{choice.model.name} scores titles", first, len(titles))
+        scores[first : first + BATCH] = choice.model.score(titles[first : first + BATCH])
+    progress(f"{choice.model.name} scores titles", len(titles), len(titles))
     return scores
 
 
@@ -102,7 +102,7 @@ def _mark_unchanged(scored: pa.Table, pending: pa.Table) -> np.ndarray:
 
 
 def _build_rows(
-    source: str, chosen: ChosenModel, stories: pa.Table, scores: np.ndarray
+    source: str, choice: ChosenModel, stories: pa.Table, scores: np.ndarray
 ) -> pa.Table:
     count = stories.num_rows
     values = dict(zip(LABELS, scores.T, strict=True))
@@ -113,9 +113,9 @@ def _build_rows(
             "source": pa.repeat(source, count),
             "story": stories["story"],
             "known_at": stories["known_at"],
-            "sentiment_model": pa.repeat(chosen.model.name, count),
-            "sentiment_sha256": pa.repeat(chosen.model.sha256, count),
-            "asked_model": pa.repeat(chosen.asked_model, count),
+            "sentiment_model": pa.repeat(choice.model.name, count),
+            "sentiment_sha256": pa.repeat(choice.model.sha256, count),
+            "asked_model": pa.repeat(choice.asked_model, count),
             **{name: np.clip(value, 0, 1) for name, value in values.items()},
             "sentiment": sentiment,
         }

@@ -97,27 +97,27 @@ def test_each_story_has_the_row_of_its_title(lake: Lake) -> None:
 
 def test_a_run_costs_what_is_new(lake: Lake) -> None:
     model = CountingModel()
-    chosen = ChosenModel(model, model.name)
+    choice = ChosenModel(model, model.name)
     write_stories(lake, {"0000": TITLES["0000"]})
-    assert score_stories(lake, "sample", chosen=chosen).scored == 1
+    assert score_stories(lake, "sample", choice=choice).scored == 1
     snapshot = lake.snapshot
-    assert score_stories(lake, "sample", chosen=chosen).scored == 0
+    assert score_stories(lake, "sample", choice=choice).scored == 0
     assert lake.snapshot == snapshot  # nothing to do is no commit
     write_stories(lake, {"0001": TITLES["0001"]})
     write_stories(lake, {"0000": TITLES["0000"]}, source="files")
-    assert score_stories(lake, "sample", chosen=chosen).scored == 1
+    assert score_stories(lake, "sample", choice=choice).scored == 1
     assert model.titles == [TITLES["0000"], TITLES["0001"]]
     assert sentiments(lake, "story", "files") == []
 
 
 def test_a_story_of_another_title_is_scored_again(lake: Lake) -> None:
     model = CountingModel()
-    chosen = ChosenModel(model, model.name)
+    choice = ChosenModel(model, model.name)
     write_stories(lake, TITLES)
-    score_stories(lake, "sample", chosen=chosen)
+    score_stories(lake, "sample", choice=choice)
     before = sentiments(lake, "story, positive")
     write_stories(lake, {"0001": "An earlier, longer title of the lender"})
-    report = score_stories(lake, "sample", chosen=chosen)
+    report = score_stories(lake, "sample", choice=choice)
     assert report.counts == {"scored": 1, "scored_again": 1}
     assert "1 of them again" in report.summary()
     after = sentiments(lake, "story, positive")
@@ -128,10 +128,10 @@ def test_a_story_of_another_title_is_scored_again(lake: Lake) -> None:
 def test_what_another_model_said_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     model = CountingModel()
     write_stories(lake, {"0000": TITLES["0000"]})
-    score_stories(lake, "sample", chosen=ChosenModel(model, model.name))
+    score_stories(lake, "sample", choice=ChosenModel(model, model.name))
     monkeypatch.setenv("BULLION_SENTIMENT", "finbert")
     report = score_stories(lake, "sample")
-    assert report.chosen.is_substitute
+    assert report.choice.is_substitute
     assert "instead of finbert" in report.summary()
     assert sentiments(lake, "sentiment_model, asked_model") == [
         ("counting", "counting"),
@@ -141,12 +141,12 @@ def test_what_another_model_said_stays(lake: Lake, monkeypatch: pytest.MonkeyPat
 
 def test_what_changed_while_it_was_scored_waits_for_the_next_run(lake: Lake) -> None:
     model = CountingModel()
-    chosen = ChosenModel(model, model.name)
+    choice = ChosenModel(model, model.name)
     write_stories(lake, TITLES)
     model.before_answer = lambda: write_stories(lake, {"0002": "Board met"})
-    assert score_stories(lake, "sample", chosen=chosen).scored == 3
+    assert score_stories(lake, "sample", choice=choice).scored == 3
     model.before_answer = None
-    assert score_stories(lake, "sample", chosen=chosen).scored == 1
+    assert score_stories(lake, "sample", choice=choice).scored == 1
     assert model.titles[-1] == "Board met"
     assert len(sentiments(lake, "story")) == 4
 
@@ -164,4 +164,4 @@ def test_progress_is_reported_and_batches_are_whole(
 
 
 def test_the_default_model_is_that_of_the_settings(lake: Lake) -> None:
-    assert score_stories(lake, "sample").chosen.summary() == chosen_model().summary()
+    assert score_stories(lake, "sample").choice.summary() == chosen_model().summary()
