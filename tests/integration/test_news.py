@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,6 +41,16 @@ def read_news(lake: Settings, start: datetime, end: datetime) -> dict[str, list[
         }
 
 
+def wait_for_answer(api: httpx.Client, path: str, query: dict[str, str]) -> httpx.Response:
+    """Ask again until there is an answer, for a minute at the most."""
+    deadline = time.monotonic() + 60
+    while (answer := api.get(path, params=query)).status_code == 503:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.2)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
 def test_a_run_brings_stories_and_signals_and_the_api_has_them(
     airflow: Airflow, shared_lake: Settings, api: httpx.Client
 ) -> None:
@@ -60,8 +71,8 @@ def test_a_run_brings_stories_and_signals_and_the_api_has_them(
     assert [row["window_end"] for row in signals] == [
         format_time(START + n * QUARTER) for n in (4, 3, 2, 1)
     ]
-    newest = api.get("/news/signals/newest", params={"topic": "sp500"})
-    assert newest.status_code == 200, newest.text
+    # It is answered from memory, which follows the lake a moment later.
+    newest = wait_for_answer(api, "/news/signals/newest", {"topic": "sp500"})
     assert newest.json()["topic"] == "sp500"
 
 
