@@ -32,7 +32,7 @@ def wire(forecast: Forecast) -> None:
 
         return jobs.features(forecast.name, params["source"])
 
-    @step(outlets=[MODELS], minutes=120)
+    @step(outlets=[MODELS], minutes=120, nice=10)
     def train(params=None, dag_run=None):
         """Compare the candidates, register the winner, ask the gates; returns the verdict."""
         from pipelines import jobs

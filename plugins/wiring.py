@@ -6,6 +6,7 @@ needs when it runs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -83,8 +84,11 @@ LATE = DeadlineAlert(
 SCORED = [FEATURES, PREDICTIONS, SIGNALS]
 
 
-def step(minutes: int = 30, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def step(minutes: int = 30, nice: int = 0, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Declare a task of Bullion: its errors decide on retries, and a failure sends an alert.
+
+    One that works for minutes on all cores has a `nice` above 0: what is scored and served
+    meanwhile comes first.
 
     An error of the request or of the data is not tried again. Where there is nothing to do the
     task is skipped, with the reason in the log. Everything else is tried again.
@@ -93,6 +97,8 @@ def step(minutes: int = 30, **options: Any) -> Callable[[Callable[..., Any]], An
     def declare(function: Callable[..., Any]) -> Any:
         @wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
+            if nice:
+                os.nice(nice)  # of this process, which runs one task
             try:
                 return function(*args, **kwargs)
             except NothingToDo as error:

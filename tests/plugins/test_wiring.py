@@ -89,6 +89,24 @@ def test_an_error_that_a_retry_cannot_cure_is_not_tried_again(
     assert type(caught.value).__name__ == exception
 
 
+@pytest.mark.parametrize(("nice", "calls"), [(0, []), (10, [10])])
+def test_a_long_task_makes_way_for_what_is_scored_meanwhile(
+    nice: int, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wiring
+
+    increments: list[int] = []
+    monkeypatch.setattr("os.nice", increments.append)
+
+    @wiring.step(nice=nice)
+    def long_task() -> str:
+        """Work for long."""
+        return "ended"
+
+    assert long_task.function() == "ended"
+    assert increments == calls
+
+
 NEWS_FORM = {"sources": ["sample"], "start": None, "end": None, "force": False}
 
 
