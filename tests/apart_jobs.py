@@ -56,7 +56,7 @@ def read_files(folder: str) -> dict[str, Any]:
         for answer in files.fetch(request()):
             try:
                 parsed = files.parse(answer)
-                sizes[answer.asked["path"]] = [parsed.bars.num_rows, parsed.rejects.num_rows]
+                sizes[answer.query["path"]] = [parsed.bars.num_rows, parsed.rejects.num_rows]
             except BullionError as error:
                 errors.append(str(error))
     except BullionError as error:

@@ -99,7 +99,7 @@ class Scripted:
             raise SourceError(self.fail)
 
     def parse(self, answer: Answer) -> Parsed:
-        first = answer.asked["number"] == 0
+        first = answer.query["number"] == 0
         return Parsed(
             self.interval,
             pa.ipc.open_stream(answer.body).read_all(),

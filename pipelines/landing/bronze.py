@@ -40,7 +40,7 @@ def keep_answers(writer: Writer, answers: Sequence[tuple[str, Answer]]) -> None:
                         "source": answer.source,
                         "kind": answer.kind,
                         "piece": piece,
-                        "asked": json.dumps(dict(answer.asked), sort_keys=True, default=str),
+                        "asked": json.dumps(dict(answer.query), sort_keys=True, default=str),
                         "media_type": answer.media_type,
                         "bytes": answer.size,
                         "sha256": digest,

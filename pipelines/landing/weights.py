@@ -78,7 +78,7 @@ def land_weights(
 
 
 def _stamped(answer: Answer, rows: pa.Table) -> pa.Table:
-    origin = str(answer.asked.get("origin", answer.source))
+    origin = str(answer.query.get("origin", answer.source))
     return stamp_rows(rows.cast(WEIGHTS), answer).append_column(
         "origin", pa.repeat(pa.scalar(origin), rows.num_rows)
     )

@@ -27,7 +27,7 @@ from pipelines.core.calendar import utc
 from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.core.topics import Topic, topic
 from pipelines.sources.base import Answer
-from pipelines.sources.news import NewsRequest, ParsedNews
+from pipelines.sources.news import NewsRequest, ParsedNews, cut_request
 from pipelines.sources.quota import Limit, Quota, QuotaSpent, read_limits
 from pipelines.sources.stories import (
     NotAStory,
@@ -46,7 +46,6 @@ KEY = "BULLION_ALPHAVANTAGE_KEY"
 LIMITS = "BULLION_ALPHAVANTAGE_LIMITS"
 PAGE = "https://www.alphavantage.co/support/#api-key"
 PIECE = timedelta(days=7)
-MONDAY = datetime(1969, 12, 29, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MOST_ROWS = 1000
 # It has been seen to give 50 whatever it was asked for: so many may not be all.
@@ -94,11 +93,7 @@ class AlphaVantage:
 
     def news_pieces(self, request: NewsRequest) -> Iterator[NewsRequest]:
         """Cut a request into weeks that begin on Monday."""
-        start, end = utc(request.start), min(utc(request.end), utc(request.as_of))
-        while start < end:
-            stop = min(end, MONDAY + ((start - MONDAY) // PIECE + 1) * PIECE)
-            yield replace(request, start=start, end=stop)
-            start = stop
+        yield from cut_request(request, PIECE)
 
     def fetch_news(self, request: NewsRequest) -> Iterator[Answer]:
         """Request the stories of a span, and go on after a full answer where it ended."""
@@ -120,7 +115,7 @@ class AlphaVantage:
 
     def parse_news(self, answer: Answer) -> ParsedNews:
         """Parse the stories of an answer. Pure."""
-        about, rows = topic_of(answer.asked), StoryRows()
+        about, rows = topic_of(answer.query), StoryRows()
 
         def read(story: Mapping[str, Any]) -> dict[str, Any]:
             return {

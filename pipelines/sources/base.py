@@ -84,7 +84,7 @@ class Answer:
 
     source: str
     kind: str  # bars or weights
-    asked: Mapping[str, Any]  # the request, for JSON; with the body enough to parse again
+    query: Mapping[str, Any]  # the request, for JSON; with the body enough to parse again
     body: bytes
     media_type: str
     received_at: datetime

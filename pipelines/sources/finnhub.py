@@ -27,7 +27,7 @@ from pipelines.core.calendar import utc
 from pipelines.core.errors import InvalidRequest, SourceError
 from pipelines.core.topics import Topic, topic
 from pipelines.sources.base import Answer
-from pipelines.sources.news import NewsRequest, ParsedNews
+from pipelines.sources.news import NewsRequest, ParsedNews, cut_request
 from pipelines.sources.quota import Limit, Quota, read_limits
 from pipelines.sources.stories import (
     StoryRows,
@@ -47,7 +47,6 @@ LIMITS = "BULLION_FINNHUB_LIMITS"
 PAGE = "https://finnhub.io/register"
 DAY = timedelta(days=1)
 PIECE = timedelta(days=7)
-MONDAY = datetime(1969, 12, 29, tzinfo=UTC)
 NEWEST = timedelta(days=3)  # as far back as a category may still reach
 QUERIES = ("category", "symbols")
 log = logging.getLogger(__name__)
@@ -92,10 +91,7 @@ class Finnhub:
             if start < end:
                 yield replace(request, start=start, end=end)
             return
-        while start < end:
-            stop = min(end, MONDAY + ((start - MONDAY) // PIECE + 1) * PIECE)
-            yield replace(request, start=start, end=stop)
-            start = stop
+        yield from cut_request(request, PIECE)
 
     def fetch_news(self, request: NewsRequest) -> Iterator[Answer]:
         """Request each category or symbol of the topic."""
@@ -133,7 +129,7 @@ class Finnhub:
 
     def parse_news(self, answer: Answer) -> ParsedNews:
         """Parse the stories of an answer that were published on the days asked for. Pure."""
-        fields, rows = answer.asked, StoryRows()
+        fields, rows = answer.query, StoryRows()
         about, symbol = topic_of(fields), fields["params"].get("symbol")
 
         def read(story: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -7,13 +7,13 @@ same answer gives the same stories.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from pipelines.core.calendar import UTC_TYPE
+from pipelines.core.calendar import UTC_TYPE, utc
 from pipelines.sources.base import Answer
 
 STORIES = pa.schema(
@@ -63,6 +63,18 @@ class ParsedNews:
     off_topic: int = 0  # rows of an answer about everything that are not of the topic
 
 
+MONDAY = datetime(1969, 12, 29, tzinfo=UTC)
+
+
+def cut_request(request: NewsRequest, length: timedelta) -> Iterator[NewsRequest]:
+    """Cut a request where spans of that length end that begin on a Monday's midnight, UTC."""
+    start, end = utc(request.start), min(utc(request.end), utc(request.as_of))
+    while start < end:
+        stop = min(end, MONDAY + ((start - MONDAY) // length + 1) * length)
+        yield replace(request, start=start, end=stop)
+        start = stop
+
+
 class NewsSource(Protocol):
     """One provider of news. Its module's docstring is its page in the docs."""
 
@@ -83,7 +95,7 @@ class NewsSource(Protocol):
     def fetch_news(self, request: NewsRequest) -> Iterator[Answer]:
         """Request the stories of one piece. Raises SourceError.
 
-        `Answer.kind` is news; `Answer.asked` has the topic, and never a key.
+        `Answer.kind` is news; `Answer.query` has the topic, and never a key.
         """
         ...
 

@@ -129,7 +129,7 @@ def instant_of_seconds(value: Any, name: str) -> datetime | None:
 
 
 def phrases_of(topic: Topic) -> dict[str, Any]:
-    """Return what `Answer.asked` has of a topic, whose file may change until it is parsed again."""
+    """Return what `Answer.query` has of a topic, whose file may change until it is parsed again."""
     symbols = {symbol: list(phrases) for symbol, phrases in topic.symbols.items()}
     return {"topic": topic.name, "terms": list(topic.terms), "symbols": symbols}
 

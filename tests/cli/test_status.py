@@ -41,11 +41,11 @@ def test_the_last_successful_ingest_of_each_dataset_and_source_is_shown(
     lake.close()
     code, out, _ = bullion("status")
     assert code == 0
-    shown = out[out.index("last successful ingest") : out.index("last runs")]
-    assert "oil" in line_with(shown, "news", "rss")
-    assert "11:00" in line_with(shown, "news", "rss")
-    assert "qqq" in line_with(shown, "bars", "rss")
-    assert "score" not in shown
+    section = out[out.index("last successful ingest") : out.index("last runs")]
+    assert "oil" in line_with(section, "news", "rss")
+    assert "11:00" in line_with(section, "news", "rss")
+    assert "qqq" in line_with(section, "bars", "rss")
+    assert "score" not in section
 
 
 def test_what_is_used_and_left_of_each_quota_is_shown(bullion: Bullion, lake: Lake) -> None:

@@ -19,8 +19,8 @@ def test_a_file_of_the_users_takes_the_place_of_a_shipped_one(tmp_path: Path) ->
     (own / "d.csv").write_text("")
     files = NamedFiles("topics", shipped, "BULLION_TOPICS", ".yaml")
     assert files.list_files("") == {n: shipped / f"{n}.yaml" for n in "ab"}
-    found = files.list_files(str(own))
-    assert found == {"a": shipped / "a.yaml", "b": own / "b.yaml", "c": own / "c.yaml"}
+    paths = files.list_files(str(own))
+    assert paths == {"a": shipped / "a.yaml", "b": own / "b.yaml", "c": own / "c.yaml"}
     assert files.place_for("x", str(own)) == own / "x.yaml"
     assert files.place_for("x", "") == shipped / "x.yaml"
 

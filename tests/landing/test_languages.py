@@ -8,11 +8,11 @@ from pipelines.landing.languages import language_of
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("language", "code"),
     [("English", "en"), ("en-US", "en"), ("eng", "en"), ("ZH_Hant", "zh"), ("malay", "ms")],
 )
-def test_what_the_source_says_counts(said: str, code: str) -> None:
-    assert language_of(said, "Wall Street bricht ein") == code
+def test_what_the_source_says_counts(language: str, code: str) -> None:
+    assert language_of(language, "Wall Street bricht ein") == code
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tests.landing.news_rows import NOON, answer_at, parsed, story_row
 
 
 @pytest.mark.parametrize(
-    ("published", "seen", "known"),
+    ("published_at", "seen_at", "known_at"),
     [
         (10, 20, 20),
         (10, None, 10),
@@ -33,9 +33,9 @@ from tests.landing.news_rows import NOON, answer_at, parsed, story_row
     ],
 )
 def test_a_story_is_known_once_the_source_had_it(
-    published: int | None, seen: int | None, known: int
+    published_at: int | None, seen_at: int | None, known_at: int
 ) -> None:
-    assert find_known_at(published, seen, 100) == known
+    assert find_known_at(published_at, seen_at, 100) == known_at
 
 
 def test_a_story_is_its_address_else_its_outlet_and_title() -> None:

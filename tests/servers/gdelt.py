@@ -49,7 +49,7 @@ class GdeltServer(ProviderServer):
         body = self.files[f"/gdeltv3/gal/{stamp}.gal.json.gz"] = gzip.compress(content, mtime=0)
         return body
 
-    def add_articles(self, seen: str, count: int, prefix: str = "stocks") -> None:
+    def add_articles(self, seen_at: str, count: int, prefix: str = "stocks") -> None:
         """Add articles that the DOC API knows from a quarter of an hour on."""
         first = len(self.articles)
         self.articles += [
@@ -57,7 +57,7 @@ class GdeltServer(ProviderServer):
                 "url": f"https://news.example/{number}",
                 "url_mobile": "",
                 "title": f"{prefix} {number}",
-                "seendate": seen,
+                "seendate": seen_at,
                 "socialimage": "",
                 "domain": "news.example",
                 "language": "English",
@@ -83,7 +83,7 @@ class GdeltServer(ProviderServer):
 
     def queries(self) -> list[Question]:
         """The questions to the DOC API."""
-        return [question for question in self.asked if question.path == "/api/v2/doc/doc"]
+        return [question for question in self.questions if question.path == "/api/v2/doc/doc"]
 
 
 def _instant(text: str) -> datetime:

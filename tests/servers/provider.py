@@ -7,7 +7,7 @@
     with Clock() as clock:
         clock.fail(Fault(status=429, body="slow down"), times=2)
 
-It remembers what it was asked in `asked`, each with its path, parameters and headers.
+It keeps every request in `questions`, each with its path, parameters and headers.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ProviderServer:
     """Use it as a context manager; a subclass has `respond`."""
 
     def __init__(self) -> None:
-        self.asked: list[Question] = []
+        self.questions: list[Question] = []
         self._faults: list[Fault] = []
         self._always: Fault | None = None
         self._lock = threading.Lock()
@@ -91,11 +91,11 @@ class ProviderServer:
             self._faults += [fault] * times
 
     def paths(self) -> list[str]:
-        return [question.path for question in self.asked]
+        return [question.path for question in self.questions]
 
     def answer(self, question: Question) -> tuple[Response, Fault]:
         with self._lock:
-            self.asked.append(question)
+            self.questions.append(question)
             response = self.respond(*question)
             fault = Fault()
             if self.can_fail(question.path):

@@ -7,7 +7,7 @@
         monkeypatch.setenv("BULLION_YAHOO_URL", yahoo.url)
 
 It keeps to Yahoo's limits by its own clock, `yahoo.now`, and remembers what it was asked in
-`yahoo.asked`. Bars from one day up are given by date (midnight UTC) and sent, as Yahoo does, at
+`yahoo.query`. Bars from one day up are given by date (midnight UTC) and sent, as Yahoo does, at
 the exchange's opening time.
 """
 
@@ -76,7 +76,7 @@ class YahooServer:
 
     def __init__(self) -> None:
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
-        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.questions: list[tuple[str, dict[str, str]]] = []
         self._series: dict[str, Series] = {}
         self._funds: dict[str, list[tuple[str, str, float]]] = {}
         self._faults: list[Fault] = []
@@ -115,11 +115,11 @@ class YahooServer:
 
     def charts(self) -> list[dict[str, str]]:
         """The parameters of every chart asked for so far."""
-        return [params for path, params in self.asked if path.startswith("/v8/finance/chart/")]
+        return [params for path, params in self.questions if path.startswith("/v8/finance/chart/")]
 
     def answer(self, path: str, params: dict[str, str]) -> tuple[int, str, Fault]:
         """Status and body for a request, and what is to go wrong with it."""
-        self.asked.append((path, params))
+        self.questions.append((path, params))
         name = unquote(path.rsplit("/", 1)[-1])
         if path.startswith("/v8/finance/chart/"):
             status, data = self._chart(name, params)

@@ -58,7 +58,7 @@ def test_a_story_has_its_time_in_utc_and_the_symbols_it_is_about(
 ) -> None:
     server.stories = [story("Apple <b>up</b>")]
     (answer,) = fetch()
-    assert server.asked[0].params == {
+    assert server.questions[0].params == {
         "function": "NEWS_SENTIMENT",
         "tickers": "AAPL",
         "time_from": "20261116T0000",
@@ -111,7 +111,7 @@ def test_the_limit_under_200_is_said_as_such_and_without_the_key(
     assert "detected your API key as ***" in caught.value.message
     assert "BULLION_ALPHAVANTAGE_LIMITS" in caught.value.hint
     assert KEY not in f"{caught.value} {caught.value.__cause__!r} {caplog.text}"
-    assert len(server.asked) == 1  # it is not asked again
+    assert len(server.questions) == 1  # it is not asked again
 
 
 def test_a_note_on_too_many_a_second_is_waited_out(server: AlphaVantageServer) -> None:
@@ -169,7 +169,7 @@ def test_no_answer_error_or_log_has_the_key(
     server.stories = [story(f"stocks {KEY}")]  # should the provider say it back
     with caplog.at_level(logging.DEBUG):
         (answer,) = fetch()
-    assert KEY not in f"{answer.asked} {answer.body!r} {caplog.text}"
+    assert KEY not in f"{answer.query} {answer.body!r} {caplog.text}"
     assert "***" in answer.body.decode()
     with AlphaVantageServer() as other:
         location = f"{other.url}/query?apikey={KEY}"
@@ -177,7 +177,7 @@ def test_no_answer_error_or_log_has_the_key(
         with pytest.raises(SourceError, match="another host") as caught:
             fetch()
         assert KEY not in str(caught.value)
-        assert other.asked == []
+        assert other.questions == []
 
 
 def test_rows_that_are_no_stories_are_rejected(server: AlphaVantageServer) -> None:
@@ -207,13 +207,13 @@ def test_what_is_asked_is_what_the_topic_says(
 
     topic_with("alphavantage: {topics: [earnings, ipo]}")
     fetch()
-    assert [q.params["topics"] for q in server.asked] == ["earnings", "ipo"]
+    assert [q.params["topics"] for q in server.questions] == ["earnings", "ipo"]
     for line, words in [("", "neither symbols"), ("alphavantage: {a: b}", "write {topics")]:
         topic_with(line)
         with pytest.raises(InvalidRequest, match="alphavantage") as caught:
             fetch()
         assert words in str(caught.value)
-    assert len(server.asked) == 2
+    assert len(server.questions) == 2
 
 
 def test_pieces_are_weeks() -> None:
@@ -238,16 +238,16 @@ def test_two_processes_share_the_25_calls_of_a_day(
         server.fail(Fault(), times=4)
         server.fail(Fault(delay=2.0))
         victim = _start_worker()
-        _wait_until(lambda: len(server.asked) == 5)
+        _wait_until(lambda: len(server.questions) == 5)
         victim.kill()  # in the middle of its fifth request
         victim.wait()
     workers = [_start_worker(), _start_worker()]
     words = [worker.communicate(timeout=120)[0] for worker in workers]
-    assert len(server.asked) == 25
+    assert len(server.questions) == 25
     assert all("allows 25/day" in text for text in words), words
     with pytest.raises(QuotaSpent):  # and no other worker later
         list(AlphaVantage().fetch_news(WEEK))
-    assert len(server.asked) == 25
+    assert len(server.questions) == 25
 
 
 def _start_worker() -> subprocess.Popen[str]:

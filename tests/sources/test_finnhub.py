@@ -56,7 +56,7 @@ def test_company_news_are_those_of_the_days_that_were_asked_for(server: FinnhubS
         story("the day after", NOON + DAY),
     ]
     (answer,) = fetch()
-    (question,) = server.asked
+    (question,) = server.questions
     assert question.path == "/api/v1/company-news"
     assert question.params == {"symbol": "AAPL", "from": "2026-11-19", "to": "2026-11-19"}
     parsed = build_source().parse_news(answer)
@@ -84,7 +84,7 @@ def test_a_category_has_only_its_newest(
     server.news["general"] = [story("stocks", NOON, related="")]
     (row,) = stories(build_source(), fetch())
     assert row["symbols"] == []
-    assert server.asked[0].params == {"category": "general"}
+    assert server.questions[0].params == {"category": "general"}
     assert list(build_source().news_pieces(DAYS)) == [DAYS]
     old = news_request("2026-10-01", "2026-11-01")
     with pytest.raises(InvalidRequest, match="only the newest news of a category"):
@@ -151,7 +151,7 @@ def test_an_error_in_words_is_repeated_in_words(server: FinnhubServer, fault: Fa
     with pytest.raises(SourceError, match=r"Wrong symbol|something went wrong") as caught:
         fetch()
     assert not isinstance(caught.value, SourceUnavailable)
-    assert len(server.asked) == 1
+    assert len(server.questions) == 1
 
 
 def test_the_key_goes_in_a_header_and_shows_nowhere(
@@ -160,14 +160,14 @@ def test_the_key_goes_in_a_header_and_shows_nowhere(
     server.news["AAPL"] = [story(f"stocks {KEY}", NOON)]
     with caplog.at_level(logging.DEBUG):
         (answer,) = fetch()
-    assert server.asked[0].headers["x-finnhub-token"] == KEY
-    assert KEY not in str(server.asked[0].params)
-    assert KEY not in f"{answer.asked} {answer.body!r} {caplog.text}"
+    assert server.questions[0].headers["x-finnhub-token"] == KEY
+    assert KEY not in str(server.questions[0].params)
+    assert KEY not in f"{answer.query} {answer.body!r} {caplog.text}"
     with FinnhubServer() as other:
         server.fail(Fault(status=302, headers={"Location": f"{other.url}/x"}))
         with pytest.raises(SourceError, match="another host"):
             fetch()
-        assert other.asked == []  # it would have been sent the key
+        assert other.questions == []  # it would have been sent the key
     monkeypatch.setenv("BULLION_FINNHUB_KEY", "x" + KEY)
     with pytest.raises(SourceError, match="401") as caught:
         fetch()
@@ -216,7 +216,7 @@ def test_a_topic_that_cannot_be_asked_for_is_refused(
     add_topic(monkeypatch, tmp_path / "topics", f"terms: [stocks]\n{line}")
     with pytest.raises(InvalidRequest, match="finnhub"):
         fetch()
-    assert server.asked == []
+    assert server.questions == []
 
 
 def test_pieces_are_weeks_and_an_empty_span_is_refused(server: FinnhubServer) -> None:

@@ -126,7 +126,7 @@ class Files:
 
     def parse(self, answer: Answer) -> Parsed:
         """Read the bars of one file."""
-        query = answer.asked
+        query = answer.query
         series = series_of(query["series"], f"series of {query['path']}")
         start, end = (datetime.fromisoformat(query[k]) for k in ("start", "end"))
         return bars_of(
@@ -148,7 +148,7 @@ class Files:
 
     def parse_weights(self, answer: Answer) -> pa.Table:
         """Read the weights of one file."""
-        query = answer.asked
+        query = answer.query
         entry = weights_of(query["weights"], f"weights of {query['path']}")
         as_of = datetime.fromisoformat(query["as_of"])
         return weights_in(query["path"], answer.open(), entry, as_of)
@@ -180,7 +180,7 @@ class Files:
 
     def parse_news(self, answer: Answer) -> ParsedNews:
         """Read the stories of one file."""
-        query = answer.asked
+        query = answer.query
         entry = news_files_of(query["news"], f"news of {query['path']}")
         start, end = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
         selection = StorySelection(topic_of(query), start, end, answer.received_at)

@@ -56,8 +56,8 @@ def parse_holdings(answer: Answer) -> pa.Table:
 
     Pure: the same answer gives the same weights.
     """
-    file, universe = str(answer.asked["file"]), str(answer.asked["universe"])
-    modified = datetime.fromisoformat(str(answer.asked["modified"]))
+    file, universe = str(answer.query["file"]), str(answer.query["universe"])
+    modified = datetime.fromisoformat(str(answer.query["modified"]))
     entry = WeightFiles((file,), universe, known_at=modified.isoformat())
     try:
         table = weights_in(file, answer.body, entry, answer.received_at, modified.date())

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import ClassVar
@@ -44,7 +43,7 @@ from pipelines.sources.gdelt.doc import (
     read_articles,
     refuse_words,
 )
-from pipelines.sources.news import NewsRequest, ParsedNews
+from pipelines.sources.news import NewsRequest, ParsedNews, cut_request
 from pipelines.sources.quota import Limit, Quota
 from pipelines.sources.stories import phrases_of
 from pipelines.sources.transport.addresses import check_address
@@ -88,11 +87,7 @@ class Gdelt:
 
     def news_pieces(self, request: NewsRequest) -> Iterator[NewsRequest]:
         """Cut a request at 00, 06, 12 and 18 o'clock UTC."""
-        start, end = utc(request.start), min(utc(request.end), utc(request.as_of))
-        while start < end:
-            stop = min(end, BEGIN + ((start - BEGIN) // PIECE + 1) * PIECE)
-            yield replace(request, start=start, end=stop)
-            start = stop
+        yield from cut_request(request, PIECE)
 
     def fetch_news(self, request: NewsRequest) -> Iterator[Answer]:
         """Request each minute's file, then the quarters of an hour without one from the API."""
@@ -122,7 +117,7 @@ class Gdelt:
 
     def parse_news(self, answer: Answer) -> ParsedNews:
         """Parse the stories of a file, or of an answer of the API. Pure."""
-        return (read_file_stories if answer.asked["service"] == "gal" else read_articles)(answer)
+        return (read_file_stories if answer.query["service"] == "gal" else read_articles)(answer)
 
     def _file(
         self, client: HttpClient, base: str, topic_name: str, stamp: datetime

@@ -46,8 +46,8 @@ def check_file(body: bytes, path: str) -> None:
 
 def read_file_stories(answer: Answer) -> ParsedNews:
     """Parse the stories of a file that have a phrase of the topic."""
-    topic, rows = topic_of(answer.asked), StoryRows()
-    seen_at = datetime.fromisoformat(str(answer.asked["stamp"]))
+    topic, rows = topic_of(answer.query), StoryRows()
+    seen_at = datetime.fromisoformat(str(answer.query["stamp"]))
 
     def read(article: Mapping[str, Any]) -> dict[str, Any] | None:
         title = text_of(article.get("title"), "title")

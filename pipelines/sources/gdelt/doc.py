@@ -82,7 +82,7 @@ def _articles(body: bytes, subject: str) -> list[Any]:
 
 def read_articles(answer: Answer) -> ParsedNews:
     """Parse the articles of an answer: all are of the topic, whose query they answer."""
-    topic, rows = topic_of(answer.asked), StoryRows()
+    topic, rows = topic_of(answer.query), StoryRows()
 
     def read(article: Mapping[str, Any]) -> dict[str, Any]:
         title = text_of(article.get("title"), "title")

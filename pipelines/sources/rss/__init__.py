@@ -93,7 +93,7 @@ class Rss:
 
     def news_committed(self, answers: Sequence[Answer]) -> None:
         """Remember the versions of these feeds, which the lake has now."""
-        marks = [(a.asked, Mark(a.asked["etag"], a.asked["modified"])) for a in answers]
+        marks = [(a.query, Mark(a.query["etag"], a.query["modified"])) for a in answers]
         write_marks((fields["topic"], fields["fingerprint"], mark) for fields, mark in marks)
 
     def _ask(self, client: HttpClient, about: Topic, feed: Feed) -> Answer | None:

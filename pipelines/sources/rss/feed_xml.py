@@ -38,8 +38,8 @@ DATES = ("published_parsed", "updated_parsed", "created_parsed")
 
 def read_feed(answer: Answer) -> ParsedNews:
     """Parse the entries of a feed that have a phrase of the topic."""
-    fields = answer.asked
-    name, topic, rows = str(fields["feed"]), topic_of(answer.asked), StoryRows()
+    fields = answer.query
+    name, topic, rows = str(fields["feed"]), topic_of(answer.query), StoryRows()
     feed = _parse(answer.body, str(fields["charset"]), name, str(fields["url"]))
     language = fields["language"] or _field(feed["feed"], "language")
 

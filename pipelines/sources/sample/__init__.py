@@ -33,7 +33,7 @@ from pipelines.core.topics import topic
 from pipelines.core.universe_files import Member
 from pipelines.core.universes import universe
 from pipelines.sources.base import ACTIONS, BARS, WEIGHTS, Answer, Parsed, Request
-from pipelines.sources.news import NewsRequest, ParsedNews
+from pipelines.sources.news import NewsRequest, ParsedNews, cut_request
 from pipelines.sources.sample.dirt import (
     KINDS,
     Dirt,
@@ -51,7 +51,7 @@ GENERATOR = 3  # increased whenever the same request would give other bars
 WIRE = 2  # the same of news
 MOST_BARS = 500_000  # in one answer
 BEGINNING = utc("2015-01-01")
-EPOCH = utc("1970-01-01")
+NEWS_PIECE = timedelta(days=7)
 
 
 class Sample:
@@ -162,13 +162,9 @@ class Sample:
         )
 
     def news_pieces(self, request: NewsRequest) -> Iterator[NewsRequest]:
-        """Cut a request at every Thursday's midnight, in weeks since 1970."""
-        start, end = max(utc(request.start), BEGINNING), min(utc(request.end), utc(request.as_of))
-        while start < end:
-            days = (start - EPOCH).days
-            cut = min(EPOCH + timedelta(days=days - days % 7 + 7), end)
-            yield replace(request, start=start, end=cut)
-            start = cut
+        """Cut a request into weeks that begin on Monday."""
+        start = max(utc(request.start), BEGINNING)
+        yield from cut_request(replace(request, start=start), NEWS_PIECE)
 
     def fetch_news(self, request: NewsRequest) -> Iterator[Answer]:
         query = {

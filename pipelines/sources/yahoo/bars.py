@@ -28,7 +28,7 @@ LATE = timedelta(minutes=30)
 
 def read_chart(answer: Answer) -> Parsed:
     """Parse the bars of a chart answer, with its splits and dividends."""
-    query = answer.asked
+    query = answer.query
     symbol, interval = str(query["symbol"]), interval_of(str(query["interval"]))
     result = chart_of(answer.body, query)
     if result is None:

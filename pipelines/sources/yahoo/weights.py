@@ -38,7 +38,7 @@ def read_top_holdings(answer: Answer) -> pa.Table:
     from yfinance.scrapers.funds import FundsData
 
     yfinance.config.debug.hide_exceptions = False
-    fund = str(answer.asked["fund"])
+    fund = str(answer.query["fund"])
     data = decode_json(answer.body, fund)
     page = data.get("quoteSummary") if isinstance(data, dict) else None
     error = page.get("error") if isinstance(page, dict) else None

@@ -28,7 +28,7 @@ def test_tables_have_their_schemas_and_answers_can_be_kept_as_json(tmp_path):
         ACTIONS,
         REJECTS,
     )
-    stored = type(answer)(**{**answer.__dict__, "asked": json.loads(json.dumps(answer.asked))})
+    stored = type(answer)(**{**answer.__dict__, "query": json.loads(json.dumps(answer.query))})
     reread = Files(tmp_path / "gone").parse(stored)
     assert reread.bars.equals(parsed.bars)
     assert reread.rejects.equals(parsed.rejects)
@@ -55,7 +55,7 @@ def test_an_unreadable_file_does_not_stop_the_good_ones(tmp_path):
     files = folder(tmp_path, {"a.csv": HEAD + GOOD, "c.csv": HEAD + GOOD}, SERIES)
     (tmp_path / "b.csv").symlink_to(tmp_path / "vanished.csv")
     answers = files.fetch(ALWAYS)
-    assert [next(answers).asked["path"], next(answers).asked["path"]] == ["a.csv", "c.csv"]
+    assert [next(answers).query["path"], next(answers).query["path"]] == ["a.csv", "c.csv"]
     with pytest.raises(SourceError, match=r"1 file of .*b\.csv: No such file"):
         next(answers)
 
@@ -64,7 +64,7 @@ def test_a_name_that_does_not_fit_is_told_after_the_good_ones(tmp_path):
     series = {**SERIES, "symbol": {"file": r"^(?P<symbol>[a-z]+)\.csv"}}
     files = folder(tmp_path, {"a.csv": HEAD + GOOD, "Z9.csv": HEAD + GOOD}, series)
     answers = files.fetch(ALWAYS)
-    assert next(answers).asked["path"] == "a.csv"
+    assert next(answers).query["path"] == "a.csv"
     with pytest.raises(SourceError, match=r"Z9\.csv: its name does not fit"):
         next(answers)
 

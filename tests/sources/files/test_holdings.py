@@ -32,7 +32,7 @@ def weights() -> pa.Table:
     answer = holdings.read_answer("sample", "nasdaq100", NOW)
     assert (answer.source, answer.kind, answer.received_at) == ("sample", "weights", NOW)
     table = holdings.parse_holdings(
-        replace(answer, asked=json.loads(json.dumps(dict(answer.asked))))
+        replace(answer, query=json.loads(json.dumps(dict(answer.query))))
     )
     assert table.schema == WEIGHTS
     return table

@@ -117,8 +117,8 @@ def test_a_row_is_a_story_a_reject_or_off_topic(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert parsed.off_topic == 1
     (answer,) = Files(tmp_path).fetch_news(ALWAYS)
-    kept = replace(answer, asked=json.loads(json.dumps(answer.asked)))
-    again = Files(tmp_path / "gone").parse_news(kept)
+    stored = replace(answer, query=json.loads(json.dumps(answer.query)))
+    again = Files(tmp_path / "gone").parse_news(stored)
     assert (again.stories.equals(parsed.stories), again.off_topic) == (True, 1)
 
 

@@ -18,7 +18,7 @@ from tests.servers.provider import Fault
 from tests.sources.news_requests import NOW, QUICK, Clock, at, news_request, rejects, stories
 
 STAMP = "20261120100700"
-ASKED = {
+QUERY = {
     "topic": "markets",
     "terms": ["stocks"],
     "symbols": {"AAPL": ["Apple"]},
@@ -34,14 +34,14 @@ def build_source(clock: Clock | None = None) -> Gdelt:
 
 def files_of(server: GdeltServer, source: Gdelt | None = None) -> list[Answer]:
     answers = list((source or build_source()).fetch_news(news_request()))
-    return [answer for answer in answers if answer.asked["service"] == "gal"]
+    return [answer for answer in answers if answer.query["service"] == "gal"]
 
 
 def parse(*lines: Any) -> Any:
     server = GdeltServer()
     body = server.add_file(STAMP, lines)
     server._http.server_close()
-    return read_file_stories(Answer("gdelt", "news", ASKED, body, "application/gzip", NOW))
+    return read_file_stories(Answer("gdelt", "news", QUERY, body, "application/gzip", NOW))
 
 
 def test_a_file_has_the_name_of_its_minute() -> None:

@@ -12,7 +12,7 @@ from pipelines.sources.base import Answer
 from pipelines.sources.gdelt.doc import build_query, read_articles
 from tests.servers.gdelt import PHRASE_TOO_SHORT, SLOW_DOWN, GdeltServer
 from tests.servers.provider import Fault
-from tests.sources.gdelt.test_bulk import ASKED, build_source
+from tests.sources.gdelt.test_bulk import QUERY, build_source
 from tests.sources.news_requests import HTML, NOW, Clock, at, news_request, stories
 
 
@@ -22,8 +22,8 @@ def fetch(clock: Clock | None = None) -> list[Answer]:
 
 def parse(articles: object) -> list[dict]:
     body = json.dumps({"articles": articles}).encode()
-    asked = ASKED | {"service": "doc"}
-    parsed = read_articles(Answer("gdelt", "news", asked, body, "application/json", NOW))
+    query = QUERY | {"service": "doc"}
+    parsed = read_articles(Answer("gdelt", "news", query, body, "application/json", NOW))
     return parsed.stories.to_pylist() + parsed.rejects.to_pylist()
 
 
@@ -71,11 +71,11 @@ def test_a_full_answer_is_cut_in_halves_down_to_a_quarter_of_an_hour(server: Gde
     server.add_articles("20261120T104500Z", 249)
     answers = fetch()
     spans = [
-        (a.asked["params"]["startdatetime"][8:12], a.asked["params"]["enddatetime"][8:12])
+        (a.query["params"]["startdatetime"][8:12], a.query["params"]["enddatetime"][8:12])
         for a in answers
     ]
     assert spans == [("1000", "1014"), ("1015", "1029"), ("1030", "1059")]
-    assert [a.asked["full"] for a in answers] == [True, False, False]
+    assert [a.query["full"] for a in answers] == [True, False, False]
     assert len(stories(build_source(), answers)) == 250 + 249 + 249
 
 

@@ -83,7 +83,7 @@ def test_an_address_that_is_none_is_refused(
     monkeypatch.setenv(setting, "localhost:1")
     with pytest.raises(InvalidRequest, match=setting):
         list(build_source().fetch_news(news_request()))
-    assert server.asked == []
+    assert server.questions == []
 
 
 def test_an_empty_span_and_an_unknown_topic_are_refused(server: GdeltServer) -> None:
@@ -91,7 +91,7 @@ def test_an_empty_span_and_an_unknown_topic_are_refused(server: GdeltServer) -> 
         list(build_source().fetch_news(news_request(end="2026-11-20T10:00")))
     with pytest.raises(InvalidRequest, match="unknown topic"):
         list(build_source().fetch_news(news_request(topic="marketz")))
-    assert server.asked == []
+    assert server.questions == []
 
 
 def test_the_page_has_the_citation() -> None:

@@ -16,7 +16,7 @@ from pipelines.sources.transport.retries import NotAnAnswer
 from tests.servers.feeds import item, rss
 from tests.sources.news_requests import NOW, at
 
-ASKED = {
+QUERY = {
     "topic": "markets", "terms": ["stocks"], "symbols": {}, "feed": "One",
     "url": "https://news.example/feed.xml", "language": "", "charset": "",
 }  # fmt: skip
@@ -25,13 +25,13 @@ BOMB = f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY l0 "ha">{LAUGHS}]>'
 EXTERNAL = '<?xml version="1.0"?><!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
 
 
-def parse(body: str | bytes, **asked: str) -> Any:
+def parse(body: str | bytes, **query: str) -> Any:
     data = body.encode() if isinstance(body, str) else body
-    return read_feed(Answer("rss", "news", ASKED | asked, data, "application/xml", NOW))
+    return read_feed(Answer("rss", "news", QUERY | query, data, "application/xml", NOW))
 
 
-def titles(body: str | bytes, **asked: str) -> list[str]:
-    return parse(body, **asked).stories["title"].to_pylist()
+def titles(body: str | bytes, **query: str) -> list[str]:
+    return parse(body, **query).stories["title"].to_pylist()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252"])

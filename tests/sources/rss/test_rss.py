@@ -80,8 +80,8 @@ def test_a_version_is_remembered_once_it_is_committed_and_then_304_gives_nothing
     assert len(fetch()) == 2  # a run that died before its commit has lost nothing
     build_source().news_committed(answers)
     assert fetch() == []
-    assert [q.headers.get("if-none-match") for q in server.asked[-2:]] == ['"v1"', None]
-    assert server.asked[-1].headers["if-modified-since"] == MODIFIED
+    assert [q.headers.get("if-none-match") for q in server.questions[-2:]] == ['"v1"', None]
+    assert server.questions[-1].headers["if-modified-since"] == MODIFIED
     server.add("/one.xml", rss(DATED, item("stocks")), etag='"v2"')
     (newer,) = fetch()
     assert len(stories(build_source(), [newer])) == 2
@@ -98,7 +98,7 @@ def test_a_second_run_asks_for_what_is_new_only_and_changes_nothing(
     rows = lake.rows("FROM silver.news ORDER BY story")
     report = ingest_news(lake, build_source(), "markets", start, end)
     assert (report.status, report.counts["received"]) == ("ok", 0)
-    assert [q.headers.get("if-none-match") for q in server.asked[-2:]] == ['"v1"', '"v2"']
+    assert [q.headers.get("if-none-match") for q in server.questions[-2:]] == ['"v1"', '"v2"']
     assert lake.rows("FROM silver.news ORDER BY story") == rows
     assert lake.rows("SELECT count(*) FROM bronze.answers") == [(2,)]
 
@@ -107,7 +107,7 @@ def test_a_mark_that_cannot_be_sent_back_is_not_kept(server: FeedServer) -> None
     server.add("/one.xml", rss(DATED), etag='"' + "x" * 2000 + '"')
     server.add("/two.xml", rss(DATED), etag='"\xe4"')
     answers = fetch()
-    assert [answer.asked["etag"] for answer in answers] == ["", ""]
+    assert [answer.query["etag"] for answer in answers] == ["", ""]
 
 
 def test_broken_xml_gives_what_can_be_read_and_says_so(server: FeedServer) -> None:
@@ -132,7 +132,7 @@ def test_a_feed_that_fails_is_named_and_the_others_are_read(
     server.add("/two.xml", rss(DATED))
     server.fail(fault, times=3)  # the first feed's three tries
     answers = build_source().fetch_news(news_request())
-    assert next(answers).asked["feed"] == "Two"
+    assert next(answers).query["feed"] == "Two"
     with pytest.raises(SourceUnavailable, match=r"1 of 2 feeds(.|\n)*One") as caught:
         next(answers)
     assert "s3cr3t" not in str(caught.value)
@@ -160,8 +160,8 @@ def test_a_missing_feed_and_one_that_moved_are_said_in_words(server: FeedServer)
 def test_no_answer_holds_the_query_of_an_address(server: FeedServer) -> None:
     server.add("/one.xml", rss(DATED))
     server.add("/two.xml", rss(DATED))
-    assert all("s3cr3t" not in str(answer.asked) for answer in fetch())
-    assert server.asked[0].params == {"key": "s3cr3t"}
+    assert all("s3cr3t" not in str(answer.query) for answer in fetch())
+    assert server.questions[0].params == {"key": "s3cr3t"}
 
 
 def test_a_large_feed_and_a_packed_bomb_are_refused(server: FeedServer) -> None:

@@ -95,9 +95,9 @@ def test_an_answer_is_small_plain_json_and_parses_to_the_same_bars_again() -> No
     assert answer == repeated
     assert len(answer.body) < 1000
     assert answer.media_type == "application/json"
-    assert json.loads(answer.body) | dict(answer.asked) == json.loads(answer.body)
+    assert json.loads(answer.body) | dict(answer.query) == json.loads(answer.body)
     assert (answer.source, answer.kind, answer.received_at) == ("sample", "bars", two_symbols.as_of)
-    stored = replace(answer, asked=json.loads(json.dumps(answer.asked)), body=bytes(answer.body))
+    stored = replace(answer, query=json.loads(json.dumps(answer.query)), body=bytes(answer.body))
     assert Sample(rank_ic=0.0, seed=99).parse(stored).bars.equals(SAMPLE.parse(repeated).bars)
 
 

@@ -38,7 +38,7 @@ def client(**limits: float) -> HttpClient:
 def test_a_reply_has_status_headers_and_body(server: Echo) -> None:
     reply = client().get(f"{server.url}/a", {"b": "c d&"}, {"X-Key": "k"})
     assert (reply.status, reply.body, reply.media_type) == (200, b"/a", "text/plain")
-    (question,) = server.asked
+    (question,) = server.questions
     assert question.params == {"b": "c d&"}
     assert question.headers["x-key"] == "k"
     assert question.headers["user-agent"] == "Bullion/test"
@@ -94,7 +94,7 @@ def test_a_redirect_is_followed_on_the_same_host_alone(server: Echo) -> None:
         with pytest.raises(SourceError, match=f"another host, {other.url}/x, which") as caught:
             client().get(f"{server.url}/a?key={SECRET}")
         assert SECRET not in str(caught.value)
-        assert other.asked == []
+        assert other.questions == []
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "http://[", "//localhost:1/", "ftp:x"])
@@ -108,7 +108,7 @@ def test_a_circle_of_redirects_ends(server: Echo) -> None:
     server.fail(Fault(status=302, headers={"Location": "/"}), times=None)
     with pytest.raises(SourceError, match="circle"):
         client().get(server.url)
-    assert len(server.asked) == 4
+    assert len(server.questions) == 4
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -66,7 +66,7 @@ def test_an_answer_reads_the_same_later_offline_and_after_a_round_trip(
     server.add("AAPL", "15m", price_rows(opens("15m", "2026-11-16", "2026-11-18")))
     source = build_source()
     answer, parsed = read_one(source, request("AAPL", "30m", "2026-11-16", "2026-11-18"))
-    stored = replace(answer, asked=json.loads(json.dumps(dict(answer.asked))))
+    stored = replace(answer, query=json.loads(json.dumps(dict(answer.query))))
     server.__exit__()
 
     def no_network(*_: object, **__: object) -> None:
@@ -76,7 +76,7 @@ def test_an_answer_reads_the_same_later_offline_and_after_a_round_trip(
     monkeypatch.setattr("curl_cffi.requests.Session.request", no_network)
     reparsed = Yahoo().parse(stored)
     assert reparsed == parsed
-    assert "crumb" not in json.dumps(dict(answer.asked))
+    assert "crumb" not in json.dumps(dict(answer.query))
 
 
 def test_thirty_minutes_are_made_of_fifteen_and_a_gap_in_a_part_is_one_in_the_whole(
@@ -239,7 +239,7 @@ def test_cookie_and_crumb_are_asked_for_once_and_kept_off_the_disk(
     source = build_source()
     for _ in range(2):
         read_one(source, request("AAPL", "1d", "2026-11-02", "2026-11-14"))
-    assert [path for path, _ in server.asked] == [
+    assert [path for path, _ in server.questions] == [
         "/", "/v1/test/getcrumb", "/v8/finance/chart/AAPL", "/v8/finance/chart/AAPL"
     ]  # fmt: skip
 

@@ -115,6 +115,6 @@ def test_an_unknown_symbol_is_named(daily_server: YahooServer) -> None:
 
 def test_what_came_before_a_failing_symbol_is_kept(daily_server: YahooServer) -> None:
     answers = patient().fetch(replace(REQUEST, symbols=("AAPL", "AAPLE")))
-    assert next(answers).asked["symbol"] == "AAPL"
+    assert next(answers).query["symbol"] == "AAPL"
     with pytest.raises(SourceError, match="AAPLE"):
         next(answers)

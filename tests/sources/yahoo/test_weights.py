@@ -33,7 +33,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
 def weights(universe: str = "nasdaq100") -> pa.Table:
     source = Yahoo(Patience(tries=2, timeout=5), sleep=lambda _: None, now=lambda: NOW)
     (answer,) = source.fetch_weights(universe, NOW)
-    stored = replace(answer, asked=json.loads(json.dumps(dict(answer.asked))))
+    stored = replace(answer, query=json.loads(json.dumps(dict(answer.query))))
     table = Yahoo().parse_weights(stored)
     assert table.schema == WEIGHTS
     return table
@@ -50,7 +50,7 @@ def test_top_holdings_are_dated_partial_and_not_scaled(server: YahooServer, univ
 
 def test_a_past_moment_has_no_weights_for_yahoo_keeps_none(server: YahooServer) -> None:
     assert list(Yahoo(now=lambda: NOW).fetch_weights("qqq", NOW - timedelta(days=2))) == []
-    assert server.asked == []
+    assert server.questions == []
 
 
 def test_an_unknown_universe_is_refused(server: YahooServer) -> None:

@@ -76,7 +76,7 @@ def test_a_request_before_yahoos_limit_names_it_and_the_earliest_date(
     with pytest.raises(InvalidRequest) as caught:
         list(build_source().fetch(request("AAPL", interval, start, "2026-11-14")))
     assert all(word in str(caught.value) for word in words), caught.value
-    assert server.asked == []
+    assert server.questions == []
 
 
 def test_the_earliest_date_named_does_work(server: YahooServer) -> None:
@@ -89,4 +89,4 @@ def test_the_earliest_date_named_does_work(server: YahooServer) -> None:
 def test_what_cannot_be_a_symbol_is_refused_unasked(server: YahooServer, symbol: str) -> None:
     with pytest.raises(InvalidRequest, match="symbol"):
         list(build_source().fetch(request(symbol, "1d", "2026-11-02", "2026-11-14")))
-    assert server.asked == []
+    assert server.questions == []

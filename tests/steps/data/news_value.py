@@ -58,14 +58,14 @@ def read_stories(source: Sample, start: datetime, end: datetime) -> Stories:
     for piece in source.news_pieces(NewsRequest(TOPIC, start, end, end)):
         parts += [source.parse_news(answer).stories for answer in source.fetch_news(piece)]
     rows = pa.concat_tables(parts)
-    seen = np.asarray(rows["seen_at"].cast(pa.int64())).astype("datetime64[us]")
-    hour = (seen - seen.astype("datetime64[D]")) / np.timedelta64(1, "h")
-    rows, seen = rows.filter(in_day := (hour > 13) & (hour < 22)), seen[in_day]
+    seen_at = np.asarray(rows["seen_at"].cast(pa.int64())).astype("datetime64[us]")
+    hour = (seen_at - seen_at.astype("datetime64[D]")) / np.timedelta64(1, "h")
+    rows, seen_at = rows.filter(is_in_day := (hour > 13) & (hour < 22)), seen_at[is_in_day]
     return Stories(
-        seen,
+        seen_at,
         headline_model().score(rows["title"].to_pylist()),
         np.asarray(rows["outlet"].to_pylist()),
-        np.ones(len(seen), bool),
+        np.ones(len(seen_at), bool),
     )
 
 

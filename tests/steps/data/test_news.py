@@ -52,7 +52,7 @@ class HourlyWire:
         )
 
     def parse_news(self, answer: Answer) -> ParsedNews:
-        hour = int(answer.asked["hour"])
+        hour = int(answer.query["hour"])
         if hour < 0:
             raise SourceError("the answer is no JSON")
         return parsed(story_row(hour, seen_at=START + hour * HOUR, **self.values), off_topic=2)
@@ -111,7 +111,7 @@ class RememberingWire(HourlyWire):
 
     def news_committed(self, answers: Sequence[Answer]) -> None:
         [(count,)] = self.lake.rows("SELECT count(*) FROM bronze.answers")
-        self.remembered.append(([answer.asked["hour"] for answer in answers], count))
+        self.remembered.append(([answer.query["hour"] for answer in answers], count))
 
 
 def test_a_source_remembers_answers_once_they_are_committed(lake: Lake) -> None:

@@ -90,11 +90,11 @@ def test_a_bar_sees_the_news_of_the_hour_that_had_ended(lake: Lake) -> None:
     write_stories(lake, story("a", close - minutes(20)))
     write_stories(lake, story("b", close + minutes(1)), probabilities=SAD)
     signals(lake, START, END, END + minutes(60))
-    seen = features(lake)
-    assert seen[close] == pytest.approx((0.7, 1, 1))
-    assert seen[CLOSES[2]] == (0, 0, 1)
+    rows = features(lake)
+    assert rows[close] == pytest.approx((0.7, 1, 1))
+    assert rows[CLOSES[2]] == (0, 0, 1)
     # Of two stories the next bar sees what was known in the hour up to the newest window's end.
-    assert seen[CLOSES[4]] == pytest.approx((-0.6, 1, 1))
+    assert rows[CLOSES[4]] == pytest.approx((-0.6, 1, 1))
 
 
 def test_bars_without_windows_are_neutral_and_flagged(lake: Lake) -> None:

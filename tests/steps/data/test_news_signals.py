@@ -175,7 +175,7 @@ def new_lake(folder: str) -> Lake:
     st.integers(0, 2),
 )
 def test_forwards_backwards_and_twice_give_the_same(
-    drawn: list[tuple[int, tuple[float, float, float]]], order: list[int], repeated: int
+    stories: list[tuple[int, tuple[float, float, float]]], order: list[int], repeated: int
 ) -> None:
     """Stories arrive three hours at a time, in any order, and their windows follow."""
     edges = [NOON + minutes(180 * (number - 1)) for number in range(4)]
@@ -185,11 +185,11 @@ def test_forwards_backwards_and_twice_give_the_same(
         with TemporaryDirectory() as folder, new_lake(folder) as lake:
             for number in which:
                 start, end = spans[number]
-                known_at = [NOON + minutes(minute) for minute, _ in drawn]
+                known_at = [NOON + minutes(minute) for minute, _ in stories]
                 places = [place for place, at in enumerate(known_at) if start < at <= end]
                 if places:
                     rows = [story(f"story {place:02}", known_at[place]) for place in places]
-                    write_stories(lake, *rows, probabilities=[drawn[n][1] for n in places])
+                    write_stories(lake, *rows, probabilities=[stories[n][1] for n in places])
                 refresh(lake, start, end)
             return signals(lake)
 
