@@ -10,6 +10,7 @@ from pipelines.backtest.path import Path
 from pipelines.backtest.policy import NONE, BarReturns
 from pipelines.gates.intervals import (
     Figure,
+    drawdown,
     figure,
     information_coefficient,
     number,
@@ -56,7 +57,6 @@ def summarise_returns(
 ) -> dict[str, Any]:
     """Summarise what positions earned, also beyond being always long."""
     sessions, in_market = resample_sessions(path.session, seed), np.abs(returns.position) > 0
-    curve = np.cumsum(returns.net)
     has_return = returns.gross != 0
     stops = {
         reason: int((returns.exits == reason).sum())
@@ -68,7 +68,7 @@ def summarise_returns(
         "cost": number(float(returns.cost.sum())),
         "over_night": number(float(returns.gross[path.over_night].sum())),
         "beyond_always_long": total(returns.net - long.net, sessions).as_dict(),
-        "worst_fall": number(float((np.maximum.accumulate(np.maximum(curve, 0)) - curve).max())),
+        "worst_fall": number(float(drawdown(np.cumsum(returns.net)).max())),
         "changes": int((returns.traded > 0).sum()),
         "traded": number(float(returns.traded.sum())),
         "bars_held": number(float(in_market.mean())),

@@ -68,6 +68,12 @@ def share(hits: np.ndarray, counted: np.ndarray, sessions: Sessions) -> Figure:
     return mean(hits.astype(float), counted, sessions)
 
 
+def drawdown(curve: np.ndarray) -> np.ndarray:
+    """Return how far a curve that begins at 0 lies below its highest point so far."""
+    below: np.ndarray = np.maximum.accumulate(np.maximum(curve, 0)) - curve
+    return below
+
+
 def information_coefficient(score: np.ndarray, outcome: np.ndarray, sessions: Sessions) -> Figure:
     """Return the rank correlation of a score with the outcome, as the gates of skill measure it."""
     ic = RankIC(score, outcome, sessions)
