@@ -18,7 +18,17 @@ from serving.http.metrics import Metrics
 from serving.http.polled import PolledAnswers
 from serving.http.turns import Turns
 from serving.http.unread import UnreadAnswers
-from serving.routes import bars, evidence, health, history, news, performance, signals, stream
+from serving.routes import (
+    backtests,
+    bars,
+    evidence,
+    health,
+    history,
+    news,
+    performance,
+    signals,
+    stream,
+)
 from serving.routes import models as info
 from serving.routes import predict as scoring_router
 from serving.settings import settings
@@ -64,7 +74,7 @@ def create_app() -> FastAPI:
     state.bodies = Bodies(config)
     state.unread = UnreadAnswers(config)
     state.reader = Reader()
-    state.computed = ComputedTables()
+    state.computed, state.backtests = ComputedTables(), config.backtests_folder
     state.follower = Follower(config, state.reader)
     state.models = ModelLoader(config, state.reader)
     # Few of each at once: more would only take the interpreter from the event loop.
@@ -76,7 +86,8 @@ def create_app() -> FastAPI:
     app.add_middleware(Head)
     errors.install_handlers(app)
     for part in (
-        signals, history, performance, news, scoring_router, info, bars, health, stream, docs,
+        signals, history, performance, backtests, news, scoring_router, info, bars, health, stream,
+        docs,
     ):  # fmt: skip
         app.include_router(part.router)
     for part in (signals, history, performance, evidence, scoring_router):

@@ -192,7 +192,7 @@ async def hits(query: Computed, filters: Annotated[HitFilters, Query()]) -> Resp
     return await query.answer((universe, filters.by, filters.live, span), compute)
 
 
-@router.get("/performance/calibration", response_model=LiveCalibration, responses=ANSWERS)
+@router.get("/performance/calibration", response_model=LiveCalibration, responses=FORMS)
 @forecast_router.get("/performance/calibration", response_model=LiveCalibration, responses=ANSWERS)
 async def calibration(query: Computed, filters: Annotated[CalibrationFilters, Query()]) -> Response:
     """Compare what predictions promised with what came.

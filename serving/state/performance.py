@@ -67,7 +67,7 @@ def summary_table(signals: pa.Table) -> pa.Table:
 def curve_table(signals: pa.Table) -> pa.Table:
     """Return the signals, the newest first, with what following them had earned by then."""
     followed = follow(signals)
-    columns = {"earned": followed.earned}
+    columns = {"earned": followed.earned + 0.0}  # no minus zero of a HOLD before a fall
     for suffix, returns in (("", followed.earned), ("_long", followed.next_return)):
         curve = np.nancumsum(returns)
         columns |= {f"cumulative{suffix}": curve, f"drawdown{suffix}": drawdown(curve)}
