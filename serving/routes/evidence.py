@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pyarrow as pa
 from fastapi import Query
@@ -48,6 +48,9 @@ class ModelFilters(BaseModel):
 class EvidenceFilters(ModelFilters):
     """Query parameters of a version's evidence."""
 
+    evidence: Literal["roc", "calibration", "confusion", "importance"] | None = Field(
+        None, description="only rows of this kind", examples=["confusion"]
+    )
     top: Annotated[int, QueryNumber] = Field(
         20, ge=1, le=1000, description="how many features of the importances to return"
     )
@@ -79,8 +82,7 @@ async def _answer(query: ComputedQuery, filters: ModelFilters, read: Read) -> Re
         ]
         return ComputedTable(rows, of_model | about | {"notices": notices})
 
-    top = filters.top if isinstance(filters, EvidenceFilters) else None
-    return await query.answer((target, version, top), compute)
+    return await query.answer((target, version, *filters.model_dump().values()), compute)
 
 
 @forecast_router.get("/gates", response_model=Gates, responses=ANSWERS)
@@ -101,7 +103,8 @@ async def model_evidence(query: Computed, filters: Annotated[EvidenceFilters, Qu
     """
 
     def read(view: View, key: Key, decision: Row) -> tuple[pa.Table, Row]:
-        rows, candidate = evidence.read_evidence(view, key, decision.get("sha256", ""), filters.top)
+        sha256 = decision.get("sha256", "")
+        rows, candidate = evidence.read_evidence(view, key, sha256, filters.evidence, filters.top)
         notices = [] if rows.num_rows else [TOO_OLD]
         return rows, {"judged_candidate": candidate, "notices": notices}
 

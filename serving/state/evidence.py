@@ -71,17 +71,20 @@ def _gate_row(verdict: dict[str, Any]) -> Row:
     }
 
 
-def read_evidence(view: View, key: Key, sha256: str, top: int) -> tuple[pa.Table, str | None]:
+def read_evidence(
+    view: View, key: Key, sha256: str, kind: str | None, top: int
+) -> tuple[pa.Table, str | None]:
     """Read the evidence of a version, and which candidate it is of.
 
-    Of the importances, the `top` greatest are read.
+    Without a kind all kinds are read; of the importances, the `top` greatest.
     """
     names = ", ".join(EvidenceRow.model_fields)
     rows = view.sql(
         f"""SELECT {names}, candidate FROM gold.model_evidence
-            WHERE {OF_VERSION} AND sha256 = ? AND (evidence <> 'importance' OR place <= ?)
+            WHERE {OF_VERSION} AND sha256 = ? AND evidence = coalesce(?, evidence)
+              AND (evidence <> 'importance' OR place <= ?)
             ORDER BY evidence, CASE WHEN evidence = 'importance' THEN place END, name, place""",
-        [*key, sha256, top],
+        [*key, sha256, kind, top],
     )
     candidate = rows["candidate"][0].as_py() if rows.num_rows else None
     return rows.drop_columns(["candidate"]), candidate
