@@ -11,27 +11,17 @@ from pydantic import ValidationError
 from dashboard.settings import Settings
 
 APP = Path(__file__).with_name("app.py")
-ROOT = APP.parents[1]
 
 
-def command(settings: Settings) -> list[str]:
-    """Return the command that serves the dashboard; .streamlit/config.toml has the other options."""
-    flags = [f"--server.address={settings.host}", f"--server.port={settings.port}"]
-    flags += [f"--server.allowedHosts={host}" for host in dict.fromkeys(settings.host_list)]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
-
-
-def environment() -> dict[str, str]:
-    """Return the variables of the process; another dashboard's options are left out."""
-    variables = {k: v for k, v in os.environ.items() if not k.startswith("STREAMLIT_")}
-    variables["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(ROOT), variables.get("PYTHONPATH")])
-    )
-    return variables
+def arguments(settings: Settings) -> list[str]:
+    """Return the arguments of Streamlit's command; .streamlit/config.toml has more options."""
+    options = [f"--server.address={settings.host}", f"--server.port={settings.port}"]
+    options += [f"--server.allowedHosts={host}" for host in dict.fromkeys(settings.host_list)]
+    return ["run", str(APP), *options]
 
 
 def main() -> int:
-    """Become the server; return 2 where a setting is wrong."""
+    """Serve the pages until the process is ended; return 2 where a setting is wrong."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -39,8 +29,12 @@ def main() -> int:
             name = "_".join(map(str, problem["loc"])).upper()
             print(f"error: BULLION_DASHBOARD_{name}: {problem['msg']}", file=sys.stderr)
         return 2
-    arguments = command(settings)
-    os.execve(arguments[0], arguments, environment())  # noqa: S606
+    for name in [name for name in os.environ if name.startswith("STREAMLIT_")]:
+        del os.environ[name]  # they are options of another dashboard
+    from streamlit.web.cli import main as streamlit
+
+    streamlit(arguments(settings), prog_name="streamlit")
+    return 0
 
 
 if __name__ == "__main__":
