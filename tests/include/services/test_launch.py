@@ -15,7 +15,6 @@ from include.services.supervisor import Supervisor
 from tests.include.services.hidden import OF_AIRFLOW, OUTER, SECRETS_OF
 from tests.servers.ports import free_port
 
-
 PARTS = ("mlflow", "api", "dashboard", "pages")
 NAMES = ("MLFLOW", "API", "DASHBOARD", "PAGES", "AIRFLOW")
 
