@@ -1,23 +1,13 @@
-"""Start the dashboard: python -m dashboard."""
+"""Serve the dashboard: python -m dashboard."""
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from dashboard.settings import Settings
-
-APP = Path(__file__).with_name("app.py")
-
-
-def arguments(settings: Settings) -> list[str]:
-    """Return the arguments of Streamlit's command; .streamlit/config.toml has more options."""
-    options = [f"--server.address={settings.host}", f"--server.port={settings.port}"]
-    options += [f"--server.allowedHosts={host}" for host in dict.fromkeys(settings.host_list)]
-    return ["run", str(APP), *options]
 
 
 def main() -> int:
@@ -31,9 +21,18 @@ def main() -> int:
         return 2
     for name in [name for name in os.environ if name.startswith("STREAMLIT_")]:
         del os.environ[name]  # they are options of another dashboard
-    from streamlit.web.cli import main as streamlit
+    import uvicorn
 
-    streamlit(arguments(settings), prog_name="streamlit")
+    from dashboard.server import create_server
+
+    print(f"the dashboard: http://{settings.host}:{settings.port}", flush=True)
+    uvicorn.run(
+        create_server(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        server_header=False,
+    )
     return 0
 
 

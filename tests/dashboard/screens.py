@@ -85,4 +85,4 @@ def _script(name: str) -> None:
     from dashboard.connection import connect
     from dashboard.reader import Reader
 
-    draw_page(import_module(f"dashboard.pages.{name}"), Reader(connect()))
+    draw_page(import_module(f"dashboard.views.{name}"), Reader(connect()))
