@@ -14,8 +14,8 @@ from dashboard.clock import Clock
 from dashboard.components import draw_problem, segments, select
 from dashboard.connection import connect, read_settings
 from dashboard.context import Context
-from dashboard.pages import PAGES
 from dashboard.reader import Reader
+from dashboard.views import PAGES
 
 ICON = Path(__file__).with_name("icon.svg")
 SECONDS = {"off": None, "10 s": 10, "30 s": 30, "1 min": 60}

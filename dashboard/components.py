@@ -14,6 +14,7 @@ from dashboard.api import Answer, Problem
 from dashboard.context import Context
 from dashboard.words import plain
 
+ROW_PIXELS = 35
 CHART_OPTIONS = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 
 
@@ -62,7 +63,7 @@ def draw_table(
     """Draw rows as a table, with a button that loads all of their columns as CSV from the API.
 
     `columns` has the title of each column by the field, or a column of st.column_config. `style`
-    takes and returns a Styler of pandas.
+    takes and returns a Styler of pandas, and `height` is the most pixels: the rest scrolls.
     """
     frame = pd.DataFrame(rows, columns=None if isinstance(rows, pd.DataFrame) else list(columns))
     configs = {
@@ -70,7 +71,8 @@ def draw_table(
         for name, config in columns.items()
     }
     data = style(frame.style) if style else frame
-    size: dict[str, Any] = {} if height is None else {"height": height}
+    whole = ROW_PIXELS * (len(frame) + 1) + 3
+    size: dict[str, Any] = {} if height is None else {"height": min(height, whole)}
     st.dataframe(data, hide_index=True, column_order=list(columns), column_config=configs, **size)
     if csv:
         path, parameters = csv

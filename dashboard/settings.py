@@ -35,10 +35,10 @@ class Settings(BaseSettings):
     reports: str = "http://127.0.0.1:8001"
     """Address of Evidently's reports and the Data Docs, as browsers reach it. Empty: no links."""
 
-    timeout_seconds: float = Field(default=10, gt=0)
+    timeout_seconds: float = Field(default=10.0, gt=0)
     """For which an answer of the API is waited for."""
 
-    fresh_seconds: float = Field(default=2, ge=0)
+    fresh_seconds: float = Field(default=2.0, ge=0)
     """For which all sessions share an answer without another request."""
 
     cache_bytes: int = Field(default=128 * 1024 * 1024, ge=1024)

@@ -16,7 +16,11 @@ Row = Mapping[str, Any]
 
 
 def draw_strength(
-    signals: Sequence[Row], bars: Sequence[Row], symbol: str, clock: Clock
+    signals: Sequence[Row],
+    bars: Sequence[Row],
+    symbol: str,
+    span: tuple[datetime, datetime],
+    clock: Clock,
 ) -> go.Figure:
     """Draw the mean sentiment of each window, and below it the stories; the price is a line."""
     figure = make_subplots(
@@ -67,10 +71,11 @@ def draw_strength(
     figure.update_yaxes(title="sentiment", range=[-1.05, 1.05], row=1, col=1, secondary_y=False)
     figure.update_yaxes(title=f"{symbol} close", showgrid=False, row=1, col=1, secondary_y=True)
     figure.update_yaxes(title="stories", row=2, col=1)
+    figure.update_xaxes(range=[_naive(time, clock) for time in span])
     figure.update_layout(height=480, bargap=0.1, barmode="overlay")
     return figure
 
 
-def _naive(time: str, clock: Clock) -> datetime:
+def _naive(time: str | datetime, clock: Clock) -> datetime:
     """Return a time as the clock shows it; Plotly draws what it gets."""
     return clock.local(time).replace(tzinfo=None)

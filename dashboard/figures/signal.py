@@ -47,7 +47,9 @@ def draw_scale(signal: Row, most: float) -> go.Figure:
                 hovertemplate=f"{name} %{{x:+.3f}}<extra></extra>", cliponaxis=False,
             )
         )  # fmt: skip
-    figure.update_xaxes(range=[-most, most], tickvals=[-most, sell_at, 0, buy_at, most])
+    figure.update_xaxes(
+        range=[-1.15 * most, 1.15 * most], tickvals=[-most, sell_at, 0, buy_at, most]
+    )
     figure.update_yaxes(range=[-0.75, 1.75], visible=False, fixedrange=True)
     figure.update_layout(height=180, showlegend=False)
     return figure
@@ -81,6 +83,7 @@ def draw_treemap(constituents: Sequence[Row], most: float) -> go.Figure:
             },
             textfont={"color": "#ffffff", "size": 14},
             tiling={"pad": 2},
+            pathbar={"visible": False},
         )
     )
     figure.update_layout(height=380)
@@ -160,10 +163,11 @@ def draw_risk(risk: Row) -> go.Figure:
         go.Indicator(
             mode="gauge+number",
             value=round(100 * risk["uncertainty"], 1),
-            number={"suffix": " %", "font": {"size": 28}},
+            domain={"x": [0.1, 0.9], "y": [0, 0.82]},
+            number={"suffix": "%", "font": {"size": 28}},
             title={"text": "Uncertainty", "font": {"size": 14}},
             gauge={
-                "axis": {"range": [0, 100], "ticksuffix": " %", "nticks": 6},
+                "axis": {"range": [0, 100], "ticksuffix": "%", "nticks": 6},
                 "bar": {"color": palette.UP, "thickness": 0.5},
                 "bordercolor": palette.GRID,
                 "bgcolor": "rgba(0,0,0,0)",

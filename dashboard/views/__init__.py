@@ -1,4 +1,4 @@
-"""The pages, in the order of the navigation.
+"""The views, in the order of the navigation.
 
 Each is a module with a TITLE, an ICON and a function `draw` that reads the API and shows what it
 answered. The module's name is the page's address.
@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from dashboard.pages import news, now, predictions
+from dashboard.views import news, now, predictions
 
 PAGES: tuple[ModuleType, ...] = (now, predictions, news)

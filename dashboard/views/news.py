@@ -108,7 +108,9 @@ def _draw_signals(page: Context, topic: str) -> None:
     )  # fmt: skip
     has_data(page, bars)
     draw_chart(
-        draw_strength(signals, bars.rows[::-1], visible(symbol), page.clock),
+        draw_strength(
+            signals, bars.rows[::-1], visible(symbol), (span["start"], span["end"]), page.clock
+        ),
         key="strength",
         description=f"Mean sentiment of {topic} over {days} days against the price of {symbol}",
     )
@@ -135,7 +137,9 @@ def _draw_stories(page: Context, topic: str) -> None:
         row
         | {
             "known_at": page.clock.minute(row["known_at"]),
-            "mark": palette.mark_of(row["sentiment"]).sign if row["sentiment"] is not None else "",
+            "mark": palette.mark_of(round(row["sentiment"], 2)).sign
+            if row["sentiment"] is not None
+            else "",
             "title": visible(row["title"]),
             "outlet": visible(row["outlet"] or ""),
             "url": web_address(row["url"]),

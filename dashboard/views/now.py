@@ -76,9 +76,10 @@ def _draw_facts(page: Context, signal: Mapping[str, Any]) -> None:
         "Age": f"{age_of(signal['closes_at'])}, {'stale' if signal['stale'] else 'newest'}",
         "Published": _published(signal),
         "Model": f"v{signal['model_version']}, {'proven' if signal['proven'] else 'unproven'}",
-        "Coverage": f"{percent(signal['coverage'], 0)} of the universe",
-        "Weights of": str(signal["weights_effective"]),
     }
+    if len(signal["per_symbol"]) > 1:
+        facts["Coverage"] = f"{percent(signal['coverage'], 0)} of the universe"
+        facts["Weights of"] = str(signal["weights_effective"])
     for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
         with column:
             st.caption(name)

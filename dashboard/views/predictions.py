@@ -27,7 +27,7 @@ def draw(page: Context) -> None:
     target = targets[0]
     if len(targets) > 1:
         target = segments("Target", targets, key="target", default=targets[0])
-    parameters = {"target": target, "role": "all", "limit": ROWS}
+    parameters: dict[str, object] = {"target": target, "role": "all", "limit": ROWS}
     newest = page.reader.get(page.path("history"), **parameters)
     later = page.reader.get(page.path("history"), **parameters, live=False)
     if not (has_data(page, newest) & has_data(page, later)):
@@ -52,7 +52,7 @@ def _remember_live(answer: Answer, *, live: bool) -> list[dict[str, Any]]:
     return [row | {"live": live} for row in answer.rows]
 
 
-def _draw_newest(page: Context, rows: Sequence[Row], parameters: Row) -> None:
+def _draw_newest(page: Context, rows: Sequence[Row], parameters: dict[str, object]) -> None:
     """Draw the newest bar's predictions: a row a symbol, a column a model."""
     newest = rows[0]
     same_bar = [row for row in rows if row["ts"] == newest["ts"] and row["live"] == newest["live"]]
@@ -61,7 +61,7 @@ def _draw_newest(page: Context, rows: Sequence[Row], parameters: Row) -> None:
         f"({plain(page.clock.name)}), {'live' if newest['live'] else 'scored later'}. "
         "The champion decides, the challengers only predict."
     )
-    declaration = page.target(parameters["target"])
+    declaration = page.target(str(parameters["target"]))
     models = sorted({(row["role"] != "champion", row["candidate"]) for row in same_bar})
     titles = {
         name: f"{label(name)} ({'challenger' if is_challenger else 'champion'})"
@@ -109,7 +109,7 @@ def _color(row: Row, declaration: Row) -> str:
     return f"background-color: {color}; color: #ffffff"
 
 
-def _draw_past(page: Context, rows: Sequence[Row], parameters: Row) -> None:
+def _draw_past(page: Context, rows: Sequence[Row], parameters: dict[str, object]) -> None:
     """Draw what became of the last predictions: how often each model was right, and each one."""
     st.subheader("What became of the last ones", anchor=False)
     known = [row for row in rows if row["outcome"] is not None]
