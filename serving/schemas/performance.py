@@ -47,7 +47,10 @@ class CurveRow(Answer):
     ts: datetime = table_field(INDEX_SIGNALS, "ts")
     closes_at: datetime = table_field(INDEX_SIGNALS, "closes_at")
     timestamp_next: datetime = table_field(INDEX_SIGNALS, "timestamp_next")
-    session: date = Field(description="trading day: the date in UTC on which the bar opens; intervals draw whole sessions")
+    session: date = Field(
+        description="trading day: the date in UTC on which the bar opens; intervals draw whole "
+        "sessions"
+    )
     signal: Literal["SELL", "HOLD", "BUY"] = table_field(INDEX_SIGNALS, "signal")
     wss: float = table_field(INDEX_SIGNALS, "wss")
     expected_wss: float | None = table_field(INDEX_SIGNALS, "expected_wss")
