@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.lake import View
+from pipelines.registry.mlflow import model_name
 from serving.http.computed import Computed, ComputedQuery
 from serving.http.dependencies import TargetName, known_target, newest_of, routers
 from serving.http.errors import error_responses
@@ -67,9 +68,11 @@ async def _answer(query: ComputedQuery, filters: ModelFilters, read: Read) -> Re
     version = filters.model_version or (serving.model_version if serving else None)
 
     def compute(view: View) -> ComputedTable:
+        registered = {"registered_model": model_name(forecast.target_forecast(target))}
         if version is None:
             rows, about = read(view, (forecast.name, target, query.state.source, 0), {})
             about |= dict.fromkeys(MODEL_FIELDS) | {"forecast": forecast.name, "target": target}
+            about |= registered
             how = f"trigger train_{forecast.name}, or run `bullion train {forecast.name}`"
             return ComputedTable(rows, about | {"notices": [f"nothing was trained yet: {how}"]})
         key = (forecast.name, target, query.state.source, version)
@@ -80,7 +83,7 @@ async def _answer(query: ComputedQuery, filters: ModelFilters, read: Read) -> Re
             notice.format(version=version, forecast=forecast.name)
             for notice in about.pop("notices", ())
         ]
-        return ComputedTable(rows, of_model | about | {"notices": notices})
+        return ComputedTable(rows, of_model | registered | about | {"notices": notices})
 
     return await query.answer((target, version, *filters.model_dump().values()), compute)
 

@@ -25,6 +25,7 @@ class OfModel(Page):
     reason: str | None = table_field(MODEL_DECISIONS, "reason")
     candidate: str | None = table_field(MODEL_DECISIONS, "candidate")
     run_id: str | None = table_field(MODEL_DECISIONS, "run_id")
+    registered_model: str = Field(description="name of the model in MLflow's registry")
 
 
 class GateRow(Answer):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.contracts.gold import MODEL_DECISIONS
 from pipelines.gates.base import find_needed_side
 from pipelines.lake import View
 from serving.schemas.answers import Page
@@ -14,7 +15,11 @@ from serving.schemas.errors import NotFound
 from serving.schemas.evidence import DriftRow, EvidenceRow, GateRow, OfModel, RankingRow
 from serving.state.answers import Row
 
-MODEL_FIELDS = tuple(name for name in OfModel.model_fields if name not in Page.model_fields)
+MODEL_FIELDS = tuple(
+    name
+    for name in OfModel.model_fields
+    if name not in Page.model_fields and name in MODEL_DECISIONS.column_names
+)
 NUMBERS = ("value", "low", "high", "limit")
 GATE_SCHEMA = pa.schema(
     [
