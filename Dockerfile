@@ -39,6 +39,7 @@ COPY --from=build-airflow /opt/venv /opt/venv
 COPY pyproject.toml README.md ./
 COPY pipelines pipelines
 COPY serving serving
+COPY dashboard dashboard
 COPY plugins plugins
 COPY dags dags
 COPY include include

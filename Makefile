@@ -21,7 +21,7 @@ export PIP_CERT UV_SYSTEM_CERTS
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install install-dev install-torch lock format check test test-unit test-integration coverage torture \
-	bench verify sql clean up down status logs airflow mlflow api screenshots smoke promote rollback secrets \
+	bench verify sql clean up down status logs airflow mlflow api dashboard screenshots smoke promote rollback secrets \
 	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean
 
 help: ## List these targets
@@ -76,6 +76,9 @@ mlflow: $(READY) ## Start MLflow alone
 api: $(READY) ## Start the read API alone
 	@$(UP) api
 
+dashboard: $(READY) ## Start the dashboard, and the API that it reads
+	@$(UP) dashboard api
+
 down: $(READY) ## Stop everything; the data stays
 	@$(SERVICES) down
 
@@ -114,7 +117,7 @@ test-integration: $(READY) ## Run the tests that need servers, a browser or Airf
 	@$(BIN)/pytest tests/integration -n 3 --dist loadfile --no-loadscope-reorder -m integration
 
 coverage: $(READY) ## Tests with the lines they do not reach
-	@$(BIN)/pytest -n 2 -m "not integration and not torture" --cov=pipelines --cov=serving --cov-report=term-missing:skip-covered
+	@$(BIN)/pytest -n 2 -m "not integration and not torture" --cov=pipelines --cov=serving --cov=dashboard --cov-report=term-missing:skip-covered
 
 torture: $(READY) ## The long form of the laws: hundreds of kill -9 rounds
 	@$(BIN)/pytest -m torture -s

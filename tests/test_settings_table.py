@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
+from dashboard.settings import Settings as DashboardSettings
 from include.services.settings import Services
 from pipelines.core.settings import ROOT, Settings
 from pipelines.sources.transport.provider_settings import ProviderSettings
 from serving.settings import Settings as ApiSettings
 from serving.state.model_files import PinnedFile
 
-SOURCES = ("pipelines", "serving", "include", "plugins")
+SOURCES = ("pipelines", "serving", "dashboard", "include", "plugins")
 NAMED = re.compile(r'"((?:BULLION_[A-Z0-9_]+[A-Z0-9])|MODEL_URI|MLFLOW_TRACKING_URI)"')
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| (?:`([^`]*)` )?\| \S.* \|$", re.MULTILINE)
 CLASSES: tuple[type[BaseSettings], ...] = (
-    Settings, ProviderSettings, ApiSettings, Services, PinnedFile,
+    Settings, ProviderSettings, ApiSettings, Services, DashboardSettings, PinnedFile,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines.core.settings import ROOT
 
 LONGEST = 400  # lines of a file
-FOLDERS = ("pipelines", "serving", "plugins", "dags", "include")
+FOLDERS = ("pipelines", "serving", "dashboard", "plugins", "dags", "include")
 ROOMS = {"pipelines": ""}  # whose tests stand directly below tests/
 MODULES = [
     path.relative_to(ROOT)

@@ -1,1 +1,1 @@
-"""The services of one machine: Airflow, MLflow, the API and the report pages, on loopback."""
+"""The services of one machine, on loopback: Airflow, MLflow, the API, the dashboard, reports."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from include.services.settings import HOST, Services
 from pipelines.core.settings import ROOT, Settings, redacted
 
-PARTS = ("mlflow", "api", "pages", "airflow")
+PARTS = ("dashboard", "api", "airflow", "mlflow", "pages")
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|WEBHOOK|_KEYS?(_|$)", re.IGNORECASE)
 # The secrets of the outer environment that a part gets. Airflow's tasks call sources, which may
 # have keys of any name, so Airflow gets all secrets but those of the other parts.
@@ -21,10 +21,11 @@ SECRETS_OF = {
         "BULLION_API_KEYS", "BULLION_LAKE_CATALOG",
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
     },
+    "dashboard": {"BULLION_DASHBOARD_KEY"},
     "mlflow": set[str](),
     "pages": set[str](),
 }  # fmt: skip
-HIDDEN_FROM_AIRFLOW = {"BULLION_API_KEYS"}
+HIDDEN_FROM_AIRFLOW = {"BULLION_API_KEYS", "BULLION_DASHBOARD_KEY"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def processes(config: Services) -> tuple[Process, ...]:
             ),
         ),
         Process("api", "api", (python, "-m", "serving")),
-        Process("pages", "pages", (python, "-m", "include.services.pages")),
+        Process("dashboard", "dashboard", (python, "-m", "dashboard")),
+        Process("pages", "pages", (python, "-m", "include.services.report_files")),
         # Port 8793 on all addresses would be opened for the logs otherwise.
         Process("airflow-scheduler", "airflow", (*airflow, "scheduler", "--skip-serve-logs")),
         Process("airflow-dag-processor", "airflow", (*airflow, "dag-processor")),
@@ -88,6 +90,10 @@ def environment(config: Services, outer: Mapping[str, str] = os.environ) -> dict
     return {
         "BULLION_LAKE_CATALOG": f"sqlite:{home / 'catalog.sqlite'}",
         "BULLION_LAKE_DATA": str(home / "files"),
+        "BULLION_DASHBOARD_API": config.url("api"),
+        "BULLION_DASHBOARD_AIRFLOW": config.url("airflow"),
+        "BULLION_DASHBOARD_MLFLOW": config.url("mlflow"),
+        "BULLION_DASHBOARD_REPORTS": config.url("pages"),
         **inherited,
         **{name: str(port) for name, port in config.ports.items()},
         "BULLION_HOME": str(home),

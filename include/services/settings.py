@@ -36,6 +36,9 @@ class Services(BaseSettings):
     api_port: int = Field(default=8000, ge=1, le=65535)
     """Port of the read API."""
 
+    dashboard_port: int = Field(default=8501, ge=1, le=65535)
+    """Port of the dashboard."""
+
     pages_port: int = Field(default=8001, ge=1, le=65535)
     """Port of the pages: Evidently's reports and the Data Docs."""
 
@@ -48,11 +51,11 @@ class Services(BaseSettings):
     @property
     def ports(self) -> dict[str, int]:
         """Return the value of each port, by the name of its setting."""
-        names = ("airflow_port", "mlflow_port", "api_port", "pages_port")
+        names = ("airflow_port", "mlflow_port", "api_port", "dashboard_port", "pages_port")
         return {f"BULLION_{name.upper()}": getattr(self, name) for name in names}
 
     def url(self, part: str) -> str:
-        """The address of `airflow`, `mlflow`, `api` or `pages`."""
+        """The address of `dashboard`, `airflow`, `mlflow`, `api` or `pages`."""
         return f"http://{HOST}:{getattr(self, f'{part}_port')}"
 
     @cached_property

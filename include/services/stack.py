@@ -28,14 +28,15 @@ HEALTH = {
     "airflow": "/api/v2/monitor/health",
     "mlflow": "/health",
     "api": "/openapi.json",
+    "dashboard": "/_stcore/health",
     "pages": "/",
 }
 FIRST_PAGE = {"api": "/signal/index", "mlflow": "/#/experiments"}
 TITLES = {
+    "dashboard": "the dashboard: all of it in pictures",
     "airflow": "Airflow: runs, backfills, logs",
     "mlflow": "MLflow: trainings and models",
     "api": "the API: the newest signal",
-    "pages": "reports and Data Docs",
 }
 
 
@@ -236,10 +237,10 @@ class Stack:
     def _print_addresses(self, parts: Sequence[str], *, first: bool) -> None:
         if first:
             print(f"\n{_signal(environment(self.services))}\n")
-        for part in parts:
-            print(f"{TITLES[part]:32} {self.services.url(part)}{FIRST_PAGE.get(part, '')}")
+        for part in (part for part in parts if part in TITLES):
+            print(f"{TITLES[part]:36} {self.services.url(part)}{FIRST_PAGE.get(part, '')}")
         if "airflow" in parts:
-            print(f"{'':32} log in as admin, {self.services.secrets['admin']}")
+            print(f"{'':36} log in as admin, {self.services.secrets['admin']}")
         print("make status, make logs and make down watch it and stop it.", flush=True)
 
 

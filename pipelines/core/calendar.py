@@ -10,8 +10,8 @@ sessions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -101,6 +101,11 @@ class Calendar:
             # Assigned in one step: other threads use the same calendar.
             history = self._history = _load_sessions(self.name, year.astype("datetime64[D]"))
         return history
+
+    @cached_property
+    def time_zone(self) -> str:
+        """Name of the exchange's time zone: America/New_York."""
+        return str(self._load_since(to_numpy(datetime.now(UTC))).tz)
 
     def sessions(self, start: datetime, end: datetime) -> np.ndarray:
         """Return the dates of the sessions that open in [start, end)."""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from pipelines.contracts.columns import TOPIC
 from pipelines.contracts.news import NEWS_SENTIMENT, NEWS_SIGNALS, SILVER_NEWS
 from pipelines.core.errors import unknown
+from pipelines.core.topics import topic as topic_named
 from pipelines.core.topics import topic_names
 from pipelines.lake import View
 from pipelines.sources import news_source
@@ -20,6 +21,7 @@ from serving.http.dependencies import (
     CurrentCache,
     NewestView,
     conditional_response,
+    json_response,
 )
 from serving.http.formats import preferred_format
 from serving.http.keys import read_access
@@ -28,7 +30,14 @@ from serving.http.paging import HistoryTable, cursor_of, query, range_of
 from serving.routes.history import RangeFilters
 from serving.routes.signals import POLLED
 from serving.schemas.errors import NotYet, refuse
-from serving.schemas.news import NewestNewsSignal, NewsSignal, NewsSignals, RecentStories, Story
+from serving.schemas.news import (
+    NewestNewsSignal,
+    NewsSignal,
+    NewsSignals,
+    RecentStories,
+    Story,
+    Topics,
+)
 from serving.schemas.strict import DateTime
 from serving.state.answers import Row
 from serving.state.cache import SignalCache
@@ -81,6 +90,21 @@ class SignalFilters(RangeFilters):
     """Query parameters of the signals of a topic."""
 
     topic: Topic = Field(description=TOPIC.meaning, examples=["sp500"])
+
+
+@router.get("/topics", response_model=Topics)
+async def topics(state: CurrentCache) -> Response:
+    """List the topics of news, and how far each has come."""
+    rows = [
+        {
+            "topic": name,
+            "meaning": topic_named(name).meaning,
+            "newest": state.news[name].row["window_end"] if name in state.news else None,
+        }
+        for name in topic_names()
+    ]
+    source = news_source(state.source)
+    return json_response(state.marks | {"news_source": source or None, "topics": rows})
 
 
 @router.get("/recent", response_model=RecentStories, responses=FORMS)

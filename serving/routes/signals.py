@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fastapi import Request
 from fastapi.responses import Response
 
+from pipelines.core.calendar import calendar
 from pipelines.core.errors import unknown
 from pipelines.features.inputs import input_name
 from pipelines.labels.base import Label
@@ -146,6 +147,8 @@ def _describe(newest: ForecastCache, now: float) -> Row:
         "classes": main.classes,
         "targets": [_describe_target(target.label) for target in forecast.targets],
         "look_back": forecast.look_back,
+        "calendar": forecast.schedule.calendar,
+        "time_zone": calendar(forecast.schedule.calendar).time_zone,
         "newest": last,
         "stale": newest.stale(now),
     }

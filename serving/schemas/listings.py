@@ -63,6 +63,8 @@ class ForecastInfo(Answer):
     )
     targets: list[TargetInfo] = Field(description="the targets of the forecast, the main one first")
     look_back: int = Field(description="how many bars before a bar its features need")
+    calendar: str = Field(description="exchange whose sessions its bars have, as XNYS")
+    time_zone: str = Field(description="time zone of that exchange, as America/New_York")
     newest: datetime | None = Field(description="open of the newest bar that was scored [UTC]")
     stale: bool | None = Field(
         description="true: the newest prediction is stale; null where there is none"

@@ -38,6 +38,25 @@ class Story(Answer):
     sentiment_sha256: str | None = table_field(NEWS_SENTIMENT, "sentiment_sha256")
 
 
+class TopicInfo(Answer):
+    """A topic: what stories are about."""
+
+    topic: str = table_field(NEWS_SIGNALS, "topic")
+    meaning: str = Field(description="what stories of this topic are about")
+    newest: datetime | None = Field(
+        description="end of the newest window that has a signal; null where there is none [UTC]"
+    )
+
+
+class Topics(Provenance):
+    """All topics."""
+
+    news_source: str | None = Field(
+        description="whose stories these are; null where no news belongs to the API's source"
+    )
+    topics: list[TopicInfo]
+
+
 class RecentStories(Page):
     """Stories, those that became known last first; repetitions are counted and left out."""
 

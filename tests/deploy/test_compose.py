@@ -16,6 +16,7 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
+from dashboard.settings import Settings as DashboardSettings
 from include.deploy.secrets import NAMES, random_secrets
 from include.services.settings import Services
 from pipelines.core import topics, universes
@@ -92,7 +93,7 @@ def test_it_is_filled_in_by_what_make_secrets_writes_and_by_nothing_less() -> No
 def test_every_other_variable_is_a_setting() -> None:
     known = {
         f"{kind.model_config['env_prefix']}{field}".upper()
-        for kind in (Settings, ProviderSettings, ApiSettings, Services)
+        for kind in (Settings, ProviderSettings, ApiSettings, DashboardSettings, Services)
         for field in kind.model_fields
     }
     names = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":-"}
@@ -141,7 +142,8 @@ def test_feeds_and_finbert_are_folders_of_this_machine() -> None:
 def test_no_secret_is_in_the_file(name: str) -> None:
     for key, value in SERVICES[name].get("environment", {}).items():
         # The key of a provider is optional; it stands in the environment, or nowhere.
-        is_outside = FROM_ENV.fullmatch(value) or value == f"${{{key}:-}}"
+        parts = value.split(",")
+        is_outside = all(map(FROM_ENV.fullmatch, parts)) or value == f"${{{key}:-}}"
         assert not SECRET.search(key) or is_outside, f"{key}: {value}"
     for text in texts(SERVICES[name]):
         masked = FROM_ENV.sub("@env@", text)
@@ -164,7 +166,9 @@ SECRETS_NEEDED = {
     "mlflow": {"MLFLOW_DB_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"},
     "api": {
         "READER_DB_PASSWORD", "READER_S3_ACCESS_KEY", "READER_S3_SECRET_KEY", "BULLION_API_KEYS",
+        "BULLION_DASHBOARD_KEY",
     },
+    "dashboard": {"BULLION_DASHBOARD_KEY"},
     "nginx": set[str](),
 }  # fmt: skip
 

@@ -37,7 +37,7 @@ def test_it_lets_go_of_a_connection_before_the_api_does() -> None:
 
 def test_no_page_can_be_framed_by_another() -> None:
     servers = TEXT.split("    server {")[1:]
-    assert len(servers) == 2
+    assert len(servers) == 3
     assert all("add_header X-Frame-Options DENY always;" in server for server in servers)
     # A location with a header of its own would lose those of its server.
     assert "add_header" not in "".join(

@@ -9,12 +9,14 @@ OUTER = STORE | {
     "BULLION_SMTP": "smtps://me:hidden-4@mail.example.org",
     "BULLION_API_KEYS": "hidden-5",
     "FINNHUB_API_KEY": "hidden-6",
+    "BULLION_DASHBOARD_KEY": "hidden-7",
 }
 
 SECRETS_OF = {
     "airflow": {"hidden-1", "hidden-2", "hidden-3", "hidden-4", "hidden-6"},
     "api": {"hidden-1", "hidden-2", "hidden-3", "hidden-5"},
     "mlflow": set[str](),
+    "dashboard": {"hidden-7"},
     "pages": set[str](),
 }
 

@@ -15,6 +15,9 @@ from include.services.supervisor import Supervisor
 from tests.include.services.hidden import OF_AIRFLOW, OUTER, SECRETS_OF
 from tests.servers.ports import free_port
 
+PARTS = ("mlflow", "api", "dashboard", "pages")
+NAMES = ("MLFLOW", "API", "DASHBOARD", "PAGES", "AIRFLOW")
+
 
 def test_no_process_that_runs_holds_the_secrets_of_another_part(
     config: Services, monkeypatch: pytest.MonkeyPatch
@@ -27,13 +30,15 @@ def test_no_process_that_runs_holds_the_secrets_of_another_part(
     supervisor = Supervisor(services())
     supervisor.start()
     try:
-        supervisor.ensure(("mlflow", "api", "pages"))
-        environments = {p.part: environ_of(supervisor, p) for p in supervisor.processes[:3]}
+        supervisor.ensure(PARTS)
+        environments = {
+            p.part: environ_of(supervisor, p) for p in supervisor.processes if p.part in PARTS
+        }
         own = "".join(psutil.Process(supervisor.leader).environ().values())
     finally:
         supervisor.stop()
     assert {part: secrets_in(config, text) for part, text in environments.items()} == {
-        part: SECRETS_OF[part] for part in ("mlflow", "api", "pages")
+        part: SECRETS_OF[part] for part in PARTS
     }
     assert not secrets_in(config, own) & {*OF_AIRFLOW}
 
@@ -41,11 +46,11 @@ def test_no_process_that_runs_holds_the_secrets_of_another_part(
 def secrets_in(config: Services, values: str) -> set[str]:
     """Return the secrets of the outer environment and of `make up` that are in a text."""
     names = {n for n, value in config.secrets.items() if value in values}
-    return names | {f"hidden-{n}" for n in range(1, 7) if f"hidden-{n}" in values}
+    return names | {f"hidden-{n}" for n in range(1, 8) if f"hidden-{n}" in values}
 
 
 def free_ports() -> dict[str, int]:
-    return {f"BULLION_{name}_PORT": free_port() for name in ("MLFLOW", "API", "PAGES", "AIRFLOW")}
+    return {f"BULLION_{name}_PORT": free_port() for name in NAMES}
 
 
 def environ_of(supervisor: Supervisor, process: Process) -> str:

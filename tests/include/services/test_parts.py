@@ -36,4 +36,4 @@ def test_a_part_gets_its_own_secrets_only(config: Services, part: str) -> None:
 def secrets_in(config: Services, values: str) -> set[str]:
     """Return the secrets of the outer environment and of `make up` that are in a text."""
     names = {n for n, value in config.secrets.items() if value in values}
-    return names | {f"hidden-{n}" for n in range(1, 7) if f"hidden-{n}" in values}
+    return names | {f"hidden-{n}" for n in range(1, 8) if f"hidden-{n}" in values}

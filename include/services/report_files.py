@@ -10,12 +10,11 @@ from typing import Any
 from include.services.parts import lake_folder
 from include.services.settings import HOST, services
 
-SITES = {"reports": "live figures and drift, by Evidently", "docs": "Data Docs: every contract"}
-STYLE = "font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem"
+SITES = ("reports", "docs")
 
 
-class Pages(SimpleHTTPRequestHandler):
-    """Serves two folders, each with an index page of its own, and a page with links to both."""
+class ReportFiles(SimpleHTTPRequestHandler):
+    """Serves two folders, each with an index page of its own. The dashboard links to both."""
 
     server_version = "Bullion"
     sys_version = ""
@@ -25,7 +24,7 @@ class Pages(SimpleHTTPRequestHandler):
         if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
             return self.send_error(403)
         if self.path.partition("?")[0] == "/":
-            return self._send_overview()
+            return self._redirect("/reports/")
         # Decided by the file that would be sent: a path may leave the folder that it names.
         root, file = Path(self.directory).resolve(), Path(self.translate_path(self.path)).resolve()
         name = file.relative_to(root).parts[:1] if file.is_relative_to(root) else ()
@@ -38,25 +37,11 @@ class Pages(SimpleHTTPRequestHandler):
     def list_directory(self, path: Any) -> None:
         return self.send_error(404)
 
-    def _send_overview(self) -> None:
-        ready = {n for n in SITES if (Path(self.directory) / n / "index.html").exists()}
-        items = "".join(
-            f'<li><a href="/{name}/">{title}</a></li>'
-            if name in ready
-            else f"<li>{title}: not yet</li>"
-            for name, title in SITES.items()
-        )
-        body = (
-            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-            "<title>Bullion</title></head>"
-            f'<body style="{STYLE}"><h1>Bullion</h1><ul>{items}</ul></body></html>'
-        ).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
+    def _redirect(self, path: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", path)
+        self.send_header("Content-Length", "0")
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
@@ -68,7 +53,7 @@ class Pages(SimpleHTTPRequestHandler):
 
 def server(port: int, folder: Path) -> ThreadingHTTPServer:
     """Return a server that listens on the port and serves the folder."""
-    return ThreadingHTTPServer((HOST, port), partial(Pages, directory=str(folder)))
+    return ThreadingHTTPServer((HOST, port), partial(ReportFiles, directory=str(folder)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The dashboard: pages over the HTTP API, and over nothing else."""

@@ -1,0 +1,1 @@
+"""Pictures as Plotly figures: pure functions of what the API answered."""

@@ -1,0 +1,57 @@
+"""Numbers and foreign texts as the pages write them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+NONE = "–"
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
+# Characters that are not seen, or that turn the direction of what follows.
+INVISIBLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def plain(text: object) -> str:
+    """Return a text as Markdown that shows it letter by letter: nothing in it is formatted."""
+    return MARKDOWN.sub(r"\\\1", visible(text)).replace("\n", " ")
+
+
+def visible(text: object) -> str:
+    """Return a text without characters that cannot be seen or that turn its direction."""
+    return INVISIBLE.sub("", str(text))
+
+
+def web_address(url: object) -> str | None:
+    """Return an address that a browser may open: http or https with a host; else None."""
+    text = str(url or "")
+    if text != visible(text) or any(character.isspace() for character in text):
+        return None
+    try:
+        parts = urlsplit(text)
+        return text if parts.scheme in ("http", "https") and parts.hostname else None
+    except ValueError:
+        return None
+
+
+def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """Write a number with so many decimals; a dash where there is none."""
+    if value is None:
+        return NONE
+    return f"{value:{'+' if sign else ''},.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
+    """Write a fraction as percent; a dash where there is none."""
+    return NONE if value is None else f"{value:{'+' if sign else ''}.{digits}%}"
+
+
+def count(value: float | None) -> str:
+    """Write a count with separators; a dash where there is none."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def label(name: str) -> str:
+    """Write a name of the API as words: strong_buy becomes strong buy."""
+    return name.replace("_", " ")
