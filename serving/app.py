@@ -18,13 +18,14 @@ from serving.http.metrics import Metrics
 from serving.http.polled import PolledAnswers
 from serving.http.turns import Turns
 from serving.http.unread import UnreadAnswers
-from serving.routes import bars, health, history, news, signals, stream
+from serving.routes import bars, health, history, news, operations, signals, stream
 from serving.routes import models as info
 from serving.routes import predict as scoring_router
 from serving.settings import settings
 from serving.state.follower import Follower
 from serving.state.model_loader import ModelLoader
 from serving.state.reader import Reader
+from serving.state.table_cache import TableCache
 
 
 @asynccontextmanager
@@ -63,6 +64,7 @@ def create_app() -> FastAPI:
     state.bodies = Bodies(config)
     state.unread = UnreadAnswers(config)
     state.reader = Reader()
+    state.table_cache = TableCache(state.reader)
     state.follower = Follower(config, state.reader)
     state.models = ModelLoader(config, state.reader)
     # Few of each at once: more would only take the interpreter from the event loop.
@@ -73,7 +75,18 @@ def create_app() -> FastAPI:
     app.add_middleware(Guard, settings=config, metrics=state.metrics, bodies=state.bodies)
     app.add_middleware(Head)
     errors.install_handlers(app)
-    for part in (signals, history, news, scoring_router, info, bars, health, stream, docs):
+    for part in (
+        signals,
+        history,
+        news,
+        scoring_router,
+        info,
+        bars,
+        operations,
+        health,
+        stream,
+        docs,
+    ):
         app.include_router(part.router)
     for part in (signals, history, scoring_router):
         app.include_router(part.forecast_router)
