@@ -1,4 +1,4 @@
-"""The views, in the order of the navigation.
+"""The pages, in the order of the navigation.
 
 Each is a module with a TITLE, an ICON and a function `draw` that reads the API and shows what it
 answered. The module's name is the page's address.
