@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from dashboard.views import news, now, predictions
+from dashboard.views import market, news, now, predictions
 
-PAGES: tuple[ModuleType, ...] = (now, predictions, news)
+PAGES: tuple[ModuleType, ...] = (now, market, predictions, news)

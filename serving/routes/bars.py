@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from pipelines.contracts.columns import INTERVAL, SOURCE, SYMBOL
 from pipelines.contracts.schema import quoted
 from pipelines.contracts.silver import SILVER_BARS
+from pipelines.core.calendar import calendar
 from pipelines.core.candles import join_bars
 from pipelines.core.errors import InvalidField, unknown
 from pipelines.features.indicators import INDICATORS, columns_of, compute_indicators
@@ -139,7 +140,7 @@ def series(request: Request, state: CurrentCache, view: NewestView) -> Response:
 
 
 def _read_series(view: View) -> pa.Table:
-    return view.sql(
+    rows = view.sql(
         """SELECT source, symbol, "interval", s.calendar, b."first", b."last", b.last_closes_at,
                   b.bars
            FROM (SELECT source, symbol, "interval", min(ts) AS "first", max(ts) AS "last",
@@ -148,6 +149,8 @@ def _read_series(view: View) -> pa.Table:
            LEFT JOIN silver.series s USING (source, symbol, "interval")
            ORDER BY ALL"""
     )
+    zones = [name and calendar(name).time_zone for name in rows["calendar"].to_pylist()]
+    return rows.append_column("time_zone", pa.array(zones, pa.string()))
 
 
 @router.get("/history", response_model=BarHistory, responses=error_responses(404) | FORMS)

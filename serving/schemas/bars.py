@@ -37,6 +37,7 @@ class BarSeries(Answer):
     symbol: str = table_field(SILVER_BARS, "symbol")
     interval: str = table_field(SILVER_BARS, "interval")
     calendar: str | None = table_field(SERIES, "calendar")
+    time_zone: str | None = Field(description="time zone of that exchange, as America/New_York")
     first: datetime = Field(description="open of the first bar [UTC]")
     last: datetime = Field(description="open of the last bar [UTC]")
     last_closes_at: datetime = Field(description="close of the last bar [UTC]")

@@ -171,6 +171,7 @@ def test_series_say_what_bars_there_are(filled_api: TestClient) -> None:
     assert [row.symbol for row in rows] == ["AAPL", "NVDA"]
     for row in rows:
         assert (row.source, row.interval, row.calendar) == ("scripted", "1h", "XNYS")
+        assert row.time_zone == "America/New_York"
         assert (row.first, row.last, row.bars) == (OPENS[0], OPENS[-1], len(OPENS))
         assert row.last_closes_at == datetime(2026, 9, 2, 20, tzinfo=UTC)
     again = {"If-None-Match": answer.headers["etag"]}
