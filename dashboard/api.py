@@ -130,9 +130,13 @@ class Api:
         except httpx.HTTPError as error:
             return _with_problem(entry.answer, _unreachable(error, self._settings))
         if response.status_code == httpx.codes.NOT_MODIFIED:
-            return replace(entry.answer, problem=None, read_at=datetime.now(UTC))
+            now = datetime.now(UTC)
+            return replace(entry.answer, problem=None, read_at=now, version=entry.etag)
         if not response.is_success:
-            return _with_problem(entry.answer, _problem_of(response))
+            answer = _with_problem(entry.answer, _problem_of(response))
+            if answer.data is None:
+                entry.etag = ""
+            return answer
         try:
             data = response.json()
         except ValueError:

@@ -50,6 +50,15 @@ def draw_notices(*answers: Answer) -> None:
         st.warning(plain(f"{notice[:1].upper()}{notice[1:]}."))
 
 
+def draw_facts(facts: Mapping[str, str]) -> None:
+    """Draw short facts side by side, each below its name; they wrap where there is no room."""
+    with st.container(horizontal=True, gap="medium"):
+        for name, value in facts.items():
+            with st.container(width="content", gap=None):
+                st.caption(plain(name))
+                st.markdown(f"**{plain(value)}**")
+
+
 def draw_table(
     page: Context,
     rows: Sequence[Mapping[str, Any]] | pd.DataFrame,

@@ -25,6 +25,7 @@ from serving.routes import (
     health,
     history,
     news,
+    operations,
     performance,
     signals,
     stream,
@@ -36,6 +37,7 @@ from serving.state.computed import ComputedTables
 from serving.state.follower import Follower
 from serving.state.model_loader import ModelLoader
 from serving.state.reader import Reader
+from serving.state.table_cache import TableCache
 
 
 @asynccontextmanager
@@ -74,7 +76,8 @@ def create_app() -> FastAPI:
     state.bodies = Bodies(config)
     state.unread = UnreadAnswers(config)
     state.reader = Reader()
-    state.computed, state.backtests = ComputedTables(), config.backtests_folder
+    state.computed, state.backtests = ComputedTables(state.reader), config.backtests_folder
+    state.table_cache = TableCache(state.reader)
     state.follower = Follower(config, state.reader)
     state.models = ModelLoader(config, state.reader)
     # Few of each at once: more would only take the interpreter from the event loop.
@@ -86,8 +89,8 @@ def create_app() -> FastAPI:
     app.add_middleware(Head)
     errors.install_handlers(app)
     for part in (
-        signals, history, performance, backtests, news, scoring_router, info, bars, health, stream,
-        docs,
+        signals, history, performance, backtests, news, scoring_router, info, bars, operations,
+        health, stream, docs,
     ):  # fmt: skip
         app.include_router(part.router)
     for part in (signals, history, performance, evidence, scoring_router):

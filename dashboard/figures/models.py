@@ -8,9 +8,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboard import palette
-from dashboard.words import label, percent, short
+from dashboard.words import label, number, percent, short
 
 Row = Mapping[str, Any]
+PALE = "#ece9f4"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 COLORS = (palette.DOWN, palette.FOURTH, palette.FLAT, palette.THIRD, palette.UP)
 
@@ -98,7 +99,9 @@ def draw_roc(rows: Sequence[Row], classes: Sequence[str]) -> go.Figure:
         if not points:
             continue
         area = points[0]["area"]
-        words = f"{label(name)} {short(area)}" if area is not None else f"{label(name)}: not there"
+        words = (
+            f"{label(name)} {number(area, 3)}" if area is not None else f"{label(name)}: not there"
+        )
         figure.add_trace(
             go.Scatter(
                 x=[row["x"] for row in points], y=[row["y"] for row in points], mode="lines",
@@ -143,9 +146,9 @@ def draw_confusion(rows: Sequence[Row], classes: Sequence[str]) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=shares, x=[label(name) for name in classes],
-            y=[f"{label(name)} ({totals[name]:,})" for name in classes],
+            y=[label(name) for name in classes],
             text=texts, texttemplate="%{text}", showscale=False, zmin=0, xgap=2, ygap=2,
-            colorscale=[(0, "rgba(47,127,193,0.06)"), (1, palette.UP)],
+            colorscale=[(0, PALE), (1, palette.SECOND)],
             customdata=[[counts.get((n, o), 0) for o in classes] for n in classes],
             hovertemplate="came %{y}, predicted %{x}: %{text}, %{customdata:,} rows<extra></extra>",
         )
@@ -161,7 +164,7 @@ def draw_importance(rows: Sequence[Row]) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=[row["loss"] for row in rows], y=[row["name"] for row in rows], orientation="h",
-            marker_color=palette.UP,
+            marker_color=palette.SECOND,
             error_x={"type": "data", "array": [row["spread"] for row in rows],
                      "color": palette.FLAT, "thickness": 1.5},
             hovertemplate="%{y}: %{x:+.4f}<extra></extra>",
@@ -204,6 +207,8 @@ def draw_drift(rows: Sequence[Row]) -> go.Figure:
 
 def _style(place: int, count: int) -> dict[str, Any]:
     """Return the line of a class: a colour and a dash of its own."""
+    if count == 1:
+        return {"color": palette.SECOND, "width": 2}
     spread = place if count >= len(COLORS) else round(place * (len(COLORS) - 1) / max(1, count - 1))
     return {"color": COLORS[spread % len(COLORS)], "dash": DASHES[place % len(DASHES)], "width": 2}
 

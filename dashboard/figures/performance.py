@@ -28,7 +28,7 @@ def draw_curve(rows: Sequence[Row], clock: Clock, name: str) -> go.Figure:
     places, times = list(range(len(rows))), [clock.minute(row["closes_at"]) for row in rows]
     for field, title, color, dash, width in (
         ("cumulative_long", "always long", palette.FLAT, "dash", 1.8),
-        ("cumulative", name, palette.UP, "solid", 2.4),
+        ("cumulative", name, palette.SECOND, "solid", 2.4),
     ):
         figure.add_trace(
             go.Scatter(
@@ -41,7 +41,7 @@ def draw_curve(rows: Sequence[Row], clock: Clock, name: str) -> go.Figure:
     figure.add_trace(
         go.Scatter(
             x=places, y=[-row["drawdown"] for row in rows], name="drawdown", mode="lines",
-            fill="tozeroy", customdata=times, line={"color": palette.DOWN, "width": 1.2},
+            fill="tozeroy", customdata=times, line={"color": palette.FOURTH, "width": 1.2},
             hovertemplate="%{customdata}: %{y:.2%}<extra>drawdown</extra>",
         ),
         row=2, col=1,
@@ -64,9 +64,7 @@ def draw_hits(rows: Sequence[Row], title: str) -> go.Figure:
         go.Scatter(
             x=[row["rate"] for row in rows],
             y=[f"{visible(row['group'])} ({row['signals']:,})" for row in rows],
-            mode="markers+text", text=[percent(row["rate"], 0) for row in rows],
-            textposition="top center",
-            marker={"size": 11, "symbol": "diamond", "color": palette.UP},
+            mode="markers", marker={"size": 11, "symbol": "diamond", "color": palette.SECOND},
             error_x=_interval([row["rate"] for row in rows], rows),
             hovertemplate="%{y}: %{x:.1%}<extra></extra>", cliponaxis=False,
         )
@@ -132,7 +130,7 @@ def draw_calibration(live: Sequence[Row], promised: Sequence[Row], target: Row) 
             go.Scatter(
                 x=[group["promised"] for group in now], y=[group["came"] for group in now],
                 customdata=[group["row_count"] for group in now], mode="markers",
-                marker={"size": 10, "symbol": "diamond", "color": palette.UP},
+                marker={"size": 10, "symbol": "diamond", "color": palette.SECOND},
                 error_y=_interval([group["came"] for group in now], now),
                 hovertemplate="promised %{x:.1%}, came %{y:.1%} of %{customdata:,}"
                 f"<extra>{label(name)}</extra>",
@@ -151,14 +149,14 @@ def draw_coverage(group: Row) -> go.Figure:
         go.Scatter(
             x=[group["came"]], y=["came"], mode="markers+text", text=[percent(group["came"])],
             textposition="top center",
-            marker={"size": 13, "symbol": "diamond", "color": palette.UP},
+            marker={"size": 13, "symbol": "diamond", "color": palette.SECOND},
             error_x=_interval([group["came"]], [group]), cliponaxis=False,
             hovertemplate="%{x:.1%} inside the interval<extra></extra>",
         )
     )  # fmt: skip
     figure.add_vline(
         x=group["promised"], line_dash="dash", line_color=palette.FLAT,
-        annotation_text=f"promised {percent(group['promised'], 0)}",
+        annotation_text=f"promised {percent(group['promised'], 0)}", annotation_xshift=4,
     )  # fmt: skip
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
     figure.update_yaxes(visible=False)
@@ -167,7 +165,7 @@ def draw_coverage(group: Row) -> go.Figure:
 
 
 def _line(x: Sequence[Any], y: Sequence[Any], dash: str) -> go.Scatter:
-    color = palette.FLAT if dash == "dot" else palette.SECOND
+    color = palette.FLAT if dash == "dot" else palette.THIRD
     return go.Scatter(
         x=x, y=y, mode="lines", line={"dash": dash, "color": color, "width": 1.8}, hoverinfo="skip"
     )  # fmt: skip

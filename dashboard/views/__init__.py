@@ -1,4 +1,4 @@
-"""The views, in the order of the navigation.
+"""The pages, in the order of the navigation.
 
 Each is a module with a TITLE, an ICON and a function `draw` that reads the API and shows what it
 answered. The module's name is the page's address.
@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from dashboard.views import models, news, now, performance, predictions
+from dashboard.views import market, models, news, now, performance, predictions
 
-PAGES: tuple[ModuleType, ...] = (now, predictions, performance, models, news)
+PAGES: tuple[ModuleType, ...] = (now, market, predictions, performance, models, news)

@@ -65,10 +65,11 @@ def _draw_decision(page: Context, answer: Answer) -> None:
     draw_notices(answer)
     model = answer.data
     proven = "proven" if model["proven"] else "unproven"
+    reason = f"{model['reason'][:1].upper()}{model['reason'][1:]}."
     st.markdown(
         f"**Version {model['model_version']}** ({plain(label(model['candidate']))}), "
         f"trained as of {plain(page.clock.minute(model['as_of']))} {plain(page.clock.name)}: "
-        f"**{plain(model['verdict'])}**, {proven}. {plain(model['reason'])}"
+        f"**{plain(model['verdict'])}**, {proven}. {plain(reason)}"
     )
     links = _links(page, model)
     if links:
@@ -166,6 +167,9 @@ def _draw_evidence(page: Context, target: str, query: Row) -> None:
             draw_chart(draw_figure(kinds[kind], names), key=kind, description=title)
     with columns[len(drawn) % 2]:
         st.markdown(f"**What it leans on: the {len(kinds['importance'])} greatest importances**")
+        if not any(row["loss"] for row in kinds["importance"]):
+            st.caption("It leans on no feature: shuffling any of them changes nothing.")
+            return
         draw_chart(
             figures.draw_importance(kinds["importance"]),
             key="importance",

@@ -12,6 +12,7 @@ from dashboard import palette
 from dashboard.clock import age_of
 from dashboard.components import (
     draw_chart,
+    draw_facts,
     draw_notices,
     draw_table,
     has_data,
@@ -76,10 +77,7 @@ def _draw_newest(page: Context, topic: str) -> None:
         f"Window ended ({page.clock.name})": f"{page.clock.minute(signal['window_end'])}, "
         f"{age_of(signal['window_end'])} ago",
     }
-    for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
-        with column:
-            st.caption(name)
-            st.markdown(f"**{plain(value)}**")
+    draw_facts(facts)
 
 
 def _draw_signals(page: Context, topic: str) -> None:

@@ -12,6 +12,7 @@ from dashboard.api import Answer
 from dashboard.clock import age, age_of
 from dashboard.components import (
     draw_chart,
+    draw_facts,
     draw_notices,
     draw_table,
     has_data,
@@ -80,10 +81,7 @@ def _draw_facts(page: Context, signal: Mapping[str, Any]) -> None:
     if len(signal["per_symbol"]) > 1:
         facts["Coverage"] = f"{percent(signal['coverage'], 0)} of the universe"
         facts["Weights of"] = str(signal["weights_effective"])
-    for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
-        with column:
-            st.caption(name)
-            st.markdown(f"**{plain(value)}**")
+    draw_facts(facts)
 
 
 def _published(signal: Mapping[str, Any]) -> str:

@@ -37,8 +37,7 @@ HIT_COLUMNS = {
     "signals": st.column_config.NumberColumn("Signals"),
     "hits": st.column_config.NumberColumn("Hits"),
     "rate": "Hit rate",
-    "low": "From",
-    "high": "To",
+    "interval": "95 % interval",
 }
 Row = Mapping[str, Any]
 
@@ -46,7 +45,7 @@ Row = Mapping[str, Any]
 def draw(page: Context) -> None:
     """Draw the performance of the signals of a universe, and of the predictions behind them."""
     st.title(f"{TITLE}: {label(page.name)}", anchor=False)
-    left, middle, right = st.columns([2, 2, 3])
+    left, middle, right = st.columns([2, 4, 3])
     with left:
         published = segments(
             "Published",
@@ -116,12 +115,17 @@ def _draw_figures(values: Mapping[str, Row]) -> None:
             f"of {count(values['sessions']['value'])} sessions",
         ),
     }
-    for column, (name, (value, detail)) in zip(st.columns(len(shown)), shown.items(), strict=True):
+    columns = [column for _ in range(2) for column in st.columns(3)]
+    for column, (name, (value, detail)) in zip(columns, shown.items(), strict=True):
         with column:
             st.caption(name)
             st.markdown(f"**{plain(value)}**  \n{plain(detail)}")
     if values["earned"]["low"] is None:
         st.caption("There are intervals from 10 sessions on.")
+
+
+def _interval(row: Row) -> str:
+    return NONE if row["low"] is None else f"{percent(row['low'], 0)} to {percent(row['high'], 0)}"
 
 
 def _signed(value: float | None) -> str:
@@ -190,7 +194,7 @@ def _draw_hits(page: Context, query: dict[str, Any]) -> None:
             [
                 row
                 | {"group": visible(row["group"])}
-                | {name: percent(row[name]) for name in ("rate", "low", "high")}
+                | {"rate": percent(row["rate"]), "interval": _interval(row)}
                 for row in answer.rows
             ],
             HIT_COLUMNS,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pipelines.cli.app import app, out, print_table
 from pipelines.core.settings import redacted
-from pipelines.sources import SOURCES, source_class
-from pipelines.sources.quota import Quota
+from pipelines.sources.quota import read_usages
 from pipelines.steps.lake import open_lake
 
 # What each step of gold.runs that brings data brings.
@@ -59,11 +58,13 @@ def status() -> None:
 
 def quota_rows() -> list[tuple[object, ...]]:
     """Return what is used and left of each limit of each source that has limits."""
-    rows: list[tuple[object, ...]] = []
-    for name in SOURCES:
-        limits = getattr(source_class(name), "limits", None)
-        if limits is not None:
-            for usage in Quota(name, limits()).usage():
-                resets_at = usage.resets_at and f"{usage.resets_at:%Y-%m-%d %H:%M:%S} UTC"
-                rows.append((name, str(usage.limit), usage.used, usage.left, resets_at or "-"))
-    return rows
+    return [
+        (
+            usage.source,
+            str(usage.limit),
+            usage.used,
+            usage.left,
+            f"{usage.resets_at:%Y-%m-%d %H:%M:%S} UTC" if usage.resets_at else "-",
+        )
+        for usage in read_usages()
+    ]

@@ -2,11 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipelines.features.base import Feature
 from pipelines.features.panel import Arrays
 from pipelines.features.rolling import deviation, mean, total, weighted
+
+PRICE = "currency of the symbol"
+SETTLED = 5  # windows of an exponential average after which its beginning counts 0.03 %
+
+
+def sma(bars: int) -> Feature:
+    return Feature(
+        f"sma_{bars}",
+        f"mean close of the last {bars} bars",
+        ("close",),
+        bars,
+        lambda x: mean(x["close"], bars),
+        unit=PRICE,
+    )
+
+
+def ema(bars: int) -> Feature:
+    """Exponential average of exactly its window, so that no value depends on where history begins.
+
+    It begins as the plain mean of the window's first bars.
+    """
+    window = SETTLED * bars
+    return Feature(
+        f"ema_{bars}",
+        f"mean of about {bars} closes, the newest counting most, from the last {window} bars",
+        ("close",),
+        window,
+        lambda x: weighted(x["close"], _smoothed(np.eye(window), bars)[-1]),
+        unit=PRICE,
+    )
+
+
+def bollinger_bands(bars: int) -> tuple[Feature, Feature, Feature]:
+    """Return the foot, the middle and the top of the band that bollinger_place measures in."""
+    mean_close = sma(bars)
+
+    def band(name: str, meaning: str, deviations: int) -> Feature:
+        return Feature(
+            f"bollinger_{name}_{bars}",
+            meaning,
+            ("close",),
+            bars,
+            lambda x: mean_close.compute(x) + deviations * deviation(x["close"], bars),
+            unit=PRICE,
+        )
+
+    return (
+        band("low", f"two deviations of the last {bars} closes below their mean", -2),
+        replace(mean_close, name=f"bollinger_middle_{bars}"),
+        band("high", f"two deviations of the last {bars} closes above their mean", 2),
+    )
 
 
 def sma_gap(bars: int) -> Feature:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from pipelines.core.errors import InvalidRequest, SourceUnavailable
 from pipelines.core.state_folder import open_state, state_folder
+from pipelines.sources import SOURCES, source_class
 
 FILE = "quotas.sqlite"
 SCHEMA = """CREATE TABLE IF NOT EXISTS calls
@@ -55,6 +56,21 @@ class Usage:
     @property
     def left(self) -> int:
         return max(0, self.limit.calls - self.used)
+
+
+def has_counts() -> bool:
+    """Whether this machine has counted any request."""
+    return (state_folder() / FILE).exists()
+
+
+def read_usages() -> list[Usage]:
+    """Return what is used of each limit of each source that has limits."""
+    usages: list[Usage] = []
+    for name in SOURCES:
+        limits = getattr(source_class(name), "limits", None)
+        if limits is not None:
+            usages += Quota(name, limits()).usage()
+    return usages
 
 
 def read_limits(setting: str, text: str) -> tuple[Limit, ...]:
@@ -106,7 +122,7 @@ class Quota:
 
     def usage(self) -> list[Usage]:
         """Return what is used of each limit. Creates no file."""
-        if not self._limits or not (state_folder() / FILE).exists():
+        if not self._limits or not has_counts():
             return [Usage(self._source, limit, 0, None) for limit in self._limits]
         now, usages = self._now(), []
         with open_state(FILE, SCHEMA) as connection:

@@ -66,6 +66,7 @@ TAGS = {
     "models": "What is known about each version of a model.",
     "scoring": "Predictions of bars or indicators that you send, and the models that make them.",
     "bars": "Bars as the lake has them.",
+    "operations": "What ran, failed or is late, what was rejected, and what the lake holds.",
     "health": "Whether the API can answer, and its metrics.",
 }
 SECURITY_SCHEMES: dict[str, Any] = {

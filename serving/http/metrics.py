@@ -44,6 +44,7 @@ class Metrics:
         )
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self.recent = LatencyWindow()
+        self._routes: dict[str, LatencyWindow] = {}
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request, and how long it took."""
@@ -54,6 +55,13 @@ class Metrics:
         child[0].inc()
         child[1].observe(seconds)
         self.recent.add(seconds)
+        self._routes.setdefault(route, LatencyWindow()).add(seconds)
+
+    def latencies(self) -> list[tuple[str, int, float, float]]:
+        """Return each route asked lately: requests, p50 and p99 in ms; the slowest first."""
+        summaries = [(route, window.summary()) for route, window in tuple(self._routes.items())]
+        rows = [(route, *summary) for route, summary in summaries if summary]
+        return sorted(rows, key=lambda row: (-row[3], row[0]))
 
 
 def metrics_of(request: Request) -> Metrics:

@@ -44,6 +44,9 @@ FORMS = error_responses(406, 422) | {
     304: {"description": "The rows are those that the caller has", "content": {}},
 }
 
+ONE_PAGE = {status: answer for status, answer in FORMS.items() if status != 422}
+"""The same of a listing that takes no parameters."""
+
 
 def page_response(
     request: Request,

@@ -120,6 +120,8 @@ def place_of_cursor(table: HistoryTable, cursor: str) -> list[Any]:
 _KINDS = {
     "ts": datetime,
     "decided_at": datetime,
+    "finished_at": datetime,
+    "batch": int,
     "window_end": datetime,
     "known_at": datetime,
     "live": bool,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pyarrow as pa
 from fastapi import Depends, Query, Request
@@ -55,8 +55,7 @@ PAST_SIGNALS = HistoryTable(
 PAST_PREDICTIONS = HistoryTable(
     "gold.predictions",
     _columns(PastPrediction, PREDICTIONS),
-    ("ts", "symbol", "target", "live"),
-    "role = 'champion'",
+    ("ts", "symbol", "target", "live", "role", "candidate"),
     has_outcomes=True,
 )
 DECISIONS = HistoryTable(
@@ -133,8 +132,16 @@ class PredictionFilters(LiveFilters, TargetFilters):
         description="ticker; without it, rows of all symbols",
     )
 
+    role: Literal["champion", "challenger", "all"] = Field(
+        "champion",
+        description="champion: predictions of the models that serve; challenger: those of the "
+        "models that are scored beside them and decide nothing; all: both",
+    )
+
     def column_values(self, forecast: Forecast) -> Row:
-        return super().column_values(forecast) | {"symbol": self.symbol, "live": self.live}
+        role = None if self.role == "all" else self.role
+        own = {"symbol": self.symbol, "live": self.live, "role": role}
+        return super().column_values(forecast) | own
 
 
 @dataclass(frozen=True)

@@ -279,6 +279,7 @@ class PastSignal(SignalFields, PastRow):
 class PastPrediction(PredictionFields, PastRow):
     """A row of gold.predictions, with its outcome where that is known."""
 
+    role: str = table_field(PREDICTIONS, "role")
     outcome: float | None = table_field(OUTCOMES, "outcome")
     next_return: float | None = table_field(OUTCOMES, "next_return")
     actual: str | None = table_field(OUTCOMES, "actual")

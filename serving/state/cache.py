@@ -67,6 +67,17 @@ class ForecastCache:
         return any(now >= row["stale_at"].timestamp() for row in rows) if rows else None
 
 
+def source_marks(source: str, snapshot: int) -> Row:
+    """Return what an answer says about data of a source that were read from a snapshot."""
+    sample = is_sample(source)
+    return {
+        "data_source": source,
+        "sample": sample,
+        "notices": ["sample data: made up, and no market"] if sample else [],
+        "snapshot": snapshot,
+    }
+
+
 @dataclass(frozen=True)
 class SignalCache:
     """Everything that is answered from memory, of one snapshot."""
@@ -82,12 +93,7 @@ class SignalCache:
     @property
     def marks(self) -> Row:
         """What every answer says about the data."""
-        return {
-            "data_source": self.source,
-            "sample": self.sample,
-            "notices": ["sample data: made up, and no market"] if self.sample else [],
-            "snapshot": self.snapshot,
-        }
+        return source_marks(self.source, self.snapshot)
 
 
 def load(

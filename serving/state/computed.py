@@ -9,6 +9,7 @@ from threading import Lock
 import pyarrow as pa
 
 from serving.state.answers import Row
+from serving.state.reader import Reader
 
 MOST_BYTES = 32 * 1024 * 1024
 
@@ -24,16 +25,18 @@ class ComputedTable:
 class ComputedTables:
     """Holds what was computed of the newest snapshot, so that many who poll cost one query."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, reader: Reader, most_bytes: int = MOST_BYTES) -> None:
+        self._reader, self._most_bytes = reader, most_bytes
         self._lock = Lock()
+        self._catalog: object = None  # its file: one that was restored may have older numbers
         self._snapshot = -1
         self._tables: dict[Hashable, ComputedTable] = {}
 
     def get(self, key: Hashable, snapshot: int) -> ComputedTable | None:
         """Return what was computed of this snapshot; None where it has to be computed."""
         with self._lock:
-            return self._tables.get(key) if snapshot == self._snapshot else None
+            is_newest = (self._reader.catalog_file, snapshot) == (self._catalog, self._snapshot)
+            return self._tables.get(key) if is_newest else None
 
     def compute(
         self, key: Hashable, snapshot: int, compute: Callable[[], ComputedTable]
@@ -47,6 +50,8 @@ class ComputedTables:
 
     def _hold(self, key: Hashable, snapshot: int, table: ComputedTable) -> None:
         with self._lock:
+            if self._reader.catalog_file != self._catalog:
+                self._catalog, self._snapshot = self._reader.catalog_file, -1
             if snapshot < self._snapshot:
                 return
             taken = sum(held.rows.nbytes for held in self._tables.values()) + table.rows.nbytes

@@ -23,8 +23,19 @@ class LatencyWindow:
 
     def p99(self) -> float | None:
         """Return the milliseconds that 99 of 100 requests stayed below; None for too few."""
+        recent = self._recent()
+        return _quantile(recent, 0.99) if len(recent) >= ENOUGH else None
+
+    def summary(self) -> tuple[int, float, float] | None:
+        """Return how many recent requests there were, and their p50 and p99 in milliseconds."""
+        recent = self._recent()
+        return (len(recent), _quantile(recent, 0.5), _quantile(recent, 0.99)) if recent else None
+
+    def _recent(self) -> list[float]:
         since = time.monotonic() - SPAN
-        recent = sorted(seconds for at, seconds in tuple(self._durations) if at >= since)
-        if len(recent) < ENOUGH:
-            return None
-        return 1000 * recent[math.ceil(0.99 * len(recent)) - 1]
+        return sorted(seconds for at, seconds in tuple(self._durations) if at >= since)
+
+
+def _quantile(ascending: list[float], share: float) -> float:
+    """Return the milliseconds that this share of durations stays below."""
+    return 1000 * ascending[math.ceil(share * len(ascending)) - 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -62,10 +62,18 @@ def dashboard_settings(**settings: str) -> Iterator[None]:
 
 def open_page(name: str, **address: str) -> AppTest:
     """Draw a page with these parameters in its address."""
-    screen = AppTest.from_function(_script, kwargs={"name": name}, default_timeout=SECONDS)
+    return _open(AppTest.from_function(_script, kwargs={"name": name}), address)
+
+
+def open_script(script: Callable[[], None], **address: str) -> AppTest:
+    """Draw what a function draws; it imports all that it needs itself."""
+    return _open(AppTest.from_function(script), address)
+
+
+def _open(screen: AppTest, address: Mapping[str, str]) -> AppTest:
     for key, value in address.items():
         screen.query_params[key] = value
-    return screen.run()
+    return screen.run(timeout=SECONDS)
 
 
 def texts(screen: AppTest) -> str:

@@ -32,6 +32,7 @@ NOT_FOUND = {
     "/signals/history": "/signals/history?universe=aapl",
     "/predict/component": "/predict/component?symbol=NVDIA",
     "/bars/newest": "/bars/newest?symbol=NVDIA",
+    "/bars/history": "/bars/history?symbol=NVDIA",
     "/news/signals/newest": "/news/signals/newest?topic=chips",
     **{
         path: f"{path}?universe=aapl"
@@ -49,6 +50,8 @@ INVALID = {
     "/predict/component": NO_SYMBOL,
     "/forecasts/{name}/component": NO_SYMBOL,
     "/bars/newest": NO_SYMBOL,
+    "/bars/history": NO_SYMBOL,
+    "/operations/checks": "passed=maybe",
     "/news/signals/newest": NO_TOPIC,
     "/news/signals": NO_TOPIC,
     "/model-info": f"forecast={MISSPELT}",

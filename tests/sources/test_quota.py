@@ -10,7 +10,16 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest, SourceUnavailable
 from pipelines.core.state_folder import open_state
-from pipelines.sources.quota import FILE, SCHEMA, Limit, Quota, QuotaSpent, read_limits
+from pipelines.sources.quota import (
+    FILE,
+    SCHEMA,
+    Limit,
+    Quota,
+    QuotaSpent,
+    has_counts,
+    read_limits,
+    read_usages,
+)
 from tests.sources.news_requests import Clock
 
 DAY = Limit(25, 86_400)
@@ -117,3 +126,15 @@ def test_threads_together_stay_inside() -> None:
         thread.join()
     assert len(taken) == 25
     assert quota(DAY).usage()[0].left == 0
+
+
+def test_the_limits_of_every_source_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULLION_ALPHAVANTAGE_LIMITS", "25/day 1/second")
+    assert not has_counts()
+    before = {(usage.source, str(usage.limit)): usage.used for usage in read_usages()}
+    assert before["alphavantage", "25/day"] == before["alphavantage", "1/second"] == 0
+    assert not has_counts()
+    Quota("alphavantage", [DAY]).take()
+    assert has_counts()
+    after = {(usage.source, str(usage.limit)): usage.used for usage in read_usages()}
+    assert after["alphavantage", "25/day"] == 1

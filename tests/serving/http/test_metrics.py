@@ -30,3 +30,11 @@ def test_two_apps_count_apart() -> None:
     name = "bullion_sockets_dropped_total"
     assert first.registry.get_sample_value(name) == 1
     assert second.registry.get_sample_value(name) == 0
+
+
+def test_latencies_are_by_route_the_slowest_first() -> None:
+    metrics = Metrics()
+    assert metrics.latencies() == []
+    for route, seconds in (("/quick", 0.001), ("/slow", 0.5), ("/slow", 0.25)):
+        metrics.count_request(route, 200, seconds)
+    assert metrics.latencies() == [("/slow", 2, 250.0, 500.0), ("/quick", 1, 1.0, 1.0)]

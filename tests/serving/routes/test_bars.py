@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from pipelines import steps
 from pipelines.core.calendar import interval_of
 from pipelines.steps.lake import open_lake
-from serving.routes.bars import Bar
+from serving.http.formats import ARROW, CSV
+from serving.schemas.bars import AllBarSeries, Bar, BarHistory
 from tests.scripted import Scripted, bar_row, bars_table, hours
-from tests.serving.scored_api import api_at, problem
+from tests.serving.scored_api import api_at, problem, wait_until
 
 START, END = "2026-09-01T00:00", "2026-09-03T00:00"
 OPENS = hours(START, END)
+DEEP_OPENS = hours(START, "2026-10-01T00:00")
 
 
 @pytest.fixture
@@ -40,6 +43,17 @@ def filled_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]
                 for n, ts in enumerate(OPENS)
             ]
         )
+        wait_until(lambda: client.get("/bars/series").is_success)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def deep_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A month of NVDA: enough for every indicator but the longest averages."""
+    with api_at(tmp_path_factory.mktemp("lake")) as client:
+        rows = [bar_row("NVDA", ts, 500.0 + n % 7) for n, ts in enumerate(DEEP_OPENS)]
+        ingest(rows, "2026-10-01T00:00")
+        wait_until(lambda: client.get("/bars/series").is_success)
         yield client
 
 
@@ -145,3 +159,129 @@ def test_an_unexpected_error_of_the_lake_shows_no_sql(
     assert answer.status_code == 500
     assert problem(answer).type == "internal"
     assert "no_such_column" not in answer.text
+
+
+def history(client: TestClient, query: str = "", **headers: str) -> Response:
+    return client.get(f"/bars/history?symbol=NVDA&source=scripted{query}", headers=headers)
+
+
+def test_series_say_what_bars_there_are(filled_api: TestClient) -> None:
+    answer = filled_api.get("/bars/series")
+    rows = AllBarSeries.model_validate_json(answer.text).rows
+    assert [row.symbol for row in rows] == ["AAPL", "NVDA"]
+    for row in rows:
+        assert (row.source, row.interval, row.calendar) == ("scripted", "1h", "XNYS")
+        assert row.time_zone == "America/New_York"
+        assert (row.first, row.last, row.bars) == (OPENS[0], OPENS[-1], len(OPENS))
+        assert row.last_closes_at == datetime(2026, 9, 2, 20, tzinfo=UTC)
+    again = {"If-None-Match": answer.headers["etag"]}
+    assert filled_api.get("/bars/series", headers=again).status_code == 304
+
+
+def test_series_follow_the_lake(empty_api: TestClient) -> None:
+    ingest([bar_row("NVDA", OPENS[0], 500.0)])
+    wait_until(lambda: empty_api.get("/bars/series").is_success)
+    assert [row["bars"] for row in empty_api.get("/bars/series").json()["rows"]] == [1]
+    ingest([bar_row("NVDA", OPENS[1], 501.0)])
+    assert [row["bars"] for row in empty_api.get("/bars/series").json()["rows"]] == [2]
+
+
+def test_pages_of_bars_give_every_bar_once_the_newest_first(filled_api: TestClient) -> None:
+    body = BarHistory.model_validate_json(history(filled_api).text)
+    assert [row.ts for row in body.rows] == OPENS[::-1]
+    assert [row.close for row in body.rows] == [500.0 + n for n in range(len(OPENS))][::-1]
+    assert (body.data_source, body.sample, body.next) == ("scripted", False, None)
+    assert {row.bars for row in body.rows} == {1}
+    rows, cursor = [], ""
+    while cursor is not None:
+        page = history(filled_api, f"&limit=3{cursor and '&cursor=' + cursor}").json()
+        rows += page["rows"]
+        cursor = page["next"]
+    assert rows == history(filled_api).json()["rows"]
+
+
+def test_an_indicator_is_the_same_whatever_range_it_is_asked_for_in(filled_api: TestClient) -> None:
+    asked = "&indicators=rsi_14,bollinger_20,sma_20"
+    whole = {row["ts"]: row for row in history(filled_api, asked).json()["rows"]}
+    assert OPENS.index(OPENS[-1]) == len(whole) - 1 == 13
+    start = OPENS[-3].strftime("%Y-%m-%dT%H:%M:%SZ")
+    for query in (f"&start={start}", "&limit=2"):
+        for row in history(filled_api, asked + query).json()["rows"]:
+            assert row == whole[row["ts"]]
+    # Fourteen bars: too few for a mean of twenty.
+    assert {row["sma_20"] for row in whole.values()} == {None}
+    columns = set(next(iter(whole.values())))
+    assert {"rsi_14", "bollinger_low_20", "bollinger_high_20"} < columns
+    assert "macd_12_26" not in columns
+
+
+def test_candles_join_the_whole_range_with_the_indicators_of_their_last_bar(
+    deep_api: TestClient,
+) -> None:
+    asked = "&indicators=sma_20,macd"
+    bars = history(deep_api, asked).json()["rows"]
+    body = BarHistory.model_validate_json(history(deep_api, f"{asked}&candles=10").text)
+    assert len(body.rows) == 10
+    assert sum(row.bars for row in body.rows) == len(bars) == len(DEEP_OPENS)
+    by_close = {row["closes_at"]: row for row in bars}
+    for row in body.model_dump(mode="json")["rows"]:
+        last = by_close[row["closes_at"]]
+        for name in ("close", "sma_20", "macd_12_26", "macd_histogram_12_26_9"):
+            assert row[name] == last[name]
+    assert body.rows[0].sma_20 == sum(row["close"] for row in bars[:20]) / 20
+    assert body.rows[-1].sma_20 is None
+    assert max(row["high"] for row in bars) == max(row.high for row in body.rows)
+
+
+def test_bars_are_the_same_in_all_formats(deep_api: TestClient) -> None:
+    query = "&indicators=sma_20&limit=80"
+    rows = history(deep_api, query).json()["rows"]
+    table = pa.ipc.open_stream(history(deep_api, query, Accept=ARROW).content).read_all()
+    lines = history(deep_api, query, Accept=CSV).text.splitlines()
+    for name in ("close", "volume", "bars", "sma_20"):
+        assert table[name].to_pylist() == [row[name] for row in rows]
+    assert lines[0].replace('"', "").split(",") == list(rows[0])
+    assert len(lines) == 81
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "field"),
+    [
+        ("&indicators=sma_21", 422, "indicators"),
+        ("&indicators=sma_20,", 422, "indicators"),
+        ("&candles=0", 422, "candles"),
+        ("&candles=5001", 422, "candles"),
+        ("&candles=5&cursor=WyIyMDI2LTA5LTAxVDAwOjAwOjAwWiJd", 422, "cursor"),
+        ("&interval=1d", 404, None),
+        ("&start=2026-09-01", 422, "start"),
+    ],
+)
+def test_a_wrong_range_of_bars_is_refused_with_a_hint(
+    filled_api: TestClient, query: str, status: int, field: str | None
+) -> None:
+    answer = history(filled_api, query)
+    assert answer.status_code == status
+    assert problem(answer).field == field
+    assert problem(answer).hint
+
+
+def test_a_range_without_bars_is_empty_and_no_error(filled_api: TestClient) -> None:
+    for query in ("", "&candles=5", "&indicators=sma_20"):
+        answer = history(filled_api, f"&start=2026-09-03T00:00:00Z{query}")
+        assert (answer.status_code, answer.json()["rows"]) == (200, [])
+
+
+def test_more_bars_than_can_be_joined_are_refused(
+    filled_api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.routes.bars.MOST_JOINED", 13)
+    answer = history(filled_api, "&candles=2")
+    assert answer.status_code == 413
+    assert "start" in problem(answer).hint
+    assert history(filled_api, "&candles=2&start=2026-09-02T00:00:00Z").status_code == 200
+
+
+def test_the_source_of_the_api_is_the_default(deep_api: TestClient) -> None:
+    answer = deep_api.get("/bars/history?symbol=NVDA")
+    assert answer.status_code == 404
+    assert problem(answer).message == "sample has no 1h bar of 'NVDA'"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import orjson
 import pyarrow as pa
@@ -13,10 +16,11 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.steps.lake import open_lake
 from serving.http.formats import ARROW, CSV
 from serving.schemas.answers import Decisions, PastPredictions, PastSignals
 from tests.serving.daily import DAILY
-from tests.serving.scored_api import lake_of, problem
+from tests.serving.scored_api import api_at, lake_of, problem
 from tests.steps.scored_market import HOURLY
 
 PREDICTIONS = "/predictions/history?live=false"
@@ -25,6 +29,26 @@ MODELS = {
     PREDICTIONS: PastPredictions,
     "/models/decisions?": Decisions,
 }
+
+
+@pytest.fixture(scope="module")
+def challenger_api(
+    scored_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestClient]:
+    """The API over a copy of the lake in which a challenger predicted what the champion did."""
+    folder = tmp_path_factory.mktemp("challenger") / "lake"
+    shutil.copytree(scored_folder, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{folder}/catalog.sqlite")
+        patch.setenv("BULLION_LAKE_DATA", f"{folder}/files")
+        with open_lake() as lake, lake.write("test") as writer:
+            rows = writer.sql("SELECT * EXCLUDE (batch) FROM gold.predictions")
+            for name, value in (("role", "challenger"), ("candidate", "rival")):
+                place = rows.schema.get_field_index(name)
+                rows = rows.set_column(place, name, pa.array([value] * rows.num_rows))
+            writer.append("gold.predictions", rows)
+    with api_at(folder) as client:
+        yield client
 
 
 def test_pages_together_give_every_row_once_the_newest_first(api: TestClient) -> None:
@@ -182,6 +206,29 @@ def test_an_invented_cursor_reads_no_other_rows(api: TestClient, cursor: str) ->
 def test_sql_in_a_parameter_reads_nothing(api: TestClient, text: str) -> None:
     assert api.get(PREDICTIONS, params={"symbol": text}).json()["rows"] == []
     assert api.get("/signals/history", params={"universe": text}).status_code == 422
+
+
+def test_challengers_are_listed_where_they_are_asked_for(
+    api: TestClient, challenger_api: TestClient
+) -> None:
+    assert {row["role"] for row in api.get(PREDICTIONS).json()["rows"]} == {"champion"}
+    rows = {
+        role: challenger_api.get(f"{PREDICTIONS}&role={role}").json()["rows"]
+        for role in ("champion", "challenger", "all")
+    }
+    assert rows["champion"] == challenger_api.get(PREDICTIONS).json()["rows"]
+    for role in ("champion", "challenger"):
+        assert {row["role"] for row in rows[role]} == {role}
+        assert [row for row in rows["all"] if row["role"] == role] == rows[role]
+    assert len(rows["all"]) == len(rows["champion"]) + len(rows["challenger"])
+    pages, cursor = [], ""
+    while cursor is not None:
+        address = f"{PREDICTIONS}&role=all&limit=97{cursor and '&cursor=' + cursor}"
+        page = challenger_api.get(address).json()
+        pages += page["rows"]
+        cursor = page["next"]
+    assert pages == rows["all"]
+    assert problem(challenger_api.get(f"{PREDICTIONS}&role=king")).field == "role"
 
 
 PATH = f"/forecasts/{DAILY.name}"

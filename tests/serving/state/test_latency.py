@@ -28,3 +28,11 @@ def test_the_oldest_requests_are_dropped() -> None:
     for _ in range(CAPACITY):
         window.add(0.001)
     assert window.p99() == 1.0
+
+
+def test_the_summary_needs_one_request() -> None:
+    window = LatencyWindow()
+    assert window.summary() is None
+    for milliseconds in range(1, 101):
+        window.add(milliseconds / 1000)
+    assert window.summary() == (100, 50.0, 99.0)
