@@ -11,7 +11,7 @@ from dashboard import palette
 from dashboard.words import label, number, percent, short
 
 Row = Mapping[str, Any]
-PALE = "#ece9f4"
+PALE, DEEP = "#ece9f4", "#a18bd6"  # of cells whose text is dark in both themes
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 COLORS = (palette.DOWN, palette.FOURTH, palette.FLAT, palette.THIRD, palette.UP)
 
@@ -148,7 +148,7 @@ def draw_confusion(rows: Sequence[Row], classes: Sequence[str]) -> go.Figure:
             z=shares, x=[label(name) for name in classes],
             y=[label(name) for name in classes],
             text=texts, texttemplate="%{text}", showscale=False, zmin=0, xgap=2, ygap=2,
-            colorscale=[(0, PALE), (1, palette.SECOND)],
+            colorscale=[(0, PALE), (1, DEEP)], textfont={"color": "#1b2330"},
             customdata=[[counts.get((n, o), 0) for o in classes] for n in classes],
             hovertemplate="came %{y}, predicted %{x}: %{text}, %{customdata:,} rows<extra></extra>",
         )

@@ -35,7 +35,6 @@ GROUPS = {
 HIT_COLUMNS = {
     "group": "Group",
     "signals": st.column_config.NumberColumn("Signals"),
-    "hits": st.column_config.NumberColumn("Hits"),
     "rate": "Hit rate",
     "interval": "95 % interval",
 }
@@ -93,6 +92,14 @@ def _draw_signals(page: Context, query: dict[str, Any]) -> None:
             "There is no signal to follow here.",
             f"score_{page.name} publishes one at each bar's close. Those scored later are under "
             "Published: later.",
+        )
+        return
+    if not values["with_outcome"]["value"]:
+        say_nothing_yet(
+            f"Signals: {count(values['signals']['value'])}. Of none it is known yet what came "
+            "next.",
+            f"It is known once the next bar has closed and score_{page.name} has run. Those "
+            "scored later are under Published: later.",
         )
         return
     _draw_figures(values)
@@ -180,7 +187,7 @@ def _draw_hits(page: Context, query: dict[str, Any]) -> None:
             "No BUY or SELL has an outcome here yet.", "HOLD has no side that could be hit."
         )
         return
-    left, right = st.columns([3, 2])
+    left, right = st.columns(2)
     zone = answer.data["timezone"].rpartition("/")[2].replace("_", " ")
     with left:
         draw_chart(
@@ -274,32 +281,29 @@ def _draw_report(page: Context, report: Row) -> None:
             f"costs of {percent(details.data['cost'], 2)} a change."
         )
     )
-    left, right = st.columns([3, 2])
-    with left:
-        draw_chart(
-            figures.draw_curve(list(reversed(curve.rows)), page.clock, "the signal"),
-            key="backtest_curve",
-            description=f"The backtest earned {_signed(report['net'])}",
-        )
-    with right:
-        draw_table(
-            page,
-            [
-                {
-                    "part": label(row["part"]),
-                    "figure": label(row["figure"]),
-                    "value": number(row["value"], 4),
-                    "interval": NONE
-                    if row["low"] is None
-                    else f"{number(row['low'], 4)} to {number(row['high'], 4)}",
-                }
-                for row in details.rows
-            ],
-            {"part": "Of", "figure": "Figure", "value": "Value", "interval": "95 % interval"},
-            (path, {}),
-            key="backtest_figures",
-            height=400,
-        )
+    draw_chart(
+        figures.draw_curve(list(reversed(curve.rows)), page.clock, "the signal"),
+        key="backtest_curve",
+        description=f"The backtest earned {_signed(report['net'])}",
+    )
+    draw_table(
+        page,
+        [
+            {
+                "part": label(row["part"]),
+                "figure": label(row["figure"]),
+                "value": number(row["value"], 4),
+                "interval": NONE
+                if row["low"] is None
+                else f"{number(row['low'], 4)} to {number(row['high'], 4)}",
+            }
+            for row in details.rows
+        ],
+        {"part": "Of", "figure": "Figure", "value": "Value", "interval": "95 % interval"},
+        (path, {}),
+        key="backtest_figures",
+        height=320,
+    )
     with st.expander("What limits the worth of this report"):
         for note in details.data["notes"]:
             st.markdown(f"- {plain(note)}")

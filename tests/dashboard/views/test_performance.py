@@ -52,8 +52,9 @@ def test_a_backtest_is_opened_beside_it(api_address: str) -> None:
 @pytest.mark.usefixtures("dashboard")
 def test_without_an_outcome_yet_the_page_says_when_there_is_one() -> None:
     text = texts(open_page("performance", forecast=HOURLY.name))  # live: its next bar is open
-    assert "No BUY or SELL has an outcome here yet." in text
+    assert "Signals: 1. Of none it is known yet what came next." in text
     assert f"score_{HOURLY.name} has run" in text
+    assert "What following the signals earned" not in text
 
 
 @pytest.mark.usefixtures("dashboard")
