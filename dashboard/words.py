@@ -52,6 +52,16 @@ def count(value: float | None) -> str:
     return NONE if value is None else f"{value:,.0f}"
 
 
+def short(value: float | None) -> str:
+    """Write a number of any size in three digits: 0.0312, 83.4, 1.85 M; a dash where it is none."""
+    if value is None:
+        return NONE
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == ' k' else size):.3g}{unit}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 def label(name: str) -> str:
     """Write a name of the API as words: strong_buy becomes strong buy."""
     return name.replace("_", " ")

@@ -18,10 +18,22 @@ from serving.http.metrics import Metrics
 from serving.http.polled import PolledAnswers
 from serving.http.turns import Turns
 from serving.http.unread import UnreadAnswers
-from serving.routes import bars, health, history, news, operations, signals, stream
+from serving.routes import (
+    backtests,
+    bars,
+    evidence,
+    health,
+    history,
+    news,
+    operations,
+    performance,
+    signals,
+    stream,
+)
 from serving.routes import models as info
 from serving.routes import predict as scoring_router
 from serving.settings import settings
+from serving.state.computed import ComputedTables
 from serving.state.follower import Follower
 from serving.state.model_loader import ModelLoader
 from serving.state.reader import Reader
@@ -65,6 +77,7 @@ def create_app() -> FastAPI:
     state.unread = UnreadAnswers(config)
     state.reader = Reader()
     state.table_cache = TableCache(state.reader)
+    state.computed, state.backtests = ComputedTables(), config.backtests_folder
     state.follower = Follower(config, state.reader)
     state.models = ModelLoader(config, state.reader)
     # Few of each at once: more would only take the interpreter from the event loop.
@@ -76,19 +89,11 @@ def create_app() -> FastAPI:
     app.add_middleware(Head)
     errors.install_handlers(app)
     for part in (
-        signals,
-        history,
-        news,
-        scoring_router,
-        info,
-        bars,
-        operations,
-        health,
-        stream,
-        docs,
-    ):
+        signals, history, performance, backtests, news, scoring_router, info, bars, operations,
+        health, stream, docs,
+    ):  # fmt: skip
         app.include_router(part.router)
-    for part in (signals, history, scoring_router):
+    for part in (signals, history, performance, evidence, scoring_router):
         app.include_router(part.forecast_router)
     docs.complete_schema(app)
     return app

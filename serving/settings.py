@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.core.settings import read_settings
 from pipelines.core.settings import settings as lake_settings
+from pipelines.core.state_folder import state_folder
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -92,6 +94,14 @@ class Settings(BaseSettings):
 
     sockets: int = Field(default=5000, ge=1)
     """WebSockets open at once."""
+
+    backtests: str = ""
+    """The folder with reports of backtests; empty: `backtests` beside the catalog, or in
+    data_lake where the catalog is on a server."""
+
+    @property
+    def backtests_folder(self) -> Path:
+        return Path(self.backtests).expanduser() if self.backtests else state_folder() / "backtests"
 
     @cached_property
     def key_list(self) -> tuple[str, ...]:

@@ -185,6 +185,7 @@ def decide(
     reason: str = "all gates were passed",
     definition: str | None = None,
     candidate: str = CANDIDATE,
+    gates: str = "[]",
 ) -> None:
     """Write the decision that lets a model serve."""
     row = {
@@ -196,7 +197,7 @@ def decide(
         "verdict": verdict,
         "proven": proven,
         "reason": reason,
-        "gates": "[]",
+        "gates": gates,
         "snapshot": 0,
         "definition": definition or model.definition,
         "candidate": candidate,

@@ -8,9 +8,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipelines.backtest.measure import Figure, correlation, figure, number, resample_sessions, share
+from pipelines.backtest.measure import correlation
 from pipelines.backtest.walk import ScoredRows
-from pipelines.gates.skill import RankIC, Sessions, macro_f1
+from pipelines.gates.intervals import (
+    Figure,
+    figure,
+    information_coefficient,
+    number,
+    resample_sessions,
+    share,
+)
+from pipelines.gates.skill import Sessions, macro_f1
 from pipelines.labels.base import Label
 from pipelines.labels.sides import SIGN_SIDES
 from pipelines.modeling.answers import answer_of
@@ -174,14 +182,11 @@ def select_judged(scored: ScoredRows, label: Label) -> JudgedRows:
 def figures(rows: JudgedRows, seed: int, kind: str = "classes") -> dict[str, Figure]:
     """Compute the figures of all rows. A hit is a buy before a rise, or a sell before a fall."""
     sessions, is_acting = resample_sessions(rows.session, seed), rows.direction != 0
-    published_ic, expected_ic = (
-        RankIC(score, rows.outcome, sessions) for score in (rows.score, rows.expected)
-    )
     best_side = max(share(rows.outcome * up > 0, is_acting, sessions).value for up in (1, -1))
     return {
         "acting_share": share(is_acting, np.ones(len(rows), bool), sessions),
-        "published_rank_ic": figure(published_ic.value, published_ic.values_of_draws, sessions),
-        "rank_ic": figure(expected_ic.value, expected_ic.values_of_draws, sessions),
+        "published_rank_ic": information_coefficient(rows.score, rows.outcome, sessions),
+        "rank_ic": information_coefficient(rows.expected, rows.outcome, sessions),
         "ic": correlation(rows.expected, rows.outcome, sessions),
         "hit_rate": share(rows.direction * rows.outcome > 0, is_acting, sessions),
         "hit_rate_of_one_side": Figure(best_side),

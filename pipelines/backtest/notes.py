@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.backtest.market import BacktestRequest
-from pipelines.backtest.measure import CONFIDENCE
 from pipelines.backtest.members import describe_membership
 from pipelines.backtest.path import Path
 from pipelines.backtest.walk import ScoredRows, Scorer
 from pipelines.core.universes import MemberCount, Universe, count_members
 from pipelines.forecasts import TargetForecast
+from pipelines.gates.intervals import CONFIDENCE
 from pipelines.gates.skill import LEAST_SESSIONS
 from pipelines.sources import source as source_named
 

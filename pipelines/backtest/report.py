@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.backtest.measure import Figure
 from pipelines.backtest.run import Backtest
+from pipelines.gates.intervals import Figure
 
 FIGURE_NAMES = {
     "acting_share": "share of the predictions that act, and do not hold",

@@ -23,6 +23,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.universes import MemberCount, Universe, universe
 from pipelines.forecasts import TargetForecast
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.gates.intervals import CONFIDENCE, Figure
 from pipelines.modeling.answers import answer_of
 from pipelines.scoring.wss import SIGNALS, BarScores, combine_scores, directions
 
@@ -36,7 +37,7 @@ class Backtest:
 
     about: dict[str, Any]
     windows: list[dict[str, Any]]
-    figures: dict[str, measure.Figure]
+    figures: dict[str, Figure]
     shares: list[dict[str, Any]]
     symbols: list[dict[str, Any]]
     returns: dict[str, dict[str, Any]]
@@ -247,6 +248,6 @@ def _describe(
         "least_scored": rule.least_scored,
         "least_confidence": grid[0][0] if grid else None,
         "policy": policy.summary() if policy else None,
-        "confidence": measure.CONFIDENCE,
+        "confidence": CONFIDENCE,
         "seed": request.seed,
     }

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 
-from pipelines.contracts import bronze, gold, meta, news, silver
+from pipelines.contracts import bronze, evidence, gold, meta, news, silver
 from pipelines.contracts.schema import Column, Rule, Table, quoted
 from pipelines.core.errors import unknown
 
@@ -30,7 +30,14 @@ def sort_by_layer(tables: Iterable[Table]) -> tuple[Table, ...]:
 
 
 TABLES: tuple[Table, ...] = sort_by_layer(
-    (*bronze.TABLES, *silver.TABLES, *gold.TABLES, *news.TABLES, *meta.TABLES)
+    (
+        *bronze.TABLES,
+        *silver.TABLES,
+        *gold.TABLES,
+        *evidence.TABLES,
+        *news.TABLES,
+        *meta.TABLES,
+    )
 )
 
 

@@ -86,6 +86,11 @@ class Calendar:
         if name not in names:
             raise unknown("calendar", name, names)
 
+    @property
+    def tz(self) -> tzinfo:
+        """The exchange's time zone."""
+        return self._load_since(np.datetime64("now", "us")).tz
+
     def _load_since(self, instant: np.datetime64) -> _Sessions:
         """Load the sessions from at least a year before `instant` on; keep them.
 

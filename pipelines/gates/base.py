@@ -27,6 +27,22 @@ class GateVerdict:
     report: bytes = field(default=b"", repr=False)  # HTML, where there is something to look at
 
 
+def find_needed_side(
+    passed: bool, value: float | None, limit: float | None, low: float | None
+) -> str:
+    """Return on which side of its limit a verdict needs the value: at_least, at_most or unknown.
+
+    A verdict with a lower bound asks for more than the limit. Of any other the side follows from
+    where the value lies, and whether that passed.
+    """
+    if low is not None:
+        return "at_least"
+    if value is None or limit is None or not np.isfinite([value, limit]).all():
+        return "unknown"
+    is_above = value > limit
+    return "at_least" if is_above == passed else "at_most"
+
+
 class Gate(Protocol):
     """One question about a challenger. A gate that does not block only warns."""
 

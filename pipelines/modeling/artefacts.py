@@ -13,7 +13,7 @@ from pipelines.labels.base import Label
 from pipelines.modeling import class_pictures as pictures
 from pipelines.modeling.compare import Comparison, Part, Result
 from pipelines.modeling.forms import Form
-from pipelines.modeling.importance import importances
+from pipelines.modeling.importance import Importances, importances
 from pipelines.modeling.kinds import Metrics, kind_of
 from pipelines.modeling.scorer import OnnxScorer
 
@@ -35,23 +35,25 @@ def candidate_files(comparison: Comparison, result: Result, form: Form) -> dict[
     )
 
 
-def comparison_files(comparison: Comparison, form: Form) -> dict[str, bytes]:
-    """Pictures of the winner on judging rows, feature importances, the ranking, and the data.
-
-    `form` is the winner's.
-    """
-    metrics, name = comparison.judging_metrics, comparison.ranking[0].name
-    subject = f"{name} on {metrics.rows:,} judging rows"
+def measure_importances(comparison: Comparison, form: Form | None = None) -> Importances:
+    """Measure the importance of the winner's features on selection rows; `form` is the winner's."""
     kind, label = kind_of(comparison.label), comparison.label
-    judging_files = kind.pictures(subject, metrics, comparison.judging.truth, comparison.outputs)
-    feature_importances = importances(
-        _predictor(comparison, form),
+    return importances(
+        _predictor(comparison, form or Form()),
         comparison.selection.rows.features,
         comparison.selection.truth,
         comparison.feature_names,
         lambda truth, predictions: kind.measure_fit(truth, predictions, label),
         kind.fit_name,
     )
+
+
+def comparison_files(comparison: Comparison, feature_importances: Importances) -> dict[str, bytes]:
+    """Pictures of the winner on judging rows, feature importances, the ranking, and the data."""
+    metrics, name = comparison.judging_metrics, comparison.ranking[0].name
+    subject = f"{name} on {metrics.rows:,} judging rows"
+    kind = kind_of(comparison.label)
+    judging_files = kind.pictures(subject, metrics, comparison.judging.truth, comparison.outputs)
     return {
         **{f"judging/{file}": body for file, body in judging_files.items()},
         "importance.png": pictures.importance(f"{name} on selection rows", feature_importances),

@@ -14,6 +14,7 @@ from pipelines.modeling.importance import Importances
 from pipelines.modeling.metrics import (
     ClassificationMetrics,
     Curve,
+    count_bins,
     precision_recall,
     reliability,
     roc,
@@ -110,7 +111,7 @@ def calibration(
 ) -> bytes:
     """Draw how often each class happened, by its predicted probability."""
     axes = new_axes("Does a class happen as often as its probability says? (calibration)", subject)
-    bins = max(2, min(10, len(classes) // 200))
+    bins = count_bins(len(classes))
 
     def curve(happened: np.ndarray, probability: np.ndarray) -> Curve:
         return reliability(happened, probability, bins)

@@ -7,7 +7,7 @@ class that was predicted; `probabilities` has a column a class, in the label's o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -85,6 +85,7 @@ class Curve:
     x: np.ndarray
     y: np.ndarray
     area: float
+    rows: np.ndarray = field(default_factory=lambda: np.array([]))  # in the group of each point
 
 
 def measure(
@@ -200,16 +201,22 @@ def reliability(happened: np.ndarray, probability: np.ndarray, bins: int = 10) -
 
     The area is that between the curve and what it should be, in the mean over rows.
     """
+    groups = group_by_probability(probability, bins)
+    x = np.array([probability[group].astype(np.float64).mean() for group in groups])
+    y = np.array([happened[group].astype(np.float64).mean() for group in groups])
+    rows = np.array([len(group) for group in groups])
+    return Curve(x, y, float(np.sum(np.abs(x - y) * rows) / rows.sum()), rows)
+
+
+def group_by_probability(probability: np.ndarray, bins: int) -> list[np.ndarray]:
+    """Return the places of the rows of each bin: equally many rows, the least probable first."""
     order = np.argsort(probability, kind="stable")
-    predicted_parts = np.array_split(probability[order].astype(np.float64), bins)
-    happened_parts = np.array_split(happened[order].astype(np.float64), bins)
-    bins_with_rows = [
-        (predicted.mean(), actual.mean(), len(predicted))
-        for predicted, actual in zip(predicted_parts, happened_parts, strict=True)
-        if len(predicted)
-    ]
-    x, y, rows = (np.array(column) for column in zip(*bins_with_rows, strict=True))
-    return Curve(x, y, float(np.sum(np.abs(x - y) * rows) / rows.sum()))
+    return [group for group in np.array_split(order, bins) if len(group)]
+
+
+def count_bins(rows: int) -> int:
+    """Return how many bins a curve of calibration has: few rows in a bin would show chance."""
+    return max(2, min(10, rows // 200))
 
 
 def roc(happened: np.ndarray, probability: np.ndarray) -> Curve:

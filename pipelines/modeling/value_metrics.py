@@ -12,6 +12,8 @@ import numpy as np
 
 from pipelines.modeling.metrics import rank_ic
 
+GROUPS = 10  # of rows with similar predictions
+
 
 @dataclass(frozen=True)
 class ValueMetrics:
@@ -78,6 +80,12 @@ def coverage(truth: np.ndarray, outputs: np.ndarray) -> float:
 def is_inside(truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     inside: np.ndarray = (outputs[:, 1] <= truth) & (truth <= outputs[:, 2])
     return inside
+
+
+def group_by_prediction(values: np.ndarray) -> list[np.ndarray]:
+    """Return the places of rows with similar predictions: groups of equally many rows."""
+    count = max(1, min(GROUPS, len(values) // 5))
+    return list(np.array_split(np.argsort(values, kind="stable"), count))
 
 
 def interval_score(truth: np.ndarray, outputs: np.ndarray, share: float) -> float:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.modeling.pictures import CHANCE, CLASS_SCALE, encode_png, new_axes
-from pipelines.modeling.value_metrics import ValueMetrics, is_inside
+from pipelines.modeling.value_metrics import ValueMetrics, group_by_prediction, is_inside
 
-GROUPS = 10  # of equally many rows, whose means are drawn
 LOW, NEUTRAL, HIGH = CLASS_SCALE[0], CLASS_SCALE[2], CLASS_SCALE[-1]
 
 
@@ -27,9 +26,7 @@ def values(subject: str, metrics: ValueMetrics, truth: np.ndarray, outputs: np.n
     axes = new_axes("What the model predicted, and what happened", subtitle)
     predictions = outputs[:, 0]
     axes.scatter(predictions, truth, s=9, color=NEUTRAL, alpha=0.35, linewidths=0, label="a row")
-    groups = np.array_split(
-        np.argsort(predictions, kind="stable"), max(1, min(GROUPS, len(predictions) // 5))
-    )
+    groups = group_by_prediction(predictions)
     means = np.array([(predictions[group].mean(), truth[group].mean()) for group in groups])
     axes.plot(*means.T, color=HIGH, marker="o", label=f"mean of each of {len(groups)} equal groups")
     ends = np.array([predictions.min(), predictions.max()])

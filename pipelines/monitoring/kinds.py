@@ -14,8 +14,14 @@ from pipelines.gates.skill import macro_f1
 from pipelines.labels import Label
 from pipelines.modeling.answers import VALUES
 from pipelines.modeling.metrics import confusion, rank_ic
-from pipelines.modeling.value_metrics import measure
+from pipelines.modeling.spread import COVERAGE
+from pipelines.modeling.value_metrics import is_inside, measure
 from pipelines.monitoring.live_rows import LiveRows
+from pipelines.monitoring.performance import (
+    CalibrationGroup,
+    class_calibration,
+    interval_coverage,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +46,12 @@ class KindMonitor(Protocol):
         ...
 
     def figures(self, label: Label, live: LiveRows) -> Mapping[str, float]: ...
+
+    def calibration(
+        self, label: Label, outputs: np.ndarray, truth: np.ndarray, session: np.ndarray
+    ) -> list[CalibrationGroup]:
+        """What the outputs promised of the truth, and what came."""
+        ...
 
     def report_inputs(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
         """Predictions beside outcomes, Evidently's definition of the columns, and its preset."""
@@ -81,6 +93,15 @@ class ClassMonitor:
             "rank_ic": rank_ic(live.outputs @ scores, outcome),
         }
 
+    def calibration(
+        self, label: Label, outputs: np.ndarray, truth: np.ndarray, session: np.ndarray
+    ) -> list[CalibrationGroup]:
+        return [
+            group
+            for place, name in enumerate(label.classes)
+            for group in class_calibration(name, truth == place, outputs[:, place], session)
+        ]
+
     def report_inputs(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
         if len(np.unique(live.truth)) < 2:
             outcomes = f"only {label.classes[int(live.truth[0])]}" if len(live) else "nothing"
@@ -121,6 +142,11 @@ class ValueMonitor:
 
     def figures(self, label: Label, live: LiveRows) -> Mapping[str, float]:
         return measure(live.truth, live.predictions, live.outputs).figures
+
+    def calibration(
+        self, label: Label, outputs: np.ndarray, truth: np.ndarray, session: np.ndarray
+    ) -> list[CalibrationGroup]:
+        return interval_coverage(is_inside(truth, outputs), session, COVERAGE)
 
     def report_inputs(self, label: Label, live: LiveRows) -> tuple[pd.DataFrame, Any, Any]:
         if not len(live) or np.ptp(live.truth) == 0:

@@ -35,6 +35,9 @@ class DriftReport:
     moved: Mapping[str, float]  # in standard deviations of the training rows
     broken: tuple[str, ...]  # features that cannot be compared
     page: bytes
+    distances: Mapping[str, float]  # of every feature that can be compared, as of `moved`
+    limit: float  # distance above which a feature has moved
+    rows: int  # live rows
 
     @property
     def reason(self) -> str:
@@ -77,7 +80,16 @@ def measure_drift(evidence: Evidence, measure: Measure | None = None) -> DriftRe
     distance = measure_distances(comparable_evidence, measure)
     moved = {name: distance.features[name] for name in measure.drifted_features(distance)}
     share = (len(moved) + len(broken)) / len(names)
-    return DriftReport(share, distance.labels, moved, broken, block_network(distance.report))
+    return DriftReport(
+        share=share,
+        labels=distance.labels,
+        moved=moved,
+        broken=broken,
+        page=block_network(distance.report),
+        distances=distance.features,
+        limit=measure.feature_distance,
+        rows=len(live),
+    )
 
 
 def _is_varying(values: np.ndarray) -> bool:

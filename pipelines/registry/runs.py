@@ -25,10 +25,12 @@ from pipelines.modeling.artefacts import (
     candidate_files,
     comparison_files,
     describe_data,
+    measure_importances,
     metrics_by_part,
 )
 from pipelines.modeling.compare import Comparison, Result
 from pipelines.modeling.forms import Form
+from pipelines.modeling.importance import Importances
 from pipelines.modeling.kinds import Metrics, kind_of
 from pipelines.registry.mlflow import Registry, mlflow_errors
 
@@ -54,14 +56,18 @@ def log_comparison(
     *,
     forms: Mapping[str, Form] | None = None,
     challengers: Mapping[str, Form] | None = None,
+    importances: Importances | None = None,
 ) -> str:
     """Log a comparison as runs; return the id of the parent run.
 
     `forms` are the candidates' ONNX files, `challengers` those that score beside the champion.
+    The importances of the winner's features are measured here where they were not before.
     """
     forms, challengers = forms or {}, challengers or {}
     no_form = Form(failure="no ONNX form was made")
-    files = comparison_files(comparison, forms.get(comparison.ranking[0].name, no_form))
+    if importances is None:
+        importances = measure_importances(comparison, forms.get(comparison.ranking[0].name))
+    files = comparison_files(comparison, importances)
     files["environment.json"] = json.dumps(environment(), indent=1).encode()
     files |= {f"{v.name}.html": v.report for v in decision.verdicts if v.report}
     files |= {f"challengers/{name}.onnx": c.body for name, c in challengers.items() if c.body}

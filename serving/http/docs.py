@@ -62,6 +62,8 @@ ABOUT = (
 TAGS = {
     "newest": "The newest signals and predictions, for polling.",
     "history": "Past signals, predictions and decisions on models, page by page.",
+    "performance": "What the published signals earned, and how well predictions came true.",
+    "models": "What is known about each version of a model.",
     "scoring": "Predictions of bars or indicators that you send, and the models that make them.",
     "bars": "Bars as the lake has them.",
     "operations": "What ran, failed or is late, what was rejected, and what the lake holds.",

@@ -73,7 +73,8 @@ def json_rows(rows: pa.Table) -> orjson.Fragment:
 
 def csv_headers(marks: Mapping[str, object]) -> dict[str, str]:
     """Return what an answer says about all its rows as headers; each value is JSON in ASCII."""
-    return {f"x-bullion-{name.replace('_', '-')}": json.dumps(marks[name]) for name in marks}
+    plain = orjson.loads(orjson.dumps(marks, option=OPTIONS))  # times as JSON has them
+    return {f"x-bullion-{name.replace('_', '-')}": json.dumps(plain[name]) for name in plain}
 
 
 def as_csv(rows: pa.Table, marks: Mapping[str, object], headers: Mapping[str, str]) -> Response:

@@ -70,7 +70,7 @@ def query(
             where.append(f"list_contains({name}, ?)" if column in table.lists else f"{name} = ?")
             values.append(value)
     if cursor is not None:
-        place = _place(table, cursor)
+        place = place_of_cursor(table, cursor)
         where += [f"{time} <= ?", f"({', '.join(table.order)}) < ({', '.join('?' * len(place))})"]
         values += [place[0], *place]
     names = ", ".join(quoted(column) for column in table.columns)
@@ -97,7 +97,7 @@ def cursor_of(table: HistoryTable, rows: pa.Table) -> str:
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
-def _place(table: HistoryTable, cursor: str) -> list[Any]:
+def place_of_cursor(table: HistoryTable, cursor: str) -> list[Any]:
     """Read the values of a cursor; one that is of another table, or made up, is refused."""
     try:
         values = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True))

@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.gates import BeyondTheDay, DirectionSkill, Evidence, GateVerdict, judge_all
+from pipelines.gates.base import find_needed_side
 from tests.gates.market import build_evidence
 
 
@@ -110,3 +111,22 @@ def test_broken_evidence_fails_closed(case: str) -> None:
     decision = judge_all([DirectionSkill(), BeyondTheDay()], broken)
     assert [v.passed for v in decision.verdicts] == [False, False]
     assert all("could not be computed: InvalidRequest" in v.reason for v in decision.verdicts)
+
+
+@pytest.mark.parametrize(
+    ("passed", "value", "low", "limit", "side"),
+    [
+        (True, 0.2, 0.1, 0.0, "at_least"),
+        (False, 0.2, -0.1, 0.0, "at_least"),  # above the limit, and not surely so
+        (True, 0.03, None, 0.05, "at_most"),
+        (False, 0.07, None, 0.05, "at_most"),
+        (True, 0.0, None, -0.002, "at_least"),
+        (False, 0.0, None, 0.0, "at_least"),  # a constant score has no skill above 0
+        (False, float("nan"), None, 0.0, "unknown"),
+        (False, None, None, None, "unknown"),
+    ],
+)
+def test_the_side_that_a_verdict_needs_follows_from_it(
+    passed: bool, value: float | None, low: float | None, limit: float | None, side: str
+) -> None:
+    assert find_needed_side(passed, value, limit, low) == side

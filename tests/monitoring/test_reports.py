@@ -48,6 +48,10 @@ def test_a_moved_feature_is_reported_and_the_page_loads_nothing() -> None:
     drift = drift_of(live)
     assert list(drift.moved) == ["second"]
     assert drift.share == pytest.approx(1 / 3)
+    assert set(drift.distances) == set(NAMES)
+    assert drift.distances["second"] == drift.moved["second"] > drift.limit
+    assert max(drift.distances[name] for name in ("first", "third")) < drift.limit
+    assert drift.rows == 400
     page = drift.page.decode()
     assert POLICY in page
     assert "<link" not in page

@@ -34,9 +34,16 @@ NOT_FOUND = {
     "/bars/newest": "/bars/newest?symbol=NVDIA",
     "/bars/history": "/bars/history?symbol=NVDIA",
     "/news/signals/newest": "/news/signals/newest?topic=chips",
+    **{
+        path: f"{path}?universe=aapl"
+        for path in ("/performance", "/performance/curve", "/performance/hits")
+    },
+    "/backtests/{name}": "/backtests/daily",
+    "/backtests/{name}/curve": "/backtests/daily/curve",
 }
 NO_UNIVERSE, NO_SYMBOL, NO_TOPIC = "universe=qqqq", "symbol=", "topic=sp5000"
 NO_ZONE = "start=2026-08-28T00:00:00"
+OF_A_VERSION = ("gates", "evidence", "rankings", "drift")
 INVALID = {
     "/signal/index": NO_UNIVERSE,
     "/forecasts/{name}/signal": NO_UNIVERSE,
@@ -51,6 +58,8 @@ INVALID = {
     "/reload-model": f"forecast={MISSPELT}",
     "/forecasts/{name}/latest": "",
     "/forecasts/{name}/features": "",
+    **{f"/forecasts/{{name}}/{rest}": "model_version=0" for rest in OF_A_VERSION},
+    "/backtests/{name}": "",
 }
 # Where the forecast with several targets shows more.
 OF_SEVERAL_TARGETS = (

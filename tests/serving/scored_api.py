@@ -27,6 +27,7 @@ from serving.app import create_app
 from serving.schemas.errors import ErrorBody, Problem
 from tests import models
 from tests.serving import daily
+from tests.serving.model_evidence import GATES, write_backtest, write_evidence
 from tests.serving.process import WAIT
 from tests.steps.scored_market import (
     END,
@@ -62,7 +63,11 @@ def fill(folder: Path) -> None:
         write_bars(lake, SOURCE, earlier_bars)
         write_weights(lake, SOURCE, dict.fromkeys(SYMBOLS, 0.1))
         model = models.store_verified(registry, HOURLY, models.body(HOURLY))
-        models.decide(lake, HOURLY, SOURCE, model, TRAINED, proven=False, reason="no skill")
+        models.decide(
+            lake, HOURLY, SOURCE, model, TRAINED, proven=False, reason="no skill", gates=GATES
+        )
+        write_evidence(lake, HOURLY, SOURCE, model, TRAINED)
+        write_backtest(folder)
         score(lake, registry, HOURLY, SOURCE, start=BACKFILL_START, end=END, now=LATE)
         publish(lake, folder)
         refresh_outcomes(lake, registry, HOURLY, SOURCE)

@@ -116,6 +116,8 @@ def test_it_goes_on_with_new_bars_models_and_answers(folder: Path, old_lake: Lak
     refresh_outcomes(old_lake, registry, DAILY, "sample")
     report = train(old_lake, registry, DAILY.target_forecast("return"), "sample", as_of=end)
     assert report.version == 2
+    # Version 1 was trained before evidence was kept.
+    assert old_lake.rows("SELECT DISTINCT model_version FROM gold.model_evidence") == [(2,)]
     score(old_lake, registry, DAILY, "sample", start=SCORED[1], end=end)
     newest = old_lake.rows(
         """SELECT target, model_version FROM gold.predictions WHERE forecast = 'aapl_daily'

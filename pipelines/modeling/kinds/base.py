@@ -16,6 +16,7 @@ from pipelines.labels.base import Label
 from pipelines.modeling.action_rules import ActionRule
 from pipelines.modeling.candidates.base import Candidate, Predictor
 from pipelines.modeling.dataset import Rows
+from pipelines.modeling.evidence_rows import EvidenceRow
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -154,6 +155,12 @@ class Kind(Protocol):
 
     def tables(self, metrics: Any) -> dict[str, Any]:
         """Metrics that are no single figures, such as a confusion, for JSON files by name."""
+        ...
+
+    def evidence_rows(
+        self, label: Label, truth: np.ndarray, outputs: np.ndarray, predictions: np.ndarray
+    ) -> list[EvidenceRow]:
+        """Curves and counts of judged rows, for gold.model_evidence."""
         ...
 
     def summarize_truth(self, truth: np.ndarray, label: Label) -> dict[str, Any]:

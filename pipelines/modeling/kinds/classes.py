@@ -12,6 +12,7 @@ from pipelines.modeling.calibration import SMALLEST_PROBABILITY, Calibration, Cl
 from pipelines.modeling.candidates.base import Candidate, Fitted, fit_classifier
 from pipelines.modeling.converters import rename_tensor
 from pipelines.modeling.dataset import Rows
+from pipelines.modeling.evidence_rows import EvidenceRow, class_rows
 from pipelines.modeling.kinds.base import CalibratedModel, Publishing
 from pipelines.modeling.metrics import ClassificationMetrics, macro_f1, measure
 
@@ -123,6 +124,11 @@ class Classes:
 
     def tables(self, metrics: ClassificationMetrics) -> dict[str, Any]:
         return {"confusion": metrics.confusion.tolist()}
+
+    def evidence_rows(
+        self, label: Label, truth: np.ndarray, outputs: np.ndarray, predictions: np.ndarray
+    ) -> list[EvidenceRow]:
+        return class_rows(label, truth, outputs, predictions)
 
     def summarize_truth(self, truth: np.ndarray, label: Label) -> dict[str, Any]:
         counts = np.bincount(truth, minlength=len(label.classes)).tolist()

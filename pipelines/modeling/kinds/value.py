@@ -11,6 +11,7 @@ from pipelines.labels.base import Label
 from pipelines.modeling import spread
 from pipelines.modeling.candidates.base import Candidate, FittedValue, fit_regressor
 from pipelines.modeling.dataset import Rows
+from pipelines.modeling.evidence_rows import EvidenceRow, value_rows
 from pipelines.modeling.kinds.base import CalibratedModel, Publishing
 from pipelines.modeling.spread import ValueModel
 from pipelines.modeling.value_metrics import ValueMetrics, measure, r2
@@ -103,6 +104,11 @@ class Value:
 
     def tables(self, metrics: ValueMetrics) -> dict[str, Any]:
         return {}
+
+    def evidence_rows(
+        self, label: Label, truth: np.ndarray, outputs: np.ndarray, predictions: np.ndarray
+    ) -> list[EvidenceRow]:
+        return value_rows(truth, outputs)
 
     def summarize_truth(self, truth: np.ndarray, label: Label) -> dict[str, Any]:
         cuts = np.quantile(truth, QUANTILES).tolist() if len(truth) else []

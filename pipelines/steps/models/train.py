@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -18,11 +19,14 @@ from pipelines.forecasts.description import describe_model
 from pipelines.gates import Decision, NoWorseThanChampion, judge_all
 from pipelines.gates.collect import collect_evidence
 from pipelines.lake import Lake
+from pipelines.modeling.artefacts import measure_importances
 from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.evidence_rows import EvidenceRow, importance_rows
 from pipelines.modeling.forms import (
     check_challengers,
     convert_candidates,
 )
+from pipelines.modeling.kinds import kind_of
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import (
@@ -160,6 +164,13 @@ def train(
     if baseline and onnx_forms[baseline].body:
         body, candidate = onnx_forms[baseline].body, baseline
         decision = replace(decision, reason=f"{decision.reason}; the baseline {candidate} serves")
+    importances = measure_importances(comparison, onnx_forms[comparison.ranking[0].name])
+    evidence_rows = [
+        *kind_of(forecast.label).evidence_rows(
+            forecast.label, evidence.truth, evidence.outputs, evidence.published_predictions
+        ),
+        *importance_rows(importances),
+    ]
     progress("register", 0, 1)
     run_id = log_comparison(
         registry,
@@ -169,6 +180,7 @@ def train(
         tags,
         forms=onnx_forms,
         challengers=challenger_forms,
+        importances=importances,
     )
     version = registry.register(
         model_name(forecast),
@@ -196,7 +208,7 @@ def train(
     )
     # The decision is written first, so that every alias is explained by a decision.
     digests = {name: form.sha256 for name, form in challenger_forms.items() if form.body}
-    _record(lake, forecast, report, version, digests)
+    _record(lake, forecast, report, version, digests, evidence_rows)
     move_production_alias(lake, registry, forecast, source)
     release_snapshots(lake)
     return report
@@ -236,8 +248,9 @@ def _record(
     report: TrainingReport,
     version: ModelVersion,
     challenger_digests: dict[str, str],
+    evidence_rows: Sequence[EvidenceRow],
 ) -> None:
-    """Write the decision, the ranking and the retained snapshot in one commit."""
+    """Write the decision, the ranking, the evidence and the retained snapshot in one commit."""
     now = datetime.now(UTC)
     decision, ranking = report.decision, report.comparison.ranking
     keys = {
@@ -285,6 +298,8 @@ def _record(
         }
         for place, result in enumerate(ranking, 1)
     ]
+    keys_of_winner = keys | {"sha256": version.sha256, "candidate": ranking[0].name}
+    model_evidence = [keys_of_winner | asdict(row) for row in evidence_rows]
     snapshot_row = {
         "snapshot": report.snapshot,
         "reason": f"{version.name} {version.version}",
@@ -293,6 +308,7 @@ def _record(
     with lake.write(f"train {forecast.name}") as writer:
         writer.append("gold.model_decisions", pa.Table.from_pylist([decision_row]))
         writer.append("gold.model_rankings", pa.Table.from_pylist(ranking_rows))
+        writer.append("gold.model_evidence", pa.Table.from_pylist(model_evidence))
         writer.append("meta.kept_snapshots", pa.Table.from_pylist([snapshot_row]))
 
 

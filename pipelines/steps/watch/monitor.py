@@ -124,7 +124,7 @@ def monitor(
         drifted_share is not None and drifted_share > DRIFT_WARNING,
         files,
     )
-    _record(lake, report, monitoring.at, window, run)
+    _record(lake, report, monitoring.at, window, run, monitoring.drift_rows(version))
     return report
 
 
@@ -150,6 +150,7 @@ class _MonitoringRun:
     failures: list[str] = field(default_factory=list)
     mlflow_is_down: bool = False
     reference: ReferenceRows | None = None
+    drift: reports.DriftReport | None = None
 
     def reconcile_alias(self) -> None:
         """Bring the alias and the decisions into agreement first."""
@@ -267,9 +268,34 @@ class _MonitoringRun:
     def _build_drift_page(self, training: TrainingRecord, rows: LiveRows) -> bytes:
         """Compare live rows with the rows that the model was trained on."""
         drift = reports.measure_drift(self._reference_rows(training).build_evidence(rows))
+        self.drift = drift
         self.figures |= {"drifted_share": drift.share, "labels_apart": drift.labels}
         self.messages.append(drift.reason)
         return drift.page
+
+    def drift_rows(self, version: int | None) -> list[dict[str, object]]:
+        """Return the rows of gold.feature_drift; none where no drift could be measured."""
+        drift = self.drift
+        if drift is None:
+            return []
+        row = {
+            "forecast": self.forecast.name,
+            "target": self.forecast.target.name,
+            "source": self.source,
+            "measured_at": self.at,
+            "model_version": version,
+            "drift_limit": drift.limit,
+            "row_count": drift.rows,
+        }
+        return [
+            row
+            | {
+                "feature": name,
+                "distance": drift.distances.get(name),
+                "drifted": name in drift.moved or name in drift.broken,
+            }
+            for name in (*drift.distances, *drift.broken)
+        ]
 
     @property
     def target_label(self) -> str:
@@ -335,7 +361,15 @@ def _mark_own(champion: ModelDecision, version: np.ndarray, closes_at: np.ndarra
     return is_own
 
 
-def _record(lake: Lake, report: MonitoringReport, now: datetime, rows: LiveRows, run: str) -> None:
+def _record(
+    lake: Lake,
+    report: MonitoringReport,
+    now: datetime,
+    rows: LiveRows,
+    run: str,
+    drift_rows: Sequence[Mapping[str, object]],
+) -> None:
+    """Write the run and the drift that it measured in one commit."""
     first = rows.session_days[0].item() if len(rows) else None
     row = {
         "run": run,
@@ -351,3 +385,5 @@ def _record(lake: Lake, report: MonitoringReport, now: datetime, rows: LiveRows,
     }
     with lake.write(f"monitor {report.forecast}") as writer:
         writer.append("gold.runs", pa.Table.from_pylist([row]))
+        if drift_rows:
+            writer.append("gold.feature_drift", pa.Table.from_pylist(drift_rows))

@@ -103,6 +103,41 @@ def test_skill_is_promoted_and_an_older_training_never_takes_its_place(
         assert version.version == report.version, "no alias moves back"
 
 
+def test_the_evidence_is_written_with_the_decision_and_agrees_with_its_gates(
+    lake: Lake, first: tuple[TrainingReport, Registry]
+) -> None:
+    report, _ = first
+    of_version = "source = 'sample' AND model_version = ?"
+    batches = [
+        lake.rows(
+            f"SELECT DISTINCT batch, sha256 FROM {table} WHERE {of_version}", [report.version]
+        )
+        for table in ("gold.model_decisions", "gold.model_rankings", "gold.model_evidence")
+    ]
+    assert batches[0] == batches[1] == batches[2]
+    assert len(batches[0]) == 1
+    judged = sum(len(stretch.judging) for stretch in report.comparison.stretches)
+    counted = lake.rows(
+        f"""SELECT sum(row_count) FROM gold.model_evidence
+            WHERE {of_version} AND evidence = 'confusion'""",
+        [report.version],
+    )
+    assert counted == [(judged,)]
+    areas = lake.rows(
+        f"""SELECT DISTINCT name, area FROM gold.model_evidence
+            WHERE {of_version} AND evidence = 'calibration'""",
+        [report.version],
+    )
+    gate = next(v for v in report.decision.verdicts if v.name == "calibration")
+    assert np.mean([area for _, area in areas]) == pytest.approx(gate.value)
+    features = lake.rows(
+        f"""SELECT name FROM gold.model_evidence
+            WHERE {of_version} AND evidence = 'importance' ORDER BY place""",
+        [report.version],
+    )
+    assert {name for (name,) in features} == {*QUICK.feature_names, "symbol"}
+
+
 def test_noise_is_refused_with_its_reason_and_stays_at_staging(
     lake: Lake, registry: Registry
 ) -> None:

@@ -94,6 +94,13 @@ def test_while_nothing_is_proven_the_baseline_serves_and_says_so(
     outputs, predictions = OnnxScorer(body).score(judged.rows.features)
     expected = report.comparison.training.truth.mean()
     np.testing.assert_allclose(predictions, expected, atol=1e-6)
+    evidence = lake.rows(
+        """SELECT DISTINCT candidate, evidence FROM gold.model_evidence
+           WHERE forecast = ? AND target = ? ORDER BY evidence""",
+        [target.name, target.target.name],
+    )
+    winner = report.comparison.ranking[0].name  # what was judged, and not what serves
+    assert evidence == [(winner, "calibration"), (winner, "importance")]
     inside = (outputs[:, 1] <= judged.truth) & (judged.truth <= outputs[:, 2])
     assert 0.65 < inside.mean() < 0.95, "its interval was calibrated on newer rows"
 

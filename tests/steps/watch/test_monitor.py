@@ -100,6 +100,8 @@ def test_a_champion_with_skill_is_reported_and_stays(lake: Lake, registry: Regis
         "all rows are its own"
     )
     assert counts["drifted_share"] == 0
+    drift = lake.rows("FROM gold.feature_drift")
+    assert len(drift) == len(HOURLY.feature_names)
     assert 0.5 < counts["hit_rate"] < 0.8
     assert "not all below the 0.1000" in message
 
@@ -250,6 +252,14 @@ def test_moved_features_are_a_warning(lake: Lake, registry: Registry) -> None:
     assert report.drifted
     assert report.status == "warned"
     assert report.counts["drifted_share"] == 1
+    rows = lake.rows(
+        """SELECT feature, distance > drift_limit, drifted, model_version, row_count, batch
+           FROM gold.feature_drift WHERE measured_at = ?""",
+        [end_of_day(30)],
+    )
+    batch = lake.rows("SELECT batch FROM gold.runs WHERE step = 'monitor'")[0][0]
+    assert {row[0] for row in rows} == set(HOURLY.feature_names)
+    assert {row[1:] for row in rows} == {(True, True, version, 5 * 7 * 10, batch)}
 
 
 def spoil_rows(lake: Lake, target: TargetForecast) -> None:

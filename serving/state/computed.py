@@ -1,0 +1,57 @@
+"""Tables that took computing, for as long as the lake has the snapshot that they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from threading import Lock
+
+import pyarrow as pa
+
+from serving.state.answers import Row
+
+MOST_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ComputedTable:
+    """Rows, and what is said about all of them."""
+
+    rows: pa.Table
+    about: Row
+
+
+class ComputedTables:
+    """Holds what was computed of the newest snapshot, so that many who poll cost one query."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._lock = Lock()
+        self._snapshot = -1
+        self._tables: dict[Hashable, ComputedTable] = {}
+
+    def get(self, key: Hashable, snapshot: int) -> ComputedTable | None:
+        """Return what was computed of this snapshot; None where it has to be computed."""
+        with self._lock:
+            return self._tables.get(key) if snapshot == self._snapshot else None
+
+    def compute(
+        self, key: Hashable, snapshot: int, compute: Callable[[], ComputedTable]
+    ) -> ComputedTable:
+        """Return what was computed of a snapshot, or compute it now."""
+        table = self.get(key, snapshot)
+        if table is None:
+            table = compute()
+            self._hold(key, snapshot, table)
+        return table
+
+    def _hold(self, key: Hashable, snapshot: int, table: ComputedTable) -> None:
+        with self._lock:
+            if snapshot < self._snapshot:
+                return
+            taken = sum(held.rows.nbytes for held in self._tables.values()) + table.rows.nbytes
+            if snapshot > self._snapshot or taken > self._most_bytes:
+                self._tables.clear()
+            self._snapshot = snapshot
+            if table.rows.nbytes <= self._most_bytes:
+                self._tables[key] = table

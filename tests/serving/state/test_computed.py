@@ -1,0 +1,44 @@
+"""What was computed of a snapshot is computed once, and never answered for another one."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from serving.state.computed import ComputedTable, ComputedTables
+
+
+def table(rows: int = 1) -> ComputedTable:
+    return ComputedTable(pa.table({"x": pa.array([0.0] * rows)}), {})
+
+
+def refuse() -> ComputedTable:
+    raise AssertionError("it was computed before")
+
+
+def test_a_table_is_computed_once_for_each_snapshot_and_key() -> None:
+    tables = ComputedTables()
+    first = tables.compute("a", 1, table)
+    assert tables.compute("a", 1, refuse) is first
+    assert tables.get("a", 1) is first
+    assert tables.get("b", 1) is None
+    assert tables.get("a", 2) is None
+    assert tables.compute("a", 2, table) is not first
+
+
+def test_an_older_snapshot_takes_nothing_away_from_a_newer_one() -> None:
+    tables = ComputedTables()
+    newer = tables.compute("a", 2, table)
+    tables.compute("a", 1, table)
+    assert tables.get("a", 2) is newer
+    assert tables.get("a", 1) is None
+
+
+def test_more_than_the_bound_is_not_held() -> None:
+    tables = ComputedTables(most_bytes=1000)
+    for key in range(100):
+        tables.compute(key, 1, lambda: table(20))
+    held = [key for key in range(100) if tables.get(key, 1)]
+    assert 0 < len(held) <= 1000 // 160
+    assert held[-1] == 99
+    tables.compute("large", 1, lambda: table(1000))
+    assert tables.get("large", 1) is None
