@@ -37,7 +37,6 @@ from serving.state.computed import ComputedTables
 from serving.state.follower import Follower
 from serving.state.model_loader import ModelLoader
 from serving.state.reader import Reader
-from serving.state.table_cache import TableCache
 
 
 @asynccontextmanager
@@ -76,7 +75,6 @@ def create_app() -> FastAPI:
     state.bodies = Bodies(config)
     state.unread = UnreadAnswers(config)
     state.reader = Reader()
-    state.table_cache = TableCache(state.reader)
     state.computed, state.backtests = ComputedTables(), config.backtests_folder
     state.follower = Follower(config, state.reader)
     state.models = ModelLoader(config, state.reader)

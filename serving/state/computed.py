@@ -22,36 +22,38 @@ class ComputedTable:
 
 
 class ComputedTables:
-    """Holds what was computed of the newest snapshot, so that many who poll cost one query."""
+    """Holds what was computed of the newest snapshot, so that many who poll cost one query.
+
+    A version is the catalog's file and the snapshot in it: a catalog that was restored may have
+    the numbers of another one.
+    """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._lock = Lock()
-        self._snapshot = -1
+        self._version: Hashable = None
         self._tables: dict[Hashable, ComputedTable] = {}
 
-    def get(self, key: Hashable, snapshot: int) -> ComputedTable | None:
-        """Return what was computed of this snapshot; None where it has to be computed."""
+    def get(self, key: Hashable, version: Hashable) -> ComputedTable | None:
+        """Return what was computed of this version; None where it has to be computed."""
         with self._lock:
-            return self._tables.get(key) if snapshot == self._snapshot else None
+            return self._tables.get(key) if version == self._version else None
 
     def compute(
-        self, key: Hashable, snapshot: int, compute: Callable[[], ComputedTable]
+        self, key: Hashable, version: Hashable, compute: Callable[[], ComputedTable]
     ) -> ComputedTable:
-        """Return what was computed of a snapshot, or compute it now."""
-        table = self.get(key, snapshot)
+        """Return what was computed of a version, or compute it now."""
+        table = self.get(key, version)
         if table is None:
             table = compute()
-            self._hold(key, snapshot, table)
+            self._hold(key, version, table)
         return table
 
-    def _hold(self, key: Hashable, snapshot: int, table: ComputedTable) -> None:
+    def _hold(self, key: Hashable, version: Hashable, table: ComputedTable) -> None:
         with self._lock:
-            if snapshot < self._snapshot:
-                return
             taken = sum(held.rows.nbytes for held in self._tables.values()) + table.rows.nbytes
-            if snapshot > self._snapshot or taken > self._most_bytes:
+            if version != self._version or taken > self._most_bytes:
                 self._tables.clear()
-            self._snapshot = snapshot
+            self._version = version
             if table.rows.nbytes <= self._most_bytes:
                 self._tables[key] = table

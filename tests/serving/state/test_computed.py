@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
 from serving.state.computed import ComputedTable, ComputedTables
 
@@ -25,12 +26,19 @@ def test_a_table_is_computed_once_for_each_snapshot_and_key() -> None:
     assert tables.compute("a", 2, table) is not first
 
 
-def test_an_older_snapshot_takes_nothing_away_from_a_newer_one() -> None:
+def test_a_restored_catalog_with_the_number_of_another_one_is_another_version() -> None:
     tables = ComputedTables()
-    newer = tables.compute("a", 2, table)
-    tables.compute("a", 1, table)
-    assert tables.get("a", 2) is newer
-    assert tables.get("a", 1) is None
+    tables.compute("a", ("first catalog", 7), table)
+    assert tables.get("a", ("second catalog", 7)) is None
+    tables.compute("a", ("second catalog", 7), table)
+    assert tables.get("a", ("first catalog", 7)) is None
+
+
+def test_what_fails_is_computed_again() -> None:
+    tables = ComputedTables()
+    with pytest.raises(AssertionError):
+        tables.compute("a", 1, refuse)
+    assert tables.compute("a", 1, table) is tables.get("a", 1)
 
 
 def test_more_than_the_bound_is_not_held() -> None:
