@@ -37,7 +37,6 @@ from serving.state.computed import ComputedTables
 from serving.state.follower import Follower
 from serving.state.model_loader import ModelLoader
 from serving.state.reader import Reader
-from serving.state.table_cache import TableCache
 
 
 @asynccontextmanager
@@ -76,8 +75,7 @@ def create_app() -> FastAPI:
     state.bodies = Bodies(config)
     state.unread = UnreadAnswers(config)
     state.reader = Reader()
-    state.computed, state.backtests = ComputedTables(state.reader), config.backtests_folder
-    state.table_cache = TableCache(state.reader)
+    state.computed, state.backtests = ComputedTables(), config.backtests_folder
     state.follower = Follower(config, state.reader)
     state.models = ModelLoader(config, state.reader)
     # Few of each at once: more would only take the interpreter from the event loop.

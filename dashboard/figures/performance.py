@@ -70,7 +70,10 @@ def draw_hits(rows: Sequence[Row], title: str) -> go.Figure:
         )
     )  # fmt: skip
     figure.add_vline(x=0.5, line_dash="dot", line_color=palette.FLAT)
-    figure.update_xaxes(range=[-0.04, 1.04], tickformat=".0%")
+    ends = [0.5, *(row["rate"] for row in rows)]
+    ends += [row[end] for row in rows for end in ("low", "high") if row[end] is not None]
+    reach = [max(-0.04, min(ends) - 0.05), min(1.04, max(ends) + 0.05)]
+    figure.update_xaxes(range=reach, tickformat=".0%")
     figure.update_yaxes(type="category", autorange="reversed", title=title)
     figure.update_layout(height=110 + 40 * len(rows), showlegend=False)
     return figure

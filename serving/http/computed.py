@@ -54,7 +54,7 @@ class ComputedQuery:
         app = self.request.app.state
         computed: ComputedTables = app.computed
         key = (self.request.scope["route"].name, self.name, key)
-        held = computed.get(key, self.state.snapshot)
+        held = computed.get(key, (app.reader.catalog_file, self.state.snapshot))
         if held is not None:
             return await to_thread(self._send, held, self.state.snapshot, choose_page)
         app.unread.check()
@@ -68,7 +68,8 @@ class ComputedQuery:
         reader: Reader = self.request.app.state.reader
         computed: ComputedTables = self.request.app.state.computed
         with reader.view() as view:
-            table = computed.compute(key, view.snapshot, lambda: compute(view))
+            version = (reader.catalog_file, view.snapshot)
+            table = computed.compute(key, version, lambda: compute(view))
             return table, view.snapshot
 
     def _send(
@@ -78,6 +79,15 @@ class ComputedQuery:
         marks = self.state.marks | {"snapshot": snapshot} | table.about
         marks["notices"] = [*self.state.marks["notices"], *table.about.get("notices", ())]
         return page_response(self.request, rows, marks, next_cursor)
+
+
+def read_once(
+    request: Request, view: View, name: str, read: Callable[[View], pa.Table]
+) -> pa.Table:
+    """Return the rows of a query that needs no parameter; it runs once for a snapshot."""
+    computed: ComputedTables = request.app.state.computed
+    version = (request.app.state.reader.catalog_file, view.snapshot)
+    return computed.compute(name, version, lambda: ComputedTable(read(view), {})).rows
 
 
 Computed = Annotated[ComputedQuery, Depends(ComputedQuery)]

@@ -18,6 +18,7 @@ from pipelines.core.candles import join_bars
 from pipelines.core.errors import InvalidField, unknown
 from pipelines.features.indicators import INDICATORS, columns_of, compute_indicators
 from pipelines.lake import View
+from serving.http.computed import read_once
 from serving.http.dependencies import PATTERN, CurrentCache, NewestView
 from serving.http.errors import error_responses
 from serving.http.formats import preferred_format
@@ -135,7 +136,7 @@ def newest(
 def series(request: Request, state: CurrentCache, view: NewestView) -> Response:
     """List the series of bars: what symbols, intervals and times there are."""
     preferred_format(request.headers.get("accept"))  # before the lake is read for nobody
-    rows = request.app.state.table_cache.read(view, "series", _read_series)
+    rows = read_once(request, view, "series", _read_series)
     return page_response(request, rows, state.marks | {"snapshot": view.snapshot}, None)
 
 

@@ -17,6 +17,7 @@ from pipelines.core.calendar import UTC_TYPE
 from pipelines.lake import View
 from pipelines.lake.contents import count_contents, read_snapshots
 from pipelines.sources.quota import has_counts, read_usages
+from serving.http.computed import read_once
 from serving.http.dependencies import PATTERN, CurrentCache, NewestView
 from serving.http.formats import preferred_format
 from serving.http.keys import read_access
@@ -173,7 +174,7 @@ def steps(request: Request, state: CurrentCache, view: NewestView) -> Response:
     A step of a session is late three hours after the close, scoring when its signal is stale.
     """
     preferred_format(request.headers.get("accept"))
-    recorded = request.app.state.table_cache.read(view, "steps", read_steps)
+    recorded = read_once(request, view, "steps", read_steps)
     rows = describe_steps(recorded, state, request.app.state.clock())
     foreign = ("about", "last_message", "failure_message")
     return page_response(request, rows, _marks(state, view), None, foreign)
@@ -190,7 +191,7 @@ def lake(request: Request, state: CurrentCache, view: NewestView) -> Response:
         rows.sort(key=lambda row: (-row["bytes"], -row["rows"], row["table"]))
         return pa.Table.from_pylist(rows, LAKE_SCHEMA)
 
-    rows = request.app.state.table_cache.read(view, "lake", count)
+    rows = read_once(request, view, "lake", count)
     snapshots = read_snapshots(view)
     marks = _marks(state, view) | {
         "snapshots": snapshots.count,
@@ -231,5 +232,4 @@ def _marks(state: CurrentCache, view: View) -> dict[str, object]:
 def _cached(request: Request, view: View, name: str, sql: str) -> pa.Table:
     """Return the answer of a query, which runs once for a snapshot."""
     preferred_format(request.headers.get("accept"))  # before the lake is read for nobody
-    rows: pa.Table = request.app.state.table_cache.read(view, name, lambda v: v.sql(sql))
-    return rows
+    return read_once(request, view, name, lambda v: v.sql(sql))

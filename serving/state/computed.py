@@ -9,7 +9,6 @@ from threading import Lock
 import pyarrow as pa
 
 from serving.state.answers import Row
-from serving.state.reader import Reader
 
 MOST_BYTES = 32 * 1024 * 1024
 
@@ -23,40 +22,38 @@ class ComputedTable:
 
 
 class ComputedTables:
-    """Holds what was computed of the newest snapshot, so that many who poll cost one query."""
+    """Holds what was computed of the newest snapshot, so that many who poll cost one query.
 
-    def __init__(self, reader: Reader, most_bytes: int = MOST_BYTES) -> None:
-        self._reader, self._most_bytes = reader, most_bytes
+    A version is the catalog's file and the snapshot in it: a catalog that was restored may have
+    the numbers of another one.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._lock = Lock()
-        self._catalog: object = None  # its file: one that was restored may have older numbers
-        self._snapshot = -1
+        self._version: Hashable = None
         self._tables: dict[Hashable, ComputedTable] = {}
 
-    def get(self, key: Hashable, snapshot: int) -> ComputedTable | None:
-        """Return what was computed of this snapshot; None where it has to be computed."""
+    def get(self, key: Hashable, version: Hashable) -> ComputedTable | None:
+        """Return what was computed of this version; None where it has to be computed."""
         with self._lock:
-            is_newest = (self._reader.catalog_file, snapshot) == (self._catalog, self._snapshot)
-            return self._tables.get(key) if is_newest else None
+            return self._tables.get(key) if version == self._version else None
 
     def compute(
-        self, key: Hashable, snapshot: int, compute: Callable[[], ComputedTable]
+        self, key: Hashable, version: Hashable, compute: Callable[[], ComputedTable]
     ) -> ComputedTable:
-        """Return what was computed of a snapshot, or compute it now."""
-        table = self.get(key, snapshot)
+        """Return what was computed of a version, or compute it now."""
+        table = self.get(key, version)
         if table is None:
             table = compute()
-            self._hold(key, snapshot, table)
+            self._hold(key, version, table)
         return table
 
-    def _hold(self, key: Hashable, snapshot: int, table: ComputedTable) -> None:
+    def _hold(self, key: Hashable, version: Hashable, table: ComputedTable) -> None:
         with self._lock:
-            if self._reader.catalog_file != self._catalog:
-                self._catalog, self._snapshot = self._reader.catalog_file, -1
-            if snapshot < self._snapshot:
-                return
             taken = sum(held.rows.nbytes for held in self._tables.values()) + table.rows.nbytes
-            if snapshot > self._snapshot or taken > self._most_bytes:
+            if version != self._version or taken > self._most_bytes:
                 self._tables.clear()
-            self._snapshot = snapshot
+            self._version = version
             if table.rows.nbytes <= self._most_bytes:
                 self._tables[key] = table

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.gates.intervals import (
+    drawdown,
     information_coefficient,
     mean,
     number,
@@ -51,3 +52,8 @@ def test_the_rank_ic_is_the_one_of_the_metrics() -> None:
     score = np.round(VALUES, 1)  # with ties
     measured = information_coefficient(score, outcome, resample_sessions(SESSION, 0))
     assert measured.value == pytest.approx(rank_ic(score, outcome))
+
+
+def test_a_curve_that_only_falls_lies_below_its_start() -> None:
+    assert drawdown(np.array([-0.1, -0.3, -0.2])) == pytest.approx([0.1, 0.3, 0.2])
+    assert drawdown(np.array([0.2, 0.1, 0.4])) == pytest.approx([0.0, 0.1, 0.0])

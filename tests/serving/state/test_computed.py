@@ -5,26 +5,19 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from pipelines.core.settings import Settings
 from serving.state.computed import ComputedTable, ComputedTables
-from serving.state.reader import Reader
 
 
 def table(rows: int = 1) -> ComputedTable:
     return ComputedTable(pa.table({"x": pa.array([0.0] * rows)}), {})
 
 
-@pytest.fixture
-def reader(lake_settings: Settings) -> Reader:
-    return Reader()
-
-
 def refuse() -> ComputedTable:
     raise AssertionError("it was computed before")
 
 
-def test_a_table_is_computed_once_for_each_snapshot_and_key(reader: Reader) -> None:
-    tables = ComputedTables(reader)
+def test_a_table_is_computed_once_for_each_snapshot_and_key() -> None:
+    tables = ComputedTables()
     first = tables.compute("a", 1, table)
     assert tables.compute("a", 1, refuse) is first
     assert tables.get("a", 1) is first
@@ -33,16 +26,23 @@ def test_a_table_is_computed_once_for_each_snapshot_and_key(reader: Reader) -> N
     assert tables.compute("a", 2, table) is not first
 
 
-def test_an_older_snapshot_takes_nothing_away_from_a_newer_one(reader: Reader) -> None:
-    tables = ComputedTables(reader)
-    newer = tables.compute("a", 2, table)
-    tables.compute("a", 1, table)
-    assert tables.get("a", 2) is newer
-    assert tables.get("a", 1) is None
+def test_a_restored_catalog_with_the_number_of_another_one_is_another_version() -> None:
+    tables = ComputedTables()
+    tables.compute("a", ("first catalog", 7), table)
+    assert tables.get("a", ("second catalog", 7)) is None
+    tables.compute("a", ("second catalog", 7), table)
+    assert tables.get("a", ("first catalog", 7)) is None
 
 
-def test_more_than_the_bound_is_not_held(reader: Reader) -> None:
-    tables = ComputedTables(reader, most_bytes=1000)
+def test_what_fails_is_computed_again() -> None:
+    tables = ComputedTables()
+    with pytest.raises(AssertionError):
+        tables.compute("a", 1, refuse)
+    assert tables.compute("a", 1, table) is tables.get("a", 1)
+
+
+def test_more_than_the_bound_is_not_held() -> None:
+    tables = ComputedTables(most_bytes=1000)
     for key in range(100):
         tables.compute(key, 1, lambda: table(20))
     held = [key for key in range(100) if tables.get(key, 1)]
@@ -50,13 +50,3 @@ def test_more_than_the_bound_is_not_held(reader: Reader) -> None:
     assert held[-1] == 99
     tables.compute("large", 1, lambda: table(1000))
     assert tables.get("large", 1) is None
-
-
-def test_a_restored_catalog_has_tables_of_its_own(reader: Reader) -> None:
-    tables = ComputedTables(reader)
-    first = tables.compute("a", 9, table)
-    reader.catalog_file = (1, 2)
-    assert tables.get("a", 9) is None
-    restored = tables.compute("a", 3, table)
-    assert restored is not first
-    assert tables.compute("a", 3, refuse) is restored
