@@ -1,4 +1,4 @@
-"""The dashboard in headless Chromium: pages as a reader sees them, and what the browser complains of."""
+"""The dashboard in headless Chromium: pages as a reader sees them, and the browser's complaints."""
 
 from __future__ import annotations
 
