@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from dashboard.views import market, news, now, predictions
+from dashboard.views import health, market, news, now, predictions
 
-PAGES: tuple[ModuleType, ...] = (now, market, predictions, news)
+PAGES: tuple[ModuleType, ...] = (now, market, predictions, news, health)
