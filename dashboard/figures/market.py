@@ -77,7 +77,11 @@ def draw_market(chart: Chart, clock: Clock) -> go.Figure:
         "tickangle": 0, "anchor": places[names[-1]], "range": whole, "showgrid": False,
     }  # fmt: skip
     slider = {"visible": True, "thickness": 0.07, "range": whole}
-    # What lies on the second axis follows the first, and stays out of the slider.
+    # What lies on the second axis follows the first, and stays out of the slider. The slider stands
+    # below the panels of the first one: nothing, drawn on the lowest, puts it below all of them.
+    figure.add_scatter(
+        x=times[:1], y=[None], yaxis=places[names[-1]], showlegend=False, hoverinfo="skip"
+    )
     figure.update_layout(
         xaxis=axis | {"rangeslider": slider},
         xaxis2=axis | {"matches": "x", "showticklabels": False},

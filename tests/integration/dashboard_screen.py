@@ -16,6 +16,9 @@ CELLS = """() => [...document.querySelectorAll('[data-testid=stDataFrame]')].map
     [...grid.querySelectorAll('canvas tr')].map(row =>
         [...row.querySelectorAll('th, td')].map(cell => cell.textContent)))"""
 
+HAVE_CELLS = """() => [...document.querySelectorAll('[data-testid=stDataFrame]')].every(
+    grid => !grid.offsetParent || grid.querySelector('canvas tr'))"""
+
 
 @dataclass
 class Screen:
@@ -30,6 +33,7 @@ class Screen:
         """Open a page of the dashboard, and wait until it is drawn."""
         self.page.goto(self.address + path)
         wait_until_drawn(self.page)
+        self.page.wait_for_function(HAVE_CELLS)
 
     @property
     def text(self) -> str:

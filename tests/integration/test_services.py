@@ -7,67 +7,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
 
-from include.services.settings import Services
-from include.services.supervisor import Supervisor
+from dashboard.views import PAGES
+from tests.integration import dashboard_checks
 from tests.integration.airflow_home import ROOT, wait_for
-from tests.servers.ports import free_port
+from tests.integration.dashboard_screen import Screen, open_browser
+from tests.integration.make_up import Up
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
 
 BACK_WITHIN = 90.0  # seconds
-PORTS = ("airflow_port", "mlflow_port", "api_port", "pages_port")
-
-
-class Up:
-    """`python -m include.services` on a folder and ports of its own."""
-
-    def __init__(self, home: Path) -> None:
-        ports = {name: free_port() for name in PORTS}
-        self.chosen = Services(home=home, **ports)
-        foreign = ("AIRFLOW", "BULLION_", "MLFLOW_")
-        own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        port_settings = {f"BULLION_{name.upper()}": str(port) for name, port in ports.items()}
-        self._environment = own | port_settings | {"BULLION_HOME": str(home)}
-        self.supervisor = Supervisor(self.chosen)
-
-    def __call__(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "include.services", *arguments],
-            cwd=ROOT,
-            env=self._environment | more,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def processes(self) -> dict[int, str]:
-        """Return the running processes of this stack, found by their session, folder or ports."""
-        marks = (str(self.chosen.home), *(f":{port}" for port in self.chosen.ports.values()))
-        own = set(self.supervisor.remaining())
-        commands = {}
-        for process in psutil.process_iter(["cmdline"]):
-            command = " ".join(process.info["cmdline"] or [])
-            if process.pid in own or (
-                process.pid != os.getpid() and any(m in command for m in marks)
-            ):
-                commands[process.pid] = command
-        return commands
-
-    def kill(self, name: str) -> int:
-        """Kill one process with SIGKILL, and return its number."""
-        [standing] = [s for s in self.supervisor.status() if s.name == name]
-        pid = int(standing.detail.split()[1].rstrip(","))
-        os.kill(pid, signal.SIGKILL)
-        return pid
-
-    def is_well(self) -> bool:
-        return self("status").returncode == 0
+NAMES = [page.__name__.rpartition(".")[2] for page in PAGES]
+PATHS = {name: "/" if name == NAMES[0] else f"/{name}" for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +68,48 @@ def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
     wait_for(up.is_well, 120, "services that all answer", lambda: up("status").stdout)
 
 
+@pytest.fixture(scope="module")
+def screen(up: Up) -> Iterator[Screen]:
+    with open_browser(up.chosen.url("dashboard")) as opened:
+        yield opened
+
+
+def test_the_address_of_the_dashboard_is_printed_first(up: Up) -> None:
+    addresses = [line for line in up("up", "--detach").stdout.splitlines() if "http://" in line]
+    assert up.chosen.url("dashboard") in addresses[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_on_a_page_is_what_the_api_answers(up: Up, screen: Screen, name: str) -> None:
+    screen.open(PATHS[name])
+    getattr(dashboard_checks, f"check_{name}")(screen, httpx.Client(base_url=up.chosen.url("api")))
+    assert "could not be drawn" not in screen.text
+    assert screen.complaints == []
+    assert screen.hosts == {urlsplit(up.chosen.url("dashboard")).netloc}
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+def test_no_page_scrolls_sideways(up: Up, screen: Screen, width: int) -> None:
+    screen.page.set_viewport_size({"width": width, "height": 900})
+    for name in NAMES:
+        screen.open(PATHS[name])
+        assert not screen.reaches_sideways(), name
+
+
+def test_a_page_looks_again_by_itself_and_says_when_the_api_is_silent(
+    up: Up, screen: Screen
+) -> None:
+    screen.open("/?refresh=10+s")
+    pid = up.signal_process("api", signal.SIGSTOP)
+    try:
+        screen.page.get_by_text("Old:").first.wait_for(timeout=60_000)
+        assert "has not answered" in screen.text
+        assert screen.tables()  # what was read last stays
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    screen.page.get_by_text("Old:").first.wait_for(state="detached", timeout=60_000)
+
+
 def test_a_second_up_changes_nothing(up: Up) -> None:
     pids = up.processes().keys() & set(up.supervisor.remaining())
     result = up("up", "--detach")
@@ -130,7 +128,7 @@ def test_a_change_of_the_source_needs_a_stop_first(up: Up) -> None:
 
 @pytest.mark.parametrize("name", ["airflow-scheduler", "api"])
 def test_a_killed_service_is_restarted(up: Up, name: str) -> None:
-    pid = up.kill(name)
+    pid = up.signal_process(name, signal.SIGKILL)
 
     def is_back() -> bool:
         [standing] = [s for s in up.supervisor.status() if s.name == name]
