@@ -62,6 +62,17 @@ def short(value: float | None) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
+def size(value: float | None) -> str:
+    """Write a number of bytes in the unit that suits it: 3.1 MB."""
+    if value is None:
+        return NONE
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} TB"
+
+
 def label(name: str) -> str:
     """Write a name of the API as words: strong_buy becomes strong buy."""
     return name.replace("_", " ")

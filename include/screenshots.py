@@ -1,4 +1,4 @@
-"""Pictures for the README of what `make up` started: `make screenshots`, while it runs.
+"""Pictures of what `make up` started, for the README and the dashboard's page: `make screenshots`.
 
 python -m include.screenshots [FOLDER]
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dashboard.views import PAGES
 from include.services.settings import Services, services
 from pipelines.core.settings import ROOT
 
@@ -20,6 +21,28 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FOLDER = ROOT / "include" / "pictures"
 FORECAST = "nasdaq100_hourly"
+# Streamlit says when a page's script has ended; its charts are drawn after that.
+IS_DRAWN = """title => {
+    const app = document.querySelector('[data-testid=stApp]'), data = app?.dataset ?? {}
+    if (data.testScriptState !== 'notRunning' || data.testConnectionState !== 'CONNECTED')
+        return false
+    const heading = document.querySelector('h1')?.textContent ?? ''
+    const charts = [...document.querySelectorAll('[data-testid=stPlotlyChart]')]
+    return heading.startsWith(title) && heading !== ''
+        && !document.querySelector('[data-testid=stSkeleton]')
+        && charts.every(chart => chart.querySelector('.main-svg'))
+}"""
+
+
+def browser_program() -> str:
+    """Return the path of Chromium, or end with what to install."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return path or sys.exit("pictures need Chromium: apt-get install chromium")
+
+
+def wait_until_drawn(page: Page, title: str = "") -> None:
+    """Wait until the dashboard has drawn a page whose heading begins with the title."""
+    page.wait_for_function(IS_DRAWN, arg=title, timeout=60_000)
 
 
 def score(page: Page, config: Services) -> None:
@@ -33,39 +56,44 @@ def score(page: Page, config: Services) -> None:
     page.get_by_text("outcomes", exact=True).first.wait_for()
 
 
-def models(page: Page, config: Services) -> None:
-    """Show the candidates of a training in MLflow."""
-    page.goto(f"{config.url('mlflow')}/#/models")
-    page.get_by_text(FORECAST).first.wait_for()
-    page.wait_for_timeout(3000)
-    page.keyboard.press("Escape")  # what MLflow advertises at the first visit
+def view_of(name: str) -> Callable[[Page, Services], None]:
+    """Return a function that opens a page of the dashboard."""
+
+    def view(page: Page, config: Services) -> None:
+        page.goto(f"{config.url('dashboard')}/{name}?forecast={FORECAST}")
+        wait_until_drawn(page)
+
+    return view
 
 
-def api(page: Page, config: Services) -> None:
-    """Show the routes of the API."""
-    page.goto(f"{config.url('api')}/docs")
-    page.locator('[data-path="/signal/index"]').first.wait_for()
+DASHBOARD = {page.__name__.rpartition(".")[2]: page.TITLE for page in PAGES}
+VIEWS: dict[str, Callable[[Page, Services], None]] = {
+    "score": score,
+    **{f"dashboard_{name}": view_of(name) for name in DASHBOARD},
+}
 
 
-VIEWS: tuple[Callable[[Page, Services], None], ...] = (score, models, api)
-
-
-def take(folder: Path, config: Services) -> None:
-    """Take a picture of each view."""
+def take(folder: Path, config: Services, *, width: int = 1440) -> None:
+    """Take a picture of each view: of the dashboard whole pages, of the others the window."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        sys.exit("pictures need Chromium: apt-get install chromium")
+    program = browser_program()
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        for view in VIEWS:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        for name, view in VIEWS.items():
+            page = browser.new_page(viewport={"width": width, "height": 900})
             view(page, config)
             page.wait_for_timeout(3000)  # until nothing moves any more
-            page.screenshot(path=folder / f"{view.__name__}.png")
-            print(folder / f"{view.__name__}.png")
+            if name.startswith("dashboard_"):
+                height = page.evaluate(
+                    "document.querySelector('[data-testid=stMain]').scrollHeight"
+                )
+                page.set_viewport_size({"width": width, "height": min(int(height), 2400)})
+                page.wait_for_timeout(1000)
+            page.screenshot(path=folder / f"{name}.png")
+            page.close()
+            print(folder / f"{name}.png")
         browser.close()
 
 

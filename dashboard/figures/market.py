@@ -71,11 +71,17 @@ def draw_market(chart: Chart, clock: Clock) -> go.Figure:
         _draw_rsi(figure, chart, times, places["rsi_14"])
     if "macd" in places:
         _draw_macd(figure, chart, times, places["macd"])
-    figure.update_xaxes(
-        type="category", categoryorder="array", categoryarray=times, nticks=9, tickangle=0,
-        anchor=places[names[-1]], showspikes=True, spikemode="across", spikethickness=1,
-        spikedash="dot", rangeslider={"visible": True, "thickness": 0.07},
-    )  # fmt: skip
+    whole = [-0.5, len(times) - 0.5]
+    axis = {
+        "type": "category", "categoryorder": "array", "categoryarray": times, "nticks": 6,
+        "tickangle": 0, "anchor": places[names[-1]], "range": whole, "showgrid": False,
+    }  # fmt: skip
+    slider = {"visible": True, "thickness": 0.07, "range": whole}
+    # What lies on the second axis follows the first, and stays out of the slider.
+    figure.update_layout(
+        xaxis=axis | {"rangeslider": slider},
+        xaxis2=axis | {"matches": "x", "showticklabels": False},
+    )
     figure.update_layout(hovermode="x unified", bargap=0.2, height=_height(names))
     return figure
 
@@ -88,9 +94,10 @@ def bar_times(chart: Chart, clock: Clock) -> list[str]:
     if chart.interval in DAYS:
         exchange = Clock(chart.zone)
         return [f"{exchange.local(bar['ts']):%Y-%m-%d}" for bar in chart.bars]
-    times = [clock.minute(bar["ts"]) for bar in chart.bars]
+    opens = [clock.local(bar["ts"]) for bar in chart.bars]
+    times = [f"{time:%Y-%m-%d<br>%H:%M}" for time in opens]
     if len(set(times)) < len(times):
-        times = [f"{clock.local(bar['ts']):%Y-%m-%d %H:%M %z}" for bar in chart.bars]
+        times = [f"{time:%Y-%m-%d<br>%H:%M %z}" for time in opens]
     return times
 
 
@@ -191,7 +198,7 @@ def _draw_signals(figure: go.Figure, chart: Chart, times: Sequence[str], axis: s
             if (mark.score > 0) - (mark.score < 0) == sign
         ]
         figure.add_scatter(
-            x=[times[place] for place, _ in marks], y=[sign] * len(marks), yaxis=axis,
+            x=[times[place] for place, _ in marks], y=[sign] * len(marks), xaxis="x2", yaxis=axis,
             mode="markers", name=f"signal {name}", text=[visible(m.words) for _, m in marks],
             marker={
                 "symbol": [symbol if m.live or not sign else f"{symbol}-open" for _, m in marks],
@@ -213,14 +220,14 @@ def _draw_signals(figure: go.Figure, chart: Chart, times: Sequence[str], axis: s
 
 def _draw_volume(figure: go.Figure, chart: Chart, times: Sequence[str], axis: str) -> None:
     figure.add_bar(
-        x=times, y=_values(chart, "volume"), yaxis=axis, name="volume", showlegend=False,
+        x=times, y=_values(chart, "volume"), xaxis="x2", yaxis=axis, name="volume", showlegend=False,
         marker={"color": palette.FLAT, "line": {"width": 0}}, hovertemplate="%{y:.3s}",
     )  # fmt: skip
 
 
 def _draw_rsi(figure: go.Figure, chart: Chart, times: Sequence[str], axis: str) -> None:
     figure.add_scatter(
-        x=times, y=_values(chart, "rsi_14"), yaxis=axis, mode="lines", name="RSI 14",
+        x=times, y=_values(chart, "rsi_14"), xaxis="x2", yaxis=axis, mode="lines", name="RSI 14",
         showlegend=False, line={"width": 1.5, "color": LINE}, hovertemplate="%{y:.0f}",
     )  # fmt: skip
     for level in (30, 70):
@@ -234,7 +241,7 @@ def _draw_rsi(figure: go.Figure, chart: Chart, times: Sequence[str], axis: str) 
 
 def _draw_macd(figure: go.Figure, chart: Chart, times: Sequence[str], axis: str) -> None:
     figure.add_bar(
-        x=times, y=_values(chart, "macd_histogram_12_26_9"), yaxis=axis, name="histogram",
+        x=times, y=_values(chart, "macd_histogram_12_26_9"), xaxis="x2", yaxis=axis, name="histogram",
         showlegend=False, marker={"color": palette.FLAT, "line": {"width": 0}},
         hovertemplate="%{y:+.2%}",
     )  # fmt: skip
@@ -243,7 +250,7 @@ def _draw_macd(figure: go.Figure, chart: Chart, times: Sequence[str], axis: str)
         ("MACD signal 9", "macd_signal_12_26_9", "dot"),
     ):
         figure.add_scatter(
-            x=times, y=_values(chart, column), yaxis=axis, mode="lines", name=name,
+            x=times, y=_values(chart, column), xaxis="x2", yaxis=axis, mode="lines", name=name,
             showlegend=False, line={"width": 1.5, "color": LINE, "dash": dash},
             hovertemplate="%{y:+.2%}",
         )  # fmt: skip

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from dashboard.views import market, models, news, now, performance, predictions
+from dashboard.views import health, market, models, news, now, performance, predictions
 
-PAGES: tuple[ModuleType, ...] = (now, market, predictions, performance, models, news)
+PAGES: tuple[ModuleType, ...] = (now, market, predictions, performance, models, news, health)

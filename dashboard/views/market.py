@@ -18,13 +18,13 @@ from dashboard.components import (
     select,
 )
 from dashboard.context import Context
-from dashboard.figures.market import AVERAGES, BANDS, PANELS, Chart, Marked, draw_market
+from dashboard.figures.market import AVERAGES, BANDS, Chart, Marked, draw_market
 from dashboard.words import count, label, number, percent, plain
 
 TITLE, ICON = "Market", ":material/candlestick_chart:"
-RANGES = {"5 days": 5, "1 month": 31, "3 months": 92, "1 year": 366, "5 years": 1830, "all": None}
+RANGES = {"5 d": 5, "1 mo": 31, "3 mo": 92, "1 y": 366, "5 y": 1830, "all": None}
 CANDLES = 600  # of one chart: more than a screen can tell apart
-MARKS = ("signals", "predictions")
+MARKS = {"signals": "Signals", "predictions": "Predictions"}
 MOST_MARKS = 2000
 LISTED = 100  # bars of the table
 INDICATORS = {
@@ -50,41 +50,54 @@ def draw(page: Context) -> None:
             f"Trigger the DAG ingest_{page.name}, or run `bullion ingest`.",
         )
         return
-    series = _choose_series(page, listed)
-    days = RANGES[segments("Range", list(RANGES), key="range", default="3 months")]
-    chosen = st.pills(
-        "Indicators",
-        list(INDICATORS),
+    with st.container(horizontal=True):  # which breaks the line where the screen is narrow
+        series, days = _choose_series(page, listed)
+        chosen = _choose("Indicators", INDICATORS, ["sma_20", "rsi_14"])
+        kinds = _choose("Marks", MARKS, list(MARKS), help=f"What {page.name} said of its bars")
+    _draw_bars(page, series, days, chosen, kinds)
+
+
+def _choose(
+    title: str, options: Mapping[str, str], default: Sequence[str], **more: Any
+) -> list[str]:
+    """Let the reader press any of a few buttons; they stand in the address, in a fixed order."""
+    pressed = st.pills(
+        title,
+        list(options),
         selection_mode="multi",
-        default=["sma_20", "rsi_14"],
-        format_func=INDICATORS.__getitem__,
-        key="indicators",
+        default=list(default),
+        format_func=options.__getitem__,
+        key=title.lower(),
         bind="query-params",
+        **more,
     )
-    _draw_bars(page, series, days, [name for name in INDICATORS if name in chosen])
+    return [name for name in options if name in pressed]
 
 
-def _choose_series(page: Context, listed: Sequence[Row]) -> Row:
-    """Let the reader select a symbol and one of its intervals; the forecast's own come first."""
+def _choose_series(page: Context, listed: Sequence[Row]) -> tuple[Row, int | None]:
+    """Let the reader select a symbol, one of its intervals and a range; return series and days.
+
+    The first symbol of the forecast stands there at first.
+    """
     symbols = sorted({row["symbol"] for row in listed})
     own = next((name for name in page.forecast["symbols"] if name in symbols), symbols[0])
-    left, right = st.columns([1, 3], vertical_alignment="bottom")
-    with left:
-        symbol = select("Symbol", symbols, key="series", default=symbols.index(own))
+    symbol = select("Symbol", symbols, key="series", default=symbols.index(own), width=160)
     of_symbol = {row["interval"]: row for row in listed if row["symbol"] == symbol}
     intervals = list(of_symbol)
     interval = page.forecast["interval"]
-    with right:
-        interval = segments(
-            "Bars of",
-            intervals,
-            key="interval",
-            default=interval if interval in intervals else intervals[0],
-        )
-    return of_symbol[interval]
+    interval = segments(
+        "Bars of",
+        intervals,
+        key="interval",
+        default=interval if interval in intervals else intervals[0],
+    )
+    days = RANGES[segments("Range", list(RANGES), key="range", default="3 mo")]
+    return of_symbol[interval], days
 
 
-def _draw_bars(page: Context, series: Row, days: int | None, indicators: Sequence[str]) -> None:
+def _draw_bars(
+    page: Context, series: Row, days: int | None, indicators: Sequence[str], kinds: Sequence[str]
+) -> None:
     parameters = {
         "symbol": series["symbol"],
         "source": series["source"],
@@ -103,7 +116,7 @@ def _draw_bars(page: Context, series: Row, days: int | None, indicators: Sequenc
         return
     _draw_facts(page, series, bars)
     joined = max(bar["bars"] for bar in bars)
-    marks = _read_marks(page, series, bars) if joined == 1 else {}
+    marks = _read_marks(page, series, bars, kinds) if joined == 1 else {}
     chart = Chart(series["interval"], series["time_zone"] or "UTC", bars, indicators, **marks)
     draw_chart(
         draw_market(chart, page.clock),
@@ -139,26 +152,19 @@ def _draw_facts(page: Context, series: Row, bars: Sequence[Row]) -> None:
             st.markdown(f"**{plain(value)}**")
 
 
-def _read_marks(page: Context, series: Row, bars: Sequence[Row]) -> dict[str, list[Marked]]:
+def _read_marks(
+    page: Context, series: Row, bars: Sequence[Row], kinds: Sequence[str]
+) -> dict[str, list[Marked]]:
     """Return what the forecast said of these bars, where they are its own."""
-    chosen = st.pills(
-        "Marks",
-        MARKS,
-        selection_mode="multi",
-        default=list(MARKS),
-        key="marks",
-        bind="query-params",
-        help=f"Of the forecast {page.name}, on bars of its interval",
-    )
     if series["interval"] != page.forecast["interval"]:
         return {}
     marks = {}
-    if "predictions" in chosen and series["symbol"] in page.forecast["symbols"]:
+    if "predictions" in kinds and series["symbol"] in page.forecast["symbols"]:
         target = page.forecast["targets"][0]["target"]
         marks["predictions"] = _read_both(
             page, "history", bars, _prediction, symbol=series["symbol"], target=target
         )
-    if "signals" in chosen and page.forecast["universes"]:
+    if "signals" in kinds and page.forecast["universes"]:
         universe = page.forecast["universes"][0]
         marks["signals"] = _read_both(page, "signals", bars, _signal, universe=universe)
     return marks
@@ -203,8 +209,6 @@ def _explain(page: Context, series: Row, joined: int, marks: Mapping[str, object
         )
     elif marks:
         texts.append("Filled triangles were published live, open ones scored later.")
-    if any(name in PANELS for name in marks):
-        texts.append("")
     return plain(" ".join(texts))
 
 

@@ -12,6 +12,7 @@ from tests.bench import (
     api,
     append,
     checks,
+    dashboard,
     features,
     hostile,
     load,
@@ -37,6 +38,7 @@ BENCHES = {
     "training": training.figures,
     "whole": training.figures_of_a_training,
     "api": api.figures,
+    "dashboard": dashboard.figures,
     "hostile": hostile.figures,
 }
 

@@ -12,13 +12,23 @@ from include.services.settings import Services
 from pipelines.core.settings import ROOT
 from pipelines.forecasts import forecast
 
+PAGES = ("README.md", "dashboard/README.md")
 
-def test_every_picture_of_the_readme_is_a_view() -> None:
-    links = re.findall(r"!\[[^]]+\]\(([^)]+\.png)\)", (ROOT / "README.md").read_text())
-    pictures = {(ROOT / link).resolve() for link in links}
+
+def test_every_picture_is_a_view_and_stands_on_a_page() -> None:
+    pictures = {
+        (ROOT / page).parent.joinpath(link).resolve()
+        for page in PAGES
+        for link in re.findall(r"!\[[^]]+\]\(([^)]+\.png)\)", (ROOT / page).read_text())
+    }
     assert pictures == set(FOLDER.iterdir())
-    assert {picture.stem for picture in pictures} <= {view.__name__ for view in VIEWS}
+    assert {picture.stem for picture in pictures} == set(VIEWS)
     assert forecast(FORECAST).name == FORECAST
+
+
+def test_the_readme_opens_with_the_dashboard() -> None:
+    [first, *_] = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert first == f"include/pictures/{next(v for v in VIEWS if v.startswith('dashboard_'))}.png"
 
 
 def test_without_a_browser_the_error_says_what_to_install(

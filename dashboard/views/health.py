@@ -1,0 +1,490 @@
+"""The page of the platform's own work: what is late, what failed, what was rejected, and how much.
+
+A part is read when it is chosen, so that a page left open costs little.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard.clock import age, age_of
+from dashboard.components import (
+    draw_chart,
+    draw_table,
+    has_data,
+    say_nothing_yet,
+    segments,
+)
+from dashboard.context import Context
+from dashboard.figures.operations import draw_sizes
+from dashboard.words import NONE, count, label, plain, size, visible, web_address
+
+TITLE, ICON = "Health", ":material/monitor_heart:"
+STATES = {
+    "ok": ":blue[●] **All is well.** Every forecast is fresh, and the API is quick.",
+    "degraded": "▲ **Something needs a look.**",
+    "down": "✖ **Nothing can be served.**",
+}
+RUNS = 200
+LARGEST = 12  # tables in the picture of the lake
+HEIGHT = 420
+Row = Mapping[str, Any]
+
+
+def draw(page: Context) -> None:
+    """Draw the state in a sentence, what is late, and one part in full."""
+    st.title(TITLE, anchor=False)
+    _draw_state(page)
+    _draw_late(page)
+    _draw_forecasts(page)
+    part = segments("Part", list(PARTS), key="part", default="Steps")
+    PARTS[part](page)
+    _draw_links(page)
+
+
+def _draw_state(page: Context) -> None:
+    answer = page.reader.get("/health")
+    if not has_data(page, answer):
+        return
+    health = answer.data
+    st.markdown(STATES[health["status"]])
+    for reason in health["reasons"]:
+        st.markdown(f"- {plain(reason)}")
+    if health["sample"]:
+        st.warning("Sample data: made up, and no market.")
+
+
+def _draw_late(page: Context) -> None:
+    """Say which steps are late, and which failed when they ran last."""
+    answer = page.reader.get("/operations/steps")
+    if not has_data(page, answer):
+        return
+    late = [row for row in answer.rows if row["late"]]
+    failing = [row for row in answer.rows if row["failing"]]
+    if not late and not failing:
+        st.markdown("No step is late, and none failed when it last ran.")
+    for row in late:
+        st.error(
+            f"**Late:** {_name(page, row)} should have reached "
+            f"{page.clock.minute(row['due_at'])}; it last ended well {_ago(row)}."
+        )
+    for row in failing:
+        st.error(f"**Failed:** {_name(page, row)}: {plain(row['failure_message'] or NONE)}")
+
+
+def _name(page: Context, row: Row) -> str:
+    """Return a step in words, with a link to its DAG."""
+    name = plain(f"{label(row['step'])} of {row['about']}")
+    link = _dag_address(page, row)
+    return f"[{name}]({link})" if link else name
+
+
+def _ago(row: Row) -> str:
+    minutes = row["age_minutes"]
+    return "never" if minutes is None else f"{age(60 * minutes)} ago"
+
+
+def _dag_address(page: Context, row: Row) -> str | None:
+    airflow = page.settings.airflow
+    return web_address(f"{airflow}/dags/{row['dag']}") if airflow and row["dag"] else None
+
+
+def _draw_forecasts(page: Context) -> None:
+    answer = page.reader.get("/health")
+    if answer.data is None:
+        return
+    st.subheader("Forecasts", anchor=False)
+    draw_table(
+        page,
+        [
+            {
+                "forecast": row["forecast"],
+                "state": _freshness(row["stale"]),
+                "newest_signal": page.clock.minute(row["newest_signal"]),
+                "age": age_of(row["newest_signal"]),
+                "newest_bar": page.clock.minute(row["newest_bar"]),
+                "model": f"v{row['model_version']}" if row["model_version"] else NONE,
+                "proven": {True: "✓ proven", False: "▲ unproven", None: NONE}[row["proven"]],
+            }
+            for row in answer.data["forecasts"]
+        ],
+        {
+            "forecast": "Forecast",
+            "state": "State",
+            "newest_signal": f"Scored to ({page.clock.name})",
+            "age": "Age",
+            "newest_bar": "Bars to",
+            "model": "Model",
+            "proven": "Proven",
+        },
+        key="forecasts",
+    )
+
+
+def _freshness(stale: bool | None) -> str:
+    return {True: "✖ stale", False: "✓ fresh", None: "not scored yet"}[stale]
+
+
+def _draw_steps(page: Context) -> None:
+    answer = page.reader.get("/operations/steps")
+    if not has_data(page, answer):
+        return
+    st.caption("When each step last ended well. A link leads to its DAG in Airflow.")
+    draw_table(
+        page,
+        [
+            {
+                "state": _step_state(row),
+                "step": label(row["step"]),
+                "about": visible(row["about"]),
+                "ago": _ago(row),
+                "last_success": page.clock.minute(row["last_success"]),
+                "last_message": visible(row["last_message"] or ""),
+                "last_failure": page.clock.minute(row["last_failure"]),
+                "dag": _dag_address(page, row) or "",
+            }
+            for row in answer.rows
+        ],
+        {
+            "state": "State",
+            "step": "Step",
+            "about": "About",
+            "ago": "Ended well",
+            "last_success": f"At ({page.clock.name})",
+            "last_message": st.column_config.TextColumn("It said", width="medium"),
+            "last_failure": "Last failure",
+            "dag": st.column_config.LinkColumn("DAG", display_text="open", width="small"),
+        },
+        ("/operations/steps", {}),
+        key="steps",
+        height=HEIGHT,
+    )
+
+
+def _step_state(row: Row) -> str:
+    if row["failing"]:
+        return "✖ failed"
+    if row["late"]:
+        return "▲ late"
+    return "✓ well" if row["last_success"] else "not run yet"
+
+
+def _draw_runs(page: Context) -> None:
+    status = segments("Ended", ["all", "ok", "warned", "failed"], key="ended", default="all")
+    parameters = {"status": None if status == "all" else status, "limit": RUNS}
+    answer = page.reader.get("/operations/runs", **parameters)
+    if not has_data(page, answer):
+        return
+    if not answer.rows:
+        say_nothing_yet("There is no such run.", "Unpause the DAGs in Airflow, or run `make up`.")
+        return
+    signs = {"ok": "✓ ok", "warned": "▲ warned", "failed": "✖ failed"}
+    draw_table(
+        page,
+        [
+            {
+                "status": signs[row["status"]],
+                "finished_at": page.clock.minute(row["finished_at"]),
+                "step": label(row["step"]),
+                "about": visible(row["about"]),
+                "counts": _counts(row["counts"]),
+                "message": visible(row["message"] or ""),
+                "run": visible(row["run"]),
+            }
+            for row in answer.rows
+        ],
+        {
+            "status": "Ended",
+            "finished_at": f"At ({page.clock.name})",
+            "step": "Step",
+            "about": "About",
+            "counts": st.column_config.TextColumn("Counts", width="medium"),
+            "message": st.column_config.TextColumn("It said", width="medium"),
+            "run": st.column_config.TextColumn("Run", width="small"),
+        },
+        ("/operations/runs", parameters),
+        key="runs",
+        height=HEIGHT,
+    )
+
+
+def _counts(text: str) -> str:
+    """Return the counts of a run that are not nothing, in words."""
+    try:
+        counts = json.loads(text)
+    except ValueError:
+        return visible(text)
+    if not isinstance(counts, dict):
+        return visible(text)
+    return visible(", ".join(f"{label(name)} {value}" for name, value in counts.items() if value))
+
+
+def _draw_checks(page: Context) -> None:
+    answer = page.reader.get("/operations/checks")
+    if not has_data(page, answer):
+        return
+    failed = [row for row in answer.rows if not row["passed"]]
+    passed = len(answer.rows) - len(failed)
+    if not answer.rows:
+        say_nothing_yet("Nothing was checked yet.", f"Trigger the DAG ingest_{page.name}.")
+        return
+    st.markdown(f"✓ **{count(passed)} checks** passed when they were last made.")
+    if not failed:
+        return
+    st.markdown(f"▲ **{count(len(failed))}** did not:")
+    draw_table(
+        page,
+        [
+            {
+                "kind": {"blocking": "✖ blocking", "warning": "▲ warning"}[row["kind"]],
+                "table_name": row["table_name"],
+                "check": row["check"],
+                "offenders": row["offenders"],
+                "rows_checked": row["rows_checked"],
+                "detail": visible(row["detail"]),
+                "checked_at": page.clock.minute(row["checked_at"]),
+            }
+            for row in failed
+        ],
+        {
+            "kind": "Kind",
+            "table_name": "Table",
+            "check": "Check",
+            "offenders": st.column_config.NumberColumn("Offenders", format="localized"),
+            "rows_checked": st.column_config.NumberColumn("Of rows", format="localized"),
+            "detail": st.column_config.TextColumn("In words", width="large"),
+            "checked_at": f"At ({page.clock.name})",
+        },
+        ("/operations/checks", {"passed": False}),
+        key="checks",
+        height=HEIGHT,
+    )
+
+
+def _draw_quarantine(page: Context) -> None:
+    answer = page.reader.get("/operations/quarantine")
+    if not has_data(page, answer):
+        return
+    rows = answer.rows
+    if not rows:
+        st.markdown("No row was rejected.")
+        return
+    draw_chart(
+        draw_sizes(
+            [f"{label(row['reason'])} ({row['dataset'] or NONE}, {row['source']})" for row in rows],
+            [row["rejected"] for row in rows],
+            [count(row["rejected"]) for row in rows],
+            "rejected rows",
+        ),
+        key="quarantine",
+        description=f"{count(sum(row['rejected'] for row in rows))} rejected rows by reason",
+    )
+    draw_table(
+        page,
+        [
+            {
+                "reason": label(row["reason"]),
+                "dataset": row["dataset"] or NONE,
+                "source": visible(row["source"]),
+                "rejected": row["rejected"],
+                "newest_at": page.clock.minute(row["newest_at"]),
+                "newest_symbol": visible(row["newest_symbol"] or NONE),
+                "newest_detail": visible(row["newest_detail"]),
+                "newest_original": visible(row["newest_original"]),
+            }
+            for row in rows
+        ],
+        {
+            "reason": "Reason",
+            "dataset": "Dataset",
+            "source": "Source",
+            "rejected": st.column_config.NumberColumn("Rows", format="localized"),
+            "newest_at": f"Newest at ({page.clock.name})",
+            "newest_symbol": "Symbol",
+            "newest_detail": st.column_config.TextColumn("In words", width="medium"),
+            "newest_original": st.column_config.TextColumn("As it came", width="medium"),
+        },
+        ("/operations/quarantine", {}),
+        key="quarantine",
+        height=HEIGHT,
+    )
+
+
+def _draw_gaps(page: Context) -> None:
+    answer = page.reader.get("/operations/gaps")
+    if not has_data(page, answer):
+        return
+    if not answer.rows:
+        st.markdown("No bar is missing that the calendar has.")
+        return
+    missing = sum(row["missing"] for row in answer.rows)
+    st.markdown(f"**{count(missing)} bars** of {len(answer.rows)} series are missing.")
+    draw_table(
+        page,
+        [row | {"symbol": visible(row["symbol"])} for row in answer.rows],
+        {
+            "symbol": "Symbol",
+            "interval": "Bars of",
+            "source": "Source",
+            "missing": st.column_config.NumberColumn("Missing", format="localized"),
+            "expected": st.column_config.NumberColumn("Of", format="localized"),
+            "sessions": st.column_config.NumberColumn("In sessions", format="localized"),
+            "first_session": "First",
+            "last_session": "Last",
+        },
+        ("/operations/gaps", {}),
+        key="gaps",
+        height=HEIGHT,
+    )
+
+
+def _draw_lake(page: Context) -> None:
+    answer = page.reader.get("/operations/lake")
+    if not has_data(page, answer):
+        return
+    lake, rows = answer.data, answer.rows
+    _draw_facts(
+        {
+            "Size": size(sum(row["bytes"] for row in rows)),
+            "Files": count(sum(row["files"] for row in rows)),
+            "Rows": count(sum(row["rows"] for row in rows)),
+            "Snapshots": count(lake["snapshots"]),
+            "Newest": f"{lake['snapshot']}, {age_of(lake['newest_snapshot_at'])} ago",
+            "Oldest": f"{lake['oldest_snapshot']}, {age_of(lake['oldest_snapshot_at'])} ago",
+        }
+    )
+    largest = [row for row in rows if row["bytes"]][:LARGEST]
+    if largest:
+        draw_chart(
+            draw_sizes(
+                [row["table"] for row in largest],
+                [row["bytes"] for row in largest],
+                [f"{size(row['bytes'])}, {count(row['rows'])} rows" for row in largest],
+                "size of the files",
+            ),
+            key="lake",
+            description=f"The {len(largest)} largest tables by the size of their files",
+        )
+    draw_table(
+        page,
+        [row | {"size": size(row["bytes"])} for row in rows],
+        {
+            "table": "Table",
+            "rows": st.column_config.NumberColumn("Rows", format="localized"),
+            "catalog_rows": st.column_config.NumberColumn("In the catalog", format="localized"),
+            "files": st.column_config.NumberColumn("Files", format="localized"),
+            "size": st.column_config.TextColumn("Size", alignment="right"),
+        },
+        ("/operations/lake", {}),
+        key="lake",
+        height=HEIGHT,
+    )
+
+
+def _draw_api(page: Context) -> None:
+    answer = page.reader.get("/operations/latency")
+    if has_data(page, answer):
+        st.caption("Answers of the last five minutes, by route.")
+        draw_table(
+            page,
+            answer.rows,
+            {
+                "route": "Route",
+                "requests": st.column_config.NumberColumn("Requests", format="localized"),
+                "p50_ms": st.column_config.NumberColumn("Half within, ms", format="%.1f"),
+                "p99_ms": st.column_config.NumberColumn("99 of 100 within, ms", format="%.1f"),
+            },
+            ("/operations/latency", {}),
+            key="latency",
+            height=HEIGHT,
+        )
+    _draw_models(page)
+
+
+def _draw_models(page: Context) -> None:
+    health = page.reader.get("/health").data
+    if not health or not health["models"]:
+        say_nothing_yet("No model is loaded to score on demand.", "The reasons stand above.")
+        return
+    st.caption("Models that are loaded to score on demand.")
+    draw_table(
+        page,
+        [
+            {
+                "forecast": row["forecast"],
+                "target": row["target"],
+                "model": f"{label(row['candidate'] or NONE)} v{row['model_version'] or NONE}",
+                "proven": "✓ proven" if row["proven"] else "▲ unproven",
+                "why": visible(row["unproven_reason"] or ""),
+            }
+            for row in health["models"]
+        ],
+        {
+            "forecast": "Forecast",
+            "target": "Target",
+            "model": "Model",
+            "proven": "Proven",
+            "why": st.column_config.TextColumn("Why not", width="large"),
+        },
+        key="models",
+    )
+
+
+def _draw_quotas(page: Context) -> None:
+    answer = page.reader.get("/operations/quotas")
+    if not has_data(page, answer):
+        return
+    if not answer.rows:
+        st.markdown(
+            "No request was counted on the API's machine: no source of news that limits them was "
+            "asked from there."
+        )
+        return
+    draw_table(
+        page,
+        [row | {"resets_at": page.clock.minute(row["resets_at"])} for row in answer.rows],
+        {
+            "source": "Source",
+            "limit": "Allowed",
+            "used": st.column_config.NumberColumn("Used", format="localized"),
+            "left": st.column_config.NumberColumn("Left", format="localized"),
+            "resets_at": f"More from ({page.clock.name})",
+        },
+        ("/operations/quotas", {}),
+        key="quotas",
+    )
+
+
+def _draw_facts(facts: Mapping[str, str]) -> None:
+    for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
+        with column:
+            st.caption(name)
+            st.markdown(f"**{plain(value)}**")
+
+
+def _draw_links(page: Context) -> None:
+    settings = page.settings
+    links = {
+        "Airflow": settings.airflow,
+        "MLflow": settings.mlflow,
+        "Reports and Data Docs": settings.reports,
+    }
+    shown = [f"[{name}]({url})" for name, url in links.items() if url and web_address(url)]
+    if shown:
+        st.caption(" · ".join(shown))
+
+
+PARTS: Mapping[str, Callable[[Context], None]] = {
+    "Steps": _draw_steps,
+    "Runs": _draw_runs,
+    "Checks": _draw_checks,
+    "Quarantine": _draw_quarantine,
+    "Gaps": _draw_gaps,
+    "Lake": _draw_lake,
+    "API": _draw_api,
+    "Quotas": _draw_quotas,
+}
