@@ -30,7 +30,7 @@ AVERAGES = {
 BANDS = "bollinger_20"
 PANELS = {"rsi_14": "RSI", "macd": "MACD"}
 PIXELS = {"price": 340, "signals": 46, "volume": 76, "rsi_14": 96, "macd": 110}
-GAP, SLIDER = 14, 110  # pixels between panels, and of the slider with the labels below it
+GAP, SLIDER, LABELS = 14, 56, 60  # pixels between panels, of the slider, of the labels below all
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,14 @@ def draw_market(chart: Chart, clock: Clock) -> go.Figure:
         _draw_macd(figure, chart, times, places["macd"])
     whole = [-0.5, len(times) - 0.5]
     axis = {
-        "type": "category", "categoryorder": "array", "categoryarray": times, "nticks": 6,
-        "tickangle": 0, "anchor": places[names[-1]], "range": whole, "showgrid": False,
+        "type": "category", "categoryorder": "array", "categoryarray": times, "range": whole,
+        "showgrid": False,
     }  # fmt: skip
-    slider = {"visible": True, "thickness": 0.07, "range": whole}
-    # What lies on the second axis follows the first, and stays out of the slider. The slider stands
-    # below the panels of the first one: nothing, drawn on the lowest, puts it below all of them.
-    figure.add_scatter(
-        x=times[:1], y=[None], yaxis=places[names[-1]], showlegend=False, hoverinfo="skip"
-    )
+    slider = {"visible": True, "thickness": 40 / _height(names), "range": whole}
+    # The slider shows what its own axis has, the price; the panels below follow on a second axis.
     figure.update_layout(
-        xaxis=axis | {"rangeslider": slider},
-        xaxis2=axis | {"matches": "x", "showticklabels": False},
+        xaxis=axis | {"anchor": "y", "showticklabels": False, "rangeslider": slider},
+        xaxis2=axis | {"anchor": places[names[-1]], "matches": "x", "nticks": 6, "tickangle": 0},
     )
     figure.update_layout(hovermode="x unified", bargap=0.2, height=_height(names))
     return figure
@@ -112,12 +108,12 @@ def places_of(marks: Sequence[Marked], bars: Sequence[Row]) -> list[tuple[int, M
 
 
 def _height(names: Sequence[str]) -> int:
-    return sum(PIXELS[name] for name in names) + GAP * (len(names) - 1) + SLIDER
+    return sum(PIXELS[name] for name in names) + GAP * (len(names) - 1) + SLIDER + LABELS
 
 
 def _stack(figure: go.Figure, names: Sequence[str]) -> dict[str, str]:
     """Put a panel below the other; return the name of the vertical axis of each."""
-    height, top, places = _height(names) - SLIDER, 1.0, {}
+    height, top, places = _height(names) - LABELS, 1.0, {}
     for number, name in enumerate(names, 1):
         bottom = top - PIXELS[name] / height
         axis = "y" if number == 1 else f"y{number}"
@@ -132,7 +128,7 @@ def _stack(figure: go.Figure, names: Sequence[str]) -> dict[str, str]:
             }
         )
         places[name] = axis
-        top = bottom - GAP / height
+        top = bottom - (GAP if number > 1 else SLIDER + GAP) / height
     return places
 
 
@@ -224,8 +220,9 @@ def _draw_signals(figure: go.Figure, chart: Chart, times: Sequence[str], axis: s
 
 def _draw_volume(figure: go.Figure, chart: Chart, times: Sequence[str], axis: str) -> None:
     figure.add_bar(
-        x=times, y=_values(chart, "volume"), xaxis="x2", yaxis=axis, name="volume", showlegend=False,
-        marker={"color": palette.FLAT, "line": {"width": 0}}, hovertemplate="%{y:.3s}",
+        x=times, y=_values(chart, "volume"), xaxis="x2", yaxis=axis, name="volume",
+        showlegend=False, marker={"color": palette.FLAT, "line": {"width": 0}},
+        hovertemplate="%{y:.3s}",
     )  # fmt: skip
 
 
@@ -245,8 +242,8 @@ def _draw_rsi(figure: go.Figure, chart: Chart, times: Sequence[str], axis: str) 
 
 def _draw_macd(figure: go.Figure, chart: Chart, times: Sequence[str], axis: str) -> None:
     figure.add_bar(
-        x=times, y=_values(chart, "macd_histogram_12_26_9"), xaxis="x2", yaxis=axis, name="histogram",
-        showlegend=False, marker={"color": palette.FLAT, "line": {"width": 0}},
+        x=times, y=_values(chart, "macd_histogram_12_26_9"), xaxis="x2", yaxis=axis,
+        name="histogram", showlegend=False, marker={"color": palette.FLAT, "line": {"width": 0}},
         hovertemplate="%{y:+.2%}",
     )  # fmt: skip
     for name, column, dash in (

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.api import Answer
 from dashboard.clock import age, age_of
 from dashboard.components import (
     draw_chart,
@@ -25,7 +26,7 @@ from dashboard.words import NONE, count, label, plain, size, visible, web_addres
 
 TITLE, ICON = "Health", ":material/monitor_heart:"
 STATES = {
-    "ok": ":blue[●] **All is well.** Every forecast is fresh, and the API is quick.",
+    "ok": "● **All is well.** Every forecast is fresh, and the API is quick.",
     "degraded": "▲ **Something needs a look.**",
     "down": "✖ **Nothing can be served.**",
 }
@@ -46,8 +47,16 @@ def draw(page: Context) -> None:
     _draw_links(page)
 
 
+def _read_unwatched(page: Context, path: str) -> Answer:
+    """Read what every request changes: to draw the page anew for it would never end.
+
+    The steps are watched, and their ages move every minute.
+    """
+    return page.reader.api.get(path)
+
+
 def _draw_state(page: Context) -> None:
-    answer = page.reader.get("/health")
+    answer = _read_unwatched(page, "/health")
     if not has_data(page, answer):
         return
     health = answer.data
@@ -94,7 +103,7 @@ def _dag_address(page: Context, row: Row) -> str | None:
 
 
 def _draw_forecasts(page: Context) -> None:
-    answer = page.reader.get("/health")
+    answer = _read_unwatched(page, "/health")
     if answer.data is None:
         return
     st.subheader("Forecasts", anchor=False)
@@ -386,7 +395,7 @@ def _draw_lake(page: Context) -> None:
 
 
 def _draw_api(page: Context) -> None:
-    answer = page.reader.get("/operations/latency")
+    answer = _read_unwatched(page, "/operations/latency")
     if has_data(page, answer):
         st.caption("Answers of the last five minutes, by route.")
         draw_table(
@@ -406,7 +415,7 @@ def _draw_api(page: Context) -> None:
 
 
 def _draw_models(page: Context) -> None:
-    health = page.reader.get("/health").data
+    health = _read_unwatched(page, "/health").data
     if not health or not health["models"]:
         say_nothing_yet("No model is loaded to score on demand.", "The reasons stand above.")
         return

@@ -217,10 +217,10 @@ def _draw_list(page: Context, series: Row, bars: Sequence[Row], parameters: Row)
         draw_table(
             page,
             [
-                bar | {name: page.clock.minute(bar[name]) for name in ("ts", "closes_at")}
+                {**bar} | {name: page.clock.minute(bar[name]) for name in ("ts", "closes_at")}
                 for bar in bars[: -LISTED - 1 : -1]
             ],
-            {"ts": f"Opens ({page.clock.name})", "closes_at": "Closes"} | PRICES,
+            {"ts": f"Opens ({page.clock.name})", "closes_at": "Closes", **PRICES},
             ("/bars/history", parameters),
             key=f"{series['symbol']}_{series['interval']}_bars",
             height=380,

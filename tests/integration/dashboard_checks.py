@@ -101,6 +101,13 @@ def check_health(screen: Screen, api: httpx.Client) -> None:
     assert {step["about"] for step in steps} >= {row[2] for row in screen.tables()[1][1:]}
 
 
+def has_news(api: httpx.Client) -> bool:
+    """Whether a story came, with its sentiment and a signal."""
+    stories = api.get("/news/recent", params={"topic": "sp500", "limit": 1}).json()["rows"]
+    is_scored = bool(stories) and stories[0]["sentiment"] is not None
+    return is_scored and api.get("/news/signals/newest", params={"topic": "sp500"}).is_success
+
+
 def rows_of(table: list[list[str]], key: str) -> dict[str, dict[str, str]]:
     """Return the rows of a table by the column of that title."""
     titles, place = table[0], column_of(table, key)

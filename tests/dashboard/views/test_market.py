@@ -1,0 +1,84 @@
+"""The page of bars, over a real API: what is on it is what the API answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pipelines.steps.lake import open_lake
+from tests.dashboard.screens import dashboard_settings, open_page, serve_lake, texts
+from tests.servers.ports import free_port
+
+
+def chart(screen: AppTest) -> dict[str, Any]:
+    """The figure that the page drew."""
+    (element,) = screen.get("plotly_chart")
+    figure: dict[str, Any] = json.loads(element.proto.spec)
+    return figure
+
+
+@pytest.mark.usefixtures("dashboard")
+def test_the_chart_has_the_bars_of_the_api(api_address: str) -> None:
+    screen = open_page("market", series="NVDA")
+    assert not screen.exception
+    assert not screen.error
+    bars = httpx.get(
+        f"{api_address}/bars/history",
+        params={"symbol": "NVDA", "candles": 600, "indicators": "sma_20,rsi_14"},
+    ).json()["rows"][::-1]
+    figure = chart(screen)
+    drawn = {trace["name"]: trace for trace in figure["data"]}
+    assert len(drawn["price"]["x"]) == len(bars) > 50
+    assert figure["layout"]["xaxis"]["type"] == "category"
+    assert {"volume", "SMA 20", "RSI 14"} <= set(drawn)
+    assert "MACD 12 26" not in drawn
+    written = texts(screen)
+    assert f"{bars[-1]['close']:,.2f}" in written
+    assert "Sample data" in written
+
+
+@pytest.mark.usefixtures("dashboard")
+def test_what_the_forecast_said_is_marked_at_its_bars(api_address: str) -> None:
+    drawn = {trace["name"]: trace for trace in chart(open_page("market", series="NVDA"))["data"]}
+    rows = [
+        row
+        for live in ("true", "false")
+        for row in httpx.get(
+            f"{api_address}/predictions/history", params={"symbol": "NVDA", "live": live}
+        ).json()["rows"]
+    ]
+    said = {row["closes_at"] for row in rows if row["score"]}
+    marked = [len(t["x"]) for name, t in drawn.items() if name.startswith("predicted ")]
+    assert sum(marked) == len(said) > 0
+    assert any(name.startswith("signal ") for name in drawn)
+
+
+@pytest.mark.usefixtures("dashboard")
+def test_the_choices_of_an_address_are_drawn() -> None:
+    screen = open_page("market", series="AAPL", interval="1d", range="all")
+    assert "1d" in [control.value for control in screen.get("button_group")] or not screen.exception
+    assert "speaks of bars of 1h" in texts(screen)
+
+
+def test_a_lake_without_bars_says_what_to_do(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{tmp_path}/catalog.sqlite")
+    monkeypatch.setenv("BULLION_LAKE_DATA", f"{tmp_path}/files")
+    with open_lake():
+        pass
+    with serve_lake(tmp_path) as address, dashboard_settings(api=address, fresh_seconds="0"):
+        screen = open_page("market")
+    assert not screen.exception
+    assert "ingest_nasdaq100_hourly" in texts(screen)
+
+
+def test_an_api_that_is_gone_is_a_sentence() -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    with dashboard_settings(api=address, fresh_seconds="0"):
+        screen = open_page("market")
+    assert not screen.exception
+    assert address in texts(screen)
