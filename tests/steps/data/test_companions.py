@@ -50,10 +50,10 @@ def recompute(lake: Lake, name: str) -> list[tuple[object, ...]]:
     return table_rows(lake, name)
 
 
-def market(lake: Lake, companion: bool = True) -> str:
+def market(lake: Lake, companion: bool = True, times: list[datetime] = HOURS) -> str:
     """A market of two symbols, and their companion's bars; all of it is refreshed."""
     name = next(fresh_name)
-    write_bars(lake, name, market_rows((*SYMBOLS, *["QQQ"] * companion)))
+    write_bars(lake, name, market_rows((*SYMBOLS, *["QQQ"] * companion), times))
     refresh_features(lake, BESIDE, name)
     return name
 
@@ -158,10 +158,13 @@ def test_a_refresh_in_parts_equals_the_whole(
 
 
 def test_chunks_of_any_size_give_the_same(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = market(lake)
-    write_moods(lake, name, [(CLOSES[n], CLOSES[n], n) for n in range(0, 100, 7)])
+    # Enough to look back at twice: chunks of one bar read and write for each bar.
+    count = 2 * max(BESIDE.look_back, BESIDE.label_look_back) + 5
+    name = market(lake, times=HOURS[:count])
+    write_moods(lake, name, [(CLOSES[n], CLOSES[n], n) for n in range(0, count, 3)])
     whole = recompute(lake, name)
-    for chunk in (1, 13, len(HOURS), len(HOURS) + 1):
+    assert len(whole) == 2 * count
+    for chunk in (1, 13, count, count + 1):
         monkeypatch.setattr(refreshing, "CHUNK_ROWS", chunk)
         assert recompute(lake, name) == whole, chunk
 

@@ -142,7 +142,8 @@ def test_a_refresh_in_parts_equals_the_whole(
         write_bars(lake, name, changed, interval=interval)
         refresh_features(lake, forecast, name)
     rows_in_parts = features(lake, forecast, name)
-    assert len(rows_in_parts) > sum(row["symbol"] in forecast.symbols for row in rows) // 2
+    # At the most three of six days never came.
+    assert len(rows_in_parts) > sum(row["symbol"] in forecast.symbols for row in rows) // 3
     assert repr(rows_in_parts) == repr(recompute(lake, forecast, name))
 
 

@@ -99,7 +99,7 @@ def test_a_year_of_ten_symbols_gives_most_of_the_possible_skill(
     assert report.verdict == "promoted", report.summary()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])  # torture has twenty
 def test_noise_is_refused(tmp_path: Path, registry: Registry, seed: int) -> None:
     report = train_on(tmp_path, registry, SampleNoise(seed=seed), QUICK, SIX_MONTHS)
     assert report.verdict == "refused", report.summary()
