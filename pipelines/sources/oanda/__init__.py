@@ -39,6 +39,7 @@ from pipelines.sources.oanda.replies import (
     TOKEN,
     URL,
     TooManyCandles,
+    candles_of,
     check_reply,
 )
 from pipelines.sources.quota import Limit, Quota, read_limits
@@ -162,13 +163,10 @@ class Oanda:
             reply = replace(reply, body=guard.hide_in_body(reply.body))
             try:
                 check_reply(reply, symbol, subject)
-                answer = Answer(
-                    self.name, "bars", query, reply.body, "application/json", self._now()
-                )
-                self.parse(answer)
+                candles_of(reply.body, symbol, piece.interval.name)
             except NotAnAnswer as wrong:
                 raise Busy(wrong.message) from wrong
-            return answer
+            return Answer(self.name, "bars", query, reply.body, "application/json", self._now())
 
         advice = f"or lower {LIMITS}"
         return retry(try_once, self.name, subject, self._patience, advice, self._sleep)

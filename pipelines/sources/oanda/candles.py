@@ -22,10 +22,9 @@ from pipelines.sources.oanda.replies import candles_of
 
 CALENDAR = "FX"
 US_INDICES = frozenset({"SPX500_USD", "NAS100_USD", "US30_USD", "US2000_USD"})
-PRICES = ("o", "h", "l", "c")
+OHLC, CLOSE = ("o", "h", "l", "c"), ("c",)
 NEW_YORK = ZoneInfo(ZONE)
 TO_MIDNIGHT = timedelta(hours=7)  # from 17:00, when a session of the next date begins
-Prices = tuple[float, ...]
 
 
 class _Unreadable(Exception):
@@ -118,13 +117,12 @@ def _read_candle(row: int, candle: Any) -> _Candle:
     is_complete = candle.get("complete")
     if not isinstance(is_complete, bool):
         raise _Unreadable("not_a_candle", f"`complete` is {is_complete!r}, not true or false")
-    prices = _read_prices(candle, "mid")
+    prices = _read_prices(candle, "mid", OHLC)
     if prices is None:
         raise _Unreadable("no_price", "the candle has no `mid`")
-    bid, ask = (_read_prices(candle, side) for side in ("bid", "ask"))
+    bid, ask = (_read_prices(candle, side, CLOSE) or (None,) for side in ("bid", "ask"))
     volume = candle.get("volume")
-    values = (*prices, None if volume is None else _number("volume", volume))
-    values += (None if bid is None else bid[3], None if ask is None else ask[3])
+    values = (*prices, None if volume is None else _number("volume", volume), *bid, *ask)
     return _Candle(row, _read_time(candle.get("time")), is_complete, values)
 
 
@@ -139,14 +137,16 @@ def _no_time(text: Any) -> datetime:
     raise _Unreadable("bad_time", f"`time` is {text!r}, no time with a zone")
 
 
-def _read_prices(candle: Mapping[str, Any], side: str) -> Prices | None:
-    """Return open, high, low and close of one side; None where the candle lacks that side."""
+def _read_prices(
+    candle: Mapping[str, Any], side: str, names: Sequence[str]
+) -> tuple[float, ...] | None:
+    """Return the named prices of one side; None where the candle lacks that side."""
     prices = candle.get(side)
     if prices is None:
         return None
     if not isinstance(prices, Mapping):
         raise _Unreadable("not_an_object", f"`{side}` has no o, h, l and c")
-    return tuple(_number(f"{side}.{name}", prices.get(name)) for name in PRICES)
+    return tuple(_number(f"{side}.{name}", prices.get(name)) for name in names)
 
 
 def _number(name: str, value: Any) -> float:

@@ -34,7 +34,7 @@ FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_SPAN = timedelta(days=30)  # before the end, where no start is named
 COMMIT_ROWS = 500_000  # rows gathered before they are committed
 COMMIT_BYTES = 256 << 20
-COMMIT_SECONDS = 60.0  # gathered at most by a source that resumes: a killed run loses no more
+COMMIT_SECONDS = 30.0  # gathered at most by a source that resumes: a killed run loses no more
 
 
 @dataclass
