@@ -2,8 +2,8 @@
 
 Predictions, signal and the record of the run are one commit. A bar is scored by the newest model
 that was promoted before the bar closed. Rows that were published live stay: a backfill writes its
-rows beside them, the same rows each time. Bars that were missed since the last run are scored
-first. The log of a skipped task says why it was skipped.
+rows beside them, the same rows each time. A run covers a bar, or the bars of the minutes that the
+schedule's `every` says, and what was missed before. The log of a skipped task says why it was.
 """
 
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def wire(forecast: Forecast) -> None:
     @dag(
         f"score_{forecast.name}",
         schedule=ExchangeTimetable(
-            forecast.interval, forecast.schedule.calendar, forecast.schedule.grace
+            forecast.cadence.name, forecast.schedule.calendar, forecast.schedule.grace
         ),
         start_date=datetime(2015, 1, 1, tzinfo=UTC),
         max_active_runs=4,

@@ -35,7 +35,14 @@ def _price(name: str, meaning: str) -> Column:
 
 OPEN, HIGH = _price("open", "first price"), _price("high", "highest price")
 LOW, CLOSE = _price("low", "lowest price"), _price("close", "last price")
-VOLUME = Column("volume", "DOUBLE", "traded volume", "shares or contracts", nullable=True, low=0)
+VOLUME = Column(
+    "volume",
+    "DOUBLE",
+    "traded volume; of oanda, which does not know it, the count of its prices in the bar",
+    "shares or contracts; prices",
+    nullable=True,
+    low=0,
+)
 BID = _price("bid", "closing bid").replace(nullable=True)
 ASK = _price("ask", "closing ask").replace(nullable=True)
 PRICES = (OPEN, HIGH, LOW, CLOSE, VOLUME, BID, ASK)

@@ -112,7 +112,7 @@ SERIES = Table(
         SOURCE,
         SYMBOL,
         INTERVAL,
-        Column("calendar", "VARCHAR", "exchange calendar, as exchange-calendars names it"),
+        Column("calendar", "VARCHAR", "as exchange-calendars names it: XNYS; or FX, US_INDEX_CFD"),
         Column("grid", "VARCHAR", "where bars are cut", among=("session", "clock")),
         Column("split_adjusted", "BOOLEAN", "true: prices arrive adjusted for known splits"),
         BATCH,

@@ -4,7 +4,7 @@ A bar is named by its open (`ts`) and ends at `closes_at`, both UTC. Two grids c
 into intraday bars: `session` counts from the open (09:30, 10:30, ... on XNYS), `clock` from
 the full clock hour in the exchange's own time zone (09:00, 10:00, ...). The last bar of a
 session ends with the session. A daily bar is a session; a weekly or monthly one is all its
-sessions.
+sessions. The calendars are those of exchange-calendars, and a few of our own (own_calendars.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property, lru_cache
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ import pyarrow as pa
 from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.core.intervals import INTERVALS, Interval, interval_of, utc
+from pipelines.core.own_calendars import OWN_CALENDARS, ZONE, build_sessions
 
 Grid = Literal["session", "clock"]
 GRIDS: tuple[Grid, ...] = ("session", "clock")
@@ -82,7 +84,7 @@ class Calendar:
 
         self.name = name
         self._history: _Sessions | None = None
-        names = xc.get_calendar_names()
+        names = [*xc.get_calendar_names(), *OWN_CALENDARS]
         if name not in names:
             raise unknown("calendar", name, names)
 
@@ -276,6 +278,8 @@ def _load_sessions(name: str, first: np.datetime64) -> _Sessions:
     import exchange_calendars as xc
     from exchange_calendars import ExchangeCalendar as base
 
+    if name in OWN_CALENDARS:
+        return _load_own_sessions(name, first)
     try:
         exchange = xc.get_calendar(name, start=str(max(first, FIRST_SESSION)))
         # Where the library shifts single days, its result depends on the first day loaded.
@@ -293,6 +297,14 @@ def _load_sessions(name: str, first: np.datetime64) -> _Sessions:
     day = schedule.index.to_numpy().astype("datetime64[D]")
     known_from = first if first > FIRST_SESSION else EARLIEST
     return _Sessions(known_from, day, opens, closes, exchange.tz)
+
+
+def _load_own_sessions(name: str, first: np.datetime64) -> _Sessions:
+    """Load the sessions of a calendar of our own, until a year from now as the library does."""
+    first = max(first, FIRST_SESSION)
+    day, opens, closes = build_sessions(name, first, np.datetime64("now", "D") + MARGIN)
+    known_from = first if first > FIRST_SESSION else EARLIEST
+    return _Sessions(known_from, day, opens, closes, ZoneInfo(ZONE))
 
 
 def spans_night(market: Calendar, closes_at: np.ndarray, later: np.ndarray) -> np.ndarray:
@@ -313,7 +325,7 @@ def spans_night(market: Calendar, closes_at: np.ndarray, later: np.ndarray) -> n
 
 
 def calendar(name: str = "XNYS") -> Calendar:
-    """Return the calendar of an exchange by its exchange-calendars name: XNYS, XLON, 24/5, ..."""
+    """Return the calendar of an exchange by its name: XNYS, XLON, 24/5, FX, ..."""
     return _cached_calendar(
         name
     )  # one object: the cache would treat calendar() and calendar("XNYS") as two

@@ -45,6 +45,14 @@ class SourceUnavailable(SourceError):
     """The source is down, limits our requests, or timed out: a later request may work."""
 
 
+class AccessRefused(SourceError):
+    """The source does not accept our key: no other request can work until it is corrected."""
+
+
+class UnknownSymbol(SourceError):
+    """The source does not have this symbol, whatever span is asked for."""
+
+
 class LakeError(BullionError):
     """The lake cannot be opened, read or written."""
 

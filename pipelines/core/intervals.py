@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pipelines.core.errors import InvalidRequest, unknown
 
@@ -44,6 +44,14 @@ def interval_of(name: str) -> Interval:
         if name == interval.name:
             return interval
     raise unknown("interval", name, (i.name for i in INTERVALS))
+
+
+def interval_of_length(length: timedelta) -> Interval | None:
+    """Return the interval, below a day, of that length; None where there is none."""
+    for interval in INTERVALS:
+        if interval.minutes is not None and timedelta(minutes=interval.minutes) == length:
+            return interval
+    return None
 
 
 def utc(value: datetime | str) -> datetime:

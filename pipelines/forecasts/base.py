@@ -48,7 +48,7 @@ class Forecast:
                 f"{self.name!r} cannot name a forecast",
                 "use small letters, digits and _: it becomes a table, a model and a DAG",
             )
-        interval_of(self.interval)
+        self.schedule.check(self.name, self.bar)
         _check_universe(self.name, self.universe)
         if not self.features:
             raise InvalidRequest(f"{self.name} has no features", "name a set of pipelines.features")
@@ -168,6 +168,11 @@ class Forecast:
     @property
     def bar(self) -> Interval:
         return interval_of(self.interval)
+
+    @property
+    def cadence(self) -> Interval:
+        """The length of a run: of a bar, or of the stretch of bars that its schedule names."""
+        return self.schedule.cadence(self.bar)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -358,6 +363,8 @@ class TargetForecast:
 
 def _outcome_columns(target: Target) -> tuple[Column, Column]:
     meaning = f"what the label {target.name} makes of the bars after"
+    if target.label.within_session:
+        meaning += ", as far as they are of its session"
     return (
         Column(target.outcome, "DOUBLE", meaning, target.label.unit, nullable=True),
         Column(target.known_at, "TIMESTAMPTZ", "when that outcome was known", "UTC", nullable=True),

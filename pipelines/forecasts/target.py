@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pipelines.core.errors import InvalidRequest
+from pipelines.core.intervals import Interval, interval_of_length
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
@@ -21,12 +22,41 @@ class Schedule:
     calendar: str = "XNYS"
     grace: timedelta = timedelta(minutes=1)  # after a bar's close, for the source to have it
     history: timedelta = timedelta(days=730)  # that is trained on
+    # How often there is a run: it scores all bars since the one before. None: each bar has its own.
+    every: timedelta | None = None
 
     def __post_init__(self) -> None:
         if not timedelta(0) <= self.grace <= timedelta(hours=6):
             raise InvalidRequest(f"a grace of {self.grace}", "wait between nothing and 6 hours")
+        if self.every is not None and interval_of_length(self.every) is None:
+            raise InvalidRequest(
+                f"a run every {self.every}",
+                "say timedelta(minutes=...) of 5, 15, 30 or 60: runs begin at a session's open, "
+                "and the last of a session is at its close",
+            )
         if self.history < timedelta(days=30):
             raise InvalidRequest(f"{self.history} of history", "train on 30 days at the least")
+
+    def cadence(self, bar: Interval) -> Interval:
+        """Return the length of a run: of a bar, or of the stretch of bars that `every` says."""
+        return (interval_of_length(self.every) if self.every else None) or bar
+
+    def check(self, name: str, bar: Interval) -> None:
+        """Refuse runs that a forecast with bars of that length cannot have."""
+        run = self.cadence(bar)
+        if run == bar:
+            return
+        if bar.minutes is None or run.minutes is None or run.minutes % bar.minutes:
+            raise InvalidRequest(
+                f"{name} has {bar} bars and a run every {run}",
+                "let a run cover several whole bars, or leave out `every`",
+            )
+        if self.grace >= timedelta(minutes=bar.minutes):
+            raise InvalidRequest(
+                f"{name} has {bar} bars and a grace of {self.grace}: no row could be live, as the "
+                "next bar would have closed",
+                f"wait less than {bar}, such as timedelta(seconds=5)",
+            )
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,12 @@ def bring_bars(
             request = replace(request, symbols=listed)
         series = (lake, declared, source.name, request.symbols, start)
         fill = request.fill
-        missing = due.missing_since(*series, span) if fill else due.look_back_since(*series)
+        # Many runs a day bring what is new; the one after the session looks for holes.
+        only_new = declared.schedule.every is not None and not history
+        if fill:
+            missing = due.missing_since(*series, span, only_new=only_new)
+        else:
+            missing = due.look_back_since(*series)
 
         def ingest(
             symbols: Sequence[str], since: datetime, about: str, members: Sequence[str] = ()
@@ -84,7 +89,7 @@ def bring_bars(
             about = extra.describe(declared.bar)
             series = (lake, declared, source.name, (extra.symbol,), start)
             if fill:
-                missing = due.missing_since(*series, span, about)
+                missing = due.missing_since(*series, span, about, only_new=only_new)
             else:
                 missing = due.look_back_since(*series)
             log.info(

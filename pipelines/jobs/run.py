@@ -45,7 +45,7 @@ def symbols_of(name: str, chosen: str, symbols: Sequence[str] = ()) -> tuple[str
 
 
 def run_interval(declared: Forecast, request: RunRequest) -> tuple[datetime, datetime]:
-    """Return the run's interval; without one, that of the newest bar that had closed."""
+    """Return the run's interval; without one, the newest that had ended: of a bar or of `every`."""
     now = datetime.now(UTC)
     if request.at > now:
         raise InvalidRequest(
@@ -56,7 +56,7 @@ def run_interval(declared: Forecast, request: RunRequest) -> tuple[datetime, dat
     if request.start is not None:
         return request.start, request.at
     market = calendar(declared.schedule.calendar)
-    newest = market.newest_closed(declared.bar, request.at)
+    newest = market.newest_closed(declared.cadence, request.at)
     if not len(newest):
         raise NothingToDo(f"no bar of {declared.schedule.calendar} had closed by {request.at}")
     ends = (newest.ts[0], newest.closes_at[0])

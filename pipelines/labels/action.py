@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.core.errors import InvalidRequest
 from pipelines.features.panel import Panel
 from pipelines.features.rolling import return_deviation
-from pipelines.labels.ahead import has_bars_ahead
+from pipelines.labels.ahead import has_outcome, session_suffix
 from pipelines.labels.cuts import check_cuts, classify, learn_thresholds
 
 ACTIONS = ("strong_sell", "sell", "hold", "buy", "strong_buy")
@@ -36,6 +36,7 @@ class Action:
     scale: int = 20
     quantiles: tuple[float, ...] = (0.1, 0.3, 0.7, 0.9)
     fixed: tuple[float, ...] | None = None  # thresholds in deviations, instead of quantiles
+    within_session: bool = False  # no outcome where the session ends between
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or self.scale < 2:
@@ -52,7 +53,8 @@ class Action:
 
     @property
     def definition(self) -> tuple[object, ...]:
-        return ("action", self.horizon, self.scale, self.quantiles, self.fixed)
+        suffix = session_suffix(self.within_session)
+        return ("action", self.horizon, self.scale, self.quantiles, self.fixed, *suffix)
 
     def outcome(self, panel: Panel) -> np.ndarray:
         outcome = np.full(len(panel), np.nan)
@@ -66,9 +68,8 @@ class Action:
             moves = logs[behind + ahead :] - logs[inside]
             outcome[inside] = moves / spread[: len(spread) - ahead]
         # The first `behind` rows of a symbol would be scaled by returns of another symbol.
-        is_known = (
-            has_bars_ahead(panel, ahead) & (panel.bars_before >= behind) & np.isfinite(outcome)
-        )
+        is_known = has_outcome(panel, ahead, within_session=self.within_session)
+        is_known &= (panel.bars_before >= behind) & np.isfinite(outcome)
         outcome[~is_known] = np.nan
         return outcome
 

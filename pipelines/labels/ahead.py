@@ -1,4 +1,4 @@
-"""Find the rows of a panel whose following bars, which decide their outcome, are present."""
+"""Find the rows whose following bars, which decide their outcome, are there and of one session."""
 
 from __future__ import annotations
 
@@ -17,3 +17,19 @@ def has_bars_ahead(panel: Panel, bars: int) -> np.ndarray:
     decided[:-bars] = before[bars:] == before[:-bars] + bars
     decided[:-bars] &= ordinal[bars:] == ordinal[:-bars] + bars
     return decided
+
+
+def has_outcome(panel: Panel, bars: int, *, within_session: bool) -> np.ndarray:
+    """Return for each row whether its next `bars` bars are present; and of its session, if asked.
+
+    How many bars a session has says the calendar, half-days included.
+    """
+    decided = has_bars_ahead(panel, bars)
+    if within_session:
+        decided &= panel.arrays["place"] + bars < panel.arrays["session_bars"]
+    return decided
+
+
+def session_suffix(within_session: bool) -> tuple[str, ...]:
+    """Return what ends the definition of a label: nothing for one that may cross sessions."""
+    return ("within_session",) if within_session else ()

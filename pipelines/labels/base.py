@@ -36,6 +36,11 @@ class Label(Protocol):
         ...
 
     @property
+    def within_session(self) -> bool:
+        """True: a bar has no outcome where its horizon would cross the end of its session."""
+        ...
+
+    @property
     def look_back(self) -> int:
         """Number of bars before the bar that the outcome needs."""
         ...

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipelines.features.panel import Panel
+from pipelines.labels.ahead import session_suffix
 from pipelines.labels.cuts import classify
 from pipelines.labels.next_return import NextReturn
 
@@ -28,16 +29,17 @@ class NextDirection:
     scores: ClassVar[tuple[float, ...]] = (-1.0, 1.0)
 
     horizon: int = 1
+    within_session: bool = False  # no outcome where the session ends between
 
     def __post_init__(self) -> None:
         NextReturn(self.horizon)  # which refuses a horizon that there is not
 
     @property
     def definition(self) -> tuple[object, ...]:
-        return ("direction", self.horizon)
+        return ("direction", self.horizon, *session_suffix(self.within_session))
 
     def outcome(self, panel: Panel) -> np.ndarray:
-        return NextReturn(self.horizon).outcome(panel)
+        return NextReturn(self.horizon, self.within_session).outcome(panel)
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:
         return (0.0,)

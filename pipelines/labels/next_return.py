@@ -9,15 +9,15 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.features.panel import Panel
-from pipelines.labels.ahead import has_bars_ahead
+from pipelines.labels.ahead import has_outcome, session_suffix
 
 
 @dataclass(frozen=True)
 class NextReturn:
     """The log-return from this close to the one `horizon` bars later.
 
-    It includes the night where a session ends between. Where one of the bars between is missing
-    there is no outcome.
+    It includes the night where a session ends between; with `within_session` there is no outcome
+    then. Nor is there where one of the bars between is missing.
     """
 
     name: ClassVar[str] = "return"
@@ -28,6 +28,7 @@ class NextReturn:
     scores: ClassVar[tuple[float, ...]] = ()
 
     horizon: int = 1
+    within_session: bool = False
 
     def __post_init__(self) -> None:
         if self.horizon < 1:
@@ -37,7 +38,7 @@ class NextReturn:
 
     @property
     def definition(self) -> tuple[object, ...]:
-        return ("return", self.horizon)
+        return ("return", self.horizon, *session_suffix(self.within_session))
 
     def outcome(self, panel: Panel) -> np.ndarray:
         outcome, ahead = np.full(len(panel), np.nan), self.horizon
@@ -46,7 +47,9 @@ class NextReturn:
         close = panel.arrays["close"]
         with np.errstate(divide="ignore", invalid="ignore"):
             outcome[:-ahead] = np.log(close[ahead:] / close[:-ahead])
-        outcome[~has_bars_ahead(panel, ahead) | ~np.isfinite(outcome)] = np.nan
+        outcome[
+            ~has_outcome(panel, ahead, within_session=self.within_session) | ~np.isfinite(outcome)
+        ] = np.nan
         return outcome
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.features.panel import Panel
 from pipelines.features.rolling import mean
 from pipelines.features.volatility import log_true_range
-from pipelines.labels.ahead import has_bars_ahead
+from pipelines.labels.ahead import has_outcome, session_suffix
 from pipelines.labels.cuts import check_cuts, classify, learn_thresholds
 
 RISKS = ("low", "medium", "high")
@@ -38,6 +38,7 @@ class Risk:
     horizon: int = 1
     quantiles: tuple[float, ...] = (1 / 3, 2 / 3)
     fixed: tuple[float, ...] | None = None  # thresholds as fractions, instead of quantiles
+    within_session: bool = False  # no outcome where the session ends between
 
     def __post_init__(self) -> None:
         if self.horizon < 1:
@@ -49,7 +50,8 @@ class Risk:
 
     @property
     def definition(self) -> tuple[object, ...]:
-        return ("risk", self.horizon, self.quantiles, self.fixed)
+        suffix = session_suffix(self.within_session)
+        return ("risk", self.horizon, self.quantiles, self.fixed, *suffix)
 
     def outcome(self, panel: Panel) -> np.ndarray:
         outcome, ahead = np.full(len(panel), np.nan), self.horizon
@@ -59,7 +61,9 @@ class Risk:
         with np.errstate(divide="ignore", invalid="ignore"):
             ranges = log_true_range(x["high"], x["low"], x["close"])
             outcome[:-ahead] = np.sqrt(mean(ranges * ranges, ahead))
-        outcome[~has_bars_ahead(panel, ahead) | ~np.isfinite(outcome)] = np.nan
+        outcome[
+            ~has_outcome(panel, ahead, within_session=self.within_session) | ~np.isfinite(outcome)
+        ] = np.nan
         return outcome
 
     def learn(self, outcomes: np.ndarray) -> tuple[float, ...]:

@@ -155,5 +155,5 @@ def _describe(newest: ForecastCache, now: float) -> Row:
 
 
 def _describe_target(label: Label) -> Row:
-    fields = ("kind", "unit", "classes", "scores", "horizon")
+    fields = ("kind", "unit", "classes", "scores", "horizon", "within_session")
     return {"target": label.name} | {field: getattr(label, field) for field in fields}

@@ -22,6 +22,10 @@ class TargetInfo(Answer):
     )
     scores: list[float] = Field(description="score of each class")
     horizon: int = Field(description="how many bars after a bar decide its outcome")
+    within_session: bool = Field(
+        description="true: a bar whose horizon would cross the end of its session has no outcome, "
+        "and no model has learned from it"
+    )
 
 
 class FeatureInfo(Answer):

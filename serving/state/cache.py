@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.core.calendar import calendar, spans_night
+from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.core.maps import read_rows
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
@@ -234,11 +235,12 @@ def _newest_closes(view: View, forecast: Forecast, source: str) -> dict[str, dat
 
 
 def calendar_fields(forecast: Forecast, row: Row, grace: timedelta) -> Row:
-    """Return when the next bar should have been scored, and whether a night lies before it."""
-    market, ts = calendar(forecast.schedule.calendar), row["ts"]
-    tick = timedelta(microseconds=1)
-    later_closes = market.bars(forecast.bar, ts + tick, ts + timedelta(days=70)).closes_at
-    closes: datetime = later_closes[0].item().replace(tzinfo=UTC)
+    """Return when the next run should have scored a bar, and whether a night lies before it."""
+    market, ts, run = calendar(forecast.schedule.calendar), row["ts"], forecast.cadence
+    # A run that covers several bars may have begun before this one.
+    since = ts - timedelta(minutes=run.minutes or 0)
+    closes_at = market.bars(run, since, ts + timedelta(days=70)).closes_at
+    closes: datetime = from_numpy(closes_at[closes_at > to_numpy(row["closes_at"])][0])
     span = (instants([row[name]]) for name in ("closes_at", "timestamp_next"))
     return {
         "stale_at": closes + forecast.schedule.grace + grace,

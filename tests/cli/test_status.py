@@ -67,7 +67,7 @@ def test_no_key_is_needed_or_shown_and_no_file_is_made(
 ) -> None:
     monkeypatch.setenv("BULLION_FINNHUB_KEY", "secret-of-mine")
     assert "secret" not in str(quota_rows())
-    assert {row[0] for row in quota_rows()} == {"alphavantage", "finnhub", "gdelt"}
+    assert {row[0] for row in quota_rows()} == {"alphavantage", "finnhub", "gdelt", "oanda"}
     assert not (tmp_path / "lake").exists()
 
 

@@ -8,7 +8,14 @@ import pendulum
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.core.intervals import FIRST_YEAR, INTERVALS, LAST_YEAR, interval_of, utc
+from pipelines.core.intervals import (
+    FIRST_YEAR,
+    INTERVALS,
+    LAST_YEAR,
+    interval_of,
+    interval_of_length,
+    utc,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +49,14 @@ def test_a_year_that_no_bar_can_have_is_refused() -> None:
     for year in (FIRST_YEAR - 1, LAST_YEAR + 1):
         with pytest.raises(InvalidRequest, match="no time of a bar"):
             utc(f"{year}-06-01")
+
+
+def test_an_interval_below_a_day_is_found_by_its_length() -> None:
+    for interval in INTERVALS:
+        if interval.minutes is not None:
+            assert interval_of_length(timedelta(minutes=interval.minutes)) == interval
+    for length in (timedelta(days=1), timedelta(minutes=7), timedelta(0)):
+        assert interval_of_length(length) is None
 
 
 def test_an_interval_is_found_by_its_name_and_is_intraday_below_a_day() -> None:

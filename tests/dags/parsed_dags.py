@@ -60,11 +60,14 @@ print(json.dumps({"dags": dags, "imported": imported, "touched": touched}))
 """
 
 
-def parse_dags(home: Path) -> dict[str, Any]:
-    """Return the DAGs with their tasks, the modules imported and the calls to the outside."""
+def parse_dags(home: Path, before: str = "") -> dict[str, Any]:
+    """Return the DAGs with their tasks, the modules imported and the calls to the outside.
+
+    `before` is code that runs before the files are read.
+    """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "BULLION_"))}
     process = subprocess.run(
-        [sys.executable, "-c", PARSE, *map(str, FILES)],
+        [sys.executable, "-c", before + PARSE, *map(str, FILES)],
         cwd=home,
         env=inherited | {"AIRFLOW_HOME": str(home), "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGINS}"},
         capture_output=True,

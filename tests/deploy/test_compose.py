@@ -116,17 +116,18 @@ def test_whatever_reads_universes_and_topics_sees_those_of_the_setting(
         assert f"{own or shipped}:{folder}:ro" in service["volumes"]
 
 
-NEWS = {
+ASKING = {
     "BULLION_NEWS_SOURCES", "BULLION_FEEDS", "BULLION_SENTIMENT", "BULLION_FINBERT",
-    "BULLION_ALPHAVANTAGE_KEY", "BULLION_FINNHUB_KEY", "BULLION_STATE",
+    "BULLION_ALPHAVANTAGE_KEY", "BULLION_FINNHUB_KEY", "BULLION_STATE", "BULLION_OANDA_TOKEN",
+    "BULLION_OANDA_URL",
 }  # fmt: skip
 
 
 @each_service
-def test_what_brings_news_is_set_for_airflow_alone(name: str) -> None:
+def test_what_sources_are_asked_with_is_set_for_airflow_alone(name: str) -> None:
     environment = SERVICES[name].get("environment", {})
     is_airflow = name.startswith("airflow-") or name == "init"
-    assert NEWS & environment.keys() == (NEWS if is_airflow else set())
+    assert ASKING & environment.keys() == (ASKING if is_airflow else set())
     if is_airflow:  # two workers together stay inside a quota
         assert f"state:{environment['BULLION_STATE']}" in SERVICES[name]["volumes"]
 

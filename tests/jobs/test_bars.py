@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from pipelines.core.errors import (
 from pipelines.core.intervals import utc
 from pipelines.core.settings import Settings
 from pipelines.forecasts import SPY_NEXT_DAY
+from pipelines.forecasts.target import Schedule
 from pipelines.steps import refresh_features
 from pipelines.steps.lake import open_lake
 from tests.dated_universe import write_universe
@@ -73,6 +76,20 @@ def test_symbols_that_came_later_get_their_history_too(trained: Settings) -> Non
         bars_of = lake.rows("SELECT symbol, count(*) FROM silver.bars GROUP BY 1 ORDER BY 1")
     assert [symbol for symbol, *_ in bars_of] == sorted((*SYMBOLS, *HOURLY.funds))
     assert all(count > HOURLY.look_back for *_, count in bars_of)
+
+
+def test_of_many_runs_a_day_each_brings_what_is_new_and_the_one_after_the_session_looks_back(
+    trained: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.bring_bars(NAME, request("before", BARS[-3]))
+    every_hour = Schedule(every=timedelta(hours=1))
+    monkeypatch.setattr(
+        "pipelines.jobs.bars.forecast", lambda _: replace(HOURLY, schedule=every_hour)
+    )
+    counts = jobs.bring_bars(NAME, request("many"))
+    assert counts["received"] == counts["accepted"] == 2 * len(SYMBOLS)
+    counts = jobs.bring_bars(NAME, request("once"), history=True)
+    assert counts["received"] > counts["unchanged"] > 6 * len(SYMBOLS)
 
 
 def test_a_symbol_that_the_source_lacks_stops_nothing(

@@ -13,9 +13,12 @@ from pipelines import jobs
 from pipelines.core.errors import (
     InvalidRequest,
 )
+from pipelines.core.intervals import utc
 from pipelines.core.settings import Settings
 from pipelines.core.universes import universe
-from pipelines.forecasts import forecast
+from pipelines.forecasts import NVDA_5M, forecast
+from pipelines.forecasts.target import Schedule
+from pipelines.jobs.run import run_interval
 from tests.dated_universe import write_universe
 from tests.jobs.run_requests import (
     NAME,
@@ -30,6 +33,16 @@ def test_a_run_without_an_interval_is_about_the_newest_bar(trained: Settings) ->
     run = replace(request("manual"), start=None, at=NOW)
     bring_and_score(run)
     assert {row["closes_at"] for row in rows_of(trained, "predictions")} == {NEWEST[1]}
+
+
+def test_a_run_without_an_interval_covers_what_the_schedule_says() -> None:
+    schedule = Schedule(grace=timedelta(seconds=5), every=timedelta(minutes=15))
+    minutes = replace(NVDA_5M, interval="1m", schedule=schedule)
+    run = replace(request("manual"), start=None, at=utc("2026-11-20T15:07+00:00"))
+    quarter = utc("2026-11-20T14:45+00:00"), utc("2026-11-20T15:00+00:00")
+    assert run_interval(minutes, run) == quarter
+    minute = utc("2026-11-20T15:06+00:00"), utc("2026-11-20T15:07+00:00")
+    assert run_interval(replace(minutes, schedule=Schedule()), run) == minute
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=12), timedelta(days=40)])

@@ -15,10 +15,10 @@ from pipelines.core.calendar import calendar, interval_of, utc
 GRACE = timedelta(seconds=60)
 
 
-def build_timetable(interval: str = "1h", grace: timedelta = GRACE) -> Any:
+def build_timetable(interval: str = "1h", grace: timedelta = GRACE, market: str = "XNYS") -> Any:
     from exchange_timetable import ExchangeTimetable
 
-    return ExchangeTimetable(interval, "XNYS", grace)
+    return ExchangeTimetable(interval, market, grace)
 
 
 def runs(table: Any, first: str, last: str) -> list[Any]:
@@ -78,6 +78,33 @@ def test_a_run_by_hand_is_about_the_newest_bar_that_had_closed(at: datetime) -> 
         restriction=_restriction(interval.start),
     )
     assert following.data_interval.end > instant, "none lies between"
+
+
+@pytest.mark.parametrize(
+    ("market", "first", "last", "count", "begins", "ends"),
+    [
+        ("XNYS", "2026-11-25", "2026-11-26", 26, "25T14:30", "25T21:00"),
+        ("XNYS", "2026-11-27", "2026-11-28", 14, "27T14:30", "27T18:00"),  # a half-day
+        ("XNYS", "2026-11-02", "2026-11-03", 26, "02T14:30", "02T21:00"),  # winter
+        ("XNYS", "2026-10-30", "2026-10-31", 26, "30T13:30", "30T20:00"),  # summer
+        ("FX", "2026-09-06", "2026-09-07T20:59+00:00", 96, "06T21:00", "07T21:00"),  # a Sunday on
+        ("FX", "2026-03-06", "2026-03-09T20:59+00:00", 184, "06T00:00", "09T21:00"),
+        ("US_INDEX_CFD", "2026-09-06", "2026-09-07T20:59+00:00", 76, "06T22:00", "07T17:00"),
+        ("US_INDEX_CFD", "2026-11-27", "2026-11-28", 73, "27T00:00", "27T18:15"),
+    ],
+)
+def test_runs_of_a_quarter_of_an_hour_are_aligned_to_the_session_and_end_with_it(
+    market: str, first: str, last: str, count: int, begins: str, ends: str
+) -> None:
+    infos = runs(build_timetable("15m", timedelta(seconds=5), market), first, last)
+    spans = [info.data_interval for info in infos]
+    assert len(spans) == count
+    assert spans[0].start.isoformat()[8:16] == begins
+    assert spans[-1].end.isoformat()[8:16] == ends
+    assert all(span.end - span.start == timedelta(minutes=15) for span in spans)
+    minutes = calendar(market).bars(interval_of("1m"), spans[0].start, spans[-1].end)
+    assert len(minutes) == 15 * count, "each minute of the sessions is in one run"
+    assert infos[0].run_after == spans[0].end + timedelta(seconds=5)
 
 
 def _restriction(earliest: Any, catchup: bool = True) -> Any:

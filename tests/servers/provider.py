@@ -44,6 +44,7 @@ class Fault:
     media_type: str | None = None
     cut: int | None = None  # only so many bytes are sent, of fewer promised
     lost: int | None = None  # so many bytes are sent, and the connection breaks
+    lost_chunk: int | None = None  # the same of a chunked body, whose length nobody promised
     delay: float = 0.0  # seconds before the answer
     drip: float = 0.0  # seconds between two bytes of the body
     drip_headers: float = 0.0  # seconds between two lines of an endless head
@@ -60,6 +61,7 @@ class ProviderServer:
 
     def __init__(self) -> None:
         self.questions: list[Question] = []
+        self.connections = 0
         self._faults: list[Fault] = []
         self._always: Fault | None = None
         self._lock = threading.Lock()
@@ -117,6 +119,10 @@ def _handler(server: ProviderServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         wbufsize = -1
 
+        def setup(self) -> None:
+            server.connections += 1
+            super().setup()
+
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             params = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -139,10 +145,15 @@ def _handler(server: ProviderServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", response.media_type)
             for name, value in response.headers.items():
                 self.send_header(name, value)
-            if response.status != 304:
+            if fault.lost_chunk is not None:
+                self.send_header("Transfer-Encoding", "chunked")
+            elif response.status != 304:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.flush()
+            if fault.lost_chunk is not None:
+                body = b"%x\r\n%b" % (len(body), body[: fault.lost_chunk])
+                self.close_connection = True
             if fault.lost is not None:
                 body = body[: fault.lost]
                 self.close_connection = True

@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,12 +61,14 @@ class HttpClient:
         timeout: float = 20.0,
         deadline: float = 60.0,
         most_bytes: int = MOST_BYTES,
+        before_connecting: Callable[[], None] = lambda: None,
     ) -> None:
         self._provider = provider
         self._user_agent = user_agent
         self._timeout = timeout  # seconds until something must come
         self._deadline = deadline  # seconds until all must be there
         self._most_bytes = most_bytes
+        self._before_connecting = before_connecting  # such as a wait, where connections are limited
         self._local = threading.local()
 
     def get(
@@ -164,6 +166,8 @@ class HttpClient:
         sockets = self._local.sockets
 
         def remember(event: str, info: Mapping[str, Any]) -> None:
+            if event.endswith("connect_tcp.started"):
+                self._before_connecting()
             if event.endswith(("connect_tcp.complete", "start_tls.complete")):
                 sockets[parts.netloc] = info["return_value"].get_extra_info("socket")
 

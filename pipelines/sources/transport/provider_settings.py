@@ -1,4 +1,4 @@
-"""The settings of the providers of news: where they are, and how often they may be asked."""
+"""The settings of the providers: where they are, and how often they may be asked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ProviderSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BULLION_", frozen=True)
 
     user_agent: str = Field(default="Bullion/0.1", min_length=1, pattern=r"^[ -~]+$")
-    """What the sources of news say they are; some, as the SEC, want an address to write to."""
+    """What sources say they are; some, as the SEC, want an address to write to."""
 
     gdelt_files_url: str = "https://storage.googleapis.com/data.gdeltproject.org"
     """Where GDELT's files are."""
@@ -45,6 +45,15 @@ class ProviderSettings(BaseSettings):
     """Where Finnhub is."""
 
     finnhub_limits: str = "60/minute 30/second"
+    """How often it may be asked."""
+
+    oanda_token: SecretStr = SecretStr("")
+    """The token of an account at OANDA."""
+
+    oanda_url: str = "practice"
+    """Which server of OANDA has that account: practice, live, or an address."""
+
+    oanda_limits: str = "100/second"
     """How often it may be asked."""
 
 

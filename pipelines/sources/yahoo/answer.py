@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.core.errors import SourceError
+from pipelines.core.errors import SourceError, UnknownSymbol
 from pipelines.sources.transport.retries import NotAnAnswer
 
 OWN_SPELLINGS = {"VIX": "^VIX"}  # without the mark, Yahoo has another thing of that name
@@ -71,7 +71,7 @@ def chart_of(body: bytes, query: Mapping[str, Any]) -> dict[str, Any] | None:
         if words.startswith("Data doesn't exist"):
             return None
         if query["status"] == 404 or "No data found" in words:
-            raise SourceError(
+            raise UnknownSymbol(
                 f"yahoo knows no symbol {symbol!r}: {words}",
                 "look up how Yahoo spells it at https://finance.yahoo.com/lookup "
                 "(BRK-B, WSU.DE, ^GSPC), or take it out of the list",

@@ -43,12 +43,15 @@ def missing_since(
     start: datetime,
     history: timedelta,
     about: str = "",
+    *,
+    only_new: bool = False,
 ) -> MissingBars:
     """Find from when on bars before `start` are missing; `start` itself where none are.
 
     The first run brings `history`. A later one begins a day before the newest bar in silver,
     however long ago that was, or at the first hole of the last weeks. Runs are known by what
-    gold.runs says that they were about: the forecast, or what `about` names.
+    gold.runs says that they were about: the forecast, or what `about` names. With `only_new` it
+    begins at the newest bar itself: for runs that are many a day, beside one that looks back.
     """
     earliest = start - history
     newest = {
@@ -62,16 +65,15 @@ def missing_since(
     }
     if not newest or not _was_requested(lake, about or forecast.name, source, earliest + SLACK):
         return MissingBars(earliest, tuple(symbols), earliest)
-    newest_close = max(newest.values())
-    resume_at = min(
-        newest_close - CORRECTIONS, _first_hole(lake, forecast, source, symbols, start) or start
-    )
+    newest_close, overlap = max(newest.values()), timedelta(0) if only_new else CORRECTIONS
+    hole = None if only_new else _first_hole(lake, forecast, source, symbols, start)
+    resume_at = min(newest_close - overlap, hole or start)
     abreast = tuple(symbol for symbol in symbols if newest.get(symbol) == newest_close)
     late = tuple(symbol for symbol in symbols if newest.get(symbol) != newest_close)
     return MissingBars(
         max(earliest, resume_at),
         abreast,
-        max(earliest, min((newest.get(s, earliest) - CORRECTIONS for s in late), default=start)),
+        max(earliest, min((newest.get(s, earliest) - overlap for s in late), default=start)),
         late,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.contracts.silver import SILVER_BARS
 from pipelines.core.calendar import Interval
-from pipelines.core.errors import InvalidRequest
+from pipelines.core.errors import InvalidRequest, UnknownSymbol
 from pipelines.core.progress import Progress, no_progress
 from pipelines.core.universes import MemberCount, name_some
 from pipelines.lake import Lake, Writer
@@ -33,6 +34,7 @@ FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_SPAN = timedelta(days=30)  # before the end, where no start is named
 COMMIT_ROWS = 500_000  # rows gathered before they are committed
 COMMIT_BYTES = 256 << 20
+COMMIT_SECONDS = 30.0  # gathered at most by a source that resumes: a killed run loses no more
 
 
 @dataclass
@@ -49,6 +51,7 @@ class IngestReport:
     failures: list[str] = field(default_factory=list)
     missing_bars: dict[str, str] = field(default_factory=dict)  # by symbol: fail, warn or pass
     unavailable: int = 0  # pieces in a row for which the source was down
+    unknown_symbols: set[str] = field(default_factory=set)  # that the source said it does not have
     snapshot: int = 0
 
     @property
@@ -132,7 +135,9 @@ def ingest(
     finished = set[str]()
     if source.resumes and not force:
         finished = finished_pieces(lake, source.name, "bars", {_name(p): p.end for p in pieces})
-    pending = _PendingAnswers(lake, report, request, start is not None, run)
+    pending = _PendingAnswers(
+        lake, report, request, start is not None, run, COMMIT_SECONDS if source.resumes else None
+    )
     progress("asking", 0, len(pieces))
     for number, piece in enumerate(pieces, 1):
         if _name(piece) in finished:
@@ -141,12 +146,21 @@ def ingest(
         elif report.unavailable >= GIVE_UP_AFTER:
             report.failures.append(f"{len(pieces) - number + 1} more pieces were not requested")
             break
-        else:
-            answers = parsed_answers(partial(source.fetch, piece), source.parse, report)
+        elif not piece.symbols or not report.unknown_symbols.issuperset(piece.symbols):
+            answers = parsed_answers(partial(_fetch, source, piece, report), source.parse, report)
             pending.take(piece, answers)
         progress(f"{','.join(piece.symbols[:3])} {piece.start:%Y-%m-%d}", number, len(pieces))
     pending.commit(last=True)
     return report
+
+
+def _fetch(source: Source, piece: Request, report: IngestReport) -> Iterator[Answer]:
+    """Fetch a piece; note the symbols that the source does not have, so as to ask only once."""
+    try:
+        yield from source.fetch(piece)
+    except UnknownSymbol:
+        report.unknown_symbols.update(piece.symbols)
+        raise
 
 
 def listed_symbols(source: Source, symbols: Sequence[str], about: str) -> tuple[str, ...]:
@@ -173,24 +187,37 @@ class _PendingAnswers:
     """Answers that are gathered for one commit."""
 
     def __init__(
-        self, lake: Lake, report: IngestReport, request: Request, bounded: bool, run: str
+        self,
+        lake: Lake,
+        report: IngestReport,
+        request: Request,
+        bounded: bool,
+        run: str,
+        seconds: float | None,
     ) -> None:
         self._lake, self._report, self._request, self._run = lake, report, request, run
         # Without a start the data says where it begins, and no gap lies before that.
         self._requested_span = (request.start, request.end) if bounded else None
         self._answers: list[tuple[Request, Answer, Parsed]] = []
         self._rows = self._bytes = 0
+        self._seconds = seconds  # after which what was gathered is committed; None: never
+        self._began = time.monotonic()
 
     def take(self, piece: Request, answers: Iterator[tuple[Answer, Parsed]]) -> None:
         for answer, parsed in answers:
             # Not before another comes: the last ones share their commit with the run's record.
-            if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES:
+            if self._is_due():
                 self.commit()
             self._answers.append((piece, answer, parsed))
             counts = parsed.count_bars()
             self._report.with_bars.update(counts)
             self._rows += counts.total()
             self._bytes += answer.size
+
+    def _is_due(self) -> bool:
+        if self._seconds is not None and time.monotonic() - self._began >= self._seconds:
+            return True
+        return self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES
 
     def commit(self, last: bool = False) -> None:
         if not self._answers and not last:
@@ -216,6 +243,7 @@ class _PendingAnswers:
             _record(writer, report, landed, self._request, self._run, last)
             report.snapshot = writer.batch
         self._answers, self._rows, self._bytes = [], 0, 0
+        self._began = time.monotonic()
 
 
 def _missing_bars_of(parsed: Parsed) -> dict[str, str]:

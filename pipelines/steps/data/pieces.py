@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from pipelines.core.errors import InvalidRequest, SourceError, SourceUnavailable
+from pipelines.core.errors import (
+    AccessRefused,
+    InvalidRequest,
+    SourceError,
+    SourceUnavailable,
+)
 from pipelines.lake import Lake
 from pipelines.sources.base import Answer
 
@@ -37,6 +42,8 @@ def parsed_answers(
     except SourceError as error:
         report.failures.append(str(error))
         report.unavailable += isinstance(error, SourceUnavailable)
+        if isinstance(error, AccessRefused):  # asking on with a wrong key helps nobody
+            report.unavailable = GIVE_UP_AFTER
 
 
 def finished_pieces(lake: Lake, source: str, kind: str, ends: Mapping[str, datetime]) -> set[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
-from pipelines.forecasts import FORECASTS
+from pipelines.forecasts import FORECASTS, NVDA_5M
+from pipelines.forecasts.target import Schedule
 from pipelines.lake import View
 from serving.state.cache import SignalCache, calendar_fields, load
 from serving.state.reader import Reader
@@ -106,3 +108,22 @@ def test_a_row_turns_stale_when_the_next_bar_should_be_scored(
     fields = calendar_fields(HOURLY, row, GRACE)
     assert fields["stale_at"] == row["timestamp_next"] + HOURLY.schedule.grace + GRACE
     assert fields["spans_night"] is over_night
+
+
+@pytest.mark.parametrize(
+    ("ts", "next_run"),
+    [
+        ("2026-08-31T13:44", "2026-08-31T14:00"),  # the last bar of a run
+        ("2026-08-31T13:40", "2026-08-31T13:45"),  # scored by hand amid a run
+        ("2026-08-31T19:59", "2026-09-01T13:45"),  # the last of the session
+    ],
+)
+def test_with_a_run_every_quarter_a_row_turns_stale_when_the_next_run_should_have_scored(
+    ts: str, next_run: str
+) -> None:
+    schedule = Schedule(grace=timedelta(seconds=5), every=timedelta(minutes=15))
+    forecast = replace(NVDA_5M, interval="1m", schedule=schedule)
+    opens, due = (datetime.fromisoformat(at).replace(tzinfo=UTC) for at in (ts, next_run))
+    closes_at = opens + timedelta(minutes=1)
+    row = {"ts": opens, "closes_at": closes_at, "timestamp_next": closes_at + timedelta(minutes=1)}
+    assert calendar_fields(forecast, row, GRACE)["stale_at"] == due + schedule.grace + GRACE

@@ -149,3 +149,27 @@ def test_no_log_has_the_query_of_an_address(server: Echo, caplog: pytest.LogCapt
         client().get(f"{server.url}/a", {"apikey": SECRET}, {"X-Token": SECRET})
     assert f"{server.url}/a" in caplog.text  # httpx does log
     assert SECRET not in caplog.text
+
+
+def test_each_new_connection_can_be_waited_for(server: Echo) -> None:
+    connections: list[int] = []
+
+    def count() -> None:
+        connections.append(len(server.questions))
+
+    asking = HttpClient("wire", "Bullion/test", 5, before_connecting=count)
+    for path in ("a", "b"):
+        asking.get(f"{server.url}/{path}")
+    assert connections == [0]
+    server.fail(Fault(lost=1))
+    with pytest.raises(Busy):
+        asking.get(f"{server.url}/long")
+    asking.get(server.url)
+    assert connections == [0, 3]
+    assert server.connections == 2
+
+
+def test_a_chunked_body_that_breaks_off_is_no_answer(server: Echo) -> None:
+    server.fail(Fault(body="x" * 5000, lost_chunk=2500))
+    with pytest.raises(Busy, match="incomplete chunked read"):
+        client().get(server.url)

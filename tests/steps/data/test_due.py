@@ -85,6 +85,19 @@ def test_a_hole_is_asked_for_again(lake: Lake) -> None:
     assert missing_since(lake).since == hole
 
 
+def test_one_of_many_runs_a_day_goes_on_at_the_newest_bar(lake: Lake) -> None:
+    hole, newest = HOURS[-20], HOURS[-2]
+    rows = [row for row in until(newest) if row["ts"] != hole]
+    write_run(lake, rows)
+    newest_close = lake.rows("SELECT max(closes_at) FROM silver.bars")[0][0]
+    assert missing_since(lake, only_new=True).since == newest_close
+    assert missing_since(lake).since == hole
+
+
+def test_the_first_of_many_runs_a_day_brings_all(lake: Lake) -> None:
+    assert missing_since(lake, only_new=True).since == HISTORY_START
+
+
 def test_symbols_that_lag_are_asked_for_from_where_they_stand(lake: Lake) -> None:
     write_run(lake, [*until(HOURS[-2], SYMBOLS[:2]), *until(HOURS[-30], SYMBOLS[:3])[-1:]])
     missing_bars = missing_since(lake)
