@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FOLDER = ROOT / "include" / "pictures"
 FORECAST = "nasdaq100_hourly"
+QUERIES = {"performance": "published=later"}  # a fresh start has one live signal
 # Streamlit says when a page's script has ended; its charts are drawn after that.
 IS_DRAWN = """title => {
     const app = document.querySelector('[data-testid=stApp]'), data = app?.dataset ?? {}
@@ -60,7 +61,8 @@ def view_of(name: str) -> Callable[[Page, Services], None]:
     """Return a function that opens a page of the dashboard."""
 
     def view(page: Page, config: Services) -> None:
-        page.goto(f"{config.url('dashboard')}/{name}?forecast={FORECAST}")
+        path = "" if name == next(iter(DASHBOARD)) else name  # the first page is the root
+        page.goto(f"{config.url('dashboard')}/{path}?forecast={FORECAST}&{QUERIES.get(name, '')}")
         wait_until_drawn(page)
 
     return view
