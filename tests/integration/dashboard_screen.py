@@ -14,10 +14,11 @@ from include.screenshots import browser_program, wait_until_drawn
 
 CELLS = """() => [...document.querySelectorAll('[data-testid=stDataFrame]')].map(grid =>
     [...grid.querySelectorAll('canvas tr')].map(row =>
-        [...row.querySelectorAll('th, td')].map(cell => cell.textContent)))"""
+        [...row.querySelectorAll('th, td')].map(cell => cell.textContent)))
+    .filter(rows => rows.length)"""
 
 HAVE_CELLS = """() => [...document.querySelectorAll('[data-testid=stDataFrame]')].every(
-    grid => !grid.offsetParent || grid.querySelector('canvas tr'))"""
+    grid => grid.closest('details:not([open])') || grid.querySelector('canvas tr'))"""
 
 
 @dataclass
