@@ -41,13 +41,14 @@ MODEL_EVIDENCE = Table(
             "of roc and calibration the class, or value; of confusion the class that came; of "
             "importance the feature",
         ),
-        Column("place", "INTEGER", "order of the rows of one name, of importance of all", low=1),
+        Column("place", "SMALLINT", "order of the rows of one name, of importance of all", low=1),
         Column("predicted", "VARCHAR", "of confusion: the predicted class", nullable=True),
         Column(
             "x",
             "DOUBLE",
             "of roc: false positives, a share of the other rows; of calibration: mean of what was "
             "promised, a probability or a value",
+            "the evidence's",
             nullable=True,
         ),
         Column(
@@ -55,6 +56,7 @@ MODEL_EVIDENCE = Table(
             "DOUBLE",
             "of roc: true positives, a share of the class's rows; of calibration: what came, the "
             "share of the rows or the mean of the outcomes",
+            "the evidence's",
             nullable=True,
         ),
         Column(
@@ -62,6 +64,7 @@ MODEL_EVIDENCE = Table(
             "DOUBLE",
             "of roc: area under the whole curve; of calibration: mean distance between promised "
             "and came; null where it is not defined",
+            "the evidence's",
             nullable=True,
         ),
         Column(
