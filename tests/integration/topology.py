@@ -31,7 +31,8 @@ PORTS = {
     "api": [8000],
     "airflow-api-server": [8080],
     "airflow-scheduler": [8974],
-    "nginx": [8080, 8081],
+    "dashboard": [8501],
+    "nginx": [8080, 8081, 8082],
 }
 AIRFLOW = ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
 WORKERS = ("airflow-worker-1", "airflow-worker-2")
@@ -84,7 +85,7 @@ class Topology(Airflow):
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         }
-        for name in (*AIRFLOW, "mlflow"):
+        for name in (*AIRFLOW, "mlflow", "dashboard"):
             native.start(name, **self.python(name), **quiet)
         for name in WORKERS:
             node = ("--celery-hostname", f"{name}@%h")
