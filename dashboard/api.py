@@ -118,10 +118,10 @@ class Api:
     def _trim(self) -> None:
         """Forget what was read longest ago, while all of it is too much."""
         with self._lock:
-            held = sum(entry.bytes for entry in self._entries.values())
-            while held > self._settings.cache_bytes and len(self._entries) > 1:
+            total_bytes = sum(entry.bytes for entry in self._entries.values())
+            while total_bytes > self._settings.cache_bytes and len(self._entries) > 1:
                 _, entry = self._entries.popitem(last=False)
-                held -= entry.bytes
+                total_bytes -= entry.bytes
 
     def _ask(self, url: str, entry: _Entry) -> Answer:
         headers = {"If-None-Match": entry.etag} if entry.etag else {}

@@ -19,9 +19,11 @@ COLORS = (palette.DOWN, palette.FOURTH, palette.FLAT, palette.THIRD, palette.UP)
 def draw_gates(gates: Sequence[Row]) -> go.Figure:
     """Draw each gate on a scale of its own: the limit, the zone that passes, the value."""
     figure = go.Figure()
-    shown = [gate for gate in gates if gate["value"] is not None and gate["limit"] is not None]
+    bounded_gates = [
+        gate for gate in gates if gate["value"] is not None and gate["limit"] is not None
+    ]
     for passed, symbol, color in ((True, "diamond", palette.FINE), (False, "x", palette.BAD)):
-        own = [(y, gate) for y, gate in enumerate(shown) if gate["passed"] is passed]
+        own = [(y, gate) for y, gate in enumerate(bounded_gates) if gate["passed"] is passed]
         figure.add_trace(
             go.Scatter(
                 x=[_place(gate, "value") for _, gate in own], y=[y for y, _ in own],
@@ -32,7 +34,7 @@ def draw_gates(gates: Sequence[Row]) -> go.Figure:
                 hovertemplate="%{text}<extra></extra>",
             )
         )  # fmt: skip
-    for y, gate in enumerate(shown):
+    for y, gate in enumerate(bounded_gates):
         limit = _place(gate, "limit")
         low, high = (limit, 1.0) if gate["needs"] == "at_least" else (0.0, limit)
         for x0, x1, color, opacity in (
@@ -52,14 +54,14 @@ def draw_gates(gates: Sequence[Row]) -> go.Figure:
     names = [
         f"{'✓' if gate['passed'] else '✗'} {label(gate['gate'])}"
         + ("" if gate["blocking"] else " (warns)")
-        for gate in shown
+        for gate in bounded_gates
     ]
     figure.update_yaxes(
-        tickvals=list(range(len(shown))), ticktext=names, range=[len(shown) - 0.4, -0.6],
+        tickvals=list(range(len(bounded_gates))), ticktext=names, range=[len(bounded_gates) - 0.4, -0.6],
         showgrid=False, fixedrange=True, tickfont={"size": 13},
     )  # fmt: skip
     figure.update_xaxes(range=[0, 1.55], visible=False, fixedrange=True)
-    figure.update_layout(height=70 + 36 * len(shown))
+    figure.update_layout(height=70 + 36 * len(bounded_gates))
     return figure
 
 

@@ -46,11 +46,11 @@ def draw_strength(
         row=2, col=1,
     )  # fmt: skip
     for value, sign in ((1, "triangle-up"), (-1, "triangle-down")):
-        marked = [row for row in signals if row["trading_signal"] == value]
+        signal_rows = [row for row in signals if row["trading_signal"] == value]
         figure.add_trace(
             go.Scatter(
-                x=[_naive(row["window_end"], clock) for row in marked],
-                y=[row["avg_sentiment"] for row in marked],
+                x=[_naive(row["window_end"], clock) for row in signal_rows],
+                y=[row["avg_sentiment"] for row in signal_rows],
                 mode="markers", name="buy" if value > 0 else "sell",
                 marker={"symbol": sign, "size": 9, "color": palette.mark_of(value).color,
                         "line": {"width": 1, "color": "#ffffff"}},

@@ -310,9 +310,9 @@ def _draw_links(page: Context) -> None:
         "MLflow": settings.mlflow,
         "Reports and Data Docs": settings.reports,
     }
-    shown = [f"[{name}]({url})" for name, url in links.items() if url and web_address(url)]
-    if shown:
-        st.caption(" · ".join(shown))
+    link_texts = [f"[{name}]({url})" for name, url in links.items() if url and web_address(url)]
+    if link_texts:
+        st.caption(" · ".join(link_texts))
 
 
 PARTS: Mapping[str, Callable[[Context], None]] = {

@@ -52,9 +52,9 @@ def draw(page: Context) -> None:
         return
     with st.container(horizontal=True):  # which breaks the line where the screen is narrow
         series, days = _choose_series(page, listed)
-        chosen = _choose("Indicators", INDICATORS, ["sma_20", "rsi_14"])
+        indicators = _choose("Indicators", INDICATORS, ["sma_20", "rsi_14"])
         kinds = _choose("Marks", MARKS, list(MARKS), help=f"What {page.name} said of its bars")
-    _draw_bars(page, series, days, chosen, kinds)
+    _draw_bars(page, series, days, indicators, kinds)
 
 
 def _choose(

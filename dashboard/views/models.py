@@ -159,13 +159,13 @@ def _draw_evidence(page: Context, target: str, query: Row) -> None:
         "confusion": ("Confusion: what came, and what was predicted", figures.draw_confusion),
     }
     columns = st.columns(2)
-    drawn = [kind for kind in charts if kind in kinds]
-    for place, kind in enumerate(drawn):
+    visible_kinds = [kind for kind in charts if kind in kinds]
+    for place, kind in enumerate(visible_kinds):
         title, draw_figure = charts[kind]
         with columns[place % 2]:
             st.markdown(f"**{title}**")
             draw_chart(draw_figure(kinds[kind], names), key=kind, description=title)
-    with columns[len(drawn) % 2]:
+    with columns[len(visible_kinds) % 2]:
         st.markdown(f"**What it leans on: the {len(kinds['importance'])} greatest importances**")
         if not any(row["loss"] for row in kinds["importance"]):
             st.caption("It leans on no feature: shuffling any of them changes nothing.")
@@ -182,7 +182,7 @@ def _draw_rankings(page: Context, query: Row) -> None:
     if not has_data(page, answer) or not answer.rows:
         return
     st.subheader("Candidates", anchor=False)
-    shown = [name for name in FIGURES if any(row[name] is not None for row in answer.rows)]
+    figure_names = [name for name in FIGURES if any(row[name] is not None for row in answer.rows)]
     failures = any(row["failure"] for row in answer.rows)
     draw_table(
         page,
@@ -190,14 +190,14 @@ def _draw_rankings(page: Context, query: Row) -> None:
             {
                 "rank": row["rank"],
                 "candidate": label(row["candidate"]),
-                **{name: number(row[name], 4) for name in shown},
+                **{name: number(row[name], 4) for name in figure_names},
                 "seconds": number(row["seconds"], 1),
                 "failure": visible(row["failure"] or ""),
             }
             for row in answer.rows
         ],
         {"rank": "Rank", "candidate": "Candidate"}
-        | {name: label(name) for name in shown}
+        | {name: label(name) for name in figure_names}
         | {"seconds": "Seconds"}
         | ({"failure": "Failure"} if failures else {}),
         (page.path("rankings"), query),

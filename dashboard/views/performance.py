@@ -111,7 +111,7 @@ def _draw_signals(page: Context, query: dict[str, Any]) -> None:
 
 def _draw_figures(values: Mapping[str, Row]) -> None:
     """Draw the figures, each with its interval where it has one."""
-    shown = {
+    facts = {
         "Earned": _with_interval(values["earned"], _signed),
         "Beyond always long": _with_interval(values["beyond_always_long"], _signed),
         "Largest fall": (percent(values["max_drawdown"]["value"], 2), _fall_of_long(values)),
@@ -123,7 +123,7 @@ def _draw_figures(values: Mapping[str, Row]) -> None:
         ),
     }
     columns = [column for _ in range(2) for column in st.columns(3)]
-    for column, (name, (value, detail)) in zip(columns, shown.items(), strict=True):
+    for column, (name, (value, detail)) in zip(columns, facts.items(), strict=True):
         with column:
             st.caption(name)
             st.markdown(f"**{plain(value)}**  \n{plain(detail)}")

@@ -112,15 +112,15 @@ def _color(row: Row, declaration: Row) -> str:
 def _draw_past(page: Context, rows: Sequence[Row], parameters: dict[str, object]) -> None:
     """Draw what became of the last predictions: how often each model was right, and each one."""
     st.subheader("What became of the last ones", anchor=False)
-    known = [row for row in rows if row["outcome"] is not None]
-    if not known:
+    outcome_rows = [row for row in rows if row["outcome"] is not None]
+    if not outcome_rows:
         say_nothing_yet(
             "No prediction has an outcome yet.",
             f"It is known once the next bar has closed and score_{page.name} has run.",
         )
         return
-    closes = sorted({row["closes_at"] for row in known}, reverse=True)[:PAST_BARS]
-    past = [row for row in known if row["closes_at"] in closes]
+    closes = sorted({row["closes_at"] for row in outcome_rows}, reverse=True)[:PAST_BARS]
+    past = [row for row in outcome_rows if row["closes_at"] in closes]
     st.caption(f"The last {len(closes)} bars whose outcome is known, {len(past)} predictions.")
     draw_table(page, _count_hits(past), HIT_COLUMNS, key=f"{page.name}_hits")
     draw_table(

@@ -220,7 +220,7 @@ class Stack:
         with suppress(httpx.HTTPError, ValueError, KeyError):
             address = self.services.url(part) + HEALTH[part]
             answer = httpx.get(address, timeout=10, trust_env=False)
-            if not answer.is_success:
+            if answer.is_error:
                 return False
             if part != "airflow":
                 return True

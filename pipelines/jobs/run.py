@@ -32,7 +32,7 @@ class RunRequest:
     force: bool = False
 
 
-def symbols_of(name: str, chosen: str, symbols: Sequence[str] = ()) -> tuple[str, ...]:
+def symbols_of(name: str, universe_name: str, symbols: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the symbols that were named, or those of a universe that is a part of the forecast's.
 
     Of any other universe, such as the setting's for a forecast of other symbols, none is taken:
@@ -40,7 +40,7 @@ def symbols_of(name: str, chosen: str, symbols: Sequence[str] = ()) -> tuple[str
     """
     if symbols:
         return tuple(symbols)
-    declared, part = forecast(name), universe(chosen).symbols
+    declared, part = forecast(name), universe(universe_name).symbols
     return part if set(part) <= set(declared.symbols) else declared.symbols
 
 

@@ -199,19 +199,22 @@ def settle_story(versions: Sequence[StoryVersion]) -> SettledStory:
     in_order = sorted(versions, key=lambda version: version.order)
     first = in_order[0]
     alike = [version for version in in_order if version.title == first.title]
-    # A correction that does not say when it was made was known when it was received.
-    others = sorted(
-        (v.known_at if v.known_at > first.known_at else v.received_at, v.title)
-        for v in in_order
-        if v.title != first.title
-    )
+    # A correction that does not say when it was made was known when it was received; one that came
+    # several times, when it first was.
+    corrections: dict[str, int] = {}
+    for version in in_order:
+        if version.title != first.title:
+            is_later = version.known_at > first.known_at
+            at = version.known_at if is_later else version.received_at
+            corrections[version.title] = min(at, corrections.get(version.title, at))
+    newest_title = max(corrections, key=lambda title: (corrections[title], title), default=None)
     return SettledStory(
         first,
         tuple(sorted({symbol for version in alike for symbol in version.symbols})),
         tuple(sorted({topic for version in alike for topic in version.topics})),
-        len({title for _, title in others}),
-        others[-1][1] if others else None,
-        others[-1][0] if others else None,
+        len(corrections),
+        newest_title,
+        None if newest_title is None else corrections[newest_title],
     )
 
 

@@ -45,8 +45,8 @@ class FollowedSignals:
 
     @property
     def has_outcome(self) -> np.ndarray:
-        known: np.ndarray = np.isfinite(self.next_return)
-        return known
+        is_finite: np.ndarray = np.isfinite(self.next_return)
+        return is_finite
 
     @property
     def earned(self) -> np.ndarray:
@@ -63,8 +63,8 @@ class FollowedSignals:
     @property
     def is_judged(self) -> np.ndarray:
         """Whether a signal has a side, and the index moved: the rows of a hit rate."""
-        judged: np.ndarray = (self.direction != 0) & self.has_outcome & (self.next_return != 0)
-        return judged
+        judged_rows: np.ndarray = (self.direction != 0) & self.has_outcome & (self.next_return != 0)
+        return judged_rows
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ class PerformanceFigure:
 
 def summarise(signals: FollowedSignals) -> list[PerformanceFigure]:
     """Summarise what signals earned; figures of no signal are NaN."""
-    known = signals.take(signals.has_outcome)
-    count, nothing = len(known), Figure(float("nan"))
-    sessions = resample_sessions(known.session, SEED) if count else None
-    earned, long = known.earned, known.next_return
+    settled_signals = signals.take(signals.has_outcome)
+    count, nothing = len(settled_signals), Figure(float("nan"))
+    sessions = resample_sessions(settled_signals.session, SEED) if count else None
+    earned, long = settled_signals.earned, settled_signals.next_return
     rows = [
         _count("signals", "signals in the range", len(signals)),
         _count("with_outcome", "signals whose next bar has closed", count),
-        _count("sessions", "sessions that these are of", len(np.unique(known.session))),
+        _count("sessions", "sessions that these are of", len(np.unique(settled_signals.session))),
     ]
     returns = (
         ("earned", "sum of the returns of following the signal", earned),
@@ -107,16 +107,19 @@ def summarise(signals: FollowedSignals) -> list[PerformanceFigure]:
     ):
         figure = Figure(float(drawdown(np.cumsum(values)).max())) if count else nothing
         rows.append(PerformanceFigure(name, words, "log-return", figure, count))
-    judged = known.is_judged
-    figure = share(known.is_hit, judged, sessions) if sessions else nothing
+    judged_rows = settled_signals.is_judged
+    figure = share(settled_signals.is_hit, judged_rows, sessions) if sessions else nothing
     words = "share of BUY and SELL after which the index moved to their side"
-    rows.append(PerformanceFigure("hit_rate", words, "0 to 1", figure, int(judged.sum())))
-    for name, score in (("wss", known.wss), ("expected_wss", known.expected_wss)):
+    rows.append(PerformanceFigure("hit_rate", words, "0 to 1", figure, int(judged_rows.sum())))
+    for name, score in (
+        ("wss", settled_signals.wss),
+        ("expected_wss", settled_signals.expected_wss),
+    ):
         scored = np.isfinite(score)
         figure = nothing
         if scored.any():
-            drawn = resample_sessions(known.session[scored], SEED)
-            figure = information_coefficient(score[scored], long[scored], drawn)
+            resamples = resample_sessions(settled_signals.session[scored], SEED)
+            figure = information_coefficient(score[scored], long[scored], resamples)
         words = f"rank correlation of the {name} with the index's next return"
         name = f"{name}_rank_ic"
         rows.append(PerformanceFigure(name, words, "-1 to 1", figure, int(scored.sum())))
@@ -147,8 +150,8 @@ def hit_rates(
     rates = []
     for group in sorted(set(group_of_row[is_judged].tolist())):
         rows = is_judged & (group_of_row == group)
-        hits, drawn = is_hit[rows], resample_sessions(session[rows], SEED)
-        rate = share(hits, np.ones(len(hits), bool), drawn)
+        hits, resamples = is_hit[rows], resample_sessions(session[rows], SEED)
+        rate = share(hits, np.ones(len(hits), bool), resamples)
         rates.append(HitRate(str(group), len(hits), int(hits.sum()), rate))
     return rates
 

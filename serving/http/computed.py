@@ -54,9 +54,9 @@ class ComputedQuery:
         app = self.request.app.state
         computed: ComputedTables = app.computed
         key = (self.request.scope["route"].name, self.name, key)
-        held = computed.get(key, (app.reader.catalog_file, self.state.snapshot))
-        if held is not None:
-            return await to_thread(self._send, held, self.state.snapshot, choose_page)
+        table_in_memory = computed.get(key, (app.reader.catalog_file, self.state.snapshot))
+        if table_in_memory is not None:
+            return await to_thread(self._send, table_in_memory, self.state.snapshot, choose_page)
         app.unread.check()
         async with app.queries.turn():
             table, snapshot = await to_thread(self._compute, key, compute)

@@ -51,8 +51,10 @@ class ComputedTables:
 
     def _hold(self, key: Hashable, version: Hashable, table: ComputedTable) -> None:
         with self._lock:
-            taken = sum(held.rows.nbytes for held in self._tables.values()) + table.rows.nbytes
-            if version != self._version or taken > self._most_bytes:
+            total_bytes = (
+                sum(held.rows.nbytes for held in self._tables.values()) + table.rows.nbytes
+            )
+            if version != self._version or total_bytes > self._most_bytes:
                 self._tables.clear()
             self._version = version
             if table.rows.nbytes <= self._most_bytes:

@@ -70,7 +70,7 @@ def figures() -> Iterator[Figure]:
         yield figure(
             "the same page, in a session that goes on", WARM, lambda: seconds_to_return(page)
         )
-        chart = f"{address}/market?symbol={SYMBOLS[0]}&interval=5m&range=all"
+        chart = f"{address}/market?series={SYMBOLS[0]}&interval=5m&range=all"
         yield figure(
             f"a chart of {BARS:,} bars, a new session",
             CHART,
@@ -81,13 +81,13 @@ def figures() -> Iterator[Figure]:
         browser.close()
 
 
-def figure(name: str, asked: float, measure: Callable[[], float]) -> Figure:
+def figure(name: str, limit: float, measure: Callable[[], float]) -> Figure:
     seconds = [measure() for _ in range(ROUNDS)]
     return Figure(
         name,
         f"{median(seconds):.2f} s, at most {max(seconds):.2f} s",
-        f"at most {asked:g} s",
-        f"{median(seconds) / asked:.2f}",
+        f"at most {limit:g} s",
+        f"{median(seconds) / limit:.2f}",
         f"{ROUNDS} rounds, load {os.getloadavg()[0]:.1f}",
     )
 

@@ -30,10 +30,10 @@ class TaggedApi(ProviderServer):
 
     def respond(self, path: str, params: dict[str, str], headers: dict[str, str]) -> Response:
         tag = f'"{json.dumps(self.value)}"'.replace(" ", "").replace("{", "").replace("}", "")
-        known = {name.lower(): value for name, value in headers.items()}.get("if-none-match")
+        known_tag = {name.lower(): value for name, value in headers.items()}.get("if-none-match")
         if "text/csv" in str(headers):
             return Response(body=b"a,b\n1,2\n", media_type="text/csv")
-        if self.has_tags and known == tag:
+        if self.has_tags and known_tag == tag:
             return Response(304, headers={"ETag": tag})
         tags = {"ETag": tag} if self.has_tags else {}
         return Response(body=json.dumps(self.value).encode(), headers=tags)

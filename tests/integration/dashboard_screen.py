@@ -48,12 +48,12 @@ class Screen:
 
     def axis_range(self, axis: str = "xaxis") -> list[Any]:
         """Return the range that the first chart with a range slider shows."""
-        found: list[Any] = self.page.evaluate(
+        axis_limits: list[Any] = self.page.evaluate(
             """axis => [...document.querySelectorAll('.js-plotly-plot')]
                 .filter(chart => chart.layout.xaxis.rangeslider?.visible)[0].layout[axis].range""",
             axis,
         )
-        return found
+        return axis_limits
 
     def reaches_sideways(self) -> bool:
         """Whether the page scrolls sideways."""

@@ -23,12 +23,12 @@ class Up:
 
     def __init__(self, home: Path) -> None:
         ports = {name: free_port() for name in PORTS}
-        self.chosen = Services(home=home, **ports)
+        self.config = Services(home=home, **ports)
         foreign = ("AIRFLOW", "BULLION_", "MLFLOW_")
         own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         port_settings = {f"BULLION_{name.upper()}": str(port) for name, port in ports.items()}
         self._environment = own | port_settings | {"BULLION_HOME": str(home)}
-        self.supervisor = Supervisor(self.chosen)
+        self.supervisor = Supervisor(self.config)
 
     def __call__(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -42,7 +42,7 @@ class Up:
 
     def processes(self) -> dict[int, str]:
         """Return the running processes of this stack, found by their session, folder or ports."""
-        marks = (str(self.chosen.home), *(f":{port}" for port in self.chosen.ports.values()))
+        marks = (str(self.config.home), *(f":{port}" for port in self.config.ports.values()))
         own = set(self.supervisor.remaining())
         commands = {}
         for process in psutil.process_iter(["cmdline"]):

@@ -41,15 +41,15 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 def test_a_busy_port_is_named_with_a_way_out(up: Up) -> None:
     with psutil.Popen(
-        [sys.executable, "-m", "http.server", "-b", "127.0.0.1", str(up.chosen.mlflow_port)],
+        [sys.executable, "-m", "http.server", "-b", "127.0.0.1", str(up.config.mlflow_port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as blocker:
-        wait_for(lambda: _open(up.chosen.mlflow_port), 20, "a busy port")
+        wait_for(lambda: _open(up.config.mlflow_port), 20, "a busy port")
         result = up("up", "mlflow")
         blocker.kill()
     assert result.returncode == 1
-    assert f"port {up.chosen.mlflow_port} (BULLION_MLFLOW_PORT)" in result.stderr
+    assert f"port {up.config.mlflow_port} (BULLION_MLFLOW_PORT)" in result.stderr
     assert f"process {blocker.pid}" in result.stderr
     assert "BULLION_MLFLOW_PORT=" in result.stderr
     assert up.supervisor.remaining() == []
@@ -59,11 +59,11 @@ def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
     result = up("up", "--detach")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "/NQ: " in result.stdout
-    assert up.chosen.secrets["admin"] in result.stdout
-    hidden = {v for k, v in up.chosen.secrets.items() if k != "admin"}
+    assert up.config.secrets["admin"] in result.stdout
+    hidden = {v for k, v in up.config.secrets.items() if k != "admin"}
     assert not any(secret in result.stdout + result.stderr for secret in hidden)
-    assert (up.chosen.home / "secrets.json").stat().st_mode & 0o077 == 0
-    signals = httpx.get(f"{up.chosen.url('api')}/signal/index").json()
+    assert (up.config.home / "secrets.json").stat().st_mode & 0o077 == 0
+    signals = httpx.get(f"{up.config.url('api')}/signal/index").json()
     assert signals["instrument"] == "/NQ"
     # Other forecasts were decided on a moment ago, and a training as of now has the cores.
     wait_for(up.is_well, 120, "services that all answer", lambda: up("status").stdout)
@@ -71,18 +71,18 @@ def test_up_brings_a_signal_through_the_dags(up: Up) -> None:
 
 @pytest.fixture(scope="module")
 def screen(up: Up) -> Iterator[Screen]:
-    with open_browser(up.chosen.url("dashboard")) as opened:
+    with open_browser(up.config.url("dashboard")) as opened:
         yield opened
 
 
 def test_the_address_of_the_dashboard_is_printed_first(up: Up) -> None:
     addresses = [line for line in up("up", "--detach").stdout.splitlines() if "http://" in line]
-    assert up.chosen.url("dashboard") in addresses[0]
+    assert up.config.url("dashboard") in addresses[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_on_a_page_is_what_the_api_answers(up: Up, screen: Screen, name: str) -> None:
-    with httpx.Client(base_url=up.chosen.url("api")) as api:
+    with httpx.Client(base_url=up.config.url("api")) as api:
         if name == "news":
             wait_for(lambda: has_news(api), 600, "the first stories")
         # The platform goes on meanwhile: what was published between the two is seen at the next.
@@ -96,7 +96,7 @@ def test_what_is_on_a_page_is_what_the_api_answers(up: Up, screen: Screen, name:
                     raise
     assert "could not be drawn" not in screen.text
     assert screen.complaints == []
-    assert screen.hosts == {urlsplit(up.chosen.url("dashboard")).netloc}
+    assert screen.hosts == {urlsplit(up.config.url("dashboard")).netloc}
 
 
 @pytest.mark.parametrize("width", [1024, 1440])
@@ -149,7 +149,7 @@ def test_a_killed_service_is_restarted(up: Up, name: str) -> None:
 
 
 def test_the_pages_are_served(up: Up) -> None:
-    url = up.chosen.url("pages")
+    url = up.config.url("pages")
     assert "Data Docs" in httpx.get(url).text
     assert "index_signals" in httpx.get(f"{url}/docs/", follow_redirects=True).text
 

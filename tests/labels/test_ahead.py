@@ -68,13 +68,15 @@ def test_each_label_can_be_kept_within_its_session(kind: Any) -> None:
     bars = sessions(30, 15, 30)
     changes = {"scale": 5} if kind is Action else {}
     across, within = (kind(horizon=4, within_session=w, **changes) for w in (False, True))
-    known = np.isfinite(within.outcome(bars))
+    has_outcome = np.isfinite(within.outcome(bars))
     expected = np.isfinite(across.outcome(bars))
     last_bars = [*range(26, 30), *range(41, 45)]
     assert expected[last_bars].all()
     expected[last_bars] = False
-    np.testing.assert_array_equal(known, expected)
-    np.testing.assert_array_equal(within.outcome(bars)[known], across.outcome(bars)[known])
+    np.testing.assert_array_equal(has_outcome, expected)
+    np.testing.assert_array_equal(
+        within.outcome(bars)[has_outcome], across.outcome(bars)[has_outcome]
+    )
     assert across.within_session is False
     assert within.definition == (*across.definition, "within_session")
     assert kind().definition == kind(within_session=False).definition

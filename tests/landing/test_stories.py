@@ -71,6 +71,19 @@ def test_versions_settle_alike_in_any_order() -> None:
     assert story.symbols == ("A",)
 
 
+def test_a_correction_that_came_twice_was_known_when_it_first_came() -> None:
+    def version(received: int, title: str) -> StoryVersion:
+        return StoryVersion(
+            "s", "https://news.example", title, None, None, "en", None, 5, received, (), ()
+        )
+
+    first, early, late = version(5, "A"), version(8, "B"), version(9, "B")
+    assert settle_story([first, early]) == settle_story([first, late, early])
+    assert settle_story([late, first, early]).corrected_at == 8
+    back_and_forth = [first, version(6, "C"), version(7, "B"), version(9, "C")]
+    assert settle_story(back_and_forth).corrected_title == "B"
+
+
 def test_a_clock_may_run_a_little_ahead() -> None:
     for minutes, is_story in ((15, True), (15.1, False)):
         at = NOON.timestamp() + minutes * MINUTE / 10**6

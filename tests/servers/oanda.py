@@ -103,13 +103,13 @@ class OandaServer(ProviderServer):
             side for letter, side in sides.items() if letter not in params.get("price", "M")
         }
         key = symbol, granularity
-        found = [
+        candles = [
             {name: value for name, value in c.items() if name not in unwanted}
             for c, at in zip(self.candles.get(key, []), self._times.get(key, []), strict=True)
             if first <= at < last
         ]
-        self.served += len(found)
-        answer = {"instrument": symbol, "granularity": granularity, "candles": found}
+        self.served += len(candles)
+        answer = {"instrument": symbol, "granularity": granularity, "candles": candles}
         return Response(body=json.dumps(answer).encode())
 
     def spans(self) -> list[tuple[str, str]]:

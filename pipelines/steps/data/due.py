@@ -178,5 +178,5 @@ def _was_requested(lake: Lake, about: str, source: str, since: datetime) -> bool
     )
 
 
-def _among(symbols: Iterable[str], chosen: set[str]) -> tuple[str, ...]:
-    return tuple(symbol for symbol in symbols if symbol in chosen)
+def _among(symbols: Iterable[str], selection: set[str]) -> tuple[str, ...]:
+    return tuple(symbol for symbol in symbols if symbol in selection)

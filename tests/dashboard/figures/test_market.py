@@ -55,8 +55,8 @@ def test_a_mark_stands_at_its_bar_by_shape_and_not_by_colour_alone() -> None:
         Marked(MONDAY["closes_at"], -1.0, live=False, words="sell"),
         Marked("2026-01-01T00:00:00Z", 1.0, live=True, words="of no bar here"),
     ]
-    drawn = traces(Chart("1h", "UTC", BARS, predictions=predictions))
-    up, down = drawn["predicted up"], drawn["predicted down"]
+    traces_by_name = traces(Chart("1h", "UTC", BARS, predictions=predictions))
+    up, down = traces_by_name["predicted up"], traces_by_name["predicted down"]
     assert list(up.x) == ["2026-08-28<br>19:00"]
     assert list(down.x) == ["2026-08-31<br>13:00"]
     assert up.y[0] < FRIDAY["low"]
@@ -72,9 +72,12 @@ def test_signals_have_a_strip_with_a_row_for_each_direction() -> None:
         Marked(FRIDAY["closes_at"], 0.0, live=True, words="HOLD"),
         Marked(MONDAY["closes_at"], -1.0, live=True, words="SELL"),
     ]
-    drawn = traces(Chart("1h", "UTC", BARS, signals=signals))
-    assert (list(drawn["signal SELL"].y), list(drawn["signal HOLD"].y)) == ([-1], [0])
-    assert drawn["signal SELL"].marker.symbol == ("triangle-down",)
+    traces_by_name = traces(Chart("1h", "UTC", BARS, signals=signals))
+    assert (list(traces_by_name["signal SELL"].y), list(traces_by_name["signal HOLD"].y)) == (
+        [-1],
+        [0],
+    )
+    assert traces_by_name["signal SELL"].marker.symbol == ("triangle-down",)
 
 
 def test_each_indicator_that_was_chosen_is_drawn_and_no_other() -> None:

@@ -49,8 +49,8 @@ def test_a_gate_without_a_value_is_left_to_the_words() -> None:
     rows = [gate(None, None, False), gate(0.03, 0.05, True)]
     assert len(figures.draw_gates(rows).layout.annotations) == 1
     measured = [row for row in json.loads(GATES) if row["value"] is not None]
-    drawn = [row | {"needs": "at_most"} for row in json.loads(GATES)]
-    assert len(figures.draw_gates(drawn).layout.annotations) == len(measured)
+    gate_rows = [row | {"needs": "at_most"} for row in json.loads(GATES)]
+    assert len(figures.draw_gates(gate_rows).layout.annotations) == len(measured)
 
 
 def test_each_class_has_a_line_of_its_own_colour_and_dash() -> None:

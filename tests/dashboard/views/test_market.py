@@ -32,19 +32,21 @@ def test_the_chart_has_the_bars_of_the_api(api_address: str) -> None:
         params={"symbol": "NVDA", "candles": 600, "indicators": "sma_20,rsi_14"},
     ).json()["rows"][::-1]
     figure = chart(screen)
-    drawn = {trace["name"]: trace for trace in figure["data"]}
-    assert len(drawn["price"]["x"]) == len(bars) > 50
+    traces_by_name = {trace["name"]: trace for trace in figure["data"]}
+    assert len(traces_by_name["price"]["x"]) == len(bars) > 50
     assert figure["layout"]["xaxis"]["type"] == "category"
-    assert {"volume", "SMA 20", "RSI 14"} <= set(drawn)
-    assert "MACD 12 26" not in drawn
-    written = texts(screen)
-    assert f"{bars[-1]['close']:,.2f}" in written
-    assert "Sample data" in written
+    assert {"volume", "SMA 20", "RSI 14"} <= set(traces_by_name)
+    assert "MACD 12 26" not in traces_by_name
+    page_text = texts(screen)
+    assert f"{bars[-1]['close']:,.2f}" in page_text
+    assert "Sample data" in page_text
 
 
 @pytest.mark.usefixtures("dashboard")
 def test_what_the_forecast_said_is_marked_at_its_bars(api_address: str) -> None:
-    drawn = {trace["name"]: trace for trace in chart(open_page("market", series="NVDA"))["data"]}
+    traces_by_name = {
+        trace["name"]: trace for trace in chart(open_page("market", series="NVDA"))["data"]
+    }
     rows = [
         row
         for live in ("true", "false")
@@ -52,10 +54,12 @@ def test_what_the_forecast_said_is_marked_at_its_bars(api_address: str) -> None:
             f"{api_address}/predictions/history", params={"symbol": "NVDA", "live": live}
         ).json()["rows"]
     ]
-    said = {row["closes_at"] for row in rows if row["score"]}
-    marked = [len(t["x"]) for name, t in drawn.items() if name.startswith("predicted ")]
-    assert sum(marked) == len(said) > 0
-    assert any(name.startswith("signal ") for name in drawn)
+    predicted_closes = {row["closes_at"] for row in rows if row["score"]}
+    mark_counts = [
+        len(t["x"]) for name, t in traces_by_name.items() if name.startswith("predicted ")
+    ]
+    assert sum(mark_counts) == len(predicted_closes) > 0
+    assert any(name.startswith("signal ") for name in traces_by_name)
 
 
 @pytest.mark.usefixtures("dashboard")

@@ -20,9 +20,9 @@ def test_stories_are_those_of_the_api(dashboard: None, api_address: str) -> None
 
 def test_the_newest_signal_is_that_of_the_api(dashboard: None, api_address: str) -> None:
     signal = httpx.get(f"{api_address}/news/signals/newest?topic={TOPIC}").json()
-    shown = texts(open_page("news"))
-    assert f"**{signal['avg_sentiment']:+.3f}**" in shown
-    assert f"**{signal['article_count']}**" in shown
+    page_text = texts(open_page("news"))
+    assert f"**{signal['avg_sentiment']:+.3f}**" in page_text
+    assert f"**{signal['article_count']}**" in page_text
 
 
 def test_of_a_restated_window_the_newest_version_is_drawn() -> None:

@@ -14,10 +14,10 @@ from tests.serving.scored_api import SOURCE
 def test_the_signal_is_that_of_the_api(dashboard: None, api_address: str) -> None:
     signal = httpx.get(f"{api_address}/signal/index").json()
     screen = open_page("now")
-    shown = texts(screen)
-    assert signal["reason"] in shown
-    assert Clock().minute(signal["closes_at"]) in shown
-    assert f"v{signal['model_version']}, unproven" in shown
+    page_text = texts(screen)
+    assert signal["reason"] in page_text
+    assert Clock().minute(signal["closes_at"]) in page_text
+    assert f"v{signal['model_version']}, unproven" in page_text
     assert any(
         "unproven model: no skill" in w.value.replace("\\", "").lower() for w in screen.warning
     )
@@ -58,26 +58,26 @@ def test_each_target_of_a_forecast_has_its_own_picture(
 ) -> None:
     path = f"{api_address}/forecasts/aapl_daily/component?symbol=AAPL"
     prediction = httpx.get(path).json()["targets"][target]
-    shown = texts(open_page("now", forecast="aapl_daily", target=target))
+    page_text = texts(open_page("now", forecast="aapl_daily", target=target))
     if prediction["kind"] == "value":
-        assert f"{prediction['value']:+.2%}, {prediction['value_low']:+.2%}" in shown
+        assert f"{prediction['value']:+.2%}, {prediction['value_low']:+.2%}" in page_text
     else:
-        assert prediction["action"].replace("_", " ") in shown
+        assert prediction["action"].replace("_", " ") in page_text
 
 
 def test_times_are_those_of_the_exchange_where_that_is_chosen(
     dashboard: None, api_address: str
 ) -> None:
     closes_at = httpx.get(f"{api_address}/signal/index").json()["closes_at"]
-    shown = texts(open_page("now", times="exchange"))
-    assert Clock("America/New_York").minute(closes_at) in shown
-    assert "New York" in shown
+    page_text = texts(open_page("now", times="exchange"))
+    assert Clock("America/New_York").minute(closes_at) in page_text
+    assert "New York" in page_text
 
 
 def test_a_forecast_without_a_signal_says_what_brings_it(dashboard: None) -> None:
-    shown = texts(open_page("now", forecast="spy_next_day"))
-    assert f"has no signal of spy from {SOURCE}" in shown
-    assert "unpause the DAGs of spy_next_day" in shown
+    page_text = texts(open_page("now", forecast="spy_next_day"))
+    assert f"has no signal of spy from {SOURCE}" in page_text
+    assert "unpause the DAGs of spy_next_day" in page_text
 
 
 def test_a_refusal_of_the_api_is_one_sentence(api_address: str) -> None:

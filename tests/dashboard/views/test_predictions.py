@@ -36,12 +36,12 @@ def test_outcomes_stand_beside_what_was_predicted(
     dashboard: None, api_address: str, target: str
 ) -> None:
     rows = history(api_address, "aapl_daily", target=target, live=False)
-    known = [row for row in rows if row["outcome"] is not None]
+    outcome_rows = [row for row in rows if row["outcome"] is not None]
     screen = open_page("predictions", forecast="aapl_daily", target=target)
     hits, past = (frame.value for frame in screen.dataframe[1:])
-    assert 0 < len(past) <= len(known)
+    assert 0 < len(past) <= len(outcome_rows)
     assert list(hits["predictions"]) == [len(past)]
-    right = sum(_is_right(row) for row in known[: len(past)])
+    right = sum(_is_right(row) for row in outcome_rows[: len(past)])
     assert hits["rate"][0] == pytest.approx(right / len(past))
     assert list(past["right"]).count("✓ right") == right
 

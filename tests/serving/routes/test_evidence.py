@@ -55,8 +55,8 @@ def test_drift_begins_with_what_cannot_be_compared(api: TestClient) -> None:
     assert len(answer.rows) == len(HOURLY.feature_names)
     distances = [row.distance for row in answer.rows]
     assert distances[0] is None
-    known = [distance for distance in distances if distance is not None]
-    assert known == sorted(known, reverse=True)
+    finite_distances = [distance for distance in distances if distance is not None]
+    assert finite_distances == sorted(finite_distances, reverse=True)
     drifted = lake_of(api).rows("SELECT count(*) FROM gold.feature_drift WHERE drifted")
     assert drifted == [(sum(row.drifted for row in answer.rows),)]
 

@@ -178,6 +178,16 @@ def test_steps_say_how_each_last_ended(own_api: TestClient, own_lake: Lake) -> N
     assert first.age_minutes == (NIGHT - EARLIER).total_seconds() / 60
 
 
+def test_a_step_is_late_by_what_it_reached_and_not_by_when_it_ran(
+    own_api: TestClient, own_lake: Lake
+) -> None:
+    last_close = AT - timedelta(hours=1)
+    backfill = run_row("ingest", "aapl_daily", interval_end=last_close - timedelta(days=9))
+    write(own_lake, "gold.runs", [backfill, run_row("ingest", "nvda_5m", interval_end=last_close)])
+    late = {row.about: row.late for row in rows_of(own_api, "steps") if row.step == "ingest"}
+    assert (late["aapl_daily"], late["nvda_5m"]) == (True, False)
+
+
 def test_quotas_are_empty_until_a_request_is_counted(own_api: TestClient) -> None:
     assert rows_of(own_api, "quotas") == []
     Quota("gdelt", [Limit(1, 7.0)]).take()

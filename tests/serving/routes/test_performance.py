@@ -36,16 +36,18 @@ def test_the_figures_are_those_of_the_tables(api: TestClient) -> None:
     answer = Performance.model_validate_json(api.get(f"{PATH}?live=false").text)
     values = {row.figure: row.value for row in answer.rows}
     rows = followed(api)
-    known = [row for row in rows if row["next_return"] is not None]
-    earned = [row["direction"] * row["next_return"] for row in known]
-    assert len(known) > 10
+    outcome_rows = [row for row in rows if row["next_return"] is not None]
+    earned = [row["direction"] * row["next_return"] for row in outcome_rows]
+    assert len(outcome_rows) > 10
     assert values["signals"] == len(rows)
-    assert values["with_outcome"] == len(known)
+    assert values["with_outcome"] == len(outcome_rows)
     assert values["earned"] == pytest.approx(sum(earned))
-    assert values["always_long"] == pytest.approx(sum(row["next_return"] for row in known))
+    assert values["always_long"] == pytest.approx(sum(row["next_return"] for row in outcome_rows))
     judged = [value for value in earned if value != 0]
     assert values["hit_rate"] == pytest.approx(np.mean(np.array(judged) > 0))
-    wss, returns = (np.array([row[name] for row in known]) for name in ("wss", "next_return"))
+    wss, returns = (
+        np.array([row[name] for row in outcome_rows]) for name in ("wss", "next_return")
+    )
     assert values["wss_rank_ic"] == pytest.approx(rank_ic(wss, returns))
     assert (answer.universe, answer.live, answer.sample) == ("qqq", False, True)
     assert "some signals are of unproven models" in answer.notices

@@ -45,8 +45,8 @@ def test_more_than_the_bound_is_not_held() -> None:
     tables = ComputedTables(most_bytes=1000)
     for key in range(100):
         tables.compute(key, 1, lambda: table(20))
-    held = [key for key in range(100) if tables.get(key, 1)]
-    assert 0 < len(held) <= 1000 // 160
-    assert held[-1] == 99
+    keys_in_memory = [key for key in range(100) if tables.get(key, 1)]
+    assert 0 < len(keys_in_memory) <= 1000 // 160
+    assert keys_in_memory[-1] == 99
     tables.compute("large", 1, lambda: table(1000))
     assert tables.get("large", 1) is None

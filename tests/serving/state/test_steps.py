@@ -34,8 +34,8 @@ def recorded(reached: datetime | None, **more: Any) -> pa.Table:
 def described(table: pa.Table, at: datetime, state: SignalCache = STATE) -> dict[str, Any]:
     rows = describe_steps(table, state, at.timestamp()).to_pylist()
     step, about = table["step"][0].as_py(), table["about"][0].as_py()
-    found: dict[str, Any] = next(r for r in rows if (r["step"], r["about"]) == (step, about))
-    return found
+    step_row: dict[str, Any] = next(r for r in rows if (r["step"], r["about"]) == (step, about))
+    return step_row
 
 
 @pytest.mark.parametrize(

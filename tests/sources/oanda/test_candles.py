@@ -165,8 +165,8 @@ def test_days_weeks_and_months_are_named_by_their_date(
 ) -> None:
     server.add("EUR_USD", granularity, [candle(at(begins_at))])
     first = at(opens)
-    asked = request(opens, f"{first + timedelta(days=1):%Y-%m-%dT%H:%M}", interval)
-    assert [bar["ts"] for bar in read_bars(fetch(asked))] == [at(label)]
+    span = request(opens, f"{first + timedelta(days=1):%Y-%m-%dT%H:%M}", interval)
+    assert [bar["ts"] for bar in read_bars(fetch(span))] == [at(label)]
     before = request(f"{first - timedelta(days=1):%Y-%m-%dT%H:%M}", opens, interval)
     assert read_bars(fetch(before)) == []  # it is asked for beside the span, and no part of it
 

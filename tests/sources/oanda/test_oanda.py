@@ -183,10 +183,10 @@ def test_the_token_goes_in_a_header_and_shows_nowhere(
 def test_a_setting_says_which_server_is_asked(
     server: OandaServer, monkeypatch: pytest.MonkeyPatch, setting: str, host: str
 ) -> None:
-    asked: list[str] = []
+    addresses: list[str] = []
 
     def refuse(client: object, url: str, *_: object) -> None:
-        asked.append(url)
+        addresses.append(url)
         raise SourceError("not from here")
 
     monkeypatch.setattr("pipelines.sources.oanda.HttpClient.get", refuse)
@@ -195,7 +195,7 @@ def test_a_setting_says_which_server_is_asked(
         monkeypatch.delenv("BULLION_OANDA_URL")
     with pytest.raises(SourceError, match="not from here"):
         fetch()
-    assert asked == [f"{host}/v3/instruments/EUR_USD/candles"]
+    assert addresses == [f"{host}/v3/instruments/EUR_USD/candles"]
     monkeypatch.setenv("BULLION_OANDA_URL", "lvie")
     with pytest.raises(InvalidRequest, match="BULLION_OANDA_URL"):
         fetch()
