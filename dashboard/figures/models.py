@@ -57,7 +57,7 @@ def draw_gates(gates: Sequence[Row]) -> go.Figure:
         for gate in bounded_gates
     ]
     figure.update_yaxes(
-        tickvals=list(range(len(bounded_gates))), ticktext=names, range=[len(bounded_gates) - 0.4, -0.6],
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6],
         showgrid=False, fixedrange=True, tickfont={"size": 13},
     )  # fmt: skip
     figure.update_xaxes(range=[0, 1.55], visible=False, fixedrange=True)

@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 from fastapi import Request
 from fastapi.responses import Response
 
@@ -79,10 +80,24 @@ def page_response(
 
 def _tag_of(rows: pa.Table, marks: Row, next_cursor: str | None, media_type: str) -> str:
     """Return the ETag of a page: of its rows and of what is said about them."""
+    columns = {}
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        columns[name] = _without_remains(column)
+        if column.null_count:
+            columns[f"{name} is null"] = pc.is_null(column)
+    hashed_rows = pa.table(columns)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write_table(rows)
+    with pa.ipc.new_stream(sink, hashed_rows.schema) as writer:
+        writer.write_table(hashed_rows)
     digest = blake2b(sink.getvalue(), digest_size=12)
     about_rows = {name: value for name, value in marks.items() if name != "snapshot"}
     digest.update(orjson.dumps([about_rows, next_cursor, media_type], option=OPTIONS))
     return f'W/"{digest.hexdigest()}"'
+
+
+def _without_remains(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with zeros for its nulls: below them lies what the memory had before."""
+    if not column.null_count or not pa.types.is_primitive(column.type):
+        return column  # of texts and lists, a null has no bytes
+    [zero] = pa.Array.from_buffers(column.type, 1, [None, pa.py_buffer(bytes(16))])
+    return pc.fill_null(column, zero)

@@ -6,14 +6,16 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import pyarrow as pa
 
 from pipelines.contracts.schema import quoted
 from pipelines.core.errors import InvalidRequest
+from pipelines.lake import View
 from serving.schemas.errors import TooLarge
+from serving.settings import Settings
 from serving.state.answers import Row
 
 OUTCOME_COLUMNS = ("outcome", "next_return", "actual")
@@ -88,6 +90,27 @@ def query(
         )
         values += [column_values["forecast"], column_values["source"], start, end]
     return sql, values
+
+
+class PageRequest(Protocol):
+    """What a caller says of a page: its range, where it begins, and how long it is."""
+
+    start: datetime | None
+    end: datetime | None
+    cursor: str | None
+    limit: int
+
+
+def read_page(
+    view: View, table: HistoryTable, column_values: Row, page: PageRequest, settings: Settings
+) -> tuple[pa.Table, str | None]:
+    """Return the rows of a page, and the cursor of the next one where there is one."""
+    limit = min(page.limit, settings.rows)
+    start, end = range_of(page.start, page.end, settings.range_days)
+    rows = view.sql(*query(table, column_values, start, end, page.cursor, limit + 1))
+    has_more = rows.num_rows > limit
+    rows = rows.slice(0, limit)
+    return rows, cursor_of(table, rows) if has_more else None
 
 
 def cursor_of(table: HistoryTable, rows: pa.Table) -> str:

@@ -29,7 +29,7 @@ from serving.http.dependencies import (
 from serving.http.errors import error_responses
 from serving.http.formats import preferred_format
 from serving.http.page_response import FORMS, page_response
-from serving.http.paging import HistoryTable, cursor_of, query, range_of
+from serving.http.paging import HistoryTable, read_page
 from serving.schemas.answers import (
     Decision,
     Decisions,
@@ -66,8 +66,8 @@ DECISIONS = HistoryTable(
 )
 
 
-class RangeFilters(BaseModel):
-    """Query parameters of every range of rows."""
+class TimeFilters(BaseModel):
+    """Query parameters of whatever has a range of time."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -79,6 +79,11 @@ class RangeFilters(BaseModel):
     end: DateTime | None = Field(
         None, description="only rows before this instant; a date-time with its zone"
     )
+
+
+class RangeFilters(TimeFilters):
+    """Query parameters of every range of rows."""
+
     cursor: str | None = Field(None, max_length=400, description="`next` of the previous page")
     limit: Annotated[int, QueryNumber] = Field(
         1000, ge=1, le=10_000, description="the most rows to return"
@@ -157,17 +162,12 @@ class HistoryQuery:
         """Return a page of rows of a table, in the format that the caller accepts."""
         preferred_format(self.request.headers.get("accept"))  # before the lake is read for nobody
         forecast = newest_of(self.state, self.name).forecast
-        settings = self.request.app.state.settings
-        limit = min(filters.limit, settings.rows)
-        start, end = range_of(filters.start, filters.end, settings.range_days)
         column_values = {
             "forecast": self.name,
             "source": self.state.source,
         } | filters.column_values(forecast)
-        rows = self.view.sql(*query(table, column_values, start, end, filters.cursor, limit + 1))
-        has_more = rows.num_rows > limit
-        rows = rows.slice(0, limit)
-        next_cursor = cursor_of(table, rows) if has_more else None
+        settings = self.request.app.state.settings
+        rows, next_cursor = read_page(self.view, table, column_values, filters, settings)
         if table.has_bars:
             rows = _add_nights(rows, forecast)
         return page_response(self.request, rows, self._marks(rows), next_cursor)

@@ -26,7 +26,7 @@ from serving.http.dependencies import (
 from serving.http.formats import preferred_format
 from serving.http.keys import read_access
 from serving.http.page_response import FORMS, page_response
-from serving.http.paging import HistoryTable, cursor_of, query, range_of
+from serving.http.paging import HistoryTable, read_page
 from serving.routes.history import RangeFilters
 from serving.routes.signals import POLLED
 from serving.schemas.errors import NotYet, refuse
@@ -176,15 +176,9 @@ def _page(
 ) -> Response:
     """Return a page of rows of the source that has the news of the API's bars."""
     preferred_format(request.headers.get("accept"))  # before the lake is read for nobody
-    settings = request.app.state.settings
-    limit = min(filters.limit, settings.rows)
-    start, end = range_of(filters.start, filters.end, settings.range_days)
     source = news_source(state.source)
     values = {"source": source} | values
-    rows = view.sql(*query(table, values, start, end, filters.cursor, limit + 1))
-    has_more = rows.num_rows > limit
-    rows = rows.slice(0, limit)
-    next_cursor = cursor_of(table, rows) if has_more else None
+    rows, next_cursor = read_page(view, table, values, filters, request.app.state.settings)
     if table is STORIES:
         rows = _add_sentiment(view, source, rows)
     marks = state.marks | {"snapshot": view.snapshot}

@@ -23,7 +23,7 @@ from serving.http.formats import preferred_format
 from serving.http.keys import read_access
 from serving.http.metrics import metrics_of
 from serving.http.page_response import FORMS, ONE_PAGE, page_response
-from serving.http.paging import HistoryTable, cursor_of, query, range_of
+from serving.http.paging import HistoryTable, read_page
 from serving.routes.history import RangeFilters
 from serving.schemas.operations import (
     Checks,
@@ -128,14 +128,8 @@ def runs(
 ) -> Response:
     """List what each step did, of all sources: what came in, went out and was rejected."""
     preferred_format(request.headers.get("accept"))  # before the lake is read for nobody
-    settings = request.app.state.settings
-    limit = min(filters.limit, settings.rows)
-    start, end = range_of(filters.start, filters.end, settings.range_days)
     values = {"step": filters.step, "status": filters.status}
-    rows = view.sql(*query(RUN_ROWS, values, start, end, filters.cursor, limit + 1))
-    has_more = rows.num_rows > limit
-    rows = rows.slice(0, limit)
-    next_cursor = cursor_of(RUN_ROWS, rows) if has_more else None
+    rows, next_cursor = read_page(view, RUN_ROWS, values, filters, request.app.state.settings)
     return page_response(request, rows, _marks(state, view), next_cursor, ("about", "message"))
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from fastapi import Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipelines.core.calendar import calendar
 from pipelines.forecasts import Forecast, TargetForecast
@@ -26,7 +26,7 @@ from serving.http.dependencies import (
 from serving.http.errors import error_responses
 from serving.http.page_response import FORMS
 from serving.http.paging import HistoryTable, cursor_of, place_of_cursor, range_of
-from serving.routes.history import RangeFilters
+from serving.routes.history import RangeFilters, TimeFilters
 from serving.schemas.performance import (
     CurveRow,
     HitRates,
@@ -34,7 +34,6 @@ from serving.schemas.performance import (
     Performance,
     PerformanceCurve,
 )
-from serving.schemas.strict import DateTime
 from serving.state import performance
 from serving.state.answers import Row
 from serving.state.computed import ComputedTable
@@ -50,19 +49,9 @@ LIVE = Field(
 )
 
 
-class SpanFilters(BaseModel):
+class SpanFilters(TimeFilters):
     """Query parameters of every figure of performance."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    start: DateTime | None = Field(
-        None,
-        description="only bars from this instant on; a date-time with its zone",
-        examples=["2026-08-01T00:00:00Z"],
-    )
-    end: DateTime | None = Field(
-        None, description="only bars before this instant; a date-time with its zone"
-    )
     live: bool = LIVE
 
 

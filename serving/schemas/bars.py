@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from pipelines.contracts.silver import SERIES, SILVER_BARS
 from pipelines.features.indicators import INDICATORS, columns_of
@@ -13,8 +13,8 @@ from serving.schemas.answers import Answer, Page
 from serving.schemas.fields import table_field
 
 
-class Bar(BaseModel):
-    """One closed bar of silver, and the snapshot it was read from."""
+class BarFields(Answer):
+    """A closed bar."""
 
     source: str = table_field(SILVER_BARS, "source")
     symbol: str = table_field(SILVER_BARS, "symbol")
@@ -26,6 +26,11 @@ class Bar(BaseModel):
     low: float = table_field(SILVER_BARS, "low")
     close: float = table_field(SILVER_BARS, "close")
     volume: float | None = table_field(SILVER_BARS, "volume")
+
+
+class Bar(BarFields):
+    """One closed bar of silver, and the snapshot it was read from."""
+
     batch: int = table_field(SILVER_BARS, "batch")
     snapshot: int = Field(description="number of the snapshot of the lake that was read")
 
@@ -63,19 +68,9 @@ def _indicator(name: str) -> Any:
     )
 
 
-class HistoricBar(Answer):
+class HistoricBar(BarFields):
     """A closed bar, or several neighbouring ones joined; its indicators are as of the last one."""
 
-    source: str = table_field(SILVER_BARS, "source")
-    symbol: str = table_field(SILVER_BARS, "symbol")
-    interval: str = table_field(SILVER_BARS, "interval")
-    ts: datetime = table_field(SILVER_BARS, "ts")
-    closes_at: datetime = table_field(SILVER_BARS, "closes_at")
-    open: float = table_field(SILVER_BARS, "open")
-    high: float = table_field(SILVER_BARS, "high")
-    low: float = table_field(SILVER_BARS, "low")
-    close: float = table_field(SILVER_BARS, "close")
-    volume: float | None = table_field(SILVER_BARS, "volume")
     bars: int = Field(description="how many bars were joined to this one; 1: it is a bar itself")
     sma_20: float | None = _indicator("sma_20")
     sma_50: float | None = _indicator("sma_50")

@@ -8,9 +8,10 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.contracts.evidence import FEATURE_DRIFT, MODEL_EVIDENCE
-from pipelines.contracts.gold import MODEL_DECISIONS, MODEL_RANKINGS
+from pipelines.contracts.gold import MODEL_DECISIONS
 from serving.schemas.answers import Answer, Page
 from serving.schemas.fields import table_field
+from serving.schemas.scoring import CandidateRank
 
 
 class OfModel(Page):
@@ -73,28 +74,10 @@ class Evidence(OfModel):
     rows: list[EvidenceRow]
 
 
-class RankingRow(Answer):
-    """A row of gold.model_rankings."""
-
-    rank: int = table_field(MODEL_RANKINGS, "rank")
-    candidate: str = table_field(MODEL_RANKINGS, "candidate")
-    macro_f1: float | None = table_field(MODEL_RANKINGS, "macro_f1")
-    accuracy: float | None = table_field(MODEL_RANKINGS, "accuracy")
-    roc_auc: float | None = table_field(MODEL_RANKINGS, "roc_auc")
-    log_loss: float | None = table_field(MODEL_RANKINGS, "log_loss")
-    rank_ic: float | None = table_field(MODEL_RANKINGS, "rank_ic")
-    rmse: float | None = table_field(MODEL_RANKINGS, "rmse")
-    mae: float | None = table_field(MODEL_RANKINGS, "mae")
-    r2: float | None = table_field(MODEL_RANKINGS, "r2")
-    hit_rate: float | None = table_field(MODEL_RANKINGS, "hit_rate")
-    seconds: float = table_field(MODEL_RANKINGS, "seconds")
-    failure: str | None = table_field(MODEL_RANKINGS, "failure")
-
-
 class Rankings(OfModel):
     """The candidates of a version's training, the best first."""
 
-    rows: list[RankingRow]
+    rows: list[CandidateRank]
 
 
 class DriftRow(Answer):

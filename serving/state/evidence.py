@@ -12,7 +12,8 @@ from pipelines.gates.base import find_needed_side
 from pipelines.lake import View
 from serving.schemas.answers import Page
 from serving.schemas.errors import NotFound
-from serving.schemas.evidence import DriftRow, EvidenceRow, GateRow, OfModel, RankingRow
+from serving.schemas.evidence import DriftRow, EvidenceRow, GateRow, OfModel
+from serving.schemas.scoring import CandidateRank
 from serving.state.answers import Row
 
 MODEL_FIELDS = tuple(
@@ -97,7 +98,7 @@ def read_evidence(
 
 def read_rankings(view: View, key: Key) -> pa.Table:
     """Read how the candidates of a version's training compared, the best first."""
-    names = ", ".join(RankingRow.model_fields)
+    names = ", ".join(CandidateRank.model_fields)
     return view.sql(
         f"SELECT {names} FROM gold.model_rankings WHERE {OF_VERSION} ORDER BY rank", list(key)
     )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from include.services.report_files import server
 from include.services.settings import Services
 from include.services.stack import Stack
 from include.services.supervisor import ServiceError
 from pipelines.core.errors import InvalidRequest
+from tests.servers.in_thread import serve_in_thread
+from tests.servers.provider import Fault, ProviderServer
 
 
 def test_a_full_disk_is_reported_before_anything_starts(
@@ -37,3 +41,14 @@ def test_two_starts_at_once_are_one(config: Services) -> None:
         pytest.raises(ServiceError, match="another `make up` is at work"),
     ):
         Stack(config).up(detach=True)
+
+
+def test_a_page_that_leads_elsewhere_answers_and_one_that_is_refused_does_not(
+    tmp_path: Path,
+) -> None:
+    with server(0, tmp_path) as reports, serve_in_thread(reports):
+        stack = Stack(Services(home=tmp_path, pages_port=reports.server_address[1]))
+        assert stack._answers("pages")  # it redirects to reports that are not there yet
+    with ProviderServer() as failing:
+        failing.fail(Fault(status=500), times=None)
+        assert not Stack(Services(home=tmp_path, pages_port=failing.port))._answers("pages")

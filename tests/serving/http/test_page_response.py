@@ -51,3 +51,25 @@ def test_the_tag_changes_with_rows_notices_and_form_but_not_with_the_snapshot() 
     assert tag(snapshot=8) == tag()
     others = [tag(ROWS.slice(1)), tag(notices=["stale"]), tag(accept=CSV), tag(cursor="next")]
     assert len({tag(), *others}) == 5
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.float64(), pa.bool_(), pa.date32(), pa.timestamp("us", "UTC")], ids=str
+)
+def test_what_the_memory_had_below_a_null_makes_no_other_tag(kind: pa.DataType) -> None:
+    def tag(remains: int) -> str:
+        width = kind.bit_width // 8  # of a value; a truth is a bit
+        values = pa.py_buffer(bytes([remains] * max(width, 1) + [0] * 16))
+        validity = pa.py_buffer(bytes([0b10]))
+        column = pa.Array.from_buffers(kind, 2, [validity, values])
+        return page_response(request(), pa.table({"x": column}), MARKS, None).headers["etag"]
+
+    assert tag(remains=0) == tag(remains=1 if kind == pa.bool_() else 77)
+
+
+def test_a_null_and_a_zero_have_another_tag() -> None:
+    tags = {
+        page_response(request(), pa.table({"x": pa.array(values)}), MARKS, None).headers["etag"]
+        for values in ([0.0, 1.0], [None, 1.0], [0.0, None], [1.0, None])
+    }
+    assert len(tags) == 4

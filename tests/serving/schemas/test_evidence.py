@@ -8,12 +8,13 @@ from pydantic import BaseModel
 from pipelines.contracts.evidence import FEATURE_DRIFT, MODEL_EVIDENCE
 from pipelines.contracts.gold import MODEL_RANKINGS
 from pipelines.contracts.schema import Table
-from serving.schemas.evidence import DriftRow, EvidenceRow, RankingRow
+from serving.schemas.evidence import DriftRow, EvidenceRow
+from serving.schemas.scoring import CandidateRank
 
 
 @pytest.mark.parametrize(
     ("model", "table"),
-    [(EvidenceRow, MODEL_EVIDENCE), (RankingRow, MODEL_RANKINGS), (DriftRow, FEATURE_DRIFT)],
+    [(EvidenceRow, MODEL_EVIDENCE), (CandidateRank, MODEL_RANKINGS), (DriftRow, FEATURE_DRIFT)],
 )
 def test_every_field_is_a_column_and_may_be_null_where_the_column_may(
     model: type[BaseModel], table: Table
