@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.components import (
     draw_chart,
+    draw_facts,
     draw_notices,
     draw_table,
     has_data,
@@ -138,18 +139,17 @@ def _start_of(series: Row, days: int | None) -> datetime | None:
 
 def _draw_facts(page: Context, series: Row, bars: Sequence[Row]) -> None:
     first, last = bars[0], bars[-1]
-    facts = {
-        "Last close": number(last["close"]),
-        "In this range": percent(last["close"] / first["open"] - 1, 2, sign=True),
-        "Highest, lowest": f"{number(max(b['high'] for b in bars))}, "
-        f"{number(min(b['low'] for b in bars))}",
-        f"Last bar closed ({page.clock.name})": page.clock.minute(last["closes_at"]),
-        "Bars in all": f"{count(series['bars'])} since {page.clock.minute(series['first'])[:10]}",
-    }
-    for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
-        with column:
-            st.caption(name)
-            st.markdown(f"**{plain(value)}**")
+    since = page.clock.minute(series["first"])[:10]
+    draw_facts(
+        {
+            "Last close": number(last["close"]),
+            "In this range": percent(last["close"] / first["open"] - 1, 2, sign=True),
+            "Highest, lowest": f"{number(max(b['high'] for b in bars))}, "
+            f"{number(min(b['low'] for b in bars))}",
+            f"Last bar closed ({page.clock.name})": page.clock.minute(last["closes_at"]),
+            "Bars in all": f"{count(series['bars'])} since {since}",
+        }
+    )
 
 
 def _read_marks(
