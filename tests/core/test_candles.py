@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +42,10 @@ def test_each_candle_is_its_bars(rows: list[tuple[list[float], float | None]], m
     for candle in candles:
         group = bars[at : at + candle["bars"]]
         at += candle["bars"]
-        assert candle == _join_by_hand(group)
+        expected = _join_by_hand(group)
+        # Several volumes have several sums, by the order in which they are added.
+        assert candle.pop("volume") == pytest.approx(expected.pop("volume"), rel=1e-12)
+        assert candle == expected
     assert len({candle["bars"] for candle in candles[:-1]}) <= 1
 
 
