@@ -132,6 +132,16 @@ class Comparison:
     seconds: float
 
     @property
+    def winner_features(self) -> tuple[str, ...]:
+        """The features that the winner reads."""
+        places = self.winner.fitted.places
+        return (
+            self.feature_names
+            if places is None
+            else tuple(self.feature_names[place] for place in places[:-1])
+        )
+
+    @property
     def publishing(self) -> Publishing:
         return Publishing(self.label, self.shares, self.rule)
 
@@ -154,6 +164,7 @@ class _Task:
     split: Split
     minimums: Minimums
     names: tuple[str, ...]  # of the columns
+    places: tuple[int, ...]  # of the columns that any candidate reads
     flags: Sequence[str]  # of these, what may be the same on all rows
     seed: int
 
@@ -188,8 +199,9 @@ def compare(
     minimums = minimums or Minimums()
     required.check_distinct(candidates)
     columns = required.column_names(names, rows)
-    task = _Task(label, rule, candidates, split, minimums, columns, flags, seed)
-    usable, dropped = required.select_usable(rows, task.names, minimums)
+    places = required.read_places(candidates, columns)
+    task = _Task(label, rule, candidates, split, minimums, columns, places, flags, seed)
+    usable, dropped = required.select_usable(rows, columns, minimums, places)
     training_rows, selection_rows, judging_rows = split.cut(usable)
     held_out = [
         required.select_known_symbols(training_rows, part)
@@ -200,7 +212,7 @@ def compare(
     required.check_enough(
         training_rows, {"select": held_out[0], "judge": held_out[1]}, minimums, dropped
     )
-    required.check_variation(training_rows, task.names, flags)
+    required.check_variation(training_rows, task.names, task.places, flags)
     fold = learn_fold(training_rows, held_out[0], label)
     folds = build_folds(usable, split, label, minimums)
     stretches = _select_stretches(split.walk_stretches(usable), task)
@@ -277,7 +289,7 @@ def _select_stretches(stretches: Sequence[Stretch], task: _Task) -> list[Stretch
             required.check_enough(
                 training, {"select": selection, "judge": judging}, task.minimums, {}
             )
-            required.check_variation(training, task.names, task.flags)
+            required.check_variation(training, task.names, task.places, task.flags)
             learn_fold(training, selection, task.label)
             task.split.walk_past(training, selection)
         except InvalidRequest:
@@ -362,7 +374,7 @@ def _try_candidate(
 
 def _fit(candidate: Candidate, fold: Fold, task: _Task) -> Fitted:
     features, truth = fold.training.rows.features, fold.training.truth
-    return kind_of(task.label).fit(candidate, features, truth, task.label, task.seed)
+    return kind_of(task.label).fit(candidate, features, truth, task.label, task.seed, task.names)
 
 
 def _measure_fitted(

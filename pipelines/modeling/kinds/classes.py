@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,9 +45,15 @@ class Classes:
         return tuple((counts / counts.sum()).tolist())
 
     def fit(
-        self, candidate: Candidate, features: np.ndarray, truth: np.ndarray, label: Label, seed: int
+        self,
+        candidate: Candidate,
+        features: np.ndarray,
+        truth: np.ndarray,
+        label: Label,
+        seed: int,
+        names: Sequence[str] = (),
     ) -> Fitted:
-        return fit_classifier(candidate, features, truth, len(label.classes), seed)
+        return fit_classifier(candidate, features, truth, len(label.classes), seed, names)
 
     def predict_uncalibrated(
         self, fitted: Fitted, publishing: Publishing, rows: Rows

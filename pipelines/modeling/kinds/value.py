@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,9 +43,15 @@ class Value:
         return ()
 
     def fit(
-        self, candidate: Candidate, features: np.ndarray, truth: np.ndarray, label: Label, seed: int
+        self,
+        candidate: Candidate,
+        features: np.ndarray,
+        truth: np.ndarray,
+        label: Label,
+        seed: int,
+        names: Sequence[str] = (),
     ) -> FittedValue:
-        return fit_regressor(candidate, features, truth, seed)
+        return fit_regressor(candidate, features, truth, seed, names)
 
     def predict_uncalibrated(
         self, fitted: FittedValue, publishing: Publishing, rows: Rows
