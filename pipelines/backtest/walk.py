@@ -15,7 +15,8 @@ from pipelines.forecasts.description import describe_model
 from pipelines.gates import Decision, InputsSound, Latency, TrainingTime, judge_all
 from pipelines.gates.collect import collect_evidence
 from pipelines.modeling import required
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.required import Minimums
@@ -170,6 +171,7 @@ def walk(
                 flags=forecast.forecast.flags,
                 minimums=minimums,
                 rule=forecast.target.rule,
+                selection=forecast.target.selection,
             )
         except InvalidRequest as refused:
             raise InvalidRequest(

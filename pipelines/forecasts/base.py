@@ -308,7 +308,7 @@ class TargetForecast:
 
     @property
     def gates(self) -> tuple[Gate, ...]:
-        return self.target.gates
+        return self.target.all_gates
 
     @property
     def challengers(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.gates.evidence import Evidence, TrainingRows
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.onnx import parity
 from pipelines.modeling.scorer import OnnxScorer
@@ -51,6 +51,7 @@ def collect_evidence(
         training=comparison.training.rows,
         training_truth=comparison.training.truth,
         feature_names=comparison.feature_names,
+        objection=comparison.ranking[0].objection,
         model_features=comparison.winner_features,
         flags=comparison.flags,
         training_fit=comparison.training_metrics.fit,

@@ -54,6 +54,7 @@ class Evidence:
     training_seconds: float
     latency_seconds: float  # of one request
     flags: tuple[str, ...] = ()  # features that may be the same on all rows
+    objection: str = ""  # of the target's rule of selection to the challenger
     model_features: tuple[str, ...] = ()  # those that the challenger reads; empty: all of them
     predictions: np.ndarray | None = None  # the published class; None: the most probable class
     recent: np.ndarray | None = None  # features since judging began, of incomplete rows too

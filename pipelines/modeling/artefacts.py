@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.labels.base import Label
 from pipelines.modeling import class_pictures as pictures
 from pipelines.modeling.candidates.base import select_columns
-from pipelines.modeling.compare import Comparison, Part, Result
+from pipelines.modeling.comparison import Comparison, Part, Result
 from pipelines.modeling.forms import Form
 from pipelines.modeling.importance import Importances, importances
 from pipelines.modeling.kinds import Metrics, kind_of
@@ -144,6 +144,9 @@ def _describe_result(place: int, result: Result) -> dict[str, Any]:
         "figures": result.figures,
         "selection": result.metrics.figures if result.metrics else None,
         "folds": [fold.figures for fold in result.folds],
+        "aucs": asdict(result.aucs) if result.aucs else None,
+        "features": len(result.features),
+        "objection": result.objection,
         "seconds": result.seconds,
         "failure": result.failure,
         "parameters": result.parameters,

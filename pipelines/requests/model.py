@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipelines.contracts.gold import MODEL_RANKINGS
+from pipelines.contracts.evidence import MODEL_RANKINGS
 from pipelines.core.calendar import Calendar, Grid, calendar
 from pipelines.features.base import Feature, look_back
 from pipelines.forecasts import Forecast, TargetForecast

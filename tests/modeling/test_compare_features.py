@@ -20,7 +20,8 @@ from pipelines.modeling.candidates import (
     only,
     without,
 )
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.contributions import explain
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.description import Description

@@ -157,6 +157,10 @@ class Kind(Protocol):
         rows: Rows,
     ) -> Metrics: ...
 
+    def auc(self, truth: np.ndarray, outputs: np.ndarray) -> float:
+        """How well outputs rank rows; 0.5 knows nothing."""
+        ...
+
     def finish_graph(self, proto: ModelProto, model: Any, description: Description) -> None:
         """Append the calibration to the predictor's graph, and name the outputs."""
         ...
