@@ -22,6 +22,7 @@ from tests.bench import (
     scoring,
     sentiment,
     training,
+    wide,
 )
 from tests.bench.measure import Figure
 
@@ -37,6 +38,7 @@ BENCHES = {
     "sentiment": sentiment.figures,
     "training": training.figures,
     "whole": training.figures_of_a_training,
+    "wide": wide.figures,
     "api": api.figures,
     "dashboard": dashboard.figures,
     "hostile": hostile.figures,
