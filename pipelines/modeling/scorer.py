@@ -19,6 +19,8 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.answers import answer_of
 from pipelines.modeling.description import UnreadableModel, read_description
 
+LANES = 16  # rows that a block is filled up to: those of the widest registers
+BLOCK_ROWS = 16_384  # scored in one call
 REMEDY = "the file was changed or damaged: register the model again, or roll back"
 
 
@@ -71,9 +73,28 @@ class OnnxScorer:
         self._check_features(features)
         if not len(features):  # which some operators of ONNX Runtime refuse
             return self._answer.blank(0, self.description)
+        blocks = [
+            self._score_block(features[first : first + BLOCK_ROWS])
+            for first in range(0, len(features), BLOCK_ROWS)
+        ]
+        if len(blocks) == 1:
+            return blocks[0]
+        outputs, predictions = zip(*blocks, strict=True)
+        return np.concatenate(outputs), np.concatenate(predictions)
+
+    def _score_block(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score a block in one call, filled up to whole lanes by its last row.
+
+        A row gives the same bits whatever rows it comes with. ONNX Runtime computes four numbers
+        at a time, and what is left at the end one by one, with another logarithm and exponential;
+        and it multiplies a single row by another routine. So no block has an end of that kind.
+        """
+        missing = -len(features) % LANES
         rows = np.ascontiguousarray(features, dtype=np.float32)
+        if missing:
+            rows = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
         outputs, predictions = self._session.run(list(self._answer.names), {"features": rows})
-        return outputs, predictions
+        return outputs[: len(features)], predictions[: len(features)]
 
     def _check_features(self, features: np.ndarray) -> None:
         description = self.description

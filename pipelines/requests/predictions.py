@@ -49,7 +49,6 @@ def predict_rows(
             symbols,
             features,
             models.forecast.feature_names,
-            np.zeros(len(symbols)),
             explained=explained,
         )
         label, good = model.forecast.label, scores.scored_rows

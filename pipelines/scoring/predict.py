@@ -71,17 +71,13 @@ def score_rows(
     symbols: Sequence[str],
     features: np.ndarray,
     names: Sequence[str],
-    bars: np.ndarray,
     *,
     explained: bool = False,
 ) -> Scores:
-    """Score rows that are ordered by bar; `bars` tells which rows belong to one bar.
+    """Score rows of features, all in one call: a row gives the same alone and among thousands.
 
     `names` are those of the features, of which a model may read a part: a row that lacks another
     feature is scored.
-
-    The model gets one bar at a time: the last digit of its output depends on how many rows it
-    gets at once, and a bar that is scored alone must give what it gives among thousands.
     """
     description = scorer.description
     code_of = {
@@ -95,9 +91,7 @@ def score_rows(
     is_trained, is_complete = code >= 0, np.isfinite(inputs).all(axis=1)
     outputs, predictions = answer_of(description.kind).blank(len(code), description)
     scored_rows = np.flatnonzero(is_trained & is_complete)
-    edges = np.flatnonzero(bars[scored_rows][1:] != bars[scored_rows][:-1]) + 1
-    for rows in np.split(scored_rows, edges) if len(scored_rows) else ():
-        outputs[rows], predictions[rows] = scorer.score(inputs[rows])
+    outputs[scored_rows], predictions[scored_rows] = scorer.score(inputs[scored_rows])
     reasons = {UNTRAINED: ~is_trained, MISSING: is_trained & ~is_complete}
     not_scored = {
         reason: Counter(symbols[row] for row in np.flatnonzero(rows).tolist())

@@ -94,10 +94,10 @@ def test_a_row_that_lacks_what_the_model_does_not_read_is_scored_and_explained()
     rows = hourly_rows()
     scorer = convert(run(rows, XGBoostClasses(trials=0, inputs=without("news_*"))))
     features = rows.features[:6, :-1].copy()
-    whole = score_rows(scorer, ["AAPL"] * 6, features, NAMES, np.arange(6), explained=True)
+    whole = score_rows(scorer, ["AAPL"] * 6, features, NAMES, explained=True)
     features[2, NAMES.index("news_tone")] = np.nan
     features[4, NAMES.index("gap")] = np.nan
-    scores = score_rows(scorer, ["AAPL"] * 6, features, NAMES, np.arange(6), explained=True)
+    scores = score_rows(scorer, ["AAPL"] * 6, features, NAMES, explained=True)
     assert scores.scored_rows.tolist() == [0, 1, 2, 3, 5]
     assert scores.not_scored == {"missing_feature": {"AAPL": 1}}
     np.testing.assert_array_equal(scores.outputs[2], whole.outputs[2])

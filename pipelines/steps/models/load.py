@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
+from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.forecasts import TargetForecast
 from pipelines.modeling.description import UnreadableModel
 from pipelines.modeling.scorer import OnnxScorer
@@ -89,15 +89,21 @@ def _group_by_model(
     closes: np.ndarray,
     lost: Mapping[ModelKey, str],
 ) -> list[tuple[ServingModel | None, np.ndarray]]:
-    """The bars that each model serves, oldest first."""
-    groups: dict[object, tuple[ServingModel | None, list[datetime]]] = {}
-    for close in closes.tolist():
-        serving = serving_model_at(decisions, close.replace(tzinfo=UTC), lost)
+    """The bars that each model serves, oldest first.
+
+    All bars between two decisions are served alike: one of them is asked about.
+    """
+    effective = np.unique(np.array([to_numpy(row.as_of) for row in decisions], "datetime64[us]"))
+    interval_of_bar = np.searchsorted(effective, closes, side="left")
+    groups: dict[object, tuple[ServingModel | None, list[np.ndarray]]] = {}
+    for interval in np.unique(interval_of_bar).tolist():
+        bars = closes[interval_of_bar == interval]
+        serving = serving_model_at(decisions, from_numpy(bars[0]), lost)
         key = serving and (
             serving.decision.model,
             serving.proven,
             serving.unproven_reason,
             serving.instead_of,
         )
-        groups.setdefault(key, (serving, []))[1].append(close)
-    return [(serving, np.array(bars, "datetime64[us]")) for serving, bars in groups.values()]
+        groups.setdefault(key, (serving, []))[1].append(bars)
+    return [(serving, np.concatenate(bars)) for serving, bars in groups.values()]

@@ -203,9 +203,7 @@ def _score_target(
     all_keys = snapshot.keys.append_column(
         "timestamp_next", snapshot.timestamp_next[forecast.target.name]
     )
-    ts, closes = (
-        all_keys[name].to_numpy().astype("datetime64[us]") for name in ("ts", "closes_at")
-    )
+    closes = all_keys["closes_at"].to_numpy().astype("datetime64[us]")
     target, bars = forecast.target.name, np.unique(closes)
     is_bar = all_keys["timestamp_next"].is_valid().to_numpy()
     _count_not_scored(forecast, report, "off_the_calendar", all_keys, ~is_bar)
@@ -233,12 +231,10 @@ def _score_target(
         progress(f"score by version {serving.model_version}", len(tables), len(tables) + 1)
         rows, decision = np.flatnonzero(served_rows), serving.decision
         keys, features = all_keys.take(pa.array(rows)), snapshot.features[rows]
-        symbols, opens = keys["symbol"].to_pylist(), ts[rows]
+        symbols = keys["symbol"].to_pylist()
         explained = forecast.target.explained
         feature_names = forecast.feature_names
-        scores = score_rows(
-            served.model, symbols, features, feature_names, opens, explained=explained
-        )
+        scores = score_rows(served.model, symbols, features, feature_names, explained=explained)
         names = [_with_target(forecast, symbols[row]) for row in scores.scored_rows.tolist()]
         add_contributions(report, names, scores.contributions)
         report.count_not_scored(
@@ -255,7 +251,7 @@ def _score_target(
                     f"the challenger {candidate} does not score: {error.message}"
                 )
                 continue
-            scores = score_rows(model, symbols, features, feature_names, opens, explained=explained)
+            scores = score_rows(model, symbols, features, feature_names, explained=explained)
             name = _with_target(forecast, candidate)
             report.challengers[name] = report.challengers.get(name, 0) + len(scores.scored_rows)
             tables.append(_predictions(forecast, keys, scores, serving, candidate, "challenger"))

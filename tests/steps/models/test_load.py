@@ -11,9 +11,16 @@ import pytest
 
 from pipelines.core.calendar import utc
 from pipelines.core.errors import InvalidRequest
+from pipelines.core.instants import from_numpy
 from pipelines.lake import Lake
-from pipelines.registry.decisions import ModelKey, read_decisions
+from pipelines.registry.decisions import (
+    ModelKey,
+    ServingModel,
+    read_decisions,
+    serving_model_at,
+)
 from pipelines.registry.mlflow import Registry
+from pipelines.steps.models import load as load_module
 from pipelines.steps.models.load import ServedBars, load_models_of_bars
 from tests import models
 from tests.steps.served import HOURLY, fresh_registry
@@ -47,6 +54,34 @@ def test_each_bar_has_the_model_that_was_promoted_before_it(lake: Lake, registry
     assert versions(served) == [(None, 1), (1, 1), (2, 1)]
     assert [bars.model is None for bars in served] == [True, False, False]
     assert lost == {}
+
+
+def test_decisions_are_asked_once_between_two_and_not_for_each_bar(
+    lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version, as_of in enumerate((FIRST, SECOND), 1):
+        model = models.store_verified(registry, HOURLY, models.body(HOURLY, version), version)
+        models.decide(lake, HOURLY, "sample", model, as_of)
+    at_first, at_second = (np.datetime64(at.replace(tzinfo=None), "us") for at in (FIRST, SECOND))
+    minutes = np.arange(-600, 600) * np.timedelta64(1, "m")
+    closes = np.unique(np.concatenate([at_first + minutes, at_second + minutes]))
+    with lake.view() as view:
+        decisions = read_decisions(view, FORECAST, "sample")
+    expected: dict[int | None, list[np.datetime64]] = {}
+    for close in closes:
+        serving = serving_model_at(decisions, from_numpy(close))
+        expected.setdefault(serving and serving.model_version, []).append(close)
+    asked = []
+
+    def ask(*arguments: object) -> ServingModel | None:
+        asked.append(arguments[1])
+        return serving_model_at(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(load_module, "serving_model_at", ask)
+    served = list(load_models_of_bars(registry, FORECAST, decisions, closes, {}))
+    assert len(asked) == 3
+    by_version = {s.serving and s.serving.model_version: s.closes.tolist() for s in served}
+    assert by_version == {v: np.array(bars).tolist() for v, bars in expected.items()}
 
 
 def test_the_champion_before_replaces_one_whose_file_is_lost(
