@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.csv as csv
@@ -11,12 +11,15 @@ import pyarrow.csv as csv
 from pipelines.forecasts import TargetForecast
 from pipelines.lake import View
 
+RECENT = timedelta(days=40)  # no bar is longer
 # What was published live stands before what was scored later.
+_NEWEST_CLOSE = """
+    SELECT max(closes_at) FROM {table} WHERE forecast = ? AND source = ?
+    AND closes_at > ? AND closes_at <= ? AND {which} IN (SELECT unnest(?))
+"""
 _NEWEST = """
-    WITH series AS (SELECT * FROM {table} WHERE forecast = ? AND source = ? AND closes_at <= ?
-                  AND {which} IN (SELECT unnest(?)))
-    SELECT {columns} FROM series
-    WHERE closes_at::DATE = (SELECT max(closes_at)::DATE FROM series)
+    SELECT {columns} FROM {table} WHERE forecast = ? AND source = ?
+    AND closes_at >= ? AND closes_at <= ? AND {which} IN (SELECT unnest(?))
     QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY live DESC) = 1
     ORDER BY closes_at, {key}
 """
@@ -39,25 +42,44 @@ class Day:
 
 def newest_day(view: View, forecast: TargetForecast, source: str, at: datetime) -> Day:
     """Read the day of the newest bar that had closed by `at`, in UTC."""
-    series = [forecast.name, source, at]
+    targets = [forecast.target.name]
+    universes = [rule.universe for rule in forecast.combinations]
+    table, span = "gold.predictions", [forecast.name, source]
     predictions = view.sql(
         _NEWEST.format(
-            table="gold.predictions",
+            table=table,
             which="target",
             columns="symbol, ts, closes_at, timestamp_next, role, candidate, model_version, target,"
             " action, action_reason, likeliest, score, value, value_low, value_high,"
             " expected_score, confidence, proven, live, scored_at",
             key="symbol, ts, role, candidate",
         ),
-        [*series, [forecast.target.name]],
+        [*span, *_day(view, table, "target", [*span, targets], at), targets],
     )
+    table = "gold.index_signals"
     signals = view.rows(
         _NEWEST.format(
-            table="gold.index_signals",
+            table=table,
             which="universe",
             columns="universe, closes_at, wss, expected_wss",
             key="universe, ts",
         ),
-        [*series, [rule.universe for rule in forecast.combinations]],
+        [*span, *_day(view, table, "universe", [*span, universes], at), universes],
     )
     return Day(predictions, tuple(signal for signal in signals if signal[2] is not None))
+
+
+def _day(
+    view: View, table: str, which: str, series: list[object], at: datetime
+) -> tuple[datetime, datetime]:
+    """Return from when until when to read: the UTC day of the newest close by `at`.
+
+    It is looked for among the last weeks, and in all of history only where these have none.
+    """
+    query = _NEWEST_CLOSE.format(table=table, which=which)
+    for since in (at - RECENT, datetime.min.replace(tzinfo=UTC)):
+        newest: datetime | None = view.one(query, [*series[:2], since, at, series[2]])
+        if newest is not None:
+            day = newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            return day, newest
+    return at, at - RECENT

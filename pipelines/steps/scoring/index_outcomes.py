@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.contracts.gold import INDEX_OUTCOMES
 from pipelines.core.calendar import UTC_TYPE, Calendar, calendar, next_closes, spans_night
@@ -19,6 +21,8 @@ from pipelines.scoring.index_return import IndexPrices, index_ratios
 
 TABLE = INDEX_OUTCOMES.full_name
 SERIES = 'forecast = ? AND source = ? AND "interval" = ?'
+LONGEST_STEP = timedelta(days=45)  # from a bar to the next: a month, with holidays about it
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 LOSS_REASONS = ", ".join(f"'{reason}'" for reason in REMOVED_REASONS)
 BARS = pa.schema([("universe", pa.string()), ("ts", UTC_TYPE), ("closes_at", UTC_TYPE)])
 
@@ -94,28 +98,32 @@ def _read_changed(
     )
     symbols = sorted({s for members in universes for s in (*members.symbols, members.fund)})
     bars = [source, forecast.interval, symbols, followed]
-    return view.sql(
-        f"""WITH signals AS (
-                SELECT universe, ts, closes_at, max(batch) AS batch FROM gold.index_signals
-                WHERE {SERIES} AND universe IN (SELECT unnest(?)) GROUP BY ALL),
-            touched AS (
-                SELECT ts FROM silver.bars WHERE source = ? AND "interval" = ?
-                AND symbol IN (SELECT unnest(?)) AND batch > ?
-                UNION SELECT ts FROM silver.quarantine WHERE source = ? AND "interval" = ?
-                AND symbol IN (SELECT unnest(?)) AND batch > ? AND reason IN ({LOSS_REASONS})
-                AND ts IS NOT NULL),
-            bars AS (SELECT DISTINCT ts FROM signals),
-            decided AS (SELECT b.ts FROM touched t ASOF JOIN bars b ON t.ts > b.ts)
-            SELECT universe, ts, closes_at FROM signals
-            WHERE batch > ? OR ts IN (FROM touched) OR ts IN (FROM decided)
-            ORDER BY universe, ts""",
-        [
-            *(forecast.name, source, forecast.interval, [members.name for members in universes]),
-            *bars,
-            *bars,
-            followed,
-        ],
-    ).cast(BARS)
+    touched = view.sql(
+        f"""SELECT ts FROM silver.bars WHERE source = ? AND "interval" = ?
+            AND symbol IN (SELECT unnest(?)) AND batch > ?
+            UNION SELECT ts FROM silver.quarantine WHERE source = ? AND "interval" = ?
+            AND symbol IN (SELECT unnest(?)) AND batch > ? AND reason IN ({LOSS_REASONS})
+            AND ts IS NOT NULL""",
+        [*bars, *bars],
+    )
+    # Of the signals only those near a touched bar are read, by their time: a history of years is
+    # left alone. The signal that a bar decides is of the own bar before it.
+    span = [END_OF_TIME, END_OF_TIME]
+    if touched.num_rows:
+        span = [pc.min(touched["ts"]).as_py() - LONGEST_STEP, pc.max(touched["ts"]).as_py()]
+    of_series = f"{SERIES} AND universe IN (SELECT unnest(?))"
+    series = [forecast.name, source, forecast.interval, [members.name for members in universes]]
+    signals = f"SELECT DISTINCT universe, ts, closes_at FROM gold.index_signals WHERE {of_series}"
+    near = view.sql(f"{signals} AND ts BETWEEN ? AND ?", [*series, *span])
+    newer = view.sql(f"{signals} AND batch > ?", [*series, followed])
+    ts, bars_touched = _instants(near, "ts"), _instants(touched, "ts")
+    bars_of_signals = np.unique(ts)
+    before = np.searchsorted(bars_of_signals, bars_touched) - 1
+    decided = bars_of_signals[before[before >= 0]]
+    is_touched = np.isin(ts, bars_touched) | np.isin(ts, decided)
+    changed = pa.concat_tables([near.filter(pa.array(is_touched)), newer])
+    changed = changed.group_by(BARS.names).aggregate([])
+    return changed.sort_by([("universe", "ascending"), ("ts", "ascending")]).cast(BARS)
 
 
 def _rows(
@@ -127,34 +135,38 @@ def _rows(
     bars: pa.Table,
 ) -> pa.Table:
     """Compute the outcomes of a universe's signals, as far as they are known."""
-    bars = bars.filter(pa.compute.equal(bars["universe"], members.name))
+    bars = bars.filter(pc.equal(bars["universe"], members.name))
     if not bars.num_rows:
         return _no_rows()
     view.connection.register("_index_bars", bars)
+    # Prices are read between the first bar and the last close: only they are asked about.
+    first, last = pc.min(bars["ts"]).as_py(), pc.max(bars["next_close"]).as_py()
+    of_bars = 'source = ? AND "interval" = ? AND ts BETWEEN ? AND ?'
+    prices = [source, forecast.interval, first, last]
     fund = view.sql(
-        """SELECT b.ts, now.close, later.close AS next_close FROM _index_bars b
-           JOIN silver.bars now ON now.ts = b.ts
-           JOIN silver.bars later USING (source, "interval", symbol)
-           WHERE now.source = ? AND now."interval" = ? AND now.symbol = ?
-             AND later.closes_at = b.next_close""",
-        [source, forecast.interval, members.fund],
+        f"""SELECT b.ts, now.close, later.close AS next_close FROM _index_bars b
+           JOIN (SELECT ts, close FROM silver.bars WHERE {of_bars} AND symbol = ?) now
+             ON now.ts = b.ts
+           JOIN (SELECT closes_at, close FROM silver.bars WHERE {of_bars} AND symbol = ?) later
+             ON later.closes_at = b.next_close""",
+        [*prices, members.fund, *prices, members.fund],
     )
     # What was published live says which weights were known.
     parts = view.sql(
         f"""SELECT c.ts, c.symbol, c.weight, now.close, later.close AS next_close
             FROM (SELECT ts, symbol, weight FROM gold.contributions
-                  WHERE {SERIES} AND universe = ? AND ts IN (SELECT ts FROM _index_bars)
+                  WHERE {SERIES} AND universe = ? AND ts BETWEEN ? AND ?
+                    AND ts IN (SELECT ts FROM _index_bars)
                   QUALIFY live = bool_or(live) OVER (PARTITION BY ts)) c
             JOIN _index_bars b ON b.ts = c.ts
-            LEFT JOIN (SELECT symbol, ts, close FROM silver.bars
-                       WHERE source = ? AND "interval" = ?) now
+            LEFT JOIN (SELECT symbol, ts, close FROM silver.bars WHERE {of_bars}) now
               ON now.symbol = c.symbol AND now.ts = c.ts
-            LEFT JOIN (SELECT symbol, closes_at, close FROM silver.bars
-                       WHERE source = ? AND "interval" = ?) later
+            LEFT JOIN (SELECT symbol, closes_at, close FROM silver.bars WHERE {of_bars}) later
               ON later.symbol = c.symbol AND later.closes_at = b.next_close""",
         [
-            *(forecast.name, source, forecast.interval, members.name),
-            *(source, forecast.interval, source, forecast.interval),
+            *(forecast.name, source, forecast.interval, members.name, first, last),
+            *prices,
+            *prices,
         ],
     )
     view.connection.unregister("_index_bars")

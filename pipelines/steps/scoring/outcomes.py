@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.forecasts import Forecast, TargetForecast
@@ -19,6 +21,7 @@ from pipelines.registry.mlflow import Registry, UnsoundModel
 from pipelines.steps.data.features import refresh_features
 from pipelines.steps.models import load as models
 from pipelines.steps.scoring.index_outcomes import (
+    END_OF_TIME,
     read_index_outcomes,
     replace_index_outcomes,
 )
@@ -161,42 +164,65 @@ def _read(view: View, forecast: Forecast, source: str) -> _Changes:
         [source, followed, *series, followed, *quarantined],
     )
     view.connection.register("_changed", changed)
-    targets = tuple(_read_target(view, target, source) for target in forecast.per_target())
+    targets = tuple(_read_target(view, target, source, changed) for target in forecast.per_target())
     view.connection.unregister("_changed")
     return _Changes(changed, targets, view.snapshot)
 
 
-def _read_target(view: View, forecast: TargetForecast, source: str) -> _TargetOutcomes:
+def _read_target(
+    view: View, forecast: TargetForecast, source: str, changed: pa.Table
+) -> _TargetOutcomes:
     versions = {
         row.model_version: row
         for row in read_decisions(view, forecast, source)
         if row.definition == forecast.model_fingerprint
     }
     of_series, target = "forecast = ? AND source = ?", forecast.target
-    known = view.sql(
-        f"""WITH span AS (SELECT min(ts) AS low, max(ts) AS high FROM _changed),
-            predicted AS (SELECT DISTINCT p.symbol, p.ts, p.model_version FROM gold.predictions p
-                     SEMI JOIN _changed c ON p.symbol = c.symbol AND p.ts = c.ts
-                     WHERE {of_series} AND target = ? AND model_version IN (SELECT unnest(?))
-                     AND p.ts BETWEEN (SELECT low FROM span) AND (SELECT high FROM span)),
-            bars AS (SELECT symbol, ts, closes_at, close FROM silver.bars
-                     WHERE source = ? AND "interval" = ?)
+    # Each table is read between the times that are asked about, as numbers in the query: by these
+    # DuckDB leaves out the files and the groups of rows of a history of years.
+    low, high = _span(changed, "ts", "ts")
+    judged = view.sql(
+        f"""WITH predicted AS (
+                SELECT DISTINCT p.symbol, p.ts, p.model_version FROM gold.predictions p
+                SEMI JOIN _changed c ON p.symbol = c.symbol AND p.ts = c.ts
+                WHERE {of_series} AND target = ? AND model_version IN (SELECT unnest(?))
+                AND p.ts BETWEEN ? AND ?)
             SELECT p.symbol, p.ts, p.model_version, f.{target.outcome} AS outcome,
-                   f.{target.known_at} AS known_at,
-                   ln(later.close / now.close) AS next_return
+                   f.{target.known_at} AS known_at
             FROM predicted p
-            JOIN {forecast.table.full_name} f
-              ON f.source = ? AND f.symbol = p.symbol AND f.ts = p.ts
-            JOIN bars now ON now.symbol = p.symbol AND now.ts = p.ts
-            JOIN bars later ON later.symbol = p.symbol AND later.closes_at = f.{target.known_at}
-            WHERE f.{target.outcome} IS NOT NULL
-            ORDER BY p.ts, p.symbol, p.model_version""",
+            JOIN (FROM {forecast.table.full_name}
+                  WHERE source = ? AND {target.outcome} IS NOT NULL AND ts BETWEEN ? AND ?) f
+              ON f.symbol = p.symbol AND f.ts = p.ts""",
         [
-            *(forecast.name, source, target.name, list(versions)),
-            *(source, forecast.interval, source),
+            *(forecast.name, source, target.name, list(versions), low, high),
+            *(source, low, high),
         ],
     )
+    low, high = _span(judged, "ts", "known_at")
+    view.connection.register("_judged", judged)
+    # The first join is done before the second: else DuckDB may join the bars with each other by
+    # their symbol alone, which of one symbol is every bar with every other.
+    known = view.sql(
+        """WITH bars AS (SELECT symbol, ts, closes_at, close FROM silver.bars
+                     WHERE source = ? AND "interval" = ? AND ts BETWEEN ? AND ?),
+            priced AS MATERIALIZED (
+                SELECT p.*, now.close FROM _judged p
+                JOIN bars now ON now.symbol = p.symbol AND now.ts = p.ts)
+            SELECT p.* EXCLUDE (close), ln(later.close / p.close) AS next_return
+            FROM priced p
+            JOIN bars later ON later.symbol = p.symbol AND later.closes_at = p.known_at
+            ORDER BY p.ts, p.symbol, p.model_version""",
+        [source, forecast.interval, low, high],
+    )
+    view.connection.unregister("_judged")
     return _TargetOutcomes(forecast, known, versions)
+
+
+def _span(table: pa.Table, first: str, last: str) -> tuple[datetime, datetime]:
+    """The first and the last time of a table; of an empty one a span without any."""
+    if not table.num_rows:
+        return END_OF_TIME, END_OF_TIME
+    return pc.min(table[first]).as_py(), pc.max(table[last]).as_py()
 
 
 def _rows(registry: Registry, target: _TargetOutcomes, source: str) -> pa.Table:

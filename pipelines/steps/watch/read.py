@@ -35,6 +35,8 @@ def read_live_rows(
     The last `sessions` sessions that have such rows, none of them older than about twice that
     many weekdays.
     """
+    # Of each table what is older is left out by its own time, so that no history is read.
+    since = _since(now, sessions)
     names = feature_columns(forecast.feature_names, "f")
     monitor = monitor_of(forecast.label.kind)
     table = view.sql(
@@ -43,9 +45,9 @@ def read_live_rows(
                    p.action, p.probabilities, p.value, p.value_low, p.value_high,
                    o.outcome, o.actual, o.known_at, {names}
             FROM gold.predictions p
-            JOIN gold.outcomes o
+            JOIN (FROM gold.outcomes WHERE ts > ?) o
               USING (forecast, target, source, symbol, "interval", ts, model_version)
-            LEFT JOIN {forecast.table.full_name} f
+            LEFT JOIN (FROM {forecast.table.full_name} WHERE ts > ?) f
               ON f.source = p.source AND f.symbol = p.symbol AND f.ts = p.ts
             WHERE p.forecast = ? AND p.target = ? AND p.source = ? AND p."interval" = ?
               AND p.role = 'champion' AND p.live AND p.scored_at <= ? AND o.known_at <= ?
@@ -53,13 +55,15 @@ def read_live_rows(
             QUALIFY dense_rank() OVER (ORDER BY session DESC) <= ?
             ORDER BY session, p.closes_at, p.symbol""",
         [
+            since,
+            since,
             forecast.name,
             forecast.label.name,
             source,
             forecast.interval,
             now,
             now,
-            now - timedelta(days=15 + 3 * sessions),
+            since,
             sessions,
         ],
     )
@@ -70,29 +74,37 @@ def read_live_rows(
     return live.take(comparable & np.isfinite(outputs).all(axis=1))
 
 
+def _since(now: datetime, sessions: int) -> datetime:
+    """A time before the last sessions, of any calendar."""
+    return now - timedelta(days=15 + 3 * sessions)
+
+
 def read_live_signals(
     view: View, forecast: TargetForecast, source: str, now: datetime, sessions: int
 ) -> LiveSignals:
     """Read what was published live of the indexes, with what each did next as known by `now`."""
+    since = _since(now, sessions)
     table = view.sql(
         """SELECT s.universe, s.model_version, s.closes_at,
                   CAST(s.ts AT TIME ZONE 'UTC' AS DATE) AS session,
                   s.wss, s.expected_wss, o.next_return
            FROM gold.index_signals s
-           JOIN gold.index_outcomes o USING (forecast, source, universe, "interval", ts)
+           JOIN (FROM gold.index_outcomes WHERE ts > ?) o
+             USING (forecast, source, universe, "interval", ts)
            WHERE s.forecast = ? AND s.source = ? AND s."interval" = ? AND s.live
              AND s.universe IN (SELECT unnest(?)) AND s.scored_at <= ? AND o.known_at <= ?
              AND s.ts > ?
            QUALIFY dense_rank() OVER (ORDER BY session DESC) <= ?
            ORDER BY s.closes_at, s.universe""",
         [
+            since,
             forecast.name,
             source,
             forecast.interval,
             [rule.universe for rule in forecast.combinations],
             now,
             now,
-            now - timedelta(days=15 + 3 * sessions),
+            since,
             sessions,
         ],
     )
