@@ -38,6 +38,7 @@ def draw_treemap(constituents: Sequence[Row], most: float) -> go.Figure:
             marker={
                 "colors": [palette.blend(score or 0.0, most) for score in scores],
                 "line": {"width": 1},
+                "pad": {"t": 0, "l": 0, "r": 0, "b": 0},
             },
             textfont={"color": "#ffffff", "size": 14},
             tiling={"pad": 2},
