@@ -235,6 +235,12 @@ class Lake:
         self._lake_id = claimed.lake
         return claimed
 
+    @contextmanager
+    def at_rest(self) -> Iterator[View]:
+        """Yield the newest snapshot while no writer commits: for copying the catalog."""
+        with self._lock.turn("copy the catalog"), self.view(checked=False) as view:
+            yield view
+
     def has_old_readers(self) -> bool:
         """Whether a reader who began before now could miss rows if the catalog forgot them."""
         with self._lock.turn("look for readers"), translated(self.config.lake_catalog):

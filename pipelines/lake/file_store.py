@@ -19,6 +19,7 @@ from pipelines.core.sql import text_literal
 from pipelines.lake.local_paths import local_path
 
 YOUNG_NS = 1_000_000_000  # after a write a second one may leave no trace for this long
+SETTING = "BULLION_LAKE_DATA"
 MARK_SECONDS = 60.0  # for which a mark that a bucket gave is used again
 
 
@@ -29,7 +30,7 @@ class FileStore(Protocol):
     remote: bool
 
     def listing(self, folder: str) -> set[str]:
-        """Return the paths of all files below a folder, relative to the root."""
+        """Return the paths of all files below a folder, relative to the root; '' is the root."""
         ...
 
     def checksum(self, path: str) -> tuple[int, str]:
@@ -79,12 +80,13 @@ class FolderStore:
 
     remote = False
 
-    def __init__(self, root: str) -> None:
-        self._path = local_path(root, f"BULLION_LAKE_DATA={root!r}").resolve()
+    def __init__(self, root: str, label: str = SETTING) -> None:
+        self._label = label
+        self._path = local_path(root, f"{label}={root!r}").resolve()
         for path in (self._path, *self._path.parents):
             if path.exists() and not path.is_dir():
                 raise InvalidRequest(
-                    f"BULLION_LAKE_DATA={root!r}: {path} is a file",
+                    f"{label}={root!r}: {path} is a file",
                     "name a folder, or one that is not there yet",
                 )
         self.root = f"{self._path}/"
@@ -93,7 +95,7 @@ class FolderStore:
         paths: set[str] = set()
         for base, _, names in os.walk(self._path / folder):
             inside = os.path.relpath(base, self._path)
-            paths.update(f"{inside}/{name}" for name in names)
+            paths.update(name if inside == "." else f"{inside}/{name}" for name in names)
         return paths
 
     def checksum(self, path: str) -> tuple[int, str]:
@@ -124,7 +126,7 @@ class FolderStore:
         except OSError as error:
             raise LakeError(
                 f"the files cannot be read: {error}",
-                "check BULLION_LAKE_DATA, and who owns the folder",
+                f"check {self._label}, and who owns the folder",
             ) from error
 
     def write(self, path: str, content: bytes) -> None:
@@ -136,7 +138,7 @@ class FolderStore:
         except OSError as error:
             raise LakeError(
                 f"the files cannot lie there: {error}",
-                "set BULLION_LAKE_DATA, or check who owns the folder and that the disk has space",
+                f"set {self._label}, or check who owns the folder and that the disk has space",
             ) from error
 
     def remove(self, paths: Iterable[str]) -> None:
@@ -152,14 +154,13 @@ class BucketStore:
 
     remote = True
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, label: str = SETTING) -> None:
+        self._label = label
         self.root = root if root.endswith("/") else root + "/"
         url = urlparse(self.root)
         self._bucket, self._prefix = url.netloc, url.path.lstrip("/")
         if not self._bucket:
-            raise InvalidRequest(
-                f"BULLION_LAKE_DATA={root!r} names no bucket", "write s3://bucket/prefix"
-            )
+            raise InvalidRequest(f"{label}={root!r} names no bucket", "write s3://bucket/prefix")
         self._client: Any = None
         self._marks: dict[str, tuple[float, str]] = {}  # by path: when it was read, and the mark
 
@@ -183,7 +184,7 @@ class BucketStore:
                 raise FileNotFoundError(path) from error
             raise LakeError(
                 f"cannot reach {self.root}{path}: {error}",
-                "check BULLION_LAKE_DATA, the AWS_ variables and that the server runs",
+                f"check {self._label}, the AWS_ variables and that the server runs",
             ) from error
 
     def listing(self, folder: str) -> set[str]:
@@ -191,7 +192,7 @@ class BucketStore:
             pages = (
                 self._s3()
                 .get_paginator("list_objects_v2")
-                .paginate(Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/")
+                .paginate(Bucket=self._bucket, Prefix=self._prefix + (folder and f"{folder}/"))
             )
             return {
                 item["Key"][len(self._prefix) :]
@@ -270,14 +271,14 @@ def _endpoint() -> str | None:
     return address or None
 
 
-def open_store(setting: str) -> FileStore:
-    """Return the folder or the bucket that BULLION_LAKE_DATA names."""
+def open_store(setting: str, label: str = SETTING) -> FileStore:
+    """Return the folder or the bucket that is named; `label` says in errors what names it."""
     if setting.startswith("s3://"):
-        return BucketStore(setting)
+        return BucketStore(setting, label)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", setting):
         raise InvalidRequest(
-            f"BULLION_LAKE_DATA={setting!r}: the files cannot lie there",
+            f"{label}={setting!r}: the files cannot lie there",
             "name a folder, or s3://bucket/prefix; other stores often speak S3 too: "
             "set AWS_ENDPOINT_URL",
         )
-    return FolderStore(setting)
+    return FolderStore(setting, label)
