@@ -81,6 +81,12 @@ def create_backup(
                     "`bullion verify` tells whether any is missing",
                 ) from error
     fields = vars(manifest) | {"state": _copy_state(objects, copied)}
+    if models:
+        fields["copies"] = {
+            path: _put(objects, models.copies.read(path), copied)
+            for path in sorted(models.copies.listing(""))
+            if path.endswith(".onnx")
+        }
     if models and has_tables(models.kind, models.target):  # else nothing was trained yet
         fields |= _copy_models(models, objects, copied, progress)
     manifest = Manifest(**fields)

@@ -78,7 +78,8 @@ def has_tables(kind: str, target: str) -> bool:
                 "SELECT count(*) FROM information_schema.tables "
                 "WHERE table_schema = current_schema()"
             )
-            return bool(cursor.fetchone()[0])
+            [(tables,)] = cursor.fetchall()
+            return bool(tables)
     except psycopg2.Error as error:
         raise LakeError(
             f"the database {redacted(target)} cannot be reached: {redacted(str(error))}".strip(),

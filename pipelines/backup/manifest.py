@@ -37,6 +37,7 @@ class Manifest:
     models: StoredFile | None = None
     artifacts_root: str = ""  # where MLflow's database says that they lie
     artifacts: Mapping[str, StoredFile] = field(default_factory=dict)
+    copies: Mapping[str, StoredFile] = field(default_factory=dict)  # of models, beside the lake
     state: Mapping[str, StoredFile] = field(default_factory=dict)  # quotas, what feeds said last
     settings: Mapping[str, str] = field(default_factory=dict)  # without secrets
 
@@ -47,6 +48,7 @@ class Manifest:
         if self.models:
             yield self.models
         yield from self.artifacts.values()
+        yield from self.copies.values()
         yield from self.state.values()
 
     def digests(self) -> set[str]:
@@ -71,7 +73,7 @@ class Manifest:
                 raise InvalidRequest(
                     "this backup was made by a later release of Bullion", "restore it with that one"
                 )
-            for name in ("files", "artifacts", "state"):
+            for name in ("files", "artifacts", "copies", "state"):
                 fields[name] = {path: StoredFile(**file) for path, file in fields[name].items()}
             for name in ("catalog", "models"):
                 fields[name] = fields[name] and StoredFile(**fields[name])

@@ -18,11 +18,12 @@ from pipelines.sources.rss import feed_marks
 
 @dataclass(frozen=True)
 class ModelStore:
-    """MLflow's database and the place of its artifacts."""
+    """MLflow's database, the place of its artifacts, and of the models copied beside the lake."""
 
     kind: str  # sqlite or postgres
     target: str
     artifacts: FileStore
+    copies: FileStore
 
     def list_artifacts(self) -> dict[str, str]:
         """Return the path of each artifact, with a mark that changes with it."""
@@ -51,7 +52,12 @@ def find_model_store(database: str = "", artifacts: str = "") -> ModelStore:
                 "add --mlflow-artifacts with a folder, or s3://bucket/prefix",
             )
         artifacts = str(Path(target).parent / "artifacts")
-    return ModelStore(kind, target, open_store(artifacts, "--mlflow-artifacts"))
+    return ModelStore(
+        kind,
+        target,
+        open_store(artifacts, "--mlflow-artifacts"),
+        open_store(str(registry.copies.folder)),
+    )
 
 
 def state_files() -> Iterator[Path]:

@@ -71,6 +71,8 @@ def restore_backup(
     store = open_store(config.lake_data)
     _refuse_full_places(manifest, kind, target, store, models, config)
     _write_files(objects, store, manifest.files, progress, "files")
+    if models:
+        _write_files(objects, models.copies, manifest.copies, progress, "models")
     if models and manifest.models:
         _write_files(objects, models.artifacts, manifest.artifacts, progress, "models")
         load_database(models.kind, models.target, objects.read(manifest.models.digest))
@@ -169,17 +171,13 @@ def _move_artifacts(models: ModelStore, before: str) -> None:
         for pair in pairs
     ]
     if models.kind == "sqlite":
-        with closing(sqlite3.connect(models.target)) as connection, connection:
+        with closing(sqlite3.connect(models.target)) as file, file:
             for statement, (old, new) in statements:
-                connection.execute(statement, (old, new, f"{old}%"))
+                file.execute(statement, (old, new, f"{old}%"))
         return
     import psycopg2
 
-    with (
-        closing(psycopg2.connect(models.target)) as connection,
-        connection,
-        connection.cursor() as cursor,
-    ):
+    with closing(psycopg2.connect(models.target)) as server, server, server.cursor() as cursor:
         for statement, (old, new) in statements:
             cursor.execute(statement.replace("?", "%s"), (old, new, f"{old}%"))
 

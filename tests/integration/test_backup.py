@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from pipelines.backup.create import create_backup
@@ -54,8 +56,15 @@ def test_all_is_there_again_after_everything_was_destroyed(servers: str, tmp_pat
     objects = Objects(open_store(f"s3://{BUCKET}/backups"))
     config = settings_of(servers, "first")
     models_target = postgres.create_database(servers, "mlflow")
-    models = ModelStore("postgres", models_target, open_store(f"s3://{BUCKET}/artifacts"))
+    models = ModelStore(
+        "postgres",
+        models_target,
+        open_store(f"s3://{BUCKET}/artifacts"),
+        open_store(str(tmp_path / "copies")),
+    )
     models.artifacts.write("1/run/model.onnx", b"a model")
+    with closing(psycopg2.connect(models_target)) as server, server, server.cursor() as cursor:
+        cursor.execute("CREATE TABLE experiments AS SELECT 7 AS experiment_id")
     stop = threading.Event()
     read: list[int] = []
 
@@ -98,6 +107,9 @@ def test_all_is_there_again_after_everything_was_destroyed(servers: str, tmp_pat
     restored = restore_backup(Objects(objects.store), None, store, config=place)
     assert restored.snapshot == report.manifest.snapshot
     assert store.artifacts.read("1/run/model.onnx") == b"a model"
+    with closing(psycopg2.connect(store.target)) as server, server.cursor() as cursor:
+        cursor.execute("SELECT experiment_id FROM experiments")
+        assert cursor.fetchall() == [(7,)]
     with open_lake(place) as lake:
         assert rows_of_all_tables(lake) == rows
         assert verify(lake).problems == []
