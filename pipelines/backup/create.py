@@ -8,7 +8,6 @@ has its model.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from importlib.metadata import version
 
 from pipelines.backup.databases import dump_database, has_tables
 from pipelines.backup.manifest import Manifest, StoredFile
-from pipelines.backup.objects import Objects
+from pipelines.backup.objects import DamagedContent, Objects
 from pipelines.backup.places import ModelStore, state_files
 from pipelines.contracts.tables import fingerprint
 from pipelines.core.errors import CheckFailed, LakeError
@@ -140,15 +139,14 @@ def _copy_all(
 
     def copy(path: str) -> int:
         try:
-            content = store.read(path)
+            objects.copy_from(store, path, files[path].digest)
         except FileNotFoundError:
             gone.append(path)
-            return 0
-        if hashlib.sha256(content).hexdigest() != files[path].digest:
+        except DamagedContent:
             damaged.append(path)
-            return 0
-        objects.put(content)
-        return len(content)
+        else:
+            return files[path].bytes
+        return 0
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         for done, size in enumerate(pool.map(copy, files), 1):

@@ -8,13 +8,34 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipelines.backup.manifest import Manifest
 from pipelines.core.errors import InvalidRequest, LakeError
-from pipelines.lake.file_store import FileStore
+from pipelines.lake.file_store import FileStore, FolderStore, Readable
 
 OBJECTS, BACKUPS = "objects", "backups"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
+
+
+class DamagedContent(Exception):
+    """What was read is not what its SHA-256 says."""
+
+
+class _CheckedReader:
+    """Reads on, and raises at the end where the SHA-256 is another: then nothing is written."""
+
+    def __init__(self, source: Readable, digest: str) -> None:
+        self._source, self._digest = source, digest
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        content = self._source.read(size)
+        self._hash.update(content)
+        if (size < 0 or len(content) < size) and self._hash.hexdigest() != self._digest:
+            raise DamagedContent(self._digest)
+        return content
 
 
 class Objects:
@@ -37,21 +58,33 @@ class Objects:
         self._stored.add(digest)
         return digest, True
 
-    def read(self, digest: str) -> bytes:
-        """Return a content; LakeError where it is not there, or is not what it was."""
+    def copy_from(self, store: FileStore, path: str, digest: str) -> None:
+        """Store a file of any size whose SHA-256 is known; DamagedContent where it has another."""
+        with store.open(path) as file:
+            self.store.copy_from(_CheckedReader(file, digest), _place_of(digest))
+        self._stored.add(digest)
+
+    def copy_to(self, digest: str, store: FileStore, path: str) -> None:
+        """Write a content to a file; LakeError where it is not there, or is not what it was."""
         try:
-            content = self.store.read(_place_of(digest))
+            with self.store.open(_place_of(digest)) as file:
+                store.copy_from(_CheckedReader(file, digest), path)
         except FileNotFoundError:
             raise LakeError(
                 f"the backup in {self.store.root} lacks the content {digest}",
                 "take another backup of this place: `bullion backups` lists them",
             ) from None
-        if hashlib.sha256(content).hexdigest() != digest:
+        except DamagedContent:
             raise LakeError(
                 f"the content {digest} of the backup in {self.store.root} is damaged",
                 "take another backup of this place, or another place",
-            )
-        return content
+            ) from None
+
+    def read(self, digest: str) -> bytes:
+        """Return a content of a small file; LakeError as for `copy_to`."""
+        with TemporaryDirectory(prefix="bullion-restore-") as folder:
+            self.copy_to(digest, FolderStore(folder), digest)
+            return (Path(folder) / digest).read_bytes()
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest, after everything that it names: until then there is no backup."""

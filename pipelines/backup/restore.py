@@ -151,7 +151,7 @@ def _write_files(
     def write(path: str) -> None:
         if path in there and store.checksum(path)[1] == files[path].digest:
             return
-        store.write(path, objects.read(files[path].digest))
+        objects.copy_to(files[path].digest, store, path)
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         for done, _ in enumerate(pool.map(write, files), 1):

@@ -8,7 +8,9 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from io import BytesIO
+from shutil import copyfileobj
 from typing import Any, Protocol
 from urllib.parse import urlparse
 
@@ -20,7 +22,14 @@ from pipelines.lake.local_paths import local_path
 
 YOUNG_NS = 1_000_000_000  # after a write a second one may leave no trace for this long
 SETTING = "BULLION_LAKE_DATA"
+CHUNK = 1 << 20  # bytes that are copied at once
 MARK_SECONDS = 60.0  # for which a mark that a bucket gave is used again
+
+
+class Readable(Protocol):
+    """What can be read in parts."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class FileStore(Protocol):
@@ -51,6 +60,14 @@ class FileStore(Protocol):
 
     def write(self, path: str, content: bytes) -> None:
         """Write a small file, all of it or nothing."""
+        ...
+
+    def open(self, path: str) -> AbstractContextManager[Readable]:
+        """Open a file of any size to be read in parts. FileNotFoundError when it is not there."""
+        ...
+
+    def copy_from(self, source: Readable, path: str) -> None:
+        """Write a file of any size from what is read, all of it or nothing."""
         ...
 
     def remove(self, paths: Iterable[str]) -> None:
@@ -129,11 +146,22 @@ class FolderStore:
                 f"check {self._label}, and who owns the folder",
             ) from error
 
+    def open(self, path: str) -> AbstractContextManager[Readable]:
+        return (self._path / path).open("rb")
+
     def write(self, path: str, content: bytes) -> None:
+        self.copy_from(BytesIO(content), path)
+
+    def copy_from(self, source: Readable, path: str) -> None:
         part = self._path / f"{path}.{os.getpid()}.part"
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
+            try:
+                with part.open("wb") as file:
+                    copyfileobj(source, file, CHUNK)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
             part.replace(self._path / path)
         except OSError as error:
             raise LakeError(
@@ -236,6 +264,17 @@ class BucketStore:
                 self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)["Body"].read()
             )
             return content
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[Readable]:
+        with self._translated(path):
+            answer = self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)
+            with closing(answer["Body"]) as body:
+                yield body
+
+    def copy_from(self, source: Readable, path: str) -> None:
+        with self._translated(path):
+            self._s3().upload_fileobj(source, self._bucket, self._prefix + path)
 
     def write(self, path: str, content: bytes) -> None:
         with self._translated(path):
