@@ -19,9 +19,11 @@ from tests.build_once import share_folders
 from tests.commands import Bullion, run_here
 from tests.job_server import Jobs
 from tests.side_by_side import share_the_cores
+from tests.temporary_root import choose_root
 from tests.without_plots import leave_out_pictures
 
 share_the_cores()
+choose_root()
 
 hypothesis_settings.register_profile(
     "bullion", deadline=None, derandomize=bool(os.environ.get("CI")), database=None
