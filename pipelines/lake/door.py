@@ -330,8 +330,10 @@ class Lake:
 
     def _check_layout(self) -> None:
         """Bring the tables to those that are declared; refuse other ones for reading."""
-        with self.view(checked=False) as view:  # else no query could find what is damaged
-            layout = migrations.read_layout(view)
+        # By a statement of its own, which a view would put into a transaction; and unchecked: else
+        # no query could find what is damaged.
+        view = View(self._root, NEWEST_SNAPSHOT, self.config.lake_catalog)
+        layout = migrations.read_layout(view)
         if self.read_only:
             if layout.has({fingerprint(self.tables)}):
                 return
