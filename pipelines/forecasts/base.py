@@ -21,6 +21,7 @@ from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
 from pipelines.labels.sides import sides_of
 from pipelines.modeling.candidates import Candidate
+from pipelines.modeling.candidates.feature_choice import choice_of
 from pipelines.modeling.dataset import Split
 
 LABEL_COLUMNS = ("open", "high", "low", "close", "volume")  # of silver.bars, which labels read
@@ -90,7 +91,15 @@ class Forecast:
             raise InvalidRequest(
                 f"{subject} has no gate that blocks", "begin with pipelines.gates.STANDARD"
             )
-        names = [candidate.name for candidate in target.candidates]
+        names = tuple(candidate.name for candidate in target.candidates)
+        _refuse_repetition(f"{subject} has the candidate", names)
+        for candidate in target.candidates:
+            try:
+                choice_of(candidate).select(self.feature_names)
+            except InvalidRequest as error:
+                raise InvalidRequest(
+                    f"{subject}'s {candidate.name}: {error.message}", error.hint
+                ) from None
         for name in (*target.challengers, *filter(None, [target.baseline])):
             if name not in names:
                 raise unknown(f"candidate of {subject}", name, names)
@@ -299,7 +308,7 @@ class TargetForecast:
 
     @property
     def gates(self) -> tuple[Gate, ...]:
-        return self.target.gates
+        return self.target.all_gates
 
     @property
     def challengers(self) -> tuple[str, ...]:
