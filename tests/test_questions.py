@@ -71,7 +71,8 @@ def build_lake(folder: Path) -> None:
         score(lake, registry, QUICK.forecast, source.name, start=TRAINED, end=END)
         refresh_outcomes(lake, registry, QUICK.forecast, source.name)
         for forecast in (f for f in FORECASTS if f is not HOURLY):
-            symbols, first = forecast.symbols + forecast.companions, END - forecast.schedule.history
+            symbols = forecast.symbols + forecast.companions
+            first = END - forecast.schedule.history_of(is_sample=True)
             ingest(lake, source, symbols, forecast.bar, first, END)
             for target in forecast.per_target():
                 quick = (Logistic(),) if target.label.classes else (Mean(), Ridge())

@@ -44,11 +44,7 @@ class Forecast:
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise InvalidRequest(
-                f"{self.name!r} cannot name a forecast",
-                "use small letters, digits and _: it becomes a table, a model and a DAG",
-            )
+        _check_name(self.name, "a forecast", "a table, a model and a DAG")
         self.schedule.check(self.name, self.bar)
         _check_universe(self.name, self.universe)
         if not self.features:
@@ -83,6 +79,7 @@ class Forecast:
 
     def _check_target(self, target: Target) -> None:
         subject = f"{self.name}'s {target.name}"
+        _check_name(target.name, "a target", "columns and a model")
         if not target.candidates:
             raise InvalidRequest(
                 f"{subject} has no candidates", "name some of pipelines.modeling.candidates"
@@ -378,6 +375,14 @@ def _outcome_columns(target: Target) -> tuple[Column, Column]:
         Column(target.outcome, "DOUBLE", meaning, target.label.unit, nullable=True),
         Column(target.known_at, "TIMESTAMPTZ", "when that outcome was known", "UTC", nullable=True),
     )
+
+
+def _check_name(name: str, what: str, becomes: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise InvalidRequest(
+            f"{name!r} cannot name {what}",
+            f"use small letters, digits and _: it becomes {becomes}",
+        )
 
 
 def _check_universe(forecast: str, name: str) -> None:

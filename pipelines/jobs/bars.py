@@ -38,7 +38,8 @@ def bring_bars(
     with open_lake() as lake:
         with record_failures(lake, "ingest", name, request):
             start, at = run_interval(declared, request)
-            span = declared.schedule.history if history else due.look_back(declared)
+            whole = declared.schedule.history_of(is_sample=source.is_sample)
+            span = whole if history else due.look_back(declared)
             members = _members(declared, request, start - span, at)
             known_members = [symbol for symbol in members if symbol in declared.symbols]
             listed = steps.listed_symbols(source, known_members, declared.universe)
