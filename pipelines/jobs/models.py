@@ -14,6 +14,7 @@ from pipelines.jobs.run import (
     log,
     log_progress,
     record_failures,
+    record_run,
     run_interval,
 )
 from pipelines.lake import Lake
@@ -112,13 +113,15 @@ def outcomes(name: str, request: RunRequest) -> dict[str, Any]:
     with open_lake() as lake, record_failures(lake, "outcomes", name, request):
         report = refresh_outcomes(lake, Registry(), forecast(name), request.source)
         _reconcile_aliases(lake, name, request.source)
+        counts = {
+            "changed": report.changed,
+            "removed": report.removed,
+            "written": report.written,
+            "index_written": sum(report.index_written.values()),
+        }
+        record_run(lake, "outcomes", name, request, counts=counts)
     log.info(report.summary())
-    return {
-        "changed": report.changed,
-        "removed": report.removed,
-        "written": report.written,
-        "index_written": sum(report.index_written.values()),
-    }
+    return counts
 
 
 def _reconcile_aliases(lake: Lake, name: str, source: str) -> None:
