@@ -5,6 +5,13 @@ from __future__ import annotations
 from pipelines.contracts.schema import Column
 
 SOURCE = Column("source", "VARCHAR", "source of the data: sample, sample_noise, yahoo, files, ...")
+NEWS_SOURCE = Column(
+    "news_source",
+    "VARCHAR",
+    "source of the news that the features read beside the bars of source; null where they read "
+    "none, and in rows of an earlier Bullion",
+    nullable=True,
+)
 SYMBOL = Column("symbol", "VARCHAR", "ticker as the source spells it")
 INTERVAL = Column(
     "interval",
@@ -79,7 +86,8 @@ SCORED_AT = Column("scored_at", "TIMESTAMPTZ", "when it was written", "UTC")
 DELAY_SECONDS = Column(
     "delay_seconds",
     "DOUBLE",
-    "time from closes_at to scored_at: how late it was; null in rows of an earlier Bullion",
+    "how late a live row was published: time from closes_at to scored_at; null in rows that are "
+    "not live, which a backfill may write years later, and in rows of an earlier Bullion",
     "seconds",
     nullable=True,
 )

@@ -17,6 +17,7 @@ from pipelines.contracts.columns import (
     LIKELIEST,
     LIVE,
     MODEL_VERSION,
+    NEWS_SOURCE,
     ORIGIN,
     PROVEN,
     SCORE,
@@ -181,6 +182,7 @@ PREDICTIONS = Table(
         FORECAST,
         TARGET,
         SOURCE,
+        NEWS_SOURCE,
         SYMBOL,
         INTERVAL,
         TS,
@@ -235,6 +237,7 @@ INDEX_SIGNALS = Table(
     (
         FORECAST,
         SOURCE,
+        NEWS_SOURCE,
         UNIVERSE,
         Column(
             "index",
