@@ -33,6 +33,17 @@ ORIGIN = Column("origin", "VARCHAR", "where the weight was read: provider, holdi
 TOPIC = Column("topic", "VARCHAR", "topic of news, as include/topics names it")
 STORY = Column("story", "VARCHAR", "the story: first 16 digits of its canonical URL's SHA-256")
 SENTIMENT_MODEL = Column("sentiment_model", "VARCHAR", "sentiment model that spoke")
+SENTIMENT_VERSION = Column(
+    "sentiment_version",
+    "VARCHAR",
+    "version of that model; null in rows of an earlier Bullion",
+    nullable=True,
+)
+ASKED_MODEL = Column(
+    "asked_model",
+    "VARCHAR",
+    "sentiment model that the setting names; where it is another, it could not be used",
+)
 SENTIMENT_SHA256 = Column("sentiment_sha256", "VARCHAR", "SHA-256 of that model's file")
 
 
