@@ -14,7 +14,7 @@ from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.intervals import Interval, interval_of
 from pipelines.core.universes import universe
 from pipelines.features.base import Feature, collect_references, look_back
-from pipelines.features.inputs import BARS, Reference
+from pipelines.features.inputs import BARS, NEWS, Reference
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.forecasts.target import Schedule, Target
 from pipelines.gates.base import Gate
@@ -23,6 +23,7 @@ from pipelines.labels.sides import sides_of
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.candidates.feature_choice import choice_of
 from pipelines.modeling.dataset import Split
+from pipelines.sources import news_source
 
 LABEL_COLUMNS = ("open", "high", "low", "close", "volume")  # of silver.bars, which labels read
 
@@ -199,6 +200,12 @@ class Forecast:
         """The other symbols whose bars its features read."""
         symbols = dict.fromkeys(r.subject for r in self.references if r.dataset == BARS)
         return tuple(symbol for symbol in symbols if symbol not in self.symbols)
+
+    def news_source(self, source: str) -> str | None:
+        """Return whose news its features read beside bars of a source; None: they read none."""
+        if all(reference.dataset != NEWS for reference in self.references):
+            return None
+        return news_source(source) or source
 
     @property
     def own_columns(self) -> tuple[str, ...]:

@@ -100,7 +100,14 @@ def news_signals(sources: Sequence[str], run: NewsRun) -> dict[str, Any]:
             scoring_report = steps.score_stories(lake, source, choice=choice, progress=log_progress)
             log.info(scoring_report.summary())
             report = steps.refresh_news_signals(
-                lake, source, run.topic, run.start, run.end, model=choice.model, run=run.run
+                lake,
+                source,
+                run.topic,
+                run.start,
+                run.end,
+                model=choice.model,
+                asked_model=choice.asked_model,
+                run=run.run,
             )
             log.info(report.summary())
             counts[source] = scoring_report.counts | report.counts

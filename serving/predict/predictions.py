@@ -135,7 +135,7 @@ def model_marks(model: Model) -> Row:
         "proven": model.proven,
         "unproven_reason": model.unproven_reason,
         "trained_on": model.source,
-        "sample": model.sample,
+        "sample": model.sample or model.has_made_up_news,
         "notices": model.notices,
     }
 

@@ -13,6 +13,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.features import HOURLY
 from pipelines.features.inputs import bars
 from pipelines.features.intermarket import correlation, is_there, relative_return, return_of
+from pipelines.features.news import news_signals
 from pipelines.features.returns import log_return
 from pipelines.forecasts import (
     AAPL_DAILY,
@@ -48,6 +49,15 @@ def test_it_has_a_table_with_a_column_for_each_feature(declared: Forecast) -> No
     assert set(declared.feature_names) <= set(declared.table.column_names)
     assert declared.meaning
     assert forecast(declared.name) is declared
+
+
+def test_a_forecast_that_reads_news_names_their_source() -> None:
+    assert NASDAQ100_HOURLY.news_source("yahoo") is None
+    reader = replace(NASDAQ100_HOURLY, features=(log_return(1), *news_signals("sp500")))
+    sources = ("sample", "yahoo", "oanda", "files", "of_my_own")
+    assert [reader.news_source(source) for source in sources] == [
+        "sample", "gdelt", "gdelt", "files", "of_my_own",
+    ]  # fmt: skip
 
 
 @EACH_FORECAST
