@@ -14,7 +14,7 @@ from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.intervals import Interval, interval_of
 from pipelines.core.universes import universe
 from pipelines.features.base import Feature, collect_references, look_back
-from pipelines.features.inputs import BARS, Reference
+from pipelines.features.inputs import BARS, NEWS, Reference
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.forecasts.target import Schedule, Target
 from pipelines.gates.base import Gate
@@ -202,6 +202,11 @@ class Forecast:
         """The other symbols whose bars its features read."""
         symbols = dict.fromkeys(r.subject for r in self.references if r.dataset == BARS)
         return tuple(symbol for symbol in symbols if symbol not in self.symbols)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics whose news its features read."""
+        return tuple(dict.fromkeys(r.subject for r in self.references if r.dataset == NEWS))
 
     @property
     def own_columns(self) -> tuple[str, ...]:
