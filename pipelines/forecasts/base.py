@@ -208,6 +208,11 @@ class Forecast:
         return news_source(source) or source
 
     @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics whose news its features read."""
+        return tuple(dict.fromkeys(r.subject for r in self.references if r.dataset == NEWS))
+
+    @property
     def own_columns(self) -> tuple[str, ...]:
         """The columns of silver.bars that features and labels read of its own bars."""
         inputs = {i for feature in self.features for i in feature.inputs if isinstance(i, str)}
