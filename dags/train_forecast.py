@@ -12,17 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import (
-    FEATURES,
-    MODELS,
-    NEWS_SIGNALS,
-    PARAMS,
-    SILVER_BARS,
-    SILVER_NEWS,
-    doc,
-    job_step,
-    one_after_another,
-)  # fmt: skip
+from wiring import PARAMS, doc, job_step, one_after_another
 
 from pipelines.forecasts import FORECASTS, Forecast
 
@@ -40,18 +30,18 @@ def wire(forecast: Forecast) -> None:
         tags=["train", forecast.name],
     )
     def pipeline():
-        ingest = stage("ingest", "bring_training_bars", outlets=[SILVER_BARS], minutes=60)
+        ingest = stage("ingest", "bring_training_bars")
         bronze = stage("validate_bronze", "validate_bronze")
         before = [ingest, bronze]
         if forecast.topics:
-            news = stage("news", "bring_training_news", outlets=[SILVER_NEWS], minutes=60)
-            signals = stage("news_signals", "training_news_signals", outlets=[NEWS_SIGNALS])
+            news = stage("news", "bring_training_news")
+            signals = stage("news_signals", "training_news_signals")
             before = [[news, ingest], bronze, signals]
         one_after_another(
             *before,
-            stage("features", "features", outlets=[FEATURES]),
+            stage("features", "features"),
             stage("validate_gold", "validate_gold"),
-            stage("train", "train_only", outlets=[MODELS], minutes=120, nice=10),
+            stage("train", "train_only"),
             stage("promote", "promote"),
             stage("report", "report"),
         )

@@ -119,8 +119,8 @@ def bring_training_news(name: str, request: RunRequest) -> dict[str, Any]:
     """Bring the stories that a training reads and that are still missing.
 
     Of a made-up wire that is the whole history; of a real one what was missed since the last run,
-    and a day at the most: `ingest_news` brings more by a backfill. A source that is down stops
-    nothing, and the features say what is missing.
+    and a day at the most: `ingest_news` brings more by a backfill. A source that is down, or was not
+    set up, stops nothing, and the features say what is missing.
     """
     counts: dict[str, Any] = {}
     source = _news_source(name, request)
@@ -133,7 +133,7 @@ def bring_training_news(name: str, request: RunRequest) -> dict[str, Any]:
         run = NewsRun(topic, start, request.at, request.run, fill=False, force=request.force)
         try:
             counts[topic] = bring_news(source, run)
-        except SourceError as error:
+        except (SourceError, InvalidRequest) as error:  # it is down, or nobody set it up
             counts[topic] = f"none: {error.message}"
             log.warning("news of %s: %s", topic, error)
     return counts
@@ -158,7 +158,9 @@ def _news_source(name: str, request: RunRequest) -> str:
 
 
 def _history(name: str, source: str) -> timedelta:
-    return forecast(name).schedule.history if is_sample(source) else LONGEST_FILL
+    if is_sample(source):
+        return forecast(name).schedule.history_of(is_sample=True)
+    return LONGEST_FILL
 
 
 def _missing_since(lake: Lake, name: str, source: str, topic: str, request: RunRequest) -> datetime:
