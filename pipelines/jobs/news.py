@@ -119,8 +119,8 @@ def bring_training_news(name: str, request: RunRequest) -> dict[str, Any]:
     """Bring the stories that a training reads and that are still missing.
 
     Of a made-up wire that is the whole history; of a real one what was missed since the last run,
-    and a day at the most: `ingest_news` brings more by a backfill. A source that is down, or was not
-    set up, stops nothing, and the features say what is missing.
+    and a day at the most: `ingest_news` brings more by a backfill. A source that is down, or that
+    nobody set up, stops nothing, and the features say what is missing.
     """
     counts: dict[str, Any] = {}
     source = _news_source(name, request)
