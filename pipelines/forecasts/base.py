@@ -21,6 +21,7 @@ from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
 from pipelines.labels.sides import sides_of
 from pipelines.modeling.candidates import Candidate
+from pipelines.modeling.candidates.feature_choice import choice_of
 from pipelines.modeling.dataset import Split
 from pipelines.sources import news_source
 
@@ -44,11 +45,7 @@ class Forecast:
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise InvalidRequest(
-                f"{self.name!r} cannot name a forecast",
-                "use small letters, digits and _: it becomes a table, a model and a DAG",
-            )
+        _check_name(self.name, "a forecast", "a table, a model and a DAG")
         self.schedule.check(self.name, self.bar)
         _check_universe(self.name, self.universe)
         if not self.features:
@@ -83,6 +80,7 @@ class Forecast:
 
     def _check_target(self, target: Target) -> None:
         subject = f"{self.name}'s {target.name}"
+        _check_name(target.name, "a target", "columns and a model")
         if not target.candidates:
             raise InvalidRequest(
                 f"{subject} has no candidates", "name some of pipelines.modeling.candidates"
@@ -91,7 +89,15 @@ class Forecast:
             raise InvalidRequest(
                 f"{subject} has no gate that blocks", "begin with pipelines.gates.STANDARD"
             )
-        names = [candidate.name for candidate in target.candidates]
+        names = tuple(candidate.name for candidate in target.candidates)
+        _refuse_repetition(f"{subject} has the candidate", names)
+        for candidate in target.candidates:
+            try:
+                choice_of(candidate).select(self.feature_names)
+            except InvalidRequest as error:
+                raise InvalidRequest(
+                    f"{subject}'s {candidate.name}: {error.message}", error.hint
+                ) from None
         for name in (*target.challengers, *filter(None, [target.baseline])):
             if name not in names:
                 raise unknown(f"candidate of {subject}", name, names)
@@ -202,6 +208,11 @@ class Forecast:
         return news_source(source) or source
 
     @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics whose news its features read."""
+        return tuple(dict.fromkeys(r.subject for r in self.references if r.dataset == NEWS))
+
+    @property
     def own_columns(self) -> tuple[str, ...]:
         """The columns of silver.bars that features and labels read of its own bars."""
         inputs = {i for feature in self.features for i in feature.inputs if isinstance(i, str)}
@@ -306,7 +317,7 @@ class TargetForecast:
 
     @property
     def gates(self) -> tuple[Gate, ...]:
-        return self.target.gates
+        return self.target.all_gates
 
     @property
     def challengers(self) -> tuple[str, ...]:
@@ -376,6 +387,14 @@ def _outcome_columns(target: Target) -> tuple[Column, Column]:
         Column(target.outcome, "DOUBLE", meaning, target.label.unit, nullable=True),
         Column(target.known_at, "TIMESTAMPTZ", "when that outcome was known", "UTC", nullable=True),
     )
+
+
+def _check_name(name: str, what: str, becomes: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise InvalidRequest(
+            f"{name!r} cannot name {what}",
+            f"use small letters, digits and _: it becomes {becomes}",
+        )
 
 
 def _check_universe(forecast: str, name: str) -> None:

@@ -9,10 +9,12 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.intervals import Interval, interval_of_length
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.gates.base import Gate
+from pipelines.gates.technical import Selection
 from pipelines.labels.base import Label
 from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
+from pipelines.modeling.selection import BY_KIND, SelectionRule
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Schedule:
     calendar: str = "XNYS"
     grace: timedelta = timedelta(minutes=1)  # after a bar's close, for the source to have it
     history: timedelta = timedelta(days=730)  # that is trained on
+    # What is brought of a source that is made up, where the history would take a first start long.
+    sample_history: timedelta | None = None
     # How often there is a run: it scores all bars since the one before. None: each bar has its own.
     every: timedelta | None = None
 
@@ -34,8 +38,13 @@ class Schedule:
                 "say timedelta(minutes=...) of 5, 15, 30 or 60: runs begin at a session's open, "
                 "and the last of a session is at its close",
             )
-        if self.history < timedelta(days=30):
-            raise InvalidRequest(f"{self.history} of history", "train on 30 days at the least")
+        for history in (self.history, self.sample_history or self.history):
+            if history < timedelta(days=30):
+                raise InvalidRequest(f"{history} of history", "train on 30 days at the least")
+
+    def history_of(self, *, is_sample: bool) -> timedelta:
+        """Return how much is brought to be trained on."""
+        return (is_sample and self.sample_history) or self.history
 
     def cadence(self, bar: Interval) -> Interval:
         """Return the length of a run: of a bar, or of the stretch of bars that `every` says."""
@@ -68,6 +77,7 @@ class Target:
     split: Split
     gates: tuple[Gate, ...]
     rule: ActionRule = BY_EXPECTED_SCORE  # how an action is made of probabilities
+    selection: SelectionRule = BY_KIND  # how one of the candidates is chosen
     combinations: tuple[ComponentWeighted, ...] = ()  # each a signal of its own
     challengers: tuple[str, ...] = ()  # candidates whose predictions are written too
     # The candidate that serves while none is proven, marked as such; "": the winner, refused.
@@ -76,10 +86,20 @@ class Target:
 
     def __post_init__(self) -> None:
         self.rule.check(self.label.scores)
+        if self.selection.needs_tail and not self.split.out_of_time:
+            raise InvalidRequest(
+                f"{self.label.name} is to be chosen out of time, and its split has no tail",
+                "say Split(out_of_time=0.5)",
+            )
 
     @property
     def name(self) -> str:
         return self.label.name
+
+    @property
+    def all_gates(self) -> tuple[Gate, ...]:
+        """The gates that are declared, and one that heeds a rule of selection with limits."""
+        return (*self.gates, Selection()) if self.selection.has_limits else self.gates
 
     @property
     def outcome(self) -> str:

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 from pipelines import steps
 from pipelines.core.errors import CheckFailed
+from pipelines.forecasts import forecast
 from pipelines.jobs.run import RunRequest, log, record_failures, record_run
 from pipelines.lake import Lake
+from pipelines.steps.data.validate import Layer, validate
 from pipelines.steps.lake import open_lake
 
 LAKE, ALL_SOURCES = "lake", "all"  # what such a run is about, as gold.runs has it
@@ -68,3 +70,23 @@ def _verify(lake: Lake) -> str:
 def _request(run: str) -> RunRequest:
     """Return the request of a run that is about the lake as it is now."""
     return RunRequest(source=ALL_SOURCES, symbols=(), start=None, at=datetime.now(UTC), run=run)
+
+
+def validate_bronze(name: str, request: RunRequest) -> dict[str, int]:
+    """Hold what the sources said to the contracts of its tables."""
+    return _validate(name, request, "bronze")
+
+
+def validate_gold(name: str, request: RunRequest) -> dict[str, int]:
+    """Hold the rows that are trained on to the contracts of their tables."""
+    return _validate(name, request, "gold")
+
+
+def _validate(name: str, request: RunRequest, layer: Layer) -> dict[str, int]:
+    with open_lake() as lake, record_failures(lake, f"validate_{layer}", name, request):
+        verdicts = validate(lake, forecast(name), request.source, layer)
+    warnings = [verdict for verdict in verdicts if not verdict.passed]
+    for verdict in warnings:
+        log.warning("%s %s: %s", verdict.table_name, verdict.check, verdict.detail)
+    log.info("%d checks, %d warnings", len(verdicts), len(warnings))
+    return {"checks": len(verdicts), "warnings": len(warnings)}

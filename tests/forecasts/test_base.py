@@ -27,6 +27,7 @@ from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.forecasts.tables import FEATURE_TABLES
 from pipelines.labels import Action, Risk
 from pipelines.modeling.action_rules import LikeliestIfConfident
+from pipelines.modeling.candidates import Logistic, without
 
 HEAVY = ("pandas", "pyarrow", "duckdb", "sklearn", "mlflow", "evidently", "onnxruntime", "scipy")
 ACTION = FORECASTS[0].targets[0]
@@ -63,7 +64,8 @@ def test_a_forecast_that_reads_news_names_their_source() -> None:
 def test_its_fingerprints_change_with_the_meaning_of_features_and_labels(
     declared: Forecast,
 ) -> None:
-    interval = "30m" if declared.interval != "30m" else "15m"
+    interval = "5m" if declared.schedule.every else "30m"  # shorter than a run, whatever it has
+    assert interval != declared.interval
     renamed = replace(declared, meaning="in other words")
     assert renamed.table_fingerprint == declared.table_fingerprint
     for name in declared.target_names:
@@ -129,6 +131,21 @@ def test_a_wrong_declaration_proposes_the_fix(change: dict[str, object], message
     with pytest.raises(InvalidRequest, match=message) as error:
         replace(FORECASTS[0], **change)  # type: ignore[arg-type]
     assert error.value.hint
+
+
+def test_a_candidate_may_read_a_part_of_the_features_under_a_name_of_its_own() -> None:
+    declared = FORECASTS[0].target_forecast(FORECASTS[0].target_names[0])
+    first = declared.forecast.feature_names[0]
+    market = Logistic(inputs=without(first), name="market")
+    changed = declared.replace(candidates=(Logistic(), market), challengers=(), baseline="")
+    assert changed.candidates[1].inputs.select(changed.feature_names) == changed.feature_names[1:]
+    for candidates, message in (
+        ((Logistic(), Logistic(inputs=without(first))), "the candidate logistic_regression twice"),
+        ((Logistic(inputs=without("no_such_*")),), "logistic_regression: no feature is named"),
+        ((Logistic(inputs=without("*")),), "leaves no feature"),
+    ):
+        with pytest.raises(InvalidRequest, match=message):
+            declared.replace(candidates=candidates, challengers=(), baseline="")
 
 
 def test_a_symbol_that_is_forecast_alone_has_a_signal_of_its_own() -> None:
