@@ -67,6 +67,18 @@ RETRIES: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,  # a multiplier: True would count as 1
     "max_retry_delay": timedelta(minutes=10),
 }
+# What the jobs of a training do, in a sentence: tests hold each to the job's own description.
+JOBS = {
+    "bring_training_bars": "Bring the bars that a training needs and that are still missing.",
+    "bring_training_news": "Bring the stories that a training reads and that are still missing.",
+    "validate_bronze": "Hold what the sources said to the contracts of its tables.",
+    "training_news_signals": "Score the new titles, and write the windows that ended.",
+    "features": "Compute a forecast's features and labels from what silver has now.",
+    "validate_gold": "Hold the rows that are trained on to the contracts of their tables.",
+    "train_only": "Compare the candidates, select one, ask the gates, and record the verdict.",
+    "promote": "Let MLflow's alias follow the decisions, and release what no model needs any more.",
+    "report": "Log the newest decision with its gates and its ranking; return them.",
+}
 LATE = DeadlineAlert(
     LiveRunDue(), timedelta(minutes=5), SyncCallback(report_late_run), "signal is late"
 )
@@ -116,6 +128,25 @@ def step(minutes: int = 30, nice: int = 0, **options: Any) -> Callable[[Callable
         )(run)
 
     return declare
+
+
+def job_step(forecast: Forecast) -> Callable[..., Any]:
+    """Return a function that adds a task which runs one of the jobs for a forecast.
+
+    It takes the task's name, the job's, and the options of `step`. What the task does is said by
+    JOBS, as a DAG file is read often and the jobs themselves are heavy to import.
+    """
+
+    def add(name: str, job: str, **options: Any) -> Any:
+        def run(params: Any = None, dag_run: Any = None) -> Any:
+            from pipelines import jobs
+
+            return getattr(jobs, job)(forecast.name, run_request(forecast, params, dag_run))
+
+        run.__name__, run.__doc__ = name, JOBS[job]
+        return step(**options)(run)()
+
+    return add
 
 
 def one_after_another(*steps: Any) -> None:

@@ -39,8 +39,12 @@ def body(
     *,
     untrained: tuple[str, ...] = (),
     definition: str | None = None,
+    features: tuple[str, ...] = (),
 ) -> bytes:
-    """The ONNX bytes of a model of a forecast's target; each seed gives another model."""
+    """The ONNX bytes of a model of a forecast's target; each seed gives another model.
+
+    With `features` it reads a part of the forecast's.
+    """
     label = target_of(forecast).label
     more = {
         "forecast": forecast.name,
@@ -48,7 +52,7 @@ def body(
     }
     description = Description(
         classes=label.classes,
-        features=forecast.feature_names,
+        features=features or forecast.feature_names,
         symbols=forecast.symbols,
         thresholds=tuple(cut + seed / 10 for cut in THRESHOLDS[: max(0, len(label.classes) - 1)]),
         shares=SHARES.get(len(label.classes), ()),

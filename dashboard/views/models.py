@@ -27,6 +27,7 @@ DECISIONS = 200
 FEATURES = 20
 FIGURES = (
     "macro_f1", "accuracy", "roc_auc", "log_loss", "rank_ic", "rmse", "mae", "r2", "hit_rate",
+    "train_auc", "validation_auc", "test_auc", "out_of_time_auc", "auc_gap",
 )  # fmt: skip
 GATE_COLUMNS = {"gate": "Gate", "verdict": "Verdict", "value": "Value", "reason": "In words"}
 Row = Mapping[str, Any]
@@ -183,7 +184,8 @@ def _draw_rankings(page: Context, query: Row) -> None:
         return
     st.subheader("Candidates", anchor=False)
     figure_names = [name for name in FIGURES if any(row[name] is not None for row in answer.rows)]
-    failures = any(row["failure"] for row in answer.rows)
+    notes = {row["rank"]: row["failure"] or row["objection"] or "" for row in answer.rows}
+    failures = any(notes.values())
     draw_table(
         page,
         [
@@ -192,14 +194,14 @@ def _draw_rankings(page: Context, query: Row) -> None:
                 "candidate": label(row["candidate"]),
                 **{name: number(row[name], 4) for name in figure_names},
                 "seconds": number(row["seconds"], 1),
-                "failure": visible(row["failure"] or ""),
+                "failure": visible(notes[row["rank"]]),
             }
             for row in answer.rows
         ],
         {"rank": "Rank", "candidate": "Candidate"}
         | {name: label(name) for name in figure_names}
         | {"seconds": "Seconds"}
-        | ({"failure": "Failure"} if failures else {}),
+        | ({"failure": "Against it"} if failures else {}),
         (page.path("rankings"), query),
         key="rankings",
     )

@@ -15,7 +15,8 @@ from pipelines.forecasts.description import describe_model
 from pipelines.gates import Decision, InputsSound, Latency, TrainingTime, judge_all
 from pipelines.gates.collect import collect_evidence
 from pipelines.modeling import required
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.required import Minimums
@@ -94,7 +95,8 @@ def find_shortage(forecast: TargetForecast, rows: Rows, minimums: Minimums) -> s
     """Say why rows are too few to compare candidates on; empty where they are enough."""
     try:
         names = required.column_names(forecast.feature_names, rows)
-        usable, dropped = required.select_usable(rows, names, minimums)
+        places = required.read_places(forecast.candidates, names)
+        usable, dropped = required.select_usable(rows, names, minimums, places)
         older, selecting, newest = forecast.split.cut(usable)
         parts = {
             "select": required.select_known_symbols(older, selecting),
@@ -169,6 +171,7 @@ def walk(
                 flags=forecast.forecast.flags,
                 minimums=minimums,
                 rule=forecast.target.rule,
+                selection=forecast.target.selection,
             )
         except InvalidRequest as refused:
             raise InvalidRequest(
@@ -230,14 +233,15 @@ def score_windows(
     """Score every row of the windows by the model of its window."""
     rows, places, numbers, outputs, predictions, actual = market.rows, [], [], [], [], []
     left_out = 0
-    is_complete = np.isfinite(rows.features).all(axis=1)
     for scorer in scorers:
         window, description = scorer.window, scorer.onnx.description
+        inputs = description.select_columns(rows.features, forecast.feature_names)
+        is_complete = np.isfinite(inputs).all(axis=1)
         is_inside = (rows.closes_at > window.after) & (rows.closes_at <= window.until)
         untrained = [description.symbols.index(name) for name in description.untrained]
         place = np.flatnonzero(is_inside & is_complete & ~np.isin(rows.symbol, untrained))
         left_out += int(is_inside.sum()) - len(place)
-        outputs_of_window, predictions_of_window = scorer.onnx.score(rows.features[place])
+        outputs_of_window, predictions_of_window = scorer.onnx.score(inputs[place])
         places.append(place)
         numbers.append(np.full(len(place), window.number))
         outputs.append(outputs_of_window.astype(np.float64))

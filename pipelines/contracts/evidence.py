@@ -1,4 +1,4 @@
-"""Gold tables of what is known about a model: curves and counts of its training, drift since."""
+"""Gold tables of what is known about a model: its rivals, what its training showed, drift since."""
 
 from __future__ import annotations
 
@@ -14,6 +14,111 @@ from pipelines.contracts.columns import (
 from pipelines.contracts.schema import Column, Table
 
 EVIDENCE_KINDS = ("roc", "calibration", "confusion", "importance")
+
+MODEL_RANKINGS = Table(
+    "gold",
+    "model_rankings",
+    "How the candidates of each training compared, on the same rows",
+    (
+        FORECAST,
+        TARGET,
+        SOURCE,
+        AS_OF,
+        MODEL_VERSION,
+        SHA256.replace(meaning="of the file that was registered; null where it was not kept yet"),
+        Column("rank", "INTEGER", "1 is the best", low=1),
+        Column("candidate", "VARCHAR", "kind of model"),
+        Column("macro_f1", "DOUBLE", "mean F1 of the classes", "0 to 1", nullable=True, low=0),
+        Column(
+            "accuracy",
+            "DOUBLE",
+            "share of the rows whose class was predicted right",
+            "0 to 1",
+            nullable=True,
+            low=0,
+        ),
+        Column(
+            "roc_auc",
+            "DOUBLE",
+            "share of pairs of both classes that are ranked rightly, where there are two classes",
+            "0 to 1",
+            nullable=True,
+            low=0,
+        ),
+        Column(
+            "log_loss",
+            "DOUBLE",
+            "mean negative logarithm of the probability of the class that came",
+            "nats",
+            nullable=True,
+            low=0,
+        ),
+        Column(
+            "rank_ic",
+            "DOUBLE",
+            "rank correlation of expected score and outcome",
+            "-1 to 1",
+            nullable=True,
+        ),
+        Column("rmse", "DOUBLE", "root mean square error of values", "fraction", nullable=True),
+        Column("mae", "DOUBLE", "mean absolute error of values", "fraction", nullable=True),
+        Column("r2", "DOUBLE", "share of the variance explained", "1 at most", nullable=True),
+        Column(
+            "hit_rate",
+            "DOUBLE",
+            "share of the rows whose sign was predicted right",
+            "0 to 1",
+            nullable=True,
+        ),
+        Column(
+            "precision", "DOUBLE",
+            "share of the rows predicted to be of the upper class that came so; of more than two "
+            "classes the mean over all of them",
+            "0 to 1", nullable=True, low=0,
+        ),
+        Column(
+            "recall", "DOUBLE",
+            "share of the rows of the upper class that were predicted to be; of more than two "
+            "classes the mean over all of them",
+            "0 to 1", nullable=True, low=0,
+        ),
+        Column(
+            "train_auc", "DOUBLE",
+            "ROC AUC on training rows: of two classes; of more its mean, each against the others; "
+            "of a value that of rises",
+            "0 to 1", nullable=True, low=0,
+        ),
+        Column(
+            "validation_auc", "DOUBLE",
+            "the same over newer rows of folds of time, each fitted on older rows; null without "
+            "folds",
+            "0 to 1", nullable=True, low=0,
+        ),
+        Column(
+            "test_auc", "DOUBLE", "the same on selection rows before the out-of-time tail",
+            "0 to 1", nullable=True, low=0,
+        ),
+        Column(
+            "out_of_time_auc", "DOUBLE",
+            "the same on the newest selection rows, before those that the gates judge; null "
+            "without a tail",
+            "0 to 1", nullable=True, low=0,
+        ),
+        Column(
+            "auc_gap", "DOUBLE", "train_auc less out_of_time_auc, or less test_auc without a tail",
+            "-1 to 1", nullable=True,
+        ),
+        Column("feature_count", "INTEGER", "features that it reads", nullable=True, low=1),
+        Column("seconds", "DOUBLE", "that fitting took", "seconds", low=0),
+        Column(
+            "objection", "VARCHAR", "why the target's rule of selection would not have it",
+            nullable=True,
+        ),
+        Column("failure", "VARCHAR", "why it could not be fitted", nullable=True),
+        BATCH,
+    ),
+    key=("forecast", "target", "model_version", "candidate"),
+)  # fmt: skip
 
 MODEL_EVIDENCE = Table(
     "gold",
@@ -128,4 +233,4 @@ FEATURE_DRIFT = Table(
     sort=("forecast", "target", "measured_at", "feature"),
 )  # fmt: skip
 
-TABLES: tuple[Table, ...] = (MODEL_EVIDENCE, FEATURE_DRIFT)
+TABLES: tuple[Table, ...] = (MODEL_RANKINGS, MODEL_EVIDENCE, FEATURE_DRIFT)

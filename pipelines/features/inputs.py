@@ -60,8 +60,9 @@ BARS = Dataset(
     has_intervals=True,
     optional=("volume", "bid", "ask"),
 )
-# Of the forecast's own source. A window has the time of its end, before which it was not known:
-# joined by its start, an hour of news would be seen an hour early.
+# Of the source whose news belong to the forecast's bars: its own, or the one that it names.
+# A window has the time of its end, before which it was not known: joined by its start, an hour of
+# news would be seen an hour early.
 NEWS = Dataset(
     "news",
     "gold.news_signals",

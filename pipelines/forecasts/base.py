@@ -14,14 +14,16 @@ from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.intervals import Interval, interval_of
 from pipelines.core.universes import universe
 from pipelines.features.base import Feature, collect_references, look_back
-from pipelines.features.inputs import BARS, Reference
+from pipelines.features.inputs import BARS, NEWS, Reference
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.forecasts.target import Schedule, Target
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
 from pipelines.labels.sides import sides_of
 from pipelines.modeling.candidates import Candidate
+from pipelines.modeling.candidates.feature_choice import choice_of
 from pipelines.modeling.dataset import Split
+from pipelines.sources import news_source
 
 LABEL_COLUMNS = ("open", "high", "low", "close", "volume")  # of silver.bars, which labels read
 
@@ -87,7 +89,15 @@ class Forecast:
             raise InvalidRequest(
                 f"{subject} has no gate that blocks", "begin with pipelines.gates.STANDARD"
             )
-        names = [candidate.name for candidate in target.candidates]
+        names = tuple(candidate.name for candidate in target.candidates)
+        _refuse_repetition(f"{subject} has the candidate", names)
+        for candidate in target.candidates:
+            try:
+                choice_of(candidate).select(self.feature_names)
+            except InvalidRequest as error:
+                raise InvalidRequest(
+                    f"{subject}'s {candidate.name}: {error.message}", error.hint
+                ) from None
         for name in (*target.challengers, *filter(None, [target.baseline])):
             if name not in names:
                 raise unknown(f"candidate of {subject}", name, names)
@@ -190,6 +200,17 @@ class Forecast:
         """The other symbols whose bars its features read."""
         symbols = dict.fromkeys(r.subject for r in self.references if r.dataset == BARS)
         return tuple(symbol for symbol in symbols if symbol not in self.symbols)
+
+    def news_source(self, source: str) -> str | None:
+        """Return whose news its features read beside bars of a source; None: they read none."""
+        if all(reference.dataset != NEWS for reference in self.references):
+            return None
+        return news_source(source) or source
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics whose news its features read."""
+        return tuple(dict.fromkeys(r.subject for r in self.references if r.dataset == NEWS))
 
     @property
     def own_columns(self) -> tuple[str, ...]:
@@ -296,7 +317,7 @@ class TargetForecast:
 
     @property
     def gates(self) -> tuple[Gate, ...]:
-        return self.target.gates
+        return self.target.all_gates
 
     @property
     def challengers(self) -> tuple[str, ...]:

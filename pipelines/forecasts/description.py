@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.forecasts.base import TargetForecast
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.description import Description
 
 

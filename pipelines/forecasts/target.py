@@ -9,10 +9,12 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.intervals import Interval, interval_of_length
 from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.gates.base import Gate
+from pipelines.gates.technical import Selection
 from pipelines.labels.base import Label
 from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.dataset import Split
+from pipelines.modeling.selection import BY_KIND, SelectionRule
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Target:
     split: Split
     gates: tuple[Gate, ...]
     rule: ActionRule = BY_EXPECTED_SCORE  # how an action is made of probabilities
+    selection: SelectionRule = BY_KIND  # how one of the candidates is chosen
     combinations: tuple[ComponentWeighted, ...] = ()  # each a signal of its own
     challengers: tuple[str, ...] = ()  # candidates whose predictions are written too
     # The candidate that serves while none is proven, marked as such; "": the winner, refused.
@@ -83,10 +86,20 @@ class Target:
 
     def __post_init__(self) -> None:
         self.rule.check(self.label.scores)
+        if self.selection.needs_tail and not self.split.out_of_time:
+            raise InvalidRequest(
+                f"{self.label.name} is to be chosen out of time, and its split has no tail",
+                "say Split(out_of_time=0.5)",
+            )
 
     @property
     def name(self) -> str:
         return self.label.name
+
+    @property
+    def all_gates(self) -> tuple[Gate, ...]:
+        """The gates that are declared, and one that heeds a rule of selection with limits."""
+        return (*self.gates, Selection()) if self.selection.has_limits else self.gates
 
     @property
     def outcome(self) -> str:

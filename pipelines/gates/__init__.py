@@ -9,7 +9,15 @@ from pipelines.gates.drift import Drift, InputsSound
 from pipelines.gates.evidence import Evidence, IndexEvidence
 from pipelines.gates.index_skill import IndexSkill
 from pipelines.gates.skill import BeyondTheDay, DirectionSkill, NoWorseThanChampion
-from pipelines.gates.technical import Calibration, Gap, Latency, Parity, Size, TrainingTime
+from pipelines.gates.technical import (
+    Calibration,
+    Gap,
+    Latency,
+    Parity,
+    Selection,
+    Size,
+    TrainingTime,
+)
 from pipelines.gates.values import BeyondMean, Coverage, ValuesNoWorseThanChampion
 
 # What every model must be, whatever it forecasts.
@@ -98,6 +106,7 @@ __all__ = [
     "Latency",
     "NoWorseThanChampion",
     "Parity",
+    "Selection",
     "Size",
     "TrainingTime",
     "ValuesNoWorseThanChampion",

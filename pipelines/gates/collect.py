@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from pipelines.gates.evidence import Evidence, TrainingRows
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.onnx import parity
 from pipelines.modeling.scorer import OnnxScorer
@@ -32,7 +33,9 @@ def collect_evidence(
     stretches = comparison.stretches
     counts = [len(stretch.judging) for stretch in stretches]
     champion_outputs, champion_predictions = (
-        _score_champion(champion, judging.rows.features, sum(counts)) if champion else (None, None)
+        _score_champion(champion, judging.rows.features, comparison.feature_names, sum(counts))
+        if champion
+        else (None, None)
     )
     return Evidence(
         judging=Rows.concat([stretch.judging.rows for stretch in stretches]),
@@ -48,13 +51,18 @@ def collect_evidence(
         training=comparison.training.rows,
         training_truth=comparison.training.truth,
         feature_names=comparison.feature_names,
+        objection=comparison.ranking[0].objection,
+        model_features=comparison.winner_features,
         flags=comparison.flags,
         training_fit=comparison.training_metrics.fit,
         selection_fit=comparison.selection_metrics.fit,
         onnx=onnx,
         parity=parity(scorer, comparison.winner, features),
         training_seconds=comparison.seconds,
-        latency_seconds=_measure_latency(scorer, features[:LATENCY_ROWS]),
+        latency_seconds=_measure_latency(
+            scorer,
+            scorer.description.select_columns(features[:LATENCY_ROWS], comparison.feature_names),
+        ),
         champion=champion_outputs,
         champion_predictions=champion_predictions,
         seed=seed,
@@ -62,17 +70,19 @@ def collect_evidence(
 
 
 def _score_champion(
-    champion: OnnxScorer, features: np.ndarray, rows: int
+    champion: OnnxScorer, features: np.ndarray, names: Sequence[str], rows: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The champion's outputs and predictions for the newest of that many rows.
 
-    Outputs are NaN before, and where it was trained on no bar of the row's symbol.
+    Outputs are NaN before, where it was trained on no bar of the row's symbol, and where a feature
+    is missing that it alone reads.
     """
     description = champion.description
     untrained = [description.symbols.index(name) for name in description.untrained]
     own_rows = np.arange(rows - len(features), rows)
-    is_known = ~np.isin(features[:, -1], untrained)
-    known_outputs, known_predictions = champion.score(features[is_known])
+    inputs = description.select_columns(features, names)
+    is_known = ~np.isin(inputs[:, -1], untrained) & np.isfinite(inputs).all(axis=1)
+    known_outputs, known_predictions = champion.score(inputs[is_known])
     outputs, predictions = np.full((rows, known_outputs.shape[1]), np.nan), np.full(rows, -1.0)
     outputs[own_rows[is_known]] = known_outputs
     predictions[own_rows[is_known]] = known_predictions

@@ -72,15 +72,20 @@ def _measure_distances(evidence: Evidence, measure: Measure) -> Distances:
     training, recent = split_features(evidence)
     older = _sample(len(training), measure.rows, random)
     newer = _sample(len(recent), measure.rows, random)
+    columns = np.array([column for column, _ in evidence.model_columns])
+    training, recent = (
+        values[np.ix_(rows, columns)].astype(np.float64)
+        for values, rows in ((training, older), (recent, newer))
+    )
     # Evidently norms by the deviation, but by no less than 0.001, and small returns have less.
-    middle, spread = np.nanmean(training[older], axis=0), np.nanstd(training[older], axis=0)
+    middle, spread = np.nanmean(training, axis=0), np.nanstd(training, axis=0)
     # A flag that was the same on all training rows has no distance; InputsSound sees it change.
     measured = [
-        column
-        for column, name in enumerate(evidence.feature_names)
-        if name not in evidence.flags or spread[column] > 0
+        place
+        for place, (_, name) in enumerate(evidence.model_columns)
+        if name not in evidence.flags or spread[place] > 0
     ]
-    names = [evidence.feature_names[column] for column in measured]
+    names = [evidence.feature_names[columns[place]] for place in measured]
     training, recent, middle, spread = (
         values[..., measured] for values in (training, recent, middle, spread)
     )
@@ -94,9 +99,9 @@ def _measure_distances(evidence: Evidence, measure: Measure) -> Distances:
         )
     definition = DataDefinition(numerical_columns=names, categorical_columns=[LABEL])
 
-    def dataset(values: np.ndarray, classes: np.ndarray, rows: np.ndarray) -> Dataset:
-        frame = pd.DataFrame((values[rows] - middle) / spread, columns=names)
-        frame[LABEL] = classes[rows].astype(str)
+    def dataset(values: np.ndarray, classes: np.ndarray) -> Dataset:
+        frame = pd.DataFrame((values - middle) / spread, columns=names)
+        frame[LABEL] = classes.astype(str)
         return Dataset.from_pandas(frame, data_definition=definition)
 
     recent_labels, training_labels = label_classes(evidence)
@@ -110,8 +115,8 @@ def _measure_distances(evidence: Evidence, measure: Measure) -> Distances:
         ]
     )
     result = report.run(
-        dataset(recent, recent_labels, newer),
-        dataset(training, training_labels, older),
+        dataset(recent, recent_labels[newer]),
+        dataset(training, training_labels[older]),
     )
     values = {m["config"]["column"]: float(m["value"]) for m in result.dict()["metrics"]}
     missing = [name for name in (*names, LABEL) if not np.isfinite(values.get(name, np.nan))]
@@ -144,7 +149,7 @@ def split_features(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
             )
         if len(rows) < 2:
             raise InvalidRequest(f"{len(rows)} rows are too few to compare", "give more rows")
-    training, recent = (rows[:, :-1].astype(np.float64) for rows in parts)
+    training, recent = (rows[:, :-1] for rows in parts)
     return training, recent
 
 
@@ -194,10 +199,10 @@ class InputsSound:
         problems = self.find_problems(evidence)
         if problems:
             reason = "; ".join(problems[:10])
-            value = len(problems) / len(evidence.feature_names)
+            value = len(problems) / len(evidence.model_columns)
             return GateVerdict(self.name, False, value, 0.0, self.blocking, reason)
         moved = self.measure.drifted_features(measure_distances(evidence, self.measure))
-        value = len(moved) / len(evidence.feature_names)
+        value = len(moved) / len(evidence.model_columns)
         passed = value <= self.drifted
         reason = (
             f"no feature is constant, missing or out of range; a share of {value:.2f} has drifted"
@@ -211,7 +216,7 @@ class InputsSound:
         if evidence.recent is not None:  # judging rows are those that lack nothing
             recent = evidence.recent
         problems = []
-        for column, name in enumerate(evidence.feature_names):
+        for column, name in evidence.model_columns:
             before = training[np.isfinite(training[:, column]), column]
             now = recent[np.isfinite(recent[:, column]), column]
             missing = 1 - len(now) / len(recent)

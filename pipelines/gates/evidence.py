@@ -54,6 +54,8 @@ class Evidence:
     training_seconds: float
     latency_seconds: float  # of one request
     flags: tuple[str, ...] = ()  # features that may be the same on all rows
+    objection: str = ""  # of the target's rule of selection to the challenger
+    model_features: tuple[str, ...] = ()  # those that the challenger reads; empty: all of them
     predictions: np.ndarray | None = None  # the published class; None: the most probable class
     recent: np.ndarray | None = None  # features since judging began, of incomplete rows too
     # The champion's outputs for the challenger's own judging rows, NaN elsewhere and in rows of
@@ -66,6 +68,15 @@ class Evidence:
     model_of_row: np.ndarray | None = None
     indexes: tuple[IndexEvidence, ...] = ()  # what is combined of the judging rows' scores
     seed: int = 0
+
+    @property
+    def model_columns(self) -> list[tuple[int, str]]:
+        """The columns of the features that the challenger reads, with their names."""
+        return [
+            (column, name)
+            for column, name in enumerate(self.feature_names)
+            if not self.model_features or name in self.model_features
+        ]
 
     @property
     def trainings(self) -> tuple[TrainingRows, ...]:

@@ -95,6 +95,22 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Require a winner that the target's rule of selection would have.
+
+    Where it objects to every candidate, the best of them still wins, and this gate refuses it.
+    """
+
+    blocking: bool = True
+    name: str = "selection"
+
+    def judge(self, evidence: Evidence) -> GateVerdict:
+        objections = 1.0 if evidence.objection else 0.0
+        reason = evidence.objection or "the rule of selection has nothing against it"
+        return GateVerdict(self.name, not objections, objections, 0.0, self.blocking, reason)
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Require classes that happen about as often as their probabilities say.
 

@@ -23,6 +23,11 @@ from pipelines.steps.lake import open_lake
 FRESH_WEIGHTS = timedelta(days=7)  # older ones are requested again
 
 
+def bring_training_bars(name: str, request: RunRequest) -> dict[str, Any]:
+    """Bring the bars that a training needs and that are still missing."""
+    return bring_bars(name, request, history=True)
+
+
 def bring_bars(
     name: str, request: RunRequest, *, history: bool = False, weights: bool = False
 ) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 1. Rows that lack an outcome or any feature are dropped: one rule for every candidate.
 2. Time is cut; thresholds are learned from training rows and give every row its truth.
 3. Every candidate is fitted on training rows. One that fails is recorded, and the others go on.
-4. They are ranked on selection rows as the target's kind says (classes by macro F1, two classes by
-   ROC AUC, values by their error), then by name. A split with folds ranks by the means over
-   these instead; each fold learns its own thresholds and weights.
+4. They are ranked as the target's rule of selection says: on selection rows as the target's kind
+   does (classes by macro F1, two classes by ROC AUC, values by their error), or by the AUC on the
+   out-of-time tail of these rows; then by name. A split with folds ranks by the means over these
+   instead; each fold learns its own thresholds and weights.
 5. The winner is calibrated on selection rows (its probabilities and the thresholds of its actions,
    or the interval of its values), and only then sees the judging rows.
 6. For each stretch of the split, 2 to 5 are done anew with nothing but the rows before it, and the
@@ -22,8 +23,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,114 +34,14 @@ from pipelines.modeling import required
 from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.candidates import Candidate, parameters
 from pipelines.modeling.candidates.base import single_threaded
+from pipelines.modeling.candidates.feature_choice import choice_of
+from pipelines.modeling.comparison import Aucs, Comparison, Fold, JudgedStretch, Part, Result
 from pipelines.modeling.dataset import Rows, Split, Stretch
 from pipelines.modeling.kinds import CalibratedModel, Fitted, Metrics, Model, Publishing, kind_of
 from pipelines.modeling.required import Minimums
+from pipelines.modeling.selection import BY_KIND, SelectionRule
 
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Rows of one part of time, and the truth that a model is to predict for each of them."""
-
-    rows: Rows
-    truth: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.truth)
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """Rows to fit on, newer rows to measure on, and what was learned from the first alone."""
-
-    training: Part
-    validation: Part
-    thresholds: tuple[float, ...]
-    shares: tuple[float, ...]  # of the classes among training rows; empty where a value is forecast
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """The result of one candidate: a failure, or a fitted candidate with all of its metrics."""
-
-    name: str
-    parameters: dict[str, Any]
-    seconds: float  # of the fit on training rows
-    failure: str = ""
-    fitted: Fitted | None = None
-    metrics: Metrics | None = None  # on selection rows, as it was fitted
-    outputs: np.ndarray | None = None  # of the same rows
-    predictions: np.ndarray | None = None
-    folds: tuple[Metrics, ...] = ()  # the oldest first; none where the split has no folds
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """The figures it is ranked by: means over the folds, or those of the selection rows."""
-        figures = [metrics.figures for metrics in self._ranked_on]
-        if not figures:
-            return {}
-        return {name: float(np.mean([f[name] for f in figures])) for name in figures[0]}
-
-    @property
-    def order(self) -> tuple[float, ...]:
-        """The key it is ranked by, the smaller the better."""
-        return tuple(np.mean([metrics.order for metrics in self._ranked_on], axis=0).tolist())
-
-    @property
-    def _ranked_on(self) -> tuple[Metrics, ...]:
-        return self.folds or ((self.metrics,) if self.metrics else ())
-
-
-@dataclass(frozen=True, eq=False)
-class JudgedStretch:
-    """Rows that a model predicts which was chosen from older rows alone."""
-
-    judging: Part
-    training: Part  # of the model
-    candidate: str
-    # A row a judging row: a column a class, or the value and its interval; and the prediction.
-    outputs: np.ndarray
-    predictions: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """The ranking of the candidates, the calibrated winner, and the rows they were compared on."""
-
-    label: Label
-    rule: ActionRule
-    feature_names: tuple[str, ...]  # of all columns but the last, the symbol's code
-    flags: tuple[str, ...]  # of these, what may be the same on all rows
-    thresholds: tuple[float, ...]
-    shares: tuple[float, ...]  # of the classes among training rows; empty where a value is forecast
-    symbols: tuple[int, ...]  # codes that training rows have; rows of others were dropped
-    dropped: dict[str, int]  # reason: rows
-    training: Part
-    selection: Part
-    judging: Part
-    ranking: tuple[Result, ...]  # the best first, what failed last
-    calibration_reason: str  # what calibrating the winner taught
-    winner: Model
-    training_metrics: Metrics  # of the calibrated winner
-    selection_metrics: Metrics
-    judging_metrics: Metrics
-    # The winner's outputs for the judging rows: a column a class, or the value and its interval.
-    outputs: np.ndarray
-    predictions: np.ndarray  # the class of each judging row, or the value
-    earlier: tuple[JudgedStretch, ...]  # the oldest first, judged by models of their own
-    seconds: float
-
-    @property
-    def publishing(self) -> Publishing:
-        return Publishing(self.label, self.shares, self.rule)
-
-    @property
-    def stretches(self) -> tuple[JudgedStretch, ...]:
-        """All that is judged, the oldest first; the last are the winner's judging rows."""
-        newest = JudgedStretch(
-            self.judging, self.training, self.ranking[0].name, self.outputs, self.predictions
-        )
-        return (*self.earlier, newest)
+AUC_ROWS = 100_000  # of the training rows, on which the AUC is measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +50,12 @@ class _Task:
 
     label: Label
     rule: ActionRule
+    selection: SelectionRule
     candidates: Sequence[Candidate]
     split: Split
     minimums: Minimums
     names: tuple[str, ...]  # of the columns
+    places: tuple[int, ...]  # of the columns that any candidate reads
     flags: Sequence[str]  # of these, what may be the same on all rows
     seed: int
 
@@ -179,6 +81,7 @@ def compare(
     flags: Sequence[str] = (),
     minimums: Minimums | None = None,
     rule: ActionRule = BY_EXPECTED_SCORE,
+    selection: SelectionRule = BY_KIND,
 ) -> Comparison:
     """Fit and rank the candidates, calibrate the winner, and predict the rows it is judged on.
 
@@ -188,8 +91,9 @@ def compare(
     minimums = minimums or Minimums()
     required.check_distinct(candidates)
     columns = required.column_names(names, rows)
-    task = _Task(label, rule, candidates, split, minimums, columns, flags, seed)
-    usable, dropped = required.select_usable(rows, task.names, minimums)
+    places = required.read_places(candidates, columns)
+    task = _Task(label, rule, selection, candidates, split, minimums, columns, places, flags, seed)
+    usable, dropped = required.select_usable(rows, columns, minimums, places)
     training_rows, selection_rows, judging_rows = split.cut(usable)
     held_out = [
         required.select_known_symbols(training_rows, part)
@@ -200,7 +104,7 @@ def compare(
     required.check_enough(
         training_rows, {"select": held_out[0], "judge": held_out[1]}, minimums, dropped
     )
-    required.check_variation(training_rows, task.names, flags)
+    required.check_variation(training_rows, task.names, task.places, flags)
     fold = learn_fold(training_rows, held_out[0], label)
     folds = build_folds(usable, split, label, minimums)
     stretches = _select_stretches(split.walk_stretches(usable), task)
@@ -248,7 +152,7 @@ def _choose(fold: Fold, folds: Sequence[Fold], task: _Task, report: CountedProgr
     for candidate in task.candidates:
         report(f"fit {candidate.name}", 1 + len(folds))
         results.append(_try_candidate(candidate, fold, folds, task))
-    ranking = tuple(sorted(results, key=_rank_key))
+    ranking = tuple(sorted(results, key=lambda result: _rank_key(result, task.selection)))
     best = ranking[0]
     if best.fitted is None:
         failures = "; ".join(f"{result.name}: {result.failure}" for result in ranking)
@@ -277,7 +181,7 @@ def _select_stretches(stretches: Sequence[Stretch], task: _Task) -> list[Stretch
             required.check_enough(
                 training, {"select": selection, "judge": judging}, task.minimums, {}
             )
-            required.check_variation(training, task.names, task.flags)
+            required.check_variation(training, task.names, task.places, task.flags)
             learn_fold(training, selection, task.label)
             task.split.walk_past(training, selection)
         except InvalidRequest:
@@ -339,16 +243,19 @@ def _try_candidate(
         fitted = _fit(candidate, main_fold, task)
         seconds = time.perf_counter() - started
         outputs, predictions, metrics = _measure_fitted(fitted, main_fold, task)
-        fold_metrics = []
+        fold_metrics, fold_aucs = [], []
         for place, fold in enumerate(folds, 1):
             where = f"fold {place}: "
-            fold_metrics.append(_measure_fitted(_fit(candidate, fold, task), fold, task)[2])
+            fold_outputs, _, of_fold = _measure_fitted(_fit(candidate, fold, task), fold, task)
+            fold_metrics.append(of_fold)
+            fold_aucs.append(_auc(fold.validation, fold_outputs, task))
+        aucs = _measure_aucs(fitted, main_fold, outputs, fold_aucs, task)
     # Whatever went wrong, in our code or in a library's: it is this candidate's failure alone.
     except Exception as failure:
         message = failure.message if isinstance(failure, BullionError) else str(failure)
         reason = f"{type(failure).__name__}: {where}{message}"
         return Result(candidate.name, declared, time.perf_counter() - started, failure=reason)
-    return Result(
+    result = Result(
         candidate.name,
         declared | {f"chosen.{name}": value for name, value in fitted.tuned_parameters.items()},
         seconds,
@@ -357,12 +264,15 @@ def _try_candidate(
         outputs=outputs,
         predictions=predictions,
         folds=tuple(fold_metrics),
+        aucs=aucs,
+        features=choice_of(candidate).select(task.names[:-1]),
     )
+    return replace(result, objection=task.selection.objection(result))
 
 
 def _fit(candidate: Candidate, fold: Fold, task: _Task) -> Fitted:
     features, truth = fold.training.rows.features, fold.training.truth
-    return kind_of(task.label).fit(candidate, features, truth, task.label, task.seed)
+    return kind_of(task.label).fit(candidate, features, truth, task.label, task.seed, task.names)
 
 
 def _measure_fitted(
@@ -376,8 +286,44 @@ def _measure_fitted(
     return outputs, predictions, metrics
 
 
-def _rank_key(result: Result) -> tuple[bool, tuple[float, ...], str]:
-    return (result.metrics is None, result.order if result.metrics else (), result.name)
+def _measure_aucs(
+    fitted: Fitted, fold: Fold, outputs: np.ndarray, fold_aucs: Sequence[float], task: _Task
+) -> Aucs:
+    """Measure how a candidate ranks rows of each part of time; `outputs` are of selection rows."""
+    training, selection = _take(fold.training, _spread(len(fold.training))), fold.validation
+    publishing = Publishing(task.label, fold.shares, task.rule)
+    training_outputs, _ = kind_of(task.label).predict_uncalibrated(
+        fitted, publishing, training.rows
+    )
+    tail = task.split.mark_tail(selection.rows)
+    test, out_of_time = (
+        _auc(_take(selection, rows), outputs[rows], task) if rows.any() else None
+        for rows in (task.split.mark_test(selection.rows, tail), tail)
+    )
+    validation = float(np.mean(fold_aucs)) if fold_aucs else None
+    return Aucs(_auc(training, training_outputs, task), validation, test, out_of_time)
+
+
+def _auc(part: Part, outputs: np.ndarray, task: _Task) -> float:
+    return kind_of(task.label).auc(part.truth, outputs)
+
+
+def _take(part: Part, rows: np.ndarray) -> Part:
+    return Part(part.rows.take(rows), part.truth[rows])
+
+
+def _spread(rows: int) -> np.ndarray:
+    """The places of all rows, or of AUC_ROWS that are spread over all of them."""
+    return np.linspace(0, rows - 1, min(rows, AUC_ROWS)).astype(int)
+
+
+def _rank_key(
+    result: Result, selection: SelectionRule = BY_KIND
+) -> tuple[bool, bool, tuple[float, ...], str]:
+    """Candidates that failed come last, and before them those that the rule will not have."""
+    if result.metrics is None:
+        return (True, True, (), result.name)
+    return (False, bool(result.objection), selection.order(result), result.name)
 
 
 def _measure(model: Model, part: Part, label: Label) -> tuple[np.ndarray, np.ndarray, Metrics]:

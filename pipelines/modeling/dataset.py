@@ -65,12 +65,16 @@ class Split:
     chosen, as the registered one is, from the rows before it. So the gates judge the procedure on
     most of the history, and the registered model itself on the newest rows; with 0 stretches on
     these alone.
+
+    The newest `out_of_time` of the selection sessions are a tail, by which a target may choose.
+    Gates judge newer rows than those of any tail.
     """
 
     held_out: float = 0.2
     folds: int = 0
     stretches: int = 3
     begin: float = 0.3
+    out_of_time: float = 0.0
 
     def __post_init__(self) -> None:
         if self.folds < 0 or self.folds == 1:
@@ -81,7 +85,11 @@ class Split:
             raise InvalidRequest(
                 f"held_out is {self.held_out}", "hold out a share between 0 and 0.9, such as 0.2"
             )
-
+        if not 0 <= self.out_of_time < 1:
+            raise InvalidRequest(
+                f"an out-of-time tail of {self.out_of_time} of the selection rows",
+                "take a share between 0 and 1, such as 0.5",
+            )
         if self.stretches < 0 or not 0 < self.begin < 1:
             raise InvalidRequest(
                 f"{self.stretches} stretches after a share of {self.begin}",
@@ -95,6 +103,22 @@ class Split:
         selecting = (rows.session >= first_select) & (rows.session < first_judge)
         judging = rows.session >= first_judge
         return training, self._before(rows, selecting, judging), rows.take(judging)
+
+    def mark_tail(self, selection: Rows) -> np.ndarray:
+        """Mark the out-of-time tail of selection rows: their newest sessions, none without one."""
+        sessions = np.unique(selection.session)
+        count = max(round(len(sessions) * self.out_of_time), 1) if self.out_of_time else 0
+        if count == 0 or not len(sessions):
+            return np.zeros(len(selection), dtype=bool)
+        tail: np.ndarray = selection.session >= sessions[-count]
+        return tail
+
+    def mark_test(self, selection: Rows, tail: np.ndarray) -> np.ndarray:
+        """Mark the selection rows before the tail, whose outcomes were known when it began."""
+        if not tail.any():
+            return ~tail
+        known: np.ndarray = ~tail & (selection.known_at < selection.closes_at[tail].min())
+        return known
 
     def walk(self, rows: Rows) -> list[tuple[Rows, Rows]]:
         """The training rows and the newer validation rows of each fold, the oldest fold first.

@@ -6,11 +6,13 @@ No training library is needed here, nor ONNX Runtime.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from pipelines.core.errors import BullionError
+import numpy as np
+
+from pipelines.core.errors import BullionError, InvalidRequest
 
 PREFIX = "bullion."  # of our keys in the metadata
 ADDED_LATER = (
@@ -47,6 +49,23 @@ class Description:
     def columns(self) -> int:
         """How many columns the model takes."""
         return len(self.features) + 1
+
+    def select_columns(self, features: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Select what the model takes of features with these names, whose last column is the code.
+
+        A model may read a part of its forecast's features.
+        """
+        if tuple(names) == self.features:
+            return features
+        place_of = {name: place for place, name in enumerate(names)}
+        missing = [name for name in self.features if name not in place_of]
+        if missing:
+            raise InvalidRequest(
+                f"there is no column of {', '.join(missing)}, which the model reads",
+                "train it again",
+            )
+        places = [*(place_of[name] for name in self.features), features.shape[1] - 1]
+        return np.take(features, places, axis=1)
 
     @property
     def is_explainable(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.core.errors import BullionError, unknown
-from pipelines.modeling.compare import Comparison, Result
+from pipelines.modeling.comparison import Comparison, Result
 from pipelines.modeling.description import Description
 from pipelines.modeling.kinds import Fitted, Model, kind_of
 from pipelines.modeling.onnx import parity, to_onnx

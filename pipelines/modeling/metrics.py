@@ -45,12 +45,28 @@ class ClassificationMetrics:
     roc_auc: float | None = None  # of the upper class; None where there are not two classes
 
     @property
+    def precision(self) -> float:
+        """That of the upper of two classes; of more than two the mean over all of them."""
+        return self._of_classes("precision")
+
+    @property
+    def recall(self) -> float:
+        """That of the upper of two classes; of more than two the mean over all of them."""
+        return self._of_classes("recall")
+
+    def _of_classes(self, name: str) -> float:
+        values = [getattr(metrics, name) for metrics in self.classes]
+        return float(values[1] if len(values) == 2 else np.mean(values))
+
+    @property
     def figures(self) -> dict[str, float]:
         figures = {
             name: getattr(self, name)
             for name in (
                 "macro_f1",
                 "accuracy",
+                "precision",
+                "recall",
                 "log_loss",
                 "rank_ic",
                 "published_rank_ic",
@@ -113,15 +129,28 @@ def measure(
 
 
 def roc_auc(classes: np.ndarray, probabilities: np.ndarray) -> float:
-    """The area under the ROC curve of two classes; 0.5 where one is missing, as nothing is ranked.
+    """The area under the ROC curve of two classes."""
+    return rank_auc(classes == 1, probabilities[:, 1])
 
-    It is the share of pairs of both classes that the probability of the upper one ranks rightly.
+
+def mean_auc(classes: np.ndarray, probabilities: np.ndarray) -> float:
+    """The area under the ROC curve; of more than two classes the mean, each against the others."""
+    count = probabilities.shape[1]
+    if count == 2:
+        return roc_auc(classes, probabilities)
+    areas = [rank_auc(classes == place, probabilities[:, place]) for place in range(count)]
+    return float(np.mean(areas))
+
+
+def rank_auc(is_upper: np.ndarray, score: np.ndarray) -> float:
+    """The share of pairs of upper and other rows that the score ranks rightly: the ROC AUC.
+
+    0.5 where there are no such pairs, as nothing is ranked.
     """
     from scipy.stats import rankdata
 
-    # Noise in a probability's last digits must not become an order.
-    ranks = rankdata(np.round(probabilities[:, 1].astype(np.float64), 9))
-    is_upper = classes == 1
+    # Noise in a score's last digits must not become an order.
+    ranks = rankdata(np.round(score.astype(np.float64), 9))
     upper, lower = int(is_upper.sum()), int((~is_upper).sum())
     if not upper or not lower:
         return 0.5

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
+from pipelines.modeling.candidates.base import select_columns
 from pipelines.modeling.description import Description
 from pipelines.modeling.kinds import Model, kind_named
 from pipelines.modeling.scorer import OnnxScorer
@@ -18,10 +19,16 @@ BATCH_ROWS = 20_000  # compared at a time
 
 
 def to_onnx(model: Model, description: Description) -> bytes:
-    """Convert a model, with its calibration and its description, to the bytes of an ONNX file."""
+    """Convert a model, with its calibration and its description, to the bytes of an ONNX file.
+
+    The description names the features of all candidates; the file takes those that this one reads.
+    """
     from onnx import checker
 
-    predictor = model.fitted.predictor
+    predictor, places = model.fitted.predictor, model.fitted.places
+    if places is not None:
+        features = tuple(description.features[place] for place in places[:-1])
+        description = replace(description, features=features)
     if predictor.columns != description.columns:
         raise InvalidRequest(
             f"{len(description.features)} feature names and the symbol's code for a model of"
@@ -46,6 +53,7 @@ def parity(scorer: OnnxScorer, model: Model, features: np.ndarray) -> float:
     worst = 0.0
     for first in range(0, len(features), BATCH_ROWS):
         batch = features[first : first + BATCH_ROWS]
-        difference = np.abs(scorer.score(batch)[0] - model.score(batch)[0]).max()
+        inputs = select_columns(batch, model.fitted.places)
+        difference = np.abs(scorer.score(inputs)[0] - model.score(batch)[0]).max()
         worst = max(worst, float(difference)) if np.isfinite(difference) else float("inf")
     return worst

@@ -9,6 +9,8 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.candidates import Candidate
+from pipelines.modeling.candidates.base import select_columns
+from pipelines.modeling.candidates.feature_choice import select_places
 from pipelines.modeling.dataset import Rows
 
 LONGER = "bars of a longer span"
@@ -45,13 +47,27 @@ def column_names(names: Sequence[str], rows: Rows) -> tuple[str, ...]:
     return (*(names or (f"column {place}" for place in range(columns - 1))), "symbol")
 
 
+def read_places(candidates: Sequence[Candidate], names: Sequence[str]) -> tuple[int, ...]:
+    """Find the columns that any of the candidates reads, the symbol's code last."""
+    places: set[int] = set()
+    for candidate in candidates:
+        own_places = select_places(candidate, names)
+        places.update(range(len(names)) if own_places is None else own_places)
+    return tuple(sorted(places))
+
+
 def select_usable(
-    rows: Rows, names: Sequence[str], minimums: Minimums
+    rows: Rows, names: Sequence[str], minimums: Minimums, places: Sequence[int]
 ) -> tuple[Rows, dict[str, int]]:
-    """Select rows with all features and an outcome; with counts of the others by reason."""
+    """Select rows with an outcome and all features at `places`; with counts of others by reason.
+
+    That is one rule for all candidates, whatever part of the features they read: they are compared
+    on the same rows.
+    """
     if not len(rows):
         raise InvalidRequest("there are no rows to train on", "ingest bars of a longer span")
-    known = np.isfinite(rows.features)
+    names = [names[place] for place in places]
+    known = np.isfinite(select_columns(rows.features, tuple(places)))
     empty_names = [
         name for name, has_values in zip(names, known.any(axis=0), strict=True) if not has_values
     ]
@@ -103,11 +119,12 @@ def check_enough(
             )
 
 
-def check_variation(training: Rows, names: Sequence[str], flags: Sequence[str] = ()) -> None:
+def check_variation(
+    training: Rows, names: Sequence[str], places: Sequence[int], flags: Sequence[str] = ()
+) -> None:
     """Refuse features that are constant; flags may be, and the code in a forecast of one symbol."""
-    is_constant = np.ptp(training.features[:, :-1], axis=0) == 0
-    pairs = zip(names[:-1], is_constant, strict=True)
-    constant = [name for name, is_flat in pairs if is_flat and name not in flags]
+    columns = [place for place in places[:-1] if names[place] not in flags]
+    constant = [names[place] for place in columns if np.ptp(training.features[:, place]) == 0]
     if constant:
         raise InvalidRequest(
             f"the same value on all training rows: {', '.join(constant)}",

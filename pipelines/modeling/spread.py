@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.modeling.candidates.base import FittedValue
+from pipelines.modeling.candidates.base import FittedValue, select_columns
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.value_metrics import interval_score
 from pipelines.modeling.width import Width
@@ -32,9 +32,12 @@ class Spread:
     high: float
     width: Width | None = None  # None: as wide for every row
 
-    def around(self, values: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """For each row the value, and the lower and the upper end of its interval."""
-        unit = np.ones(len(values)) if self.width is None else self.width.sizes(features)
+    def around(self, values: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+        """For each row the value, and the lower and the upper end of its interval.
+
+        `inputs` are the features that the candidate reads.
+        """
+        unit = np.ones(len(values)) if self.width is None else self.width.sizes(inputs)
         return np.stack([values, values + self.low * unit, values + self.high * unit], axis=1)
 
 
@@ -48,12 +51,13 @@ class ValueModel:
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The value and the interval of each row, and the value alone."""
         values = self.fitted.values(features)
-        return self.spread.around(values, features), values
+        inputs = select_columns(features, self.fitted.places)
+        return self.spread.around(values, inputs), values
 
 
-def spread_of_residuals(residuals: np.ndarray, width: Width | None, features: np.ndarray) -> Spread:
+def spread_of_residuals(residuals: np.ndarray, width: Width | None, inputs: np.ndarray) -> Spread:
     """Ends that leave as many residuals below as above. The value itself is always inside."""
-    units = residuals if width is None else residuals / width.sizes(features)
+    units = residuals if width is None else residuals / width.sizes(inputs)
     ordered, count = np.sort(units), len(units)
     # Residuals at or beyond each end; an error in the last digit must not change the number.
     beyond = int((count + 1) * (1 - COVERAGE) / 2 + 1e-9)
@@ -75,7 +79,7 @@ def calibrate_spread(fitted: FittedValue, rows: Rows, truth: np.ndarray) -> tupl
         )
     residuals = truth - fitted.values(rows.features)
     width, reason = _choose_width(fitted, rows, truth, residuals)
-    spread = spread_of_residuals(residuals, width, rows.features)
+    spread = spread_of_residuals(residuals, width, select_columns(rows.features, fitted.places))
     return spread, f"the interval is that of {len(rows)} selection rows; {reason}"
 
 
@@ -89,12 +93,13 @@ def _choose_width(
     if min(older.sum(), newer.sum()) < LEAST_ROWS:
         finding = f"{older.sum()} and {newer.sum()} rows are too few to try one that is not"
         return None, f"it is as wide for every row, as {finding}"
-    values, features = fitted.values(rows.features[newer]), rows.features[newer]
+    inputs = select_columns(rows.features, fitted.places)
+    values = fitted.values(rows.features[newer])
     even, by_features = (
         interval_score(
             truth[newer],
-            spread_of_residuals(residuals[older], width, rows.features[older]).around(
-                values, features
+            spread_of_residuals(residuals[older], width, inputs[older]).around(
+                values, inputs[newer]
             ),
             COVERAGE,
         )

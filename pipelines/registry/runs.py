@@ -13,6 +13,7 @@ import platform
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
 from math import isfinite
@@ -28,7 +29,7 @@ from pipelines.modeling.artefacts import (
     measure_importances,
     metrics_by_part,
 )
-from pipelines.modeling.compare import Comparison, Result
+from pipelines.modeling.comparison import Comparison, Result
 from pipelines.modeling.forms import Form
 from pipelines.modeling.importance import Importances
 from pipelines.modeling.kinds import Metrics, kind_of
@@ -195,6 +196,9 @@ def _candidate_points(result: Result) -> list[Metric]:
     points = [Metric("fit_seconds", result.seconds, 0, 0)]
     if result.metrics is not None:
         points += _points("selection", result.metrics)
+    if result.aucs is not None:
+        figures = asdict(result.aucs) | {"gap": result.aucs.gap}
+        points += [Metric(f"auc.{name}", v, 0, 0) for name, v in figures.items() if v is not None]
     for step, fold in enumerate(result.folds, 1):
         points += _points("fold", fold, step)
     return points

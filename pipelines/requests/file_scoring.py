@@ -102,7 +102,7 @@ def _bar_blocks(
     of_symbols = [bars for _, bars in series_list]
     rows = compute_features(model, of_symbols, align_companions(model, of_symbols, view))
     cuts = np.cumsum([len(bars) for _, bars in series_list])[:-1]
-    warming = model.forecast.look_back
+    warming = models.look_back
     return [
         FeatureBlock(places, features, bars.ts, bars.closes_at, warming)
         for (places, bars), features in zip(series_list, np.split(rows, cuts), strict=True)
@@ -115,8 +115,10 @@ def _indicator_blocks(
     """Read the features of lines that are indicators."""
     model, lines = models.main, file.lines
     rows = np.full((len(lines), len(model.forecast.features)), np.nan)
+    read_names = set(models.feature_names)
+    read_features = [(n, f) for n, f in enumerate(model.forecast.features) if f.name in read_names]
     for place, line in enumerate(lines):
-        for column, feature in enumerate(model.forecast.features):
+        for column, feature in read_features:
             value = _number(line, feature.name)
             if value is None:
                 break
@@ -267,6 +269,6 @@ def _score_blocks(models: Models, lines: Sequence[FileLine], blocks: list[Featur
         line.next_bars = {target: bars[n] for target, bars in upcoming.items()}
         line.predictions = by_row[n]
         if line.predictions is None and not warm[n]:
-            line.reason = WARMING.format(models.forecast.look_back)
+            line.reason = WARMING.format(models.look_back)
         elif line.predictions is None:
             line.reason = predictions.missing_features_error(models, rows[n]).message

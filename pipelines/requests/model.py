@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipelines.contracts.gold import MODEL_RANKINGS
+from pipelines.contracts.evidence import MODEL_RANKINGS
 from pipelines.core.calendar import Calendar, Grid, calendar
+from pipelines.features.base import Feature, look_back
 from pipelines.forecasts import Forecast, TargetForecast
 from pipelines.lake import View
 from pipelines.lake.series import series_calendar
@@ -68,12 +69,19 @@ class Model:
         return self.forecast.target.name
 
     @property
+    def has_made_up_news(self) -> bool:
+        """Whether it was trained on bars of a market, and on made-up news beside them."""
+        return not self.sample and is_sample(self.forecast.forecast.news_source(self.source) or "")
+
+    @property
     def notices(self) -> list[str]:
         """What every answer says about it in words."""
         subject = f"the model{target_suffix(self.forecast.forecast, self.target)}"
         notices = []
         if self.sample:
             notices.append(f"{subject} was trained on made-up data: it knows no market")
+        if self.has_made_up_news:
+            notices.append(f"{subject} was trained on made-up news: it knows no real ones")
         if not self.proven:
             notices.append(f"{subject} is unproven: {self.unproven_reason}")
         if self.instead_of:
@@ -83,6 +91,17 @@ class Model:
     @property
     def sha256(self) -> str:
         return self.scorer.checksum
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The features that it reads: those of its forecast, or a part of them."""
+        names = set(self.scorer.description.features)
+        return tuple(f for f in self.forecast.features if f.name in names)
+
+    @property
+    def look_back(self) -> int:
+        """Bars before a bar that its features need."""
+        return look_back(self.features)
 
     @property
     def name(self) -> str:
@@ -101,6 +120,17 @@ class Models:
     def main(self) -> Model:
         """The model of the first target: calendar and source are the same for all."""
         return next(iter(self.by_target.values()))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features that any of them reads."""
+        names = {feature.name for model in self.by_target.values() for feature in model.features}
+        return tuple(name for name in self.forecast.feature_names if name in names)
+
+    @property
+    def look_back(self) -> int:
+        """Bars before a bar that they need."""
+        return max(model.look_back for model in self.by_target.values())
 
     @property
     def notices(self) -> list[str]:

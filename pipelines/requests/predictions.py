@@ -39,13 +39,18 @@ def predict_rows(
 ) -> list[TargetRows | None]:
     """Predict rows of features: each model runs once over all of them.
 
-    The result is None for a row that lacks a feature.
+    The result is None for a row that lacks a feature which one of them reads.
     """
     by_row: list[dict[str, Row]] = [{} for _ in symbols]
     for name, model in models.by_target.items():
         explained = model.forecast.target.explained and len(symbols) <= MOST_EXPLAINED
         scores = score_rows(
-            model.scorer, symbols, features, np.zeros(len(symbols)), explained=explained
+            model.scorer,
+            symbols,
+            features,
+            models.forecast.feature_names,
+            np.zeros(len(symbols)),
+            explained=explained,
         )
         label, good = model.forecast.label, scores.scored_rows
         columns = answer_of(label.kind).columns(
@@ -86,8 +91,9 @@ def missing_features_error(
 
     `missing_inputs` say what features read beside the bars and did not find.
     """
-    absent = np.flatnonzero(~np.isfinite(row))
-    names = ", ".join(models.forecast.feature_names[place] for place in absent)
+    features = zip(models.forecast.feature_names, np.isfinite(row).tolist(), strict=True)
+    read_names = models.feature_names
+    names = ", ".join(name for name, there in features if not there and name in read_names)
     if missing_inputs:
         return InvalidField(
             f"there is no value of {names}: {'; '.join(missing_inputs)}",

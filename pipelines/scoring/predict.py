@@ -54,10 +54,9 @@ def check_scorer(
     description = scorer.description
     check_fingerprint(forecast, description.more.get("definition"), name)
     outputs = (description.kind, description.classes)
-    if description.features != forecast.feature_names or outputs != (
-        forecast.label.kind,
-        forecast.label.classes,
-    ):
+    # A model may read a part of the forecast's features, in the forecast's order.
+    known = tuple(n for n in forecast.feature_names if n in description.features)
+    if description.features != known or outputs != (forecast.label.kind, forecast.label.classes):
         raise InvalidRequest(
             f"{name} takes {len(description.features)} features and gives "
             f"{', '.join(description.classes) or description.kind}: "
@@ -71,11 +70,15 @@ def score_rows(
     scorer: OnnxScorer,
     symbols: Sequence[str],
     features: np.ndarray,
+    names: Sequence[str],
     bars: np.ndarray,
     *,
     explained: bool = False,
 ) -> Scores:
     """Score rows that are ordered by bar; `bars` tells which rows belong to one bar.
+
+    `names` are those of the features, of which a model may read a part: a row that lacks another
+    feature is scored.
 
     The model gets one bar at a time: the last digit of its output depends on how many rows it
     gets at once, and a bar that is scored alone must give what it gives among thousands.
@@ -87,10 +90,11 @@ def score_rows(
         if symbol not in description.untrained
     }
     code = np.array([code_of.get(symbol, -1) for symbol in symbols], np.float32)
-    is_trained, is_complete = code >= 0, np.isfinite(features).all(axis=1)
+    inputs = np.column_stack([features, code]).astype(np.float32)
+    inputs = description.select_columns(inputs, names)
+    is_trained, is_complete = code >= 0, np.isfinite(inputs).all(axis=1)
     outputs, predictions = answer_of(description.kind).blank(len(code), description)
     scored_rows = np.flatnonzero(is_trained & is_complete)
-    inputs = np.column_stack([features, code]).astype(np.float32)
     edges = np.flatnonzero(bars[scored_rows][1:] != bars[scored_rows][:-1]) + 1
     for rows in np.split(scored_rows, edges) if len(scored_rows) else ():
         outputs[rows], predictions[rows] = scorer.score(inputs[rows])

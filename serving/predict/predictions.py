@@ -66,7 +66,7 @@ def _build_prediction(
     upcoming: Mapping[str, NextBar],
     min_confidence: float | None,
 ) -> Row:
-    forecast = models.forecast
+    forecast, read_names = models.forecast, set(models.feature_names)
     main = upcoming[models.main.target]
     return {
         **build_marks(models, feature_row.notices),
@@ -77,9 +77,13 @@ def _build_prediction(
         "closes_at": _instant(feature_row.closes_at),
         "timestamp_next": main.closes_at,
         "spans_night": main.spans_night,
-        "features_used": dict(
-            zip(forecast.feature_names, feature_row.features.tolist(), strict=True)
-        ),
+        "features_used": {
+            name: value
+            for name, value in zip(
+                forecast.feature_names, feature_row.features.tolist(), strict=True
+            )
+            if name in read_names
+        },
         "bars_used": feature_row.bars,
         "data_source": feature_row.data_source,
     }
@@ -131,7 +135,7 @@ def model_marks(model: Model) -> Row:
         "proven": model.proven,
         "unproven_reason": model.unproven_reason,
         "trained_on": model.source,
-        "sample": model.sample,
+        "sample": model.sample or model.has_made_up_news,
         "notices": model.notices,
     }
 

@@ -83,10 +83,10 @@ def _read_request(
     symbol = resolve_symbol(models, request.symbol)
     _check_interval(models.forecast, request.interval)
     if request.indicators is not None:
-        row = read_indicators(models.forecast, request.indicators)
+        row = read_indicators(models.forecast, models.feature_names, request.indicators)
         return FeatureRow(symbol, row, NEVER, NEVER, 0, "caller", (NO_BAR,))
     stored = view if complete else None
-    series = _place_series(models.main, symbol, request.bars or [], now, stored, max_bars)
+    series = _place_series(models, symbol, request.bars or [], now, stored, max_bars)
     return replace(series, companions=_place_companions(models.main, request, now, max_bars))
 
 
@@ -127,32 +127,38 @@ def _check_interval(forecast: Forecast, interval: str | None) -> None:
 # -- indicators
 
 
-def read_indicators(forecast: Forecast, indicators: Mapping[str, float]) -> np.ndarray:
-    """Return the sent features in the model's order; each must be there and be possible."""
+def read_indicators(
+    forecast: Forecast, read_names: Sequence[str], indicators: Mapping[str, float]
+) -> np.ndarray:
+    """Return the sent features in the forecast's order, NaN for those that are not sent.
+
+    `read_names` are those that a model reads: each must be there, and each that is sent must be
+    possible.
+    """
     features = {feature.name: feature for feature in forecast.features}
     hint = f"GET /forecasts/{forecast.name}/features lists all {len(features)}"
     for name in indicators:
         if name not in features:
             error = unknown("indicator", name[:64], features)
             raise InvalidField(error.message, error.hint, f"indicators.{name[:64]}")
-    absent = [name for name in features if name not in indicators]
+    absent = [name for name in read_names if name not in indicators]
     if absent:
         rest = f" and {len(absent) - 1} others" if len(absent) > 1 else ""
         raise InvalidField(
             f"the indicator {absent[0]} is missing{rest}", hint, f"indicators.{absent[0]}"
         )
-    for name, feature in features.items():
-        reason = find_impossible(feature, indicators[name])
+    for name, value in indicators.items():
+        reason = find_impossible(features[name], value)
         if reason:
             raise InvalidField(reason, hint, f"indicators.{name}")
-    return np.array([indicators[name] for name in features], np.float64)
+    return np.array([indicators.get(name, np.nan) for name in features], np.float64)
 
 
 # -- bars
 
 
 def _place_series(
-    model: Model,
+    models: Models,
     symbol: str,
     request_bars: list[RequestBar],
     now: datetime,
@@ -160,7 +166,8 @@ def _place_series(
     max_bars: int,
 ) -> RequestSeries:
     """Check the bars of a request, place them on the calendar, and see that there are enough."""
-    forecast, needed = model.forecast, model.forecast.look_back + 1
+    model, needed = models.main, models.look_back + 1
+    forecast = model.forecast
     if len(request_bars) > max_bars:
         raise InvalidField(
             f"{len(request_bars):,} bars are more than the {max_bars:,} that are taken at once",
@@ -183,7 +190,7 @@ def _place_series(
         hint = "send more, or ask with history=stored to complete them from stored bars"
         raise InvalidField(
             f"{len(bars)} closed bars, and {needed} are needed: the bar and "
-            f"{forecast.look_back} before it",
+            f"{models.look_back} before it",
             hint if view is None else "there are too few stored ones too: send more",
             "bars",
         )

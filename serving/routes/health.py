@@ -140,7 +140,7 @@ def _describe_model(model: Model) -> LoadedModel:
         unproven_reason=model.unproven_reason,
         source=model.source,
         origin=model.origin,
-        feature_columns=list(model.forecast.feature_names),
+        feature_columns=list(model.scorer.description.features),
     )
 
 

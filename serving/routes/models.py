@@ -67,7 +67,7 @@ async def model_info(
             "symbols": description.symbols,
             "untrained": description.untrained,
             "interval": model.forecast.interval,
-            "look_back": model.forecast.look_back,
+            "look_back": model.look_back,
             "calendar": model.market.name,
             "origin": model.origin,
             "instead_of": model.instead_of or None,

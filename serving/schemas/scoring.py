@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
 from pipelines.contracts import columns as columns
-from pipelines.contracts.gold import MODEL_DECISIONS, MODEL_RANKINGS, PREDICTIONS
+from pipelines.contracts.evidence import MODEL_RANKINGS
+from pipelines.contracts.gold import MODEL_DECISIONS, PREDICTIONS
 from pipelines.forecasts import FORECASTS
 from serving.schemas.answers import ClassPrediction, ExplainedFields, RiskHints, ValuePrediction
 from serving.schemas.errors import Problem
@@ -122,7 +123,8 @@ class ModelSummary(BaseModel):
     unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
     trained_on: str = Field(description="source of the bars on which the model was trained")
     sample: bool = Field(
-        description="true: the model was trained on made-up data of no real market"
+        description="true: the model was trained on made-up data, or on made-up news beside the "
+        "bars of a real market"
     )
     notices: list[str] = Field(
         description="limits of the answer in words: what was assumed, left out or filled in, "
@@ -270,7 +272,16 @@ class CandidateRank(BaseModel):
     mae: float | None = table_field(MODEL_RANKINGS, "mae")
     r2: float | None = table_field(MODEL_RANKINGS, "r2")
     hit_rate: float | None = table_field(MODEL_RANKINGS, "hit_rate")
+    precision: float | None = table_field(MODEL_RANKINGS, "precision")
+    recall: float | None = table_field(MODEL_RANKINGS, "recall")
+    train_auc: float | None = table_field(MODEL_RANKINGS, "train_auc")
+    validation_auc: float | None = table_field(MODEL_RANKINGS, "validation_auc")
+    test_auc: float | None = table_field(MODEL_RANKINGS, "test_auc")
+    out_of_time_auc: float | None = table_field(MODEL_RANKINGS, "out_of_time_auc")
+    auc_gap: float | None = table_field(MODEL_RANKINGS, "auc_gap")
+    feature_count: int | None = table_field(MODEL_RANKINGS, "feature_count")
     seconds: float = table_field(MODEL_RANKINGS, "seconds")
+    objection: str | None = table_field(MODEL_RANKINGS, "objection")
     failure: str | None = table_field(MODEL_RANKINGS, "failure")
 
 

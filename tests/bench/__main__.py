@@ -11,6 +11,7 @@ from pipelines.core.errors import unknown
 from tests.bench import (
     api,
     append,
+    backup,
     checks,
     dashboard,
     features,
@@ -29,6 +30,7 @@ from tests.bench.measure import Figure
 BENCHES = {
     "load": load.figures,
     "append": append.figures,
+    "backup": backup.figures,
     "news": news.figures,
     "features": features.figures,
     "refresh": refresh.figures,

@@ -17,6 +17,7 @@ import numpy as np
 
 from pipelines.modeling.scorer import open_session
 from pipelines.sentiment.finbert import INT8, MODEL, FinBert
+from pipelines.sentiment.first_token import keep_first_token
 from pipelines.sentiment.headlines import BATCH, FOLDER, headline_model
 from pipelines.sentiment.headlines import MODEL as HEADLINES
 from pipelines.sentiment.ngrams import bucket_rows, title_buckets
@@ -35,7 +36,8 @@ def figures() -> Iterator[Figure]:
     yield _headline_figure(titles)
     yield _tones_figure(titles)
     with tempfile.TemporaryDirectory() as folder:
-        yield _finbert_figure(write_folder(Path(folder), precision=INT8, model=bert_graph(**SHAPE)))
+        model = keep_first_token(bert_graph(**SHAPE))  # as the export writes it
+        yield _finbert_figure(write_folder(Path(folder), precision=INT8, model=model))
 
 
 def _headline_figure(titles: list[str]) -> Figure:

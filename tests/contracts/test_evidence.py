@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pipelines.contracts.evidence import EVIDENCE_KINDS, FEATURE_DRIFT, MODEL_EVIDENCE, TABLES
+from pipelines.contracts.evidence import (
+    EVIDENCE_KINDS,
+    FEATURE_DRIFT,
+    MODEL_EVIDENCE,
+    MODEL_RANKINGS,
+    TABLES,
+)
 from pipelines.contracts.tables import TABLES as ALL
 
 
-def test_both_are_tables_of_the_lake() -> None:
-    assert {*TABLES} == {MODEL_EVIDENCE, FEATURE_DRIFT} <= {*ALL}
+def test_they_are_tables_of_the_lake() -> None:
+    assert {*TABLES} == {MODEL_RANKINGS, MODEL_EVIDENCE, FEATURE_DRIFT} <= {*ALL}
 
 
 def test_evidence_belongs_to_a_file_and_is_of_a_known_kind() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipelines.contracts import gold
+from pipelines.contracts import evidence, gold
 from pipelines.core.settings import ROOT
 
 
@@ -21,7 +21,7 @@ def test_a_score_of_a_signal_is_bounded_by_the_scores_of_actions() -> None:
 
 
 def test_the_metrics_of_the_rankings_are_those_that_training_computes() -> None:
-    declared = {column.name for column in gold.MODEL_RANKINGS.columns}
+    declared = {column.name for column in evidence.MODEL_RANKINGS.columns}
     text = "".join(path.read_text() for path in (ROOT / "pipelines" / "modeling").rglob("*.py"))
     for name in ("macro_f1", "accuracy", "log_loss", "rank_ic", "rmse", "mae", "r2", "hit_rate"):
         assert name in declared

@@ -13,6 +13,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.features import HOURLY
 from pipelines.features.inputs import bars
 from pipelines.features.intermarket import correlation, is_there, relative_return, return_of
+from pipelines.features.news import news_signals
 from pipelines.features.returns import log_return
 from pipelines.forecasts import (
     AAPL_DAILY,
@@ -26,6 +27,7 @@ from pipelines.forecasts.combination import ComponentWeighted
 from pipelines.forecasts.tables import FEATURE_TABLES
 from pipelines.labels import Action, Risk
 from pipelines.modeling.action_rules import LikeliestIfConfident
+from pipelines.modeling.candidates import Logistic, without
 
 HEAVY = ("pandas", "pyarrow", "duckdb", "sklearn", "mlflow", "evidently", "onnxruntime", "scipy")
 ACTION = FORECASTS[0].targets[0]
@@ -47,6 +49,15 @@ def test_it_has_a_table_with_a_column_for_each_feature(declared: Forecast) -> No
     assert set(declared.feature_names) <= set(declared.table.column_names)
     assert declared.meaning
     assert forecast(declared.name) is declared
+
+
+def test_a_forecast_that_reads_news_names_their_source() -> None:
+    assert NASDAQ100_HOURLY.news_source("yahoo") is None
+    reader = replace(NASDAQ100_HOURLY, features=(log_return(1), *news_signals("sp500")))
+    sources = ("sample", "yahoo", "oanda", "files", "of_my_own")
+    assert [reader.news_source(source) for source in sources] == [
+        "sample", "gdelt", "gdelt", "files", "of_my_own",
+    ]  # fmt: skip
 
 
 @EACH_FORECAST
@@ -120,6 +131,21 @@ def test_a_wrong_declaration_proposes_the_fix(change: dict[str, object], message
     with pytest.raises(InvalidRequest, match=message) as error:
         replace(FORECASTS[0], **change)  # type: ignore[arg-type]
     assert error.value.hint
+
+
+def test_a_candidate_may_read_a_part_of_the_features_under_a_name_of_its_own() -> None:
+    declared = FORECASTS[0].target_forecast(FORECASTS[0].target_names[0])
+    first = declared.forecast.feature_names[0]
+    market = Logistic(inputs=without(first), name="market")
+    changed = declared.replace(candidates=(Logistic(), market), challengers=(), baseline="")
+    assert changed.candidates[1].inputs.select(changed.feature_names) == changed.feature_names[1:]
+    for candidates, message in (
+        ((Logistic(), Logistic(inputs=without(first))), "the candidate logistic_regression twice"),
+        ((Logistic(inputs=without("no_such_*")),), "logistic_regression: no feature is named"),
+        ((Logistic(inputs=without("*")),), "leaves no feature"),
+    ):
+        with pytest.raises(InvalidRequest, match=message):
+            declared.replace(candidates=candidates, challengers=(), baseline="")
 
 
 def test_a_symbol_that_is_forecast_alone_has_a_signal_of_its_own() -> None:

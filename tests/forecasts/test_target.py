@@ -11,7 +11,9 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.core.intervals import interval_of
 from pipelines.forecasts import AAPL_DAILY, FORECASTS, NVDA_5M
 from pipelines.forecasts.target import Schedule
+from pipelines.gates import Selection
 from pipelines.labels import Action
+from pipelines.modeling.selection import ByOutOfTimeAuc
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,17 @@ def test_a_run_covers_a_bar_or_the_bars_of_so_many_minutes() -> None:
         replace(AAPL_DAILY, schedule=quarter)
     assert replace(NVDA_5M, schedule=quarter).cadence == interval_of("15m")
     assert NVDA_5M.cadence == interval_of("5m")
+
+
+def test_a_rule_with_limits_has_a_gate_and_one_by_the_tail_needs_a_tail() -> None:
+    (target,) = NVDA_5M.targets
+    tail = replace(target.split, out_of_time=0.5)
+    chosen = replace(target, selection=ByOutOfTimeAuc(), split=tail)
+    declared = replace(NVDA_5M, targets=(chosen,)).target_forecast()
+    assert declared.gates == (*target.gates, Selection())
+    assert NVDA_5M.target_forecast().gates == target.gates
+    with pytest.raises(InvalidRequest, match="its split has no tail"):
+        replace(target, selection=ByOutOfTimeAuc())
 
 
 def test_a_target_within_its_session_says_so_in_the_contract_of_its_table() -> None:

@@ -12,7 +12,8 @@ from pipelines.forecasts.description import describe_model
 from pipelines.gates import NoWorseThanChampion, collect
 from pipelines.gates.collect import collect_evidence
 from pipelines.modeling.candidates import Logistic
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.scorer import OnnxScorer
 from tests.modeling.hourly_rows import hourly_rows

@@ -77,6 +77,13 @@ def test_a_broken_feature_blocks_by_name(change: object, message: str) -> None:
     assert message in verdict.reason
 
 
+def test_what_the_model_does_not_read_is_not_asked() -> None:
+    broken = change_recent(build_evidence(), 0, lambda values: np.full_like(values, np.nan))
+    other_names = broken.feature_names[1:]
+    assert not judge_all([InputsSound(), Drift()], broken).promote
+    assert judge_all([InputsSound(), Drift()], replace(broken, model_features=other_names)).promote
+
+
 def test_incomplete_rows_count_although_no_model_is_judged_on_them() -> None:
     evidence = build_evidence()
     features = evidence.judging.features.copy()

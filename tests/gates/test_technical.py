@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.gates import Calibration, Gap, Gate, Latency, Parity, Size, TrainingTime, judge_all
+from pipelines.gates import (
+    Calibration,
+    Gap,
+    Gate,
+    Latency,
+    Parity,
+    Selection,
+    Size,
+    TrainingTime,
+    judge_all,
+)
 from tests.gates.market import build_evidence
 
 NAN = float("nan")
@@ -35,6 +45,14 @@ def test_a_limit_may_be_reached_and_not_passed(
     refused = judge_all([gate], replace(evidence, **above))
     assert not refused.promote
     assert gate.name in refused.reason
+
+
+def test_a_winner_that_the_rule_of_selection_would_not_have_is_refused() -> None:
+    evidence = build_evidence()
+    assert judge_all([Selection()], evidence).promote
+    refused = judge_all([Selection()], replace(evidence, objection="AUC 0.4 out of time"))
+    assert not refused.promote
+    assert "AUC 0.4 out of time" in refused.reason
 
 
 def test_calibration_compares_probabilities_with_frequencies() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.calibration import Calibration, ClassModel
 from pipelines.modeling.candidates import Fitted
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 
 
 def build_model(

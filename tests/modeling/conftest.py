@@ -6,7 +6,8 @@ import pytest
 
 from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Split
 from pipelines.modeling.onnx import to_onnx
 from tests.modeling.description import describe

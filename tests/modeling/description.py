@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.description import Description
 
 

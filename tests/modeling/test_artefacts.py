@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.modeling.artefacts import MODEL, candidate_files, describe_data, metrics_by_part
-from pipelines.modeling.compare import Comparison, Result
+from pipelines.modeling.comparison import Comparison, Result
 from pipelines.modeling.forms import Form
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.modeling import class_pictures as pictures
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.importance import Importance, Importances
 from pipelines.modeling.metrics import measure
 

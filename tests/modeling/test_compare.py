@@ -10,7 +10,8 @@ import pytest
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import CANDIDATES, HistogramBoosting, Logistic
-from pipelines.modeling.compare import Comparison, Result, _rank_key, compare
+from pipelines.modeling.compare import _rank_key, compare
+from pipelines.modeling.comparison import Comparison, Result
 from pipelines.modeling.dataset import Rows, Split
 from tests.modeling.hourly_rows import hourly_rows
 

@@ -10,7 +10,8 @@ import pytest
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
-from pipelines.modeling.compare import Comparison, Result, build_folds, compare
+from pipelines.modeling.compare import build_folds, compare
+from pipelines.modeling.comparison import Comparison, Result
 from pipelines.modeling.dataset import Rows, Split
 from pipelines.modeling.required import Minimums
 from tests.modeling.hourly_rows import hourly_rows

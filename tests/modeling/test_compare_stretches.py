@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import HistogramBoosting, Logistic, RandomForest
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Rows, Split
 from tests.modeling.hourly_rows import hourly_rows
 from tests.modeling.test_dataset import rows_with_any_horizon

@@ -12,7 +12,8 @@ from pipelines.gates.collect import collect_evidence
 from pipelines.labels import NextDirection
 from pipelines.modeling.action_rules import LIKELIEST
 from pipelines.modeling.candidates import LightGBMClasses, Logistic, RandomForest, XGBoostClasses
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Split
 from pipelines.modeling.description import Description
 from pipelines.modeling.forms import check_challengers, convert_candidates

@@ -9,7 +9,7 @@ from pipelines.contracts.evidence import EVIDENCE_KINDS, MODEL_EVIDENCE
 from pipelines.gates import BeyondChance, Calibration
 from pipelines.labels import LABELS
 from pipelines.modeling.artefacts import measure_importances
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.evidence_rows import EvidenceRow, importance_rows
 from pipelines.modeling.kinds import kind_of
 from pipelines.modeling.kinds.value import Value

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.candidates import CANDIDATES
-from pipelines.modeling.compare import Comparison, Result
+from pipelines.modeling.comparison import Comparison, Result
 from pipelines.modeling.description import Description
 from pipelines.modeling.forms import Form, check_challengers, convert_candidates
 from pipelines.modeling.kinds import Model, kind_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.modeling.candidates import CANDIDATES
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.importance import DRAWS, MOST_ROWS, importances
 from pipelines.modeling.metrics import macro_f1
 

@@ -10,7 +10,7 @@ import pytest
 from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.action_rules import ABOVE_SHARE, BY_EXPECTED_SCORE, LIKELIEST, ActionRule
 from pipelines.modeling.candidates import CANDIDATES, Fitted
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.onnx import parity, to_onnx
 from pipelines.modeling.scorer import OnnxScorer, checksum
 from tests.modeling.class_models import build_model

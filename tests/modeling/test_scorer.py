@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from pipelines.core.errors import InvalidRequest
-from pipelines.modeling.compare import Comparison
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.description import UnreadableModel
 from pipelines.modeling.onnx import to_onnx
 from pipelines.modeling.scorer import OnnxScorer, checksum

@@ -19,7 +19,8 @@ from pipelines.gates import Decision, GateVerdict
 from pipelines.labels import Action
 from pipelines.modeling import artefacts
 from pipelines.modeling.candidates import HistogramBoosting, Logistic
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Split
 from pipelines.modeling.description import Description
 from pipelines.modeling.forms import Form, check_challengers, convert_candidates

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.core.errors import BullionError
+from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, ServingModel
@@ -24,6 +25,7 @@ from pipelines.requests.model import (
     read_target_decisions,
     read_training,
 )
+from serving.predict.predictions import model_marks
 from serving.schemas.scoring import CandidateRank
 from tests.models import body
 from tests.serving.daily import DAILY
@@ -49,6 +51,21 @@ def test_a_decided_model_has_the_version_and_the_worth_of_its_decision() -> None
         "version 4 cannot serve",
     ]
     assert model.market.name == "XNYS"
+
+
+@pytest.mark.parametrize(
+    ("news_source", "is_said"), [("sample", True), ("gdelt", False), (None, False)]
+)
+def test_made_up_news_beside_real_bars_are_said(
+    news_source: str | None, is_said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forecast, "news_source", lambda *_: news_source)
+    choice = ServingModel(DECISION, True, None, None)
+    of_bars = decided_model(FORECAST, replace(DECISIONS, sample=False), choice, SCORER)
+    notice = "the model was trained on made-up news: it knows no real ones"
+    assert (of_bars.has_made_up_news, notice in of_bars.notices) == (is_said, is_said)
+    assert model_marks(of_bars)["sample"] is is_said
+    assert not decided_model(FORECAST, DECISIONS, choice, SCORER).has_made_up_news
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ def test_each_bar_is_scored_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     features = np.zeros((6, len(FORECAST.features)), np.float32)
     features[1, 0] = np.nan
     symbols = ["AAPL", "MSFT", "NVDA", "AAPL", "MSFT", "XYZ"]
-    scores = score_rows(scorer, symbols, features, np.array([1, 1, 1, 2, 2, 2]))
+    scores = score_rows(
+        scorer, symbols, features, FORECAST.feature_names, np.array([1, 1, 1, 2, 2, 2])
+    )
     assert batch_sizes == [1, 2]
     assert scores.scored_rows.tolist() == [0, 3, 4]
     assert scores.not_scored == {
@@ -42,7 +44,7 @@ def test_what_is_published_is_the_models_action_and_not_the_likeliest(
     probabilities = np.array([[0.1, 0.1, 0.5, 0.1, 0.2]], np.float32)
     monkeypatch.setattr(scorer, "score", lambda rows: (probabilities, np.array([4])))
     features = np.zeros((1, len(FORECAST.features)), np.float32)
-    scores = score_rows(scorer, ["AAPL"], features, np.array([1]))
+    scores = score_rows(scorer, ["AAPL"], features, FORECAST.feature_names, np.array([1]))
     keys = pa.table({"symbol": ["AAPL"]})
     row = prediction_rows(keys, scores, ACTION_FORECAST.label, {}).to_pylist()[0]
     assert (row["action"], row["score"]) == ("strong_buy", 2.0)
@@ -57,14 +59,15 @@ def test_what_moved_a_prediction_is_published_where_it_is_asked_for() -> None:
     features = np.random.default_rng(1).normal(0, 1, (3, len(SPY_NEXT_DAY.features)))
     features[1, 0] = np.nan
     label, keys = SPY_NEXT_DAY.targets[0].label, pa.table({"symbol": ["SPY"] * 3})
-    arguments = (scorer, ["SPY"] * 3, features.astype(np.float32), np.array([1, 2, 3]))
+    names = SPY_NEXT_DAY.feature_names
+    arguments = (scorer, ["SPY"] * 3, features.astype(np.float32), names, np.array([1, 2, 3]))
     explained = score_rows(*arguments, explained=True)
     rows = prediction_rows(keys, explained, label, {}).to_pylist()
     assert [row["contribution_method"] for row in rows] == ["occlusion"] * 2
     assert explained.contributions is not None
     for row, values in zip(rows, explained.contributions.values.tolist(), strict=True):
-        names = (*SPY_NEXT_DAY.feature_names, "symbol")
-        assert dict(row["feature_contributions"]) == dict(zip(names, values, strict=True))
+        columns = (*names, "symbol")
+        assert dict(row["feature_contributions"]) == dict(zip(columns, values, strict=True))
     plain = prediction_rows(keys, score_rows(*arguments), label, {}).to_pylist()
     assert {row["feature_contributions"] for row in plain} == {None}
     assert [row["expected_score"] for row in plain] == [row["expected_score"] for row in rows]
@@ -76,7 +79,9 @@ def test_a_model_that_does_not_say_what_its_classes_are_worth_scores_unexplained
     scorer = OnnxScorer(models.body(SPY_NEXT_DAY))
     monkeypatch.setattr(scorer, "description", replace(scorer.description, scores=()))
     features = np.zeros((1, len(SPY_NEXT_DAY.features)), np.float32)
-    scores = score_rows(scorer, ["SPY"], features, np.array([1]), explained=True)
+    scores = score_rows(
+        scorer, ["SPY"], features, SPY_NEXT_DAY.feature_names, np.array([1]), explained=True
+    )
     assert scores.contributions is None
     assert scores.scored_rows.tolist() == [0]
 

@@ -51,13 +51,18 @@ def api_client() -> Iterator[TestClient]:
 
 
 def serve_model(
-    lake: Lake, folder: Path, seed: int = 0, version: int = 1, **decision: Any
+    lake: Lake,
+    folder: Path,
+    seed: int = 0,
+    version: int = 1,
+    features: tuple[str, ...] = (),
+    **decision: Any,
 ) -> StoredModel:
     """Store a model in the cache, and decide that it serves."""
     model = store_verified(
         Registry(folder=folder / "mlflow"),
         HOURLY,
-        body(HOURLY, seed, untrained=(UNTRAINED,)),
+        body(HOURLY, seed, untrained=(UNTRAINED,), features=features),
         version,
     )
     decide(lake, HOURLY, SOURCE, model, decision.pop("as_of", TRAINED), **decision)

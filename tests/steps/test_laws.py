@@ -35,7 +35,7 @@ from tests.steps.served import fresh_registry
 EACH_FORECAST = pytest.mark.parametrize("forecast", FORECASTS, ids=lambda forecast: forecast.name)
 TARGETS = [target for forecast in FORECASTS for target in forecast.per_target()]
 EACH_TARGET = pytest.mark.parametrize("target", TARGETS, ids=lambda f: f"{f.name}.{f.target.name}")
-ROWS = 1500  # enough to fit on, few enough to fit often
+ROWS = 1000  # enough to fit on, few enough to fit often
 fresh_name = (f"market_{n}" for n in count())
 
 

@@ -18,6 +18,12 @@ from pipelines.modeling.candidates.base import (
     parameters,
 )
 from pipelines.modeling.candidates.boosting import GradientBoosting, HistogramBoosting
+from pipelines.modeling.candidates.feature_choice import (
+    EVERY_FEATURE,
+    FeatureChoice,
+    only,
+    without,
+)
 from pipelines.modeling.candidates.forests import ExtraTrees, RandomForest
 from pipelines.modeling.candidates.lightgbm_trees import LightGBMClasses, LightGBMValues
 from pipelines.modeling.candidates.linear import Logistic
@@ -41,9 +47,11 @@ REGRESSORS: tuple[Candidate, ...] = (Mean(), Ridge(), XGBoostValues())
 
 __all__ = [
     "CANDIDATES",
+    "EVERY_FEATURE",
     "REGRESSORS",
     "Candidate",
     "ExtraTrees",
+    "FeatureChoice",
     "Fitted",
     "FittedValue",
     "GradientBoosting",
@@ -63,5 +71,7 @@ __all__ = [
     "XGBoostValues",
     "fit_classifier",
     "fit_regressor",
+    "only",
     "parameters",
+    "without",
 ]

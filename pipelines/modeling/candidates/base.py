@@ -16,7 +16,7 @@ A regressor counts every row alike, and never predicts a value outside those of 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pipelines.core.errors import InvalidRequest
+from pipelines.modeling.candidates.feature_choice import choice_of, select_places
 from pipelines.modeling.width import Width, learn_width
 
 if TYPE_CHECKING:
@@ -108,17 +109,21 @@ class Fitted:
     count: int  # classes
     rows: int  # that it was fitted on
     medians: tuple[float, ...] = ()  # of the features of these rows
+    places: tuple[int, ...] | None = None  # of the columns that it reads; None: all of them
 
     @property
     def tuned_parameters(self) -> Mapping[str, Any]:
         return self.predictor.tuned_parameters
 
     def balanced_probabilities(self, features: np.ndarray) -> np.ndarray:
-        """The probability of each class, as if all classes were equally frequent."""
+        """The probability of each class, as if all classes were equally frequent.
+
+        `features` have all columns of the rows that candidates are compared on.
+        """
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         with threadpool_limits(1):
-            probabilities = self.predictor.predict(features)
+            probabilities = self.predictor.predict(select_columns(features, self.places))
         if not np.isfinite(probabilities).all():
             raise InvalidRequest(f"{self.name} gave numbers that are no probabilities")
         return probabilities
@@ -136,14 +141,22 @@ class FittedValue:
     residuals: np.ndarray  # training values less predictions
     width: Width  # how large residuals are, by the features
     medians: tuple[float, ...] = ()  # of the features of these rows
+    places: tuple[int, ...] | None = None  # of the columns that it reads; None: all of them
 
     @property
     def tuned_parameters(self) -> Mapping[str, Any]:
         return self.predictor.tuned_parameters
 
     def values(self, features: np.ndarray) -> np.ndarray:
-        """The predicted value of each row."""
-        return predict_values(self.predictor, features, self.least, self.most, self.name)
+        """The predicted value of each row, whose features have the columns of all candidates."""
+        inputs = select_columns(features, self.places)
+        return predict_values(self.predictor, inputs, self.least, self.most, self.name)
+
+
+def select_columns(features: np.ndarray, places: tuple[int, ...] | None) -> np.ndarray:
+    """The columns at these places; the features themselves where there are none."""
+    # np.take keeps rows together in memory; an index of columns would not.
+    return features if places is None else np.take(features, places, axis=1)
 
 
 def predict_values(
@@ -161,23 +174,40 @@ def predict_values(
 
 
 def parameters(candidate: Candidate) -> dict[str, Any]:
-    """The declared parameters of a candidate."""
-    return asdict(candidate)  # type: ignore[call-overload, no-any-return]
+    """The declared parameters of a candidate, and which features it reads in words."""
+    declared: dict[str, Any] = asdict(candidate)  # type: ignore[call-overload]
+    if declared.pop("inputs", None):
+        declared["inputs"] = str(choice_of(candidate))
+    return declared
 
 
 def fit_classifier(
-    candidate: Candidate, features: np.ndarray, classes: np.ndarray, count: int, seed: int
+    candidate: Candidate,
+    features: np.ndarray,
+    classes: np.ndarray,
+    count: int,
+    seed: int,
+    names: Sequence[str] = (),
 ) -> Fitted:
-    """Fit a candidate to training rows; a fit that has not converged is an error."""
+    """Fit a candidate to training rows; a fit that has not converged is an error.
+
+    `names` are those of the columns, of which a candidate may read a part.
+    """
+    places = select_places(candidate, names)
     rows = sample_rows(classes, count, candidate.most_rows, seed)
-    training = Training(features[rows], classes[rows], count, seed)
+    training = Training(select_columns(features[rows], places), classes[rows], count, seed)
     with single_threaded():
         predictor = candidate.fit(training)
-    return Fitted(candidate.name, predictor, count, len(rows), feature_medians(training.features))
+    medians = feature_medians(training.features)
+    return Fitted(candidate.name, predictor, count, len(rows), medians, places)
 
 
 def fit_regressor(
-    candidate: Candidate, features: np.ndarray, truth: np.ndarray, seed: int
+    candidate: Candidate,
+    features: np.ndarray,
+    truth: np.ndarray,
+    seed: int,
+    names: Sequence[str] = (),
 ) -> FittedValue:
     """Fit a candidate to the values of training rows, in ascending order of time."""
     if not len(truth) or not np.isfinite(truth).all():
@@ -186,14 +216,17 @@ def fit_regressor(
             "fit on rows whose outcome is known",
         )
     rows = sample_rows(np.zeros(len(truth), np.int64), 1, candidate.most_rows, seed)
-    x, y = features[rows], truth[rows].astype(np.float64)
+    places = select_places(candidate, names)
+    x, y = select_columns(features[rows], places), truth[rows].astype(np.float64)
     with single_threaded():
         predictor = candidate.fit(Training(x, y, 0, seed))
         least, most = float(y.min()), float(y.max())
         residuals = y - predict_values(predictor, x, least, most, candidate.name)
         width = learn_width(x, residuals)
     medians = feature_medians(x)
-    return FittedValue(candidate.name, predictor, len(y), least, most, residuals, width, medians)
+    return FittedValue(
+        candidate.name, predictor, len(y), least, most, residuals, width, medians, places
+    )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.candidates.base import Training
+from pipelines.modeling.candidates.feature_choice import ChoosesFeatures
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
-class PipelineCandidate(ABC):
+class PipelineCandidate(ChoosesFeatures, ABC):
     """One estimator and its parameters: the base of frozen dataclasses.
 
     A candidate that measures distances is `scaled`: features are scaled and the symbol's code is

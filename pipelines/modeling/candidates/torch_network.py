@@ -16,6 +16,7 @@ import numpy as np
 
 from pipelines.core.errors import missing_library
 from pipelines.modeling.candidates.base import Training
+from pipelines.modeling.candidates.feature_choice import ChoosesFeatures
 from pipelines.modeling.candidates.network_layers import FittedNetwork, Inputs
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TorchNetwork:
+class TorchNetwork(ChoosesFeatures):
     """Layers of rectified units, trained until newer rows gain nothing.
 
     The newest rows of the training are not fitted on: they tell when to stop, and which pass was

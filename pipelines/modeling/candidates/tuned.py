@@ -115,7 +115,7 @@ def _has_all_classes(training: Training) -> bool:
 
 
 def _replace(candidate: TunedCandidate, tuned: Mapping[str, Any]) -> TunedCandidate:
-    return replace(candidate, **tuned)  # type: ignore[type-var]
+    return replace(candidate, **tuned)
 
 
 def _fit_declared(candidate: TunedCandidate, training: Training) -> FittedPipeline:

@@ -6,7 +6,7 @@ divided, who is compared, what is logged, registered and decided.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -36,6 +36,11 @@ class Fitted(Protocol):
     @property
     def medians(self) -> tuple[float, ...]:
         """The median of each feature among training rows."""
+        ...
+
+    @property
+    def places(self) -> tuple[int, ...] | None:
+        """The columns that it reads of the rows of a comparison; None: all of them."""
         ...
 
     @property
@@ -110,9 +115,18 @@ class Kind(Protocol):
         ...
 
     def fit(
-        self, candidate: Candidate, features: np.ndarray, truth: np.ndarray, label: Label, seed: int
+        self,
+        candidate: Candidate,
+        features: np.ndarray,
+        truth: np.ndarray,
+        label: Label,
+        seed: int,
+        names: Sequence[str] = (),
     ) -> Fitted:
-        """Fit a candidate to training rows, which come in order of time."""
+        """Fit a candidate to training rows, which come in order of time.
+
+        `names` are those of the columns, of which a candidate may read a part.
+        """
         ...
 
     def predict_uncalibrated(
@@ -142,6 +156,10 @@ class Kind(Protocol):
         predictions: np.ndarray,
         rows: Rows,
     ) -> Metrics: ...
+
+    def auc(self, truth: np.ndarray, outputs: np.ndarray) -> float:
+        """How well outputs rank rows; 0.5 knows nothing."""
+        ...
 
     def finish_graph(self, proto: ModelProto, model: Any, description: Description) -> None:
         """Append the calibration to the predictor's graph, and name the outputs."""

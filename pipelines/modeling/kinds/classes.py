@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pipelines.modeling.converters import rename_tensor
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.evidence_rows import EvidenceRow, class_rows
 from pipelines.modeling.kinds.base import CalibratedModel, Publishing
-from pipelines.modeling.metrics import ClassificationMetrics, macro_f1, measure
+from pipelines.modeling.metrics import ClassificationMetrics, macro_f1, mean_auc, measure
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -44,9 +45,15 @@ class Classes:
         return tuple((counts / counts.sum()).tolist())
 
     def fit(
-        self, candidate: Candidate, features: np.ndarray, truth: np.ndarray, label: Label, seed: int
+        self,
+        candidate: Candidate,
+        features: np.ndarray,
+        truth: np.ndarray,
+        label: Label,
+        seed: int,
+        names: Sequence[str] = (),
     ) -> Fitted:
-        return fit_classifier(candidate, features, truth, len(label.classes), seed)
+        return fit_classifier(candidate, features, truth, len(label.classes), seed, names)
 
     def predict_uncalibrated(
         self, fitted: Fitted, publishing: Publishing, rows: Rows
@@ -79,6 +86,9 @@ class Classes:
         rows: Rows,
     ) -> ClassificationMetrics:
         return measure(truth, predictions, outputs, rows.outcome, label.classes, label.scores)
+
+    def auc(self, truth: np.ndarray, outputs: np.ndarray) -> float:
+        return mean_auc(truth, outputs)
 
     def finish_graph(self, proto: ModelProto, model: ClassModel, description: Description) -> None:
         """Append the calibration and the rule; return probabilities and action."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipelines.modeling.candidates.base import Candidate, FittedValue, fit_regre
 from pipelines.modeling.dataset import Rows
 from pipelines.modeling.evidence_rows import EvidenceRow, value_rows
 from pipelines.modeling.kinds.base import CalibratedModel, Publishing
+from pipelines.modeling.metrics import rank_auc
 from pipelines.modeling.spread import ValueModel
 from pipelines.modeling.value_metrics import ValueMetrics, measure, r2
 
@@ -42,9 +44,15 @@ class Value:
         return ()
 
     def fit(
-        self, candidate: Candidate, features: np.ndarray, truth: np.ndarray, label: Label, seed: int
+        self,
+        candidate: Candidate,
+        features: np.ndarray,
+        truth: np.ndarray,
+        label: Label,
+        seed: int,
+        names: Sequence[str] = (),
     ) -> FittedValue:
-        return fit_regressor(candidate, features, truth, seed)
+        return fit_regressor(candidate, features, truth, seed, names)
 
     def predict_uncalibrated(
         self, fitted: FittedValue, publishing: Publishing, rows: Rows
@@ -69,6 +77,10 @@ class Value:
         rows: Rows,
     ) -> ValueMetrics:
         return measure(truth, predictions, outputs)
+
+    def auc(self, truth: np.ndarray, outputs: np.ndarray) -> float:
+        """How well the value ranks rises before all else."""
+        return rank_auc(truth > 0, outputs[:, 0])
 
     def finish_graph(self, proto: ModelProto, model: ValueModel, description: Description) -> None:
         """Clip the value to those of training rows, and append the interval."""

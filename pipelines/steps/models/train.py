@@ -20,7 +20,8 @@ from pipelines.gates import Decision, NoWorseThanChampion, judge_all
 from pipelines.gates.collect import collect_evidence
 from pipelines.lake import Lake
 from pipelines.modeling.artefacts import measure_importances
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison, Result
 from pipelines.modeling.evidence_rows import EvidenceRow, importance_rows
 from pipelines.modeling.forms import (
     check_challengers,
@@ -50,6 +51,8 @@ from pipelines.steps.models.snapshot_retention import release_snapshots
 RANKING_FIGURES = (
     "macro_f1",
     "accuracy",
+    "precision",
+    "recall",
     "roc_auc",
     "rmse",
     "mae",
@@ -91,7 +94,10 @@ class TrainingReport:
                 for name in RANKING_FIGURES
                 if name in result.figures
             ]
+            if result.aucs is not None and result.aucs.out_of_time is not None:
+                figures.append(f"auc out of time {result.aucs.out_of_time:.4f}")
             text = result.failure or ", ".join([*figures, f"{result.seconds:.1f} s"])
+            text += f"; not chosen: {result.objection}" if result.objection else ""
             lines.append(f"{place}. {result.name}: {text}")
         return "\n".join(lines)
 
@@ -104,13 +110,15 @@ def train(
     *,
     as_of: datetime | None = None,
     seed: int = 0,
+    promote: bool = True,
     progress: Progress = no_progress,
 ) -> TrainingReport:
     """Compare the candidates as of an instant, register the winner, and promote it or say why not.
 
     Everything is read from one snapshot, whose number is recorded with the model. The winner is
     compared with the champion of that instant. A training as of an older instant is recorded as any
-    other, and serves the bars of its own time, but moves no alias back.
+    other, and serves the bars of its own time, but moves no alias back. Without `promote` the alias
+    stays where it is until `reconcile` lets it follow.
     """
     as_of = min(as_of or datetime.now(UTC), datetime.now(UTC))
     progress("features", 0, 1)
@@ -136,6 +144,7 @@ def train(
             names=forecast.feature_names,
             flags=forecast.forecast.flags,
             rule=forecast.target.rule,
+            selection=forecast.target.selection,
         )
     except InvalidRequest as error:
         raise InvalidRequest("; ".join([error.message, *missing_inputs]), error.hint) from error
@@ -209,8 +218,9 @@ def train(
     # The decision is written first, so that every alias is explained by a decision.
     digests = {name: form.sha256 for name, form in challenger_forms.items() if form.body}
     _record(lake, forecast, report, version, digests, evidence_rows)
-    move_production_alias(lake, registry, forecast, source)
-    release_snapshots(lake)
+    if promote:
+        move_production_alias(lake, registry, forecast, source)
+        release_snapshots(lake)
     return report
 
 
@@ -293,7 +303,10 @@ def _record(
             "candidate": result.name,
             "sha256": version.sha256,
             **{name: result.figures.get(name) for name in RANKING_FIGURES},
+            **_auc_columns(result),
+            "feature_count": len(result.features) or None,
             "seconds": result.seconds,
+            "objection": result.objection or None,
             "failure": result.failure or None,
         }
         for place, result in enumerate(ranking, 1)
@@ -310,6 +323,20 @@ def _record(
         writer.append("gold.model_rankings", pa.Table.from_pylist(ranking_rows))
         writer.append("gold.model_evidence", pa.Table.from_pylist(model_evidence))
         writer.append("meta.kept_snapshots", pa.Table.from_pylist([snapshot_row]))
+
+
+def _auc_columns(result: Result) -> dict[str, float | None]:
+    """The AUC of each part of time as columns of gold.model_rankings; none where it failed."""
+    aucs = result.aucs
+    if aucs is None:
+        return {}
+    return {
+        "train_auc": aucs.train,
+        "validation_auc": aucs.validation,
+        "test_auc": aucs.test,
+        "out_of_time_auc": aucs.out_of_time,
+        "auc_gap": aucs.gap,
+    }
 
 
 def _number(value: float | None) -> float | None:

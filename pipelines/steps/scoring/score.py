@@ -235,7 +235,10 @@ def _score_target(
         keys, features = all_keys.take(pa.array(rows)), snapshot.features[rows]
         symbols, opens = keys["symbol"].to_pylist(), ts[rows]
         explained = forecast.target.explained
-        scores = score_rows(served.model, symbols, features, opens, explained=explained)
+        feature_names = forecast.feature_names
+        scores = score_rows(
+            served.model, symbols, features, feature_names, opens, explained=explained
+        )
         names = [_with_target(forecast, symbols[row]) for row in scores.scored_rows.tolist()]
         add_contributions(report, names, scores.contributions)
         report.count_not_scored(
@@ -252,7 +255,7 @@ def _score_target(
                     f"the challenger {candidate} does not score: {error.message}"
                 )
                 continue
-            scores = score_rows(model, symbols, features, opens, explained=explained)
+            scores = score_rows(model, symbols, features, feature_names, opens, explained=explained)
             name = _with_target(forecast, candidate)
             report.challengers[name] = report.challengers.get(name, 0) + len(scores.scored_rows)
             tables.append(_predictions(forecast, keys, scores, serving, candidate, "challenger"))

@@ -11,7 +11,8 @@ import pytest
 from pipelines.core.errors import InvalidRequest
 from pipelines.labels import Action
 from pipelines.modeling.candidates import Logistic
-from pipelines.modeling.compare import Comparison, compare
+from pipelines.modeling.compare import compare
+from pipelines.modeling.comparison import Comparison
 from pipelines.modeling.dataset import Split
 from pipelines.modeling.kinds.classes import Classes
 from pipelines.modeling.onnx import to_onnx

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from pipelines.contracts.evidence import FEATURE_DRIFT, MODEL_EVIDENCE
-from pipelines.contracts.gold import MODEL_RANKINGS
+from pipelines.contracts.evidence import FEATURE_DRIFT, MODEL_EVIDENCE, MODEL_RANKINGS
 from pipelines.contracts.schema import Table
 from serving.schemas.evidence import DriftRow, EvidenceRow
 from serving.schemas.scoring import CandidateRank

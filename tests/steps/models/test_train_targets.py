@@ -62,6 +62,11 @@ def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
                    WHERE forecast = ? AND target = ? ORDER BY rank""",
                 [target.name, target.target.name],
             )
+            aucs = view.rows(
+                """SELECT train_auc, test_auc, auc_gap, out_of_time_auc, feature_count
+                   FROM gold.model_rankings WHERE forecast = ? AND target = ?""",
+                [target.name, target.target.name],
+            )
             gates = json.loads(
                 view.one(
                     "SELECT gates FROM gold.model_decisions WHERE forecast = ? AND target = ?",
@@ -71,6 +76,8 @@ def test_each_target_has_a_model_a_decision_and_a_ranking_of_its_own(
         assert (row.verdict, row.definition) == (report.verdict, target.model_fingerprint)
         assert [name for name, _ in ranked] == [r.name for r in report.comparison.ranking]
         assert all(figure is not None for _, figure in ranked)
+        assert all(train - test == pytest.approx(gap) for train, test, gap, _, _ in aucs)
+        assert {row[3:] for row in aucs} == {(None, len(target.features))}
         assert [gate["gate"] for gate in gates] == [gate.name for gate in target.gates]
         assert not [gate for gate in gates if "could not be computed" in gate["reason"]]
 

@@ -120,6 +120,19 @@ def test_the_newest_bar_is_published_with_its_signal_and_its_record(
     assert "qqq 2026-08-31 20:00 UTC: WSS" in report.summary()
 
 
+def test_bars_that_lack_what_a_model_does_not_read_are_scored(
+    lake: Lake, registry: Registry
+) -> None:
+    source = create_source(lake, build_market())
+    features = tuple(feature.name for feature in HOURLY.features if feature.window == 6)
+    body = models.body(HOURLY, features=features)
+    models.decide(lake, HOURLY, source, models.store_verified(registry, HOURLY, body), TRAINED)
+    report = score_source(lake, registry, source, start=TRAINED, end=HISTORY)
+    bars = [ts for ts in HOURS if TRAINED <= ts < HISTORY]
+    assert report.scored == len(SYMBOLS) * len(bars)
+    assert "missing_feature" not in report.not_scored
+
+
 def test_a_challenger_is_written_too_and_is_never_proven(lake: Lake, registry: Registry) -> None:
     source = create_source(lake, build_market())
     promote_model(lake, registry, source)
