@@ -17,10 +17,12 @@ from pipelines.modeling.action_rules import LIKELIEST
 from pipelines.modeling.candidates import LightGBMClasses, Mean, XGBoostClasses, XGBoostValues
 from pipelines.modeling.dataset import Split
 
-# Minutes are many and alike: few deep trees, of large leaves, and nothing is tuned.
-XGBOOST = XGBoostClasses(rounds=150, depth=4, leaf_rows=400, trials=0)
-XGBOOST_VALUES = XGBoostValues(rounds=150, depth=4, leaf_rows=400, trials=0)
-LIGHTGBM = LightGBMClasses(rounds=150, leaves=16, leaf_rows=400)
+# Minutes that follow each other are nearly the same row: trees are small and their leaves large,
+# and nothing is tuned. On the sample such trees reach nine tenths of what its oracle knows, from
+# half a year, and trees of twice the depth eight tenths.
+XGBOOST = XGBoostClasses(rounds=100, depth=2, leaf_rows=1000, features=0.3, trials=0)
+XGBOOST_VALUES = XGBoostValues(rounds=100, depth=2, leaf_rows=1000, features=0.3, trials=0)
+LIGHTGBM = LightGBMClasses(rounds=100, leaves=4, leaf_rows=1000, features=0.3)
 SPLIT = Split(held_out=0.3, stretches=2)
 
 SP500_INTRADAY = Forecast(
@@ -57,6 +59,6 @@ SP500_INTRADAY = Forecast(
         every=timedelta(minutes=15),
         grace=timedelta(seconds=10),
         history=timedelta(days=5 * 365),
-        sample_history=timedelta(days=90),
+        sample_history=timedelta(days=180),
     ),
 )

@@ -34,10 +34,10 @@ def test_a_run_covers_a_quarter_of_an_hour_and_its_last_row_can_be_live() -> Non
     assert schedule.grace < timedelta(seconds=30)
 
 
-def test_the_first_start_brings_some_weeks_of_what_is_made_up_and_all_of_a_real_history() -> None:
+def test_the_first_start_brings_half_a_year_of_what_is_made_up_and_all_of_a_real_history() -> None:
     schedule = SP500_INTRADAY.schedule
     assert schedule.history_of(is_sample=False) == schedule.history > timedelta(days=1800)
-    assert schedule.history_of(is_sample=True) == timedelta(days=90)
+    assert schedule.history_of(is_sample=True) == timedelta(days=180)
 
 
 def test_the_sample_has_its_instrument() -> None:
