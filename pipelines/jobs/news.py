@@ -142,7 +142,7 @@ def bring_training_news(name: str, request: RunRequest) -> dict[str, Any]:
 def training_news_signals(name: str, request: RunRequest) -> dict[str, Any]:
     """Score the new titles, and write the windows that ended."""
     source = _news_source(name, request)
-    start = request.at - _history(name, source)
+    start = _first(name, source, request)
     return {
         topic: news_signals([source], NewsRun(topic, start, request.at, request.run))
         for topic in forecast(name).topics
@@ -157,15 +157,18 @@ def _news_source(name: str, request: RunRequest) -> str:
     return source
 
 
-def _history(name: str, source: str) -> timedelta:
+def _first(name: str, source: str, request: RunRequest) -> datetime:
+    """Return from when on stories are read: a range that was named has no others."""
+    if request.start is not None and not request.fill:
+        return request.start
     if is_sample(source):
-        return forecast(name).schedule.history_of(is_sample=True)
-    return LONGEST_FILL
+        return request.at - forecast(name).schedule.history_of(is_sample=True)
+    return request.at - LONGEST_FILL
 
 
 def _missing_since(lake: Lake, name: str, source: str, topic: str, request: RunRequest) -> datetime:
     """Return from when on stories are missing: since the last run, where runs reach so far back."""
-    first = request.at - _history(name, source)
+    first = _first(name, source, request)
     [(earliest, latest)] = lake.rows(
         """SELECT min(interval_start), max(interval_end) FROM gold.runs
            WHERE step = 'ingest_news' AND source = ? AND about = ? AND status <> 'failed'

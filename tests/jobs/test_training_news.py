@@ -48,6 +48,14 @@ def test_the_whole_history_is_brought_once_and_then_what_is_new(lake: Lake) -> N
     assert (run.start, run.end) == (NOW, later.at)
 
 
+def test_a_range_that_was_named_has_no_other_stories(lake: Lake) -> None:
+    day = replace(RUN, start=NOW - timedelta(days=1), fill=False)
+    jobs.bring_training_news(NAME, day)
+    [(first, last, _)] = lake.rows(SPAN)
+    assert day.start <= first < last < NOW
+    assert jobs.training_news_signals(NAME, day)["sp500"]["sample"]["added"] == 96
+
+
 def test_the_windows_of_the_history_have_signals(lake: Lake) -> None:
     jobs.bring_training_news(NAME, RUN)
     counts = jobs.training_news_signals(NAME, RUN)["sp500"]["sample"]
