@@ -17,7 +17,13 @@ from pipelines.forecasts.target import Target
 # These come first, in this order, in tables and DAGs; the others follow by the name of their file.
 # The first is the forecast of an API request that names none.
 FIRST = ("nasdaq100_hourly", "aapl_daily", "nvda_5m", "spy_next_day", "sp500_intraday")
-NO_FORECASTS = ("combination", "description", "tables", "target")  # modules that declare none
+NO_FORECASTS = (
+    "combination",
+    "declarations",
+    "description",
+    "tables",
+    "target",
+)  # modules that declare none
 
 
 def _is_forecast(value: object) -> TypeGuard[Forecast]:

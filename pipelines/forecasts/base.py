@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -16,6 +15,7 @@ from pipelines.core.universes import universe
 from pipelines.features.base import Feature, collect_references, look_back
 from pipelines.features.inputs import BARS, NEWS, Reference
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.forecasts.declarations import check_name, check_universe, refuse_repetition
 from pipelines.forecasts.target import Schedule, Target
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
@@ -45,15 +45,15 @@ class Forecast:
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
-        _check_name(self.name, "a forecast", "a table, a model and a DAG")
+        check_name(self.name, "a forecast", "a table, a model and a DAG")
         self.schedule.check(self.name, self.bar)
-        _check_universe(self.name, self.universe)
+        check_universe(self.name, self.universe)
         if not self.features:
             raise InvalidRequest(f"{self.name} has no features", "name a set of pipelines.features")
         if not self.targets:
             raise InvalidRequest(f"{self.name} has no targets", "name one: Target(label, ...)")
-        _refuse_repetition(f"{self.name} has the feature", self.feature_names)
-        _refuse_repetition(f"{self.name} has the target", self.target_names)
+        refuse_repetition(f"{self.name} has the feature", self.feature_names)
+        refuse_repetition(f"{self.name} has the target", self.target_names)
         self._check_references()
         for target in self.targets:
             self._check_target(target)
@@ -80,7 +80,7 @@ class Forecast:
 
     def _check_target(self, target: Target) -> None:
         subject = f"{self.name}'s {target.name}"
-        _check_name(target.name, "a target", "columns and a model")
+        check_name(target.name, "a target", "columns and a model")
         if not target.candidates:
             raise InvalidRequest(
                 f"{subject} has no candidates", "name some of pipelines.modeling.candidates"
@@ -90,7 +90,7 @@ class Forecast:
                 f"{subject} has no gate that blocks", "begin with pipelines.gates.STANDARD"
             )
         names = tuple(candidate.name for candidate in target.candidates)
-        _refuse_repetition(f"{subject} has the candidate", names)
+        refuse_repetition(f"{subject} has the candidate", names)
         for candidate in target.candidates:
             try:
                 choice_of(candidate).select(self.feature_names)
@@ -102,7 +102,7 @@ class Forecast:
             if name not in names:
                 raise unknown(f"candidate of {subject}", name, names)
         for combination in target.combinations:
-            _check_universe(self.name, combination.universe)
+            check_universe(self.name, combination.universe)
             strangers = set(universe(combination.universe).symbols) - set(self.symbols)
             if strangers:
                 raise InvalidRequest(
@@ -387,28 +387,6 @@ def _outcome_columns(target: Target) -> tuple[Column, Column]:
         Column(target.outcome, "DOUBLE", meaning, target.label.unit, nullable=True),
         Column(target.known_at, "TIMESTAMPTZ", "when that outcome was known", "UTC", nullable=True),
     )
-
-
-def _check_name(name: str, what: str, becomes: str) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise InvalidRequest(
-            f"{name!r} cannot name {what}",
-            f"use small letters, digits and _: it becomes {becomes}",
-        )
-
-
-def _check_universe(forecast: str, name: str) -> None:
-    """Say which forecast it is that names a universe that there is not."""
-    try:
-        universe(name)
-    except InvalidRequest as error:
-        raise InvalidRequest(f"the forecast {forecast}: {error.message}", error.hint) from None
-
-
-def _refuse_repetition(beginning: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidRequest(f"{beginning} {name} twice", "take one away")
 
 
 def _hash(contents: object) -> str:
