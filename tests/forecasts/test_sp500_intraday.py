@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pipelines.features import INTRADAY
+from pipelines.features import INTRADAY, INTRADAY_MARKET
 from pipelines.forecasts import SP500_INTRADAY
+from pipelines.modeling.candidates.feature_choice import choice_of
+from pipelines.modeling.selection import ByOutOfTimeAuc
 from pipelines.sources.sample import Sample
 
 
@@ -43,3 +45,18 @@ def test_the_first_start_brings_half_a_year_of_what_is_made_up_and_all_of_a_real
 def test_the_sample_has_its_instrument() -> None:
     assert SP500_INTRADAY.symbols == ("ES",)
     assert set(SP500_INTRADAY.symbols) <= set(Sample().symbols())
+
+
+def test_what_news_add_is_seen_beside_candidates_of_the_market_alone() -> None:
+    direction, hour, value = SP500_INTRADAY.targets
+    market = tuple(feature.name for feature in INTRADAY_MARKET)
+    read = {c.name: choice_of(c).select(SP500_INTRADAY.feature_names) for c in direction.candidates}
+    assert read == {
+        "xgboost": SP500_INTRADAY.feature_names,
+        "xgboost_market": market,
+        "lightgbm_market": market,
+    }
+    assert [c.name for c in hour.candidates] == ["xgboost"]
+    assert [c.name for c in value.candidates] == ["mean", "xgboost"]
+    for target in (direction, hour):
+        assert target.selection == ByOutOfTimeAuc(floor=0.5, most_gap=0.25)
