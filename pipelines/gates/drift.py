@@ -214,25 +214,66 @@ class InputsSound:
         """Describe what is wrong with each feature that cannot be used."""
         training, recent = split_features(evidence.own)
         if evidence.recent is not None:  # judging rows are those that lack nothing
-            recent = evidence.recent
+            recent = evidence.recent[:, : training.shape[1]]
+        before, now = _Ranges.of(training), _Ranges.of(recent)
+        outside_rows = _count_outside(recent, before)
         problems = []
         for column, name in evidence.model_columns:
-            before = training[np.isfinite(training[:, column]), column]
-            now = recent[np.isfinite(recent[:, column]), column]
-            missing = 1 - len(now) / len(recent)
-            if missing > self.missing or not len(before):
+            missing = 1 - now.rows[column] / len(recent)
+            if missing > self.missing or not before.rows[column]:
                 problems.append(
-                    f"{name} is missing in {missing if len(before) else 1:.0%} of the rows"
+                    f"{name} is missing in {missing if before.rows[column] else 1:.0%} of the rows"
                 )
             elif name not in evidence.flags and (
-                now.min() == now.max() or before.min() == before.max()
+                now.is_constant[column] or before.is_constant[column]
             ):
-                where = "recent" if now.min() == now.max() else "training"
+                where = "recent" if now.is_constant[column] else "training"
                 problems.append(f"{name} is the same in all {where} rows")
             else:
-                outside = float(((now < before.min()) | (now > before.max())).mean())
+                outside = float(outside_rows[column] / now.rows[column])
                 if outside > self.outside:
                     problems.append(
                         f"{name} is outside its training range in {outside:.0%} of the rows"
                     )
         return problems
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranges:
+    """Of each column how many values are finite, the smallest and the largest of them."""
+
+    rows: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def is_constant(self) -> np.ndarray:
+        constant: np.ndarray = self.low == self.high
+        return constant
+
+    @staticmethod
+    def of(features: np.ndarray) -> _Ranges:
+        """Go through the rows block by block: column by column would read all rows each time."""
+        columns = features.shape[1]
+        rows = np.zeros(columns, np.int64)
+        low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
+        for block in _blocks(features):
+            finite = np.isfinite(block)
+            rows += finite.sum(axis=0)
+            low = np.minimum(low, np.where(finite, block, np.inf).min(axis=0))
+            high = np.maximum(high, np.where(finite, block, -np.inf).max(axis=0))
+        return _Ranges(rows, low, high)
+
+
+def _count_outside(features: np.ndarray, ranges: _Ranges) -> np.ndarray:
+    """Count the finite values of each column beyond a range."""
+    counts = np.zeros(features.shape[1], np.int64)
+    low, high = ranges.low[: features.shape[1]], ranges.high[: features.shape[1]]
+    for block in _blocks(features):
+        outside = ((block < low) | (block > high)) & np.isfinite(block)
+        counts += outside.sum(axis=0)
+    return counts
+
+
+def _blocks(features: np.ndarray) -> list[np.ndarray]:
+    return [features[first : first + 20_000] for first in range(0, len(features), 20_000)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -13,6 +13,8 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.lake.errors import translated
 from pipelines.lake.file_guard import FileGuard, tables_read
 from pipelines.lake.file_store import FileStore
+
+BATCH_ROWS = 122_880  # those of a group of rows in a file
 
 
 class View:
@@ -37,6 +39,18 @@ class View:
         _refuse_nul(parameters)
         with translated(self._catalog):
             return self.connection.execute(query, parameters).to_arrow_table()
+
+    def batches(
+        self, query: str, parameters: object = None, rows: int = BATCH_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the answer to a query as Arrow, batch by batch, so that it never lies whole.
+
+        No other query can be run before the last batch was taken.
+        """
+        self.check_files(query)
+        _refuse_nul(parameters)
+        with translated(self._catalog):
+            yield from self.connection.execute(query, parameters).to_arrow_reader(rows)
 
     def rows(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
         """Return the answer to a query as tuples."""

@@ -13,8 +13,9 @@
    model that is chosen predicts the stretch. The gates judge these predictions beside those of the
    winner: the way in which models are chosen, and not only the last one.
 
-The winner and the model of each stretch are chosen side by side, one on each core. Each fit runs on
-one thread with a seed of its own, so that the number of cores changes the time and nothing else.
+The winner and the model of each stretch are chosen side by side, as many as the cores allow. Each
+fit runs on the threads that its candidate declares, one where it declares none, with a seed of its
+own, so that the number of cores changes the time and nothing else.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from pipelines.labels.base import Label
 from pipelines.modeling import required
 from pipelines.modeling.action_rules import BY_EXPECTED_SCORE, ActionRule
 from pipelines.modeling.candidates import Candidate, parameters
-from pipelines.modeling.candidates.base import single_threaded
+from pipelines.modeling.candidates.base import single_threaded, threads_of
 from pipelines.modeling.candidates.feature_choice import choice_of
 from pipelines.modeling.comparison import Aucs, Comparison, Fold, JudgedStretch, Part, Result
 from pipelines.modeling.dataset import Rows, Split, Stretch
@@ -109,7 +110,7 @@ def compare(
     folds = build_folds(usable, split, label, minimums)
     stretches = _select_stretches(split.walk_stretches(usable), task)
     report = CountedProgress(progress, len(candidates) * (1 + split.folds) * (1 + len(stretches)))
-    with single_threaded(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with single_threaded(), ThreadPoolExecutor(_count_workers(candidates)) as pool:
         # The longest first: each has more rows before it than the one before.
         winner_choice = pool.submit(_choose, fold, folds, task, report)
         judged = [
@@ -144,6 +145,12 @@ def compare(
         earlier=tuple(earlier),
         seconds=time.perf_counter() - started,
     )
+
+
+def _count_workers(candidates: Sequence[Candidate]) -> int:
+    """How many comparisons run side by side, so that each fit has the threads it declares."""
+    threads = max(threads_of(candidate) for candidate in candidates)
+    return max(1, (os.cpu_count() or 1) // threads)
 
 
 def _choose(fold: Fold, folds: Sequence[Fold], task: _Task, report: CountedProgress) -> _Choice:
@@ -183,12 +190,12 @@ def _select_stretches(stretches: Sequence[Stretch], task: _Task) -> list[Stretch
             )
             required.check_variation(training, task.names, task.places, task.flags)
             learn_fold(training, selection, task.label)
-            task.split.walk_past(training, selection)
+            task.split.walk_past(stretch.past)
         except InvalidRequest:
             if selected:
                 raise
             continue
-        selected.append(Stretch(training, selection, judging))
+        selected.append(Stretch(training, selection, judging, stretch.past))
     return selected
 
 
@@ -197,7 +204,7 @@ def _judge_stretch(stretch: Stretch, task: _Task, report: CountedProgress) -> Ju
     fold = learn_fold(stretch.training, stretch.selection, task.label)
     folds = [
         learn_fold(training, required.select_known_symbols(training, newer), task.label)
-        for training, newer in task.split.walk_past(stretch.training, stretch.selection)
+        for training, newer in task.split.walk_past(stretch.past)
     ]
     choice = _choose(fold, folds, task, report)
     judging = with_truth(stretch.judging, task.label, fold.thresholds)

@@ -29,13 +29,30 @@ class Rows:
         return len(self.outcome)
 
     def take(self, rows: np.ndarray) -> Rows:
-        return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
+        """The rows that are marked, or at these places.
+
+        Rows that follow each other are not copied: a part of time is a view of the whole, and
+        whoever takes it must not write to it.
+        """
+        part = find_run(rows)
+        return Rows(*(getattr(self, field.name)[part] for field in fields(self)))
 
     @staticmethod
     def concat(parts: Sequence[Rows]) -> Rows:
         """The rows of several parts, in the order of the parts."""
         names = [field.name for field in fields(Rows)]
         return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def find_run(rows: np.ndarray) -> slice | np.ndarray:
+    """The slice of rows that follow each other, or else the places of the rows."""
+    places = np.flatnonzero(rows) if rows.dtype == bool else rows
+    if not len(places):
+        return slice(0, 0)
+    first, last = int(places[0]), int(places[-1])
+    if first < 0 or last - first + 1 != len(places) or (np.diff(places) != 1).any():
+        return places
+    return slice(first, last + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +62,7 @@ class Stretch:
     training: Rows
     selection: Rows
     judging: Rows
+    past: Rows  # all rows before those that are judged
 
 
 @dataclass(frozen=True)
@@ -133,9 +151,9 @@ class Split:
             self._before(rows, rows.session < first_judge, rows.session >= first_judge)
         )
 
-    def walk_past(self, training: Rows, selection: Rows) -> list[tuple[Rows, Rows]]:
+    def walk_past(self, past: Rows) -> list[tuple[Rows, Rows]]:
         """The folds of the rows before a stretch."""
-        return self._walk(Rows.concat([training, selection])) if self.folds else []
+        return self._walk(past) if self.folds else []
 
     def _walk(self, rows: Rows) -> list[tuple[Rows, Rows]]:
         sessions = np.unique(rows.session)
@@ -173,7 +191,9 @@ class Split:
                 continue
             newer = past.session >= past_sessions[-selecting]
             stretches.append(
-                Stretch(self._before(past, ~newer, newer), past.take(newer), rows.take(inside))
+                Stretch(
+                    self._before(past, ~newer, newer), past.take(newer), rows.take(inside), past
+                )
             )
         return stretches
 

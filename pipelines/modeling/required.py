@@ -66,8 +66,9 @@ def select_usable(
     """
     if not len(rows):
         raise InvalidRequest("there are no rows to train on", "ingest bars of a longer span")
+    all_columns = len(places) == rows.features.shape[1]
     names = [names[place] for place in places]
-    known = np.isfinite(select_columns(rows.features, tuple(places)))
+    known = np.isfinite(select_columns(rows.features, None if all_columns else tuple(places)))
     empty_names = [
         name for name, has_values in zip(names, known.any(axis=0), strict=True) if not has_values
     ]
@@ -123,8 +124,10 @@ def check_variation(
     training: Rows, names: Sequence[str], places: Sequence[int], flags: Sequence[str] = ()
 ) -> None:
     """Refuse features that are constant; flags may be, and the code in a forecast of one symbol."""
-    columns = [place for place in places[:-1] if names[place] not in flags]
-    constant = [names[place] for place in columns if np.ptp(training.features[:, place]) == 0]
+    is_constant = np.ptp(training.features, axis=0) == 0
+    constant = [
+        names[place] for place in places[:-1] if is_constant[place] and names[place] not in flags
+    ]
     if constant:
         raise InvalidRequest(
             f"the same value on all training rows: {', '.join(constant)}",

@@ -21,6 +21,7 @@ import numpy as np
 L2 = 100.0  # penalty of the regression, in rows
 # In medians of the residuals; the logarithm of a smaller residual would count for too much.
 SMALLEST_RESIDUAL = 0.1
+BLOCK_ROWS = 50_000  # in double precision at a time
 CLIP_QUANTILES = (0.01, 0.99)  # of the widths of training rows: no width is beyond them
 
 
@@ -41,22 +42,50 @@ class Width:
         return sizes
 
     def _logs(self, features: np.ndarray) -> np.ndarray:
-        scaled = (features.astype(np.float64) - self.mean) / self.scale
-        logs: np.ndarray = scaled @ self.weights + self.base
+        logs = np.empty(len(features))
+        for rows in _blocks(len(features)):
+            scaled = (features[rows].astype(np.float64) - self.mean) / self.scale
+            logs[rows] = scaled @ self.weights + self.base
         return logs
 
 
 def learn_width(features: np.ndarray, residuals: np.ndarray) -> Width:
     """Learn the width from training rows, whose last column is the symbol's code."""
-    x, sizes = features.astype(np.float64), np.abs(residuals)
-    mean, scale = x.mean(axis=0), x.std(axis=0)
+    sizes = np.abs(residuals)
+    mean, scale = _mean_and_deviation(features)
     mean[-1], scale[~(scale > 0)] = 0.0, 1.0
-    scaled = (x - mean) / scale
-    scaled[:, -1] = 0.0  # codes have no order
     floor = max(SMALLEST_RESIDUAL * float(np.median(sizes)), np.finfo(np.float64).tiny)
     logs = np.log(np.maximum(sizes, floor))
     base = float(logs.mean())
-    regularized = scaled.T @ scaled + L2 * np.eye(scaled.shape[1])
-    weights = np.linalg.solve(regularized, scaled.T @ (logs - base))
-    least, most = np.quantile(scaled @ weights + base, CLIP_QUANTILES)
+    regularized = L2 * np.eye(features.shape[1])
+    moments = np.zeros(features.shape[1])
+    for rows in _blocks(len(features)):
+        scaled = _scale(features[rows], mean, scale)
+        regularized += scaled.T @ scaled
+        moments += scaled.T @ (logs[rows] - base)
+    weights = np.linalg.solve(regularized, moments)
+    predicted = [_scale(features[rows], mean, scale) @ weights for rows in _blocks(len(features))]
+    least, most = np.quantile(np.concatenate(predicted) + base, CLIP_QUANTILES)
     return Width(mean, scale, weights, base, float(least), float(most))
+
+
+def _scale(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    scaled: np.ndarray = (features.astype(np.float64) - mean) / scale
+    scaled[:, -1] = 0.0  # codes have no order
+    return scaled
+
+
+def _mean_and_deviation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each column, in double precision and never with all rows in it at once."""
+    total = np.zeros(features.shape[1])
+    for rows in _blocks(len(features)):
+        total += features[rows].astype(np.float64).sum(axis=0)
+    mean = total / len(features)
+    squares = np.zeros(features.shape[1])
+    for rows in _blocks(len(features)):
+        squares += ((features[rows].astype(np.float64) - mean) ** 2).sum(axis=0)
+    return mean, np.sqrt(squares / len(features))
+
+
+def _blocks(rows: int) -> list[slice]:
+    return [slice(first, first + BLOCK_ROWS) for first in range(0, rows, BLOCK_ROWS)]

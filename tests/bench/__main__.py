@@ -24,6 +24,7 @@ from tests.bench import (
     scoring,
     sentiment,
     training,
+    wide,
 )
 from tests.bench.measure import Figure
 
@@ -41,6 +42,7 @@ BENCHES = {
     "sentiment": sentiment.figures,
     "training": training.figures,
     "whole": training.figures_of_a_training,
+    "wide": wide.figures,
     "api": api.figures,
     "dashboard": dashboard.figures,
     "hostile": hostile.figures,

@@ -131,3 +131,15 @@ def test_every_file_of_a_commit_has_its_checksum(lake: Lake) -> None:
     paths = lake.store.listing("silver/series")
     assert len(paths) == 2
     assert recorded == {path: lake.store.checksum(path) for path in paths}
+
+
+def test_batches_are_the_answer_in_parts_and_errors_are_those_of_the_lake(lake: Lake) -> None:
+    with lake.view() as view:
+        parts = list(view.batches("SELECT range AS n FROM range(?)", [10_000], rows=4096))
+        assert sum(part.num_rows for part in parts) == 10_000
+        assert len(parts) > 1
+        assert [n for part in parts for n in part["n"].to_pylist()] == list(range(10_000))
+        with pytest.raises(Exception, match="no_such_table") as error:
+            list(view.batches("FROM gold.no_such_table"))
+        with pytest.raises(type(error.value), match="no_such_table"):
+            view.sql("FROM gold.no_such_table")

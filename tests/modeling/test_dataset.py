@@ -53,6 +53,33 @@ def test_folds_grow_and_each_row_is_ranked_on_once(rows: Rows, count: int) -> No
     assert max(lengths) - min(lengths) <= 1
 
 
+def test_parts_of_time_are_views_of_the_rows_and_not_copies() -> None:
+    rows, split = hourly_rows(60), Split(folds=3, stretches=2)
+    parts = [*split.cut(rows), *(part for fold in split.walk(rows) for part in fold)]
+    for stretch in split.walk_stretches(rows):
+        parts += [stretch.training, stretch.selection, stretch.judging]
+        parts += [part for fold in split.walk_past(stretch.past) for part in fold]
+    for part in parts:
+        assert len(part)
+        assert np.shares_memory(part.features, rows.features)
+        assert np.shares_memory(part.outcome, rows.outcome)
+    copied = rows.take(np.array([3, 1, 2]))
+    assert not np.shares_memory(copied.features, rows.features)
+
+
+@given(st.lists(st.booleans(), max_size=12))
+def test_rows_are_taken_by_a_mask_or_by_places(mask: list[bool]) -> None:
+    rows = hourly_rows(2)
+    marks = np.zeros(len(rows), bool)
+    marks[: len(mask)] = mask
+    places = np.flatnonzero(marks)
+    for part in (rows.take(marks), rows.take(places)):
+        np.testing.assert_array_equal(part.outcome, rows.outcome[places])
+        np.testing.assert_array_equal(part.features, rows.features[places])
+    backwards = rows.take(places[::-1])
+    np.testing.assert_array_equal(backwards.outcome, rows.outcome[places[::-1]])
+
+
 def test_without_folds_there_are_none() -> None:
     assert Split().walk(hourly_rows(20)) == []
 

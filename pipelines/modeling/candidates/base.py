@@ -26,6 +26,7 @@ import numpy as np
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.modeling.candidates.feature_choice import choice_of, select_places
+from pipelines.modeling.dataset import find_run
 from pipelines.modeling.width import Width, learn_width
 
 if TYPE_CHECKING:
@@ -194,12 +195,12 @@ def fit_classifier(
     `names` are those of the columns, of which a candidate may read a part.
     """
     places = select_places(candidate, names)
-    rows = sample_rows(classes, count, candidate.most_rows, seed)
+    rows = find_run(sample_rows(classes, count, candidate.most_rows, seed))
     training = Training(select_columns(features[rows], places), classes[rows], count, seed)
     with single_threaded():
         predictor = candidate.fit(training)
     medians = feature_medians(training.features)
-    return Fitted(candidate.name, predictor, count, len(rows), medians, places)
+    return Fitted(candidate.name, predictor, count, len(training), medians, places)
 
 
 def fit_regressor(
@@ -215,7 +216,7 @@ def fit_regressor(
             f"{int((~np.isfinite(truth)).sum())} of {len(truth)} training rows have no value",
             "fit on rows whose outcome is known",
         )
-    rows = sample_rows(np.zeros(len(truth), np.int64), 1, candidate.most_rows, seed)
+    rows = find_run(sample_rows(np.zeros(len(truth), np.int64), 1, candidate.most_rows, seed))
     places = select_places(candidate, names)
     x, y = select_columns(features[rows], places), truth[rows].astype(np.float64)
     with single_threaded():
@@ -229,11 +230,17 @@ def fit_regressor(
     )
 
 
+def threads_of(candidate: Candidate) -> int:
+    """The threads that a candidate declares for its fit; 1 where it declares none."""
+    return int(getattr(candidate, "threads", 1))
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Run on one thread, and turn warnings of no convergence into errors.
 
-    Sums over several threads depend on their number; one thread gives the same sums everywhere.
+    Sums over several threads depend on their number; one thread gives the same sums everywhere. A
+    library that is told a number of its own, as candidates with `threads` do, keeps to that.
     """
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits

@@ -33,6 +33,7 @@ class LightGBMTrees(PipelineCandidate):
     l2: float = 10.0
     rows: float = 0.7  # share of the rows that a tree draws
     features: float = 0.5  # share of the features that a tree draws
+    threads: int = 1  # of the fit; the same number gives the same trees
     scaled: bool = False
     most_rows: int | None = None
     name: str = "lightgbm"
@@ -56,7 +57,7 @@ class LightGBMTrees(PipelineCandidate):
             "deterministic": True,
             "force_row_wise": True,
             "random_state": seed,
-            "n_jobs": 1,
+            "n_jobs": self.threads,
             "verbosity": -1,
         }
 

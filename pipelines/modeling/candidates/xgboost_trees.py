@@ -32,6 +32,7 @@ class XGBoostTrees(TunedCandidate):
     trials: int = 30
     folds: int = 3
     gap: int = 5
+    threads: int = 1  # of the fit; the same number gives the same trees
     scaled: bool = False
     most_rows: int | None = None
     name: str = "xgboost"
@@ -54,7 +55,7 @@ class XGBoostTrees(TunedCandidate):
             "max_bin": 64,
             "tree_method": "hist",
             "random_state": seed,
-            "n_jobs": 1,
+            "n_jobs": self.threads,
         }
 
 

@@ -52,6 +52,17 @@ def test_rounded_cuts_part_the_training_rows_as_lightgbm_did() -> None:
     np.testing.assert_array_equal(fitted.predict(ROWS.features), expected)
 
 
+def test_the_same_number_of_threads_gives_the_same_trees_to_the_bit() -> None:
+    random = np.random.default_rng(4)
+    features = random.normal(0, 1, (40_000, 12)).astype(np.float32)
+    truth = (features[:, 0] + random.normal(0, 3, len(features)) > 0).astype(np.int64)
+    candidate = LightGBMClasses(rounds=15, threads=2)
+    assert candidate.estimator(0).get_params()["n_jobs"] == 2
+    first, second = (candidate.fit(Training(features, truth, 2, 0)) for _ in range(2))
+    np.testing.assert_array_equal(first.predict(features), second.predict(features))
+    assert first.to_onnx().graph == second.to_onnx().graph
+
+
 @law(300)
 @given(
     st.floats(-1e30, 1e30),

@@ -24,6 +24,21 @@ def test_untuned_trees_have_the_declared_rounds_and_depth() -> None:
     assert (len(depths), all(depths)) == (4, True)
 
 
+@pytest.mark.parametrize("kind", [XGBoostClasses, XGBoostValues])
+def test_the_same_number_of_threads_gives_the_same_trees_to_the_bit(
+    kind: type[XGBoostClasses] | type[XGBoostValues],
+) -> None:
+    random = np.random.default_rng(4)
+    features = random.normal(0, 1, (40_000, 12)).astype(np.float32)
+    value = features[:, 0] + random.normal(0, 3, len(features))
+    truth, classes = ((value > 0).astype(np.int64), 2) if kind is XGBoostClasses else (value, 0)
+    candidate = kind(trials=0, rounds=15, depth=5, threads=2)
+    assert candidate.estimator(0).get_params()["n_jobs"] == 2
+    first, second = (candidate.fit(Training(features, truth, classes, 0)) for _ in range(2))
+    np.testing.assert_array_equal(first.predict(features), second.predict(features))
+    assert first.to_onnx().graph == second.to_onnx().graph
+
+
 def test_tuned_classes_report_the_parameters_of_their_fit() -> None:
     fitted = XGBoostClasses(trials=4).fit(Training(ROWS.features, CLASSES, 2, 0))
     tuned = fitted.tuned_parameters

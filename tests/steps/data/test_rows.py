@@ -66,6 +66,24 @@ def test_training_rows_have_outcomes_known_at_that_instant_and_no_older_bars(lak
     assert len(rows) == sum(expected)
 
 
+def test_rows_that_were_written_out_of_order_are_put_in_their_place(lake: Lake) -> None:
+    """A span that is computed again lies in a newer file, behind all that came after it."""
+    for sessions, first in ((4, START), (6, START - timedelta(days=9))):
+        write_features(lake, FORECAST, sessions=sessions, first=first, seed=sessions)
+    as_of = START + timedelta(days=30)
+    with lake.view() as view:
+        condition = f"{FORECAST.target.known_at} <= ? AND closes_at > ?"
+        since = as_of - FORECAST.schedule.history
+        table = read_feature_table(view, FORECAST, "sample", condition, [as_of, since])
+        stored = view.sql(f"SELECT closes_at FROM {FORECAST.table.full_name}")
+        rows = read_training_rows(view, FORECAST, "sample", as_of)
+    assert stored["closes_at"].to_pylist() != sorted(stored["closes_at"].to_pylist())
+    expected = build_rows(FORECAST, table)
+    assert len(rows) == table.num_rows
+    for name in ("features", "outcome", "symbol", "closes_at", "known_at", "session", "place"):
+        np.testing.assert_array_equal(getattr(rows, name), getattr(expected, name))
+
+
 def test_without_training_rows_the_error_names_the_command(lake: Lake) -> None:
     with lake.view() as view, pytest.raises(InvalidRequest) as error:
         read_training_rows(view, FORECAST, "sample", datetime(2020, 1, 1, tzinfo=UTC))
