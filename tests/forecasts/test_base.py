@@ -64,7 +64,9 @@ def test_a_forecast_that_reads_news_names_their_source() -> None:
 def test_its_fingerprints_change_with_the_meaning_of_features_and_labels(
     declared: Forecast,
 ) -> None:
-    interval = "5m" if declared.schedule.every else "30m"  # shorter than a run, whatever it has
+    # Shorter than a run, whatever it has; and another than its own.
+    shorter = "5m" if declared.schedule.every else "30m"
+    interval = shorter if declared.interval != shorter else "15m"
     assert interval != declared.interval
     renamed = replace(declared, meaning="in other words")
     assert renamed.table_fingerprint == declared.table_fingerprint

@@ -139,7 +139,9 @@ def test_the_training_is_read_only_for_the_same_file(lake: Lake, folder: Path) -
 def test_the_ranking_has_every_figure_of_the_table(lake: Lake, folder: Path) -> None:
     figures = {
         "macro_f1": 0.31, "accuracy": 0.55, "roc_auc": 0.61, "log_loss": 0.68, "rank_ic": 0.1,
-        "rmse": 0.02, "mae": 0.01, "r2": 0.03, "hit_rate": 0.53,
+        "rmse": 0.02, "mae": 0.01, "r2": 0.03, "hit_rate": 0.53, "precision": 0.52, "recall": 0.4,
+        "train_auc": 0.7, "validation_auc": 0.6, "test_auc": 0.58, "out_of_time_auc": 0.55,
+        "auc_gap": 0.15, "feature_count": 114, "objection": "a gap of 0.15",
     }  # fmt: skip
     row = {"rank": 1, "candidate": "forest", **figures, "seconds": 2.5, "failure": None}
     assert set(row) == set(RANKING_COLUMNS) == set(CandidateRank.model_fields)
