@@ -12,19 +12,19 @@ from wiring import step
 
 
 @step(minutes=120)
-def compact():
+def compact(dag_run=None):
     """Flush inlined rows, rewrite small files, expire old snapshots, remove orphans."""
     from pipelines import jobs
 
-    return jobs.compact()
+    return jobs.compact(dag_run.run_id)
 
 
 @step(minutes=120)
-def verify():
+def verify(dag_run=None):
     """Check every file against its recorded SHA-256; a damaged one fails the task by name."""
     from pipelines import jobs
 
-    return jobs.verify()
+    return jobs.verify(dag_run.run_id)
 
 
 @dag(

@@ -12,32 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import FEATURES, MODELS, PARAMS, SILVER_BARS, doc, one_after_another, run_request, step
+from wiring import PARAMS, doc, job_step, one_after_another
 
 from pipelines.forecasts import FORECASTS, Forecast
 
 
 def wire(forecast: Forecast) -> None:
-    @step(outlets=[SILVER_BARS], minutes=60)
-    def ingest(params=None, dag_run=None):
-        """Bring the bars that are needed for training and still missing."""
-        from pipelines import jobs
-
-        return jobs.bring_bars(forecast.name, run_request(forecast, params, dag_run), history=True)
-
-    @step(outlets=[FEATURES])
-    def features(params=None):
-        """Compute the features from the bars that silver has now."""
-        from pipelines import jobs
-
-        return jobs.features(forecast.name, params["source"])
-
-    @step(outlets=[MODELS], minutes=120, nice=10)
-    def train(params=None, dag_run=None):
-        """Compare the candidates, register the winner, ask the gates; returns the verdict."""
-        from pipelines import jobs
-
-        return jobs.train(forecast.name, run_request(forecast, params, dag_run))
+    stage = job_step(forecast)
 
     @dag(
         f"train_{forecast.name}",
@@ -49,7 +30,21 @@ def wire(forecast: Forecast) -> None:
         tags=["train", forecast.name],
     )
     def pipeline():
-        one_after_another(ingest(), features(), train())
+        ingest = stage("ingest", "bring_training_bars")
+        bronze = stage("validate_bronze", "validate_bronze")
+        before = [ingest, bronze]
+        if forecast.topics:
+            news = stage("news", "bring_training_news")
+            signals = stage("news_signals", "training_news_signals")
+            before = [[news, ingest], bronze, signals]
+        one_after_another(
+            *before,
+            stage("features", "features"),
+            stage("validate_gold", "validate_gold"),
+            stage("train", "train_only"),
+            stage("promote", "promote"),
+            stage("report", "report"),
+        )
 
     pipeline()
 

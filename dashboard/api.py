@@ -19,6 +19,9 @@ Json = Any
 AGES = ("age_seconds",)
 """Fields that change with the clock alone: they make no new version of an answer."""
 
+PROBE_SECONDS = 1.0
+"""For which an API that was silent is asked whether it is there again."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -84,6 +87,7 @@ class Api:
         self._settings = settings
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._lock = threading.Lock()
+        self._silence: Problem | None = None  # since a request was not answered in time
 
     def get(self, path: str, **parameters: object) -> Answer:
         """Return the answer to a request; parameters that are None are left out."""
@@ -105,6 +109,14 @@ class Api:
         response.raise_for_status()
         return response.content
 
+    def _answers(self) -> bool:
+        """Return whether the API says anything: a page need not wait for each of its requests."""
+        try:
+            self._client.get("/health", timeout=min(PROBE_SECONDS, self._settings.timeout_seconds))
+        except httpx.HTTPError:
+            return False
+        return True
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -125,10 +137,15 @@ class Api:
 
     def _ask(self, url: str, entry: _Entry) -> Answer:
         headers = {"If-None-Match": entry.etag} if entry.etag else {}
+        if self._silence and not self._answers():
+            return _with_problem(entry.answer, self._silence)
         try:
             response = self._client.get(url, headers=headers)
         except httpx.HTTPError as error:
-            return _with_problem(entry.answer, _unreachable(error, self._settings))
+            problem = _unreachable(error, self._settings)
+            self._silence = problem if isinstance(error, httpx.TimeoutException) else None
+            return _with_problem(entry.answer, problem)
+        self._silence = None
         if response.status_code == httpx.codes.NOT_MODIFIED:
             now = datetime.now(UTC)
             return replace(entry.answer, problem=None, read_at=now, version=entry.etag)

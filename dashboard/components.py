@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -100,8 +101,9 @@ def draw_table(
 
 def draw_chart(figure: Any, *, key: str, description: str) -> None:
     """Draw a figure in the style of all pages; `description` is for those who cannot see it."""
+    has_heading = figure.layout.title.text or len(figure.data) > 1  # a title, or a legend
     figure.update_layout(
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        margin={"l": 8, "r": 8, "t": 28 if has_heading else 4, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
@@ -111,6 +113,11 @@ def draw_chart(figure: Any, *, key: str, description: str) -> None:
     figure.update_xaxes(gridcolor=palette.GRID, zeroline=False, automargin=True)
     figure.update_yaxes(gridcolor=palette.GRID, zeroline=False, automargin=True)
     st.plotly_chart(figure, key=key, config=CHART_OPTIONS, alt=description)
+
+
+def draw_meter(html: str, *, description: str) -> None:
+    """Draw a meter; `description` is for those who cannot see it."""
+    st.html(f'<div role="img" aria-label="{escape(description)}">{html}</div>')
 
 
 def select(label: str, options: Sequence[str], *, key: str, default: int = 0, **more: Any) -> str:

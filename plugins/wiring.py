@@ -82,6 +82,37 @@ LATE = DeadlineAlert(
     )
 )  # fmt: skip
 SCORED = [FEATURES, PREDICTIONS, SIGNALS]
+# The jobs of a training: what each does, which tests hold to what the job says of itself, and the
+# options of its step.
+JOBS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bring_training_bars": (
+        "Bring the bars that a training needs and that are still missing.",
+        {"outlets": [SILVER_BARS], "minutes": 60},
+    ),
+    "bring_training_news": (
+        "Bring the stories that a training reads and that are still missing.",
+        {"outlets": [SILVER_NEWS], "minutes": 60},
+    ),
+    "validate_bronze": ("Hold what the sources said to the contracts of its tables.", {}),
+    "training_news_signals": (
+        "Score the new titles, and write the windows that ended.",
+        {"outlets": [NEWS_SIGNALS]},
+    ),
+    "features": (
+        "Compute a forecast's features and labels from what silver has now.",
+        {"outlets": [FEATURES]},
+    ),
+    "validate_gold": ("Hold the rows that are trained on to the contracts of their tables.", {}),
+    "train_only": (
+        "Compare the candidates, select one, ask the gates, and record the verdict.",
+        {"outlets": [MODELS], "minutes": 120, "nice": 10},
+    ),
+    "promote": (
+        "Let MLflow's alias follow the decisions, and release what no model needs any more.",
+        {},
+    ),
+    "report": ("Log the newest decision with its gates and its ranking; return them.", {}),
+}
 
 
 def step(minutes: int = 30, nice: int = 0, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -116,6 +147,27 @@ def step(minutes: int = 30, nice: int = 0, **options: Any) -> Callable[[Callable
         )(run)
 
     return declare
+
+
+def job_step(forecast: Forecast) -> Callable[..., Any]:
+    """Return a function that adds a task which runs one of the jobs for a forecast.
+
+    It takes the task's name and the job's. What the task does is said by JOBS, as a DAG file is
+    read often and the jobs themselves are heavy to import.
+    """
+
+    def add(name: str, job: str) -> Any:
+        meaning, options = JOBS[job]
+
+        def run(params: Any = None, dag_run: Any = None) -> Any:
+            from pipelines import jobs
+
+            return getattr(jobs, job)(forecast.name, run_request(forecast, params, dag_run))
+
+        run.__name__, run.__doc__ = name, meaning
+        return step(**options)(run)()
+
+    return add
 
 
 def one_after_another(*steps: Any) -> None:

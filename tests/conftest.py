@@ -19,8 +19,11 @@ from tests.build_once import share_folders
 from tests.commands import Bullion, run_here
 from tests.job_server import Jobs
 from tests.side_by_side import share_the_cores
+from tests.temporary_root import choose_root
+from tests.without_plots import leave_out_pictures
 
 share_the_cores()
+choose_root()
 
 hypothesis_settings.register_profile(
     "bullion", deadline=None, derandomize=bool(os.environ.get("CI")), database=None
@@ -77,6 +80,14 @@ def lake(lake_settings: Settings) -> Iterator[Lake]:
     """A fresh lake, on SQLite and in a folder."""
     with empty_lake.create_lake(lake_settings) as new_lake:
         yield new_lake
+
+
+@pytest.fixture(scope="module")
+def without_pictures() -> Iterator[None]:
+    """The trainings of this module draw nothing: see tests/without_plots.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_pictures(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

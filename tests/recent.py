@@ -12,7 +12,8 @@ from pipelines.steps.lake import open_lake
 
 HOURLY = next(f for f in FORECASTS if f.interval == "1h")
 NOW = datetime.now(UTC)
-MONTHS = timedelta(days=150)  # enough to train on
+MONTHS = timedelta(days=150)  # enough to train three symbols on
+WEEKS = timedelta(days=75)  # enough to train ten
 INGEST, TRAIN, SCORE = (f"{kind}_{HOURLY.name}" for kind in ("ingest", "train", "score"))
 TABLES = ("predictions", "index_signals", "contributions")
 

@@ -34,6 +34,12 @@ def bar_row(symbol: str, ts: datetime, close: float, volume: float = 1000.0) -> 
     }
 
 
+def with_quotes(row: dict[str, object], width: int) -> dict[str, object]:
+    """The bar with quotes around its close, so many hundredths of a percent apart."""
+    close = float(str(row["close"]))
+    return row | {"bid": close * (1 - 0.00004 * width), "ask": close * (1 + 0.00006 * width)}
+
+
 def hours(start: str, end: str, interval: str = "1h", market: str = "XNYS") -> list[datetime]:
     bars = calendar(market).bars(
         interval_of(interval),

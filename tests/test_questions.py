@@ -35,7 +35,9 @@ from pipelines.steps.scoring.outcomes import refresh_outcomes
 from pipelines.steps.scoring.score import score
 from tests import empty_lake
 from tests.aggregates import wrong_answers
+from tests.build_once import build_once
 from tests.steps.served import fresh_registry
+from tests.without_plots import leave_out_pictures
 
 PAGE = (ROOT / "data_lake" / "README.md").read_text()
 QUESTIONS = re.findall(r"```sql\n(?:-- ([^\n]*)\n)?(.*?)```", PAGE, re.DOTALL)
@@ -47,9 +49,20 @@ START, TRAINED, END = utc("2026-05-01"), utc("2026-08-25"), utc("2026-09-01")
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A copy of the lake that is built once for all workers."""
+    folder: Path = tmp_path_factory.mktemp("questions") / "lake"
+    shutil.copytree(build_once("questions", build_lake) / "lake", folder)
+    with open_lake(empty_lake.at(folder)) as lake:
+        yield lake
+
+
+def build_lake(folder: Path) -> None:
     """Four months of the ten heaviest: trained, a week scored, and its outcomes."""
-    folder: Path = tmp_path_factory.mktemp("lake")
-    with empty_lake.create_lake(empty_lake.at(folder)) as lake:
+    with (
+        empty_lake.create_lake(empty_lake.at(folder / "lake")) as lake,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        leave_out_pictures(patch)
         registry, source = fresh_registry(folder / "mlflow"), Sample()
         fund = universe("qqq").fund
         ingest(lake, source, (*universe("qqq").symbols, fund), interval_of("1h"), START, END)
@@ -58,7 +71,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         score(lake, registry, QUICK.forecast, source.name, start=TRAINED, end=END)
         refresh_outcomes(lake, registry, QUICK.forecast, source.name)
         for forecast in (f for f in FORECASTS if f is not HOURLY):
-            symbols, first = forecast.symbols + forecast.companions, END - forecast.schedule.history
+            symbols = forecast.symbols + forecast.companions
+            first = END - forecast.schedule.history_of(is_sample=True)
             ingest(lake, source, symbols, forecast.bar, first, END)
             for target in forecast.per_target():
                 quick = (Logistic(),) if target.label.classes else (Mean(), Ridge())
@@ -71,7 +85,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         choice = chosen_model()
         score_stories(lake, source.name, choice=choice)
         refresh_news_signals(lake, source.name, "sp500", *span, model=choice.model)
-        yield lake
 
 
 def test_the_page_has_enough_questions() -> None:

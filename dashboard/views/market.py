@@ -24,7 +24,7 @@ from dashboard.words import count, label, number, percent, plain
 
 TITLE, ICON = "Market", ":material/candlestick_chart:"
 RANGES = {"5 d": 5, "1 mo": 31, "3 mo": 92, "1 y": 366, "5 y": 1830, "all": None}
-CANDLES = 600  # of one chart: more than a screen can tell apart
+CANDLES = 400  # of one chart: a laptop has two or three pixels for each
 MARKS = {"signals": "Signals", "predictions": "Predictions"}
 MOST_MARKS = 2000
 LISTED = 100  # bars of the table
@@ -213,7 +213,13 @@ def _explain(page: Context, series: Row, joined: int, marks: Mapping[str, object
 
 
 def _draw_list(page: Context, series: Row, bars: Sequence[Row], parameters: Row) -> None:
-    with st.expander(f"The newest {min(LISTED, len(bars))} of {len(bars)} candles as a table"):
+    with st.expander(
+        f"The newest {min(LISTED, len(bars))} of {len(bars)} candles as a table",
+        key="listed",
+        bind="query-params",
+    ) as listed:
+        if not listed.open:  # a browser that shows no table need not load what draws it
+            return
         draw_table(
             page,
             [

@@ -13,6 +13,7 @@ from dashboard.clock import age, age_of
 from dashboard.components import (
     draw_chart,
     draw_facts,
+    draw_meter,
     draw_notices,
     draw_table,
     has_data,
@@ -21,6 +22,7 @@ from dashboard.components import (
     select,
 )
 from dashboard.context import Context
+from dashboard.figures import meters
 from dashboard.figures import signal as figures
 from dashboard.words import label, percent, plain, visible
 
@@ -63,9 +65,8 @@ def _draw_signal(page: Context, answer: Answer) -> None:
         )
         st.markdown(f"**{plain(signal['instrument'])}**  {plain(signal['reason'])}")
     with right:
-        draw_chart(
-            figures.draw_scale(signal, _most(page)),
-            key="scale",
+        draw_meter(
+            meters.draw_scale(signal, _most(page)),
             description=f"WSS {signal['wss']:+.3f} on a scale with the thresholds of the signal",
         )
     _draw_facts(page, signal)
@@ -148,18 +149,16 @@ def _draw_prediction(
     with left:
         st.markdown(f"**{plain(symbol)}**: {plain(_sentence(prediction))}")
         if prediction["kind"] == "classes":
-            figure = figures.draw_probabilities(page.target(target), prediction)
+            meter = meters.draw_probabilities(page.target(target), prediction)
             words = ", ".join(f"{n} {percent(p)}" for n, p in prediction["probabilities"].items())
         else:
-            figure, words = figures.draw_value(prediction), _sentence(prediction)
-        draw_chart(figure, key="prediction", description=words)
+            meter, words = meters.draw_value(prediction), _sentence(prediction)
+        draw_meter(meter, description=words)
     with right:
         risk = prediction.get("risk")
         if risk:
-            draw_chart(
-                figures.draw_risk(risk),
-                key="risk",
-                description=f"Uncertainty {percent(risk['uncertainty'])}",
+            draw_meter(
+                meters.draw_risk(risk), description=f"Uncertainty {percent(risk['uncertainty'])}"
             )
             st.markdown(
                 f"Against the action: **{percent(risk['against'])}** · "

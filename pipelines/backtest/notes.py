@@ -14,6 +14,7 @@ from pipelines.core.universes import MemberCount, Universe, count_members
 from pipelines.forecasts import TargetForecast
 from pipelines.gates.intervals import CONFIDENCE
 from pipelines.gates.skill import LEAST_SESSIONS
+from pipelines.sources import is_sample
 from pipelines.sources import source as source_named
 
 
@@ -74,6 +75,8 @@ def build_notes(
         )
     if source_named(source).is_sample:
         lines.insert(0, "This market is made up: nothing here is about real prices.")
+    elif is_sample(news_source := forecast.forecast.news_source(source) or ""):
+        lines.insert(0, f"The news are made up, of {news_source}: nothing here is about real ones.")
     return lines
 
 

@@ -224,6 +224,7 @@ def _describe(
         "target": forecast.label.name,
         "kind": forecast.label.kind,
         "source": source,
+        "news_source": forecast.forecast.news_source(source),
         "how": how,
         "universe": members.name,
         "universe_listed": members.listed.isoformat() if members.listed else None,

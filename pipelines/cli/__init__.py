@@ -46,6 +46,7 @@ def _run() -> None:
         # A forecast that names no universe, or a universe that cannot be read, is an error here.
         from pipelines.cli import (  # noqa: F401  (they register their commands)
             backtest,
+            backup,
             forecasts,
             lake,
             new,

@@ -46,6 +46,13 @@ def news(
     with open_lake() as lake, progress_bar() as progress:
         scoring_report = steps.score_stories(lake, news_source, choice=choice, progress=progress)
         signals = steps.refresh_news_signals(
-            lake, news_source, name, since, until, model=choice.model, run=run
+            lake,
+            news_source,
+            name,
+            since,
+            until,
+            model=choice.model,
+            asked_model=choice.asked_model,
+            run=run,
         )
     out.print(f"{scoring_report.summary()}\n{signals.summary()}", highlight=False, soft_wrap=True)

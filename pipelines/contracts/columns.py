@@ -5,6 +5,13 @@ from __future__ import annotations
 from pipelines.contracts.schema import Column
 
 SOURCE = Column("source", "VARCHAR", "source of the data: sample, sample_noise, yahoo, files, ...")
+NEWS_SOURCE = Column(
+    "news_source",
+    "VARCHAR",
+    "source of the news that the features read beside the bars of source; null where they read "
+    "none, and in rows of an earlier Bullion",
+    nullable=True,
+)
 SYMBOL = Column("symbol", "VARCHAR", "ticker as the source spells it")
 INTERVAL = Column(
     "interval",
@@ -26,6 +33,17 @@ ORIGIN = Column("origin", "VARCHAR", "where the weight was read: provider, holdi
 TOPIC = Column("topic", "VARCHAR", "topic of news, as include/topics names it")
 STORY = Column("story", "VARCHAR", "the story: first 16 digits of its canonical URL's SHA-256")
 SENTIMENT_MODEL = Column("sentiment_model", "VARCHAR", "sentiment model that spoke")
+SENTIMENT_VERSION = Column(
+    "sentiment_version",
+    "VARCHAR",
+    "version of that model; null in rows of an earlier Bullion",
+    nullable=True,
+)
+ASKED_MODEL = Column(
+    "asked_model",
+    "VARCHAR",
+    "sentiment model that the setting names; where it is another, it could not be used",
+)
 SENTIMENT_SHA256 = Column("sentiment_sha256", "VARCHAR", "SHA-256 of that model's file")
 
 
@@ -79,7 +97,8 @@ SCORED_AT = Column("scored_at", "TIMESTAMPTZ", "when it was written", "UTC")
 DELAY_SECONDS = Column(
     "delay_seconds",
     "DOUBLE",
-    "time from closes_at to scored_at: how late it was; null in rows of an earlier Bullion",
+    "how late a live row was published: time from closes_at to scored_at; null in rows that are "
+    "not live, which a backfill may write years later, and in rows of an earlier Bullion",
     "seconds",
     nullable=True,
 )

@@ -17,6 +17,7 @@ from pipelines.contracts.columns import (
     LIKELIEST,
     LIVE,
     MODEL_VERSION,
+    NEWS_SOURCE,
     ORIGIN,
     PROVEN,
     SCORE,
@@ -119,6 +120,7 @@ PREDICTIONS = Table(
         FORECAST,
         TARGET,
         SOURCE,
+        NEWS_SOURCE,
         SYMBOL,
         INTERVAL,
         TS,
@@ -173,6 +175,7 @@ INDEX_SIGNALS = Table(
     (
         FORECAST,
         SOURCE,
+        NEWS_SOURCE,
         UNIVERSE,
         Column(
             "index",

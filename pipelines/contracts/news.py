@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pipelines.contracts.columns import (
+    ASKED_MODEL,
     BATCH,
     KNOWN_AT,
     LIVE,
     RECEIVED_AT,
     SENTIMENT_MODEL,
     SENTIMENT_SHA256,
+    SENTIMENT_VERSION,
     SMALL_GROUP,
     SOURCE,
     STORY,
@@ -110,8 +112,9 @@ NEWS_SENTIMENT = Table(
         STORY,
         KNOWN_AT,
         SENTIMENT_MODEL,
+        SENTIMENT_VERSION,
         SENTIMENT_SHA256,
-        Column("asked_model", "VARCHAR", "model that the setting names; another spoke for it"),
+        ASKED_MODEL,
         Column(
             "positive", "DOUBLE", "probability that the title is positive", "0 to 1", low=0, high=1
         ),
@@ -184,7 +187,9 @@ NEWS_SIGNALS = Table(
             low=0,
         ),
         SENTIMENT_MODEL.replace(nullable=True),
+        SENTIMENT_VERSION,
         SENTIMENT_SHA256.replace(nullable=True),
+        ASKED_MODEL.replace(nullable=True),
         LIVE.replace(meaning="true: written before the next window had ended; it stays as it is"),
         Column("computed_at", "TIMESTAMPTZ", "when it was written", "UTC"),
         BATCH,

@@ -15,7 +15,7 @@ from pipelines.contracts import bronze, evidence, gold, meta, news, silver
 from pipelines.contracts.schema import Column, Rule, Table, quoted
 from pipelines.core.errors import unknown
 
-LAYOUT = 3  # raised with each step added to MIGRATIONS in pipelines/lake/migrations.py
+LAYOUT = 4  # raised with each step added to MIGRATIONS in pipelines/lake/migrations.py
 LAYERS = ("bronze", "silver", "gold", "meta")
 
 __all__ = [

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.features.activity import overnight_gap, place_in_session, volume_ratio
+from pipelines.features.activity import overnight_gap, volume_ratio
 from pipelines.features.base import Feature, feature_matrix, look_back
 from pipelines.features.inputs import bars
 from pipelines.features.intermarket import (
@@ -24,8 +24,10 @@ from pipelines.features.intermarket import (
     relative_return,
     return_of,
 )
+from pipelines.features.intraday import FAMILIES, INTRADAY, INTRADAY_MARKET
 from pipelines.features.panel import Panel
 from pipelines.features.returns import lagged_return, log_return, mean_return, scaled_return
+from pipelines.features.session_time import place_in_session
 from pipelines.features.trend import (
     bollinger_place,
     macd,
@@ -130,12 +132,15 @@ INTERMARKET: tuple[Feature, ...] = (
     level_gap(VIX, 21),
 )
 
-SETS: tuple[tuple[Feature, ...], ...] = (HOURLY, DAILY, INTERMARKET)
+SETS: tuple[tuple[Feature, ...], ...] = (HOURLY, DAILY, INTERMARKET, INTRADAY)
 
 __all__ = [
     "DAILY",
+    "FAMILIES",
     "HOURLY",
     "INTERMARKET",
+    "INTRADAY",
+    "INTRADAY_MARKET",
     "SETS",
     "Feature",
     "Panel",

@@ -43,6 +43,7 @@ class Feature:
     neutral: float | None = None
     # 1 or 0 for whether a reference is there: the one feature that may be the same on all rows.
     is_flag: bool = False
+    formula: str = ""  # for readers, in the signs of pipelines/features/INTRADAY.md
 
     def __post_init__(self) -> None:
         if self.window < 1:

@@ -17,11 +17,11 @@ from datetime import timedelta
 
 from pipelines.core.errors import InvalidRequest, unknown
 
-# Columns of its own bars. log_close is computed once for all features; the last three come from
+# Columns of its own bars. log_close is computed once for all features; the last four come from
 # the calendar, not from the bar's prices.
 OWN_COLUMNS = (
     "open", "high", "low", "close", "volume", "bid", "ask", "log_close",
-    "place", "session_start", "session_bars",
+    "place", "session_start", "session_bars", "weekday",
 )  # fmt: skip
 LOG_CLOSE, AGE = "log_close", "age"
 OLDEST = timedelta(days=7)  # a value older than that counts as missing: longer than any holiday
@@ -60,8 +60,9 @@ BARS = Dataset(
     has_intervals=True,
     optional=("volume", "bid", "ask"),
 )
-# Of the forecast's own source. A window has the time of its end, before which it was not known:
-# joined by its start, an hour of news would be seen an hour early.
+# Of the source whose news belong to the forecast's bars: its own, or the one that it names.
+# A window has the time of its end, before which it was not known: joined by its start, an hour of
+# news would be seen an hour early.
 NEWS = Dataset(
     "news",
     "gold.news_signals",

@@ -124,5 +124,6 @@ def is_there(reference: Reference) -> Feature:
         lambda x: np.isfinite(x[reference.name]).astype(np.float64),
         low=0,
         high=1,
+        formula=f"1 where {reference.column} is there, else 0",
         is_flag=True,
     )

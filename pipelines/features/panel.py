@@ -59,9 +59,10 @@ def build_panel(
 ) -> Panel:
     """Build a panel of bars in ascending order of symbol and ts.
 
-    `place` counts the bars of a session from 0, `session_bars` is how many it has, and `ordinal`
-    numbers the bars of the calendar, so that a missing bar shows as a jump. `aligned` are what
-    features read beside these bars, with a value for each of them.
+    `place` counts the bars of a session from 0, `session_bars` is how many it has, `weekday` is
+    that of its date from 0 on Monday, and `ordinal` numbers the bars of the calendar, so that a
+    missing bar shows as a jump. `aligned` are what features read beside these bars, with a value
+    for each of them.
     """
     arrays = {
         name: bars[name].to_numpy().astype(np.float64, copy=False)
@@ -86,7 +87,7 @@ def _calendar_arrays(
         empty = np.zeros(0)
         return {
             "place": empty, "session_start": empty.astype(bool),
-            "session_bars": empty, "ordinal": empty.astype(np.int64),
+            "session_bars": empty, "weekday": empty, "ordinal": empty.astype(np.int64),
         }  # fmt: skip
     grid_bars = market.whole_sessions(interval, ts.min(), ts.max(), grid)
     positions = np.searchsorted(grid_bars.ts, ts)
@@ -101,9 +102,11 @@ def _calendar_arrays(
     first = np.flatnonzero(np.diff(grid_bars.session.astype(np.int64), prepend=-(10**9)))
     lengths = np.diff(np.append(first, len(grid_bars)))
     place = np.arange(len(grid_bars)) - np.repeat(first, lengths)
+    session = grid_bars.session[positions].astype("datetime64[D]").astype(np.int64)
     return {
         "place": place[positions].astype(np.float64),
         "session_start": place[positions] == 0,
         "session_bars": np.repeat(lengths, lengths)[positions].astype(np.float64),
+        "weekday": (session + 3) % 7.0,  # from 0 on Monday; 1970-01-01 was a Thursday
         "ordinal": positions,
     }

@@ -6,7 +6,8 @@ import numpy as np
 
 from pipelines.features.base import Feature
 from pipelines.features.panel import Arrays
-from pipelines.features.rolling import return_deviation
+from pipelines.features.quotes import relative_spread
+from pipelines.features.rolling import mean, return_deviation
 
 
 def log_return(bars: int) -> Feature:
@@ -21,6 +22,7 @@ def log_return(bars: int) -> Feature:
         bars + 1,
         compute,
         unit="log price",
+        formula=f"ln(c / c[{bars}])",
     )
 
 
@@ -37,6 +39,7 @@ def lagged_return(bars: int) -> Feature:
         bars + 2,
         compute,
         unit="log price",
+        formula=f"ln(c[{bars}] / c[{bars + 1}])",
     )
 
 
@@ -64,4 +67,37 @@ def scaled_return(bars: int) -> Feature:
         bars + 1,
         compute,
         unit="deviations",
+        formula=f"r / sd(r, {bars})",
+    )
+
+
+def return_by_volume(bars: int) -> Feature:
+    scaled_move = scaled_return(bars).compute
+    return Feature(
+        f"return_by_volume_{bars}",
+        f"scaled_return_{bars} times volume_ratio_{bars}: a move counts more with more behind it",
+        ("log_close", "volume"),
+        bars + 1,
+        lambda x: scaled_move(x) * (x["volume"][bars:] / mean(x["volume"][:-1], bars)),
+        unit="deviations",
+        formula=f"scaled_return_{bars} volume_ratio_{bars}",
+    )
+
+
+def return_by_spread(bars: int) -> Feature:
+    scaled_move = scaled_return(bars).compute
+
+    def compute(x: Arrays) -> np.ndarray:
+        spread = relative_spread(x)[1:]
+        values: np.ndarray = scaled_move(x) * spread[bars - 1 :] / mean(spread, bars)
+        return values
+
+    return Feature(
+        f"return_by_spread_{bars}",
+        f"scaled_return_{bars} times the quoted spread over its mean of the last {bars} bars",
+        ("log_close", "bid", "ask"),
+        bars + 1,
+        compute,
+        unit="deviations",
+        formula=f"scaled_return_{bars} s / mean(s, {bars})",
     )

@@ -61,6 +61,76 @@ def weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return weighted_sums
 
 
+def smooth(values: np.ndarray, bars: int, window: int) -> np.ndarray:
+    """Return the exponential average of each window, which begins as the mean of its first bars.
+
+    Each value after those moves the average by 2 / (bars + 1) of the way. So it is a sum with
+    weights that fall by the same ratio from bar to bar, and is added as sums are: by halves.
+    """
+    step, later = 2 / (bars + 1), window - bars
+    newest = np.empty(len(values) - window + 1)
+    for first in range(0, len(newest), STRETCH):
+        last = min(first + STRETCH, len(newest)) + window - 1
+        newest[first : first + STRETCH] = _discount(values[first + bars : last], 1 - step, later)
+    newest *= step
+    newest += (1 - step) ** later * mean(values[: len(values) - later], bars)
+    return newest
+
+
+def _discount(values: np.ndarray, ratio: float, window: int) -> np.ndarray:
+    """Return the sum of each window, in which every value counts `ratio` of the one after it."""
+    length = len(values) - window + 1
+    offset, window_sums, power, sums = 0, None, 1, values
+    while True:
+        if window & power:
+            newer = sums[offset : offset + length]
+            window_sums = newer if window_sums is None else window_sums * ratio**power + newer
+            offset += power
+        if 2 * power > window:
+            assert window_sums is not None
+            return window_sums
+        sums = sums[:-power] * ratio**power + sums[power:]
+        power *= 2
+
+
+def highest(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the highest value of each window: of two halves, which may overlap."""
+    power, highs = 1, values
+    while 2 * power <= window:
+        highs = np.maximum(highs[:-power], highs[power:])
+        power *= 2
+    rest = window - power
+    return np.maximum(highs[:-rest], highs[rest:]) if rest else highs.copy()
+
+
+def lowest(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the lowest value of each window."""
+    lows: np.ndarray = -highest(-values, window)
+    return lows
+
+
+def percentile_rank(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the share of a window's earlier values that its last one exceeds; equal ones half.
+
+    NaN where a value of the window is missing.
+    """
+    last = values[window - 1 :]
+    ranks = np.empty(len(last))
+    for first in range(0, len(last), STRETCH):
+        current = last[first : first + STRETCH]
+        below = np.zeros(len(current), np.int32)
+        for earlier in range(first, first + window - 1):
+            before = values[earlier : earlier + len(current)]
+            below += before < current
+            below += before <= current
+        ranks[first : first + STRETCH] = below
+    ranks /= 2 * (window - 1)
+    absent = np.isnan(values)
+    if absent.any():
+        ranks[total(absent.astype(np.float64), window) > 0] = np.nan
+    return ranks
+
+
 def return_deviation(log_close: np.ndarray, returns: int) -> np.ndarray:
     """Return the standard deviation of the last log-returns of each window.
 

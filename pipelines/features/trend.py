@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.features.base import Feature
 from pipelines.features.panel import Arrays
-from pipelines.features.rolling import deviation, mean, total, weighted
+from pipelines.features.rolling import deviation, mean, smooth, total, weighted
 
 PRICE = "currency of the symbol"
 SETTLED = 5  # windows of an exponential average after which its beginning counts 0.03 %
@@ -36,8 +36,21 @@ def ema(bars: int) -> Feature:
         f"mean of about {bars} closes, the newest counting most, from the last {window} bars",
         ("close",),
         window,
-        lambda x: weighted(x["close"], _smoothed(np.eye(window), bars)[-1]),
+        lambda x: smooth(x["close"], bars, window),
         unit=PRICE,
+        formula=f"ema(c, {bars})",
+    )
+
+
+def ema_gap(bars: int) -> Feature:
+    window = SETTLED * bars
+    return Feature(
+        f"ema_gap_{bars}",
+        f"close over the mean of about {bars} closes, the newest counting most, less one",
+        ("close",),
+        window,
+        lambda x: x["close"][window - 1 :] / smooth(x["close"], bars, window) - 1,
+        formula=f"c / ema(c, {bars}) - 1",
     )
 
 
@@ -69,6 +82,7 @@ def sma_gap(bars: int) -> Feature:
         ("close",),
         bars,
         lambda x: x["close"][bars - 1 :] / mean(x["close"], bars) - 1,
+        formula=f"c / mean(c, {bars}) - 1",
     )
 
 
@@ -84,6 +98,7 @@ def sma_cross(short: int, long: int) -> Feature:
         ("close",),
         long,
         compute,
+        formula=f"mean(c, {short}) / mean(c, {long}) - 1",
     )
 
 
@@ -110,6 +125,7 @@ def rsi(bars: int) -> Feature:
         unit="0 to 100",
         low=0,
         high=100,
+        formula=f"100 sum(max(d, 0), {bars}) / sum(|d|, {bars}), d = c - c[1]",
     )
 
 
@@ -127,6 +143,7 @@ def bollinger_place(bars: int) -> Feature:
         ("close",),
         bars,
         compute,
+        formula=f"1/2 + (c - mean(c, {bars})) / (4 sd(c, {bars}))",
     )
 
 
@@ -143,6 +160,7 @@ def macd(short: int, long: int, bars: int) -> Feature:
         ("close",),
         bars,
         lambda x: weighted(x["close"], _lines(short, long, bars)[-1]) / x["close"][bars - 1 :],
+        formula=f"line / c, line = ema(c, {short}) - ema(c, {long})",
     )
 
 
@@ -159,6 +177,7 @@ def macd_signal(short: int, long: int, signal: int, bars: int) -> Feature:
         ("close",),
         bars,
         compute,
+        formula=f"ema(line, {signal}) / c, line = ema(c, {short}) - ema(c, {long})",
     )
 
 
@@ -175,6 +194,7 @@ def macd_histogram(short: int, long: int, signal: int, bars: int) -> Feature:
         ("close",),
         bars,
         compute,
+        formula=f"(line - ema(line, {signal})) / c, line = ema(c, {short}) - ema(c, {long})",
     )
 
 

@@ -18,6 +18,7 @@ def volatility(bars: int) -> Feature:
         lambda x: return_deviation(x["log_close"], bars),
         unit="log price per bar",
         low=0,
+        formula=f"sd(r, {bars})",
     )
 
 
@@ -37,6 +38,7 @@ def atr(bars: int) -> Feature:
         bars + 1,
         compute,
         low=0,
+        formula=f"mean(max(h, c[1]) - min(l, c[1]), {bars}) / c",
     )
 
 
@@ -68,6 +70,7 @@ def mean_true_range(bars: int) -> Feature:
         lambda x: mean(log_true_range(x["high"], x["low"], x["close"]), bars),
         unit="log price per bar",
         low=0,
+        formula=f"mean(ln(max(h, c[1]) / min(l, c[1])), {bars})",
     )
 
 
@@ -79,6 +82,7 @@ def bollinger_width(bars: int) -> Feature:
         bars,
         lambda x: 4 * deviation(x["close"], bars) / mean(x["close"], bars),
         low=0,
+        formula=f"4 sd(c, {bars}) / mean(c, {bars})",
     )
 
 
@@ -90,6 +94,7 @@ def range_ratio() -> Feature:
         1,
         lambda x: (x["high"] - x["low"]) / x["close"],
         low=0,
+        formula="(h - l) / c",
     )
 
 
@@ -107,6 +112,43 @@ def body_ratio() -> Feature:
         compute,
         low=-1,
         high=1,
+        formula="(c - o) / (h - l)",
+    )
+
+
+def upper_wick() -> Feature:
+    def compute(x: Arrays) -> np.ndarray:
+        spread = x["high"] - x["low"]
+        above = x["high"] - np.maximum(x["open"], x["close"])
+        ratios: np.ndarray = np.where(spread > 0, above / spread, 0.0)
+        return ratios
+
+    return Feature(
+        "upper_wick",
+        "high less the higher of open and close, over high less low; 0 where the bar did not move",
+        ("open", "high", "low", "close"),
+        1,
+        compute,
+        high=1,
+        formula="(h - max(o, c)) / (h - l)",
+    )
+
+
+def lower_wick() -> Feature:
+    def compute(x: Arrays) -> np.ndarray:
+        spread = x["high"] - x["low"]
+        below = np.minimum(x["open"], x["close"]) - x["low"]
+        ratios: np.ndarray = np.where(spread > 0, below / spread, 0.0)
+        return ratios
+
+    return Feature(
+        "lower_wick",
+        "the lower of open and close less low, over high less low; 0 where the bar did not move",
+        ("open", "high", "low", "close"),
+        1,
+        compute,
+        high=1,
+        formula="(min(o, c) - l) / (h - l)",
     )
 
 
@@ -123,4 +165,5 @@ def volatility_ratio(short: int, long: int) -> Feature:
         long + 1,
         compute,
         low=0,
+        formula=f"sd(r, {short}) / sd(r, {long})",
     )

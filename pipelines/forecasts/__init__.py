@@ -10,13 +10,20 @@ from pipelines.forecasts.aapl_daily import AAPL_DAILY
 from pipelines.forecasts.base import Forecast, TargetForecast
 from pipelines.forecasts.nasdaq100_hourly import NASDAQ100_HOURLY
 from pipelines.forecasts.nvda_5m import NVDA_5M
+from pipelines.forecasts.sp500_intraday import SP500_INTRADAY
 from pipelines.forecasts.spy_next_day import SPY_NEXT_DAY
 from pipelines.forecasts.target import Target
 
 # These come first, in this order, in tables and DAGs; the others follow by the name of their file.
 # The first is the forecast of an API request that names none.
-FIRST = ("nasdaq100_hourly", "aapl_daily", "nvda_5m", "spy_next_day")
-NO_FORECASTS = ("combination", "description", "tables", "target")  # modules that declare none
+FIRST = ("nasdaq100_hourly", "aapl_daily", "nvda_5m", "spy_next_day", "sp500_intraday")
+NO_FORECASTS = (
+    "combination",
+    "description",
+    "names",
+    "tables",
+    "target",
+)  # modules that declare none
 
 
 def _is_forecast(value: object) -> TypeGuard[Forecast]:
@@ -39,6 +46,7 @@ __all__ = [
     "FORECASTS",
     "NASDAQ100_HOURLY",
     "NVDA_5M",
+    "SP500_INTRADAY",
     "SPY_NEXT_DAY",
     "Forecast",
     "Target",

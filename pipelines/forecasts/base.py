@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -14,8 +13,9 @@ from pipelines.core.errors import InvalidRequest, unknown
 from pipelines.core.intervals import Interval, interval_of
 from pipelines.core.universes import universe
 from pipelines.features.base import Feature, collect_references, look_back
-from pipelines.features.inputs import BARS, Reference
+from pipelines.features.inputs import BARS, NEWS, Reference
 from pipelines.forecasts.combination import ComponentWeighted
+from pipelines.forecasts.names import check_name, check_universe, refuse_repetition
 from pipelines.forecasts.target import Schedule, Target
 from pipelines.gates.base import Gate
 from pipelines.labels.base import Label
@@ -23,6 +23,7 @@ from pipelines.labels.sides import sides_of
 from pipelines.modeling.candidates import Candidate
 from pipelines.modeling.candidates.feature_choice import choice_of
 from pipelines.modeling.dataset import Split
+from pipelines.sources import news_source
 
 LABEL_COLUMNS = ("open", "high", "low", "close", "volume")  # of silver.bars, which labels read
 
@@ -44,19 +45,15 @@ class Forecast:
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise InvalidRequest(
-                f"{self.name!r} cannot name a forecast",
-                "use small letters, digits and _: it becomes a table, a model and a DAG",
-            )
+        check_name(self.name, "a forecast", "a table, a model and a DAG")
         self.schedule.check(self.name, self.bar)
-        _check_universe(self.name, self.universe)
+        check_universe(self.name, self.universe)
         if not self.features:
             raise InvalidRequest(f"{self.name} has no features", "name a set of pipelines.features")
         if not self.targets:
             raise InvalidRequest(f"{self.name} has no targets", "name one: Target(label, ...)")
-        _refuse_repetition(f"{self.name} has the feature", self.feature_names)
-        _refuse_repetition(f"{self.name} has the target", self.target_names)
+        refuse_repetition(f"{self.name} has the feature", self.feature_names)
+        refuse_repetition(f"{self.name} has the target", self.target_names)
         self._check_references()
         for target in self.targets:
             self._check_target(target)
@@ -83,6 +80,7 @@ class Forecast:
 
     def _check_target(self, target: Target) -> None:
         subject = f"{self.name}'s {target.name}"
+        check_name(target.name, "a target", "columns and a model")
         if not target.candidates:
             raise InvalidRequest(
                 f"{subject} has no candidates", "name some of pipelines.modeling.candidates"
@@ -92,7 +90,7 @@ class Forecast:
                 f"{subject} has no gate that blocks", "begin with pipelines.gates.STANDARD"
             )
         names = tuple(candidate.name for candidate in target.candidates)
-        _refuse_repetition(f"{subject} has the candidate", names)
+        refuse_repetition(f"{subject} has the candidate", names)
         for candidate in target.candidates:
             try:
                 choice_of(candidate).select(self.feature_names)
@@ -104,7 +102,7 @@ class Forecast:
             if name not in names:
                 raise unknown(f"candidate of {subject}", name, names)
         for combination in target.combinations:
-            _check_universe(self.name, combination.universe)
+            check_universe(self.name, combination.universe)
             strangers = set(universe(combination.universe).symbols) - set(self.symbols)
             if strangers:
                 raise InvalidRequest(
@@ -202,6 +200,17 @@ class Forecast:
         """The other symbols whose bars its features read."""
         symbols = dict.fromkeys(r.subject for r in self.references if r.dataset == BARS)
         return tuple(symbol for symbol in symbols if symbol not in self.symbols)
+
+    def news_source(self, source: str) -> str | None:
+        """Return whose news its features read beside bars of a source; None: they read none."""
+        if all(reference.dataset != NEWS for reference in self.references):
+            return None
+        return news_source(source) or source
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics whose news its features read."""
+        return tuple(dict.fromkeys(r.subject for r in self.references if r.dataset == NEWS))
 
     @property
     def own_columns(self) -> tuple[str, ...]:
@@ -378,20 +387,6 @@ def _outcome_columns(target: Target) -> tuple[Column, Column]:
         Column(target.outcome, "DOUBLE", meaning, target.label.unit, nullable=True),
         Column(target.known_at, "TIMESTAMPTZ", "when that outcome was known", "UTC", nullable=True),
     )
-
-
-def _check_universe(forecast: str, name: str) -> None:
-    """Say which forecast it is that names a universe that there is not."""
-    try:
-        universe(name)
-    except InvalidRequest as error:
-        raise InvalidRequest(f"the forecast {forecast}: {error.message}", error.hint) from None
-
-
-def _refuse_repetition(beginning: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidRequest(f"{beginning} {name} twice", "take one away")
 
 
 def _hash(contents: object) -> str:

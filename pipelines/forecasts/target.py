@@ -24,6 +24,8 @@ class Schedule:
     calendar: str = "XNYS"
     grace: timedelta = timedelta(minutes=1)  # after a bar's close, for the source to have it
     history: timedelta = timedelta(days=730)  # that is trained on
+    # What is brought of a source that is made up, where the history would take a first start long.
+    sample_history: timedelta | None = None
     # How often there is a run: it scores all bars since the one before. None: each bar has its own.
     every: timedelta | None = None
 
@@ -36,8 +38,13 @@ class Schedule:
                 "say timedelta(minutes=...) of 5, 15, 30 or 60: runs begin at a session's open, "
                 "and the last of a session is at its close",
             )
-        if self.history < timedelta(days=30):
-            raise InvalidRequest(f"{self.history} of history", "train on 30 days at the least")
+        for history in (self.history, self.sample_history or self.history):
+            if history < timedelta(days=30):
+                raise InvalidRequest(f"{history} of history", "train on 30 days at the least")
+
+    def history_of(self, *, is_sample: bool) -> timedelta:
+        """Return how much is brought to be trained on."""
+        return (is_sample and self.sample_history) or self.history
 
     def cadence(self, bar: Interval) -> Interval:
         """Return the length of a run: of a bar, or of the stretch of bars that `every` says."""

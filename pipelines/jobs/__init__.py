@@ -6,17 +6,34 @@ rejected, and returns these counts. Every job may be repeated: it changes nothin
 
 from __future__ import annotations
 
-from pipelines.jobs.bars import bring_bars, bring_weights
-from pipelines.jobs.models import features, monitor, outcomes, score, train
-from pipelines.jobs.news import NewsRun, bring_news, news_signals
+from pipelines.jobs.bars import bring_bars, bring_training_bars, bring_weights
+from pipelines.jobs.models import (
+    features,
+    monitor,
+    outcomes,
+    promote,
+    report,
+    score,
+    train,
+    train_only,
+)
+from pipelines.jobs.news import (
+    NewsRun,
+    bring_news,
+    bring_training_news,
+    news_signals,
+    training_news_signals,
+)
 from pipelines.jobs.run import RunRequest, symbols_of
-from pipelines.jobs.upkeep import compact, data_docs, verify
+from pipelines.jobs.upkeep import compact, data_docs, validate_bronze, validate_gold, verify
 
 __all__ = [
     "NewsRun",
     "RunRequest",
     "bring_bars",
     "bring_news",
+    "bring_training_bars",
+    "bring_training_news",
     "bring_weights",
     "compact",
     "data_docs",
@@ -24,8 +41,14 @@ __all__ = [
     "monitor",
     "news_signals",
     "outcomes",
+    "promote",
+    "report",
     "score",
     "symbols_of",
     "train",
+    "train_only",
+    "training_news_signals",
+    "validate_bronze",
+    "validate_gold",
     "verify",
 ]

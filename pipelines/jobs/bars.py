@@ -23,6 +23,11 @@ from pipelines.steps.lake import open_lake
 FRESH_WEIGHTS = timedelta(days=7)  # older ones are requested again
 
 
+def bring_training_bars(name: str, request: RunRequest) -> dict[str, Any]:
+    """Bring the bars that a training needs and that are still missing."""
+    return bring_bars(name, request, history=True)
+
+
 def bring_bars(
     name: str, request: RunRequest, *, history: bool = False, weights: bool = False
 ) -> dict[str, Any]:
@@ -38,7 +43,8 @@ def bring_bars(
     with open_lake() as lake:
         with record_failures(lake, "ingest", name, request):
             start, at = run_interval(declared, request)
-            span = declared.schedule.history if history else due.look_back(declared)
+            whole = declared.schedule.history_of(is_sample=source.is_sample)
+            span = whole if history else due.look_back(declared)
             members = _members(declared, request, start - span, at)
             known_members = [symbol for symbol in members if symbol in declared.symbols]
             listed = steps.listed_symbols(source, known_members, declared.universe)

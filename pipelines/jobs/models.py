@@ -14,6 +14,7 @@ from pipelines.jobs.run import (
     log,
     log_progress,
     record_failures,
+    record_run,
     run_interval,
 )
 from pipelines.lake import Lake
@@ -22,15 +23,23 @@ from pipelines.steps.data import due
 from pipelines.steps.lake import open_lake
 
 
-def features(name: str, source: str) -> dict[str, Any]:
-    """Bring a forecast's features to what silver says now."""
+def features(name: str, request: RunRequest) -> dict[str, Any]:
+    """Compute a forecast's features and labels from what silver has now."""
     with open_lake() as lake:
-        report = steps.refresh_features(lake, forecast(name), source)
+        report = steps.refresh_features(lake, forecast(name), request.source)
     log.info(report.summary())
     return {"symbols": report.symbols, "read": report.read, "written": report.written}
 
 
-def train(name: str, request: RunRequest, *, seed: int = 0) -> dict[str, Any]:
+def train_only(name: str, request: RunRequest) -> dict[str, Any]:
+    """Compare the candidates, select one, ask the gates, and record the verdict.
+
+    MLflow's alias follows with `promote`.
+    """
+    return train(name, request, promote=False)
+
+
+def train(name: str, request: RunRequest, *, seed: int = 0, promote: bool = True) -> dict[str, Any]:
     """Compare the candidates on what was known at the end of the run's interval; decide.
 
     Each target by itself: where one cannot be trained the others are, and then the run fails.
@@ -49,6 +58,7 @@ def train(name: str, request: RunRequest, *, seed: int = 0) -> dict[str, Any]:
                     request.source,
                     as_of=request.at,
                     seed=seed,
+                    promote=promote,
                     progress=log_progress,
                 )
             # An error is about this target alone. An error that a retry may cure is raised first.
@@ -75,6 +85,36 @@ def train(name: str, request: RunRequest, *, seed: int = 0) -> dict[str, Any]:
         if failed:
             raise min(failed, key=lambda error: isinstance(error, InvalidRequest))
     return verdicts
+
+
+def promote(name: str, request: RunRequest) -> dict[str, Any]:
+    """Let MLflow's alias follow the decisions, and release what no model needs any more."""
+    from pipelines.steps.models.aliases import reconcile
+
+    moves: dict[str, Any] = {}
+    with open_lake() as lake:
+        registry = Registry()
+        for target_forecast in forecast(name).per_target():
+            report = reconcile(lake, registry, target_forecast, request.source)
+            moves[target_forecast.target.name] = report.champion
+            log.info(report.summary())
+        released = steps.release_snapshots(lake)
+    return moves | {"released": released}
+
+
+def report(name: str, request: RunRequest) -> dict[str, Any]:
+    """Log the newest decision with its gates and its ranking; return them."""
+    from pipelines.steps.models.newest_training import read_newest_training
+
+    reports: dict[str, Any] = {}
+    with open_lake(read_only=True) as lake, lake.view() as view:
+        for target_forecast in forecast(name).per_target():
+            newest = read_newest_training(view, target_forecast, request.source)
+            if newest is None:
+                continue
+            log.info("%s\n%s", model_name(target_forecast), newest.describe())
+            reports[target_forecast.target.name] = newest.decision
+    return reports
 
 
 def score(name: str, request: RunRequest) -> dict[str, Any]:
@@ -112,13 +152,15 @@ def outcomes(name: str, request: RunRequest) -> dict[str, Any]:
     with open_lake() as lake, record_failures(lake, "outcomes", name, request):
         report = refresh_outcomes(lake, Registry(), forecast(name), request.source)
         _reconcile_aliases(lake, name, request.source)
+        counts = {
+            "changed": report.changed,
+            "removed": report.removed,
+            "written": report.written,
+            "index_written": sum(report.index_written.values()),
+        }
+        record_run(lake, "outcomes", name, request, counts=counts)
     log.info(report.summary())
-    return {
-        "changed": report.changed,
-        "removed": report.removed,
-        "written": report.written,
-        "index_written": sum(report.index_written.values()),
-    }
+    return counts
 
 
 def _reconcile_aliases(lake: Lake, name: str, source: str) -> None:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines import steps
-from pipelines.core.errors import InvalidRequest, NothingToDo
-from pipelines.jobs.run import log, log_progress
+from pipelines.core.errors import InvalidRequest, NothingToDo, SourceError
+from pipelines.forecasts import forecast
+from pipelines.jobs.run import RunRequest, log, log_progress
 from pipelines.lake import Lake
 from pipelines.sentiment.choice import chosen_model
-from pipelines.sources import source_with
+from pipelines.sources import is_sample, news_source, source_with
 from pipelines.sources.news import NewsSource
 from pipelines.steps.lake import open_lake
 
@@ -100,8 +101,79 @@ def news_signals(sources: Sequence[str], run: NewsRun) -> dict[str, Any]:
             scoring_report = steps.score_stories(lake, source, choice=choice, progress=log_progress)
             log.info(scoring_report.summary())
             report = steps.refresh_news_signals(
-                lake, source, run.topic, run.start, run.end, model=choice.model, run=run.run
+                lake,
+                source,
+                run.topic,
+                run.start,
+                run.end,
+                model=choice.model,
+                asked_model=choice.asked_model,
+                run=run.run,
             )
             log.info(report.summary())
             counts[source] = scoring_report.counts | report.counts
     return counts
+
+
+def bring_training_news(name: str, request: RunRequest) -> dict[str, Any]:
+    """Bring the stories that a training reads and that are still missing.
+
+    Of a made-up wire that is the whole history; of a real one what was missed since the last run,
+    and a day at the most: `ingest_news` brings more by a backfill. A source that is down, or that
+    nobody set up, stops nothing, and the features say what is missing.
+    """
+    counts: dict[str, Any] = {}
+    source = _news_source(name, request)
+    for topic in forecast(name).topics:
+        with open_lake(read_only=True) as lake:
+            start = _missing_since(lake, name, source, topic, request)
+        if start >= request.at:
+            counts[topic] = "nothing is missing"
+            continue
+        run = NewsRun(topic, start, request.at, request.run, fill=False, force=request.force)
+        try:
+            counts[topic] = bring_news(source, run)
+        except (SourceError, InvalidRequest) as error:  # it is down, or nobody set it up
+            counts[topic] = f"none: {error.message}"
+            log.warning("news of %s: %s", topic, error)
+    return counts
+
+
+def training_news_signals(name: str, request: RunRequest) -> dict[str, Any]:
+    """Score the new titles, and write the windows that ended."""
+    source = _news_source(name, request)
+    start = _first(name, source, request)
+    return {
+        topic: news_signals([source], NewsRun(topic, start, request.at, request.run))
+        for topic in forecast(name).topics
+    }
+
+
+def _news_source(name: str, request: RunRequest) -> str:
+    """Return whose news are joined with the bars. Raises NothingToDo where none are."""
+    source = news_source(request.source)
+    if not source:
+        raise NothingToDo(f"{request.source} has no news: the features of {name} go without")
+    return source
+
+
+def _first(name: str, source: str, request: RunRequest) -> datetime:
+    """Return from when on stories are read: a range that was named has no others."""
+    if request.start is not None and not request.fill:
+        return request.start
+    if is_sample(source):
+        return request.at - forecast(name).schedule.history_of(is_sample=True)
+    return request.at - LONGEST_FILL
+
+
+def _missing_since(lake: Lake, name: str, source: str, topic: str, request: RunRequest) -> datetime:
+    """Return from when on stories are missing: since the last run, where runs reach so far back."""
+    first = _first(name, source, request)
+    [(earliest, latest)] = lake.rows(
+        """SELECT min(interval_start), max(interval_end) FROM gold.runs
+           WHERE step = 'ingest_news' AND source = ? AND about = ? AND status <> 'failed'
+             AND interval_start <= ?""",
+        [source, topic, request.at],
+    )
+    is_covered = earliest is not None and earliest <= first
+    return max(first, latest.astimezone(UTC)) if is_covered else first

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,6 +80,33 @@ def check_clock(lake: Lake, declared: Forecast, request: RunRequest) -> None:
         )
 
 
+def record_run(
+    lake: Lake,
+    step: str,
+    name: str,
+    request: RunRequest,
+    *,
+    status: str = "ok",
+    counts: Mapping[str, int] | None = None,
+    message: str | None = None,
+) -> None:
+    """Record in gold.runs how a step ended that writes no such row with its own commit."""
+    row = {
+        "run": request.run,
+        "step": step,
+        "source": request.source,
+        "about": name,
+        "interval_start": request.start or request.at,
+        "interval_end": request.at,
+        "status": status,
+        "counts": json.dumps(dict(counts or {})),
+        "message": message,
+        "finished_at": datetime.now(UTC),
+    }
+    with lake.write(f"{step} {name}") as writer:
+        writer.append("gold.runs", pa.Table.from_pylist([row]))
+
+
 @contextmanager
 def record_failures(lake: Lake, step: str, name: str, request: RunRequest) -> Iterator[None]:
     """Record an error in gold.runs, if the lake can be written, and raise it again."""
@@ -87,20 +115,8 @@ def record_failures(lake: Lake, step: str, name: str, request: RunRequest) -> It
     except (NothingToDo, LakeError):
         raise
     except BullionError as error:
-        row = {
-            "run": request.run,
-            "step": step,
-            "source": request.source,
-            "about": name,
-            "interval_start": request.start or request.at,
-            "interval_end": request.at,
-            "status": "failed",
-            "counts": "{}",
-            "message": error.message,
-            "finished_at": datetime.now(UTC),
-        }
-        with suppress(LakeError), lake.write(f"{step} {name}") as writer:
-            writer.append("gold.runs", pa.Table.from_pylist([row]))
+        with suppress(LakeError):
+            record_run(lake, step, name, request, status="failed", message=error.message)
         raise
 
 

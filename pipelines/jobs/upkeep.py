@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pipelines import steps
 from pipelines.core.errors import CheckFailed
-from pipelines.jobs.run import log
+from pipelines.forecasts import forecast
+from pipelines.jobs.run import RunRequest, log, record_failures, record_run
+from pipelines.lake import Lake
+from pipelines.steps.data.validate import Layer, validate
 from pipelines.steps.lake import open_lake
+
+LAKE, ALL_SOURCES = "lake", "all"  # what such a run is about, as gold.runs has it
 
 
 def data_docs() -> str:
@@ -18,25 +25,37 @@ def data_docs() -> str:
     return place
 
 
-def compact() -> str:
+def compact(run: str) -> str:
     """Flush inlined rows, rewrite small files, expire old snapshots, remove orphans."""
     from pipelines.lake import compaction
 
-    with open_lake() as lake:
+    request = _request(run)
+    with open_lake() as lake, record_failures(lake, "compact", LAKE, request):
         steps.release_snapshots(lake)
         report = compaction.compact(lake)
-    log.info(report.summary())
-    for warning in report.warnings():
+        summary, warnings = report.summary(), report.warnings()
+        message = "; ".join((summary, *warnings))
+        status = "warned" if warnings else "ok"
+        record_run(lake, "compact", LAKE, request, status=status, message=message)
+    log.info(summary)
+    for warning in warnings:
         log.warning(warning)
-    return "; ".join((report.summary(), *report.warnings()))
+    return message
 
 
-def verify() -> str:
+def verify(run: str) -> str:
     """Check every file of the lake, and every row in its catalog, against its checksum."""
+    request = _request(run)
+    with open_lake() as lake, record_failures(lake, "verify", LAKE, request):
+        summary = _verify(lake)
+        record_run(lake, "verify", LAKE, request, message=summary)
+    return summary
+
+
+def _verify(lake: Lake) -> str:
     from pipelines.lake import verification
 
-    with open_lake(read_only=True) as lake:
-        result = verification.verify(lake)
+    result = verification.verify(lake)
     summary = f"{result.files} files, {result.bytes:,} bytes, {len(result.problems)} problems"
     log.info(summary)
     if result.problems:
@@ -46,3 +65,28 @@ def verify() -> str:
             "restore them from a copy; see data_lake/README.md",
         )
     return summary
+
+
+def _request(run: str) -> RunRequest:
+    """Return the request of a run that is about the lake as it is now."""
+    return RunRequest(source=ALL_SOURCES, symbols=(), start=None, at=datetime.now(UTC), run=run)
+
+
+def validate_bronze(name: str, request: RunRequest) -> dict[str, int]:
+    """Hold what the sources said to the contracts of its tables."""
+    return _validate(name, request, "bronze")
+
+
+def validate_gold(name: str, request: RunRequest) -> dict[str, int]:
+    """Hold the rows that are trained on to the contracts of their tables."""
+    return _validate(name, request, "gold")
+
+
+def _validate(name: str, request: RunRequest, layer: Layer) -> dict[str, int]:
+    with open_lake() as lake, record_failures(lake, f"validate_{layer}", name, request):
+        verdicts = validate(lake, forecast(name), request.source, layer)
+    warnings = [verdict for verdict in verdicts if not verdict.passed]
+    for verdict in warnings:
+        log.warning("%s %s: %s", verdict.table_name, verdict.check, verdict.detail)
+    log.info("%d checks, %d warnings", len(verdicts), len(warnings))
+    return {"checks": len(verdicts), "warnings": len(warnings)}

@@ -21,7 +21,6 @@ class NextDirection:
     it earned. An unchanged close counts as up.
     """
 
-    name: ClassVar[str] = "direction"
     kind: ClassVar[str] = "classes"
     unit: ClassVar[str] = "fraction"
     look_back: ClassVar[int] = 0
@@ -30,6 +29,7 @@ class NextDirection:
 
     horizon: int = 1
     within_session: bool = False  # no outcome where the session ends between
+    name: str = "direction"  # another one where a forecast has several horizons
 
     def __post_init__(self) -> None:
         NextReturn(self.horizon)  # which refuses a horizon that there is not

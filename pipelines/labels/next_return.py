@@ -20,7 +20,6 @@ class NextReturn:
     then. Nor is there where one of the bars between is missing.
     """
 
-    name: ClassVar[str] = "return"
     kind: ClassVar[str] = "value"
     unit: ClassVar[str] = "fraction"
     look_back: ClassVar[int] = 0
@@ -29,6 +28,7 @@ class NextReturn:
 
     horizon: int = 1
     within_session: bool = False
+    name: str = "return"  # another one where a forecast has several horizons
 
     def __post_init__(self) -> None:
         if self.horizon < 1:

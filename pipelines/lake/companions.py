@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from pipelines.core.instants import from_numpy
 from pipelines.features.companions import Companion, Companions
-from pipelines.features.inputs import Dataset, Reference
+from pipelines.features.inputs import NEWS, Dataset, Reference
 from pipelines.lake.transaction import View
+from pipelines.sources import news_source
 
 
 def align_companions(
@@ -67,6 +68,8 @@ def condition_of(dataset: Dataset, source: str, interval: str) -> tuple[str, lis
     """Return the SQL that selects a dataset's rows for bars of a source, and its values."""
     if dataset.has_intervals:
         return 'source = ? AND "interval" = ?', [source, interval]
+    if dataset.name == NEWS.name:
+        return "source = ?", [news_source(source) or source]
     return "source = ?", [source]
 
 

@@ -235,6 +235,12 @@ class Lake:
         self._lake_id = claimed.lake
         return claimed
 
+    @contextmanager
+    def at_rest(self) -> Iterator[View]:
+        """Yield the newest snapshot while no writer commits: for copying the catalog."""
+        with self._lock.turn("copy the catalog"), self.view(checked=False) as view:
+            yield view
+
     def has_old_readers(self) -> bool:
         """Whether a reader who began before now could miss rows if the catalog forgot them."""
         with self._lock.turn("look for readers"), translated(self.config.lake_catalog):
@@ -324,8 +330,10 @@ class Lake:
 
     def _check_layout(self) -> None:
         """Bring the tables to those that are declared; refuse other ones for reading."""
-        with self.view(checked=False) as view:  # else no query could find what is damaged
-            layout = migrations.read_layout(view)
+        # By a statement of its own, which a view would put into a transaction; and unchecked: else
+        # no query could find what is damaged.
+        view = View(self._root, NEWEST_SNAPSHOT, self.config.lake_catalog)
+        layout = migrations.read_layout(view)
         if self.read_only:
             if layout.has({fingerprint(self.tables)}):
                 return

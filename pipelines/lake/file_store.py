@@ -8,7 +8,9 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from io import BytesIO
+from shutil import copyfileobj
 from typing import Any, Protocol
 from urllib.parse import urlparse
 
@@ -19,7 +21,15 @@ from pipelines.core.sql import text_literal
 from pipelines.lake.local_paths import local_path
 
 YOUNG_NS = 1_000_000_000  # after a write a second one may leave no trace for this long
+SETTING = "BULLION_LAKE_DATA"
+CHUNK = 1 << 20  # bytes that are copied at once
 MARK_SECONDS = 60.0  # for which a mark that a bucket gave is used again
+
+
+class Readable(Protocol):
+    """What can be read in parts."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class FileStore(Protocol):
@@ -29,7 +39,7 @@ class FileStore(Protocol):
     remote: bool
 
     def listing(self, folder: str) -> set[str]:
-        """Return the paths of all files below a folder, relative to the root."""
+        """Return the paths of all files below a folder, relative to the root; '' is the root."""
         ...
 
     def checksum(self, path: str) -> tuple[int, str]:
@@ -50,6 +60,14 @@ class FileStore(Protocol):
 
     def write(self, path: str, content: bytes) -> None:
         """Write a small file, all of it or nothing."""
+        ...
+
+    def open(self, path: str) -> AbstractContextManager[Readable]:
+        """Open a file of any size to be read in parts. FileNotFoundError when it is not there."""
+        ...
+
+    def copy_from(self, source: Readable, path: str) -> None:
+        """Write a file of any size from what is read, all of it or nothing."""
         ...
 
     def remove(self, paths: Iterable[str]) -> None:
@@ -79,12 +97,13 @@ class FolderStore:
 
     remote = False
 
-    def __init__(self, root: str) -> None:
-        self._path = local_path(root, f"BULLION_LAKE_DATA={root!r}").resolve()
+    def __init__(self, root: str, label: str = SETTING) -> None:
+        self._label = label
+        self._path = local_path(root, f"{label}={root!r}").resolve()
         for path in (self._path, *self._path.parents):
             if path.exists() and not path.is_dir():
                 raise InvalidRequest(
-                    f"BULLION_LAKE_DATA={root!r}: {path} is a file",
+                    f"{label}={root!r}: {path} is a file",
                     "name a folder, or one that is not there yet",
                 )
         self.root = f"{self._path}/"
@@ -93,7 +112,7 @@ class FolderStore:
         paths: set[str] = set()
         for base, _, names in os.walk(self._path / folder):
             inside = os.path.relpath(base, self._path)
-            paths.update(f"{inside}/{name}" for name in names)
+            paths.update(name if inside == "." else f"{inside}/{name}" for name in names)
         return paths
 
     def checksum(self, path: str) -> tuple[int, str]:
@@ -124,19 +143,30 @@ class FolderStore:
         except OSError as error:
             raise LakeError(
                 f"the files cannot be read: {error}",
-                "check BULLION_LAKE_DATA, and who owns the folder",
+                f"check {self._label}, and who owns the folder",
             ) from error
 
+    def open(self, path: str) -> AbstractContextManager[Readable]:
+        return (self._path / path).open("rb")
+
     def write(self, path: str, content: bytes) -> None:
+        self.copy_from(BytesIO(content), path)
+
+    def copy_from(self, source: Readable, path: str) -> None:
         part = self._path / f"{path}.{os.getpid()}.part"
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
+            try:
+                with part.open("wb") as file:
+                    copyfileobj(source, file, CHUNK)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
             part.replace(self._path / path)
         except OSError as error:
             raise LakeError(
                 f"the files cannot lie there: {error}",
-                "set BULLION_LAKE_DATA, or check who owns the folder and that the disk has space",
+                f"set {self._label}, or check who owns the folder and that the disk has space",
             ) from error
 
     def remove(self, paths: Iterable[str]) -> None:
@@ -152,14 +182,13 @@ class BucketStore:
 
     remote = True
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, label: str = SETTING) -> None:
+        self._label = label
         self.root = root if root.endswith("/") else root + "/"
         url = urlparse(self.root)
         self._bucket, self._prefix = url.netloc, url.path.lstrip("/")
         if not self._bucket:
-            raise InvalidRequest(
-                f"BULLION_LAKE_DATA={root!r} names no bucket", "write s3://bucket/prefix"
-            )
+            raise InvalidRequest(f"{label}={root!r} names no bucket", "write s3://bucket/prefix")
         self._client: Any = None
         self._marks: dict[str, tuple[float, str]] = {}  # by path: when it was read, and the mark
 
@@ -183,7 +212,7 @@ class BucketStore:
                 raise FileNotFoundError(path) from error
             raise LakeError(
                 f"cannot reach {self.root}{path}: {error}",
-                "check BULLION_LAKE_DATA, the AWS_ variables and that the server runs",
+                f"check {self._label}, the AWS_ variables and that the server runs",
             ) from error
 
     def listing(self, folder: str) -> set[str]:
@@ -191,7 +220,7 @@ class BucketStore:
             pages = (
                 self._s3()
                 .get_paginator("list_objects_v2")
-                .paginate(Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/")
+                .paginate(Bucket=self._bucket, Prefix=self._prefix + (folder and f"{folder}/"))
             )
             return {
                 item["Key"][len(self._prefix) :]
@@ -236,6 +265,17 @@ class BucketStore:
             )
             return content
 
+    @contextmanager
+    def open(self, path: str) -> Iterator[Readable]:
+        with self._translated(path):
+            answer = self._s3().get_object(Bucket=self._bucket, Key=self._prefix + path)
+            with closing(answer["Body"]) as body:
+                yield body
+
+    def copy_from(self, source: Readable, path: str) -> None:
+        with self._translated(path):
+            self._s3().upload_fileobj(source, self._bucket, self._prefix + path)
+
     def write(self, path: str, content: bytes) -> None:
         with self._translated(path):
             self._s3().put_object(Bucket=self._bucket, Key=self._prefix + path, Body=content)
@@ -270,14 +310,14 @@ def _endpoint() -> str | None:
     return address or None
 
 
-def open_store(setting: str) -> FileStore:
-    """Return the folder or the bucket that BULLION_LAKE_DATA names."""
+def open_store(setting: str, label: str = SETTING) -> FileStore:
+    """Return the folder or the bucket that is named; `label` says in errors what names it."""
     if setting.startswith("s3://"):
-        return BucketStore(setting)
+        return BucketStore(setting, label)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", setting):
         raise InvalidRequest(
-            f"BULLION_LAKE_DATA={setting!r}: the files cannot lie there",
+            f"{label}={setting!r}: the files cannot lie there",
             "name a folder, or s3://bucket/prefix; other stores often speak S3 too: "
             "set AWS_ENDPOINT_URL",
         )
-    return FolderStore(setting)
+    return FolderStore(setting, label)

@@ -21,6 +21,7 @@ MIGRATED = "migrated"  # in place of a fingerprint, until all steps are done
 MIGRATIONS: Mapping[int, Callable[[Writer], None]] = {
     1: lambda writer: _rename_target_columns(writer, "gold.features_nasdaq100_hourly", "action"),
     2: lambda writer: None,  # the step _drop_column_statistics does it, in a commit of its own
+    3: lambda writer: _forget_delays_of_late_rows(writer),
 }
 
 
@@ -154,6 +155,18 @@ def _rename_target_columns(writer: Writer, table: str, target: str) -> None:
     for column in ("outcome", "known_at"):
         if column in existing:
             writer.run(f"ALTER TABLE {table} RENAME COLUMN {column} TO {column}_{target}")
+
+
+def _forget_delays_of_late_rows(writer: Writer) -> None:
+    """How late a row was is said of live rows: a backfill's had the years since its bars."""
+    existing = _read_columns(writer)
+    for table in ("gold.predictions", "gold.index_signals"):
+        if "delay_seconds" in existing.get(table, {}):
+            writer.touch(table)
+            writer.run(
+                f"UPDATE {table} SET delay_seconds = NULL "
+                "WHERE NOT live AND delay_seconds IS NOT NULL"
+            )
 
 
 def _extend(writer: Writer, table: Table, existing: Mapping[str, str]) -> None:

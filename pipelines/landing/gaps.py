@@ -79,31 +79,37 @@ def replace_gaps(
     present = f"FROM silver.bars WHERE {KEYED} AND ts BETWEEN ? AND ? AND {members}"
     parameters = [*group.key, from_numpy(bars.ts[0]), from_numpy(bars.ts[-1])]
     # Sessions are counted first: only the short ones are looked at bar by bar.
-    holes = scratch.table(
-        "holes",
-        f"""WITH present AS (SELECT symbol, session, count(*) AS n {present} GROUP BY ALL),
-            short AS (
-                SELECT s.symbol, s.session, s.expected FROM {sessions} s
-                LEFT JOIN present p USING (symbol, session) WHERE coalesce(p.n, 0) < s.expected
-            )
-            SELECT s.symbol, s.session, s.expected, e.ts, e.closes_at
-            FROM short s JOIN {expected} e USING (session)
-            ANTI JOIN (SELECT symbol, ts {present}) b ON b.symbol = s.symbol AND b.ts = e.ts""",
-        [*parameters, *parameters],
+    short = scratch.table(
+        "short_sessions",
+        f"""SELECT s.symbol, s.session, s.expected FROM {sessions} s
+            LEFT JOIN (SELECT symbol, session, count(*) AS n {present} GROUP BY ALL) p
+              USING (symbol, session)
+            WHERE coalesce(p.n, 0) < s.expected""",
+        parameters,
     )
+    has_short = bool(scratch.value(f"SELECT count(*) FROM {short}"))
     where = f"""{KEYED} AND session BETWEEN ? AND ?
                 AND (symbol, session) IN (SELECT (symbol, session) FROM {sessions})"""
     ends = [*group.key, bars.session[0].item(), bars.session[-1].item()]
     if writer.one(f"SELECT count(*) FROM silver.gaps WHERE {where}", ends):
         writer.delete("silver.gaps", where, ends)
-    gaps = writer.sql(
-        f"""SELECT ? AS source, symbol, ? AS "interval", session,
-                   expected::INTEGER AS expected, count(*)::INTEGER AS missing,
-                   list(ts ORDER BY ts) AS missing_ts
-            FROM {holes} GROUP BY ALL ORDER BY symbol, session""",
-        group.key,
-    )
-    writer.append("silver.gaps", gaps)
+    holes = ""
+    if has_short:
+        holes = scratch.table(
+            "holes",
+            f"""SELECT s.symbol, s.session, s.expected, e.ts, e.closes_at
+                FROM {short} s JOIN {expected} e USING (session)
+                ANTI JOIN (SELECT symbol, ts {present}) b ON b.symbol = s.symbol AND b.ts = e.ts""",
+            parameters,
+        )
+        gaps = writer.sql(
+            f"""SELECT ? AS source, symbol, ? AS "interval", session,
+                       expected::INTEGER AS expected, count(*)::INTEGER AS missing,
+                       list(ts ORDER BY ts) AS missing_ts
+                FROM {holes} GROUP BY ALL ORDER BY symbol, session""",
+            group.key,
+        )
+        writer.append("silver.gaps", gaps)
     return _count_due(writer, spans, holes, bars, as_of) if spans else (Counter(), Counter())
 
 
@@ -133,12 +139,17 @@ def _sessions_to_check(
 def _count_due(
     writer: Writer, spans: Spans, holes: str, bars: Bars, as_of: datetime
 ) -> tuple[Counter[str], Counter[str]]:
-    """Count by symbol the bars that were due in the spans, and those of them that are missing."""
+    """Count by symbol the bars that were due in the spans, and those of them that are missing.
+
+    Without a relation of holes none is missing.
+    """
     due = bars.take(bars.closes_at <= to_numpy(as_of))
     expected = Counter[str]()
     for symbol, low, high in writer.rows(f"SELECT symbol, low, high FROM {spans.relation}"):
         first = np.searchsorted(due.ts, to_numpy(low), side="left")
         expected[symbol] += int(np.searchsorted(due.ts, to_numpy(high), side="right") - first)
+    if not holes:
+        return expected, Counter()
     missing = writer.rows(
         f"""SELECT h.symbol, count(*) FROM {holes} h JOIN {spans.relation} m
               ON m.symbol = h.symbol AND h.ts BETWEEN m.low AND m.high

@@ -18,6 +18,7 @@ def record_series(writer: Writer, group: Group, symbols: Sequence[str]) -> None:
     current = (group.calendar, group.grid, group.split_adjusted)
     unchanged = {symbol for symbol, *row in known if tuple(row) == current}
     changed = [symbol for symbol in symbols if symbol not in unchanged]
+    outdated = sorted({symbol for symbol, *_ in known}.intersection(changed))
     if changed:
         rows = pa.Table.from_pylist(
             [
@@ -32,5 +33,7 @@ def record_series(writer: Writer, group: Group, symbols: Sequence[str]) -> None:
                 for symbol in changed
             ]
         )
-        where = f"{KEYED} AND symbol IN (SELECT unnest(?))"
-        writer.replace("silver.series", rows, where, [*group.key, changed])
+        if outdated:
+            where = f"{KEYED} AND symbol IN (SELECT unnest(?))"
+            writer.delete("silver.series", where, [*group.key, outdated])
+        writer.append("silver.series", rows)

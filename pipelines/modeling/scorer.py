@@ -10,6 +10,7 @@ This module needs ONNX Runtime alone, so that whatever serves carries no trainin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -126,15 +127,25 @@ class OnnxScorer:
                 )
 
 
-def open_session(content: bytes, remedy: str = REMEDY, threads: int = 1) -> Any:
-    """Open an ONNX file; `remedy` is the hint of the error where it is none."""
+def open_session(
+    content: bytes, remedy: str = REMEDY, threads: int = 1, disabled: Sequence[str] = ()
+) -> Any:
+    """Open an ONNX file; `remedy` is the hint of the error where it is none.
+
+    `disabled` names rewritings of ONNX Runtime's that are left out.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4  # what goes wrong is raised; nothing is to be printed besides
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            content,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(disabled),
+        )
     # ONNX Runtime raises a dozen classes of its own that share no parent but Exception.
     except Exception as failure:
         raise UnreadableModel(

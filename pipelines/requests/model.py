@@ -69,12 +69,19 @@ class Model:
         return self.forecast.target.name
 
     @property
+    def has_made_up_news(self) -> bool:
+        """Whether it was trained on bars of a market, and on made-up news beside them."""
+        return not self.sample and is_sample(self.forecast.forecast.news_source(self.source) or "")
+
+    @property
     def notices(self) -> list[str]:
         """What every answer says about it in words."""
         subject = f"the model{target_suffix(self.forecast.forecast, self.target)}"
         notices = []
         if self.sample:
             notices.append(f"{subject} was trained on made-up data: it knows no market")
+        if self.has_made_up_news:
+            notices.append(f"{subject} was trained on made-up news: it knows no real ones")
         if not self.proven:
             notices.append(f"{subject} is unproven: {self.unproven_reason}")
         if self.instead_of:

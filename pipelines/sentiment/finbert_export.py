@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from pipelines.core.errors import InvalidRequest, missing_library, writing_to
 from pipelines.modeling.scorer import checksum
@@ -32,6 +33,7 @@ from pipelines.sentiment.finbert import (
     TOKENIZER,
     Manifest,
 )
+from pipelines.sentiment.first_token import keep_first_token
 
 OPSET = 17
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -138,6 +140,7 @@ def export_folder(checkpoint_folder: Path, folder: Path, *, int8: bool = False) 
     checkpoint = Checkpoint(checkpoint_folder)
     with writing_to(folder), _ready_folder(folder) as draft:
         checkpoint.write_onnx(draft / MODEL)
+        onnx.save(keep_first_token(onnx.load(draft / MODEL)), draft / MODEL)
         if int8:
             quantise_file(draft / MODEL)
         (draft / TOKENIZER).write_text(checkpoint.tokenizer.backend_tokenizer.to_str())

@@ -69,7 +69,7 @@ def _build_prediction(
     forecast, read_names = models.forecast, set(models.feature_names)
     main = upcoming[models.main.target]
     return {
-        **build_marks(models, feature_row.notices),
+        **build_marks(models, (*feature_row.notices, *_note_neutral_values(feature_row))),
         **describe_prediction(models, predictions, upcoming, min_confidence),
         "symbol": feature_row.symbol,
         "interval": forecast.interval,
@@ -87,6 +87,15 @@ def _build_prediction(
         "bars_used": feature_row.bars,
         "data_source": feature_row.data_source,
     }
+
+
+def _note_neutral_values(row: FeatureRow) -> list[str]:
+    """Say what was missing beside the bars of a row that could be scored all the same."""
+    return [
+        f"{sentence}: features that read it have the neutral value of their declaration, and "
+        "has_... says that it is missing"
+        for sentence in row.missing_inputs
+    ]
 
 
 def describe_prediction(
@@ -135,7 +144,7 @@ def model_marks(model: Model) -> Row:
         "proven": model.proven,
         "unproven_reason": model.unproven_reason,
         "trained_on": model.source,
-        "sample": model.sample,
+        "sample": model.sample or model.has_made_up_news,
         "notices": model.notices,
     }
 

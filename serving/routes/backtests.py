@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from pipelines.sources import is_sample
 from serving.http.dependencies import CurrentCache
 from serving.http.errors import error_responses
 from serving.http.formats import preferred_format
@@ -20,7 +19,8 @@ from serving.routes.history import RangeFilters
 from serving.schemas.backtests import BacktestCurve, BacktestCurveRow, BacktestFigures, Backtests
 from serving.settings import Settings
 from serving.state import backtests
-from serving.state.answers import Row
+from serving.state.answers import Row, mark_made_up_news
+from serving.state.cache import source_marks
 
 router = APIRouter(prefix="/backtests", tags=["performance"], dependencies=[read_access])
 WITHOUT_QUERY = {status: answer for status, answer in FORMS.items() if status != 422}
@@ -38,16 +38,9 @@ Name = Annotated[
 def _marks(state: CurrentCache, report: backtests.Report, about: Row) -> Row:
     """Return what is said about all rows of a report, whose data may be of another source."""
     source = report["about"]["source"]
-    notices = ["sample data: made up, and no market"] if is_sample(source) else []
-    return (
-        state.marks
-        | about
-        | {
-            "data_source": source,
-            "sample": is_sample(source),
-            "notices": notices,
-        }
-    )
+    marks = source_marks(source, state.snapshot)
+    mark_made_up_news(marks, [report["about"].get("news_source")])  # older reports have none
+    return marks | about
 
 
 @router.get("", response_model=Backtests, responses=WITHOUT_QUERY)

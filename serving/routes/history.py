@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,7 +40,7 @@ from serving.schemas.answers import (
     PastSignals,
 )
 from serving.schemas.strict import DateTime, QueryNumber
-from serving.state.answers import Row
+from serving.state.answers import Row, mark_made_up_news
 
 router, forecast_router = routers("history")
 
@@ -175,6 +176,8 @@ class HistoryQuery:
     def _marks(self, rows: pa.Table) -> Row:
         """Return the provenance of all rows of a page."""
         marks = self.state.marks | {"snapshot": self.view.snapshot}
+        if "news_source" in rows.column_names:
+            mark_made_up_news(marks, pc.unique(rows["news_source"]).to_pylist())
         if not all(rows["proven"].to_pylist()):
             marks["notices"].append(
                 "some rows are of unproven models: see unproven_reason, or reason"

@@ -39,7 +39,7 @@ from serving.schemas.news import (
     Topics,
 )
 from serving.schemas.strict import DateTime
-from serving.state.answers import Row
+from serving.state.answers import Row, mark_made_up_news
 from serving.state.cache import SignalCache
 
 router = APIRouter(prefix="/news", tags=["news"], dependencies=[read_access])
@@ -104,7 +104,9 @@ async def topics(state: CurrentCache) -> Response:
         for name in topic_names()
     ]
     source = news_source(state.source)
-    return json_response(state.marks | {"news_source": source or None, "topics": rows})
+    marks = state.marks
+    mark_made_up_news(marks, [source])
+    return json_response(marks | {"news_source": source or None, "topics": rows})
 
 
 @router.get("/recent", response_model=RecentStories, responses=FORMS)
@@ -182,6 +184,7 @@ def _page(
     if table is STORIES:
         rows = _add_sentiment(view, source, rows)
     marks = state.marks | {"snapshot": view.snapshot}
+    mark_made_up_news(marks, [source])
     foreign = FOREIGN if table is STORIES else ()
     return page_response(request, rows, marks, next_cursor, foreign)
 

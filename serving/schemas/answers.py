@@ -36,7 +36,10 @@ class Provenance(Answer):
     """Where an answer comes from, and what limits its worth."""
 
     data_source: str = Field(description="source of the data that the answer is made from")
-    sample: bool = Field(description="true: the data are made up; they are of no real market")
+    sample: bool = Field(
+        description="true: the data, or the news among them, are made up; they are of no real "
+        "market"
+    )
     notices: list[str] = Field(
         description="limits of the answer in words: sample data, stale, unproven model, not live"
     )
@@ -85,6 +88,7 @@ class ScoredBar(Answer):
     """The bar that was scored, and the model that scored it."""
 
     forecast: str = table_field(PREDICTIONS, "forecast")
+    news_source: str | None = table_field(PREDICTIONS, "news_source")
     interval: str = table_field(PREDICTIONS, "interval")
     ts: datetime = table_field(PREDICTIONS, "ts")
     closes_at: datetime = table_field(PREDICTIONS, "closes_at")

@@ -35,7 +35,9 @@ class Story(Answer):
     negative: float | None = table_field(NEWS_SENTIMENT, "negative")
     neutral: float | None = table_field(NEWS_SENTIMENT, "neutral")
     sentiment_model: str | None = table_field(NEWS_SENTIMENT, "sentiment_model")
+    sentiment_version: str | None = table_field(NEWS_SENTIMENT, "sentiment_version")
     sentiment_sha256: str | None = table_field(NEWS_SENTIMENT, "sentiment_sha256")
+    asked_model: str | None = table_field(NEWS_SENTIMENT, "asked_model")
 
 
 class TopicInfo(Answer):
@@ -81,7 +83,9 @@ class NewsSignal(Answer):
     neutral: float | None = table_field(NEWS_SIGNALS, "neutral")
     newest_age_seconds: float | None = table_field(NEWS_SIGNALS, "newest_age_seconds")
     sentiment_model: str | None = table_field(NEWS_SIGNALS, "sentiment_model")
+    sentiment_version: str | None = table_field(NEWS_SIGNALS, "sentiment_version")
     sentiment_sha256: str | None = table_field(NEWS_SIGNALS, "sentiment_sha256")
+    asked_model: str | None = table_field(NEWS_SIGNALS, "asked_model")
     live: bool = table_field(NEWS_SIGNALS, "live")
     computed_at: datetime = table_field(NEWS_SIGNALS, "computed_at")
 

@@ -123,7 +123,8 @@ class ModelSummary(BaseModel):
     unproven_reason: str | None = table_field(PREDICTIONS, "unproven_reason")
     trained_on: str = Field(description="source of the bars on which the model was trained")
     sample: bool = Field(
-        description="true: the model was trained on made-up data of no real market"
+        description="true: the model was trained on made-up data, or on made-up news beside the "
+        "bars of a real market"
     )
     notices: list[str] = Field(
         description="limits of the answer in words: what was assumed, left out or filled in, "

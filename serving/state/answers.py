@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from pipelines.labels.base import Label
 from pipelines.requests.kinds import KINDS, hold_if_weak, risk_hints, target_suffix
 from pipelines.scoring.weights import find_age_warning
 from pipelines.scoring.wss import combine_bar
+from pipelines.sources import is_sample
 from serving.schemas.answers import (
     NO_FIELDS,
     PredictionFields,
@@ -118,8 +119,16 @@ def _select(kind: type[BaseModel], row: Row) -> Row:
     return {name: row[name] for name in kind.model_fields}
 
 
+def mark_made_up_news(marks: Row, news_sources: Iterable[str | None]) -> None:
+    """Say that news are made up where any of them are, and the rest of the data may not be."""
+    if not marks["sample"] and any(is_sample(source) for source in news_sources if source):
+        marks["sample"] = True
+        marks["notices"].append("sample news: made up, and of no real event")
+
+
 def _add_notices(marks: Row, row: Row, target: str = "") -> None:
     """Say in words what speaks against trusting a row."""
+    mark_made_up_news(marks, [row["news_source"]])
     if not row["proven"]:
         marks["notices"].append(f"unproven model{target}: {row['unproven_reason']}")
     if row["instead_of"]:

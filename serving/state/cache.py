@@ -28,6 +28,7 @@ from serving.state.answers import (
     combination_of,
     encode_all,
     encode_answer,
+    mark_made_up_news,
 )
 from serving.state.news import NewestNews, load_news
 from serving.state.times import instants
@@ -150,6 +151,8 @@ def _load_forecast(
             by_symbol.setdefault(row["symbol"], {})[row["target"]] = row
     for row in (*signals, *predictions):
         row |= calendar_fields(forecast, row, grace)
+    of_all = state.marks
+    mark_made_up_news(of_all, [row["news_source"] for row in predictions])
     symbols = {
         symbol: encode_answer(build_component(state.marks, forecast, rows))
         for symbol, rows in by_symbol.items()
@@ -165,7 +168,7 @@ def _load_forecast(
             for row in signals
         },
         symbols=symbols,
-        latest=encode_all(state.marks, forecast, list(symbols.values())) if symbols else None,
+        latest=encode_all(of_all, forecast, list(symbols.values())) if symbols else None,
     )
 
 

@@ -10,7 +10,7 @@ from pipelines.contracts.news import NEWS_SIGNALS
 from pipelines.core.maps import read_rows
 from pipelines.lake import View
 from pipelines.sentiment.windows import EVERY
-from serving.state.answers import EncodedAnswer, Row, encode_timed
+from serving.state.answers import EncodedAnswer, Row, encode_timed, mark_made_up_news
 
 LATELY = timedelta(days=10)  # a topic without a window since then is not followed any more
 # From a window's end until its row: a run every quarter of an hour fetches, scores and writes.
@@ -38,6 +38,7 @@ def load_news(view: View, source: str, marks: Row, grace: timedelta) -> Mapping[
             ORDER BY topic""",
         [source, newest - LATELY],
     )
+    mark_made_up_news(marks, [source])
     return {row["topic"]: _encode(row, marks, grace) for row in read_rows(rows)}
 
 

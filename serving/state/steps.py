@@ -22,6 +22,7 @@ FORECAST_DAGS = {
     "monitor": "monitor_{}",
 }
 TOPIC_DAGS = {"ingest_news": "ingest_news_{}", "news_signals": "ingest_news_{}"}
+LAKE_DAGS = {"compact": "lake_maintenance", "verify": "lake_maintenance"}
 SESSION_STEPS = ("ingest", "train", "monitor")  # those that run after each session
 SESSION_GRACE = timedelta(hours=3)  # from the session's close until such a step counts as late
 SCHEMA = pa.schema(
@@ -72,14 +73,14 @@ def dag_of(step: str, about: str, forecasts: SignalCache) -> str | None:
         return FORECAST_DAGS[step].format(about)
     if step in TOPIC_DAGS and about in topic_names():
         return TOPIC_DAGS[step].format(about)
-    return None
+    return LAKE_DAGS.get(step)
 
 
 def describe_steps(recorded: pa.Table, state: SignalCache, now: float) -> pa.Table:
     """Return a row for each step that ran or should run: late ones first, then failing ones."""
     by_key = {(row["step"], row["source"], row["about"]): row for row in recorded.to_pylist()}
     for step in FORECAST_DAGS:
-        for forecast in state.forecasts if step != "outcomes" else ():
+        for forecast in state.forecasts:
             key = (step, state.source, forecast)
             by_key.setdefault(key, dict(zip(("step", "source", "about"), key, strict=True)))
     rows = [_describe(row, state, now) for row in by_key.values()]

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pipelines.backtest import notes
+from pipelines.forecasts import Forecast
+from pipelines.sources import source
 from tests.backtest.small_backtest import MEMBERS, small_backtest
 
 
 def test_a_made_up_market_is_said_first() -> None:
     assert small_backtest().notes[0].startswith("This market is made up")
+
+
+def test_made_up_news_beside_real_bars_are_said_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notes, "source_named", lambda _: source("yahoo"))
+    compute = small_backtest.__wrapped__
+    assert "made up" not in compute().notes[0]
+    monkeypatch.setattr(Forecast, "news_source", lambda *_: "sample")
+    backtest = compute()
+    assert backtest.notes[0].startswith("The news are made up, of sample")
+    assert backtest.about["news_source"] == "sample"
 
 
 def test_proven_models_are_counted_and_skipped_gates_are_named() -> None:

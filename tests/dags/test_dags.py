@@ -93,7 +93,7 @@ def test_a_parameter_offers_every_source_of_bars_and_universe(parsed: dict[str, 
 def test_every_schedule_is_described(parsed: dict[str, Any]) -> None:
     for forecast in FORECASTS:
         schedule = parsed["dags"][f"score_{forecast.name}"]["schedule"]
-        unit = f"{forecast.interval} bar" if forecast.bar.intraday else "session"
+        unit = f"{forecast.cadence} bar" if forecast.bar.intraday else "session"
         assert f"Each {unit} of {forecast.schedule.calendar}" in schedule
         assert "session of" in parsed["dags"][f"train_{forecast.name}"]["schedule"]
 

@@ -37,7 +37,7 @@ def test_a_run_covers_a_bar_or_what_the_schedule_says(
 ) -> None:
     schedules = {name: dag["schedule"] for name, dag in parsed["dags"].items()}
     for forecast in FORECASTS:
-        unit = "session" if forecast.interval == "1d" else f"{forecast.interval} bar"
+        unit = "session" if forecast.interval == "1d" else f"{forecast.cadence} bar"
         assert schedules[f"score_{forecast.name}"].startswith(f"Each {unit} of XNYS, ")
     dags = parse_dags(tmp_path, EVERY_QUARTER)["dags"]
     assert dags["score_nvda_5m"]["schedule"].startswith("Each 15m bar of US_INDEX_CFD, 5 s after")

@@ -127,6 +127,27 @@ def test_a_failure_is_a_sentence_and_the_last_answer_is_old(
     assert recovered.version == first.version
 
 
+def test_a_silent_api_is_waited_for_once_and_asked_again(server: TaggedApi) -> None:
+    api = api_of(server, timeout_seconds=0.3)
+    server.fail(Fault(delay=1.0), times=None)
+    for path in ("/a", "/b", "/c"):
+        answer = api.get(path)
+        assert answer.problem
+        assert "not answered" in answer.problem.message
+    assert [q.path for q in server.questions] == ["/a", "/health", "/health"]
+    server.fail(Fault(), times=None)
+    assert not api.get("/b").problem
+    assert not api.get("/c").problem
+    assert [q.path for q in server.questions][3:] == ["/health", "/b", "/c"]
+
+
+def test_one_slow_route_makes_no_other_old(server: TaggedApi) -> None:
+    api = api_of(server, timeout_seconds=0.3)
+    server.fail(Fault(delay=1.0))
+    assert api.get("/slow").problem
+    assert not api.get("/signal").problem
+
+
 @pytest.mark.parametrize("status", [404, 422, 503])
 def test_where_the_api_says_that_there_is_nothing_nothing_old_is_shown(
     server: TaggedApi, status: int

@@ -118,9 +118,9 @@ def test_whatever_reads_universes_and_topics_sees_those_of_the_setting(
 
 ASKING = {
     "BULLION_NEWS_SOURCES", "BULLION_FEEDS", "BULLION_SENTIMENT", "BULLION_FINBERT",
-    "BULLION_ALPHAVANTAGE_KEY", "BULLION_FINNHUB_KEY", "BULLION_STATE", "BULLION_OANDA_TOKEN",
-    "BULLION_OANDA_URL",
+    "BULLION_STATE", "BULLION_OANDA_URL",
 }  # fmt: skip
+PROVIDER_KEYS = {"BULLION_ALPHAVANTAGE_KEY", "BULLION_FINNHUB_KEY", "BULLION_OANDA_TOKEN"}
 
 
 @each_service
@@ -130,6 +130,19 @@ def test_what_sources_are_asked_with_is_set_for_airflow_alone(name: str) -> None
     assert ASKING & environment.keys() == (ASKING if is_airflow else set())
     if is_airflow:  # two workers together stay inside a quota
         assert f"state:{environment['BULLION_STATE']}" in SERVICES[name]["volumes"]
+
+
+@each_service
+def test_keys_of_providers_are_set_for_the_workers_alone(name: str) -> None:
+    """They ask the sources; whoever reads another container's environment finds no key."""
+    secrets = {
+        f"BULLION_{field.upper()}"
+        for field, about in ProviderSettings.model_fields.items()
+        if "SecretStr" in str(about.annotation)
+    }
+    assert secrets == PROVIDER_KEYS
+    expected = PROVIDER_KEYS if name == "airflow-worker" else set()
+    assert PROVIDER_KEYS & SERVICES[name].get("environment", {}).keys() == expected
 
 
 def test_feeds_and_finbert_are_folders_of_this_machine() -> None:
@@ -299,7 +312,9 @@ def test_two_workers_share_what_they_run_by() -> None:
     common = SERVICES["airflow-scheduler"]["environment"]
     for name, service in SERVICES.items():
         if name.startswith("airflow-"):
-            assert service["environment"] == common
+            own = PROVIDER_KEYS if name == "airflow-worker" else set()
+            environment = service["environment"]
+            assert {key: environment[key] for key in environment.keys() - own} == common
             assert service["image"] == SERVICES["init"]["image"]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import InvalidRequest
 from pipelines.features import DAILY, HOURLY, SETS, Feature, feature_matrix, look_back
-from tests.features.bars import FEATURES, REFERENCES, cut, panel_of, walk
+from tests.features.bars import FEATURES, MOVABLE, REFERENCES, cut, panel_of, walk
 
 BESIDE = tuple(reference.name for reference in REFERENCES)
 
@@ -19,7 +19,7 @@ def test_its_window_gives_the_same_value_as_all_history(feature: Feature) -> Non
     """To the last bit: a model gets the same inputs in scoring as in training."""
     history = walk(1, 700)
     full = feature_matrix([feature], panel_of(history))[:, 0]
-    for last in (feature.window, 300, 700):
+    for last in (feature.window, 350, 700):
         exact = feature_matrix([feature], panel_of(cut(history, last - feature.window, last)))[
             -1, 0
         ]
@@ -30,10 +30,11 @@ def test_its_window_gives_the_same_value_as_all_history(feature: Feature) -> Non
 
 @pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
 def test_what_lies_outside_its_window_changes_nothing(feature: Feature) -> None:
-    bars, at = walk(2, 120), 60
+    at = 60 + feature.look_back
+    bars = walk(2, at + 60)
     before = feature_matrix([feature], panel_of(bars))[at, 0]
     changed = {name: values.copy() for name, values in bars.items()}
-    for name in ("open", "high", "low", "close", "volume", *BESIDE):
+    for name in (*MOVABLE, *BESIDE):
         changed[name][at + 1 :] *= 3.0
         changed[name][: at - feature.look_back] *= 0.2
         changed[name][: at - feature.look_back][-1:] = np.nan
@@ -48,8 +49,7 @@ def test_it_uses_its_whole_window_and_says_what_it_is(feature: Feature) -> None:
     moved = []
     for first in range(50):
         changed = {name: values.copy() for name, values in bars.items()}
-        names = ("open", "high", "low", "close", "volume", "place", *BESIDE)
-        for factor, name in enumerate(names, 11):
+        for factor, name in enumerate((*MOVABLE, *BESIDE), 11):
             changed[name][first] = changed[name][first] * factor / 10 + 1
             if feature.is_flag:
                 changed[name][first] = np.nan
@@ -63,7 +63,7 @@ def test_it_uses_its_whole_window_and_says_what_it_is(feature: Feature) -> None:
     assert values.max() <= (np.inf if feature.high is None else feature.high)
 
 
-@given(st.lists(st.integers(1, 90), min_size=1, max_size=5), st.integers(0, 99))
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=5), st.integers(0, 99))
 def test_symbols_end_to_end_have_the_values_of_each_alone(lengths: list[int], seed: int) -> None:
     symbols = [walk(seed + n, bars) for n, bars in enumerate(lengths)]
     chosen = list(FEATURES.values())
@@ -86,6 +86,22 @@ def test_a_missing_reference_is_no_value_or_the_stated_one(feature: Feature) -> 
     changed = ~((after == before) | (np.isnan(after) & np.isnan(before)))
     np.testing.assert_array_equal(after[changed], np.full(changed.sum(), stated))
     assert set(np.flatnonzero(changed)) <= set(range(at, at + feature.window))
+
+
+@pytest.mark.parametrize("column", ["volume", "bid", "ask"])
+def test_a_missing_own_value_is_never_filled(column: str) -> None:
+    """Comparisons with it are false: a rule for bars without a move must not take it for one."""
+    bars, at = walk(6, 400), 320
+    readers = [feature for feature in FEATURES.values() if column in feature.inputs]
+    before = feature_matrix(readers, panel_of(bars))
+    bars[column][at] = np.nan
+    after = feature_matrix(readers, panel_of(bars))
+    for feature, whole, lacking in zip(readers, before.T, after.T, strict=True):
+        assert np.isnan(lacking[at]), feature.name
+        changed = np.flatnonzero(lacking != whole)[feature.look_back :]
+        assert set(changed) <= set(range(at, at + feature.window)), feature.name
+        assert np.isnan(lacking[changed]).all(), feature.name
+    assert readers
 
 
 def test_a_neutral_value_needs_a_reference() -> None:
@@ -125,6 +141,7 @@ def test_hours_without_volume_or_movement_give_no_infinity() -> None:
 def test_a_definition_changes_with_its_code_and_with_nothing_else() -> None:
     definitions = [feature.definition for feature in FEATURES.values()]
     assert len({repr(d) for d in definitions}) == len(definitions)
+    assert " at 0x" not in repr(definitions), "an address differs from process to process"
     feature = Feature("x", "x", ("close",), 2, lambda x: x["close"][1:] * 2)
     reworded = Feature("x", "in other words", ("close",), 2, lambda x: x["close"][1:] * 2)
     recoded = Feature("x", "x", ("close",), 2, lambda x: x["close"][1:] * 3)

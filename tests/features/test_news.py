@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.contracts.news import NEWS_SIGNALS
 from pipelines.features.inputs import NEWS, OLDEST_NEWS
-from pipelines.features.news import SIGNALS, news_signal, news_signals
+from pipelines.features.news import SIGNALS, news_ages, news_signal, news_signals, sentiment_change
 from pipelines.sentiment.windows import EVERY
 
 
@@ -33,6 +33,27 @@ def test_a_feature_is_its_input() -> None:
     assert reference.name == "news(sp500).avg_sentiment"
     values = np.array([0.5, -0.25])
     np.testing.assert_array_equal(feature.compute({reference.name: values}), values)
+
+
+def test_a_change_of_sentiment_is_between_two_bars() -> None:
+    feature = sentiment_change("sp500", 2)
+    (reference,) = feature.references
+    values = feature.compute({reference.name: np.array([0.5, 0.1, -0.25, 0.3])})
+    np.testing.assert_allclose(values, [-0.75, 0.2])
+    assert (feature.neutral, feature.window) == (0.0, 3)
+
+
+def test_ages_count_on_to_the_close() -> None:
+    """A story that came 100 s before its window ended is 160 s old a minute later."""
+    window, story, flag = news_ages("sp500")
+    arrays = {
+        "news(sp500).age": np.array([60.0]),
+        "news(sp500).newest_age_seconds": np.array([100.0]),
+    }
+    assert window.compute(arrays) == 60
+    assert story.compute(arrays) == 160
+    assert flag.compute(arrays) == 1
+    assert (window.neutral, story.neutral) == (0, 3600)
 
 
 def test_windows_of_a_day_that_nobody_computed_are_missing() -> None:

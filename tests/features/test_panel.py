@@ -36,6 +36,7 @@ def test_symbols_lie_end_to_end_and_a_missing_bar_shows_in_the_ordinal() -> None
     assert panel.arrays["session_start"].tolist() == [True, False, True, False]
     assert np.diff(panel.arrays["ordinal"])[[0, 2]].tolist() == [2, 2]
     assert set(panel.arrays["session_bars"]) == {7}
+    assert set(panel.arrays["weekday"]) == {FIRST.weekday()}
 
 
 def test_bars_that_do_not_lie_together_or_open_at_no_bar_are_refused() -> None:

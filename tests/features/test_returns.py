@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import talib
 
-from tests.features.bars import assert_values, walk
+from pipelines.features import feature_matrix
+from tests.features.bars import FEATURES, assert_values, panel_of, walk
 
 
 def test_returns_are_those_of_talib() -> None:
@@ -30,3 +31,15 @@ def test_a_scaled_return_is_the_newest_in_deviations_of_the_last_twenty() -> Non
     windows = [steps[n - 19 : n + 1] for n in range(20, 60)]
     scaled = [window[-1] / window.std(ddof=1) for window in windows]
     assert_values(bars, {"scaled_return_20": np.r_[[np.nan] * 20, scaled]})
+
+
+def test_a_move_is_weighed_by_the_volume_and_by_the_spread_of_its_bar() -> None:
+    bars = walk(8, 60)
+    names = ("scaled_return_20", "volume_ratio_20", "return_by_volume_20", "return_by_spread_20")
+    scaled, volume_ratio, by_volume, by_spread = feature_matrix(
+        [FEATURES[name] for name in names], panel_of(bars)
+    )[20:].T
+    np.testing.assert_allclose(by_volume, scaled * volume_ratio, rtol=1e-5)
+    spread = 2 * (bars["ask"] - bars["bid"]) / (bars["ask"] + bars["bid"])
+    usual = np.array([spread[n - 19 : n + 1].mean() for n in range(20, 60)])
+    np.testing.assert_allclose(by_spread, scaled * spread[20:] / usual, rtol=1e-5)

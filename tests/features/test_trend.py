@@ -76,3 +76,22 @@ def test_rsi_is_the_first_value_that_talib_gives_for_its_window() -> None:
         window = cut(bars, last - 15, last)
         value = feature_matrix([FEATURES["rsi_14"]], panel_of(window))[-1, 0]
         assert value == pytest.approx(talib.RSI(window["close"], 14)[-1], rel=1e-6)
+
+
+def test_gaps_to_exponential_averages_are_talibs_of_their_windows() -> None:
+    bars = walk(6, 700)
+    for count in (5, 10, 20, 50):
+        window = 5 * count
+        for last in (window, 300, 700):
+            close = bars["close"][last - window : last]
+            value = feature_matrix([FEATURES[f"ema_gap_{count}"]], panel_of({"close": close}))
+            expected = close[-1] / talib.EMA(close, count)[-1] - 1
+            assert value[-1, 0] == pytest.approx(expected, rel=1e-5, abs=1e-8)
+
+
+def test_relative_strength_of_other_lengths_is_talibs_first_value_too() -> None:
+    close = walk(6, 300)["close"]
+    for count in (7, 28):
+        window = {"close": close[-count - 1 :]}
+        value = feature_matrix([FEATURES[f"rsi_{count}"]], panel_of(window))[-1, 0]
+        assert value == pytest.approx(talib.RSI(window["close"], count)[-1], rel=1e-6)

@@ -63,3 +63,13 @@ def test_a_gap_widens_the_true_range_and_a_flat_bar_has_no_body() -> None:
         "close": np.array([10.0, 12.0, 9.0]),
     }  # fmt: skip
     assert_values(bars, {"body_ratio": np.array([1.0, -0.5, 0.0])})
+
+
+def test_wicks_and_body_make_up_a_bar() -> None:
+    bars = walk(9, 50)
+    names = ("upper_wick", "lower_wick", "body_ratio")
+    upper, lower, body = feature_matrix([FEATURES[n] for n in names], panel_of(bars)).T
+    np.testing.assert_allclose(upper + lower + np.abs(body), 1, rtol=1e-6)
+    one = walk(9, 1) | {"open": np.array([4.0]), "close": np.array([5.0])}
+    one |= {"high": np.array([9.0]), "low": np.array([1.0])}
+    assert_values(one, {"upper_wick": np.array([0.5]), "lower_wick": np.array([3 / 8])})

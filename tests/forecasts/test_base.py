@@ -13,6 +13,7 @@ from pipelines.core.errors import InvalidRequest
 from pipelines.features import HOURLY
 from pipelines.features.inputs import bars
 from pipelines.features.intermarket import correlation, is_there, relative_return, return_of
+from pipelines.features.news import news_signals
 from pipelines.features.returns import log_return
 from pipelines.forecasts import (
     AAPL_DAILY,
@@ -50,11 +51,23 @@ def test_it_has_a_table_with_a_column_for_each_feature(declared: Forecast) -> No
     assert forecast(declared.name) is declared
 
 
+def test_a_forecast_that_reads_news_names_their_source() -> None:
+    assert NASDAQ100_HOURLY.news_source("yahoo") is None
+    reader = replace(NASDAQ100_HOURLY, features=(log_return(1), *news_signals("sp500")))
+    sources = ("sample", "yahoo", "oanda", "files", "of_my_own")
+    assert [reader.news_source(source) for source in sources] == [
+        "sample", "gdelt", "gdelt", "files", "of_my_own",
+    ]  # fmt: skip
+
+
 @EACH_FORECAST
 def test_its_fingerprints_change_with_the_meaning_of_features_and_labels(
     declared: Forecast,
 ) -> None:
-    interval = "30m" if declared.interval != "30m" else "15m"
+    # Shorter than a run, whatever it has; and another than its own.
+    shorter = "5m" if declared.schedule.every else "30m"
+    interval = shorter if declared.interval != shorter else "15m"
+    assert interval != declared.interval
     renamed = replace(declared, meaning="in other words")
     assert renamed.table_fingerprint == declared.table_fingerprint
     for name in declared.target_names:

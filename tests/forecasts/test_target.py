@@ -22,6 +22,7 @@ from pipelines.modeling.selection import ByOutOfTimeAuc
         ({"grace": timedelta(seconds=-1)}, "a grace of"),
         ({"grace": timedelta(hours=7)}, "a grace of"),
         ({"history": timedelta(days=29)}, "29 days, 0:00:00 of history"),
+        ({"sample_history": timedelta(days=9)}, "9 days, 0:00:00 of history"),
         ({"every": timedelta(minutes=7)}, "a run every 0:07:00"),
         ({"every": timedelta(days=1)}, "a run every 1 day"),
     ],

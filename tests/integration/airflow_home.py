@@ -79,6 +79,8 @@ class Airflow:
             "API__SECRET_KEY": secrets.token_urlsafe(),
             "API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
             "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+            # Each task of a run waits for the scheduler to look again, a second by default.
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.4",
             # A DAG that is not paused would run for its newest bar at once, before any test asks.
             "SCHEDULER__USE_JOB_SCHEDULE": "False",
             # The files of the DAGs do not change meanwhile, and each parsing takes a core's second.

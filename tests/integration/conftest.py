@@ -22,8 +22,8 @@ from tests.servers.ports import free_port, stop
 # long, and `test_thread` is the short one that waits for them, for the same Airflow.
 LONGEST_FIRST = (
     "test_end_to_end", "test_topology", "test_faults", "test_two_targets", "test_services",
-    "test_news", "test_thread", "test_postgres_lake", "test_ui", "test_s3_lake", "test_alerts",
-    "test_api_docs",
+    "test_intraday", "test_news", "test_thread", "test_postgres_lake", "test_ui", "test_s3_lake",
+    "test_backup", "test_alerts", "test_api_docs",
 )  # fmt: skip
 
 

@@ -33,6 +33,10 @@ class Screen:
     def open(self, path: str) -> None:
         """Open a page of the dashboard, and wait until it is drawn."""
         self.page.goto(self.address + path)
+        self.wait_until_drawn()
+
+    def wait_until_drawn(self) -> None:
+        """Wait until the page stands as a whole, the cells of its tables too."""
         wait_until_drawn(self.page)
         self.page.wait_for_function(HAVE_CELLS)
 

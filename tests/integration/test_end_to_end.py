@@ -15,10 +15,10 @@ from tests.integration.airflow_home import Airflow
 from tests.recent import (
     HOURLY,
     INGEST,
-    MONTHS,
     SCORE,
     SESSIONS,
     TRAIN,
+    WEEKS,
     all_rows,
     count_duplicates,
     forget_newest,
@@ -32,7 +32,7 @@ from tests.recent import (
 ACTION_FORECAST = HOURLY.target_forecast()
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
-FIRST = SESSIONS[-1][0] - MONTHS
+FIRST = SESSIONS[-1][0] - WEEKS
 THEN = SESSIONS[-6][1]  # five sessions ago
 SAMPLE = {"source": "sample", "universe": "qqq"}
 SYMBOLS = 10
@@ -112,7 +112,7 @@ def test_a_repeated_scoring_gives_the_same_rows_and_prints_its_time(
 ) -> None:
     """The time is printed and not asserted: other work of the machine counts in it."""
     rows, durations = all_rows(shared_lake), []
-    for _ in range(5):
+    for _ in range(3):
         forget_newest(shared_lake)
         run = run_to_success(airflow, SCORE, force=True)
         tasks = airflow.tasks(run)
@@ -123,14 +123,14 @@ def test_a_repeated_scoring_gives_the_same_rows_and_prints_its_time(
         )
         parts = {name: f"{task['duration'] or 0:.1f}" for name, task in tasks.items()}
         print(f"\n{durations[-1]:.1f} s from the trigger to the signal; seconds of tasks: {parts}")
-    print(f"median {sorted(durations)[2]:.1f} s for {SYMBOLS} constituents")
+    print(f"median {sorted(durations)[1]:.1f} s for {SYMBOLS} constituents")
     assert all_rows(shared_lake) == rows
 
 
 def test_a_repeated_backfill_gives_the_same_rows_forwards_and_backwards(
     airflow: Airflow, forecast: dict[str, dict[str, Any]], shared_lake: Settings
 ) -> None:
-    first, last = SESSIONS[-3][0], SESSIONS[-1][1]
+    first, last = SESSIONS[-2][0], SESSIONS[-1][1]  # with a night between them
     expected = merge_spans(list_bars("1h", first, last))
     rows = all_rows(shared_lake)
     options = {"dag_run_conf": SAMPLE, "max_active_runs": 2}
@@ -191,7 +191,7 @@ def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
             "SELECT model_version, as_of, verdict FROM gold.model_decisions "
             "WHERE verdict IN ('promoted', 'kept', 'refused') ORDER BY decided_at DESC"
         )
-    newest = [at for _, at, _ in decisions[:3]]
+    newest = [at for _, at, _ in decisions[: len(sessions)]]
     assert newest == [close for _, close in reversed(sessions)], "in their order"
     # Today's sample decides whether a model passes; the order is the same in any case.
     trained_until = {version: at for version, at, _ in decisions}

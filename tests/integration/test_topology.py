@@ -29,14 +29,14 @@ from tests.integration.topology import (
     objects,
     topology,
 )
-from tests.recent import HOURLY, INGEST, MONTHS, SCORE, SESSIONS, TRAIN, format_time
+from tests.recent import HOURLY, INGEST, SCORE, SESSIONS, TRAIN, WEEKS, format_time
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(900),
     pytest.mark.skipif(bool(missing()), reason=missing()),
 ]
-FIRST, THEN, NEWEST = SESSIONS[-1][0] - MONTHS, SESSIONS[-2][1], SESSIONS[-1][1]
+FIRST, THEN, NEWEST = SESSIONS[-1][0] - WEEKS, SESSIONS[-2][1], SESSIONS[-1][1]
 SAMPLE = {"source": "sample", "universe": "qqq"}
 RETRIED_WITHIN = 120.0  # seconds: the heartbeat's time-out, its detection, a first wait, a start
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,7 +53,11 @@ def test_one_bar_at_a_time_gives_the_rows_of_the_range(trained: Settings) -> Non
         bring_and_score(request(f"backfill {place}", span, fill=False))
     assert all_rows(trained) == bulk
     assert len(bulk["index_signals"]) == len(spans_of_range) * len(HOURLY.combinations)
-    assert jobs.outcomes(NAME, bulk_run)["written"] == (len(spans_of_range) - 1) * len(SYMBOLS)
+    written = (len(spans_of_range) - 1) * len(SYMBOLS)
+    assert jobs.outcomes(NAME, bulk_run)["written"] == written
+    [ended] = rows_of(trained, "runs", "step = 'outcomes'")
+    assert (ended["run"], ended["status"]) == ("bulk", "ok")
+    assert json.loads(ended["counts"])["written"] == written
 
 
 def test_a_bar_that_was_published_is_not_published_again(trained: Settings) -> None:

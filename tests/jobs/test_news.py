@@ -12,6 +12,7 @@ from pipelines import jobs
 from pipelines.core.errors import InvalidRequest, NothingToDo
 from pipelines.jobs.news import NewsRun
 from pipelines.lake import Lake
+from pipelines.sentiment.headlines import headline_model
 from pipelines.sources.sample import Sample
 
 TOPIC = "sp500"
@@ -89,3 +90,18 @@ def test_signals_follow_the_stories(lake: Lake) -> None:
     assert [count > 0 for _, count in rows] == [True] * 4
     again = jobs.news_signals(["sample"], span)["sample"]
     assert (again["scored"], again["added"]) == (0, 0)
+
+
+def test_every_row_says_which_model_spoke_and_which_one_was_asked_for(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULLION_SENTIMENT", "finbert")
+    span = replace(RUN, end=START + 4 * QUARTER)
+    jobs.bring_news("sample", span)
+    jobs.news_signals(["sample"], span)
+    model = headline_model()
+    for table in ("news_sentiment", "news_signals"):
+        assert lake.rows(
+            f"""SELECT DISTINCT sentiment_model, sentiment_version, sentiment_sha256, asked_model
+                FROM gold.{table}"""
+        ) == [("headlines", model.version, model.sha256, "finbert")]

@@ -43,6 +43,8 @@ def test_a_file_is_written_listed_hashed_and_removed(store: FileStore) -> None:
     store.write("silver/gaps/two.parquet", b"")
     assert store.listing("silver/bars") == {PATH}
     assert store.listing("silver") == {PATH, "silver/gaps/two.parquet"}
+    store.write("mark.json", b"{}")
+    assert store.listing("") == {PATH, "silver/gaps/two.parquet", "mark.json"}
     assert store.read(PATH) == b"second"
     digest = hashlib.sha256(b"second").hexdigest()
     assert store.checksum(PATH) == (6, digest)

@@ -254,9 +254,8 @@ def test_a_lake_of_the_first_layout_keeps_its_rows_under_their_new_names(
 ) -> None:
     """The features' outcome had no target in its name, and a prediction was never null."""
     table = "gold.features_nasdaq100_hourly"
-    values = {"VARCHAR": "''", "DATE": "'2026-01-02'", "TIMESTAMPTZ": "'2026-01-02'"}
     declared = next(t for t in FEATURE_TABLES if t.full_name == table)
-    row = ", ".join(f"{values.get(c.type, '0')}::{c.type}" for c in declared.columns)
+    row = ", ".join(_any_value(c) for c in declared.columns)
     predictions = next(t for t in TABLES if t.full_name == "gold.predictions")
     old_columns = tuple(c for c in predictions.columns if not c.name.startswith("value"))
     first = replace(
@@ -328,3 +327,35 @@ def test_a_lake_of_the_second_layout_forgets_the_rows_of_its_making(
         for statement in attach_statements(lake_settings, read_only=True):
             shell.execute(statement)
         assert shell.execute(question).fetchall() == [(batch, batch)]
+
+
+def test_a_lake_of_the_third_layout_forgets_how_late_rows_were_that_are_not_live(
+    lake: Lake, lake_settings: Settings
+) -> None:
+    """A backfill's had the years since its bars."""
+    tables = ("gold.predictions", "gold.index_signals")
+    values = {"live": "live", "delay_seconds": "60.0", "batch": "7"}
+    with lake.write() as writer:
+        for name in tables:
+            writer.touch(name)
+            columns = next(t for t in TABLES if t.full_name == name).columns
+            row = ", ".join(
+                values.get(c.name) or (f"NULL::{c.type}" if c.nullable else _any_value(c))
+                for c in columns
+            )
+            writer.run(f"INSERT INTO {name} SELECT {row} FROM (VALUES (true), (false)) AS v(live)")
+            writer.run(f"ALTER TABLE {name} DROP COLUMN news_source")
+        writer.run("DELETE FROM meta.layouts")
+        writer.run("INSERT INTO meta.layouts VALUES (3, ?, now())", [fingerprint()])
+    for _ in range(2):
+        with Lake(lake_settings) as moved:
+            for name in tables:
+                assert moved.rows(
+                    f"SELECT live, delay_seconds, news_source, batch FROM {name} ORDER BY live"
+                ) == [(False, None, None, 7), (True, 60.0, None, 7)]
+            assert list_layouts(moved)[-1][0] == LAYOUT
+
+
+def _any_value(column: Column) -> str:
+    values = {"VARCHAR": "''", "DATE": "'2026-01-02'", "TIMESTAMPTZ": "'2026-01-02'"}
+    return f"{values.get(column.type, '0')}::{column.type}"

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.core.errors import BullionError
+from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 from pipelines.modeling.scorer import OnnxScorer
 from pipelines.registry.decisions import ModelDecision, ServingModel
@@ -24,6 +25,7 @@ from pipelines.requests.model import (
     read_target_decisions,
     read_training,
 )
+from serving.predict.predictions import model_marks
 from serving.schemas.scoring import CandidateRank
 from tests.models import body
 from tests.serving.daily import DAILY
@@ -49,6 +51,21 @@ def test_a_decided_model_has_the_version_and_the_worth_of_its_decision() -> None
         "version 4 cannot serve",
     ]
     assert model.market.name == "XNYS"
+
+
+@pytest.mark.parametrize(
+    ("news_source", "is_said"), [("sample", True), ("gdelt", False), (None, False)]
+)
+def test_made_up_news_beside_real_bars_are_said(
+    news_source: str | None, is_said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forecast, "news_source", lambda *_: news_source)
+    choice = ServingModel(DECISION, True, None, None)
+    of_bars = decided_model(FORECAST, replace(DECISIONS, sample=False), choice, SCORER)
+    notice = "the model was trained on made-up news: it knows no real ones"
+    assert (of_bars.has_made_up_news, notice in of_bars.notices) == (is_said, is_said)
+    assert model_marks(of_bars)["sample"] is is_said
+    assert not decided_model(FORECAST, DECISIONS, choice, SCORER).has_made_up_news
 
 
 @pytest.mark.parametrize(
@@ -122,7 +139,9 @@ def test_the_training_is_read_only_for_the_same_file(lake: Lake, folder: Path) -
 def test_the_ranking_has_every_figure_of_the_table(lake: Lake, folder: Path) -> None:
     figures = {
         "macro_f1": 0.31, "accuracy": 0.55, "roc_auc": 0.61, "log_loss": 0.68, "rank_ic": 0.1,
-        "rmse": 0.02, "mae": 0.01, "r2": 0.03, "hit_rate": 0.53,
+        "rmse": 0.02, "mae": 0.01, "r2": 0.03, "hit_rate": 0.53, "precision": 0.52, "recall": 0.4,
+        "train_auc": 0.7, "validation_auc": 0.6, "test_auc": 0.58, "out_of_time_auc": 0.55,
+        "auc_gap": 0.15, "feature_count": 114, "objection": "a gap of 0.15",
     }  # fmt: skip
     row = {"rank": 1, "candidate": "forest", **figures, "seconds": 2.5, "failure": None}
     assert set(row) == set(RANKING_COLUMNS) == set(CandidateRank.model_fields)

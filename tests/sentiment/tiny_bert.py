@@ -105,7 +105,9 @@ def _attention(graph: _Graph, value: str, mask: str, width: int, heads: int) -> 
     split = graph.constant(np.array([0, 0, heads, width // heads], np.int64))
     parts = [graph.add("Reshape", graph.linear(value, width, width), split) for _ in range(3)]
     query = graph.add("Transpose", parts[0], perm=[0, 2, 1, 3])
-    key = graph.add("Transpose", parts[1], perm=[0, 2, 3, 1])
+    # In two steps, as PyTorch's export has it: the second becomes a part of the product.
+    key = graph.add("Transpose", parts[1], perm=[0, 2, 1, 3])
+    key = graph.add("Transpose", key, perm=[0, 1, 3, 2])
     spoken = graph.add("Transpose", parts[2], perm=[0, 2, 1, 3])
     scores = graph.add("MatMul", query, key)
     scores = graph.add("Div", scores, graph.constant(np.float32((width // heads) ** 0.5)))

@@ -9,7 +9,7 @@ from pipelines.core.calendar import utc
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake
 from pipelines.steps import ingest
-from tests.scripted import Scripted, bar_row, bars_table, hours
+from tests.scripted import Scripted, bar_row, bars_table, hours, with_quotes
 
 START, END = "2026-08-03", "2026-09-15"
 HOURS = hours(START, END)
@@ -34,7 +34,10 @@ def build_market(forecast: Forecast) -> list[dict[str, object]]:
     times = hours(start, END, forecast.interval)[-count:]
     if not forecast.bar.intraday:  # such bars are named by their day
         times = [ts.replace(hour=0, minute=0) for ts in times]
-    return market_rows(forecast.symbols[:3] + forecast.companions, times)
+    rows = market_rows(forecast.symbols[:3] + forecast.companions, times)
+    if "bid" in forecast.own_columns:
+        return [with_quotes(row, 1 + i % 3) for i, row in enumerate(rows)]
+    return rows
 
 
 def write_bars(lake: Lake, name: str, rows: list[dict[str, object]], **options: object) -> None:

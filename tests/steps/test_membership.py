@@ -73,7 +73,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[Lak
 
 
 @pytest.fixture
-def trained(lake: Lake, forecast: Forecast, tmp_path: Path) -> tuple[TrainingReport, ScoringReport]:
+def trained(
+    lake: Lake, forecast: Forecast, tmp_path: Path, without_pictures: None
+) -> tuple[TrainingReport, ScoringReport]:
     registry = fresh_registry(tmp_path / "mlflow")
     report = train(lake, registry, forecast.target_forecast(), "sample", as_of=AS_OF)
     start, end = SCORED

@@ -105,6 +105,7 @@ def test_its_models_score_as_they_did(folder: Path, old_lake: Lake) -> None:
     assert [row for row in signals(old_lake) if row[0] != "aapl"] == before[1]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_it_goes_on_with_new_bars_models_and_answers(folder: Path, old_lake: Lake) -> None:
     from pipelines.core.intervals import interval_of
     from pipelines.sources.sample import Sample

@@ -3,10 +3,10 @@
 It has every symbol of include/sample/members.csv (the NASDAQ-100) and QQQ, SPY, IWM, TLT, GLD, VIX
 and ES (an S&P 500 future, with bid and ask), on XNYS sessions, at every interval from one minute to
 one month. The next hour can be predicted from the past ones with a rank IC of 0.2, and SPY's next
-session from what TLT and VIX did in this one; `sample_noise` is the same market with the same
-volatility and no direction. See sample/skeleton.py and
-sample/market.py for how it is made, sample/oracle.py for the best reachable score.
-BULLION_SAMPLE_DIRT=1 adds the faults of real providers.
+session from what TLT and VIX did in this one, ES's next half hour from its last minutes;
+`sample_noise` is the same market with the same volatility and no direction. See
+sample/skeleton.py and sample/market.py for how it is made, sample/oracle.py for the best
+reachable score. BULLION_SAMPLE_DIRT=1 adds the faults of real providers.
 
 QQQ holds the members by weight, so that what an index did and what its members did agree.
 
@@ -47,7 +47,7 @@ from pipelines.sources.sample.skeleton import Market, index_members, instruments
 from pipelines.sources.sample.weights import FIRST_WEIGHTS, weights
 from pipelines.sources.sample.wire import STRENGTH, Wire
 
-GENERATOR = 3  # increased whenever the same request would give other bars
+GENERATOR = 4  # increased whenever the same request would give other bars
 WIRE = 2  # the same of news
 MOST_BARS = 500_000  # in one answer
 BEGINNING = utc("2015-01-01")
@@ -337,6 +337,6 @@ def _build_rows(symbol: str, interval: Interval, bars: Bars, bar_ticks: Ticks) -
         "close": bar_ticks.close / instrument.ticks,
         "volume": bar_ticks.volume,
         "bid": pa.array(bar_ticks.bid / instrument.ticks, from_pandas=True),
-        "ask": pa.array((bar_ticks.bid + 1) / instrument.ticks, from_pandas=True),
+        "ask": pa.array(bar_ticks.ask / instrument.ticks, from_pandas=True),
     }
     return pa.table(columns)

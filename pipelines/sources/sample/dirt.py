@@ -128,7 +128,11 @@ def undo_split(bar_ticks: Ticks, ratio: float) -> Ticks:
     """Return prices and volumes as they were before a split of that ratio."""
     price = {name: np.rint(getattr(bar_ticks, name) * ratio) for name in PRICES}
     return replace(
-        bar_ticks, volume=np.rint(bar_ticks.volume / ratio), bid=bar_ticks.bid * ratio, **price
+        bar_ticks,
+        volume=np.rint(bar_ticks.volume / ratio),
+        bid=bar_ticks.bid * ratio,
+        ask=bar_ticks.ask * ratio,
+        **price,
     )
 
 

@@ -6,6 +6,8 @@
    hour predicts nothing about its end beyond the planted drift.
 3. A minute's high and low are extremes of a Brownian bridge between its open and close; its
    volume follows the time of day, the day's volatility and the size of the move.
+   An instrument with quotes closes at its bid, at its ask or between; these are one to three
+   ticks apart, the further the livelier the minute. It goes after its news slowly (slow_price.py).
 4. Prices are whole ticks. Every coarser bar is the aggregate of its minutes, for every request,
    and the minutes of a session are drawn from numbers that depend only on its date and symbol.
    So the cost of a request is that of its sessions.
@@ -28,6 +30,7 @@ from pipelines.sources.sample.skeleton import (
     SLOT,
     Instrument,
     Market,
+    close_before,
     grid,
     instruments,
     minute_share,
@@ -35,6 +38,7 @@ from pipelines.sources.sample.skeleton import (
     slot_share,
     stream,
 )
+from pipelines.sources.sample.slow_price import SLOW, gap_from_within, slow_path, start_gaps
 
 ROOM = 400  # random numbers reserved for a session; a multiple of four, as Philox draws them
 CHUNK = 64  # sessions computed at a time: their minutes fit the processor's cache
@@ -49,7 +53,8 @@ class Ticks:
     low: np.ndarray
     close: np.ndarray
     volume: np.ndarray
-    bid: np.ndarray  # the ask is one tick above
+    bid: np.ndarray
+    ask: np.ndarray
 
     def take(self, rows: np.ndarray | slice) -> Ticks:
         return Ticks(*(getattr(self, f.name)[rows] for f in fields(self)))
@@ -64,6 +69,7 @@ class Ticks:
             self.close[..., ends],
             np.add.reduceat(self.volume, starts, axis=-1),
             self.bid[..., ends],
+            self.ask[..., ends],
         )
 
 
@@ -118,7 +124,7 @@ def ticks(market: Market, symbol: str, span: Span) -> Ticks:
     """Return the bars of one symbol over a span."""
     step = span.interval.minutes
     parts = []
-    for low, high, minutes in _runs(span.low, span.high):
+    for low, high, minutes in runs(span.low, span.high):
         starts = np.arange(0, minutes, step or minutes)
         bar_ticks = _minutes(market, instruments()[symbol], low, high, minutes)
         if step != 1:
@@ -132,7 +138,7 @@ def ticks(market: Market, symbol: str, span: Span) -> Ticks:
     return all_ticks if len(span.place) == len(all_ticks.open) else all_ticks.take(span.place)
 
 
-def _runs(low: int, high: int) -> Iterator[tuple[int, int, int]]:
+def runs(low: int, high: int) -> Iterator[tuple[int, int, int]]:
     """Cut a range into runs of sessions of one length, CHUNK at most: (low, high, minutes)."""
     minutes = grid().minutes
     while low < high:
@@ -198,8 +204,19 @@ def _numbers(market: Market, symbol: str, days: np.ndarray, minutes: int) -> np.
     return raw[days - low, :minutes].view("<u2").reshape(len(days), minutes, 4)
 
 
-def _minutes(market: Market, instrument: Instrument, low: int, high: int, minutes: int) -> Ticks:
-    """Return the minutes of sessions [low, high) of one length: arrays (sessions, minutes)."""
+@dataclass(frozen=True)
+class _Path:
+    """The log prices of sessions of one length, minute by minute, and what they are made from."""
+
+    number: np.ndarray  # random ones: (sessions, minutes, 4)
+    opening: np.ndarray  # (sessions, 1)
+    volatility: np.ndarray  # (sessions, 1): a full day's
+    spread: np.ndarray  # (sessions, 1): the part of it that the past does not explain
+    closes: np.ndarray  # (sessions, minutes)
+
+
+def _path(market: Market, instrument: Instrument, low: int, high: int, minutes: int) -> _Path:
+    """Return the path of sessions [low, high) of one length through the skeleton's hours."""
     sessions, bones, shape, table = (
         grid(),
         skeleton(market, instrument.symbol),
@@ -224,6 +241,71 @@ def _minutes(market: Market, instrument: Instrument, low: int, high: int, minute
     tilt = (level - level_from) - (walked - walk_from)
     walk += np.repeat(level_from - walk_from, shape.counts, axis=1)
     walk += np.repeat(tilt, shape.counts, axis=1) * shape.elapsed
+    return _Path(number, opening, volatility, spread, walk)
+
+
+@dataclass(frozen=True)
+class SlowPath:
+    """The minutes of sessions of an instrument whose price goes after its news slowly, in logs."""
+
+    news: np.ndarray  # (sessions, minutes): where the price would be without delay
+    gap: np.ndarray  # how far that is from where it lately was
+
+
+@dataclass(frozen=True)
+class HourProgress:
+    """How far each minute's close is in its hour: (sessions, minutes)."""
+
+    elapsed: np.ndarray  # share of the hour's variance up to it
+    detour: np.ndarray  # from the straight line between the hour's ends, in the hour's deviations
+
+
+def hour_progress(market: Market, symbol: str, low: int, high: int) -> HourProgress:
+    """Return the progress of the minutes of sessions [low, high), which have one length."""
+    minutes = int(grid().minutes[low])
+    path, shape = _path(market, instruments()[symbol], low, high, minutes), _shape(minutes)
+    ends = path.closes[:, shape.ends]
+    begins = np.hstack((path.opening, ends[:, :-1]))
+    straight = np.repeat(ends - begins, shape.counts, axis=1) * shape.elapsed
+    straight += np.repeat(begins, shape.counts, axis=1)
+    deviation = np.sqrt(np.repeat(slot_share(minutes), shape.counts)) * path.spread
+    return HourProgress(
+        np.broadcast_to(shape.elapsed, path.closes.shape), (path.closes - straight) / deviation
+    )
+
+
+def slow_minutes(market: Market, symbol: str, low: int, high: int) -> SlowPath:
+    """Return the path of sessions [low, high), which have one length."""
+    minutes = int(grid().minutes[low])
+    path = _path(market, instruments()[symbol], low, high, minutes)
+    return SlowPath(path.closes, _gaps(market, instruments()[symbol], path, low, high))
+
+
+def _gaps(market: Market, instrument: Instrument, path: _Path, low: int, high: int) -> np.ndarray:
+    """Return the gaps of a path, from the session before each on."""
+    before = close_before(market, instrument.symbol)
+    own = gap_from_within(path.closes, path.opening)
+    earlier = np.zeros(1)
+    if low:
+        length = int(grid().minutes[low - 1])
+        last = _path(market, instrument, low - 1, low, length)
+        earlier = gap_from_within(last.closes, last.opening)[:, -1]
+    ends = np.concatenate((earlier, own[:-1, -1]))
+    jump = path.opening[:, 0] - before[low:high] if low else path.opening[:, 0] * 0.0
+    gaps: np.ndarray = own + start_gaps(ends + jump, path.closes.shape[1])
+    return gaps
+
+
+def _minutes(market: Market, instrument: Instrument, low: int, high: int, minutes: int) -> Ticks:
+    """Return the minutes of sessions [low, high) of one length: arrays (sessions, minutes)."""
+    shape, table = _shape(minutes), _tables()
+    path = _path(market, instrument, low, high, minutes)
+    number, opening, walk = path.number, path.opening, path.closes
+    spread = path.spread
+    if instrument.symbol in SLOW and market.lag:
+        gap = _gaps(market, instrument, path, low, high)
+        walk, opening, share = slow_path(walk, opening, gap, market.lag)
+        spread = spread * share
 
     close = np.maximum(np.rint(np.exp(walk) * instrument.ticks), 1.0)
     begin = np.empty_like(close)
@@ -241,15 +323,30 @@ def _minutes(market: Market, instrument: Instrument, low: int, high: int, minute
 
     if instrument.volume:
         norm = instrument.volatility / np.sqrt(DAYS_A_YEAR)
-        usual = instrument.volume * shape.volume * (volatility / norm)
+        usual = instrument.volume * shape.volume * (path.volatility / norm)
         volume = np.rint(usual * table.bustle[number[..., 3]] * (0.5 + 0.6 * far / unit)) + 1.0
     else:
         volume = np.zeros_like(close)
-    # The last trade was at the bid or at the ask, with equal chance.
-    bid = (
-        close - (number[..., 3] & 1) if instrument.quoted else np.broadcast_to(np.nan, close.shape)
-    )
-    return Ticks(begin, high_, low_, close, volume, bid)
+    bid, ask = _quotes(instrument, close, number, far / unit)
+    return Ticks(begin, high_, low_, close, volume, bid, ask)
+
+
+def _quotes(
+    instrument: Instrument, close: np.ndarray, number: np.ndarray, move: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return bid and ask about each close: wider after larger moves, the close anywhere between.
+
+    They say nothing of what comes: they are drawn from the last bits of numbers, which do not move
+    the tables' draws.
+    """
+    if not instrument.quoted:
+        absent = np.broadcast_to(np.nan, close.shape)
+        return absent, absent
+    chance = (number[..., 2] & 255) / 256
+    width = 1.0 + (chance < 0.15 + 0.2 * np.minimum(move, 2)) + (chance < 0.05 * move)
+    above = np.floor((number[..., 3] & 255) / 256 * (width + 1))  # from the close up to the ask
+    ask = close + above
+    return np.maximum(ask - width, 1.0), ask
 
 
 def partial_bar(market: Market, symbol: str, ts: datetime, as_of: datetime) -> Ticks:
@@ -259,7 +356,6 @@ def partial_bar(market: Market, symbol: str, ts: datetime, as_of: datetime) -> T
     minutes = ticks(market, symbol, span_of(interval_of("1m"), ts, through, through))
     if through > utc(as_of):  # only the opening print is known
         flat = minutes.open
-        return Ticks(
-            flat, flat, flat, flat, np.zeros(1), np.where(np.isnan(minutes.bid), np.nan, flat)
-        )
+        quote = np.where(np.isnan(minutes.bid), np.nan, flat)
+        return Ticks(flat, flat, flat, flat, np.zeros(1), quote, quote)
     return minutes.group(np.zeros(1, int))

@@ -19,6 +19,9 @@
 7. A session of TLT and VIX speaks of the next one of SPY, and of ES, the same index: the more bonds
    rose and the less fear did, the higher the expected return, with a correlation of `lead`. It is
    spread over the session as the variance is. Without a rank_ic there is no lead either.
+8. The price of ES goes after its news slowly: of how far it should be from where it lately was, a
+   part is still missing, and comes within the next hour (`lag`; sample/slow_price.py). So its past
+   minutes say where it goes. Without a rank_ic it is where it should be.
 
 Random numbers are drawn by weekday and slot, not by the order of requests, and sums run forward:
 no value depends on the request, or on how far the calendar reaches.
@@ -207,6 +210,11 @@ class Market:
     @property
     def lead(self) -> float:
         """The correlation of SPY's session with what TLT and VIX did in the session before."""
+        return min(2 * self.rank_ic, 0.5)
+
+    @property
+    def lag(self) -> float:
+        """The part of a move that the price of ES has yet to make at first."""
         return min(2 * self.rank_ic, 0.5)
 
     @property

@@ -71,6 +71,7 @@ def refresh_news_signals(
     end: datetime,
     *,
     model: SentimentModel,
+    asked_model: str = "",
     now: datetime | None = None,
     run: str = "cli",
 ) -> NewsSignalsReport:
@@ -78,7 +79,8 @@ def refresh_news_signals(
 
     Windows that stand are computed again only where a story in them is new or has changed, those
     of other ranges too. A row that was live stays as it is: what it would say now is written
-    beside it, as a version known from now on.
+    beside it, as a version known from now on. `asked_model` is that of the setting, where `model`
+    speaks instead of it.
     """
     at = utc(now) if now else datetime.now(UTC)
     first, last = utc(start), min(utc(end), at)
@@ -101,7 +103,7 @@ def refresh_news_signals(
         if due_ends:
             ends = sorted(due_ends)
             stories, unscored = _read_stories(writer, source, topic, ends, model)
-            rows = _build_rows(summarize_windows(stories, ends), source, topic, model)
+            rows = _build_rows(summarize_windows(stories, ends), source, topic, model, asked_model)
             report = _write(writer, key, rows, standing_rows, at, unscored)
         if due_ends or changed_ends:
             state = {"source": source, "topic": topic, "followed": writer.snapshot}
@@ -181,12 +183,16 @@ def _read_stories(
     return stories, rows.num_rows - scored.num_rows
 
 
-def _build_rows(windows: pa.Table, source: str, topic: str, model: SentimentModel) -> pa.Table:
-    """Add to windows whose they are, and which model spoke."""
+def _build_rows(
+    windows: pa.Table, source: str, topic: str, model: SentimentModel, asked_model: str
+) -> pa.Table:
+    """Add to windows whose they are, which model spoke, and which one was asked for."""
     for name, value in (
         ("source", source),
         ("topic", topic),
         ("sentiment_model", model.name),
+        ("sentiment_version", model.version),
+        ("asked_model", asked_model or model.name),
         ("sentiment_sha256", model.sha256),
     ):
         column = pa.repeat(pa.scalar(value, pa.string()), windows.num_rows)

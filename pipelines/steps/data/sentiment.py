@@ -114,6 +114,7 @@ def _build_rows(
             "story": stories["story"],
             "known_at": stories["known_at"],
             "sentiment_model": pa.repeat(choice.model.name, count),
+            "sentiment_version": pa.repeat(choice.model.version, count),
             "sentiment_sha256": pa.repeat(choice.model.sha256, count),
             "asked_model": pa.repeat(choice.asked_model, count),
             **{name: np.clip(value, 0, 1) for name, value in values.items()},

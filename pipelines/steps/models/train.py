@@ -110,13 +110,15 @@ def train(
     *,
     as_of: datetime | None = None,
     seed: int = 0,
+    promote: bool = True,
     progress: Progress = no_progress,
 ) -> TrainingReport:
     """Compare the candidates as of an instant, register the winner, and promote it or say why not.
 
     Everything is read from one snapshot, whose number is recorded with the model. The winner is
     compared with the champion of that instant. A training as of an older instant is recorded as any
-    other, and serves the bars of its own time, but moves no alias back.
+    other, and serves the bars of its own time, but moves no alias back. Without `promote` the alias
+    stays where it is until `reconcile` lets it follow.
     """
     as_of = min(as_of or datetime.now(UTC), datetime.now(UTC))
     progress("features", 0, 1)
@@ -216,8 +218,9 @@ def train(
     # The decision is written first, so that every alias is explained by a decision.
     digests = {name: form.sha256 for name, form in challenger_forms.items() if form.body}
     _record(lake, forecast, report, version, digests, evidence_rows)
-    move_production_alias(lake, registry, forecast, source)
-    release_snapshots(lake)
+    if promote:
+        move_production_alias(lake, registry, forecast, source)
+        release_snapshots(lake)
     return report
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -40,6 +40,7 @@ def publish(
     """
     series = [forecast.name, report.source, forecast.interval]
     span = [report.start, report.end]
+    sources = {"source": report.source, "news_source": forecast.news_source(report.source)}
     with lake.write(f"score {forecast.name}") as writer:
         scored_at = now or datetime.now(UTC)
         live = _mark_live(writer, forecast, report.source, rows["live_until"], scored_at)
@@ -49,22 +50,18 @@ def publish(
         late = rows.filter(pa.array(~live))
         report.published = int(live.sum()) - unpublished.num_rows
         for predictions, is_live in ((late, False), (unpublished, True)):
-            writer.append(
-                PREDICTIONS, _with_publication(predictions, report.source, is_live, scored_at)
-            )
+            writer.append(PREDICTIONS, _with_publication(predictions, sources, is_live, scored_at))
         for combined_bars, is_live in (
             (_without_bars(combined, live_bars), False),
             (_live_signals(writer, forecast, series, rows, live_bars, weights), True),
         ):
-            signals = _with_publication(combined_bars.signals, report.source, is_live, scored_at)
+            signals = _with_publication(combined_bars.signals, sources, is_live, scored_at)
             writer.append(SIGNALS, _with_forecast(signals, forecast))
-            parts = _with_publication(
-                combined_bars.contributions, report.source, is_live, scored_at
-            )
+            parts = _with_publication(combined_bars.contributions, sources, is_live, scored_at)
             writer.append(CONTRIBUTIONS, _with_forecast(parts, forecast))
             report.signals += signals.num_rows
         report.written, report.live = late.num_rows + unpublished.num_rows, unpublished.num_rows
-        report.delay_seconds = _newest_delay([late, unpublished], scored_at)
+        report.delay_seconds = _newest_delay(unpublished, scored_at)
         report.newest = _newest_signals(writer, series, span)
         report.snapshot = writer.batch
         _write_run(writer, forecast, report, run)
@@ -194,12 +191,14 @@ def _without_bars(combined: CombinedSignals, bars: pa.Array) -> CombinedSignals:
     return CombinedSignals(*tables)
 
 
-def _with_publication(rows: pa.Table, source: str, live: bool, scored_at: datetime) -> pa.Table:
-    if "closes_at" in rows.column_names:
+def _with_publication(
+    rows: pa.Table, sources: Mapping[str, str | None], live: bool, scored_at: datetime
+) -> pa.Table:
+    if live and "closes_at" in rows.column_names:
         delays = delay_seconds(_instants(rows, "closes_at"), scored_at)
         rows = rows.append_column("delay_seconds", pa.array(delays))
     for name, value in (
-        ("source", pa.scalar(source)),
+        *((name, pa.scalar(source, pa.string())) for name, source in sources.items()),
         ("live", pa.scalar(live)),
         ("scored_at", pa.scalar(scored_at, UTC_TYPE)),
     ):
@@ -207,10 +206,11 @@ def _with_publication(rows: pa.Table, source: str, live: bool, scored_at: dateti
     return rows
 
 
-def _newest_delay(tables: Sequence[pa.Table], scored_at: datetime) -> float | None:
-    """Return how long after its close the newest bar was written; None where none was."""
-    closes = [_instants(rows, "closes_at").max() for rows in tables if rows.num_rows]
-    return float(delay_seconds(max(closes), scored_at)) if closes else None
+def _newest_delay(live_rows: pa.Table, scored_at: datetime) -> float | None:
+    """Return how long after its close the newest live bar was written; None where none was."""
+    if not live_rows.num_rows:
+        return None
+    return float(delay_seconds(_instants(live_rows, "closes_at").max(), scored_at))
 
 
 def _instants(rows: pa.Table, name: str) -> np.ndarray:

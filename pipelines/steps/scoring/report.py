@@ -31,7 +31,7 @@ class NewestSignal:
     reason: str
     coverage: float
     live: bool
-    delay_seconds: float | None = None  # None: written before the lake had this column
+    delay_seconds: float | None = None  # None: not live, or before the lake had this column
 
 
 @dataclass
@@ -49,7 +49,7 @@ class ScoringReport:
     acting: dict[str, tuple[int, int]] = field(default_factory=dict)  # target: rows, of so many
     written: int = 0  # rows of predictions, challengers' included
     live: int = 0  # of these, written before the next own bar had closed
-    delay_seconds: float | None = None  # from the close of the newest bar written to the commit
+    delay_seconds: float | None = None  # from the newest live bar's close to the commit
     published: int = 0  # rows left out, as they had been published live before
     challengers: dict[str, int] = field(default_factory=dict)  # rows scored by each
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by target
@@ -119,7 +119,7 @@ class ScoringReport:
                 f"in: {self.constituents:,} constituents of {self.bars:,} bars; scored "
                 f"{self.scored:,} by {models}; wrote {self.written:,} rows, "
                 f"{self.live:,} of them live; {self.published:,} had been published before"
-                f"{_late(self.delay_seconds, '; the newest bar')}"
+                f"{_late(self.delay_seconds, '; the newest live bar')}"
             )
             lines.append(self.members.describe())
         lines += [

@@ -29,7 +29,7 @@ def test_the_chart_has_the_bars_of_the_api(api_address: str) -> None:
     assert not screen.error
     bars = httpx.get(
         f"{api_address}/bars/history",
-        params={"symbol": "NVDA", "candles": 600, "indicators": "sma_20,rsi_14"},
+        params={"symbol": "NVDA", "candles": 400, "indicators": "sma_20,rsi_14"},
     ).json()["rows"][::-1]
     figure = chart(screen)
     traces_by_name = {trace["name"]: trace for trace in figure["data"]}

@@ -83,6 +83,11 @@ def test_companions_come_from_the_lake_as_in_a_scoring(
     assert answer["data_source"] == f"caller+{SOURCE}"
     assert answer["features_used"]["has_iwm_log_close"] == 0
     assert answer["features_used"]["iwm_correlation_21"] == 0
+    [notice] = [text for text in answer["notices"] if "IWM" in text]
+    assert notice.startswith("IWM.log_close is missing at")
+    assert "neutral value" in notice
+    with_all = {symbol: request_bars(symbol) for symbol in SPY_NEXT_DAY.companions}
+    assert not [text for text in predict(client, companions=with_all)["notices"] if "IWM" in text]
 
 
 def test_each_prediction_says_what_moved_it_as_the_lake_does(client: TestClient) -> None:

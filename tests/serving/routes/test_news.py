@@ -43,7 +43,8 @@ def test_stories_are_those_of_silver_with_their_sentiment(
 ) -> None:
     answer = RecentStories.model_validate_json(api.get(RECENT).text)
     rows = scored_lake.sql(
-        """SELECT n.story, n.title, n.known_at, s.sentiment, s.sentiment_model
+        """SELECT n.story, n.title, n.known_at, s.sentiment, s.sentiment_model,
+                  s.sentiment_version, s.asked_model
            FROM silver.news n JOIN gold.news_sentiment s USING (source, story)
            WHERE n.duplicate_of IS NULL ORDER BY n.known_at DESC, n.story DESC"""
     ).to_pylist()

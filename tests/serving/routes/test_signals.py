@@ -18,6 +18,7 @@ from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
 from tests.serving.scored_api import (
     LAST_CLOSE,
     SOURCE,
+    TOPIC,
     api_at,
     at,
     lake_of,
@@ -260,6 +261,42 @@ def partly_scored_api(scored_folder: Path, tmp_path: Path) -> Iterator[TestClien
             writer.delete("gold.predictions", "forecast = ? AND target = ?", [DAILY.name, VALUE])
     with api_at(tmp_path) as client:
         yield client
+
+
+@pytest.fixture
+def made_up_news_api(
+    scored_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
+    """A lake whose bars count as real, with the sample's news beside them."""
+    shutil.copytree(scored_folder, tmp_path, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{tmp_path}/catalog.sqlite")
+        patch.setenv("BULLION_LAKE_DATA", f"{tmp_path}/files")
+        with open_lake() as lake, lake.write("with news") as writer:
+            for table in ("gold.predictions", "gold.index_signals"):
+                writer.touch(table)
+                writer.run(
+                    f"UPDATE {table} SET news_source = 'sample' WHERE forecast = ?", [HOURLY.name]
+                )
+    monkeypatch.setattr("serving.state.cache.is_sample", lambda _: False)
+    with api_at(tmp_path) as client:
+        yield client
+
+
+def test_made_up_news_beside_real_bars_are_said(made_up_news_api: TestClient) -> None:
+    api, notice = made_up_news_api, "sample news: made up, and of no real event"
+    for path in (
+        "/signal/index", "/signal/index?min_confidence=0.1", "/predict/component?symbol=NVDA",
+        f"{FORECAST}/latest", f"{FORECAST}/signals", f"{FORECAST}/history", "/news/recent",
+        "/news/topics", f"/news/signals?topic={TOPIC}", f"/news/signals/newest?topic={TOPIC}",
+    ):  # fmt: skip
+        answer = api.get(path).json()
+        assert (answer["sample"], answer["notices"].count(notice)) == (True, 1), path
+        rows = answer.get("predictions") or answer.get("rows") or [answer]
+        assert {row.get("news_source", "sample") for row in rows} == {"sample"}
+    for path in (f"/forecasts/{DAILY.name}/latest", f"{FORECAST}/decisions", "/forecasts"):
+        answer = api.get(path).json()
+        assert (answer["sample"], notice in answer["notices"]) == (False, False), path
 
 
 def test_a_target_without_predictions_is_null_with_a_notice(partly_scored_api: TestClient) -> None:

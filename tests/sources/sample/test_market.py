@@ -34,7 +34,7 @@ def span(interval: str, start: datetime, end: datetime) -> Span:
 def same(bars: Ticks, expected: Ticks) -> bool:
     return all(
         np.array_equal(getattr(bars, name), getattr(expected, name), equal_nan=True)
-        for name in ("open", "high", "low", "close", "volume", "bid")
+        for name in ("open", "high", "low", "close", "volume", "bid", "ask")
     )
 
 
@@ -62,6 +62,7 @@ def test_a_coarse_bar_is_the_aggregate_of_its_minutes(
         assert bar_ticks.close[bar] == minutes.close[high - 1]
         assert bar_ticks.volume[bar] == minutes.volume[low:high].sum()
         assert symbol != "ES" or bar_ticks.bid[bar] == minutes.bid[high - 1]
+        assert symbol != "ES" or bar_ticks.ask[bar] == minutes.ask[high - 1]
 
 
 def edges(coarse: Span) -> tuple[datetime, datetime, datetime]:
@@ -101,6 +102,13 @@ def test_bars_are_valid(symbol: str) -> None:
         assert (values == np.rint(values)).all()
     assert (bar_ticks.volume == 0).all() if symbol == "VIX" else (bar_ticks.volume > 0).all()
     assert np.isnan(bar_ticks.bid).all() != (symbol == "ES")
+    if symbol == "ES":
+        width = bar_ticks.ask - bar_ticks.bid
+        assert set(width) == {1.0, 2.0, 3.0}
+        assert (bar_ticks.bid <= bar_ticks.close).all()
+        assert (bar_ticks.close <= bar_ticks.ask).all()
+        size = np.abs(bar_ticks.close - bar_ticks.open)
+        assert size[width == 3].mean() > size[width == 1].mean()
 
 
 def test_a_minute_opens_where_the_one_before_closed_and_a_night_leaves_a_gap() -> None:

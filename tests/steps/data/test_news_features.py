@@ -101,6 +101,23 @@ def test_bars_without_windows_are_neutral_and_flagged(lake: Lake) -> None:
     assert set(features(lake).values()) == {(0, 0, 0)}
 
 
+def test_bars_are_joined_with_the_news_that_their_source_names(lake: Lake) -> None:
+    """Yahoo has no news of its own, and names gdelt."""
+    close = CLOSES[3]
+    write_bars(lake, "yahoo", [r for r in market_rows(("AAPL",)) if r["ts"] < END])
+    write_stories(lake, story("a", close - minutes(20)))
+    signals(lake, START, END, END + minutes(60))
+    refresh_features(lake, FORECAST, "yahoo")
+    query = f"SELECT {SENTIMENT}, {FLAG} FROM {FORECAST.table.full_name} WHERE closes_at = ?"
+    assert lake.rows(f"{query} AND source = 'yahoo'", [close]) == [(0, 0)]
+    with lake.write("as gdelt's") as writer:
+        writer.touch("gold.news_signals")
+        writer.run("UPDATE gold.news_signals SET source = 'gdelt', batch = ?", [writer.batch])
+    refresh_features(lake, FORECAST, "yahoo")
+    assert lake.rows(f"{query} AND source = 'yahoo'", [close]) == [(pytest.approx(0.7), 1)]
+    assert FORECAST.news_source("yahoo") == "gdelt"
+
+
 def run_live(lake: Lake, until: datetime) -> None:
     """Compute each window a minute after its end, as it is done live."""
     end = START

@@ -71,6 +71,7 @@ def test_noise_adds_nothing() -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [7, 1, 2, 3, 4])
 def test_six_years_of_other_markets_give_the_same(seed: int) -> None:
     source = Sample(seed=seed)

@@ -89,9 +89,9 @@ def test_each_story_has_the_row_of_its_title(lake: Lake) -> None:
     expected = headline_model().score([TITLES[story] for story in ("0000", "0001", "0002")])
     np.testing.assert_array_equal([row[2:5] for row in rows], expected)
     np.testing.assert_array_equal([row[5] for row in rows], expected[:, 0] - expected[:, 1])
-    assert set(sentiments(lake, "sentiment_model, sentiment_sha256, asked_model")) == {
-        ("headlines", headline_model().sha256, "headlines")
-    }
+    names = "sentiment_model, sentiment_version, sentiment_sha256, asked_model"
+    model = headline_model()
+    assert set(sentiments(lake, names)) == {("headlines", model.version, model.sha256, "headlines")}
     assert "3 stories scored; the sentiment model is headlines" in report.summary()
 
 

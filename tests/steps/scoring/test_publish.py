@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ from tests.steps.scoring.test_score import (
 )
 
 __all__ = ["lake", "registry"]  # fixtures
+TABLES = ("gold.predictions", "gold.index_signals")
 
 
 def test_what_is_live_stays_and_late_constituents_join_it(lake: Lake, registry: Registry) -> None:
@@ -74,6 +76,19 @@ def test_what_is_live_stays_and_late_constituents_join_it(lake: Lake, registry: 
     assert [signal.live for signal in report.newest] == [True, True], (
         "the published signals are reported"
     )
+
+
+def test_rows_name_the_source_of_the_news_that_features_read(
+    lake: Lake, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = create_source(lake, build_market())
+    promote_model(lake, registry, source)
+    score_source(lake, registry, source, end=CLOSED, now=END + timedelta(days=3))
+    read = f"SELECT DISTINCT news_source FROM {{}} WHERE source = '{source}'"
+    assert [lake.rows(read.format(table)) for table in TABLES] == [[(None,)]] * 2
+    monkeypatch.setattr(Forecast, "news_source", lambda _, own: f"news of {own}")
+    score_source(lake, registry, source, end=CLOSED, now=END + timedelta(days=3))
+    assert [lake.rows(read.format(table)) for table in TABLES] == [[(f"news of {source}",)]] * 2
 
 
 def test_a_clock_set_back_makes_nothing_live(lake: Lake, registry: Registry) -> None:
@@ -120,7 +135,7 @@ def test_a_row_is_live_until_the_next_own_bar_closes_whatever_the_horizon(
     assert (report.written, report.live) == (4, 4 * in_time)
     predictions, signals, parts = all_rows(lake, source)
     assert {row["live"] for row in (*predictions, *signals, *parts)} == {in_time}
-    delay = (now - closes).total_seconds()
+    delay = (now - closes).total_seconds() if in_time else None
     for table in ("predictions", "index_signals"):
         rows = lake.rows(
             f"SELECT DISTINCT delay_seconds FROM gold.{table} WHERE source = ?", [source]

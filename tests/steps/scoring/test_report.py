@@ -36,7 +36,7 @@ def test_a_summary_names_the_models_and_the_newest_signal() -> None:
         "qqq 2026-09-01 15:30 UTC: WSS +0.5000, BUY (WSS is high); 90.0% scored, live, 61.0 s"
         in summary
     )
-    assert "had been published before; the newest bar 61.2 s after its close" in summary
+    assert "had been published before; the newest live bar 61.2 s after its close" in summary
     assert (scoring.status, scoring.message) == ("ok", None)
 
 
