@@ -19,7 +19,7 @@ START, END = utc("2026-08-10"), utc("2026-09-01")
 HOURS = hours("2026-08-10", "2026-09-01")
 HISTORY = utc("2026-08-20")  # by then every member has all features
 TRAINED = utc("2026-08-11")
-UNSTABLE_COLUMNS = ("batch", "source", "scored_at", "delay_seconds")
+UNSTABLE_COLUMNS = ("batch", "source", "news_source", "scored_at", "delay_seconds")
 _names = (f"source_{n}" for n in itertools.count())
 Row = dict[str, object]
 

@@ -34,12 +34,13 @@ def bars(forecast: TargetForecast, count: int) -> Rows:
 
 @pytest.mark.parametrize("forecast", TARGETS, ids=lambda f: f"{f.name}-{f.target.name}")
 def test_the_bars_that_it_says_are_enough(forecast: TargetForecast) -> None:
-    with pytest.raises(InvalidRequest, match=r"files has 60 bars .* too few") as caught:
-        check_enough_bars(forecast, "files", bars(forecast, 60))
+    few = forecast.look_back + 60
+    with pytest.raises(InvalidRequest, match=rf"files has {few} bars .* too few") as caught:
+        check_enough_bars(forecast, "files", bars(forecast, few))
     stated_count = re.search(r"about ([\d,]+) .* bars of each symbol", caught.value.hint)
     assert stated_count
     needed = int(stated_count[1].replace(",", ""))
     assert 500 < needed < 2000
     check_enough_bars(forecast, "files", bars(forecast, needed))
     with pytest.raises(InvalidRequest):
-        check_enough_bars(forecast, "files", bars(forecast, needed * 9 // 10))
+        check_enough_bars(forecast, "files", bars(forecast, needed * 7 // 8))
