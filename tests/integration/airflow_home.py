@@ -223,13 +223,13 @@ class Airflow:
         body = {"logical_date": logical_date, "conf": dict(conf)}
         return self._client.post(f"{self.unpause(dag_id)}/dagRuns", json=body)
 
-    def run(self, dag_id: str, conf: Mapping[str, Any], seconds: float = 240.0) -> dict[str, Any]:
+    def run(self, dag_id: str, conf: Mapping[str, Any], seconds: float = 480.0) -> dict[str, Any]:
         """Trigger a run and wait until it is over."""
         answer = self.trigger(dag_id, conf)
         assert answer.is_success, answer.text
         return self.wait_for_end(answer.json(), seconds)
 
-    def wait_for_end(self, run: Mapping[str, Any], seconds: float = 240.0) -> dict[str, Any]:
+    def wait_for_end(self, run: Mapping[str, Any], seconds: float = 480.0) -> dict[str, Any]:
         """Wait until a run is over, and return it."""
         path = _path(run)
 

@@ -39,7 +39,7 @@ SYMBOLS = 10
 
 
 def run_to_success(airflow: Airflow, dag: str, **conf: Any) -> dict[str, Any]:
-    run = airflow.run(dag, SAMPLE | conf, seconds=240)
+    run = airflow.run(dag, SAMPLE | conf, seconds=480)
     assert run["state"] == "success", airflow.log(run)
     return run
 

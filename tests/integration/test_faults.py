@@ -53,7 +53,7 @@ def wait_until_at_work(airflow: Airflow, run: dict[str, Any]) -> None:
 
 
 def check_healed(airflow: Airflow, lake: Settings, run: dict[str, Any], since: float) -> None:
-    result = airflow.wait_for_end(run, seconds=240)
+    result = airflow.wait_for_end(run, seconds=480)
     print(f"\nover {time.monotonic() - since:.0f} s after the kill")
     assert result["state"] == "success", airflow.log(run)
     with open_lake(lake, read_only=True) as reader:
@@ -142,7 +142,7 @@ def test_a_killed_scoring_is_retried_and_writes_each_row_once(
     conf = {"source": "sample_noise", "symbols": SYMBOLS, **SPAN}
     run = airflow.trigger(SCORE, conf).json()
     since = kill_task(airflow, run, "score")
-    assert airflow.wait_for_end(run, seconds=240)["state"] == "success", airflow.log(run)
+    assert airflow.wait_for_end(run, seconds=480)["state"] == "success", airflow.log(run)
     print(f"\nover {time.monotonic() - since:.0f} s after the kill")
     rows = rows_of(shared_lake, "predictions", "source = 'sample_noise'")
     expected = {

@@ -21,7 +21,7 @@ SAMPLE = {"source": "sample"}
 
 
 def run_to_success(airflow: Airflow, dag: str, **conf: Any) -> dict[str, Any]:
-    run = airflow.run(dag, SAMPLE | conf, seconds=240)
+    run = airflow.run(dag, SAMPLE | conf, seconds=480)
     assert run["state"] == "success", airflow.log(run)
     assert set(airflow.states(run).values()) == {"success"}
     return run
