@@ -261,7 +261,7 @@ class Airflow:
         return self._client.post(f"/api/v2{where}", json=body)
 
     def wait_for_backfill(
-        self, answer: httpx.Response, seconds: float = 600.0
+        self, answer: httpx.Response, seconds: float = 1200.0
     ) -> list[dict[str, Any]]:
         """Wait until a backfill is over, and return its runs in the order of their intervals."""
         assert answer.is_success, answer.text

@@ -166,7 +166,7 @@ def test_a_repeated_backfill_gives_the_same_rows_forwards_and_backwards(
 def test_a_training_backfill_is_a_walk_forward_and_moves_no_alias_back(
     airflow: Airflow, forecast: dict[str, dict[str, Any]], shared_lake: Settings
 ) -> None:
-    sessions = SESSIONS[-5:-2]
+    sessions = SESSIONS[-4:-2]
     options = {"dag_run_conf": SAMPLE, "reprocess_behavior": "completed"}
     answer = airflow.backfill(
         TRAIN,

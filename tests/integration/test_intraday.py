@@ -17,7 +17,7 @@ from pipelines.steps.lake import open_lake
 from tests.integration.airflow_home import Airflow, wait_for
 from tests.recent import NOW, format_time, merge_spans, run_notes
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(2400)]
 FORECAST = SP500_INTRADAY
 TRAIN, SCORE = (f"{kind}_{FORECAST.name}" for kind in ("train", "score"))
 SAMPLE = {"source": "sample"}
@@ -28,11 +28,11 @@ DAYS = merge_spans(
 )
 OPEN, CLOSE = DAYS[-1]  # of the newest session, which is scored
 THEN = DAYS[-2][1]
-SINCE = THEN - timedelta(days=30)
+SINCE = THEN - timedelta(days=65)
 
 
 def run_to_success(airflow: Airflow, dag: str, **conf: Any) -> dict[str, Any]:
-    run = airflow.run(dag, SAMPLE | conf, seconds=600)
+    run = airflow.run(dag, SAMPLE | conf, seconds=900)
     assert run["state"] == "success", airflow.log(run)
     return run
 
