@@ -1,7 +1,8 @@
 """Bring the first data through the real DAGs: ingest, train, score, train again; then news.
 
 Which stages are done is read from Airflow's runs, so that a second start continues where the first
-stopped. Scheduled runs do what is due now; two triggered runs do what lies five sessions back.
+stopped. Scheduled runs do what is due now; two triggered runs do what lies five sessions back. The
+trainings as of now, whose models are for bars to come, wait until every forecast has its signals.
 """
 
 from __future__ import annotations
@@ -22,25 +23,38 @@ from pipelines.forecasts import FORECASTS, Forecast
 
 SESSIONS = 5  # that are scored at the first start, by a model trained before them
 OVER = ("success", "failed")
+WITHIN = 1800.0  # seconds that a stage may take
 Run = dict[str, Any]
-Wait = Callable[[], None]
+IsOver = Callable[[], bool]
+Stages = Iterator[IsOver]
 
 
 def bring(config: Services, say: Callable[[str], None]) -> None:
-    """Run all stages of every forecast, side by side; skip those that are done."""
+    """Run all stages of every forecast, each at its own pace; skip those that are done."""
     drivers = [FirstData(config, say, forecast) for forecast in FORECASTS]
     with ExitStack() as stack:
         for driver in drivers:
             stack.enter_context(driver.client)
-        unfinished = [driver.stages() for driver in drivers]
-        while unfinished:
-            waits = [(stages, next(stages, None)) for stages in unfinished]
-            for _, wait in waits:
-                if wait:
-                    wait()
-            unfinished = [stages for stages, wait in waits if wait]
-        for driver in drivers[:1]:
-            driver.begin_news()
+        unfinished = [_begin_next(driver.stages()) for driver in drivers]
+        while unfinished := [part for part in map(_look_at, unfinished) if part]:
+            time.sleep(1)
+        for driver in drivers:
+            driver.resume_training()
+        drivers[0].begin_news()
+
+
+def _begin_next(stages: Stages) -> tuple[Stages, IsOver] | None:
+    """Begin the next stage; return it with those that follow, or None where none is left."""
+    is_over = next(stages, None)
+    return (stages, is_over) if is_over else None
+
+
+def _look_at(part: tuple[Stages, IsOver] | None) -> tuple[Stages, IsOver] | None:
+    """Begin the stage after one that is over."""
+    if part is None:
+        return None
+    stages, is_over = part
+    return _begin_next(stages) if is_over() else part
 
 
 class FirstData:
@@ -50,9 +64,10 @@ class FirstData:
         self.services, self.source, self.forecast = config, settings().source, forecast
         self.say = lambda stage: say(f"{forecast.name}: {stage}")
         self.client = httpx.Client(base_url=config.url("airflow"), timeout=30, trust_env=False)
+        self._holds_training = False
 
-    def stages(self) -> Iterator[Wait]:
-        """Yield a function for each stage that waits for its end; asking for the next begins it."""
+    def stages(self) -> Stages:
+        """Yield for each stage whether it is over; asking for the next begins it."""
         self._log_in()
         self._parsed(self._dag("score"))
         at = _sessions_ago(SESSIONS, self.forecast)
@@ -61,11 +76,23 @@ class FirstData:
             yield from self._another_source(at)
             return
         yield self._ingest()
-        since, wait = self._train_before(at)
-        yield wait
+        since, is_trained = self._train_before(at)
+        yield is_trained
+        self._hold_training()
         yield self._score(since)
         self._unpause(self._dag("monitor"))
         self._unpause("lake_maintenance")
+
+    def _hold_training(self) -> None:
+        """Pause the training as of now, which would take the cores from the first signals."""
+        if self._is_new(self._dag("train")):
+            self._set_paused(self._dag("train"), True)
+            self._holds_training = True
+
+    def resume_training(self) -> None:
+        """Let the training as of now begin, where it was held."""
+        if self._holds_training:
+            self._set_paused(self._dag("train"), False)
 
     def begin_news(self) -> None:
         """Let the news of every topic come in; nothing waits for them, and nothing needs them."""
@@ -82,7 +109,7 @@ class FirstData:
         run = self._run(self._dag("train"), "first_before")
         return str(run["conf"].get("source", "sample")) if run else self.source
 
-    def _another_source(self, since: datetime) -> Iterator[Wait]:
+    def _another_source(self, since: datetime) -> Stages:
         """Yield the same stages for a source that came later, all in triggered runs."""
         at, now = since.isoformat(), datetime.now(UTC).isoformat()
         yield self._triggered("bringing in bars and weights", "ingest", "first_bars", {})
@@ -92,23 +119,19 @@ class FirstData:
         # As with the first source, the signal waits for no model of bars to come.
         self._triggered("training as of now", "train", "first_now", {})
 
-    def _triggered(self, stage: str, kind: str, name: str, conf: dict[str, str]) -> Wait:
+    def _triggered(self, stage: str, kind: str, name: str, conf: dict[str, str]) -> IsOver:
         dag, run = self._dag(kind), f"{name}_{self.source}"
         if not self._run(dag, run):
             self._trigger(dag, run, conf, datetime.now(UTC))
         return self._end_of(stage, dag, lambda: self._runs_named(dag, run))
 
-    def _ingest(self) -> Wait:
+    def _ingest(self) -> IsOver:
         dag = self._dag("ingest")
         self._unpause(dag)
         return self._end_of("bringing in bars and weights", dag, lambda: self._runs(dag))
 
-    def _train_before(self, at: datetime) -> tuple[datetime, Wait]:
-        """Train as of five sessions ago.
-
-        The DAG's own run, as of now, is the next one. It goes on after the signal is there: its
-        model is for bars that have not closed yet.
-        """
+    def _train_before(self, at: datetime) -> tuple[datetime, IsOver]:
+        """Train as of five sessions ago. The DAG's own run, as of now, is the next one."""
         dag, run = self._dag("train"), "first_before"
         if not (first_run := self._run(dag, run)):
             first_run = self._trigger(dag, run, {"end": at.isoformat()}, at)
@@ -117,7 +140,7 @@ class FirstData:
         stage = f"training as of {since:%Y-%m-%d %H:%M} UTC"
         return since, self._end_of(stage, dag, lambda: self._runs_named(dag, run))
 
-    def _score(self, since: datetime) -> Wait:
+    def _score(self, since: datetime) -> IsOver:
         dag, run = self._dag("score"), "first_scores"
         if not self._run(dag, run):
             now = datetime.now(UTC)
@@ -143,10 +166,16 @@ class FirstData:
             time.sleep(1)
 
     def _unpause(self, dag: str) -> None:
-        """Unpause a DAG that never ran on its schedule; paused by a person later, it stays so."""
-        if any(r["run_type"] == "scheduled" for r in self._runs(dag)):
-            return
-        self._send("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
+        """Unpause a new DAG; one that a person paused later stays so."""
+        if self._is_new(dag):
+            self._set_paused(dag, False)
+
+    def _is_new(self, dag: str) -> bool:
+        """Whether no scheduled run of it is over."""
+        return not any(r["run_type"] == "scheduled" and r["state"] in OVER for r in self._runs(dag))
+
+    def _set_paused(self, dag: str, paused: bool) -> None:
+        self._send("PATCH", f"/api/v2/dags/{dag}", {"is_paused": paused})
 
     def _trigger(self, dag: str, run: str, conf: dict[str, str], at: datetime) -> Run:
         """Trigger a run while its DAG is paused: the one with the earlier time begins first."""
@@ -173,29 +202,34 @@ class FirstData:
         named_run = self._run(dag, run)
         return [named_run] if named_run else []
 
-    def _end_of(self, stage: str, dag: str, runs: Callable[[], list[Run]]) -> Wait:
-        if not any(r["state"] == "success" for r in runs()):
-            self.say(f"{stage} ...")
-        return lambda: self._succeeded(dag, runs)
+    def _end_of(self, stage: str, dag: str, runs: Callable[[], list[Run]]) -> IsOver:
+        """Return whether one of these runs has succeeded; one that failed before is tried again.
 
-    def _succeeded(self, dag: str, runs: Callable[[], list[Run]]) -> None:
-        """Wait until one of these runs succeeds; try one again that had failed before."""
-        within = 1800.0
-        deadline = time.monotonic() + within
-        earlier = {r["dag_run_id"] for r in runs() if r["state"] == "failed"}
-        while time.monotonic() < deadline:
+        Raises ServiceError where a run fails, or half an hour is over.
+        """
+        first = runs()
+        if not any(r["state"] == "success" for r in first):
+            self.say(f"{stage} ...")
+        deadline = time.monotonic() + WITHIN
+        failed_before = {r["dag_run_id"] for r in first if r["state"] == "failed"}
+
+        def is_over() -> bool:
             current = runs()
             if any(r["state"] == "success" for r in current):
-                return
+                return True
+            if time.monotonic() > deadline:
+                minutes = f"{WITHIN / 60:g} minutes"
+                raise ServiceError(f"{dag} is not done after {minutes}", self._see(dag))
             failed = [r["dag_run_id"] for r in current if r["state"] == "failed"]
             if failed and all(r["state"] in OVER for r in current):
-                if failed[0] not in earlier:
+                if failed[0] not in failed_before:
                     raise self._failed(dag, failed[0])
-                earlier.clear()
+                failed_before.clear()
                 clear_path = f"/api/v2/dags/{dag}/dagRuns/{failed[0]}/clear"
                 self._send("POST", clear_path, {"dry_run": False, "only_failed": True})
-            time.sleep(1)
-        raise ServiceError(f"{dag} is not done after {within / 60:g} minutes", self._see(dag))
+            return False
+
+        return is_over
 
     def _failed(self, dag: str, run: str) -> ServiceError:
         reasons = "\n".join(self._reasons(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances"))

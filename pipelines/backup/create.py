@@ -139,7 +139,7 @@ def _copy_all(
 
     def copy(path: str) -> int:
         try:
-            objects.copy_from(store, path, files[path].digest)
+            objects.copy_from(store, path, files[path])
         except FileNotFoundError:
             gone.append(path)
         except DamagedContent:
@@ -163,11 +163,11 @@ def _copy_all(
 
 
 def _put(objects: Objects, content: bytes, copied: _Copied) -> StoredFile:
-    digest, is_new = objects.put(content)
+    file, is_new = objects.put(content)
     if is_new:
         copied.contents += 1
-        copied.bytes += len(content)
-    return StoredFile(digest, len(content))
+        copied.bytes += file.bytes
+    return file
 
 
 def _copy_models(

@@ -7,13 +7,14 @@ folder or a bucket: `objects/ab/abcd...` and `backups/20261130T091500.000000Z.js
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from io import BytesIO
 
-from pipelines.backup.manifest import Manifest
+from pipelines.backup.manifest import Manifest, StoredFile
 from pipelines.core.errors import InvalidRequest, LakeError
-from pipelines.lake.file_store import FileStore, FolderStore, Readable
+from pipelines.lake.file_store import CHUNK, FileStore, Readable
 
 OBJECTS, BACKUPS = "objects", "backups"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -24,17 +25,26 @@ class DamagedContent(Exception):
 
 
 class _CheckedReader:
-    """Reads on, and raises at the end where the SHA-256 is another: then nothing is written."""
+    """Reads a file on, and raises where it ends as another than was recorded: nothing is written.
 
-    def __init__(self, source: Readable, digest: str) -> None:
-        self._source, self._digest = source, digest
-        self._hash = hashlib.sha256()
+    Whoever reads may stop at the last byte without asking for more, so the end is known by size;
+    and may take a short answer for the end, so each answer is as long as was asked for.
+    """
+
+    def __init__(self, source: Readable, file: StoredFile) -> None:
+        self._source, self._file = source, file
+        self._hash, self._bytes = hashlib.sha256(), 0
 
     def read(self, size: int = -1, /) -> bytes:
         content = self._source.read(size)
+        while 0 < len(content) < size and (more := self._source.read(size - len(content))):
+            content += more
         self._hash.update(content)
-        if (size < 0 or len(content) < size) and self._hash.hexdigest() != self._digest:
-            raise DamagedContent(self._digest)
+        self._bytes += len(content)
+        has_ended = not content or self._bytes >= self._file.bytes
+        is_whole = self._bytes == self._file.bytes and self._hash.hexdigest() == self._file.digest
+        if has_ended and not is_whole:
+            raise DamagedContent(self._file.digest)
         return content
 
 
@@ -49,45 +59,65 @@ class Objects:
         """Whether a content is there already."""
         return digest in self._stored
 
-    def put(self, content: bytes) -> tuple[str, bool]:
-        """Store a content; return its SHA-256, and whether it was new."""
-        digest = hashlib.sha256(content).hexdigest()
-        if digest in self._stored:
-            return digest, False
-        self.store.write(_place_of(digest), content)
-        self._stored.add(digest)
-        return digest, True
+    def put(self, content: bytes) -> tuple[StoredFile, bool]:
+        """Store a content; return it as a file of a manifest, and whether it was new."""
+        file = StoredFile(hashlib.sha256(content).hexdigest(), len(content))
+        is_new = file.digest not in self._stored
+        if is_new:
+            self.store.copy_from(BytesIO(content), _place_of(file.digest))
+            self._stored.add(file.digest)
+        return file, is_new
 
-    def copy_from(self, store: FileStore, path: str, digest: str) -> None:
-        """Store a file of any size whose SHA-256 is known; DamagedContent where it has another."""
-        with store.open(path) as file:
-            self.store.copy_from(_CheckedReader(file, digest), _place_of(digest))
-        self._stored.add(digest)
+    def copy_from(self, store: FileStore, path: str, file: StoredFile) -> None:
+        """Store a file of any size that is known; DamagedContent where it is another."""
+        with store.open(path) as source:
+            self.store.copy_from(_CheckedReader(source, file), _place_of(file.digest))
+        self._stored.add(file.digest)
 
-    def copy_to(self, digest: str, store: FileStore, path: str) -> None:
+    def copy_to(self, file: StoredFile, store: FileStore, path: str) -> None:
         """Write a content to a file; LakeError where it is not there, or is not what it was."""
+        with self._open(file) as source:
+            store.copy_from(source, path)
+
+    def read(self, file: StoredFile) -> bytes:
+        """Return a content of a small file; LakeError as for `copy_to`."""
+        with self._open(file) as source:
+            return source.read()
+
+    def check(self, file: StoredFile) -> None:
+        """Read a content to its end; LakeError as for `copy_to`."""
+        with self._open(file) as source:
+            while source.read(CHUNK):
+                pass
+
+    @contextmanager
+    def _open(self, file: StoredFile) -> Iterator[Readable]:
         try:
-            with self.store.open(_place_of(digest)) as file:
-                store.copy_from(_CheckedReader(file, digest), path)
+            with self.store.open(_place_of(file.digest)) as source:
+                yield _CheckedReader(source, file)
         except FileNotFoundError:
             raise LakeError(
-                f"the backup in {self.store.root} lacks the content {digest}",
+                f"the backup in {self.store.root} lacks the content {file.digest}",
                 "take another backup of this place: `bullion backups` lists them",
             ) from None
         except DamagedContent:
             raise LakeError(
-                f"the content {digest} of the backup in {self.store.root} is damaged",
+                f"the content {file.digest} of the backup in {self.store.root} is damaged",
                 "take another backup of this place, or another place",
             ) from None
 
-    def read(self, digest: str) -> bytes:
-        """Return a content of a small file; LakeError as for `copy_to`."""
-        with TemporaryDirectory(prefix="bullion-restore-") as folder:
-            self.copy_to(digest, FolderStore(folder), digest)
-            return (Path(folder) / digest).read_bytes()
-
     def write_manifest(self, manifest: Manifest) -> None:
-        """Write the manifest, after everything that it names: until then there is no backup."""
+        """Write the manifest, after everything that it names: until then there is no backup.
+
+        LakeError where a content is gone, as another process has removed old backups meanwhile.
+        """
+        stored = {path.rpartition("/")[2] for path in self.store.listing(OBJECTS)}
+        gone = manifest.digests() - stored
+        if gone:
+            raise LakeError(
+                f"{len(gone)} contents were removed from {self.store.root} while it was backed up",
+                "one command at a time may remove old backups; run the backup again",
+            )
         name = f"{manifest.created_at:{STAMP}}"
         self.store.write(f"{BACKUPS}/{name}.json", manifest.to_json())
 
@@ -128,6 +158,11 @@ class Objects:
                 "name a later time, or none for the newest state",
             )
         return self.manifest(max(earlier))
+
+    def contents(self) -> list[StoredFile]:
+        """Return each content that some backup needs."""
+        files = (file for time in self.manifest_times() for file in self.manifest(time).all_files())
+        return list({file.digest: file for file in files}.values())
 
     def forget_before(self, age: timedelta) -> tuple[int, int]:
         """Remove backups that are older, and what no other names; return how many of each.

@@ -75,12 +75,12 @@ def restore_backup(
         _write_files(objects, models.copies, manifest.copies, progress, "models")
     if models and manifest.models:
         _write_files(objects, models.artifacts, manifest.artifacts, progress, "models")
-        load_database(models.kind, models.target, objects.read(manifest.models.digest))
+        load_database(models.kind, models.target, objects.read(manifest.models))
         _move_artifacts(models, manifest.artifacts_root)
     for path in state_files():
         if path.name in manifest.state and not path.exists():
-            load_database("sqlite", str(path), objects.read(manifest.state[path.name].digest))
-    load_database(kind, target, objects.read(manifest.catalog.digest))
+            load_database("sqlite", str(path), objects.read(manifest.state[path.name]))
+    load_database(kind, target, objects.read(manifest.catalog))
     with open_lake(config, adopt=True) as lake:
         snapshot, committed_at = manifest.snapshot, manifest.created_at
         if at is not None and at < manifest.created_at:
@@ -151,7 +151,7 @@ def _write_files(
     def write(path: str) -> None:
         if path in there and store.checksum(path)[1] == files[path].digest:
             return
-        objects.copy_to(files[path].digest, store, path)
+        objects.copy_to(files[path], store, path)
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         for done, _ in enumerate(pool.map(write, files), 1):

@@ -56,9 +56,21 @@ def backup(
 
 
 @app.command()
-def backups(place: PlaceArgument) -> None:
+def backups(
+    place: PlaceArgument,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="read every content, and compare its checksum")
+    ] = False,
+) -> None:
     """List the backups of a place, and how far back each can take the lake."""
     objects = _objects(place)
+    if verify:
+        contents = objects.contents()
+        with progress_bar() as progress:
+            for done, file in enumerate(contents, 1):
+                objects.check(file)
+                progress("contents", done, len(contents))
+        out.print(f"{len(contents):,} contents are what they were", highlight=False)
     rows: list[tuple[object, ...]] = []
     for created_at in objects.manifest_times():
         manifest = objects.manifest(created_at)

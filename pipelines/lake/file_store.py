@@ -67,7 +67,7 @@ class FileStore(Protocol):
         ...
 
     def copy_from(self, source: Readable, path: str) -> None:
-        """Write a file of any size from what is read, all of it or nothing."""
+        """Write a file of any size from what is read, all of it or nothing, also if power fails."""
         ...
 
     def remove(self, paths: Iterable[str]) -> None:
@@ -150,15 +150,21 @@ class FolderStore:
         return (self._path / path).open("rb")
 
     def write(self, path: str, content: bytes) -> None:
-        self.copy_from(BytesIO(content), path)
+        self._write(BytesIO(content), path)
 
     def copy_from(self, source: Readable, path: str) -> None:
+        self._write(source, path, durable=True)
+
+    def _write(self, source: Readable, path: str, *, durable: bool = False) -> None:
         part = self._path / f"{path}.{os.getpid()}.part"
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with part.open("wb") as file:
                     copyfileobj(source, file, CHUNK)
+                    if durable:
+                        file.flush()
+                        os.fsync(file.fileno())
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise

@@ -29,6 +29,16 @@ def test_a_backup_is_made_listed_and_restored(
     code, out, _ = bullion("backups", place)
     assert code == 0
     assert out.count("0.1.0") == 1
+    code, out, _ = bullion("backups", place, "--verify")
+    assert code == 0
+    assert re.search(r"\d+ contents are what they were", out)
+    content = max((tmp_path / "backups" / "objects").rglob("*"), key=lambda f: f.stat().st_size)
+    sound = content.read_bytes()
+    content.write_bytes(sound[:-1] + b"?")
+    code, _, complaint = bullion("backups", place, "--verify")
+    assert code == 1
+    assert content.name in complaint
+    content.write_bytes(sound)
     code, _, complaint = bullion("restore", place)
     assert code == 2
     assert "there is a catalog at" in complaint

@@ -104,7 +104,9 @@ class ScriptedAirflow:
         return httpx.Response(200, content=json.dumps(body))
 
     def wait(self) -> None:
-        self.first._end_of("training", "train", lambda: self.first._runs("train"))()
+        is_over = self.first._end_of("training", "train", lambda: self.first._runs("train"))
+        while not is_over():
+            pass
 
 
 def test_a_stage_that_is_done_is_skipped_in_silence(config: Services) -> None:
@@ -114,7 +116,7 @@ def test_a_stage_that_is_done_is_skipped_in_silence(config: Services) -> None:
 
 
 def test_a_run_that_failed_earlier_is_tried_again(config: Services) -> None:
-    airflow = ScriptedAirflow(config, "failed", "failed", "failed", "running", "success")
+    airflow = ScriptedAirflow(config, "failed", "failed", "running", "success")
     airflow.wait()
     assert airflow.cleared == 1
 
@@ -123,3 +125,54 @@ def test_a_run_that_fails_is_reported_with_its_address(config: Services) -> None
     with pytest.raises(ServiceError, match="train failed") as caught:
         ScriptedAirflow(config, "running", "running", "failed").wait()
     assert f"{config.url('airflow')}/dags/train/runs/r" in caught.value.hint
+
+
+def test_each_forecast_goes_its_own_way_and_trainings_as_of_now_wait(
+    config: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first forecast trains long; the others are scored meanwhile."""
+    slow, *others = (f"train_{forecast.name}" for forecast in FORECASTS)
+    events: list[tuple[str, object]] = []
+    runs: dict[tuple[str, str], dict[str, Any]] = {}
+    looks = 40  # until the slow training is over
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal looks
+        parts = request.url.path.strip("/").split("/")
+        dag = parts[3] if len(parts) > 3 else ""
+        if request.method == "PATCH":
+            events.append((dag, "held" if json.loads(request.content)["is_paused"] else "begins"))
+        elif request.method == "POST" and parts[-1] == "dagRuns":
+            body = json.loads(request.content)
+            runs[dag, body["dag_run_id"]] = body | {"run_type": "manual", "state": "success"}
+            events.append((dag, body["dag_run_id"]))
+            return httpx.Response(200, json=body)
+        elif parts[-1] == "dagRuns":  # of the ingest, which is scheduled, one is over
+            rows = [run for (name, _), run in runs.items() if name == dag]
+            if dag.startswith("ingest"):
+                rows = [{"dag_run_id": "s", "run_type": "scheduled", "state": "success"}]
+            return httpx.Response(200, json={"dag_runs": rows})
+        elif "dagRuns" in parts:
+            run = runs.get((dag, parts[-1]))
+            if dag == slow and run:
+                looks -= 1
+                if looks == 0:
+                    events.append((slow, "over"))
+                run = run | {"state": "running" if looks > 0 else "success"}
+            return httpx.Response(200 if run else 404, json=run or {})
+        return httpx.Response(200, json={"access_token": "t"})
+
+    real_client = httpx.Client
+    monkeypatch.setattr(
+        "include.services.first_data.httpx.Client",
+        lambda **_: real_client(base_url="http://a", transport=httpx.MockTransport(answer)),
+    )
+    first_data.bring(config, lambda line: None)
+    over = events.index((slow, "over"))
+    for dag in others:
+        scored = events.index((dag.replace("train", "score", 1), "first_scores"))
+        assert events.index((dag, "held")) < scored < over
+    last_scores = max(n for n, (_, event) in enumerate(events) if event == "first_scores")
+    for dag in (slow, *others):
+        assert events.index((dag, "held")) > events.index((dag, "begins"))
+        assert max(n for n, event in enumerate(events) if event == (dag, "begins")) > last_scores
