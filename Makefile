@@ -114,7 +114,7 @@ test: $(READY) ## Run the tests that need no servers
 
 # More workers than CI has cores: a test that kills something waits half a minute for a heartbeat.
 test-integration: $(READY) ## Run the tests that need servers, a browser or Airflow
-	@$(BIN)/pytest tests/integration -n 3 --dist loadfile --no-loadscope-reorder -m integration
+	@$(BIN)/pytest tests/integration -n 3 --dist loadfile --no-loadscope-reorder -m "integration and not torture"
 
 coverage: $(READY) ## Tests with the lines they do not reach
 	@$(BIN)/pytest -n 2 -m "not integration and not torture" --cov=pipelines --cov=serving --cov=dashboard --cov-report=term-missing:skip-covered

@@ -29,7 +29,7 @@ def wire(name: str) -> None:
 
         return jobs.bring_news(source, news_run(name, params, dag_run))
 
-    @step(outlets=[NEWS_SIGNALS], trigger_rule="all_done")
+    @step(inlets=[SILVER_NEWS], outlets=[NEWS_SIGNALS], trigger_rule="all_done")
     def signals(params=None, dag_run=None):
         """Score the new titles, and write the windows that ended; returns the counts."""
         from pipelines import jobs

@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import MODELS, PARAMS, doc, step
+from wiring import MODELS, OUTCOMES, PARAMS, doc, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
 
 def wire(forecast: Forecast) -> None:
-    @step(outlets=[MODELS])
+    @step(inlets=[OUTCOMES], outlets=[MODELS])
     def monitor(params=None, dag_run=None):
         """Measure live skill and drift, write the reports, and roll back where skill is gone."""
         from pipelines import jobs

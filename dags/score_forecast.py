@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import dag
 from exchange_timetable import ExchangeTimetable
-from wiring import LATE, OUTCOMES, PARAMS, SCORED, SILVER_BARS, doc, run_request, step
+from wiring import LATE, OF_OUTCOMES, OF_SCORING, PARAMS, SILVER_BARS, doc, run_request, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
@@ -23,14 +23,14 @@ def wire(forecast: Forecast) -> None:
 
         return jobs.bring_bars(forecast.name, run_request(forecast, params, dag_run), weights=True)
 
-    @step(outlets=SCORED)
+    @step(**OF_SCORING)
     def score(params=None, dag_run=None):
         """Score, combine and publish in one commit; returns the counts."""
         from pipelines import jobs
 
         return jobs.score(forecast.name, run_request(forecast, params, dag_run))
 
-    @step(outlets=[OUTCOMES], trigger_rule="none_failed")
+    @step(**OF_OUTCOMES, trigger_rule="none_failed")
     def outcomes(params=None, dag_run=None):
         """Write the outcomes of earlier predictions, as far as they are known by now."""
         from pipelines import jobs

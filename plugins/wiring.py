@@ -81,7 +81,9 @@ LATE = DeadlineAlert(
         "gold.news_signals",
     )
 )  # fmt: skip
-SCORED = [FEATURES, PREDICTIONS, SIGNALS]
+PANEL = [SILVER_BARS, NEWS_SIGNALS]  # what features are computed of
+OF_SCORING = {"inlets": [*PANEL, MODELS], "outlets": [FEATURES, PREDICTIONS, SIGNALS]}
+OF_OUTCOMES = {"inlets": [SILVER_BARS, PREDICTIONS], "outlets": [OUTCOMES]}
 # The jobs of a training: what each does, which tests hold to what the job says of itself, and the
 # options of its step.
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -96,16 +98,16 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "validate_bronze": ("Hold what the sources said to the contracts of its tables.", {}),
     "training_news_signals": (
         "Score the new titles, and write the windows that ended.",
-        {"outlets": [NEWS_SIGNALS]},
+        {"inlets": [SILVER_NEWS], "outlets": [NEWS_SIGNALS]},
     ),
     "features": (
         "Compute a forecast's features and labels from what silver has now.",
-        {"outlets": [FEATURES]},
+        {"inlets": PANEL, "outlets": [FEATURES]},
     ),
     "validate_gold": ("Hold the rows that are trained on to the contracts of their tables.", {}),
     "train_only": (
         "Compare the candidates, select one, ask the gates, and record the verdict.",
-        {"outlets": [MODELS], "minutes": 120, "nice": 10},
+        {"inlets": [FEATURES], "outlets": [MODELS], "minutes": 120, "nice": 10},
     ),
     "promote": (
         "Let MLflow's alias follow the decisions, and release what no model needs any more.",

@@ -137,6 +137,9 @@ def airflow_options(config: Services) -> dict[str, str]:
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
         "LOGGING__BASE_LOG_FOLDER": str(config.folder("logs") / "tasks"),
         "LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",
+        # Events of lineage are sent where a transport is named, and nowhere by default.
+        "OPENLINEAGE__TRANSPORT": config.lineage,
+        "OPENLINEAGE__EXTRACTORS": "include.lineage_events.LakeLineage",
     }
 
 

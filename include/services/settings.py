@@ -42,6 +42,9 @@ class Services(BaseSettings):
     pages_port: int = Field(default=8001, ge=1, le=65535)
     """Port of the pages: Evidently's reports and the Data Docs."""
 
+    lineage: str = ""
+    """Where OpenLineage events go, as its provider's `transport` in JSON; empty: nowhere."""
+
     def folder(self, name: str) -> Path:
         """Return a folder below home; create it if it is missing."""
         folder = self.home.absolute() / name

@@ -90,36 +90,29 @@ def directional_lines(x: Arrays, bars: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def plus_di(bars: int) -> Feature:
+def _directional_indicator(name: str, moves: str, line: int, formula: str, bars: int) -> Feature:
     return Feature(
-        f"plus_di_{bars}",
-        f"directional indicator: rises of the high as a part of the true ranges of {bars} bars; "
+        f"{name}_{bars}",
+        f"directional indicator: {moves} as a part of the true ranges of {bars} bars; "
         "0 where nothing moved",
         HLC,
         bars + 1,
-        lambda x: directional_lines(x, bars)[0],
+        lambda x: directional_lines(x, bars)[line],
         unit="0 to 100",
         low=0,
         high=100,
-        formula=f"100 sum(up, {bars}) / sum(tr, {bars}), "
-        "up = h - h[1] where above 0 and above down",
+        formula=formula,
     )
+
+
+def plus_di(bars: int) -> Feature:
+    formula = f"100 sum(up, {bars}) / sum(tr, {bars}), up = h - h[1] where above 0 and above down"
+    return _directional_indicator("plus_di", "rises of the high", 0, formula, bars)
 
 
 def minus_di(bars: int) -> Feature:
-    return Feature(
-        f"minus_di_{bars}",
-        f"directional indicator: falls of the low as a part of the true ranges of {bars} bars; "
-        "0 where nothing moved",
-        HLC,
-        bars + 1,
-        lambda x: directional_lines(x, bars)[1],
-        unit="0 to 100",
-        low=0,
-        high=100,
-        formula=f"100 sum(down, {bars}) / sum(tr, {bars}), "
-        "down = l[1] - l where above 0 and above up",
-    )
+    formula = f"100 sum(down, {bars}) / sum(tr, {bars}), down = l[1] - l where above 0 and above up"
+    return _directional_indicator("minus_di", "falls of the low", 1, formula, bars)
 
 
 def adx(bars: int) -> Feature:

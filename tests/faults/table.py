@@ -230,6 +230,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _kept_by(
         SERVERS,
+        "Redis killed, PostgreSQL restarted, S3 standing still in the middle of a run",
+        "The run ends well, or fails with a reason and brings the same bars when it is repeated.",
+        "integration/test_servers_gone.py",
+    ),
+    _kept_by(
+        SERVERS,
         "everything destroyed",
         "Restored from a backup it publishes the same signal.",
         "backup/test_drill.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -23,6 +24,7 @@ from tests.servers.ports import free_port
 ROOT = Path(__file__).resolve().parents[2]
 # Port 8793 on all addresses would be opened for the logs otherwise.
 COMPONENTS = (("scheduler", "--skip-serve-logs"), ("dag-processor",), ("api-server",))
+LINEAGE, LINEAGE_FILE = "include.lineage_events.LakeLineage", "lineage.ndjson"
 START_WITHIN = 150.0  # seconds
 STOP_WITHIN = 15.0
 
@@ -89,6 +91,10 @@ class Airflow:
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+            "OPENLINEAGE__EXTRACTORS": LINEAGE,
+            "OPENLINEAGE__TRANSPORT": json.dumps(
+                {"type": "file", "log_file_path": str(self.home / LINEAGE_FILE), "append": True}
+            ),
         }
         foreign = ("AIRFLOW", "BULLION_")  # settings of the developer must not be used here
         own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}

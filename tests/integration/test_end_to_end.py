@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pipelines.core.settings import Settings
 from pipelines.registry.mlflow import Registry, model_name
 from pipelines.steps.lake import open_lake
-from tests.integration.airflow_home import Airflow
+from tests.integration.airflow_home import LINEAGE_FILE, Airflow
 from tests.recent import (
     HOURLY,
     INGEST,
@@ -69,6 +70,21 @@ def test_every_run_succeeded_with_its_steps(
         notes = run_notes(shared_lake, forecast[name]["dag_run_id"])
         assert notes, name
         assert {status for _, status, _ in notes} <= {"ok", "warned"}, notes
+
+
+def test_each_step_sends_its_tables_with_their_columns_and_its_run(
+    airflow: Airflow, forecast: dict[str, dict[str, Any]], shared_lake: Settings
+) -> None:
+    lines = (airflow.home / LINEAGE_FILE).read_text().splitlines()
+    ended = [event for event in map(json.loads, lines) if event["eventType"] == "COMPLETE"]
+    for dag, layers in ((INGEST, {"bronze", "silver"}), (TRAIN, {"gold"}), (SCORE, {"gold"})):
+        events = [event for event in ended if event["job"]["name"].startswith(f"{dag}.")]
+        tables = [table for event in events for table in event["outputs"]]
+        assert {table["name"].partition(".")[0] for table in tables} >= layers, dag
+        assert all(table["facets"]["schema"]["fields"] for table in tables)
+        assert {table["namespace"] for table in tables} == {f"file://{shared_lake.lake_data}"}
+        runs = {event["run"]["facets"]["airflow"]["dagRun"]["run_id"] for event in events}
+        assert runs >= {r["dag_run_id"] for r in forecast.values() if r["dag_id"] == dag}
 
 
 def test_each_bar_was_scored_by_the_model_of_its_time(

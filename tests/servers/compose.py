@@ -118,6 +118,8 @@ class Native:
     """What lies here for a folder of the containers."""
     found: dict[tuple[str, int], int] = field(default_factory=dict)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    starts: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """How each service that was started is started again."""
 
     def __post_init__(self) -> None:
         self.services: dict[str, Any] = fill_variables(read_compose()["services"], self.variables)
@@ -178,7 +180,15 @@ class Native:
                 start_new_session=True,
             )
         self.running[name] = process
+        self.starts[name] = lambda: self.start(service, name, more, folders, **environment)
         return process
+
+    def revive(self) -> None:
+        """Start what has ended again, as the file's `restart` says; what runs once stays ended."""
+        for name, process in list(self.running.items()):
+            service = self.services.get(name.rstrip("-0123456789"), self.services.get(name, {}))
+            if process.poll() is not None and service.get("restart") != "no":
+                self.starts[name]()
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.out"
