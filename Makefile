@@ -20,7 +20,7 @@ export PIP_CERT UV_SYSTEM_CERTS
 # tasks compiles thousands of modules anew, 10 s of a core at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install install-dev install-torch lock format check check-deploy test test-unit test-integration coverage torture \
+.PHONY: help install install-dev install-torch install-feast lock format check check-deploy test test-unit test-integration coverage torture \
 	bench verify sql clean up down status logs airflow mlflow api dashboard screenshots smoke promote rollback secrets \
 	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean
 
@@ -59,6 +59,17 @@ $(TORCH_READY): $(READY) requirements-torch.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--extra-index-url "$(TORCH_INDEX)" --requirement requirements-torch.txt
 	@touch $(TORCH_READY)
+
+# Feast wants an older Redis client than Airflow does: it has an environment of its own.
+FEAST := .venv-feast
+
+install-feast: $(FEAST)/.ready ## Make .venv-feast, for `bullion feast` to bring features online
+
+$(FEAST)/.ready: requirements-feast.txt | $(READY)
+	@echo "installing Feast into $(FEAST) ..."
+	@rm -rf $(FEAST) && $(PYTHON) -m venv --without-pip $(FEAST)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(FEAST)/bin/python requirements-feast.txt
+	@touch $@
 
 # DETACH=1 returns and leaves it running; so does a start from a script, where nobody sees Ctrl-C.
 SERVICES = $(if $(SOURCE),BULLION_SOURCE=$(SOURCE)) exec $(BIN)/python -m include.services
