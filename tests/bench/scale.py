@@ -179,13 +179,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--symbols", type=int, default=50)
     parser.add_argument("--years", type=float, default=5.0)
+    parser.add_argument("--part", type=int, default=4, help="the smaller run has one in so many")
     parser.add_argument("--page", action="store_true", help="write the table into SCALE.md")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
         run_step(*options.step)
         return
-    small = list(measure(max(1, options.symbols // 4), options.years))
+    small = list(measure(max(1, options.symbols // options.part), options.years))
     large = list(measure(options.symbols, options.years))
     table = describe(small, large)
     print(table)
