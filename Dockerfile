@@ -1,4 +1,5 @@
-# Three images: `airflow` (also MLflow and every command), `serving` (the read API), `store` (S3).
+# Three images: `airflow` (also MLflow and every command), `serving` (the read API), `store` (S3); and
+# `airflow-kubernetes`, which is `airflow` with the KubernetesExecutor.
 # Every base is pinned by tag and digest, every Python package by the hashes of a lock.
 #   docker build --target serving .
 
@@ -25,6 +26,11 @@ COPY pipelines/__init__.py pipelines/
 COPY serving/__init__.py serving/
 RUN /opt/uv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 
+FROM build-airflow AS build-airflow-kubernetes
+COPY requirements-kubernetes.txt ./
+RUN /opt/uv/bin/uv pip sync --quiet --require-hashes requirements.txt requirements-kubernetes.txt \
+    && /opt/uv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+
 FROM build AS build-serving
 COPY requirements-serving.txt ./
 RUN /opt/uv/bin/uv pip sync --quiet --require-hashes requirements-serving.txt
@@ -49,6 +55,9 @@ EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=5 \
     CMD ["python", "-m", "include.deploy.health", "http://127.0.0.1:8080/api/v2/monitor/health"]
 CMD ["airflow", "api-server"]
+
+FROM airflow AS airflow-kubernetes
+COPY --from=build-airflow-kubernetes /opt/venv /opt/venv
 
 FROM python AS serving
 RUN mkdir -p data_lake && chown bullion:bullion data_lake

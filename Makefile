@@ -20,7 +20,7 @@ export PIP_CERT UV_SYSTEM_CERTS
 # tasks compiles thousands of modules anew, 10 s of a core at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install install-dev install-torch lock format check test test-unit test-integration coverage torture \
+.PHONY: help install install-dev install-torch install-feast lock format check check-deploy test test-unit test-integration coverage torture \
 	bench verify sql clean up down status logs airflow mlflow api dashboard screenshots smoke promote rollback secrets \
 	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean
 
@@ -60,6 +60,17 @@ $(TORCH_READY): $(READY) requirements-torch.txt
 		--extra-index-url "$(TORCH_INDEX)" --requirement requirements-torch.txt
 	@touch $(TORCH_READY)
 
+# Feast wants an older Redis client than Airflow does: it has an environment of its own.
+FEAST := .venv-feast
+
+install-feast: $(FEAST)/.ready ## Make .venv-feast, for `bullion feast` to bring features online
+
+$(FEAST)/.ready: requirements-feast.txt | $(READY)
+	@echo "installing Feast into $(FEAST) ..."
+	@rm -rf $(FEAST) && $(PYTHON) -m venv --without-pip $(FEAST)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(FEAST)/bin/python requirements-feast.txt
+	@touch $@
+
 # DETACH=1 returns and leaves it running; so does a start from a script, where nobody sees Ctrl-C.
 SERVICES = $(if $(SOURCE),BULLION_SOURCE=$(SOURCE)) exec $(BIN)/python -m include.services
 UP = $(SERVICES) up $(if $(DETACH),--detach)
@@ -88,18 +99,41 @@ status: $(READY) ## What runs, and where
 logs: $(READY) ## Follow the logs of all services
 	@$(SERVICES) logs
 
-lock: ## Solve requirements.in anew into requirements.txt, and the serving image's part of it
+lock: ## Solve requirements.in anew into requirements.txt, and the smaller locks beside it
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV); $(BIN)/python -m pip install --quiet uv==$(UV_VERSION); }
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --upgrade \
 		requirements.in --output-file requirements.txt
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --upgrade \
 		--constraint requirements.txt requirements-serving.in --output-file requirements-serving.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --upgrade --no-deps \
+		--constraint requirements.txt requirements-kubernetes.in --output-file requirements-kubernetes.txt
+	@for name in deploy feast; do $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
+		--upgrade requirements-$$name.in --output-file requirements-$$name.txt; done
+
+# The chart and the Terraform files are checked in an environment of their own, which is made once;
+# they are checked again when one of them, or what checks them, has changed.
+DEPLOY := .venv-deploy
+DEPLOYED := $(shell find include/deploy/helm include/deploy/terraform -type f) include/deploy/KUBERNETES.md \
+	docker-compose.yaml tests/deploy/check_chart.py tests/deploy/check_terraform.py
+
+$(DEPLOY)/.ready: requirements-deploy.txt | $(READY)
+	@echo "installing what checks the deployment into $(DEPLOY) ..."
+	@rm -rf $(DEPLOY) && $(PYTHON) -m venv --without-pip $(DEPLOY)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(DEPLOY)/bin/python requirements-deploy.txt
+	@touch $@
+
+$(DEPLOY)/.checked: $(DEPLOY)/.ready $(DEPLOYED)
+	@$(DEPLOY)/bin/python -m tests.deploy.check_chart
+	@$(DEPLOY)/bin/python -m tests.deploy.check_terraform
+	@touch $@
+
+check-deploy: $(DEPLOY)/.checked ## The chart and the Terraform files alone; a part of check
 
 format: $(READY) ## Put the code into shape
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-check: $(READY) ## Lint, types, rules and circles of imports, and the lock in step with requirements.in
+check: $(READY) check-deploy ## Lint, types, rules and circles of imports, locks, the chart and the Terraform files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -151,7 +185,7 @@ sql: $(READY) ## A DuckDB prompt with the lake attached read-only
 		$(BIN)/duckdb -init "$$init"
 
 clean: ## Remove the environment and what tests leave behind; the lake stays
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage
+	@rm -rf $(VENV) .venv-deploy .venv-feast .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage
 
 # The deployment in containers: include/deploy/README.md. What is needed here is Docker with compose.
 COMPOSE := docker compose

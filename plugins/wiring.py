@@ -117,6 +117,13 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+# Jobs that do the targets of a forecast one by one: with several targets each is a mapped task of
+# its own, on whatever worker is free. What they give does not depend on that, to the bit.
+PER_TARGET = {"train_only"}
+# Executors whose tasks share one machine: there a training has its memory to itself.
+ON_ONE_MACHINE = {"LocalExecutor", "SequentialExecutor"}
+
+
 def step(minutes: int = 30, nice: int = 0, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Declare a task of Bullion: its errors decide on retries, and a failure sends an alert.
 
@@ -166,10 +173,27 @@ def job_step(forecast: Forecast) -> Callable[..., Any]:
 
             return getattr(jobs, job)(forecast.name, run_request(forecast, params, dag_run))
 
-        run.__name__, run.__doc__ = name, meaning
+        def run_target(target: str, params: Any = None, dag_run: Any = None) -> Any:
+            from pipelines import jobs
+
+            request = run_request(forecast, params, dag_run)
+            return getattr(jobs, job)(forecast.name, request, target=target)
+
+        run.__name__ = run_target.__name__ = name
+        run.__doc__ = run_target.__doc__ = meaning
+        if job in PER_TARGET and len(forecast.targets) > 1:
+            mapped = step(**options, max_active_tis_per_dagrun=trainings_at_once())(run_target)
+            return mapped.expand(target=list(forecast.target_names))
         return step(**options)(run)()
 
     return add
+
+
+def trainings_at_once() -> int | None:
+    """Return how many targets of a run are trained at once: one on one machine, else no limit."""
+    from airflow.configuration import conf
+
+    return 1 if conf.get("core", "executor") in ON_ONE_MACHINE else None
 
 
 def one_after_another(*steps: Any) -> None:

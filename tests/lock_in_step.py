@@ -59,6 +59,8 @@ def locked_twice(extra: str = "requirements-torch", full: str = "requirements") 
 if __name__ == "__main__":
     problems = [*differences(), *differences("requirements-serving"), *apart()]
     problems += [*differences("requirements-torch"), *locked_twice()]
+    problems += [*differences("requirements-kubernetes"), *locked_twice("requirements-kubernetes")]
+    problems += [*differences("requirements-deploy"), *differences("requirements-feast")]
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:

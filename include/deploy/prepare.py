@@ -1,7 +1,9 @@
-"""Create what the services of a deployment need: python -m include.deploy.prepare.
+"""Create what the services of a deployment need: python -m include.deploy.prepare [PART ...]
 
 Roles and databases in PostgreSQL, buckets, the lake, Airflow's tables and its first user. It may
 be run again at any time: what is there stays, and the passwords become those of the environment.
+Where a part is named, only those that are named: a database that others manage has its roles
+already. `mlflow`, which brings MLflow's tables to its version, is done only where it is named.
 """
 
 from __future__ import annotations
@@ -10,13 +12,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
-from pipelines.core.errors import BullionError, InvalidRequest
+from pipelines.core.errors import BullionError, InvalidRequest, unknown
 
 # Each owns the database of its name. The reader sees the lake's catalog, and changes nothing.
 OWNERS = ("airflow", "mlflow", "lake")
@@ -155,13 +157,35 @@ def airflow() -> None:
             raise InvalidRequest("Airflow's first user could not be made", "see the lines above")
 
 
-def main() -> None:
-    """Prepare every part, each after the parts it needs."""
-    for part in (databases, buckets, reader, lake, airflow):
+def mlflow() -> None:
+    """Bring MLflow's tables to its version; an empty database is left to its server."""
+    from sqlalchemy import create_engine, inspect
+
+    address = required("MLFLOW_BACKEND_STORE_URI")
+    engine = create_engine(address)
+    try:
+        if not inspect(engine).has_table("alembic_version"):
+            return
+    finally:
+        engine.dispose()
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", address]
+    subprocess.run(command, check=True)  # noqa: S603
+
+
+ALWAYS = (databases, buckets, reader, lake, airflow)  # each after the parts it needs
+PARTS = {part.__name__: part for part in (*ALWAYS, mlflow)}
+
+
+def main(names: Sequence[str] = ()) -> None:
+    """Prepare every part, or those that are named, in the order in which they need each other."""
+    for name in names:
+        if name not in PARTS:
+            raise unknown("part", name, PARTS)
+    for part in [part for name, part in PARTS.items() if name in names] or ALWAYS:
         print(f"{part.__name__} ...", flush=True)
         part()
     print("ready", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

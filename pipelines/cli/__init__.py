@@ -47,6 +47,7 @@ def _run() -> None:
         from pipelines.cli import (  # noqa: F401  (they register their commands)
             backtest,
             backup,
+            feast,
             forecasts,
             lake,
             new,

@@ -31,25 +31,31 @@ def features(name: str, request: RunRequest) -> dict[str, Any]:
     return {"symbols": report.symbols, "read": report.read, "written": report.written}
 
 
-def train_only(name: str, request: RunRequest) -> dict[str, Any]:
+def train_only(name: str, request: RunRequest, target: str = "") -> dict[str, Any]:
     """Compare the candidates, select one, ask the gates, and record the verdict.
 
-    MLflow's alias follows with `promote`.
+    Of one target alone where it is named. MLflow's alias follows with `promote`.
     """
-    return train(name, request, promote=False)
+    return train(name, request, promote=False, target=target)
 
 
-def train(name: str, request: RunRequest, *, seed: int = 0, promote: bool = True) -> dict[str, Any]:
+def train(
+    name: str, request: RunRequest, *, seed: int = 0, promote: bool = True, target: str = ""
+) -> dict[str, Any]:
     """Compare the candidates on what was known at the end of the run's interval; decide.
 
     Each target by itself: where one cannot be trained the others are, and then the run fails.
+    What a target's training gives is the same whether the others go before it, beside it on
+    another worker, or not at all.
     """
     from pipelines.steps.models.train import train as step
 
     registry, verdicts = Registry(), dict[str, Any]()
     failed: list[Exception] = []
+    declared = forecast(name)
+    targets = (declared.target_forecast(target),) if target else declared.per_target()
     with open_lake() as lake, record_failures(lake, "train", name, request):
-        for target_forecast in forecast(name).per_target():
+        for target_forecast in targets:
             try:
                 report = step(
                     lake,

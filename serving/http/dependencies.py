@@ -72,6 +72,16 @@ SymbolName = Annotated[
         examples=["NVDA"],
     ),
 ]
+OneSymbol = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=64,
+        pattern=PATTERN,
+        description=f"{SYMBOL.meaning}; without one, the list",
+        examples=["NVDA"],
+    ),
+]
 UniverseName = Annotated[
     Annotated[str, AfterValidator(known_universe)] | None,
     Query(

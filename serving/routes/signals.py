@@ -1,4 +1,4 @@
-"""The newest signals and predictions of every forecast from memory, and the list of forecasts."""
+"""The newest signals, predictions and features of every forecast, and the list of forecasts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from pipelines.core.calendar import calendar
-from pipelines.core.errors import unknown
+from pipelines.core.errors import BullionError, unknown
 from pipelines.features.inputs import input_name
+from pipelines.forecasts import Forecast
 from pipelines.labels.base import Label
 from serving.http.dependencies import (
     MAIN,
     Confidence,
     CurrentCache,
     ForecastInPath,
+    OneSymbol,
     SymbolName,
     UniverseName,
     check_policy,
@@ -29,7 +31,7 @@ from serving.http.dependencies import (
 from serving.http.errors import error_responses
 from serving.schemas.answers import Component, LatestPredictions, Signal
 from serving.schemas.errors import NotFound
-from serving.schemas.listings import Features, Forecasts
+from serving.schemas.listings import Features, FeatureVector, Forecasts
 from serving.state.answers import Row, build_component, build_signal, encode_answer
 from serving.state.cache import ForecastCache, SignalCache
 
@@ -107,29 +109,53 @@ async def latest(request: Request, state: CurrentCache, name: ForecastInPath) ->
     return conditional_response(request, newest.latest)
 
 
-@forecast_router.get("/features", response_model=Features, responses=error_responses(404, 422))
-async def features(state: CurrentCache, name: ForecastInPath) -> Response:
-    """List the features of a forecast: the indicators that can be sent to be scored."""
-    forecast = newest_of(state, name).forecast
+@forecast_router.get(
+    "/features", response_model=FeatureVector | Features, responses=POLLED | error_responses(404)
+)
+async def features(
+    request: Request, state: CurrentCache, name: ForecastInPath, symbol: OneSymbol = None
+) -> Response:
+    """Return the newest features of one symbol; without a symbol, list the forecast's features.
+
+    The list says what each feature is: these indicators can be sent to be scored. Poll a symbol's
+    values with `If-None-Match`: the tag changes with the snapshot and staleness, and not with
+    `age_seconds` alone.
+    """
+    newest = newest_of(state, name)
+    if symbol is None:
+        return json_response(_list_features(newest.forecast))
+    if symbol not in newest.vectors:
+        raise _lacking(newest, state, symbol, "features", bool(newest.vectors))
+    return conditional_response(request, newest.vectors[symbol])
+
+
+def _list_features(forecast: Forecast) -> Row:
     fields = ("name", "meaning", "unit", "low", "high", "window", "neutral")
     rows = [
         {field: getattr(feature, field) for field in fields}
         | {"inputs": [input_name(value) for value in feature.inputs]}
         for feature in forecast.features
     ]
-    return json_response({"forecast": name, "interval": forecast.interval, "features": rows})
+    return {"forecast": forecast.name, "interval": forecast.interval, "features": rows}
 
 
 def _prediction(newest: ForecastCache, state: SignalCache, symbol: str) -> Mapping[str, Row]:
     if symbol in newest.predictions:
         return newest.predictions[symbol]
+    raise _lacking(newest, state, symbol, "prediction", bool(newest.predictions))
+
+
+def _lacking(
+    newest: ForecastCache, state: SignalCache, symbol: str, subject: str, of_others: bool
+) -> BullionError:
+    """Return the error that a symbol has nothing, which others may have."""
     if symbol not in newest.forecast.symbols:
         error = unknown("symbol", symbol, newest.forecast.symbols)
-        raise NotFound(error.message, error.hint)
-    if not newest.predictions:
-        raise not_yet(newest, state, "prediction")
-    raise NotFound(
-        f"{newest.forecast.name} has predicted nothing of {symbol} lately",
+        return NotFound(error.message, error.hint)
+    if not of_others:
+        return not_yet(newest, state, subject)
+    return NotFound(
+        f"{newest.forecast.name} has no {subject} of {symbol} lately",
         "its bars are missing: see silver.gaps, or GET /predictions/history",
     )
 

@@ -53,6 +53,34 @@ class Features(Answer):
     features: list[FeatureInfo]
 
 
+class FeatureVector(Provenance):
+    """The newest features of a symbol, as its models read them."""
+
+    forecast: str = table_field(PREDICTIONS, "forecast")
+    news_source: str | None = table_field(PREDICTIONS, "news_source")
+    symbol: str = table_field(PREDICTIONS, "symbol")
+    interval: str = table_field(PREDICTIONS, "interval")
+    ts: datetime = table_field(PREDICTIONS, "ts")
+    closes_at: datetime = table_field(PREDICTIONS, "closes_at")
+    known_at: datetime = Field(
+        description="from when on the features could be known: the close of their bar, as what "
+        "they read of other symbols and of news is what was known then [UTC]"
+    )
+    features: dict[str, float | None] = Field(
+        description="value of each feature by name, in the order of the models' columns; null "
+        "where the bars before do not suffice, or an input is missing"
+    )
+    stale: bool = Field(
+        description="true: a later bar has closed and its features should be there, and are not"
+    )
+    stale_at: datetime = Field(
+        description="when the answer becomes stale unless newer features are there [UTC]"
+    )
+    age_seconds: int = Field(
+        description="seconds from `closes_at` to the answer; after a 304, count on from there"
+    )
+
+
 class ForecastInfo(Answer):
     """A forecast, and how far it has come."""
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.core.calendar import calendar, spans_night
-from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.core.maps import read_rows
 from pipelines.forecasts import Forecast
 from pipelines.lake import View
@@ -31,7 +30,8 @@ from serving.state.answers import (
     mark_made_up_news,
 )
 from serving.state.news import NewestNews, load_news
-from serving.state.times import instants
+from serving.state.times import find_stale_at, instants
+from serving.state.vectors import load_vectors
 
 WINDOW = timedelta(days=10)  # a symbol whose newest prediction is older has none
 
@@ -48,6 +48,7 @@ class ForecastCache:
     ready: Mapping[str, EncodedAnswer]  # by universe
     symbols: Mapping[str, EncodedAnswer]
     latest: EncodedAnswers | None  # of all symbols
+    vectors: Mapping[str, EncodedAnswer]  # the newest features, by symbol
 
     @property
     def newest_bar(self) -> datetime | None:
@@ -117,6 +118,8 @@ def _polled_answers(
     """Return what is polled, by path and query as clients write them; others go by the router."""
     answers: dict[tuple[str, bytes], CachedAnswer] = {}
     for name, cache in caches.items():
+        for symbol, answer in cache.vectors.items():
+            answers[f"/forecasts/{name}/features", f"symbol={symbol}".encode()] = answer
         if cache.latest is not None:
             answers[f"/forecasts/{name}/latest", b""] = cache.latest
         paths = [(f"/forecasts/{name}/signal", f"/forecasts/{name}/component")]
@@ -157,18 +160,22 @@ def _load_forecast(
         symbol: encode_answer(build_component(state.marks, forecast, rows))
         for symbol, rows in by_symbol.items()
     }
+    bars = _newest_closes(view, forecast, state.source)
+    models = _models(view, forecast, state.source, now)
+    since = max(bars.values(), default=now) - WINDOW
     return ForecastCache(
         forecast=forecast,
         signals={row["universe"]: row for row in signals},
         predictions=by_symbol,
-        bars=_newest_closes(view, forecast, state.source),
-        models=_models(view, forecast, state.source, now),
+        bars=bars,
+        models=models,
         ready={
             row["universe"]: encode_answer(build_signal(state.marks, forecast, row))
             for row in signals
         },
         symbols=symbols,
         latest=encode_all(of_all, forecast, list(symbols.values())) if symbols else None,
+        vectors=load_vectors(view, forecast, state.marks, models, since, grace) if bars else {},
     )
 
 
@@ -239,13 +246,9 @@ def _newest_closes(view: View, forecast: Forecast, source: str) -> dict[str, dat
 
 def calendar_fields(forecast: Forecast, row: Row, grace: timedelta) -> Row:
     """Return when the next run should have scored a bar, and whether a night lies before it."""
-    market, ts, run = calendar(forecast.schedule.calendar), row["ts"], forecast.cadence
-    # A run that covers several bars may have begun before this one.
-    since = ts - timedelta(minutes=run.minutes or 0)
-    closes_at = market.bars(run, since, ts + timedelta(days=70)).closes_at
-    closes: datetime = from_numpy(closes_at[closes_at > to_numpy(row["closes_at"])][0])
+    market = calendar(forecast.schedule.calendar)
     span = (instants([row[name]]) for name in ("closes_at", "timestamp_next"))
     return {
-        "stale_at": closes + forecast.schedule.grace + grace,
+        "stale_at": find_stale_at(forecast, row["ts"], row["closes_at"], grace),
         "spans_night": bool(spans_night(market, *span)[0]),
     }

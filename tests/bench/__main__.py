@@ -14,6 +14,7 @@ from tests.bench import (
     backup,
     checks,
     dashboard,
+    feature_store,
     features,
     history,
     hostile,
@@ -46,6 +47,7 @@ BENCHES = {
     "wide": wide.figures,
     "history": history.figures,
     "api": api.figures,
+    "feature_store": feature_store.figures,
     "dashboard": dashboard.figures,
     "hostile": hostile.figures,
 }

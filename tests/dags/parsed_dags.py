@@ -45,6 +45,10 @@ dags = {
                 "owner": t.owner, "doc_md": t.doc_md, "retries": t.retries,
                 "retry_delay": t.retry_delay.total_seconds(),
                 "backoff": t.retry_exponential_backoff,
+                "mapped": getattr(t, "op_kwargs_expand_input", None)
+                and [*getattr(t.op_kwargs_expand_input.value.get("target"), "value",
+                              t.op_kwargs_expand_input.value.get("target") or ())],
+                "at_once": getattr(t, "max_active_tis_per_dagrun", None),
                 "empty": type(t).__name__ == "EmptyOperator",
                 "waits": t.depends_on_past and t.wait_for_downstream,
                 "failure": bool(t.on_failure_callback),

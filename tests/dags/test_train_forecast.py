@@ -40,3 +40,13 @@ def test_each_stage_says_what_its_job_says_of_itself(parsed: dict[str, Any]) -> 
     for forecast in FORECASTS:
         for task in parsed["dags"][f"train_{forecast.name}"]["tasks"]:
             assert task["empty"] or task["doc_md"] in sentences, task["name"]
+
+
+def test_each_of_several_targets_is_a_task_of_its_own(parsed: dict[str, Any]) -> None:
+    assert any(len(forecast.targets) > 1 for forecast in FORECASTS)
+    for forecast in FORECASTS:
+        tasks = {task["name"]: task for task in parsed["dags"][f"train_{forecast.name}"]["tasks"]}
+        several = len(forecast.targets) > 1
+        assert tasks["train"]["mapped"] == (list(forecast.target_names) if several else None)
+        assert tasks["train"]["at_once"] == (1 if several else None), "on one machine one by one"
+        assert not any(task["mapped"] for name, task in tasks.items() if name != "train")

@@ -86,6 +86,7 @@ def test_packages_come_from_the_locks_by_hash() -> None:
     assert {re.findall(r"requirements\S*", run)[-1] for run in synced} == {
         "requirements.txt",
         "requirements-serving.txt",
+        "requirements-kubernetes.txt",
     }
     assert all("--require-hashes" in run for run in synced)
     for run in set(installs) - set(synced):
@@ -125,3 +126,10 @@ def test_serving_carries_the_serving_lock_alone() -> None:
     ]
     assert copies == ["--from=build-serving /opt/venv /opt/venv"]
     assert not {source for source, _ in list_copies("serving")} & {"dags", "plugins", "include"}
+
+
+def test_the_image_of_the_kubernetes_executor_is_airflows_with_more_packages() -> None:
+    own = STAGES["airflow-kubernetes"]
+    assert own.base == "airflow"
+    assert own.lines == [("COPY", "--from=build-airflow-kubernetes /opt/venv /opt/venv")]
+    assert STAGES["build-airflow-kubernetes"].base == "build-airflow"

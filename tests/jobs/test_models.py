@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipelines import jobs
-from pipelines.core.errors import (
-    NothingToDo,
-)
+from pipelines.core.errors import BullionError, NothingToDo
 from pipelines.core.settings import Settings
+from pipelines.forecasts import FORECASTS, TargetForecast
 from pipelines.jobs import RunRequest
 from pipelines.registry.mlflow import RegistryError
 from tests.jobs.run_requests import (
@@ -117,3 +116,26 @@ def test_without_a_trained_model_the_run_is_skipped_with_its_reason(
     with pytest.raises(NothingToDo, match="nothing was trained before"):
         jobs.score(NAME, request("run"))
     assert "nothing was trained" in run_notes(lake_settings, "run")[-1][2]
+
+
+def test_a_task_of_one_target_trains_that_alone(
+    lake_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    asked: list[str] = []
+
+    def fail(_lake: object, _registry: object, target: TargetForecast, *_: object, **__: object):  # type: ignore[no-untyped-def]
+        asked.append(target.target.name)
+        raise BullionError(f"{target.target.name} cannot be trained")
+
+    monkeypatch.setattr("pipelines.steps.models.train.train", fail)
+    several = next(forecast for forecast in FORECASTS if len(forecast.targets) > 1)
+    last = several.target_names[-1]
+    with pytest.raises(BullionError, match=f"{last} cannot be trained"):
+        jobs.train_only(several.name, request("day"), target=last)
+    assert asked == [last]
+    with pytest.raises(BullionError, match="cannot be trained"):
+        jobs.train_only(several.name, request("day"))
+    assert asked == [last, *several.target_names]
+    with pytest.raises(BullionError, match="unknown target"):
+        jobs.train_only(several.name, request("day"), target="gain")

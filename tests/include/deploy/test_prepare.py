@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -109,3 +111,32 @@ def test_with_its_policy_the_lake_can_be_read_and_not_written(as_reader: Any) ->
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             call()
+
+
+def test_only_the_parts_that_are_named_are_prepared_in_the_order_they_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+    parts = {name: lambda name=name: called.append(name) for name in prepare.PARTS}
+    for name, part in parts.items():
+        part.__name__ = name
+    monkeypatch.setattr(prepare, "PARTS", parts)
+    prepare.main(["mlflow", "airflow", "lake"])
+    assert called == ["lake", "airflow", "mlflow"]
+    with pytest.raises(BullionError, match="did you mean lake"):
+        prepare.main(["lakes"])
+
+
+def test_mlflows_tables_are_upgraded_only_where_there_are_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(prepare.subprocess, "run", lambda command, check: commands.append(command))
+    address = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", address)
+    prepare.mlflow()
+    assert commands == []
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR)")
+    prepare.mlflow()
+    assert [command[-4:] for command in commands] == [["mlflow", "db", "upgrade", address]]

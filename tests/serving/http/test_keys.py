@@ -13,7 +13,8 @@ from serving.settings import Settings
 from tests.serving.scored_api import STREAM, api_at, problem
 
 READS = ("/signal/index", "/signals/history", "/health", "/metrics",
-         "/bars/newest?symbol=NVDA", "/forecasts")  # fmt: skip
+         "/bars/newest?symbol=NVDA", "/forecasts",
+         "/forecasts/nasdaq100_hourly/features?symbol=NVDA")  # fmt: skip
 
 
 def test_on_this_machine_reading_needs_no_key_and_reloading_does(api: TestClient) -> None:

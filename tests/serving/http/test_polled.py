@@ -11,6 +11,8 @@ from serving.settings import Settings
 from serving.state.answers import EncodedAnswer
 from tests.serving.scored_api import STALE_AT, at
 
+FEATURES = "/forecasts/nasdaq100_hourly/features"
+
 
 def test_a_poller_gets_304_until_the_signal_turns_stale(
     api: TestClient,
@@ -33,6 +35,7 @@ def test_a_poller_gets_304_until_the_signal_turns_stale(
         ("/signal/index", "/forecasts/nasdaq100_hourly/signal"),
         ("/predict/component?symbol=NVDA", "/predict/component?symbol=%4eVDA"),
         ("/predict/component?symbol=NVDA", "/forecasts/nasdaq100_hourly/component?symbol=%4eVDA"),
+        (f"{FEATURES}?symbol=NVDA", f"{FEATURES}?symbol=%4eVDA"),
     ],
 )
 def test_a_cached_answer_equals_the_answer_of_its_route(

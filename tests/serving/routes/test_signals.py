@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from pipelines.core.calendar import utc
 from pipelines.steps.lake import open_lake
 from serving.schemas.answers import Component, LatestPredictions, PastSignals, Signal
-from serving.schemas.listings import Forecasts
+from serving.schemas.listings import FeatureVector, Forecasts
 from tests.serving.daily import BASELINE, DAILY, NOT_PROVEN, SYMBOL
 from tests.serving.scored_api import (
     LAST_CLOSE,
@@ -23,6 +23,7 @@ from tests.serving.scored_api import (
     at,
     lake_of,
     problem,
+    wait_until,
 )
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
@@ -108,12 +109,30 @@ def test_every_forecast_is_served_by_the_same_routes(api: TestClient) -> None:
         assert (answer.status_code, problem(answer).type) == (503, "not_yet")
 
 
+def test_the_newest_features_sent_back_are_scored_as_the_bar_was(api: TestClient) -> None:
+    vector = FeatureVector.model_validate_json(api.get(f"{FORECAST}/features?symbol=NVDA").text)
+    component = Component.model_validate_json(api.get("/predict/component?symbol=NVDA").text)
+    assert (vector.ts, vector.closes_at) == (component.ts, component.closes_at)
+    assert (vector.stale_at, vector.stale) == (component.stale_at, component.stale)
+    assert vector.notices == component.notices
+    wait_until(lambda: api.get("/model-info").is_success)
+    request = {"symbol": "NVDA", "indicators": vector.features}
+    answer = api.post(f"{FORECAST}/predict", json=request)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["probabilities"] == pytest.approx(component.probabilities, abs=1e-12)
+    daily = api.get(f"/forecasts/{DAILY.name}/features?symbol={SYMBOL}").json()
+    assert list(daily["features"]) == list(DAILY.feature_names)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "hint"),
     [
         ("/signal/index?universe=qqqq", 422, "did you mean qqq?"),
         ("/predict/component?symbol=NVDIA", 404, "did you mean NVDA"),
         ("/predict/component?symbol=TSLA", 404, "silver.gaps"),
+        (f"{FORECAST}/features?symbol=NVDIA", 404, "did you mean NVDA"),
+        (f"{FORECAST}/features?symbol=TSLA", 404, "silver.gaps"),
+        (f"{FORECAST}/features?symbol=", 422, "/docs"),
         ("/forecasts/nasdaq_hourly/latest", 404, "nasdaq100_hourly"),
         ("/signal/index?min_confidence=1.1", 422, "/docs"),
         ("/predict/component?symbol=NVDA'%20OR%20'1'='1", 404, "known: "),
@@ -133,7 +152,8 @@ def test_before_the_first_signal_the_error_says_what_is_missing_and_when_to_retr
     with open_lake():
         pass
     with api_at(tmp_path / "lake") as client:
-        for path in ("/signal/index", "/predict/component?symbol=NVDA", f"{FORECAST}/latest"):
+        for path in ("/signal/index", "/predict/component?symbol=NVDA", f"{FORECAST}/latest",
+                     f"{FORECAST}/features?symbol=NVDA"):  # fmt: skip
             answer = client.get(path)
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0

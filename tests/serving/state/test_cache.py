@@ -70,6 +70,8 @@ def test_polled_paths_have_the_answer_of_their_forecast(cache: SignalCache) -> N
         for query in (b"", b"universe=qqq"):
             assert cache.hot[path, query] is hourly.ready["qqq"]
     assert cache.hot["/predict/component", b"symbol=NVDA"] is hourly.symbols["NVDA"]
+    features = cache.hot[f"/forecasts/{HOURLY.name}/features", b"symbol=NVDA"]
+    assert features is hourly.vectors["NVDA"]
     latest = orjson.loads(cache.hot[f"/forecasts/{DAILY.name}/latest", b""].body(NIGHT.timestamp()))
     assert latest["forecast"] == DAILY.name
     daily = cache.forecasts[DAILY.name]
