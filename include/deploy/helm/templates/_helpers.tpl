@@ -117,6 +117,8 @@ imagePullPolicy: {{ .Values.images.pullPolicy }}
 - {name: AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT, value: "600"}
 - {name: AIRFLOW__LOGGING__BASE_LOG_FOLDER, value: /opt/airflow/logs}
 - {name: AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET, value: stdout}
+- {name: AIRFLOW__OPENLINEAGE__TRANSPORT, value: {{ default "" $root.Values.settings.BULLION_LINEAGE | quote }}}
+- {name: AIRFLOW__OPENLINEAGE__EXTRACTORS, value: include.lineage_events.LakeLineage}
 {{ include "bullion.secret" (list "AIRFLOW__CORE__FERNET_KEY" $airflow "fernet-key") }}
 {{ include "bullion.secret" (list "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" $airflow "database-url") }}
 {{ include "bullion.secret" (list "AIRFLOW__API__SECRET_KEY" $airflow "api-secret") }}
