@@ -52,6 +52,7 @@ def _run() -> None:
             new,
             news,
             predict,
+            proof,
             sentiment,
             status,
             withdraw,
