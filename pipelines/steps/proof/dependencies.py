@@ -7,12 +7,14 @@ of is parsed from the answers again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.core.calendar import utc
+from pipelines.core.instants import to_numpy
 from pipelines.core.universes import universe
 from pipelines.features.inputs import BARS
 from pipelines.forecasts import Forecast
@@ -25,7 +27,11 @@ from pipelines.steps.proof.answers import StoredAnswer, list_answers
 
 QUARTER = timedelta(days=100)  # weights that are this much older than those used are not read
 KEYED = 'source = ? AND "interval" = ?'
-MARGIN = timedelta(days=1)
+# Stories so long before the first window decide on which of its stories repeat others.
+WARM_UP = LENGTH + EVERY + timedelta(microseconds=WINDOW) + timedelta(days=1)
+Ends = tuple[datetime, datetime]
+# Relation of spans of time; its parameters are two lists, of the first and the last times.
+WITHIN = "(SELECT unnest(?::TIMESTAMPTZ[]) AS since, unnest(?::TIMESTAMPTZ[]) AS until)"
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Span:
     known_by: datetime  # nothing later counts
     indexes: tuple[str, ...]  # whose weights combine members
     weights_from: datetime
+    bar_ends: tuple[Ends, ...]  # between which bars are landed, and before which they open
+    news_ends: tuple[Ends, ...]  # the same of stories
 
     @property
     def news_source(self) -> str | None:
@@ -87,39 +95,78 @@ def find_span(
     beside = {r.subject for r in forecast.references if r.dataset == BARS}
     oldest = max((r.oldest for r in forecast.references), default=timedelta())
     members = [universe(name) for name in universes]
+    landed_from = first - oldest - reach_of(forecast.bar)
+    stories_from = first - oldest - WARM_UP
     return Span(
         forecast,
         source,
         tuple(symbols),
         tuple(sorted({*symbols, *beside})),
         first - oldest,
-        first - oldest - reach_of(forecast.bar),
+        landed_from,
         known_by,
         tuple(sorted({m.index for m in members if not m.stands_alone})),
         (weights_effective or first_ts) - QUARTER,
+        ((landed_from, known_by),),
+        ((stories_from, known_by + timedelta(microseconds=1)),),  # a window has its end's stories
     )
+
+
+def join_spans(spans: Sequence[Span]) -> Span:
+    """Join what several rows of one forecast were made of; what lies between them stays out."""
+    return replace(
+        spans[0],
+        symbols=tuple(sorted({name for span in spans for name in span.symbols})),
+        bars_of=tuple(sorted({name for span in spans for name in span.bars_of})),
+        first=min(span.first for span in spans),
+        landed_from=min(span.landed_from for span in spans),
+        known_by=max(span.known_by for span in spans),
+        indexes=tuple(sorted({name for span in spans for name in span.indexes})),
+        weights_from=min(span.weights_from for span in spans),
+        bar_ends=_merge([ends for span in spans for ends in span.bar_ends]),
+        news_ends=_merge([ends for span in spans for ends in span.news_ends]),
+    )
+
+
+def _merge(spans: Sequence[Ends]) -> tuple[Ends, ...]:
+    """Merge the spans of time that overlap."""
+    merged: list[Ends] = []
+    for low, high in sorted(spans):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def mark_within(times: np.ndarray, spans: Sequence[Ends]) -> np.ndarray:
+    """Mark the times that lie in one of some spans, which do not overlap and come in order."""
+    lows, highs = (np.array([to_numpy(ends[n]) for ends in spans]) for n in (0, 1))
+    place = np.searchsorted(lows, times, side="right") - 1
+    inside: np.ndarray = (place >= 0) & (times < highs[np.maximum(place, 0)])
+    return inside
 
 
 def list_bar_answers(view: View, span: Span, before: int) -> list[StoredAnswer]:
     """List the answers that brought versions of these bars, or their splits, before a commit."""
-    key = [span.source, span.forecast.interval, list(span.bars_of)]
-    ends = [span.landed_from, span.known_by]
     batches = {
         batch
         for (batch,) in view.rows(
             f"""SELECT DISTINCT batch FROM bronze.bars
+                JOIN {WITHIN} ON ts >= since AND ts < until
                 WHERE {KEYED} AND symbol IN (SELECT unnest(?)) AND ts >= ? AND ts < ?
                 UNION SELECT DISTINCT batch FROM bronze.actions
                 WHERE source = ? AND kind = 'split' AND symbol IN (SELECT unnest(?))""",
-            [*key, *ends, span.source, list(span.bars_of)],
+            [*_bar_values(span), span.source, list(span.bars_of)],
         )
     }
     # What was withdrawn since is in no batch of bronze any more; its answers still are.
     withdrawn = view.rows(
         f"""SELECT DISTINCT received_at FROM silver.quarantine
+            JOIN {WITHIN} ON ts >= since AND ts < until
             WHERE {KEYED} AND symbol IN (SELECT unnest(?)) AND ts >= ? AND ts < ?
             AND reason = '{WITHDRAWN}' AND batch >= ?""",
-        [*key, *ends, before],
+        [*_bar_values(span), before],
     )
     answers = list_answers(
         view, span.source, "bars", sorted(batches), [received for (received,) in withdrawn]
@@ -132,17 +179,26 @@ def list_bar_answers(view: View, span: Span, before: int) -> list[StoredAnswer]:
     ]
 
 
+def _bar_values(span: Span) -> list[object]:
+    """Return the values of a query of bars: the spans, and what is true of all of them."""
+    return [
+        *_lists(span.bar_ends), span.source, span.forecast.interval, list(span.bars_of),
+        span.landed_from, span.known_by,
+    ]  # fmt: skip
+
+
+def _lists(spans: Sequence[Ends]) -> list[object]:
+    return [[low for low, _ in spans], [high for _, high in spans]]
+
+
 def read_withdrawn(view: View, span: Span, before: int) -> pa.Table:
     """Read the versions of these bars that had been withdrawn before a commit."""
     return view.sql(
         f"""SELECT symbol, ts, row, received_at FROM silver.quarantine
             WHERE {KEYED} AND symbol IN (SELECT unnest(?)) AND ts >= ? AND ts < ?
             AND reason = '{WITHDRAWN}' AND batch < ?""",
-        [
-            span.source, span.forecast.interval, list(span.bars_of), span.landed_from,
-            span.known_by, before,
-        ],
-    )  # fmt: skip
+        [*_bar_values(span)[2:], before],
+    )
 
 
 def list_weight_answers(view: View, span: Span, before: int) -> list[StoredAnswer]:
@@ -160,18 +216,14 @@ def list_news_answers(view: View, span: Span, before: int) -> list[StoredAnswer]
     if span.news_source is None:
         return []
     batches = view.rows(
-        """SELECT DISTINCT batch FROM bronze.news WHERE source = ? AND batch < ?
-           AND coalesce(seen_at, published_at, received_at) BETWEEN ? AND ?""",
-        [span.news_source, before, stories_from(span), span.known_by],
+        f"""SELECT DISTINCT batch FROM bronze.news
+            JOIN {WITHIN} ON coalesce(seen_at, published_at, received_at) BETWEEN since AND until
+            WHERE source = ? AND batch < ?""",
+        [*_lists(span.news_ends), span.news_source, before],
     )
     answers = list_answers(view, span.news_source, "news", [batch for (batch,) in batches])
     topics = tuple(f"{topic} news " for topic in span.forecast.topics)
     return [a for a in answers if a.piece.startswith(topics) or " news " not in a.piece]
-
-
-def stories_from(span: Span) -> datetime:
-    """Return from when on stories count: as those before repeat them, some time before windows."""
-    return span.first - LENGTH - EVERY - timedelta(microseconds=int(WINDOW)) - MARGIN
 
 
 def list_news_windows(view: View, span: Span, before: int) -> list[NewsWindows]:
@@ -179,13 +231,17 @@ def list_news_windows(view: View, span: Span, before: int) -> list[NewsWindows]:
     if span.news_source is None:
         return []
     rows = view.rows(
-        """SELECT batch, topic, min(window_end), max(window_end), computed_at
-           FROM gold.news_signals WHERE source = ? AND topic IN (SELECT unnest(?))
-           AND window_end > ? AND window_end <= ? AND known_at <= ? AND batch < ?
-           GROUP BY batch, topic, computed_at ORDER BY batch, topic, computed_at""",
+        f"""SELECT batch, topic, min(window_end), max(window_end), computed_at
+            FROM gold.news_signals
+            JOIN {WITHIN} ON window_end > since AND window_end <= until AND known_at <= until
+            WHERE source = ? AND topic IN (SELECT unnest(?)) AND batch < ?
+            GROUP BY since, batch, topic, computed_at ORDER BY batch, topic, computed_at, since""",
         [
-            span.news_source, list(span.forecast.topics), span.first, span.known_by,
-            span.known_by, before,
+            [low + WARM_UP for low, _ in span.news_ends],
+            [high for _, high in span.news_ends],
+            span.news_source,
+            list(span.forecast.topics),
+            before,
         ],
-    )  # fmt: skip
+    )
     return [NewsWindows(row[0], row[1], utc(row[2]), utc(row[3]), utc(row[4])) for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -30,6 +30,15 @@ class Difference:
             f"{self.row}: {self.column} was {_text(self.published)}, and is now "
             f"{_text(self.reproduced)}"
         )
+
+
+@dataclass
+class Findings:
+    """What a check of an audit found: how many rows it compared, and those that differ."""
+
+    rows: int = 0
+    left_out: int = 0  # that cannot be compared any more, as what they were made of has changed
+    differences: list[str] = field(default_factory=list)
 
 
 class DamagedAnswer(BullionError):

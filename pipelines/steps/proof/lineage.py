@@ -27,7 +27,10 @@ class Lineage:
     def add(self, text: str, lines: Sequence[str] = ()) -> Lineage:
         """Add a part; of many lines the newest, which come last, are kept."""
         left_out = len(lines) - MOST_LINES
-        kept = [*([f"{left_out:,} more before these"] if left_out > 0 else []), *lines[-MOST_LINES:]]
+        kept = [
+            *([f"{left_out:,} more before these"] if left_out > 0 else []),
+            *lines[-MOST_LINES:],
+        ]
         part = Lineage(text, [Lineage(line) for line in kept])
         self.parts.append(part)
         return part

@@ -142,6 +142,50 @@ def _read_row(
     return row
 
 
+def read_bar(
+    view: View,
+    declared: Forecast,
+    source: str,
+    ts: datetime,
+    live: bool,
+    symbols: Sequence[str],
+) -> PublishedBar:
+    """Read the predictions of some symbols at one bar, of all targets."""
+    predictions = view.sql(
+        f"""SELECT * FROM gold.predictions WHERE {SERIES} AND ts = ? AND live = ?
+            AND role = 'champion' AND symbol IN (SELECT unnest(?)) ORDER BY target, symbol""",
+        [declared.name, source, declared.interval, ts, live, list(symbols)],
+    )
+    scorings = _scorings([predictions])
+    return PublishedBar(
+        "prediction",
+        declared,
+        source,
+        declared.target_names,
+        tuple(symbols),
+        utc(ts),
+        utc(predictions["closes_at"][0].as_py()),
+        live,
+        scorings[-1][0],
+        predictions.slice(0, 1),
+        predictions,
+        predictions.slice(0, 0),
+        scorings,
+    )
+
+
+def _scorings(tables: Sequence[pa.Table]) -> tuple[tuple[int, datetime], ...]:
+    """Return the commits that wrote these rows, and their times, in order."""
+    scorings = {
+        (batch, utc(at))
+        for table in tables
+        for batch, at in zip(
+            table["batch"].to_pylist(), table["scored_at"].to_pylist(), strict=True
+        )
+    }
+    return tuple(sorted(scorings))
+
+
 def _read_bar(
     view: View, kind: Kind, declared: Forecast, source: str, row: pa.Table
 ) -> PublishedBar:
@@ -181,14 +225,7 @@ def _read_bar(
                 f"the prediction of version {facts['model_version']} whose outcome it is, is gone",
                 "name an outcome whose prediction still stands",
             )
-    tables = [predictions] + ([row] if kind == "signal" else [])
-    scorings = {
-        (number, at)
-        for table in tables
-        for number, at in zip(
-            table["batch"].to_pylist(), table["scored_at"].to_pylist(), strict=True
-        )
-    }
+    scorings = _scorings([predictions, row] if kind == "signal" else [predictions])
     return PublishedBar(
         kind,
         declared,
@@ -202,5 +239,5 @@ def _read_bar(
         row,
         predictions,
         contributions,
-        tuple(sorted(scorings)),
+        scorings,
     )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -37,8 +38,8 @@ from pipelines.steps.proof.dependencies import (
     list_news_answers,
     list_news_windows,
     list_weight_answers,
+    mark_within,
     read_withdrawn,
-    stories_from,
 )
 
 DECISIONS = "gold.model_decisions"
@@ -117,14 +118,10 @@ class Replay:
         span = self.span
         tables = [parsed.bars.slice(0, 0)]
         for table in parsed.bar_tables(span.bars_of):
-            inside = pc.and_(
-                pc.and_(
-                    pc.greater_equal(table["ts"], span.landed_from),
-                    pc.less(table["ts"], span.known_by),
-                ),
-                pc.is_in(table["symbol"], pa.array(span.bars_of)),
-            )
-            tables.append(table.filter(inside).cast(parsed.bars.schema))
+            inside = mark_within(_instants(table["ts"]), span.bar_ends)
+            is_wanted = pc.is_in(table["symbol"], pa.array(span.bars_of))
+            table = table.filter(pc.and_(pa.array(inside), is_wanted))
+            tables.append(table.cast(parsed.bars.schema))
         bars = pa.concat_tables(tables)
         gone = withdrawn.filter(pc.equal(withdrawn["received_at"], answer.received_at))
         if gone.num_rows:
@@ -160,9 +157,7 @@ class Replay:
                 index = universe(whole).index
                 land_weights(writer, self.span.source, index, [(answer, rows)])
 
-    def _replay_news(
-        self, answers: Sequence[StoredAnswer], windows: Sequence[NewsWindows]
-    ) -> None:
+    def _replay_news(self, answers: Sequence[StoredAnswer], windows: Sequence[NewsWindows]) -> None:
         """Land stories and compute windows in the order of their commits."""
         left = list(answers)
         for window in windows:
@@ -175,7 +170,7 @@ class Replay:
         if not answers:
             return
         name = answers[0].source
-        source, since = source_with(name, "news"), stories_from(self.span)
+        source = source_with(name, "news")
         for stored, answer in read_answers(self.view, answers):
             parsed = source.parse_news(answer)
             times = pc.coalesce(
@@ -183,10 +178,8 @@ class Replay:
                 parsed.stories["published_at"],
                 pa.scalar(stored.received_at, parsed.stories["seen_at"].type),
             )
-            inside = pc.and_(
-                pc.greater_equal(times, since), pc.less_equal(times, self.span.known_by)
-            )
-            stories = parsed.stories.filter(inside)
+            inside = mark_within(_instants(times), self.span.news_ends)
+            stories = parsed.stories.filter(pa.array(inside))
             with self.scratch.write("news") as writer:
                 land_news(writer, name, [(answer, replace(parsed, stories=stories))])
         self._new_stories = True
@@ -230,6 +223,10 @@ def _by_batch(pieces: Iterator[tuple[int, Piece]]) -> Iterator[tuple[int, list[P
         group.append(piece)
     if group:
         yield current, group
+
+
+def _instants(times: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(times.to_numpy().astype("datetime64[us]"))
 
 
 def _agree(pieces: Sequence[Piece]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -101,16 +101,23 @@ def rebuild(
     for place, (batch, scored_at) in enumerate(published.scorings):
         progress("land the answers, and score", place, len(published.scorings))
         replay.advance(batch)
-        score(
-            replay.scratch,
-            registry,
-            published.forecast,
-            published.source,
-            start=published.closes_at - MICROSECOND,
-            end=published.closes_at,
-            now=scored_at,
-            run="reproduce",
-        )
+        score_again(replay.scratch, registry, published, scored_at)
+
+
+def score_again(
+    scratch: Lake, registry: Registry, published: PublishedBar, scored_at: datetime
+) -> None:
+    """Score a published bar in a scratch lake, at the time at which it was scored."""
+    score(
+        scratch,
+        registry,
+        published.forecast,
+        published.source,
+        start=published.closes_at - MICROSECOND,
+        end=published.closes_at,
+        now=scored_at,
+        run="reproduce",
+    )
 
 
 def compare(
@@ -168,9 +175,7 @@ def _compare_news(
     query = f"SELECT * FROM {NEWS_SIGNALS.full_name} WHERE {where}"
     then = view.sql(f"{query} AND batch < ?", [*key, _last_batch(published)])
     again = reproduced.sql(query, key)
-    return _first_changed(
-        NEWS_SIGNALS.full_name, then, again, ("topic", "window_end", "known_at")
-    )
+    return _first_changed(NEWS_SIGNALS.full_name, then, again, ("topic", "window_end", "known_at"))
 
 
 def _compare_features(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,36 +16,15 @@ from pipelines.registry.mlflow import Registry
 from pipelines.sources.sample import Sample
 from pipelines.steps import ingest
 from pipelines.steps.data.withdraw import withdraw
-from pipelines.steps.lake import open_lake
 from pipelines.steps.proof.differences import DamagedAnswer
 from pipelines.steps.proof.published import Kind, parse_reference
 from pipelines.steps.proof.reproduce import Reproduction, reproduce
 from pipelines.steps.scoring.score import score
-from tests.steps.proof.proven_lake import (
-    HOURLY,
-    LATE,
-    LATE_MEMBER,
-    LIVE,
-    copied_lake,
-    proven_folder,
-    settings_of,
-)
+from tests.steps.proof.proven_lake import HOURLY, LATE, LATE_MEMBER, LIVE
 
 AAPL = "nasdaq100_hourly/action/AAPL"
 BAR = timedelta(hours=1)
 Opened = tuple[Lake, Registry]
-
-
-@pytest.fixture(scope="module")
-def proven() -> Iterator[Opened]:
-    with open_lake(settings_of(proven_folder()), read_only=True) as lake:
-        yield lake, Registry(folder=proven_folder())
-
-
-@pytest.fixture
-def copied(tmp_path: Path) -> Iterator[Opened]:
-    with copied_lake(tmp_path / "copy") as opened:
-        yield opened
 
 
 def ask(opened: Opened, kind: Kind, text: str) -> Reproduction:
@@ -103,7 +81,9 @@ def test_a_withdrawal_counts_from_its_commit_on(copied: Opened) -> None:
     selection = Selection("sample", "1h", ("AAPL",), LIVE[0] - BAR, LIVE[0])
     withdraw(lake, selection, "test")
     assert ask(copied, "prediction", f"{AAPL}@2026-11-20T15:30Z").difference is None
-    ingest(lake, Sample(), ("AAPL",), interval_of("1h"), LIVE[1], LIVE[1] + BAR, as_of=LIVE[1] + BAR)
+    ingest(
+        lake, Sample(), ("AAPL",), interval_of("1h"), LIVE[1], LIVE[1] + BAR, as_of=LIVE[1] + BAR
+    )
     end = LIVE[1] + BAR
     score(lake, registry, HOURLY, "sample", start=end - LATE, end=end, now=end + LATE)
     after = ask(copied, "prediction", f"{AAPL}@2026-11-20T16:30Z")
