@@ -58,12 +58,15 @@ def history(lake: Lake, view: View) -> Iterator[View]:
         _create_views(connection)
         yield View(connection, view.snapshot)
     finally:
+        connection.execute(f"USE {NAME}")
+        connection.execute("DETACH history")
         connection.close()
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection) -> None:
     _set_cut(View(connection, 0), datetime(2000, 1, 1, tzinfo=UTC))
-    connection.execute("USE memory")
+    connection.execute("ATTACH ':memory:' AS history")
+    connection.execute("USE history")
     for schema in sorted({table.partition(".")[0] for table in KNOWN}):
         connection.execute(f"CREATE SCHEMA {schema}")
     for table, condition in KNOWN.items():

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
+from pipelines.contracts.tables import quoted
 from pipelines.core.calendar import utc
 from pipelines.core.instants import to_numpy
 from pipelines.core.universes import universe
@@ -21,7 +22,7 @@ from pipelines.forecasts import Forecast
 from pipelines.lake import View
 from pipelines.landing.grid import reach_of
 from pipelines.landing.near_titles import WINDOW
-from pipelines.landing.rules import WITHDRAWN
+from pipelines.landing.rules import PRICE_NAMES, WITHDRAWN
 from pipelines.sentiment.windows import EVERY, LENGTH
 from pipelines.steps.proof.answers import StoredAnswer, list_answers
 
@@ -46,7 +47,7 @@ class Span:
     landed_from: datetime  # the bars from here on decide on which of those are trusted
     known_by: datetime  # nothing later counts
     indexes: tuple[str, ...]  # whose weights combine members
-    weights_from: datetime
+    weights_from: date
     bar_ends: tuple[Ends, ...]  # between which bars are landed, and before which they open
     news_ends: tuple[Ends, ...]  # the same of stories
 
@@ -80,7 +81,7 @@ def find_span(
     last_ts: datetime,
     known_by: datetime,
     universes: Sequence[str] = (),
-    weights_effective: datetime | None = None,
+    weights_effective: date | None = None,
 ) -> Span:
     """Find what the rows of some bars are made of, from the first to the last of these."""
     bars_before = max(forecast.look_back, forecast.label_look_back)
@@ -106,7 +107,7 @@ def find_span(
         landed_from,
         known_by,
         tuple(sorted({m.index for m in members if not m.stands_alone})),
-        (weights_effective or first_ts) - QUARTER,
+        (weights_effective or first_ts.date()) - QUARTER,
         ((landed_from, known_by),),
         ((stories_from, known_by + timedelta(microseconds=1)),),  # a window has its end's stories
     )
@@ -192,9 +193,10 @@ def _lists(spans: Sequence[Ends]) -> list[object]:
 
 
 def read_withdrawn(view: View, span: Span, before: int) -> pa.Table:
-    """Read the versions of these bars that had been withdrawn before a commit."""
+    """Read the versions of these bars that had been withdrawn before a commit, and by which."""
+    values = ", ".join(f"(original->>'{name}')::DOUBLE AS {quoted(name)}" for name in PRICE_NAMES)
     return view.sql(
-        f"""SELECT symbol, ts, row, received_at FROM silver.quarantine
+        f"""SELECT symbol, ts, {values}, batch FROM silver.quarantine
             WHERE {KEYED} AND symbol IN (SELECT unnest(?)) AND ts >= ? AND ts < ?
             AND reason = '{WITHDRAWN}' AND batch < ?""",
         [*_bar_values(span)[2:], before],

@@ -60,12 +60,15 @@ def _draw(
     bars: list[tuple[datetime, bool]],
     random: np.random.Generator,
 ) -> Iterator[PublishedBar]:
-    """Yield what was published of bars in a random order; first of the newest one."""
+    """Yield what was published of bars in a random order; first of the newest one.
+
+    By turns a signal with what it was made of, and the predictions of all targets.
+    """
     small = [name for name in forecast.combined_universes if _is_small(name)]
     places = [len(bars) - 1, *random.permutation(len(bars) - 1).tolist()]
-    for place in places:
+    for number, place in enumerate(places):
         ts, live = bars[place]
-        if small:
+        if small and number % 2 == 0:
             signal = Reference("signal", (small[0],), ts)
             if view.rows(
                 """SELECT true FROM gold.index_signals WHERE forecast = ? AND source = ?

@@ -34,6 +34,8 @@ def describe_now() -> str:
 
 def read_environment(registry: Registry, run_id: str) -> Mapping[str, Any] | None:
     """Read what a training logged of its libraries; None where MLflow does not have it."""
+    if not run_id:
+        return None
     try:
         with mlflow_errors(registry.uri):
             folder = registry.client.get_run(run_id).info.artifact_uri

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.settings import settings
+from pipelines.core.settings import Settings, settings
 from pipelines.core.universes import universe
 from pipelines.forecasts import Forecast
 from pipelines.lake import Lake, View
@@ -56,8 +56,12 @@ def scratch_lake(forecast: Forecast) -> Iterator[Lake]:
                 "lake_data": str(Path(folder) / "files"),
             }
         )
-        with Lake(config, feature_tables=[forecast.table]) as lake:
+        with create_lake(config, forecast) as lake:
             yield lake
+
+
+def create_lake(config: Settings, forecast: Forecast) -> Lake:
+    return Lake(config, feature_tables=[forecast.table])
 
 
 @dataclass
@@ -111,9 +115,10 @@ class Replay:
         for stored, answer in read_answers(self.view, answers):
             parsed = source.parse(answer)  # type: ignore[attr-defined]
             if parsed.interval == self.span.forecast.bar:
-                yield stored.batch, (answer, self._cut(answer, parsed, withdrawn))
+                gone = withdrawn.filter(pc.greater(withdrawn["batch"], stored.batch))
+                yield stored.batch, (answer, self._cut(parsed, gone))
 
-    def _cut(self, answer: Answer, parsed: Parsed, withdrawn: pa.Table) -> Parsed:
+    def _cut(self, parsed: Parsed, gone: pa.Table) -> Parsed:
         """Return the bars of an answer that the row was made of, less those withdrawn by then."""
         span = self.span
         tables = [parsed.bars.slice(0, 0)]
@@ -123,10 +128,11 @@ class Replay:
             table = table.filter(pc.and_(pa.array(inside), is_wanted))
             tables.append(table.cast(parsed.bars.schema))
         bars = pa.concat_tables(tables)
-        gone = withdrawn.filter(pc.equal(withdrawn["received_at"], answer.received_at))
-        if gone.num_rows:
-            keys = ["symbol", "ts", "row"]
-            bars = bars.join(gone.select(keys), keys, join_type="left anti").combine_chunks()
+        if gone.num_rows:  # whichever answer brought them: a repeated version is no new one
+            columns = ["symbol", "ts", *PRICE_NAMES]
+            versions = {tuple(row.values()) for row in gone.select(columns).to_pylist()}
+            rows = bars.select(columns).to_pylist()
+            bars = bars.filter(pa.array([tuple(row.values()) not in versions for row in rows]))
         is_own = pc.is_in(parsed.actions["symbol"], pa.array(span.bars_of))
         return replace(
             parsed,

@@ -10,7 +10,17 @@ import pytest
 from pipelines.lake import Lake
 from pipelines.registry.mlflow import Registry
 from pipelines.steps.lake import open_lake
+from pipelines.steps.proof import replay
+from tests import empty_lake
 from tests.steps.proof.proven_lake import copied_lake, proven_folder, settings_of
+
+
+@pytest.fixture(autouse=True)
+def quick_scratch_lakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scratch lake is copied from an empty one, as making it takes a second."""
+    monkeypatch.setattr(
+        replay, "create_lake", lambda config, forecast: empty_lake.create_lake(config)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ def audited(tmp_path: Path) -> Iterator[Opened]:
 
 def test_a_sound_lake_passes_and_the_results_are_kept(audited: Opened) -> None:
     lake, registry = audited
-    report = audit(lake, registry, rows=40, seed=5, run="test")
+    report = audit(lake, registry, rows=16, seed=5, run="test")
     assert report.differences == []
     report.enforce()
     rows = lake.rows(
@@ -51,11 +51,11 @@ def test_a_sound_lake_passes_and_the_results_are_kept(audited: Opened) -> None:
            FROM gold.audits WHERE run = 'test'"""
     )
     assert {(check, forecast) for check, forecast, *_ in rows} == {
-        (check, forecast)
-        for check in CHECKS
-        for forecast in ("nasdaq100_hourly", "sp500_intraday")
+        (check, forecast) for check in CHECKS for forecast in ("nasdaq100_hourly", "sp500_intraday")
     }
-    assert {(seed, differences, first) for *_, seed, _, differences, first in rows} == {(5, 0, None)}
+    assert {(seed, differences, first) for *_, seed, _, differences, first in rows} == {
+        (5, 0, None)
+    }
     checked = {(check, forecast): count for check, forecast, _, count, *_ in rows}
     assert all(count > 0 for key, count in checked.items() if key != ("times", "sp500_intraday"))
     (status, counts) = lake.rows("SELECT status, counts FROM gold.runs WHERE step = 'audit'")[0]
@@ -70,8 +70,8 @@ def test_a_row_that_differs_fails_the_audit_by_name(audited: Opened) -> None:
         writer.run("UPDATE gold.predictions SET value = value * 2 WHERE value IS NOT NULL")
         writer.touch("gold.index_signals")
         writer.run("UPDATE gold.index_signals SET wss = wss / 2 WHERE universe = 'qqq'")
-    report = audit(lake, registry, rows=20, seed=1, run="test")
-    with pytest.raises(CheckFailed, match="gold.index_signals qqq 2026-11") as failure:
+    report = audit(lake, registry, rows=12, seed=1, run="test")
+    with pytest.raises(CheckFailed, match=r"gold\.index_signals qqq 2026-11") as failure:
         report.enforce()
     assert "wss was" in failure.value.message
     assert "(seed 1)" in failure.value.message

@@ -37,7 +37,7 @@ LEAKING = Forecast(
     features=(log_return(1), return_of(bars("QQQ"), 1), *news_signals("sp500")),
     targets=(replace(HOURLY.targets[0], combinations=()),),
 )
-BARS = [utc("2026-11-19T15:30+00:00"), utc("2026-11-20T14:30+00:00")]  # with news
+BARS = [utc("2026-11-19T14:30+00:00"), utc("2026-11-20T14:30+00:00")]  # first of a session
 align = Companion.align
 
 
@@ -62,7 +62,9 @@ def name_windows_by_their_start(patch: pytest.MonkeyPatch) -> None:
 
 def join_companions_by_date(patch: pytest.MonkeyPatch) -> None:
     def leaking(self: Companion, references: Sequence[Reference], at: np.ndarray) -> object:
-        return align(self, references, at.astype("datetime64[D]") + np.timedelta64(24 * 60, "m"))
+        if references[0].dataset == inputs.BARS:
+            at = at.astype("datetime64[D]") + np.timedelta64(24 * 60, "m")
+        return align(self, references, at)
 
     patch.setattr(Companion, "align", leaking)
 
