@@ -138,7 +138,7 @@ def _run(name: str, check: Callable[[DrawnSeries], Findings], series: DrawnSerie
 
 def _record(lake: Lake, report: AuditReport, run: str) -> None:
     now = datetime.now(UTC)
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "run": run,
             "check": result.check,

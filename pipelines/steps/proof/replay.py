@@ -25,9 +25,10 @@ from pipelines.landing import ExpectedBars, Group, land, land_weights
 from pipelines.landing.news import land_news
 from pipelines.landing.rules import PRICE_NAMES
 from pipelines.sentiment.choice import chosen_model
+from pipelines.sentiment.windows import EVERY
 from pipelines.sources import source_with
 from pipelines.sources.base import Answer, Parsed
-from pipelines.steps.data.news_signals import EVERY, refresh_news_signals
+from pipelines.steps.data.news_signals import refresh_news_signals
 from pipelines.steps.data.sentiment import score_stories
 from pipelines.steps.data.weights import parse_weights, select_member_weights
 from pipelines.steps.proof.answers import TABLE, StoredAnswer, read_answers

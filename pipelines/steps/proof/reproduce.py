@@ -199,8 +199,9 @@ def _compare_published(reproduced: View, published: PublishedBar) -> Iterator[Di
             f"SELECT * FROM {OUTCOMES.full_name} WHERE {SERIES} AND target = ? AND ts = ?",
             [*series, *published.targets, published.ts],
         )
-        key = ("target", "symbol", "ts", "model_version")
-        difference = _compare_rows(OUTCOMES.full_name, published.row, again, key)
+        difference = _compare_rows(
+            OUTCOMES.full_name, published.row, again, ("target", "symbol", "ts", "model_version")
+        )
         yield from [difference] if difference else []
         return
     again = reproduced.sql(
@@ -208,13 +209,16 @@ def _compare_published(reproduced: View, published: PublishedBar) -> Iterator[Di
             AND live = ? AND target IN (SELECT unnest(?)) AND symbol IN (SELECT unnest(?))""",
         [*series, published.ts, published.live, list(published.targets), list(published.symbols)],
     )
-    tables = [(PREDICTIONS.full_name, published.predictions, again, ("target", "symbol", "ts"))]
+    tables: list[tuple[str, pa.Table, pa.Table, tuple[str, ...]]] = [
+        (PREDICTIONS.full_name, published.predictions, again, ("target", "symbol", "ts"))
+    ]
     if published.kind == "signal":
         name = published.row["universe"][0].as_py()
-        for table, rows, key in (
+        of_signal: tuple[tuple[str, pa.Table, tuple[str, ...]], ...] = (
             (CONTRIBUTIONS.full_name, published.contributions, ("universe", "symbol", "ts")),
             (INDEX_SIGNALS.full_name, published.row, ("universe", "ts")),
-        ):
+        )
+        for table, rows, key in of_signal:
             again = reproduced.sql(
                 f"SELECT * FROM {table} WHERE {SERIES} AND ts = ? AND universe = ? AND live = ?",
                 [*series, published.ts, name, published.live],

@@ -32,7 +32,7 @@ def test_a_large_answer_is_one_body_again(lake: Lake) -> None:
         ((_, answer),) = read_answers(view, [stored])
     assert answer.body == body
     assert answer.query == {"file": "a.csv"}
-    assert stored.symbols == {"AAPL", "MSFT"}
+    assert stored.symbols == frozenset(("AAPL", "MSFT"))
 
 
 def test_an_answer_is_listed_by_its_commit_or_by_its_time(lake: Lake) -> None:

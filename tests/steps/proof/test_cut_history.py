@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from pipelines.core.calendar import utc
-from pipelines.features import Feature, bars, inputs
+from pipelines.features import Feature, inputs
 from pipelines.features import feature_matrix as true_matrix
 from pipelines.features.companions import Companion
-from pipelines.features.inputs import Reference
+from pipelines.features.inputs import Reference, bars
 from pipelines.features.intermarket import return_of
 from pipelines.features.news import news_signals
 from pipelines.features.panel import Panel
