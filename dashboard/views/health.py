@@ -20,7 +20,14 @@ from dashboard.components import (
     segments,
 )
 from dashboard.context import Context
-from dashboard.views.stored import HEIGHT, draw_checks, draw_gaps, draw_lake, draw_quarantine
+from dashboard.views.stored import (
+    HEIGHT,
+    draw_audit,
+    draw_checks,
+    draw_gaps,
+    draw_lake,
+    draw_quarantine,
+)
 from dashboard.words import NONE, label, plain, visible, web_address
 
 TITLE, ICON = "Health", ":material/monitor_heart:"
@@ -319,6 +326,7 @@ PARTS: Mapping[str, Callable[[Context], None]] = {
     "Steps": _draw_steps,
     "Runs": _draw_runs,
     "Checks": draw_checks,
+    "Audit": draw_audit,
     "Quarantine": draw_quarantine,
     "Gaps": draw_gaps,
     "Lake": draw_lake,

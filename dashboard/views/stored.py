@@ -66,6 +66,48 @@ def draw_checks(page: Context) -> None:
     )
 
 
+def draw_audit(page: Context) -> None:
+    answer = page.reader.get("/operations/audits")
+    if not has_data(page, answer):
+        return
+    if not answer.rows:
+        say_nothing_yet("Nothing was audited yet.", "Trigger the DAG audit_lake: bullion audit.")
+        return
+    newest = answer.rows[0]
+    checked = sum(row["rows_checked"] for row in answer.rows)
+    different = sum(row["differences"] for row in answer.rows)
+    verdict = f"✖ **{count(different)} rows differ**" if different else "✓ **None differs**"
+    st.markdown(
+        f"{verdict} of {count(checked)} that were proven anew at "
+        f"{page.clock.minute(newest['audited_at'])} ({page.clock.name}), drawn by seed "
+        f"{newest['seed']}."
+    )
+    draw_table(
+        page,
+        [
+            row
+            | {
+                "state": "✖ differs" if row["differences"] else "✓ the same",
+                "first_difference": visible(row["first_difference"] or ""),
+            }
+            for row in answer.rows
+        ],
+        {
+            "state": "State",
+            "check": "Check",
+            "forecast": "Forecast",
+            "source": "Source",
+            "rows_checked": st.column_config.NumberColumn("Rows", format="localized"),
+            "rows_left_out": st.column_config.NumberColumn("Left out", format="localized"),
+            "differences": st.column_config.NumberColumn("Differ", format="localized"),
+            "first_difference": st.column_config.TextColumn("First difference", width="large"),
+        },
+        ("/operations/audits", {}),
+        key="audits",
+        height=HEIGHT,
+    )
+
+
 def draw_quarantine(page: Context) -> None:
     answer = page.reader.get("/operations/quarantine")
     if not has_data(page, answer):

@@ -95,7 +95,11 @@ class FirstData:
             self._set_paused(self._dag("train"), False)
 
     def begin_news(self) -> None:
-        """Let the news of every topic come in; nothing waits for them, and nothing needs them."""
+        """Let the news of every topic come in; nothing waits for them, and nothing needs them.
+
+        So with the weekly audit: its first run proves what was just published.
+        """
+        self._unpause("audit_lake")
         for topic in topic_names():
             dag = f"ingest_news_{topic}"
             if self._send("GET", f"/api/v2/dags/{dag}", absent=True):

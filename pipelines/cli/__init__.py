@@ -53,6 +53,7 @@ def _run() -> None:
             new,
             news,
             predict,
+            proof,
             sentiment,
             status,
             withdraw,

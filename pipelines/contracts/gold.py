@@ -317,9 +317,44 @@ INDEX_OUTCOMES = Table(
     sort=("forecast", "source", "universe", "ts"),
 )  # fmt: skip
 
+AUDITS = Table(
+    "gold",
+    "audits",
+    "What each audit proved anew: published rows drawn at random, and what differed",
+    (
+        Column("run", "VARCHAR", "name of the run that asked: an Airflow run id, or cli:..."),
+        Column(
+            "check",
+            "VARCHAR",
+            "features: recomputed on a history that ends at the bar's close; answers: derived "
+            "again from the raw answers; requests: predicted by the path of the API; increments: "
+            "the newest features computed in one go; times: commits of live rows against the clock",
+            among=("features", "answers", "requests", "increments", "times"),
+        ),
+        FORECAST,
+        SOURCE,
+        Column("seed", "BIGINT", "the rows were drawn with it; the same one draws them again"),
+        Column("rows_checked", "BIGINT", "rows that were compared", "rows", low=0),
+        Column("rows_left_out", "BIGINT", "drawn, and not comparable any more", "rows", low=0),
+        Column("differences", "BIGINT", "rows that differ", "rows", low=0),
+        Column(
+            "first_difference",
+            "VARCHAR",
+            "the first value that differs, with its row; null where none does",
+            nullable=True,
+        ),
+        Column("seconds", "DOUBLE", "how long the check took", "seconds", low=0),
+        Column("audited_at", "TIMESTAMPTZ", "when", "UTC"),
+        BATCH,
+    ),
+    key=("run", "check", "forecast", "source", "batch"),
+    sort=("audited_at", "check", "forecast", "source"),
+)
+
 TABLES: tuple[Table, ...] = (
     RUNS,
     CHECKS,
+    AUDITS,
     MODEL_DECISIONS,
     PREDICTIONS,
     INDEX_SIGNALS,

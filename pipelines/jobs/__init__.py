@@ -25,11 +25,12 @@ from pipelines.jobs.news import (
     training_news_signals,
 )
 from pipelines.jobs.run import RunRequest, symbols_of
-from pipelines.jobs.upkeep import compact, data_docs, validate_bronze, validate_gold, verify
+from pipelines.jobs.upkeep import audit, compact, data_docs, validate_bronze, validate_gold, verify
 
 __all__ = [
     "NewsRun",
     "RunRequest",
+    "audit",
     "bring_bars",
     "bring_news",
     "bring_training_bars",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pipelines import steps
 from pipelines.core.errors import CheckFailed
 from pipelines.forecasts import forecast
-from pipelines.jobs.run import RunRequest, log, record_failures, record_run
+from pipelines.jobs.run import RunRequest, log, log_progress, record_failures, record_run
 from pipelines.lake import Lake
 from pipelines.steps.data.validate import Layer, validate
 from pipelines.steps.lake import open_lake
@@ -65,6 +65,18 @@ def _verify(lake: Lake) -> str:
             "restore them from a copy; see data_lake/README.md",
         )
     return summary
+
+
+def audit(run: str) -> dict[str, int]:
+    """Draw published rows, and prove each of them anew; a difference is an error that names it."""
+    from pipelines.registry.mlflow import Registry
+    from pipelines.steps.proof.audit import audit as step
+
+    with open_lake() as lake, record_failures(lake, "audit", LAKE, _request(run)):
+        report = step(lake, Registry(), run=run, progress=log_progress)
+    log.info(report.summary())
+    report.enforce()
+    return {"rows": report.rows, "differences": len(report.differences), "seed": report.seed}
 
 
 def _request(run: str) -> RunRequest:

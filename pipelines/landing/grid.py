@@ -45,15 +45,18 @@ class BarGrid:
         return (column[0].as_py(), column[-1].as_py()) if len(column) else (None, None)
 
 
+def reach_of(interval: Interval) -> timedelta:
+    """Return a span that holds REACH bars, whatever holidays lie in it."""
+    if interval.minutes is not None:
+        return timedelta(days=12 + REACH * interval.minutes // 200)
+    return timedelta(days={"1d": 2, "1w": 8, "1mo": 32}[interval.name] * REACH + 10)
+
+
 def build_grid(
     market: Calendar, interval: Interval, grid: Grid, low: datetime, high: datetime
 ) -> BarGrid:
     """Return every label from REACH bars before `low` to REACH bars after `high`, with its bar."""
-    if interval.minutes is not None:
-        days = 12 + REACH * interval.minutes // 200
-    else:
-        days = {"1d": 2, "1w": 8, "1mo": 32}[interval.name] * REACH + 10
-    reach = timedelta(days=days)
+    reach = reach_of(interval)
     bars = market.bars(interval, low - reach, high + reach, grid)
     labels, place = _labels(market, interval, bars.ts, bars.session)
     inside = (labels >= to_numpy(low)) & (labels <= to_numpy(high))

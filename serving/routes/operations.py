@@ -26,6 +26,7 @@ from serving.http.page_response import FORMS, ONE_PAGE, page_response
 from serving.http.paging import HistoryTable, read_page
 from serving.routes.history import RangeFilters
 from serving.schemas.operations import (
+    Audits,
     Checks,
     Gaps,
     LakeTables,
@@ -54,6 +55,12 @@ CHECKS = """
     QUALIFY row_number() OVER (
         PARTITION BY table_name, "check" ORDER BY checked_at DESC, batch DESC) = 1
     ORDER BY passed, kind, 1, 2"""
+# The newest audit: what each of its checks found.
+AUDITS = """
+    SELECT "check", forecast, source, seed, rows_checked, rows_left_out, differences,
+           first_difference, seconds, audited_at, run
+    FROM gold.audits WHERE batch = (SELECT max(batch) FROM gold.audits)
+    ORDER BY differences > 0 DESC, 1, 2, 3"""
 QUARANTINE = """
     SELECT source, dataset, reason, count(*) AS rejected, count(DISTINCT symbol) AS symbols,
            max(received_at) AS newest_at, n.symbol AS newest_symbol, n.ts AS newest_ts,
@@ -145,6 +152,13 @@ def checks(
     if filters.passed is not None:
         rows = rows.filter(pc.equal(rows["passed"], filters.passed))
     return page_response(request, rows, _marks(state, view), None, ("examples", "detail"))
+
+
+@router.get("/audits", response_model=Audits, responses=ONE_PAGE)
+def audits(request: Request, state: CurrentCache, view: NewestView) -> Response:
+    """List what the newest audit proved: published rows drawn at random, and those that differ."""
+    rows = _cached(request, view, "audits", AUDITS)
+    return page_response(request, rows, _marks(state, view), None, ("first_difference", "run"))
 
 
 @router.get("/quarantine", response_model=QuarantineCounts, responses=ONE_PAGE)

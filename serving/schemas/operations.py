@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pydantic import Field
 
-from pipelines.contracts.gold import CHECKS, RUNS
+from pipelines.contracts.gold import AUDITS, CHECKS, RUNS
 from pipelines.contracts.silver import GAPS, QUARANTINE
 from serving.schemas.answers import Answer, Page
 from serving.schemas.fields import table_field
@@ -54,6 +54,28 @@ class Checks(Page):
     """The newest verdict of each check, those that did not pass first."""
 
     rows: list[Check]
+
+
+class Audit(Answer):
+    """What one check of the newest audit found."""
+
+    check: str = table_field(AUDITS, "check")
+    forecast: str = table_field(AUDITS, "forecast")
+    source: str = table_field(AUDITS, "source")
+    seed: int = table_field(AUDITS, "seed")
+    rows_checked: int = table_field(AUDITS, "rows_checked")
+    rows_left_out: int = table_field(AUDITS, "rows_left_out")
+    differences: int = table_field(AUDITS, "differences")
+    first_difference: str | None = table_field(AUDITS, "first_difference")
+    seconds: float = table_field(AUDITS, "seconds")
+    audited_at: datetime = table_field(AUDITS, "audited_at")
+    run: str = table_field(AUDITS, "run")
+
+
+class Audits(Page):
+    """The checks of the newest audit, those with differences first; empty before the first."""
+
+    rows: list[Audit]
 
 
 class QuarantineCount(Answer):

@@ -22,7 +22,11 @@ FORECAST_DAGS = {
     "monitor": "monitor_{}",
 }
 TOPIC_DAGS = {"ingest_news": "ingest_news_{}", "news_signals": "ingest_news_{}"}
-LAKE_DAGS = {"compact": "lake_maintenance", "verify": "lake_maintenance"}
+LAKE_DAGS = {
+    "compact": "lake_maintenance",
+    "verify": "lake_maintenance",
+    "audit": "audit_lake",
+}
 SESSION_STEPS = ("ingest", "train", "monitor")  # those that run after each session
 SESSION_GRACE = timedelta(hours=3)  # from the session's close until such a step counts as late
 SCHEMA = pa.schema(

@@ -47,6 +47,23 @@ def check_row(table: str, check: str, passed: bool, **more: Any) -> dict[str, An
     } | more
 
 
+def audit_row(check: str, differences: int, **more: Any) -> dict[str, Any]:
+    """A row of gold.audits."""
+    return {
+        "run": "weekly",
+        "check": check,
+        "forecast": "nasdaq100_hourly",
+        "source": "sample",
+        "seed": 5,
+        "rows_checked": 40,
+        "rows_left_out": 0,
+        "differences": differences,
+        "first_difference": "a row differs" if differences else None,
+        "seconds": 1.5,
+        "audited_at": AT,
+    } | more
+
+
 def rejected_row(symbol: str, reason: str, at: datetime, **more: Any) -> dict[str, Any]:
     """A row of silver.quarantine."""
     return {

@@ -21,7 +21,7 @@ from pipelines.core.instants import from_numpy, to_numpy
 from pipelines.features import Panel, feature_matrix
 from pipelines.features.panel import build_panel
 from pipelines.forecasts import Forecast
-from pipelines.lake import Lake, Writer
+from pipelines.lake import Lake, View, Writer
 from pipelines.lake.companions import align_companions
 from pipelines.lake.series import SeriesCalendar, series_calendar
 from pipelines.landing.rules import REMOVED_REASONS
@@ -218,7 +218,7 @@ def _cut_into_chunks(span: _Span) -> Iterator[_Span]:
 
 
 def _read_bars(
-    writer: Writer, forecast: Forecast, source: str, span: _Span
+    view: View, forecast: Forecast, source: str, span: _Span
 ) -> tuple[pa.Table, datetime, datetime]:
     """Read the bars that the changed rows depend on, and find the first and last of these rows.
 
@@ -229,12 +229,12 @@ def _read_bars(
     per_day = 1.0 if forecast.bar.minutes is None else max(1.0, 390 / forecast.bar.minutes)
     days = timedelta(days=10 + int(4 * needed / per_day))
     low, high = span.first - days, span.last + days
-    surrounding = _read_surrounding(writer, forecast, source, span, low, high)
+    surrounding = _read_surrounding(view, forecast, source, span, low, high)
     newest = high > datetime.now(UTC)  # nothing opens later
     if surrounding.fewest_before < needed or (surrounding.fewest_after < needed and not newest):
         low = low if surrounding.fewest_before >= needed else FIRST
         high = high if newest or surrounding.fewest_after >= needed else LAST
-        surrounding = _read_surrounding(writer, forecast, source, span, low, high)
+        surrounding = _read_surrounding(view, forecast, source, span, low, high)
     return (
         surrounding.bars,
         surrounding.start_before(span.before),
@@ -279,10 +279,10 @@ class _SurroundingBars:
 
 
 def _read_surrounding(
-    writer: Writer, forecast: Forecast, source: str, span: _Span, low: datetime, high: datetime
+    view: View, forecast: Forecast, source: str, span: _Span, low: datetime, high: datetime
 ) -> _SurroundingBars:
     """Read the bars of the span's symbols that open from `low` to `high`."""
-    bars = writer.sql(
+    bars = view.sql(
         f"""SELECT symbol, ts, closes_at, session, {", ".join(forecast.own_columns)}
             FROM silver.bars WHERE {KEYED} AND symbol IN (SELECT unnest(?))
             AND ts BETWEEN ? AND ? ORDER BY symbol, ts""",
@@ -298,8 +298,25 @@ def _read_surrounding(
     return _SurroundingBars(span, bars, ts, starts, before, after)
 
 
+def recompute_features(
+    view: View,
+    forecast: Forecast,
+    source: str,
+    symbols: Sequence[str],
+    first: datetime,
+    last: datetime,
+) -> pa.Table:
+    """Compute the feature rows that open from `first` to `last` again, from what a view has."""
+    series = series_calendar(
+        view, source, forecast.interval, forecast.symbols, forecast.schedule.calendar
+    )
+    span = _Span(tuple(symbols), first, last, 0, 0, 0)
+    bars, _, _ = _read_bars(view, forecast, source, span)
+    return _compute_rows(view, series, forecast, source, bars, first, last)
+
+
 def _compute_rows(
-    writer: Writer,
+    view: View,
     series: SeriesCalendar,
     forecast: Forecast,
     source: str,
@@ -309,7 +326,7 @@ def _compute_rows(
 ) -> pa.Table:
     """Compute the feature rows that open from `low` to `high`."""
     closes = bars["closes_at"].to_numpy().astype("datetime64[us]")
-    aligned = align_companions(writer, forecast.references, source, forecast.interval, closes)
+    aligned = align_companions(view, forecast.references, source, forecast.interval, closes)
     market = calendar(series.calendar)
     panel = build_panel(bars, market, forecast.bar, series.grid, aligned)
     values = feature_matrix(forecast.features, panel)

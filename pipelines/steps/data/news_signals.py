@@ -102,8 +102,8 @@ def refresh_news_signals(
         report = NewsSignalsReport(topic)
         if due_ends:
             ends = sorted(due_ends)
-            stories, unscored = _read_stories(writer, source, topic, ends, model)
-            rows = _build_rows(summarize_windows(stories, ends), source, topic, model, asked_model)
+            windows, unscored = summarize_stories(writer, source, topic, ends, model.sha256)
+            rows = _build_rows(windows, source, topic, model, asked_model)
             report = _write(writer, key, rows, standing_rows, at, unscored)
         if due_ends or changed_ends:
             state = {"source": source, "topic": topic, "followed": writer.snapshot}
@@ -160,8 +160,19 @@ def _standing_rows(view: View, key: Sequence[object], ends: Sequence[datetime]) 
     )
 
 
+def summarize_stories(
+    view: View, source: str, topic: str, ends: Sequence[datetime], sentiment_sha256: str
+) -> tuple[pa.Table, int]:
+    """Summarize the stories of windows, by what a sentiment model said of them.
+
+    Returns also how many stories it has not scored.
+    """
+    stories, unscored = _read_stories(view, source, topic, ends, sentiment_sha256)
+    return summarize_windows(stories, ends), unscored
+
+
 def _read_stories(
-    view: View, source: str, topic: str, ends: Sequence[datetime], model: SentimentModel
+    view: View, source: str, topic: str, ends: Sequence[datetime], sentiment_sha256: str
 ) -> tuple[Stories, int]:
     """Read the stories of the windows that are due; count those that the model has not scored."""
     rows = view.sql(
@@ -171,7 +182,7 @@ def _read_stories(
            WHERE n.source = ? AND n.known_at > ? AND n.known_at <= ?
            AND list_contains(n.topics, ?) AND n.duplicate_of IS NULL
            ORDER BY n.known_at, n.story""",
-        [model.sha256, source, ends[0] - LENGTH, ends[-1], topic],
+        [sentiment_sha256, source, ends[0] - LENGTH, ends[-1], topic],
     )
     scored = rows.filter(pc.is_valid(rows["positive"]))
     stories = Stories(

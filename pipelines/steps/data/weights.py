@@ -69,7 +69,7 @@ def ingest_weights(
     if not received:
         return _check_known_weights(lake, source, declared.index, as_of)
     members = pa.array(universes.universe(declared.whole).symbols)
-    landed = [(answer, _leave_out_strangers(rows, members)) for answer, rows in pieces]
+    landed = [(answer, select_member_weights(rows, declared.whole)) for answer, rows in pieces]
     notes = _describe_strangers(pieces, members, declared.whole)
     if not any(rows.num_rows for _, rows in landed):
         raise SourceError(
@@ -92,8 +92,16 @@ def ingest_weights(
     return WeightsReport(counts | {"received": received, "left_out": left_out}, tuple(notes))
 
 
-def _leave_out_strangers(rows: pa.Table, members: pa.Array) -> pa.Table:
-    """Return the rows of members; they are partial where what is left out weighs much."""
+def parse_weights(source: Source, answer: Answer) -> pa.Table:
+    """Parse an answer of weights, of the source or of a holdings file that stood in for it."""
+    if answer.query.get("origin") == holdings.ORIGIN:
+        return holdings.parse_holdings(answer)
+    return source.parse_weights(answer)
+
+
+def select_member_weights(rows: pa.Table, whole: str) -> pa.Table:
+    """Return the rows of a universe's members; partial where what is left out weighs much."""
+    members = pa.array(universes.universe(whole).symbols)
     member_rows = rows.filter(pc.is_in(rows["symbol"], members))
     if member_rows.num_rows == rows.num_rows:
         return rows

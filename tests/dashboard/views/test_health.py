@@ -82,6 +82,7 @@ def test_a_lake_in_which_nothing_happened_says_what_to_do(tmp_path: Path, monkey
         for part, words in (
             ("Runs", "Unpause the DAGs"),
             ("Checks", "ingest_nasdaq100_hourly"),
+            ("Audit", "Nothing was audited yet"),
             ("Quarantine", "No row was rejected"),
             ("Gaps", "No bar is missing"),
             ("Quotas", "No request was counted"),

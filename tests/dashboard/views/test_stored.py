@@ -8,7 +8,7 @@ import pytest
 from tests.dashboard.screens import open_page, texts
 
 
-@pytest.mark.parametrize("part", ["Checks", "Quarantine", "Gaps", "Lake"])
+@pytest.mark.parametrize("part", ["Checks", "Audit", "Quarantine", "Gaps", "Lake"])
 def test_each_part_is_drawn(dashboard: None, part: str) -> None:
     screen = open_page("health", part=part)
     assert not screen.exception

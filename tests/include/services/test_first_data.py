@@ -73,8 +73,8 @@ def test_a_source_that_comes_later_gets_its_own_data(
     before = len(triggered)
     first_data.bring(config, lines.append)
     assert len(triggered) == before, "a second start finds all of it done"
-    # News come in once the first data are there, and nothing waits for a run of theirs.
-    assert unpaused == [f"ingest_news_{topic}" for topic in topic_names()] * 2
+    # News come in once the first data are there, as does the audit, and nothing waits for them.
+    assert unpaused == ["audit_lake", *(f"ingest_news_{topic}" for topic in topic_names())] * 2
     assert not [dag for dag, *_ in triggered if dag.startswith("ingest_news")]
 
 

@@ -16,6 +16,7 @@ from pipelines.sources.quota import Limit, Quota
 from pipelines.steps.lake import open_lake
 from serving.http.formats import CSV
 from serving.schemas.operations import (
+    Audits,
     Checks,
     Gaps,
     LakeTables,
@@ -26,13 +27,21 @@ from serving.schemas.operations import (
     Steps,
 )
 from tests.lake_rows import replace_series
-from tests.serving.operation_rows import AT, check_row, gap_row, rejected_row, run_row, write
+from tests.serving.operation_rows import (
+    AT,
+    audit_row,
+    check_row,
+    gap_row,
+    rejected_row,
+    run_row,
+    write,
+)
 from tests.serving.scored_api import NIGHT, api_at, lake_of, problem, wait_until
 
 EARLIER = AT - timedelta(hours=1)
 ROUTES = {
-    "runs": Runs, "checks": Checks, "quarantine": QuarantineCounts, "gaps": Gaps, "steps": Steps,
-    "lake": LakeTables, "quotas": Quotas, "latency": Latencies,
+    "runs": Runs, "checks": Checks, "audits": Audits, "quarantine": QuarantineCounts,
+    "gaps": Gaps, "steps": Steps, "lake": LakeTables, "quotas": Quotas, "latency": Latencies,
 }  # fmt: skip
 
 
@@ -60,7 +69,7 @@ def rows_of(client: TestClient, route: str) -> list[Any]:
 
 
 def test_a_lake_in_which_nothing_happened_has_no_rows(own_api: TestClient) -> None:
-    for route in ("runs", "checks", "quarantine", "gaps"):
+    for route in ("runs", "checks", "audits", "quarantine", "gaps"):
         assert rows_of(own_api, route) == []
     assert all(row.last_success is None and row.late is None for row in rows_of(own_api, "steps"))
     assert all(row.rows == 0 for row in rows_of(own_api, "lake") if row.table[:4] != "meta")
@@ -88,6 +97,16 @@ def test_runs_are_listed_the_newest_first_by_step_and_status(
         cursor = page["next"]
     assert pages == own_api.get("/operations/runs").json()["rows"]
     assert problem(own_api.get("/operations/runs?status=bad")).field == "status"
+
+
+def test_the_newest_audit_is_listed_what_differs_first(own_api: TestClient, own_lake: Lake) -> None:
+    write(own_lake, "gold.audits", [audit_row("times", 7, run="earlier")])
+    write(own_lake, "gold.audits", [audit_row("answers", 0), audit_row("requests", 2)])
+    rows = rows_of(own_api, "audits")
+    assert [(row.check, row.differences, row.run) for row in rows] == [
+        ("requests", 2, "weekly"), ("answers", 0, "weekly"),
+    ]  # fmt: skip
+    assert [row.first_difference for row in rows] == ["a row differs", None]
 
 
 def test_a_check_shows_its_newest_verdict(own_api: TestClient, own_lake: Lake) -> None:

@@ -103,6 +103,7 @@ def test_ages_are_whole_minutes() -> None:
         ("outcomes", FORECAST.name, f"score_{FORECAST.name}"),
         ("news_signals", "sp500", "ingest_news_sp500"),
         ("compact", "lake", "lake_maintenance"),
+        ("audit", "lake", "audit_lake"),
         ("ingest", "fund QQQ 1h", None),
         ("withdraw", FORECAST.name, None),
         ("ingest_news", "../x", None),
