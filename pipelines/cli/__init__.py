@@ -54,6 +54,7 @@ def _run() -> None:
             predict,
             sentiment,
             status,
+            stream,
             withdraw,
         )
         from pipelines.cli.app import app
