@@ -119,9 +119,8 @@ test-integration: $(READY) ## Run the tests that need servers, a browser or Airf
 coverage: $(READY) ## Tests with the lines they do not reach
 	@$(BIN)/pytest -n 2 -m "not integration and not torture" --cov=pipelines --cov=serving --cov=dashboard --cov-report=term-missing:skip-covered
 
-torture: $(READY) ## The long form of the laws: hundreds of kill -9 rounds
-	@$(BIN)/pytest -m torture -s
-	@BULLION_TEST_TIMES=20 $(BIN)/pytest -n 2 -m law --timeout 3600
+torture: $(READY) ## Every fault of include/RELIABILITY.md to its end, some hours; it goes on where it was stopped
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 bench: $(READY) ## Speed, compared with others measured in the same run
 	@$(BIN)/python -m tests.bench

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,24 @@ def run_on_disk(disk: str, megabytes: int, script: str, out: str, errors: str) -
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
+
+
+def run_bullion(*words: str) -> tuple[int, str]:
+    """Run a command of `bullion`: its exit code, and what it printed."""
+    from pipelines import cli
+
+    with tempfile.TemporaryFile() as text:
+        for number in (1, 2):
+            os.dup2(text.fileno(), number)
+        sys.argv, code = ["bullion", *words], 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        text.seek(0)
+        return code, text.read().decode()
 
 
 def read_files(folder: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+PASSED = ("BULLION_", "AWS_", "MLFLOW_")  # the beginnings of variables that a job gets
 
 
 class Job:
@@ -81,10 +82,10 @@ class Jobs:
         self._folder.cleanup()
 
     def start(self, name: str, *arguments: object) -> Job:
-        """Fork a job of JOBS, with the BULLION_ and AWS_ variables as they are now."""
+        """Fork a job of JOBS, with the variables of PASSED as they are now."""
         self._count += 1
         out = Path(self._folder.name) / f"{self._count}.json"
-        environment = {k: v for k, v in os.environ.items() if k.startswith(("BULLION_", "AWS_"))}
+        environment = {k: v for k, v in os.environ.items() if k.startswith(PASSED)}
         order = {"job": name, "with": arguments, "env": environment, "out": str(out)}
         return Job(self, self.ask(order), out)
 

@@ -25,7 +25,7 @@ from pipelines.lake import Lake
 from pipelines.lake.attach import attach_statements
 from pipelines.lake.file_store import FolderStore
 from pipelines.steps.lake import open_lake
-from tests.apart_jobs import read_files, run_on_disk
+from tests.apart_jobs import read_files, run_bullion, run_on_disk
 from tests.job_server import announce
 from tests.lake_rows import list_symbols, series, snapshot_row, write_series
 from tests.scripted import Scripted, bar_row, bars_table, hours
@@ -230,5 +230,6 @@ JOBS: Mapping[str, Callable[..., object]] = {
         failing_write,
         read_files,
         run_on_disk,
+        run_bullion,
     )
 }

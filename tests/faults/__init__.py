@@ -1,0 +1,1 @@
+"""The faults that Bullion survives: a table of them, and what breaks its steps."""
