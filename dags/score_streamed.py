@@ -30,6 +30,7 @@ def wire(forecast: Forecast) -> None:
         schedule=[STREAM_BARS],
         start_date=datetime(2015, 1, 1, tzinfo=UTC),
         max_active_runs=1,
+        is_paused_upon_creation=False,  # it runs where a stream was asked for, and nowhere else
         params=PARAMS,
         doc_md=doc(forecast, __doc__),
         tags=["score", forecast.name],
