@@ -40,7 +40,7 @@ FROM python AS airflow
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 # Named volumes take the owner of the folder they are mounted on.
-RUN mkdir -p /opt/airflow/logs data_lake state && chown -R bullion:bullion /opt/airflow data_lake state
+RUN mkdir -p /opt/airflow/logs data_lake prices state && chown -R bullion:bullion /opt/airflow data_lake prices state
 COPY --from=build-airflow /opt/venv /opt/venv
 COPY pyproject.toml README.md ./
 COPY pipelines pipelines
@@ -60,7 +60,7 @@ FROM airflow AS airflow-kubernetes
 COPY --from=build-airflow-kubernetes /opt/venv /opt/venv
 
 FROM python AS serving
-RUN mkdir -p data_lake && chown bullion:bullion data_lake
+RUN mkdir -p data_lake prices && chown bullion:bullion data_lake prices
 COPY --from=build-serving /opt/venv /opt/venv
 COPY pipelines pipelines
 COPY serving serving

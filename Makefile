@@ -72,10 +72,10 @@ $(FEAST)/.ready: requirements-feast.txt | $(READY)
 	@touch $@
 
 # DETACH=1 returns and leaves it running; so does a start from a script, where nobody sees Ctrl-C.
-SERVICES = $(if $(SOURCE),BULLION_SOURCE=$(SOURCE)) exec $(BIN)/python -m include.services
+SERVICES = $(if $(SOURCE),BULLION_SOURCE=$(SOURCE)) $(if $(STREAM),BULLION_STREAM=$(STREAM)) exec $(BIN)/python -m include.services
 UP = $(SERVICES) up $(if $(DETACH),--detach)
 
-up: $(READY) ## Start everything, bring the first data, print the signal; SOURCE=yahoo, DETACH=1
+up: $(READY) ## Start everything, bring the first data, print the signal; SOURCE=yahoo, STREAM=oanda, DETACH=1
 	@$(UP)
 
 airflow: $(READY) ## Start Airflow alone
@@ -196,8 +196,8 @@ secrets: ## Write the secrets of a deployment into .env; what is there stays
 docker-build: ## Build the images
 	@$(COMPOSE) build
 
-docker-up: ## Start the deployment, and wait until all of it is well
-	@$(COMPOSE) up --detach --wait --wait-timeout 600
+docker-up: ## Start the deployment, and wait until all of it is well; STREAM=oanda follows live prices
+	@$(if $(STREAM),BULLION_STREAM=$(STREAM) COMPOSE_PROFILES=stream) $(COMPOSE) up --detach --wait --wait-timeout 600
 
 docker-down: ## Stop the deployment; the data stays
 	@$(COMPOSE) down

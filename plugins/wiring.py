@@ -72,13 +72,13 @@ LATE = DeadlineAlert(
 )
 (
     BRONZE_BARS, SILVER_BARS, FEATURES, MODELS, PREDICTIONS, SIGNALS, OUTCOMES, SILVER_NEWS,
-    NEWS_SIGNALS,
+    NEWS_SIGNALS, STREAM_BARS,
 ) = (
     Asset(name)
     for name in (
         "bronze.bars", "silver.bars", "gold.features", "gold.model_decisions",
         "gold.predictions", "gold.index_signals", "gold.outcomes", "silver.news",
-        "gold.news_signals",
+        "gold.news_signals", "stream.bars",
     )
 )  # fmt: skip
 PANEL = [SILVER_BARS, NEWS_SIGNALS]  # what features are computed of

@@ -27,6 +27,7 @@ from serving.routes import (
     news,
     operations,
     performance,
+    prices,
     signals,
     stream,
 )
@@ -36,6 +37,7 @@ from serving.settings import settings
 from serving.state.computed import ComputedTables
 from serving.state.follower import Follower
 from serving.state.model_loader import ModelLoader
+from serving.state.prices import StreamPrices
 from serving.state.reader import Reader
 
 
@@ -44,7 +46,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Follow the lake for as long as the app runs."""
     follower: Follower = app.state.follower
     models: ModelLoader = app.state.models
-    app.state.hub = stream.Hub(app.state.metrics, app.state.clock)
+    app.state.hub = stream.Hub(app.state.metrics, app.state.clock, app.state.prices)
     follower.state_listeners.append(app.state.hub.note_state)
     follower.lake_listeners.append(models.lake_changed)
     await to_thread(follower.start)
@@ -77,6 +79,7 @@ def create_app() -> FastAPI:
     state.reader = Reader()
     state.computed, state.backtests = ComputedTables(), config.backtests_folder
     state.follower = Follower(config, state.reader)
+    state.prices = StreamPrices(config.data_source)
     state.models = ModelLoader(config, state.reader)
     # Few of each at once: more would only take the interpreter from the event loop.
     state.queries = Turns("the lake", at_once=1, waiting=16)
@@ -87,8 +90,8 @@ def create_app() -> FastAPI:
     app.add_middleware(Head)
     errors.install_handlers(app)
     for part in (
-        signals, history, performance, backtests, news, scoring_router, info, bars, operations,
-        health, stream, docs,
+        signals, history, performance, backtests, news, scoring_router, info, bars, prices,
+        operations, health, stream, docs,
     ):  # fmt: skip
         app.include_router(part.router)
     for part in (signals, history, performance, evidence, scoring_router):

@@ -12,6 +12,7 @@ from dashboard.settings import Settings as DashboardSettings
 from include.services.settings import Services
 from pipelines.core.settings import ROOT, Settings
 from pipelines.sources.transport.provider_settings import ProviderSettings
+from pipelines.stream.events import AirflowSettings
 from serving.settings import Settings as ApiSettings
 from serving.state.model_files import PinnedFile
 
@@ -20,6 +21,7 @@ NAMED = re.compile(r'"((?:BULLION_[A-Z0-9_]+[A-Z0-9])|MODEL_URI|MLFLOW_TRACKING_
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| (?:`([^`]*)` )?\| \S.* \|$", re.MULTILINE)
 CLASSES: tuple[type[BaseSettings], ...] = (
     Settings, ProviderSettings, ApiSettings, Services, DashboardSettings, PinnedFile,
+    AirflowSettings,
 )  # fmt: skip
 
 

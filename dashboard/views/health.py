@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard.api import Answer
 from dashboard.clock import age, age_of
 from dashboard.components import (
+    draw_facts,
     draw_table,
     has_data,
     say_nothing_yet,
@@ -28,7 +29,7 @@ from dashboard.views.stored import (
     draw_lake,
     draw_quarantine,
 )
-from dashboard.words import NONE, label, plain, visible, web_address
+from dashboard.words import NONE, count, label, number, plain, visible, web_address
 
 TITLE, ICON = "Health", ":material/monitor_heart:"
 STATES = {
@@ -45,6 +46,7 @@ def draw(page: Context) -> None:
     st.title(TITLE, anchor=False)
     _draw_state(page)
     _draw_late(page)
+    _draw_stream(page)
     _draw_forecasts(page)
     part = segments("Part", list(PARTS), key="part", default="Steps")
     PARTS[part](page)
@@ -87,6 +89,36 @@ def _draw_late(page: Context) -> None:
         )
     for row in failing:
         st.error(f"**Failed:** {_name(page, row)}: {plain(row['failure_message'] or NONE)}")
+
+
+def _draw_stream(page: Context) -> None:
+    """Say how the stream of live prices stands, where one has run."""
+    answer = _read_unwatched(page, "/prices/newest")
+    stream = answer.data["stream"] if answer.data else None
+    if stream is None:
+        return
+    state = "● live" if stream["live"] else "▲ not live"
+    if stream["trouble"]:
+        state += f": {stream['trouble']}"
+    draw_facts(
+        {
+            "Live prices": state,
+            "Newest": ", ".join(
+                f"{row['symbol']} {number(row['mid'])}" for row in answer.data["prices"]
+            )
+            or NONE,
+            "Lag": _seconds(stream["lag_seconds"]),
+            f"Bars to ({page.clock.name})": page.clock.minute(stream["newest_bar"]),
+            "Bar delay": _seconds(stream["bar_delay_seconds"]),
+            "Waiting bars": count(stream["waiting_bars"]),
+            "Reconnects": count(stream["reconnects"]),
+            "Broken minutes": count(stream["broken_minutes"]),
+        }
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return NONE if value is None else f"{value:.1f} s"
 
 
 def _name(page: Context, row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -20,7 +21,7 @@ from dashboard.components import (
 )
 from dashboard.context import Context
 from dashboard.figures.market import AVERAGES, BANDS, Chart, Marked, draw_market
-from dashboard.words import count, label, number, percent, plain
+from dashboard.words import NONE, count, label, number, percent, plain
 
 TITLE, ICON = "Market", ":material/candlestick_chart:"
 RANGES = {"5 d": 5, "1 mo": 31, "3 mo": 92, "1 y": 366, "5 y": 1830, "all": None}
@@ -35,6 +36,7 @@ INDICATORS = {
     "macd": "MACD",
 }
 SCORES = {"BUY": 1.0, "HOLD": 0.0, "SELL": -1.0}
+LIVE_SECONDS = 1.0  # between two looks at the live price
 Row = Mapping[str, Any]
 
 
@@ -115,6 +117,7 @@ def _draw_bars(
     if not bars:
         say_nothing_yet("There is no bar in this range.", "Choose a longer one.")
         return
+    _follow_price(page, series)
     _draw_facts(page, series, bars)
     joined = max(bar["bars"] for bar in bars)
     marks = _read_marks(page, series, bars, kinds) if joined == 1 else {}
@@ -135,6 +138,34 @@ def _start_of(series: Row, days: int | None) -> datetime | None:
         return None
     last = datetime.fromisoformat(series["last_closes_at"]) - timedelta(days=days)
     return last.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _follow_price(page: Context, series: Row) -> None:
+    """Draw the live price of a symbol and follow it, where a stream has it."""
+    answer = page.reader.api.get("/prices/newest")
+    if answer.data is None or answer.data["data_source"] != series["source"]:
+        return
+    if any(row["symbol"] == series["symbol"] for row in answer.data["prices"]):
+        draw = partial(_draw_price, page, series["symbol"])
+        st.fragment(draw, run_every=LIVE_SECONDS)()
+
+
+def _draw_price(page: Context, symbol: str) -> None:
+    answer = page.reader.api.get("/prices/newest")
+    rows = answer.data["prices"] if answer.data else []
+    for row in rows:
+        if row["symbol"] != symbol:
+            continue
+        is_stale = row["stale"] or answer.problem is not None
+        state = "▲ not live any more" if is_stale else "● live"
+        draw_facts(
+            {
+                f"Price ({page.clock.name} {page.clock.second(row['at'])})": number(row["mid"]),
+                "Bid": NONE if row["bid"] is None else number(row["bid"]),
+                "Ask": NONE if row["ask"] is None else number(row["ask"]),
+                "Stream": state,
+            }
+        )
 
 
 def _draw_facts(page: Context, series: Row, bars: Sequence[Row]) -> None:

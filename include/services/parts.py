@@ -13,6 +13,7 @@ from include.services.settings import HOST, Services
 from pipelines.core.settings import ROOT, Settings, redacted
 
 PARTS = ("dashboard", "api", "airflow", "mlflow", "pages")
+STREAM = "stream"  # a part that runs where it was asked for; it listens on no port
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|WEBHOOK|_KEYS?(_|$)", re.IGNORECASE)
 # The secrets of the outer environment that a part gets. Airflow's tasks call sources, which may
 # have keys of any name, so Airflow gets all secrets but those of the other parts.
@@ -22,6 +23,10 @@ SECRETS_OF = {
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
     },
     "dashboard": {"BULLION_DASHBOARD_KEY"},
+    STREAM: {
+        "BULLION_OANDA_TOKEN", "BULLION_AIRFLOW_PASSWORD", "BULLION_LAKE_CATALOG",
+        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+    },
     "mlflow": set[str](),
     "pages": set[str](),
 }  # fmt: skip
@@ -62,6 +67,11 @@ def processes(config: Services) -> tuple[Process, ...]:
         Process("airflow-scheduler", "airflow", (*airflow, "scheduler", "--skip-serve-logs")),
         Process("airflow-dag-processor", "airflow", (*airflow, "dag-processor")),
         Process("airflow-api-server", "airflow", (*airflow, "api-server")),
+        *(
+            [Process(STREAM, STREAM, (python, "-m", "pipelines.cli", "stream", "--source", name))]
+            if (name := config.stream)
+            else []
+        ),
     )  # fmt: skip
 
 
@@ -70,6 +80,9 @@ def environment_of(
 ) -> dict[str, str]:
     """Return the environment of a part: the common variables, and no secrets but its own."""
     variables = environment(config, outer)
+    if part == STREAM:  # it tells Airflow of each closed minute
+        variables["BULLION_AIRFLOW_URL"] = config.url("airflow")
+        variables["BULLION_AIRFLOW_PASSWORD"] = config.secrets["admin"]
     if part != "airflow":
         return {k: v for k, v in variables.items() if k in SECRETS_OF[part] or not is_secret(k, v)}
     options = {f"AIRFLOW__{name}": value for name, value in airflow_options(config).items()}

@@ -45,6 +45,15 @@ class Services(BaseSettings):
     lineage: str = ""
     """Where OpenLineage events go, as its provider's `transport` in JSON; empty: nowhere."""
 
+    stream: str = Field(default="", pattern="^(sample|oanda)?$")
+    """Whose live prices `make up` follows: sample or oanda; empty: nobody's."""
+
+    stream_symbols: str = ""
+    """The symbols of that stream, by commas; empty: those of the forecasts on minutes."""
+
+    stream_speed: float = Field(default=1.0, ge=1)
+    """How fast the sample's time goes in that stream; 60 is an hour a minute."""
+
     def folder(self, name: str) -> Path:
         """Return a folder below home; create it if it is missing."""
         folder = self.home.absolute() / name

@@ -18,7 +18,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from include.services import first_data
-from include.services.parts import PARTS, environment, environment_of
+from include.services.parts import PARTS, STREAM, environment, environment_of
 from include.services.settings import HOST, Services, write_private
 from include.services.supervisor import UP, ServiceError, Supervisor
 from pipelines.core.settings import ROOT, settings
@@ -63,6 +63,7 @@ class Stack:
                 started = self._start(chosen_parts)
                 if not parts:
                     first_data.bring(self.services, self._say)
+                    started += self._start_stream()
             self._print_addresses(chosen_parts, first=not parts)
             if not detach:
                 print("Ctrl-C stops it.", flush=True)
@@ -143,6 +144,13 @@ class Stack:
                     f"it runs with source {source_then or 'sample'}, not {source_now or 'sample'}",
                     "make down first",
                 )
+            stream_now, stream_then = self.services.stream, self.supervisor.stream
+            if stream_now and stream_now != stream_then:
+                raise ServiceError(
+                    f"it runs with {f'the stream of {stream_then}' if stream_then else 'no stream'}"
+                    f", not with that of {stream_now}",
+                    "make down first",
+                )
             return
         if self.supervisor.remaining():
             self._say("an earlier start was cut off: what it left is ended first")
@@ -184,6 +192,13 @@ class Stack:
         else:
             self._say("it runs already")
         return started
+
+    def _start_stream(self) -> list[str]:
+        """Start the stream of live prices where one was asked for, once there are bars and DAGs."""
+        if not self.services.stream:
+            return []
+        self._say(f"following the live prices of {self.services.stream} ...")
+        return self.supervisor.ensure([STREAM])
 
     def _migrate(self) -> None:
         """Create or migrate Airflow's database; once for each version of Airflow."""

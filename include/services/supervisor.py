@@ -74,7 +74,12 @@ class Supervisor:
                 umask=0o077,
             )
         born = psutil.Process(leader.pid).create_time()
-        record = {"pid": leader.pid, "born": born, "source": os.environ.get("BULLION_SOURCE", "")}
+        record = {
+            "pid": leader.pid,
+            "born": born,
+            "source": os.environ.get("BULLION_SOURCE", ""),
+            "stream": self.services.stream,
+        }
         write_private(self._record, json.dumps(record))
         deadline = time.monotonic() + STOP_WITHIN
         while not self.is_running():
@@ -93,6 +98,11 @@ class Supervisor:
     def source(self) -> str:
         """BULLION_SOURCE as it was when the services were started."""
         return str(self._read_record().get("source", ""))
+
+    @property
+    def stream(self) -> str:
+        """Whose live prices are followed since the services were started."""
+        return str(self._read_record().get("stream", ""))
 
     def ensure(self, parts: Sequence[str]) -> list[str]:
         """Start the processes of these parts that do not run; return their names."""

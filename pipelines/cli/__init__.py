@@ -56,6 +56,7 @@ def _run() -> None:
             proof,
             sentiment,
             status,
+            stream,
             withdraw,
         )
         from pipelines.cli.app import app

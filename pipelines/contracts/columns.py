@@ -64,6 +64,14 @@ VOLUME = Column(
 BID = _price("bid", "closing bid").replace(nullable=True)
 ASK = _price("ask", "closing ask").replace(nullable=True)
 PRICES = (OPEN, HIGH, LOW, CLOSE, VOLUME, BID, ASK)
+STREAM = "stream"
+BUILT_FROM = Column(
+    "built_from",
+    "VARCHAR",
+    "stream: Bullion built the bar from the source's live prices; null: it is the source's own",
+    nullable=True,
+    among=(STREAM,),
+)
 
 BARS_KEY = ("source", "symbol", "interval", "ts")
 BARS_SORT = ("source", "interval", "symbol", "ts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelines.contracts.columns import (
     BARS_KEY,
     BATCH,
+    BUILT_FROM,
     CLOSES_AT,
     EFFECTIVE,
     INTERVAL,
@@ -46,6 +47,10 @@ SILVER_BARS = Table(
         *PRICES,
         Column(
             "split_factor", "DOUBLE", "what the source's prices were divided by", "ratio", above=0
+        ),
+        BUILT_FROM.replace(
+            meaning="stream: Bullion built the bar from the source's live prices, and the source's "
+            "own has not come yet; null: it is the source's own"
         ),
         RECEIVED_AT.replace(meaning="when this version arrived"),
         BATCH,

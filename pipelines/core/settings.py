@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     state: str = ""
     """The folder of quotas and of what feeds said last; empty: beside the catalog."""
 
+    prices: str = ""
+    """The folder in which a stream hands on the newest prices; empty: `prices` in that of the
+    state."""
+
     source: str = "sample"
     """The source that DAGs and commands use when none is named."""
 

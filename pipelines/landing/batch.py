@@ -145,12 +145,19 @@ def _land_bars(
     placed = place.check_rows(scratch, incoming)
     unique = place.choose_one_a_bar(scratch, placed, repeats=order.repeats)
     known = bronze.recall_versions(scratch, group, stretch, symbols)
-    judgement = judge.judge(scratch, unique, known, splits, in_order=order.ascending)
+    judgement = judge.judge(
+        scratch, unique, known, splits, group.built_from_literal, in_order=order.ascending
+    )
     bronze.append_bars(writer, group, placed, known, order)
     changes = settle.replace_bars(writer, scratch, group, symbols, stretch, judgement, order)
     quarantine.quarantine_rows(writer, scratch, group, stretch, placed, unique, judgement)
     report = settle.count_rows(writer, placed, unique, judgement, changes)
+    report.settled, report.differing = settle.count_settled(writer, changes)
     report.verdicts = _check(writer, stretch, judgement, changes)
+    if report.settled:
+        report.verdicts.append(
+            checks.stream_agreement(SILVER_BARS.full_name, report.settled, report.differing)
+        )
     result = _LandingResult(report, placed.off_session, placed.all_rows)
     if changes.sessions:
         result.sessions.append(writer.sql(f"SELECT symbol, session FROM {changes.sessions}"))

@@ -143,7 +143,8 @@ def recall_versions(
     """Read what bronze has of these symbols on this stretch of the grid."""
     all_rows = scratch.table(
         "known_versions",
-        f"""SELECT symbol, ts AS label, {VALUES}, row, received_at, batch FROM bronze.bars
+        f"""SELECT symbol, ts AS label, {VALUES}, row, built_from, received_at, batch
+            FROM bronze.bars
             WHERE {KEYED} AND ts BETWEEN ? AND ? AND symbol IN (SELECT unnest(?))""",
         [*group.key, *grid.labels, list(symbols)],
     )
@@ -152,7 +153,7 @@ def recall_versions(
         "sane_versions",
         f"""SELECT v.symbol, g.ts, v.label, g.closes_at, g.session, g.place,
                    {", ".join(f"v.{quoted(name)}" for name in PRICE_NAMES)},
-                   v.row, v.received_at, v.batch
+                   v.row, v.built_from, v.received_at, v.batch
             FROM (SELECT * FROM {all_rows} WHERE NOT coalesce({BREAKS_A_RULE}, false)) v
             JOIN {bars} g ON v.label = g.label""",
     )
@@ -172,9 +173,11 @@ def append_bars(
         same = " AND ".join(
             f"p.{quoted(n)} IS NOT DISTINCT FROM l.{quoted(n)}" for n in PRICE_NAMES
         )
+        # A bar built from the stream is another version than the source's own, if equal to it.
         rows = f"""
             SELECT p.* FROM ({rows}) p ANTI JOIN (
                 SELECT * FROM {known.all_rows}
+                WHERE built_from IS NOT DISTINCT FROM {group.built_from_literal}
                 QUALIFY batch = max(batch) OVER (PARTITION BY symbol, label)
             ) l ON p.symbol = l.symbol AND p.label = l.label AND {same}"""
     # A write of no rows would still make an empty file.
@@ -182,8 +185,9 @@ def append_bars(
         writer.touch("bronze.bars")
         writer.run(
             f"""INSERT INTO bronze.bars
-                (source, symbol, "interval", ts, {VALUES}, row, received_at, batch)
-                SELECT ?, symbol, ?, label, {VALUES}, row, received_at, ?
+                (source, symbol, "interval", ts, {VALUES}, row, built_from, received_at, batch)
+                SELECT ?, symbol, ?, label, {VALUES}, row, {group.built_from_literal},
+                       received_at, ?
                 FROM ({rows}) {"" if order.ascending else "ORDER BY symbol, label"}""",
             [*group.key, writer.batch],
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipelines.core.calendar import Grid, Interval
+from pipelines.core.sql import text_literal
 from pipelines.quality import checks
 from pipelines.sources.base import Answer, Parsed
 
@@ -22,17 +23,28 @@ class Group:
     calendar: str
     grid: Grid
     split_adjusted: bool
+    built_from: str | None = None  # "stream": they give way to the source's own bars
 
     @staticmethod
     def of(answer: Answer, parsed: Parsed) -> Group:
         return Group(
-            answer.source, parsed.interval, parsed.calendar, parsed.grid, parsed.split_adjusted
+            answer.source,
+            parsed.interval,
+            parsed.calendar,
+            parsed.grid,
+            parsed.split_adjusted,
+            parsed.built_from,
         )
 
     @property
     def key(self) -> list[str]:
         """The parameters of KEYED."""
         return [self.source, self.interval.name]
+
+    @property
+    def built_from_literal(self) -> str:
+        """SQL: what these bars were built from."""
+        return "NULL::VARCHAR" if self.built_from is None else text_literal(self.built_from)
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,8 @@ class LandingReport:
     quarantined: int = 0
     unclosed: int = 0
     revised: int = 0  # rows received before whose silver row changed: a split, a new neighbour
+    settled: int = 0  # bars built from the stream in whose place the source's own came
+    differing: int = 0  # of these, with other prices than the source's own
     reasons: Counter[str] = field(default_factory=Counter)
     hints: Counter[str] = field(default_factory=Counter)  # what to do about rejected rows
     verdicts: list[checks.Verdict] = field(default_factory=list)
@@ -68,7 +82,7 @@ class LandingReport:
     missing: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: LandingReport) -> None:
-        for name in COUNTS:
+        for name in (*COUNTS, "settled", "differing"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)
         self.hints.update(other.hints)

@@ -1,6 +1,7 @@
 """Which versions of which bars can be trusted. Pure; the lake is elsewhere.
 
-1. Of a bar's versions the newest counts.
+1. Of a bar's versions the newest counts; one built from the stream only where the source's own
+   has not come.
 2. Prices are divided by every split that came after the version.
 3. A close that leaps (beyond a factor of five, or by a split's ratio) away from where most of
    the 2 x MEMORY bars before it were is rejected, until the leap is undone or the new level
@@ -20,18 +21,27 @@ INCOMING = 9223372036854775807  # the version of rows that are not in bronze yet
 
 
 def judge(
-    scratch: Scratch, rows: UniqueRows, known: KnownVersions, splits: Splits, *, in_order: bool
+    scratch: Scratch,
+    rows: UniqueRows,
+    known: KnownVersions,
+    splits: Splits,
+    built_from: str,
+    *,
+    in_order: bool,
 ) -> Judgement:
     """Choose the rows silver should have, and flag the versions that leap.
 
-    `in_order` says that the winners lie by symbol and bar, each bar once.
+    `built_from` is SQL: what the rows received were built from. `in_order` says that the winners
+    lie by symbol and bar, each bar once.
     """
     single = not scratch.value(f"SELECT count(*) FROM {known.sane}")
     known_rows = (
         "" if single else f"UNION ALL BY NAME SELECT * RENAME (batch AS version) FROM {known.sane}"
     )
     versions = scratch.view(
-        "versions", f"SELECT *, {INCOMING} AS version FROM {rows.winners} {known_rows}"
+        "versions",
+        f"""SELECT *, {built_from} AS built_from, {INCOMING} AS version
+            FROM {rows.winners} {known_rows}""",
     )
     # A first load has one version of each bar, and nothing to compare it with.
     create = scratch.view if single and not splits.exist else scratch.table
@@ -40,7 +50,8 @@ def judge(
         ""
         if single
         else "QUALIFY row_number() OVER "
-        f"(PARTITION BY symbol, ts ORDER BY version DESC, received_at DESC, {FULLEST}) = 1"
+        "(PARTITION BY symbol, ts ORDER BY built_from NULLS FIRST, version DESC, "
+        f"received_at DESC, {FULLEST}) = 1"
     )
     in_order = in_order and single and not splits.exist  # a join forgets the order
     leapers, flagged = _flag_leaps(scratch, adjusted, newest, splits, in_order=in_order)
@@ -54,7 +65,7 @@ def judge(
         "chosen",
         f"""SELECT a.symbol, a.ts, a.closes_at, a.session,
                    {", ".join(f"a.{quoted(n)}" for n in PRICE_NAMES)},
-                   a.split_factor, a.received_at, a.version
+                   a.split_factor, a.built_from, a.received_at, a.version
             FROM {adjusted} a {trusted} {newest}""",
     )
     has_rows = bool(scratch.value(f"SELECT true FROM {rows.winners} LIMIT 1"))

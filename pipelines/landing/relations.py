@@ -93,6 +93,7 @@ class SilverChanges:
     old_rows: str  # the rows it had
     new_rows: str  # rows that were new to it, or differed
     sessions: str | None  # symbol and session of rows changed that were not received
+    has_standing: bool  # it had rows
 
 
 class Scratch:

@@ -13,8 +13,11 @@ from pipelines.landing.judge import INCOMING
 from pipelines.landing.relations import Judgement, PlacedRows, Scratch, SilverChanges, UniqueRows
 from pipelines.landing.rules import PRICE_NAMES, VALUES
 
-WRITTEN = f"symbol, ts, closes_at, session, {VALUES}, split_factor, received_at"
-COMPARED = ("closes_at", *PRICE_NAMES, "split_factor")
+WRITTEN = f"symbol, ts, closes_at, session, {VALUES}, split_factor, built_from, received_at"
+COMPARED = ("closes_at", *PRICE_NAMES, "split_factor", "built_from")
+# Prices of the stream and of the source's own bar that lie nearer to each other are the same: the
+# middle of bid and ask is rounded differently.
+TOLERANCE = 1e-5
 
 
 def replace_bars(
@@ -40,7 +43,8 @@ def replace_bars(
         )
     old_rows = scratch.table(
         "standing",
-        f"""SELECT symbol, ts, closes_at, session, {VALUES}, split_factor FROM silver.bars
+        f"""SELECT symbol, ts, closes_at, session, {VALUES}, split_factor, built_from
+            FROM silver.bars
             WHERE {KEYED} AND ts BETWEEN ? AND ? AND symbol IN (SELECT unnest(?))""",
         [*group.key, *grid.judged, list(symbols)],
     )
@@ -82,7 +86,28 @@ def replace_bars(
                 FROM {new_rows} {"" if in_order else "ORDER BY ts, symbol"}""",
             [*group.key, writer.batch],
         )
-    return SilverChanges(checked, old_rows, new_rows, sessions)
+    return SilverChanges(checked, old_rows, new_rows, sessions, has_standing)
+
+
+def count_settled(writer: Writer, changes: SilverChanges) -> tuple[int, int]:
+    """Count the bars built from the stream whose own now stands; and those that differ from it.
+
+    Their volumes may differ: a stream does not send every price.
+    """
+    if not changes.has_standing:
+        return 0, 0
+    names = [name for name in PRICE_NAMES if name != "volume"]
+    differs = " OR ".join(
+        f"coalesce(abs(s.{quoted(n)} / f.{quoted(n)} - 1) > {TOLERANCE}, "
+        f"s.{quoted(n)} IS DISTINCT FROM f.{quoted(n)})"
+        for n in names
+    )
+    settled, differing = writer.rows(
+        f"""SELECT count(*), count(*) FILTER (WHERE {differs})
+            FROM {changes.new_rows} f JOIN {changes.old_rows} s USING (symbol, ts)
+            WHERE s.built_from IS NOT NULL AND f.built_from IS NULL"""
+    )[0]
+    return settled, differing
 
 
 def _delete_outdated(writer: Writer, group: Group, outdated_rows: str) -> None:

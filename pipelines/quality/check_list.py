@@ -54,6 +54,12 @@ CHECKS = (
         "no return lies beyond five deviations of the bars around it",
         "look at the bars named: a real leap stays, a wrong bar is withdrawn (bullion withdraw)",
     ),
+    CheckDescription(
+        "stream_agreement", False,
+        "bars built from the stream have the prices of the source's own that came later",
+        "nothing has to be done: the source's own stand in silver; where many differ, compare the "
+        "versions in bronze.bars",
+    ),
     CheckDescription("unique_key", True, "no two rows share the key", ROW_REMEDY),
     CheckDescription("high_low", True, "high and low bound open and close", ROW_REMEDY),
     CheckDescription("crossed_quote", True, "the bid is not above the ask", ROW_REMEDY),

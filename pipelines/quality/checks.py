@@ -241,6 +241,15 @@ def completeness(
     )
 
 
+def stream_agreement(table_name: str, settled: int, differing: int) -> Verdict:
+    """Warn of bars that were built from the stream and have other prices than the source's own."""
+    detail = f"{differing:,} of {settled:,} bars built from the stream differ from the source's own"
+    passed = differing == 0
+    return Verdict(
+        table_name, "stream_agreement", "warning", passed, settled, differing, "[]", detail
+    )
+
+
 def outliers(
     connection: duckdb.DuckDBPyConnection,
     relation: str,

@@ -118,6 +118,7 @@ class Parsed:
     # By symbol, "default" for the others.
     missing_bars: Mapping[str, str] = field(default_factory=lambda: {"default": "fail"})
     stored_bars: StoredBars | None = None  # bars that are too many for memory
+    built_from: str | None = None  # "stream": bars that were built from live prices
 
     def count_bars(self) -> Counter[str]:
         """Return the number of bars of each symbol."""

@@ -9,6 +9,18 @@ from serving.state.latency import LatencyWindow
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
+STREAM_GAUGES = {
+    "live": "1: prices come",
+    "reconnects": "Connections after the first, since the stream started",
+    "lag_seconds": "From a price's own time to its receipt",
+    "bars": "Bars committed since the stream started",
+    "waiting_bars": "Bars closed and not committed yet",
+    "bar_delay_seconds": "From a bar's close to its commit",
+    "broken_minutes": "Minutes left to the source's own bars",
+    "late_prices": "Prices of minutes that were closed already",
+    "garbage": "Lines of the provider that were no messages",
+}
+
 
 class Metrics:
     """What Prometheus reads, and the p99 that health looks at."""
@@ -42,6 +54,14 @@ class Metrics:
         self.dropped_sockets = Counter(
             "bullion_sockets_dropped", "WebSockets that were too slow", registry=self.registry
         )
+        self.stream = {
+            name: Gauge(f"bullion_stream_{name}", meaning, ("source",), registry=self.registry)
+            for name, meaning in STREAM_GAUGES.items()
+        }
+        self.price = Gauge(
+            "bullion_stream_price", "Newest live price", ("source", "symbol"),
+            registry=self.registry,
+        )  # fmt: skip
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self.recent = LatencyWindow()
         self._routes: dict[str, LatencyWindow] = {}

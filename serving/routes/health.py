@@ -17,6 +17,7 @@ from serving.schemas.errors import public_message
 from serving.state.answers import Row
 from serving.state.cache import ForecastCache
 from serving.state.follower import Follower
+from serving.state.prices import StreamPrices
 
 router = APIRouter(tags=["health"], dependencies=[read_access])
 
@@ -192,4 +193,12 @@ async def metrics(request: Request) -> Response:
                 for name, row in rows.items():
                     if row["delay_seconds"] is not None:
                         gauge.labels(forecast, name).set(row["delay_seconds"])
+    prices: StreamPrices = request.app.state.prices
+    prices.look()
+    stream = prices.describe(now)["stream"]
+    for name, gauge in gauges.stream.items():
+        if stream is not None and stream[name] is not None:
+            gauge.labels(prices.source).set(stream[name])
+    for symbol, price in prices.prices.items():
+        gauges.price.labels(prices.source, symbol).set(price.mid)
     return Response(generate_latest(gauges.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,6 +1,7 @@
 """The WebSocket /ws/market-stream: the newest state, each new signal, and a heartbeat.
 
-A client listens to the signal of a forecast's universe, or to that of a topic's news.
+A client listens to the signal of a forecast's universe, to that of a topic's news, or to the live
+prices of a symbol: these come at most four times a second, and a slow client gets the newest alone.
 """
 
 from __future__ import annotations
@@ -16,27 +17,31 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from pipelines.core.errors import BullionError, unknown
 from pipelines.core.topics import topic_names
+from pipelines.stream.newest_prices import NewestPrice
 from serving.http.dependencies import MAIN
 from serving.http.metrics import Metrics
 from serving.state.answers import OPTIONS, EncodedAnswer, Row
 from serving.state.cache import SignalCache
+from serving.state.prices import StreamPrices
 
 router = APIRouter()
 HEARTBEAT = 5.0
 WAITING = 8  # messages that a client may be behind
+PRICES_EVERY = 0.25  # seconds between two prices of a symbol
+LONGEST_SYMBOL = 64
 TRY_AGAIN, POLICY = 1013, 1008
 
 
 class Channel(NamedTuple):
-    """What a client listens to: a universe of a forecast, or a topic of news."""
+    """What a client listens to: a universe of a forecast, a topic of news, a symbol's prices."""
 
-    kind: Literal["signals", "news"]
-    name: str  # of the forecast, or the topic
+    kind: Literal["signals", "news", "prices"]
+    name: str  # of the forecast, the topic, or the symbol
     universe: str = ""
 
     def newest(self, state: SignalCache | None) -> tuple[EncodedAnswer, Row] | None:
         """Return the newest answer of the channel, and the row that it was made from."""
-        if state is None:
+        if state is None or self.kind == "prices":
             return None
         if self.kind == "news":
             news = state.news.get(self.name)
@@ -106,20 +111,33 @@ class Client:
             self._listening.cancel()
 
 
+class PriceClient(Client):
+    """One listener to prices: of the messages that wait for it only the newest is sent."""
+
+    def queue(self, text: str) -> bool:
+        self._waiting.clear()
+        return super().queue(text)
+
+
 class Hub:
     """Sends messages to all clients of a channel; each message is encoded once."""
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, metrics: Metrics, clock: Callable[[], float], prices: StreamPrices) -> None:
         self.clients: dict[Channel, set[Client]] = defaultdict(set)
         self.state: SignalCache | None = None
-        self._metrics, self._clock = metrics, clock
+        self._metrics, self._clock, self._prices = metrics, clock, prices
+        self._sent_prices: dict[str, NewestPrice] = {}
         self._loop = asyncio.get_running_loop()
-        self._beat = self._loop.create_task(self._beats())
+        self._tasks = [
+            self._loop.create_task(self._beats()),
+            self._loop.create_task(self._follow_prices()),
+        ]
 
     async def stop(self) -> None:
-        self._beat.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._beat
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     def note_state(self, state: SignalCache) -> None:
         """Publish what is new in a state; the thread that follows the lake calls this."""
@@ -148,6 +166,8 @@ class Hub:
 
     def encode_message(self, channel: Channel, kind: str) -> str:
         """Encode a message: the state, a signal, news or a heartbeat."""
+        if channel.kind == "prices":
+            return self._encode_price(channel.name, kind)
         now, state = self._clock(), self.state
         newest = channel.newest(state)
         answer = newest[0] if newest else None
@@ -162,6 +182,42 @@ class Hub:
             return text
         body = answer.body(now).decode() if answer else "null"
         return f'{text[:-1]},"{channel.content}":{body}}}'
+
+    def _encode_price(self, symbol: str, kind: str) -> str:
+        """Encode a message with the newest price, in heartbeats too: it replaces what waits."""
+        now = self._clock()
+        message = {
+            "type": kind,
+            "source": self._prices.source,
+            "symbol": symbol,
+            "stale": not self._prices.is_live(now),
+            "price": self._prices.price_row(symbol, now),
+        }
+        return orjson.dumps(message, option=OPTIONS).decode()
+
+    async def _follow_prices(self) -> None:
+        """Send the prices that are new since the last look to those who listen to them."""
+        while True:
+            await asyncio.sleep(PRICES_EVERY)
+            channels = [c for c in self.clients if c.kind == "prices"]
+            if not channels:
+                continue
+            self._prices.look()
+            for channel in channels:
+                price = self._prices.prices.get(channel.name)
+                if price is not None and price != self._sent_prices.get(channel.name):
+                    self._sent_prices[channel.name] = price
+                    self.send(channel, self.encode_message(channel, "price"))
+
+    def add(self, channel: Channel, client: Client) -> None:
+        """Let a client listen to a channel."""
+        self.clients[channel].add(client)
+
+    def discard(self, channel: Channel, client: Client) -> None:
+        """Let a client listen no more; a channel without clients is forgotten."""
+        self.clients[channel].discard(client)
+        if not self.clients[channel]:
+            del self.clients[channel]
 
     async def _beats(self) -> None:
         while True:
@@ -183,21 +239,29 @@ def _identity(row: Row) -> tuple[Any, ...]:
 
 @router.websocket("/ws/market-stream")
 async def stream(
-    websocket: WebSocket, universe: str = "", forecast: str = MAIN, kind: str = "", topic: str = ""
+    websocket: WebSocket,
+    universe: str = "",
+    forecast: str = MAIN,
+    kind: str = "",
+    topic: str = "",
+    symbol: str = "",
 ) -> None:
     """Send the newest state on connect, each new signal when published, a heartbeat every 5 s.
 
-    `kind=news&topic=sp500` asks for the news of a topic; without a kind it is a forecast's signal.
+    `kind=news&topic=sp500` asks for the news of a topic, `kind=prices&symbol=SPX500_USD` for live
+    prices; without a kind it is a forecast's signal.
     """
     state, hub = websocket.app.state, websocket.app.state.hub
     try:
         state.keys.admit_reader(websocket)
         if kind == "news":
             channel = _check_topic(topic)
+        elif kind == "prices":
+            channel = _check_symbol(state.prices, symbol)
         elif kind in ("", "signals"):
             channel = _check_universe(state, forecast, universe)
         else:
-            raise unknown("kind", kind, ("signals", "news"))
+            raise unknown("kind", kind, ("signals", "news", "prices"))
     except BullionError as error:
         await websocket.close(POLICY, error.message[:120])
         return
@@ -205,14 +269,14 @@ async def stream(
         await websocket.close(TRY_AGAIN, "too many listen already")
         return
     await websocket.accept()
-    client = Client(websocket)
+    client = PriceClient(websocket) if channel.kind == "prices" else Client(websocket)
     client.queue(hub.encode_message(channel, "state"))
-    hub.clients[channel].add(client)
+    hub.add(channel, client)
     state.metrics.sockets.inc()
     try:
         await client.listen()
     finally:
-        hub.clients[channel].discard(client)
+        hub.discard(channel, client)
         state.metrics.sockets.dec()
     if client.slow:
         with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
@@ -238,3 +302,11 @@ def _check_topic(topic: str) -> Channel:
     if topic not in topic_names():
         raise unknown("topic", topic, topic_names())
     return Channel("news", topic)
+
+
+def _check_symbol(prices: StreamPrices, symbol: str) -> Channel:
+    """Refuse a symbol that the stream does not have; before the first price any is taken."""
+    prices.look()
+    if not 0 < len(symbol) <= LONGEST_SYMBOL or (prices.prices and symbol not in prices.prices):
+        raise unknown("symbol", symbol, prices.prices)
+    return Channel("prices", symbol)

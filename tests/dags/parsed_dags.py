@@ -36,7 +36,7 @@ dags = {
         "start": d.start_date.isoformat(), "runs": d.max_active_runs,
         "deadline": bool(d.deadline),
         "schedule": d.schedule if isinstance(d.schedule, str)
-        else getattr(d.timetable, "description", "") or d.timetable.expression,
+        else getattr(d.timetable, "description", "") or getattr(d.timetable, "expression", ""),
         "params": {name: d.params.get_param(name).serialize() for name in d.params},
         "tasks": [
             {

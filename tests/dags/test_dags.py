@@ -24,6 +24,7 @@ HEAVY = {
 def test_every_forecast_has_its_dags_and_there_is_no_other(parsed: dict[str, Any]) -> None:
     kinds = ("ingest", "train", "score", "monitor")
     names = {f"{kind}_{forecast.name}" for kind in kinds for forecast in FORECASTS}
+    names |= {f"score_streamed_{f.name}" for f in FORECASTS if f.interval == "1m"}
     names |= {f"ingest_news_{topic}" for topic in topic_names()}
     assert set(parsed["dags"]) == names | {"audit_lake", "lake_maintenance"}
 

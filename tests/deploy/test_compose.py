@@ -120,6 +120,7 @@ ASKING = {
     "BULLION_NEWS_SOURCES", "BULLION_FEEDS", "BULLION_SENTIMENT", "BULLION_FINBERT",
     "BULLION_STATE", "BULLION_OANDA_URL",
 }  # fmt: skip
+STREAMING = {"BULLION_STATE", "BULLION_OANDA_URL"}  # the limits of connections are shared too
 PROVIDER_KEYS = {"BULLION_ALPHAVANTAGE_KEY", "BULLION_FINNHUB_KEY", "BULLION_OANDA_TOKEN"}
 
 
@@ -127,8 +128,9 @@ PROVIDER_KEYS = {"BULLION_ALPHAVANTAGE_KEY", "BULLION_FINNHUB_KEY", "BULLION_OAN
 def test_what_sources_are_asked_with_is_set_for_airflow_alone(name: str) -> None:
     environment = SERVICES[name].get("environment", {})
     is_airflow = name.startswith("airflow-") or name == "init"
-    assert ASKING & environment.keys() == (ASKING if is_airflow else set())
-    if is_airflow:  # two workers together stay inside a quota
+    expected = ASKING if is_airflow else STREAMING if name == "stream" else set()
+    assert ASKING & environment.keys() == expected
+    if expected:  # two workers together stay inside a quota
         assert f"state:{environment['BULLION_STATE']}" in SERVICES[name]["volumes"]
 
 
@@ -142,6 +144,8 @@ def test_keys_of_providers_are_set_for_the_workers_alone(name: str) -> None:
     }
     assert secrets == PROVIDER_KEYS
     expected = PROVIDER_KEYS if name == "airflow-worker" else set()
+    if name == "stream":
+        expected = {"BULLION_OANDA_TOKEN"}
     assert PROVIDER_KEYS & SERVICES[name].get("environment", {}).keys() == expected
 
 
@@ -177,6 +181,7 @@ SECRETS_NEEDED = {
         "POSTGRES_PASSWORD", "MLFLOW_DB_PASSWORD", "READER_DB_PASSWORD", "READER_S3_ACCESS_KEY",
         "READER_S3_SECRET_KEY", "AIRFLOW_ADMIN_PASSWORD",
     },
+    "stream": {"LAKE_DB_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "AIRFLOW_ADMIN_PASSWORD"},
     "mlflow": {"MLFLOW_DB_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"},
     "api": {
         "READER_DB_PASSWORD", "READER_S3_ACCESS_KEY", "READER_S3_SECRET_KEY", "BULLION_API_KEYS",
@@ -334,3 +339,14 @@ def test_every_action_is_pinned_by_the_digest_of_a_commit(file: Path) -> None:
         assert re.fullmatch(r"(- )?uses: [\w-]+/[\w./-]+@[0-9a-f]{40}  # v\d+(\.\d+){2}", line), (
             line
         )
+
+
+def test_the_stream_runs_where_it_is_asked_for_and_the_api_reads_its_prices() -> None:
+    stream, api = SERVICES["stream"], SERVICES["api"]
+    assert stream["profiles"] == ["stream"]
+    folder = stream["environment"]["BULLION_PRICES"]
+    assert api["environment"]["BULLION_PRICES"] == folder
+    assert f"prices:{folder}" in stream["volumes"]
+    assert f"prices:{folder}:ro" in api["volumes"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert "BULLION_STREAM=$(STREAM) COMPOSE_PROFILES=stream" in makefile

@@ -71,6 +71,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _kept_by(
         PROCESSES,
+        "a stream of live prices is killed ten times in an hour, cut sixty times, or half open",
+        "Its bars equal the candles, none is doubled, and none is lost that it saw whole.",
+        "stream/test_kills.py",
+    ),
+    _kept_by(
+        PROCESSES,
         "scheduler, task or worker of Airflow killed",
         "The run ends well, each row is written once, a training decides once.",
         "integration/test_faults.py",

@@ -65,6 +65,7 @@ def judge_rows(rows: pa.Table, *, in_order: bool) -> tuple[Judgement, list[objec
             UniqueRows(winners, winners, 0),
             KnownVersions(known, known),
             Splits("splits", exist=False, prices_adjusted=True),
+            "NULL::VARCHAR",
             in_order=in_order,
         )
         flagged = connection.execute(

@@ -33,6 +33,7 @@ NOT_FOUND = {
     "/predict/component": "/predict/component?symbol=NVDIA",
     "/bars/newest": "/bars/newest?symbol=NVDIA",
     "/bars/history": "/bars/history?symbol=NVDIA",
+    "/prices/newest": "/prices/newest?symbol=NQ",
     "/news/signals/newest": "/news/signals/newest?topic=chips",
     **{
         path: f"{path}?universe=aapl"
@@ -51,6 +52,7 @@ INVALID = {
     "/forecasts/{name}/component": NO_SYMBOL,
     "/bars/newest": NO_SYMBOL,
     "/bars/history": NO_SYMBOL,
+    "/prices/newest": NO_SYMBOL,
     "/operations/checks": "passed=maybe",
     "/news/signals/newest": NO_TOPIC,
     "/news/signals": NO_TOPIC,

@@ -27,6 +27,7 @@ from serving.app import create_app
 from serving.schemas.errors import ErrorBody, Problem
 from tests import models
 from tests.serving import daily
+from tests.serving.live_prices import write_price
 from tests.serving.model_evidence import GATES, write_backtest, write_evidence
 from tests.serving.process import WAIT
 from tests.steps.scored_market import (
@@ -73,6 +74,7 @@ def fill(folder: Path) -> None:
         refresh_outcomes(lake, registry, HOURLY, SOURCE)
         fill_daily(lake, folder)
         fill_news(lake)
+    write_price(at=NIGHT)
 
 
 def fill_daily(lake: Lake, folder: Path) -> None:

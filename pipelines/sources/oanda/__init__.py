@@ -137,7 +137,7 @@ class Oanda:
     def _request_candles(self, piece: Request) -> Answer:
         """Request an answer, with retries, until it can be parsed."""
         settings = provider_settings()
-        base = _base_address(settings.oanda_url)
+        base = base_address(settings.oanda_url)
         token = read_key(TOKEN, "OANDA", PAGE, settings.oanda_token)
         guard, client = KeyGuard(token), self._http_client(settings.user_agent)
         quota = self._quota(self.name, self.limits())
@@ -230,6 +230,7 @@ def _candle_params(piece: Request) -> dict[str, str]:
     return params | {"from": f"{start:%Y-%m-%dT%H:%M:%SZ}", "to": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
 
 
-def _base_address(setting: str) -> str:
+def base_address(setting: str) -> str:
+    """Return the address of the server that a setting names."""
     name = setting.strip().lower()
     return SERVERS.get(name) or check_address(URL, setting)

@@ -50,7 +50,7 @@ def check_reply(reply: Reply, symbol: str, subject: str) -> None:
         raise TooManyCandles(
             f"oanda refused {subject}: {words}", "ask for a shorter span, or report it"
         )
-    if reply.status == 400 and "'instrument'" in words:
+    if reply.status == 400 and "'instrument" in words:
         raise UnknownSymbol(
             f"oanda knows no instrument {symbol!r}: {words}",
             "write it as OANDA does (EUR_USD, SPX500_USD), or take it out of the list; which there "

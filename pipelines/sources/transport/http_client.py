@@ -90,7 +90,7 @@ class HttpClient:
         else:
             raise self._error(url, "redirects in a circle", "try it in a browser")
         if reply.status in ASK_AGAIN:
-            raise Busy(f"HTTP {reply.status}", _seconds_to_wait(reply.headers))
+            raise Busy(f"HTTP {reply.status}", seconds_to_wait(reply.headers))
         return reply
 
     def _follow(self, url: str, location: str) -> str:
@@ -211,7 +211,7 @@ class HttpClient:
         return SourceError(f"{self._provider}: {show_address(url)} {problem}", hint)
 
 
-def _seconds_to_wait(headers: Mapping[str, str]) -> float:
+def seconds_to_wait(headers: Mapping[str, str]) -> float:
     """Return the seconds that a Retry-After demands, as a number or as a date; or 0."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:

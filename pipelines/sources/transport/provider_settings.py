@@ -53,6 +53,9 @@ class ProviderSettings(BaseSettings):
     oanda_url: str = "practice"
     """Which server of OANDA has that account: practice, live, or an address."""
 
+    oanda_account: str = Field(default="", pattern=r"^[0-9A-Za-z-]*$")
+    """Which account of the token the price stream is asked of; empty: its first."""
+
     oanda_limits: str = "100/second"
     """How often it may be asked."""
 

@@ -52,6 +52,7 @@ def missing_since(
     however long ago that was, or at the first hole of the last weeks. Runs are known by what
     gold.runs says that they were about: the forecast, or what `about` names. With `only_new` it
     begins at the newest bar itself: for runs that are many a day, beside one that looks back.
+    A bar that was built from the stream is missing until the source's own has come.
     """
     earliest = start - history
     newest = {
@@ -59,7 +60,7 @@ def missing_since(
         for symbol, closes_at in lake.rows(
             """SELECT symbol, max(closes_at) FROM silver.bars
                WHERE source = ? AND "interval" = ? AND symbol IN (SELECT unnest(?))
-               AND closes_at <= ? GROUP BY symbol""",
+               AND closes_at <= ? AND built_from IS NULL GROUP BY symbol""",
             [source, forecast.interval, list(symbols), start],
         )
     }

@@ -69,6 +69,11 @@ class IngestReport:
         lines = [f"{self.source} {self.about}: {counts}"]
         if self.requested and (self.noun != "symbols" or self.members.absent):
             lines.append(self.members.describe(self.noun))
+        if self.landed.settled:
+            lines.append(
+                f"{self.landed.settled:,} bars built from the stream were settled, "
+                f"{self.landed.differing:,} of them had other prices"
+            )
         if self.landed.reasons:
             reasons = ", ".join(f"{n:,} {r}" for r, n in self.landed.reasons.most_common())
             lines.append(f"quarantined: {reasons}")
@@ -289,6 +294,9 @@ def _record(
     status = "ok" if not bad and not report.failures else "warned"
     if report.failures or any(v.blocks for v in bad):
         status = "failed"
+    counts: dict[str, Any] = landed.counts | {"reasons": dict(landed.reasons)}
+    if landed.settled:
+        counts |= {"settled": landed.settled, "differing": landed.differing}
     absent = [report.members.describe(report.noun)] if last and report.members.absent else []
     row: dict[str, Any] = {
         "run": run,
@@ -298,7 +306,7 @@ def _record(
         "interval_start": request.start,
         "interval_end": request.end,
         "status": status,
-        "counts": json.dumps(landed.counts | {"reasons": dict(landed.reasons)}),
+        "counts": json.dumps(counts),
         "message": "; ".join([*report.failures, *(v.detail for v in bad), *absent]) or None,
         "finished_at": now,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipelines.steps.lake import open_lake
+from pipelines.stream.newest_prices import NewestPrice, StreamState, prices_file, write_state
 from tests.dashboard.screens import dashboard_settings, open_page, serve_lake, texts
 from tests.servers.ports import free_port
+from tests.serving.scored_api import NIGHT
 
 
 def chart(screen: AppTest) -> dict[str, Any]:
@@ -86,3 +89,25 @@ def test_an_api_that_is_gone_is_a_sentence() -> None:
         screen = open_page("market")
     assert not screen.exception
     assert address in texts(screen)
+
+
+def test_the_live_price_of_a_streamed_symbol_is_followed(
+    scored_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULLION_PRICES", str(tmp_path))
+    with serve_lake(scored_folder) as address, dashboard_settings(api=address, fresh_seconds="0"):
+        assert "Bid" not in texts(open_page("market", series="NVDA"))
+        price = NewestPrice("NVDA", NIGHT, 180.25, None, 180.5, NIGHT)
+        state = StreamState(
+            "sample", NIGHT, NIGHT, connected=True, heard_at=NIGHT, prices={"NVDA": price}
+        )
+        write_state(prices_file("sample"), state)
+        followed, other = (texts(open_page("market", series=name)) for name in ("NVDA", "AAPL"))
+        write_state(prices_file("sample"), replace(state, connected=False, trouble="lost"))
+        lost, health = texts(open_page("market", series="NVDA")), texts(open_page("health"))
+    assert "180.50" in followed
+    assert "● live" in followed
+    assert "Bid" not in other
+    assert "not live any more" in lost
+    assert "not live: lost" in health
+    assert "NVDA 180.50" in health

@@ -52,3 +52,12 @@ def test_a_page_that_leads_elsewhere_answers_and_one_that_is_refused_does_not(
     with ProviderServer() as failing:
         failing.fail(Fault(status=500), times=None)
         assert not Stack(Services(home=tmp_path, pages_port=failing.port))._answers("pages")
+
+
+def test_a_stream_that_does_not_run_is_not_added_to_what_runs(
+    config: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(config.model_copy(update={"stream": "sample"}))
+    monkeypatch.setattr(stack.supervisor, "is_running", lambda: True)
+    with pytest.raises(ServiceError, match="it runs with no stream, not with that of sample"):
+        stack._check_start(("api",))

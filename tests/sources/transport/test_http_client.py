@@ -12,7 +12,7 @@ from email.utils import format_datetime
 import pytest
 
 from pipelines.core.errors import SourceError
-from pipelines.sources.transport.http_client import HttpClient, _seconds_to_wait
+from pipelines.sources.transport.http_client import HttpClient, seconds_to_wait
 from pipelines.sources.transport.retries import Busy
 from tests.servers.provider import Fault, ProviderServer, Response
 
@@ -121,9 +121,9 @@ def test_a_server_that_is_busy_says_how_long(server: Echo, status: int) -> None:
 
 def test_the_wait_may_be_a_date_and_nonsense_is_none() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(minutes=10))
-    assert 590 < _seconds_to_wait({"retry-after": date}) <= 600
+    assert 590 < seconds_to_wait({"retry-after": date}) <= 600
     for text in ("", "soon", "-5", "1e99", "٣", "Mon, 99 Foo 2026", "9" * 400):
-        assert _seconds_to_wait({"retry-after": text}) == 0.0
+        assert seconds_to_wait({"retry-after": text}) == 0.0
 
 
 def test_a_broken_connection_is_busy_and_says_no_secret(server: Echo) -> None:

@@ -168,6 +168,15 @@ imagePullPolicy: {{ .Values.images.pullPolicy }}
 {{- include "bullion.fileVolumes" . }}
 {{- end }}
 
+{{/* The newest prices: the stream writes them, the API reads them. */}}
+{{- define "bullion.prices" -}}
+{{- with .Values.claims.prices -}}
+- {name: prices, persistentVolumeClaim: {claimName: {{ . }}}}
+{{- else -}}
+- {name: prices, emptyDir: {sizeLimit: 16Mi}}
+{{- end }}
+{{- end }}
+
 {{- define "bullion.fileMounts" -}}
 {{- range $kind := list "universes" "topics" "feeds" }}
 {{- if index $.Values.files $kind }}
