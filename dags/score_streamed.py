@@ -10,7 +10,7 @@ for. Without a stream this DAG never runs.
 from datetime import UTC, datetime
 
 from airflow.sdk import dag
-from wiring import PARAMS, SCORED, STREAM_BARS, doc, run_request, step
+from wiring import OF_SCORING, PARAMS, STREAM_BARS, doc, run_request, step
 
 from pipelines.forecasts import FORECASTS, Forecast
 
@@ -18,7 +18,7 @@ MINUTES = "1m"  # the bars that a stream builds
 
 
 def wire(forecast: Forecast) -> None:
-    @step(outlets=SCORED)
+    @step(**OF_SCORING)
     def score(params=None, dag_run=None):
         """Score, combine and publish in one commit; returns the counts."""
         from pipelines import jobs
