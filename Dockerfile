@@ -34,7 +34,8 @@ FROM python AS airflow
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 # Named volumes take the owner of the folder they are mounted on.
-RUN mkdir -p /opt/airflow/logs data_lake state && chown -R bullion:bullion /opt/airflow data_lake state
+RUN mkdir -p /opt/airflow/logs data_lake state release \
+    && chown -R bullion:bullion /opt/airflow data_lake state release
 COPY --from=build-airflow /opt/venv /opt/venv
 COPY pyproject.toml README.md ./
 COPY pipelines pipelines
@@ -51,7 +52,7 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=5 \
 CMD ["airflow", "api-server"]
 
 FROM python AS serving
-RUN mkdir -p data_lake && chown bullion:bullion data_lake
+RUN mkdir -p data_lake release && chown bullion:bullion data_lake release
 COPY --from=build-serving /opt/venv /opt/venv
 COPY pipelines pipelines
 COPY serving serving

@@ -52,6 +52,7 @@ def _run() -> None:
             new,
             news,
             predict,
+            release,
             sentiment,
             status,
             withdraw,
