@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 from dashboard.settings import Settings as DashboardSettings
 from include.services.settings import Services
 from pipelines.core.settings import ROOT, Settings
+from pipelines.release.settings import ReleaseSettings
 from pipelines.sources.transport.provider_settings import ProviderSettings
 from serving.settings import Settings as ApiSettings
 from serving.state.model_files import PinnedFile
@@ -20,6 +21,7 @@ NAMED = re.compile(r'"((?:BULLION_[A-Z0-9_]+[A-Z0-9])|MODEL_URI|MLFLOW_TRACKING_
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| (?:`([^`]*)` )?\| \S.* \|$", re.MULTILINE)
 CLASSES: tuple[type[BaseSettings], ...] = (
     Settings, ProviderSettings, ApiSettings, Services, DashboardSettings, PinnedFile,
+    ReleaseSettings,
 )  # fmt: skip
 
 

@@ -148,7 +148,7 @@ def open_stand(lake: Path, folder: Path, **settings: str) -> Iterator[Stand]:
         "first": f"127.0.0.1:{first}",
         "second": f"127.0.0.1:{second}",
         "folder": str(folder / "release"),
-        "start_seconds": "60",
+        "start_seconds": "120",
         "least_seconds": "2",
         "most_seconds": "120",
         "drain_seconds": "1",
