@@ -20,6 +20,7 @@ commands = typer.Typer(
 )
 app.add_typer(commands, name="release")
 LISTED = 20
+NEWEST = "newest"
 COLUMNS = ("release", "place", "state", "started", "decided", "code", "models")
 PAUSE = 1.0  # seconds between two looks for a release to watch
 ReasonOption = Annotated[str, typer.Option(help="why; it is kept with the release")]
@@ -47,6 +48,10 @@ def start(
     watch: Annotated[bool, typer.Option(help="watch it until it is decided on")] = True,
 ) -> None:
     """Start a release, give it a tenth of the callers, watch it, and promote or withdraw it."""
+    if models == NEWEST:
+        from pipelines.release.champions import newest_models
+
+        models = newest_models()
     folder = str(named_folder(code).resolve()) if code is not None else str(ROOT)
     release = control.start(
         (code or "a container") if runs_already else folder,
@@ -69,11 +74,18 @@ def watch(
     adopt: Annotated[
         bool, typer.Option(help="note what runs at the first place, where nothing is noted yet")
     ] = False,
+    champions: Annotated[
+        bool, typer.Option(help="release each model that is promoted: a tenth meets it first")
+    ] = False,
 ) -> None:
     """Watch the release on trial until it is decided on; after a kill, go on where it was."""
     if adopt:
         control.adopt()
     while True:
+        if champions:
+            from pipelines.release.champions import newest_models
+
+            control.start_newest(newest_models())
         if (release := control.watch(_say)) is not None:
             _say(describe(release))
         elif not forever:

@@ -141,6 +141,20 @@ def watch(say: Say = lambda _: None) -> Release | None:
     return _end(green.number, state, reason)
 
 
+def start_newest(models: str) -> Release | None:
+    """Start a release of blue's code with the models that the lake has serve now.
+
+    None where blue has them already, where they were tried before, or where a release is on trial.
+    """
+    releases = read_releases()
+    blue = releases.serving()
+    if blue is None or blue.pid is None or releases.candidate() is not None:
+        return None
+    if models in {row.models for row in releases.rows if row.code == blue.code}:
+        return None
+    return start(blue.code, models)
+
+
 def promote(reason: str) -> Release:
     """Have the release on trial serve everybody, whatever was seen so far."""
     return _end(_on_trial().number, "serving", reason or "promoted by hand")

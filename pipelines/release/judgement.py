@@ -15,7 +15,8 @@ from pipelines.release.evidence import (
 
 FALSE_WITHDRAWAL = 0.01  # chance that a good release is withdrawn by its numbers
 FALSE_PROMOTION = 0.01  # chance that one is promoted which is beyond a limit
-WITHDRAW_AT = log(3 / FALSE_WITHDRAWAL)  # by any of three measures
+MEASURES = 4
+WITHDRAW_AT = log(MEASURES / FALSE_WITHDRAWAL)  # by any of them
 PROMOTE_AT = log(1 / FALSE_PROMOTION)  # by each
 Verdict = Literal["wait", "promote", "withdraw"]
 
@@ -30,6 +31,7 @@ class Limits:
     failures: tuple[float, float] = (0.001, 0.01)
     slow: tuple[float, float] = (0.01, 0.03)
     different: tuple[float, float] = (0.005, 0.03)
+    predictions: tuple[float, float] = (0.005, 0.03)
 
 
 @dataclass
@@ -48,6 +50,8 @@ class Counts:
     slow: int = 0
     compared: int = 0  # both answered, and blue's answer stood still
     different: int = 0
+    predictions: int = 0  # requests to score that both answered
+    other_predictions: int = 0
     failure: str = ""  # the newest example of each
     difference: str = ""
 
@@ -58,6 +62,8 @@ class Counts:
             f"(blue {self.blue_failures:,} of {self.blue_requests:,}); of reads of both "
             f"{self.read_failures:,} of {self.reads:,} failed, {self.slow:,} of {self.timed:,} "
             f"were slow, {self.different:,} of {self.compared:,} were answered otherwise"
+            + f", {self.other_predictions:,} of {self.predictions:,} predictions were others"
+            * bool(self.predictions)
         )
 
 
@@ -83,6 +89,12 @@ def measures(counts: Counts, limits: Limits) -> tuple[Measure, ...]:
         log_evidence_above(counts.read_failures, counts.reads, tolerated),
         log_evidence_of_share(counts.read_shares),
     )
+    predictions = Measure(
+        "other predictions",
+        log_evidence_above(counts.other_predictions, counts.predictions, limits.predictions[0]),
+        log_evidence_below(counts.other_predictions, counts.predictions, limits.predictions[1]),
+        counts.difference,
+    )
     all_failures = counts.green_failures + counts.read_failures
     return (
         Measure(
@@ -102,6 +114,8 @@ def measures(counts: Counts, limits: Limits) -> tuple[Measure, ...]:
             log_evidence_below(counts.different, counts.compared, limits.different[1]),
             counts.difference,
         ),
+        # Where blue scores nothing, there is nothing to compare.
+        *([predictions] if counts.predictions else []),
     )
 
 

@@ -67,6 +67,9 @@ class ReleaseSettings(BaseSettings):
     may_differ: float = Field(default=0.005, ge=0.0001, le=0.9)
     """Share of the answers that may differ from blue's."""
 
+    predictions_may_differ: float = Field(default=0.3, ge=0.0001, le=0.8)
+    """Share of the predictions that may differ from blue's, where the models are others."""
+
     @property
     def place(self) -> Path:
         return Path(self.folder).expanduser() if self.folder else state_folder() / "release"

@@ -15,6 +15,7 @@ from pipelines.release.routing import LOG
 from pipelines.release.settings import ReleaseSettings
 from pipelines.release.traffic import TrafficLog
 
+MARGIN = 0.15  # of predictions between what is tolerated and what is too much
 LOOK = 0.5  # seconds between two looks
 
 
@@ -26,11 +27,18 @@ class Trial:
         self.counts = green.counts
         self._log = TrafficLog(settings.place / LOG, green.log_position)
         addresses = settings.address(blue.place), settings.address(green.place)
-        self._reads = PairedReads(settings, *addresses)
-        first, second = Limits().different
+        other_models = green.models != blue.models
+        self._reads = PairedReads(settings, *addresses, other_models)
+        limits = Limits()
+        first, second = limits.different
+        predictions = limits.predictions
+        if other_models:
+            share = settings.predictions_may_differ
+            predictions = share, share + MARGIN
         self._limits = replace(
-            Limits(),
+            limits,
             different=(green.may_differ, min(0.99, green.may_differ + second - first)),
+            predictions=predictions,
         )
 
     def look(self, now: Callable[[], float] = time.time) -> tuple[Verdict, str]:

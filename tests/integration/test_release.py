@@ -20,10 +20,9 @@ pytestmark = [
 RATE = 150.0  # requests of callers a second
 
 
-@pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    lake, folder = build_once("scored", build_folder), tmp_path_factory.mktemp("release")
-    with open_stand(lake, folder, least_seconds="0") as opened:
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    with open_stand(build_once("scored", build_folder), tmp_path, least_seconds="0") as opened:
         yield opened
 
 
