@@ -64,7 +64,7 @@ class Load:
         await asyncio.gather(*tasks)
 
     def _request(self, connection: int, number: int, caller: str) -> bytes:
-        if number % PREDICT_EVERY == 0:
+        if (number + connection) % PREDICT_EVERY == 0:  # not all of them at once
             head, body = self._predict
             return head % caller.encode() + body
         is_history = connection == 0 and number % HISTORY_EVERY == 0

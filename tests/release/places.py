@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ class PlayedApi:
     """An API that answers what its test sets."""
 
     def __init__(self) -> None:
-        self.status, self.answer, self.reasons = 200, {"wss": 0.5}, list[str]()
+        self.status, self.reasons = 200, list[str]()
+        self.answer: dict[str, Any] = {"wss": 0.5}
         self.asked: list[str] = []
         self.keys: set[str | None] = set()
         self.stalls = threading.Event()
@@ -42,6 +44,10 @@ class PlayedApi:
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
 
             def log_message(self, *_: object) -> None:
                 """Print nothing."""

@@ -156,3 +156,36 @@ def test_time_is_up(tmp_path: Path) -> None:
         assert release
         assert release.state == "withdrawn"
         assert release.reason.startswith("not enough seen in")
+
+
+def test_a_version_that_cannot_serve_is_no_release(places: Places) -> None:
+    start()
+    places[1].reasons = ["spy_next_day.direction: version 2 cannot serve: its file is lost"]
+    trouble = control.start("an image", "spy_next_day=2", runs_already=True)
+    assert trouble.state == "withdrawn"
+    assert "version 2 cannot serve" in trouble.reason
+    assert control.start("an image", "nasdaq100_hourly=2", runs_already=True).state == "trial"
+
+
+def test_a_promoted_model_is_released_once_and_only_beside_a_process_of_this_machine(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, str]] = []
+    monkeypatch.setattr(control, "start", lambda code, models: started.append((code, models)))
+    assert control.start_newest("spy_next_day=2") is None
+    with change_releases() as releases:
+        blue = releases.add(code="here", models="spy_next_day=1", started_at=1.0)
+        blue.state = "serving"
+    control.start_newest("spy_next_day=2")
+    assert started == []  # a container's process cannot be started from here
+    with change_releases() as releases:
+        releases.rows[0].pid = 1
+    control.start_newest("spy_next_day=1")
+    assert started == []
+    control.start_newest("spy_next_day=2")
+    assert started == [("here", "spy_next_day=2")]
+    with change_releases() as releases:
+        tried = releases.add(code="here", models="spy_next_day=2", started_at=1.0)
+        tried.state = "withdrawn"
+    control.start_newest("spy_next_day=2")
+    assert len(started) == 1

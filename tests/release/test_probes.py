@@ -8,6 +8,8 @@ from fastapi.testclient import TestClient
 from pipelines.release.probes import decisions_of, post, read_probes
 from tests.serving.conftest import api, scored_folder  # noqa: F401  (an API over a scored lake)
 
+ACTIONS = {"strong_sell", "sell", "hold", "buy", "strong_buy"}
+
 
 def test_the_newest_bars_of_each_forecast_are_scored(api: TestClient) -> None:  # noqa: F811
     probes = read_probes(api)
@@ -19,16 +21,7 @@ def test_the_newest_bars_of_each_forecast_are_scored(api: TestClient) -> None:  
         assert orjson.loads(probe.body)["bars"]
     actions = decisions_of(post(api, probes[0]).content)
     assert actions
-    assert set(actions) <= {
-        "strong_sell",
-        "sell",
-        "hold",
-        "buy",
-        "strong_buy",
-        "SELL",
-        "HOLD",
-        "BUY",
-    }
+    assert {action.lower() for action in actions} <= ACTIONS
 
 
 def test_where_nothing_can_be_read_there_are_no_probes() -> None:

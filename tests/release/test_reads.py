@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.release.judgement import Counts
+from pipelines.release.probes import Probe
 from pipelines.release.reads import LEAST_TIMES, OWN_READS, PairedReads
 from pipelines.release.settings import release_settings
 from tests.release.places import PlayedApi, two_places
@@ -34,7 +35,8 @@ def test_blue_is_asked_before_and_after_green_with_the_key(
 ) -> None:
     counts = read(places, 1, "/signal/index?universe=qqq", "/health", "/metrics")
     blue, green = places
-    assert blue.asked == ["/signal/index?universe=qqq"] * 2
+    asked = [target for target in blue.asked if target != "/forecasts"]  # which bars it has
+    assert asked == ["/signal/index?universe=qqq"] * 2
     assert green.asked == ["/signal/index?universe=qqq"]
     assert blue.keys == green.keys == {"a-key"}
     assert (counts.reads, counts.compared, counts.different) == (1, 1, 0)
@@ -83,3 +85,29 @@ def test_an_answer_that_does_not_come_in_time_is_slow_and_failed(
     assert (counts.timed, counts.slow, counts.read_failures) == (1, 1, 1)
     assert "ReadTimeout" in counts.failure
     reads.close()
+
+
+@pytest.mark.parametrize(
+    ("other_models", "answer", "others"),
+    [
+        (False, {"action": "buy", "p": 0.7, "latency_ms": 1}, False),
+        (False, {"action": "buy", "p": 0.8, "latency_ms": 1}, True),
+        (True, {"action": "buy", "p": 0.8, "latency_ms": 1}, False),
+        (True, {"action": "sell", "p": 0.7, "latency_ms": 1}, True),
+    ],
+    ids=["the same", "another probability", "of another model", "another action"],
+)
+def test_predictions_are_compared_in_full_and_of_other_models_by_what_they_say_to_do(
+    places: tuple[PlayedApi, PlayedApi], other_models: bool, answer: dict[str, object], others: bool
+) -> None:
+    places[0].answer = {"action": "buy", "p": 0.7, "latency_ms": 1}
+    places[1].answer = answer
+    reads = PairedReads(release_settings(), *(place.address for place in places), other_models)
+    reads._probes = [Probe("/forecasts/x/predict", b"{}")]
+    counts = Counts()
+    for _ in range(40):
+        reads.read_once(counts)
+    reads.close()
+    assert counts.predictions > 3
+    assert counts.other_predictions == others * counts.predictions
+    assert ("/model-info" in places[1].asked) != other_models
