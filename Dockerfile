@@ -40,7 +40,8 @@ FROM python AS airflow
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 # Named volumes take the owner of the folder they are mounted on.
-RUN mkdir -p /opt/airflow/logs data_lake prices state && chown -R bullion:bullion /opt/airflow data_lake prices state
+RUN mkdir -p /opt/airflow/logs data_lake prices state release \
+    && chown -R bullion:bullion /opt/airflow data_lake prices state release
 COPY --from=build-airflow /opt/venv /opt/venv
 COPY pyproject.toml README.md ./
 COPY pipelines pipelines
@@ -60,7 +61,7 @@ FROM airflow AS airflow-kubernetes
 COPY --from=build-airflow-kubernetes /opt/venv /opt/venv
 
 FROM python AS serving
-RUN mkdir -p data_lake prices && chown bullion:bullion data_lake prices
+RUN mkdir -p data_lake prices release && chown bullion:bullion data_lake prices release
 COPY --from=build-serving /opt/venv /opt/venv
 COPY pipelines pipelines
 COPY serving serving

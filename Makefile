@@ -21,8 +21,8 @@ export PIP_CERT UV_SYSTEM_CERTS
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install install-dev install-torch install-feast lock format check check-deploy test test-unit test-integration coverage torture \
-	bench verify sql clean up down status logs airflow mlflow api dashboard screenshots smoke promote rollback secrets \
-	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-smoke docker-clean
+	bench verify sql clean up down status logs airflow mlflow api dashboard screenshots smoke promote rollback secrets drill \
+	docker-build docker-up docker-down docker-logs docker-restart docker-health docker-release docker-smoke docker-clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -156,6 +156,9 @@ coverage: $(READY) ## Tests with the lines they do not reach
 torture: $(READY) ## Every fault of include/RELIABILITY.md to its end, some hours; it goes on where it was stopped
 	@$(BIN)/python -m tests.faults $(FAULTS)
 
+drill: $(READY) ## Ten releases under 100,000 requests, good and broken ones, and a report of them
+	@$(BIN)/python -m tests.release $(DRILL)
+
 bench: $(READY) ## Speed, compared with others measured in the same run
 	@$(BIN)/python -m tests.bench
 
@@ -189,6 +192,7 @@ clean: ## Remove the environment and what tests leave behind; the lake stays
 
 # The deployment in containers: include/deploy/README.md. What is needed here is Docker with compose.
 COMPOSE := docker compose
+RELEASE := $(COMPOSE) --profile release
 
 secrets: ## Write the secrets of a deployment into .env; what is there stays
 	@$(PYTHON) -m include.deploy.secrets
@@ -213,6 +217,19 @@ docker-health: ## How each container stands; fails unless all are well
 	@$(COMPOSE) exec -T airflow-worker python -m include.deploy.health http://airflow-api-server:8080/api/v2/monitor/health metadatabase scheduler dag_processor triggerer
 	@$(COMPOSE) exec -T api python -m include.deploy.health http://nginx:8080/proxy-health
 	@$(COMPOSE) exec -T api python -m include.deploy.health http://127.0.0.1:8000/health
+
+docker-release: ## Try an image on a tenth of the callers: IMAGE=bullion-serving:0.2.0, MODELS=nasdaq100_hourly=3
+	@test -n "$(IMAGE)" || { echo "which image? make docker-release IMAGE=bullion-serving:0.2.0" >&2; exit 2; }
+	@$(RELEASE) up --detach --wait release-watch
+	@place=$$($(RELEASE) exec -T release-watch python -m pipelines.cli release place); \
+		case "$$place" in first) service=api ;; second) service=api-second ;; *) echo "$$place" >&2; exit 1 ;; esac; \
+		name=BULLION_RELEASE_$$(echo "$$place" | tr a-z A-Z); \
+		sed -i "/^$${name}_IMAGE=/d; /^$${name}_MODELS=/d" .env; \
+		printf '%s\n' "$${name}_IMAGE=$(IMAGE)" "$${name}_MODELS=$(MODELS)" >> .env; \
+		$(RELEASE) up --detach --no-deps "$$service"; \
+		$(RELEASE) exec -T release-watch python -m pipelines.cli release start --runs-already \
+			--code "$(IMAGE)" --models "$(MODELS)" --no-watch
+	@$(RELEASE) exec -T release-watch python -m pipelines.cli release status
 
 docker-smoke: ## Bars in, signal out through nginx, on the deployment's own lake: the sample's rows stay
 	@$(COMPOSE) exec -T -e BULLION_API_KEYS="$$(sed -n 's/^BULLION_API_KEYS=//p' .env)" airflow-worker \

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     sockets: int = Field(default=5000, ge=1)
     """WebSockets open at once."""
 
+    models: str = ""
+    """Versions that serve whatever the lake decides: nasdaq100_hourly=3,aapl_daily.risk=2."""
+
     backtests: str = ""
     """The folder with reports of backtests; empty: `backtests` beside the catalog, or in
     data_lake where the catalog is on a server."""

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 from dashboard.settings import Settings as DashboardSettings
 from include.services.settings import Services
 from pipelines.core.settings import ROOT, Settings
+from pipelines.release.settings import ReleaseSettings
 from pipelines.sources.transport.provider_settings import ProviderSettings
 from pipelines.stream.events import AirflowSettings
 from serving.settings import Settings as ApiSettings
@@ -22,6 +23,7 @@ ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| (?:`([^`]*)` )?\| \S.* \|$", re.MU
 CLASSES: tuple[type[BaseSettings], ...] = (
     Settings, ProviderSettings, ApiSettings, Services, DashboardSettings, PinnedFile,
     AirflowSettings,
+    ReleaseSettings,
 )  # fmt: skip
 
 

@@ -54,6 +54,7 @@ def _run() -> None:
             news,
             predict,
             proof,
+            release,
             sentiment,
             status,
             stream,

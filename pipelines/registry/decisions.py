@@ -119,6 +119,12 @@ def serving_model_at(
     return replace(instead, instead_of=cause)
 
 
+def model_of_version(rows: Sequence[ModelDecision], version: int) -> ServingModel | None:
+    """The model of a version, by the newest decision on it that is no withdrawal."""
+    trained = [row for row in rows if row.model_version == version and row.verdict in TRAINED]
+    return _as_champion(trained[-1]) if trained else None
+
+
 def _as_champion(row: ModelDecision) -> ServingModel:
     return ServingModel(row, row.proven, None if row.proven else row.reason)
 

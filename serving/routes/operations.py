@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from pipelines.contracts.gold import RUNS
 from pipelines.core.calendar import UTC_TYPE
 from pipelines.lake import View
 from pipelines.lake.contents import count_contents, read_snapshots
+from pipelines.release.records import read_releases
 from pipelines.sources.quota import has_counts, read_usages
 from serving.http.computed import read_once
 from serving.http.dependencies import PATTERN, CurrentCache, NewestView
@@ -33,6 +35,7 @@ from serving.schemas.operations import (
     Latencies,
     QuarantineCounts,
     Quotas,
+    ReleaseRows,
     Run,
     Runs,
     Steps,
@@ -96,6 +99,14 @@ LATENCY_SCHEMA = pa.schema(
         ("requests", pa.int64()),
         ("p50_ms", pa.float64()),
         ("p99_ms", pa.float64()),
+    ]
+)
+RELEASE_SCHEMA = pa.schema(
+    [
+        ("release", pa.int64()),
+        *((name, pa.string()) for name in ("place", "state", "code", "models")),
+        *((name, UTC_TYPE) for name in ("started_at", "decided_at")),
+        ("reason", pa.string()),
     ]
 )
 FOREIGN = ("newest_symbol", "newest_detail", "newest_original")
@@ -221,6 +232,24 @@ def quotas(request: Request) -> Response:
         for usage in (read_usages() if has_counts() else [])
     ]
     return page_response(request, pa.Table.from_pylist(rows, QUOTA_SCHEMA), {}, None)
+
+
+@router.get("/releases", response_model=ReleaseRows, responses=ONE_PAGE)
+def releases(request: Request) -> Response:
+    """List the releases of the API, and why each was promoted or withdrawn, the newest first.
+
+    The list is empty where the API was never released behind nginx.
+    """
+    rows = [
+        {name: getattr(row, name) for name in RELEASE_SCHEMA.names if hasattr(row, name)}
+        | {"release": row.number, "code": Path(row.code).name}
+        | {
+            name: datetime.fromtimestamp(at, UTC) if (at := getattr(row, name)) else None
+            for name in ("started_at", "decided_at")
+        }
+        for row in reversed(read_releases().rows)
+    ]
+    return page_response(request, pa.Table.from_pylist(rows, RELEASE_SCHEMA), {}, None)
 
 
 @router.get("/latency", response_model=Latencies, responses=ONE_PAGE)

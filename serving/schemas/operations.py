@@ -207,3 +207,24 @@ class Latencies(OwnRows):
     """Routes that were asked lately, the slowest first; this process of the API alone."""
 
     rows: list[RouteLatency]
+
+
+class ReleaseRow(Answer):
+    """A release of the API: a process with its code and models, and what became of it."""
+
+    release: int = Field(description="number of the release")
+    place: str = Field(description="first or second: which of the two processes it is")
+    state: str = Field(description="starting, trial, serving, withdrawn or replaced")
+    code: str = Field(description="its code: a folder, or the name of an image")
+    models: str = Field(
+        description="versions that it serves; empty: those that the lake decides on"
+    )
+    started_at: datetime = Field(description="when it was started [UTC]")
+    decided_at: datetime | None = Field(description="when it was promoted or withdrawn [UTC]")
+    reason: str = Field(description="why it was promoted or withdrawn, or what was seen so far")
+
+
+class ReleaseRows(OwnRows):
+    """The releases, the newest first."""
+
+    rows: list[ReleaseRow]

@@ -19,7 +19,7 @@ from pipelines.core.errors import BullionError
 from pipelines.forecasts import FORECASTS, Forecast, TargetForecast
 from pipelines.lake import View
 from pipelines.modeling.scorer import OnnxScorer
-from pipelines.registry.decisions import ServingModel, serving_model_at
+from pipelines.registry.decisions import ServingModel, model_of_version, serving_model_at
 from pipelines.registry.mlflow import RegistryError, UnsoundModel, model_name
 from pipelines.requests.model import (
     Model,
@@ -37,6 +37,7 @@ from serving.settings import Settings
 from serving.state.latency import LatencyWindow
 from serving.state.model_files import ModelFiles
 from serving.state.pinned_model import PinnedModel
+from serving.state.pinned_versions import parse_versions
 from serving.state.reader import READ_ERRORS, Reader, as_lake_error
 
 CLOCK = 1.0  # seconds between looks at the clock: decisions have their time, and so have retries
@@ -65,6 +66,7 @@ class ModelLoader:
         self.recent = LatencyWindow()  # of requests for one prediction
         self.looked = Event()
         self._files, self._pinned = ModelFiles(), PinnedModel()
+        self._versions = parse_versions(settings.models)
         self._reader = reader
         self._models: Mapping[str, Model] = {}  # by name, as are all of these
         self._decisions: dict[str, TargetDecisions] = {}
@@ -226,7 +228,7 @@ class ModelLoader:
     def _load(self, forecast: TargetForecast, decisions: TargetDecisions, forced: bool) -> None:
         """Serve what is decided, if it is sound; else keep what serves, or what served before."""
         name, pinned = model_name(forecast), self._pinned.scorer_of(forecast)
-        choice = None if pinned else serving_model_at(decisions.rows, datetime.now(UTC))
+        choice = None if pinned else self._choose(name, decisions)
         attempt = (
             decisions.mark,
             pinned,
@@ -248,6 +250,13 @@ class ModelLoader:
         self._tried[name] = (attempt, math.inf)
         self._swap(model)
 
+    def _choose(self, name: str, decisions: TargetDecisions) -> ServingModel | None:
+        """Return what this process is set to serve, or else what the lake decides."""
+        version = self._versions.get(name)
+        if version is None:
+            return serving_model_at(decisions.rows, datetime.now(UTC))
+        return model_of_version(decisions.rows, version)
+
     def _decided(
         self,
         forecast: TargetForecast,
@@ -256,7 +265,12 @@ class ModelLoader:
         forced: bool,
     ) -> Model:
         if choice is None:
-            raise BullionError("nothing was trained yet")
+            version = self._versions.get(model_name(forecast))
+            raise BullionError(
+                f"BULLION_API_MODELS names version {version}, of which the lake has no decision"
+                if version is not None
+                else "nothing was trained yet"
+            )
         model = self._models.get(model_name(forecast))
         if model and not forced and model.sha256 == choice.decision.sha256:
             return decided_model(forecast, decisions, choice, model.scorer)

@@ -21,6 +21,7 @@ from include.deploy.secrets import NAMES, random_secrets
 from include.services.settings import Services
 from pipelines.core import topics, universes
 from pipelines.core.settings import Settings
+from pipelines.release.settings import ReleaseSettings
 from pipelines.sources.transport.provider_settings import ProviderSettings
 from serving.settings import Settings as ApiSettings
 from tests.servers.compose import FILE, ROOT, VARIABLE, fill_variables, read_compose
@@ -41,6 +42,9 @@ IMAGE_COMMANDS = {
 }
 OUR_COMMANDS = {"python", "sh", "hostname"}
 WORKFLOWS = sorted((ROOT / ".github").rglob("*.y*ml"))
+CLASSES = (
+    Settings, ProviderSettings, ApiSettings, DashboardSettings, Services, ReleaseSettings,
+)  # fmt: skip
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -93,7 +97,7 @@ def test_it_is_filled_in_by_what_make_secrets_writes_and_by_nothing_less() -> No
 def test_every_other_variable_is_a_setting() -> None:
     known = {
         f"{kind.model_config['env_prefix']}{field}".upper()
-        for kind in (Settings, ProviderSettings, ApiSettings, DashboardSettings, Services)
+        for kind in CLASSES
         for field in kind.model_fields
     }
     names = {name for name, kind, _ in VARIABLE.findall(FILE.read_text()) if kind == ":-"}
@@ -187,6 +191,11 @@ SECRETS_NEEDED = {
         "READER_DB_PASSWORD", "READER_S3_ACCESS_KEY", "READER_S3_SECRET_KEY", "BULLION_API_KEYS",
         "BULLION_DASHBOARD_KEY",
     },
+    "api-second": {
+        "READER_DB_PASSWORD", "READER_S3_ACCESS_KEY", "READER_S3_SECRET_KEY", "BULLION_API_KEYS",
+        "BULLION_DASHBOARD_KEY",
+    },
+    "release-watch": {"BULLION_DASHBOARD_KEY"},
     "dashboard": {"BULLION_DASHBOARD_KEY"},
     "nginx": set[str](),
 }  # fmt: skip
@@ -200,8 +209,9 @@ def test_a_service_gets_the_secrets_that_it_needs_and_no_other(name: str) -> Non
 
 @each_service
 def test_its_image_is_pinned_or_built_here(name: str) -> None:
-    image = SERVICES[name]["image"]
-    builders = [item for item in SERVICES.values() if item["image"] == image and "build" in item]
+    services = fill_variables(SERVICES, random_secrets())
+    image = services[name]["image"]
+    builders = [item for item in services.values() if item["image"] == image and "build" in item]
     if not builders:
         assert PINNED.fullmatch(image)
         return
@@ -350,3 +360,32 @@ def test_the_stream_runs_where_it_is_asked_for_and_the_api_reads_its_prices() ->
     assert f"prices:{folder}:ro" in api["volumes"]
     makefile = (ROOT / "Makefile").read_text()
     assert "BULLION_STREAM=$(STREAM) COMPOSE_PROFILES=stream" in makefile
+
+
+def test_the_two_places_of_the_api_differ_in_nothing_but_what_a_release_sets() -> None:
+    first, second = dict(SERVICES["api"]), dict(SERVICES["api-second"])
+    own = {"BULLION_API_MODELS", "image", "build", "profiles"}
+    for place, name in ((first, "FIRST"), (second, "SECOND")):
+        environment = place.pop("environment")
+        assert environment["BULLION_API_MODELS"] == f"${{BULLION_RELEASE_{name}_MODELS:-}}"
+        assert place["image"].startswith(f"${{BULLION_RELEASE_{name}_IMAGE:-")
+        place["rest"] = {key: value for key, value in environment.items() if key not in own}
+    assert {k: v for k, v in first.items() if k not in own} == {
+        k: v for k, v in second.items() if k not in own
+    }
+
+
+def test_the_watcher_asks_the_two_places_by_names_that_they_know() -> None:
+    environment = SERVICES["release-watch"]["environment"]
+    hosts = SERVICES["api"]["environment"]["BULLION_API_HOSTS"].split(",")
+    for setting, name in (("FIRST", "api"), ("SECOND", "api-second")):
+        assert environment[f"BULLION_RELEASE_{setting}"] == f"{name}:8000"
+        assert name in hosts
+        assert SERVICES[name]["environment"]["BULLION_API_PORT"] == "8000"
+
+
+def test_what_nginx_reads_of_a_release_is_what_the_watcher_writes() -> None:
+    folder = SERVICES["release-watch"]["environment"]["BULLION_RELEASE_FOLDER"]
+    assert f"release:{folder}" in SERVICES["release-watch"]["volumes"]
+    assert "release:/srv/release" in [v.partition(" ")[0] for v in SERVICES["nginx"]["volumes"]]
+    assert f"release:{folder}" in SERVICES["init"]["volumes"], "it gives the volume its owner"

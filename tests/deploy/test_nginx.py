@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from pipelines.release.routing import LOG, SECOND, TRIAL
 from serving.settings import Settings
 from tests.servers.compose import ROOT, read_compose
 
@@ -29,10 +32,42 @@ def test_bodies_and_headers_are_limited_as_the_api_limits_them() -> None:
 
 
 def test_it_lets_go_of_a_connection_before_the_api_does() -> None:
-    upstream = TEXT.partition("upstream api {")[2].partition("}")[0]
-    seconds = int(directive("keepalive_timeout", upstream).removesuffix("s"))
+    upstreams = [part.partition("}")[0] for part in TEXT.split("    upstream ")[1:]]
     [api_seconds] = re.findall(r"timeout_keep_alive\W+(\d+)", SERVING)
-    assert seconds < int(api_seconds)
+    assert len(upstreams) == 4
+    for upstream in upstreams:
+        seconds = int(directive("keepalive_timeout", upstream).removesuffix("s"))
+        assert seconds < int(api_seconds)
+
+
+@pytest.mark.parametrize(
+    ("name", "servers"),
+    [
+        ("first", ["api:8000 resolve"]),
+        ("second", ["api-second:8000 resolve"]),
+        (
+            "second_or_first",
+            ["api-second:8000 resolve max_fails=0", "api:8000 resolve backup"],
+        ),
+        (
+            "first_or_second",
+            ["api:8000 resolve max_fails=0", "api-second:8000 resolve backup"],
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_blue_answers_what_green_fails_to_and_never_the_other_way_round(
+    name: str, servers: list[str]
+) -> None:
+    upstream = TEXT.partition(f"upstream {name} {{")[2].partition("}")[0]
+    assert re.findall(r"server (.+);", upstream) == servers
+    assert f"zone {name} " in upstream
+
+
+def test_what_it_looks_for_and_writes_is_what_a_release_sets_and_reads() -> None:
+    assert set(re.findall(r"-f /srv/release/(\w+)", TEXT)) == {SECOND, TRIAL}
+    assert f"access_log /srv/release/{LOG} release if=$on_trial;" in TEXT
+    assert "$caller" not in TEXT.partition("log_format")[2].partition(";")[0], "no keys"
 
 
 def test_no_page_can_be_framed_by_another() -> None:
@@ -63,7 +98,9 @@ def test_it_listens_and_asks_where_the_compose_file_says() -> None:
     services = read_compose()["services"]
     inside = {port.rpartition(":")[2] for port in services["nginx"]["ports"]}
     assert set(re.findall(r"listen (\d+);", TEXT)) == inside
-    assert f"server api:{services['api']['environment']['BULLION_API_PORT']};" in TEXT
+    for name in ("api", "api-second"):
+        port = services[name]["environment"]["BULLION_API_PORT"]
+        assert f"server {name}:{port} resolve;" in TEXT
 
 
 def test_only_reports_and_docs_are_pages() -> None:

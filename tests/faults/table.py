@@ -242,6 +242,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _kept_by(
         SERVERS,
+        "a release that fails, is slow, answers otherwise, does not start, dies or hangs",
+        "It is withdrawn by itself, and callers of blue see nothing; a good one is promoted.",
+        "release",
+        "integration/test_release.py",
+    ),
+    _kept_by(
+        SERVERS,
         "everything destroyed",
         "Restored from a backup it publishes the same signal.",
         "backup/test_drill.py",

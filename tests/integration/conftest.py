@@ -23,7 +23,7 @@ from tests.servers.ports import free_port, stop
 LONGEST_FIRST = (
     "test_end_to_end", "test_topology", "test_faults", "test_two_targets", "test_services",
     "test_intraday", "test_news", "test_thread", "test_postgres_lake", "test_ui", "test_s3_lake",
-    "test_backup", "test_alerts", "test_api_docs",
+    "test_backup", "test_release", "test_alerts", "test_api_docs",
 )  # fmt: skip
 
 

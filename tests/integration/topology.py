@@ -18,6 +18,7 @@ import psutil
 from include.deploy.secrets import random_secrets
 from tests.integration.airflow_home import Airflow, wait_for
 from tests.servers.compose import Native, fence, image_tree
+from tests.servers.nginx import native_conf
 from tests.servers.postgres import postgres
 from tests.servers.s3 import BUCKET, S3, s3
 from tests.servers.store_admin import StoreAdmin, store_admin
@@ -29,6 +30,7 @@ PORTS = {
     "s3": [7070],
     "mlflow": [5000],
     "api": [8000],
+    "api-second": [8000],
     "airflow-api-server": [8080],
     "airflow-scheduler": [8974],
     "dashboard": [8501],
@@ -92,12 +94,16 @@ class Topology(Airflow):
             native.start("airflow-worker", name, node, **self.python(name))
         serving = self.python("api", {"/opt/bullion": own / "serving"})
         native.start("api", folders={"/opt/bullion": own / "serving"}, **serving)
-        conf = (ROOT / "include/nginx/nginx.conf").read_text()
+        conf = native_conf((ROOT / "include/nginx/nginx.conf").read_text())
         (own / "nginx.conf").write_text(
             native.here("nginx", re.sub("listen ", "listen 127.0.0.1:", conf))
         )
         native.start("nginx")
-        checked = [name for name in native.services if name not in ("postgres", "s3", "init")]
+        checked = [
+            name
+            for name, service in native.services.items()
+            if name not in ("postgres", "s3", "init") and "profiles" not in service
+        ]
         for name in sorted(checked, key=COSTLY.__contains__):
             wait_for(lambda name=name: self.healthy(name), START_WITHIN, name, self.output)
         body = {"username": "admin", "password": self.admin}
@@ -202,6 +208,7 @@ class Topology(Airflow):
 def topology(folder: Path) -> Iterator[Topology]:
     """Run everything that the compose file names, until the end of the block."""
     variables = random_secrets()
+    (folder / "release").mkdir()
     for name, lock in (("airflow", "requirements"), ("serving", "requirements-serving")):
         image_tree(name, folder / name)
         fence(folder / f"only-{name}", ROOT / f"{lock}.txt")
@@ -213,6 +220,7 @@ def topology(folder: Path) -> Iterator[Topology]:
         "/opt/airflow/logs": folder / "logs",
         "/opt/bullion": folder / "airflow",
         "/srv/pages": folder / "airflow" / "data_lake",
+        "/srv/release": folder / "release",
         "/etc/bullion": folder,
         "/run/redis": folder,
         "/tmp": folder,

@@ -13,6 +13,7 @@ from pipelines.registry.decisions import (
     ServingModel,
     champion_at,
     champion_before,
+    model_of_version,
     serving_model_at,
 )
 
@@ -57,6 +58,16 @@ def test_the_newest_promoted_before_serves() -> None:
     assert serving is not None
     assert (serving.model_version, serving.proven, serving.unproven_reason) == (2, True, None)
     assert version(champion_before(rows, AT)) == 1
+
+
+def test_a_version_is_found_by_its_newest_decision_that_is_no_withdrawal() -> None:
+    rows = (row(1, "refused", -3, "no skill"), row(2, hours=-2), row(2, "withdrawn"))
+    refused, withdrawn = model_of_version(rows, 1), model_of_version(rows, 2)
+    assert refused is not None
+    assert withdrawn is not None
+    assert (refused.proven, refused.unproven_reason) == (False, "no skill")
+    assert (withdrawn.model_version, withdrawn.proven) == (2, True)
+    assert model_of_version(rows, 3) is None
 
 
 def test_before_any_promotion_the_newest_trained_serves_unproven_with_its_reason() -> None:

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from pipelines.core.state_folder import state_folder
 from pipelines.lake import Lake
+from pipelines.release.records import change_releases
 from pipelines.sources.quota import Limit, Quota
 from pipelines.steps.lake import open_lake
 from serving.http.formats import CSV
@@ -23,6 +24,7 @@ from serving.schemas.operations import (
     Latencies,
     QuarantineCounts,
     Quotas,
+    ReleaseRows,
     Runs,
     Steps,
 )
@@ -42,6 +44,7 @@ EARLIER = AT - timedelta(hours=1)
 ROUTES = {
     "runs": Runs, "checks": Checks, "audits": Audits, "quarantine": QuarantineCounts,
     "gaps": Gaps, "steps": Steps, "lake": LakeTables, "quotas": Quotas, "latency": Latencies,
+    "releases": ReleaseRows,
 }  # fmt: skip
 
 
@@ -238,3 +241,19 @@ def test_trainings_and_runs_of_a_real_lake_are_steps(api: TestClient) -> None:
 def test_a_key_is_needed_once_there_is_one(client_with_key: TestClient) -> None:
     for route in ROUTES:
         assert client_with_key.get(f"/operations/{route}").status_code == 401, route
+
+
+def test_releases_are_listed_with_their_reason_and_without_the_paths_of_this_machine(
+    own_api: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULLION_RELEASE_FOLDER", str(tmp_path / "release"))
+    assert rows_of(own_api, "releases") == []
+    with change_releases() as releases:
+        release = releases.add(code="/home/someone/bullion-7", models="", started_at=1.0)
+        release.state, release.reason = "serving", "the first release: it serves everybody"
+        releases.add(code="/home/someone/bullion-8", models="spy_next_day=2", started_at=2.0)
+    newest, first = rows_of(own_api, "releases")
+    assert (newest.release, newest.place, newest.code) == (2, "second", "bullion-8")
+    assert (newest.models, newest.decided_at) == ("spy_next_day=2", None)
+    assert (first.state, first.reason) == ("serving", "the first release: it serves everybody")
+    assert "someone" not in own_api.get("/operations/releases").text
