@@ -27,7 +27,7 @@ from serving.state.cache import ForecastCache, SignalCache
 from tests.serving.daily import DAILY
 from tests.steps.scored_market import HOURLY
 
-EMPTY = ForecastCache(HOURLY, {}, {}, {}, {}, {}, {}, None)
+EMPTY = ForecastCache(HOURLY, {}, {}, {}, {}, {}, {}, None, {})
 CACHE = SignalCache(1, "sample", True, {HOURLY.name: EMPTY})
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 DECISION = ModelDecision(NOW, 1, "promoted", True, "", "forest", "", "", {}, "", NOW)

@@ -17,7 +17,7 @@ from serving.state.steps import FORECAST_DAGS, SESSION_GRACE, dag_of, describe_s
 FORECAST = FORECASTS[0]
 CLOSE = utc("2026-08-31T20:00+00:00")
 DUE = CLOSE + SESSION_GRACE
-EMPTY = ForecastCache(FORECAST, {}, {}, {}, {}, {}, {}, None)
+EMPTY = ForecastCache(FORECAST, {}, {}, {}, {}, {}, {}, None, {})
 STATE = SignalCache(1, "sample", sample=True, forecasts={FORECAST.name: EMPTY})
 
 
