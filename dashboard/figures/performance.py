@@ -52,10 +52,18 @@ def draw_curve(rows: Sequence[Row], clock: Clock, name: str) -> go.Figure:
     step = max(1, len(rows) // TICKS)
     ticks = places[step // 2 :: step]
     figure.update_xaxes(
-        tickvals=ticks, ticktext=[times[place][:10] for place in ticks], tickangle=0
+        tickvals=ticks, ticktext=tick_texts([times[place] for place in ticks]), tickangle=0
     )
     figure.update_layout(height=430, hovermode="x")
     return figure
+
+
+def tick_texts(times: Sequence[str]) -> list[str]:
+    """Return the days of some times; where two are of one day, with the hour below."""
+    days = [time[:10] for time in times]
+    if len(set(days)) == len(days):
+        return days
+    return [f"{time[:10]}<br>{time[11:16]}" for time in times]
 
 
 def draw_hits(rows: Sequence[Row], title: str) -> go.Figure:

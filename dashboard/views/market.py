@@ -94,8 +94,19 @@ def _choose_series(page: Context, listed: Sequence[Row]) -> tuple[Row, int | Non
         key="interval",
         default=interval if interval in intervals else intervals[0],
     )
-    days = RANGES[segments("Range", list(RANGES), key="range", default="3 mo")]
-    return of_symbol[interval], days
+    series = of_symbol[interval]
+    name = segments("Range", list(RANGES), key="range", default=default_range(series))
+    return series, RANGES[name]
+
+
+def default_range(series: Row) -> str:
+    """Return the longest range in which each bar has a candle of its own, and its marks."""
+    first, last = (datetime.fromisoformat(series[name]) for name in ("first", "last"))
+    all_days = max(1.0, (last - first).total_seconds() / 86400)
+    for name, days in reversed(RANGES.items()):
+        if series["bars"] * min(1.0, (days or all_days) / all_days) <= CANDLES:
+            return name
+    return next(iter(RANGES))
 
 
 def _draw_bars(

@@ -40,6 +40,13 @@ def test_the_curve_has_every_bar_side_by_side_and_the_drawdown_below_zero() -> N
     assert len(styles) == 3, "no two lines differ by nothing"
 
 
+def test_dates_below_a_curve_differ() -> None:
+    days = ["2026-08-01 20:00", "2026-08-02 20:00"]
+    assert figures.tick_texts(days) == ["2026-08-01", "2026-08-02"]
+    hours = ["2026-08-01 14:30", "2026-08-01 20:00"]
+    assert figures.tick_texts(hours) == ["2026-08-01<br>14:30", "2026-08-01<br>20:00"]
+
+
 def test_each_signal_has_its_own_shape_and_open_bars_are_left_out() -> None:
     figure = figures.draw_returns_by_score(CURVE, Clock())
     assert sum(len(trace.x) for trace in figure.data) == 8

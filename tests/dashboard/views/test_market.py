@@ -11,6 +11,7 @@ import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.views.market import default_range
 from pipelines.steps.lake import open_lake
 from pipelines.stream.newest_prices import NewestPrice, StreamState, prices_file, write_state
 from tests.dashboard.screens import dashboard_settings, open_page, serve_lake, texts
@@ -63,6 +64,23 @@ def test_what_the_forecast_said_is_marked_at_its_bars(api_address: str) -> None:
     ]
     assert sum(mark_counts) == len(predicted_closes) > 0
     assert any(name.startswith("signal ") for name in traces_by_name)
+
+
+@pytest.mark.parametrize(
+    ("bars", "last", "expected"),
+    [
+        (3525, "2026-11-27", "1 mo"),  # hours
+        (39_000, "2026-11-27", "5 d"),  # five minutes: a candle has some of them in any range
+        (505, "2026-11-27", "1 y"),  # days
+        (350, "2026-11-27", "all"),
+        (3, "2024-11-19", "all"),
+    ],
+)
+def test_at_first_a_range_is_shown_in_which_each_bar_is_a_candle(
+    bars: int, last: str, expected: str
+) -> None:
+    series = {"first": "2024-11-19T14:30:00Z", "last": f"{last}T20:30:00Z", "bars": bars}
+    assert default_range(series) == expected
 
 
 @pytest.mark.usefixtures("dashboard")
