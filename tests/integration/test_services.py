@@ -20,7 +20,7 @@ from tests.integration.dashboard_checks import has_news
 from tests.integration.dashboard_screen import Screen, open_browser
 from tests.integration.make_up import Up
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(2400)]
 
 BACK_WITHIN = 90.0  # seconds
 NAMES = [page.__name__.rpartition(".")[2] for page in PAGES]
