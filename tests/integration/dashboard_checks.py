@@ -47,8 +47,8 @@ def check_market(screen: Screen, api: httpx.Client) -> None:
     after = screen.axis_range()
     assert after[0] > before[0]
     assert after[1] == pytest.approx(before[1], abs=1)
-    screen.page.get_by_role("radio", name="1 mo").click()
-    screen.page.wait_for_function("location.search.includes('range=1+mo')")
+    screen.page.get_by_role("radio", name="3 mo").click()
+    screen.page.wait_for_function("location.search.includes('range=3+mo')")
 
 
 def check_predictions(screen: Screen, api: httpx.Client) -> None:
