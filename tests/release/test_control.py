@@ -62,7 +62,9 @@ def test_a_good_release_is_promoted_and_the_next_goes_to_the_other_place(
 
 
 @pytest.mark.parametrize("fault", ["500", "other", "stalls"])
-def test_a_release_that_is_worse_is_withdrawn(places: Places, tmp_path: Path, fault: str) -> None:
+def test_a_release_that_is_worse_is_withdrawn(
+    places: Places, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = start(), start()
     green = places[1]
     if fault == "500":
@@ -71,6 +73,7 @@ def test_a_release_that_is_worse_is_withdrawn(places: Places, tmp_path: Path, fa
         green.answer = {"wss": 0.6}
     else:
         green.stalls.set()
+        monkeypatch.setenv("BULLION_RELEASE_READ_SECONDS", "0.2")
     release = control.watch()
     assert release
     words = {"500": "failed requests", "other": "wss is 0.6 instead of 0.5", "stalls": "too many"}
@@ -80,8 +83,11 @@ def test_a_release_that_is_worse_is_withdrawn(places: Places, tmp_path: Path, fa
     assert flags(tmp_path) == set()
 
 
-def test_one_that_never_becomes_healthy_meets_no_caller(places: Places, tmp_path: Path) -> None:
+def test_one_that_never_becomes_healthy_meets_no_caller(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start()
+    monkeypatch.setenv("BULLION_RELEASE_START_SECONDS", "1")
     places[1].reasons = ["models are being loaded"]
     second = start()
     assert state_of(second) == (

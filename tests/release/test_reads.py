@@ -16,7 +16,7 @@ from tests.release.places import PlayedApi, two_places
 
 @pytest.fixture
 def places(tmp_path: Path) -> Iterator[tuple[PlayedApi, PlayedApi]]:
-    with two_places(tmp_path, key="a-key") as played:
+    with two_places(tmp_path, key="a-key", read_seconds="0.2") as played:
         yield played
 
 
