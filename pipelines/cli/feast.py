@@ -45,25 +45,25 @@ def feast(
     path = _find_program(program) if online else None
     chosen = [forecast(name) for name in names] if names else list(FORECASTS)
     with open_lake(read_only=True) as lake:
-        written = write_repository(
+        stored_views = write_repository(
             lake, chosen, chosen_source(source).name, target, redis=redis, snapshot=snapshot
         )
-    for file in written:
+    for file in stored_views:
         out.print(
             f"{file.forecast}: {file.rows:,} rows, the newest known at "
             f"{file.newest:%Y-%m-%d %H:%M} UTC",
             highlight=False,
         )
     if path is not None:
-        materialize(target, written, path)
+        materialize(target, stored_views, path)
     out.print(f"in {target}{': applied and materialized' if path else ''}", highlight=False)
 
 
 def _find_program(name: str | None) -> Path:
-    found = shutil.which(name or "feast") or (None if name else shutil.which(OWN))
-    if found is None:
+    path = shutil.which(name or "feast") or (None if name else shutil.which(OWN))
+    if path is None:
         raise InvalidRequest(
             f"there is no program {name or 'feast'}",
             "make install-feast, name another one by --feast, or add --no-online",
         )
-    return Path(found)
+    return Path(path)

@@ -24,7 +24,7 @@ SECONDS = 10.0  # that Airflow may take to answer
 
 
 class AirflowSettings(BaseSettings):
-    """The Airflow that is told of new minutes."""
+    """The Airflow that scores new minutes."""
 
     model_config = SettingsConfigDict(env_prefix="BULLION_AIRFLOW_", frozen=True)
 
@@ -68,7 +68,7 @@ class ScoringEvents:
         self._wake.set()
 
     def stop(self) -> None:
-        """Post what is still to be told, and end the thread."""
+        """Post what is still waiting, and end the thread."""
         self._over.set()
         self._wake.set()
         self._thread.join(SECONDS)
@@ -135,6 +135,6 @@ class ScoringEvents:
 
 
 def choose_events(source: str) -> ScoringEvents | NoEvents:
-    """Return how Airflow is told, by the settings."""
+    """Return how events reach Airflow, by the settings."""
     config = read_settings(AirflowSettings)
     return ScoringEvents(config, source) if config.url else NoEvents()

@@ -146,7 +146,10 @@ class MinuteLander:
         return True
 
     def _commit(self, lake: Lake, bars: Sequence[MinuteBar]) -> list[MinuteBar]:
-        """Land minutes in one commit; return those that silver had not had."""
+        """Land minutes in one commit; return those that silver had not had.
+
+        Without minutes it records what was landed since the last record: the stream ends.
+        """
         # A clock that is behind the provider's does not make a closed minute an open one.
         at = max([self._feed.now(), *(bar.closes_at for bar in bars)])
         by_calendar: dict[str, list[MinuteBar]] = {}
@@ -161,24 +164,25 @@ class MinuteLander:
             bad = [verdict for verdict in landed.verdicts if not verdict.passed]
             if bad:
                 writer.append("gold.checks", checks.as_table(bad, datetime.now(UTC)))
-            is_due = self._stopping or datetime.now(UTC) - self._recorded_at >= RECORD_EVERY
+            now, total = datetime.now(UTC), LandingReport()
+            total.add(self._landed)
+            total.add(landed)
+            is_due = not bars or now - self._recorded_at >= RECORD_EVERY
             if is_due:
-                self._record(writer, landed)
+                self._record(writer, total, now)
             fresh = _find_fresh(writer, self._feed.source, bars)
-        self._landed = LandingReport() if is_due else self._landed
-        if not is_due:
-            self._landed.add(landed)
+        # Only now, as what was not committed is landed and counted again.
+        self._landed = LandingReport() if is_due else total
+        self._recorded_at = now if is_due else self._recorded_at
         self.bars += len(fresh)
         if bars:
             self.newest_bar = max(bar.closes_at for bar in bars)
             self.delay_seconds = max(0.0, (self._feed.now() - self.newest_bar).total_seconds())
         return fresh
 
-    def _record(self, writer: Writer, landed: LandingReport) -> None:
-        """Write what the stream did since the last record, in the commit of its newest bars."""
-        now = datetime.now(UTC)
-        self._landed.add(landed)
-        counts = {**self._landed.counts, "reasons": dict(self._landed.reasons), **self._counts()}
+    def _record(self, writer: Writer, landed: LandingReport, now: datetime) -> None:
+        """Write what the stream did since the last record."""
+        counts = {**landed.counts, "reasons": dict(landed.reasons), **self._counts()}
         row = {
             "run": self._run,
             "step": "stream",
@@ -192,7 +196,6 @@ class MinuteLander:
             "finished_at": now,
         }
         writer.append("gold.runs", pa.Table.from_pylist([row]))
-        self._recorded_at = now
 
 
 _AS_RECEIVED = ExpectedBars((), None)

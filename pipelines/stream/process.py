@@ -49,7 +49,7 @@ def run_stream(
     options: StreamOptions = StreamOptions(),
     stop: threading.Event | None = None,
 ) -> None:
-    """Follow a feed until the process is told to end, or `stop` is set.
+    """Follow a feed until the process gets a signal, or `stop` is set.
 
     Raises what no other connection can cure, such as a refused token.
     """

@@ -1,7 +1,7 @@
 """The newest prices of the stream, as its process hands them on in a file.
 
 The file is read again whenever it is another one: the stream replaces it, at most four times a
-second. Whether the stream still lives is told by when the file was written.
+second. A file that is old says that the stream has ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class StreamPrices:
         self.source = source
         self.state: StreamState | None = None
         self._path = prices_file(source)
-        self._seen: tuple[int, int] | None = None  # of the file that was read last
+        self._stamp: tuple[int, int] | None = None  # of the file that was read last
 
     def look(self) -> StreamState | None:
         """Read the file if it is another one than before; return what it says."""
@@ -34,11 +34,11 @@ class StreamPrices:
             status = self._path.stat()
         except OSError:
             return self.state
-        seen = (status.st_ino, status.st_mtime_ns)
-        if seen != self._seen:
+        stamp = (status.st_ino, status.st_mtime_ns)
+        if stamp != self._stamp:
             state = read_state(self._path)
             if state is not None:
-                self.state, self._seen = state, seen
+                self.state, self._stamp = state, stamp
         return self.state
 
     def is_live(self, now: float) -> bool:

@@ -56,8 +56,8 @@ def figures() -> Iterator[Figure]:
         env = environment_of(lake_folder, port)
         os.environ.update({name: env[name] for name in env if name != "BULLION_API_PORT"})
         with open_lake(read_only=True) as lake:
-            written = write_repository(lake, [HOURLY], SOURCE, store, redis=address)
-        materialize(store, written, FEAST / "feast")
+            views = write_repository(lake, [HOURLY], SOURCE, store, redis=address)
+        materialize(store, views, FEAST / "feast")
         with run_server("-m", "serving", env=env), serve_feast(store) as feast_port:
             features = wait_for_answer(port, PATH).json()["features"]
             own, server, library = [], [], []

@@ -42,7 +42,7 @@ def test_minutes_of_the_forecast_s_own_symbols_are_landed_until_it_is_stopped(
 
         def stop(self) -> None: ...
 
-    monkeypatch.setattr(process, "run_stream", lambda *given: run(*given, first_commit))
+    monkeypatch.setattr(process, "run_stream", lambda *arguments: run(*arguments, first_commit))
     monkeypatch.setattr("pipelines.stream.events.choose_events", lambda source: Events())
     monkeypatch.setenv("BULLION_STREAM_SPEED", "600")
     assert bullion("stream", "--start", "2026-11-25T14:30:30Z")[0] == 0

@@ -199,18 +199,18 @@ def find_problems(chart: Path = CHART, page: Path | None = PAGE, write: bool = F
         problems.append(f"{chart}/environments has fewer than three values files")
     for file in (chart / "values.yaml", *environments):
         values = yaml.safe_load(file.read_text())
-        found = list(lint(chart, values))
+        problems_of_lint = list(lint(chart, values))
         try:
             items = render(chart, values)
         except Exception as error:  # Helm's own words are in it
             problems.append(f"{file.name}: {error}")
             continue
         by_file[file.name] = items
-        found += rule_problems(items)
+        problems_of_lint += rule_problems(items)
         for item in items:
             for version in VERSIONS:
-                found += schema_problems(item, version)
-        problems += [f"{file.name}: {problem}" for problem in found]
+                problems_of_lint += schema_problems(item, version)
+        problems += [f"{file.name}: {problem}" for problem in problems_of_lint]
     if chart == CHART:
         problems += missing_variables([item for items in by_file.values() for item in items])
     if page and not problems:

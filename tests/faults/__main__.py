@@ -18,7 +18,7 @@ from tests.faults.table import FAULTS
 def main(words: list[str]) -> int:
     memory, console = Memory(), Console()
     if "--fresh" in words:
-        memory.seen.clear()
+        memory.results.clear()
     words = [word.lower() for word in words if word != "--fresh"]
     faults = [f for f in FAULTS if all(w in f"{f.area} {f.name}".lower() for w in words)]
     missing = memory.missing(faults)
@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
         memory.add(fault, run_fault(fault))
     table = Table("fault", "promise", "seen", title=f"commit {memory.commit[:12]}", show_lines=True)
     for fault in faults:
-        table.add_row(fault.name, fault.promise, memory.seen[fault.name].summary)
+        table.add_row(fault.name, fault.promise, memory.results[fault.name].summary)
     console.print(table)
     return 1 if memory.missing(faults) else 0
 

@@ -16,13 +16,13 @@ from xml.etree import ElementTree
 from tests.faults.table import FAULTS, Fault
 
 ROOT = Path(__file__).resolve().parents[2]
-STATE = ROOT / ".torture" / "seen.json"
+STATE = ROOT / ".torture" / "results.json"
 LONGEST = "5400"  # seconds of a single test
 PASSED, NO_TESTS = 0, 5  # exit codes of pytest
 
 
 @dataclass(frozen=True)
-class Seen:
+class Result:
     """What the tests of a fault showed."""
 
     passed: int
@@ -48,15 +48,15 @@ class Memory:
     def __init__(self, path: Path = STATE, commit: str | None = None) -> None:
         self._path, self.commit = path, _commit() if commit is None else commit
         content = json.loads(path.read_text()) if path.exists() else {}
-        seen = content.get("seen", {}) if content.get("commit") == self.commit else {}
-        self.seen = {name: Seen(**values) for name, values in seen.items()}
+        results = content.get("results", {}) if content.get("commit") == self.commit else {}
+        self.results = {name: Result(**values) for name, values in results.items()}
 
-    def add(self, fault: Fault, seen: Seen) -> None:
-        self.seen[fault.name] = seen
-        rows = {name: asdict(each) for name, each in self.seen.items()}
+    def add(self, fault: Fault, result: Result) -> None:
+        self.results[fault.name] = result
+        rows = {name: asdict(each) for name, each in self.results.items()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".part")
-        draft.write_text(json.dumps({"commit": self.commit, "seen": rows}, indent=1))
+        draft.write_text(json.dumps({"commit": self.commit, "results": rows}, indent=1))
         draft.replace(self._path)
 
     def missing(self, faults: Iterable[Fault] = FAULTS) -> list[Fault]:
@@ -64,11 +64,11 @@ class Memory:
         return [
             each
             for each in faults
-            if each.name not in self.seen or not self.seen[each.name].is_kept
+            if each.name not in self.results or not self.results[each.name].is_kept
         ]
 
 
-def run_fault(fault: Fault) -> Seen:
+def run_fault(fault: Fault) -> Result:
     """Run the tests of a fault, two at a time; their output goes to the terminal."""
     with tempfile.TemporaryDirectory() as folder:
         report, began = Path(folder) / "report.xml", time.monotonic()
@@ -79,12 +79,12 @@ def run_fault(fault: Fault) -> Seen:
         ended = subprocess.run([*command, *fault.tests], cwd=ROOT, env=environment)
         seconds = time.monotonic() - began
         if ended.returncode == NO_TESTS or not report.exists():
-            return Seen(0, 1, 0, seconds)
-        seen = read_report(report.read_text(), seconds)
-    return seen if ended.returncode == PASSED or seen.failed else Seen(0, 1, 0, seconds)
+            return Result(0, 1, 0, seconds)
+        result = read_report(report.read_text(), seconds)
+    return result if ended.returncode == PASSED or result.failed else Result(0, 1, 0, seconds)
 
 
-def read_report(text: str, seconds: float) -> Seen:
+def read_report(text: str, seconds: float) -> Result:
     """Count what pytest's report says."""
     suites = ElementTree.fromstring(text).iter("testsuite")
     counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
@@ -93,7 +93,7 @@ def read_report(text: str, seconds: float) -> Seen:
             counts[name] += int(suite.get(name, 0))
     failed = counts["failures"] + counts["errors"]
     passed = counts["tests"] - failed - counts["skipped"]
-    return Seen(passed, failed, counts["skipped"], seconds)
+    return Result(passed, failed, counts["skipped"], seconds)
 
 
 def _commit() -> str:

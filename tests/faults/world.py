@@ -93,6 +93,6 @@ def _columns(lake: Lake, name: str) -> list[str]:
 
 def _key(lake: Lake, name: str) -> str:
     """Return what names a row of a table beside its other columns."""
-    known = ("symbol", "ts", "forecast", "target", "role", "candidate")
-    keys = [f'"{column}"' for column in _columns(lake, name) if column in known]
+    key_columns = ("symbol", "ts", "forecast", "target", "role", "candidate")
+    keys = [f'"{column}"' for column in _columns(lake, name) if column in key_columns]
     return ", ".join(keys) or "1"

@@ -64,9 +64,9 @@ def build_repository(
         patch.setenv("BULLION_LAKE_CATALOG", f"sqlite:{lake_folder}/catalog.sqlite")
         patch.setenv("BULLION_LAKE_DATA", f"{lake_folder}/files")
         with open_lake(read_only=True) as lake:
-            written = write_repository(lake, [HOURLY, DAILY], SOURCE, folder, redis=address)
+            views = write_repository(lake, [HOURLY, DAILY], SOURCE, folder, redis=address)
             if online:
-                materialize(folder, written, FEAST / "feast")
+                materialize(folder, views, FEAST / "feast")
             rows = read_rows(
                 lake.sql(
                     f"FROM {HOURLY.table.full_name} WHERE source = ? ORDER BY ts, symbol", [SOURCE]
@@ -114,10 +114,10 @@ def test_history_equals_gold_row_by_row_and_knows_no_bar_before_its_close(
         at, just_before = row["closes_at"], row["closes_at"] - instant
         earlier = before.get(row["symbol"], {})
         for name in HOURLY.feature_names:
-            found = history[row["symbol"], at.isoformat()][name]
-            assert same(found, row[name]), (row["symbol"], at, name)
-            found = history.get((row["symbol"], just_before.isoformat()), {}).get(name)
-            assert same(found, earlier.get(name)), (row["symbol"], just_before, name)
+            stored_value = history[row["symbol"], at.isoformat()][name]
+            assert same(stored_value, row[name]), (row["symbol"], at, name)
+            stored_value = history.get((row["symbol"], just_before.isoformat()), {}).get(name)
+            assert same(stored_value, earlier.get(name)), (row["symbol"], just_before, name)
         before[row["symbol"]] = row
 
 

@@ -37,15 +37,15 @@ def test_releases_under_load_are_decided_on_and_no_request_fails(stand: Stand) -
     assert "too many failed requests" in broken.reason
     dying = stand.release("dies half-way")
     assert dying.state == "withdrawn", dying.reason
-    seen = stand.end_load()
-    assert seen["failures"] == {}, seen["examples"]
-    assert seen["by_colour"]["green"] > 0
+    report = stand.end_load()
+    assert report["failures"] == {}, report["examples"]
+    assert report["by_colour"]["green"] > 0
     # The same caller meets the same colour: green during trials, and blue between them.
-    assert 5 <= seen["green_callers"] <= 40
-    assert seen["most_changes"] <= 2 * 3 + 1
+    assert 5 <= report["green_callers"] <= 40
+    assert report["most_changes"] <= 2 * 3 + 1
     # Sockets were closed with a word by which a client connects again, and none was cut off.
-    assert set(seen["closes"]) <= {"1012"}
-    assert seen["messages"] > 0
+    assert set(report["closes"]) <= {"1012"}
+    assert report["messages"] > 0
     assert [row.state for row in read_releases(Path(stand.folder / "release")).rows] == [
         "replaced", "serving", "withdrawn", "withdrawn",
     ]  # fmt: skip

@@ -122,10 +122,10 @@ def test_a_task_of_one_target_trains_that_alone(
     lake_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    asked: list[str] = []
+    targets: list[str] = []
 
     def fail(_lake: object, _registry: object, target: TargetForecast, *_: object, **__: object):  # type: ignore[no-untyped-def]
-        asked.append(target.target.name)
+        targets.append(target.target.name)
         raise BullionError(f"{target.target.name} cannot be trained")
 
     monkeypatch.setattr("pipelines.steps.models.train.train", fail)
@@ -133,9 +133,9 @@ def test_a_task_of_one_target_trains_that_alone(
     last = several.target_names[-1]
     with pytest.raises(BullionError, match=f"{last} cannot be trained"):
         jobs.train_only(several.name, request("day"), target=last)
-    assert asked == [last]
+    assert targets == [last]
     with pytest.raises(BullionError, match="cannot be trained"):
         jobs.train_only(several.name, request("day"))
-    assert asked == [last, *several.target_names]
+    assert targets == [last, *several.target_names]
     with pytest.raises(BullionError, match="unknown target"):
         jobs.train_only(several.name, request("day"), target="gain")

@@ -40,20 +40,20 @@ def drill(stand: Stand, requests: int) -> bool:
             f"{fault:16} {release.state:10} {seconds:7.1f}  {mark}{release.reason[:150]}",
             flush=True,
         )
-    while stand.seen()["requests"] < requests:
+    while stand.report()["requests"] < requests:
         time.sleep(0.5)
-    seen, seconds = stand.end_load(), time.monotonic() - began
-    failures = seen["failures"]
+    report, seconds = stand.end_load(), time.monotonic() - began
+    failures = report["failures"]
     print(
-        f"\n{seen['requests']:,} requests of {seen['callers']} callers in {seconds:,.0f} s, "
-        f"{seen['by_colour'].get('green', 0):,} of them to green; failed: "
+        f"\n{report['requests']:,} requests of {report['callers']} callers in {seconds:,.0f} s, "
+        f"{report['by_colour'].get('green', 0):,} of them to green; failed: "
         f"{sum(failures.values())} ({failures or 'none'})\n"
-        f"p99 {seen['p99_ms']} ms; WebSockets closed by the server, by code: {seen['closes']}",
+        f"p99 {report['p99_ms']} ms; WebSockets closed by the server, by code: {report['closes']}",
         flush=True,
     )
-    for example in seen["examples"]:
+    for example in report["examples"]:
         print(f"  {example}")
-    return well and not failures and set(seen["closes"]) <= {"1012"}
+    return well and not failures and set(report["closes"]) <= {"1012"}
 
 
 def main() -> None:

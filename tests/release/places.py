@@ -24,7 +24,7 @@ class PlayedApi:
     def __init__(self) -> None:
         self.status, self.reasons = 200, list[str]()
         self.answer: dict[str, Any] = {"wss": 0.5}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.keys: set[str | None] = set()
         self.stalls = threading.Event()
         api = self
@@ -33,7 +33,7 @@ class PlayedApi:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                api.asked.append(self.path)
+                api.requests.append(self.path)
                 api.keys.add(self.headers["X-API-Key"])
                 health = {"status": "ok", "reasons": api.reasons, "models": []}
                 if self.path != "/health" and api.stalls.is_set():

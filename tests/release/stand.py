@@ -120,19 +120,19 @@ class Stand:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         self._load = subprocess.Popen(command, cwd=ROOT, env=environment)
         deadline = time.monotonic() + WAIT
-        while self.seen().get("requests", 0) < 100:
+        while self.report().get("requests", 0) < 100:
             assert self._load.poll() is None, "the callers ended"
             assert time.monotonic() < deadline, "no caller came"
             time.sleep(0.1)
 
-    def seen(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """Return what the callers have seen so far."""
         return json.loads(self.out.read_text()) if self.out.exists() else {}
 
     def end_load(self) -> dict[str, Any]:
         stop(self._load)
         self._load = None
-        return self.seen()
+        return self.report()
 
     def close(self) -> None:
         stop(self._load)

@@ -25,13 +25,13 @@ def share_of_alarms(evidence, rate: float, limit: float) -> float:  # type: igno
     """Return the share of simulated trials in which the evidence ever reaches the level."""
     random = np.random.default_rng(11)
     counts = np.cumsum(random.random((PATHS, LENGTH)) < rate, axis=1)
-    known: dict[tuple[int, int], bool] = {}
+    verdicts: dict[tuple[int, int], bool] = {}
 
     def alarms(events: int, trials: int) -> bool:
         key = (events, trials)
-        if key not in known:
-            known[key] = evidence(events, trials, limit) >= LEVEL
-        return known[key]
+        if key not in verdicts:
+            verdicts[key] = evidence(events, trials, limit) >= LEVEL
+        return verdicts[key]
 
     hits = [any(alarms(int(path[n - 1]), n) for n in LOOKS) for path in counts]
     return float(np.mean(hits))

@@ -35,9 +35,9 @@ def test_blue_is_asked_before_and_after_green_with_the_key(
 ) -> None:
     counts = read(places, 1, "/signal/index?universe=qqq", "/health", "/metrics")
     blue, green = places
-    asked = [target for target in blue.asked if target != "/forecasts"]  # which bars it has
-    assert asked == ["/signal/index?universe=qqq"] * 2
-    assert green.asked == ["/signal/index?universe=qqq"]
+    requests = [target for target in blue.requests if target != "/forecasts"]  # which bars it has
+    assert requests == ["/signal/index?universe=qqq"] * 2
+    assert green.requests == ["/signal/index?universe=qqq"]
     assert blue.keys == green.keys == {"a-key"}
     assert (counts.reads, counts.compared, counts.different) == (1, 1, 0)
 
@@ -46,7 +46,7 @@ def test_reads_of_its_own_stand_in_where_callers_send_none(
     places: tuple[PlayedApi, PlayedApi],
 ) -> None:
     read(places, 40)
-    assert set(places[1].asked) == {*OWN_READS}
+    assert set(places[1].requests) == {*OWN_READS}
 
 
 def test_a_failure_of_blue_is_not_counted_against_green(
@@ -110,4 +110,4 @@ def test_predictions_are_compared_in_full_and_of_other_models_by_what_they_say_t
     reads.close()
     assert counts.predictions > 3
     assert counts.other_predictions == others * counts.predictions
-    assert ("/model-info" in places[1].asked) != other_models
+    assert ("/model-info" in places[1].requests) != other_models

@@ -23,9 +23,9 @@ def test_a_release_is_read_as_it_was_written(tmp_path: Path) -> None:
     add(tmp_path, "serving")
     with change_releases(tmp_path) as releases:
         releases.rows[0].counts.reads = 7
-        written = releases.rows[0]
+        row = releases.rows[0]
     (release,) = read_releases(tmp_path).rows
-    assert release == written
+    assert release == row
     assert release.counts.reads == 7
 
 

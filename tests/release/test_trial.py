@@ -43,7 +43,7 @@ def test_requests_of_callers_are_counted_by_colour_and_read_again(
     assert (counts.green_requests, counts.green_failures) == (2, 1)
     assert (counts.blue_requests, counts.blue_failures) == (8, 1)
     assert counts.reads > 5
-    assert set(places[1].asked) == {"/of-a-caller"}
+    assert set(places[1].requests) == {"/of-a-caller"}
     assert trial.green.log_position == (tmp_path / LOG).stat().st_size
     trial.close()
 

@@ -150,14 +150,14 @@ def candles_of(prices: list[tuple[datetime, float, float]]) -> list[dict[str, ob
             "mid": [(bid + ask) / 2 for bid, ask in pairs],
             "ask": [ask for _, ask in pairs],
         }
-        written = {
+        streamed_minutes = {
             side: {
                 "o": f"{v[0]:.5f}", "h": f"{max(v):.5f}", "l": f"{min(v):.5f}", "c": f"{v[-1]:.5f}",
             }
             for side, v in sides.items()
         }  # fmt: skip
         stamp = f"{ts:%Y-%m-%dT%H:%M:%S}.000000000Z"
-        candles.append({"complete": True, "volume": len(pairs), "time": stamp, **written})
+        candles.append({"complete": True, "volume": len(pairs), "time": stamp, **streamed_minutes})
     return candles
 
 

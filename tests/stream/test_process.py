@@ -124,11 +124,11 @@ def test_a_refused_token_ends_it(use_server: Use, monkeypatch: pytest.MonkeyPatc
 def test_a_slow_disk_costs_prices_for_display_and_no_bar(
     use_server: Use, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[StreamState] = []
+    written_states: list[StreamState] = []
 
     def write_slowly(path: object, state: StreamState) -> None:
         time.sleep(0.3)
-        written.append(state)
+        written_states.append(state)
 
     monkeypatch.setattr(process, "write_state", write_slowly)
     count = 30
@@ -138,7 +138,7 @@ def test_a_slow_disk_costs_prices_for_display_and_no_bar(
         use_server(server)
         events = follow(server, count)
     assert [bar.ts for bar in events.bars] == [at(60 * place) for place in range(count)]
-    assert len(written) < 3 * count  # prices
+    assert len(written_states) < 3 * count  # prices
 
 
 def test_a_second_process_of_a_source_is_refused(use_server: Use) -> None:

@@ -80,22 +80,23 @@ def write_repository(
     (folder / DATA).mkdir(parents=True, exist_ok=True)
     with lake.view(snapshot) as view:
         number = view.snapshot
-        written = [
+        stored_views = [
             file
             for forecast in forecasts
             if (file := _write_rows(view, forecast, source, folder)) is not None
         ]
-    if not written:
+    if not stored_views:
         raise BullionError(
             f"no forecast has features from {source} yet", "bullion ingest, then bullion features"
         )
     by_name = {forecast.name: forecast for forecast in forecasts}
     views = [
-        _describe_view(by_name[file.forecast], source, number, folder / DATA) for file in written
+        _describe_view(by_name[file.forecast], source, number, folder / DATA)
+        for file in stored_views
     ]
     _replace(folder / DEFINITIONS, HEAD + "".join(views))
     _replace(folder / STORE, _describe_store(redis))
-    return written
+    return stored_views
 
 
 def _write_rows(view: View, forecast: Forecast, source: str, folder: Path) -> WrittenView | None:
@@ -164,10 +165,10 @@ def _replace(file: Path, text: str) -> None:
     new.replace(file)
 
 
-def materialize(folder: Path, written: Sequence[WrittenView], feast: Path) -> None:
+def materialize(folder: Path, stored_views: Sequence[WrittenView], feast: Path) -> None:
     """Register the views by Feast's own program, and bring the newest rows to its online store."""
-    begin = min(file.newest for file in written) - LATELY
-    end = max(file.newest for file in written) + timedelta(seconds=1)
+    begin = min(file.newest for file in stored_views) - LATELY
+    end = max(file.newest for file in stored_views) + timedelta(seconds=1)
     moments = [f"{at:%Y-%m-%dT%H:%M:%S}" for at in (begin, end)]
     for arguments in (["apply"], ["materialize", *moments]):
         answer = subprocess.run(  # noqa: S603

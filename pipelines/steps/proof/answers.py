@@ -27,7 +27,7 @@ class StoredAnswer:
     source: str
     kind: str
     piece: str
-    asked: str
+    request: str
     media_type: str
     bytes: int
     sha256: str
@@ -42,7 +42,7 @@ class StoredAnswer:
 
     @property
     def query(self) -> dict[str, Any]:
-        query: dict[str, Any] = json.loads(self.asked)
+        query: dict[str, Any] = json.loads(self.request)
         return query
 
     @property
@@ -98,7 +98,7 @@ def _read_body(view: View, stored: StoredAnswer) -> bytes:
         rows = _unguarded(view).rows(
             f"""SELECT body FROM {TABLE} WHERE source = ? AND kind = ? AND batch = ?
                 AND sha256 = ? AND asked = ? AND piece = ? ORDER BY part""",
-            [stored.source, stored.kind, stored.batch, stored.sha256, stored.asked, stored.piece],
+            [stored.source, stored.kind, stored.batch, stored.sha256, stored.request, stored.piece],
         )
     except LakeError as error:
         raise _damaged(stored, error.message) from error

@@ -102,10 +102,10 @@ def audit(
     seed = int(datetime.now(UTC).timestamp()) if seed is None else seed
     report = AuditReport(seed)
     with lake.view() as view:
-        drawn = draw_rows(view, rows, seed)
-    if not drawn:
+        selection = draw_rows(view, rows, seed)
+    if not selection:
         raise NothingToDo("nothing was published yet: there is no row to audit")
-    for series in drawn:  # so that what came in since the last run is no difference
+    for series in selection:  # so that what came in since the last run is no difference
         refresh_features(lake, series.forecast, series.source)
     with lake.view() as view:
         checks: dict[str, Callable[[DrawnSeries], Findings]] = {
@@ -115,9 +115,9 @@ def audit(
             "increments": lambda series: check_increments(view, series),
             "times": lambda series: check_times(view, series),
         }
-        total, done = len(checks) * len(drawn), 0
+        total, done = len(checks) * len(selection), 0
         for name, check in checks.items():
-            for series in drawn:
+            for series in selection:
                 progress(f"{name}, {series.name}", done, total)
                 report.results.append(_run(name, check, series))
                 done += 1

@@ -41,7 +41,7 @@ def draw_rows(view: View, rows: int, seed: int) -> list[DrawnSeries]:
     by_series: dict[tuple[str, str], list[tuple[datetime, bool]]] = {}
     for name, source, ts, live in bars:
         by_series.setdefault((name, source), []).append((ts, live))
-    random, drawn = np.random.default_rng(seed), []
+    random, selection = np.random.default_rng(seed), []
     for (name, source), its_bars in by_series.items():
         share, taken = max(1, rows // len(by_series)), list[PublishedBar]()
         for bar in _draw(view, declared[name], source, its_bars, random):
@@ -49,8 +49,8 @@ def draw_rows(view: View, rows: int, seed: int) -> list[DrawnSeries]:
             share -= bar.predictions.num_rows + (bar.kind == "signal")
             if share <= 0:
                 break
-        drawn.append(DrawnSeries(declared[name], source, tuple(taken)))
-    return drawn
+        selection.append(DrawnSeries(declared[name], source, tuple(taken)))
+    return selection
 
 
 def _draw(

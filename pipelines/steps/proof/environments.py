@@ -40,10 +40,10 @@ def read_environment(registry: Registry, run_id: str) -> Mapping[str, Any] | Non
         with mlflow_errors(registry.uri):
             folder = registry.client.get_run(run_id).info.artifact_uri
             body = fetch_artifact(registry.uri, folder, FILE)
-        found: Mapping[str, Any] = json.loads(body)
+        record: Mapping[str, Any] = json.loads(body)
     except (BullionError, OSError, ValueError):
         return None
-    return found
+    return record
 
 
 def compare_environments(then: Mapping[str, Any] | None) -> list[str]:

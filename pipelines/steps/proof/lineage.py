@@ -27,11 +27,11 @@ class Lineage:
     def add(self, text: str, lines: Sequence[str] = ()) -> Lineage:
         """Add a part; of many lines the newest, which come last, are kept."""
         left_out = len(lines) - MOST_LINES
-        kept = [
+        newest_lines = [
             *([f"{left_out:,} more before these"] if left_out > 0 else []),
             *lines[-MOST_LINES:],
         ]
-        part = Lineage(text, [Lineage(line) for line in kept])
+        part = Lineage(text, [Lineage(line) for line in newest_lines])
         self.parts.append(part)
         return part
 
@@ -150,9 +150,9 @@ def _describe_models(view: View, published: PublishedBar) -> list[str]:
 def _describe_predictions(published: PublishedBar) -> list[str]:
     lines = []
     for row in published.predictions.to_pylist():
-        said = f"{row['value']:+.6g}" if row["action"] is None else str(row["action"])
+        decision = f"{row['value']:+.6g}" if row["action"] is None else str(row["action"])
         lines.append(
-            f"{row['symbol']} {row['target']}: {said}, expected score "
+            f"{row['symbol']} {row['target']}: {decision}, expected score "
             f"{row['expected_score']:+.6f}, version {row['model_version']}, scored "
             f"{utc(row['scored_at']):%Y-%m-%d %H:%M:%S} UTC"
         )

@@ -105,8 +105,8 @@ def read_published(view: View, reference: Reference, source: str) -> PublishedBa
         declared[0].target_forecast(target)
         where, values = "target = ? AND symbol = ?", [target, symbol]
     row = _read_row(view, reference, declared, source, where, values)
-    found = next(f for f in declared if f.name == row["forecast"][0].as_py())
-    return _read_bar(view, kind, found, source, row)
+    declaration = next(f for f in declared if f.name == row["forecast"][0].as_py())
+    return _read_bar(view, kind, declaration, source, row)
 
 
 def _read_row(

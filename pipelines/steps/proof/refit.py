@@ -107,12 +107,12 @@ def _read_training(lake: Lake, reference: ModelReference, source: str) -> dict[s
         [declared.name, declared.target.name, source, reference.version],
     )
     if not rows:
-        known = lake.rows(
+        versions = lake.rows(
             """SELECT DISTINCT model_version FROM gold.model_decisions
                WHERE forecast = ? AND target = ? AND source = ? ORDER BY 1 DESC LIMIT 5""",
             [declared.name, declared.target.name, source],
         )
-        listed = ", ".join(str(version) for (version,) in known) or "none"
+        listed = ", ".join(str(version) for (version,) in versions) or "none"
         raise InvalidRequest(
             f"{source} has no version {reference.version} of {model_name(declared)}",
             f"the newest are: {listed}",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import orjson
 import pytest
@@ -14,23 +12,11 @@ from pipelines.forecasts import FORECASTS, NVDA_5M
 from pipelines.forecasts.target import Schedule
 from pipelines.lake import View
 from serving.state.cache import SignalCache, calendar_fields, load
-from serving.state.reader import Reader
 from tests.serving.daily import DAILY
-from tests.serving.process import environment_of
 from tests.serving.scored_api import LAST_CLOSE, NIGHT, SOURCE
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
 GRACE = timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def view(scored_folder: Path) -> Iterator[View]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment_of(scored_folder, 8000).items():
-            patch.setenv(name, value)
-        reader = Reader()
-    with reader.view() as view:
-        yield view
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,24 +13,12 @@ from pipelines.core.maps import read_rows
 from pipelines.lake import View
 from pipelines.registry.decisions import ServingModel, read_decisions, serving_model_at
 from serving.state.answers import EncodedAnswer
-from serving.state.reader import Reader
 from serving.state.vectors import load_vectors
-from tests.serving.process import environment_of
 from tests.serving.scored_api import LAST_CLOSE, NIGHT, SOURCE, STALE_AT
 from tests.steps.scored_market import HOURLY, SYMBOLS
 
 GRACE = timedelta(minutes=5)
 SINCE = LAST_CLOSE - timedelta(days=10)
-
-
-@pytest.fixture(scope="module")
-def view(scored_folder: Path) -> Iterator[View]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment_of(scored_folder, 8000).items():
-            patch.setenv(name, value)
-        reader = Reader()
-    with reader.view() as view:
-        yield view
 
 
 @pytest.fixture(scope="module")

@@ -105,10 +105,10 @@ def test_feast_is_asked_for_the_newest_days_and_its_failure_is_reported(tmp_path
     program, calls = tmp_path / "feast", tmp_path / "calls"
     program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ "$3" != materialize ] || exit $FAILS\n')
     program.chmod(0o755)
-    written = [WrittenView("hourly", 3, CLOSE), WrittenView("daily", 3, CLOSE - timedelta(days=2))]
+    views = [WrittenView("hourly", 3, CLOSE), WrittenView("daily", 3, CLOSE - timedelta(days=2))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FAILS", "0")
-        materialize(tmp_path, written, program)
+        materialize(tmp_path, views, program)
         begin = CLOSE - timedelta(days=2) - LATELY
         assert calls.read_text().splitlines() == [
             f"--chdir {tmp_path} apply",
@@ -116,7 +116,7 @@ def test_feast_is_asked_for_the_newest_days_and_its_failure_is_reported(tmp_path
         ]
         patch.setenv("FAILS", "3")
         with pytest.raises(BullionError, match="feast materialize failed"):
-            materialize(tmp_path, written, program)
+            materialize(tmp_path, views, program)
 
 
 def test_a_description_with_quotes_stays_python(lake: Lake, tmp_path: Path) -> None:

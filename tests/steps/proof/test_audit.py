@@ -81,12 +81,12 @@ def test_a_row_that_differs_fails_the_audit_by_name(audited: Opened) -> None:
     assert by_check["requests"]  # the API's path knows the value too
     assert "return_30 ES" in by_check["requests"][0]
     assert by_check["features"] == by_check["increments"] == by_check["times"] == []
-    kept = lake.rows(
+    audit_rows = lake.rows(
         "SELECT differences, first_difference FROM gold.audits WHERE \"check\" = 'requests' "
         "AND forecast = 'sp500_intraday'"
     )
-    assert kept == [(len(by_check["requests"]), kept[0][1])]
-    assert "value was" in kept[0][1]
+    assert audit_rows == [(len(by_check["requests"]), audit_rows[0][1])]
+    assert "value was" in audit_rows[0][1]
 
 
 def test_an_empty_lake_has_nothing_to_audit(lake: Lake, tmp_path: Path) -> None:

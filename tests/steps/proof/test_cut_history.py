@@ -81,11 +81,11 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 def audit_features(lake: Lake) -> Findings:
     refresh_features(lake, LEAKING, "sample")
     with lake.view() as view:
-        drawn = tuple(
+        selection = tuple(
             replace(read_bar(view, HOURLY, "sample", ts, live, MEMBERS[:2]), forecast=LEAKING)
             for ts, live in zip(BARS, (False, True), strict=True)
         )
-        return check_features(lake, view, DrawnSeries(LEAKING, "sample", drawn))
+        return check_features(lake, view, DrawnSeries(LEAKING, "sample", selection))
 
 
 def test_sound_features_are_the_same_on_a_cut_history(lake: Lake) -> None:

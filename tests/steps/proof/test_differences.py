@@ -49,8 +49,8 @@ def test_the_first_difference_names_row_column_and_both_values() -> None:
 
 def test_a_row_that_only_one_has_differs_as_a_whole() -> None:
     published, again = rows(("A", 1.0, 1)), rows(("B", 1.0, 1))
-    found = [str(d) for d in find_differences("gold.x", published, again, ("symbol",))]
-    assert found == [
+    texts = [str(d) for d in find_differences("gold.x", published, again, ("symbol",))]
+    assert texts == [
         "gold.x A: the whole row was a row, and is now no such row",
         "gold.x B: the whole row was no such row, and is now a row",
     ]

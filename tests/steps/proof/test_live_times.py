@@ -30,5 +30,5 @@ def test_the_times_of_a_commit(
     scored: int, due: datetime | None, committed: datetime | None, fault: str
 ) -> None:
     at = CLOSE + scored * SECOND
-    found = _find_fault(CLOSE, at, at, due, committed)
-    assert (fault in found) if fault else found == ""
+    message = _find_fault(CLOSE, at, at, due, committed)
+    assert (fault in message) if fault else message == ""

@@ -17,8 +17,8 @@ def test_it_gives_the_published_rows_and_leaves_out_what_was_corrected(
 ) -> None:
     lake, registry = copied
     with lake.view() as view:
-        drawn = draw_rows(view, 60, 1)
-        findings = [check_requests(view, registry, series) for series in drawn]
+        selection = draw_rows(view, 60, 1)
+        findings = [check_requests(view, registry, series) for series in selection]
     assert [f.differences for f in findings] == [[], []]
     assert [f.left_out for f in findings] == [0, 0]
     hour = interval_of("1h")
